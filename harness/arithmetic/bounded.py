@@ -1,0 +1,157 @@
+"""Bounded arrays: a float64 centre, and how far any admissible program may be from it.
+
+`Bounded` carries (value, bound) with ``bound >= |x_F - value|`` for the result x_F of **every** program F
+of the context's profile. Exact real arithmetic is one of these programs (all its errors are 0), so the
+true value lies within the bound too; and the rounding of the float64 centre is charged to the bound, so
+no separate argument is needed that the centre is good enough. Running the hand code on bounded arrays
+derives the allowance of every tensor of a forward and backward pass.
+
+Each operation has a rule in `harness.arithmetic.rules`. A rule adds what its operands' bounds can do to
+the result (propagated) and what the operation itself can do (local rounding); no higher-order term is
+dropped. The bound arithmetic itself rounds, which `INFLATION` covers once per operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.arithmetic.profile import UNIT_ROUNDOFF_64, Profile
+
+Floats = NDArray[np.float64]
+
+INFLATION = 1 + 2.0**-40
+"""Covers the rounding of a rule's own float64 arithmetic: a few hundred operations of 2^-53 each."""
+
+TINY_64 = 2.0**-1074
+"""Absolute rounding error of one float64 operation that underflows."""
+
+RULES: dict[Any, Callable[..., Bounded]] = {}
+"""From a NumPy function, ufunc or named primitive to its rule, filled by `harness.arithmetic.rules`."""
+
+
+@dataclass
+class Context:
+    """What the arrays of one computation share: the profile, and a count of undecided comparisons."""
+
+    profile: Profile
+    undecided: int = 0
+
+    def exact(self, array: Any) -> Bounded:
+        """A bounded array whose value every program knows exactly.
+
+        Values below the smallest normal number may be flushed to zero by whoever reads them.
+        """
+        value = np.asarray(array, np.float64)
+        magnitude = np.abs(value)
+        return Bounded(value, np.where(magnitude < self.profile.eta, magnitude, 0.0), self)
+
+    def constant(self, number: Any) -> Bounded:
+        """A constant of the hand code: rounded once unless the dtype holds it exactly."""
+        value = np.asarray(number, np.float64)
+        mantissa, exponent = np.frexp(value)
+        digits = self.profile.digits
+        held = np.ldexp(np.rint(np.ldexp(mantissa, digits)), exponent - digits) == value
+        return Bounded(value, np.where(held, 0.0, self.profile.u * np.abs(value)), self)
+
+    def rounded(
+        self,
+        value: Floats,
+        propagated: Any,
+        roundings: Any = 1.0,
+        *,
+        centre: float = 1.0,
+        underflows: Any = 1.0,
+    ) -> Bounded:
+        """The result of one operation: `propagated` bound plus local rounding.
+
+        `roundings` is the local error of a member in units of u, relative to its exact result;
+        `centre` the same for the float64 centre in units of 2^-53; `underflows` counts eta.
+        """
+        p = self.profile
+        magnitude = np.abs(value)
+        bound = propagated + roundings * p.u * (magnitude + propagated)
+        bound = bound + centre * UNIT_ROUNDOFF_64 * magnitude + (underflows * p.eta + TINY_64)
+        bound = bound * INFLATION
+        reach = magnitude + bound
+        if reach.size and not reach.max() <= p.largest:  # a member may overflow, or a bound is not finite
+            bound = np.where(reach <= p.largest, bound, np.inf)
+        return Bounded(value, bound, self)
+
+
+class Bounded(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array of float64 centres with bounds of the same shape; made by `Context.exact`."""
+
+    __slots__ = ("bound", "context", "terms", "value")
+
+    def __init__(self, value: Any, bound: Any, context: Context, terms: int = 0) -> None:
+        self.value: Floats = value
+        self.bound: Floats = bound
+        self.context = context
+        self.terms = terms
+        """Number of terms if this is a fresh sum of products: a bias may have started the accumulator."""
+
+    shape = property(lambda self: self.value.shape)
+    ndim = property(lambda self: self.value.ndim)
+    size = property(lambda self: self.value.size)
+    dtype = property(lambda self: self.value.dtype)
+    T = property(lambda self: Bounded(self.value.T, self.bound.T, self.context))
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __getitem__(self, index: Any) -> Bounded:
+        return Bounded(self.value[index], self.bound[index], self.context)
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Bounded:
+        return _apply(RULES[np.sum], self, axis, keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Bounded:
+        return _apply(RULES[np.max], self, axis, keepdims)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *operands: Any, out: Any = None) -> Any:
+        rule = RULES.get(ufunc) if method == "__call__" else None
+        if rule is None:
+            return NotImplemented
+        result = _apply(rule, *self._bounded(operands))
+        if out is None:
+            return result
+        (target,) = out
+        if not isinstance(target, Bounded):
+            return NotImplemented
+        target.value, target.bound, target.terms = result.value, result.bound, result.terms
+        return target
+
+    def __array_function__(self, function: Any, types: Any, operands: Any, options: Any) -> Any:
+        rule = RULES.get(function)
+        return NotImplemented if rule is None else _apply(rule, *operands, **options)
+
+    def __primitive__(self, function: Any, operands: tuple[Any, ...]) -> Any:
+        """A named primitive: by its rule, or composed of its body's operations where it has none."""
+        return _apply(RULES.get(function, function.body), *operands)
+
+    def _bounded(self, operands: tuple[Any, ...]) -> list[Bounded]:
+        return [o if isinstance(o, Bounded) else self.context.constant(o) for o in operands]
+
+    def __repr__(self) -> str:
+        return f"Bounded({self.value!r}, bound={self.bound!r})"
+
+
+def _apply(rule: Callable[..., Bounded], *operands: Any, **options: Any) -> Bounded:
+    # Where a value or bound is not finite, nothing is bounded there: `rounded` says so with inf.
+    with np.errstate(all="ignore"):
+        return rule(*operands, **options)
+
+
+def rule_for(*functions: Any) -> Callable[[Callable[..., Bounded]], Callable[..., Bounded]]:
+    """Register a rule for NumPy functions or named primitives."""
+
+    def register(rule: Callable[..., Bounded]) -> Callable[..., Bounded]:
+        RULES.update(dict.fromkeys(functions, rule))
+        return rule
+
+    return register

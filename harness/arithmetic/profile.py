@@ -1,0 +1,81 @@
+"""Profiles: the class of programs whose rounding errors a bound covers.
+
+A profile describes every program that evaluates the same expression and
+
+    rounds each elementary operation with unit roundoff u (division may multiply by a reciprocal),
+    sums in any order, blocked, split or fused, accumulating with u_acc,
+    evaluates elementary functions within the constants table,
+    may flush to zero what is below eta, the smallest normal number.
+
+Source of the model: Higham, "Accuracy and Stability of Numerical Algorithms" (2002), sections 2.2 and
+2.4; flush-to-zero as an absolute term of the same size for every operation, additions included.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+UNIT_ROUNDOFF_64 = 2.0**-53
+"""Unit roundoff of float64, in which centres and bounds are themselves computed."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Arithmetic of one dtype.
+
+    Attributes:
+        dtype: name of the dtype in which values are stored.
+        u: unit roundoff of one operation, relative.
+        u_acc: unit roundoff of an accumulation.
+        eta: absolute error that underflow or flush-to-zero may add to any operation.
+        largest: largest finite number; beyond it nothing is bounded.
+        digits: bits of the significand, to tell which constants are exact.
+        constants: relative error of each elementary function, in units of u.
+    """
+
+    dtype: str
+    u: float
+    u_acc: float
+    eta: float
+    largest: float
+    digits: int
+    constants: Mapping[str, float]
+
+    def assumptions(self) -> list[str]:
+        """The ledger: what the bounds of this profile take for granted, a sentence each."""
+        table = ", ".join(f"{name} {value:g}" for name, value in self.constants.items())
+        kind = "exhaustive on all floats" if self.dtype == "float32" else "sampled, rounded up"
+        return [
+            f"{self.dtype}: rounding to nearest, unit roundoff of operands, accumulation and storage "
+            f"2^{_exponent(self.u)}, 2^{_exponent(self.u_acc)} and 2^{_exponent(self.u)}",
+            f"{self.dtype}: sums and matrix products in any order, fused or not; no Winograd, Strassen or FFT",
+            f"{self.dtype}: results and operands below 2^{_exponent(self.eta)} may be flushed to zero",
+            f"{self.dtype}: elementary functions within these multiples of u ({kind}): {table}",
+            f"{self.dtype}: formula unions for sigmoid', tanh', softmax, log-softmax, cross-entropy', "
+            f"moving averages and Adam's direction",
+        ]
+
+
+def _exponent(power: float) -> int:
+    return int(power.hex().split("p")[1])
+
+
+@cache
+def constants_table() -> dict[str, Any]:
+    """The table of elementary functions, with provenance, as shipped."""
+    text = files("harness.arithmetic").joinpath("constants.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+@cache
+def profile_of(dtype: str) -> Profile:
+    """The profile of ``"float32"`` or ``"float64"`` on the CPU, for NumPy, PyTorch and JAX together."""
+    constants = {name: entry["relative"] for name, entry in constants_table()[dtype].items()}
+    if dtype == "float32":
+        return Profile(dtype, 2.0**-24, 2.0**-24, 2.0**-126, (2 - 2.0**-23) * 2.0**127, 24, constants)
+    return Profile(dtype, 2.0**-53, 2.0**-53, 2.0**-1022, (2 - 2.0**-52) * 2.0**1023, 53, constants)

@@ -1,0 +1,9 @@
+"""Rounding rules, one for each operation of the hand code; importing this package registers them.
+
+In every rule x and y are bounded operands: X their centre, E_X their bound, A(X) = |X| + E_X the largest
+magnitude that a member can have.
+"""
+
+from harness.arithmetic.rules import elementary, elementwise, optimizers, primitives, sums
+
+__all__ = ["elementary", "elementwise", "optimizers", "primitives", "sums"]

@@ -1,0 +1,76 @@
+"""Rules of the elementary functions: how far f can carry its argument's bound, plus the table's error.
+
+    exp        e^V expm1(E)
+    tanh       E sech^2 at the point of [V - E, V + E] nearest to 0, where the slope is largest
+    sigmoid    E s(1 - s) at that point, or s expm1(E) if smaller (the logarithm of s has slope below 1)
+    log        -log1p(-E/V); unbounded where the argument may reach 0
+    sqrt       E / (sqrt V + sqrt max(V - E, 0))
+
+plus constant u |f| + eta, constants per function and dtype from constants.toml. The centre is itself
+computed by a library function, so the float64 constant is charged on top, in units of 2^-53.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from harness.arithmetic.bounded import Bounded, Floats, rule_for
+from harness.arithmetic.profile import UNIT_ROUNDOFF_64, profile_of
+from impls.hand.activations import sigmoid
+
+_SLACK = 1 + 64 * UNIT_ROUNDOFF_64
+"""Covers the library functions that a rule's own propagation uses (a few ulp each)."""
+
+
+def _elementary(x: Bounded, name: str, value: Floats, propagated: Any) -> Bounded:
+    return x.context.rounded(
+        value,
+        propagated * _SLACK,
+        x.context.profile.constants[name],
+        centre=profile_of("float64").constants[name],
+    )
+
+
+@rule_for(np.exp)
+def exp(x: Bounded) -> Bounded:
+    value = np.exp(x.value)
+    propagated = value * np.expm1(x.bound)
+    return _elementary(x, "exp", value, propagated)
+
+
+def _nearest_to_zero(x: Bounded) -> Floats:
+    return np.maximum(np.abs(x.value) - x.bound, 0.0)
+
+
+@rule_for(np.tanh)
+def tanh(x: Bounded) -> Bounded:
+    steepest = np.tanh(_nearest_to_zero(x))
+    slope = np.minimum(1.0, (1 - steepest) * (1 + steepest) + 32 * UNIT_ROUNDOFF_64)
+    return _elementary(x, "tanh", np.tanh(x.value), slope * x.bound)
+
+
+@rule_for(sigmoid)
+def sigmoid_(x: Bounded) -> Bounded:
+    value = sigmoid.body(x.value)  # type: ignore[attr-defined]
+    tail = np.exp(-_nearest_to_zero(x))
+    # s(1 - s) = e^-|t| / (1 + e^-|t|)^2
+    slope = tail / np.square(1 + tail)
+    propagated = np.minimum(slope * x.bound, value * np.expm1(x.bound))
+    return _elementary(x, "sigmoid", value, propagated)
+
+
+@rule_for(np.log)
+def log(x: Bounded) -> Bounded:
+    share = x.bound / x.value
+    propagated = np.where((share >= 0) & (share < 1), -np.log1p(-share), np.inf)
+    return _elementary(x, "log", np.log(x.value), propagated)
+
+
+@rule_for(np.sqrt)
+def sqrt(x: Bounded) -> Bounded:
+    value = np.sqrt(x.value)
+    low = np.sqrt(np.maximum(x.value - x.bound, 0.0))
+    propagated = np.where(x.bound > 0, x.bound / np.maximum(value + low, np.sqrt(x.bound)), 0.0)
+    return _elementary(x, "sqrt", value, propagated)

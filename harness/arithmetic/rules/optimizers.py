@@ -1,0 +1,73 @@
+"""Rules of the optimizers' named primitives: unions over torch.optim, optax and the hand formulas.
+
+moving average   beta m + (1 - beta) g    hand, optax: both factors rounded, both products rounded,
+                                          2 u (beta |m| + (1 - beta) |g|)
+                 m + w (g - m), w = 1 - beta    torch's lerp_ for w < 1/2:  3 u w |g - m|
+                 g - (g - m)(1 - w)             and for w >= 1/2:  (3 beta + w) u |g - m|,
+                                          1 - w being computed from a rounded w
+                 the last addition is u |result| in all of them
+
+Adam's direction  mhat / (sqrt(vhat) + epsilon), mhat = m / c_1, vhat = v / c_2, c = 1 - beta^t
+                 torch computes c, and sqrt(c_2), in double, and rounds it once: u.
+                 optax computes beta^t in the working dtype: beta is rounded (t u in the power), so is
+                 the power (constant "power"), so is the difference:
+                     |c_optax - c| <= beta^t (t + power) u + u |c|,
+                 which for t = 1 and beta = 0.999 is some thousand u of c: not a mistake, an algorithm.
+                 torch divides sqrt(v) by sqrt(c_2), the others take the root of v / c_2: union of both.
+
+Sources: torch/optim/adam.py (_single_tensor_adam), ATen/native/Lerp.h; optax/tree_utils (tree_update_moment,
+tree_bias_correction), read at the pinned versions; the bounds are derived here.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from harness.arithmetic.bounded import INFLATION, Bounded, Context, rule_for
+from harness.arithmetic.rules.elementary import sqrt
+from harness.arithmetic.rules.elementwise import add, divide
+from impls.hand.optimizers import adam_direction, moving_average
+
+
+@rule_for(moving_average)
+def moving_average_(m: Bounded, g: Bounded, beta: float) -> Bounded:
+    context, u = m.context, m.context.profile.u
+    weight = 1 - beta
+    m_largest, g_largest = np.abs(m.value) + m.bound, np.abs(g.value) + g.bound
+    products = 2 * (beta * m_largest + weight * g_largest)
+    gap = np.abs(g.value - m.value) + m.bound + g.bound
+    lerp = (3 * weight if weight < 0.5 else 3 * beta + weight) * gap
+    local = u * np.maximum(products, lerp) * (1 + 4 * u)
+    propagated = beta * m.bound + weight * g.bound
+    # Products and the difference may each underflow.
+    return context.rounded(
+        beta * m.value + weight * g.value, propagated + local, 1.0, centre=4.0, underflows=4.0
+    )
+
+
+def _bias_correction(context: Context, beta: float, t: int) -> Bounded:
+    """c = 1 - beta^t with the union of torch's and optax's error; exact where beta^t needs no rounding."""
+    u = context.profile.u
+    exact_beta = not context.constant(beta).bound.any()
+    power = beta**t
+    # (1 + u)^t - 1 <= t u / (1 - t u) for the rounded beta; the power itself on top.
+    in_power = math.expm1((0 if exact_beta else t) * u + context.profile.constants["power"] * u)
+    return context.rounded(np.asarray(1 - power), power * in_power, 1.0, centre=4.0)
+
+
+@rule_for(adam_direction)
+def adam_direction_(
+    m: Bounded, v: Bounded, beta1: float, beta2: float, epsilon: float, t: int
+) -> Bounded:
+    context = m.context
+    c1, c2 = _bias_correction(context, beta1, t), _bias_correction(context, beta2, t)
+    mhat = divide(m, c1)
+    root = sqrt(divide(v, c2))
+    sqrt_c2 = np.asarray(math.sqrt(1 - beta2**t))
+    of_torch = divide(sqrt(v), context.rounded(sqrt_c2, 0.0, 1.0, centre=8.0))
+    gap = np.abs(of_torch.value - root.value)
+    union = np.maximum(root.bound, (of_torch.bound + gap) * INFLATION)
+    denominator = add(Bounded(root.value, union, context), context.constant(epsilon))
+    return divide(mhat, denominator)

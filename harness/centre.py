@@ -1,0 +1,78 @@
+"""The centre: the hand code's value of every tensor in float64, with the bound of every admissible program.
+
+Two ways to run a network's links on bounded arrays. End to end, each link reads what the links before
+gave, so bounds grow along the pass. Alone, a link reads somebody's own tensors, exact as given, so its
+bound holds the rounding of this one step and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.arithmetic import Bounded, Context, Profile
+from impls.hand import Link, Network
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Which entries a step compares: every `stride`-th along one axis, from `offset` on."""
+
+    stride: int
+    offset: int
+
+    def along(self, size: int) -> slice:
+        """The slice of an axis of that size; never empty."""
+        return slice(self.offset % min(self.stride, size), None, self.stride)
+
+
+EVERY_ENTRY = Sample(1, 0)
+
+
+@dataclass(frozen=True)
+class Centre:
+    """Every tensor of one pass as a bounded array, and the number of kinks that were undecided."""
+
+    tensors: Mapping[str, Bounded]
+    undecided: int
+
+
+def end_to_end(
+    network: Network, weights: Mapping[str, Array], x: Array, y: Array, profile: Profile
+) -> Centre:
+    """Run forward and backward on bounded arrays; weights and batch are exact as given."""
+    context = Context(profile)
+    tensors: dict[str, Any] = {name: context.exact(w) for name, w in weights.items()}
+    tensors["x"], tensors["y"] = context.exact(x), _targets(context, network, y)
+    for link in network.links:
+        tensors[link.output] = link(tensors)
+    return Centre({link.output: tensors[link.output] for link in network.links}, context.undecided)
+
+
+def alone(
+    link: Link, tensors: Mapping[str, Array], profile: Profile, sample: Sample = EVERY_ENTRY
+) -> Bounded:
+    """The output of one link fed with exact tensors, restricted to a sample of its entries."""
+    context = Context(profile)
+    inputs = dict(tensors)
+    for name, axis in link.slices.items():
+        inputs[name] = sampled(inputs[name], axis, sample)
+    inputs = {n: a if a.dtype.kind in "iu" else context.exact(a) for n, a in inputs.items()}
+    return link(inputs)
+
+
+def sampled(array: Array, axis: int, sample: Sample) -> Array:
+    """The entries of `array` that the sample takes along an axis."""
+    index = [slice(None)] * array.ndim
+    index[axis] = sample.along(array.shape[axis])
+    return array[tuple(index)]
+
+
+def _targets(context: Context, network: Network, y: Array) -> Any:
+    return np.asarray(y) if network.loss.labels else context.exact(y)

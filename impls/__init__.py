@@ -1,0 +1,1 @@
+"""What is compared: the hand-written reference and one adaptor per framework."""

@@ -1,0 +1,111 @@
+"""The contract of an implementation: what it is given, what it returns.
+
+Arrays cross this line as NumPy arrays of the stated dtype, weights and batches in read-only form. An
+implementation is built for one network and one dtype, by a function ``build(network, dtype)`` that its
+entry point in the group ``harness.implementations`` names.
+
+Only `Implementation.differentiate` is required. One that returns no intermediates is checked end to end
+only; one without `Implementation.start` computes gradients but no updates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from impls.hand import Network
+
+Array = NDArray[Any]
+Arrays = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One forward and backward pass over one batch.
+
+    Attributes:
+        loss: the loss L, a 0-dimensional array of the working dtype.
+        gradients: ``dW1``, ``db1``, ... of every weight; where tapped also ``dz1``, ``da1``, ...
+        activations: where tapped, every forward tensor by name: ``z1``, ``a1``, ...
+    """
+
+    loss: Array
+    gradients: Arrays
+    activations: Arrays = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Update:
+    """New weights (``W1``, ...) and new optimizer state (``mW1``, ``vW1``, ...) after one step."""
+
+    weights: Arrays
+    state: Arrays
+
+
+class CannotCompare(Exception):
+    """An implementation lacks what is asked for; its message says what, and what to do instead."""
+
+
+class Updater(Protocol):
+    """An optimizer of a framework, with its own state, which is never overwritten."""
+
+    def update(self, weights: Arrays, gradients: Arrays) -> Update:
+        """One step from these weights with these gradients."""
+        ...
+
+
+@runtime_checkable
+class Implementation(Protocol):
+    """A network in one dtype, differentiated by one framework.
+
+    Attributes:
+        version: of the framework, for people: ``numpy 2.4.6``.
+    """
+
+    version: str
+
+    def differentiate(self, weights: Arrays, x: Array, y: Array, *, tap: bool = True) -> Pass:
+        """Loss and gradients at these weights on this batch.
+
+        With `tap` the pass holds every intermediate that the implementation can show; without it, it is
+        the program that a user runs, with gradients of the weights only.
+        """
+        ...
+
+
+@runtime_checkable
+class Trains(Protocol):
+    """What an implementation has besides, if it can take optimizer steps."""
+
+    def start(self, optimizer: Any, weights: Arrays) -> Updater:
+        """The framework's own optimizer equal in formula to the hand-written one.
+
+        Raises:
+            CannotCompare: the framework has none.
+        """
+        ...
+
+
+@runtime_checkable
+class Describes(Protocol):
+    """What an implementation has besides, if it can tell about its settings."""
+
+    def environment(self) -> dict[str, str]:
+        """Versions and settings that may change numbers: threads, precision of matrix products."""
+        ...
+
+
+def tensors_of(result: Pass) -> dict[str, Array]:
+    """Every tensor of a pass by name: forward tensors, the loss, gradients."""
+    return {**result.activations, "loss": np.asarray(result.loss), **result.gradients}
+
+
+def network_of_example() -> Network:
+    """A tiny network with each kind of weight, on which an implementation can be tried."""
+    from impls.hand import from_text
+
+    return from_text("3-2-1", activation="tanh")

@@ -1,0 +1,64 @@
+"""The hand implementation behind the contract: NumPy arrays in, NumPy arrays out."""
+
+from __future__ import annotations
+
+from inspect import signature
+from typing import Any
+
+import numpy as np
+
+from impls.contract import Array, Arrays, Pass, Update
+from impls.hand import Network
+
+
+class Hand:
+    """`impls.hand` in one dtype; its arrays belong to the caller."""
+
+    def __init__(self, network: Network, dtype: str) -> None:
+        self.network, self.dtype = network, np.dtype(dtype)
+        self.version = f"numpy {np.__version__}"
+
+    def differentiate(self, weights: Arrays, x: Array, y: Array, *, tap: bool = True) -> Pass:
+        """Forward and backward through the hand-written links."""
+        activations = self.network.forward(weights, x)
+        loss = np.asarray(self.network.loss_of(activations, y))
+        gradients = self.network.backward(weights, x, y, activations)
+        if tap:
+            return Pass(loss, gradients, activations)
+        return Pass(loss, {name: gradients[name] for name in self.network.gradients})
+
+    def start(self, optimizer: Any, weights: Arrays) -> HandUpdater:
+        """The hand-written optimizer itself."""
+        return HandUpdater(optimizer, weights)
+
+
+class HandUpdater:
+    """Applies an optimizer's rules to every weight and keeps their state."""
+
+    def __init__(self, optimizer: Any, weights: Arrays) -> None:
+        self.optimizer, self.t = optimizer, 0
+        self.state = {s + name: np.zeros_like(w) for name, w in weights.items() for s in optimizer.state}
+
+    def update(self, weights: Arrays, gradients: Arrays) -> Update:
+        """State first, then the weight, as the rules say by what they read."""
+        self.t += 1
+        moved: dict[str, Array] = {}
+        state: dict[str, Array] = {}
+        for name, weight in weights.items():
+            tensors = {"W": weight, "dW": gradients["d" + name], "t": self.t}
+            tensors |= {s: self.state[s + name] for s in self.optimizer.state}
+            for rule, inputs in self.rules():
+                tensors[rule] = getattr(self.optimizer, rule)(*[tensors[i] for i in inputs])
+            moved[name] = tensors["W"]
+            state |= {s + name: tensors[s] for s in self.optimizer.state}
+        self.state = state
+        return Update(moved, state)
+
+    def rules(self) -> list[tuple[str, tuple[str, ...]]]:
+        """The optimizer's rules in order, each with what it reads."""
+        return update_rules(self.optimizer)
+
+
+def update_rules(optimizer: Any) -> list[tuple[str, tuple[str, ...]]]:
+    """The rules of an optimizer in the order they run, with the names of what each reads."""
+    return [(r, tuple(signature(getattr(optimizer, r)).parameters)) for r in (*optimizer.state, "W")]

@@ -1,0 +1,74 @@
+"""Implementations by name, imported when they are asked for.
+
+A third package adds one through the entry-point group ``harness.implementations``:
+
+    [project.entry-points."harness.implementations"]
+    tinygrad = "my_package:build"
+
+where ``build(network, dtype)`` returns an `impls.contract.Implementation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from impls.contract import Implementation
+from impls.hand import Network
+
+GROUP = "harness.implementations"
+
+OWN = {
+    "hand": "impls.hand_numpy:Hand",
+    "torch": "impls.torch_autograd:TorchAutograd",
+    "jax": "impls.jax_grad:JaxGrad",
+}
+INSTALL = {"torch": "pip install 'backprop-harness[torch]'", "jax": "pip install 'backprop-harness[jax]'"}
+
+
+class NotInstalled(ImportError):
+    """An implementation is known, but what it needs is missing."""
+
+
+class Unknown(ValueError):
+    """There is no implementation of that name."""
+
+
+def names() -> list[str]:
+    """Every known name, hand first, then this project's, then third parties' in alphabetical order."""
+    return [*OWN, *sorted(set(_third_parties()) - set(OWN))]
+
+
+def load(name: str) -> Callable[[Network, str], Implementation]:
+    """The function that builds the implementation called `name`.
+
+    Raises:
+        Unknown: no package registered that name.
+        NotInstalled: a package that it needs cannot be found.
+        Exception: whatever importing it raises.
+    """
+    if name in OWN:
+        module, _, attribute = OWN[name].partition(":")
+        target = EntryPoint(name, f"{module}:{attribute}", GROUP)
+    else:
+        third = _third_parties()
+        if name not in third:
+            raise Unknown(
+                f"Cannot compare with {name[:80]!r}, because no installed package registers an "
+                f"implementation of that name; choose from {', '.join(names())}."
+            )
+        target = third[name]
+    try:
+        built: Any = getattr(import_module(target.module), target.attr)
+    except ModuleNotFoundError as error:
+        remedy = INSTALL.get(name, f"install the package {error.name}")
+        raise NotInstalled(
+            f"Cannot compare with {name}, because the package {error.name!r} is not installed; {remedy}."
+        ) from error
+    return built  # type: ignore[no-any-return]
+
+
+def _third_parties() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}

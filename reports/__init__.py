@@ -1,0 +1,1 @@
+"""Documents made from runs of the harness."""
