@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from inspect import signature
 from typing import Any
 
 import numpy as np
 
 from impls.contract import Array, Arrays, Pass, Update
 from impls.hand import Network
+from impls.hand.optimizers import rules_of
 
 
 class Hand:
@@ -36,7 +36,7 @@ class HandUpdater:
     """Applies an optimizer's rules to every weight and keeps their state."""
 
     def __init__(self, optimizer: Any, weights: Arrays) -> None:
-        self.optimizer, self.t = optimizer, 0
+        self.optimizer, self.rules, self.t = optimizer, rules_of(optimizer), 0
         self.state = {s + name: np.zeros_like(w) for name, w in weights.items() for s in optimizer.state}
 
     def update(self, weights: Arrays, gradients: Arrays) -> Update:
@@ -47,18 +47,9 @@ class HandUpdater:
         for name, weight in weights.items():
             tensors = {"W": weight, "dW": gradients["d" + name], "t": self.t}
             tensors |= {s: self.state[s + name] for s in self.optimizer.state}
-            for rule, inputs in self.rules():
+            for rule, inputs in self.rules:
                 tensors[rule] = getattr(self.optimizer, rule)(*[tensors[i] for i in inputs])
             moved[name] = tensors["W"]
             state |= {s + name: tensors[s] for s in self.optimizer.state}
         self.state = state
         return Update(moved, state)
-
-    def rules(self) -> list[tuple[str, tuple[str, ...]]]:
-        """The optimizer's rules in order, each with what it reads."""
-        return update_rules(self.optimizer)
-
-
-def update_rules(optimizer: Any) -> list[tuple[str, tuple[str, ...]]]:
-    """The rules of an optimizer in the order they run, with the names of what each reads."""
-    return [(r, tuple(signature(getattr(optimizer, r)).parameters)) for r in (*optimizer.state, "W")]

@@ -24,6 +24,8 @@ Kingma and Ba, "Adam" (2015), Algorithm 1.
 from __future__ import annotations
 
 import math
+from inspect import signature
+from typing import Any
 
 import numpy as np
 
@@ -97,6 +99,11 @@ class Adam:
             f"Adam(lr={self.lr!r}, beta1={self.beta1!r}, beta2={self.beta2!r}, "
             f"epsilon={self.epsilon!r})"
         )
+
+
+def rules_of(optimizer: Any) -> list[tuple[str, tuple[str, ...]]]:
+    """The rules of an optimizer in the order they run, the weight's last, each with what it reads."""
+    return [(r, tuple(signature(getattr(optimizer, r)).parameters)) for r in (*optimizer.state, "W")]
 
 
 def _positive(name: str, value: float) -> float:

@@ -1,0 +1,160 @@
+"""JAX: the forward pass from JAX's own operations, gradients from jax.grad under jit, updates from optax.
+
+The only file of the project that imports jax and optax.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from impls import hand
+from impls.contract import Array, Arrays, CannotCompare, Pass, Update
+
+
+def _cross_entropy(a: Any, y: Any) -> Any:
+    return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(a), y[:, None], axis=1))
+
+
+FORWARD: dict[type, Callable[..., Any]] = {
+    hand.Dense: lambda x, W, b=None: x @ W if b is None else x @ W + b,
+    hand.Sigmoid: jax.nn.sigmoid,
+    hand.Tanh: jnp.tanh,
+    hand.Relu: jax.nn.relu,
+    hand.Identity: lambda z: z,
+    hand.SumSquaredError: lambda a, y: jnp.sum(jnp.square(a - y)),
+    hand.MeanSquaredError: lambda a, y: jnp.mean(jnp.square(a - y)),
+    hand.SoftmaxCrossEntropy: _cross_entropy,
+}
+"""From a hand layer or loss to JAX's operation; a row here is all that a new layer needs."""
+
+OPTIMIZERS: dict[type, Callable[[Any], optax.GradientTransformation]] = {
+    hand.GradientDescent: lambda o: optax.sgd(o.lr),
+    hand.Momentum: lambda o: optax.sgd(o.lr, momentum=o.mu),
+    hand.Adam: lambda o: optax.adam(o.lr, b1=o.beta1, b2=o.beta2, eps=o.epsilon),
+}
+"""From a hand optimizer to the optax optimizer equal to it in formula."""
+
+STATE = {"trace": "m", "mu": "m", "nu": "v"}
+"""From optax's name of an optimizer state to the hand optimizer's."""
+
+
+@jax.custom_vjp
+def _tap(value: Any, _cotangent_of_value: Any) -> Any:
+    """The identity; the gradient of its second argument is the cotangent that passes through.
+
+    Nothing is added to the forward or backward computation, unlike with a zero that is added to the
+    value to differentiate by it.
+    """
+    return value
+
+
+_tap.defvjp(lambda value, _: (value, None), lambda _, cotangent: (cotangent, cotangent))
+
+
+class JaxGrad:
+    """A network of JAX operations in one dtype, compiled by jit, on JAX's default device."""
+
+    def __init__(self, network: hand.Network, dtype: str) -> None:
+        for part in (*network.layers, network.loss):
+            if type(part) not in FORWARD:
+                raise CannotCompare(
+                    f"Cannot run {part!r} in JAX, because impls/jax_grad.py maps no operation to it; add a "
+                    f"row to FORWARD."
+                )
+        self.network, self.dtype = network, dtype
+        self.version = f"jax {jax.__version__}"
+        self._untapped = jax.jit(jax.value_and_grad(self.loss))
+        self._tapped = jax.jit(jax.value_and_grad(self._loss_with_taps, argnums=(0, 1), has_aux=True))
+
+    def loss(self, weights: Any, x: Any, y: Any) -> Any:
+        """The loss alone: the program that a user would differentiate."""
+        return self._forward(weights, x, y, lambda value, _: value)["loss"]
+
+    def _loss_with_taps(self, weights: Any, cotangents: Any, x: Any, y: Any) -> Any:
+        tensors = self._forward(weights, x, y, lambda value, name: _tap(value, cotangents[name]))
+        return tensors["loss"], {name: tensors[name] for name in self.network.activations}
+
+    def _forward(self, weights: Any, x: Any, y: Any, see: Callable[[Any, str], Any]) -> dict[str, Any]:
+        tensors = {"x": x, "y": y, **weights}
+        for link in self.network.forward_links:
+            value = FORWARD[type(link.layer)](*[tensors[name] for name in link.inputs])
+            tensors[link.output] = see(value, link.output)
+        link = self.network.loss_link
+        tensors["loss"] = FORWARD[type(link.layer)](*[tensors[name] for name in link.inputs])
+        return tensors
+
+    def differentiate(self, weights: Arrays, x: Array, y: Array, *, tap: bool = True) -> Pass:
+        """Gradients by jax.value_and_grad; float64 mode is on for this call only if the dtype needs it."""
+        with jax.enable_x64(self.dtype == "float64"):
+            # device_put may alias a NumPy array, and the caller's arrays must not be shared.
+            given = {name: jnp.array(w, copy=True) for name, w in weights.items()}
+            x, y = jnp.array(x, copy=True), jnp.array(y, copy=True)
+            if not tap:
+                loss, gradients = self._untapped(given, x, y)
+                return Pass(_numpy(loss), {"d" + n: _numpy(g) for n, g in gradients.items()})
+            cotangents = {
+                link.output: jnp.zeros((len(x), self._width(link.output)), x.dtype)
+                for link in self.network.forward_links
+            }
+            (loss, activations), gradients = self._tapped(given, cotangents, x, y)
+        return Pass(
+            _numpy(loss),
+            {"d" + n: _numpy(g) for part in gradients for n, g in part.items()},
+            {n: _numpy(a) for n, a in activations.items()},
+        )
+
+    def _width(self, name: str) -> int:
+        return self.network.weights["W" + name[1:]][1]
+
+    def start(self, optimizer: Any, weights: Arrays) -> JaxUpdater:
+        """The optax optimizer equal in formula."""
+        if type(optimizer) not in OPTIMIZERS:
+            raise CannotCompare(f"Cannot update with {optimizer!r}, because optax has no equal to it.")
+        return JaxUpdater(optimizer, weights, self.dtype)
+
+    def environment(self) -> dict[str, str]:
+        """Float64 mode, matmul precision and the device, as found."""
+        return {
+            "jax float64 mode": "on" if jax.config.read("jax_enable_x64") else "off",
+            "jax matmul precision": str(jax.config.read("jax_default_matmul_precision") or "default"),
+            "jax device": str(jax.devices()[0]),
+        }
+
+
+class JaxUpdater:
+    """An optax optimizer with its own state; the weights are set anew at every step."""
+
+    def __init__(self, optimizer: Any, weights: Arrays, dtype: str) -> None:
+        self.optimizer, self.dtype = OPTIMIZERS[type(optimizer)](optimizer), dtype
+        self._step = jax.jit(self._pure_step)
+        with jax.enable_x64(dtype == "float64"):
+            self.state = self.optimizer.init({name: jnp.array(w) for name, w in weights.items()})
+
+    def _pure_step(self, weights: Any, gradients: Any, state: Any) -> Any:
+        updates, state = self.optimizer.update(gradients, state, weights)
+        return optax.apply_updates(weights, updates), state
+
+    def update(self, weights: Arrays, gradients: Arrays) -> Update:
+        """One update and apply_updates under jit."""
+        with jax.enable_x64(self.dtype == "float64"):
+            given = {name: jnp.array(w, copy=True) for name, w in weights.items()}
+            slopes = {name: jnp.array(gradients["d" + name], copy=True) for name in weights}
+            moved, self.state = self._step(given, slopes, self.state)
+        state = {
+            STATE[field] + name: _numpy(array)
+            for part in self.state
+            for field, arrays in getattr(part, "_asdict", dict)().items()
+            if field in STATE
+            for name, array in arrays.items()
+        }
+        return Update({name: _numpy(w) for name, w in moved.items()}, state)
+
+
+def _numpy(array: Any) -> Array:
+    return np.array(array)
