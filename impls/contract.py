@@ -46,7 +46,7 @@ class Update:
     state: Arrays
 
 
-class CannotCompare(Exception):
+class CannotCompareError(Exception):
     """An implementation lacks what is asked for; its message says what, and what to do instead."""
 
 
@@ -85,7 +85,7 @@ class Trains(Protocol):
         """The framework's own optimizer equal in formula to the hand-written one.
 
         Raises:
-            CannotCompare: the framework has none.
+            CannotCompareError: the framework has none.
         """
         ...
 

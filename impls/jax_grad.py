@@ -1,4 +1,4 @@
-"""JAX: the forward pass from JAX's own operations, gradients from jax.grad under jit, updates from optax.
+"""JAX: forward from JAX's own operations, gradients from jax.grad under jit, updates from optax.
 
 The only file of the project that imports jax and optax.
 """
@@ -14,7 +14,7 @@ import numpy as np
 import optax
 
 from impls import hand
-from impls.contract import Array, Arrays, CannotCompare, Pass, Update
+from impls.contract import Array, Arrays, CannotCompareError, Pass, Update
 
 
 def _cross_entropy(a: Any, y: Any) -> Any:
@@ -63,7 +63,7 @@ class JaxGrad:
     def __init__(self, network: hand.Network, dtype: str) -> None:
         for part in (*network.layers, network.loss):
             if type(part) not in FORWARD:
-                raise CannotCompare(
+                raise CannotCompareError(
                     f"Cannot run {part!r} in JAX, because impls/jax_grad.py maps no operation to it; add a "
                     f"row to FORWARD."
                 )
@@ -115,7 +115,7 @@ class JaxGrad:
     def start(self, optimizer: Any, weights: Arrays) -> JaxUpdater:
         """The optax optimizer equal in formula."""
         if type(optimizer) not in OPTIMIZERS:
-            raise CannotCompare(f"Cannot update with {optimizer!r}, because optax has no equal to it.")
+            raise CannotCompareError(f"Cannot update with {optimizer!r}, because optax has no equal to it.")
         return JaxUpdater(optimizer, weights, self.dtype)
 
     def environment(self) -> dict[str, str]:

@@ -28,11 +28,11 @@ OWN = {
 INSTALL = {"torch": "pip install 'backprop-harness[torch]'", "jax": "pip install 'backprop-harness[jax]'"}
 
 
-class NotInstalled(ImportError):
+class NotInstalledError(ImportError):
     """An implementation is known, but what it needs is missing."""
 
 
-class Unknown(ValueError):
+class UnknownImplementationError(ValueError):
     """There is no implementation of that name."""
 
 
@@ -45,8 +45,8 @@ def load(name: str) -> Callable[[Network, str], Implementation]:
     """The function that builds the implementation called `name`.
 
     Raises:
-        Unknown: no package registered that name.
-        NotInstalled: a package that it needs cannot be found.
+        UnknownImplementationError: no package registered that name.
+        NotInstalledError: a package that it needs cannot be found.
         Exception: whatever importing it raises.
     """
     if name in OWN:
@@ -55,7 +55,7 @@ def load(name: str) -> Callable[[Network, str], Implementation]:
     else:
         third = _third_parties()
         if name not in third:
-            raise Unknown(
+            raise UnknownImplementationError(
                 f"Cannot compare with {name[:80]!r}, because no installed package registers an "
                 f"implementation of that name; choose from {', '.join(names())}."
             )
@@ -64,7 +64,7 @@ def load(name: str) -> Callable[[Network, str], Implementation]:
         built: Any = getattr(import_module(target.module), target.attr)
     except ModuleNotFoundError as error:
         remedy = INSTALL.get(name, f"install the package {error.name}")
-        raise NotInstalled(
+        raise NotInstalledError(
             f"Cannot compare with {name}, because the package {error.name!r} is not installed; {remedy}."
         ) from error
     return built  # type: ignore[no-any-return]

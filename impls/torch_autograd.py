@@ -1,4 +1,4 @@
-"""PyTorch: the forward pass from torch's own operations, gradients from its autograd, updates from torch.optim.
+"""PyTorch: forward from torch's own operations, gradients from its autograd, updates from torch.optim.
 
 The only file of the project that imports torch.
 """
@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional as F
+from torch.nn import functional
 
 from impls import hand
-from impls.contract import Array, Arrays, CannotCompare, Pass, Update
+from impls.contract import Array, Arrays, CannotCompareError, Pass, Update
 
 FORWARD: dict[type, Callable[..., Any]] = {
     hand.Dense: lambda x, W, b=None: x @ W if b is None else torch.addmm(b, x, W),
@@ -21,9 +21,9 @@ FORWARD: dict[type, Callable[..., Any]] = {
     hand.Tanh: torch.tanh,
     hand.Relu: torch.relu,
     hand.Identity: lambda z: z.view_as(z),  # a tensor of its own, so that its gradient has one too
-    hand.SumSquaredError: lambda a, y: F.mse_loss(a, y, reduction="sum"),
-    hand.MeanSquaredError: F.mse_loss,
-    hand.SoftmaxCrossEntropy: F.cross_entropy,
+    hand.SumSquaredError: lambda a, y: functional.mse_loss(a, y, reduction="sum"),
+    hand.MeanSquaredError: functional.mse_loss,
+    hand.SoftmaxCrossEntropy: functional.cross_entropy,
 }
 """From a hand layer or loss to torch's operation; a row here is all that a new layer needs."""
 
@@ -44,7 +44,7 @@ class TorchAutograd:
     def __init__(self, network: hand.Network, dtype: str) -> None:
         for part in (*network.layers, network.loss):
             if type(part) not in FORWARD:
-                raise CannotCompare(
+                raise CannotCompareError(
                     f"Cannot run {part!r} in torch, because impls/torch_autograd.py maps no operation to "
                     f"it; add a row to FORWARD."
                 )
@@ -76,7 +76,9 @@ class TorchAutograd:
     def start(self, optimizer: Any, weights: Arrays) -> TorchUpdater:
         """The torch.optim optimizer equal in formula."""
         if type(optimizer) not in OPTIMIZERS:
-            raise CannotCompare(f"Cannot update with {optimizer!r}, because torch.optim has no equal to it.")
+            raise CannotCompareError(
+                f"Cannot update with {optimizer!r}, because torch.optim has no equal to it."
+            )
         return TorchUpdater(optimizer, weights)
 
     def environment(self) -> dict[str, str]:

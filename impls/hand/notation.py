@@ -84,4 +84,3 @@ def lookup(kind: str, table: Mapping[str, Any], name: str) -> Any:
         f"Cannot use the {kind} {name[:80]!r}, because there is none of that name{meant}; choose one of "
         f"{', '.join(table)}."
     )
-

@@ -95,10 +95,7 @@ class Adam:
         return W - self.lr * adam_direction(m, v, self.beta1, self.beta2, self.epsilon, t)
 
     def __repr__(self) -> str:
-        return (
-            f"Adam(lr={self.lr!r}, beta1={self.beta1!r}, beta2={self.beta2!r}, "
-            f"epsilon={self.epsilon!r})"
-        )
+        return f"Adam(lr={self.lr!r}, beta1={self.beta1!r}, beta2={self.beta2!r}, epsilon={self.epsilon!r})"
 
 
 def rules_of(optimizer: Any) -> list[tuple[str, tuple[str, ...]]]:

@@ -58,9 +58,7 @@ def _bias_correction(context: Context, beta: float, t: int) -> Bounded:
 
 
 @rule_for(adam_direction)
-def adam_direction_(
-    m: Bounded, v: Bounded, beta1: float, beta2: float, epsilon: float, t: int
-) -> Bounded:
+def adam_direction_(m: Bounded, v: Bounded, beta1: float, beta2: float, epsilon: float, t: int) -> Bounded:
     context = m.context
     c1, c2 = _bias_correction(context, beta1, t), _bias_correction(context, beta2, t)
     mhat = divide(m, c1)

@@ -40,9 +40,7 @@ def sigmoid_vjp_(da: Bounded, a: Bounded) -> Bounded:
     moved = a.bound * (np.abs(1 - 2 * a.value) + a.bound)
     largest = np.abs(da.value) + da.bound
     propagated = da.bound * (np.abs(slope) + moved) + np.abs(da.value) * moved
-    return da.context.rounded(
-        da.value * slope, propagated, 3.0, centre=4.0, underflows=3 * (1 + largest)
-    )
+    return da.context.rounded(da.value * slope, propagated, 3.0, centre=4.0, underflows=3 * (1 + largest))
 
 
 @rule_for(tanh_vjp)

@@ -1,0 +1,199 @@
+"""The two checks of one step, and the end-to-end difference in the working dtype.
+
+    formula      float64, end to end, against the bounded centre: is it the right function?
+    rounding     working dtype, link by link, each link fed the implementation's own tensors: is each
+                 step as accurate as its dtype allows?
+    end-to-end   working dtype, against the hand code; allowed is the sum of both bounds
+
+A tensor that is outside end to end is `inherited` where its own link is right, and `FAULT` where the link
+is wrong or nothing says where the difference came from. To tell, the links are run on the very tensors
+that were compared, in the very dtype.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from msgspec.structs import replace
+
+from harness.arithmetic import Profile, profile_of
+from harness.centre import EVERY_ENTRY, Array, Centre, Sample, alone, sampled
+from harness.comparison import Check, Row, judge, not_comparable
+from impls.contract import Pass, tensors_of
+from impls.hand import Link, Network
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where the implementations are compared: one network at one set of weights on one batch."""
+
+    network: Network
+    weights: Mapping[str, Array]
+    x: Array
+    y: Array
+    step: int
+
+    def tensors(self, result: Pass) -> dict[str, Array]:
+        """Everything that a link may read: weights and batch in the pass's dtype, the pass's tensors."""
+        dtype = np.asarray(result.loss).dtype
+        given = {name: w.astype(dtype, copy=False) for name, w in self.weights.items()}
+        y = self.y if self.network.loss.labels else self.y.astype(dtype, copy=False)
+        return {**given, "x": self.x.astype(dtype, copy=False), "y": y, **tensors_of(result)}
+
+
+def rounding(
+    point: Point, against: str, result: Pass, profile: Profile, sample: Sample = EVERY_ENTRY
+) -> list[Row]:
+    """Every link of a pass, alone, fed the implementation's own tensors."""
+    tensors = point.tensors(result)
+    rows = []
+    for link in point.network.links:
+        missing = [name for name in (link.output, *link.inputs) if name not in tensors]
+        if missing:
+            reason = f"{against} shows no {', '.join(missing)}"
+            rows.append(not_comparable("rounding", link.output, against, point.step, reason))
+        else:
+            rows.append(_judge_link(point, link, against, tensors, profile, sample))
+    return rows
+
+
+def _judge_link(
+    point: Point, link: Link, against: str, tensors: Mapping[str, Array], profile: Profile, sample: Sample
+) -> Row:
+    expected = alone(link, tensors, profile, sample)
+    actual = tensors[link.output]
+    if link.slices:
+        actual = sampled(actual, link.axis, sample)
+    row = judge(
+        "rounding",
+        link.output,
+        against,
+        point.step,
+        actual=actual,
+        expected=expected.value,
+        allowed=expected.bound,
+        zero_bound=lambda: alone(link, tensors, profile_of("float64"), sample).bound,
+    )
+    if row.verdict == "FAULT" and _is_convention(link, tensors, actual, expected, sample):
+        return _as_convention(row)
+    return row
+
+
+def _is_convention(
+    link: Link, tensors: Mapping[str, Array], actual: Array, expected: Any, sample: Sample
+) -> bool:
+    """Is every entry outside exactly on a kink, with the value of another valid subgradient?"""
+    kink = getattr(link.layer, "kink", None)
+    if kink is None or not link.output.startswith("d"):
+        return False
+    upstream, argument = (sampled(tensors[name], 0, sample) for name in link.inputs)
+    left, right = (upstream.astype(np.float64) * slope for slope in link.layer.slopes)
+    valid = (np.minimum(left, right) - expected.bound <= actual) & (
+        actual <= np.maximum(left, right) + expected.bound
+    )
+    inside = np.abs(actual - expected.value) <= expected.bound
+    return bool(np.all(inside | ((argument == kink) & valid)))
+
+
+def _as_convention(row: Row) -> Row:
+    return replace(row, verdict="convention", reason="exactly on a kink, another valid subgradient is taken")
+
+
+def formula(
+    point: Point, against: str, result: Pass, centre: Centre, sample: Sample = EVERY_ENTRY
+) -> list[Row]:
+    """Every tensor of a float64 pass against the centre.
+
+    The allowance is the centre's own float64 bound, so zeros can pass only where the centre is zero
+    within it: no row of this check is without power.
+    """
+    expected = {name: tensor.value for name, tensor in centre.tensors.items()}
+    allowed = {name: tensor.bound for name, tensor in centre.tensors.items()}
+    rows = _compare("formula", point, against, result, expected, allowed, None, sample)
+    return _tell_inherited(point, against, result, rows, profile_of("float64"), sample)
+
+
+def end_to_end(
+    point: Point,
+    against: str,
+    result: Pass,
+    reference: Pass,
+    centre: Centre,
+    centre64: Centre,
+    sample: Sample = EVERY_ENTRY,
+) -> list[Row]:
+    """Every tensor of a pass in the working dtype against the reference's, which has its own rounding.
+
+    `centre` holds the bounds of the working dtype, `centre64` those of float64.
+    """
+    values = tensors_of(reference)
+    expected = {name: np.asarray(values[name], np.float64) for name in centre.tensors}
+    allowed = {name: 2 * tensor.bound for name, tensor in centre.tensors.items()}
+    zeros = {name: tensor.bound for name, tensor in centre64.tensors.items()}
+    rows = _compare("end-to-end", point, against, result, expected, allowed, zeros, sample)
+    profile = profile_of(str(np.asarray(result.loss).dtype))
+    return _tell_inherited(point, against, result, rows, profile, sample)
+
+
+def _compare(
+    check: Check,
+    point: Point,
+    against: str,
+    result: Pass,
+    expected: Mapping[str, Array],
+    allowed: Mapping[str, Array],
+    zeros: Mapping[str, Array] | None,
+    sample: Sample,
+) -> dict[str, Row]:
+    tensors = tensors_of(result)
+    rows = {}
+    for link in point.network.links:
+        name = link.output
+        if name not in tensors:
+            reason = f"{against} shows no {name}"
+            rows[name] = not_comparable(check, name, against, point.step, reason)
+            continue
+
+        def part(arrays: Mapping[str, Array], link: Link = link) -> Array:
+            array = np.asarray(arrays[link.output])
+            return sampled(array, link.axis, sample) if link.slices else array
+
+        rows[name] = judge(
+            check,
+            name,
+            against,
+            point.step,
+            actual=part(tensors),
+            expected=part(expected),
+            allowed=part(allowed),
+            zero_bound=None if zeros is None else partial(part, zeros),
+        )
+    return rows
+
+
+def _tell_inherited(
+    point: Point, against: str, result: Pass, rows: dict[str, Row], profile: Profile, sample: Sample
+) -> list[Row]:
+    """Tell what is wrong by itself from what is wrong because its upstream is."""
+    if all(row.verdict != "FAULT" for row in rows.values()):
+        return list(rows.values())
+    links = {row.gradient: row for row in rounding(point, against, result, profile, sample)}
+    located = any(row.verdict in ("FAULT", "convention") for row in links.values())
+    differs = [name for name in point.network.activations if rows[name].verdict == "FAULT"]
+    told = []
+    for name, row in rows.items():
+        own = links[name].verdict
+        if differs and name.startswith("d"):
+            reason = f"the forward pass already differs at {differs[0]}"
+            told.append(not_comparable(row.check, name, against, point.step, reason))
+        elif row.verdict == "FAULT" and own == "convention":
+            told.append(_as_convention(row))
+        elif row.verdict == "FAULT" and own in ("ok", "no power") and located:
+            told.append(replace(row, verdict="inherited", reason="right, given its own inputs"))
+        else:
+            told.append(row)
+    return told
