@@ -80,21 +80,27 @@ def run(
         names = _names(against)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    data = load_data(data) if isinstance(data, str) else from_arrays(*data) if isinstance(data, tuple) else data
+    data = (
+        load_data(data) if isinstance(data, str) else from_arrays(*data) if isinstance(data, tuple) else data
+    )
     for name, value, least in (
         ("steps", steps, 0), ("epochs", epochs, 0), ("batch", batch, 1), ("check_every", check_every, 1), ("seed", seed, 0)
     ):  # fmt: skip
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
-            raise UsageError(f"Cannot use {name}={value!r}, because it is a count; give a whole number from {least} on.")
+            raise UsageError(
+                f"Cannot use {name}={value!r}, because it is a count; give a whole number from {least} on."
+            )
     if steps is not None and epochs is not None:
-        raise UsageError("Cannot use steps and epochs together, because each fixes the length; give one of them.")
+        raise UsageError(
+            "Cannot use steps and epochs together, because each fixes the length; give one of them."
+        )
     if dtype not in DTYPES:
-        raise UsageError(f"Cannot use dtype={dtype!r}, because there are bounds for float32 and float64 only; choose one.")
+        raise UsageError(
+            f"Cannot use dtype={dtype!r}, because there are bounds for float32 and float64 only; choose one."
+        )
     batches = _batches(network, data, dtype, batch, seed)
     planned = epochs * batches.per_epoch if epochs is not None else 200 if steps is None else steps
-    schedule = Schedule(
-        full or multiply_adds(network, batches.size) < SMALL, check_every or 0, planned, seed
-    )
+    schedule = Schedule(full or multiply_adds(network, batches.size) < SMALL, check_every or 0, planned, seed)
     session = Session(network, batches, optimizer, dtype, seed, schedule)
     head = session.admit(names, data, named=against is not None)
     writer = Writer(Path(output)) if output is not None else None
@@ -186,9 +192,7 @@ class Session:
             named,
         )
 
-    def train(
-        self, run: Run, writer: Writer | None, progress: Callable[[int, int], None] | None
-    ) -> Run:
+    def train(self, run: Run, writer: Writer | None, progress: Callable[[int, int], None] | None) -> Run:
         """Every step, written and reported as it happens; Ctrl-C keeps the finished ones."""
         try:
             if writer:
@@ -220,7 +224,9 @@ class Session:
         seals = seal(given)
         sample = self.schedule.sample(number)
         alive = [p for p in self.participants if p.alive]
-        passes = {p.name: p.attempt(number, lambda p=p: p.differentiate(self.dtype, given, seals)) for p in alive}
+        passes = {
+            p.name: p.attempt(number, lambda p=p: p.differentiate(self.dtype, given, seals)) for p in alive
+        }
         passes = {name: result for name, result in passes.items() if result is not None}
         losses = {name: _finite(result.loss) for name, result in passes.items()}
         rows: list[Row] = []
@@ -345,7 +351,9 @@ class Session:
         for participant in [p for p in self.participants if p.name in passes and p.alive]:
             name, gradients = participant.name, passes[participant.name].gradients
             if number == 1:
-                participant.attempt(1, lambda p=participant: p.start(self.optimizer, self.weights, weight_seals))
+                participant.attempt(
+                    1, lambda p=participant: p.start(self.optimizer, self.weights, weight_seals)
+                )
             if participant.updater is None:
                 if sample is not None:
                     reason = f"{name} has no optimizer equal to it"

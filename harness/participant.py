@@ -54,7 +54,9 @@ class Participant:
         self.alive = False
         return None
 
-    def record(self, step: int, kind: Kind, message: str, tensor: str | None = None, fails: bool = True) -> None:
+    def record(
+        self, step: int, kind: Kind, message: str, tensor: str | None = None, fails: bool = True
+    ) -> None:
         """Remember something to say about this implementation."""
         self.findings.append(Finding(self.name, step, kind, message, tensor, fails))
 
@@ -86,7 +88,11 @@ class Participant:
         self.state = initial_state(optimizer, weights)
 
     def update(
-        self, optimizer: Any, weights: Mapping[str, Array], gradients: Mapping[str, Array], seals: Mapping[str, str]
+        self,
+        optimizer: Any,
+        weights: Mapping[str, Array],
+        gradients: Mapping[str, Array],
+        seals: Mapping[str, str],
     ) -> Update:
         """One optimizer step from the run's weights and this implementation's own gradients."""
         assert self.updater is not None

@@ -54,7 +54,9 @@ def _judged(run: Run) -> Outcome:
         status = 3 if run.head.named else 5
         if status == 3 or len(run.head.implementations) < 2:
             return Outcome("NOT COMPARED", status, missing[0].message)
-    blocked = [row for row in run.rows if row.verdict == "not comparable" and "forward pass" in (row.reason or "")]
+    blocked = [
+        row for row in run.rows if row.verdict == "not comparable" and "forward pass" in (row.reason or "")
+    ]
     if blocked:
         return Outcome("NOT COMPARED", 3, f"{blocked[0].against}: {blocked[0].reason}")
     powerless = _without_power(run)

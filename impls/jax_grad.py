@@ -121,8 +121,8 @@ class JaxGrad:
     def environment(self) -> dict[str, str]:
         """Float64 mode, matmul precision and the device, as found."""
         return {
-            "jax float64 mode": "on" if jax.config.read("jax_enable_x64") else "off",
-            "jax matmul precision": str(jax.config.read("jax_default_matmul_precision") or "default"),
+            "jax float64 mode": "on" if jax.config.jax_enable_x64 else "off",
+            "jax matmul precision": str(jax.config.jax_default_matmul_precision or "default"),
             "jax device": str(jax.devices()[0]),
         }
 

@@ -1,0 +1,119 @@
+"""The command ``harness``; whatever a command needs is imported when that command runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import entry_points, version
+from typing import Any
+
+import click
+
+COMMANDS_GROUP = "harness.commands"
+
+
+class Commands(click.Group):
+    """Own commands, and those that packages register in the entry-point group ``harness.commands``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Own commands in order, then others by name."""
+        own = list(self.commands)
+        return own + sorted(set(point.name for point in entry_points(group=COMMANDS_GROUP)) - set(own))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command, imported now if another package has it."""
+        own = super().get_command(ctx, cmd_name)
+        if own is not None:
+            return own
+        for point in entry_points(group=COMMANDS_GROUP):
+            if point.name == cmd_name:
+                return point.load()  # type: ignore[no-any-return]
+        return None
+
+
+EXAMPLES = """
+\b
+Examples:
+  harness run                                  4-3-2-1 on iris against all installed frameworks
+  harness run 64-128-64-10 --data digits --activation relu --loss cross-entropy --batch 128
+  harness run --optimizer adam --dtype float64 --output run.jsonl
+  harness implementations                      what is installed
+  harness doctor                               versions, threads, precision settings
+"""
+
+
+@click.group(cls=Commands, help=f"{EXAMPLES}\nDo hand-written and automatic gradients agree up to rounding?")
+@click.version_option(version("backprop-harness"), prog_name="backprop-harness")
+def harness() -> None:
+    """Group of all commands; its help is given above."""
+
+
+@harness.command("run", short_help="train in lockstep, compare, tabulate")
+@click.argument("model", default="4-3-2-1")
+@click.option("--against", help="implementations, comma-separated [default: all installed]")
+@click.option("--data", default="iris", show_default=True, help="iris, digits, a .csv or an .npz file")
+@click.option("--raw", is_flag=True, help="do not standardise the features")
+@click.option("--activation", default="sigmoid", show_default=True, help="of the hidden layers")
+@click.option(
+    "--output-activation", help="of the last layer [default: --activation; identity for cross-entropy]"
+)
+@click.option("--loss", default="sum-squared-error", show_default=True)
+@click.option("--steps", type=int, help="weight updates [default: 200]")
+@click.option("--epochs", type=int, help="passes over the data, instead of --steps")
+@click.option("--batch", type=int, help="rows per step [default: all]")
+@click.option("--dtype", default="float32", show_default=True, help="float32 or float64")
+@click.option("--optimizer", default="gradient-descent", show_default=True)
+@click.option("--lr", type=float, help="learning rate [default: the optimizer's]")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--check-every", type=int, help="compare every N-th step, the first and the last only")
+@click.option("--check", type=click.Choice(["schedule", "full"]), default="schedule", show_default=True)
+@click.option("--output", type=click.Path(dir_okay=False), help="write the run record (JSON lines)")
+@click.option("--format", "style", type=click.Choice(["table", "markdown", "json", "jsonl", "github"]))
+@click.option("--json", "as_json", is_flag=True, help="the same as --format json")
+@click.option("--require-power", is_flag=True, help="exit with 4 where a gradient is not judged with power")
+@click.option("--quiet", is_flag=True, help="the verdict line only")
+@click.option("--verbose", is_flag=True, help="every tensor, and the assumptions")
+def run_command(**options: Any) -> None:
+    """Train MODEL (layer sizes, 4-3-2-1 by default) in lockstep and tabulate the differences."""
+    from harness.cli.running import run_and_print
+
+    sys.exit(run_and_print(**options))
+
+
+@harness.command("implementations", short_help="what is installed, versions, dtypes, conformance")
+@click.option("--json", "as_json", is_flag=True)
+def implementations_command(as_json: bool) -> None:
+    """List every implementation with its version, and try each on a tiny network."""
+    from harness.cli.installed import print_implementations
+
+    sys.exit(print_implementations(as_json))
+
+
+@harness.command("doctor", short_help="versions, BLAS, threads, float64 mode, matmul precision")
+@click.option("--json", "as_json", is_flag=True)
+def doctor_command(as_json: bool) -> None:
+    """Print what may change numbers on this machine."""
+    from harness.cli.installed import print_doctor
+
+    sys.exit(print_doctor(as_json))
+
+
+def main() -> None:
+    """Run the command line; wrong usage, an interrupt and a closed pipe end without a traceback."""
+    if hasattr(sys.stdout, "reconfigure"):
+        # Where stdout cannot encode a character, something plainer stands in its place.
+        sys.stdout.reconfigure(errors="replace")
+        sys.stderr.reconfigure(errors="replace")
+    try:
+        harness()
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        click.echo(
+            f"Cannot go on, because {error.strerror or error}; what was written before stays.", err=True
+        )
+        sys.exit(2)

@@ -1,0 +1,201 @@
+"""What a run prints: the verdict first, then every weight gradient with its difference, allowance and place.
+
+All three numbers of a cell group belong to the same entry. Indices are printed as the formulas count them,
+from 1: ``w_32`` is the weight from source neuron 3 to destination neuron 2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tabulate import tabulate
+
+from harness.comparison import SEVERITY, Row
+from harness.runs import Run
+
+HEADERS = (
+    "gradient", "against",
+    "formula used", "sees", "at",
+    "rounding used", "sees", "at",
+    "|Δ|", "used",
+)  # fmt: skip
+ALIGN = ("left", "left", "right", "right", "left", "right", "right", "left", "right", "right")
+MOST_FAULTS = 12
+
+
+def render(run: Run, style: str = "table", *, verbose: bool = False) -> str:
+    """The whole screen of a run; `style` is table or markdown."""
+    outcome = run.outcome
+    parts = [heading(run), f"{outcome.verdict}  {outcome.reason}"]
+    if run.rows:
+        parts.append(_grid(run, style, verbose))
+        faults = _faults(run, style)
+        parts += [faults] if faults else []
+    parts.append(footer(run))
+    if verbose:
+        parts.append("assumptions\n" + "\n".join(f"  {line}" for line in run.head.ledger))
+    return "\n\n".join(parts)
+
+
+def heading(run: Run) -> str:
+    """What was run, on what, with which conventions."""
+    head = run.head
+    what = [
+        head.description, head.loss_formula, head.data, head.optimizer, head.dtype,
+        f"{head.steps} steps" if head.batch else "", f"batch {head.batch}", f"seed {head.seed}",
+    ]  # fmt: skip
+    who = " · ".join(f"{name} {v}" if name == "hand" else v for name, v in head.implementations.items())
+    return "\n".join(
+        [
+            " · ".join(filter(None, what)),
+            f"{who} · same weights at every step (digest {run.weights_digest[:12]})",
+            "w_ij^(l): i = source, j = destination; W has shape (n_in, n_out), z = x W + b",
+        ]
+    )
+
+
+def _grid(run: Run, style: str, verbose: bool) -> str:
+    names = run.head.gradients if not verbose else _all_tensors(run)
+    table = []
+    for name in names:
+        label = f"{name} {'×'.join(map(str, run.head.weights.get(name[1:], ())))}".strip()
+        for against in run.head.implementations:
+            rows = {check: run.find(check, name, against) for check in ("formula", "rounding", "end-to-end")}
+            if not any(rows.values()):
+                continue
+            cells = [label, against]
+            for check in ("formula", "rounding"):
+                row = rows[check]
+                cells += [share(row), small(row.sees if row else None), place(row)]
+            row = rows["end-to-end"]
+            difference = None if row is None or row.difference is None else abs(row.difference)
+            cells += [small(difference), share(row)]
+            table.append(cells)
+            label = ""
+    groups = f"formula: float64, end to end · rounding: {run.head.dtype}, link by link · |Δ|: {run.head.dtype}, hand against it"
+    text = tabulate(
+        table, HEADERS, "github" if style == "markdown" else "simple", disable_numparse=True, colalign=ALIGN
+    )
+    return f"{groups}\n\n{text}"
+
+
+def _all_tensors(run: Run) -> list[str]:
+    return list(dict.fromkeys(row.gradient for row in run.rows))
+
+
+def _faults(run: Run, style: str) -> str:
+    rows = run.select(lambda row: row.verdict not in ("ok", "no power"))
+    if not rows:
+        return ""
+    table = [
+        [
+            row.check, row.gradient, row.against, row.verdict, str(row.step),
+            f"{row.outside} of {row.entries}" if row.entries else "",
+            small(None if row.difference is None else abs(row.difference)), small(row.allowed), row.reason or "",
+        ]
+        for row in sorted(rows, key=lambda row: (SEVERITY.index(row.verdict), row.step))[:MOST_FAULTS]
+    ]  # fmt: skip
+    headers = ("check", "tensor", "against", "verdict", "step", "outside", "|Δ|", "allowed", "reason")
+    align = ("left", "left", "left", "left", "right", "right", "right", "right", "left")
+    text = tabulate(
+        table, headers, "github" if style == "markdown" else "simple", disable_numparse=True, colalign=align
+    )
+    more = len(rows) - MOST_FAULTS
+    return text + (f"\nand {more} more rows; --json has them all" if more > 0 else "")
+
+
+def footer(run: Run) -> str:
+    """Loss, what else was checked, findings, and the next command."""
+    lines = []
+    for finding in run.findings:
+        lines.append(f"{'failed' if finding.fails else 'note'}  {finding.against}: {finding.message}")
+    losses = {name: values for name, values in run.losses.items() if values}
+    if losses:
+        ends = {name: f"{_number(v[0])} → {_number(v[-1])}" for name, v in losses.items()}
+        same = len(set(ends.values())) == 1
+        count = {2: "both", 3: "all three"}.get(len(ends), f"all {len(ends)}")
+        lines.append(
+            f"loss  {next(iter(ends.values()))}{f' in {count}' if len(ends) > 1 else ''}"
+            if same
+            else "loss  " + " · ".join(f"{name} {text}" for name, text in ends.items())
+        )
+    if run.rows:
+        others = [r for r in run.rows if r.gradient not in run.head.gradients and r.verdict == "ok"]
+        lines.append(
+            f"also  forward, loss, backward and update links: {len(others)} more rows ok; "
+            f"{run.entries:,} entries compared; {run.undecided} undecided kinks"
+        )
+        powerless = sorted({r.gradient for r in run.rows if r.verdict == "no power"})
+        if powerless:
+            lines.append(
+                f"no power  {', '.join(powerless)}: zeros would pass there ({_powerless_checks(run)})"
+            )
+    lines.append("next  harness run --output run.jsonl    harness run --verbose    harness doctor")
+    return "\n".join(lines)
+
+
+def _powerless_checks(run: Run) -> str:
+    return ", ".join(sorted({row.check for row in run.rows if row.verdict == "no power"}))
+
+
+def share(row: Row | None) -> str:
+    """Used, in percent or as a multiple; the verdict's word where there is no number or no power."""
+    if row is None:
+        return ""
+    if row.verdict in ("not comparable", "no power"):
+        return row.verdict
+    if row.used is None:
+        return row.verdict
+    if row.used > 1000:
+        return f"{row.used:.0e} ×".replace("e+0", "e").replace("e+", "e")
+    if row.used > 1:
+        return f"{row.used:.3g} ×"
+    # Never print 100 % for something outside, nor more for something inside.
+    return f"{100 * row.used:.1f} %"
+
+
+def small(number: float | None) -> str:
+    """A number to two digits, or nothing."""
+    if number is None:
+        return ""
+    return "0" if number == 0 else f"{number:.1e}"
+
+
+def _number(value: float | None) -> str:
+    return "not finite" if value is None else f"{value:.7g}"
+
+
+def place(row: Row | None) -> str:
+    """Where the worst entry is: step and index, counted from 1; nothing where nothing differs."""
+    if row is None or row.index is None or (not row.used and not row.outside):
+        return ""
+    index = [i + 1 for i in row.index]
+    kind = row.gradient.lstrip("dmv")[:1] if row.gradient != "loss" else ""
+    if kind == "W":
+        joint = "" if max(index) < 10 else ","
+        where = f"w_{joint.join(map(str, index))}"
+    elif kind == "b":
+        where = f"b_{index[0]}"
+    elif len(index) == 2:
+        where = f"sample {index[0]}, neuron {index[1]}"
+    else:
+        where = ""
+    return f"step {row.step} {where}".strip()
+
+
+def findings_for_github(run: Run) -> list[str]:
+    """Workflow annotations, at most ten, everything escaped."""
+    level = "error" if run.exit else "notice"
+    lines = [_annotation(level, run.verdict, run.outcome.reason)]
+    for row in run.select(lambda row: row.verdict in ("FAULT", "inherited"))[:9]:
+        text = f"{row.check}: {row.gradient} of {row.against} at step {row.step}, {row.outside} of {row.entries} outside"
+        lines.append(_annotation("error" if row.verdict == "FAULT" else "warning", row.verdict, text))
+    return lines
+
+
+def _annotation(level: str, title: str, message: Any) -> str:
+    def escape(text: str) -> str:
+        return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+    safe_title = escape(title).replace(":", "%3A").replace(",", "%2C")
+    return f"::{level} title={safe_title}::{escape(str(message))}"
