@@ -43,9 +43,7 @@ class Centre:
     undecided: int
 
 
-def end_to_end(
-    network: Network, weights: Mapping[str, Array], x: Array, y: Array, profile: Profile
-) -> Centre:
+def end_to_end(network: Network, weights: Mapping[str, Array], x: Array, y: Array, profile: Profile) -> Centre:
     """Run forward and backward on bounded arrays; weights and batch are exact as given."""
     context = Context(profile)
     tensors: dict[str, Any] = {name: context.exact(w) for name, w in weights.items()}
@@ -55,12 +53,10 @@ def end_to_end(
     return Centre({link.output: tensors[link.output] for link in network.links}, context.undecided)
 
 
-def alone(
-    link: Link, tensors: Mapping[str, Array], profile: Profile, sample: Sample = EVERY_ENTRY
-) -> Bounded:
+def alone(link: Link, tensors: Mapping[str, Array], profile: Profile, sample: Sample = EVERY_ENTRY) -> Bounded:
     """The output of one link fed with exact tensors, restricted to a sample of its entries."""
     context = Context(profile)
-    inputs = dict(tensors)
+    inputs: dict[str, Any] = dict(tensors)
     for name, axis in link.slices.items():
         inputs[name] = sampled(inputs[name], axis, sample)
     inputs = {n: a if a.dtype.kind in "iu" else context.exact(a) for n, a in inputs.items()}

@@ -45,9 +45,7 @@ class Point:
         return {**given, "x": self.x.astype(dtype, copy=False), "y": y, **tensors_of(result)}
 
 
-def rounding(
-    point: Point, against: str, result: Pass, profile: Profile, sample: Sample = EVERY_ENTRY
-) -> list[Row]:
+def rounding(point: Point, against: str, result: Pass, profile: Profile, sample: Sample = EVERY_ENTRY) -> list[Row]:
     """Every link of a pass, alone, fed the implementation's own tensors."""
     tensors = point.tensors(result)
     rows = []
@@ -83,18 +81,14 @@ def _judge_link(
     return row
 
 
-def _is_convention(
-    link: Link, tensors: Mapping[str, Array], actual: Array, expected: Any, sample: Sample
-) -> bool:
+def _is_convention(link: Link, tensors: Mapping[str, Array], actual: Array, expected: Any, sample: Sample) -> bool:
     """Is every entry outside exactly on a kink, with the value of another valid subgradient?"""
     kink = getattr(link.layer, "kink", None)
     if kink is None or not link.output.startswith("d"):
         return False
     upstream, argument = (sampled(tensors[name], 0, sample) for name in link.inputs)
     left, right = (upstream.astype(np.float64) * slope for slope in link.layer.slopes)
-    valid = (np.minimum(left, right) - expected.bound <= actual) & (
-        actual <= np.maximum(left, right) + expected.bound
-    )
+    valid = (np.minimum(left, right) - expected.bound <= actual) & (actual <= np.maximum(left, right) + expected.bound)
     inside = np.abs(actual - expected.value) <= expected.bound
     return bool(np.all(inside | ((argument == kink) & valid)))
 
@@ -103,9 +97,7 @@ def _as_convention(row: Row) -> Row:
     return replace(row, verdict="convention", reason="exactly on a kink, another valid subgradient is taken")
 
 
-def formula(
-    point: Point, against: str, result: Pass, centre: Centre, sample: Sample = EVERY_ENTRY
-) -> list[Row]:
+def formula(point: Point, against: str, result: Pass, centre: Centre, sample: Sample = EVERY_ENTRY) -> list[Row]:
     """Every tensor of a float64 pass against the centre.
 
     The allowance is the centre's own float64 bound, so zeros can pass only where the centre is zero

@@ -98,9 +98,7 @@ def check_pass(network: Network, dtype: str, rows: int, result: Any) -> Pass:
 def check_update(weights: Arrays, state: tuple[str, ...], result: Any) -> Update:
     """The update, if it holds every weight and state in the right shape and dtype."""
     if not isinstance(result, Update):
-        raise BreachError(
-            "not a pass", f"returned {type(result).__name__} instead of an impls.contract.Update"
-        )
+        raise BreachError("not a pass", f"returned {type(result).__name__} instead of an impls.contract.Update")
     shapes = {s + name: w.shape for name, w in weights.items() for s in ("", *state)}
     dtype = str(next(iter(weights.values())).dtype)
     _check_tensors({**result.weights, **result.state}, shapes, set(shapes), dtype)
@@ -129,17 +127,11 @@ def _check_tensors(
         raise BreachError("names", f"returned no {', '.join(missing)}", missing[0])
     extra = sorted(set(map(str, tensors)) - set(shapes))
     if extra:
-        raise BreachError(
-            "names", f"returned {extra[0][:80]!r}, which this network does not have", extra[0][:80]
-        )
+        raise BreachError("names", f"returned {extra[0][:80]!r}, which this network does not have", extra[0][:80])
     for name, array in tensors.items():
         if not isinstance(array, np.ndarray | np.generic):
-            raise BreachError(
-                "dtype", f"returned {name} as {type(array).__name__}, not as a NumPy array", name
-            )
+            raise BreachError("dtype", f"returned {name} as {type(array).__name__}, not as a NumPy array", name)
         if array.shape != shapes[name]:
-            raise BreachError(
-                "shape", f"returned {name} of shape {array.shape} instead of {shapes[name]}", name
-            )
+            raise BreachError("shape", f"returned {name} of shape {array.shape} instead of {shapes[name]}", name)
         if str(array.dtype) != dtype:
             raise BreachError("dtype", f"returned {name} as {array.dtype} instead of {dtype}", name)

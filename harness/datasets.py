@@ -238,8 +238,7 @@ def _checked(name: str, x: Any, y: Any) -> Data:
         if not np.all(np.isfinite(array)):
             row, column = np.argwhere(~np.isfinite(array))[0]
             raise UsageError(
-                f"Cannot use {name}, because {label}[{row},{column}] is {array[row, column]}; give finite "
-                f"numbers."
+                f"Cannot use {name}, because {label}[{row},{column}] is {array[row, column]}; give finite numbers."
             )
     return Data(name, x, y)
 
@@ -253,6 +252,4 @@ def _number(cell: str) -> float | None:
 
 def _unreadable(path: Path, error: Exception) -> UsageError:
     reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
-    return UsageError(
-        f"Cannot read {path}, because {reason}; give a readable file with features and targets."
-    )
+    return UsageError(f"Cannot read {path}, because {reason}; give a readable file with features and targets.")

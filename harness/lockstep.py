@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,20 +81,15 @@ def run(
         names = _names(against)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    data = (
-        load_data(data) if isinstance(data, str) else from_arrays(*data) if isinstance(data, tuple) else data
-    )
-    for name, value, least in (
-        ("steps", steps, 0), ("epochs", epochs, 0), ("batch", batch, 1), ("check_every", check_every, 1), ("seed", seed, 0)
-    ):  # fmt: skip
+    data = load_data(data) if isinstance(data, str) else from_arrays(*data) if isinstance(data, tuple) else data
+    counts = {"steps": (steps, 0), "epochs": (epochs, 0), "batch": (batch, 1), "check_every": (check_every, 1)}
+    for name, (value, least) in {**counts, "seed": (seed, 0)}.items():
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
             raise UsageError(
                 f"Cannot use {name}={value!r}, because it is a count; give a whole number from {least} on."
             )
     if steps is not None and epochs is not None:
-        raise UsageError(
-            "Cannot use steps and epochs together, because each fixes the length; give one of them."
-        )
+        raise UsageError("Cannot use steps and epochs together, because each fixes the length; give one of them.")
     if dtype not in DTYPES:
         raise UsageError(
             f"Cannot use dtype={dtype!r}, because there are bounds for float32 and float64 only; choose one."
@@ -224,9 +220,7 @@ class Session:
         seals = seal(given)
         sample = self.schedule.sample(number)
         alive = [p for p in self.participants if p.alive]
-        passes = {
-            p.name: p.attempt(number, lambda p=p: p.differentiate(self.dtype, given, seals)) for p in alive
-        }
+        passes = {p.name: p.attempt(number, partial(p.differentiate, self.dtype, given, seals)) for p in alive}
         passes = {name: result for name, result in passes.items() if result is not None}
         losses = {name: _finite(result.loss) for name, result in passes.items()}
         rows: list[Row] = []
@@ -299,9 +293,7 @@ class Session:
         centre = centre64 if self.dtype == "float64" else end_to_end(*batch, working)
         double = given
         if self.dtype != "float64":
-            double = read_only(
-                {n: a.astype(np.float64) if a.dtype.kind == "f" else a for n, a in given.items()}
-            )
+            double = read_only({n: a.astype(np.float64) if a.dtype.kind == "f" else a for n, a in given.items()})
         double_seals = seals if double is given else seal(double)
         rows: list[Row] = []
         for participant in [p for p in self.participants if p.name in passes]:
@@ -312,7 +304,7 @@ class Session:
             pass64 = result
             if self.dtype != "float64":
                 pass64 = participant.attempt(
-                    point.step, lambda p=participant: p.differentiate("float64", double, double_seals)
+                    point.step, partial(participant.differentiate, "float64", double, double_seals)
                 )
             if pass64 is not None:
                 rows += checks.formula(point, name, pass64, centre64, sample)
@@ -351,9 +343,7 @@ class Session:
         for participant in [p for p in self.participants if p.name in passes and p.alive]:
             name, gradients = participant.name, passes[participant.name].gradients
             if number == 1:
-                participant.attempt(
-                    1, lambda p=participant: p.start(self.optimizer, self.weights, weight_seals)
-                )
+                participant.attempt(1, partial(participant.start, self.optimizer, self.weights, weight_seals))
             if participant.updater is None:
                 if sample is not None:
                     reason = f"{name} has no optimizer equal to it"
@@ -361,7 +351,7 @@ class Session:
                 continue
             after = participant.attempt(
                 number,
-                lambda p=participant, g=gradients: p.update(self.optimizer, self.weights, g, weight_seals),
+                partial(participant.update, self.optimizer, self.weights, gradients, weight_seals),
             )
             if after is None:
                 continue

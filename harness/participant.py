@@ -54,9 +54,7 @@ class Participant:
         self.alive = False
         return None
 
-    def record(
-        self, step: int, kind: Kind, message: str, tensor: str | None = None, fails: bool = True
-    ) -> None:
+    def record(self, step: int, kind: Kind, message: str, tensor: str | None = None, fails: bool = True) -> None:
         """Remember something to say about this implementation."""
         self.findings.append(Finding(self.name, step, kind, message, tensor, fails))
 
@@ -70,9 +68,7 @@ class Participant:
         """
         weights = {name: given[name] for name in self.network.weights}
         implementation = self.built(dtype)
-        result = guarded(
-            lambda: implementation.differentiate(weights, given["x"], given["y"], tap=tap), given, seals
-        )
+        result = guarded(lambda: implementation.differentiate(weights, given["x"], given["y"], tap=tap), given, seals)
         return check_pass(self.network, dtype, len(given["x"]), result)
 
     def start(self, optimizer: Any, weights: Mapping[str, Array], seals: Mapping[str, str]) -> None:

@@ -84,9 +84,7 @@ class Run:
 
     def find(self, check: str, gradient: str, against: str) -> Row | None:
         """The row of one check, tensor and implementation."""
-        return next(
-            (r for r in self.rows if (r.check, r.gradient, r.against) == (check, gradient, against)), None
-        )
+        return next((r for r in self.rows if (r.check, r.gradient, r.against) == (check, gradient, against)), None)
 
     def select(self, keep: Callable[[Row], bool]) -> list[Row]:
         """Rows that satisfy a condition, gravest first."""

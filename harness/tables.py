@@ -72,7 +72,8 @@ def _grid(run: Run, style: str, verbose: bool) -> str:
             cells += [small(difference), share(row)]
             table.append(cells)
             label = ""
-    groups = f"formula: float64, end to end · rounding: {run.head.dtype}, link by link · |Δ|: {run.head.dtype}, hand against it"
+    dtype = run.head.dtype
+    groups = f"formula: float64, end to end · rounding: {dtype}, link by link · |Δ|: {dtype}, hand against it"
     text = tabulate(
         table, HEADERS, "github" if style == "markdown" else "simple", disable_numparse=True, colalign=ALIGN
     )
@@ -127,9 +128,7 @@ def footer(run: Run) -> str:
         )
         powerless = sorted({r.gradient for r in run.rows if r.verdict == "no power"})
         if powerless:
-            lines.append(
-                f"no power  {', '.join(powerless)}: zeros would pass there ({_powerless_checks(run)})"
-            )
+            lines.append(f"no power  {', '.join(powerless)}: zeros would pass there ({_powerless_checks(run)})")
     lines.append("next  harness run --output run.jsonl    harness run --verbose    harness doctor")
     return "\n".join(lines)
 
@@ -188,7 +187,9 @@ def findings_for_github(run: Run) -> list[str]:
     level = "error" if run.exit else "notice"
     lines = [_annotation(level, run.verdict, run.outcome.reason)]
     for row in run.select(lambda row: row.verdict in ("FAULT", "inherited"))[:9]:
-        text = f"{row.check}: {row.gradient} of {row.against} at step {row.step}, {row.outside} of {row.entries} outside"
+        text = (
+            f"{row.check}: {row.gradient} of {row.against} at step {row.step}, {row.outside} of {row.entries} outside"
+        )
         lines.append(_annotation("error" if row.verdict == "FAULT" else "warning", row.verdict, text))
     return lines
 

@@ -66,9 +66,7 @@ def _part(value: Any, sample: Sample) -> Any:
 
 def _evaluate(optimizer: Any, rule: str, operands: Mapping[str, Array | int], profile: Profile) -> Any:
     context = Context(profile)
-    return getattr(optimizer, rule)(
-        *[context.exact(o) if isinstance(o, np.ndarray) else o for o in operands.values()]
-    )
+    return getattr(optimizer, rule)(*[context.exact(o) if isinstance(o, np.ndarray) else o for o in operands.values()])
 
 
 def initial_state(optimizer: Any, weights: Arrays) -> dict[str, Array]:

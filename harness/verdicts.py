@@ -54,9 +54,7 @@ def _judged(run: Run) -> Outcome:
         status = 3 if run.head.named else 5
         if status == 3 or len(run.head.implementations) < 2:
             return Outcome("NOT COMPARED", status, missing[0].message)
-    blocked = [
-        row for row in run.rows if row.verdict == "not comparable" and "forward pass" in (row.reason or "")
-    ]
+    blocked = [row for row in run.rows if row.verdict == "not comparable" and "forward pass" in (row.reason or "")]
     if blocked:
         return Outcome("NOT COMPARED", 3, f"{blocked[0].against}: {blocked[0].reason}")
     powerless = _without_power(run)
@@ -83,10 +81,7 @@ def _why_failed(run: Run, faults: list[Row]) -> str:
     guilty = list(dict.fromkeys([row.against for row in faults]))
     others = [name for name in run.head.implementations if name != "hand"]
     if len(others) > 1 and set(others) <= set(guilty) and "hand" not in guilty:
-        return (
-            f"{' and '.join(others)} differ alike from the hand code, which is the odd one out: "
-            f"{_located(faults)}"
-        )
+        return f"{' and '.join(others)} differ alike from the hand code, which is the odd one out: {_located(faults)}"
     if guilty:
         return f"{', '.join(guilty)}: {_located([row for row in faults if row.against == guilty[0]])}"
     finding = next(finding for finding in run.findings if finding.fails)

@@ -45,7 +45,7 @@ class HandUpdater:
         moved: dict[str, Array] = {}
         state: dict[str, Array] = {}
         for name, weight in weights.items():
-            tensors = {"W": weight, "dW": gradients["d" + name], "t": self.t}
+            tensors: dict[str, Any] = {"W": weight, "dW": gradients["d" + name], "t": self.t}
             tensors |= {s: self.state[s + name] for s in self.optimizer.state}
             for rule, inputs in self.rules:
                 tensors[rule] = getattr(self.optimizer, rule)(*[tensors[i] for i in inputs])

@@ -67,7 +67,7 @@ def load(name: str) -> Callable[[Network, str], Implementation]:
         raise NotInstalledError(
             f"Cannot compare with {name}, because the package {error.name!r} is not installed; {remedy}."
         ) from error
-    return built  # type: ignore[no-any-return]
+    return built
 
 
 def _third_parties() -> dict[str, EntryPoint]:

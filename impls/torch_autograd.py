@@ -76,9 +76,7 @@ class TorchAutograd:
     def start(self, optimizer: Any, weights: Arrays) -> TorchUpdater:
         """The torch.optim optimizer equal in formula."""
         if type(optimizer) not in OPTIMIZERS:
-            raise CannotCompareError(
-                f"Cannot update with {optimizer!r}, because torch.optim has no equal to it."
-            )
+            raise CannotCompareError(f"Cannot update with {optimizer!r}, because torch.optim has no equal to it.")
         return TorchUpdater(optimizer, weights)
 
     def environment(self) -> dict[str, str]:

@@ -108,9 +108,11 @@ class Bounded(np.lib.mixins.NDArrayOperatorsMixin):
         return Bounded(self.value[index], self.bound[index], self.context)
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Bounded:
+        """As numpy.sum; the bound holds for any order of summation."""
         return _apply(RULES[np.sum], self, axis, keepdims)
 
     def max(self, axis: Any = None, keepdims: bool = False) -> Bounded:
+        """As numpy.max."""
         return _apply(RULES[np.max], self, axis, keepdims)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *operands: Any, out: Any = None) -> Any:

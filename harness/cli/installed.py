@@ -52,9 +52,7 @@ def print_implementations(as_json: bool) -> int:
     else:
         headers = ("name", "version", "dtypes", "optimizers", "conformance")
         click.echo(
-            tabulate(
-                [list(row.values()) for row in rows], headers, disable_numparse=True, colalign=("left",) * 5
-            )
+            tabulate([list(row.values()) for row in rows], headers, disable_numparse=True, colalign=("left",) * 5)
         )
     return int(any(row["conformance"].startswith("breaks") for row in rows))
 
@@ -72,7 +70,5 @@ def print_doctor(as_json: bool) -> int:
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=1))
     else:
-        click.echo(
-            tabulate(list(found.items()), tablefmt="plain", disable_numparse=True, colalign=("left", "left"))
-        )
+        click.echo(tabulate(list(found.items()), tablefmt="plain", disable_numparse=True, colalign=("left", "left")))
     return 0

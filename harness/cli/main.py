@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from importlib.metadata import entry_points, version
@@ -15,10 +16,10 @@ COMMANDS_GROUP = "harness.commands"
 class Commands(click.Group):
     """Own commands, and those that packages register in the entry-point group ``harness.commands``."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
         """Own commands in order, then others by name."""
         own = list(self.commands)
-        return own + sorted(set(point.name for point in entry_points(group=COMMANDS_GROUP)) - set(own))
+        return own + sorted({point.name for point in entry_points(group=COMMANDS_GROUP)} - set(own))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """A command, imported now if another package has it."""
@@ -27,7 +28,7 @@ class Commands(click.Group):
             return own
         for point in entry_points(group=COMMANDS_GROUP):
             if point.name == cmd_name:
-                return point.load()  # type: ignore[no-any-return]
+                return point.load()
         return None
 
 
@@ -54,9 +55,7 @@ def harness() -> None:
 @click.option("--data", default="iris", show_default=True, help="iris, digits, a .csv or an .npz file")
 @click.option("--raw", is_flag=True, help="do not standardise the features")
 @click.option("--activation", default="sigmoid", show_default=True, help="of the hidden layers")
-@click.option(
-    "--output-activation", help="of the last layer [default: --activation; identity for cross-entropy]"
-)
+@click.option("--output-activation", help="of the last layer [default: --activation; identity for cross-entropy]")
 @click.option("--loss", default="sum-squared-error", show_default=True)
 @click.option("--steps", type=int, help="weight updates [default: 200]")
 @click.option("--epochs", type=int, help="passes over the data, instead of --steps")
@@ -100,10 +99,9 @@ def doctor_command(as_json: bool) -> None:
 
 def main() -> None:
     """Run the command line; wrong usage, an interrupt and a closed pipe end without a traceback."""
-    if hasattr(sys.stdout, "reconfigure"):
-        # Where stdout cannot encode a character, something plainer stands in its place.
-        sys.stdout.reconfigure(errors="replace")
-        sys.stderr.reconfigure(errors="replace")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # where it cannot encode a character, ? stands in its place
+            stream.reconfigure(errors="replace")
     try:
         harness()
     except KeyboardInterrupt:
@@ -113,7 +111,5 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        click.echo(
-            f"Cannot go on, because {error.strerror or error}; what was written before stays.", err=True
-        )
+        click.echo(f"Cannot go on, because {error.strerror or error}; what was written before stays.", err=True)
         sys.exit(2)

@@ -110,7 +110,7 @@ class SoftmaxCrossEntropy:
                 f"each output stands for one class; give labels from 0 to {classes - 1}."
             )
 
-    def formula(self, output: str, outputs: int) -> str:
+    def formula(self, output: str, outputs: int) -> str:  # noqa: ARG002  (one signature for all losses)
         return f"L = mean over samples of -log softmax({output})[y]"
 
     def __repr__(self) -> str:

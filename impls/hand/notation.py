@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import Any
 
 from impls.hand.activations import Identity, Relu, Sigmoid, Tanh
@@ -68,7 +69,7 @@ def from_text(
         output_activation = "identity" if loss == "cross-entropy" else activation
     last = lookup("output activation", ACTIVATIONS, output_activation)
     layers: list[Any] = []
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+    for inputs, outputs in pairwise(sizes):
         layers += [Dense(inputs, outputs), hidden()]
     layers[-1] = last()
     return Network(layers, lookup("loss", LOSSES, loss)())

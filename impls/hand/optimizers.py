@@ -79,9 +79,7 @@ class Adam:
     state = ("m", "v")
     label = "Adam"
 
-    def __init__(
-        self, lr: float = 0.01, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8
-    ) -> None:
+    def __init__(self, lr: float = 0.01, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> None:
         self.lr, self.epsilon = _positive("lr", lr), _positive("epsilon", epsilon)
         self.beta1, self.beta2 = _fraction("beta1", beta1), _fraction("beta2", beta2)
 
@@ -107,8 +105,7 @@ def _positive(name: str, value: float) -> float:
     if isinstance(value, int | float) and 0 < value < math.inf:
         return float(value)
     raise ValueError(
-        f"Cannot use {name}={value!r}, because an update needs a finite {name} above 0; give a "
-        f"number such as 0.01."
+        f"Cannot use {name}={value!r}, because an update needs a finite {name} above 0; give a number such as 0.01."
     )
 
 

@@ -42,9 +42,7 @@ def moving_average_(m: Bounded, g: Bounded, beta: float) -> Bounded:
     local = u * np.maximum(products, lerp) * (1 + 4 * u)
     propagated = beta * m.bound + weight * g.bound
     # Products and the difference may each underflow.
-    return context.rounded(
-        beta * m.value + weight * g.value, propagated + local, 1.0, centre=4.0, underflows=4.0
-    )
+    return context.rounded(beta * m.value + weight * g.value, propagated + local, 1.0, centre=4.0, underflows=4.0)
 
 
 def _bias_correction(context: Context, beta: float, t: int) -> Bounded:

@@ -53,9 +53,7 @@ def tanh_vjp_(da: Bounded, a: Bounded) -> Bounded:
     propagated = da.bound * (np.abs(slope) + moved) + np.abs(da.value) * moved
     cancelled = np.maximum(output * output, output * (1 + output)) + 3 * (np.abs(slope) + moved)
     local = u * largest * cancelled * (1 + 8 * u)
-    return da.context.rounded(
-        da.value * slope, propagated + local, 0.0, centre=4.0, underflows=4 * (1 + largest)
-    )
+    return da.context.rounded(da.value * slope, propagated + local, 0.0, centre=4.0, underflows=4 * (1 + largest))
 
 
 class _Shifted(NamedTuple):
