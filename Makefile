@@ -1,0 +1,43 @@
+# Two commands do everything, set-up included: `make run` and `make test`.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: help run test lint types imports bench clean
+
+help:
+	@echo "make run     train in lockstep on iris, write runs/iris.jsonl, print the table"
+	@echo "make test    the whole test suite"
+	@echo "make lint types imports    ruff, mypy, the import contract"
+	@echo "make bench   the figures"
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Cannot set up with $(PYTHON), because Python 3.11 or newer is needed; run make PYTHON=python3.11"; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[all,lint]" -c constraints.txt
+	touch $(INSTALLED)
+
+run: $(INSTALLED)
+	@mkdir -p runs && rm -f runs/iris.jsonl
+	$(BIN)/harness run --output runs/iris.jsonl
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+imports: $(INSTALLED)
+	$(BIN)/lint-imports
+
+bench: $(INSTALLED)
+	$(BIN)/python -m reports.benchmark
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
