@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.centre import Array
-from harness.conformance import BreachError, Finding, Kind, check_pass, check_update, guarded
+from harness.conformance import BreachError, Finding, Kind, check_pass, check_update, guarded, read_only
 from harness.updates import initial_state
 from impls.contract import CannotCompareError, Describes, Implementation, Pass, Trains, Update, Updater
 from impls.hand import Network
@@ -66,6 +66,7 @@ class Participant:
         Raises:
             BreachError, CannotCompareError: why there is none.
         """
+        given = read_only(given)  # its own copies: what one implementation writes, no other reads
         weights = {name: given[name] for name in self.network.weights}
         implementation = self.built(dtype)
         result = guarded(lambda: implementation.differentiate(weights, given["x"], given["y"], tap=tap), given, seals)
@@ -92,7 +93,7 @@ class Participant:
     ) -> Update:
         """One optimizer step from the run's weights and this implementation's own gradients."""
         assert self.updater is not None
-        updater = self.updater
+        updater, weights = self.updater, read_only(weights)
         result = guarded(lambda: updater.update(weights, gradients), weights, seals)
         update = check_update(weights, optimizer.state, result)
         return Update(_copies(update.weights), _copies(update.state))

@@ -1,0 +1,27 @@
+"""Fixtures shared by the tests."""
+
+import os
+from importlib.util import find_spec
+
+import pytest
+
+from impls import registry
+
+
+@pytest.fixture
+def register(monkeypatch):
+    """Add implementations to the registry for one test: ``register(name, build)``."""
+    added = {}
+    load, names = registry.load, registry.names
+
+    monkeypatch.setattr(registry, "load", lambda name: added[name] if name in added else load(name))
+    monkeypatch.setattr(registry, "names", lambda: [*names(), *added])
+    return added.__setitem__
+
+
+@pytest.fixture(params=["torch", "jax"])
+def framework(request):
+    """Each framework by name; one that is missing skips with its reason, and is an error in CI."""
+    if find_spec(request.param) is None and not os.environ.get("CI"):
+        pytest.skip(f"{request.param} is not installed")
+    return request.param

@@ -1,0 +1,163 @@
+"""Every fault is caught, with the right verdict at the right link."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import harness
+from impls.contract import Pass, Update
+from impls.hand import from_text
+from impls.hand_numpy import Hand
+
+sys.path.insert(0, str(Path(__file__).parent))
+from broken import faults
+
+NETWORK = "4-3-3-1"  # square in the middle, so that a transposition has the right shape
+
+
+def run_against(register, build, **options):
+    register("broken", build)
+    return harness.run(NETWORK, against=["broken"], **{"steps": 4, **options})
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("fault", faults.LOCATED)
+def test_a_fault_is_located_at_its_link(register, fault, dtype):
+    build, link = faults.LOCATED[fault]
+    run = run_against(register, build, dtype=dtype)
+    assert (run.verdict, run.exit) == ("FAIL", 1)
+    wrong = [r.gradient for r in run.rows if r.check == "rounding" and r.verdict == "FAULT" and r.against == "broken"]
+    assert wrong[0] == link
+    assert all(r.verdict in ("ok", "no power") for r in run.rows if r.against == "hand")
+    assert link in run.outcome.reason
+
+
+@pytest.mark.parametrize("fault", ["factor 2", "derivative at z", "transposed"])
+def test_what_is_right_given_its_own_inputs_is_inherited(register, fault):
+    build, link = faults.LOCATED[fault]
+    run = run_against(register, build)
+    assert run.find("formula", link, "broken").verdict == "FAULT"
+    assert run.find("formula", "dW1", "broken").verdict == "inherited"
+    assert run.find("rounding", "dW1", "broken").verdict == "ok"
+
+
+def test_gradients_after_a_wrong_forward_pass_are_not_comparable(register):
+    run = run_against(register, faults.StaleWeights)
+    assert run.find("formula", "z1", "broken").verdict == "FAULT"
+    assert run.find("formula", "dW1", "broken").verdict == "not comparable"
+    assert "forward pass" in run.find("formula", "dW1", "broken").reason
+
+
+def test_one_nan_is_a_finding_and_the_others_go_on(register):
+    run = run_against(register, faults.OneNan)
+    assert run.exit == 1
+    assert [(f.kind, f.tensor) for f in run.findings if f.fails] == [("non-finite", "dW1")]
+    assert len(run.steps) == 4
+    assert run.losses["hand"][-1] is not None
+
+
+def test_float32_inside_float64_is_seen_by_the_formula_check(register):
+    run = run_against(register, faults.Float32Inside)
+    assert run.exit == 1
+    assert run.find("rounding", "z1", "broken").verdict == "ok"
+    assert run.find("formula", "z1", "broken").verdict == "FAULT"
+
+
+def test_accumulated_gradients_are_seen_on_the_second_call(register):
+    run = run_against(register, faults.Accumulates, steps=1)
+    assert run.exit == 1
+    assert "second call differs" in [f.kind for f in run.findings]
+
+
+def test_an_implementation_with_gradients_only_gets_the_formula_check(register):
+    run = run_against(register, faults.GradientsOnly)
+    assert run.find("formula", "dW1", "broken").verdict == "ok"
+    assert run.find("rounding", "dW1", "broken").verdict == "not comparable"
+    assert run.verdict == "PASS"
+
+
+def test_an_implementation_that_misses_every_tolerance_of_the_hand_code_is_told_apart(register):
+    """Where all others fail alike, the hand code is the odd one out."""
+    register("first", faults.in_layer(faults.Sign))
+    register("second", faults.in_layer(faults.Sign))
+    run = harness.run(NETWORK, against=["first", "second"], steps=1)
+    assert "the odd one out" in run.outcome.reason
+
+
+def test_another_subgradient_at_a_kink_is_a_convention(register):
+    register("other", faults.in_layer(faults.OneAtZero, 1))
+    network = from_text("2-2-1", activation="relu", output_activation="identity")
+    network.init = lambda seed, dtype: {  # a bias of 0 and inputs of 0 put arguments exactly on the kink
+        name: (np.zeros(s) if name.startswith("b") else np.full(s, 0.5)).astype(dtype)
+        for name, s in network.weights.items()
+    }
+    x, y = np.array([[0.0, 0.0], [1.0, 2.0], [-1.0, 3.0]]), np.array([1.0, 0.5, 0.25])
+    run = harness.run(network, (x, y), ["other"], steps=1)
+    assert run.undecided == 2  # one row of zeros, two neurons
+    assert run.find("rounding", "dz1", "other").verdict == "convention"
+    assert run.exit == 0
+
+
+def returning(change):
+    class Changed(Hand):
+        def differentiate(self, weights, x, y, *, tap=True):
+            result = super().differentiate(weights, x, y, tap=tap)
+            return change(result, weights)
+
+    return Changed
+
+
+def replaced(name, array_of):
+    def change(result, _):
+        return Pass(result.loss, {**result.gradients, name: array_of(result.gradients)}, result.activations)
+
+    return change
+
+
+def writes(result, weights):
+    weights["W1"].flags.writeable = True
+    weights["W1"][0, 0] += 1
+    return result
+
+
+def raises(result, weights):
+    raise RuntimeError("out of cheese")
+
+
+BREACHES = {
+    "raised": raises,
+    "shape": replaced("dW1", lambda g: g["dW1"].T),
+    "dtype": replaced("dW1", lambda g: g["dW1"].astype("float16")),
+    "names": replaced("dW9", lambda g: g["dW1"]),
+    "not a pass": lambda result, weights: {"dW1": 1},
+    "changed its input": writes,
+}
+
+
+@pytest.mark.parametrize("kind", BREACHES)
+def test_a_breach_of_contract_fails_the_run_and_the_others_go_on(register, kind):
+    run = run_against(register, returning(BREACHES[kind]))
+    assert (run.verdict, run.exit) == ("FAIL", 1)
+    assert [f.kind for f in run.findings if f.fails] == [kind]
+    assert "broken" in run.outcome.reason
+    assert "step 1" in run.outcome.reason
+    assert len(run.steps) == 4
+    assert run.find("formula", "dW1", "hand").verdict == "ok"
+
+
+class WrongUpdate(Hand):
+    def start(self, optimizer, weights):
+        class Updater:
+            def update(self, weights, gradients):
+                return Update({n: w - w.dtype.type(0.021) * gradients["d" + n] for n, w in weights.items()}, {})
+
+        return Updater()
+
+
+def test_a_wrong_update_is_a_fault_of_the_update_link(register):
+    run = run_against(register, WrongUpdate)
+    assert run.find("rounding", "W1", "broken").verdict == "FAULT"
+    assert run.find("rounding", "dW1", "broken").verdict == "ok"
+    assert run.exit == 1
