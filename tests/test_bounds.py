@@ -1,0 +1,138 @@
+"""The bound is never violated by a correct program, and never swells."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.arithmetic import Context, profile_of
+from harness.centre import alone, end_to_end
+from impls.hand import Network, from_text
+from impls.hand.activations import sigmoid, sigmoid_vjp, tanh_vjp
+from impls.hand.losses import log_softmax, softmax, softmax_cross_entropy_vjp
+from impls.hand.optimizers import moving_average
+
+SHAPES = ["2-3-1", "4-3-2", "5-8-4-3"]
+LOSSES = ["sum-squared-error", "mean-squared-error", "cross-entropy"]
+MAGNITUDES = [1e-12, 1e-6, 1e-2, 1.0, 4.0, 16.0]
+
+
+def inside(actual, bounded):
+    return np.abs(np.asarray(actual, np.float64) - bounded.value) <= bounded.bound
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    text=st.sampled_from(SHAPES),
+    activation=st.sampled_from(["sigmoid", "tanh", "relu", "identity"]),
+    loss=st.sampled_from(LOSSES),
+    rows=st.sampled_from([1, 2, 9]),
+    seed=st.integers(0, 2**32 - 1),
+    scale=st.sampled_from(MAGNITUDES),
+    data_scale=st.sampled_from([1e-30, *MAGNITUDES]),
+)
+def test_a_float32_pass_stays_within_its_bounds(text, activation, loss, rows, seed, scale, data_scale):
+    network = from_text(text, activation=activation, loss=loss)
+    rng = np.random.default_rng(seed)
+    weights = {n: (w * scale).astype("f4") for n, w in network.init(seed).items()}
+    x = (data_scale * rng.normal(size=(rows, network.inputs))).astype("f4")
+    y = rng.normal(size=(rows, network.outputs)).astype("f4")
+    y = rng.integers(0, network.outputs, rows) if network.loss.labels else y
+    with np.errstate(all="ignore"):
+        activations = network.forward(weights, x)
+        gradients = network.backward(weights, x, y, activations)
+        values = {**activations, **gradients, "loss": network.loss_of(activations, y)}
+    centre = end_to_end(network, weights, x, y, profile_of("float32"))
+    given_ = {**weights, "x": x, "y": y, **{n: np.asarray(v) for n, v in values.items()}}
+    for link in network.links:
+        assert np.all(inside(values[link.output], centre.tensors[link.output])), link.output
+        assert np.all(inside(values[link.output], alone(link, given_, profile_of("float32")))), link.output
+
+
+UNARY = {
+    "exp": np.exp,
+    "tanh": np.tanh,
+    "square": np.square,
+    "sigmoid": sigmoid,
+    "sum": lambda a: a.sum(axis=0),
+    "log of 1 + exp": lambda a: np.log(1 + np.exp(a)),
+    "root": lambda a: np.sqrt(a * a + 0.1),
+    "softmax": softmax,
+    "log-softmax": log_softmax,
+    "relu": lambda a: np.maximum(a, 0),
+    "cross-entropy'": lambda a: softmax_cross_entropy_vjp(a, np.arange(len(a)) % 3),
+    "sigmoid'": lambda a: sigmoid_vjp(a, sigmoid(a)),
+    "tanh'": lambda a: tanh_vjp(a, np.tanh(a)),
+    "moving average": lambda a: moving_average(a, a * a, 0.9),
+    "product": lambda a: a @ a.T,
+    "quotient": lambda a: a / (2 + a * a),
+}
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_every_member_of_an_uncertain_operand_lands_inside(name):
+    """Operands anywhere within their bounds, in float32 and in float64."""
+    function, rng = UNARY[name], np.random.default_rng(len(name))
+    for spread in (0.0, 1e-7, 1e-3, 0.1):
+        context = Context(profile_of("float32"))
+        centre = rng.normal(size=(6, 3)) * 3
+        operand = context.exact(centre)
+        operand.bound = spread * np.abs(centre)
+        result = function(operand)
+        for _ in range(50):
+            member = centre + operand.bound * rng.choice([-1, 1, rng.uniform(-1, 1)], size=centre.shape)
+            assert np.all(inside(function(member), result))
+        if spread == 0:
+            assert np.all(inside(function(centre.astype("f4")), function(context.exact(centre.astype("f4")))))
+
+
+@pytest.mark.parametrize("n", [1, 10, 1000, 100_000])
+def test_a_bound_grows_with_the_terms_of_a_sum_and_not_with_the_array(n):
+    context, u = Context(profile_of("float32")), 2.0**-24
+    total = context.exact(np.ones(n)).sum()
+    assert total.bound <= n * n * u * 1.01 + 1e-30
+    product = context.exact(np.ones((n, 1))) * context.exact(np.full((n, 1), 1 / 3))
+    assert np.all(product.bound <= 1.01 * u)
+
+
+@pytest.mark.parametrize("n", [1, 10, 1000, 100_000])
+@pytest.mark.parametrize("at", ["first", "last"])
+def test_a_wrong_entry_is_outside_however_large_the_array(n, at):
+    context = Context(profile_of("float32"))
+    a = np.random.default_rng(n).uniform(0.5, 1, n).astype("f4")
+    result = np.square(a)
+    result[0 if at == "first" else -1] *= np.float32(1 + 1e-6)
+    outside = ~inside(result, np.square(context.exact(a)))
+    assert outside.sum() == 1
+
+
+def test_constants_that_the_dtype_holds_are_exact_and_others_are_rounded_once():
+    context = Context(profile_of("float32"))
+    assert context.constant(0.5).bound == 0
+    assert context.constant(0.1).bound == 0.1 * 2.0**-24
+    assert Context(profile_of("float64")).constant(0.1).bound == 0
+
+
+def test_an_undecided_comparison_is_counted_and_opens_both_branches():
+    context = Context(profile_of("float32"))
+    operand = context.exact(np.array([-1.0, 1e-9, 1.0]))
+    operand.bound = np.full(3, 1e-6)
+    mask = operand > 0
+    assert context.undecided == 1
+    assert mask.bound.tolist() == [0, 1, 0]
+
+
+def test_what_may_overflow_is_not_bounded():
+    context = Context(profile_of("float32"))
+    assert np.isinf((context.exact(np.array([1e30])) * context.exact(np.array([1e30]))).bound).all()
+    assert np.isinf((context.exact(np.array([1.0])) / context.exact(np.array([0.0]))).bound).all()
+
+
+def test_the_formula_check_sees_a_relative_error_below_1e_6_in_a_wide_network():
+    network: Network = from_text("784-64-10", activation="tanh", loss="cross-entropy")
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(16, 784)), rng.integers(0, 10, 16)
+    centre = end_to_end(network, network.init(0), x, y, profile_of("float64"))
+    for name in network.gradients:
+        tensor = centre.tensors[name]
+        assert np.median(2 * tensor.bound / np.abs(tensor.value)) < 1e-6
