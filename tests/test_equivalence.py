@@ -122,6 +122,6 @@ def test_a_tapped_pass_is_the_untapped_one(framework):
 def test_float64_mode_is_back_off_after_a_float64_run():
     implementation("jax", "tanh", "cross-entropy", "float64")
     harness.run("4-3-2-1", against=["jax"], steps=1, dtype="float64")
-    assert registry.load("jax")(network_of("tanh", "cross-entropy"), "float32").environment()[
-        "jax float64 mode"
-    ] == "off"
+    assert (
+        registry.load("jax")(network_of("tanh", "cross-entropy"), "float32").environment()["jax float64 mode"] == "off"
+    )

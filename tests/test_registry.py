@@ -1,0 +1,82 @@
+"""A third package adds a framework without touching this repository."""
+
+import subprocess
+import sys
+
+import pytest
+
+from impls import registry
+
+PACKAGE = '''
+from impls.hand_numpy import Hand
+
+class Mine(Hand):
+    """The hand code under another name, with its own version."""
+    def __init__(self, network, dtype):
+        super().__init__(network, dtype)
+        self.version = "mine 9.9"
+'''
+PROJECT = """
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+[project]
+name = "third-party-implementation"
+version = "9.9"
+[project.entry-points."harness.implementations"]
+mine = "third_party_implementation:Mine"
+broken_at_import = "third_party_implementation:Absent"
+[tool.setuptools]
+py-modules = ["third_party_implementation"]
+"""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A package built and installed by pip into a folder of its own."""
+    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("site")
+    (source / "pyproject.toml").write_text(PROJECT)
+    (source / "third_party_implementation.py").write_text(PACKAGE)
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation",
+         "--disable-pip-version-check", "--target", target, source],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    return target
+
+
+def typed(installed, *words):
+    code = f"import sys; sys.path.insert(0, {str(installed)!r}); from harness.cli import main; main()"
+    return subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+
+
+def test_an_installed_package_takes_part(installed):
+    done = typed(installed, "run", "--against", "mine", "--steps", "2")
+    assert done.returncode == 0, done.stderr
+    assert "mine 9.9" in done.stdout
+    assert "PASS  hand and mine agree up to rounding" in done.stdout
+
+
+def test_it_takes_part_without_being_named_and_a_broken_one_is_only_noted(installed):
+    done = typed(installed, "run", "--steps", "1")
+    assert done.returncode == 0, done.stderr
+    assert "hand, torch, jax and mine agree" in done.stdout
+    assert "broken_at_import: could not be imported" in done.stdout
+
+
+def test_a_broken_one_that_is_named_fails(installed):
+    done = typed(installed, "run", "--steps", "1", "--against", "broken_at_import")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_name_lists_what_exists():
+    with pytest.raises(registry.UnknownImplementationError, match="choose from hand, torch, jax"):
+        registry.load("tensorflow")
+
+
+def test_a_missing_package_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "impls.torch_autograd", raising=False)
+    with pytest.raises(registry.NotInstalledError, match=r"pip install 'backprop-harness\[torch\]'"):
+        registry.load("torch")
