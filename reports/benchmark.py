@@ -1,0 +1,121 @@
+"""The figures of the project, each beside its goal: ``python -m reports.benchmark``.
+
+Steps are measured in one process, the peers in turn, round by round, so that a shared machine's drift
+meets all of them: quoted is the median over rounds of the ratio within a round. No figure is enforced.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from tabulate import tabulate
+
+from harness.arithmetic import profile_of
+from harness.centre import alone, end_to_end
+from harness.datasets import load_data
+from impls.hand import Network, from_text
+from reports.peers import PEERS, Step
+
+Line = tuple[str, str, str, str]
+
+
+def line(figure: str, value: str, goal: str, reached: bool) -> Line:
+    """One figure beside its goal."""
+    return figure, value, goal, "reached" if reached else "short"
+
+
+def _batch(network: Network, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(rows, network.inputs)).astype(np.float32)
+    return x, rng.integers(0, network.outputs, rows)
+
+
+def _seconds(step: Step, calls: int) -> float:
+    begin = time.perf_counter()
+    for _ in range(calls):
+        step()
+    return (time.perf_counter() - begin) / calls
+
+
+def hand_steps(rounds: int) -> list[Line]:
+    """A hand step against torch eager and jitted JAX, as ratios."""
+    small = from_text("4-3-2-1")
+    iris = load_data("iris")
+    cases = [("4-3-2-1 sigmoid, 150 rows", small, iris.x.astype("f4"), iris.targets(small).astype("f4"), 200)]
+    for activation in ("relu", "tanh"):
+        wide = from_text("784-512-256-10", activation=activation, loss="cross-entropy")
+        cases.append((f"784-512-256-10 {activation}, 128 rows", wide, *_batch(wide, 128), 5))
+    lines = []
+    for name, network, x, y, calls in cases:
+        weights = network.init(0, np.float32)
+        steps = {peer: make(network, weights, x, y) for peer, make in PEERS.items()}
+        for step in steps.values():
+            _seconds(step, calls)
+        times: dict[str, list[float]] = {peer: [] for peer in steps}
+        for _ in range(rounds):
+            for peer, step in steps.items():
+                times[peer].append(_seconds(step, calls))
+        microseconds = ", ".join(f"{peer} {1e6 * statistics.median(t):.0f}" for peer, t in times.items())
+        for peer in ("torch eager", "jax jit"):
+            ratio = statistics.median(t / h for t, h in zip(times[peer], times["hand"], strict=True))
+            goal = 3.0 if peer == "torch eager" and network is small else 1.0
+            if peer == "torch eager" or network is small:
+                value = f"{ratio:.2f} x as fast as {peer}"
+                lines.append(line(f"hand step, {name} ({microseconds} us)", value, f">= {goal:g} x", ratio >= goal))
+    return lines
+
+
+def sees(rows: int) -> list[Line]:
+    """What the checks see on 784-512-256-10: medians over all entries of the weight gradients."""
+    lines = []
+    for activation in ("relu", "tanh"):
+        network = from_text("784-512-256-10", activation=activation, loss="cross-entropy")
+        weights, (x, y) = network.init(0, np.float32), _batch(network, rows)
+        centre = end_to_end(network, weights, x, y, profile_of("float64")).tensors
+        activations = network.forward(weights, x)
+        tensors = {**weights, "x": x, "y": y, **activations, **network.backward(weights, x, y, activations)}
+        links = [link for link in network.links if link.output in network.gradients]
+        rounding = [alone(link, tensors, profile_of("float32")) for link in links]
+        for check, goal, bounded in (
+            ("formula", 1e-6, [centre[name] for name in network.gradients]),
+            ("rounding", 1e-4, rounding),
+        ):
+            caught = np.concatenate([(2 * t.bound / np.abs(t.value))[t.value != 0].ravel() for t in bounded])
+            median = float(np.median(caught))
+            name = f"median sees, {check}, 784-512-256-10 {activation}, {rows} rows"
+            lines.append(line(name, f"{median:.1e}", f"< {goal:g}", median < goal))
+    return lines
+
+
+def commands(times: int) -> list[Line]:
+    """Wall time of whole commands."""
+    lines = []
+    for words, goal in ((("--help",), 0.3), (("run", "--quiet"), 15.0)):
+        taken = []
+        for _ in range(times):
+            begin = time.perf_counter()
+            subprocess.run([sys.executable, "-m", "harness", *words], check=True, capture_output=True)
+            taken.append(time.perf_counter() - begin)
+        median = statistics.median(taken)
+        lines.append(line(f"harness {' '.join(words)}", f"{median:.2f} s", f"< {goal:g} s", median < goal))
+    return lines
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print every figure."""
+    parser = argparse.ArgumentParser(prog="python -m reports.benchmark", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds")
+    quick = parser.parse_args(arguments).quick
+    lines = [*hand_steps(5 if quick else 31), *sees(64), *sees(128), *commands(2 if quick else 5)]
+    headers = ("figure", "measured", "goal", "")
+    print(tabulate(lines, headers, disable_numparse=True, colalign=("left", "right", "right", "left")))
+
+
+if __name__ == "__main__":
+    main()

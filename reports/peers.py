@@ -1,0 +1,98 @@
+"""The step of a training loop in each framework, everything native, for the benchmark.
+
+Gradients and update, weights and batch already native to each implementation, the loss read back as a
+Python float: what a user's own loop would do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from impls.hand import GradientDescent, Network, Relu, Sigmoid, Tanh
+from impls.hand_numpy import HandUpdater
+
+Step = Callable[[], float]
+LEARNING_RATE = 1e-3
+
+
+def hand_step(network: Network, weights: dict[str, np.ndarray], x: Any, y: Any) -> Step:
+    """The hand implementation."""
+    held = dict(weights)
+    updater = HandUpdater(GradientDescent(LEARNING_RATE), held)
+
+    def step() -> float:
+        activations = network.forward(held, x)
+        loss = network.loss_of(activations, y)
+        held.update(updater.update(held, network.backward(held, x, y, activations)).weights)
+        return float(loss)
+
+    return step
+
+
+def torch_step(network: Network, weights: dict[str, np.ndarray], x: Any, y: Any) -> Step:
+    """PyTorch eager: addmm, backward, torch.optim.SGD."""
+    import torch
+
+    functions = {Sigmoid: torch.sigmoid, Tanh: torch.tanh, Relu: torch.relu}
+    parameters = {name: torch.tensor(w, requires_grad=True) for name, w in weights.items()}
+    optimizer = torch.optim.SGD(parameters.values(), lr=LEARNING_RATE)
+    tx, ty = torch.tensor(x), torch.tensor(y)
+    layers = _layers(network, functions)
+
+    def step() -> float:
+        a = tx
+        for number, function in layers:
+            a = torch.addmm(parameters[f"b{number}"], a, parameters[f"W{number}"])
+            a = a if function is None else function(a)
+        if network.loss.labels:
+            loss = torch.nn.functional.cross_entropy(a, ty)
+        else:
+            loss = torch.nn.functional.mse_loss(a, ty, reduction="sum")
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return float(loss.item())
+
+    return step
+
+
+def jax_step(network: Network, weights: dict[str, np.ndarray], x: Any, y: Any) -> Step:
+    """JAX: value_and_grad and the update in one jitted function."""
+    import jax
+    from jax import numpy as jnp
+
+    functions = {Sigmoid: jax.nn.sigmoid, Tanh: jnp.tanh, Relu: jax.nn.relu}
+    layers = _layers(network, functions)
+    held = {name: jnp.asarray(w) for name, w in weights.items()}
+    jx, jy = jnp.asarray(x), jnp.asarray(y)
+
+    def loss_of(parameters: Any, a: Any, y: Any) -> Any:
+        for number, function in layers:
+            a = a @ parameters[f"W{number}"] + parameters[f"b{number}"]
+            a = a if function is None else function(a)
+        if network.loss.labels:
+            return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(a), y[:, None], axis=1))
+        return jnp.sum(jnp.square(a - y))
+
+    @jax.jit
+    def compiled(parameters: Any, x: Any, y: Any) -> Any:
+        loss, gradients = jax.value_and_grad(loss_of)(parameters, x, y)
+        return loss, jax.tree.map(lambda w, g: w - LEARNING_RATE * g, parameters, gradients)
+
+    def step() -> float:
+        nonlocal held
+        loss, held = compiled(held, jx, jy)
+        return float(loss)
+
+    return step
+
+
+def _layers(network: Network, functions: dict[type, Any]) -> list[tuple[int, Any]]:
+    kinds = [layer for layer in network.layers if not hasattr(layer, "inputs")]
+    return [(number, functions.get(type(layer))) for number, layer in enumerate(kinds, 1)]
+
+
+PEERS = {"hand": hand_step, "torch eager": torch_step, "jax jit": jax_step}
