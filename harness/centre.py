@@ -59,8 +59,9 @@ def alone(link: Link, tensors: Mapping[str, Array], profile: Profile, sample: Sa
     inputs: dict[str, Any] = dict(tensors)
     for name, axis in link.slices.items():
         inputs[name] = sampled(inputs[name], axis, sample)
-    inputs = {n: a if a.dtype.kind in "iu" else context.exact(a) for n, a in inputs.items()}
-    return link(inputs)
+    # Labels and step counts are whole numbers and stay what they are.
+    read = {n: inputs[n] for n in link.inputs}
+    return link({n: a if a.dtype.kind in "iu" else context.exact(a) for n, a in read.items()})
 
 
 def sampled(array: Array, axis: int, sample: Sample) -> Array:

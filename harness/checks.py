@@ -55,22 +55,29 @@ def rounding(point: Point, against: str, result: Pass, profile: Profile, sample:
             reason = f"{against} shows no {', '.join(missing)}"
             rows.append(not_comparable("rounding", link.output, against, point.step, reason))
         else:
-            rows.append(_judge_link(point, link, against, tensors, profile, sample))
+            actual = tensors[link.output]
+            rows.append(judge_link(link, tensors, actual, profile, against, point.step, sample))
     return rows
 
 
-def _judge_link(
-    point: Point, link: Link, against: str, tensors: Mapping[str, Array], profile: Profile, sample: Sample
+def judge_link(
+    link: Link,
+    tensors: Mapping[str, Array],
+    actual: Array,
+    profile: Profile,
+    against: str,
+    step: int,
+    sample: Sample = EVERY_ENTRY,
 ) -> Row:
+    """One link alone, fed `tensors`, against what an implementation made of them."""
     expected = alone(link, tensors, profile, sample)
-    actual = tensors[link.output]
     if link.slices:
         actual = sampled(actual, link.axis, sample)
     row = judge(
         "rounding",
         link.output,
         against,
-        point.step,
+        step,
         actual=actual,
         expected=expected.value,
         allowed=expected.bound,

@@ -8,7 +8,7 @@ import numpy as np
 
 from impls.contract import Array, Arrays, Pass, Update
 from impls.hand import Network
-from impls.hand.optimizers import rules_of
+from impls.hand.optimizers import update_links
 
 
 class Hand:
@@ -36,20 +36,14 @@ class HandUpdater:
     """Applies an optimizer's rules to every weight and keeps their state."""
 
     def __init__(self, optimizer: Any, weights: Arrays) -> None:
-        self.optimizer, self.rules, self.t = optimizer, rules_of(optimizer), 0
+        self.links, self.t = update_links(optimizer, weights), 0
         self.state = {s + name: np.zeros_like(w) for name, w in weights.items() for s in optimizer.state}
 
     def update(self, weights: Arrays, gradients: Arrays) -> Update:
-        """State first, then the weight, as the rules say by what they read."""
+        """State first, then the weight, link by link."""
         self.t += 1
-        moved: dict[str, Array] = {}
-        state: dict[str, Array] = {}
-        for name, weight in weights.items():
-            tensors: dict[str, Any] = {"W": weight, "dW": gradients["d" + name], "t": self.t}
-            tensors |= {s: self.state[s + name] for s in self.optimizer.state}
-            for rule, inputs in self.rules:
-                tensors[rule] = getattr(self.optimizer, rule)(*[tensors[i] for i in inputs])
-            moved[name] = tensors["W"]
-            state |= {s + name: tensors[s] for s in self.optimizer.state}
-        self.state = state
-        return Update(moved, state)
+        tensors: dict[str, Any] = {**weights, **gradients, **self.state, "t": self.t}
+        for link in self.links:
+            tensors[link.output] = link(tensors)
+        self.state = {name: tensors[name] for name in self.state}
+        return Update({name: tensors[name] for name in weights}, self.state)

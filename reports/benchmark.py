@@ -86,7 +86,7 @@ def sees(rows: int) -> list[Line]:
             ("formula", 1e-6, [centre[name] for name in network.gradients]),
             ("rounding", 1e-4, rounding),
         ):
-            caught = np.concatenate([(2 * t.bound / np.abs(t.value))[t.value != 0].ravel() for t in bounded])
+            caught = np.concatenate([(2 * t.bound[t.value != 0] / np.abs(t.value[t.value != 0])) for t in bounded])
             median = float(np.median(caught))
             name = f"median sees, {check}, 784-512-256-10 {activation}, {rows} rows"
             lines.append(line(name, f"{median:.1e}", f"< {goal:g}", median < goal))

@@ -6,7 +6,7 @@ Python float: what a user's own loop would do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -90,7 +90,7 @@ def jax_step(network: Network, weights: dict[str, np.ndarray], x: Any, y: Any) -
     return step
 
 
-def _layers(network: Network, functions: dict[type, Any]) -> list[tuple[int, Any]]:
+def _layers(network: Network, functions: Mapping[Any, Any]) -> list[tuple[int, Any]]:
     kinds = [layer for layer in network.layers if not hasattr(layer, "inputs")]
     return [(number, functions.get(type(layer))) for number, layer in enumerate(kinds, 1)]
 

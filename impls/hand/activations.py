@@ -22,11 +22,7 @@ from impls.hand.primitive import Array, primitive
 
 @primitive
 def sigmoid(z: Array) -> Array:
-    # exp(-z) overflows to inf for very negative z, and 1/(1 + inf) = 0 is then the right answer.
-    with np.errstate(over="ignore"):
-        a = np.exp(-z)
-    a += 1
-    return 1 / a
+    return 1 / (1 + np.exp(-z))
 
 
 @primitive

@@ -128,8 +128,10 @@ class Network:
     def forward(self, weights: Mapping[str, Array], x: Array) -> dict[str, Array]:
         """All forward tensors by name: z1 (N, K), a1 (N, K), ..."""
         tensors = {"x": x, **weights}
-        for link in self.forward_links:
-            tensors[link.output] = link(tensors)
+        # The sigmoid's exp(-z) overflows to inf where 1/(1 + inf) = 0 is the right answer.
+        with np.errstate(over="ignore"):
+            for link in self.forward_links:
+                tensors[link.output] = link(tensors)
         return {name: tensors[name] for name in self.activations}
 
     def loss_of(self, activations: Mapping[str, Array], y: Array) -> Array:

@@ -24,11 +24,13 @@ Kingma and Ba, "Adam" (2015), Algorithm 1.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from inspect import signature
 from typing import Any
 
 import numpy as np
 
+from impls.hand.links import Link
 from impls.hand.primitive import Array, primitive
 
 
@@ -96,9 +98,21 @@ class Adam:
         return f"Adam(lr={self.lr!r}, beta1={self.beta1!r}, beta2={self.beta2!r}, epsilon={self.epsilon!r})"
 
 
-def rules_of(optimizer: Any) -> list[tuple[str, tuple[str, ...]]]:
-    """The rules of an optimizer in the order they run, the weight's last, each with what it reads."""
-    return [(r, tuple(signature(getattr(optimizer, r)).parameters)) for r in (*optimizer.state, "W")]
+def update_links(optimizer: Any, weights: Iterable[str]) -> list[Link]:
+    """The update as links: for each weight the rules of its state, then its own, which reads the new state.
+
+    They read ``W1``, ``dW1``, the state ``mW1`` and the step ``t``, and give new state and new weight under
+    the same names.
+    """
+    links = []
+    for weight in weights:
+        names = {"W": weight, "dW": "d" + weight, "t": "t"} | {s: s + weight for s in optimizer.state}
+        for rule in (*optimizer.state, "W"):
+            method = getattr(optimizer, rule)
+            inputs = tuple(names[p] for p in signature(method).parameters)
+            entries = {name: 0 for name in inputs if name != "t"}
+            links.append(Link(names[rule], inputs, method, optimizer, entries))
+    return links
 
 
 def _positive(name: str, value: float) -> float:
