@@ -1,0 +1,34 @@
+"""What README.md shows is what the code prints."""
+
+import contextlib
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+def outline(text):
+    """The text without what depends on versions and machines: numbers, places and digests."""
+    text = re.sub(r"digest [0-9a-f]+|(numpy|torch|jax) [\d.+cpu]+|step \d+( w_\d+| b_\d+)?", "", text)
+    text = re.sub(r"[-+]?\d[\d.,]*(e[-+]?\d+)?( [%×])?", "#", text)
+    return [" ".join(line.split()) for line in text.splitlines() if line.strip() and not line.strip().startswith("--")]
+
+
+def test_the_first_screen_is_a_run():
+    shown = README.split("$ harness run\n")[1].split("\nRead a row")[0]
+    printed = subprocess.run([sys.executable, "-m", "harness", "run"], capture_output=True, text=True, check=True)
+    ours, theirs = outline(shown), outline(printed.stdout)
+    assert ours[:3] == theirs[:3]
+    assert ours[3].split(";")[0] == theirs[3].split(";")[0]
+    assert [line.split()[0] for line in ours] == [line.split()[0] for line in theirs]
+
+
+def test_the_python_example_prints_what_it_shows():
+    code = README.split("```python\n")[1].split("```")[0]
+    shown = README.split("```\n")[1].strip().splitlines()[0].strip()
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(compile(code, "README.md", "exec"), {})
+    assert printed.getvalue().strip() == shown
