@@ -136,3 +136,29 @@ def test_the_formula_check_sees_a_relative_error_below_1e_6_in_a_wide_network():
     for name in network.gradients:
         tensor = centre.tensors[name]
         assert np.median(2 * tensor.bound / np.abs(tensor.value)) < 1e-6
+
+
+@pytest.mark.parametrize("order", ["sequential", "reversed", "pairwise", "positive first", "blocks of 7"])
+@pytest.mark.parametrize("n", [2, 31, 1000])
+def test_a_float32_sum_in_any_order_stays_within_its_bound(n, order):
+    """Positive and negative terms apart reach the largest partial sums that there are."""
+    rng = np.random.default_rng(n)
+    for _ in range(20):
+        terms = rng.normal(size=n).astype("f4") * np.exp(rng.normal(size=n) * 2).astype("f4")
+        arranged = {"reversed": terms[::-1], "positive first": np.sort(terms)[::-1]}.get(order, terms)
+        if order == "pairwise":
+            total = arranged
+            while len(total) > 1:
+                total = np.append(total, np.float32(0))[: len(total) + len(total) % 2]
+                total = total[::2] + total[1::2]
+            total = total[0]
+        elif order == "blocks of 7":
+            total = np.float32(0)
+            for start in range(0, n, 7):
+                total += np.cumsum(arranged[start : start + 7], dtype="f4")[-1]
+        else:
+            total = np.cumsum(arranged, dtype="f4")[-1]
+        context = Context(profile_of("float32"))
+        assert inside(total, context.exact(terms).sum())
+        product = context.exact(terms[None, :]) @ context.exact(np.ones((n, 1)))
+        assert inside(total, product[0, 0])

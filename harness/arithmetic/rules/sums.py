@@ -1,15 +1,25 @@
 """Rules of sums, dot products and matrix products, valid for any order of summation.
 
-    sum of n        sum E + (n - 1) u_acc sum A + n eta
-    dot product     M - N + n u_acc M + 2 n eta,   M = A(X) A(Y), N = |X| |Y|  (matrix products)
+    sum of n        sum E + (n - 1) u P + n eta                 M = sum A
+    dot product     M - N + u M + (n - 1) u P + 2 n eta         M = A(X) A(Y), N = |X| |Y|, matrix products
 
-in any order, blocked, split or fused. M - N = |X| E_Y + E_X |Y| + E_X E_Y is what the operands' bounds
+with u that of the accumulation and P the largest magnitude that a partial sum can have, in any order,
+blocked, split or fused. M - N = |X| E_Y + E_X |Y| + E_X E_Y is what the operands' bounds
 can do. The float64 centre is such a sum too: n 2^-53 N.
 
-No higher-order term is missing: |fl(sum) - sum| <= (n - 1) u sum |x_i| holds for any n and any order
-(Rump, "Error estimation of floating-point summation and dot product", BIT 52 (2012)), and n u for dot
-products (Jeannerod and Rump, "Improved error bounds for inner products in floating-point arithmetic",
-SIAM J. Matrix Anal. Appl. 34 (2013)).
+P: whatever the order, a sum of n terms makes n - 1 additions, each off by at most u times the computed
+partial sum (running error analysis: Higham, "Accuracy and Stability of Numerical Algorithms", sections 3.3
+and 4.2). A partial sum adds up some of the terms. Its exact value lies between minus the sum of the negative
+terms' magnitudes and the sum of the positive terms; these two add up to M and differ by the whole sum V, so
+the larger of them is (M + |V|) / 2; and the computed partial sum is off by no more than n u M. Hence
+
+    P = min(M, (M + |V|) / 2 + n u M)
+
+which is half of M where positive and negative terms cancel, as they do in most gradients. The bound with
+P = M needs no higher-order term: (n - 1) u sum |x_i| for sums of any length in any order (Rump, "Error
+estimation of floating-point summation and dot product", BIT 52 (2012)), and n u for dot products (Jeannerod
+and Rump, "Improved error bounds for inner products in floating-point arithmetic", SIAM J. Matrix Anal. Appl.
+34 (2013)).
 """
 
 from __future__ import annotations
@@ -18,8 +28,13 @@ from typing import Any
 
 import numpy as np
 
-from harness.arithmetic.bounded import INFLATION, Bounded, rule_for
+from harness.arithmetic.bounded import INFLATION, Bounded, Floats, rule_for
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64
+
+
+def _partial_sum(terms: int, u: float, magnitude: Floats, total: Floats) -> Floats:
+    """P: the largest magnitude of a partial sum, from M and |V| of any member."""
+    return np.minimum(magnitude, (magnitude + total) / 2 + terms * u * magnitude)
 
 
 @rule_for(np.sum)
@@ -29,7 +44,8 @@ def sum_(x: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
     terms = x.size // max(value.size, 1)
     magnitude = np.sum(np.abs(x.value), axis=axis, keepdims=keepdims)
     propagated = np.sum(x.bound, axis=axis, keepdims=keepdims)
-    local = (terms - 1) * p.u_acc * (magnitude + propagated)
+    partial = _partial_sum(terms, p.u_acc, magnitude + propagated, np.abs(value) + propagated)
+    local = (terms - 1) * p.u_acc * partial
     own = terms * UNIT_ROUNDOFF_64 * magnitude
     # The sums of magnitudes are float64 sums of positive terms, so up to n roundings too small.
     slack = 1 + 2 * terms * UNIT_ROUNDOFF_64
@@ -57,7 +73,8 @@ def matmul(x: Bounded, y: Bounded) -> Bounded:
         # M - N is a difference of float64 matrix products, each with up to n roundings.
         propagated = np.maximum(largest - exact, 0) + 2 * terms * UNIT_ROUNDOFF_64 * largest
     slack = 1 + 2 * terms * UNIT_ROUNDOFF_64
-    local = terms * p.u_acc * largest + terms * UNIT_ROUNDOFF_64 * exact
+    partial = _partial_sum(terms, p.u_acc, largest, np.abs(value) + propagated)
+    local = p.u_acc * largest + (terms - 1) * p.u_acc * partial + terms * UNIT_ROUNDOFF_64 * exact
     result = context.rounded(value, propagated + local * slack, 0.0, underflows=2 * terms)
     result.terms = terms
     return result
