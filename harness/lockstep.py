@@ -115,8 +115,9 @@ def _names(against: Sequence[str] | None) -> list[str]:
 
 def _batches(network: Network, data: Data, dtype: str, batch: int | None, seed: int) -> Batches:
     y = data.targets(network)
-    x = data.x.astype(dtype)
-    y = y if network.loss.labels else y.astype(dtype)
+    with np.errstate(over="ignore"):  # told below, by name
+        x = data.x.astype(dtype)
+        y = y if network.loss.labels else y.astype(dtype)
     try:
         network.check_batch(x, y)
     except ValueError as error:

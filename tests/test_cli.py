@@ -138,3 +138,11 @@ def test_digits_come_from_scikit_learn():
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("PASS")
+
+
+def test_values_that_overflow_in_the_working_dtype_are_said_in_one_line(tmp_path):
+    (tmp_path / "big.csv").write_text("x,y\n1e308,1\n-1e308,2\n")
+    done = typed("run", "1-1", "--data", str(tmp_path / "big.csv"), "--raw")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "overflow" in done.stderr
