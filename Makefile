@@ -11,6 +11,7 @@ help:
 	@echo "make test    the whole test suite"
 	@echo "make lint types imports    ruff, mypy, the import contract"
 	@echo "make bench   the figures"
+	@echo "make clean   remove .venv and the caches; runs stay"
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
