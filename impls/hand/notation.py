@@ -75,6 +75,22 @@ def from_text(
     return Network(layers, lookup("loss", LOSSES, loss)())
 
 
+def describe(network: Network) -> str:
+    """The network in one phrase: ``4-3-2-1 sigmoid``."""
+    dense = [shape for name, shape in network.weights.items() if name.startswith("W")]
+    sizes = "-".join(str(size) for size in (dense[0][0], *(shape[1] for shape in dense)))
+    kinds = [type(layer).__name__.lower() for layer in network.layers if not hasattr(layer, "inputs")]
+    if len(set(kinds)) == 1:
+        return f"{sizes} {kinds[0]}"
+    return " ".join([sizes, *(["-".join(dict.fromkeys(kinds))] if kinds else [])])
+
+
+def output_label(network: Network) -> str:
+    """What the output is called on screen: O31 for a single output neuron, O3 for a layer of them."""
+    layer = network.output[1:]
+    return f"O{layer}1" if network.outputs == 1 else f"O{layer}"
+
+
 def lookup(kind: str, table: Mapping[str, Any], name: str) -> Any:
     """The entry called `name`, or a ValueError that lists what exists, nearest names first."""
     if name in table:
