@@ -17,7 +17,7 @@ import numpy as np
 from harness import checks
 from harness.arithmetic import profile_of
 from harness.batches import Batches
-from harness.centre import EVERY_ENTRY, Array, Sample, end_to_end
+from harness.centre import EVERY_ENTRY, Array, Centre, Sample, end_to_end
 from harness.checks import Point
 from harness.comparison import Row, not_comparable
 from harness.conformance import BreachError, Finding, digest_of, non_finite, read_only, seal
@@ -209,18 +209,38 @@ class Session:
             results = [result]
             if point.step == 1:
                 results += self._try_again(participant, result, given, seals)
-            pass64 = result
-            if self.dtype != "float64":
-                pass64 = participant.attempt(
-                    point.step, partial(participant.differentiate, "float64", double, double_seals)
-                )
-            if pass64 is not None:
-                rows += checks.formula(point, name, pass64, centre64, sample)
+            rows += self._formula(point, participant, result, centre64, sample, double, double_seals)
             for each in results:
                 rows += checks.rounding(point, name, each, working, sample)
             if name != REFERENCE and REFERENCE in passes:
                 rows += checks.end_to_end(point, name, result, passes[REFERENCE], centre, centre64, sample)
         return rows, centre64.undecided
+
+    def _formula(
+        self,
+        point: Point,
+        participant: Participant,
+        result: Pass,
+        centre64: Centre,
+        sample: Sample,
+        double: Mapping[str, Array],
+        seals: Mapping[str, str],
+    ) -> list[Row]:
+        """The formula check on a float64 pass of its own; one without float64 is not comparable there."""
+        name = participant.name
+        if self.dtype == "float64":
+            return checks.formula(point, name, result, centre64, sample)
+        try:
+            participant.built("float64")
+        except CannotCompareError as reason:
+            return [
+                not_comparable("formula", gradient, name, point.step, str(reason))
+                for gradient in self.network.gradients
+            ]
+        except BreachError:
+            pass  # told, and recorded, by the attempt below
+        pass64 = participant.attempt(point.step, partial(participant.differentiate, "float64", double, seals))
+        return [] if pass64 is None else checks.formula(point, name, pass64, centre64, sample)
 
     def _try_again(
         self, participant: Participant, first: Pass, given: Mapping[str, Array], seals: Mapping[str, str]

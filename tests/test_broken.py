@@ -161,3 +161,30 @@ def test_a_wrong_update_is_a_fault_of_the_update_link(register):
     assert run.find("rounding", "W1", "broken").verdict == "FAULT"
     assert run.find("rounding", "dW1", "broken").verdict == "ok"
     assert run.exit == 1
+
+
+def wide_run(register, build):
+    """A network so wide that zeros would pass end to end in float32."""
+    register("other", build)
+    rng = np.random.default_rng(0)
+    data = harness.Data("random", rng.normal(size=(32, 400)), rng.integers(0, 10, 32), tuple("0123456789"))
+    network = from_text("400-300-200-10", activation="tanh", loss="cross-entropy")
+    return harness.run(network, data, ["other"], steps=1)
+
+
+def test_what_no_check_could_have_seen_is_never_called_a_pass(register):
+    run = wide_run(register, faults.Float32Only)
+    assert (run.verdict, run.exit) == ("NO POWER", 0)
+    assert "db1" in run.outcome.reason
+    assert run.find("formula", "dW1", "other").verdict == "not comparable"
+    assert wide_run(register, faults.GradientsOnly).verdict == "PASS"
+
+
+def test_no_power_exits_with_4_only_where_power_is_required(register, monkeypatch):
+    from harness.cli import running
+
+    run = wide_run(register, faults.Float32Only)
+    monkeypatch.setattr(running, "_run", lambda options: run)
+    options = {"as_json": False, "style": "github", "quiet": True, "verbose": False}
+    assert running.run_and_print(**options, require_power=True) == 4
+    assert running.run_and_print(**options, require_power=False) == 0

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from impls.contract import Pass
+from impls.contract import CannotCompareError, Pass
 from impls.hand import Dense, Network, Relu, Sigmoid, SumSquaredError
 from impls.hand_numpy import Hand
 
@@ -118,6 +118,15 @@ class GradientsOnly(Hand):
 
     def differentiate(self, weights, x, y, *, tap=True):
         return super().differentiate(weights, x, y, tap=False)
+
+
+class Float32Only(GradientsOnly):
+    """A correct implementation that has no float64."""
+
+    def __init__(self, network, dtype):
+        if dtype == "float64":
+            raise CannotCompareError("Cannot run in float64, because there is none here; compare in float32.")
+        super().__init__(network, dtype)
 
 
 LOCATED = {
