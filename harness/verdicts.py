@@ -80,12 +80,42 @@ def _without_power(run: Run) -> set[str]:
 def _why_failed(run: Run, faults: list[Row]) -> str:
     guilty = list(dict.fromkeys([row.against for row in faults]))
     others = [name for name in run.head.implementations if name != "hand"]
-    if len(others) > 1 and set(others) <= set(guilty) and "hand" not in guilty:
+    if len(others) > 1 and set(others) == set(guilty) and _alike(run, others):
         return f"{' and '.join(others)} differ alike from the hand code, which is the odd one out: {_located(faults)}"
     if guilty:
         return f"{', '.join(guilty)}: {_located([row for row in faults if row.against == guilty[0]])}"
     finding = next(finding for finding in run.findings if finding.fails)
     return f"{finding.against} {finding.message} at step {finding.step}"
+
+
+def _alike(run: Run, names: list[str]) -> bool:
+    """Do all of them differ from the centre by the same amount, at the first step where one does?
+
+    Compared at the worst entry of each gradient of a weight, in the formula check: the same entry, and
+    differences that agree within both allowances.
+    """
+    for step in run.steps:
+        found: dict[str, dict[str, Row]] = {}
+        for row in step.rows:
+            if row.check == "formula" and row.gradient in run.head.gradients:
+                found.setdefault(row.gradient, {})[row.against] = row
+        wrong = [rows for rows in found.values() if any(rows[n].outside for n in names if n in rows)]
+        if wrong:
+            return all(_same_difference([rows.get(name) for name in names]) for rows in wrong)
+    return False
+
+
+def _same_difference(rows: list[Row | None]) -> bool:
+    first, *others = rows
+    if first is None or first.difference is None or first.allowed is None:
+        return False
+    return all(
+        row is not None
+        and row.index == first.index
+        and row.difference is not None
+        and abs(row.difference - first.difference) <= 2 * first.allowed
+        for row in others
+    )
 
 
 def _located(faults: list[Row]) -> str:
