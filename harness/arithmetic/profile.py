@@ -35,7 +35,8 @@ class Profile:
         eta: absolute error that underflow or flush-to-zero may add to any operation.
         largest: largest finite number; beyond it nothing is bounded.
         digits: bits of the significand, to tell which constants are exact.
-        constants: relative error of each elementary function, in units of u.
+        constants: error of each elementary function in units of u, relative, or absolute where the
+            table says so.
     """
 
     dtype: str
@@ -75,7 +76,10 @@ def constants_table() -> dict[str, Any]:
 @cache
 def profile_of(dtype: str) -> Profile:
     """The profile of ``"float32"`` or ``"float64"`` on the CPU, for NumPy, PyTorch and JAX together."""
-    constants = {name: entry["relative"] for name, entry in constants_table()[dtype].items()}
+    constants = {
+        name: entry["relative"] if "relative" in entry else entry["absolute"]
+        for name, entry in constants_table()[dtype].items()
+    }
     if dtype == "float32":
         return Profile(dtype, 2.0**-24, 2.0**-24, 2.0**-126, (2 - 2.0**-23) * 2.0**127, 24, constants)
     return Profile(dtype, 2.0**-53, 2.0**-53, 2.0**-1022, (2 - 2.0**-52) * 2.0**1023, 53, constants)
