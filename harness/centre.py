@@ -7,7 +7,7 @@ bound holds the rounding of this one step and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,15 +53,39 @@ def end_to_end(network: Network, weights: Mapping[str, Array], x: Array, y: Arra
     return Centre({link.output: tensors[link.output] for link in network.links}, context.undecided)
 
 
-def alone(link: Link, tensors: Mapping[str, Array], profile: Profile, sample: Sample = EVERY_ENTRY) -> Bounded:
+def alone(
+    link: Link,
+    tensors: Mapping[str, Array],
+    profile: Profile,
+    sample: Sample = EVERY_ENTRY,
+    shown: Container[str] = (),
+) -> Bounded:
     """The output of one link fed with exact tensors, restricted to a sample of its entries."""
+    return link.rule(*exact_inputs(link, tensors, profile, sample, shown))
+
+
+def exact_inputs(
+    link: Link,
+    tensors: Mapping[str, Array],
+    profile: Profile,
+    sample: Sample = EVERY_ENTRY,
+    shown: Container[str] = (),
+) -> list[Any]:
+    """What a link reads, exact as given, restricted to what a sample of its entries depends on.
+
+    `shown` names what the same program made and shows, which it may have read before its last rounding.
+    """
     context = Context(profile)
     inputs: dict[str, Any] = dict(tensors)
     for name, axis in link.slices.items():
         inputs[name] = sampled(inputs[name], axis, sample)
     # Labels and step counts are whole numbers and stay what they are.
-    read = {n: inputs[n] for n in link.inputs}
-    return link({n: a if a.dtype.kind in "iu" else context.exact(a) for n, a in read.items()})
+    return [
+        inputs[name] if inputs[name].dtype.kind in "iu"
+        else context.shown(inputs[name]) if name in shown
+        else context.exact(inputs[name])
+        for name in link.inputs
+    ]  # fmt: skip
 
 
 def sampled(array: Array, axis: int, sample: Sample) -> Array:

@@ -12,7 +12,7 @@ that were compared, in the very dtype.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,7 +21,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from harness.arithmetic import Profile, profile_of
-from harness.centre import EVERY_ENTRY, Array, Centre, Sample, alone, sampled
+from harness.centre import EVERY_ENTRY, Array, Centre, Sample, alone, exact_inputs, sampled
 from harness.comparison import Check, Row, judge, not_comparable
 from impls.contract import Pass, tensors_of
 from impls.hand import Link, Network
@@ -47,7 +47,7 @@ class Point:
 
 def rounding(point: Point, against: str, result: Pass, profile: Profile, sample: Sample = EVERY_ENTRY) -> list[Row]:
     """Every link of a pass, alone, fed the implementation's own tensors."""
-    tensors = point.tensors(result)
+    tensors, shown = point.tensors(result), tensors_of(result)
     rows = []
     for link in point.network.links:
         missing = [name for name in (link.output, *link.inputs) if name not in tensors]
@@ -56,7 +56,7 @@ def rounding(point: Point, against: str, result: Pass, profile: Profile, sample:
             rows.append(not_comparable("rounding", link.output, against, point.step, reason))
         else:
             actual = tensors[link.output]
-            rows.append(judge_link(link, tensors, actual, profile, against, point.step, sample))
+            rows.append(judge_link(link, tensors, actual, profile, against, point.step, sample, shown))
     return rows
 
 
@@ -68,9 +68,13 @@ def judge_link(
     against: str,
     step: int,
     sample: Sample = EVERY_ENTRY,
+    shown: Container[str] = (),
 ) -> Row:
-    """One link alone, fed `tensors`, against what an implementation made of them."""
-    expected = alone(link, tensors, profile, sample)
+    """One link alone, fed `tensors`, against what an implementation made of them.
+
+    `shown` names the tensors that the implementation made in the same program as `actual`.
+    """
+    expected = alone(link, tensors, profile, sample, shown)
     if link.slices:
         actual = sampled(actual, link.axis, sample)
     row = judge(
@@ -89,15 +93,18 @@ def judge_link(
 
 
 def _is_convention(link: Link, tensors: Mapping[str, Array], actual: Array, expected: Any, sample: Sample) -> bool:
-    """Is every entry outside exactly on a kink, with the value of another valid subgradient?"""
-    kink = getattr(link.layer, "kink", None)
-    if kink is None or not link.output.startswith("d"):
+    """Is every entry outside exactly on a kink, with a value between those of both sides?"""
+    one_sided = getattr(link.layer, "one_sided", None)
+    if one_sided is None or not link.output.startswith("d"):
         return False
-    upstream, argument = (sampled(tensors[name], 0, sample) for name in link.inputs)
-    left, right = (upstream.astype(np.float64) * slope for slope in link.layer.slopes)
-    valid = (np.minimum(left, right) - expected.bound <= actual) & (actual <= np.maximum(left, right) + expected.bound)
+    sides = one_sided(*exact_inputs(link, tensors, profile_of(str(actual.dtype)), sample))
+    if sides is None:
+        return False
+    kink, left, right = sides
+    low = np.minimum(left.value - left.bound, right.value - right.bound)
+    high = np.maximum(left.value + left.bound, right.value + right.bound)
     inside = np.abs(actual - expected.value) <= expected.bound
-    return bool(np.all(inside | ((argument == kink) & valid)))
+    return bool(np.all(inside | ((kink.value != 0) & (low <= actual) & (actual <= high))))
 
 
 def _as_convention(row: Row) -> Row:

@@ -21,7 +21,7 @@ from harness.session import REFERENCE, Session
 from harness.usage import UsageError
 from impls import registry
 from impls.hand import Network, from_text
-from impls.hand.notation import OPTIMIZERS, lookup
+from impls.hand.notation import OPTIMIZERS, lookup, made
 
 DTYPES = ("float32", "float64")
 
@@ -64,7 +64,7 @@ def run(
     try:
         network = from_text(network) if isinstance(network, str) else network
         if isinstance(optimizer, str):
-            optimizer = lookup("optimizer", OPTIMIZERS, optimizer)()
+            optimizer = made("optimizer", OPTIMIZERS, optimizer)
         names = _names(against)
     except ValueError as error:
         raise UsageError(str(error)) from None

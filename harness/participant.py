@@ -38,6 +38,11 @@ class Participant:
             self._built[dtype] = guarded(lambda: self._build(self.network, dtype), {}, {})
         return self._built[dtype]
 
+    @property
+    def eager(self) -> bool:
+        """Whether it says that each operation reads what is shown."""
+        return bool(getattr(self.built(self.dtype), "eager", False))
+
     def describe(self) -> tuple[str, dict[str, str]]:
         """Version and settings."""
         made = self.built(self.dtype)

@@ -195,10 +195,9 @@ class Session:
         given: Mapping[str, Array],
         seals: Mapping[str, str],
     ) -> tuple[list[Row], int]:
-        working = profile_of(self.dtype)
         batch = (self.network, self.weights, point.x, point.y)
         centre64 = end_to_end(*batch, profile_of("float64"))
-        centre = centre64 if self.dtype == "float64" else end_to_end(*batch, working)
+        centre = centre64 if self.dtype == "float64" else end_to_end(*batch, profile_of(self.dtype))
         double = given
         if self.dtype != "float64":
             double = read_only({n: a.astype(np.float64) if a.dtype.kind == "f" else a for n, a in given.items()})
@@ -211,7 +210,7 @@ class Session:
                 results += self._try_again(participant, result, given, seals)
             rows += self._formula(point, participant, result, centre64, sample, double, double_seals)
             for each in results:
-                rows += checks.rounding(point, name, each, working, sample)
+                rows += checks.rounding(point, name, each, profile_of(self.dtype, participant.eager), sample)
             if name != REFERENCE and REFERENCE in passes:
                 rows += checks.end_to_end(point, name, result, passes[REFERENCE], centre, centre64, sample)
         return rows, centre64.undecided

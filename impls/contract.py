@@ -64,6 +64,9 @@ class Implementation(Protocol):
 
     Attributes:
         version: of the framework, for people: ``numpy 2.4.6``.
+
+    One that runs operation by operation may say ``eager = True``: each tensor it shows is then what the next
+    operation read. Without that a compiler is assumed, which may have added a product before rounding it.
     """
 
     version: str

@@ -14,6 +14,8 @@ from impls.hand.optimizers import update_links
 class Hand:
     """`impls.hand` in one dtype; its arrays belong to the caller."""
 
+    eager = True
+
     def __init__(self, network: Network, dtype: str) -> None:
         self.network, self.dtype = network, np.dtype(dtype)
         self.version = f"numpy {np.__version__}"

@@ -6,6 +6,7 @@ The only file of the project that imports torch.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,47 +16,113 @@ from torch.nn import functional
 from impls import hand
 from impls.contract import Array, Arrays, CannotCompareError, Pass, Update
 
-FORWARD: dict[type, Callable[..., Any]] = {
-    hand.Dense: lambda x, W, b=None: x @ W if b is None else torch.addmm(b, x, W),
-    hand.Sigmoid: torch.sigmoid,
-    hand.Tanh: torch.tanh,
-    hand.Relu: torch.relu,
-    hand.Identity: lambda z: z.view_as(z),  # a tensor of its own, so that its gradient has one too
-    hand.SumSquaredError: lambda a, y: functional.mse_loss(a, y, reduction="sum"),
-    hand.MeanSquaredError: functional.mse_loss,
-    hand.SoftmaxCrossEntropy: functional.cross_entropy,
+Operation = Callable[..., Any]
+
+
+def _softplus(layer: hand.Softplus) -> Operation:
+    if layer.threshold is None:
+        return lambda z: -functional.logsigmoid(-z)  # nn.Softplus is this one with a threshold
+    return partial(functional.softplus, threshold=layer.threshold)
+
+
+def _binary_cross_entropy(loss: hand.BinaryCrossEntropy) -> Operation:
+    if loss.clamp:
+        return functional.binary_cross_entropy
+    return lambda a, y: -(y * torch.log(a) + (1 - y) * torch.log1p(-a)).mean()
+
+
+def _scaled(loss: hand.Scaled) -> Operation:
+    inner = operation_of(loss.loss)
+    return lambda a, y: loss.by * inner(a, y)
+
+
+FORWARD: dict[type, Callable[[Any], Operation]] = {
+    hand.Dense: lambda _: lambda x, W, b=None: x @ W if b is None else torch.addmm(b, x, W),
+    hand.Sigmoid: lambda _: torch.sigmoid,
+    hand.Tanh: lambda _: torch.tanh,
+    hand.Relu: lambda _: torch.relu,
+    hand.LeakyRelu: lambda o: partial(functional.leaky_relu, negative_slope=o.slope),
+    hand.HardSigmoid: lambda _: functional.hardsigmoid,
+    hand.Elu: lambda o: partial(functional.elu, alpha=o.alpha),
+    hand.Softplus: _softplus,
+    hand.Silu: lambda _: functional.silu,
+    hand.Gelu: lambda _: functional.gelu,
+    hand.GeluTanh: lambda _: partial(functional.gelu, approximate="tanh"),
+    hand.Softmax: lambda _: partial(torch.softmax, dim=1),
+    # A tensor of its own, so that its gradient has one too.
+    hand.Identity: lambda _: lambda z: z.view_as(z),
+    hand.SumSquaredError: lambda _: partial(functional.mse_loss, reduction="sum"),
+    hand.MeanSquaredError: lambda _: functional.mse_loss,
+    hand.Huber: lambda o: partial(functional.huber_loss, delta=o.delta),
+    hand.MeanAbsoluteError: lambda _: functional.l1_loss,
+    hand.BinaryCrossEntropy: _binary_cross_entropy,
+    hand.LogitBinaryCrossEntropy: lambda _: functional.binary_cross_entropy_with_logits,
+    hand.SoftmaxCrossEntropy: lambda _: functional.cross_entropy,
+    hand.OneHotCrossEntropy: lambda _: functional.cross_entropy,
+    hand.Scaled: _scaled,
 }
-"""From a hand layer or loss to torch's operation; a row here is all that a new layer needs."""
+"""From a hand layer or loss to torch's operation with its parameters; a row is all that a new layer needs."""
+
+
+def operation_of(part: Any) -> Operation:
+    """torch's operation for a hand layer or loss.
+
+    Raises:
+        CannotCompareError: torch has none.
+    """
+    if type(part) not in FORWARD:
+        raise CannotCompareError(
+            f"Cannot run {part!r} in torch, because impls/torch_autograd.py maps no operation to it; add a row "
+            f"to FORWARD."
+        )
+    return FORWARD[type(part)](part)
+
+
+def _epsilon_outside(optimizer: Any) -> float:
+    if optimizer.epsilon_from != "torch":
+        raise CannotCompareError(
+            f"Cannot update with {optimizer!r}, because torch.optim adds epsilon outside the root only; "
+            f"use epsilon_from='torch'."
+        )
+    return optimizer.epsilon
+
 
 OPTIMIZERS: dict[type, Callable[..., torch.optim.Optimizer]] = {
-    hand.GradientDescent: lambda ws, o: torch.optim.SGD(ws, lr=o.lr),
-    hand.Momentum: lambda ws, o: torch.optim.SGD(ws, lr=o.lr, momentum=o.mu),
-    hand.Adam: lambda ws, o: torch.optim.Adam(ws, lr=o.lr, betas=(o.beta1, o.beta2), eps=o.epsilon),
+    hand.GradientDescent: lambda o: partial(torch.optim.SGD, weight_decay=o.weight_decay),
+    hand.Momentum: lambda o: partial(torch.optim.SGD, momentum=o.mu, weight_decay=o.weight_decay),
+    hand.Nesterov: lambda o: partial(torch.optim.SGD, momentum=o.mu, nesterov=o.mu > 0, weight_decay=o.weight_decay),
+    hand.Adagrad: lambda o: partial(torch.optim.Adagrad, eps=_epsilon_outside(o), weight_decay=o.weight_decay),
+    hand.RMSProp: lambda o: partial(
+        torch.optim.RMSprop, alpha=o.rho, eps=_epsilon_outside(o), weight_decay=o.weight_decay
+    ),
+    hand.Adam: lambda o: partial(
+        torch.optim.Adam, betas=(o.beta1, o.beta2), eps=o.epsilon, weight_decay=o.weight_decay
+    ),
+    hand.AdamW: lambda o: partial(
+        torch.optim.AdamW, betas=(o.beta1, o.beta2), eps=o.epsilon, weight_decay=o.weight_decay
+    ),
 }
 """From a hand optimizer to the torch.optim optimizer equal to it in formula."""
 
-STATE = {"momentum_buffer": "m", "exp_avg": "m", "exp_avg_sq": "v"}
+STATE = {"momentum_buffer": "m", "exp_avg": "m", "exp_avg_sq": "v", "sum": "v", "square_avg": "v"}
 """From torch's name of an optimizer state to the hand optimizer's."""
 
 
 class TorchAutograd:
     """A network of torch operations in one dtype, on the CPU."""
 
+    eager = True
+
     def __init__(self, network: hand.Network, dtype: str) -> None:
-        for part in (*network.layers, network.loss):
-            if type(part) not in FORWARD:
-                raise CannotCompareError(
-                    f"Cannot run {part!r} in torch, because impls/torch_autograd.py maps no operation to "
-                    f"it; add a row to FORWARD."
-                )
+        links = [*network.forward_links, network.loss_link]
+        self._operations = {link.output: operation_of(link.layer) for link in links}
         self.network, self.dtype = network, getattr(torch, dtype)
         self.version = f"torch {torch.__version__}"
 
     def forward(self, tensors: dict[str, Any]) -> dict[str, Any]:
         """Add every forward tensor and the loss to `tensors`, which holds weights, x and y."""
         for link in [*self.network.forward_links, self.network.loss_link]:
-            operation = FORWARD[type(link.layer)]
-            tensors[link.output] = operation(*[tensors[name] for name in link.inputs])
+            tensors[link.output] = self._operations[link.output](*[tensors[name] for name in link.inputs])
         return tensors
 
     def differentiate(self, weights: Arrays, x: Array, y: Array, *, tap: bool = True) -> Pass:
@@ -93,7 +160,7 @@ class TorchUpdater:
 
     def __init__(self, optimizer: Any, weights: Arrays) -> None:
         self.parameters = {name: torch.nn.Parameter(torch.tensor(w)) for name, w in weights.items()}
-        self.optimizer = OPTIMIZERS[type(optimizer)](list(self.parameters.values()), optimizer)
+        self.optimizer = OPTIMIZERS[type(optimizer)](optimizer)(list(self.parameters.values()), lr=optimizer.lr)
 
     def update(self, weights: Arrays, gradients: Arrays) -> Update:
         """One optimizer.step(); torch keeps no step, so the new weight is what can be compared."""

@@ -11,14 +11,45 @@ from harness.arithmetic import profile_of
 from harness.centre import alone, end_to_end
 from harness.checks import Point
 from impls import registry
-from impls.contract import Pass, tensors_of
-from impls.hand import Adam, Dense, GradientDescent, Momentum, Network, Sigmoid, SumSquaredError, from_text
+from impls.contract import CannotCompareError, Pass, tensors_of
+from impls.hand import (
+    Adagrad,
+    Adam,
+    AdamW,
+    Dense,
+    GradientDescent,
+    Momentum,
+    Nesterov,
+    Network,
+    RMSProp,
+    Scaled,
+    Sigmoid,
+    SumSquaredError,
+    from_text,
+)
+from impls.hand.notation import ACTIVATIONS, LOSSES, name_of
 
-ACTIVATIONS = ["sigmoid", "tanh", "relu", "identity"]
-LOSSES = ["sum-squared-error", "mean-squared-error", "cross-entropy"]
-OPTIMIZERS = [GradientDescent(0.01), Momentum(0.01), Adam(0.01)]
+KINDS = [*ACTIVATIONS, "leaky-relu(slope=0.3)", "elu(alpha=0.7)", "softplus(threshold=20)"]
+LOSS_KINDS = [*LOSSES, "huber(delta=0.1)", "binary-cross-entropy(clamp='torch')"]
+PAIRS = [(kind, "sum-squared-error") for kind in KINDS] + [("tanh", loss) for loss in LOSS_KINDS[1:]]
+OPTIMIZERS = [
+    GradientDescent(0.01), GradientDescent(0.01, weight_decay=0.1), Momentum(0.01), Momentum(0.01, weight_decay=0.1),
+    Nesterov(0.01), Nesterov(0.01, weight_decay=0.1), Adagrad(0.05), Adagrad(0.05, epsilon_from="optax"),
+    Adagrad(0.05, weight_decay=0.1), RMSProp(0.01), RMSProp(0.01, epsilon_from="optax"),
+    RMSProp(0.01, weight_decay=0.1), Adam(0.01), Adam(0.01, weight_decay=0.1), AdamW(0.01),
+    AdamW(0.01, weight_decay=0.3),
+]  # fmt: skip
 DTYPES = ["float32", "float64"]
 FRAMEWORKS = ["hand", "torch", "jax"]
+
+# What a framework lacks, or does otherwise, by activation, loss or optimizer. Each entry must be met.
+LACKS = {("jax", "binary-cross-entropy(clamp='torch')")}
+NO_OPTIMIZER = {
+    ("torch", "adagrad(epsilon_from='optax')"), ("torch", "rmsprop(epsilon_from='optax')"),
+    ("jax", "adagrad"), ("jax", "adagrad(weight_decay=0.1)"),
+}  # fmt: skip
+KNOWN_BUGS = {("torch", "hard-sigmoid", "float64"): {"dz3", "dz2", "dz1"}}
+"""torch multiplies by a float32 1/6 in the backward pass of its float64 hard sigmoid: wrong by 3e-8."""
 
 
 @cache
@@ -31,11 +62,13 @@ def implementation(name, activation, loss, dtype):
     return registry.load(name)(network_of(activation, loss), dtype)
 
 
-def point_of(network, dtype, seed=0, rows=7):
+def point_of(network, dtype, seed=0, rows=7, scale=1.0):
     rng = np.random.default_rng(seed)
-    x = rng.normal(size=(rows, network.inputs)).astype(dtype)
+    x = (scale * rng.normal(size=(rows, network.inputs))).astype(dtype)
     if network.loss.labels:
         y = rng.integers(0, network.outputs, rows)
+    elif network.loss.unit_targets:
+        y = np.eye(network.outputs)[rng.integers(0, network.outputs, rows)].astype(dtype)
     else:
         y = rng.normal(size=(rows, network.outputs)).astype(dtype)
     return Point(network, network.init(seed, dtype), x, y, 1)
@@ -43,30 +76,61 @@ def point_of(network, dtype, seed=0, rows=7):
 
 @pytest.mark.parametrize("name", FRAMEWORKS)
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(("activation", "loss"), PAIRS)
 def test_every_link_and_every_gradient_agrees(activation, loss, dtype, name):
+    if (name, loss) in LACKS:
+        with pytest.raises(CannotCompareError, match="Cannot run"):
+            implementation(name, activation, loss, dtype)
+        return
     made = implementation(name, activation, loss, dtype)
-    for seed in range(3):
-        point = point_of(made.network, dtype, seed)
+    for seed, scale in [(0, 1.0), (1, 1.0), (2, 10.0)]:
+        point = point_of(made.network, dtype, seed, scale=scale)
         result = made.differentiate(point.weights, point.x, point.y)
-        rows = checks.rounding(point, name, result, profile_of(dtype))
+        rows = checks.rounding(point, name, result, profile_of(dtype, getattr(made, "eager", False)))
         if dtype == "float64":
             centre = end_to_end(made.network, point.weights, point.x, point.y, profile_of(dtype))
             rows += checks.formula(point, name, result, centre)
-        assert [row for row in rows if row.verdict != "ok"] == []
+        wrong = {row.gradient for row in rows if row.verdict == "FAULT"}
+        assert wrong == KNOWN_BUGS.get((name, activation, dtype), set())
+        assert wrong or [row for row in rows if row.verdict != "ok"] == []
         assert sum(row.entries for row in rows) > 150
 
 
+def test_a_float32_constant_in_torchs_float64_hard_sigmoid_is_found_and_located():
+    run = harness.run(from_text("4-3-1", activation="hard-sigmoid"), against=["torch", "jax"], steps=2)
+    assert (run.verdict, run.exit) == ("FAIL", 1)
+    assert {row.gradient for row in run.rows if row.verdict == "FAULT"} == {"dz2", "dz1"}
+    row = run.find("formula", "dz2", "torch")
+    assert 1e-10 < abs(row.difference) < 1e-7
+    assert run.find("formula", "dW1", "torch").verdict == "inherited"
+    assert run.find("formula", "dW1", "jax").verdict == "ok"
+    assert run.find("rounding", "dz2", "torch").verdict == "ok"  # in float32 the constant is right
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: o.label)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=name_of)
 def test_every_optimizer_agrees_for_twenty_steps(optimizer, dtype):
     run = harness.run("4-3-2-1", against=["torch", "jax"], optimizer=optimizer, dtype=dtype, steps=20)
     assert run.verdict == "PASS"
     states = {s + w for w in run.head.weights for s in ("", *optimizer.state)}
-    compared = {row.gradient for row in run.rows if row.against == "jax" and row.check == "rounding"}
-    assert states <= compared
+    for name in ("hand", "torch", "jax"):
+        compared = {r.gradient for r in run.rows if r.against == name and r.check == "rounding" and r.verdict == "ok"}
+        assert (states <= compared) == ((name, name_of(optimizer)) not in NO_OPTIMIZER)
     assert run.losses["hand"][-1] < run.losses["hand"][0]
+
+
+@pytest.mark.parametrize("by", [2.0**-14, 3.0, 2.0**14])
+def test_a_scaled_loss_agrees_and_is_seen_as_sharply(framework, by):
+    """The checks do not care how large a gradient is."""
+    plain, scaled = (
+        harness.run(Network([Dense(4, 3), Sigmoid(), Dense(3, 1), Sigmoid()], loss), against=[framework], steps=1)
+        for loss in (SumSquaredError(), Scaled(SumSquaredError(), by))
+    )
+    assert scaled.verdict == plain.verdict == "PASS"
+    assert scaled.losses["hand"][0] == pytest.approx(by * plain.losses["hand"][0], rel=1e-6)
+    for gradient in plain.head.gradients:
+        seen = [run.find("rounding", gradient, framework).sees for run in (plain, scaled)]
+        assert seen[1] == pytest.approx(seen[0], rel=1e-2)
 
 
 def test_a_dense_layer_without_bias_agrees(framework):
@@ -82,8 +146,7 @@ def changed(result, name, index, by):
     return Pass(result.loss, gradients, result.activations)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(("activation", "loss"), PAIRS)
 def test_twice_what_it_sees_is_caught_at_every_layer(activation, loss):
     """One entry of one gradient, changed by twice its own `sees`, in both checks."""
     network = network_of(activation, loss)
@@ -103,7 +166,7 @@ def test_twice_what_it_sees_is_caught_at_every_layer(activation, loss):
             if check == "formula":
                 rows = checks.formula(point, "hand", wrong, centre)
             else:
-                rows = checks.rounding(point, "hand", wrong, profile_of(dtype))
+                rows = checks.rounding(point, "hand", wrong, profile_of(dtype, eager=True))
             row = next(row for row in rows if row.gradient == name)
             assert row.verdict == "FAULT", (name, check)
             assert row.outside == 1

@@ -50,6 +50,12 @@ class Context:
         magnitude = np.abs(value)
         return Bounded(value, np.where(magnitude < self.profile.eta, magnitude, 0.0), self)
 
+    def shown(self, array: Any) -> Bounded:
+        """A tensor that a program shows: exact, but a sum may have read it before its last rounding."""
+        result = self.exact(array)
+        result.contracted = not self.profile.eager
+        return result
+
     def constant(self, number: Any) -> Bounded:
         """A constant of the hand code: rounded once unless the dtype holds it exactly."""
         value = np.asarray(number, np.float64)
@@ -86,7 +92,7 @@ class Context:
 class Bounded(np.lib.mixins.NDArrayOperatorsMixin):
     """An array of float64 centres with bounds of the same shape; made by `Context.exact`."""
 
-    __slots__ = ("bound", "context", "terms", "value")
+    __slots__ = ("bound", "context", "contracted", "terms", "value")
 
     def __init__(self, value: Any, bound: Any, context: Context, terms: int = 0) -> None:
         self.value: Floats = value
@@ -94,12 +100,19 @@ class Bounded(np.lib.mixins.NDArrayOperatorsMixin):
         self.context = context
         self.terms = terms
         """Number of terms if this is a fresh sum of products: a bias may have started the accumulator."""
+        self.contracted = False
+        """Whether a sum may read this before its last rounding."""
 
     shape = property(lambda self: self.value.shape)
     ndim = property(lambda self: self.value.ndim)
     size = property(lambda self: self.value.size)
     dtype = property(lambda self: self.value.dtype)
     T = property(lambda self: Bounded(self.value.T, self.bound.T, self.context))
+
+    @property
+    def as_summand(self) -> Floats:
+        """The bound of what a sum reads."""
+        return self.bound + self.context.profile.u * np.abs(self.value) if self.contracted else self.bound
 
     def __len__(self) -> int:
         return len(self.value)

@@ -5,7 +5,12 @@ A profile describes every program that evaluates the same expression and
     rounds each elementary operation with unit roundoff u (division may multiply by a reciprocal),
     sums in any order, blocked, split or fused, accumulating with u_acc,
     evaluates elementary functions within the constants table,
-    may flush to zero what is below eta, the smallest normal number.
+    may flush to zero what is below eta, the smallest normal number,
+    may contract a product and the sum that reads it into one operation, unless it is eager.
+
+Contraction within a link is no more than a rounding left out. Across links it matters: a program that shows
+a tensor may itself have added the product before it was rounded (XLA does, in a kernel of its own), so that the
+sum does not follow from the tensor shown to better than that rounding. An eager program rounds each result.
 
 Source of the model: Higham, "Accuracy and Stability of Numerical Algorithms" (2002), sections 2.2 and
 2.4; flush-to-zero as an absolute term of the same size for every operation, additions included.
@@ -37,6 +42,7 @@ class Profile:
         digits: bits of the significand, to tell which constants are exact.
         constants: error of each elementary function in units of u, relative, or absolute where the
             table says so.
+        eager: whether every operation rounds what the next one reads.
     """
 
     dtype: str
@@ -46,6 +52,7 @@ class Profile:
     largest: float
     digits: int
     constants: Mapping[str, float]
+    eager: bool = False
 
     def assumptions(self) -> list[str]:
         """The ledger: what the bounds of this profile take for granted, a sentence each."""
@@ -57,8 +64,10 @@ class Profile:
             f"{self.dtype}: sums and matrix products in any order, fused or not; no Winograd, Strassen or FFT",
             f"{self.dtype}: results and operands below 2^{_exponent(self.eta)} may be flushed to zero",
             f"{self.dtype}: elementary functions within these multiples of u ({kind}): {table}",
-            f"{self.dtype}: formula unions for sigmoid', tanh', softmax, log-softmax, cross-entropy', "
-            f"moving averages and Adam's direction",
+            f"{self.dtype}: implementations that do not say that they are eager may contract a product and the sum "
+            f"that reads it",
+            f"{self.dtype}: formula unions for sigmoid', tanh', elu', softplus, silu, gelu and their derivatives, "
+            f"softmax, log-softmax, cross-entropies, huber, moving averages, Adam's direction, AdamW's step",
         ]
 
 
@@ -74,12 +83,12 @@ def constants_table() -> dict[str, Any]:
 
 
 @cache
-def profile_of(dtype: str) -> Profile:
+def profile_of(dtype: str, eager: bool = False) -> Profile:
     """The profile of ``"float32"`` or ``"float64"`` on the CPU, for NumPy, PyTorch and JAX together."""
     constants = {
         name: entry["relative"] if "relative" in entry else entry["absolute"]
         for name, entry in constants_table()[dtype].items()
     }
     if dtype == "float32":
-        return Profile(dtype, 2.0**-24, 2.0**-24, 2.0**-126, (2 - 2.0**-23) * 2.0**127, 24, constants)
-    return Profile(dtype, 2.0**-53, 2.0**-53, 2.0**-1022, (2 - 2.0**-52) * 2.0**1023, 53, constants)
+        return Profile(dtype, 2.0**-24, 2.0**-24, 2.0**-126, (2 - 2.0**-23) * 2.0**127, 24, constants, eager)
+    return Profile(dtype, 2.0**-53, 2.0**-53, 2.0**-1022, (2 - 2.0**-52) * 2.0**1023, 53, constants, eager)

@@ -14,7 +14,7 @@ from harness.runs import Run
 from harness.tables import findings_for_github, render
 from harness.usage import UsageError
 from impls.hand import from_text
-from impls.hand.notation import OPTIMIZERS, lookup
+from impls.hand.notation import OPTIMIZERS, made
 
 ASCII = str.maketrans({"·": "|", "×": "x", "Δ": "D", "→": "->"})
 
@@ -40,8 +40,8 @@ def _run(options: dict[str, Any]) -> Run:
         output_activation=options["output_activation"],
         loss=options["loss"],
     )
-    kind = lookup("optimizer", OPTIMIZERS, options["optimizer"])
-    optimizer = kind() if options["lr"] is None else kind(lr=options["lr"])
+    rate = {} if options["lr"] is None else {"lr": options["lr"]}
+    optimizer = made("optimizer", OPTIMIZERS, options["optimizer"], **rate)
     against = None
     if options["against"] is not None:
         against = [name.strip() for name in options["against"].split(",") if name.strip()]

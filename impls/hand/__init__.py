@@ -15,26 +15,67 @@ No line of this package mentions a dtype. The same lines run on float32 and floa
 any array type that speaks NumPy's protocols and, for the named primitives, `primitive`.
 """
 
-from impls.hand.activations import Identity, Relu, Sigmoid, Tanh
+from impls.hand.activations import (
+    Elu,
+    Gelu,
+    GeluTanh,
+    HardSigmoid,
+    Identity,
+    LeakyRelu,
+    Relu,
+    Sigmoid,
+    Silu,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from impls.hand.dense import Dense
 from impls.hand.links import Link
-from impls.hand.losses import MeanSquaredError, SoftmaxCrossEntropy, SumSquaredError
+from impls.hand.losses import (
+    BinaryCrossEntropy,
+    Huber,
+    LogitBinaryCrossEntropy,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    OneHotCrossEntropy,
+    Scaled,
+    SoftmaxCrossEntropy,
+    SumSquaredError,
+)
 from impls.hand.network import Network
 from impls.hand.notation import from_text
-from impls.hand.optimizers import Adam, GradientDescent, Momentum
+from impls.hand.optimizers import Adagrad, Adam, AdamW, GradientDescent, Momentum, Nesterov, RMSProp
 
 __all__ = [
+    "Adagrad",
     "Adam",
+    "AdamW",
+    "BinaryCrossEntropy",
     "Dense",
+    "Elu",
+    "Gelu",
+    "GeluTanh",
     "GradientDescent",
+    "HardSigmoid",
+    "Huber",
     "Identity",
+    "LeakyRelu",
     "Link",
+    "LogitBinaryCrossEntropy",
+    "MeanAbsoluteError",
     "MeanSquaredError",
     "Momentum",
+    "Nesterov",
     "Network",
+    "OneHotCrossEntropy",
+    "RMSProp",
     "Relu",
+    "Scaled",
     "Sigmoid",
+    "Silu",
+    "Softmax",
     "SoftmaxCrossEntropy",
+    "Softplus",
     "SumSquaredError",
     "Tanh",
     "from_text",

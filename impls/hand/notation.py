@@ -1,34 +1,56 @@
-"""The text form of a network: ``4-3-2-1`` is four inputs, layers of 3, 2 and 1 neurons."""
+"""The text form of a network: ``4-3-2-1`` is four inputs, layers of 3, 2 and 1 neurons.
+
+Activations, losses and optimizers have names, with parameters in brackets where they are not the usual ones:
+``leaky-relu``, ``leaky-relu(slope=0.2)``, ``huber(delta=0.5)``, ``adamw(lr=0.001, weight_decay=0.1)``. An
+underscore serves for a hyphen.
+"""
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from inspect import signature
 from itertools import pairwise
 from typing import Any
 
-from impls.hand.activations import Identity, Relu, Sigmoid, Tanh
+from impls.hand import activations, losses, optimizers
 from impls.hand.dense import Dense
-from impls.hand.losses import MeanSquaredError, SoftmaxCrossEntropy, SumSquaredError
 from impls.hand.network import Network
-from impls.hand.optimizers import Adam, GradientDescent, Momentum
 
 ACTIVATIONS: Mapping[str, Any] = {
-    "sigmoid": Sigmoid,
-    "tanh": Tanh,
-    "relu": Relu,
-    "identity": Identity,
+    "sigmoid": activations.Sigmoid,
+    "tanh": activations.Tanh,
+    "relu": activations.Relu,
+    "leaky-relu": activations.LeakyRelu,
+    "elu": activations.Elu,
+    "softplus": activations.Softplus,
+    "silu": activations.Silu,
+    "gelu": activations.Gelu,
+    "gelu-tanh": activations.GeluTanh,
+    "hard-sigmoid": activations.HardSigmoid,
+    "softmax": activations.Softmax,
+    "identity": activations.Identity,
 }
 LOSSES: Mapping[str, Any] = {
-    "sum-squared-error": SumSquaredError,
-    "mean-squared-error": MeanSquaredError,
-    "cross-entropy": SoftmaxCrossEntropy,
+    "sum-squared-error": losses.SumSquaredError,
+    "mean-squared-error": losses.MeanSquaredError,
+    "huber": losses.Huber,
+    "mean-absolute-error": losses.MeanAbsoluteError,
+    "binary-cross-entropy": losses.BinaryCrossEntropy,
+    "binary-cross-entropy-on-logits": losses.LogitBinaryCrossEntropy,
+    "cross-entropy": losses.SoftmaxCrossEntropy,
+    "one-hot-cross-entropy": losses.OneHotCrossEntropy,
 }
 OPTIMIZERS: Mapping[str, Any] = {
-    "gradient-descent": GradientDescent,
-    "momentum": Momentum,
-    "adam": Adam,
+    "gradient-descent": optimizers.GradientDescent,
+    "momentum": optimizers.Momentum,
+    "nesterov": optimizers.Nesterov,
+    "adagrad": optimizers.Adagrad,
+    "rmsprop": optimizers.RMSProp,
+    "adam": optimizers.Adam,
+    "adamw": optimizers.AdamW,
 }
 LARGEST_LAYER = 1_000_000
 
@@ -42,14 +64,14 @@ def from_text(
 ) -> Network:
     """The network that `text` describes, every Dense layer followed by an activation.
 
-    The last layer's activation is `output_activation`: if None, identity under cross-entropy (which
-    reads logits) and `activation` otherwise.
+    The last layer's activation is `output_activation`: if None, what the loss needs (identity for one that
+    reads logits, sigmoid for one that reads probabilities), or else `activation`.
 
-    >>> from_text("4-3-1", activation="tanh", output_activation="identity")
-    Network([Dense(4, 3), Tanh(), Dense(3, 1), Identity()], SumSquaredError())
+    >>> from_text("4-3-1", activation="leaky-relu(slope=0.1)", output_activation="identity")
+    Network([Dense(4, 3), LeakyRelu(slope=0.1), Dense(3, 1), Identity()], SumSquaredError())
 
     Raises:
-        ValueError: the text, a name or a size cannot be used.
+        ValueError: the text, a name, a parameter or a size cannot be used.
     """
     if not re.fullmatch(r"[0-9]+(-[0-9]+)+", text, flags=re.ASCII):
         raise ValueError(
@@ -64,25 +86,32 @@ def from_text(
                 f"what is possible; give each layer 1 to {LARGEST_LAYER} neurons."
             )
         sizes.append(int(size))
-    hidden = lookup("activation", ACTIVATIONS, activation)
-    if output_activation is None:
-        output_activation = "identity" if loss == "cross-entropy" else activation
-    last = lookup("output activation", ACTIVATIONS, output_activation)
+    made_loss = made("loss", LOSSES, loss)
+    last = output_activation or made_loss.output_activation or activation
     layers: list[Any] = []
     for inputs, outputs in pairwise(sizes):
-        layers += [Dense(inputs, outputs), hidden()]
-    layers[-1] = last()
-    return Network(layers, lookup("loss", LOSSES, loss)())
+        layers += [Dense(inputs, outputs), made("activation", ACTIVATIONS, activation)]
+    layers[-1] = made("output activation", ACTIVATIONS, last)
+    return Network(layers, made_loss)
 
 
 def describe(network: Network) -> str:
     """The network in one phrase: ``4-3-2-1 sigmoid``."""
     dense = [shape for name, shape in network.weights.items() if name.startswith("W")]
     sizes = "-".join(str(size) for size in (dense[0][0], *(shape[1] for shape in dense)))
-    kinds = [type(layer).__name__.lower() for layer in network.layers if not hasattr(layer, "inputs")]
-    if len(set(kinds)) == 1:
-        return f"{sizes} {kinds[0]}"
-    return " ".join([sizes, *(["-".join(dict.fromkeys(kinds))] if kinds else [])])
+    kinds = dict.fromkeys(name_of(layer) for layer in network.layers if not isinstance(layer, Dense))
+    return " ".join(filter(None, [sizes, " then ".join(kinds)]))
+
+
+def name_of(part: Any) -> str:
+    """The text form of an activation, a loss or an optimizer: ``leaky-relu(slope=0.2)``."""
+    for table in (ACTIVATIONS, LOSSES, OPTIMIZERS):
+        for name, kind in table.items():
+            if type(part) is kind:
+                usual, given = kind().parameters(), part.parameters()
+                unusual = ", ".join(f"{p}={value!r}" for p, value in given.items() if value != usual.get(p))
+                return f"{name}({unusual})" if unusual else name
+    return type(part).__name__
 
 
 def output_label(network: Network) -> str:
@@ -91,13 +120,56 @@ def output_label(network: Network) -> str:
     return f"O{layer}1" if network.outputs == 1 else f"O{layer}"
 
 
+def made(kind: str, table: Mapping[str, Any], text: str, **more: Any) -> Any:
+    """What the text names in a table, made with the parameters that it gives in brackets, and `more`.
+
+    >>> made("optimizer", OPTIMIZERS, "adamw(lr=0.001)", weight_decay=0.1)
+    AdamW(lr=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.1)
+
+    Raises:
+        ValueError: there is nothing of that name, or a parameter cannot be used.
+    """
+    name, bracket, _ = text.partition("(")
+    built = lookup(kind, table, name.strip())
+    given = more
+    if bracket:
+        given = _parameters(kind, text) | more
+    known = list(signature(built).parameters)
+    for parameter in given:
+        if parameter not in known:
+            takes = f"it takes {', '.join(known)}" if known else "it takes none"
+            raise ValueError(
+                f"Cannot use the {kind} {text[:80]!r}, because {name.strip()} has no parameter "
+                f"{parameter}{_meant(parameter, known)}; {takes}."
+            )
+    return built(**given)
+
+
+def _parameters(kind: str, text: str) -> dict[str, Any]:
+    """The parameters in brackets, as literals; nothing is evaluated."""
+    try:
+        call = ast.parse("f" + text[text.index("(") :].strip(), mode="eval").body
+        if not isinstance(call, ast.Call) or call.args:
+            raise ValueError
+        return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+        raise ValueError(
+            f"Cannot read the {kind} {text[:80]!r}, because its brackets do not hold parameters; write them as "
+            f"name(parameter=value, ...), for example leaky-relu(slope=0.1)."
+        ) from None
+
+
 def lookup(kind: str, table: Mapping[str, Any], name: str) -> Any:
     """The entry called `name`, or a ValueError that lists what exists, nearest names first."""
-    if name in table:
-        return table[name]
-    near = get_close_matches(name, table, n=1)
-    meant = f" (did you mean {near[0]}?)" if near else ""
+    for spelling in (name, name.replace("_", "-")):
+        if spelling in table:
+            return table[spelling]
     raise ValueError(
-        f"Cannot use the {kind} {name[:80]!r}, because there is none of that name{meant}; choose one of "
-        f"{', '.join(table)}."
+        f"Cannot use the {kind} {name[:80]!r}, because there is none of that name"
+        f"{_meant(name.replace('_', '-'), table)}; choose one of {', '.join(table)}."
     )
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f" (did you mean {near[0]}?)" if near else ""

@@ -3,7 +3,9 @@
     exp        e^V expm1(E)
     tanh       E sech^2 at the point of [V - E, V + E] nearest to 0, where the slope is largest
     sigmoid    E s(1 - s) at that point, or s expm1(E) if smaller (the logarithm of s has slope below 1)
+    expm1      e^V expm1(E), since its slope is that of exp
     log        -log1p(-E/V); unbounded where the argument may reach 0
+    log1p      as log of 1 + V
     sqrt       E / (sqrt V + sqrt max(V - E, 0))
 
 plus constant u |f| + eta, constants per function and dtype from constants.toml. The centre is itself
@@ -18,7 +20,7 @@ import numpy as np
 
 from harness.arithmetic.bounded import Bounded, Floats, rule_for
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, profile_of
-from impls.hand.activations import sigmoid
+from impls.hand.activations.sigmoidal import sigmoid
 
 _SLACK = 1 + 64 * UNIT_ROUNDOFF_64
 """Covers the library functions that a rule's own propagation uses (a few ulp each)."""
@@ -38,6 +40,11 @@ def exp(x: Bounded) -> Bounded:
     value = np.exp(x.value)
     propagated = value * np.expm1(x.bound)
     return _elementary(x, "exp", value, propagated)
+
+
+@rule_for(np.expm1)
+def expm1(x: Bounded) -> Bounded:
+    return _elementary(x, "expm1", np.expm1(x.value), np.exp(x.value) * np.expm1(x.bound))
 
 
 def _nearest_to_zero(x: Bounded) -> Floats:
@@ -66,6 +73,13 @@ def log(x: Bounded) -> Bounded:
     share = x.bound / x.value
     propagated = np.where((share >= 0) & (share < 1), -np.log1p(-share), np.inf)
     return _elementary(x, "log", np.log(x.value), propagated)
+
+
+@rule_for(np.log1p)
+def log1p(x: Bounded) -> Bounded:
+    share = x.bound / (1 + x.value)
+    propagated = np.where((share >= 0) & (share < 1), -np.log1p(-share), np.inf)
+    return _elementary(x, "log1p", np.log1p(x.value), propagated)
 
 
 @rule_for(np.sqrt)

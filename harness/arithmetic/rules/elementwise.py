@@ -1,11 +1,9 @@
-"""Rules of the arithmetic operations, comparisons and kinks, entry by entry.
+"""Rules of the arithmetic operations, entry by entry.
 
-    x + y, x - y   E_x + E_y                          u |result|
+    x + y, x - y   E_x + E_y                          u |result|; u |X| more where X may be unrounded
     x * y          |X| E_y + E_x A(Y)                 u |result|; nothing if a factor is a power of two
     x / y          (E_x + |V| E_y) / (|Y| - E_y)      2.01 u |result| (XLA: x * (1/y)); u for powers of two;
                                                       unbounded where y may be 0
-    max(x, y)      the image of both intervals        nothing: a copy
-    x > y          0 where decided, else 1            nothing
     -x, +x, |x|    E_x                                nothing
 
 |result| is the largest a member can have before its last rounding, |V| + propagated.
@@ -15,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.arithmetic.bounded import Bounded, Floats, rule_for
+from harness.arithmetic.bounded import Bounded, rule_for
 
 
 def _power_of_two(x: Bounded) -> bool:
@@ -28,7 +26,7 @@ def _power_of_two(x: Bounded) -> bool:
 
 @rule_for(np.add)
 def add(x: Bounded, y: Bounded) -> Bounded:
-    propagated = x.bound + y.bound
+    propagated = x.as_summand + y.as_summand
     result = x.context.rounded(x.value + y.value, propagated)
     # A bias added to a fresh dot product may have been the accumulator's first value (addmm), and
     # then takes part in each of its additions.
@@ -41,7 +39,7 @@ def add(x: Bounded, y: Bounded) -> Bounded:
 
 @rule_for(np.subtract)
 def subtract(x: Bounded, y: Bounded) -> Bounded:
-    return x.context.rounded(x.value - y.value, x.bound + y.bound)
+    return x.context.rounded(x.value - y.value, x.as_summand + y.as_summand)
 
 
 @rule_for(np.multiply)
@@ -81,25 +79,3 @@ def positive(x: Bounded) -> Bounded:
 @rule_for(np.absolute)
 def absolute(x: Bounded) -> Bounded:
     return Bounded(np.abs(x.value), x.bound, x.context)
-
-
-@rule_for(np.maximum)
-def maximum(x: Bounded, y: Bounded) -> Bounded:
-    value = np.maximum(x.value, y.value)
-    low = np.maximum(x.value - x.bound, y.value - y.bound)
-    high = np.maximum(x.value + x.bound, y.value + y.bound)
-    return Bounded(value, _image(value, low, high), x.context)
-
-
-@rule_for(np.greater)
-def greater(x: Bounded, y: Bounded) -> Bounded:
-    """The mask x > y as numbers 0 and 1; undecided where the intervals meet, and counted."""
-    bound = x.bound + y.bound
-    undecided = (np.abs(x.value - y.value) <= bound) & (bound > 0)
-    x.context.undecided += int(undecided.sum())
-    return Bounded((x.value > y.value).astype(np.float64), undecided.astype(np.float64), x.context)
-
-
-def _image(value: Floats, low: Floats, high: Floats) -> Floats:
-    # One ulp more: low and high were rounded.
-    return np.nextafter(np.maximum(high - value, value - low), np.inf) * (high > low)

@@ -15,8 +15,16 @@ Adam's direction  mhat / (sqrt(vhat) + epsilon), mhat = m / c_1, vhat = v / c_2,
                  which for t = 1 and beta = 0.999 is some thousand u of c: not a mistake, an algorithm.
                  torch divides sqrt(v) by sqrt(c_2), the others take the root of v / c_2: union of both.
 
-Sources: torch/optim/adam.py (_single_tensor_adam), ATen/native/Lerp.h; optax/tree_utils (tree_update_moment,
-tree_bias_correction), read at the pinned versions; the bounds are derived here.
+over root        g / sqrt(v)              hand, torch: the root and a division
+                 g rsqrt(v)               optax: constant "rsqrt" and a product
+
+decoupled step   W - lr (d + w W)         hand, optax: at most 3 u lr (|d| + w |W|), and u |result|
+                 W (1 - lr w) - lr d      torch: lr w and 1 - lr w are computed in double and rounded once, so
+                                          2 u |W| + 2 u lr |d|, and u |result|
+
+Sources: torch/optim/adam.py, adamw.py (_single_tensor_adam), ATen/native/Lerp.h; optax/tree_utils
+(tree_update_moment, tree_bias_correction), optax/_src/transform.py (scale_by_rss, scale_by_rms,
+add_decayed_weights), read at the pinned versions; the bounds are derived here.
 """
 
 from __future__ import annotations
@@ -28,7 +36,7 @@ import numpy as np
 from harness.arithmetic.bounded import INFLATION, Bounded, Context, rule_for
 from harness.arithmetic.rules.elementary import sqrt
 from harness.arithmetic.rules.elementwise import add, divide
-from impls.hand.optimizers import adam_direction, moving_average
+from impls.hand.optimizers.adaptive import adam_direction, decoupled_step, moving_average, over_root
 
 
 @rule_for(moving_average)
@@ -67,3 +75,26 @@ def adam_direction_(m: Bounded, v: Bounded, beta1: float, beta2: float, epsilon:
     union = np.maximum(root.bound, (of_torch.bound + gap) * INFLATION)
     denominator = add(Bounded(root.value, union, context), context.constant(epsilon))
     return divide(mhat, denominator)
+
+
+@rule_for(over_root)
+def over_root_(g: Bounded, v: Bounded) -> Bounded:
+    direct = divide(g, sqrt(v))
+    constant = g.context.profile.constants["rsqrt"]
+    # What the operands' bounds do is in `direct`; a product with rsqrt has its own roundings instead.
+    by_rsqrt = direct.bound + (constant + 1) * g.context.profile.u * (np.abs(direct.value) + direct.bound)
+    return Bounded(direct.value, by_rsqrt * INFLATION, g.context)
+
+
+@rule_for(decoupled_step)
+def decoupled_step_(W: Bounded, direction: Bounded, lr: float, weight_decay: float) -> Bounded:
+    context, u = W.context, W.context.profile.u
+    keep = 1 - lr * weight_decay
+    value = W.value - lr * (direction.value + weight_decay * W.value)
+    weight, step = np.abs(W.value) + W.bound, lr * (np.abs(direction.value) + direction.bound)
+    inside = 3 * (step + lr * weight_decay * weight)
+    outside = 2 * (abs(keep) * weight + step)
+    # Each rounded constant (lr, w, 1 - lr w) is among the roundings counted; 1 - lr w also has that of lr w.
+    local = u * (np.maximum(inside, outside) + lr * weight_decay * weight) * (1 + 8 * u)
+    propagated = abs(keep) * W.bound + lr * direction.bound
+    return context.rounded(value, propagated + local, 1.0, centre=6.0, underflows=4.0)

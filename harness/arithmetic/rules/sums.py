@@ -43,7 +43,7 @@ def sum_(x: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
     value = np.sum(x.value, axis=axis, keepdims=keepdims)
     terms = x.size // max(value.size, 1)
     magnitude = np.sum(np.abs(x.value), axis=axis, keepdims=keepdims)
-    propagated = np.sum(x.bound, axis=axis, keepdims=keepdims)
+    propagated = np.sum(x.as_summand, axis=axis, keepdims=keepdims)
     partial = _partial_sum(terms, p.u_acc, magnitude + propagated, np.abs(value) + propagated)
     local = (terms - 1) * p.u_acc * partial
     own = terms * UNIT_ROUNDOFF_64 * magnitude

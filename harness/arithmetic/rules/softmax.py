@@ -1,10 +1,4 @@
-"""Rules of the named primitives: one bound for all formulas by which frameworks evaluate one function.
-
-sigmoid'     da a (1 - a), multiplied in any order: 1 - a and two products, 3 u.
-
-tanh'        torch: g (1 - a^2)            u |g| (a^2 + 2 (1 - a^2))
-             JAX:   (g + g a)(1 - a)       u |g| (|a| (1 - a) + 3 (1 - a^2))
-             union: u |g| (max(a^2, |a| (1 + |a|)) + 3 (1 - a^2))
+"""Rules of softmax and of the cross-entropies on logits: one bound for all formulas that frameworks use.
 
 softmax      exp(s_i) / sum exp(s), and exp(log-softmax), with s = a - max(a).
 log-softmax  s_i - log sum exp(s).
@@ -15,7 +9,12 @@ log-softmax  s_i - log sum exp(s).
              L_j >= |s_j| of any member) plus exp's constant; the sum by the p-weighted mean of these
              plus n - 1.
 
-cross-entropy'   (p - y)/N, p/N - y/N, and the frameworks' g - exp(log p) sum g with g = -y/N.
+softmax'     p (g - S), S = sum p g      the hand code, torch and JAX for g - S computed first
+             p g - p S                   torch (one kernel of two) and JAX for the products first
+             S is a dot product of n terms: n u sum |p g|. With the products first each is rounded, and so
+             is the difference: p (u |S| + u |g|) more than that and one rounding of the result.
+
+cross-entropy'   (p sum y - y)/N, p sum y/N - y/N, and the frameworks' g - exp(log p) sum g with g = -y/N.
 
 Sources: formulas as in torch's derivatives.yaml and ATen kernels, jax.lax and jax.nn; error of shifted
 softmax: Blanchard, D. Higham and N. Higham, "Accurately computing the log-sum-exp and softmax
@@ -30,30 +29,8 @@ import numpy as np
 
 from harness.arithmetic.bounded import Bounded, Floats, rule_for
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, profile_of
-from impls.hand.activations import sigmoid_vjp, tanh_vjp
-from impls.hand.losses import log_softmax, softmax, softmax_cross_entropy_vjp
-
-
-@rule_for(sigmoid_vjp)
-def sigmoid_vjp_(da: Bounded, a: Bounded) -> Bounded:
-    slope = a.value * (1 - a.value)
-    moved = a.bound * (np.abs(1 - 2 * a.value) + a.bound)
-    largest = np.abs(da.value) + da.bound
-    propagated = da.bound * (np.abs(slope) + moved) + np.abs(da.value) * moved
-    return da.context.rounded(da.value * slope, propagated, 3.0, centre=4.0, underflows=3 * (1 + largest))
-
-
-@rule_for(tanh_vjp)
-def tanh_vjp_(da: Bounded, a: Bounded) -> Bounded:
-    u = da.context.profile.u
-    slope = (1 - a.value) * (1 + a.value)
-    moved = a.bound * (2 * np.abs(a.value) + a.bound)
-    output = np.abs(a.value) + a.bound
-    largest = np.abs(da.value) + da.bound
-    propagated = da.bound * (np.abs(slope) + moved) + np.abs(da.value) * moved
-    cancelled = np.maximum(output * output, output * (1 + output)) + 3 * (np.abs(slope) + moved)
-    local = u * largest * cancelled * (1 + 8 * u)
-    return da.context.rounded(da.value * slope, propagated + local, 0.0, centre=4.0, underflows=4 * (1 + largest))
+from impls.hand.activations.softmax import log_softmax, softmax, softmax_vjp
+from impls.hand.losses.cross_entropy import one_hot_cross_entropy_vjp, softmax_cross_entropy_vjp
 
 
 class _Shifted(NamedTuple):
@@ -121,18 +98,43 @@ def softmax_(a: Bounded) -> Bounded:
     return a.context.rounded(p, bound, 0.0, centre=profile_of("float64").constants["exp"])
 
 
+@rule_for(softmax_vjp)
+def softmax_vjp_(da: Bounded, p: Bounded) -> Bounded:
+    profile, classes = da.context.profile, p.shape[1]
+    value = softmax_vjp.body(da.value, p.value)  # type: ignore[attr-defined]
+    g, a = np.abs(da.value) + da.bound, np.abs(p.value) + p.bound
+    # S, its magnitude in any member, and how far a member's is from the centre's.
+    magnitude = (g * a).sum(axis=1, keepdims=True)
+    moved = (da.bound * a + np.abs(da.value) * p.bound).sum(axis=1, keepdims=True)
+    summed = classes * (profile.u_acc * magnitude * (1 + classes * profile.u_acc) + profile.eta)
+    gap = np.abs(da.value - (da.value * p.value).sum(axis=1, keepdims=True))
+    propagated = a * (da.as_summand + moved) + p.bound * gap
+    local = a * (summed + profile.u * (g + magnitude + summed))
+    own = (classes + 3) * UNIT_ROUNDOFF_64 * a * (g + magnitude)
+    total = (propagated + local + own) * (1 + 4 * profile.u)
+    return da.context.rounded(value, total, 2.0, centre=0.0, underflows=2 * (1 + classes))
+
+
 @rule_for(softmax_cross_entropy_vjp)
 def softmax_cross_entropy_vjp_(a: Bounded, y: Any) -> Bounded:
+    target = np.zeros(a.shape)
+    target[np.arange(len(target)), y] = 1.0
+    return one_hot_cross_entropy_vjp_(a, Bounded(target, np.zeros(a.shape), a.context))
+
+
+@rule_for(one_hot_cross_entropy_vjp)
+def one_hot_cross_entropy_vjp_(a: Bounded, y: Bounded) -> Bounded:
     rows, classes = a.shape
     p, bound = _softmax(a)
-    label = np.zeros_like(p)
-    label[np.arange(rows), y] = 1.0
-    value = (p - label) / rows
-    # In units of u: p/N takes part in sum g (n - 1), exp(log p) * sum g, a division and a product; the
-    # label's share -1/N is rounded once or divided by a reciprocal; the difference is rounded, and
-    # divided where the division comes last.
-    share = ((classes + 4) * (p + bound) + 4 * label) / rows
-    result = 4 * (np.abs(value) + bound / rows)
+    target = np.abs(y.value) + y.bound
+    total = target.sum(axis=1, keepdims=True)
+    value = (p * y.value.sum(axis=1, keepdims=True) - y.value) / rows
+    propagated = (bound * total + (p + bound) * y.bound.sum(axis=1, keepdims=True) + y.bound) / rows
+    # In units of u: p/N takes part in sum g (n - 1), in exp(log p) * sum g, a division and a product; y's
+    # share is rounded once or divided by a reciprocal; the difference is rounded, and divided where the
+    # division comes last.
+    share = ((classes + 4) * (p + bound) * total + 4 * target) / rows
+    result = 4 * (np.abs(value) + propagated)
     local = a.context.profile.u * (share + result)
-    centre = UNIT_ROUNDOFF_64 * (profile_of("float64").constants["exp"] + classes) * (p + label) / rows
-    return a.context.rounded(value, bound / rows + local + centre, 0.0, underflows=4.0)
+    centre = UNIT_ROUNDOFF_64 * (profile_of("float64").constants["exp"] + classes) * (p * total + target) / rows
+    return a.context.rounded(value, propagated + local + centre, 0.0, underflows=4.0)

@@ -1,0 +1,117 @@
+"""Rules of erf, and of GELU and its tanh form with their derivatives: absolute where no relative error exists.
+
+c_f is the constant of the elementary function f, erfc's an absolute one; A is the largest |z| of a member.
+
+erf        2/sqrt(pi) exp(-y^2) E at the point of [Y - E, Y + E] nearest to 0, where the slope is largest
+
+Phi        1/2 (1 + erf(z / sqrt 2))      torch, the hand code
+           1/2 erfc(-z / sqrt 2)          JAX
+           The argument's two roundings move Phi by 2 u |z| phi(z) <= 0.484 u. Then, in units of u, absolute:
+               P = 0.484 + 1/2 max(c_erf |erf| + (1 + erf), c_erfc)
+gelu       z Phi: u (A P + 2 |f|)
+
+gelu'      Phi + z phi. The exponent z^2/2 is off by at most 5 u of itself (JAX squares z / sqrt 2), which moves
+           z phi by 5/2 u |z|^3 phi <= 1.16 u; exp's constant, phi's own, three products and a sum:
+               u (P + 1.16 + 0.242 (c_exp + 6) + |f'|),    |z| phi <= 0.242, |z|^3 phi <= 0.4626
+
+gelu tanh  t is off by at most 8 u of itself, since z and z^3 have one sign; that moves tanh t by
+           8 u |t| sech^2 t <= 3.6 u. With T = tanh t,
+               Q = c_tanh |T| + 3.6          the error of T
+               f = z/2 (1 + T): u (A/2 (Q + 1 + |T|) + 2 |f|)
+
+gelu tanh' 1/2 (1 + T) + z/2 (1 - T^2) t', t' off by 6 u of itself; 1 - T^2 by 2 Q and by the union of
+           tanh' (see smooth.py), max(T^2, |T| (1 + |T|)) + 3 (1 - T^2):
+               u (1/2 (Q + 1 + |T|) + A/2 t' (2 Q + 2 + 13 (1 - T^2)) + |f'|)
+           which is absolute and grows with t', as z^2: where T is close to 1 nothing is left of 1 - T^2.
+
+Sources: torch's ATen/native/cpu/Gelu.h and Activation.cpp, jax.nn.gelu; the unions are derived here.
+max |gelu''| = 2 phi(0) < 0.8 at 0; of the tanh form it is the same to three digits, found numerically: < 0.81.
+Both derivatives lie between -0.13 and 1.13.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from harness.arithmetic.bounded import Bounded, Floats, rule_for
+from harness.arithmetic.profile import profile_of
+from harness.arithmetic.rules.smooth import Constants, both, moved_by_argument, times_slope
+from impls.hand.activations.gelu import CUBIC, TWO_OVER_PI, erf, gelu, gelu_tanh, gelu_tanh_vjp, gelu_vjp
+
+CURVATURE, STEEPEST, RANGE = 0.81, 1.13, 1.26
+
+
+@rule_for(erf)
+def erf_(y: Bounded) -> Bounded:
+    nearest = np.maximum(np.abs(y.value) - y.bound, 0.0)
+    slope = 2 / math.sqrt(math.pi) * np.exp(-nearest * nearest) * (1 + 1e-14)
+    value = erf.body(y.value)  # type: ignore[attr-defined]
+    return y.context.rounded(
+        value, slope * y.bound, y.context.profile.constants["erf"], centre=profile_of("float64").constants["erf"]
+    )
+
+
+def _slope_of_gelu(z: Floats) -> Floats:
+    return gelu_vjp.body(np.ones_like(z), z)  # type: ignore[attr-defined]
+
+
+def _slope_of_gelu_tanh(z: Floats) -> Floats:
+    # Where z^3 overflows, or T is 1, what is left is 0 or 1.
+    slope = gelu_tanh_vjp.body(np.ones_like(z), np.clip(z, -50, 50))  # type: ignore[attr-defined]
+    return np.where(np.isfinite(slope), slope, 0.0)
+
+
+def _normal_distribution_error(reach: Floats, c: Constants) -> Floats:
+    """P: the absolute error of Phi in units of u."""
+    largest = erf.body(reach * math.sqrt(0.5))  # type: ignore[attr-defined]
+    return 0.484 + 0.5 * np.maximum(c["erf"] * largest + 2, c["erfc"])
+
+
+@rule_for(gelu)
+def gelu_(z: Bounded) -> Bounded:
+    value, reach = gelu.body(z.value), np.abs(z.value) + z.bound  # type: ignore[attr-defined]
+    propagated = moved_by_argument(z, np.abs(_slope_of_gelu(z.value)), CURVATURE, STEEPEST)
+    largest = np.abs(value) + propagated
+    local = both(z.context, lambda u, c: u * (reach * _normal_distribution_error(reach, c) + 2 * largest))
+    return z.context.rounded(value, propagated + local, 0.0, underflows=2 + reach)
+
+
+@rule_for(gelu_vjp)
+def gelu_vjp_(da: Bounded, z: Bounded) -> Bounded:
+    reach = np.abs(z.value) + z.bound
+
+    def error(u: float, c: Constants) -> Floats:
+        return u * (_normal_distribution_error(reach, c) + 1.16 + 0.242 * (c["exp"] + 6) + STEEPEST)
+
+    moved = np.minimum(CURVATURE * z.bound, RANGE)
+    return times_slope(da, _slope_of_gelu(z.value), moved, both(da.context, error), 4 * (1 + reach))
+
+
+def _tanh_error(c: Constants) -> float:
+    """Q: the absolute error of T in units of u."""
+    return c["tanh"] + 3.6
+
+
+@rule_for(gelu_tanh)
+def gelu_tanh_(z: Bounded) -> Bounded:
+    value, reach = gelu_tanh.body(z.value), np.abs(z.value) + z.bound  # type: ignore[attr-defined]
+    propagated = moved_by_argument(z, np.abs(_slope_of_gelu_tanh(z.value)), CURVATURE, STEEPEST)
+    largest = np.abs(value) + propagated
+    local = both(z.context, lambda u, c: u * (reach / 2 * (_tanh_error(c) + 2) + 2 * largest))
+    return z.context.rounded(value, propagated + local, 0.0, underflows=2 + reach)
+
+
+@rule_for(gelu_tanh_vjp)
+def gelu_tanh_vjp_(da: Bounded, z: Bounded) -> Bounded:
+    reach, nearest = np.abs(z.value) + z.bound, np.maximum(np.abs(z.value) - z.bound, 0.0)
+    inner = TWO_OVER_PI * (1 + 3 * CUBIC * (reach * reach))
+    tail = 1 - np.square(np.tanh(TWO_OVER_PI * (nearest + CUBIC * nearest * nearest * nearest)))
+
+    def error(u: float, c: Constants) -> Floats:
+        Q = _tanh_error(c)
+        return u * (0.5 * (Q + 2) + reach / 2 * inner * (2 * Q + 2 + 13 * tail) + STEEPEST)
+
+    moved = np.minimum(CURVATURE * z.bound, RANGE)
+    return times_slope(da, _slope_of_gelu_tanh(z.value), moved, both(da.context, error), 4 * (1 + reach * inner))

@@ -1,0 +1,96 @@
+"""Rules of the losses' named primitives: one bound for all formulas that frameworks use.
+
+huber      r^2/2 up to delta, then delta (|r| - delta/2)     torch, the hand code
+           q^2/2 + delta (|r| - q), q = min(|r|, delta)      optax
+           All terms are positive, delta/2 is at most half of |r|, and delta is rounded wherever it stands:
+           at most 6 u of the result. The slope is at most min(|r|, delta).
+
+huber'     r clipped to delta                                torch, the hand code
+           delta + (q - delta), times the sign of r          JAX, differentiating optax's form
+           The latter rounds delta, q - delta and their sum: u (2 delta + |result|), absolute, however small r is.
+
+sign       of a - y: undecided where |a - y| is within the bounds of a and y, or within eta, where XLA flushes
+           it to 0; at an exact tie it is 0 here, and what frameworks take instead is a convention.
+
+logit cross-entropy    max(a, 0) - a y + l, l = log1p(e^-|a|)        the hand code
+                       (1 - y) a - logsigmoid(a)                     torch
+                       y f(-a) + (1 - y) f(a), f = softplus          optax
+           Each is a sum of a few terms of magnitude |a| or l, with factors y or 1 - y. l is off by
+           c_exp s(-|a|) + c_log1p l, and there are never more than four roundings on a term:
+               u (|y| + |1 - y| + 1) (c_exp s(-|a|) + c_log1p l + 4 (|a| + l))
+
+logit cross-entropy'   s(a) - y                                      torch, the hand code
+                       (1 - y) f'(a) - y f'(-a)                      optax
+               u ((|1 - y| + 1) s(a) (k(a) + 4) + |y| s(-a) (k(-a) + 4)), k the union of softplus' (smooth.py)
+
+Sources: torch's ATen/native/Loss.cpp and BinaryOps kernels; optax/losses/_regression.py, _classification.py, read
+at the pinned versions; the bounds are derived here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.arithmetic.bounded import Bounded, Floats, rule_for
+from harness.arithmetic.rules.elementwise import subtract
+from harness.arithmetic.rules.smooth import Constants, both, sigmoid_at, sigmoid_error, softplus_slope_error
+from impls.hand.losses.binary import logit_cross_entropy, logit_cross_entropy_vjp
+from impls.hand.losses.squared import clipped_difference, huber, sign_of_difference
+
+
+@rule_for(huber)
+def huber_(r: Bounded, delta: float) -> Bounded:
+    value = huber.body(r.value, delta)  # type: ignore[attr-defined]
+    slope = np.minimum(np.abs(r.value) + r.bound, delta)
+    return r.context.rounded(value, r.bound * slope, 6.0, centre=6.0, underflows=4 * (1 + delta))
+
+
+@rule_for(clipped_difference)
+def clipped_difference_(a: Bounded, y: Bounded, delta: float) -> Bounded:
+    r = subtract(a, y)
+    value = np.clip(r.value, -delta, delta)
+    return a.context.rounded(value, r.bound + 2 * a.context.profile.u * delta, 2.0, underflows=4 * (1 + delta))
+
+
+@rule_for(sign_of_difference)
+def sign_of_difference_(a: Bounded, y: Bounded) -> Bounded:
+    difference = a.value - y.value
+    bound = a.as_summand + y.as_summand
+    reach = np.where(difference != 0, bound + a.context.profile.eta, bound)
+    undecided = (np.abs(difference) <= reach) & (reach > 0)
+    a.context.undecided += int((undecided & (bound > 0)).sum())
+    sign = np.sign(difference)
+    return Bounded(sign, np.where(undecided, 1 + np.abs(sign), 0.0), a.context)
+
+
+@rule_for(logit_cross_entropy)
+def logit_cross_entropy_(a: Bounded, y: Bounded) -> Bounded:
+    value = logit_cross_entropy.body(a.value, y.value)  # type: ignore[attr-defined]
+    reach = np.abs(a.value) + a.bound
+    slope = np.abs(sigmoid_at(a.value) - y.value) + a.bound / 8
+    propagated = a.bound * slope + y.bound * reach
+    weight = np.abs(y.value) + np.abs(1 - y.value) + 1 + 2 * y.bound
+    nearest = np.maximum(np.abs(a.value) - a.bound, 0)
+    tail = np.log1p(np.exp(-nearest))
+
+    def error(u: float, c: Constants) -> Floats:
+        return u * weight * (c["exp"] * sigmoid_at(-nearest) + c["log1p"] * tail + 4 * (reach + tail))
+
+    return a.context.rounded(value, propagated + both(a.context, error), 1.0, underflows=4 * weight)
+
+
+@rule_for(logit_cross_entropy_vjp)
+def logit_cross_entropy_vjp_(a: Bounded, y: Bounded) -> Bounded:
+    value = sigmoid_at(a.value) - y.value
+    high, low = a.value + a.bound, a.bound - a.value
+    yes, no = np.abs(y.value) + y.bound, np.abs(1 - y.value) + y.bound + 1
+
+    def error(u: float, c: Constants) -> Floats:
+        def relative(z: Floats) -> Floats:
+            return softplus_slope_error(z, u, c) + u * (4 + sigmoid_error(c))
+
+        up = no * sigmoid_at(high) * np.maximum(relative(high), relative(-low))
+        down = yes * sigmoid_at(low) * np.maximum(relative(low), relative(-high))
+        return up + down
+
+    return a.context.rounded(value, a.bound / 4 + y.bound + both(a.context, error), 1.0, underflows=4 * (yes + no))

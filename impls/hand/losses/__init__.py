@@ -1,0 +1,20 @@
+"""Losses: one number for the whole batch."""
+
+from impls.hand.losses.base import Loss
+from impls.hand.losses.binary import BinaryCrossEntropy, LogitBinaryCrossEntropy
+from impls.hand.losses.cross_entropy import OneHotCrossEntropy, SoftmaxCrossEntropy
+from impls.hand.losses.scaled import Scaled
+from impls.hand.losses.squared import Huber, MeanAbsoluteError, MeanSquaredError, SumSquaredError
+
+__all__ = [
+    "BinaryCrossEntropy",
+    "Huber",
+    "LogitBinaryCrossEntropy",
+    "Loss",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "OneHotCrossEntropy",
+    "Scaled",
+    "SoftmaxCrossEntropy",
+    "SumSquaredError",
+]

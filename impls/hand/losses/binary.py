@@ -1,0 +1,75 @@
+"""Binary cross-entropy: each output is the probability of a yes, or its logit, by itself.
+
+    on logits          L = mean_nj (max(a, 0) - a y + log(1 + exp(-|a|)))     da = (s(a) - y) / (N K)
+    on probabilities   L = -mean_nj (y log a + (1 - y) log(1 - a))            da = ((1 - y)/(1 - a) - y/a) / (N K)
+
+with s the sigmoid. Shapes: a, y and da (N, K), y from 0 to 1. The two are one function: a logit's loss is the
+loss of its sigmoid, -y log s(a) - (1 - y) log(1 - s(a)), rearranged so that nothing overflows or cancels.
+
+PyTorch's F.binary_cross_entropy is a third function: it clamps both logarithms from below at -100, and its
+backward pass is no derivative of that, but
+
+    clamp = "torch"    da = (a - y) / max(a (1 - a), 1e-12) / (N K)
+
+Source: Bishop, "Pattern Recognition and Machine Learning" (2006), equations (4.90), (4.91); for the clamp,
+PyTorch's documentation of torch.nn.BCELoss, and its kernel binary_cross_entropy_backward for the 1e-12.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from impls.hand.activations.sigmoidal import sigmoid
+from impls.hand.losses.base import Loss, over
+from impls.hand.parameters import choice
+from impls.hand.primitive import Array, primitive
+
+LEAST_LOGARITHM = -100.0
+LEAST_VARIANCE = 1e-12
+
+
+@primitive
+def logit_cross_entropy(a: Array, y: Array) -> Array:
+    return np.maximum(a, 0) - a * y + np.log1p(np.exp(-np.absolute(a)))
+
+
+@primitive
+def logit_cross_entropy_vjp(a: Array, y: Array) -> Array:
+    return sigmoid(a) - y
+
+
+class LogitBinaryCrossEntropy(Loss):
+    output_activation = "identity"
+    unit_targets = True
+
+    def forward(self, a: Array, y: Array) -> Array:
+        return logit_cross_entropy(a, y).sum() / a.size
+
+    def da(self, a: Array, y: Array) -> Array:
+        return logit_cross_entropy_vjp(a, y) / a.size
+
+    def formula(self, output: str, outputs: int) -> str:
+        return f"L = mean over {over(outputs)} of -y log s({output}) - (1 - y) log(1 - s({output})), s sigmoid"
+
+
+class BinaryCrossEntropy(Loss):
+    output_activation = "sigmoid"
+    unit_targets = True
+
+    def __init__(self, clamp: str | None = None) -> None:
+        self.clamp = choice("clamp", clamp, (None, "torch"))
+
+    def forward(self, a: Array, y: Array) -> Array:
+        yes, no = np.log(a), np.log1p(-a)
+        if self.clamp:
+            yes, no = np.maximum(yes, LEAST_LOGARITHM), np.maximum(no, LEAST_LOGARITHM)
+        return -(y * yes + (1 - y) * no).sum() / a.size
+
+    def da(self, a: Array, y: Array) -> Array:
+        if self.clamp:
+            return (a - y) / np.maximum(a * (1 - a), LEAST_VARIANCE) / a.size
+        return ((1 - y) / (1 - a) - y / a) / a.size
+
+    def formula(self, output: str, outputs: int) -> str:
+        clamped = f", logarithms from {LEAST_LOGARITHM:g} on" if self.clamp else ""
+        return f"L = mean over {over(outputs)} of -y log {output} - (1 - y) log(1 - {output}){clamped}"

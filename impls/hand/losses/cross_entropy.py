@@ -1,0 +1,78 @@
+"""Softmax cross-entropy on logits a: of class labels, or of a distribution over the classes.
+
+    p_nj = exp(a_nj) / sum_k exp(a_nk)
+
+    labels     L = -1/N sum_n log p_n,y(n)           da = (p - [j = y(n)]) / N
+    one-hot    L = -1/N sum_nj y_nj log p_nj         da = (p sum_k y_nk - y_nj) / N
+
+Shapes: a and da (N, K). Labels are whole numbers 0 ... K-1 of shape (N,). One-hot targets, or any other
+probabilities of the classes, have shape (N, K); where a row of them adds up to 1, sum_k y_nk is 1.
+
+The derivative: d log p_y / d a_j = [j = y] - p_j, by differentiating log p_y = a_y - log sum_k exp(a_k).
+
+Source: Bishop, "Pattern Recognition and Machine Learning" (2006), equations (4.108), (4.109).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from impls.hand.activations.softmax import log_softmax, softmax
+from impls.hand.losses.base import Loss
+from impls.hand.primitive import Array, primitive
+
+
+@primitive
+def softmax_cross_entropy_vjp(a: Array, y: Array) -> Array:
+    da = softmax(a)
+    da[np.arange(len(y)), y] -= 1
+    da /= len(y)
+    return da
+
+
+@primitive
+def one_hot_cross_entropy_vjp(a: Array, y: Array) -> Array:
+    return (softmax(a) * y.sum(axis=1, keepdims=True) - y) / len(y)
+
+
+class SoftmaxCrossEntropy(Loss):
+    labels = True
+    output_activation = "identity"
+
+    def forward(self, a: Array, y: Array) -> Array:
+        return -log_softmax(a)[np.arange(len(y)), y].sum() / len(y)
+
+    def da(self, a: Array, y: Array) -> Array:
+        return softmax_cross_entropy_vjp(a, y)
+
+    def check_targets(self, shape: tuple[int, ...], y: Array) -> None:
+        """Raise ValueError unless y holds one class label, 0 to K-1, per row."""
+        rows, classes = shape
+        if y.shape != (rows,) or y.dtype.kind not in "iu":
+            raise ValueError(
+                f"Cannot use targets of shape {y.shape} and dtype {y.dtype} with softmax "
+                f"cross-entropy, because it reads one class label per row; give whole numbers of "
+                f"shape ({rows},)."
+            )
+        if len(y) and not 0 <= y.min() <= y.max() < classes:
+            raise ValueError(
+                f"Cannot use class labels from {y.min()} to {y.max()} with {classes} outputs, because "
+                f"each output stands for one class; give labels from 0 to {classes - 1}."
+            )
+
+    def formula(self, output: str, outputs: int) -> str:  # noqa: ARG002  (one signature for all losses)
+        return f"L = mean over samples of -log softmax({output})[y]"
+
+
+class OneHotCrossEntropy(Loss):
+    output_activation = "identity"
+    unit_targets = True
+
+    def forward(self, a: Array, y: Array) -> Array:
+        return -(y * log_softmax(a)).sum() / len(y)
+
+    def da(self, a: Array, y: Array) -> Array:
+        return one_hot_cross_entropy_vjp(a, y)
+
+    def formula(self, output: str, outputs: int) -> str:  # noqa: ARG002  (one signature for all losses)
+        return f"L = mean over samples of -sum over classes of y log softmax({output})"

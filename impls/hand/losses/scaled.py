@@ -1,0 +1,39 @@
+"""Loss scaling: another loss times a constant, which scales every gradient alike.
+
+    L = by L_inner             da = by da_inner
+
+Used with a power of two it changes no rounding, and moves gradients of a narrow dtype away from underflow.
+
+Source: Micikevicius et al., "Mixed precision training" (2018), section 3.2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from impls.hand.losses.base import Loss
+from impls.hand.parameters import positive
+from impls.hand.primitive import Array
+
+
+class Scaled(Loss):
+    def __init__(self, loss: Any, by: float) -> None:
+        self.loss, self.by = loss, positive("by", by, "it scales the loss")
+        self.labels, self.unit_targets = loss.labels, loss.unit_targets
+        self.output_activation = loss.output_activation
+
+    def forward(self, a: Array, y: Array) -> Array:
+        return self.by * self.loss.forward(a, y)
+
+    def da(self, a: Array, y: Array) -> Array:
+        return self.by * self.loss.da(a, y)
+
+    def one_sided(self, a: Array, y: Array) -> tuple[Array, Array, Array] | None:
+        sides = self.loss.one_sided(a, y)
+        return sides and (sides[0], self.by * sides[1], self.by * sides[2])
+
+    def check_targets(self, shape: tuple[int, ...], y: Array) -> None:
+        self.loss.check_targets(shape, y)
+
+    def formula(self, output: str, outputs: int) -> str:
+        return f"{self.loss.formula(output, outputs)}, times {self.by:g}"
