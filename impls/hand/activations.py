@@ -43,12 +43,16 @@ class Activation:
 
     reads, gives = "z", "a"
     weights: dict[str, tuple[int, ...]] = {}  # noqa: RUF012  (shared because empty)
+    elementary: tuple[str, ...] = ()
+    """Elementary functions of z that it is made of, by their names in the constants table."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
 
 class Sigmoid(Activation):
+    elementary = ("sigmoid",)
+
     def forward(self, z: Array) -> Array:
         return sigmoid(z)
 
@@ -57,6 +61,8 @@ class Sigmoid(Activation):
 
 
 class Tanh(Activation):
+    elementary = ("tanh",)
+
     def forward(self, z: Array) -> Array:
         return np.tanh(z)
 
