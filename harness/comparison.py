@@ -37,6 +37,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
         sees_95: its 95 % quantile.
         entries: entries compared; ``outside`` of them were outside their allowance.
         zeros: entries whose centre is 0, which have no relative error.
+        cause: what explains a FAULT, where that could be shown.
     """
 
     check: Check
@@ -54,6 +55,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     outside: int = 0
     zeros: int = 0
     reason: str | None = None
+    cause: str | None = None
 
 
 def not_comparable(check: Check, gradient: str, against: str, step: int, reason: str) -> Row:

@@ -17,6 +17,7 @@ import numpy as np
 from harness import checks
 from harness.arithmetic import profile_of
 from harness.batches import Batches
+from harness.calibration.causes import with_causes
 from harness.centre import EVERY_ENTRY, Array, Centre, Sample, end_to_end
 from harness.checks import Point
 from harness.comparison import Row, not_comparable
@@ -210,7 +211,9 @@ class Session:
                 results += self._try_again(participant, result, given, seals)
             rows += self._formula(point, participant, result, centre64, sample, double, double_seals)
             for each in results:
-                rows += checks.rounding(point, name, each, profile_of(self.dtype, participant.eager), sample)
+                profile = profile_of(self.dtype, participant.eager)
+                found = checks.rounding(point, name, each, profile, sample)
+                rows += self._told(participant, point, each, found)
             if name != REFERENCE and REFERENCE in passes:
                 rows += checks.end_to_end(point, name, result, passes[REFERENCE], centre, centre64, sample)
         return rows, centre64.undecided
@@ -228,7 +231,7 @@ class Session:
         """The formula check on a float64 pass of its own; one without float64 is not comparable there."""
         name = participant.name
         if self.dtype == "float64":
-            return checks.formula(point, name, result, centre64, sample)
+            return self._told(participant, point, result, checks.formula(point, name, result, centre64, sample))
         try:
             participant.built("float64")
         except CannotCompareError as reason:
@@ -239,7 +242,16 @@ class Session:
         except BreachError:
             pass  # told, and recorded, by the attempt below
         pass64 = participant.attempt(point.step, partial(participant.differentiate, "float64", double, seals))
-        return [] if pass64 is None else checks.formula(point, name, pass64, centre64, sample)
+        if pass64 is None:
+            return []
+        return self._told(participant, point, pass64, checks.formula(point, name, pass64, centre64, sample))
+
+    def _told(self, participant: Participant, point: Point, result: Pass, rows: list[Row]) -> list[Row]:
+        """The rows of one pass, wrong forward links with their cause if it can be shown."""
+        if all(row.verdict != "FAULT" for row in rows):
+            return rows
+        tensors = point.tensors(result)
+        return with_causes(rows, self.network, tensors, participant.built(str(tensors["loss"].dtype)))
 
     def _try_again(
         self, participant: Participant, first: Pass, given: Mapping[str, Array], seals: Mapping[str, str]

@@ -92,7 +92,8 @@ def _faults(run: Run, style: str) -> str:
         [
             row.check, row.gradient, row.against, row.verdict, str(row.step),
             f"{row.outside} of {row.entries}" if row.entries else "",
-            small(None if row.difference is None else abs(row.difference)), small(row.allowed), row.reason or "",
+            small(None if row.difference is None else abs(row.difference)), small(row.allowed),
+            row.cause or row.reason or "",
         ]
         for row in sorted(rows, key=lambda row: (SEVERITY.index(row.verdict), row.step))[:MOST_FAULTS]
     ]  # fmt: skip

@@ -119,12 +119,17 @@ def _same_difference(rows: list[Row | None]) -> bool:
 
 
 def _located(faults: list[Row]) -> str:
-    """The first wrong link, in the order in which rows were made; by the rounding check if it saw one."""
+    """The first wrong link, in the order in which rows were made; by the rounding check if it saw one.
+
+    A link whose cause is known is not called wrong: the cause is told instead.
+    """
     first = min(row.step for row in faults)
     rows = [row for row in faults if row.step == first]
     row = next((row for row in rows if row.check == "rounding"), rows[0])
-    where = "first wrong link" if row.check == "rounding" else f"{row.check} check"
-    return f"{where} {row.gradient} at step {row.step}, {row.outside} of {row.entries} entries outside"
+    entries = f"{row.gradient} at step {row.step}, {row.outside} of {row.entries} entries outside"
+    if row.cause:
+        return f"{row.cause}: {entries}"
+    return f"{'first wrong link' if row.check == 'rounding' else f'{row.check} check'} {entries}"
 
 
 def _why_passed(run: Run, judged: list[Row]) -> str:

@@ -10,7 +10,7 @@ only; one without `Implementation.start` computes gradients but no updates.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -99,6 +99,20 @@ class Describes(Protocol):
 
     def environment(self) -> dict[str, str]:
         """Versions and settings that may change numbers: threads, precision of matrix products."""
+        ...
+
+
+@runtime_checkable
+class Computes(Protocol):
+    """What an implementation has besides, if its elementary functions can be measured by themselves."""
+
+    def elementary(self) -> Mapping[str, Callable[..., Array]]:
+        """Elementary functions by their name in the constants table: ``exp``, ``tanh``, ``divide``, ...
+
+        Each takes NumPy arrays of the implementation's dtype and returns a new one, evaluated exactly as
+        the forward and backward operations evaluate it: eager or compiled, contiguous. ``divide`` takes
+        two operands, the second of the same shape as the first or 0-dimensional; all others take one.
+        """
         ...
 
 

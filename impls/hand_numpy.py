@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from impls.contract import Array, Arrays, Pass, Update
 from impls.hand import Network
+from impls.hand.activations.sigmoidal import sigmoid
 from impls.hand.optimizers import update_links
+
+ELEMENTARY: dict[str, Callable[..., Array]] = {
+    "exp": np.exp,
+    "expm1": np.expm1,
+    "log": np.log,
+    "log1p": np.log1p,
+    "tanh": np.tanh,
+    "sigmoid": sigmoid,
+    "sqrt": np.sqrt,
+    "divide": np.divide,
+}
+"""From the name in the constants table to NumPy's function; NumPy has no rsqrt, and erf is SciPy's."""
 
 
 class Hand:
@@ -32,6 +47,14 @@ class Hand:
     def start(self, optimizer: Any, weights: Arrays) -> HandUpdater:
         """The hand-written optimizer itself."""
         return HandUpdater(optimizer, weights)
+
+    def elementary(self) -> dict[str, Callable[..., Array]]:
+        """NumPy's functions, and SciPy's erf and erfc where SciPy is installed."""
+        with suppress(ModuleNotFoundError):
+            from scipy import special
+
+            return {**ELEMENTARY, "erf": special.erf, "erfc": special.erfc}
+        return ELEMENTARY
 
 
 class HandUpdater:

@@ -112,6 +112,21 @@ OPTIMIZERS: dict[type, Callable[[Any], optax.GradientTransformation]] = {
 STATE = {"trace": "m", "mu": "m", "nu": "v", "sum_of_squares": "v"}
 """From optax's name of an optimizer state to the hand optimizer's."""
 
+ELEMENTARY: dict[str, Callable[..., Any]] = {
+    "exp": jnp.exp,
+    "expm1": jnp.expm1,
+    "log": jnp.log,
+    "log1p": jnp.log1p,
+    "tanh": jnp.tanh,
+    "sigmoid": jax.nn.sigmoid,
+    "sqrt": jnp.sqrt,
+    "rsqrt": jax.lax.rsqrt,
+    "erf": jax.scipy.special.erf,
+    "erfc": jax.scipy.special.erfc,
+    "divide": jnp.divide,
+}
+"""From the name in the constants table to JAX's function, which is compiled before it is measured."""
+
 
 @jax.custom_vjp
 def _tap(value: Any, _cotangent_of_value: Any) -> Any:
@@ -190,6 +205,14 @@ class JaxGrad:
             "jax matmul precision": str(jax.config.jax_default_matmul_precision or "default"),
             "jax device": str(jax.devices()[0]),
         }
+
+    def elementary(self) -> dict[str, Callable[..., Array]]:
+        """JAX's functions, each compiled by itself; inside a larger program XLA may fuse them."""
+        return {name: partial(self._evaluate, jax.jit(function)) for name, function in ELEMENTARY.items()}
+
+    def _evaluate(self, function: Callable[..., Any], *x: Array) -> Array:
+        with jax.enable_x64(self.dtype == "float64"):
+            return _numpy(function(*[jnp.array(operand, copy=True) for operand in x]))
 
 
 class JaxUpdater:

@@ -107,6 +107,21 @@ OPTIMIZERS: dict[type, Callable[..., torch.optim.Optimizer]] = {
 STATE = {"momentum_buffer": "m", "exp_avg": "m", "exp_avg_sq": "v", "sum": "v", "square_avg": "v"}
 """From torch's name of an optimizer state to the hand optimizer's."""
 
+ELEMENTARY: dict[str, Callable[..., Any]] = {
+    "exp": torch.exp,
+    "expm1": torch.expm1,
+    "log": torch.log,
+    "log1p": torch.log1p,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "sqrt": torch.sqrt,
+    "rsqrt": torch.rsqrt,
+    "erf": torch.erf,
+    "erfc": torch.erfc,
+    "divide": torch.div,
+}
+"""From the name in the constants table to torch's eager function."""
+
 
 class TorchAutograd:
     """A network of torch operations in one dtype, on the CPU."""
@@ -154,6 +169,10 @@ class TorchAutograd:
             "torch CPU capability": torch.backends.cpu.get_cpu_capability(),
         }
 
+    def elementary(self) -> dict[str, Callable[..., Array]]:
+        """Torch's functions, eager, on contiguous tensors."""
+        return {name: partial(_evaluate, function) for name, function in ELEMENTARY.items()}
+
 
 class TorchUpdater:
     """A torch.optim optimizer on its own copies of the weights, which are set anew at every step."""
@@ -175,6 +194,10 @@ class TorchUpdater:
             if key in STATE and value is not None
         }
         return Update({name: _numpy(p) for name, p in self.parameters.items()}, state)
+
+
+def _evaluate(function: Callable[..., Any], *x: Array) -> Array:
+    return _numpy(function(*map(torch.tensor, x)))
 
 
 def _numpy(tensor: Any) -> Array:

@@ -39,6 +39,7 @@ Examples:
   harness run 64-128-64-10 --data digits --activation relu --loss cross-entropy --batch 128
   harness run --optimizer adam --dtype float64 --output run.jsonl
   harness implementations                      what is installed
+  harness calibrate                            elementary functions against the constants table
   harness doctor                               versions, threads, precision settings
 """
 
@@ -86,6 +87,20 @@ def implementations_command(as_json: bool) -> None:
     from harness.cli.installed import print_implementations
 
     sys.exit(print_implementations(as_json))
+
+
+@harness.command("calibrate", short_help="elementary functions of what is installed against the constants table")
+@click.option("--against", help="implementations, comma-separated [default: all installed]")
+@click.option("--function", help="elementary functions, comma-separated [default: all]")
+@click.option("--dtype", help="float32, float64 [default: both]")
+@click.option("--exhaustive", is_flag=True, help="every float32 number instead of a sample; minutes per function")
+@click.option("--seed", type=int, default=0, show_default=True, help="of the sample")
+@click.option("--json", "as_json", is_flag=True)
+def calibrate_command(**options: Any) -> None:
+    """Measure how far exp, tanh, ... of the installed libraries are from the truth on this machine."""
+    from harness.cli.calibrating import calibrate_and_print
+
+    sys.exit(calibrate_and_print(**options))
 
 
 @harness.command("doctor", short_help="versions, BLAS, threads, float64 mode, matmul precision")

@@ -8,6 +8,7 @@ from typing import Any
 import click
 import msgspec
 
+from harness.cli.progress import Progress
 from harness.datasets import load_data
 from harness.lockstep import run
 from harness.runs import Run
@@ -25,7 +26,7 @@ def run_and_print(**options: Any) -> int:
     try:
         result = _run(options)
     except (UsageError, ValueError) as error:
-        click.echo(f"harness run: {_printable(str(error))}", err=True)
+        click.echo(f"harness run: {printable(str(error))}", err=True)
         return 2
     _print(result, style, quiet=options["quiet"], verbose=options["verbose"])
     if options["require_power"] and result.verdict == "NO POWER" and result.exit == 0:
@@ -48,34 +49,11 @@ def _run(options: dict[str, Any]) -> Run:
         if not against:
             raise UsageError("Cannot compare against nothing; name implementations, such as torch,jax.")
     keywords = {name: options[name] for name in ("steps", "epochs", "batch", "dtype", "seed", "check_every", "output")}
-    with _Progress() as progress:
+    with Progress("steps") as progress:
         return run(
             network, load_data(options["data"], raw=options["raw"]), against,
             optimizer=optimizer, full=options["check"] == "full", progress=progress.at, **keywords,
         )  # fmt: skip
-
-
-class _Progress:
-    """A bar on stderr if it is a terminal, nothing otherwise."""
-
-    def __enter__(self) -> _Progress:
-        self._bar: Any = None
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import Progress
-
-            self._bar = Progress(console=Console(stderr=True), transient=True)
-            self._task = self._bar.add_task("steps", total=None)
-            self._bar.start()
-        return self
-
-    def at(self, step: int, steps: int) -> None:
-        if self._bar:
-            self._bar.update(self._task, total=steps, completed=step)
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar:
-            self._bar.stop()
 
 
 def _print(result: Run, style: str, *, quiet: bool, verbose: bool) -> None:
@@ -87,12 +65,12 @@ def _print(result: Run, style: str, *, quiet: bool, verbose: bool) -> None:
     elif style == "github":
         click.echo("\n".join(findings_for_github(result)))
     elif quiet:
-        click.echo(_printable(f"{result.verdict}  {result.outcome.reason}"))
+        click.echo(printable(f"{result.verdict}  {result.outcome.reason}"))
     else:
-        click.echo(_printable(render(result, style, verbose=verbose)))
+        click.echo(printable(render(result, style, verbose=verbose)))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Control characters of somebody's file name or message stay visible; ASCII where nothing else goes."""
     text = "".join(c if c == "\n" or c.isprintable() else repr(c)[1:-1] for c in text)
     try:

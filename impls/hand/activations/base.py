@@ -21,6 +21,8 @@ class Activation(Parametrised):
 
     reads, gives = "z", "a"
     weights: dict[str, tuple[int, ...]] = {}  # noqa: RUF012  (shared because empty)
+    elementary: tuple[str, ...] = ()
+    """Elementary functions of z that it is made of, by their names in the constants table."""
 
     def one_sided(self, *read: Array) -> tuple[Array, Array, Array] | None:  # noqa: ARG002
         """Where ``dz`` jumps, and the gradients there from either side; None for an activation without a kink."""

@@ -34,6 +34,8 @@ def tanh_vjp(da: Array, a: Array) -> Array:
 
 
 class Sigmoid(Activation):
+    elementary = ("sigmoid",)
+
     def forward(self, z: Array) -> Array:
         return sigmoid(z)
 
@@ -42,6 +44,8 @@ class Sigmoid(Activation):
 
 
 class Tanh(Activation):
+    elementary = ("tanh",)
+
     def forward(self, z: Array) -> Array:
         return np.tanh(z)
 

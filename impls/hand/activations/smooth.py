@@ -53,6 +53,8 @@ def silu_vjp(da: Array, z: Array) -> Array:
 
 
 class Elu(Activation):
+    elementary = ("expm1",)
+
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = positive("alpha", alpha, "-alpha is the asymptote on the left")
 
@@ -82,6 +84,8 @@ class Softplus(Activation):
 
 
 class Silu(Activation):
+    elementary = ("sigmoid",)
+
     def forward(self, z: Array) -> Array:
         return silu(z)
 
