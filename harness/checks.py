@@ -120,7 +120,8 @@ def formula(point: Point, against: str, result: Pass, centre: Centre, sample: Sa
     expected = {name: tensor.value for name, tensor in centre.tensors.items()}
     allowed = {name: tensor.bound for name, tensor in centre.tensors.items()}
     rows = _compare("formula", point, against, result, expected, allowed, None, sample)
-    return _tell_inherited(point, against, result, rows, profile_of("float64"), sample)
+    profile = profile_of(str(np.asarray(result.loss).dtype))
+    return _tell_inherited(point, against, result, rows, profile, sample)
 
 
 def end_to_end(
