@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.admission import admit
 from harness.batches import Batches
 from harness.datasets import Data, from_arrays, load_data
 from harness.records import Writer
@@ -39,6 +40,7 @@ def run(
     seed: int = 0,
     check_every: int | None = None,
     full: bool = False,
+    free_run: bool = False,
     output: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Run:
@@ -54,6 +56,7 @@ def run(
         dtype: the working dtype, float32 or float64. The formula check always runs in float64.
         seed: of the initial weights and the order of the batches.
         check_every: compare only every N-th step, the first and the last.
+        free_run: let each implementation follow its own updates, and report the drift.
         full: compare every entry at every step, also of large networks.
         output: path of a run record to write as the run happens.
         progress: called after each step with the steps done and the steps planned.
@@ -84,8 +87,9 @@ def run(
     batches = _batches(network, data, dtype, batch, seed)
     planned = epochs * batches.per_epoch if epochs is not None else 200 if steps is None else steps
     schedule = Schedule(full or multiply_adds(network, batches.size) < SMALL, check_every or 0, planned, seed)
-    session = Session(network, batches, optimizer, dtype, seed, schedule)
-    head = session.admit(names, data, named=against is not None)
+    admission = admit(names, network, dtype, named=against is not None)
+    session = Session(network, batches, optimizer, dtype, seed, schedule, free_run, admission)
+    head = session.head(data, named=against is not None)
     writer = Writer(Path(output)) if output is not None else None
     return session.train(Run(head), writer, progress)
 

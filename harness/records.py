@@ -42,6 +42,7 @@ class Head(msgspec.Struct, frozen=True, tag="run", tag_field="kind"):
     environment: dict[str, str]
     ledger: list[str]
     named: bool = False
+    free_run: bool = False
 
 
 class Step(msgspec.Struct, frozen=True, tag="step", tag_field="kind"):
@@ -52,6 +53,8 @@ class Step(msgspec.Struct, frozen=True, tag="step", tag_field="kind"):
         losses: loss before the update; null where it is not finite.
         undecided: arguments closer to their kink than their float64 bound.
         weights: before the update, flattened, for small networks.
+        drift: in a free run, largest difference of each implementation's weights, and the twin's, from the
+            hand code's, before the update.
     """
 
     step: int
@@ -62,6 +65,7 @@ class Step(msgspec.Struct, frozen=True, tag="step", tag_field="kind"):
     findings: list[Finding]
     undecided: int = 0
     weights: dict[str, list[float]] | None = None
+    drift: dict[str, float] = {}
 
 
 class End(msgspec.Struct, frozen=True, tag="end", tag_field="kind"):

@@ -15,6 +15,7 @@ from msgspec.structs import asdict
 
 from harness.comparison import SEVERITY, Row, worst
 from harness.conformance import Finding
+from harness.drift import TWIN, Explanation, drifts, explanation
 from harness.records import End, Head, Step, read_lines
 from harness.verdicts import Outcome, outcome_of
 
@@ -41,6 +42,11 @@ class Run:
             for row in step.rows:
                 groups.setdefault((row.check, row.gradient, row.against), []).append(row)
         return [worst(rows) for rows in groups.values()]
+
+    @cached_property
+    def faults(self) -> list[Row]:
+        """Every row of every step that is a FAULT, in order."""
+        return [row for step in self.steps for row in step.rows if row.verdict == "FAULT"]
 
     @cached_property
     def findings(self) -> list[Finding]:
@@ -82,6 +88,15 @@ class Run:
         """Loss of every implementation at every step."""
         return {n: [step.losses.get(n) for step in self.steps] for n in self.head.implementations}
 
+    @cached_property
+    def drift(self) -> dict[str, list[float | None]]:
+        """In a free run, the drift of every implementation and of the twin at every step; else nothing."""
+        return drifts(self)
+
+    def explanation(self, name: str) -> Explanation:
+        """Is the drift of an implementation explained by rounding?"""
+        return explanation(self, name)
+
     def find(self, check: str, gradient: str, against: str) -> Row | None:
         """The row of one check, tensor and implementation."""
         return next((r for r in self.rows if (r.check, r.gradient, r.against) == (check, gradient, against)), None)
@@ -114,6 +129,9 @@ class Run:
             "undecided_kinks": self.undecided,
             "entries": self.entries,
             "loss": self.losses,
+            "free_run": self.head.free_run,
+            "drift": self.drift,
+            "explained": {n: self.explanation(n)._asdict() for n in self.drift if n != TWIN},
             "findings": to_builtins(self.findings),
             "rows": [asdict(row) for row in self.rows],
         }

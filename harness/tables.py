@@ -11,6 +11,7 @@ from typing import Any
 from tabulate import tabulate
 
 from harness.comparison import SEVERITY, Row
+from harness.drift import TWIN
 from harness.runs import Run
 
 HEADERS = (
@@ -31,6 +32,8 @@ def render(run: Run, style: str = "table", *, verbose: bool = False) -> str:
         parts.append(_grid(run, style, verbose))
         faults = _faults(run, style)
         parts += [faults] if faults else []
+    if run.drift:
+        parts.append(_drift(run, style))
     parts.append(footer(run))
     if verbose:
         parts.append("assumptions\n" + "\n".join(f"  {line}" for line in run.head.ledger))
@@ -45,10 +48,11 @@ def heading(run: Run) -> str:
         f"{head.steps} steps" if head.batch else "", f"batch {head.batch}", f"seed {head.seed}",
     ]  # fmt: skip
     who = " · ".join(f"{name} {v}" if name == "hand" else v for name, v in head.implementations.items())
+    weights = "each follows its own updates; weights of hand" if head.free_run else "same weights at every step"
     return "\n".join(
         [
             " · ".join(filter(None, what)),
-            f"{who} · same weights at every step (digest {run.weights_digest[:12]})",
+            f"{who} · {weights} (digest {run.weights_digest[:12]})",
             "w_ij^(l): i = source, j = destination; W has shape (n_in, n_out), z = x W + b",
         ]
     )
@@ -104,6 +108,20 @@ def _faults(run: Run, style: str) -> str:
     )
     more = len(rows) - MOST_FAULTS
     return text + (f"\nand {more} more rows; --json has them all" if more > 0 else "")
+
+
+def _drift(run: Run, style: str) -> str:
+    """Drift at steps 1, 2, 4, ... and the last, beside the twin's, and what every implementation's is explained by."""
+    last = len(run.steps)
+    shown = [step for step in range(1, last + 1) if step & (step - 1) == 0 or step == last]
+    table = [[str(step), *(small(drift[step - 1]) for drift in run.drift.values())] for step in shown]
+    text = tabulate(
+        table, ("step", *run.drift), "github" if style == "markdown" else "simple", disable_numparse=True,
+        colalign=("right",) * (1 + len(run.drift)),
+    )  # fmt: skip
+    told = [f"{name}  drift {run.explanation(name)}" for name in run.drift if name != TWIN]
+    head = f"drift: largest |w - w of hand| before each update; {TWIN}: hand, started from weights moved by one ulp"
+    return "\n".join([head, "", text, "", *told])
 
 
 def footer(run: Run) -> str:

@@ -40,7 +40,7 @@ def outcome_of(run: Run) -> Outcome:
 def _judged(run: Run) -> Outcome:
     judged = [row for row in run.rows if row.verdict != "not comparable"]
     failed = [finding for finding in run.findings if finding.fails]
-    faults = [row for row in run.rows if row.verdict == "FAULT"]
+    faults = run.faults
     missing = [finding for finding in run.findings if finding.kind == "missing"]
     diverged = next((f for f in run.findings if f.kind == "diverged" and not f.fails), None)
     if faults or failed:

@@ -7,9 +7,10 @@ import msgspec
 import numpy as np
 from tabulate import tabulate
 
-from harness.conformance import BreachError, read_only, seal
+from harness.conformance import BreachError
 from harness.environment import environment
 from harness.participant import Participant
+from harness.point import Point
 from impls import registry
 from impls.contract import CannotCompareError, Trains
 from impls.hand import from_text
@@ -28,9 +29,8 @@ def _examine(name: str) -> dict[str, str]:
             participant = Participant(name, build, network, dtype)
             found["version"], _ = participant.describe()
             rng = np.random.default_rng(0)
-            batch = {"x": rng.normal(size=(5, 3)).astype(dtype), "y": rng.normal(size=(5, 1)).astype(dtype)}
-            given = read_only({**network.init(0, dtype), **batch})
-            participant.differentiate(dtype, given, seal(given))
+            x, y = rng.normal(size=(5, 3)).astype(dtype), rng.normal(size=(5, 1)).astype(dtype)
+            participant.differentiate(Point(network, network.init(0, dtype), x, y, 1))
             held.append(dtype)
             found["trains"] = "yes" if isinstance(participant.built(dtype), Trains) else "no"
         found["conformance"] = "ok"

@@ -67,6 +67,7 @@ def harness() -> None:
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--check-every", type=int, help="compare every N-th step, the first and the last only")
 @click.option("--check", type=click.Choice(["schedule", "full"]), default="schedule", show_default=True)
+@click.option("--free-run", is_flag=True, help="each follows its own updates; report the drift")
 @click.option("--output", type=click.Path(dir_okay=False), help="write the run record (JSON lines)")
 @click.option("--format", "style", type=click.Choice(["table", "markdown", "json", "jsonl", "github"]))
 @click.option("--json", "as_json", is_flag=True, help="the same as --format json")

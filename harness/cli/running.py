@@ -48,7 +48,10 @@ def _run(options: dict[str, Any]) -> Run:
         against = [name.strip() for name in options["against"].split(",") if name.strip()]
         if not against:
             raise UsageError("Cannot compare against nothing; name implementations, such as torch,jax.")
-    keywords = {name: options[name] for name in ("steps", "epochs", "batch", "dtype", "seed", "check_every", "output")}
+    keywords = {
+        name: options[name]
+        for name in ("steps", "epochs", "batch", "dtype", "seed", "check_every", "free_run", "output")
+    }
     with Progress("steps") as progress:
         return run(
             network, load_data(options["data"], raw=options["raw"]), against,
