@@ -100,12 +100,12 @@ class Session:
         """Every step, written and reported as it happens; Ctrl-C keeps the finished ones."""
         try:
             if writer:
-                writer.write(run.head)
+                writer.keep(run.head, run.steps)
             for number in range(1, self.schedule.last + 1):
                 step = self.step(number)
                 run.steps.append(step)
                 if writer:
-                    writer.write(step)
+                    writer.keep(run.head, run.steps)
                 if progress:
                     progress(number, self.schedule.last)
                 if any(f.kind == "diverged" for f in step.findings) or not self._reference().alive:
@@ -114,8 +114,8 @@ class Session:
         except KeyboardInterrupt:
             run.how = "interrupted"
         if writer:
-            writer.write(run.end())
-            writer.close()
+            writer.keep(run.head, run.steps, run.end())
+            run.unrecorded = writer.complaint(len(run.steps))
         return run
 
     def _reference(self) -> Participant:
@@ -173,9 +173,10 @@ class Session:
             return False
         reference = self._reference()
         if len(broken) == len(passes):
+            remedy = "choose a smaller lr" if number > 1 else "scale the data"  # before any update, lr is not to blame
             message = (
                 f"the training diverges at step {number}: {broken.get(REFERENCE)} is not finite in any "
-                f"implementation; choose a smaller lr"
+                f"implementation; {remedy}"
             )
             reference.record(number, "diverged", message, fails=False)
             return True
@@ -249,12 +250,13 @@ class Session:
         second = participant.attempt(1, lambda: participant.differentiate(self.dtype, given, seals))
         plain = participant.attempt(1, lambda: participant.differentiate(self.dtype, given, seals, tap=False))
         again = []
-        if second is not None and not _same(first, second):
-            participant.record(1, "second call differs", "answers differently the second time", fails=False)
+        if second is not None and (tensor := _first_difference(first, second)):
+            message = f"answers differently the second time: {tensor} first, at step 1"
+            participant.record(1, "second call differs", message, tensor, fails=False)
             again.append(second)
-        if plain is not None and not _same(first, plain):
-            message = "gives other gradients when its intermediates are tapped"
-            participant.record(1, "tap changes the program", message, fails=False)
+        if plain is not None and (tensor := _first_difference(first, plain)):
+            message = f"gives other gradients when its intermediates are tapped: {tensor} first, at step 1"
+            participant.record(1, "tap changes the program", message, tensor, fails=False)
         return again
 
     def _update(
@@ -294,9 +296,10 @@ class Session:
         return moved
 
 
-def _same(first: Pass, second: Pass) -> bool:
+def _first_difference(first: Pass, second: Pass) -> str | None:
+    """The first tensor that is not the same in both."""
     one, other = tensors_of(first), tensors_of(second)
-    return all(np.array_equal(one[name], other[name]) for name in one.keys() & other.keys())
+    return next((name for name in one if name in other and not np.array_equal(one[name], other[name])), None)
 
 
 def _finite(number: Any) -> float | None:
