@@ -154,7 +154,7 @@ def _why_not(path: str, error: Exception) -> str:
         return "it is a directory; name a file in it"
     if path and isinstance(error, FileNotFoundError) and not folder.exists():
         return f"the folder {folder} does not exist; create it or choose another"
-    return f"{reason(error) if path else 'it is empty'}; choose a path that can be written"
+    return f"{reason(error) if path else 'the path is empty'}; choose a path that can be written"
 
 
 def read_lines(path: Path) -> tuple[Head, list[Step], End | None]:

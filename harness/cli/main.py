@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from harness.usage import reason, visible
+
 COMMANDS_GROUP = "harness.commands"
 DATA_HELP = "iris, digits, diabetes, wine, breast_cancer, random, a .csv or an .npz file"
 
@@ -107,8 +109,6 @@ def main() -> None:
     try:
         sys.exit(harness(standalone_mode=False))
     except click.ClickException as error:
-        from harness.usage import visible
-
         told = io.StringIO()
         error.show(told)
         click.echo("\n".join(map(visible, told.getvalue().rstrip().split("\n"))), err=True)
@@ -123,5 +123,5 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        click.echo(f"Cannot go on, because {error.strerror or error}; what was written before stays.", err=True)
+        click.echo(f"Cannot go on, because {reason(error)}; what was written before stays.", err=True)
         sys.exit(2)

@@ -34,9 +34,11 @@ def read_csv(path: str, target: str | None = None) -> Data:
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as lines:
             return parse_csv(path, lines, target)
+    except UsageError:
+        raise
     except UnicodeDecodeError:
         problem, instead = "it is not text in UTF-8", "save it as a CSV file in UTF-8"
-    except OSError as error:
+    except (OSError, ValueError) as error:
         problem, instead = reason(error), "give a readable CSV file"
     raise UsageError(f"Cannot read {path}, because {problem}; {instead}.")
 

@@ -52,17 +52,16 @@ class Data:
         inputs, outputs = network.inputs, network.outputs
         if self.x.ndim == 2 and self.x.shape[1] != inputs:
             raise UsageError(
-                f"Cannot train a network of {inputs} inputs on {self.name}, because it has {self.x.shape[1]} "
-                f"features; begin the model with {self.x.shape[1]}."
+                f"Cannot train {_count(inputs, 'input')} on {self.name}, because it has "
+                f"{_count(self.x.shape[1], 'feature')}; begin the model with {self.x.shape[1]}."
             )
         if network.loss.labels:
             return self._labels(outputs)
         if self.classes is None:
             if self.y.shape[1] != outputs:
-                columns = "1 target column" if self.y.shape[1] == 1 else f"{self.y.shape[1]} target columns"
                 raise UsageError(
-                    f"Cannot train {outputs} outputs on {self.name}, because it has {columns}; make the last "
-                    f"layer {self.y.shape[1]} wide."
+                    f"Cannot train {_count(outputs, 'output')} on {self.name}, because it has "
+                    f"{_count(self.y.shape[1], 'target column')}; make the last layer {self.y.shape[1]} wide."
                 )
             return self.y
         count = len(self.classes)
@@ -73,7 +72,7 @@ class Data:
             one_hot[np.arange(len(self.y)), self.y] = 1
             return one_hot
         raise UsageError(
-            f"Cannot train {outputs} outputs on {self.name}, because it has {count} classes; make "
+            f"Cannot train {outputs} outputs on {self.name}, because it has {_count(count, 'class', 'es')}; make "
             f"the last layer {count} wide (one output per class) or 1 wide (the last class against the rest)."
         )
 
@@ -83,7 +82,8 @@ class Data:
         if not outside.size and (self.classes or self.y.shape[1] == 1):
             return labels.astype(np.int64)
         if self.classes:
-            wrong, instead = f"it has {len(self.classes)} classes", f"make the last layer {len(self.classes)} wide"
+            count = len(self.classes)
+            wrong, instead = f"it has {_count(count, 'class', 'es')}", f"make the last layer {count} wide"
         elif self.y.shape[1] != 1:
             wrong = f"it has {self.y.shape[1]} target columns"
             instead = "cross-entropy needs one column of class labels"
@@ -91,7 +91,8 @@ class Data:
             wrong = f"the target of sample {outside[0] + 1} is {labels[outside[0]]:.17g}"
             instead = f"cross-entropy needs whole numbers from 0 to {outputs - 1}"
         raise UsageError(
-            f"Cannot read the targets of {self.name} as class labels of {outputs} outputs, because {wrong}; {instead}."
+            f"Cannot read the targets of {self.name} as class labels of {_count(outputs, 'output')}, because "
+            f"{wrong}; {instead}."
         )
 
     def meaning(self, network: Network) -> str | None:
@@ -99,6 +100,10 @@ class Data:
         if self.classes and network.outputs == 1 and not network.loss.labels:
             return visible(f"target 1 for {self.classes[-1]}")
         return None
+
+
+def _count(number: int, noun: str, more: str = "s") -> str:
+    return f"{number} {noun}{'' if number == 1 else more}"
 
 
 def standardise(data: Data) -> Data:
