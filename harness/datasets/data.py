@@ -115,7 +115,7 @@ def standardise(data: Data) -> Data:
     with np.errstate(over="ignore", invalid="ignore"):
         deviation = data.x.std(axis=0)
         x = (data.x - data.x.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
-    if not np.all(np.isfinite(x)):
+    if not (np.all(np.isfinite(deviation)) and np.all(np.isfinite(x))):  # x / inf would be a finite 0
         raise UsageError(
             f"Cannot standardise {data.name}, because its values are so large that their mean or deviation "
             f"overflows; scale them first or use raw values."
