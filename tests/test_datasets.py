@@ -67,9 +67,14 @@ def test_a_csv_reads_the_same_with(way, tmp_path):
     assert data.y.tolist() == [[3], [6]]
 
 
-@pytest.mark.parametrize(
-    ("target", "x", "y"), [("a", [[2, 3], [5, 6]], [[1], [4]]), ("b", [[1, 3], [4, 6]], [[2], [5]])]
-)
+CHOSEN = [
+    ("a", [[2, 3], [5, 6]], [[1], [4]]),
+    ("b", [[1, 3], [4, 6]], [[2], [5]]),
+    (None, [[1, 2], [4, 5]], [[3], [6]]),
+]
+
+
+@pytest.mark.parametrize(("target", "x", "y"), CHOSEN)
 def test_the_target_column_is_chosen_by_name_and_the_others_keep_their_order(target, x, y, tmp_path):
     path = tmp_path / "mine.csv"
     path.write_bytes(WRITTEN_ALIKE["blanks"])
@@ -88,20 +93,24 @@ def test_classes_are_numbered_as_they_appear_wherever_their_column_is(tmp_path):
     assert data.meaning(from_text("1-1")) == "target 1 for blue"
 
 
-def test_npz_and_arrays_read_whole_numbers_as_labels_and_the_rest_as_real_targets(tmp_path):
-    x = np.arange(6).reshape(3, 2)
-    for y, classes in (
-        ([0, 2, 1], 3),
-        ([0.5, 2, 1], None),
-        ([[0], [2], [1]], None),
-        ([-1, 0, 1], None),
-        ([True] * 3, None),
-    ):
-        np.savez(tmp_path / "mine.npz", x=x, y=y)
-        data, same = load_data(tmp_path / "mine.npz", raw=True), from_arrays(x, y)
-        assert np.array_equal(data.y, same.y)
+GIVEN = {
+    "labels": ([0, 2, 1], 3),
+    "real numbers": ([0.5, 2, 1], None),
+    "a column": ([[0], [2], [1]], None),
+    "a negative number": ([-1, 0, 1], None),
+    "truth values": ([True, False, True], None),
+    "numbers that no network has outputs for": ([0, 10**6, 2**62], None),
+}
+
+
+@pytest.mark.parametrize("kind", GIVEN)
+def test_arrays_and_npz_hold_as_targets(kind, tmp_path):
+    (y, classes), x = GIVEN[kind], np.arange(6).reshape(3, 2)
+    np.savez(tmp_path / "mine.npz", x=x, y=y)
+    for data in load_data(tmp_path / "mine.npz", raw=True), from_arrays(x, y):
         assert (None if data.classes is None else len(data.classes)) == classes
-        assert data.y.reshape(3).tolist() == np.ravel(y).tolist()
+        assert data.x.tolist() == x.tolist()
+        assert data.y.ravel().tolist() == np.ravel(y).tolist()
 
 
 class UnitTargets(SumSquaredError):
