@@ -23,6 +23,9 @@ WEIGHTS_KEPT = 10_000
 """Up to this many parameters a record holds the weights of each step; above, their digest and the seed."""
 
 
+_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
 class Head(msgspec.Struct, frozen=True, tag="run", tag_field="kind"):
     """What a run was asked to do, where, and what it takes for granted."""
 
@@ -175,7 +178,7 @@ def read_lines(path: Path) -> tuple[Head, list[Step], End | None]:
     for number, line in enumerate(whole, 1):
         try:
             lines.append(decoder.decode(line))
-        except (msgspec.DecodeError, RecursionError) as error:
+        except _UNDECODABLE as error:
             _refuse_newer(path, line)
             raise UsageError(
                 f"Cannot read {path}, because line {number} is not part of a run record ({error}); give a "
@@ -197,7 +200,7 @@ def read_lines(path: Path) -> tuple[Head, list[Step], End | None]:
 def _refuse_newer(path: Path, line: bytes) -> None:
     try:
         schema = msgspec.json.decode(line).get("schema", 0)
-    except (msgspec.DecodeError, RecursionError, AttributeError):
+    except (*_UNDECODABLE, AttributeError):
         return
     if isinstance(schema, int) and schema > SCHEMA:
         raise UsageError(

@@ -78,7 +78,11 @@ def _grid(run: Run, style: str, verbose: bool) -> str:
     dtype = run.head.dtype
     groups = f"formula: float64, end to end · rounding: {dtype}, link by link · |Δ|: {dtype}, hand against it"
     text = tabulate(
-        table, HEADERS, "github" if style == "markdown" else "simple", disable_numparse=True, colalign=ALIGN
+        table,
+        [_text(h, style) for h in HEADERS],
+        "github" if style == "markdown" else "simple",
+        disable_numparse=True,
+        colalign=ALIGN,
     )
     return f"{groups}\n\n{text}"
 
@@ -100,7 +104,7 @@ def _faults(run: Run, style: str) -> str:
         ]
         for row in sorted(rows, key=lambda row: (SEVERITY.index(row.verdict), row.step))[:MOST_FAULTS]
     ]  # fmt: skip
-    headers = ("check", "tensor", "against", "verdict", "step", "outside", "|Δ|", "allowed", "reason")
+    headers = ("check", "tensor", "against", "verdict", "step", "outside", _text("|Δ|", style), "allowed", "reason")
     align = ("left", "left", "left", "left", "right", "right", "right", "right", "left")
     text = tabulate(
         table, headers, "github" if style == "markdown" else "simple", disable_numparse=True, colalign=align

@@ -1,6 +1,7 @@
 """Fixtures shared by the tests."""
 
 import os
+import resource
 from importlib.util import find_spec
 
 import pytest
@@ -25,3 +26,12 @@ def framework(request):
     if find_spec(request.param) is None and not os.environ.get("CI"):
         pytest.skip(f"{request.param} is not installed")
     return request.param
+
+
+@pytest.fixture
+def little_room():
+    """No file of this process may grow beyond 20,000 bytes: the system writes a part of a line, then fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
