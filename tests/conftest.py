@@ -1,7 +1,6 @@
 """Fixtures shared by the tests."""
 
 import os
-import resource
 from importlib.util import find_spec
 
 import pytest
@@ -31,6 +30,7 @@ def framework(request):
 @pytest.fixture
 def little_room():
     """No file of this process may grow beyond 20,000 bytes: the system writes a part of a line, then fails."""
+    resource = pytest.importorskip("resource", reason="limits on files are a matter of POSIX")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
     yield

@@ -34,7 +34,7 @@ OUTPUTS = {
     "in a file": ("precious/run.jsonl", "a part of its path is a file, not a directory"),
     "a file that exists": ("precious", "the file exists and would be lost; remove it or choose another name"),
     "the same by another way": ("./folder/..//precious", "the file exists and would be lost"),
-    "a device": ("/dev/full", "the file exists and would be lost"),
+    "a device": ("/dev/null", "the file exists and would be lost"),
     "too long": ("a" * 300, "file name too long"),
 }
 
