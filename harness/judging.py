@@ -90,15 +90,17 @@ def _again(participant: Participant, first: Pass, point: Point) -> list[Pass]:
     """A second call, which should answer the same, and an untapped one, which taps should not change."""
     second, plain = participant.pass_at(point), participant.pass_at(point, tap=False)
     again = []
-    if second is not None and not _same(first, second):
-        participant.record(1, "second call differs", "answers differently the second time", fails=False)
+    if second is not None and (tensor := _first_difference(first, second)):
+        message = f"answers differently the second time: {tensor} first, at step 1"
+        participant.record(1, "second call differs", message, tensor, fails=False)
         again.append(second)
-    if plain is not None and not _same(first, plain):
-        message = "gives other gradients when its intermediates are tapped"
-        participant.record(1, "tap changes the program", message, fails=False)
+    if plain is not None and (tensor := _first_difference(first, plain)):
+        message = f"gives other gradients when its intermediates are tapped: {tensor} first, at step 1"
+        participant.record(1, "tap changes the program", message, tensor, fails=False)
     return again
 
 
-def _same(first: Pass, second: Pass) -> bool:
+def _first_difference(first: Pass, second: Pass) -> str | None:
+    """The first tensor that is not the same in both."""
     one, other = tensors_of(first), tensors_of(second)
-    return all(np.array_equal(one[name], other[name]) for name in one.keys() & other.keys())
+    return next((name for name in one if name in other and not np.array_equal(one[name], other[name])), None)

@@ -12,6 +12,7 @@ from harness.centre import Array
 from harness.conformance import BreachError, Finding, Kind, check_pass, check_update, guarded, read_only
 from harness.point import Point
 from harness.updates import initial_state
+from harness.usage import visible
 from impls.contract import CannotCompareError, Describes, Implementation, Pass, Trains, Update, Updater
 from impls.hand import Network
 
@@ -51,7 +52,8 @@ class Participant:
     def describe(self) -> tuple[str, dict[str, str]]:
         """Version and settings."""
         made = self.built(self.dtype)
-        return str(made.version), made.environment() if isinstance(made, Describes) else {}
+        settings = made.environment() if isinstance(made, Describes) else {}
+        return visible(str(made.version)), {visible(str(key)): visible(str(v)) for key, v in settings.items()}
 
     def attempt(self, step: int, call: Callable[[], Any]) -> Any:
         """The result of `call`, or None after recording why there is none."""

@@ -28,11 +28,13 @@ class Run:
         head: what was asked, environment and assumptions.
         steps: every finished step.
         how: finished, interrupted, diverged or cut off.
+        unrecorded: why its record lacks something, if it does.
     """
 
     head: Head
     steps: list[Step] = field(default_factory=list)
     how: str = "finished"
+    unrecorded: str | None = None
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -65,8 +67,8 @@ class Run:
 
     @property
     def exit(self) -> int:
-        """The exit status that VERDICT and the way the run ended call for."""
-        return self.outcome.exit
+        """The exit status that the verdict, the way the run ended and an incomplete record call for."""
+        return 2 if self.unrecorded and self.how != "interrupted" else self.outcome.exit
 
     @property
     def undecided(self) -> int:
@@ -124,6 +126,7 @@ class Run:
             **{key: head[key] for key in ("data", "optimizer", "dtype", "seed", "batch", "schedule")},
             "steps": len(self.steps),
             "ended": self.how,
+            "unrecorded": self.unrecorded,
             **{key: head[key] for key in ("environment", "implementations", "ledger")},
             "weights_digest": self.weights_digest,
             "undecided_kinks": self.undecided,

@@ -101,12 +101,12 @@ class Session:
         """Every step, written and reported as it happens; Ctrl-C keeps the finished ones."""
         try:
             if writer:
-                writer.write(run.head)
+                writer.keep(run.head, run.steps)
             for number in range(1, self.schedule.last + 1):
                 step = self.step(number)
                 run.steps.append(step)
                 if writer:
-                    writer.write(step)
+                    writer.keep(run.head, run.steps)
                 if progress:
                     progress(number, self.schedule.last)
                 if any(f.kind == "diverged" for f in step.findings) or not self.reference.alive:
@@ -115,8 +115,8 @@ class Session:
         except KeyboardInterrupt:
             run.how = "interrupted"
         if writer:
-            writer.write(run.end())
-            writer.close()
+            writer.keep(run.head, run.steps, run.end())
+            run.unrecorded = writer.complaint(len(run.steps))
         return run
 
     def step(self, number: int) -> Step:
@@ -179,9 +179,10 @@ class Session:
         if not broken:
             return False
         if len(broken) == len(passes):
+            remedy = "choose a smaller lr" if number > 1 else "scale the data"  # before any update, lr is not to blame
             message = (
                 f"the training diverges at step {number}: {broken.get(REFERENCE)} is not finite in any "
-                f"implementation; choose a smaller lr"
+                f"implementation; {remedy}"
             )
             self.reference.record(number, "diverged", message, fails=False)
             return True
