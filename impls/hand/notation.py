@@ -131,9 +131,14 @@ def made(kind: str, table: Mapping[str, Any], text: str, **more: Any) -> Any:
     """
     name, bracket, _ = text.partition("(")
     built = lookup(kind, table, name.strip())
-    given = more
-    if bracket:
-        given = _parameters(kind, text) | more
+    in_brackets = _parameters(kind, text) if bracket else {}
+    twice = next((parameter for parameter in more if parameter in in_brackets), None)
+    if twice:
+        raise ValueError(
+            f"Cannot use the {kind} {text[:80]!r} with {twice}={more[twice]!r} besides, because {twice} would have two "
+            f"values; give it once."
+        )
+    given = in_brackets | more
     known = list(signature(built).parameters)
     for parameter in given:
         if parameter not in known:
@@ -149,12 +154,14 @@ def _parameters(kind: str, text: str) -> dict[str, Any]:
     """The parameters in brackets, as literals; nothing is evaluated."""
     try:
         call = ast.parse("f" + text[text.index("(") :].strip(), mode="eval").body
-        if not isinstance(call, ast.Call) or call.args:
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
+            raise ValueError
+        if len({keyword.arg for keyword in call.keywords}) < len(call.keywords):
             raise ValueError
         return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         raise ValueError(
-            f"Cannot read the {kind} {text[:80]!r}, because its brackets do not hold parameters; write them as "
+            f"Cannot read the {kind} {text[:80]!r}, because its brackets do not hold parameters, each once; write "
             f"name(parameter=value, ...), for example leaky-relu(slope=0.1)."
         ) from None
 
