@@ -14,20 +14,21 @@ import numpy as np
 
 from harness.batches import Batches
 from harness.datasets import Data, from_arrays, load_data
+from harness.networks import load_network
 from harness.records import Writer
 from harness.runs import Run
 from harness.schedule import SMALL, Schedule, multiply_adds
 from harness.session import REFERENCE, Session
 from harness.usage import UsageError
 from impls import registry
-from impls.hand import Network, from_text
+from impls.hand import Network
 from impls.hand.notation import OPTIMIZERS, lookup, made
 
 DTYPES = ("float32", "float64")
 
 
 def run(
-    network: Network | str = "4-3-2-1",
+    network: Network | str | Path = "4-3-2-1",
     data: Data | str | tuple[Any, Any] = "iris",
     against: Sequence[str] | None = None,
     *,
@@ -45,7 +46,7 @@ def run(
     """Train in lockstep, compare every implementation with the hand code, and return the `Run`.
 
     Args:
-        network: a `Network`, or its text form (sigmoid everywhere, sum of squared errors).
+        network: a `Network`, layer sizes (sigmoid everywhere, sum of squared errors), or the path of a .toml file.
         data: a `Data`, the name or path of one, or arrays (x, y).
         against: implementations by name; all that are installed if None.
         optimizer: a hand-written optimizer or its name.
@@ -62,7 +63,7 @@ def run(
         UsageError: something impossible was asked for.
     """
     try:
-        network = from_text(network) if isinstance(network, str) else network
+        network = load_network(network) if isinstance(network, str | Path) else network
         if isinstance(optimizer, str):
             optimizer = made("optimizer", OPTIMIZERS, optimizer)
         names = _names(against)

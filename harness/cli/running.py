@@ -10,10 +10,10 @@ import msgspec
 
 from harness.datasets import load_data
 from harness.lockstep import run
+from harness.networks import load_network
 from harness.runs import Run
 from harness.tables import findings_for_github, render
 from harness.usage import UsageError
-from impls.hand import from_text
 from impls.hand.notation import OPTIMIZERS, made
 
 ASCII = str.maketrans({"·": "|", "×": "x", "Δ": "D", "→": "->"})
@@ -34,7 +34,7 @@ def run_and_print(**options: Any) -> int:
 
 
 def _run(options: dict[str, Any]) -> Run:
-    network = from_text(
+    network = load_network(
         options["model"],
         activation=options["activation"],
         output_activation=options["output_activation"],
