@@ -8,9 +8,10 @@ from operator import index
 from typing import Any
 
 from harness.datasets import Data, from_arrays, load_data
+from harness.networks import load_network
 from harness.usage import UsageError, did_you_mean
 from impls import registry
-from impls.hand import Network, from_text
+from impls.hand import Network
 from impls.hand.notation import OPTIMIZERS, made
 
 LARGEST_COUNT = 2**63 - 1
@@ -18,21 +19,18 @@ LARGEST_COUNT = 2**63 - 1
 
 
 def as_network(network: Any) -> Network:
-    """A network, given as one or as text.
+    """A network, given as one, as text or as the path of a file.
 
     Raises:
-        UsageError: it is neither, or the text is no network.
+        UsageError: it is none of these, or cannot be read or built.
     """
     if isinstance(network, Network):
         return network
-    if not isinstance(network, str):
+    if not isinstance(network, str | os.PathLike):
         raise UsageError(
             f"Cannot train network={network!r}, because it is no Network; give one, or text such as 4-3-1."
         )
-    try:
-        return from_text(network)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    return load_network(network)
 
 
 def as_optimizer(optimizer: Any) -> Any:

@@ -30,7 +30,7 @@ DTYPES = ("float32", "float64")
 
 
 def run(
-    network: Network | str = "4-3-2-1",
+    network: Network | str | os.PathLike[str] = "4-3-2-1",
     data: Data | str | os.PathLike[str] | tuple[Any, Any] = "iris",
     against: Sequence[str] | None = None,
     *,
@@ -51,7 +51,7 @@ def run(
     """Train in lockstep, compare every implementation with the hand code, and return the `Run`.
 
     Args:
-        network: a `Network`, or its text form (sigmoid everywhere, sum of squared errors).
+        network: a `Network`, layer sizes (sigmoid everywhere, sum of squared errors), or the path of a .toml file.
         data: a `Data`, the name or path of one, or arrays (x, y).
         against: implementations by name; all that are installed if None.
         raw, target: how to load data by name or path: see `load_data`.

@@ -40,6 +40,7 @@ EXAMPLES = """
 Examples:
   harness run                                  4-3-2-1 on iris against all installed frameworks
   harness run 64-128-64-10 --data digits --activation relu --loss cross-entropy --batch 128
+  harness run net.toml                         the layers and the loss that a file lists
   harness run --optimizer adam --dtype float64 --output run.jsonl
   harness implementations                      what is installed
   harness calibrate                            elementary functions against the constants table
@@ -59,9 +60,9 @@ def harness() -> None:
 @click.option("--data", default="iris", show_default=True, help=DATA_HELP)
 @click.option("--target", help="target column of a CSV file with a header [default: the last]")
 @click.option("--raw", is_flag=True, help="do not standardise the features")
-@click.option("--activation", default="sigmoid", show_default=True, help="of the hidden layers")
+@click.option("--activation", help="of the hidden layers [default: sigmoid]")
 @click.option("--output-activation", help="of the last layer [default: --activation; identity for cross-entropy]")
-@click.option("--loss", default="sum-squared-error", show_default=True)
+@click.option("--loss", help="[default: sum-squared-error]")
 @click.option("--steps", type=int, help="weight updates [default: 200]")
 @click.option("--epochs", type=int, help="passes over the data, instead of --steps")
 @click.option("--batch", type=int, help="rows per step [default: all]")
@@ -79,7 +80,7 @@ def harness() -> None:
 @click.option("--quiet", is_flag=True, help="the verdict line only")
 @click.option("--verbose", is_flag=True, help="every tensor, and the assumptions")
 def run_command(**options: Any) -> None:
-    """Train MODEL (layer sizes, 4-3-2-1 by default) in lockstep and tabulate the differences."""
+    """Train MODEL (layer sizes, 4-3-2-1 by default, or a .toml file) in lockstep and tabulate the differences."""
     from harness.cli.running import run_and_print
 
     sys.exit(run_and_print(**options))

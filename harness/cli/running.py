@@ -10,10 +10,11 @@ import msgspec
 
 from harness.cli.progress import Progress
 from harness.lockstep import run
+from harness.networks import load_network
 from harness.runs import Run
 from harness.tables import findings_for_github, render
 from harness.usage import UsageError, visible
-from impls.hand import Network, from_text
+from impls.hand import Network
 from impls.hand.notation import OPTIMIZERS, made
 
 ASCII = str.maketrans({"·": "|", "×": "x", "Δ": "D", "→": "->"})
@@ -41,13 +42,13 @@ def _specified(options: dict[str, Any]) -> tuple[Network, Any]:
     Raises:
         UsageError: a text, a name or a number cannot be used.
     """
+    network = load_network(
+        options["model"],
+        activation=options["activation"],
+        output_activation=options["output_activation"],
+        loss=options["loss"],
+    )
     try:
-        network = from_text(
-            options["model"],
-            activation=options["activation"],
-            output_activation=options["output_activation"],
-            loss=options["loss"],
-        )
         rate = {} if options["lr"] is None else {"lr": options["lr"]}
         return network, made("optimizer", OPTIMIZERS, options["optimizer"], **rate)
     except ValueError as error:
