@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TWIN = "twin"
 
 
-class Explanation(NamedTuple):
+class DriftVerdict(NamedTuple):
     """Is the drift of one implementation explained by rounding? None where that cannot be told."""
 
     explained: bool | None
@@ -50,21 +50,21 @@ def distance(weights: Mapping[str, Array], others: Mapping[str, Array]) -> float
     return max(float(np.max(np.abs(np.float64(w) - others[name]))) for name, w in weights.items())
 
 
-def explanation(run: Run, name: str) -> Explanation:
+def explanation(run: Run, name: str) -> DriftVerdict:
     """What every check along an implementation's own path says of its drift."""
     fault = next((row for row in run.faults if row.against == name), None)
     if fault:
-        return Explanation(False, f"{fault.gradient} is outside its allowance at step {fault.step}")
+        return DriftVerdict(False, f"{fault.gradient} is outside its allowance at step {fault.step}")
     breach = next((f for f in run.findings if f.against == name and f.fails), None)
     if breach:
-        return Explanation(False, f"{breach.message} at step {breach.step}")
+        return DriftVerdict(False, f"{breach.message} at step {breach.step}")
     judged = {row.gradient for row in run.rows if row.against == name and row.verdict in ("ok", "convention")}
     unjudged = [tensor for tensor in (*run.head.gradients, *run.head.weights) if tensor not in judged]
     if unjudged:
-        return Explanation(None, f"no check could judge {', '.join(unjudged[:4])}")
+        return DriftVerdict(None, f"no check could judge {', '.join(unjudged[:4])}")
     full = sum(step.checked == "full" for step in run.steps)
     compared = "" if full == len(run.steps) else f" (all compared at {full} of {len(run.steps)} steps)"
-    return Explanation(True, f"every link and update on its own path is within its allowance{compared}")
+    return DriftVerdict(True, f"every link and update on its own path is within its allowance{compared}")
 
 
 def drifts(run: Run) -> dict[str, list[float | None]]:

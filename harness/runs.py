@@ -15,7 +15,7 @@ from msgspec.structs import asdict
 
 from harness.comparison import SEVERITY, Row, worst
 from harness.conformance import Finding
-from harness.drift import TWIN, Explanation, drifts, explanation
+from harness.drift import TWIN, DriftVerdict, drifts, explanation
 from harness.records import End, Head, Step, read_lines
 from harness.verdicts import Outcome, outcome_of
 
@@ -95,7 +95,7 @@ class Run:
         """In a free run, the drift of every implementation and of the twin at every step; else nothing."""
         return drifts(self)
 
-    def explanation(self, name: str) -> Explanation:
+    def explanation(self, name: str) -> DriftVerdict:
         """Is the drift of an implementation explained by rounding?"""
         return explanation(self, name)
 

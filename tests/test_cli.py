@@ -100,6 +100,15 @@ def test_what_is_installed_is_listed_and_tried():
     assert done.stdout.count(" ok") == 3
 
 
+def test_the_help_lists_every_name():
+    from harness.cli.main import ACTIVATIONS, LOSSES, OPTIMIZERS
+    from impls.hand import notation
+
+    tables = [(ACTIVATIONS, notation.ACTIVATIONS), (LOSSES, notation.LOSSES), (OPTIMIZERS, notation.OPTIMIZERS)]
+    for listed, table in tables:
+        assert listed.partition(";")[0].split(", ") == list(table)
+
+
 def test_doctor_and_version():
     doctor = json.loads(typed("doctor", "--json").stdout)
     assert {"python", "numpy", "torch", "jax", "torch threads", "jax float64 mode"} <= set(doctor)

@@ -48,6 +48,18 @@ Examples:
 """
 
 
+# The names of impls.hand.notation, which is not imported for the help alone; a test compares them.
+ACTIVATIONS = (
+    "sigmoid, tanh, relu, leaky-relu, elu, softplus, silu, gelu, gelu-tanh, hard-sigmoid, softmax, identity; "
+    "parameters in brackets, elu(alpha=0.5)"
+)
+LOSSES = (
+    "sum-squared-error, mean-squared-error, huber, mean-absolute-error, binary-cross-entropy, "
+    "binary-cross-entropy-on-logits, cross-entropy, one-hot-cross-entropy"
+)
+OPTIMIZERS = "gradient-descent, momentum, nesterov, adagrad, rmsprop, adam, adamw"
+
+
 @click.group(cls=Commands, help=f"{EXAMPLES}\nDo hand-written and automatic gradients agree up to rounding?")
 @click.version_option(version("backprop-harness"), prog_name="backprop-harness")
 def harness() -> None:
@@ -60,14 +72,14 @@ def harness() -> None:
 @click.option("--data", default="iris", show_default=True, help=DATA_HELP)
 @click.option("--target", help="target column of a CSV file with a header [default: the last]")
 @click.option("--raw", is_flag=True, help="do not standardise the features")
-@click.option("--activation", help="of the hidden layers [default: sigmoid]")
-@click.option("--output-activation", help="of the last layer [default: --activation; identity for cross-entropy]")
-@click.option("--loss", help="[default: sum-squared-error]")
+@click.option("--activation", help=f"of the hidden layers: {ACTIVATIONS} [default: sigmoid]")
+@click.option("--output-activation", help="of the last layer [default: what the loss needs, else --activation]")
+@click.option("--loss", help=f"{LOSSES} [default: sum-squared-error]")
 @click.option("--steps", type=int, help="weight updates [default: 200]")
 @click.option("--epochs", type=int, help="passes over the data, instead of --steps")
 @click.option("--batch", type=int, help="rows per step [default: all]")
 @click.option("--dtype", default="float32", show_default=True, help="float32 or float64")
-@click.option("--optimizer", default="gradient-descent", show_default=True)
+@click.option("--optimizer", default="gradient-descent", show_default=True, help=OPTIMIZERS)
 @click.option("--lr", type=float, help="learning rate [default: the optimizer's]")
 @click.option("--seed", type=int, default=0, show_default=True, help="of weights, batches and random data")
 @click.option("--check-every", type=int, help="compare every N-th step, the first and the last only")
