@@ -15,6 +15,8 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from harness.usage import visible
+
 Check = Literal["formula", "rounding", "end-to-end"]
 Verdict = Literal["FAULT", "inherited", "convention", "not comparable", "no power", "ok"]
 
@@ -64,7 +66,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
 
 def not_comparable(check: Check, gradient: str, against: str, step: int, reason: str) -> Row:
     """A row for what could not be judged, saying why."""
-    return Row(check, gradient, against, step, "not comparable", reason=reason)
+    return Row(check, gradient, against, step, "not comparable", reason=visible(reason))
 
 
 def judge(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import harness
+from harness.arithmetic import Context
 from harness.arithmetic.profile import constants_table, profile_of
 from harness.arithmetic.true_values import FLOAT64, true_values
 from harness.calibration import arguments
@@ -175,6 +176,25 @@ def test_flushing_what_is_subnormal_is_within_the_table(register):
     register("flushes", having(**{name: flushed(function) for name, function in plain.items()}))
     result = calibrate(["flushes"], list(plain), ["float32"])
     assert result.verdict == "PASS", result.reason
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_quotient_by_a_reciprocal_that_is_flushed_is_within_its_rule(register, dtype):
+    def by_reciprocal(x, y):  # what XLA makes of x / y for a single number y
+        reciprocal = 1 / y
+        return x * np.where(np.abs(reciprocal) < np.finfo(dtype).tiny, reciprocal * 0, reciprocal)
+
+    profile = profile_of(dtype)
+    x, y = np.array([0.75 / profile.eta], dtype), np.array(1.5 / profile.eta, dtype)
+    assert by_reciprocal(x, y) == 0
+    context = Context(profile)
+    quotient = context.exact(x) / context.exact(y)
+    assert np.abs(0 - quotient.value) <= quotient.bound
+    near = context.exact(x) / context.exact(y / 2)
+    assert near.bound < 4 * profile.u * near.value  # no wider where the reciprocal is normal
+    assert measured("divide", (x, y), by_reciprocal(x, y), known("divide", x, y)).points == 0
+    register("reciprocal", having(divide=by_reciprocal))
+    assert calibrate(["reciprocal"], ["divide"], [dtype]).verdict == "PASS"
 
 
 @pytest.mark.parametrize(

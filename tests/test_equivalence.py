@@ -188,3 +188,37 @@ def test_float64_mode_is_back_off_after_a_float64_run():
     assert (
         registry.load("jax")(network_of("tanh", "cross-entropy"), "float32").environment()["jax float64 mode"] == "off"
     )
+
+
+def on_the_kink(network):
+    """Weights of 1/2 and biases of 0: a row of zeros puts every argument exactly on its kink."""
+    network.init = lambda seed, dtype: {
+        name: (np.zeros(shape) if name.startswith("b") else np.full(shape, 0.5)).astype(dtype)
+        for name, shape in network.weights.items()
+    }
+    return network
+
+
+AT_KINKS = [
+    ("leaky-relu(slope=0.1)", "sum-squared-error", "dz1", {"torch": "ok", "jax": "convention"}),
+    ("elu(alpha=0.5)", "sum-squared-error", "dz1", {"torch": "ok", "jax": "ok"}),
+    ("relu", "sum-squared-error", "dz1", {"torch": "ok", "jax": "ok"}),
+    ("relu", "mean-absolute-error", "da2", {"torch": "ok", "jax": "convention"}),
+    ("hard-sigmoid", "huber", "dz1", {"torch": "ok", "jax": "ok"}),
+]
+
+
+@pytest.mark.parametrize(("activation", "loss", "link", "verdicts"), AT_KINKS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_what_frameworks_choose_at_a_kink_is_ok_or_a_convention(activation, loss, link, verdicts, dtype):
+    if "hard" in activation and dtype == "float64":
+        verdicts = {"jax": "ok"}  # torch's is known to be wrong there
+    network = on_the_kink(from_text("2-2-1", activation=activation, output_activation="identity", loss=loss))
+    shift = 3.0 if "hard" in activation else 0.0  # x = 0 + 3 lands on the kink at z = 3
+    target = 0.0 if loss == "mean-absolute-error" else 1.0  # on the kink of that loss; an upstream of 0 shows nothing
+    data = (np.array([[0.0, 0.0], [1.0, 2.0], [-1.0, 3.5]]) + shift, np.array([target, 0.5, 0.25]))
+    run = harness.run(network, data, list(verdicts), steps=1, dtype=dtype)
+    for name, verdict in verdicts.items():
+        assert run.find("rounding", link, name).verdict == verdict, name
+        assert run.find("formula", link, name).verdict in ("ok", verdict)
+    assert run.verdict == "PASS"

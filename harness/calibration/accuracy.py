@@ -4,7 +4,7 @@ The constants table promises |computed - f(x)| <= c u |f(x)| + eta, or c u + eta
 absolute. Measured is the smallest c that would do, less what the truth itself is in doubt by: what is
 called worse than the table is certainly worse. Where an operand is below eta, and may be flushed, f at
 zero is as good. Nothing is promised, hence judged, outside the domain of f, where f at such a zero does
-not exist, and where f, c u |f| added, overflows.
+not exist, where f, c u |f| added, overflows, and for a quotient x * (1/y) where 1/y is below eta.
 """
 
 from __future__ import annotations
@@ -116,6 +116,8 @@ def measured(function: str, x: tuple[Array, ...], computed: Array, truth: Truth)
         if at_flushed is not None:
             error = np.minimum(error, _errors(computed, at_flushed, profile, absolute))
             promised &= np.isfinite(at_flushed.value)
+        for divisor in x[1:]:
+            promised &= np.abs(divisor) * profile.eta <= 1
     points = int(np.count_nonzero(promised))
     if not points:
         return Worst()

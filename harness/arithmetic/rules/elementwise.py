@@ -3,7 +3,8 @@
     x + y, x - y   E_x + E_y                          u |result|; u |X| more where X may be unrounded
     x * y          |X| E_y + E_x A(Y)                 u |result|; nothing if a factor is a power of two
     x / y          (E_x + |V| E_y) / (|Y| - E_y)      2.01 u |result| (XLA: x * (1/y)); u for powers of two;
-                                                      unbounded where y may be 0
+                                                      unbounded where y may be 0; eta |x| more where 1/y
+                                                      may be below eta, and be flushed
     -x, +x, |x|    E_x                                nothing
 
 |result| is the largest a member can have before its last rounding, |V| + propagated.
@@ -56,9 +57,11 @@ def divide(x: Bounded, y: Bounded) -> Bounded:
     distance = np.abs(y.value) - y.bound
     propagated = (x.bound + np.abs(value) * y.bound) / distance
     propagated = np.where(distance > 0, propagated, np.inf)
-    if _power_of_two(y):
-        return x.context.rounded(value, propagated, 0.0)
-    return x.context.rounded(value, propagated, x.context.profile.constants["divide"])
+    profile = x.context.profile
+    flushed = (np.abs(y.value) + y.bound) * profile.eta > 1
+    underflows = 1 + np.where(flushed, np.abs(x.value) + x.bound, 0.0) if flushed.any() else 1.0
+    roundings = 0.0 if _power_of_two(y) else profile.constants["divide"]
+    return x.context.rounded(value, propagated, roundings, underflows=underflows)
 
 
 @rule_for(np.square)
