@@ -113,7 +113,7 @@ def case(seed: int, number: int) -> Case:
     for position, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
         name = last if position == depth - 1 else str(rng.choice(list(ACTIVATIONS)))
         layers += [
-            Dense(inputs, outputs, bias=bool(rng.random() < 0.9)),
+            Dense(inputs, outputs, bias=bool(rng.random() < 0.75)),
             made("activation", ACTIVATIONS, name + _parameters(rng, name)),
         ]
     if loss.output_activation == "sigmoid" and last not in ("softmax", "hard-sigmoid"):

@@ -9,10 +9,11 @@ import numpy as np
 
 from harness import checks
 from harness.arithmetic import profile_of
-from harness.centre import Array, end_to_end
-from harness.checks import Point, judge_link
+from harness.centre import Array
+from harness.checks import judge_link
 from harness.comparison import Row
 from harness.conformance import non_finite
+from harness.point import Point
 from harness.updates import initial_state
 from harness.updates import update as update_rows
 from impls.contract import CannotCompareError, Implementation, Pass, tensors_of
@@ -90,17 +91,15 @@ class _Judging:
         passes: dict[str, Pass | None] = {}
         for name, made in built.items():
             passes[name] = self.differentiated(name, made, point, drawn, passes.get(REFERENCE))
-        centre = end_to_end(network, weights, x, y, profile_of(dtype))
-        centre64 = centre if dtype == "float64" else end_to_end(network, weights, x, y, profile_of("float64"))
         for name, result in passes.items():
             if result is None:
                 continue
             profile = profile_of(dtype, getattr(built[name], "eager", False))
             known = self.rounding(checks.rounding(point, name, result, profile), point, name, result, drawn, profile)
-            rows = checks.formula(point, name, result, centre)
+            rows = checks.formula(point, name, result)
             reference = passes.get(REFERENCE)
             if name != REFERENCE and reference is not None and dtype == "float32":
-                rows += checks.end_to_end(point, name, result, reference, centre, centre64)
+                rows += checks.end_to_end(point, name, result, reference)
             self.whole(rows, dtype, drawn, known)
 
     def differentiated(
