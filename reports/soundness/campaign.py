@@ -16,8 +16,8 @@ from reports.soundness.tally import Tally
 from reports.soundness.worker import environment_for
 
 THREADS = (1, 2)
-BLOCK = 36
-"""Cases of one process: a whole cycle of depths, losses and last activations."""
+BLOCK = 24
+"""Cases of one process: whole cycles of depths, losses and last activations."""
 
 
 @dataclass

@@ -18,7 +18,7 @@ import numpy as np
 from harness.centre import Array
 from impls.hand import Dense, Identity, Network, Scaled, Sigmoid
 from impls.hand.notation import ACTIVATIONS, LOSSES, made
-from reports.soundness.optimizers import drawn_optimizer, drawn_steps
+from reports.soundness.optimizers import drawn_optimizer, drawn_steps, of_every_size
 
 DEPTHS = range(1, 7)
 LARGEST = 256
@@ -43,11 +43,29 @@ LOSS_SCALES = (1.0, 2.0**-14, 2.0**14)
 WEIGHT_SCALES = (1e-12, 1e-6, 1e-2, 0.3, 1.0, 1.0, 4.0, 16.0)
 """Factors of the usual initial weights; up to saturation."""
 
-DATA_SCALES = (1e-300, 1e-36, 1e-30, 1e-12, 1e-4, 1.0, 1.0, 30.0, 1e4)
-"""1e-30 times small weights underflows in float32, 1e-300 in float64; 1e4 saturates and overflows."""
+DATA_SCALES = (1e-300, 1e-36, 1e-30, 1e-12, 1e-4, 1.0, 1.0, 30.0, 1e4, 1e12, 1e25)
+"""1e-30 times small weights underflows in float32, 1e-300 in float64; 1e4 saturates, what is larger overflows."""
 
-PATTERNS = ("normal", "equal rows", "equal weights", "mostly zeros", "small integers")
-"""What correlates rounding errors, or puts arguments on a kink."""
+PATTERNS = (
+    "equal rows",
+    "equal weights",
+    "mostly zeros",
+    "small integers",
+    "every size",
+    "every size of a double",
+    "range of exp",
+    "range of exp of a double",
+)
+"""What correlates rounding errors, puts arguments on a kink, or feeds functions with arguments of every size.
+
+The last four have unit matrices for weights, so that every activation reads what was drawn.
+"""
+
+EVERY_SIZE = {"every size": (-44.0, 37.0), "every size of a double": (-320.0, 300.0)}
+"""Decimal exponents between which magnitudes are drawn, log-uniform: float32's and float64's."""
+
+RANGE_OF_EXP = {"range of exp": 110.0, "range of exp of a double": 800.0}
+"""Up to where exp neither overflows nor underflows, and a little beyond."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +99,7 @@ class Case:
         for index in range(POINTS):
             weight_scale = WEIGHT_SCALES[(index + self.number // 2) % len(WEIGHT_SCALES)]
             data_scale = DATA_SCALES[(index * 5 + self.number) % len(DATA_SCALES)]
-            pattern = PATTERNS[rng.integers(len(PATTERNS))] if index % 2 else "normal"
+            pattern = str(rng.choice(PATTERNS)) if index % 2 else "normal"
             yield _drawn(self, rng, weight_scale, data_scale, pattern)
 
     def training(self, dtype: str) -> list[tuple[dict[str, Array], dict[str, Array], str]]:
@@ -104,10 +122,10 @@ def case(seed: int, number: int) -> Case:
     rng = np.random.default_rng([seed, number])
     turn = number // 2
     depth = DEPTHS[turn % len(DEPTHS)]
-    loss_name = list(LOSSES)[turn % len(LOSSES)]
+    loss_name = list(LOSSES)[(turn + turn // len(LOSSES)) % len(LOSSES)]
     loss = made("loss", LOSSES, loss_name + _parameters(rng, loss_name))
     by = LOSS_SCALES[(turn // 2) % len(LOSS_SCALES)]
-    last = list(ACTIVATIONS)[turn // 3 % len(ACTIVATIONS)]
+    last = list(ACTIVATIONS)[(turn + turn // len(ACTIVATIONS)) % len(ACTIVATIONS)]
     widths = [_size(rng) for _ in range(depth + 1)]
     layers: list[Any] = []
     for position, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
@@ -141,6 +159,7 @@ def _drawn(case: Case, rng: np.random.Generator, weight_scale: float, data_scale
     network, rows = case.network, case.rows
     weights = {name: w * weight_scale for name, w in network.init(int(rng.integers(2**32))).items()}
     x = data_scale * rng.normal(size=(rows, network.inputs))
+    described = f"weights x {weight_scale:g}, data x {data_scale:g}"
     if pattern == "equal rows":
         x = np.repeat(x[:1], rows, axis=0)
     elif pattern == "equal weights":
@@ -148,14 +167,23 @@ def _drawn(case: Case, rng: np.random.Generator, weight_scale: float, data_scale
     elif pattern == "mostly zeros":
         x = x * (rng.random(x.shape) < 0.1)
         weights = {name: w * (rng.random(w.shape) < 0.3) for name, w in weights.items()}
-    elif pattern == "small integers":
-        x = rng.integers(-3, 4, x.shape) * 1.0
-        weights = {name: rng.integers(-2, 3, w.shape) * 0.5 for name, w in weights.items()}
-    y, targets = _targets(case, rng, weights, x)
-    return Drawn(weights, x, y, f"{pattern}, weights x {weight_scale:g}, data x {data_scale:g}, targets {targets}")
+    elif pattern != "normal":
+        described = "data and weights"
+        weights = {name: np.eye(*w.shape) if w.ndim == 2 else 0 * w for name, w in weights.items()}
+        if pattern == "small integers":
+            x = rng.integers(-3, 4, x.shape) * 1.0
+            weights = {name: rng.integers(-2, 3, w.shape) * 0.5 for name, w in weights.items()}
+        elif pattern in EVERY_SIZE:
+            x = of_every_size(rng, x.shape, *EVERY_SIZE[pattern])
+        else:
+            x = rng.uniform(-RANGE_OF_EXP[pattern], RANGE_OF_EXP[pattern], x.shape)
+    y, targets = _targets(case, rng, weights, x, pattern)
+    return Drawn(weights, x, y, f"{pattern}, {described}, targets {targets}")
 
 
-def _targets(case: Case, rng: np.random.Generator, weights: Mapping[str, Array], x: Array) -> tuple[Array, str]:
+def _targets(
+    case: Case, rng: np.random.Generator, weights: Mapping[str, Array], x: Array, pattern: str
+) -> tuple[Array, str]:
     network, loss = case.network, case.network.loss
     shape = (case.rows, network.outputs)
     if loss.labels:
@@ -167,6 +195,8 @@ def _targets(case: Case, rng: np.random.Generator, weights: Mapping[str, Array],
         if kind == "one-hot":
             return np.eye(network.outputs)[rng.integers(0, network.outputs, case.rows)], kind
         return rng.random(shape), kind
+    if pattern in EVERY_SIZE:
+        return of_every_size(rng, shape, *EVERY_SIZE[pattern]), pattern
     kind = str(rng.choice(["normal", "normal x 1000", "normal x 1e-30", "zeros", "the output itself"]))
     if kind == "the output itself":
         with np.errstate(all="ignore"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -10,7 +11,6 @@ import numpy as np
 from harness import checks
 from harness.arithmetic import profile_of
 from harness.centre import Array
-from harness.checks import judge_link
 from harness.comparison import Row
 from harness.conformance import non_finite
 from harness.point import Point
@@ -74,7 +74,7 @@ class _Judging:
 
     def lacks(self, name: str, reason: str) -> None:
         """Remember what an implementation does not have."""
-        told = f"{name}: {reason.partition(', because')[0].removeprefix('Cannot ')}"
+        told = f"{name}: {re.sub(r'[(].*?[)]', '', reason)}"
         self.tally.lacking[told] = self.tally.lacking.get(told, 0) + 1
 
     def alarm(self, key: Key, point: str, text: str) -> None:
@@ -121,26 +121,20 @@ class _Judging:
         self, rows: Iterable[Row], point: Point, name: str, result: Pass, drawn: Drawn, profile: Any
     ) -> dict[str, str]:
         """Count the rows of the rounding check; gives the outputs of links with a known fault."""
-        tensors, shown = point.tensors(result), tensors_of(result)
+        tensors = point.tensors(result)
         finite = {n: bool(np.isfinite(t).all()) for n, t in tensors.items()}
         self.watch(result, profile)
         known = {}
         for link, row in zip(point.network.links, rows, strict=True):
             key = Key("rounding", rule_of(link), profile.dtype, name)
-            if not all(finite[n] for n in link.inputs):
-                self.tally.of(key).unjudged += row.entries
-                continue
             fault = fault_of(link, name, profile.dtype) if row.verdict == "FAULT" else None
-            if fault is not None:
-                explained = judge_link(
-                    fault.explained(link), tensors, tensors[link.output], profile, name, 1, shown=shown
-                )
-                if explained.verdict != "FAULT":
-                    known[link.output] = fault.name
-                    self.tally.known[fault.name] = self.tally.known.get(fault.name, 0) + 1
-                    self.tally.of(key).unjudged += row.entries
-                    continue
-            self.row(key, row, drawn.described)
+            if fault is not None and fault.explains(link, tensors, profile):
+                known[link.output] = fault.name
+                self.tally.known[fault.name] = self.tally.known.get(fault.name, 0) + 1
+            if link.output in known or not all(finite[n] for n in link.inputs):
+                self.tally.of(key).unjudged += row.entries
+            else:
+                self.row(key, row, drawn.described)
         return known
 
     def whole(self, rows: Iterable[Row], dtype: str, drawn: Drawn, known: Mapping[str, str]) -> None:

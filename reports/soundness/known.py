@@ -6,12 +6,14 @@ no other fault of the same link hides behind it. A known fault that is never met
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from harness.arithmetic import Profile
+from harness.checks import judge_link
 from impls.hand import HardSigmoid, Link
 from impls.hand.primitive import Array
 
@@ -33,9 +35,10 @@ class KnownFault:
         same = (against, dtype) == (self.against, self.dtype)
         return same and type(link.layer) is self.layer and link.rule.__name__ == self.gives
 
-    def explained(self, link: Link) -> Link:
-        """The link as the framework computes it."""
-        return replace(link, rule=self.rule)
+    def explains(self, link: Link, tensors: Mapping[str, Array], profile: Profile) -> bool:
+        """Does the framework's own formula give what it shows?"""
+        own = replace(link, rule=self.rule)
+        return judge_link(own, tensors, tensors[link.output], profile, self.against, 1).verdict != "FAULT"
 
 
 def _hard_sigmoid_of_torch(da: Array, z: Array) -> Array:

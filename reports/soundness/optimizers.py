@@ -54,8 +54,8 @@ def drawn_steps(
     kinds = list(GRADIENTS)
     for _ in range(STEPS):
         kind = kinds[rng.choice(len(kinds), p=[0.4, 0.3, 0.1, 0.1, 0.1])]
-        weights = {name: _of_every_size(rng, shape, -3.0, 1.0) for name, shape in SHAPES.items()}
-        gradients = {"d" + name: _of_every_size(rng, shape, *GRADIENTS[kind]) for name, shape in SHAPES.items()}
+        weights = {name: of_every_size(rng, shape, -3.0, 1.0) for name, shape in SHAPES.items()}
+        gradients = {"d" + name: of_every_size(rng, shape, *GRADIENTS[kind]) for name, shape in SHAPES.items()}
         yield (
             {name: w.astype(dtype) for name, w in weights.items()},
             {name: g.astype(dtype) for name, g in gradients.items()},
@@ -63,7 +63,7 @@ def drawn_steps(
         )
 
 
-def _of_every_size(rng: np.random.Generator, shape: tuple[int, ...], low: float, high: float) -> Array:
+def of_every_size(rng: np.random.Generator, shape: tuple[int, ...], low: float, high: float) -> Array:
     """Magnitudes log-uniform from 10^low to 10^high, either sign, one in twenty 0."""
     size = 10.0 ** rng.uniform(low, high, shape)
     return size * rng.choice([-1.0, 1.0], shape) * (rng.random(shape) < 0.95)
