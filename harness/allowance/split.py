@@ -22,8 +22,10 @@ import numpy as np
 from msgspec import Struct, to_builtins
 
 from harness.arithmetic import Bounded, Context, Profile, profile_of
+from harness.centre import alone
 from harness.point import Point
 from impls.hand import Link
+from impls.hand_numpy import Hand
 
 
 class Term(Struct, frozen=True):
@@ -53,7 +55,7 @@ class Allowance:
         dtype: of the programs that the bound covers.
         value: the centre.
         allowed: its bound, the sum of all `terms`.
-        alone: the bound of the link alone, fed exact inputs: the allowance of the rounding check.
+        alone: the bound of the last link alone, fed the hand code's own tensors, as the rounding check has it.
     """
 
     tensor: str
@@ -101,8 +103,14 @@ def allowance_of(point: Point, tensor: str, index: tuple[int, ...]) -> Allowance
         kind = "inherited" if count else "own rounding"
         terms.append(Term(name, kind, formula_of(_link(point, name)), amount, _share(amount, allowed)))
     terms.append(Term(None, "centre", "2^-53 per operation", bounds[0], _share(bounds[0], allowed)))
-    value = float(point.centre(dtype).tensors[tensor].value[index])
-    return Allowance(tensor, index, dtype, value, allowed, terms[0].amount + bounds[0], terms)
+    value = float(np.asarray(point.centre(dtype).tensors[tensor].value)[index])
+    return Allowance(tensor, index, dtype, value, allowed, _alone(point, tensor, index, dtype), terms)
+
+
+def _alone(point: Point, tensor: str, index: tuple[int, ...], dtype: str) -> float:
+    result = Hand(point.network, dtype).differentiate(point.weights, point.x, point.y)
+    bounded = alone(_link(point, tensor), point.tensors(result), profile_of(dtype, eager=True))
+    return float(np.asarray(bounded.bound)[index])
 
 
 def _share(amount: float, allowed: float) -> float:
@@ -138,16 +146,19 @@ def _bound(point: Point, tensor: str, index: tuple[int, ...], profile: Profile, 
 
 
 FORMULAS = {
-    "Dense.forward": "n u |x| |W| + u |z|, n inputs",
-    "Dense.dx": "n u |dz| |W|, n outputs; half where terms cancel",
-    "Dense.dW": "n u |x| |dz|, n rows; half where terms cancel",
-    "Dense.db": "(n - 1) u sum |dz|, n rows; half where terms cancel",
+    "Dense.forward": "n u |x| |W| + u |z|, n inputs *",
+    "Dense.dx": "n u |dz| |W|, n outputs *",
+    "Dense.dW": "n u |x| |dz|, n rows *",
+    "Dense.db": "(n - 1) u sum |dz|, n rows *",
     "forward": "c u |a|, c of the functions in it",
     "dz": "c u |da f'|, c of the formulas of f'",
-    "loss": "n u sum of the terms, n of them",
+    "loss": "n u sum of the terms, n of them *",
     "da": "a few u |da|",
 }
-"""The leading term of each kind of link's rounding; the rules in harness/arithmetic/rules have them in full."""
+"""The leading term of each kind of link's rounding; the rules in harness/arithmetic/rules have them in full.
+
+A sum is marked *: where its terms cancel, up to half of that.
+"""
 
 
 def formula_of(link: Link) -> str:
