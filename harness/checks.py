@@ -94,16 +94,19 @@ def _as_convention(row: Row) -> Row:
 
 
 def formula(point: Point, against: str, result: Pass, sample: Sample = EVERY_ENTRY) -> list[Row]:
-    """Every tensor of a float64 pass against the centre.
+    """Every tensor of a pass against the centre, within the bounds of the pass's dtype.
 
-    The allowance is the centre's own float64 bound, so zeros can pass only where the centre is zero
-    within it: no row of this check is without power.
+    In float64, for which this check is made, the allowance is the centre's own bound, so zeros can pass only
+    where the centre is zero within it, or nothing is bounded.
     """
-    centre = point.double.centre("float64").tensors
+    dtype = str(np.asarray(result.loss).dtype)
+    centre64 = point.double.centre("float64").tensors
+    centre = centre64 if dtype == "float64" else point.centre(dtype).tensors
     expected = {name: tensor.value for name, tensor in centre.items()}
     allowed = {name: tensor.bound for name, tensor in centre.items()}
-    rows = _compare("formula", point, against, result, expected, allowed, None, sample)
-    return _tell_inherited(point, against, result, rows, profile_of("float64"), sample)
+    zeros = None if centre is centre64 else {name: tensor.bound for name, tensor in centre64.items()}
+    rows = _compare("formula", point, against, result, expected, allowed, zeros, sample)
+    return _tell_inherited(point, against, result, rows, profile_of(dtype), sample)
 
 
 def end_to_end(point: Point, against: str, result: Pass, reference: Pass, sample: Sample = EVERY_ENTRY) -> list[Row]:

@@ -41,6 +41,8 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
         entries: entries compared; ``outside`` of them were outside their allowance.
         zeros: entries whose centre is 0, which have no relative error.
         cause: what explains a FAULT, where that could be shown.
+        unbounded: entries at which nothing is bounded, because a correct program may overflow or divide by
+            zero there; they are neither inside nor outside.
     """
 
     check: Check
@@ -59,6 +61,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     zeros: int = 0
     reason: str | None = None
     cause: str | None = None
+    unbounded: int = 0
 
 
 def not_comparable(check: Check, gradient: str, against: str, step: int, reason: str) -> Row:
@@ -97,14 +100,20 @@ def judge(
         outside = actual.size - int(np.count_nonzero(magnitude <= allowed))
         used = magnitude / allowed
         flat = int(used.argmax())  # the first NaN, if there is one
-        if not np.isfinite(used.flat[flat]):
-            used = _where_not_finite(used, magnitude, allowed)
+        unbounded = 0
+        if not (np.isfinite(used.flat[flat]) and np.isfinite(allowed.max())):
+            bounded = np.isfinite(allowed) & np.isfinite(expected)
+            unbounded = actual.size - int(np.count_nonzero(bounded))
+            outside = int(np.count_nonzero(~(magnitude <= allowed) & bounded))
+            used = _where_not_finite(used, magnitude, bounded)
             flat = int(used.argmax())
         size = np.abs(expected)
         sees, sees_95, zeros = _sees(size, allowed)
         verdict: Verdict = "ok"
         if outside:
             verdict = outside_verdict
+        elif unbounded and not np.any(bounded & (size > allowed)):
+            verdict = "no power"
         elif zero_bound is not None and (size <= allowed).all():
             verdict = "no power" if (size > zero_bound()).any() else "ok"
     index = tuple(int(i) for i in np.unravel_index(flat, used.shape))
@@ -124,13 +133,14 @@ def judge(
         outside,
         zeros,
         _reason(float(actual[index]), expected[index], allowed[index], used[index], sees, zeros == actual.size),
+        unbounded=unbounded,
     )
 
 
-def _where_not_finite(used: Floats, magnitude: Floats, allowed: Floats) -> Floats:
-    """Shares where a division gave NaN or infinity: 0 where nothing differs or anything is allowed."""
-    used = np.where((magnitude == 0) | (np.isinf(allowed) & (magnitude <= allowed)), 0.0, used)
-    return np.where(np.isnan(used), np.inf, used)  # a NaN on either side is not a match
+def _where_not_finite(used: Floats, magnitude: Floats, bounded: NDArray[np.bool_]) -> Floats:
+    """Shares where a division gave NaN or infinity: 0 where nothing differs or nothing is bounded."""
+    used = np.where((magnitude == 0) | ~bounded, 0.0, used)
+    return np.where(np.isnan(used), np.inf, used)  # NaN is not a match
 
 
 def _sees(size: Floats, allowed: Floats) -> tuple[float, float, int]:
@@ -152,10 +162,10 @@ def _finite(number: Any) -> float | None:
 
 
 def _reason(actual: Any, expected: Any, allowed: Any, used: Any, sees: float, all_zero: bool) -> str | None:
+    if not (math.isfinite(allowed) and math.isfinite(expected)):
+        return "nothing is bounded here: a correct program may overflow or divide by zero"
     if not math.isfinite(actual):
         return f"{actual} where {float(expected):.9g} is expected"
-    if math.isinf(allowed):
-        return "nothing is bounded here: a correct program may overflow or divide by zero"
     if math.isinf(used):
         return "exact value expected"
     if all_zero:
@@ -166,7 +176,7 @@ def _reason(actual: Any, expected: Any, allowed: Any, used: Any, sees: float, al
 def worst(rows: list[Row]) -> Row:
     """One row for many steps: the gravest verdict, then the largest share used; sees the least seeing.
 
-    `entries` and `outside` are summed.
+    `entries`, `outside`, `zeros` and `unbounded` are summed.
     """
     gravest = min(rows, key=lambda row: (SEVERITY.index(row.verdict), -_share(row)))
     return replace(
@@ -176,6 +186,7 @@ def worst(rows: list[Row]) -> Row:
         entries=sum(row.entries for row in rows),
         outside=sum(row.outside for row in rows),
         zeros=sum(row.zeros for row in rows),
+        unbounded=sum(row.unbounded for row in rows),
     )
 
 
