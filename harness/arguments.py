@@ -14,6 +14,8 @@ from impls import registry
 from impls.hand import Network
 from impls.hand.notation import OPTIMIZERS, made
 
+DTYPES = ("float32", "float64")
+
 LARGEST_COUNT = 2**63 - 1
 """The largest whole number that every reader of a record takes."""
 
@@ -69,6 +71,20 @@ def as_names(against: Sequence[str] | None, reference: str) -> list[str]:
                 f"name{did_you_mean(str(name), known)}; choose from {', '.join(known)}."
             )
     return list(dict.fromkeys([reference, *chosen]))
+
+
+def as_dtype(dtype: Any) -> str:
+    """The name of a dtype that there are bounds for.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if dtype not in DTYPES:
+        raise UsageError(
+            f"Cannot use dtype={dtype!r}, because there are bounds for {' and '.join(DTYPES)} "
+            f"only{did_you_mean(str(dtype), DTYPES)}; choose one of them."
+        )
+    return str(dtype)
 
 
 def as_count(name: str, value: Any, least: int) -> int | None:

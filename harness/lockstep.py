@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.admission import admit
-from harness.arguments import as_count, as_data, as_names, as_network, as_optimizer
+from harness.arguments import as_count, as_data, as_dtype, as_names, as_network, as_optimizer
 from harness.batches import batches_of
 from harness.datasets import Data
 from harness.interrupts import held_back
@@ -21,10 +21,8 @@ from harness.records import Writer
 from harness.runs import Run
 from harness.schedule import SMALL, Schedule, multiply_adds
 from harness.session import REFERENCE, Session
-from harness.usage import UsageError, did_you_mean
+from harness.usage import UsageError
 from impls.hand import Network
-
-DTYPES = ("float32", "float64")
 
 
 def run(
@@ -71,11 +69,7 @@ def run(
     names = as_names(against, REFERENCE)
     steps, epochs, batch = as_count("steps", steps, 0), as_count("epochs", epochs, 0), as_count("batch", batch, 1)
     check_every, seed = as_count("check_every", check_every, 1), as_count("seed", seed, 0) or 0
-    if dtype not in DTYPES:
-        raise UsageError(
-            f"Cannot use dtype={dtype!r}, because there are bounds for {' and '.join(DTYPES)} "
-            f"only{did_you_mean(str(dtype), DTYPES)}; choose one of them."
-        )
+    dtype = as_dtype(dtype)
     if steps is not None and epochs is not None:
         raise UsageError("Cannot use steps and epochs together, because each fixes the length; give one of them.")
     # The output comes before the data and the frameworks: nobody should wait to learn that it cannot be written.

@@ -8,8 +8,8 @@ import pytest
 import harness
 from harness import checks
 from harness.arithmetic import profile_of
-from harness.centre import alone, end_to_end
-from harness.checks import Point
+from harness.centre import alone
+from harness.point import Point
 from impls import registry
 from impls.contract import CannotCompareError, Pass, tensors_of
 from impls.hand import (
@@ -88,8 +88,7 @@ def test_every_link_and_every_gradient_agrees(activation, loss, dtype, name):
         result = made.differentiate(point.weights, point.x, point.y)
         rows = checks.rounding(point, name, result, profile_of(dtype, getattr(made, "eager", False)))
         if dtype == "float64":
-            centre = end_to_end(made.network, point.weights, point.x, point.y, profile_of(dtype))
-            rows += checks.formula(point, name, result, centre)
+            rows += checks.formula(point, name, result)
         wrong = {row.gradient for row in rows if row.verdict == "FAULT"}
         assert wrong == KNOWN_BUGS.get((name, activation, dtype), set())
         assert wrong or [row for row in rows if row.verdict != "ok"] == []
@@ -153,7 +152,7 @@ def test_twice_what_it_sees_is_caught_at_every_layer(activation, loss):
     for dtype, check in (("float64", "formula"), ("float32", "rounding")):
         point = point_of(network, dtype)
         result = registry.load("hand")(network, dtype).differentiate(point.weights, point.x, point.y)
-        centre = end_to_end(network, point.weights, point.x, point.y, profile_of("float64"))
+        centre = point.double.centre("float64")
         for link in network.backward_links:
             name, index = link.output, tuple(0 for _ in result.gradients[link.output].shape)
             bounded = centre.tensors[name]
@@ -164,7 +163,7 @@ def test_twice_what_it_sees_is_caught_at_every_layer(activation, loss):
                 sees = np.spacing(np.abs(bounded.value[index]).astype(dtype)) / 2
             wrong = changed(result, name, index, 2 * sees)
             if check == "formula":
-                rows = checks.formula(point, "hand", wrong, centre)
+                rows = checks.formula(point, "hand", wrong)
             else:
                 rows = checks.rounding(point, "hand", wrong, profile_of(dtype, eager=True))
             row = next(row for row in rows if row.gradient == name)

@@ -17,7 +17,7 @@ from harness.centre import Array
 EVERY_FLOAT32 = range(2**32)
 """The bit patterns of all float32 numbers."""
 
-CHUNK = 2**18
+CHUNK = 2**15
 """Bit patterns tried at a time; divides the patterns of NaN, so that all chunks have the same shape."""
 
 CROSSINGS = (
@@ -60,7 +60,7 @@ def batches(function: str, dtype: str, seed: int) -> list[tuple[Array, ...]]:
         return [(part,) for part in parts]
     rng = np.random.default_rng([seed, 2])
     others = rng.permutation(x).reshape(rows, -1)
-    divisors = [np.array(divisor) for divisor in rng.choice(x, 8 * rows) if divisor]
+    divisors = [np.array(divisor) for divisor in rng.choice(x, 96) if divisor]
     few = [rng.choice(x, parts.shape[1] // 8) for _ in divisors]
     return [*zip(parts, others, strict=True), *zip(few, divisors, strict=True)]
 

@@ -98,6 +98,29 @@ def run_command(**options: Any) -> None:
     sys.exit(run_and_print(**options))
 
 
+@harness.command("why", short_help="where the allowance of an entry comes from, term by term")
+@click.argument("entry")
+@click.argument("model", default="4-3-2-1")
+@click.option("--data", default="iris", show_default=True, help="as for run")
+@click.option("--target", help="target column of a CSV file with a header [default: the last]")
+@click.option("--raw", is_flag=True, help="do not standardise the features")
+@click.option("--activation", help="of the hidden layers [default: sigmoid]")
+@click.option("--output-activation", help="of the last layer [default: what the loss needs, else --activation]")
+@click.option("--loss", help="[default: sum-squared-error]")
+@click.option("--optimizer", default="gradient-descent", show_default=True)
+@click.option("--lr", type=float, help="learning rate [default: the optimizer's]")
+@click.option("--step", type=int, default=1, show_default=True, help="of training")
+@click.option("--batch", type=int, help="rows per step [default: all]")
+@click.option("--dtype", default="float64", show_default=True, help="float64 or float32")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--json", "as_json", is_flag=True)
+def why_command(entry: str, **options: Any) -> None:
+    """Split the allowance of ENTRY (dW1[3,2], dz2[5,1], loss; counted from 1) into what each link contributes."""
+    from harness.cli.asking import why_and_print
+
+    sys.exit(why_and_print(entry, **options))
+
+
 @harness.command("implementations", short_help="what is installed, versions, dtypes, conformance")
 @click.option("--json", "as_json", is_flag=True)
 def implementations_command(as_json: bool) -> None:

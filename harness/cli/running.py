@@ -36,7 +36,7 @@ def run_and_print(**options: Any) -> int:
     return status
 
 
-def _specified(options: dict[str, Any]) -> tuple[Network, Any]:
+def specified(options: dict[str, Any]) -> tuple[Network, Any]:
     """Network and optimizer, as they were typed.
 
     Raises:
@@ -56,7 +56,7 @@ def _specified(options: dict[str, Any]) -> tuple[Network, Any]:
 
 
 def _run(options: dict[str, Any]) -> Run:
-    network, optimizer = _specified(options)
+    network, optimizer = specified(options)
     against = None
     if options["against"] is not None:
         against = [name.strip() for name in options["against"].split(",") if name.strip()]

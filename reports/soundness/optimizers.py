@@ -47,9 +47,7 @@ def drawn_optimizer(rng: np.random.Generator, turn: int) -> Any:
     return OPTIMIZERS[kind](**given)
 
 
-def drawn_steps(
-    rng: np.random.Generator, dtype: str
-) -> Iterator[tuple[dict[str, Array], dict[str, Array], str]]:
+def drawn_steps(rng: np.random.Generator, dtype: str) -> Iterator[tuple[dict[str, Array], dict[str, Array], str]]:
     """Weights, gradients and what they are like, step by step; the first weights serve to start from."""
     kinds = list(GRADIENTS)
     for _ in range(STEPS):

@@ -79,9 +79,7 @@ def step_over_(g: Bounded, d: Bounded, lr: float) -> Bounded:
 
 
 @rule_for(adam_step)
-def adam_step_(
-    m: Bounded, v: Bounded, beta1: float, beta2: float, epsilon: float, t: int, lr: float
-) -> Bounded:
+def adam_step_(m: Bounded, v: Bounded, beta1: float, beta2: float, epsilon: float, t: int, lr: float) -> Bounded:
     context = m.context
     c1, c2 = _bias_correction(context, beta1, t), _bias_correction(context, beta2, t)
     root = sqrt(divide(v, c2))
