@@ -1,6 +1,7 @@
 """Fixtures shared by the tests."""
 
 import os
+import sys
 from importlib.util import find_spec
 
 import pytest
@@ -17,6 +18,18 @@ def register(monkeypatch):
     monkeypatch.setattr(registry, "load", lambda name: added[name] if name in added else load(name))
     monkeypatch.setattr(registry, "names", lambda: [*names(), *added])
     return added.__setitem__
+
+
+@pytest.fixture
+def uninstall(monkeypatch):
+    """Make a framework look as if it were not installed, for one test: ``uninstall("jax")``."""
+
+    def hide(name):
+        monkeypatch.setitem(sys.modules, name, None)
+        for module in [m for m in sys.modules if m.startswith(f"impls.{name}_")]:
+            monkeypatch.delitem(sys.modules, module)
+
+    return hide
 
 
 @pytest.fixture(params=["torch", "jax"])

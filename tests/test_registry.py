@@ -75,8 +75,7 @@ def test_an_unknown_name_lists_what_exists():
         registry.load("tensorflow")
 
 
-def test_a_missing_package_says_how_to_install_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.delitem(sys.modules, "impls.torch_autograd", raising=False)
+def test_a_missing_package_says_how_to_install_it(uninstall):
+    uninstall("torch")
     with pytest.raises(registry.NotInstalledError, match=r"pip install 'backprop-harness\[torch\]'"):
         registry.load("torch")

@@ -1,0 +1,109 @@
+"""A network of JAX operations, differentiated by jax.value_and_grad under jit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from impls import hand
+from impls.contract import Array, Arrays, CannotCompareError, Pass
+from impls.jax_grad.operations import ELEMENTARY, operation_of
+from impls.jax_grad.optimizers import OPTIMIZERS, JaxUpdater
+
+
+@jax.custom_vjp
+def _tap(value: Any, _cotangent_of_value: Any) -> Any:
+    """The identity; the gradient of its second argument is the cotangent that passes through.
+
+    Nothing is added to the forward or backward computation, unlike with a zero that is added to the
+    value to differentiate by it.
+    """
+    return value
+
+
+_tap.defvjp(lambda value, _: (value, None), lambda _, cotangent: (cotangent, cotangent))
+
+
+class JaxGrad:
+    """A network of JAX operations in one dtype, compiled by jit, on JAX's default device."""
+
+    def __init__(self, network: hand.Network, dtype: str) -> None:
+        links = [*network.forward_links, network.loss_link]
+        self._operations = {link.output: operation_of(link.layer) for link in links}
+        self.network, self.dtype = network, dtype
+        self.version = f"jax {jax.__version__}"
+        self._untapped = jax.jit(jax.value_and_grad(self.loss))
+        self._tapped = jax.jit(self._gradients_with_taps)
+
+    def loss(self, weights: Any, x: Any, y: Any) -> Any:
+        """The loss alone: the program that a user would differentiate."""
+        return self._forward(weights, x, y, lambda value, _: value)["loss"]
+
+    def _loss_with_taps(self, weights: Any, cotangents: Any, x: Any, y: Any) -> Any:
+        tensors = self._forward(weights, x, y, lambda value, name: _tap(value, cotangents[name]))
+        return tensors["loss"], {name: tensors[name] for name in self.network.activations}
+
+    def _gradients_with_taps(self, weights: Any, x: Any, y: Any) -> Any:
+        cotangents = {
+            link.output: jnp.zeros((len(x), self._width(link.output)), x.dtype) for link in self.network.forward_links
+        }
+        differentiate = jax.value_and_grad(self._loss_with_taps, argnums=(0, 1), has_aux=True)
+        return differentiate(weights, cotangents, x, y)
+
+    def _forward(self, weights: Any, x: Any, y: Any, see: Callable[[Any, str], Any]) -> dict[str, Any]:
+        tensors = {"x": x, "y": y, **weights}
+        for link in self.network.forward_links:
+            value = self._operations[link.output](*[tensors[name] for name in link.inputs])
+            tensors[link.output] = see(value, link.output)
+        link = self.network.loss_link
+        tensors["loss"] = self._operations["loss"](*[tensors[name] for name in link.inputs])
+        return tensors
+
+    def differentiate(self, weights: Arrays, x: Array, y: Array, *, tap: bool = True) -> Pass:
+        """Gradients by jax.value_and_grad; float64 mode is on for this call only if the dtype needs it."""
+        # JAX may alias a NumPy array that it is given, and the caller's arrays must not be shared.
+        given, x, y = {name: np.array(w) for name, w in weights.items()}, np.array(x), np.array(y)
+        with jax.enable_x64(self.dtype == "float64"):
+            if not tap:
+                loss, gradients = self._untapped(given, x, y)
+                return Pass(_numpy(loss), {"d" + n: _numpy(g) for n, g in gradients.items()})
+            (loss, activations), gradients = self._tapped(given, x, y)
+        return Pass(
+            _numpy(loss),
+            {"d" + n: _numpy(g) for part in gradients for n, g in part.items()},
+            {n: _numpy(a) for n, a in activations.items()},
+        )
+
+    def _width(self, name: str) -> int:
+        return self.network.weights["W" + name[1:]][1]
+
+    def start(self, optimizer: Any, weights: Arrays) -> JaxUpdater:
+        """The optax optimizer equal in formula."""
+        if type(optimizer) not in OPTIMIZERS:
+            raise CannotCompareError(f"Cannot update with {optimizer!r}, because optax has no equal to it.")
+        return JaxUpdater(optimizer, weights, self.dtype)
+
+    def environment(self) -> dict[str, str]:
+        """Float64 mode, matmul precision and the device, as found."""
+        return {
+            "jax float64 mode": "on" if jax.config.jax_enable_x64 else "off",
+            "jax matmul precision": str(jax.config.jax_default_matmul_precision or "default"),
+            "jax device": str(jax.devices()[0]),
+        }
+
+    def elementary(self) -> dict[str, Callable[..., Array]]:
+        """JAX's functions, each compiled by itself; inside a larger program XLA may fuse them."""
+        return {name: partial(self._evaluate, jax.jit(function)) for name, function in ELEMENTARY.items()}
+
+    def _evaluate(self, function: Callable[..., Any], *x: Array) -> Array:
+        with jax.enable_x64(self.dtype == "float64"):
+            return _numpy(function(*[jnp.array(operand, copy=True) for operand in x]))
+
+
+def _numpy(array: Any) -> Array:
+    return np.array(array)

@@ -1,0 +1,74 @@
+"""A network of torch operations, differentiated by torch.autograd."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from impls import hand
+from impls.contract import Array, Arrays, CannotCompareError, Pass
+from impls.torch_autograd.operations import ELEMENTARY, operation_of
+from impls.torch_autograd.optimizers import OPTIMIZERS, TorchUpdater
+
+
+class TorchAutograd:
+    """A network of torch operations in one dtype, on the CPU."""
+
+    eager = True
+
+    def __init__(self, network: hand.Network, dtype: str) -> None:
+        links = [*network.forward_links, network.loss_link]
+        self._operations = {link.output: operation_of(link.layer) for link in links}
+        self.network, self.dtype = network, getattr(torch, dtype)
+        self.version = f"torch {torch.__version__}"
+
+    def forward(self, tensors: dict[str, Any]) -> dict[str, Any]:
+        """Add every forward tensor and the loss to `tensors`, which holds weights, x and y."""
+        for link in [*self.network.forward_links, self.network.loss_link]:
+            tensors[link.output] = self._operations[link.output](*[tensors[name] for name in link.inputs])
+        return tensors
+
+    def differentiate(self, weights: Arrays, x: Array, y: Array, *, tap: bool = True) -> Pass:
+        """Gradients by torch.autograd.grad; tapped, of the intermediates too."""
+        # torch.tensor copies: torch would write through a read-only NumPy array with only a warning.
+        tensors = {name: torch.tensor(w, requires_grad=True) for name, w in weights.items()}
+        tensors |= {"x": torch.tensor(x), "y": torch.tensor(y)}
+        self.forward(tensors)
+        intermediates = self.network.activations if tap else ()
+        wanted = [*weights, *intermediates]
+        gradients = torch.autograd.grad(tensors["loss"], [tensors[name] for name in wanted])
+        return Pass(
+            _numpy(tensors["loss"]),
+            {"d" + name: _numpy(g) for name, g in zip(wanted, gradients, strict=True)},
+            {name: _numpy(tensors[name]) for name in intermediates},
+        )
+
+    def start(self, optimizer: Any, weights: Arrays) -> TorchUpdater:
+        """The torch.optim optimizer equal in formula."""
+        if type(optimizer) not in OPTIMIZERS:
+            raise CannotCompareError(f"Cannot update with {optimizer!r}, because torch.optim has no equal to it.")
+        return TorchUpdater(optimizer, weights)
+
+    def environment(self) -> dict[str, str]:
+        """Threads and the precision of matrix products."""
+        return {
+            "torch threads": str(torch.get_num_threads()),
+            "torch matmul precision": torch.get_float32_matmul_precision(),
+            "torch CPU capability": torch.backends.cpu.get_cpu_capability(),
+        }
+
+    def elementary(self) -> dict[str, Callable[..., Array]]:
+        """Torch's functions, eager, on contiguous tensors."""
+        return {name: partial(_evaluate, function) for name, function in ELEMENTARY.items()}
+
+
+def _evaluate(function: Callable[..., Any], *x: Array) -> Array:
+    return _numpy(function(*map(torch.tensor, x)))
+
+
+def _numpy(tensor: Any) -> Array:
+    return np.array(tensor.detach().numpy())

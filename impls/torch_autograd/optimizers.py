@@ -1,0 +1,76 @@
+"""From a hand optimizer to the torch.optim optimizer equal to it in formula, and one step of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from impls import hand
+from impls.contract import Arrays, CannotCompareError, Update
+
+
+def _epsilon_outside(optimizer: Any) -> float:
+    if optimizer.epsilon_from != "torch":
+        raise CannotCompareError(
+            f"Cannot update with {optimizer!r}, because torch.optim adds epsilon outside the root only; "
+            f"use epsilon_from='torch'."
+        )
+    return optimizer.epsilon
+
+
+def _momentum(optimizer: Any) -> float:
+    if not optimizer.mu:
+        raise CannotCompareError(
+            f"Cannot update with {optimizer!r}, because torch.optim.SGD keeps no state where there is no momentum; "
+            f"use GradientDescent."
+        )
+    return optimizer.mu
+
+
+OPTIMIZERS: dict[type, Callable[..., torch.optim.Optimizer]] = {
+    hand.GradientDescent: lambda o: partial(torch.optim.SGD, weight_decay=o.weight_decay),
+    hand.Momentum: lambda o: partial(torch.optim.SGD, momentum=_momentum(o), weight_decay=o.weight_decay),
+    hand.Nesterov: lambda o: partial(
+        torch.optim.SGD, momentum=_momentum(o), nesterov=True, weight_decay=o.weight_decay
+    ),
+    hand.Adagrad: lambda o: partial(torch.optim.Adagrad, eps=_epsilon_outside(o), weight_decay=o.weight_decay),
+    hand.RMSProp: lambda o: partial(
+        torch.optim.RMSprop, alpha=o.rho, eps=_epsilon_outside(o), weight_decay=o.weight_decay
+    ),
+    hand.Adam: lambda o: partial(
+        torch.optim.Adam, betas=(o.beta1, o.beta2), eps=o.epsilon, weight_decay=o.weight_decay
+    ),
+    hand.AdamW: lambda o: partial(
+        torch.optim.AdamW, betas=(o.beta1, o.beta2), eps=o.epsilon, weight_decay=o.weight_decay
+    ),
+}
+"""From a hand optimizer to the torch.optim optimizer equal to it in formula."""
+
+STATE = {"momentum_buffer": "m", "exp_avg": "m", "exp_avg_sq": "v", "sum": "v", "square_avg": "v"}
+"""From torch's name of an optimizer state to the hand optimizer's."""
+
+
+class TorchUpdater:
+    """A torch.optim optimizer on its own copies of the weights, which are set anew at every step."""
+
+    def __init__(self, optimizer: Any, weights: Arrays) -> None:
+        self.parameters = {name: torch.nn.Parameter(torch.tensor(w)) for name, w in weights.items()}
+        self.optimizer = OPTIMIZERS[type(optimizer)](optimizer)(list(self.parameters.values()), lr=optimizer.lr)
+
+    def update(self, weights: Arrays, gradients: Arrays) -> Update:
+        """One optimizer.step(); torch keeps no step, so the new weight is what can be compared."""
+        for name, parameter in self.parameters.items():
+            parameter.data.copy_(torch.tensor(weights[name]))
+            parameter.grad = torch.tensor(gradients["d" + name])
+        self.optimizer.step()
+        state = {
+            STATE[key] + name: np.array(value.detach().numpy())
+            for name, parameter in self.parameters.items()
+            for key, value in self.optimizer.state[parameter].items()
+            if key in STATE and value is not None
+        }
+        return Update({name: np.array(p.detach().numpy()) for name, p in self.parameters.items()}, state)
