@@ -2,6 +2,8 @@
 
     run          train in lockstep and compare           read_run    a recorded run
     load_data    a data set by name or path              UsageError  what wrong usage raises
+    why          where an allowance comes from           load_network  a network by its sizes or path
+    from_toml, to_toml  a network from and as TOML text
 
 Names are imported when they are first used, so that ``import harness`` costs nothing.
 """
@@ -10,20 +12,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from harness.allowance.asking import why
     from harness.datasets import Data, load_data
     from harness.lockstep import run
+    from harness.networks import from_toml, load_network, to_toml
     from harness.runs import Run, read_run
     from harness.usage import UsageError
 
-__all__ = ["Data", "Run", "UsageError", "load_data", "read_run", "run"]
+__all__ = ["Data", "Run", "UsageError", "from_toml", "load_data", "load_network", "read_run", "run", "to_toml", "why"]
 
 _HOME = {
     "Data": "datasets",
     "Run": "runs",
     "UsageError": "usage",
+    "from_toml": "networks",
     "load_data": "datasets",
+    "load_network": "networks",
     "read_run": "runs",
     "run": "lockstep",
+    "to_toml": "networks",
+    "why": "allowance.asking",
 }
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.centre import Array
+from harness.datasets import Data
+from harness.usage import UsageError
+from impls.hand import Network
 
 
 @dataclass(frozen=True)
@@ -35,3 +38,24 @@ class Batches:
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.x))
         rows = order[position * self.size : (position + 1) * self.size]
         return self.x[rows], self.y[rows]
+
+
+def batches_of(network: Network, data: Data, dtype: str, size: int | None, seed: int) -> Batches:
+    """The batches of a data set in a dtype, as a network reads them; all rows at once if `size` is None.
+
+    Raises:
+        UsageError: the data does not fit the network or the dtype.
+    """
+    y = data.targets(network)
+    with np.errstate(over="ignore"):  # told below, by name
+        x = data.x.astype(dtype)
+        y = y if network.loss.labels else y.astype(dtype)
+    try:
+        network.check_batch(x, y)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if not (np.all(np.isfinite(x)) and np.all(np.isfinite(y))):
+        raise UsageError(
+            f"Cannot train on {data.name} in {dtype}, because its values are not finite there; scale them."
+        )
+    return Batches(x, y, min(size or len(x), len(x)), seed)

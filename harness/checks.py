@@ -13,7 +13,6 @@ that were compared, in the very dtype.
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,28 +20,11 @@ import numpy as np
 from msgspec.structs import replace
 
 from harness.arithmetic import Profile, profile_of
-from harness.centre import EVERY_ENTRY, Array, Centre, Sample, alone, exact_inputs, sampled
+from harness.centre import EVERY_ENTRY, Array, Sample, alone, exact_inputs, sampled
 from harness.comparison import Check, Row, judge, not_comparable
+from harness.point import Point
 from impls.contract import Pass, tensors_of
-from impls.hand import Link, Network
-
-
-@dataclass(frozen=True)
-class Point:
-    """Where the implementations are compared: one network at one set of weights on one batch."""
-
-    network: Network
-    weights: Mapping[str, Array]
-    x: Array
-    y: Array
-    step: int
-
-    def tensors(self, result: Pass) -> dict[str, Array]:
-        """Everything that a link may read: weights and batch in the pass's dtype, the pass's tensors."""
-        dtype = np.asarray(result.loss).dtype
-        given = {name: w.astype(dtype, copy=False) for name, w in self.weights.items()}
-        y = self.y if self.network.loss.labels else self.y.astype(dtype, copy=False)
-        return {**given, "x": self.x.astype(dtype, copy=False), "y": y, **tensors_of(result)}
+from impls.hand import Link
 
 
 def rounding(point: Point, against: str, result: Pass, profile: Profile, sample: Sample = EVERY_ENTRY) -> list[Row]:
@@ -111,38 +93,32 @@ def _as_convention(row: Row) -> Row:
     return replace(row, verdict="convention", reason="exactly on a kink, another valid subgradient is taken")
 
 
-def formula(point: Point, against: str, result: Pass, centre: Centre, sample: Sample = EVERY_ENTRY) -> list[Row]:
-    """Every tensor of a float64 pass against the centre.
+def formula(point: Point, against: str, result: Pass, sample: Sample = EVERY_ENTRY) -> list[Row]:
+    """Every tensor of a pass against the centre, within the bounds of the pass's dtype.
 
-    The allowance is the centre's own float64 bound, so zeros can pass only where the centre is zero
-    within it: no row of this check is without power.
+    In float64, for which this check is made, the allowance is the centre's own bound, so zeros can pass only
+    where the centre is zero within it, or nothing is bounded.
     """
-    expected = {name: tensor.value for name, tensor in centre.tensors.items()}
-    allowed = {name: tensor.bound for name, tensor in centre.tensors.items()}
-    rows = _compare("formula", point, against, result, expected, allowed, None, sample)
-    return _tell_inherited(point, against, result, rows, profile_of("float64"), sample)
+    dtype = str(np.asarray(result.loss).dtype)
+    centre64 = point.double.centre("float64").tensors
+    centre = centre64 if dtype == "float64" else point.centre(dtype).tensors
+    expected = {name: tensor.value for name, tensor in centre.items()}
+    allowed = {name: tensor.bound for name, tensor in centre.items()}
+    zeros = None if centre is centre64 else {name: tensor.bound for name, tensor in centre64.items()}
+    rows = _compare("formula", point, against, result, expected, allowed, zeros, sample)
+    return _tell_inherited(point, against, result, rows, profile_of(dtype), sample)
 
 
-def end_to_end(
-    point: Point,
-    against: str,
-    result: Pass,
-    reference: Pass,
-    centre: Centre,
-    centre64: Centre,
-    sample: Sample = EVERY_ENTRY,
-) -> list[Row]:
-    """Every tensor of a pass in the working dtype against the reference's, which has its own rounding.
-
-    `centre` holds the bounds of the working dtype, `centre64` those of float64.
-    """
+def end_to_end(point: Point, against: str, result: Pass, reference: Pass, sample: Sample = EVERY_ENTRY) -> list[Row]:
+    """Every tensor of a pass in the working dtype against the reference's, which has its own rounding."""
+    dtype = str(np.asarray(result.loss).dtype)
+    centre, centre64 = point.centre(dtype), point.double.centre("float64")
     values = tensors_of(reference)
     expected = {name: np.asarray(values[name], np.float64) for name in centre.tensors}
     allowed = {name: 2 * tensor.bound for name, tensor in centre.tensors.items()}
     zeros = {name: tensor.bound for name, tensor in centre64.tensors.items()}
     rows = _compare("end-to-end", point, against, result, expected, allowed, zeros, sample)
-    profile = profile_of(str(np.asarray(result.loss).dtype))
-    return _tell_inherited(point, against, result, rows, profile, sample)
+    return _tell_inherited(point, against, result, rows, profile_of(dtype), sample)
 
 
 def _compare(

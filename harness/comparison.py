@@ -6,6 +6,7 @@ before values and nothing broadcasts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -13,6 +14,8 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
+
+from harness.usage import visible
 
 Check = Literal["formula", "rounding", "end-to-end"]
 Verdict = Literal["FAULT", "inherited", "convention", "not comparable", "no power", "ok"]
@@ -38,6 +41,8 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
         entries: entries compared; ``outside`` of them were outside their allowance.
         zeros: entries whose centre is 0, which have no relative error.
         cause: what explains a FAULT, where that could be shown.
+        unbounded: entries at which nothing is bounded, because a correct program may overflow or divide by
+            zero there; they are neither inside nor outside.
     """
 
     check: Check
@@ -56,11 +61,12 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     zeros: int = 0
     reason: str | None = None
     cause: str | None = None
+    unbounded: int = 0
 
 
 def not_comparable(check: Check, gradient: str, against: str, step: int, reason: str) -> Row:
     """A row for what could not be judged, saying why."""
-    return Row(check, gradient, against, step, "not comparable", reason=reason)
+    return Row(check, gradient, against, step, "not comparable", reason=visible(reason))
 
 
 def judge(
@@ -91,17 +97,26 @@ def judge(
     with np.errstate(all="ignore"):
         difference = np.asarray(actual, np.float64) - expected
         magnitude = np.abs(difference)
-        outside = int(np.count_nonzero(~(magnitude <= allowed)))
-        used = np.where(magnitude == 0, 0.0, magnitude / allowed)
-        used = np.where(np.isnan(used), np.inf, used)  # NaN, or infinite on both sides: not a match
-        used = np.where(np.isinf(allowed) & (magnitude <= allowed), 0.0, used)
-    index = np.unravel_index(int(used.argmax()), used.shape)
-    sees, sees_95, zeros = _sees(expected, allowed)
-    verdict: Verdict = "ok"
-    if outside:
-        verdict = outside_verdict
-    elif bool(np.all(np.abs(expected) <= allowed)) and zero_bound is not None:
-        verdict = "no power" if bool(np.any(np.abs(expected) > zero_bound())) else "ok"
+        outside = actual.size - int(np.count_nonzero(magnitude <= allowed))
+        used = magnitude / allowed
+        flat = int(used.argmax())  # the first NaN, if there is one
+        unbounded = 0
+        if not (np.isfinite(used.flat[flat]) and np.isfinite(allowed.max())):
+            bounded = np.isfinite(allowed) & np.isfinite(expected)
+            unbounded = actual.size - int(np.count_nonzero(bounded))
+            outside = int(np.count_nonzero(~(magnitude <= allowed) & bounded))
+            used = _where_not_finite(used, magnitude, bounded)
+            flat = int(used.argmax())
+        size = np.abs(expected)
+        sees, sees_95, zeros = _sees(size, allowed)
+        verdict: Verdict = "ok"
+        if outside:
+            verdict = outside_verdict
+        elif unbounded and not np.any(bounded & (size > allowed)):
+            verdict = "no power"
+        elif zero_bound is not None and (size <= allowed).all():
+            verdict = "no power" if (size > zero_bound()).any() else "ok"
+    index = tuple(int(i) for i in np.unravel_index(flat, used.shape))
     return Row(
         check,
         gradient,
@@ -113,47 +128,55 @@ def judge(
         _finite(used[index]),
         _finite(sees),
         _finite(sees_95),
-        tuple(int(i) for i in index),
+        index,
         actual.size,
         outside,
         zeros,
-        _reason(actual[index], expected[index], allowed[index], used[index], sees, zeros == actual.size),
+        _reason(float(actual[index]), expected[index], allowed[index], used[index], sees, zeros == actual.size),
+        unbounded=unbounded,
     )
 
 
-def _sees(expected: Floats, allowed: Floats) -> tuple[float, float, int]:
-    nonzero = expected != 0
+def _where_not_finite(used: Floats, magnitude: Floats, bounded: NDArray[np.bool_]) -> Floats:
+    """Shares where a division gave NaN or infinity: 0 where nothing differs or nothing is bounded."""
+    used = np.where((magnitude == 0) | ~bounded, 0.0, used)
+    return np.where(np.isnan(used), np.inf, used)  # NaN is not a match
+
+
+def _sees(size: Floats, allowed: Floats) -> tuple[float, float, int]:
+    """Median and 95 % quantile of 2 allowed / size where size is not 0, and how many are 0."""
+    nonzero = size != 0
     count = int(np.count_nonzero(nonzero))
     if not count:
-        return np.nan, np.nan, expected.size
-    caught = 2 * allowed[nonzero] / np.abs(expected[nonzero])
+        return np.nan, np.nan, size.size
+    caught = (allowed / size).ravel() if count == size.size else allowed[nonzero] / size[nonzero]
+    caught.sort()
     # One of the entries, never a mean of two: with an even count the larger of the middle ones.
-    ranks = [count // 2, min(count - 1, int(np.ceil(0.95 * count)) - 1)]
-    ordered = np.partition(caught, ranks)
-    return float(ordered[ranks[0]]), float(ordered[ranks[1]]), expected.size - count
+    median, high = caught[count // 2], caught[math.ceil(0.95 * count) - 1]
+    return 2 * float(median), 2 * float(high), size.size - count
 
 
 def _finite(number: Any) -> float | None:
     number = float(number)
-    return number if np.isfinite(number) else None
+    return number if math.isfinite(number) else None
 
 
 def _reason(actual: Any, expected: Any, allowed: Any, used: Any, sees: float, all_zero: bool) -> str | None:
-    if not np.isfinite(actual):
-        return f"{actual} where {float(expected):.9g} is expected"
-    if np.isinf(allowed):
+    if not (math.isfinite(allowed) and math.isfinite(expected)):
         return "nothing is bounded here: a correct program may overflow or divide by zero"
-    if np.isinf(used):
+    if not math.isfinite(actual):
+        return f"{actual} where {float(expected):.9g} is expected"
+    if math.isinf(used):
         return "exact value expected"
     if all_zero:
         return "every expected entry is 0, so there is no relative error to see"
-    return None if np.isfinite(sees) else "nothing is bounded for half of the entries"
+    return None if math.isfinite(sees) else "nothing is bounded for half of the entries"
 
 
 def worst(rows: list[Row]) -> Row:
     """One row for many steps: the gravest verdict, then the largest share used; sees the least seeing.
 
-    `entries` and `outside` are summed.
+    `entries`, `outside`, `zeros` and `unbounded` are summed.
     """
     gravest = min(rows, key=lambda row: (SEVERITY.index(row.verdict), -_share(row)))
     return replace(
@@ -163,6 +186,7 @@ def worst(rows: list[Row]) -> Row:
         entries=sum(row.entries for row in rows),
         outside=sum(row.outside for row in rows),
         zeros=sum(row.zeros for row in rows),
+        unbounded=sum(row.unbounded for row in rows),
     )
 
 

@@ -12,8 +12,10 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
+from msgspec.structs import force_setattr
 
 from harness.centre import Array
+from harness.usage import visible
 from impls.contract import Arrays, CannotCompareError, Pass, Update, tensors_of
 from impls.hand import Network
 
@@ -34,6 +36,12 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     message: str
     tensor: str | None = None
     fails: bool = True
+
+    def __post_init__(self) -> None:
+        """What somebody else's code raised or returned is shown, never obeyed, by a terminal or a log."""
+        force_setattr(self, "message", visible(self.message))
+        if self.tensor is not None:
+            force_setattr(self, "tensor", visible(self.tensor))
 
 
 class BreachError(Exception):

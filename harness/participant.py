@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from harness.centre import Array
 from harness.conformance import BreachError, Finding, Kind, check_pass, check_update, guarded, read_only
+from harness.point import Point
 from harness.updates import initial_state
+from harness.usage import visible
 from impls.contract import CannotCompareError, Describes, Implementation, Pass, Trains, Update, Updater
 from impls.hand import Network
 
@@ -19,7 +22,8 @@ class Participant:
 
     Attributes:
         alive: False after a breach: it takes no further part.
-        state: its optimizer state before the next update.
+        weights: where it stands.
+        state: its optimizer state, and before the last update.
     """
 
     def __init__(
@@ -30,7 +34,9 @@ class Participant:
         self._build, self._built = build, dict[str, Implementation]()
         self.dtype = dtype
         self.updater: Updater | None = None
+        self.weights: Mapping[str, Array] = {}
         self.state: dict[str, Array] = {}
+        self.state_before: dict[str, Array] = {}
 
     def built(self, dtype: str) -> Implementation:
         """The implementation in a dtype, built when first needed."""
@@ -46,7 +52,8 @@ class Participant:
     def describe(self) -> tuple[str, dict[str, str]]:
         """Version and settings."""
         made = self.built(self.dtype)
-        return str(made.version), made.environment() if isinstance(made, Describes) else {}
+        settings = made.environment() if isinstance(made, Describes) else {}
+        return visible(str(made.version)), {visible(str(key)): visible(str(v)) for key, v in settings.items()}
 
     def attempt(self, step: int, call: Callable[[], Any]) -> Any:
         """The result of `call`, or None after recording why there is none."""
@@ -59,47 +66,65 @@ class Participant:
         self.alive = False
         return None
 
+    def take_findings(self) -> list[Finding]:
+        """What there was to say since the last call."""
+        findings, self.findings = self.findings, []
+        return findings
+
     def record(self, step: int, kind: Kind, message: str, tensor: str | None = None, fails: bool = True) -> None:
         """Remember something to say about this implementation."""
         self.findings.append(Finding(self.name, step, kind, message, tensor, fails))
 
-    def differentiate(
-        self, dtype: str, given: Mapping[str, Array], seals: Mapping[str, str], *, tap: bool = True
-    ) -> Pass:
-        """A pass that keeps the contract.
+    def pass_at(self, point: Point, *, tap: bool = True) -> Pass | None:
+        """A pass at a point, in the point's dtype; None after recording why there is none."""
+        return self.attempt(point.step, partial(self.differentiate, point, tap=tap))
+
+    def differentiate(self, point: Point, *, tap: bool = True) -> Pass:
+        """A pass at a point that keeps the contract.
 
         Raises:
             BreachError, CannotCompareError: why there is none.
         """
-        given = read_only(given)  # its own copies: what one implementation writes, no other reads
+        dtype, given = str(point.x.dtype), read_only(point.given)  # its own copies: what it writes, no other reads
         weights = {name: given[name] for name in self.network.weights}
         implementation = self.built(dtype)
-        result = guarded(lambda: implementation.differentiate(weights, given["x"], given["y"], tap=tap), given, seals)
+        result = guarded(
+            lambda: implementation.differentiate(weights, given["x"], given["y"], tap=tap), given, point.seals
+        )
         return check_pass(self.network, dtype, len(given["x"]), result)
 
-    def start(self, optimizer: Any, weights: Mapping[str, Array], seals: Mapping[str, str]) -> None:
+    def update_at(self, optimizer: Any, point: Point, gradients: Mapping[str, Array]) -> Update | None:
+        """One optimizer step from a point with this implementation's own gradients and state.
+
+        None after recording why there is none. `state_before` and `state` are its state before and after.
+        """
+        if self.updater is None and point.step == 1:
+            self.attempt(1, partial(self._start, optimizer, point))
+        if self.updater is None:
+            return None
+        self.state_before = self.state
+        update = self.attempt(point.step, partial(self._update, optimizer, point, gradients))
+        if update is not None:
+            self.state = dict(update.state)
+        return update
+
+    def _start(self, optimizer: Any, point: Point) -> None:
         """Set up the framework's own optimizer; without one, gradients are compared and updates are not."""
         implementation = self.built(self.dtype)
+        self.state = initial_state(optimizer, point.weights)
         if not isinstance(implementation, Trains):
             self.record(1, "no optimizer", "has no optimizer: updates are not comparable", fails=False)
             return
         try:
-            self.updater = guarded(lambda: implementation.start(optimizer, weights), weights, seals)
+            weights = read_only(point.weights)
+            self.updater = guarded(lambda: implementation.start(optimizer, weights), weights, point.seals)
         except CannotCompareError as reason:
             self.record(1, "no optimizer", str(reason), fails=False)
-        self.state = initial_state(optimizer, weights)
 
-    def update(
-        self,
-        optimizer: Any,
-        weights: Mapping[str, Array],
-        gradients: Mapping[str, Array],
-        seals: Mapping[str, str],
-    ) -> Update:
-        """One optimizer step from the run's weights and this implementation's own gradients."""
+    def _update(self, optimizer: Any, point: Point, gradients: Mapping[str, Array]) -> Update:
         assert self.updater is not None
-        updater, weights = self.updater, read_only(weights)
-        result = guarded(lambda: updater.update(weights, gradients), weights, seals)
+        updater, weights = self.updater, read_only(point.weights)
+        result = guarded(lambda: updater.update(weights, gradients), weights, point.seals)
         update = check_update(weights, optimizer.state, result)
         return Update(_copies(update.weights), _copies(update.state))
 

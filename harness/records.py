@@ -1,4 +1,4 @@
-"""Run records: one JSON line for the head, one per step, one for the end, each flushed as it happens.
+"""Run records: one JSON line for the head, one per step, one for the end, each written as it happens.
 
 A run that is killed keeps every finished step: a last line without its newline is dropped on reading.
 Numbers round-trip (shortest representation), and what is not a finite number is null.
@@ -6,18 +6,24 @@ Numbers round-trip (shortest representation), and what is not a finite number is
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 
 from harness.comparison import Row
 from harness.conformance import Finding
-from harness.usage import UsageError
+from harness.usage import UsageError, reason, visible
 
 SCHEMA = 1
 WEIGHTS_KEPT = 10_000
 """Up to this many parameters a record holds the weights of each step; above, their digest and the seed."""
+
+
+_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Head(msgspec.Struct, frozen=True, tag="run", tag_field="kind"):
@@ -42,6 +48,7 @@ class Head(msgspec.Struct, frozen=True, tag="run", tag_field="kind"):
     environment: dict[str, str]
     ledger: list[str]
     named: bool = False
+    free_run: bool = False
 
 
 class Step(msgspec.Struct, frozen=True, tag="step", tag_field="kind"):
@@ -52,6 +59,8 @@ class Step(msgspec.Struct, frozen=True, tag="step", tag_field="kind"):
         losses: loss before the update; null where it is not finite.
         undecided: arguments closer to their kink than their float64 bound.
         weights: before the update, flattened, for small networks.
+        drift: in a free run, largest difference of each implementation's weights, and the twin's, from the
+            hand code's, before the update.
     """
 
     step: int
@@ -62,6 +71,7 @@ class Step(msgspec.Struct, frozen=True, tag="step", tag_field="kind"):
     findings: list[Finding]
     undecided: int = 0
     weights: dict[str, list[float]] | None = None
+    drift: dict[str, float] = {}
 
 
 class End(msgspec.Struct, frozen=True, tag="end", tag_field="kind"):
@@ -74,33 +84,84 @@ class End(msgspec.Struct, frozen=True, tag="end", tag_field="kind"):
 
 
 class Writer:
-    """Appends lines to a new file; refuses one that exists, so that no run is lost."""
+    """The record of one run: a new file, one line after the other, each written at once.
 
-    def __init__(self, path: Path) -> None:
+    A file that exists is refused, so that no run is lost. A line that cannot be written (the disk is full
+    or gone) does not end the run: what the file lacks is tried again with every later line. On leaving the
+    ``with`` block the file is closed; one that holds nothing, because no run began, is removed.
+
+    Attributes:
+        path: as it was given.
+        lines: number of whole lines in the file.
+        error: why it lacks some, or None.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path, self.lines = os.fspath(path), 0
+        self.error: str | None = None
+        self._size = 0  # of the whole lines, in bytes
         try:
-            self._file: BinaryIO = path.open("xb")
-        except FileExistsError:
-            raise UsageError(
-                f"Cannot write the run to {path}, because the file exists and would be lost; remove it or "
-                f"choose another name."
-            ) from None
+            # The file system creates or refuses in one step, so that of two processes one wins. Unbuffered:
+            # what is not yet on its way to the disk is lost with the process.
+            self._file = FileIO(self.path, "x")
+        except (OSError, ValueError) as error:
+            shown = self.path or "''"
+            raise UsageError(f"Cannot write the run to {shown}, because {_why_not(self.path, error)}.") from None
+        self._absolute = Path(self.path).absolute()  # an implementation may change the working directory
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._file.close()
+            if not self.lines:
+                self._absolute.unlink(missing_ok=True)
         except OSError as error:
-            raise UsageError(
-                f"Cannot write the run to {path}, because {error.strerror}; choose a path that can be written."
-            ) from None
+            self.error = reason(error)
 
-    def write(self, line: Head | Step | End) -> None:
-        """One whole line, flushed.
+    def keep(self, head: Head, steps: Sequence[Step], end: End | None = None) -> None:
+        """Write every line of the run that the file does not hold yet."""
+        try:
+            while self.lines <= len(steps):
+                self._append(steps[self.lines - 1] if self.lines else head)
+            if end is not None:
+                self._append(end)
+        except OSError as error:
+            self.error = reason(error)
+        else:
+            self.error = None
 
-        Raises:
-            OSError: the disk is full or gone; the steps written before stay readable.
-        """
-        self._file.write(msgspec.json.encode(line) + b"\n")
-        self._file.flush()
+    def complaint(self, steps: int) -> str | None:
+        """What the file lacks of a run of so many steps, why, and what to do; None if nothing."""
+        if self.error is None:
+            return None
+        kept = f"holds the first {self.lines - 1} of {steps} steps and can be read" if self.lines else "is removed"
+        return visible(
+            f"Cannot keep the whole run in {self.path}, because {self.error}; the file {kept}; make room and run again."
+        )
 
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+    def _append(self, line: Head | Step | End) -> None:
+        text = msgspec.json.encode(line) + b"\n"
+        # An interrupt or a full disk may have left a part of a line: the whole one takes its place.
+        self._file.truncate(self._size)
+        self._file.seek(self._size)
+        rest = memoryview(text)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+        end = self._size + len(text)
+        self._size, self.lines = end, self.lines + 1  # no call in this line, so that no interrupt parts the two
+
+
+def _why_not(path: str, error: Exception) -> str:
+    folder = Path(path).parent
+    if isinstance(error, FileExistsError) and not Path(path).is_dir():
+        return "the file exists and would be lost; remove it or choose another name"
+    if isinstance(error, FileExistsError | IsADirectoryError):
+        return "it is a directory; name a file in it"
+    if path and isinstance(error, FileNotFoundError) and not folder.exists():
+        return f"the folder {folder} does not exist; create it or choose another"
+    return f"{reason(error) if path else 'the path is empty'}; choose a path that can be written"
 
 
 def read_lines(path: Path) -> tuple[Head, list[Step], End | None]:
@@ -111,8 +172,8 @@ def read_lines(path: Path) -> tuple[Head, list[Step], End | None]:
     """
     try:
         text = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"Cannot read {path}, because {error.strerror}; give a run record.") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"Cannot read {path}, because {reason(error)}; give a run record.") from None
     whole = text[: text.rfind(b"\n") + 1].splitlines()
     if not whole:
         raise UsageError(f"Cannot read {path}, because it holds no whole line; give a run record.")
@@ -121,7 +182,7 @@ def read_lines(path: Path) -> tuple[Head, list[Step], End | None]:
     for number, line in enumerate(whole, 1):
         try:
             lines.append(decoder.decode(line))
-        except msgspec.DecodeError as error:
+        except _UNDECODABLE as error:
             _refuse_newer(path, line)
             raise UsageError(
                 f"Cannot read {path}, because line {number} is not part of a run record ({error}); give a "
@@ -129,10 +190,11 @@ def read_lines(path: Path) -> tuple[Head, list[Step], End | None]:
             ) from None
     head, rest = lines[0], lines[1:]
     end = rest.pop() if rest and isinstance(rest[-1], End) else None
-    if not isinstance(head, Head) or not all(isinstance(line, Step) for line in rest):
+    steps = [line.step if isinstance(line, Step) else None for line in rest]
+    if not isinstance(head, Head) or steps != list(range(1, len(rest) + 1)):
         raise UsageError(
-            f"Cannot read {path}, because its lines are not a head, steps and an end in this order; give a "
-            f"file that `harness run --output` wrote."
+            f"Cannot read {path}, because its lines are not a head, steps from 1 on and an end in this order; "
+            f"give a file that `harness run --output` wrote."
         )
     if head.schema > SCHEMA:
         _refuse_newer(path, whole[0])
@@ -142,7 +204,7 @@ def read_lines(path: Path) -> tuple[Head, list[Step], End | None]:
 def _refuse_newer(path: Path, line: bytes) -> None:
     try:
         schema = msgspec.json.decode(line).get("schema", 0)
-    except (msgspec.DecodeError, AttributeError):
+    except (*_UNDECODABLE, AttributeError):
         return
     if isinstance(schema, int) and schema > SCHEMA:
         raise UsageError(

@@ -15,6 +15,7 @@ from msgspec.structs import asdict
 
 from harness.comparison import SEVERITY, Row, worst
 from harness.conformance import Finding
+from harness.drift import TWIN, DriftVerdict, drifts, explanation
 from harness.records import End, Head, Step, read_lines
 from harness.verdicts import Outcome, outcome_of
 
@@ -27,11 +28,13 @@ class Run:
         head: what was asked, environment and assumptions.
         steps: every finished step.
         how: finished, interrupted, diverged or cut off.
+        unrecorded: why its record lacks something, if it does.
     """
 
     head: Head
     steps: list[Step] = field(default_factory=list)
     how: str = "finished"
+    unrecorded: str | None = None
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -41,6 +44,11 @@ class Run:
             for row in step.rows:
                 groups.setdefault((row.check, row.gradient, row.against), []).append(row)
         return [worst(rows) for rows in groups.values()]
+
+    @cached_property
+    def faults(self) -> list[Row]:
+        """Every row of every step that is a FAULT, in order."""
+        return [row for step in self.steps for row in step.rows if row.verdict == "FAULT"]
 
     @cached_property
     def findings(self) -> list[Finding]:
@@ -59,8 +67,8 @@ class Run:
 
     @property
     def exit(self) -> int:
-        """The exit status that VERDICT and the way the run ended call for."""
-        return self.outcome.exit
+        """The exit status that the verdict, the way the run ended and an incomplete record call for."""
+        return 2 if self.unrecorded and self.how != "interrupted" else self.outcome.exit
 
     @property
     def undecided(self) -> int:
@@ -81,6 +89,15 @@ class Run:
     def losses(self) -> dict[str, list[float | None]]:
         """Loss of every implementation at every step."""
         return {n: [step.losses.get(n) for step in self.steps] for n in self.head.implementations}
+
+    @cached_property
+    def drift(self) -> dict[str, list[float | None]]:
+        """In a free run, the drift of every implementation and of the twin at every step; else nothing."""
+        return drifts(self)
+
+    def explanation(self, name: str) -> DriftVerdict:
+        """Is the drift of an implementation explained by rounding?"""
+        return explanation(self, name)
 
     def find(self, check: str, gradient: str, against: str) -> Row | None:
         """The row of one check, tensor and implementation."""
@@ -109,11 +126,15 @@ class Run:
             **{key: head[key] for key in ("data", "optimizer", "dtype", "seed", "batch", "schedule")},
             "steps": len(self.steps),
             "ended": self.how,
+            "unrecorded": self.unrecorded,
             **{key: head[key] for key in ("environment", "implementations", "ledger")},
             "weights_digest": self.weights_digest,
             "undecided_kinks": self.undecided,
             "entries": self.entries,
             "loss": self.losses,
+            "free_run": self.head.free_run,
+            "drift": self.drift,
+            "explained": {n: self.explanation(n)._asdict() for n in self.drift if n != TWIN},
             "findings": to_builtins(self.findings),
             "rows": [asdict(row) for row in self.rows],
         }

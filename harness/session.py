@@ -1,7 +1,8 @@
-"""A session: one lockstep run under way, step by step.
+"""A session: one run under way, step by step.
 
-Each step differentiates everywhere at the same weights, compares, lets every implementation take its own
-optimizer step and compares that too; the hand code's new weights are the next step's weights for all.
+Each step differentiates everywhere, compares, lets every implementation take its own optimizer step and
+compares that too. In lockstep the hand code's new weights are the next step's weights for all; in a free
+run each goes on from its own.
 """
 
 from __future__ import annotations
@@ -9,28 +10,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from harness import checks
+from harness.admission import Admission
 from harness.arithmetic import profile_of
 from harness.batches import Batches
-from harness.calibration.causes import with_causes
-from harness.centre import EVERY_ENTRY, Array, Centre, Sample, end_to_end
-from harness.checks import Point
-from harness.comparison import Row, not_comparable
-from harness.conformance import BreachError, Finding, digest_of, non_finite, read_only, seal
+from harness.centre import EVERY_ENTRY, Array, Sample
+from harness.comparison import Row
+from harness.conformance import digest_of, non_finite, read_only
 from harness.datasets import Data
+from harness.drift import TWIN, distance, moved_by_one_ulp
 from harness.environment import environment
+from harness.judging import judge_pass, judge_update
 from harness.participant import Participant
+from harness.point import Point
 from harness.records import SCHEMA, WEIGHTS_KEPT, Head, Step, Writer
 from harness.runs import Run
 from harness.schedule import Schedule
-from harness.updates import update as check_update_links
 from impls import registry
-from impls.contract import CannotCompareError, Pass, tensors_of
+from impls.contract import Pass, tensors_of
 from impls.hand import Network
 from impls.hand.notation import describe, output_label
 
@@ -39,7 +39,11 @@ REFERENCE = "hand"
 
 @dataclass
 class Session:
-    """One run under way."""
+    """One run under way.
+
+    Attributes:
+        free: whether each implementation follows its own updates.
+    """
 
     network: Network
     batches: Batches
@@ -47,31 +51,26 @@ class Session:
     dtype: str
     seed: int
     schedule: Schedule
+    free: bool
+    admission: Admission
 
-    def admit(self, names: list[str], data: Data, *, named: bool) -> Head:
-        """Load the implementations; what is missing or cannot be built is a finding, not an end."""
-        self.participants: list[Participant] = []
-        self.absent: list[Finding] = []
-        versions, found = {}, environment()
-        for name in names:
-            try:
-                participant = Participant(name, registry.load(name), self.network, self.dtype)
-                version, settings = participant.describe()
-            except (registry.NotInstalledError, CannotCompareError) as error:
-                self.absent.append(Finding(name, 1, "missing", str(error), fails=False))
-                continue
-            except BreachError as breach:
-                self.absent.append(Finding(name, 1, breach.kind, str(breach), fails=named))
-                continue
-            except Exception as error:
-                text = " ".join(str(error).split())[:300]
-                message = f"could not be imported: {type(error).__name__}: {text}"
-                self.absent.append(Finding(name, 1, "raised", message, fails=named))
-                continue
-            self.participants.append(participant)
-            versions[name] = version
-            found |= settings
-        self.weights = read_only(self.network.init(self.seed, self.dtype))
+    def __post_init__(self) -> None:
+        self.participants = self.admission.participants
+        weights = read_only(self.network.init(self.seed, self.dtype))
+        for participant in self.participants:
+            participant.weights = weights
+        self.twin: Participant | None = None
+        if self.free:
+            self.twin = Participant(TWIN, registry.load(REFERENCE), self.network, self.dtype)
+            self.twin.weights = read_only(moved_by_one_ulp(weights, self.seed))
+
+    @property
+    def reference(self) -> Participant:
+        """The hand code."""
+        return self.participants[0]
+
+    def head(self, data: Data, *, named: bool) -> Head:
+        """The first line of the record."""
         lines = profile_of("float64").assumptions()
         if self.dtype != "float64":
             lines = profile_of(self.dtype).assumptions() + lines
@@ -91,80 +90,87 @@ class Session:
             self.schedule.last,
             self.batches.size,
             "every entry at every step" if self.schedule.full else "sampled between steps 1, 2, 4, 8, ...",
-            versions,
-            found,
+            self.admission.versions,
+            environment() | self.admission.settings,
             lines,
             named,
+            self.free,
         )
 
     def train(self, run: Run, writer: Writer | None, progress: Callable[[int, int], None] | None) -> Run:
         """Every step, written and reported as it happens; Ctrl-C keeps the finished ones."""
         try:
             if writer:
-                writer.write(run.head)
+                writer.keep(run.head, run.steps)
             for number in range(1, self.schedule.last + 1):
                 step = self.step(number)
                 run.steps.append(step)
                 if writer:
-                    writer.write(step)
+                    writer.keep(run.head, run.steps)
                 if progress:
                     progress(number, self.schedule.last)
-                if any(f.kind == "diverged" for f in step.findings) or not self._reference().alive:
+                if any(f.kind == "diverged" for f in step.findings) or not self.reference.alive:
                     run.how = "diverged"
                     break
         except KeyboardInterrupt:
             run.how = "interrupted"
         if writer:
-            writer.write(run.end())
-            writer.close()
+            writer.keep(run.head, run.steps, run.end())
+            run.unrecorded = writer.complaint(len(run.steps))
         return run
-
-    def _reference(self) -> Participant:
-        return self.participants[0]
 
     def step(self, number: int) -> Step:
         """Differentiate, compare, update."""
-        x, y = self.batches.at(number)
-        given = read_only({**self.weights, "x": x, "y": y})
-        seals = seal(given)
+        points = self._points(number)
+        here = points[REFERENCE]
         sample = self.schedule.sample(number)
-        alive = [p for p in self.participants if p.alive]
-        passes = {p.name: p.attempt(number, partial(p.differentiate, self.dtype, given, seals)) for p in alive}
-        passes = {name: result for name, result in passes.items() if result is not None}
+        attempts = {p.name: p.pass_at(points[p.name]) for p in self.participants if p.alive}
+        passes = {name: result for name, result in attempts.items() if result is not None}
         losses = {name: _finite(result.loss) for name, result in passes.items()}
+        drift = self._drift()
         rows: list[Row] = []
         undecided = 0
         if not self._diverged(number, passes):
-            passes = {p.name: passes[p.name] for p in alive if p.alive and p.name in passes}
+            passes = {p.name: passes[p.name] for p in self.participants if p.alive and p.name in passes}
             if sample is not None:
-                point = Point(self.network, self.weights, x, y, number)
-                rows, undecided = self._compare(point, passes, sample, given, seals)
-            moved = self._update(number, passes, rows, sample, seals)
-        else:
-            moved = None
-        findings = [f for p in self.participants for f in p.findings]
-        for p in self.participants:
-            p.findings = []
-        if number == 1:
-            findings = self.absent + findings
-        step = Step(
+                rows += self._compare(points, passes, sample)
+                undecided = here.double.centre("float64").undecided
+            rows += self._update(points, passes, sample)
+        findings = self.admission.absent if number == 1 else []
+        findings = findings + [f for p in self.participants for f in p.take_findings()]
+        return Step(
             number,
-            digest_of(self.weights),
+            digest_of(here.weights),
             "none" if sample is None else "full" if sample == EVERY_ENTRY else "sample",
             losses,
             rows,
             findings,
             undecided,
-            self._kept(),
+            self._kept(here),
+            drift,
         )
-        if moved is not None:
-            self.weights = read_only(moved)
-        return step
 
-    def _kept(self) -> dict[str, list[float]] | None:
-        if sum(w.size for w in self.weights.values()) > WEIGHTS_KEPT:
+    def _points(self, number: int) -> dict[str, Point]:
+        """Where each stands; one point for all whose weights are the same object."""
+        x, y = self.batches.at(number)
+        made: dict[int, Point] = {}
+        everybody = [*self.participants, *([self.twin] if self.twin else [])]
+        for participant in everybody:
+            weights = participant.weights
+            made.setdefault(id(weights), Point(self.network, weights, x, y, number))
+        return {p.name: made[id(p.weights)] for p in everybody}
+
+    def _drift(self) -> dict[str, float]:
+        """How far each has come from the hand code's weights, in a free run."""
+        if self.twin is None:
+            return {}
+        others = [p for p in [*self.participants[1:], self.twin] if p.alive]
+        return {p.name: distance(p.weights, self.reference.weights) for p in others}
+
+    def _kept(self, point: Point) -> dict[str, list[float]] | None:
+        if sum(w.size for w in point.weights.values()) > WEIGHTS_KEPT:
             return None
-        return {name: w.ravel().tolist() for name, w in self.weights.items()}
+        return {name: w.ravel().tolist() for name, w in point.weights.items()}
 
     def _diverged(self, number: int, passes: Mapping[str, Pass]) -> bool:
         """Non-finite values: of all, the training diverges; of some, they are a finding about those."""
@@ -172,13 +178,13 @@ class Session:
         broken = {name: tensor for name, tensor in broken.items() if tensor}
         if not broken:
             return False
-        reference = self._reference()
         if len(broken) == len(passes):
+            remedy = "choose a smaller lr" if number > 1 else "scale the data"  # before any update, lr is not to blame
             message = (
                 f"the training diverges at step {number}: {broken.get(REFERENCE)} is not finite in any "
-                f"implementation; choose a smaller lr"
+                f"implementation; {remedy}"
             )
-            reference.record(number, "diverged", message, fails=False)
+            self.reference.record(number, "diverged", message, fails=False)
             return True
         for participant in self.participants:
             tensor = broken.get(participant.name)
@@ -188,126 +194,46 @@ class Session:
                 participant.alive = False
         return REFERENCE in broken
 
-    def _compare(
-        self,
-        point: Point,
-        passes: Mapping[str, Pass],
-        sample: Sample,
-        given: Mapping[str, Array],
-        seals: Mapping[str, str],
-    ) -> tuple[list[Row], int]:
-        batch = (self.network, self.weights, point.x, point.y)
-        centre64 = end_to_end(*batch, profile_of("float64"))
-        centre = centre64 if self.dtype == "float64" else end_to_end(*batch, profile_of(self.dtype))
-        double = given
-        if self.dtype != "float64":
-            double = read_only({n: a.astype(np.float64) if a.dtype.kind == "f" else a for n, a in given.items()})
-        double_seals = seals if double is given else seal(double)
+    def _compare(self, points: Mapping[str, Point], passes: Mapping[str, Pass], sample: Sample) -> list[Row]:
+        rows = []
+        for participant in self.participants:
+            name = participant.name
+            if name not in passes:
+                continue
+            point, expected = points[name], None
+            if name != REFERENCE:
+                same = point is points[REFERENCE]
+                expected = passes.get(REFERENCE) if same else self.reference.pass_at(point)
+            rows += judge_pass(participant, point, passes[name], expected, sample)
+        return rows
+
+    def _update(self, points: Mapping[str, Point], passes: Mapping[str, Pass], sample: Sample | None) -> list[Row]:
+        """Each implementation's own step, compared; then everybody gets the weights to go on from."""
         rows: list[Row] = []
-        for participant in [p for p in self.participants if p.name in passes]:
-            name, result = participant.name, passes[participant.name]
-            results = [result]
-            if point.step == 1:
-                results += self._try_again(participant, result, given, seals)
-            rows += self._formula(point, participant, result, centre64, sample, double, double_seals)
-            for each in results:
-                profile = profile_of(self.dtype, participant.eager)
-                found = checks.rounding(point, name, each, profile, sample)
-                rows += self._told(participant, point, each, found)
-            if name != REFERENCE and REFERENCE in passes:
-                rows += checks.end_to_end(point, name, result, passes[REFERENCE], centre, centre64, sample)
-        return rows, centre64.undecided
-
-    def _formula(
-        self,
-        point: Point,
-        participant: Participant,
-        result: Pass,
-        centre64: Centre,
-        sample: Sample,
-        double: Mapping[str, Array],
-        seals: Mapping[str, str],
-    ) -> list[Row]:
-        """The formula check on a float64 pass of its own; one without float64 is not comparable there."""
-        name = participant.name
-        if self.dtype == "float64":
-            return self._told(participant, point, result, checks.formula(point, name, result, centre64, sample))
-        try:
-            participant.built("float64")
-        except CannotCompareError as reason:
-            return [
-                not_comparable("formula", gradient, name, point.step, str(reason))
-                for gradient in self.network.gradients
-            ]
-        except BreachError:
-            pass  # told, and recorded, by the attempt below
-        pass64 = participant.attempt(point.step, partial(participant.differentiate, "float64", double, seals))
-        if pass64 is None:
-            return []
-        return self._told(participant, point, pass64, checks.formula(point, name, pass64, centre64, sample))
-
-    def _told(self, participant: Participant, point: Point, result: Pass, rows: list[Row]) -> list[Row]:
-        """The rows of one pass, wrong forward links with their cause if it can be shown."""
-        if all(row.verdict != "FAULT" for row in rows):
-            return rows
-        tensors = point.tensors(result)
-        return with_causes(rows, self.network, tensors, participant.built(str(tensors["loss"].dtype)))
-
-    def _try_again(
-        self, participant: Participant, first: Pass, given: Mapping[str, Array], seals: Mapping[str, str]
-    ) -> list[Pass]:
-        """A second call, which should answer the same, and an untapped one, which taps should not change."""
-        second = participant.attempt(1, lambda: participant.differentiate(self.dtype, given, seals))
-        plain = participant.attempt(1, lambda: participant.differentiate(self.dtype, given, seals, tap=False))
-        again = []
-        if second is not None and not _same(first, second):
-            participant.record(1, "second call differs", "answers differently the second time", fails=False)
-            again.append(second)
-        if plain is not None and not _same(first, plain):
-            message = "gives other gradients when its intermediates are tapped"
-            participant.record(1, "tap changes the program", message, fails=False)
-        return again
-
-    def _update(
-        self,
-        number: int,
-        passes: Mapping[str, Pass],
-        rows: list[Row],
-        sample: Sample | None,
-        seals: Mapping[str, str],
-    ) -> dict[str, Array] | None:
-        """Each implementation's own step; the reference's new weights are everybody's next."""
-        moved = None
-        weight_seals = {name: seals[name] for name in self.weights}
+        moved: dict[str, Mapping[str, Array]] = {}
         for participant in [p for p in self.participants if p.name in passes and p.alive]:
-            name, gradients = participant.name, passes[participant.name].gradients
-            if number == 1:
-                participant.attempt(1, partial(participant.start, self.optimizer, self.weights, weight_seals))
-            if participant.updater is None:
-                if sample is not None:
-                    reason = f"{name} has no optimizer equal to it"
-                    rows += [not_comparable("rounding", w, name, number, reason) for w in self.weights]
-                continue
-            after = participant.attempt(
-                number,
-                partial(participant.update, self.optimizer, self.weights, gradients, weight_seals),
-            )
-            if after is None:
-                continue
+            point, gradients = points[participant.name], passes[participant.name].gradients
+            update = participant.update_at(self.optimizer, point, gradients)
+            if update is not None:
+                moved[participant.name] = read_only(update.weights)
             if sample is not None:
-                rows += check_update_links(
-                    self.optimizer, self.weights, gradients, participant.state, after,
-                    profile_of(self.dtype), against=name, step=number, sample=sample,
-                )  # fmt: skip
-            participant.state = dict(after.state)
-            if name == REFERENCE:
-                moved = dict(after.weights)
-        return moved
+                rows += judge_update(participant, self.optimizer, point, gradients, update, sample)
+        if REFERENCE in moved:
+            for participant in self.participants:
+                # One that has no such optimizer goes with the hand code.
+                mover = participant.name if self.free and participant.name in moved else REFERENCE
+                participant.weights = moved[mover]
+            self._move_twin(points)
+        return rows
 
-
-def _same(first: Pass, second: Pass) -> bool:
-    one, other = tensors_of(first), tensors_of(second)
-    return all(np.array_equal(one[name], other[name]) for name in one.keys() & other.keys())
+    def _move_twin(self, points: Mapping[str, Point]) -> None:
+        if self.twin is None or not self.twin.alive:
+            return
+        point = points[TWIN]
+        result = self.twin.pass_at(point)
+        update = result and self.twin.update_at(self.optimizer, point, result.gradients)
+        if update:
+            self.twin.weights = read_only(update.weights)
 
 
 def _finite(number: Any) -> float | None:

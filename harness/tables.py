@@ -6,12 +6,15 @@ from 1: ``w_32`` is the weight from source neuron 3 to destination neuron 2.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from tabulate import tabulate
 
 from harness.comparison import SEVERITY, Row
+from harness.drift import TWIN
 from harness.runs import Run
+from harness.usage import visible
 
 HEADERS = (
     "gradient", "against",
@@ -26,29 +29,33 @@ MOST_FAULTS = 12
 def render(run: Run, style: str = "table", *, verbose: bool = False) -> str:
     """The whole screen of a run; `style` is table or markdown."""
     outcome = run.outcome
-    parts = [heading(run), f"{outcome.verdict}  {outcome.reason}"]
+    parts = [heading(run, style), f"{outcome.verdict}  {_text(outcome.reason, style)}"]
     if run.rows:
         parts.append(_grid(run, style, verbose))
         faults = _faults(run, style)
         parts += [faults] if faults else []
-    parts.append(footer(run))
+    if run.drift:
+        parts.append(_drift(run, style))
+    parts.append(footer(run, style))
     if verbose:
         parts.append("assumptions\n" + "\n".join(f"  {line}" for line in run.head.ledger))
     return "\n\n".join(parts)
 
 
-def heading(run: Run) -> str:
+def heading(run: Run, style: str = "table") -> str:
     """What was run, on what, with which conventions."""
     head = run.head
     what = [
-        head.description, head.loss_formula, head.data, head.optimizer, head.dtype,
+        head.description, head.loss_formula, _text(head.data, style), head.optimizer, head.dtype,
         f"{head.steps} steps" if head.batch else "", f"batch {head.batch}", f"seed {head.seed}",
     ]  # fmt: skip
     who = " · ".join(f"{name} {v}" if name == "hand" else v for name, v in head.implementations.items())
+    weights = "each follows its own updates; weights of hand" if head.free_run else "same weights at every step"
+    who = _text(who, style)
     return "\n".join(
         [
             " · ".join(filter(None, what)),
-            f"{who} · same weights at every step (digest {run.weights_digest[:12]})",
+            f"{who} · {weights} (digest {run.weights_digest[:12]})",
             "w_ij^(l): i = source, j = destination; W has shape (n_in, n_out), z = x W + b",
         ]
     )
@@ -63,7 +70,7 @@ def _grid(run: Run, style: str, verbose: bool) -> str:
             rows = {check: run.find(check, name, against) for check in ("formula", "rounding", "end-to-end")}
             if not any(rows.values()):
                 continue
-            cells = [label, against]
+            cells = [label, _text(against, style)]
             for check in ("formula", "rounding"):
                 row = rows[check]
                 cells += [share(row), small(row.sees if row else None), place(row)]
@@ -75,7 +82,11 @@ def _grid(run: Run, style: str, verbose: bool) -> str:
     dtype = run.head.dtype
     groups = f"formula: float64, end to end · rounding: {dtype}, link by link · |Δ|: {dtype}, hand against it"
     text = tabulate(
-        table, HEADERS, "github" if style == "markdown" else "simple", disable_numparse=True, colalign=ALIGN
+        table,
+        [_text(h, style) for h in HEADERS],
+        "github" if style == "markdown" else "simple",
+        disable_numparse=True,
+        colalign=ALIGN,
     )
     return f"{groups}\n\n{text}"
 
@@ -90,14 +101,14 @@ def _faults(run: Run, style: str) -> str:
         return ""
     table = [
         [
-            row.check, row.gradient, row.against, row.verdict, str(row.step),
+            row.check, row.gradient, _text(row.against, style), row.verdict, str(row.step),
             f"{row.outside} of {row.entries}" if row.entries else "",
             small(None if row.difference is None else abs(row.difference)), small(row.allowed),
-            row.cause or row.reason or "",
+            _text(row.cause or row.reason or "", style),
         ]
         for row in sorted(rows, key=lambda row: (SEVERITY.index(row.verdict), row.step))[:MOST_FAULTS]
     ]  # fmt: skip
-    headers = ("check", "tensor", "against", "verdict", "step", "outside", "|Δ|", "allowed", "reason")
+    headers = ("check", "tensor", "against", "verdict", "step", "outside", _text("|Δ|", style), "allowed", "reason")
     align = ("left", "left", "left", "left", "right", "right", "right", "right", "left")
     text = tabulate(
         table, headers, "github" if style == "markdown" else "simple", disable_numparse=True, colalign=align
@@ -106,11 +117,26 @@ def _faults(run: Run, style: str) -> str:
     return text + (f"\nand {more} more rows; --json has them all" if more > 0 else "")
 
 
-def footer(run: Run) -> str:
+def _drift(run: Run, style: str) -> str:
+    """Drift at steps 1, 2, 4, ... and the last, beside the twin's, and what every implementation's is explained by."""
+    last = len(run.steps)
+    shown = [step for step in range(1, last + 1) if step & (step - 1) == 0 or step == last]
+    table = [[str(step), *(small(drift[step - 1]) for drift in run.drift.values())] for step in shown]
+    text = tabulate(
+        table, ("step", *run.drift), "github" if style == "markdown" else "simple", disable_numparse=True,
+        colalign=("right",) * (1 + len(run.drift)),
+    )  # fmt: skip
+    told = [f"{name}  drift {run.explanation(name)}" for name in run.drift if name != TWIN]
+    head = f"drift: largest |w - w of hand| before each update; {TWIN}: hand, started from weights moved by one ulp"
+    return "\n".join([head, "", text, "", *told])
+
+
+def footer(run: Run, style: str = "table") -> str:
     """Loss, what else was checked, findings, and the next command."""
     lines = []
     for finding in run.findings:
-        lines.append(f"{'failed' if finding.fails else 'note'}  {finding.against}: {finding.message}")
+        said = _text(f"{finding.against}: {finding.message}", style)
+        lines.append(f"{'failed' if finding.fails else 'note'}  {said}")
     losses = {name: values for name, values in run.losses.items() if values}
     if losses:
         ends = {name: f"{_number(v[0])} → {_number(v[-1])}" for name, v in losses.items()}
@@ -136,6 +162,12 @@ def footer(run: Run) -> str:
 
 def _powerless_checks(run: Run) -> str:
     return ", ".join(sorted({row.check for row in run.rows if row.verdict == "no power"}))
+
+
+def _text(text: str, style: str) -> str:
+    """Names and messages of others in one line; in Markdown nothing in them is markup, nor parts a table's cells."""
+    text = visible(text)
+    return re.sub(r"([\\`*_\[\]<>#|~&@])", r"\\\1", text) if style == "markdown" else text
 
 
 def share(row: Row | None) -> str:
@@ -197,7 +229,7 @@ def findings_for_github(run: Run) -> list[str]:
 
 def _annotation(level: str, title: str, message: Any) -> str:
     def escape(text: str) -> str:
-        return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+        return visible(text).replace("%", "%25")  # in one line, so that no line of it can be a command
 
     safe_title = escape(title).replace(":", "%3A").replace(",", "%2C")
     return f"::{level} title={safe_title}::{escape(str(message))}"

@@ -6,6 +6,7 @@ the weight, not of the step: near a weight of 1 a step of 1e-3 can only be seen 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from harness.centre import EVERY_ENTRY, Array, Sample
 from harness.checks import judge_link
 from harness.comparison import Row
 from impls.contract import Arrays, Update
+from impls.hand import Link
 from impls.hand.optimizers import update_links
 
 
@@ -34,10 +36,15 @@ def update(
     rows = []
     tensors: dict[str, Any] = {**weights, **gradients, **before, "t": np.asarray(step)}
     new = {**after.weights, **after.state}
-    for link in update_links(optimizer, weights):
+    for link in _links(optimizer, tuple(weights)):
         rows.append(judge_link(link, tensors, new[link.output], profile, against, step, sample))
         tensors[link.output] = new[link.output]  # the weight's rule reads the state as it was updated
     return rows
+
+
+@lru_cache(maxsize=1)  # made from signatures, slowly, and the same at every step
+def _links(optimizer: Any, weights: tuple[str, ...]) -> list[Link]:
+    return update_links(optimizer, weights)
 
 
 def initial_state(optimizer: Any, weights: Arrays) -> dict[str, Array]:

@@ -1,7 +1,48 @@
-"""Wrong usage: what cannot be done, why, and what to do instead."""
+"""Wrong usage: what cannot be done, why, and what to do instead, in one line that any terminal can show."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+_REASONS = {
+    "FileNotFoundError": "there is no such file",
+    "IsADirectoryError": "it is a directory",
+    "NotADirectoryError": "a part of its path is a file, not a directory",
+    "PermissionError": "permission is denied",
+}
 
 
 class UsageError(ValueError):
     """The caller asked for something impossible; nothing was run and nothing was lost."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(visible(message))
+
+
+def visible(text: str) -> str:
+    r"""`text` in one printable line: what somebody named a file or raised cannot steer a terminal or a log.
+
+    Control characters, line ends, marks that turn the direction of writing and bytes that are no text
+    are shown by their escapes.
+
+    >>> visible("a\x1b[31m\nb")
+    'a\\x1b[31m\\nb'
+    """
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def reason(error: Exception) -> str:
+    """Why a file cannot be used, in words that follow "because"."""
+    told = _REASONS.get(type(error).__name__)
+    strerror = getattr(error, "strerror", None)
+    if told or not strerror:
+        return told or " ".join(str(error).split())[:200]
+    return f"{strerror[0].lower()}{strerror[1:]}"
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """The nearest of `names` in brackets, upper and lower case aside, or nothing where none is near."""
+    lower = {known.lower(): known for known in names}
+    near = get_close_matches(name.lower(), lower, n=1)
+    return f" (did you mean {lower[near[0]]}?)" if near else ""

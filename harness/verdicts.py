@@ -6,7 +6,8 @@
     PASS          otherwise
 
 Exit status, the first that applies: 130 interrupted, 5 nothing compared, 1 FAIL, 3 could not compare, 0.
-(2 is wrong usage, which never becomes a run; 4 is NO POWER under --require-power.)
+(2 is wrong usage, which never becomes a run, or a record that could not be kept, which comes after 130 and
+leaves the verdict as it is; 4 is NO POWER under --require-power.)
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def outcome_of(run: Run) -> Outcome:
 def _judged(run: Run) -> Outcome:
     judged = [row for row in run.rows if row.verdict != "not comparable"]
     failed = [finding for finding in run.findings if finding.fails]
-    faults = [row for row in run.rows if row.verdict == "FAULT"]
+    faults = run.faults
     missing = [finding for finding in run.findings if finding.kind == "missing"]
     diverged = next((f for f in run.findings if f.kind == "diverged" and not f.fails), None)
     if faults or failed:

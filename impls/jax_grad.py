@@ -150,7 +150,7 @@ class JaxGrad:
         self.network, self.dtype = network, dtype
         self.version = f"jax {jax.__version__}"
         self._untapped = jax.jit(jax.value_and_grad(self.loss))
-        self._tapped = jax.jit(jax.value_and_grad(self._loss_with_taps, argnums=(0, 1), has_aux=True))
+        self._tapped = jax.jit(self._gradients_with_taps)
 
     def loss(self, weights: Any, x: Any, y: Any) -> Any:
         """The loss alone: the program that a user would differentiate."""
@@ -159,6 +159,13 @@ class JaxGrad:
     def _loss_with_taps(self, weights: Any, cotangents: Any, x: Any, y: Any) -> Any:
         tensors = self._forward(weights, x, y, lambda value, name: _tap(value, cotangents[name]))
         return tensors["loss"], {name: tensors[name] for name in self.network.activations}
+
+    def _gradients_with_taps(self, weights: Any, x: Any, y: Any) -> Any:
+        cotangents = {
+            link.output: jnp.zeros((len(x), self._width(link.output)), x.dtype) for link in self.network.forward_links
+        }
+        differentiate = jax.value_and_grad(self._loss_with_taps, argnums=(0, 1), has_aux=True)
+        return differentiate(weights, cotangents, x, y)
 
     def _forward(self, weights: Any, x: Any, y: Any, see: Callable[[Any, str], Any]) -> dict[str, Any]:
         tensors = {"x": x, "y": y, **weights}
@@ -171,18 +178,13 @@ class JaxGrad:
 
     def differentiate(self, weights: Arrays, x: Array, y: Array, *, tap: bool = True) -> Pass:
         """Gradients by jax.value_and_grad; float64 mode is on for this call only if the dtype needs it."""
+        # JAX may alias a NumPy array that it is given, and the caller's arrays must not be shared.
+        given, x, y = {name: np.array(w) for name, w in weights.items()}, np.array(x), np.array(y)
         with jax.enable_x64(self.dtype == "float64"):
-            # device_put may alias a NumPy array, and the caller's arrays must not be shared.
-            given = {name: jnp.array(w, copy=True) for name, w in weights.items()}
-            x, y = jnp.array(x, copy=True), jnp.array(y, copy=True)
             if not tap:
                 loss, gradients = self._untapped(given, x, y)
                 return Pass(_numpy(loss), {"d" + n: _numpy(g) for n, g in gradients.items()})
-            cotangents = {
-                link.output: jnp.zeros((len(x), self._width(link.output)), x.dtype)
-                for link in self.network.forward_links
-            }
-            (loss, activations), gradients = self._tapped(given, cotangents, x, y)
+            (loss, activations), gradients = self._tapped(given, x, y)
         return Pass(
             _numpy(loss),
             {"d" + n: _numpy(g) for part in gradients for n, g in part.items()},
@@ -232,9 +234,9 @@ class JaxUpdater:
 
     def update(self, weights: Arrays, gradients: Arrays) -> Update:
         """One update and apply_updates under jit."""
+        given = {name: np.array(w) for name, w in weights.items()}
+        slopes = {name: np.array(gradients["d" + name]) for name in weights}
         with jax.enable_x64(self.dtype == "float64"):
-            given = {name: jnp.array(w, copy=True) for name, w in weights.items()}
-            slopes = {name: jnp.array(gradients["d" + name], copy=True) for name in weights}
             moved, self.state = self._step(given, slopes, self.state)
         state = {
             STATE[field] + name: _numpy(array)

@@ -87,10 +87,21 @@ def _epsilon_outside(optimizer: Any) -> float:
     return optimizer.epsilon
 
 
+def _momentum(optimizer: Any) -> float:
+    if not optimizer.mu:
+        raise CannotCompareError(
+            f"Cannot update with {optimizer!r}, because torch.optim.SGD keeps no state where there is no momentum; "
+            f"use GradientDescent."
+        )
+    return optimizer.mu
+
+
 OPTIMIZERS: dict[type, Callable[..., torch.optim.Optimizer]] = {
     hand.GradientDescent: lambda o: partial(torch.optim.SGD, weight_decay=o.weight_decay),
-    hand.Momentum: lambda o: partial(torch.optim.SGD, momentum=o.mu, weight_decay=o.weight_decay),
-    hand.Nesterov: lambda o: partial(torch.optim.SGD, momentum=o.mu, nesterov=o.mu > 0, weight_decay=o.weight_decay),
+    hand.Momentum: lambda o: partial(torch.optim.SGD, momentum=_momentum(o), weight_decay=o.weight_decay),
+    hand.Nesterov: lambda o: partial(
+        torch.optim.SGD, momentum=_momentum(o), nesterov=True, weight_decay=o.weight_decay
+    ),
     hand.Adagrad: lambda o: partial(torch.optim.Adagrad, eps=_epsilon_outside(o), weight_decay=o.weight_decay),
     hand.RMSProp: lambda o: partial(
         torch.optim.RMSprop, alpha=o.rho, eps=_epsilon_outside(o), weight_decay=o.weight_decay

@@ -16,7 +16,7 @@ from impls.hand.losses.binary import logit_cross_entropy, logit_cross_entropy_vj
 from impls.hand.losses.cross_entropy import one_hot_cross_entropy_vjp, softmax_cross_entropy_vjp
 from impls.hand.losses.squared import clipped_difference, huber, sign_of_difference
 from impls.hand.notation import ACTIVATIONS, LOSSES
-from impls.hand.optimizers.adaptive import adam_direction, decoupled_step, moving_average, over_root
+from impls.hand.optimizers.adaptive import adam_step, decoupled_step, moving_average, step_over, step_over_root
 
 SHAPES = ["2-3-1", "4-3-2", "5-8-4-3"]
 MAGNITUDES = [1e-12, 1e-6, 1e-2, 1.0, 4.0, 16.0]
@@ -99,8 +99,9 @@ UNARY = {
     "huber": lambda a: huber(a, 0.7),
     "huber'": lambda a: clipped_difference(a, a * a, 0.7),
     "sign": lambda a: sign_of_difference(a, a * a),
-    "over a root": lambda a: over_root(a, a * a + 0.1),
-    "Adam's direction": lambda a: adam_direction(a, a * a, 0.9, 0.999, 1e-8, 3),
+    "step over a root": lambda a: step_over_root(a, a * a, 0.1, 0.01),
+    "step": lambda a: step_over(a, a * a + 0.1, 0.01),
+    "Adam's step": lambda a: adam_step(a, a * a, 0.9, 0.999, 1e-8, 3, 0.01),
     "decoupled step": lambda a: decoupled_step(a, a * a, 0.01, 0.1),
 }
 

@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from harness import from_toml
+from impls.hand.notation import ACTIVATIONS, LOSSES, OPTIMIZERS
+
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
 
@@ -26,9 +29,18 @@ def test_the_first_screen_is_a_run():
     assert [line.split()[0] for line in ours] == [line.split()[0] for line in theirs]
 
 
+def test_every_name_and_the_toml_file_are_what_the_code_takes(tmp_path):
+    for table, first in [(ACTIVATIONS, "| activations |"), (LOSSES, "| losses |"), (OPTIMIZERS, "| optimizers |")]:
+        line = next(line for line in README.splitlines() if line.startswith(first))
+        listed = re.sub(r" \([a-z0-9, ]+\)|, all with.*", "", line.removeprefix(first).strip(" |"))
+        assert listed.split(", ") == list(table)
+    network = from_toml(README.split("```toml\n")[1].split("```")[0])
+    assert repr(network.layers) == "(Dense(4, 3), LeakyRelu(slope=0.1))"
+
+
 def test_the_python_example_prints_what_it_shows():
     code = README.split("```python\n")[1].split("```")[0]
-    shown = README.split("```\n")[1].strip().splitlines()[0].strip()
+    shown = README.split("```python\n")[1].split("```\n")[1].strip().splitlines()[0].strip()
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(compile(code, "README.md", "exec"), {})
     assert printed.getvalue().strip() == shown

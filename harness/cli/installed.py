@@ -7,9 +7,11 @@ import msgspec
 import numpy as np
 from tabulate import tabulate
 
-from harness.conformance import BreachError, read_only, seal
+from harness.conformance import BreachError
 from harness.environment import environment
 from harness.participant import Participant
+from harness.point import Point
+from harness.usage import visible
 from impls import registry
 from impls.contract import CannotCompareError, Trains
 from impls.hand import from_text
@@ -28,9 +30,8 @@ def _examine(name: str) -> dict[str, str]:
             participant = Participant(name, build, network, dtype)
             found["version"], _ = participant.describe()
             rng = np.random.default_rng(0)
-            batch = {"x": rng.normal(size=(5, 3)).astype(dtype), "y": rng.normal(size=(5, 1)).astype(dtype)}
-            given = read_only({**network.init(0, dtype), **batch})
-            participant.differentiate(dtype, given, seal(given))
+            x, y = rng.normal(size=(5, 3)).astype(dtype), rng.normal(size=(5, 1)).astype(dtype)
+            participant.differentiate(Point(network, network.init(0, dtype), x, y, 1))
             held.append(dtype)
             found["trains"] = "yes" if isinstance(participant.built(dtype), Trains) else "no"
         found["conformance"] = "ok"
@@ -41,7 +42,7 @@ def _examine(name: str) -> dict[str, str]:
     except Exception as error:
         found["conformance"] = f"cannot be imported: {type(error).__name__}: {str(error)[:200]}"
     found["dtypes"] = ", ".join(held)
-    return found
+    return {key: visible(text) for key, text in found.items()}
 
 
 def print_implementations(as_json: bool) -> int:
@@ -66,7 +67,7 @@ def print_doctor(as_json: bool) -> int:
             version, settings = Participant(name, registry.load(name), network, "float32").describe()
             found |= {name: version, **settings}
         except Exception as error:
-            found[name] = " ".join(str(error).split())[:200]
+            found[name] = visible(" ".join(str(error).split())[:200])
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=1))
     else:

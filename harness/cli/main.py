@@ -10,7 +10,10 @@ from typing import Any
 
 import click
 
+from harness.usage import reason, visible
+
 COMMANDS_GROUP = "harness.commands"
+DATA_HELP = "iris, digits, diabetes, wine, breast_cancer, random, a .csv or an .npz file"
 
 
 class Commands(click.Group):
@@ -37,11 +40,24 @@ EXAMPLES = """
 Examples:
   harness run                                  4-3-2-1 on iris against all installed frameworks
   harness run 64-128-64-10 --data digits --activation relu --loss cross-entropy --batch 128
+  harness run net.toml                         the layers and the loss that a file lists
   harness run --optimizer adam --dtype float64 --output run.jsonl
   harness implementations                      what is installed
   harness calibrate                            elementary functions against the constants table
   harness doctor                               versions, threads, precision settings
 """
+
+
+# The names of impls.hand.notation, which is not imported for the help alone; a test compares them.
+ACTIVATIONS = (
+    "sigmoid, tanh, relu, leaky-relu, elu, softplus, silu, gelu, gelu-tanh, hard-sigmoid, softmax, identity; "
+    "parameters in brackets, elu(alpha=0.5)"
+)
+LOSSES = (
+    "sum-squared-error, mean-squared-error, huber, mean-absolute-error, binary-cross-entropy, "
+    "binary-cross-entropy-on-logits, cross-entropy, one-hot-cross-entropy"
+)
+OPTIMIZERS = "gradient-descent, momentum, nesterov, adagrad, rmsprop, adam, adamw"
 
 
 @click.group(cls=Commands, help=f"{EXAMPLES}\nDo hand-written and automatic gradients agree up to rounding?")
@@ -53,31 +69,56 @@ def harness() -> None:
 @harness.command("run", short_help="train in lockstep, compare, tabulate")
 @click.argument("model", default="4-3-2-1")
 @click.option("--against", help="implementations, comma-separated [default: all installed]")
-@click.option("--data", default="iris", show_default=True, help="iris, digits, a .csv or an .npz file")
+@click.option("--data", default="iris", show_default=True, help=DATA_HELP)
+@click.option("--target", help="target column of a CSV file with a header [default: the last]")
 @click.option("--raw", is_flag=True, help="do not standardise the features")
-@click.option("--activation", default="sigmoid", show_default=True, help="of the hidden layers")
-@click.option("--output-activation", help="of the last layer [default: --activation; identity for cross-entropy]")
-@click.option("--loss", default="sum-squared-error", show_default=True)
+@click.option("--activation", help=f"of the hidden layers: {ACTIVATIONS} [default: sigmoid]")
+@click.option("--output-activation", help="of the last layer [default: what the loss needs, else --activation]")
+@click.option("--loss", help=f"{LOSSES} [default: sum-squared-error]")
 @click.option("--steps", type=int, help="weight updates [default: 200]")
 @click.option("--epochs", type=int, help="passes over the data, instead of --steps")
 @click.option("--batch", type=int, help="rows per step [default: all]")
 @click.option("--dtype", default="float32", show_default=True, help="float32 or float64")
-@click.option("--optimizer", default="gradient-descent", show_default=True)
+@click.option("--optimizer", default="gradient-descent", show_default=True, help=OPTIMIZERS)
 @click.option("--lr", type=float, help="learning rate [default: the optimizer's]")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="of weights, batches and random data")
 @click.option("--check-every", type=int, help="compare every N-th step, the first and the last only")
 @click.option("--check", type=click.Choice(["schedule", "full"]), default="schedule", show_default=True)
-@click.option("--output", type=click.Path(dir_okay=False), help="write the run record (JSON lines)")
+@click.option("--free-run", is_flag=True, help="each follows its own updates; report the drift")
+@click.option("--output", help="write the run record (JSON lines) to a new file")
 @click.option("--format", "style", type=click.Choice(["table", "markdown", "json", "jsonl", "github"]))
 @click.option("--json", "as_json", is_flag=True, help="the same as --format json")
 @click.option("--require-power", is_flag=True, help="exit with 4 where a gradient is not judged with power")
 @click.option("--quiet", is_flag=True, help="the verdict line only")
 @click.option("--verbose", is_flag=True, help="every tensor, and the assumptions")
 def run_command(**options: Any) -> None:
-    """Train MODEL (layer sizes, 4-3-2-1 by default) in lockstep and tabulate the differences."""
+    """Train MODEL (layer sizes, 4-3-2-1 by default, or a .toml file) in lockstep and tabulate the differences."""
     from harness.cli.running import run_and_print
 
     sys.exit(run_and_print(**options))
+
+
+@harness.command("why", short_help="where the allowance of an entry comes from, term by term")
+@click.argument("entry")
+@click.argument("model", default="4-3-2-1")
+@click.option("--data", default="iris", show_default=True, help="as for run")
+@click.option("--target", help="target column of a CSV file with a header [default: the last]")
+@click.option("--raw", is_flag=True, help="do not standardise the features")
+@click.option("--activation", help="of the hidden layers [default: sigmoid]")
+@click.option("--output-activation", help="of the last layer [default: what the loss needs, else --activation]")
+@click.option("--loss", help="[default: sum-squared-error]")
+@click.option("--optimizer", default="gradient-descent", show_default=True)
+@click.option("--lr", type=float, help="learning rate [default: the optimizer's]")
+@click.option("--step", type=int, default=1, show_default=True, help="of training")
+@click.option("--batch", type=int, help="rows per step [default: all]")
+@click.option("--dtype", default="float64", show_default=True, help="float64 or float32")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--json", "as_json", is_flag=True)
+def why_command(entry: str, **options: Any) -> None:
+    """Split the allowance of ENTRY (dW1[3,2], dz2[5,1], loss; counted from 1) into what each link contributes."""
+    from harness.cli.asking import why_and_print
+
+    sys.exit(why_and_print(entry, **options))
 
 
 @harness.command("implementations", short_help="what is installed, versions, dtypes, conformance")
@@ -118,13 +159,21 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # where it cannot encode a character, ? stands in its place
             stream.reconfigure(errors="replace")
     try:
-        harness()
-    except KeyboardInterrupt:
+        sys.exit(harness(standalone_mode=False))
+    except click.ClickException as error:
+        told = io.StringIO()
+        error.show(told)
+        click.echo("\n".join(map(visible, told.getvalue().rstrip().split("\n"))), err=True)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         sys.exit(130)
+    except MemoryError as error:
+        click.echo(f"Cannot go on, because memory is short ({error}); choose a smaller model or batch.", err=True)
+        sys.exit(2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        click.echo(f"Cannot go on, because {error.strerror or error}; what was written before stays.", err=True)
+        click.echo(f"Cannot go on, because {reason(error)}; what was written before stays.", err=True)
         sys.exit(2)

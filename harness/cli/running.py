@@ -9,12 +9,12 @@ import click
 import msgspec
 
 from harness.cli.progress import Progress
-from harness.datasets import load_data
 from harness.lockstep import run
+from harness.networks import load_network
 from harness.runs import Run
 from harness.tables import findings_for_github, render
-from harness.usage import UsageError
-from impls.hand import from_text
+from harness.usage import UsageError, visible
+from impls.hand import Network
 from impls.hand.notation import OPTIMIZERS, made
 
 ASCII = str.maketrans({"·": "|", "×": "x", "Δ": "D", "→": "->"})
@@ -25,40 +25,57 @@ def run_and_print(**options: Any) -> int:
     style = "json" if options["as_json"] else options["style"] or "table"
     try:
         result = _run(options)
-    except (UsageError, ValueError) as error:
-        click.echo(f"harness run: {printable(str(error))}", err=True)
+    except UsageError as error:
+        click.echo(printable(f"harness run: {error}"), err=True)
         return 2
-    _print(result, style, quiet=options["quiet"], verbose=options["verbose"])
-    if options["require_power"] and result.verdict == "NO POWER" and result.exit == 0:
-        return 4
-    return result.exit
+    if result.unrecorded:
+        click.echo(printable(f"harness run: {result.unrecorded}"), err=True)
+    powerless = options["require_power"] and result.verdict == "NO POWER" and result.exit == 0
+    status = 4 if powerless else result.exit
+    _print(result, style, status, quiet=options["quiet"], verbose=options["verbose"])
+    return status
 
 
-def _run(options: dict[str, Any]) -> Run:
-    network = from_text(
+def specified(options: dict[str, Any]) -> tuple[Network, Any]:
+    """Network and optimizer, as they were typed.
+
+    Raises:
+        UsageError: a text, a name or a number cannot be used.
+    """
+    network = load_network(
         options["model"],
         activation=options["activation"],
         output_activation=options["output_activation"],
         loss=options["loss"],
     )
-    rate = {} if options["lr"] is None else {"lr": options["lr"]}
-    optimizer = made("optimizer", OPTIMIZERS, options["optimizer"], **rate)
+    try:
+        rate = {} if options["lr"] is None else {"lr": options["lr"]}
+        return network, made("optimizer", OPTIMIZERS, options["optimizer"], **rate)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def _run(options: dict[str, Any]) -> Run:
+    network, optimizer = specified(options)
     against = None
     if options["against"] is not None:
         against = [name.strip() for name in options["against"].split(",") if name.strip()]
         if not against:
-            raise UsageError("Cannot compare against nothing; name implementations, such as torch,jax.")
-    keywords = {name: options[name] for name in ("steps", "epochs", "batch", "dtype", "seed", "check_every", "output")}
+            raise UsageError(
+                "Cannot compare against nothing, because --against names none; name some, such as torch,jax."
+            )
+    same = ("raw", "target", "steps", "epochs", "batch", "dtype", "seed", "check_every", "free_run", "output")
+    keywords = {name: options[name] for name in same}
     with Progress("steps") as progress:
         return run(
-            network, load_data(options["data"], raw=options["raw"]), against,
+            network, options["data"], against,
             optimizer=optimizer, full=options["check"] == "full", progress=progress.at, **keywords,
         )  # fmt: skip
 
 
-def _print(result: Run, style: str, *, quiet: bool, verbose: bool) -> None:
+def _print(result: Run, style: str, status: int, *, quiet: bool, verbose: bool) -> None:
     if style == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(result.to_dict()), indent=1))
+        click.echo(msgspec.json.format(msgspec.json.encode(result.to_dict() | {"exit": status}), indent=1))
     elif style == "jsonl":
         for line in (result.head, *result.steps, result.end()):
             click.echo(msgspec.json.encode(line))
@@ -71,8 +88,8 @@ def _print(result: Run, style: str, *, quiet: bool, verbose: bool) -> None:
 
 
 def printable(text: str) -> str:
-    """Control characters of somebody's file name or message stay visible; ASCII where nothing else goes."""
-    text = "".join(c if c == "\n" or c.isprintable() else repr(c)[1:-1] for c in text)
+    """Nothing but text and line ends; ASCII where nothing else goes."""
+    text = "\n".join(map(visible, text.split("\n")))
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:

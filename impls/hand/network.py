@@ -38,9 +38,10 @@ class Network:
     def __init__(self, layers: Sequence[Any], loss: Any) -> None:
         self.layers, self.loss = tuple(layers), loss
         if not self.layers or not isinstance(self.layers[0], Dense):
+            first = f"layers[0], {self.layers[0]!r}" if self.layers else "no layers"
             raise ValueError(
-                f"Cannot build a network from layers={list(layers)!r}, because the first layer must be "
-                f"a Dense one, which fixes the number of inputs; begin with Dense(inputs, outputs)."
+                f"Cannot build a network that begins with {first}, because the first layer must be a Dense "
+                f"one, which fixes the number of inputs; begin with Dense(inputs, outputs)."
             )
         self.weights: dict[str, tuple[int, ...]] = {}
         self.forward_links: list[Link] = []
@@ -51,19 +52,19 @@ class Network:
         source, width, depth = "x", self.layers[0].inputs, 0
         backward: list[list[Link]] = []
         given: set[str] = set()
-        for position, layer in enumerate(self.layers, 1):
+        for position, layer in enumerate(self.layers):
             if isinstance(layer, Dense):
                 depth += 1
                 if layer.inputs != width:
                     raise ValueError(
-                        f"Cannot connect layer {position}, {layer!r}, because the layer before gives "
+                        f"Cannot connect layers[{position}], {layer!r}, because the layer before gives "
                         f"{width} outputs; make its inputs {width}."
                     )
                 width = layer.outputs
             target = f"{layer.gives}{depth}"
             if target in given:
                 raise ValueError(
-                    f"Cannot add layer {position}, {layer!r}, because its output would be called "
+                    f"Cannot add layers[{position}], {layer!r}, because its output would be called "
                     f"{target} like the layer's before; put a Dense layer between them."
                 )
             given.add(target)

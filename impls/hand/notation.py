@@ -129,32 +129,48 @@ def made(kind: str, table: Mapping[str, Any], text: str, **more: Any) -> Any:
     Raises:
         ValueError: there is nothing of that name, or a parameter cannot be used.
     """
-    name, bracket, _ = text.partition("(")
-    built = lookup(kind, table, name.strip())
-    given = more
-    if bracket:
-        given = _parameters(kind, text) | more
+    name, in_brackets = parsed(kind, text)
+    built = lookup(kind, table, name)
+    twice = next((parameter for parameter in more if parameter in in_brackets), None)
+    if twice:
+        raise ValueError(
+            f"Cannot use the {kind} {text[:80]!r} with {twice}={more[twice]!r} besides, because {twice} would have two "
+            f"values; give it once."
+        )
+    given = in_brackets | more
     known = list(signature(built).parameters)
     for parameter in given:
         if parameter not in known:
             takes = f"it takes {', '.join(known)}" if known else "it takes none"
             raise ValueError(
-                f"Cannot use the {kind} {text[:80]!r}, because {name.strip()} has no parameter "
+                f"Cannot use the {kind} {text[:80]!r}, because {name} has no parameter "
                 f"{parameter}{_meant(parameter, known)}; {takes}."
             )
     return built(**given)
 
 
-def _parameters(kind: str, text: str) -> dict[str, Any]:
-    """The parameters in brackets, as literals; nothing is evaluated."""
+def parsed(kind: str, text: str) -> tuple[str, dict[str, Any]]:
+    """A name, and the parameters that follow it in brackets, as literals; nothing is evaluated.
+
+    >>> parsed("activation", "leaky-relu(slope=0.1)")
+    ('leaky-relu', {'slope': 0.1})
+
+    Raises:
+        ValueError: the brackets do not hold parameters.
+    """
+    name, bracket, _ = text.partition("(")
+    if not bracket:
+        return name.strip(), {}
     try:
         call = ast.parse("f" + text[text.index("(") :].strip(), mode="eval").body
-        if not isinstance(call, ast.Call) or call.args:
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
             raise ValueError
-        return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+        if len({keyword.arg for keyword in call.keywords}) < len(call.keywords):
+            raise ValueError
+        return name.strip(), {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         raise ValueError(
-            f"Cannot read the {kind} {text[:80]!r}, because its brackets do not hold parameters; write them as "
+            f"Cannot read the {kind} {text[:80]!r}, because its brackets do not hold parameters, each once; write "
             f"name(parameter=value, ...), for example leaky-relu(slope=0.1)."
         ) from None
 

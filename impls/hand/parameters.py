@@ -7,6 +7,7 @@ text form needs, in Python (``LeakyRelu(slope=0.1)``), on the command line and i
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from inspect import signature
 from typing import Any
@@ -28,7 +29,7 @@ class Parametrised:
 def number(name: str, value: float, *, above: float = -math.inf, least: float = -math.inf, why: str) -> float:
     """The value as a float, or a ValueError unless it is finite, above `above` and at least `least`."""
     real = isinstance(value, int | float) and not isinstance(value, bool)
-    if real and math.isfinite(value) and value > above and value >= least:
+    if real and abs(value) <= sys.float_info.max and value > above and value >= least:
         return float(value)
     bounds = f" above {above:g}" if above > -math.inf else f" from {least:g} on" if least > -math.inf else ""
     raise ValueError(f"Cannot use {name}={value!r}, because {why}; give a finite number{bounds}.")

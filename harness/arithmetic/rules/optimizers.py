@@ -7,20 +7,26 @@ moving average   beta m + (1 - beta) g    hand, optax: both factors rounded, bot
                                           1 - w being computed from a rounded w
                  the last addition is u |result| in all of them
 
-Adam's direction  mhat / (sqrt(vhat) + epsilon), mhat = m / c_1, vhat = v / c_2, c = 1 - beta^t
+step             lr (g / d)               hand, optax (by 1 / d)
+                 (lr g) / d               torch's addcdiv_: where lr g underflows, off by eta / d
+
+Adam's step      lr mhat / (sqrt(vhat) + epsilon), mhat = m / c_1, vhat = v / c_2, c = 1 - beta^t
                  torch computes c, and sqrt(c_2), in double, and rounds it once: u.
                  optax computes beta^t in the working dtype: beta is rounded (t u in the power), so is
                  the power (constant "power"), so is the difference:
                      |c_optax - c| <= beta^t (t + power) u + u |c|,
                  which for t = 1 and beta = 0.999 is some thousand u of c: not a mistake, an algorithm.
-                 torch divides sqrt(v) by sqrt(c_2), the others take the root of v / c_2: union of both.
+                 torch divides sqrt(v) by sqrt(c_2), the others take the root of v / c_2: union of both. The
+                 step is then a step as above; torch rounds lr / c_1 once.
 
-over root        g / sqrt(v)              hand, torch: the root and a division
-                 g rsqrt(v)               optax: constant "rsqrt" and a product
+step over root   lr g / sqrt(v + epsilon)      hand: the root and a division
+                 lr g rsqrt(v + epsilon)       optax: constant "rsqrt" and a product
+                 optax.adagrad takes 0 where v is 0, which it is where every g^2 so far underflowed.
 
-decoupled step   W - lr (d + w W)         hand, optax: at most 3 u lr (|d| + w |W|), and u |result|
-                 W (1 - lr w) - lr d      torch: lr w and 1 - lr w are computed in double and rounded once, so
-                                          2 u |W| + 2 u lr |d|, and u |result|
+decoupled step   W - (s + lr w W)         hand, optax as lr (d + w W), s = lr d: at most 3 u (|s| + lr w |W|), and
+                                          u |result|
+                 W (1 - lr w) - s         torch: lr w and 1 - lr w are computed in double and rounded once, so
+                                          2 u |W| + 2 u |s|, and u |result|
 
 Sources: torch/optim/adam.py, adamw.py (_single_tensor_adam), ATen/native/Lerp.h; optax/tree_utils
 (tree_update_moment, tree_bias_correction), optax/_src/transform.py (scale_by_rss, scale_by_rms,
@@ -35,8 +41,8 @@ import numpy as np
 
 from harness.arithmetic.bounded import INFLATION, Bounded, Context, rule_for
 from harness.arithmetic.rules.elementary import sqrt
-from harness.arithmetic.rules.elementwise import add, divide
-from impls.hand.optimizers.adaptive import adam_direction, decoupled_step, moving_average, over_root
+from harness.arithmetic.rules.elementwise import add, divide, multiply
+from impls.hand.optimizers.adaptive import adam_step, decoupled_step, moving_average, step_over, step_over_root
 
 
 @rule_for(moving_average)
@@ -63,38 +69,48 @@ def _bias_correction(context: Context, beta: float, t: int) -> Bounded:
     return context.rounded(np.asarray(1 - power), power * in_power, 1.0, centre=4.0)
 
 
-@rule_for(adam_direction)
-def adam_direction_(m: Bounded, v: Bounded, beta1: float, beta2: float, epsilon: float, t: int) -> Bounded:
+@rule_for(step_over)
+def step_over_(g: Bounded, d: Bounded, lr: float) -> Bounded:
+    context = g.context
+    step = multiply(context.constant(lr), divide(g, d))
+    # lr g underflows before it is divided.
+    least = np.maximum(np.abs(d.value) - d.bound, 0.0)
+    return Bounded(step.value, (step.bound + context.profile.eta / least) * INFLATION, context)
+
+
+@rule_for(adam_step)
+def adam_step_(m: Bounded, v: Bounded, beta1: float, beta2: float, epsilon: float, t: int, lr: float) -> Bounded:
     context = m.context
     c1, c2 = _bias_correction(context, beta1, t), _bias_correction(context, beta2, t)
-    mhat = divide(m, c1)
     root = sqrt(divide(v, c2))
     sqrt_c2 = np.asarray(math.sqrt(1 - beta2**t))
     of_torch = divide(sqrt(v), context.rounded(sqrt_c2, 0.0, 1.0, centre=8.0))
     gap = np.abs(of_torch.value - root.value)
     union = np.maximum(root.bound, (of_torch.bound + gap) * INFLATION)
     denominator = add(Bounded(root.value, union, context), context.constant(epsilon))
-    return divide(mhat, denominator)
+    return step_over_(divide(m, c1), denominator, lr)
 
 
-@rule_for(over_root)
-def over_root_(g: Bounded, v: Bounded) -> Bounded:
-    direct = divide(g, sqrt(v))
-    constant = g.context.profile.constants["rsqrt"]
+@rule_for(step_over_root)
+def step_over_root_(g: Bounded, v: Bounded, epsilon: float, lr: float) -> Bounded:
+    context = g.context
+    direct = divide(g, sqrt(add(v, context.constant(epsilon))))
+    constant = context.profile.constants["rsqrt"]
     # What the operands' bounds do is in `direct`; a product with rsqrt has its own roundings instead.
-    by_rsqrt = direct.bound + (constant + 1) * g.context.profile.u * (np.abs(direct.value) + direct.bound)
-    return Bounded(direct.value, by_rsqrt * INFLATION, g.context)
+    bound = direct.bound + (constant + 1) * context.profile.u * (np.abs(direct.value) + direct.bound)
+    bound = np.where(v.value <= v.bound, np.maximum(bound, np.abs(direct.value)), bound)
+    return multiply(context.constant(lr), Bounded(direct.value, bound * INFLATION, context))
 
 
 @rule_for(decoupled_step)
-def decoupled_step_(W: Bounded, direction: Bounded, lr: float, weight_decay: float) -> Bounded:
+def decoupled_step_(W: Bounded, step: Bounded, lr: float, weight_decay: float) -> Bounded:
     context, u = W.context, W.context.profile.u
-    keep = 1 - lr * weight_decay
-    value = W.value - lr * (direction.value + weight_decay * W.value)
-    weight, step = np.abs(W.value) + W.bound, lr * (np.abs(direction.value) + direction.bound)
-    inside = 3 * (step + lr * weight_decay * weight)
-    outside = 2 * (abs(keep) * weight + step)
+    keep, decay = 1 - lr * weight_decay, lr * weight_decay
+    value = W.value - (step.value + decay * W.value)
+    weight, size = np.abs(W.value) + W.bound, np.abs(step.value) + step.bound
+    inside = 3 * (size + decay * weight)
+    outside = 2 * (abs(keep) * weight + size)
     # Each rounded constant (lr, w, 1 - lr w) is among the roundings counted; 1 - lr w also has that of lr w.
-    local = u * (np.maximum(inside, outside) + lr * weight_decay * weight) * (1 + 8 * u)
-    propagated = abs(keep) * W.bound + lr * direction.bound
+    local = u * (np.maximum(inside, outside) + decay * weight) * (1 + 8 * u)
+    propagated = abs(keep) * W.bound + step.bound
     return context.rounded(value, propagated + local, 1.0, centre=6.0, underflows=4.0)

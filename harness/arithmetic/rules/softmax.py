@@ -13,6 +13,10 @@ softmax'     p (g - S), S = sum p g      the hand code, torch and JAX for g - S 
              p g - p S                   torch (one kernel of two) and JAX for the products first
              S is a dot product of n terms: n u sum |p g|. With the products first each is rounded, and so
              is the difference: p (u |S| + u |g|) more than that and one rounding of the result.
+             e (g r - sum (g r2) e)    JAX, differentiating e / D as XLA rewrites it: e = exp(s), D = sum e,
+             r = 1/D, r2 = 1/D^2, p = e r. With e_i r = p_i (1 + d_i) and D^2 r2 / (D r)^2 within 4 u of 1,
+             e_i r2 e_j is within 6 u of p_i p_j, and two products are rounded, so n + 7 instead of n for S,
+             and 2 u |g|. Where p underflows and is shown as 0, e may not have underflowed: off by eta there.
 
 cross-entropy'   (p sum y - y)/N, p sum y/N - y/N, and the frameworks' g - exp(log p) sum g with g = -y/N.
 
@@ -51,11 +55,12 @@ def _shift(a: Bounded) -> _Shifted:
     powers = np.exp(shifted)
     total = powers.sum(axis=1, keepdims=True)
     p = powers / total
-    up = np.log((p * np.exp(a.bound)).sum(axis=1, keepdims=True))
-    down = -np.log((p * np.exp(-a.bound)).sum(axis=1, keepdims=True))
+    uncertain = a.as_summand  # the shift is a sum
+    up = np.log((p * np.exp(uncertain)).sum(axis=1, keepdims=True))
+    down = -np.log((p * np.exp(-uncertain)).sum(axis=1, keepdims=True))
     own = (16 + classes) * UNIT_ROUNDOFF_64 * (1 + np.abs(shifted))
-    moved = a.bound + np.maximum(np.maximum(up, down), 0) + own
-    argument = np.abs(shifted) + a.bound + a.bound.max(axis=1, keepdims=True)
+    moved = uncertain + np.maximum(np.maximum(up, down), 0) + own
+    argument = np.abs(shifted) + uncertain + uncertain.max(axis=1, keepdims=True)
     term = np.expm1(profile.u * (argument + profile.constants["exp"]))
     weighted = (p * np.exp(moved) * term).sum(axis=1, keepdims=True)
     accumulated = (classes - 1) * profile.u_acc * (1 + weighted) + classes * profile.eta
@@ -102,14 +107,17 @@ def softmax_(a: Bounded) -> Bounded:
 def softmax_vjp_(da: Bounded, p: Bounded) -> Bounded:
     profile, classes = da.context.profile, p.shape[1]
     value = softmax_vjp.body(da.value, p.value)  # type: ignore[attr-defined]
-    g, a = np.abs(da.value) + da.bound, np.abs(p.value) + p.bound
+    eager, size = profile.eager, np.abs(p.value)
+    uncertain = p.bound if eager else np.where(size < profile.eta, np.maximum(p.bound, profile.eta), p.bound)
+    g, a = np.abs(da.value) + da.bound, size + uncertain
     # S, its magnitude in any member, and how far a member's is from the centre's.
     magnitude = (g * a).sum(axis=1, keepdims=True)
-    moved = (da.bound * a + np.abs(da.value) * p.bound).sum(axis=1, keepdims=True)
+    moved = (da.bound * a + np.abs(da.value) * uncertain).sum(axis=1, keepdims=True)
     summed = classes * (profile.u_acc * magnitude * (1 + classes * profile.u_acc) + profile.eta)
     gap = np.abs(da.value - (da.value * p.value).sum(axis=1, keepdims=True))
-    propagated = a * (da.as_summand + moved) + p.bound * gap
-    local = a * (summed + profile.u * (g + magnitude + summed))
+    propagated = a * (da.as_summand + moved) + uncertain * gap
+    products = g + magnitude if eager else 2 * g + 7 * magnitude
+    local = a * (summed + profile.u * (products + summed))
     own = (classes + 3) * UNIT_ROUNDOFF_64 * a * (g + magnitude)
     total = (propagated + local + own) * (1 + 4 * profile.u)
     return da.context.rounded(value, total, 2.0, centre=0.0, underflows=2 * (1 + classes))

@@ -4,8 +4,8 @@
     dot product     M - N + u M + (n - 1) u P + 2 n eta         M = A(X) A(Y), N = |X| |Y|, matrix products
 
 with u that of the accumulation and P the largest magnitude that a partial sum can have, in any order,
-blocked, split or fused. M - N = |X| E_Y + E_X |Y| + E_X E_Y is what the operands' bounds
-can do. The float64 centre is such a sum too: n 2^-53 N.
+blocked, split or fused. M - N = |X| E_Y + E_X A(Y) is what the operands' bounds can do. The float64 centre
+is such a sum too: 2^-53 N + (n - 1) 2^-53 P.
 
 P: whatever the order, a sum of n terms makes n - 1 additions, each off by at most u times the computed
 partial sum (running error analysis: Higham, "Accuracy and Stability of Numerical Algorithms", sections 3.3
@@ -37,6 +37,12 @@ def _partial_sum(terms: int, u: float, magnitude: Floats, total: Floats) -> Floa
     return np.minimum(magnitude, (magnitude + total) / 2 + terms * u * magnitude)
 
 
+def _centre_partial_sum(terms: int, magnitude: Floats, value: Floats) -> Floats:
+    """P of the float64 centre, whose whole sum is known to n roundings only."""
+    u = UNIT_ROUNDOFF_64
+    return _partial_sum(terms, u, magnitude, np.abs(value) + terms * u * magnitude)
+
+
 @rule_for(np.sum)
 def sum_(x: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
     context, p = x.context, x.context.profile
@@ -46,7 +52,7 @@ def sum_(x: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
     propagated = np.sum(x.as_summand, axis=axis, keepdims=keepdims)
     partial = _partial_sum(terms, p.u_acc, magnitude + propagated, np.abs(value) + propagated)
     local = (terms - 1) * p.u_acc * partial
-    own = terms * UNIT_ROUNDOFF_64 * magnitude
+    own = (terms - 1) * UNIT_ROUNDOFF_64 * _centre_partial_sum(terms, magnitude, value)
     # The sums of magnitudes are float64 sums of positive terms, so up to n roundings too small.
     slack = 1 + 2 * terms * UNIT_ROUNDOFF_64
     bound = (propagated + local + own) * slack
@@ -67,14 +73,17 @@ def matmul(x: Bounded, y: Bounded) -> Bounded:
     value = x.value @ y.value
     x_abs, y_abs = np.abs(x.value), np.abs(y.value)
     exact = x_abs @ y_abs
-    largest, propagated = exact, np.zeros_like(exact)
-    if x.bound.any() or y.bound.any():
-        largest = (x_abs + x.bound) @ (y_abs + y.bound)
-        # M - N is a difference of float64 matrix products, each with up to n roundings.
-        propagated = np.maximum(largest - exact, 0) + 2 * terms * UNIT_ROUNDOFF_64 * largest
+    # |X| E_Y + E_X A(Y): products of what is not negative, so that nothing cancels.
+    propagated = np.zeros_like(exact)
+    if y.bound.any():
+        propagated = x_abs @ y.bound
+    if x.bound.any():
+        propagated = propagated + x.bound @ (y_abs + y.bound)
     slack = 1 + 2 * terms * UNIT_ROUNDOFF_64
+    largest = exact + propagated * slack
     partial = _partial_sum(terms, p.u_acc, largest, np.abs(value) + propagated)
-    local = p.u_acc * largest + (terms - 1) * p.u_acc * partial + terms * UNIT_ROUNDOFF_64 * exact
-    result = context.rounded(value, propagated + local * slack, 0.0, underflows=2 * terms)
+    local = p.u_acc * largest + (terms - 1) * p.u_acc * partial
+    own = UNIT_ROUNDOFF_64 * (exact + (terms - 1) * _centre_partial_sum(terms, exact, value))
+    result = context.rounded(value, (propagated + local + own) * slack, 0.0, underflows=2 * terms)
     result.terms = terms
     return result

@@ -9,10 +9,11 @@ loss of its sigmoid, -y log s(a) - (1 - y) log(1 - s(a)), rearranged so that not
 PyTorch's F.binary_cross_entropy is a third function: it clamps both logarithms from below at -100, and its
 backward pass is no derivative of that, but
 
-    clamp = "torch"    da = (a - y) / max(a (1 - a), 1e-12) / (N K)
+    clamp = "torch"    da = (a - y) / max(a (1 - a), 1e-12) / (N K)     1e-12 as a float32, in float64 too
 
 Source: Bishop, "Pattern Recognition and Machine Learning" (2006), equations (4.90), (4.91); for the clamp,
-PyTorch's documentation of torch.nn.BCELoss, and its kernel binary_cross_entropy_backward for the 1e-12.
+PyTorch's documentation of torch.nn.BCELoss, and its kernel binary_cross_entropy_backward for the 1e-12, which is
+a `constexpr float` (ATen/native/Loss.cpp).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from impls.hand.parameters import choice
 from impls.hand.primitive import Array, primitive
 
 LEAST_LOGARITHM = -100.0
-LEAST_VARIANCE = 1e-12
+LEAST_VARIANCE = float(np.float32(1e-12))
 
 
 @primitive

@@ -18,7 +18,12 @@ from impls.hand.primitive import Array
 
 class Scaled(Loss):
     def __init__(self, loss: Any, by: float) -> None:
-        self.loss, self.by = loss, positive("by", by, "it scales the loss")
+        if isinstance(loss, Scaled):
+            raise ValueError(
+                f"Cannot scale {loss!r} again, because one factor says it all; scale {loss.loss!r} by the product."
+            )
+        self.loss: Any = loss
+        self.by = positive("by", by, "it scales the loss")
         self.labels, self.unit_targets = loss.labels, loss.unit_targets
         self.output_activation = loss.output_activation
 

@@ -47,20 +47,25 @@ def moving_average(m: Array, g: Array, beta: float) -> Array:
 
 
 @primitive
-def over_root(g: Array, v: Array) -> Array:
-    return g / np.sqrt(v)
+def step_over(g: Array, d: Array, lr: float) -> Array:
+    return lr * (g / d)
 
 
 @primitive
-def adam_direction(m: Array, v: Array, beta1: float, beta2: float, epsilon: float, t: int) -> Array:
+def step_over_root(g: Array, v: Array, epsilon: float, lr: float) -> Array:
+    return lr * (g / np.sqrt(v + epsilon))
+
+
+@primitive
+def adam_step(m: Array, v: Array, beta1: float, beta2: float, epsilon: float, t: int, lr: float) -> Array:
     mhat = m / (1 - beta1**t)
     vhat = v / (1 - beta2**t)
-    return mhat / (np.sqrt(vhat) + epsilon)
+    return lr * (mhat / (np.sqrt(vhat) + epsilon))
 
 
 @primitive
-def decoupled_step(W: Array, direction: Array, lr: float, weight_decay: float) -> Array:
-    return W - lr * (direction + weight_decay * W)
+def decoupled_step(W: Array, step: Array, lr: float, weight_decay: float) -> Array:
+    return W - (step + lr * weight_decay * W)
 
 
 class Adaptive(Optimizer):
@@ -76,8 +81,8 @@ class Adaptive(Optimizer):
     def W(self, W: Array, dW: Array, v: Array) -> Array:
         g = self.decayed(dW, W)
         if self.epsilon_from == "optax":
-            return W - self.lr * over_root(g, v + self.epsilon)
-        return W - self.lr * (g / (np.sqrt(v) + self.epsilon))
+            return W - step_over_root(g, v, self.epsilon, self.lr)
+        return W - step_over(g, np.sqrt(v) + self.epsilon, self.lr)
 
 
 class Adagrad(Adaptive):
@@ -128,10 +133,10 @@ class Adam(Optimizer):
         return moving_average(v, np.square(self.decayed(dW, W)), self.beta2)
 
     def W(self, W: Array, m: Array, v: Array, t: int) -> Array:
-        return W - self.lr * self._direction(m, v, t)
+        return W - self._step(m, v, t)
 
-    def _direction(self, m: Array, v: Array, t: int) -> Array:
-        return adam_direction(m, v, self.beta1, self.beta2, self.epsilon, t)
+    def _step(self, m: Array, v: Array, t: int) -> Array:
+        return adam_step(m, v, self.beta1, self.beta2, self.epsilon, t, self.lr)
 
 
 class AdamW(Adam):
@@ -149,4 +154,4 @@ class AdamW(Adam):
         return dW
 
     def W(self, W: Array, m: Array, v: Array, t: int) -> Array:
-        return decoupled_step(W, self._direction(m, v, t), self.lr, self.weight_decay)
+        return decoupled_step(W, self._step(m, v, t), self.lr, self.weight_decay)

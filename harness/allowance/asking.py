@@ -1,0 +1,48 @@
+"""`harness.why`: where the allowance of one entry comes from, at a step of a run."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from harness.allowance.entries import entry
+from harness.allowance.split import Allowance, allowance_of
+from harness.arguments import as_count, as_data, as_dtype, as_network, as_optimizer
+from harness.batches import batches_of
+from harness.datasets import Data
+from harness.trained import point_at
+from impls.hand import Network
+
+
+def why(
+    reference: str,
+    network: Network | str | os.PathLike[str] = "4-3-2-1",
+    data: Data | str | os.PathLike[str] | tuple[Any, Any] = "iris",
+    *,
+    raw: bool = False,
+    target: str | None = None,
+    optimizer: Any = "gradient-descent",
+    step: int = 1,
+    batch: int | None = None,
+    dtype: str = "float64",
+    seed: int = 0,
+) -> Allowance:
+    """Where the allowance of an entry comes from: own rounding and what it inherits, link by link.
+
+    Args:
+        reference: a tensor and a place counted from 1: ``dW1[3,2]``, ``dz2[5,1]``, ``loss``.
+        network, data, raw, target, optimizer, batch, seed: as `harness.run` takes them.
+        step: of training, counted from 1.
+        dtype: float64, the formula check's, or float32, end to end.
+
+    Raises:
+        UsageError: there is no such entry, or something impossible was asked for.
+    """
+    network, optimizer = as_network(network), as_optimizer(optimizer)
+    dtype, number = as_dtype(dtype), as_count("step", step, 1) or 1
+    size, seed = as_count("batch", batch, 1), as_count("seed", seed, 0) or 0
+    loaded = as_data(data, network, seed, raw=raw, target=target)
+    point = point_at(network, batches_of(network, loaded, dtype, size, seed), optimizer, seed, number)
+    shapes = {name: tensor.value.shape for name, tensor in point.centre(dtype).tensors.items()}
+    name, index = entry(reference, {name: shapes[name] for name in (*network.gradients, *shapes)})
+    return allowance_of(point, name, index)

@@ -1,0 +1,123 @@
+"""Data: features, targets, and the form in which a network's loss reads the targets.
+
+Features are standardised by column in float64 (mean 0, standard deviation 1; a constant column becomes
+0), unless raw values are asked for; targets stay as they are. Rounding to the working dtype comes later
+and once for all implementations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.usage import UsageError, visible
+from impls.hand import Network
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Features x (N, M) in float64 and one target per row.
+
+    Attributes:
+        name: for people.
+        y: class labels 0 ... C-1 of shape (N,) where `classes` is set, else real targets (N, K).
+        classes: name of each class, or None.
+        features: what the features are: raw values, standardised or standard normal.
+    """
+
+    name: str
+    x: Floats
+    y: NDArray[Any]
+    classes: tuple[str, ...] | None = None
+    features: str = "raw values"
+
+    def describe(self) -> str:
+        """One phrase: name, number of rows, what the features are."""
+        return visible(f"{self.name} N={len(self.x)}, {self.features}")
+
+    def targets(self, network: Network) -> NDArray[Any]:
+        """The targets in the form that the network's loss reads.
+
+        Classes become labels under cross-entropy; under a loss that reads real targets, one output is 1 for
+        the last class and 0 for the others, and as many outputs as classes are one-hot.
+
+        Raises:
+            UsageError: the features or the targets do not fit the network.
+        """
+        inputs, outputs = network.inputs, network.outputs
+        if self.x.ndim == 2 and self.x.shape[1] != inputs:
+            raise UsageError(
+                f"Cannot train {_count(inputs, 'input')} on {self.name}, because it has "
+                f"{_count(self.x.shape[1], 'feature')}; begin the model with {self.x.shape[1]}."
+            )
+        if network.loss.labels:
+            return self._labels(outputs)
+        if self.classes is None:
+            if self.y.shape[1] != outputs:
+                raise UsageError(
+                    f"Cannot train {_count(outputs, 'output')} on {self.name}, because it has "
+                    f"{_count(self.y.shape[1], 'target column')}; make the last layer {self.y.shape[1]} wide."
+                )
+            return self.y
+        count = len(self.classes)
+        if outputs == 1:
+            return (self.y == count - 1).astype(np.float64)[:, None]
+        if outputs == count:
+            one_hot = np.zeros((len(self.y), count))
+            one_hot[np.arange(len(self.y)), self.y] = 1
+            return one_hot
+        raise UsageError(
+            f"Cannot train {outputs} outputs on {self.name}, because it has {_count(count, 'class', 'es')}; make "
+            f"the last layer {count} wide (one output per class) or 1 wide (the last class against the rest)."
+        )
+
+    def _labels(self, outputs: int) -> NDArray[Any]:
+        labels = self.y if self.classes else self.y[:, 0]
+        outside = np.flatnonzero((labels != np.rint(labels)) | (labels < 0) | (labels >= outputs))
+        if not outside.size and (self.classes or self.y.shape[1] == 1):
+            return labels.astype(np.int64)
+        if self.classes:
+            count = len(self.classes)
+            wrong, instead = f"it has {_count(count, 'class', 'es')}", f"make the last layer {count} wide"
+        elif self.y.shape[1] != 1:
+            wrong = f"it has {self.y.shape[1]} target columns"
+            instead = "cross-entropy needs one column of class labels"
+        else:
+            wrong = f"the target of sample {outside[0] + 1} is {labels[outside[0]]:.17g}"
+            instead = f"cross-entropy needs whole numbers from 0 to {outputs - 1}"
+        raise UsageError(
+            f"Cannot read the targets of {self.name} as class labels of {_count(outputs, 'output')}, because "
+            f"{wrong}; {instead}."
+        )
+
+    def meaning(self, network: Network) -> str | None:
+        """What target 1 stands for, where one output tells one class from the rest."""
+        if self.classes and network.outputs == 1 and not network.loss.labels:
+            return visible(f"target 1 for {self.classes[-1]}")
+        return None
+
+
+def _count(number: int, noun: str, more: str = "s") -> str:
+    return f"{number} {noun}{'' if number == 1 else more}"
+
+
+def standardise(data: Data) -> Data:
+    """Each column of x with mean 0 and standard deviation 1; a constant column becomes 0.
+
+    Raises:
+        UsageError: the values are so large that their mean or deviation overflows.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        deviation = data.x.std(axis=0)
+        x = (data.x - data.x.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+    if not (np.all(np.isfinite(deviation)) and np.all(np.isfinite(x))):  # x / inf would be a finite 0
+        raise UsageError(
+            f"Cannot standardise {data.name}, because its values are so large that their mean or deviation "
+            f"overflows; scale them first or use raw values."
+        )
+    return replace(data, x=x, features="standardised")

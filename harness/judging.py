@@ -1,0 +1,106 @@
+"""Judging: everything that is compared of one implementation at one point.
+
+A pass gets the formula check, in float64, the rounding check link by link, and its difference from the
+hand code's pass at the same point; an update its own links. At step 1 the implementation is also asked a
+second time, and once more without taps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from harness import checks
+from harness.arithmetic import profile_of
+from harness.calibration.causes import with_causes
+from harness.centre import Array, Sample
+from harness.comparison import Row, not_comparable
+from harness.conformance import BreachError
+from harness.participant import Participant
+from harness.point import Point
+from harness.updates import update as update_rows
+from impls.contract import CannotCompareError, Pass, Update, tensors_of
+
+
+def judge_pass(
+    participant: Participant, point: Point, result: Pass, expected: Pass | None, sample: Sample
+) -> list[Row]:
+    """Every row of one pass; `expected` is the hand code's at this point, None if that is what is judged."""
+    name = participant.name
+    results = [result, *(_again(participant, result, point) if point.step == 1 else [])]
+    rows = _formula(participant, point, result, sample)
+    for each in results:
+        profile = profile_of(participant.dtype, participant.eager)
+        rows += _told(participant, point, each, checks.rounding(point, name, each, profile, sample))
+    if expected is not None:
+        rows += checks.end_to_end(point, name, result, expected, sample)
+    return rows
+
+
+def judge_update(
+    participant: Participant,
+    optimizer: Any,
+    point: Point,
+    gradients: Mapping[str, Array],
+    update: Update | None,
+    sample: Sample,
+) -> list[Row]:
+    """Every row of one update; where there is none because the optimizer is missing, that is said."""
+    name = participant.name
+    if update is not None:
+        return update_rows(
+            optimizer, point.weights, gradients, participant.state_before, update,
+            profile_of(participant.dtype), against=name, step=point.step, sample=sample,
+        )  # fmt: skip
+    if not participant.alive:
+        return []
+    reason = f"{name} has no optimizer equal to it"
+    return [not_comparable("rounding", weight, name, point.step, reason) for weight in point.weights]
+
+
+def _formula(participant: Participant, point: Point, result: Pass, sample: Sample) -> list[Row]:
+    """The formula check on a float64 pass of its own; one without float64 is not comparable there."""
+    name = participant.name
+    result64: Pass | None = result
+    if participant.dtype != "float64":
+        try:
+            participant.built("float64")
+        except CannotCompareError as reason:
+            gradients = participant.network.gradients
+            return [not_comparable("formula", g, name, point.step, str(reason)) for g in gradients]
+        except BreachError:
+            pass  # told, and recorded, by the attempt that follows
+        result64 = participant.pass_at(point.double)
+    if result64 is None:
+        return []
+    return _told(participant, point, result64, checks.formula(point, name, result64, sample))
+
+
+def _told(participant: Participant, point: Point, result: Pass, rows: list[Row]) -> list[Row]:
+    """The rows of one pass, wrong forward links with their cause if it can be shown."""
+    if all(row.verdict != "FAULT" for row in rows):
+        return rows
+    tensors = point.tensors(result)
+    return with_causes(rows, point.network, tensors, participant.built(str(tensors["loss"].dtype)))
+
+
+def _again(participant: Participant, first: Pass, point: Point) -> list[Pass]:
+    """A second call, which should answer the same, and an untapped one, which taps should not change."""
+    second, plain = participant.pass_at(point), participant.pass_at(point, tap=False)
+    again = []
+    if second is not None and (tensor := _first_difference(first, second)):
+        message = f"answers differently the second time: {tensor} first, at step 1"
+        participant.record(1, "second call differs", message, tensor, fails=False)
+        again.append(second)
+    if plain is not None and (tensor := _first_difference(first, plain)):
+        message = f"gives other gradients when its intermediates are tapped: {tensor} first, at step 1"
+        participant.record(1, "tap changes the program", message, tensor, fails=False)
+    return again
+
+
+def _first_difference(first: Pass, second: Pass) -> str | None:
+    """The first tensor that is not the same in both."""
+    one, other = tensors_of(first), tensors_of(second)
+    return next((name for name in one if name in other and not np.array_equal(one[name], other[name])), None)

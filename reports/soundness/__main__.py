@@ -1,0 +1,5 @@
+"""``python -m reports.soundness``."""
+
+from reports.soundness.command import main
+
+main()

@@ -1,0 +1,206 @@
+"""The cases of the soundness campaign: networks, batches and weights drawn at random from one number each.
+
+Case n of a seed is always the same case. What must occur in every campaign cycles with n: the depth, the
+activation of the last layer, the loss and its scale, the number of threads. The rest is drawn: widths and batch
+sizes log-uniform from 1 to 256, the other activations, every parameter, and several points of the network, each
+at another scale of weights, data and targets, since a framework compiles once for each network.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.centre import Array
+from impls.hand import Dense, Identity, Network, Scaled, Sigmoid
+from impls.hand.notation import ACTIVATIONS, LOSSES, made
+from reports.soundness.optimizers import drawn_optimizer, drawn_steps, of_every_size
+
+DEPTHS = range(1, 7)
+LARGEST = 256
+"""Width and batch size at most."""
+
+WORK = 4.0e6
+"""Multiply-adds of one forward pass at most: the batch is made smaller until it fits."""
+
+POINTS = 16
+"""Points of a network that are judged after it was compiled."""
+
+PARAMETERS: Mapping[str, Sequence[str]] = {
+    "leaky-relu": ("", "(slope=0.3)", "(slope=-0.3)", "(slope=1.0)", "(slope=2.5)"),
+    "elu": ("", "(alpha=0.7)", "(alpha=3.0)", "(alpha=0.001)"),
+    "softplus": ("", "(threshold=20.0)", "(threshold=1.0)", "(threshold=-2.0)"),
+    "huber": ("", "(delta=0.1)", "(delta=0.5)", "(delta=100.0)"),
+    "binary-cross-entropy": ("", "(clamp='torch')"),
+}
+"""Parameters with which an activation or loss occurs, where it has any."""
+
+LOSS_SCALES = (1.0, 2.0**-14, 2.0**14)
+WEIGHT_SCALES = (1e-12, 1e-6, 1e-2, 0.3, 1.0, 1.0, 4.0, 16.0)
+"""Factors of the usual initial weights; up to saturation."""
+
+DATA_SCALES = (1e-300, 1e-36, 1e-30, 1e-12, 1e-4, 1.0, 1.0, 30.0, 1e4, 1e12, 1e25)
+"""1e-30 times small weights underflows in float32, 1e-300 in float64; 1e4 saturates, what is larger overflows."""
+
+PATTERNS = (
+    "equal rows",
+    "equal weights",
+    "mostly zeros",
+    "small integers",
+    "every size",
+    "every size of a double",
+    "range of exp",
+    "range of exp of a double",
+)
+"""What correlates rounding errors, puts arguments on a kink, or feeds functions with arguments of every size.
+
+The last four have unit matrices for weights, so that every activation reads what was drawn.
+"""
+
+EVERY_SIZE = {"every size": (-44.0, 37.0), "every size of a double": (-320.0, 300.0)}
+"""Decimal exponents between which magnitudes are drawn, log-uniform: float32's and float64's."""
+
+RANGE_OF_EXP = {"range of exp": 110.0, "range of exp of a double": 800.0}
+"""Up to where exp neither overflows nor underflows, and a little beyond."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Weights and a batch, in float64; a narrower dtype rounds them."""
+
+    weights: Mapping[str, Array]
+    x: Array
+    y: Array
+    described: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """One network, and the points at which it is judged."""
+
+    seed: int
+    number: int
+    network: Network
+    rows: int
+    optimizer: Any
+
+    @property
+    def threads(self) -> int:
+        """Threads of every library while this case is judged, 1 or 2."""
+        return threads_of(self.number)
+
+    def points(self) -> Iterator[Drawn]:
+        """Each at another scale, the scales of weights and data in another pairing in each case."""
+        rng = np.random.default_rng([self.seed, self.number, 1])
+        for index in range(POINTS):
+            weight_scale = WEIGHT_SCALES[(index + self.number // 2) % len(WEIGHT_SCALES)]
+            data_scale = DATA_SCALES[(index * 5 + self.number) % len(DATA_SCALES)]
+            pattern = str(rng.choice(PATTERNS)) if index % 2 else "normal"
+            yield _drawn(self, rng, weight_scale, data_scale, pattern)
+
+    def training(self, dtype: str) -> list[tuple[dict[str, Array], dict[str, Array], str]]:
+        """Weights and gradients for the optimizer, step by step."""
+        return list(drawn_steps(np.random.default_rng([self.seed, self.number, 2]), dtype))
+
+
+def threads_of(number: int) -> int:
+    """The number of threads with which case `number` runs."""
+    return 1 + number % 2
+
+
+def numbers(threads: int, start: int = 0) -> Iterator[int]:
+    """The numbers of the cases that run with that many threads."""
+    return itertools.count(2 * start + threads - 1, 2)
+
+
+def case(seed: int, number: int) -> Case:
+    """Case `number` of a seed."""
+    rng = np.random.default_rng([seed, number])
+    turn = number // 2
+    depth = DEPTHS[turn % len(DEPTHS)]
+    loss_name = list(LOSSES)[(turn + turn // len(LOSSES)) % len(LOSSES)]
+    loss = made("loss", LOSSES, loss_name + _parameters(rng, loss_name))
+    by = LOSS_SCALES[(turn // 2) % len(LOSS_SCALES)]
+    last = list(ACTIVATIONS)[(turn + turn // len(ACTIVATIONS)) % len(ACTIVATIONS)]
+    widths = [_size(rng) for _ in range(depth + 1)]
+    layers: list[Any] = []
+    for position, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
+        name = last if position == depth - 1 else str(rng.choice(list(ACTIVATIONS)))
+        layers += [
+            Dense(inputs, outputs, bias=bool(rng.random() < 0.75)),
+            made("activation", ACTIVATIONS, name + _parameters(rng, name)),
+        ]
+    if loss.output_activation == "sigmoid" and last not in ("softmax", "hard-sigmoid"):
+        layers[-1] = Sigmoid()
+    elif loss.output_activation == "identity" and rng.random() < 0.5:
+        layers[-1] = Identity()
+    work = sum(a * b for a, b in itertools.pairwise(widths))
+    rows = min(_size(rng), max(1, int(WORK // work)))
+    return Case(seed, number, Network(layers, loss if by == 1 else Scaled(loss, by)), rows, drawn_optimizer(rng, turn))
+
+
+def _size(rng: np.random.Generator) -> int:
+    """Log-uniform from 1 to `LARGEST`, both ends more often."""
+    ends = rng.random()
+    if ends < 0.2:
+        return 1 if ends < 0.1 else LARGEST
+    return int(LARGEST ** rng.random())
+
+
+def _parameters(rng: np.random.Generator, name: str) -> str:
+    return str(rng.choice(PARAMETERS.get(name, ("",))))
+
+
+def _drawn(case: Case, rng: np.random.Generator, weight_scale: float, data_scale: float, pattern: str) -> Drawn:
+    network, rows = case.network, case.rows
+    weights = {name: w * weight_scale for name, w in network.init(int(rng.integers(2**32))).items()}
+    x = data_scale * rng.normal(size=(rows, network.inputs))
+    described = f"weights x {weight_scale:g}, data x {data_scale:g}"
+    if pattern == "equal rows":
+        x = np.repeat(x[:1], rows, axis=0)
+    elif pattern == "equal weights":
+        weights = {name: np.full_like(w, w.flat[0]) for name, w in weights.items()}
+    elif pattern == "mostly zeros":
+        x = x * (rng.random(x.shape) < 0.1)
+        weights = {name: w * (rng.random(w.shape) < 0.3) for name, w in weights.items()}
+    elif pattern != "normal":
+        described = "data and weights"
+        weights = {name: np.eye(*w.shape) if w.ndim == 2 else 0 * w for name, w in weights.items()}
+        if pattern == "small integers":
+            x = rng.integers(-3, 4, x.shape) * 1.0
+            weights = {name: rng.integers(-2, 3, w.shape) * 0.5 for name, w in weights.items()}
+        elif pattern in EVERY_SIZE:
+            x = of_every_size(rng, x.shape, *EVERY_SIZE[pattern])
+        else:
+            x = rng.uniform(-RANGE_OF_EXP[pattern], RANGE_OF_EXP[pattern], x.shape)
+    y, targets = _targets(case, rng, weights, x, pattern)
+    return Drawn(weights, x, y, f"{pattern}, {described}, targets {targets}")
+
+
+def _targets(
+    case: Case, rng: np.random.Generator, weights: Mapping[str, Array], x: Array, pattern: str
+) -> tuple[Array, str]:
+    network, loss = case.network, case.network.loss
+    shape = (case.rows, network.outputs)
+    if loss.labels:
+        return rng.integers(0, network.outputs, case.rows), "labels"
+    if loss.unit_targets:
+        kind = str(rng.choice(["yes or no", "one-hot", "between"]))
+        if kind == "yes or no":
+            return (rng.random(shape) < 0.5) * 1.0, kind
+        if kind == "one-hot":
+            return np.eye(network.outputs)[rng.integers(0, network.outputs, case.rows)], kind
+        return rng.random(shape), kind
+    if pattern in EVERY_SIZE:
+        return of_every_size(rng, shape, *EVERY_SIZE[pattern]), pattern
+    kind = str(rng.choice(["normal", "normal x 1000", "normal x 1e-30", "zeros", "the output itself"]))
+    if kind == "the output itself":
+        with np.errstate(all="ignore"):
+            y = np.array(network.forward(weights, x)[network.output])
+        return np.where(np.isfinite(y), y, 0.0), kind
+    scale = {"normal": 1.0, "normal x 1000": 1e3, "normal x 1e-30": 1e-30, "zeros": 0.0}[kind]
+    return scale * rng.normal(size=shape), kind
