@@ -142,7 +142,7 @@ def test_a_library_off_by_a_known_amount_is_reported_with_that_amount(register, 
 def test_an_absolute_constant_is_measured_as_an_absolute_error():
     x = np.array([5.0], "f4")
     true = FLOAT64["erfc"](x.astype("f8"))
-    off = (true + 2 * 2.0**-24).astype("f4")  # wrong in every digit, and within 2.76 u
+    off = (true + 2 * 2.0**-24).astype("f4")  # wrong in every digit, and within its constant
     assert measured("erfc", (x,), off, known("erfc", x)).error == pytest.approx(2.0, rel=1e-6)
     assert measured("erf", (x,), off, known("erf", x)).error > 1e6
 
