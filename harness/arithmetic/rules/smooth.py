@@ -74,9 +74,7 @@ def times_slope(
     largest = np.abs(da.value) + da.bound
     propagated = da.bound * (np.abs(slope) + moved) + np.abs(da.value) * moved
     propagated = np.where(largest * first <= da.context.profile.largest, propagated + largest * local, np.inf)
-    return da.context.rounded(
-        da.value * slope, propagated, 1.0, centre=2.0, underflows=(1 + largest) * underflows
-    )
+    return da.context.rounded(da.value * slope, propagated, 1.0, centre=2.0, underflows=(1 + largest) * underflows)
 
 
 def sigmoid_at(z: Floats) -> Floats:
