@@ -29,14 +29,15 @@ Line = tuple[str, str, str, str]
 def lines() -> Iterator[Line]:
     """Kind, link, and what is seen of an eager and of a compiled program, in u."""
     for activation in ACTIVATIONS:
-        yield from _network(activation, "mean-squared-error", ("z1", "a1", "dz1", "da1", "dW1", "db1"))
+        outputs = ("z1", "a1", "dz1", "da1", "dW1", "db1")
+        yield from _network(activation, activation, "mean-squared-error", outputs)
     for loss in LOSSES:
-        yield from _network("tanh", loss, ("loss", "da2"))
+        yield from _network(loss, "tanh", loss, ("loss", "da2"))
     for kind in OPTIMIZERS.values():
         yield from _optimizer(kind())
 
 
-def _network(activation: str, loss: str, outputs: Iterable[str]) -> Iterator[Line]:
+def _network(kind: str, activation: str, loss: str, outputs: Iterable[str]) -> Iterator[Line]:
     network = from_text(f"{WIDTH}-{WIDTH}-{WIDTH}", activation=activation, loss=loss)
     rng = np.random.default_rng(0)
     x = rng.normal(size=(ROWS, WIDTH)).astype("f4")
@@ -47,11 +48,7 @@ def _network(activation: str, loss: str, outputs: Iterable[str]) -> Iterator[Lin
     tensors = Point(network, weights, x, y, 1).tensors(result)
     links = {link.output: link for link in network.links}
     for output in outputs:
-        yield (
-            activation if loss == "mean-squared-error" else loss,
-            output,
-            *_seen(links[output], tensors, tensors_of(result)),
-        )
+        yield kind, output, *_seen(links[output], tensors, tensors_of(result))
 
 
 def _optimizer(optimizer: Any) -> Iterator[Line]:
