@@ -4,13 +4,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help run test lint types imports bench clean
+.PHONY: help run test lint types imports bench soundness clean
 
 help:
 	@echo "make run     train in lockstep on iris, write runs/iris.jsonl, print the table"
 	@echo "make test    the whole test suite"
 	@echo "make lint types imports    ruff, mypy, the import contract"
 	@echo "make bench   the figures"
+	@echo "make soundness    correct implementations at random points: none may be called wrong; ENTRIES=1000000000 SEED=1"
 	@echo "make clean   remove .venv and the caches; runs stay"
 
 $(INSTALLED): pyproject.toml constraints.txt
@@ -39,6 +40,13 @@ imports: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m reports.benchmark
+
+# Nightly: make soundness ENTRIES=1000000000 SEED=$$(date +%j)
+ENTRIES ?= 10000000
+SEED ?= 0
+
+soundness: $(INSTALLED)
+	$(BIN)/python -m reports.soundness --entries $(ENTRIES) --seed $(SEED)
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

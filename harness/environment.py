@@ -8,6 +8,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
+WAITING = ("OMP_WAIT_POLICY", "OPENBLAS_THREAD_TIMEOUT")
+"""Variables that tell idle threads how to wait; the command sets them where nobody has."""
+
 
 def environment() -> dict[str, str]:
     """Python, platform, processor, NumPy and its BLAS with thread counts."""
@@ -25,7 +28,7 @@ def environment() -> dict[str, str]:
         if pool.get("user_api") == "blas":
             found["BLAS"] = f"{pool['internal_api']} {pool['version']}, {pool['num_threads']} threads"
             break
-    return found
+    return found | {name: os.environ[name] for name in WAITING if name in os.environ}
 
 
 def _version(distribution: str) -> str:

@@ -101,17 +101,23 @@ class Bounded(np.lib.mixins.NDArrayOperatorsMixin):
         self.terms = terms
         """Number of terms if this is a fresh sum of products: a bias may have started the accumulator."""
         self.contracted = False
-        """Whether a sum may read this before its last rounding."""
+        """Whether a sum, or a product with a single number, may read this before its last rounding."""
 
     shape = property(lambda self: self.value.shape)
     ndim = property(lambda self: self.value.ndim)
     size = property(lambda self: self.value.size)
     dtype = property(lambda self: self.value.dtype)
-    T = property(lambda self: Bounded(self.value.T, self.bound.T, self.context))
+
+    @property
+    def T(self) -> Bounded:
+        """As numpy.ndarray.T."""
+        transposed = Bounded(self.value.T, self.bound.T, self.context)
+        transposed.contracted = self.contracted
+        return transposed
 
     @property
     def as_summand(self) -> Floats:
-        """The bound of what a sum reads."""
+        """The bound of what a sum reads, or a product that may be regrouped."""
         return self.bound + self.context.profile.u * np.abs(self.value) if self.contracted else self.bound
 
     def __len__(self) -> int:

@@ -153,8 +153,19 @@ def doctor_command(as_json: bool) -> None:
     sys.exit(print_doctor(as_json))
 
 
+def _let_idle_threads_sleep() -> None:
+    """Ask the thread pools of NumPy and torch not to spin while they have nothing to do, unless told otherwise.
+
+    Several pools on few cores take each other's cores that way. Libraries read this when they are loaded; it
+    changes no thread count and no number.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # in powers of two of processor cycles
+
+
 def main() -> None:
     """Run the command line; wrong usage, an interrupt and a closed pipe end without a traceback."""
+    _let_idle_threads_sleep()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # where it cannot encode a character, ? stands in its place
             stream.reconfigure(errors="replace")

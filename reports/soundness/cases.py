@@ -75,7 +75,12 @@ class Drawn:
     weights: Mapping[str, Array]
     x: Array
     y: Array
-    described: str
+    features: tuple[str, ...]
+
+    @property
+    def described(self) -> str:
+        """What it is like, in one phrase."""
+        return ", ".join(self.features)
 
 
 @dataclass(frozen=True)
@@ -157,9 +162,10 @@ def _parameters(rng: np.random.Generator, name: str) -> str:
 
 def _drawn(case: Case, rng: np.random.Generator, weight_scale: float, data_scale: float, pattern: str) -> Drawn:
     network, rows = case.network, case.rows
-    weights = {name: w * weight_scale for name, w in network.init(int(rng.integers(2**32))).items()}
-    x = data_scale * rng.normal(size=(rows, network.inputs))
-    described = f"weights x {weight_scale:g}, data x {data_scale:g}"
+    initial = network.init(int(rng.integers(2**32)))
+    weights: dict[str, Array] = {name: w * weight_scale for name, w in initial.items()}
+    x: Array = data_scale * rng.normal(size=(rows, network.inputs))
+    features = [f"pattern {pattern}", f"weights x {weight_scale:g}", f"data x {data_scale:g}"]
     if pattern == "equal rows":
         x = np.repeat(x[:1], rows, axis=0)
     elif pattern == "equal weights":
@@ -168,7 +174,7 @@ def _drawn(case: Case, rng: np.random.Generator, weight_scale: float, data_scale
         x = x * (rng.random(x.shape) < 0.1)
         weights = {name: w * (rng.random(w.shape) < 0.3) for name, w in weights.items()}
     elif pattern != "normal":
-        described = "data and weights"
+        del features[1:]
         weights = {name: np.eye(*w.shape) if w.ndim == 2 else 0 * w for name, w in weights.items()}
         if pattern == "small integers":
             x = rng.integers(-3, 4, x.shape) * 1.0
@@ -178,7 +184,7 @@ def _drawn(case: Case, rng: np.random.Generator, weight_scale: float, data_scale
         else:
             x = rng.uniform(-RANGE_OF_EXP[pattern], RANGE_OF_EXP[pattern], x.shape)
     y, targets = _targets(case, rng, weights, x, pattern)
-    return Drawn(weights, x, y, f"{pattern}, {described}, targets {targets}")
+    return Drawn(weights, x, y, (*features, f"targets {targets}"))
 
 
 def _targets(

@@ -13,7 +13,7 @@ from tabulate import tabulate
 from reports.soundness.campaign import Campaign, run
 from reports.soundness.cases import case, threads_of
 from reports.soundness.known import KNOWN_FAULTS
-from reports.soundness.tally import Alarm, Count, Key, Tally
+from reports.soundness.tally import Alarm, Count, Tally
 from reports.soundness.worker import environment_for
 
 ENTRIES = 10_000_000
@@ -49,7 +49,7 @@ def again(seed: int, number: int) -> int:
     print(f"case {number} of seed {seed}, {threads} threads: {case(seed, number).network!r}")
     print(_counts(tally))
     for alarm in tally.alarms:
-        print(_alarm(alarm))
+        print(told(alarm))
     return 1 if tally.alarms else 0
 
 
@@ -59,7 +59,7 @@ def as_text(campaign: Campaign) -> str:
     parts = [_counts(tally), _rules(tally)]
     parts += [f"{fault.name}: met {tally.known.get(fault.name, 0)} times, {fault.reason}" for fault in KNOWN_FAULTS]
     parts += [f"not comparable, {times} times: {what}" for what, times in sorted(tally.lacking.items())]
-    parts += [_alarm(alarm) for alarm in tally.alarms[:MOST_ALARMS]]
+    parts += [told(alarm) for alarm in tally.alarms[:MOST_ALARMS]]
     parts += [f"stale: {name} is listed in reports/soundness/known.py and was never met" for name in campaign.stale]
     return "\n\n".join([*parts, headline(campaign)])
 
@@ -101,7 +101,8 @@ def _rules(tally: Tally) -> str:
     return tabulate(lines, headers, disable_numparse=True, colalign=("left", "left", "right", "left", "left"))
 
 
-def _alarm(alarm: Alarm) -> str:
+def told(alarm: Alarm) -> str:
+    """An alarm, with the line that repeats it."""
     what = f"{alarm.what.rule}, {alarm.what.check}, {alarm.what.dtype}, {alarm.what.against}"
     repeat = f"python -m reports.soundness --seed {alarm.seed} --case {alarm.number}"
     return f"ALARM {what}\n  {alarm.text}\n  {alarm.network}, {alarm.point}\n  again: {repeat}"
@@ -112,9 +113,6 @@ def as_json(campaign: Campaign) -> str:
     tally = campaign.tally
     counts = [key._asdict() | msgspec.structs.asdict(count) for key, count in sorted(tally.counts.items())]
     alarms = [msgspec.structs.asdict(alarm) | {"what": alarm.what._asdict()} for alarm in tally.alarms]
-    told = {"seed": campaign.seed, "cases": campaign.cases, "seconds": campaign.seconds, "counts": counts}
-    told |= {"seen": tally.seen, "known": tally.known, "lacking": tally.lacking, "alarms": alarms}
-    return msgspec.json.encode(told | {"stale": campaign.stale, "sound": campaign.sound}).decode()
-
-
-__all__ = ["Key", "main"]
+    result = {"seed": campaign.seed, "cases": campaign.cases, "seconds": campaign.seconds, "counts": counts}
+    result |= {"seen": tally.seen, "known": tally.known, "lacking": tally.lacking, "alarms": alarms}
+    return msgspec.json.encode(result | {"stale": campaign.stale, "sound": campaign.sound}).decode()

@@ -40,6 +40,7 @@ def judge_case(case: Case, builds: Builds) -> Tally:
         if (made := judging.build(name, build, dtype)) is not None
     }
     for drawn in case.points():
+        judging.tally.saw(*drawn.features)
         for dtype in DTYPES:
             judging.point(drawn, {name: made for (name, d), made in built.items() if d == dtype}, dtype)
     judging.updates(built)
@@ -109,7 +110,7 @@ class _Judging:
         try:
             with np.errstate(all="ignore"):
                 return made.differentiate(point.weights, point.x, point.y)
-        except RuntimeError as error:  # torch refuses probabilities that are NaN
+        except Exception as error:  # torch refuses probabilities that are NaN; anything else is an alarm
             key = Key("contract", "differentiate", str(point.x.dtype), name)
             if reference is None or non_finite(tensors_of(reference)) is None:
                 self.alarm(key, drawn.described, f"{type(error).__name__}: {error}")

@@ -7,13 +7,14 @@ a sum of 16 or 32 terms some ten times that; what sees thousands has a rule that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 from tabulate import tabulate
 
-from harness.arithmetic import profile_of
-from harness.centre import alone
+from harness.arithmetic import Bounded, profile_of
+from harness.centre import Array, alone
 from harness.point import Point
 from impls.contract import tensors_of
 from impls.hand import Link, from_text
@@ -28,14 +29,15 @@ Line = tuple[str, str, str, str]
 def lines() -> Iterator[Line]:
     """Kind, link, and what is seen of an eager and of a compiled program, in u."""
     for activation in ACTIVATIONS:
-        yield from _network(activation, "mean-squared-error", ("z1", "a1", "dz1", "da1", "dW1", "db1"))
+        outputs = ("z1", "a1", "dz1", "da1", "dW1", "db1")
+        yield from _network(activation, activation, "mean-squared-error", outputs)
     for loss in LOSSES:
-        yield from _network("tanh", loss, ("loss", "da2"))
+        yield from _network(loss, "tanh", loss, ("loss", "da2"))
     for kind in OPTIMIZERS.values():
         yield from _optimizer(kind())
 
 
-def _network(activation: str, loss: str, outputs: Iterable[str]) -> Iterator[Line]:
+def _network(kind: str, activation: str, loss: str, outputs: Iterable[str]) -> Iterator[Line]:
     network = from_text(f"{WIDTH}-{WIDTH}-{WIDTH}", activation=activation, loss=loss)
     rng = np.random.default_rng(0)
     x = rng.normal(size=(ROWS, WIDTH)).astype("f4")
@@ -46,10 +48,10 @@ def _network(activation: str, loss: str, outputs: Iterable[str]) -> Iterator[Lin
     tensors = Point(network, weights, x, y, 1).tensors(result)
     links = {link.output: link for link in network.links}
     for output in outputs:
-        yield activation if loss == "mean-squared-error" else loss, output, *_seen(links[output], tensors, result)
+        yield kind, output, *_seen(links[output], tensors, tensors_of(result))
 
 
-def _optimizer(optimizer: object) -> Iterator[Line]:
+def _optimizer(optimizer: Any) -> Iterator[Line]:
     rng = np.random.default_rng(0)
     weights = {"W1": rng.normal(size=(WIDTH, WIDTH)).astype("f4")}
     updater = HandUpdater(optimizer, weights)
@@ -62,16 +64,17 @@ def _optimizer(optimizer: object) -> Iterator[Line]:
         tensors[link.output] = {**after.weights, **after.state}[link.output]
 
 
-def _seen(link: Link, tensors: dict[str, np.ndarray], result: object) -> tuple[str, str]:
-    shown = tensors_of(result) if result else ()
-    return tuple(
+def _seen(link: Link, tensors: dict[str, Array], shown: Container[str]) -> tuple[str, str]:
+    eager, compiled = (
         f"{_median(alone(link, tensors, profile_of('float32', eager), shown=shown)):.1f}" for eager in (True, False)
-    )  # type: ignore[return-value]
+    )
+    return eager, compiled
 
 
-def _median(bounded: object) -> float:
+def _median(bounded: Bounded) -> float:
+    """In units of u, over the entries that have a relative error."""
     there = bounded.value != 0
-    return float(np.median(2 * bounded.bound[there] / np.abs(bounded.value[there]))) * 2.0**24
+    return float(np.median(2 * bounded.bound[there] / np.abs(bounded.value[there]))) / profile_of("float32").u
 
 
 def main() -> None:

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from harness.environment import environment
 from impls import registry
+from impls.contract import network_of_example
 from reports.soundness.cases import case, numbers
 from reports.soundness.judging import judge_case
-from reports.soundness.tally import Tally
+from reports.soundness.tally import Alarm, Key, Tally
 
 IMPLEMENTATIONS = ("hand", "torch", "jax")
 
@@ -36,8 +41,26 @@ def judge_cases(seed: int, threads: int, first: int, count: int) -> Tally:
     builds = {name: registry.load(name) for name in IMPLEMENTATIONS}
     total = Tally()
     for number in islice(numbers(threads), first, first + count):
-        total.add(judge_case(case(seed, number), builds))
+        judged = case(seed, number)
+        try:
+            total.add(judge_case(judged, builds))
+        except Exception as error:  # the checker itself: as bad as a false alarm, and the other cases go on
+            text = "".join(traceback.format_exception(error)[-3:])
+            what = Key("checker", "raised", "", type(error).__name__)
+            total.alarms.append(Alarm(seed, number, what, "", repr(judged.network), text))
+    total.saw(*threads_found(builds["torch"]))
     return total
+
+
+def threads_found(build: Any) -> list[str]:
+    """The threads that the libraries really have: of BLAS, of torch, and, where the system tells, of XLA's pool."""
+    made = build(network_of_example(), "float32")
+    found = {"BLAS": environment()["BLAS"].split(", ")[-1], "torch": made.environment()["torch threads"]}
+    tasks = Path("/proc/self/task")
+    if tasks.exists():
+        names = [(task / "comm").read_text() for task in tasks.iterdir()]
+        found["XLA"] = str(sum(name.startswith("tf_XLAEigen") for name in names))
+    return [f"{library} threads {threads.split()[0]}" for library, threads in found.items()]
 
 
 def main(arguments: Sequence[str]) -> None:

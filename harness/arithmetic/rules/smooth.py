@@ -27,6 +27,7 @@ silu       z s(z), z / (1 + e^-z)         (max(c_sigmoid, c_exp + 1 + c_divide) 
 silu'      g s (1 + z (1 - s)), g s + (g z)(s (1 - s))
            the term s is off by c_s u s; z s (1 - s) by u A s ((1 - s)(c_s + 5) + c_s s), since 1 - s has the
            absolute error of s; the sum is rounded: u |g| (s (c_s + 4) + A s ((1 - s)(c_s + 5) + c_s s))
+           JAX multiplies g z first, which may overflow where s, and with it the result, is 0
 
 Sources: formulas as in torch's derivatives.yaml and ATen's CPU kernels (Elu.h, Activation.cpp, UnaryOps), jax.nn
 and jax.lax; the unions are derived here. max |softplus''| = 1/4 at 0, max |silu''| = 1/2 at 0.
@@ -35,6 +36,7 @@ and jax.lax; the unions are derived here. max |softplus''| = 1/4 at 0, max |silu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -61,13 +63,18 @@ def moved_by_argument(x: Bounded, slope: Floats, curvature: float, steepest: flo
     return np.minimum(x.bound * (slope + curvature / 2 * x.bound), steepest * x.bound)
 
 
-def times_slope(da: Bounded, slope: Floats, moved: Floats, local: Floats, underflows: Floats) -> Bounded:
-    """da f'(z): `moved` is what z's bound does to f', `local` the error of f' computed alone."""
+def times_slope(
+    da: Bounded, slope: Floats, moved: Floats, local: Floats, underflows: Floats, *, first: Any = 1.0
+) -> Bounded:
+    """da f'(z): `moved` is what z's bound does to f', `local` the error of f' computed alone.
+
+    `first` is the largest factor of f' that may be multiplied with da first: where that product overflows,
+    nothing is bounded, however small the others are.
+    """
     largest = np.abs(da.value) + da.bound
     propagated = da.bound * (np.abs(slope) + moved) + np.abs(da.value) * moved
-    return da.context.rounded(
-        da.value * slope, propagated + largest * local, 1.0, centre=2.0, underflows=(1 + largest) * underflows
-    )
+    propagated = np.where(largest * first <= da.context.profile.largest, propagated + largest * local, np.inf)
+    return da.context.rounded(da.value * slope, propagated, 1.0, centre=2.0, underflows=(1 + largest) * underflows)
 
 
 def sigmoid_at(z: Floats) -> Floats:
@@ -181,4 +188,4 @@ def silu_vjp_(da: Bounded, z: Bounded) -> Bounded:
         return u * (high * (c_s + 4) + reach * high * (low * (c_s + 5) + c_s * high))
 
     moved = np.minimum(0.5 * z.bound, 1.3)  # silu' lies between -0.1 and 1.1
-    return times_slope(da, slope, moved, both(da.context, error), 4 * (1 + reach))
+    return times_slope(da, slope, moved, both(da.context, error), 4 * (1 + reach), first=reach)

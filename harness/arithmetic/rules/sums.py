@@ -20,6 +20,10 @@ P = M needs no higher-order term: (n - 1) u sum |x_i| for sums of any length in 
 estimation of floating-point summation and dot product", BIT 52 (2012)), and n u for dot products (Jeannerod
 and Rump, "Improved error bounds for inner products in floating-point arithmetic", SIAM J. Matrix Anal. Appl.
 34 (2013)).
+
+A product with a single number c may be regrouped by a compiler: it reads what a program shows as fl(a b) as
+a (b c), before its last rounding, and rounds b c instead (XLA's algebraic simplifier makes one factor of two
+broadcast scalars). One rounding of the operand and one of the product more.
 """
 
 from __future__ import annotations
@@ -30,6 +34,7 @@ import numpy as np
 
 from harness.arithmetic.bounded import INFLATION, Bounded, Floats, rule_for
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64
+from harness.arithmetic.threads import threads_for
 
 
 def _partial_sum(terms: int, u: float, magnitude: Floats, total: Floats) -> Floats:
@@ -41,6 +46,13 @@ def _centre_partial_sum(terms: int, magnitude: Floats, value: Floats) -> Floats:
     """P of the float64 centre, whose whole sum is known to n roundings only."""
     u = UNIT_ROUNDOFF_64
     return _partial_sum(terms, u, magnitude, np.abs(value) + terms * u * magnitude)
+
+
+def _unless_overflown(bound: Floats, partial: Floats, largest: float) -> Floats:
+    """Nothing is bounded where a partial sum may overflow, however small the whole sum is."""
+    if partial.size and not partial.max() <= largest:
+        return np.where(partial <= largest, bound, np.inf)
+    return bound
 
 
 @rule_for(np.sum)
@@ -55,7 +67,7 @@ def sum_(x: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
     own = (terms - 1) * UNIT_ROUNDOFF_64 * _centre_partial_sum(terms, magnitude, value)
     # The sums of magnitudes are float64 sums of positive terms, so up to n roundings too small.
     slack = 1 + 2 * terms * UNIT_ROUNDOFF_64
-    bound = (propagated + local + own) * slack
+    bound = _unless_overflown((propagated + local + own) * slack, partial, p.largest)
     return context.rounded(value, bound, 0.0, underflows=terms)
 
 
@@ -69,21 +81,31 @@ def max_(x: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
 
 @rule_for(np.matmul)
 def matmul(x: Bounded, y: Bounded) -> Bounded:
+    with threads_for(x.size * y.shape[-1]):
+        return _matmul(x, y)
+
+
+def _matmul(x: Bounded, y: Bounded) -> Bounded:
     context, p, terms = x.context, x.context.profile, x.shape[-1]
     value = x.value @ y.value
     x_abs, y_abs = np.abs(x.value), np.abs(y.value)
     exact = x_abs @ y_abs
+    x_bound, y_bound = x.bound, y.bound
+    regrouped = (x.contracted or y.contracted) and 1 in (x.size, y.size)
+    if regrouped:
+        x_bound, y_bound = x.as_summand, y.as_summand
     # |X| E_Y + E_X A(Y): products of what is not negative, so that nothing cancels.
     propagated = np.zeros_like(exact)
-    if y.bound.any():
-        propagated = x_abs @ y.bound
-    if x.bound.any():
-        propagated = propagated + x.bound @ (y_abs + y.bound)
+    if y_bound.any():
+        propagated = x_abs @ y_bound
+    if x_bound.any():
+        propagated = propagated + x_bound @ (y_abs + y_bound)
     slack = 1 + 2 * terms * UNIT_ROUNDOFF_64
     largest = exact + propagated * slack
     partial = _partial_sum(terms, p.u_acc, largest, np.abs(value) + propagated)
-    local = p.u_acc * largest + (terms - 1) * p.u_acc * partial
+    local = p.u_acc * largest * (2 if regrouped else 1) + (terms - 1) * p.u_acc * partial
     own = UNIT_ROUNDOFF_64 * (exact + (terms - 1) * _centre_partial_sum(terms, exact, value))
-    result = context.rounded(value, (propagated + local + own) * slack, 0.0, underflows=2 * terms)
+    bound = _unless_overflown((propagated + local + own) * slack, partial, p.largest)
+    result = context.rounded(value, bound, 0.0, underflows=2 * terms)
     result.terms = terms
     return result
