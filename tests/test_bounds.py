@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info
 
 from harness.arithmetic import Context, profile_of
+from harness.arithmetic.threads import threads_for
 from harness.centre import alone, end_to_end
 from impls.hand import Network, from_text
 from impls.hand.activations.gelu import erf, gelu, gelu_tanh, gelu_tanh_vjp, gelu_vjp
@@ -157,6 +159,21 @@ def test_an_undecided_comparison_is_counted_and_opens_both_branches():
     mask = operand > 0
     assert context.undecided == 1
     assert mask.bound.tolist() == [0, 1, 0]
+
+
+def test_bound_arithmetic_leaves_the_thread_counts_as_it_found_them():
+    def counts():
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    context, before, during = Context(profile_of("float32")), counts(), []
+    operand = context.exact(np.ones((8, 8)))
+    with threads_for(8 * 8 * 8):
+        during = counts()
+    assert (operand @ operand).shape == (8, 8)
+    assert counts() == before
+    assert min(during) == 1
+    with threads_for(2**30):
+        assert counts() == before
 
 
 def test_what_may_overflow_is_not_bounded():

@@ -1,6 +1,7 @@
 """The command as a person types it."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -113,6 +114,14 @@ def test_doctor_and_version():
     doctor = json.loads(typed("doctor", "--json").stdout)
     assert {"python", "numpy", "torch", "jax", "torch threads", "jax float64 mode"} <= set(doctor)
     assert typed("--version").stdout.startswith("backprop-harness")
+
+
+def test_idle_threads_sleep_unless_somebody_said_otherwise():
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    asleep = json.loads(typed("doctor", "--json", env=environment).stdout)
+    awake = json.loads(typed("doctor", "--json", env={**environment, "OMP_WAIT_POLICY": "ACTIVE"}).stdout)
+    assert (asleep["OMP_WAIT_POLICY"], awake["OMP_WAIT_POLICY"]) == ("PASSIVE", "ACTIVE")
+    assert asleep["torch threads"] == awake["torch threads"]
 
 
 def test_digits_come_from_scikit_learn():
