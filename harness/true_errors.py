@@ -73,7 +73,8 @@ def true_error(
     dtype = str(actual.dtype)
     with np.errstate(all="ignore"):
         error = truth.distance(actual)
-        used = np.where(error == 0, 0.0, error / allowed)
+        bounded = np.isfinite(allowed) & np.isfinite(truth.value)
+        used = np.where((error == 0) | ~bounded, 0.0, error / allowed)
         flat = int(used.argmax())  # the first NaN, if there is one
         ulps = error / ulp(truth.value, dtype)
         told = np.abs(truth.value) > truth.radius

@@ -191,5 +191,5 @@ def _shortfall(truth: Truth, wide: list[str], network: Network, rows: int) -> st
         if more > MOST_BITS
         else f"and {more} would take about {memory(network, rows, more) / 2**30:.1f} GB of memory, more than is allowed"
     )
-    kinks = f"; {truth.undecided} comparisons are undecided" if truth.undecided else ""
+    kinks = f"; comparisons undecided: {truth.undecided}" if truth.undecided else ""
     return f"balls around {', '.join(wide)} are not far below their bounds with {truth.bits} bits, {limit}{kinks}"

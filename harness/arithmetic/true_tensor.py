@@ -51,13 +51,14 @@ class TrueTensor:
             return np.abs(np.asarray(actual, np.float64) - self.value - self.tail) + self.radius
 
     def far_below(self, bound: Floats) -> NDArray[np.bool_]:
-        """Where the radius is at most 2^-53 of a bound.
+        """Where the radius is at most 2^-53 of a bound, or nothing is bounded.
 
         Then it is no larger than what comparing a difference with that bound in float64 may round away, and the ball
         is as good as its midpoint. Below 2^-1074, the least that float64 tells from 0, nothing is asked of a radius.
         """
         with np.errstate(all="ignore"):
-            return (2.0**53 * self.radius <= bound) | ((self.radius <= TINY_64) & (bound > 0))
+            far = (2.0**53 * self.radius <= bound) | ((self.radius <= TINY_64) & (bound > 0))
+        return far | ~np.isfinite(bound)
 
     def digits(self, index: Any, n: int) -> str:
         """One entry as decimal text, at most n significant digits, as Python prints a float.
