@@ -28,7 +28,7 @@ def truth(run: Run, style: str, *, verbose: bool) -> str:
         f"truth  {' and '.join(known)} at step{'s' * (len(steps) > 1)} {', '.join(map(str, steps))}; the formula check "
         f"there is the distance to the true value",
         f"       the float64 centre {within}{used}; balls at most {small(max(c.radius for c in certificates))} of a "
-        f"bound; {undecided} comparisons undecided",
+        f"bound; comparisons undecided: {undecided}",
     ]
     lines += [f"       not certified at step {c.step}: {c.shortfall}" for c in certificates if c.shortfall]
     return "\n".join([*(plain(line, style) for line in lines), "", _table(run, style, verbose)])

@@ -86,7 +86,8 @@ def test_a_comparison_that_is_decided_is_a_truth_value(numbers):
     one = numbers.exact(np.array(1.0))
     assert one > 0.5
     assert not one < 0.5
-    assert (one >= 0) and one <= 1
+    assert one >= 0
+    assert one <= 1
 
 
 def uncertain(numbers, middle=0.0):
@@ -100,19 +101,23 @@ def test_an_undecided_comparison_is_counted_and_both_branches_are_enclosed():
     z = uncertain(numbers)
     mask = z > 0
     assert numbers.undecided == 1
-    assert encloses(mask, 0) and encloses(mask, 1)
+    assert encloses(mask, 0)
+    assert encloses(mask, 1)
     with pytest.raises(ValueError, match="undecided"):
         bool(mask)
     chosen = np.where(mask, numbers.exact(np.array([5.0])), numbers.exact(np.array([-7.0])))
-    assert encloses(chosen, 5) and encloses(chosen, -7)
+    assert encloses(chosen, 5)
+    assert encloses(chosen, -7)
     sign = sign_of_difference(z, 0 * z)
     assert numbers.undecided == 2
     assert all(encloses(sign, s) for s in (-1, 0, 1))
     for other in (z < 0, z >= 0, z <= 0, z == 0):
-        assert encloses(other, 0) and encloses(other, 1)
+        assert encloses(other, 0)
+        assert encloses(other, 1)
     assert numbers.undecided == 6
     assert encloses(np.maximum(z, 0), 0)
-    assert (uncertain(numbers, 1.0) > 0) and not uncertain(numbers, 1.0) < 0
+    assert uncertain(numbers, 1.0) > 0
+    assert not uncertain(numbers, 1.0) < 0
     assert numbers.undecided == 6
 
 
