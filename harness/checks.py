@@ -94,7 +94,7 @@ def _as_convention(row: Row) -> Row:
 
 
 def formula(point: Point, against: str, result: Pass, sample: Sample = EVERY_ENTRY) -> list[Row]:
-    """Every tensor of a pass against the centre, within the bounds of the pass's dtype.
+    """Every tensor of a pass against the centre, or the truth at a certified point, within its dtype's bounds.
 
     In float64, for which this check is made, the allowance is the centre's own bound, so zeros can pass only
     where the centre is zero within it, or nothing is bounded.
@@ -105,7 +105,10 @@ def formula(point: Point, against: str, result: Pass, sample: Sample = EVERY_ENT
     expected = {name: tensor.value for name, tensor in centre.items()}
     allowed = {name: tensor.bound for name, tensor in centre.items()}
     zeros = None if centre is centre64 else {name: tensor.bound for name, tensor in centre64.items()}
-    rows = _compare("formula", point, against, result, expected, allowed, zeros, sample)
+    true = point.truth.judging if point.truth else {}
+    expected |= {name: tensor.value for name, tensor in true.items()}
+    tails = {name: tensor.tail for name, tensor in true.items()}
+    rows = _compare("formula", point, against, result, expected, allowed, zeros, sample, tails)
     return _tell_inherited(point, against, result, rows, profile_of(dtype), sample)
 
 
@@ -130,6 +133,7 @@ def _compare(
     allowed: Mapping[str, Array],
     zeros: Mapping[str, Array] | None,
     sample: Sample,
+    tails: Mapping[str, Array] | None = None,
 ) -> dict[str, Row]:
     tensors = tensors_of(result)
     rows = {}
@@ -152,6 +156,7 @@ def _compare(
             actual=part(tensors),
             expected=part(expected),
             allowed=part(allowed),
+            tail=part(tails) if tails and name in tails else None,
             zero_bound=None if zeros is None else partial(part, zeros),
         )
     return rows

@@ -11,7 +11,7 @@ from tabulate import tabulate
 from harness.allowance import Allowance
 from harness.allowance.asking import why
 from harness.cli.running import printable, specified
-from harness.tables import small
+from harness.cells import small
 from harness.usage import UsageError
 
 

@@ -64,7 +64,7 @@ def _run(options: dict[str, Any]) -> Run:
             raise UsageError(
                 "Cannot compare against nothing, because --against names none; name some, such as torch,jax."
             )
-    same = ("raw", "target", "steps", "epochs", "batch", "dtype", "seed", "check_every", "free_run", "output")
+    same = ("raw", "target", "steps", "epochs", "batch", "dtype", "seed", "check_every", "free_run", "exact", "output")
     keywords = {name: options[name] for name in same}
     with Progress("steps") as progress:
         return run(
