@@ -19,9 +19,10 @@ logit cross-entropy    max(a, 0) - a y + l, l = log1p(e^-|a|)        the hand co
            c_exp s(-|a|) + c_log1p l, and there are never more than four roundings on a term:
                u (|y| + |1 - y| + 1) (c_exp s(-|a|) + c_log1p l + 4 (|a| + l))
 
-logit cross-entropy'   s(a) - y                                      torch, the hand code
-                       (1 - y) f'(a) - y f'(-a)                      optax
-               u ((|1 - y| + 1) s(a) (k(a) + 4) + |y| s(-a) (k(-a) + 4)), k the union of softplus' (smooth.py)
+logit cross-entropy'   s(a) - y                                      torch, the hand code: c_s u s(a)
+                       (1 - y) f'(a) - y f'(-a)                      optax, with 1 - y and two products rounded:
+                                        |1 - y| s(a) (k(a) + 3 u) + |y| s(-a) (k(-a) + 3 u), k of softplus' (smooth.py)
+                       the larger of the two, and u |result|
 
 Sources: torch's ATen/native/Loss.cpp and BinaryOps kernels; optax/losses/_regression.py, _classification.py, read
 at the pinned versions; the bounds are derived here.
@@ -83,14 +84,14 @@ def logit_cross_entropy_(a: Bounded, y: Bounded) -> Bounded:
 def logit_cross_entropy_vjp_(a: Bounded, y: Bounded) -> Bounded:
     value = sigmoid_at(a.value) - y.value
     high, low = a.value + a.bound, a.bound - a.value
-    yes, no = np.abs(y.value) + y.bound, np.abs(1 - y.value) + y.bound + 1
+    yes, no = np.abs(y.value) + y.bound, np.abs(1 - y.value) + y.bound
 
     def error(u: float, c: Constants) -> Floats:
         def relative(z: Floats) -> Floats:
-            return softplus_slope_error(z, u, c) + u * (4 + sigmoid_error(c))
+            return softplus_slope_error(z, u, c) + 3 * u
 
         up = no * sigmoid_at(high) * np.maximum(relative(high), relative(-low))
         down = yes * sigmoid_at(low) * np.maximum(relative(low), relative(-high))
-        return up + down
+        return np.maximum(u * sigmoid_error(c) * sigmoid_at(high), up + down)
 
     return a.context.rounded(value, a.bound / 4 + y.bound + both(a.context, error), 1.0, underflows=4 * (yes + no))

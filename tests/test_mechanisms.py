@@ -1,0 +1,136 @@
+"""What frameworks and compilers do otherwise than the hand code, done in NumPy: each stays within the bound.
+
+Every one of these was once a false alarm of the soundness campaign.
+"""
+
+import numpy as np
+import pytest
+
+from harness.arithmetic import Context, profile_of
+from harness.comparison import judge
+from impls.hand.activations.gelu import gelu_tanh_vjp, gelu_vjp
+from impls.hand.activations.smooth import silu_vjp
+from impls.hand.activations.softmax import softmax, softmax_vjp
+from impls.hand.optimizers.adaptive import step_over, step_over_root
+
+F = np.float32
+TINY, LARGEST = np.finfo(F).tiny, np.finfo(F).max
+
+
+def compiled():
+    return Context(profile_of("float32"))
+
+
+def eager():
+    return Context(profile_of("float32", eager=True))
+
+
+def outside(actual, bounded):
+    return int(np.count_nonzero(~(np.abs(np.asarray(actual, np.float64) - bounded.value) <= bounded.bound)))
+
+
+@pytest.mark.parametrize("classes", [1, 2, 3, 50])
+def test_softmax_gradient_through_the_quotient_of_exponentials(classes):
+    """JAX: e (g r - sum (g r2) e) with r = 1/D, r2 = 1/D^2, where p = e r is what is shown."""
+    rng = np.random.default_rng(classes)
+    z, g = (rng.normal(size=(2000, classes)).astype(F) for _ in range(2))
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    D = e.sum(axis=1, keepdims=True)
+    r, r2 = F(1) / D, F(1) / (D * D)
+    S = ((g * r2) * e).sum(axis=1, keepdims=True)
+    dz = (g * r - S) * e
+    context = compiled()
+    assert outside(dz, softmax_vjp(context.shown(g), context.shown(e * r))) == 0
+
+
+def test_a_probability_that_is_shown_as_0_may_not_have_been_0_where_it_was_read():
+    p, g = np.array([[1.0, 0.0]], F), np.array([[1.0, 1e6]], F)
+    underflown = 0.9 * float(TINY)  # flushed where it is shown
+    dz = np.array([[0.0, underflown * (1e6 - 1.0)]])
+    context = compiled()
+    assert outside(dz, softmax_vjp(context.shown(g), context.shown(p))) == 0
+    assert outside(dz, softmax_vjp(eager().shown(g), eager().shown(p))) == 1
+
+
+def test_softmax_of_a_product_that_is_read_before_it_is_rounded():
+    """XLA: the logits x w of a layer with one input are fused into the shift, z - max, by an FMA."""
+    rng = np.random.default_rng(0)
+    x, w = 40 * rng.normal(size=(500, 1)).astype(F), 10 * rng.normal(size=(1, 11)).astype(F)
+    exact = x.astype(np.float64) * w
+    z = exact.astype(F)
+    shifted = (exact - z.max(axis=1, keepdims=True)).astype(F)
+    e = np.exp(shifted)
+    a = e / e.sum(axis=1, keepdims=True)
+    assert outside(a, softmax(compiled().shown(z))) == 0
+    assert outside(a, softmax(eager().shown(z))) > 0
+
+
+def test_a_product_with_a_single_number_that_is_regrouped():
+    """XLA: (t c) d becomes t (c d) where c is a constant and d a tensor of one entry."""
+    rng = np.random.default_rng(0)
+    t, c = rng.normal(size=(3000, 1)).astype(F), F(1 / 6)
+    for d in rng.normal(size=(20, 1, 1)).astype(F):
+        result = t * (c * d)
+        assert outside(result, compiled().shown(t * c) @ compiled().shown(d)) == 0
+    # In a longer sum nothing is regrouped, and the bound does not grow.
+    context = compiled()
+    ordinary, exact = context.shown(np.ones((2, 2))), context.exact(np.ones((2, 2)))
+    assert np.array_equal((ordinary @ ordinary).bound, (exact @ exact).bound)
+
+
+def test_a_step_whose_product_with_lr_underflows_before_the_division():
+    """torch's addcdiv_: (lr g) / d."""
+    g, d = np.array([-2.8812302e-38], F), np.array([1e-10], F)
+    lr = 0.018
+    assert outside((F(lr) * g) / d, step_over(eager().exact(g), eager().exact(d), lr)) == 0
+
+
+def test_optax_adagrad_takes_no_step_where_every_square_underflowed():
+    g, v = np.array([1e-23, 1e-5], F), np.array([0.0, 1e-10], F)
+    step = step_over_root(compiled().exact(g), compiled().exact(v), 1e-10, 0.1)
+    assert outside(np.array([0.0, step.value[1]]), step) == 0
+    assert outside(np.zeros(2), step) == 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "da", "z"),
+    [(gelu_vjp, 1e30, 1e10), (silu_vjp, 1e30, -1e10), (gelu_tanh_vjp, 1e30, 1e10), (gelu_tanh_vjp, 1e-3, 1.3e19)],
+)
+def test_where_a_first_product_overflows_nothing_is_bounded(rule, da, z):
+    """JAX multiplies da z first: infinity times 0 where the rest is 0. tanh's inner derivative has 3 z^2."""
+    with np.errstate(all="ignore"):
+        assert not np.isfinite(F(da) * F(z)) or not np.isfinite(3 * F(z) * F(z))
+    bound = rule(compiled().exact(np.array([da])), compiled().exact(np.array([z]))).bound
+    assert np.isinf(bound).all()
+    ordinary = rule(compiled().exact(np.array([1.0])), compiled().exact(np.array([z / 1e10])))
+    assert np.isfinite(ordinary.bound).all()
+
+
+def test_where_a_partial_sum_may_overflow_nothing_is_bounded():
+    terms = np.array([[0.7, 0.7, -0.7]]) * LARGEST
+    with np.errstate(over="ignore"):
+        assert np.isinf(np.cumsum(terms.astype(F))).any()
+    for total in (compiled().exact(terms).sum(axis=1), compiled().exact(terms) @ compiled().exact(np.ones((3, 1)))):
+        assert np.isinf(total.bound).all()
+    harmless = compiled().exact(np.array([[0.7, -0.7, 0.2]]) * LARGEST)
+    assert np.isfinite(harmless.sum(axis=1).bound).all()
+
+
+def judged(actual, expected, allowed):
+    arrays = (np.array(a, np.float64) for a in (actual, expected, allowed))
+    return judge("rounding", "z1", "x", 1, **dict(zip(("actual", "expected", "allowed"), arrays, strict=True)))
+
+
+def test_entries_at_which_nothing_is_bounded_are_neither_inside_nor_outside():
+    row = judged([np.nan, 2.0], [1.0, 2.0], [np.inf, 1e-9])
+    assert (row.verdict, row.entries, row.outside, row.unbounded) == ("ok", 2, 0, 1)
+    row = judged([np.nan, 3.0], [1.0, 2.0], [np.inf, 1e-9])
+    assert (row.verdict, row.outside, row.unbounded, row.index) == ("FAULT", 1, 1, (1,))
+    row = judged([np.nan, 2.0], [1.0, 2.0], [1e-9, 1e-9])
+    assert (row.verdict, row.outside, row.unbounded) == ("FAULT", 1, 0)
+
+
+def test_a_tensor_of_which_nothing_is_bounded_is_never_ok():
+    row = judged([1.0, 2.0], [1.0, 2.0], [np.inf, np.inf])
+    assert (row.verdict, row.unbounded) == ("no power", 2)
+    assert judged([0.0, 2.0], [0.0, 2.0], [0.0, np.inf]).verdict == "no power"  # zeros would pass
