@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.centre import Array
+from harness.datasets import Data
+from harness.usage import UsageError
+from impls.hand import Network
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,38 @@ class Batches:
         """Steps in one pass over the data."""
         return -(-len(self.x) // self.size)
 
+    def rows(self, step: int) -> Array:
+        """Which rows the batch of a step holds, the step counted from 1 and the rows from 0."""
+        if self.size == len(self.x):
+            return np.arange(self.size)
+        epoch, position = divmod(step - 1, self.per_epoch)
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.x))
+        return order[position * self.size : (position + 1) * self.size]
+
     def at(self, step: int) -> tuple[Array, Array]:
         """The batch of a step, counted from 1."""
         if self.size == len(self.x):
             return self.x, self.y
-        epoch, position = divmod(step - 1, self.per_epoch)
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.x))
-        rows = order[position * self.size : (position + 1) * self.size]
+        rows = self.rows(step)
         return self.x[rows], self.y[rows]
+
+
+def batches_of(network: Network, data: Data, dtype: str, batch: int | None, seed: int) -> Batches:
+    """The data as the network reads it, in a dtype, `batch` rows at a time; all rows if None.
+
+    Raises:
+        UsageError: data and network do not fit, or a value is not finite in that dtype.
+    """
+    y = data.targets(network)
+    with np.errstate(over="ignore"):  # told below, by name
+        x = data.x.astype(dtype)
+        y = y if network.loss.labels else y.astype(dtype)
+    try:
+        network.check_batch(x, y)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if not (np.all(np.isfinite(x)) and np.all(np.isfinite(y))):
+        raise UsageError(
+            f"Cannot train on {data.name} in {dtype}, because its values are not finite there; scale them."
+        )
+    return Batches(x, y, min(batch or len(x), len(x)), seed)

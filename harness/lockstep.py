@@ -12,11 +12,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from harness.admission import admit
 from harness.arguments import as_count, as_data, as_names, as_network, as_optimizer
-from harness.batches import Batches
+from harness.batches import batches_of
 from harness.datasets import Data
 from harness.interrupts import held_back
 from harness.records import Writer
@@ -83,7 +81,7 @@ def run(
     # The output comes before the data and the frameworks: nobody should wait to learn that it cannot be written.
     with nullcontext() if output is None else Writer(output) as writer:
         loaded = as_data(data, network, seed, raw=raw, target=target)
-        batches = _batches(network, loaded, dtype, batch, seed)
+        batches = batches_of(network, loaded, dtype, batch, seed)
         planned = epochs * batches.per_epoch if epochs is not None else 200 if steps is None else steps
         schedule = Schedule(full or multiply_adds(network, batches.size) < SMALL, check_every or 0, planned, seed)
         with held_back():
@@ -91,19 +89,3 @@ def run(
         session = Session(network, batches, optimizer, dtype, seed, schedule, free_run, admission)
         head = session.head(loaded, named=against is not None)
         return session.train(Run(head), writer, progress)
-
-
-def _batches(network: Network, data: Data, dtype: str, batch: int | None, seed: int) -> Batches:
-    y = data.targets(network)
-    with np.errstate(over="ignore"):  # told below, by name
-        x = data.x.astype(dtype)
-        y = y if network.loss.labels else y.astype(dtype)
-    try:
-        network.check_batch(x, y)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-    if not (np.all(np.isfinite(x)) and np.all(np.isfinite(y))):
-        raise UsageError(
-            f"Cannot train on {data.name} in {dtype}, because its values are not finite there; scale them."
-        )
-    return Batches(x, y, min(batch or len(x), len(x)), seed)

@@ -116,8 +116,7 @@ class Paths:
         self.levels: list[Level] = []
         self.steps: list[Step] = []
         self._vjps = {link.output: link for link in network.backward_links}
-        name, index = start
-        self._start(name, index)
+        self._start(*start)
 
     def _start(self, name: str, index: tuple[int, ...]) -> None:
         stages = _stages(self.network)
@@ -190,13 +189,23 @@ class Paths:
             product = product[..., None] * step.everywhere()[(slice(None), *between)]
         return product
 
+    def arrivals(self) -> list[Array]:
+        """For every level what arrives over all routes, (N, S): the derivative of each node by the start."""
+        return self._carried(self.steps)
+
     def sums(self) -> Array:
         """The sum over the paths of each sample (N,), layer by layer, however many paths there are."""
-        return _carried(self.steps, self.exact(np.ones((self.samples, 1))))
+        return self.arrivals()[-1][:, 0]
 
     def magnitudes(self) -> Array:
         """The sum of |product| over the paths of each sample (N,)."""
-        return _carried([step.magnitudes() for step in self.steps], self.exact(np.ones((self.samples, 1))))
+        return self._carried([step.magnitudes() for step in self.steps])[-1][:, 0]
+
+    def _carried(self, steps: Sequence[Step]) -> list[Array]:
+        arrived = [self.exact(np.ones((self.samples, 1)))]
+        for step in steps:
+            arrived.append(step.carry(arrived[-1]))
+        return arrived
 
     def path(self, sample: int, route: Sequence[int]) -> Path:
         """The path that takes these nodes, one of each level from the start on."""
@@ -255,9 +264,3 @@ def _stages(network: Network) -> list[tuple[Link, Link | None]]:
         else:
             stages[-1] = (stages[-1][0], link)
     return stages
-
-
-def _carried(steps: Sequence[Step], arrived: Array) -> Array:
-    for step in steps:
-        arrived = step.carry(arrived)
-    return arrived[:, 0]
