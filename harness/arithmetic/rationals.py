@@ -1,0 +1,84 @@
+"""Exact rational numbers: python-flint's fmpq, or fractions.Fraction where flint is not installed.
+
+Sums, products, quotients and comparisons of rationals are rational and exact, and so is the whole gradient of a network
+that is made of nothing else: Dense layers, relu, leaky relu, hard sigmoid and identity, and losses that grow with the
+square or the amount of the error. A function that leaves the rationals raises `IrrationalError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from harness.arithmetic.entries import OPERATORS, Numbers, Objects, as_objects
+
+try:
+    from flint import fmpq, fmpq_mat
+except ModuleNotFoundError:
+    fmpq = fmpq_mat = None
+
+
+class IrrationalError(TypeError):
+    """A function was evaluated whose values are not rational; `function` is its name."""
+
+    def __init__(self, function: str) -> None:
+        super().__init__(f"Cannot evaluate {function} on rationals, because its values are irrational; use balls.")
+        self.function = function
+
+
+def _rule(function: Any, operands: int) -> Any:
+    return np.frompyfunc(function, operands, 1)
+
+
+def _truth(x: Any, holds: bool) -> Any:
+    """1 or 0, of the kind of x: Python's integers would not divide exactly."""
+    return type(x)(int(holds))
+
+
+RULES: Mapping[Any, Callable[..., Any]] = {
+    **OPERATORS,
+    np.power: _rule(lambda x, n: x ** int(n), 2),
+    np.square: _rule(lambda x: x * x, 1),
+    np.maximum: _rule(max, 2),
+    np.minimum: _rule(min, 2),
+    np.sign: _rule(lambda x: _truth(x, x > 0) - _truth(x, x < 0), 1),
+    np.greater: _rule(lambda x, y: _truth(x, x > y), 2),
+    np.greater_equal: _rule(lambda x, y: _truth(x, x >= y), 2),
+    np.less: _rule(lambda x, y: _truth(x, x < y), 2),
+    np.less_equal: _rule(lambda x, y: _truth(x, x <= y), 2),
+    np.equal: _rule(lambda x, y: _truth(x, x == y), 2),
+    np.where: _rule(lambda mask, x, y: x if mask else y, 3),
+}
+
+
+class Rationals(Numbers):
+    """Exact rationals, which leave nothing undecided.
+
+    Attributes:
+        flint: whether entries are python-flint's; else they are Fractions.
+    """
+
+    rules = RULES
+
+    def __init__(self, *, flint: bool = fmpq is not None) -> None:
+        self.flint = flint
+
+    def number(self, value: Any) -> Any:
+        """A number as a fraction; what is not finite raises OverflowError or ValueError."""
+        numerator, denominator = value.as_integer_ratio()
+        return fmpq(numerator, denominator) if self.flint else Fraction(numerator, denominator)
+
+    def product(self, x: Objects, y: Objects) -> Objects:
+        """Through fmpq_mat, or sum by sum."""
+        if not self.flint:
+            return x @ y
+        (rows, inner), columns = x.shape, y.shape[1]
+        product = fmpq_mat(rows, inner, x.ravel().tolist()) * fmpq_mat(inner, columns, y.ravel().tolist())
+        return as_objects(product.entries(), (rows, columns))
+
+    def missing(self, function: Any) -> Any:
+        """Raise IrrationalError."""
+        raise IrrationalError(function.__name__)

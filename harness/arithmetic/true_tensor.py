@@ -1,0 +1,151 @@
+"""True tensors: what is known exactly, or within a ball, as float64 arrays and as decimal text.
+
+    truth = value + tail ± radius
+
+`value` is the float64 nearest to the midpoint, `tail` what it lacks of the midpoint (itself rounded, so that value and
+tail hold some 106 bits of it), `radius` the radius of the ball about the midpoint, never rounded down. Of rationals the
+radius is 0. Where a ball is unbounded nothing is known: value is NaN or infinite and radius infinite.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.arithmetic.bounded import TINY_64, Floats
+from harness.arithmetic.entries import Entries, Objects
+
+SMALLEST_NORMAL = 2.0**-1022
+
+
+class TrueTensor:
+    """The true value of one tensor, from an array of rationals or balls."""
+
+    def __init__(self, exact: Entries) -> None:
+        self._exact = exact
+
+    shape = property(lambda self: self._exact.shape)
+
+    @property
+    def _entries(self) -> Objects:
+        return self._exact.entries
+
+    @cached_property
+    def value(self) -> Floats:
+        """The float64 nearest to each midpoint."""
+        return self._floats(self._entries.flat)
+
+    @cached_property
+    def tail(self) -> Floats:
+        """Midpoint minus value, which is 0 where the value is not finite."""
+        finite = np.where(np.isfinite(self.value), self.value, 0.0)
+        rest = self._exact - finite
+        return np.where(np.isfinite(self.value), self._floats(rest.entries.flat), 0.0)
+
+    @cached_property
+    def radius(self) -> Floats:
+        """An upper bound on how far the truth may be from the midpoint."""
+        radii = [_radius(entry) for entry in self._entries.flat]
+        return np.reshape(np.array(radii, np.float64), self.shape)
+
+    def distance(self, actual: NDArray[Any]) -> Floats:
+        """|actual - truth|, at most, up to a few roundings of float64."""
+        with np.errstate(all="ignore"):
+            return np.abs(np.asarray(actual, np.float64) - self.value - self.tail) + self.radius
+
+    def far_below(self, bound: Floats) -> NDArray[np.bool_]:
+        """Where the radius is at most 2^-53 of a bound.
+
+        Then it is no larger than what comparing a difference with that bound in float64 may round away, and the ball
+        is as good as its midpoint. Below 2^-1074, the least that float64 tells from 0, nothing is asked of a radius.
+        """
+        with np.errstate(all="ignore"):
+            return (2.0**53 * self.radius <= bound) | ((self.radius <= TINY_64) & (bound > 0))
+
+    def digits(self, index: Any, n: int) -> str:
+        """One entry as decimal text, at most n significant digits, as Python prints a float.
+
+        A digit of which the ball is not sure, up to one unit of it, is left out; what cannot be told from 0 is "0".
+
+        >>> from harness.arithmetic.rationals import Rationals
+        >>> TrueTensor(Rationals().exact([0.1, -2e-7])).digits(0, 22)
+        '0.1000000000000000055511'
+        """
+        entry = self._entries[index]
+        radius = _radius(entry)
+        if math.isinf(radius):
+            return "nan"
+        if radius and entry.contains(0):
+            return "0"
+        middle = _midpoint(entry)
+        if radius:
+            n = min(n, max(1, math.floor(_log10(abs(middle) / Fraction(radius)))))
+        return decimal(middle, n)
+
+    def text_radius(self, index: Any) -> str:
+        """The radius of one entry as decimal text, one digit, rounded up: ``3e-31``; ``0`` where it is exact."""
+        radius = _radius(self._entries[index])
+        if radius == 0 or math.isinf(radius):
+            return "inf" if radius else "0"
+        exponent = math.floor(math.log10(radius))
+        leading = math.ceil(Fraction(radius) / Fraction(10) ** exponent)
+        return f"{leading}e{exponent:+03d}" if leading < 10 else f"1e{exponent + 1:+03d}"
+
+    def _floats(self, entries: Any) -> Floats:
+        return np.reshape(np.array([_nearest(entry) for entry in entries], np.float64), self.shape)
+
+
+def decimal(x: Fraction, n: int) -> str:
+    """A fraction to n significant digits, rounded to nearest, in the form that Python's ``g`` has.
+
+    >>> decimal(Fraction(2, 3), 5), decimal(Fraction(1, 3 * 10**9), 3), decimal(Fraction(5, 2), 8)
+    ('0.66667', '3.33e-10', '2.5000000')
+    """
+    if x == 0:
+        return "0"
+    exponent = math.floor(_log10(abs(x)))  # itself rounded, so that it may be off by one
+    exponent += int(abs(x) >= Fraction(10) ** (exponent + 1)) - int(abs(x) < Fraction(10) ** exponent)
+    scaled = round(abs(x) * Fraction(10) ** (n - 1 - exponent))
+    if scaled == 10**n:
+        scaled, exponent = 10 ** (n - 1), exponent + 1
+    digits, sign = str(scaled), "-" if x < 0 else ""
+    if -5 < exponent < 0:
+        return f"{sign}0.{'0' * (-exponent - 1)}{digits}"
+    if 0 <= exponent < n:
+        return sign + ".".join(filter(None, [digits[: exponent + 1], digits[exponent + 1 :]]))
+    return f"{sign}{'.'.join(filter(None, [digits[0], digits[1:]]))}e{exponent:+03d}"
+
+
+def _log10(x: Fraction) -> float:
+    """Of a fraction of any size."""
+    return math.log10(x.numerator) - math.log10(x.denominator)
+
+
+def _nearest(entry: Any) -> float:
+    try:
+        return float(entry)
+    except OverflowError:  # of a rational; a ball's midpoint becomes infinite
+        return math.inf if entry > 0 else -math.inf
+
+
+def _radius(entry: Any) -> float:
+    if not hasattr(entry, "rad"):
+        return 0.0
+    if not entry.is_finite():
+        return math.inf
+    if entry.is_exact():
+        return 0.0
+    radius = float(entry.rad())  # exact, but below the normal numbers, where float64 has fewer bits than a radius
+    return math.nextafter(radius, math.inf) if radius < SMALLEST_NORMAL else radius
+
+
+def _midpoint(entry: Any) -> Fraction:
+    if not hasattr(entry, "rad"):
+        return Fraction(int(entry.numerator), int(entry.denominator))
+    mantissa, exponent = entry.mid().man_exp()
+    return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
