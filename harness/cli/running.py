@@ -17,7 +17,11 @@ from harness.usage import UsageError, visible
 from impls.hand import Network
 from impls.hand.notation import OPTIMIZERS, made
 
-ASCII = str.maketrans({"·": "|", "×": "x", "Δ": "D", "→": "->"})
+ASCII = str.maketrans(
+    {"·": "|", "×": "x", "Δ": "D", "→": "->", "±": "+-"}
+    | {"∂": "d", "Σ": "sum", "−": "-", "²": "^2", "√": "sqrt", "½": "1/2", "Φ": "Phi", "φ": "phi", "▸": ">", "⋮": ":"}
+    | {"─": "-", "▶": ">", "│": "|"} | dict.fromkeys("┬┴┼├┤└┘┌┐", "+")
+)  # fmt: skip
 
 
 def run_and_print(**options: Any) -> int:
@@ -36,7 +40,7 @@ def run_and_print(**options: Any) -> int:
     return status
 
 
-def _specified(options: dict[str, Any]) -> tuple[Network, Any]:
+def specified(options: dict[str, Any]) -> tuple[Network, Any]:
     """Network and optimizer, as they were typed.
 
     Raises:
@@ -56,7 +60,7 @@ def _specified(options: dict[str, Any]) -> tuple[Network, Any]:
 
 
 def _run(options: dict[str, Any]) -> Run:
-    network, optimizer = _specified(options)
+    network, optimizer = specified(options)
     against = None
     if options["against"] is not None:
         against = [name.strip() for name in options["against"].split(",") if name.strip()]

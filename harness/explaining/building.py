@@ -78,6 +78,8 @@ def explain(
     notes = [note for note in (case.feeds,) if note]
     if chosen:
         notes.append(f"{meant.symbol} has a value in every sample: this is sample {sample}, --sample K shows another.")
+    if network.loss.labels:
+        notes.append("Labels count from 0: output neuron k stands for label k - 1.")
     told = ", ".join(filter(None, [loaded.describe(), loaded.meaning(network)]))
     return _explanation(case, sample, len(batches.x), told, optimizer, seed, amount, against, notes)
 
@@ -108,7 +110,9 @@ def _explanation(
     unlisted = paths.count - len(case.listed)
     others = Rest(unlisted, case.total - math.fsum(path.product for path in case.listed) if unlisted else 0.0)
     rows = [
-        PathRow(case.rows[p.sample], [n[i] for n, i in zip(case.names, p.route, strict=True)], list(p.factors), p.product)
+        PathRow(
+            case.rows[p.sample], [n[i] for n, i in zip(case.names, p.route, strict=True)], list(p.factors), p.product
+        )
         for p in case.listed
     ]
     dominant, other_samples = tallies.dominant(sums, case.rows) if sample is None else ([], None)

@@ -17,7 +17,7 @@ from harness.explaining.parts import Way
 from harness.explaining.references import Reference
 from harness.explaining.symbols import Nodes, outputs_of, weight_symbol
 from harness.explaining.variable import Variable, variable_of
-from harness.explaining.ways import centre_of, ways_of
+from harness.explaining.ways import centre_of, finite, ways_of
 from harness.usage import UsageError
 from impls.hand import Network
 from impls.hand.paths import Path, Paths
@@ -120,11 +120,11 @@ class Case:
         one_by_one = self.paths.count <= ONE_BY_ONE
         added: Bounded = (bounded.products() if one_by_one else bounded.sums()).sum()
         way = "paths, added left to right" if one_by_one else "paths, added layer by layer"
-        return Way(way, self.total, allowed=float(added.bound))
+        return Way(way, self.total, allowed=finite(added.bound))
 
     def ways(self, against: Sequence[str] | None) -> list[Way]:
         """The same derivative by every way."""
-        return ways_of(self.variable, self.centre, [self.by_paths()], against)
+        return ways_of(self.variable, self.centre, self.by_paths(), against)
 
     @cached_property
     def source(self) -> str | None:
@@ -164,8 +164,7 @@ class Case:
         through = [self.nodes.name(tensor, k + 1) for k in others[:2]]
         belongs = [weight_symbol(layer, source[0], k) if source else f"b_{k + 1}^({layer})" for k in others[:2]]
         more = ", ..." if len(others) > 2 else ""
-        another = f"another {self.meant.kind}" if len(others) == 1 else f"other {self.meant.kind}{'e' * (not source)}s"
         return (
             f"{self.meant.symbol} feeds {self.nodes.name(tensor, j + 1)} only: a term through "
-            f"{', '.join(through)}{more} belongs to {another}, {', '.join(belongs)}{more}."
+            f"{', '.join(through)}{more} belongs to {', '.join(belongs)}{more}, not to it."
         )

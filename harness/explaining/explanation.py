@@ -12,7 +12,10 @@ from msgspec import to_builtins
 from harness.explaining.parts import Factor, Nudge, PathRow, Rest, RouteRow, SampleRow, Update, Way
 
 SCHEMA = 1
-CONVENTION = "w_ij^(l): i = source, j = destination, counted from 1, so w_21^(1) is W1[2,1]; samples count from 0"
+CONVENTIONS = (
+    "w_ij^(l): i = source, j = destination, counted from 1: w_21^(1) is W1[2,1]",
+    "W has shape (n_in, n_out), z = x W + b; torch.nn.Linear keeps W transposed",
+)
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,11 @@ class PathExplanation:
         return self._ways()
 
     @property
+    def reference(self) -> Way:
+        """What the ways are compared with: the exact derivative, or the matrix backward pass where there is none."""
+        return self.ways[-1] if self.ways[-1].value is not None else self.ways[1]
+
+    @property
     def exit(self) -> int:
         """1 if one of the ways is further from the reference than rounding allows, else 0."""
         return int(any(way.outside for way in self.ways))
@@ -93,8 +101,9 @@ class PathExplanation:
         own = {name: value for name, value in vars(self).items() if name not in ("_ways", "ways")}
         return {
             "schema": SCHEMA,
-            "convention": CONVENTION,
+            "conventions": list(CONVENTIONS),
             **to_builtins(own),
             "ways": to_builtins(self.ways),
+            "reference": self.reference.way,
             "exit": self.exit,
         }

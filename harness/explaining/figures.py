@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 def signed(number: float) -> str:
     """A factor: seven digits at most, with its sign: -0.090383, +1.234e-05, 0."""
@@ -15,18 +17,23 @@ def scientific(number: float) -> str:
     return "0" if number == 0 else f"{number:+.6e}"
 
 
-def operand(number: float) -> str:
-    """A number inside a formula: 0.528456, (-1.2), 1."""
+def operand(number: float, *, bare: bool = False) -> str:
+    """A number inside a formula: 0.528456, (-1.2), 1; bare without brackets."""
     if number == round(number) and abs(number) < 1e6:
         text = f"{number:.0f}"
     else:
         text = f"{number:.6f}" if 1e-3 <= abs(number) < 1e3 else f"{number:.6e}"
-    return f"({text})" if number < 0 else text
+    return f"({text})" if number < 0 and not bare else text
 
 
 def plain(number: float) -> str:
-    """A value by itself: -0.966945, 5.1."""
-    return f"{number:.6g}"
+    """A value of the data: -1.2, 5.1."""
+    return f"{number:.5g}"
+
+
+def opened(formula: str) -> str:
+    """A formula of numbers without the brackets of a negative one that stands in front."""
+    return re.sub(r"^\((-[0-9.e+-]+)\)", r"\1", formula)
 
 
 def few(number: float) -> str:

@@ -46,9 +46,7 @@ def nudged(
     change = float(after["loss"]) - float(before["loss"])
     total = float(np.sum(paths.sums()))
     if not np.isfinite([change, half]).all():
-        raise UsageError(
-            f"Cannot nudge by {amount:g}, because the loss is not finite there; give a smaller amount."
-        )
+        raise UsageError(f"Cannot nudge by {amount:g}, because the loss is not finite there; give a smaller amount.")
     first = amount * total
     rows, arrivals = [], paths.arrivals()
     for position, node in sorted({(p, n) for path in listed for p, n in enumerate(path.route)}):

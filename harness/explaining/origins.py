@@ -8,14 +8,13 @@ The formulas of f' and of the loss's derivative stand in the layer's own file, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from harness.centre import Array
-from harness.explaining.figures import operand
+from harness.explaining.figures import opened, operand
 from harness.explaining.parts import Factor
 from harness.explaining.symbols import Nodes, ratio, weight_symbol
 from impls.hand import Dense, Network
@@ -31,9 +30,7 @@ class Origins:
         rows: the samples' numbers in the data.
     """
 
-    def __init__(
-        self, paths: Paths, nodes: Nodes, source: str | None, rows: Sequence[int]
-    ) -> None:
+    def __init__(self, paths: Paths, nodes: Nodes, source: str | None, rows: Sequence[int]) -> None:
         self.paths, self.nodes, self.source, self.rows = paths, nodes, source, rows
         self.tensors, self.y = paths.tensors, paths.tensors["y"]
         self.network: Network = paths.network
@@ -61,7 +58,7 @@ class Origins:
             formula, numbers = self._coupled(path.sample, after.tensor, i, k)
         else:
             formula, numbers = self._neuron(path.sample, position, source, target)
-        return Factor(ratio(of, by), self.rows[path.sample], formula, numbers, path.factors[position])
+        return Factor(ratio(of, by), self.rows[path.sample], formula, opened(numbers), path.factors[position])
 
     def _neuron(self, sample: int, position: int, source: int, target: int) -> tuple[str, str]:
         """f'(z) times what the weighted sum has for it: a weight, or for a weight its input."""
@@ -82,7 +79,7 @@ class Origins:
         else:
             symbols.append(weight_symbol(layer, i, k))
             numbers.append(operand(matrix))
-        return "·".join(symbols), " · ".join(numbers)
+        return "·".join(symbols), " · ".join(numbers) if len(numbers) > 1 else ""
 
     def _text(self, tensor: str, neuron: int) -> str:
         """f'(z) of one neuron."""
@@ -97,9 +94,7 @@ class Origins:
         same = str(int(i == k))
         if not getattr(layer, "derivative", ""):
             return f"{type(layer).__name__}'", ""
-        symbols = layer.derivative.format(
-            a=self.nodes.name(tensor, k + 1), b=self.nodes.name(tensor, i + 1), same=same
-        )
+        symbols = layer.derivative.format(a=self.nodes.name(tensor, k + 1), b=self.nodes.name(tensor, i + 1), same=same)
         return symbols, layer.derivative.format(a=operand(a[k]), b=operand(a[i]), same=same)
 
     def _loss(self, sample: int, tensor: str, k: int) -> tuple[str, str]:
@@ -108,10 +103,9 @@ class Origins:
         inner = getattr(loss, "loss", loss)
         if not template:
             return f"{type(loss).__name__}'", ""
-        if a.size == 1:
-            template = template.replace("/{entries}", "")
-        if len(a) == 1:
-            template = template.replace("/{rows}", "")
+        for count, field in ((a.size, "/{entries}"), (len(a), "/{rows}")):
+            if count == 1 and template.endswith(field):
+                template = _unwrapped(template.removesuffix(field))
         symbols: dict[str, Any] = {**inner.parameters(), "rows": len(a), "entries": a.size}
         numbers = dict(symbols)
         symbols |= {"a": self.nodes.name(tensor, k + 1), "p": f"softmax(O{tensor[1:]})[{k + 1}]"}
@@ -125,3 +119,9 @@ class Origins:
             numbers["y"] = operand(self.y[sample, k])
             symbols["total"], numbers["total"] = "Σy", operand(float(np.sum(self.y[sample])))
         return template.format(**symbols), template.format(**numbers)
+
+
+def _unwrapped(text: str) -> str:
+    """Without the brackets that enclose all of it."""
+    depth = [text[:end].count("(") - text[:end].count(")") for end in range(1, len(text))]
+    return text[1:-1] if text.startswith("(") and all(depth) else text

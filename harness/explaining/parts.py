@@ -51,17 +51,18 @@ class Way(msgspec.Struct, frozen=True):
 
     Attributes:
         value: None where that way cannot be gone, and `reason` says why.
-        minus_exact: value minus the reference, None for the reference itself.
-        allowed: how far from the reference rounding can bring it: derived, but for a central difference, where
-            it is that difference's own estimate, and for the reference, where it is its radius.
+        difference: value minus the reference, the exact derivative where that can be had.
+        allowed: how far from the exact derivative rounding can bring it, derived; of the exact one its radius.
+        estimate: whether `allowed` is no bound but an estimate, a central difference's own.
         outside: whether it is further off than that; None for an estimate and for the reference.
-        digits: the reference in more digits than a float has.
+        digits: of the exact derivative, more than a float has, and its radius.
     """
 
     way: str
     value: float | None = None
-    minus_exact: float | None = None
+    difference: float | None = None
     allowed: float | None = None
+    estimate: bool = False
     outside: bool | None = None
     digits: str | None = None
     reason: str | None = None

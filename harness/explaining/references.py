@@ -122,16 +122,19 @@ def _input(text: str, network: Network, numbers: list[str], plain: str) -> Refer
     entry = int(numbers[0])
     if not 1 <= entry <= network.inputs:
         counted = "; they count from 1" if entry == 0 else ""
-        raise _refused(text, f"there are {network.inputs} inputs{counted}", f"choose {_range('x1', f'x{network.inputs}')}")
+        raise _refused(
+            text, f"there are {network.inputs} inputs{counted}", f"choose {_range('x1', f'x{network.inputs}')}"
+        )
     return Reference("input", 0, "x", (entry - 1,))
 
 
 def _output(text: str, network: Network, numbers: list[str], plain: str) -> Reference:  # noqa: ARG001
     pairs = [(int(numbers[0]), int(numbers[1]))] if len(numbers) > 1 else _parted(numbers[0])
     tensors = outputs_of(network)
-    inside = [(l, j) for l, j in pairs if 1 <= l <= len(tensors) and 1 <= j <= network.weights[f"W{l}"][1]]
+    widths = [network.weights[f"W{layer}"][1] for layer in range(1, len(tensors) + 1)]
+    inside = [(i, j) for i, j in pairs if 1 <= i <= len(tensors) and 1 <= j <= widths[i - 1]]
     if len(inside) > 1:
-        choices = " or ".join(f"O{l},{j}" for l, j in inside)
+        choices = " or ".join(f"O{i},{j}" for i, j in inside)
         raise _refused(text, "it can be read in two ways", f"write {choices}")
     if not inside:
         why = "it names no layer and neuron of it" if not pairs else "there is no such layer or no such neuron in it"

@@ -34,9 +34,7 @@ def dominant(sums: Array, samples: Sequence[int]) -> tuple[list[SampleRow], Rest
     """The samples whose paths have the largest |sum|, largest first, and the rest."""
     size = float(np.abs(sums).sum())
     order = np.argsort(-np.abs(sums), kind="stable")[:SAMPLES_LISTED]
-    rows = [
-        SampleRow(samples[int(n)], float(sums[n]), abs(float(sums[n])) / size if size else None) for n in order
-    ]
+    rows = [SampleRow(samples[int(n)], float(sums[n]), abs(float(sums[n])) / size if size else None) for n in order]
     return rows, rest(sums, [row.sum for row in rows])
 
 

@@ -25,8 +25,8 @@ from impls import registry
 MATRIX = "matrix backward (NumPy)"
 BALL = "ball arithmetic"
 LABELS = {"torch": "torch autograd", "jax": "jax grad"}
-DIGITS = 25
-"""Decimal digits of the reference: nine more than a float has."""
+SHOWN, KNOWN = 22, 60
+"""Decimal digits of the reference: five more than a float has are shown, and what is subtracted has 60."""
 
 
 def centre_of(variable: Variable) -> Centre:
@@ -34,29 +34,38 @@ def centre_of(variable: Variable) -> Centre:
     return end_to_end(variable.network, variable.weights, variable.x, variable.y, profile_of("float64"))
 
 
-def ways_of(variable: Variable, centre: Centre, paths: Sequence[Way], against: Sequence[str] | None) -> list[Way]:
-    """Every way, the given ones by paths in front; `against` names implementations, all known ones if None."""
-    gradient = centre.tensors["d" + variable.tensor]
-    allowed = float(gradient.bound[variable.index])
-    matrix = Way(MATRIX, float(gradient.value[variable.index]), allowed=allowed)
-    ways = [*paths, matrix, *_implementations(variable, allowed, against), _difference(variable, centre)]
-    exact = _exact(variable)
-    if exact.value is None:
-        return [_judged(way, Fraction(matrix.value or 0.0), way is matrix) for way in ways] + [exact]
-    return [_judged(way, Fraction(exact.digits or exact.value), False) for way in ways] + [exact]
+def ways_of(variable: Variable, centre: Centre, paths: Way, against: Sequence[str] | None) -> list[Way]:
+    """Every way, by paths first and the reference last; `against` names implementations, all known ones if None."""
+    name, index = "d" + variable.tensor, variable.index
+    network, given = variable.network, (variable.weights, variable.x)
+    allowed = finite(centre.tensors[name].bound[index])
+    gradients = network.backward(*given, variable.y, network.forward(*given))
+    matrix = Way(MATRIX, float(gradients[name][index]), allowed=allowed)
+    others = [*_implementations(variable, allowed, against), _difference(variable)]
+    exact, truth = _exact(variable, centre)
+    if truth is None:  # the hand code's matrices stand in for the truth, from which they may be off themselves
+        truth, doubt = Fraction(matrix.value or 0.0), allowed
+    else:
+        doubt = exact.allowed
+    return [judged(way, truth, doubt) for way in (paths, matrix, *others)] + [exact]
 
 
-def _judged(way: Way, reference: Fraction, is_reference: bool) -> Way:
-    if way.value is None or is_reference:
+def judged(way: Way, reference: Fraction, doubt: float | None) -> Way:
+    """A way beside a reference that may itself be off by `doubt`; where nothing is bounded nothing is judged."""
+    if way.value is None:
         return way
-    difference = Fraction(way.value) - reference
-    if way.outside is None and way.way.startswith("central"):
-        return replace(way, minus_exact=float(difference))
-    outside = None if way.allowed is None else not abs(difference) <= Fraction(way.allowed)
-    return replace(way, minus_exact=float(difference), outside=outside)
+    difference, outside = Fraction(way.value) - reference, None
+    if way.allowed is not None and doubt is not None and not way.estimate:
+        outside = not abs(difference) <= Fraction(way.allowed) + Fraction(doubt)
+    return replace(way, difference=float(difference), outside=outside)
 
 
-def _implementations(variable: Variable, allowed: float, against: Sequence[str] | None) -> list[Way]:
+def finite(bound: Any) -> float | None:
+    """A bound as a number; None where nothing is bounded."""
+    return float(bound) if np.isfinite(bound) else None
+
+
+def _implementations(variable: Variable, allowed: float | None, against: Sequence[str] | None) -> list[Way]:
     """The derivative by every implementation but the hand code, in float64; those that cannot say why."""
     names = [name for name in (registry.names() if against is None else against) if name != "hand"]
     with held_back():
@@ -79,26 +88,29 @@ def _implementations(variable: Variable, allowed: float, against: Sequence[str] 
     return [found[name] for name in names if name in found]
 
 
-def _difference(variable: Variable, centre: Centre) -> Way:
-    found = central_difference(variable.loss, variable.value, float(centre.tensors["loss"].bound))
+def _difference(variable: Variable) -> Way:
+    found = central_difference(variable.loss, variable.value)
     if found is None:
         return Way("central difference", reason="the loss is not finite near by")
-    return Way(f"central difference, h={found.step:.0e}".replace("e-0", "e-"), found.value, allowed=found.error)
+    return Way(
+        f"central difference, h={found.step:.0e}".replace("e-0", "e-"), found.value, allowed=found.error, estimate=True
+    )
 
 
-def _exact(variable: Variable) -> Way:
+def _exact(variable: Variable, centre: Centre) -> tuple[Way, Fraction | None]:
+    """The true derivative, as text and to `KNOWN` digits; None where it cannot be had."""
+    from harness.truth import CannotCertifyError, true_tensors
+
+    name, index = "d" + variable.tensor, variable.index
     try:
-        truth: Any = _true_tensors(variable)
-    except ModuleNotFoundError as error:
-        return Way(BALL, reason=f"the package {error.name} is not installed; pip install 'backprop-harness[exact]'")
-    tensor = truth.tensors["d" + variable.tensor]
-    digits = tensor.digits(variable.index, DIGITS)
-    way = "exact rational arithmetic" if truth.kind == "rational" else BALL
-    value, radius = float(tensor.value[variable.index]), float(tensor.radius[variable.index])
-    return Way(way, value, allowed=radius, digits=digits)
-
-
-def _true_tensors(variable: Variable) -> Any:
-    from harness.truth import true_tensors  # type: ignore[import-not-found]
-
-    return true_tensors(variable.network, variable.weights, variable.x, variable.y)
+        bound = {name: centre.tensors[name].bound}
+        truth = true_tensors(variable.network, variable.weights, variable.x, variable.y, below=bound)
+    except CannotCertifyError as error:
+        return Way(BALL, reason=str(error)), None
+    way = "exact rational arithmetic" if truth.kind == "rational" else f"{truth.bits}-bit {BALL}"
+    tensor = truth.tensors[name]
+    known, radius = tensor.digits(index, KNOWN), tensor.text_radius(index)
+    if known == "nan":
+        return Way(way, reason="its ball is unbounded here"), None
+    value = Fraction(known)
+    return Way(way, float(value), 0.0, float(radius), digits=f"{tensor.digits(index, SHOWN)} ± {radius}"), value

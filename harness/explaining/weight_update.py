@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.centre import Array
-from harness.explaining.figures import operand
+from harness.explaining.figures import opened, operand
 from harness.explaining.parts import Update, UpdateRow
 from harness.explaining.references import Reference
 from impls import hand
@@ -19,16 +19,16 @@ RULES: Mapping[type, Mapping[str, str]] = {
     hand.GradientDescent: {"W": "{w} − {lr}·{g}"},
     hand.Momentum: {"m": "{mu}·{m_old} + {g}", "W": "{w} − {lr}·{m}"},
     hand.Nesterov: {"m": "{mu}·{m_old} + {g}", "W": "{w} − {lr}·({g} + {mu}·{m})"},
-    hand.Adagrad: {"v": "{v_old} + {g}²", "W": "{w} − {lr}·{g}/{root}"},
-    hand.RMSProp: {"v": "{rho}·{v_old} + (1 − {rho})·{g}²", "W": "{w} − {lr}·{g}/{root}"},
+    hand.Adagrad: {"v": "{v_old} + {square}", "W": "{w} − {lr}/{root}·{g}"},
+    hand.RMSProp: {"v": "{rho}·{v_old} + (1 − {rho})·{square}", "W": "{w} − {lr}/{root}·{g}"},
     hand.Adam: {
         "m": "{beta1}·{m_old} + (1 − {beta1})·{g}",
-        "v": "{beta2}·{v_old} + (1 − {beta2})·{g}²",
+        "v": "{beta2}·{v_old} + (1 − {beta2})·{square}",
         "W": "{w} − {lr}·{mhat}/(√{vhat} + {epsilon})",
     },
     hand.AdamW: {
         "m": "{beta1}·{m_old} + (1 − {beta1})·{g}",
-        "v": "{beta2}·{v_old} + (1 − {beta2})·{g}²",
+        "v": "{beta2}·{v_old} + (1 − {beta2})·{square}",
         "W": "{w} − {lr}·({mhat}/(√{vhat} + {epsilon}) + {weight_decay}·{w})",
     },
 }
@@ -57,16 +57,19 @@ def update_of(
 def _rows(
     optimizer: Any, weight: str, short: str, before: Mapping[str, float], after: Mapping[str, float], step: int
 ) -> list[UpdateRow]:
-    symbols = {name: name for name in optimizer.parameters()} | {"lr": "lr", "w": f"{short}_old", "g": f"∂L/∂{short}"}
+    symbols = {name: name for name in optimizer.parameters()} | {"lr": "lr", "w": f"{short}_old"}
+    symbols |= {"g": f"∂L/∂{short}", "square": f"(∂L/∂{short})²"}
     numbers = {name: operand(value) for name, value in optimizer.parameters().items() if not isinstance(value, str)}
     numbers |= {"lr": f"{optimizer.lr:g}", "w": operand(before[weight]), "g": operand(before["d" + weight])}
+    numbers["square"] = f"{numbers['g']}²"
     rows = []
     decayed = optimizer.weight_decay and not isinstance(optimizer, hand.AdamW)
     if decayed:
         g = before["d" + weight] + optimizer.weight_decay * before[weight]
         template = "{g} + {weight_decay}·{w}"
-        rows.append(UpdateRow("g", template.format(**symbols), template.format(**numbers), g))
+        rows.append(UpdateRow("g", template.format(**symbols), opened(template.format(**numbers)), g))
         symbols["g"], numbers["g"] = "g", operand(g)
+        symbols["square"], numbers["square"] = "g²", f"{operand(g)}²"
     for s in optimizer.state:
         symbols[f"{s}_old"], numbers[f"{s}_old"] = f"{s}_old", operand(before[s + weight])
         symbols[s], numbers[s] = f"{s}_new", operand(after[s + weight])
@@ -76,7 +79,7 @@ def _rows(
     for rule, template in RULES.get(type(optimizer), {"W": ""}).items():
         name = f"{short}_new" if rule == "W" else NEW[rule]
         value = after[weight] if rule == "W" else after[rule + weight]
-        rows.append(UpdateRow(name, template.format(**symbols), template.format(**numbers), value))
+        rows.append(UpdateRow(name, template.format(**symbols), opened(template.format(**numbers)), value))
     return rows
 
 

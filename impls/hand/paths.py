@@ -25,7 +25,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
@@ -67,10 +66,8 @@ class Step:
 
     def carry(self, arrived: Array) -> Array:
         """What arrives at the next level (N, S'), from what arrived at this one (N, S), over all routes."""
-        if self.matrix.ndim == 3:
-            carried = (arrived[:, :, None] * self.matrix).sum(axis=1)
-        else:
-            carried = arrived @ self.matrix
+        alike = self.matrix.ndim == 2
+        carried = arrived @ self.matrix if alike else (arrived[:, :, None] * self.matrix).sum(axis=1)
         return carried if self.slope is None else carried * self.slope
 
     def magnitudes(self) -> Step:
