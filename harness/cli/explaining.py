@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from typing import Any
 
 import click
 
-from harness.cli.running import printable, specified
+from harness.cli.running import ASCII, named, printable, specified
 from harness.explaining import explain
 from harness.explaining.screen import blocks
 from harness.usage import UsageError
+
+PRODUCTS = {**ASCII, ord("·"): "*"}
+"""Stand-ins where a dot between two things multiplies them."""
 
 
 def explain_and_print(*, as_json: bool, reference: str, **options: Any) -> int:
@@ -19,10 +23,9 @@ def explain_and_print(*, as_json: bool, reference: str, **options: Any) -> int:
     command = typed()
     try:
         network, optimizer = specified(options)
-        against = options["against"] and [name.strip() for name in options["against"].split(",") if name.strip()]
         same = ("data", "sample", "step", "nudge", "raw", "target", "batch", "seed")
         keywords = {name: options[name] for name in same}
-        told = explain(reference, network, optimizer=optimizer, against=against, **keywords)
+        told = explain(reference, network, optimizer=optimizer, against=named(options["against"]), **keywords)
     except UsageError as error:
         click.echo(printable(f"harness explain: {error}"), err=True)
         return 2
@@ -30,8 +33,10 @@ def explain_and_print(*, as_json: bool, reference: str, **options: Any) -> int:
         # json writes the number of paths of any network in full.
         click.echo(json.dumps(told.to_dict(), indent=1, ensure_ascii=False, allow_nan=False))
     else:
-        for block in blocks(told, command):
-            click.echo(printable(block) + "\n")
+        rest = blocks(told, command)
+        click.echo(printable(next(rest)) + "\n")
+        for block in rest:
+            click.echo(printable(block, PRODUCTS) + "\n")
     return told.exit
 
 
@@ -48,4 +53,9 @@ def typed() -> str:
             words.append(str(value))
         elif name not in ("sample", "step", "nudge"):
             words += [parameter.opts[0], *([] if value is True else [str(value)])]
-    return shlex.join(words)
+    return " ".join(map(quoted, words))
+
+
+def quoted(word: str) -> str:
+    """A word as every shell takes it: in double quotes where it needs some and holds nothing that means more there."""
+    return f'"{word}"' if re.fullmatch(r"[\w^()\[\]{}, -]*[^\w-][\w^()\[\]{}, -]*", word) else shlex.quote(word)

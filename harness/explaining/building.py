@@ -123,7 +123,9 @@ def _explanation(
         shown = dominant[0].sample if dominant else case.rows[0]
         place = list(case.rows).index(shown)
         rounding = 2 * float(case.centre.tensors["loss"].bound)
-        nudge = nudged(case.variable, amount, paths, case.nodes, case.listed, others.sum, place, shown, rounding)
+        nudge = nudged(
+            case.variable, amount, paths, case.nodes, case.listed, others.sum, case.total, place, shown, rounding
+        )
     return PathExplanation(
         weight=meant.symbol, name=meant.name, kind=meant.kind, short=meant.short, value=case.value, leads=case.leads,
         network=describe(network), loss=network.loss.formula(output_label(network), network.outputs), data=data,

@@ -158,7 +158,7 @@ class Case:
         """Which neuron a weight feeds, and to which weights a term through another one would belong."""
         if self.meant.kind not in ("weight", "bias") or self.network.weights[f"W{self.meant.layer}"][1] == 1:
             return None
-        layer, tensor = self.meant.layer, outputs_of(self.network)[self.meant.layer - 1]
+        layer, tensor = self.meant.layer, self.paths.levels[1].tensor
         *source, j = self.meant.index
         others = [k for k in range(self.network.weights[f"W{layer}"][1]) if k != j]
         through = [self.nodes.name(tensor, k + 1) for k in others[:2]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 
 def signed(number: float) -> str:
@@ -39,3 +40,10 @@ def opened(formula: str) -> str:
 def few(number: float) -> str:
     """A difference or an error: three digits."""
     return "0" if number == 0 else f"{number:+.2e}"
+
+
+def count(number: int) -> str:
+    """A whole number: 2,560; beyond 15 digits its first six, 5.36871e+22."""
+    if number < 10**15:
+        return f"{number:,}"
+    return f"{Decimal(number):.5e}"

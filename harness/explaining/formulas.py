@@ -14,7 +14,7 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise, product
 
-from harness.explaining.symbols import ratio
+from harness.explaining.symbols import letter_of, ratio
 
 MOST_WRITTEN = 4
 """Up to so many paths are written out one by one."""
@@ -43,7 +43,7 @@ def by_path(levels: Sequence[Sequence[str]], generic: Sequence[str]) -> list[str
     """One term for each path, or a single one with sums in front."""
     if _routes(levels) <= MOST_WRITTEN:
         return ["·".join(_ratios(route)) for route in product(*levels)]
-    sums = [f"{SUM}_{name[-1]}" for name, level in zip(generic, levels, strict=True) if len(level) > 1]
+    sums = [f"{SUM}_{letter_of(name)}" for name, level in zip(generic, levels, strict=True) if len(level) > 1]
     return [" ".join([*sums[::-1], "·".join(_ratios(generic))])]
 
 
@@ -75,5 +75,5 @@ def _terms(levels: Sequence[Sequence[str]], first: int, last: int, node: str) ->
 def _summed(generic: Sequence[str], first: int, last: int) -> str:
     parts = []
     for position in range(last - 1, first, -1):
-        parts.append(f"{SUM}_{generic[position][-1]} {ratio(generic[position + 1], generic[position])}")
+        parts.append(f"{SUM}_{letter_of(generic[position])} {ratio(generic[position + 1], generic[position])}")
     return " · ".join([*parts, ratio(generic[first + 1], generic[first])])

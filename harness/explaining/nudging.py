@@ -25,6 +25,7 @@ def nudged(
     nodes: Nodes,
     listed: Sequence[Path],
     others: float,
+    total: float,
     sample: int,
     row: int,
     rounding: float,
@@ -44,7 +45,6 @@ def nudged(
     with np.errstate(all="ignore"):
         after, half = variable.forward(moved), variable.loss(at + amount / 2)
     change = float(after["loss"]) - float(before["loss"])
-    total = float(np.sum(paths.sums()))
     if not np.isfinite([change, half]).all():
         raise UsageError(f"Cannot nudge by {amount:g}, because the loss is not finite there; give a smaller amount.")
     first = amount * total

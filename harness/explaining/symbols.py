@@ -5,12 +5,14 @@ Indices count from 1. Where one has two digits a comma parts it from the other: 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from impls.hand import Network
 from impls.hand.paths import Level
 
-LETTERS = "kmpqrstuv"
+LETTERS = "kmpqrstuvabcdefgh"
+"""Of the sums, in the order of the levels; after the last they come again, with a prime."""
 
 
 def joined(*indices: int | str) -> str:
@@ -21,6 +23,11 @@ def joined(*indices: int | str) -> str:
 def weight_symbol(layer: int, source: int, neuron: int) -> str:
     """``w_21^(1)``; source and neuron are counted from 0."""
     return f"w_{joined(source + 1, neuron + 1)}^({layer})"
+
+
+def letter_of(generic: str) -> str:
+    """The letter over which a sum runs: ``k`` of ``O2k``."""
+    return re.search("[a-z]'*$", generic)[0]  # type: ignore[index]
 
 
 def ratio(of: str, by: str) -> str:
