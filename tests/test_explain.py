@@ -98,7 +98,7 @@ def is_rounding(word, numbers):
     mantissa, exponent, _ = word.replace(",", "").partition("e")
     decimals = len(mantissa.partition(".")[2])
     style = f".{decimals}e" if exponent else f".{decimals}f"
-    return any(float(f"{abs(n):{style}}") == float(word.replace(",", "")) or f"{abs(n):.5g}" == word for n in numbers)
+    return any(float(f"{abs(n):{style}}") == float(word.replace(",", "")) or f"{abs(n):.4g}" == word for n in numbers)
 
 
 def test_every_number_printed_is_one_of_the_json_rounded(told):

@@ -78,6 +78,10 @@ def explain(
     notes = [note for note in (case.feeds,) if note]
     if chosen:
         notes.append(f"{meant.symbol} has a value in every sample: this is sample {sample}, --sample K shows another.")
+    if len(rows) > 1 and network.loss.formula("", network.outputs).startswith("L = mean"):
+        notes.append(
+            f"L is a mean: a sample alone (--sample K) has {len(rows)} times the derivative of its share here."
+        )
     if network.loss.labels:
         notes.append("Labels count from 0: output neuron k stands for label k - 1.")
     told = ", ".join(filter(None, [loaded.describe(), loaded.meaning(network)]))

@@ -29,7 +29,7 @@ def operand(number: float, *, bare: bool = False) -> str:
 
 def plain(number: float) -> str:
     """A value of the data: -1.2, 5.1."""
-    return f"{number:.5g}"
+    return f"{number:.4g}"
 
 
 def opened(formula: str) -> str:

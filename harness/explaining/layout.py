@@ -8,6 +8,8 @@ from textwrap import wrap
 WIDTH = 80
 TIED = "\xa0"
 """A space at which no line is broken."""
+LONGER = {"Σ": 2, "√": 3, "²": 1, "Φ": 2, "φ": 2}
+"""Signs of formulas, and how many columns more their stand-ins in ASCII take."""
 
 
 def paragraph(text: str, indent: str = "  ", more: str = "  ") -> str:
@@ -48,13 +50,13 @@ def broken(parts: Sequence[str], indent: str, joint: str = " ") -> list[str]:
     """Parts in lines no longer than the screen; a part that is longer itself is broken at its signs."""
     lines = [parts[0]]
     for part in parts[1:]:
-        if _columns(lines[-1]) + len(joint) + _columns(part) <= WIDTH:
+        if columns(lines[-1]) + len(joint) + columns(part) <= WIDTH:
             lines[-1] += joint + part
         else:
             lines.append(indent + part)
     fitting: list[str] = []
     for line in lines:
-        while _columns(line) > WIDTH:
+        while columns(line) > WIDTH:
             cut = max(line.rfind(sign, len(indent) + 2, WIDTH - 8) for sign in (" + ", " · "))
             if cut < 0:
                 break
@@ -64,6 +66,6 @@ def broken(parts: Sequence[str], indent: str, joint: str = " ") -> list[str]:
     return fitting
 
 
-def _columns(text: str) -> int:
-    """Columns that a text takes, in ASCII too, where Σ is written sum."""
-    return len(text) + 2 * text.count("Σ")
+def columns(text: str) -> int:
+    """Columns that a text takes, in ASCII too."""
+    return len(text) + sum(more * text.count(sign) for sign, more in LONGER.items())

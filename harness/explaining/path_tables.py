@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from harness.explaining.explanation import PathExplanation
 from harness.explaining.figures import count, scientific, signed
-from harness.explaining.layout import WIDTH, paragraph, sum_line, table, wrapped
+from harness.explaining.layout import WIDTH, columns, paragraph, sum_line, table, wrapped
 from harness.explaining.parts import Factor, Rest
 
 
@@ -105,7 +105,7 @@ def factors(rows: Sequence[Factor]) -> str:
         value = signed(row.value)
         middle = f" = {parts[2]}" if row.numbers else " " * (widths[2] + 3 * (widths[2] > 0))
         line = f"  {parts[0]} = {parts[1]}{middle} = {value}"
-        if len(line) <= WIDTH:
+        if columns(line) <= WIDTH:
             lines.append(line)
         else:
             lead = f"  {parts[0]} = "

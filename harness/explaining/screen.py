@@ -42,7 +42,7 @@ def heading(told: PathExplanation) -> str:
     name = "" if told.name == told.weight else f" = {told.name}"
     lines = [f"{told.weight}{name} = {operand(told.value, bare=True)}    {told.leads}    {told.dtype}"]
     lines.append(f"{told.network} · {told.loss}")
-    where = "at the start" if told.step == 0 else f"after {told.step} step{'s' * (told.step != 1)} of {told.optimizer}"
+    where = "at the start" if told.step == 0 else f"after {told.step} step{'s' * (told.step != 1)}"
     lines.append(f"{told.data} · seed {told.seed} · {where}")
     if told.sample is not None:
         shown = ", ".join(plain(x) for x in (told.inputs or [])[:FEW_INPUTS])
