@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ from harness.cli.explaining import PRODUCTS
 from harness.cli.main import harness as command
 from harness.explaining.screen import blocks
 from impls import registry
-from impls.hand import from_text
-from impls.hand.notation import OPTIMIZERS, made
+from impls.hand import GeluTanh, Scaled, from_text
+from impls.hand.notation import ACTIVATIONS, LOSSES, OPTIMIZERS, made
 from impls.hand_numpy import Hand, HandUpdater
 
 
@@ -457,3 +458,51 @@ def test_the_next_command_repeats_what_was_typed():
     done = typed("w_21^(1)", "4-3-1", "--against", "hand")
     assert 'next  harness explain "w_21^(1)" 4-3-1 --against hand --sample ' in done.stdout
     assert '      harness explain "w_21^(1)" 4-3-1 --against hand --nudge 0.01\n' in done.stdout
+
+
+TEXTS = {
+    "−": "-", "·": "*", "²": "**2", "[": "(", "]": ")", "{z}": "z", "{a}": "a", "exp z": "exp(z)",
+    "gelu_tanh'": "gelu_tanh",
+}  # fmt: skip
+
+
+def evaluated(text, **values):
+    """A derivative's text as a number: sums and products as they are read, brackets multiplied."""
+    for sign, code in TEXTS.items():
+        text = text.replace(sign, code)
+    text = re.sub(r"(?<=[\d)az])\(", "*(", text)  # a(1 - a) is a product, s(z) is not
+    functions = {
+        "s": lambda z: 1 / (1 + math.exp(-z)), "exp": math.exp, "sign": np.sign, "min": min, "max": max,
+        "Φ": lambda z: 0.5 * math.erfc(-z / math.sqrt(2)), "φ": lambda z: math.exp(-z * z / 2) / math.sqrt(2 * math.pi),
+        "gelu_tanh": lambda z: float(GeluTanh().dz(np.ones(1), np.array([z]))[0]),
+    }  # fmt: skip
+    return eval(text, {"__builtins__": {}}, {**functions, **values})
+
+
+@pytest.mark.parametrize("name", [*ACTIVATIONS, "leaky-relu(slope=0.2)", "elu(alpha=0.5)", "softplus(threshold=1)"])
+def test_the_text_of_every_activations_derivative_is_true(name):
+    layer = made("activation", ACTIVATIONS, name)
+    z = np.array([[-2.0, -0.5, 0.5, 2.0, 4.0]])
+    a = layer.forward(z)
+    one = np.eye(5) if not layer.elementwise else np.ones_like(z)
+    read = {"z": np.repeat(z, len(one), axis=0), "a": np.repeat(a, len(one), axis=0)}
+    needs = [parameter for parameter in signature(layer.dz).parameters if parameter != "da"]
+    slopes = layer.dz(one, *[read[parameter] for parameter in needs])
+    for k, row in enumerate(slopes):
+        for i, slope in enumerate(row):
+            text = layer.derivative.format(a="a", z="z", b="b", same=int(k == i), **layer.parameters())
+            at = {"a": a[0, k], "b": a[0, i]} if not layer.elementwise else {"a": a[0, i], "z": z[0, i]}
+            assert evaluated(text, **at) == pytest.approx(slope, rel=1e-12, abs=1e-300)
+
+
+@pytest.mark.parametrize("name", [*LOSSES, "huber(delta=0.1)", "binary-cross-entropy(clamp='torch')", "scaled"])
+def test_the_text_of_every_losses_derivative_is_true(name):
+    loss = Scaled(made("loss", LOSSES, "huber"), 8) if name == "scaled" else made("loss", LOSSES, name)
+    a = np.array([[0.2, 0.7, 0.4], [0.9, 0.1, 0.6]])
+    y = np.array([2, 0]) if loss.labels else np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+    gradient, p = loss.da(a, y), np.exp(a) / np.exp(a).sum(axis=1, keepdims=True)
+    inner = getattr(loss, "loss", loss)
+    for n, k in np.ndindex(a.shape):
+        target = float(y[n] == k) if loss.labels else y[n, k]
+        text = loss.derivative.format(a="a", y="y", p="p", total="total", rows=2, entries=6, **inner.parameters())
+        assert evaluated(text, a=a[n, k], y=target, p=p[n, k], total=1.0) == pytest.approx(gradient[n, k], rel=1e-12)

@@ -158,8 +158,10 @@ def test_the_largest_paths_are_those_of_all(sizes, activation, most, seed, data)
     assert len({(path.sample, path.route) for path in found}) == len(found) == len(every)
     # The search orders by bounds that are rounded as often as a path has factors, on either side.
     slack = (1 + 2.0**-53) ** (4 * len(paths.steps))
+    several = [len(level.entries) > 1 for level in paths.levels]
     for path, expected in zip(found, every, strict=True):
-        assert path.product == paths.products()[(path.sample, *path.route[1:])]
+        nodes = (node for node, one_of_several in zip(path.route, several, strict=True) if one_of_several)
+        assert path.product == paths.products()[(path.sample, *nodes)]
         assert abs(path.product) <= expected * slack
         assert expected <= abs(path.product) * slack
 
@@ -187,6 +189,13 @@ def test_a_path_is_missed_when_it_is(kind):
     assert difference <= allowed
     difference, allowed = wrong(kind)
     assert not difference <= allowed
+
+
+def test_a_network_deeper_than_an_array_has_axes_has_a_path():
+    network = from_text("-".join("1" * 80), activation="softplus")
+    paths = paths_of(network, network.init(0), *batch_of(network), ("W2", (0, 0)))
+    assert paths.routes == 1
+    assert paths.products().tolist() == [paths.path(sample, (0,) * 80).product for sample in range(3)]
 
 
 def test_paths_start_from_inputs_and_outputs_too():

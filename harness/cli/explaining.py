@@ -30,8 +30,8 @@ def explain_and_print(*, as_json: bool, reference: str, **options: Any) -> int:
         click.echo(printable(f"harness explain: {error}"), err=True)
         return 2
     if as_json:
-        # json writes the number of paths of any network in full.
-        click.echo(json.dumps(told.to_dict(), indent=1, ensure_ascii=False, allow_nan=False))
+        # json writes the number of paths of any network in full; in UTF-8, whatever the terminal can show.
+        click.echo(json.dumps(told.to_dict(), indent=1, ensure_ascii=False, allow_nan=False).encode())
     else:
         rest = blocks(told, command)
         click.echo(printable(next(rest)) + "\n")

@@ -16,18 +16,13 @@ ROUTES_LISTED, SAMPLES_LISTED = 6, 5
 
 def route_sums(paths: Paths, names: Sequence[Sequence[str]]) -> tuple[list[RouteRow], Rest]:
     """The routes of largest |sum over samples|, largest first, and the rest; for paths that can be multiplied."""
-    sums = np.broadcast_to(paths.products(), (paths.samples, *paths_shape(paths))).sum(axis=0)
-    order = np.argsort(-np.abs(sums), axis=None, kind="stable")[:ROUTES_LISTED]
+    sums = paths.products().sum(axis=0)
     rows = []
-    for flat in order:
-        nodes = (0, *np.unravel_index(flat, sums.shape))
-        rows.append(RouteRow([level[int(n)] for level, n in zip(names, nodes, strict=True)], float(sums.flat[flat])))
+    for flat in np.argsort(-np.abs(sums), axis=None, kind="stable")[:ROUTES_LISTED]:
+        nodes = iter(np.unravel_index(flat, sums.shape))  # of the levels of several nodes
+        route = [level[int(next(nodes))] if len(level) > 1 else level[0] for level in names]
+        rows.append(RouteRow(route, float(sums.flat[flat])))
     return rows, rest(sums, [row.sum for row in rows])
-
-
-def paths_shape(paths: Paths) -> tuple[int, ...]:
-    """Number of nodes of every level behind the start."""
-    return tuple(len(level.entries) for level in paths.levels[1:])
 
 
 def dominant(sums: Array, samples: Sequence[int]) -> tuple[list[SampleRow], Rest]:

@@ -20,6 +20,7 @@ from harness.explaining.parts import Way
 from harness.explaining.variable import Variable
 from harness.interrupts import held_back
 from harness.point import Point
+from harness.usage import visible
 from impls import registry
 
 MATRIX = "matrix backward (NumPy)"
@@ -73,9 +74,9 @@ def _implementations(variable: Variable, allowed: float | None, against: Sequenc
     point = Point(variable.network, variable.weights, variable.x, variable.y, 1)
     found: dict[str, Way] = {}
     for finding in admission.absent:
-        found[finding.against] = Way(LABELS.get(finding.against, finding.against), reason=finding.message)
+        found[finding.against] = Way(label_of(finding.against), reason=finding.message)
     for participant in admission.participants:
-        label = LABELS.get(participant.name, participant.name)
+        label = label_of(participant.name)
         result = participant.pass_at(point, tap=False)
         if result is None:
             found[participant.name] = Way(label, reason=participant.take_findings()[0].message)
@@ -86,6 +87,11 @@ def _implementations(variable: Variable, allowed: float | None, against: Sequenc
             Way(label, value, allowed=allowed) if finite else Way(label, reason=f"it gives {value}")
         )
     return [found[name] for name in names if name in found]
+
+
+def label_of(name: str) -> str:
+    """What an implementation is called in the table."""
+    return LABELS.get(name, visible(name))
 
 
 def _difference(variable: Variable) -> Way:

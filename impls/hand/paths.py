@@ -179,12 +179,17 @@ class Paths:
         return self.routes * self.samples
 
     def products(self) -> Array:
-        """The product along every path, (N, S1, S2, ...), multiplied from the start on. As large as `count`."""
+        """The product along every path, multiplied from the start on; as many entries as paths.
+
+        Shape (N, ...), with an axis for each level of several nodes: one node needs none.
+        """
         product = self.steps[0].everywhere()[:, 0]
         for step in self.steps[1:]:
-            between = (None,) * (product.ndim - 2)
-            product = product[..., None] * step.everywhere()[(slice(None), *between)]
-        return product
+            local = step.everywhere()
+            between = (slice(None), *(None,) * (product.ndim - 2))
+            one = product.shape[-1] == 1
+            product = product * local[:, 0][between] if one else product[..., None] * local[between]
+        return product[..., 0]
 
     def arrivals(self) -> list[Array]:
         """For every level what arrives over all routes, (N, S): the derivative of each node by the start."""
