@@ -409,6 +409,18 @@ def test_a_wrong_implementation_is_outside_and_ends_with_1(register):
     assert typed("w_12^(2)", "--against", "wrong").exit_code == 0
 
 
+def test_a_hostile_name_and_message_are_shown_and_not_obeyed(register):
+    def build(network, dtype):
+        raise RuntimeError("\x1b[31mred\x07\u202e")
+
+    register("\x1b[31mevil", build)
+    for words in ([], ["--json"]):
+        done = typed("w_11^(2)", "--against", "\x1b[31mevil", *words)
+        assert done.exit_code == 0
+        assert all(c == "\n" or c.isprintable() for c in done.stdout)
+        assert r"\x1b[31mevil" in done.stdout.replace("\\\\", "\\")
+
+
 def test_what_is_missing_says_so(monkeypatch):
     load = registry.load
 

@@ -117,25 +117,28 @@ class Paths:
 
     def _start(self, name: str, index: tuple[int, ...]) -> None:
         stages = _stages(self.network)
-        local, own = name[0], self.tensors
-        if local in "Wb":  # dz_j/dw_ij = x_i, and for a bias, whose input is always 1, 1
-            depth, neuron = int(name[1:]) - 1, index[-1]
+        if name[0] in "Wb":
+            depth = int(name[1:])
             self.levels.append(Level(name, (0,)))
-            source = own[stages[depth][0].inputs[0]]
-            one = self.exact(np.ones((1, 1)))
-            self._enter(source[:, [index[0]]][:, :, None] if local == "W" else one, stages[depth], (neuron,))
-            depth += 1
+            self._enter(self._of_weight(name, index, stages[depth - 1][0]), stages[depth - 1], index[-1:])
         else:
-            self.levels.append(Level(name, (index[-1],)))
             depth = 0 if name == "x" else int(name[1:])
+            self.levels.append(Level(name, index))
         for stage in stages[depth:]:
-            dense = stage[0].layer
-            jacobian = dense.dx(self.exact(np.eye(dense.outputs)), own[stage[0].inputs[1]]).T
-            self._enter(jacobian[list(self.levels[-1].entries)], stage, tuple(range(dense.outputs)))
-        output = self.network.output
-        gradient = self._vjps["d" + output](own)
-        self.steps.append(Step(gradient[:, list(self.levels[-1].entries)][:, :, None]))
-        self.levels.append(Level("loss", (0,)))
+            self._enter(self._of_sources(stage[0]), stage, tuple(range(stage[0].layer.outputs)))
+        gradient = self._vjps["d" + self.network.output](self.tensors)
+        self._add(Step(gradient[:, list(self.levels[-1].entries)][:, :, None]), "loss", (0,))
+
+    def _of_weight(self, name: str, index: tuple[int, ...], dense: Link) -> Array:
+        """dz_j/dw_ij = x_i, and dz_j/db_j = 1: the one entry of the vjp's x^T dz, or sum of dz, that e_j leaves."""
+        if name[0] == "b":
+            return self.exact(np.ones((1, 1)))
+        return self.tensors[dense.inputs[0]][:, [index[0]]][:, :, None]
+
+    def _of_sources(self, dense: Link) -> Array:
+        """dz_j/dx_i for every source i at the last level."""
+        of_outputs = dense.layer.dx(self.exact(np.eye(dense.layer.outputs)), self.tensors[dense.inputs[1]])
+        return of_outputs.T[list(self.levels[-1].entries)]
 
     def _enter(self, matrix: Array, stage: tuple[Link, Link | None], neurons: tuple[int, ...]) -> None:
         """Steps into some neurons of a stage, `matrix` being the derivatives of its weighted sums."""
