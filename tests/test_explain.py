@@ -518,3 +518,24 @@ def test_the_text_of_every_losses_derivative_is_true(name):
         target = float(y[n] == k) if loss.labels else y[n, k]
         text = loss.derivative.format(a="a", y="y", p="p", total="total", rows=2, entries=6, **inner.parameters())
         assert evaluated(text, a=a[n, k], y=target, p=p[n, k], total=1.0) == pytest.approx(gradient[n, k], rel=1e-12)
+
+
+@pytest.mark.parametrize("x", [1e200, 1e308])
+def test_what_is_not_finite_is_refused(x):
+    network = from_text("2-2-1", activation="identity")
+    with pytest.raises(harness.UsageError, match="the loss or a derivative on the way is not finite"):
+        hand_only("w_11^(1)", network, (np.array([[x, -x / 3]]), np.array([1.0])))
+
+
+def test_products_that_overflow_are_refused_and_those_that_underflow_are_0():
+    def chain(weight, last):
+        network = from_text("-".join("1" * 70), activation="identity", loss="mean-absolute-error")
+        weights = {name: np.full(s, weight if name[0] == "W" else 0.0) for name, s in network.weights.items()}
+        network.init = lambda seed: {**weights, "W69": np.full((1, 1), last)}
+        return network
+
+    data = (np.zeros((1, 1)), np.ones(1))  # all outputs are 0, all local derivatives are weights
+    told = hand_only("w_11^(3)", chain(1e-6, 1.0), data)
+    assert (told.total, told.count) == (0, 1)
+    with pytest.raises(harness.UsageError, match="the loss or a derivative on the way is not finite"):
+        hand_only("b1[1]", chain(1e9, 1.0), data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,7 +22,7 @@ from harness.explaining.formulas import by_path, factored, headings
 from harness.explaining.moment import moment_after
 from harness.explaining.nudging import nudged
 from harness.explaining.origins import Origins
-from harness.explaining.parts import PathRow, Rest
+from harness.explaining.parts import Rest
 from harness.explaining.references import parse
 from harness.explaining.weight_update import update_of
 from harness.usage import UsageError
@@ -75,17 +76,37 @@ def explain(
         sample = int(moment.rows[0])
     rows = moment.rows.tolist() if sample is None else [sample]
     case = Case(network, moment, meant, rows, batches.x[rows], batches.y[rows])
-    notes = [note for note in (case.feeds,) if note]
-    if chosen:
-        notes.append(f"{meant.symbol} has a value in every sample: this is sample {sample}, --sample K shows another.")
-    if len(rows) > 1 and network.loss.formula("", network.outputs).startswith("L = mean"):
-        notes.append(
-            f"L is a mean: a sample alone (--sample K) has {len(rows)} times the derivative of its share here."
-        )
-    if network.loss.labels:
-        notes.append("Labels count from 0: output neuron k stands for label k - 1.")
     told = ", ".join(filter(None, [loaded.describe(), loaded.meaning(network)]))
-    return _explanation(case, sample, len(batches.x), told, optimizer, seed, amount, against, notes)
+    asked = _Asked(sample, len(batches.x), told, optimizer, seed, amount, against)
+    return _explanation(case, asked, _notes(case, sample if chosen else None))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What was asked, besides the derivative itself."""
+
+    sample: int | None
+    samples: int
+    data: str
+    optimizer: Any
+    seed: int
+    amount: float | None
+    against: Sequence[str] | None
+
+
+def _notes(case: Case, chosen: int | None) -> list[str]:
+    """What is easily misunderstood; `chosen` is a sample that nobody asked for."""
+    notes = [case.feeds] if case.feeds else []
+    loss, rows = case.network.loss, len(case.rows)
+    if chosen is not None:
+        notes.append(
+            f"{case.meant.symbol} has a value in every sample: this is sample {chosen}, --sample K shows another."
+        )
+    if rows > 1 and loss.formula("", case.network.outputs).startswith("L = mean"):
+        notes.append(f"L is a mean: a sample alone (--sample K) has {rows} times the derivative of its share here.")
+    if loss.labels:
+        notes.append("Labels count from 0: output neuron k stands for label k - 1.")
+    return notes
 
 
 def _as_amount(nudge: float | None) -> float | None:
@@ -97,56 +118,33 @@ def _as_amount(nudge: float | None) -> float | None:
     return float(nudge)
 
 
-def _explanation(
-    case: Case,
-    sample: int | None,
-    samples: int,
-    data: str,
-    optimizer: Any,
-    seed: int,
-    amount: float | None,
-    against: Sequence[str] | None,
-    notes: list[str],
-) -> PathExplanation:
+def _explanation(case: Case, asked: _Asked, notes: list[str]) -> PathExplanation:
     paths, meant, network, moment = case.paths, case.meant, case.network, case.moment
-    generic, sums = case.nodes.generic(paths.levels), paths.sums()
-    magnitude = float(np.sum(paths.magnitudes()))
+    generic, sample = case.nodes.generic(paths.levels), asked.sample
     unlisted = paths.count - len(case.listed)
     others = Rest(unlisted, case.total - math.fsum(path.product for path in case.listed) if unlisted else 0.0)
-    rows = [
-        PathRow(
-            case.rows[p.sample], [n[i] for n, i in zip(case.names, p.route, strict=True)], list(p.factors), p.product
-        )
-        for p in case.listed
-    ]
-    dominant, other_samples = tallies.dominant(sums, case.rows) if sample is None else ([], None)
+    dominant, other_samples = tallies.dominant(paths.sums(), case.rows) if sample is None else ([], None)
     summed = sample is None and paths.count <= ONE_BY_ONE
     routes, other_routes = tallies.route_sums(paths, case.names) if summed else (None, None)
-    nudge = None
-    if amount is not None:
-        shown = dominant[0].sample if dominant else case.rows[0]
-        place = list(case.rows).index(shown)
-        rounding = 2 * float(case.centre.tensors["loss"].bound)
-        nudge = nudged(
-            case.variable, amount, paths, case.nodes, case.listed, others.sum, case.total, place, shown, rounding
-        )
+    in_sample = dominant[0].sample if dominant else case.rows[0]
+    nudge = None if asked.amount is None else nudged(case, asked.amount, others.sum, in_sample)
     return PathExplanation(
         weight=meant.symbol, name=meant.name, kind=meant.kind, short=meant.short, value=case.value, leads=case.leads,
-        network=describe(network), loss=network.loss.formula(output_label(network), network.outputs), data=data,
-        optimizer=name_of(optimizer), seed=seed, step=moment.step,
-        sample=sample, samples=samples, batch=len(case.rows),
+        network=describe(network), loss=network.loss.formula(output_label(network), network.outputs),
+        data=asked.data, optimizer=name_of(asked.optimizer), seed=asked.seed, step=moment.step,
+        sample=sample, samples=asked.samples, batch=len(case.rows),
         inputs=None if sample is None else case.x[0].tolist(),
         target=None if sample is None else case.y[0].tolist(),
         loss_value=case.loss,
         drawing=drawn(case.names, case.source),
         formula={"factored": factored(case.names, generic), "paths": by_path(case.names, generic)},
         columns=headings(generic),
-        routes_count=paths.routes, count=paths.count, paths=rows, others=others,
+        routes_count=paths.routes, count=paths.count, paths=[case.row(path) for path in case.listed], others=others,
         routes=routes, other_routes=other_routes, dominant=dominant, other_samples=other_samples,
-        factors=Origins(paths, case.nodes, case.source, case.rows).of(case.listed if not unlisted else case.listed[:1]),
-        total=case.total, magnitude=magnitude,
-        cancellation=max(1.0, magnitude / abs(case.total)) if case.total else None,
-        update=update_of(meant, optimizer, case.value, case.total, moment.state, moment.step + 1),
+        factors=Origins(paths, case.nodes, case.source, case.rows).of(case.listed[:1] if unlisted else case.listed),
+        total=case.total, magnitude=case.magnitude,
+        cancellation=max(1.0, case.magnitude / abs(case.total)) if case.total else None,
+        update=update_of(meant, asked.optimizer, case.value, case.total, moment.state, moment.step + 1),
         nudge=nudge, notes=notes,
-        _ways=partial(case.ways, against),
+        _ways=partial(case.ways, asked.against),
     )  # fmt: skip

@@ -13,7 +13,7 @@ import numpy as np
 from harness.arithmetic import Bounded, Context, profile_of
 from harness.centre import Array, Centre
 from harness.explaining.moment import Moment
-from harness.explaining.parts import Way
+from harness.explaining.parts import PathRow, Way
 from harness.explaining.references import Reference
 from harness.explaining.symbols import Nodes, outputs_of, weight_symbol
 from harness.explaining.variable import Variable, variable_of
@@ -62,17 +62,16 @@ class Case:
         """All paths.
 
         Raises:
-            UsageError: some local derivative is not finite.
+            UsageError: the loss, a local derivative or a product along a path is not finite.
         """
         with np.errstate(all="ignore"):
             paths = Paths(self.network, self.tensors, (self.meant.tensor, self.meant.index))
-        factors = [part for step in paths.steps for part in (step.matrix, step.slope) if part is not None]
-        if not math.isfinite(self.loss) or not all(np.isfinite(factor).all() for factor in factors):
-            raise UsageError(
-                f"Cannot explain {self.meant.symbol}, because the loss or one of its derivatives is not finite here; "
-                f"choose another sample or another step, or scale the data."
-            )
-        return paths
+            if math.isfinite(self.loss) and np.isfinite(np.sum(paths.magnitudes())):
+                return paths
+        raise UsageError(
+            f"Cannot explain {self.meant.symbol}, because the loss or a derivative on the way is not finite here; "
+            f"choose another sample or another step, or scale the data."
+        )
 
     @cached_property
     def nodes(self) -> Nodes:
@@ -102,12 +101,22 @@ class Case:
         return float(np.sum(self.paths.sums()))
 
     @cached_property
+    def magnitude(self) -> float:
+        """The sum of the magnitudes of all paths."""
+        return float(np.sum(self.paths.magnitudes()))
+
+    @cached_property
     def listed(self) -> list[Path]:
         """All paths of one sample in their order where they are few, else the largest."""
         if len(self.rows) > 1 or self.paths.count > ALL_LISTED:
             return self.paths.largest(LARGEST_LISTED)
         sizes = [len(level.entries) for level in self.paths.levels]
         return [self.paths.path(0, route) for route in np.ndindex(*sizes)]
+
+    def row(self, path: Path) -> PathRow:
+        """A path with the names of its nodes."""
+        route = [names[node] for names, node in zip(self.names, path.route, strict=True)]
+        return PathRow(self.rows[path.sample], route, list(path.factors), path.product)
 
     def by_paths(self) -> Way:
         """The sum over the paths, and how far rounding can bring it from the truth."""

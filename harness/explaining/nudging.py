@@ -7,57 +7,49 @@ in the amount: half the amount leaves a quarter of it, unless a kink lies betwee
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
+from harness.explaining.case import Case
 from harness.explaining.parts import Moved, Nudge
-from harness.explaining.symbols import Nodes
-from harness.explaining.variable import Variable
+from harness.explaining.ways import finite
 from harness.usage import UsageError
-from impls.hand.paths import Path, Paths
 
 
-def nudged(
-    variable: Variable,
-    amount: float,
-    paths: Paths,
-    nodes: Nodes,
-    listed: Sequence[Path],
-    others: float,
-    total: float,
-    sample: int,
-    row: int,
-    rounding: float,
-) -> Nudge:
-    """Move the variable and compare; outputs are those of one sample, on the listed paths.
+def nudged(case: Case, amount: float, others: float, in_sample: int) -> Nudge:
+    """Move the variable and compare; the outputs shown are those on the listed paths, in one sample.
+
+    `others` is the sum of the paths that are not listed.
 
     Raises:
         UsageError: the amount moves nothing, or moves it so far that the loss is not finite.
     """
-    at = variable.value
-    moved = at + amount
-    if moved == at:
+    variable, at = case.variable, case.variable.value
+    if at + amount == at:
         raise UsageError(
             f"Cannot nudge by {amount:g}, because that moves {at:g} to the same float64; give a larger amount."
         )
     before = variable.forward(at)
     with np.errstate(all="ignore"):
-        after, half = variable.forward(moved), variable.loss(at + amount / 2)
-    change = float(after["loss"]) - float(before["loss"])
-    if not np.isfinite([change, half]).all():
+        after, half = variable.forward(at + amount), variable.loss(at + amount / 2)
+    change, change_at_half = (float(loss) - float(before["loss"]) for loss in (after["loss"], half))
+    if not np.isfinite([change, change_at_half]).all():
         raise UsageError(f"Cannot nudge by {amount:g}, because the loss is not finite there; give a smaller amount.")
-    first = amount * total
-    rows, arrivals = [], paths.arrivals()
-    for position, node in sorted({(p, n) for path in listed for p, n in enumerate(path.route)}):
-        level = paths.levels[position]
-        if 0 < position < len(paths.levels) - 1:
-            entry = level.entries[node]
-            old, new = (float(tensors[level.tensor][sample, entry]) for tensors in (before, after))
-            slope = float(arrivals[position][sample, node])
-            rows.append(Moved(nodes.name(level.tensor, entry + 1), old, new, new - old, amount * slope))
-    loss = Moved("L", float(before["loss"]), float(after["loss"]), change, first)
+    first, place = amount * case.total, list(case.rows).index(in_sample)
+    nodes, arrivals = [], case.paths.arrivals()
+    for position, node in sorted({(p, n) for path in case.listed for p, n in enumerate(path.route)}):
+        if 0 < position < len(case.names) - 1:
+            level, slope = case.paths.levels[position], float(arrivals[position][place, node])
+            old, new = (float(t[level.tensor][place, level.entries[node]]) for t in (before, after))
+            nodes.append(Moved(case.names[position][node], old, new, new - old, amount * slope))
     return Nudge(
-        amount, row, rows, loss, [amount * path.product for path in listed], amount * others, first,
-        change - first, half - float(before["loss"]) - first / 2, rounding,
-    )  # fmt: skip
+        amount,
+        in_sample,
+        nodes,
+        Moved("L", float(before["loss"]), float(after["loss"]), change, first),
+        along_paths=[amount * path.product for path in case.listed],
+        others=amount * others,
+        first_order=first,
+        remainder=change - first,
+        remainder_at_half=change_at_half - first / 2,
+        rounding=finite(2 * case.centre.tensors["loss"].bound),
+    )

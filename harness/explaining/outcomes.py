@@ -43,10 +43,11 @@ def nudge(told: PathExplanation) -> str:
     first = "To first order the change along the path, amount times product, is"
     if told.count > 1:
         first = f"To first order the changes along the paths, amount times product each, add up: {terms} ="
+    rounding = "unbounded" if moved.rounding is None else f"at most {few(moved.rounding).lstrip('+')}"
     lines += ["", *wrapped(
         f"{first} {scientific(moved.first_order)}, the amount times ∂L/∂{told.short}. The loss moves by "
         f"{scientific(moved.loss.change)}. What remains, {few(moved.remainder)}, is of second order: at half the "
-        f"amount {few(moved.remainder_at_half)} (of which rounding is at most {few(moved.rounding)[1:]})."
+        f"amount {few(moved.remainder_at_half)} (of which rounding is {rounding})."
     )]  # fmt: skip
     return "\n".join(lines)
 

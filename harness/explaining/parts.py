@@ -105,7 +105,7 @@ class Nudge(msgspec.Struct, frozen=True):
         along_paths: for each listed path its product times the amount; `others` is the same of those not listed.
         first_order: the sum of all these, which is the derivative times the amount.
         remainder: the loss's true change minus that, and `remainder_at_half` the same at half the amount.
-        rounding: how much of the remainder rounding can be.
+        rounding: how much of the remainder rounding can be; None where nothing is bounded.
     """
 
     amount: float
@@ -117,4 +117,4 @@ class Nudge(msgspec.Struct, frozen=True):
     first_order: float
     remainder: float
     remainder_at_half: float
-    rounding: float
+    rounding: float | None
