@@ -94,7 +94,7 @@ def _as_convention(row: Row) -> Row:
 
 
 def formula(point: Point, against: str, result: Pass, sample: Sample = EVERY_ENTRY) -> list[Row]:
-    """Every tensor of a float64 pass against the centre.
+    """Every tensor of a float64 pass against the centre, or against the truth at a certified point.
 
     The allowance is the centre's own float64 bound, so zeros can pass only where the centre is zero
     within it: no row of this check is without power.
@@ -102,7 +102,10 @@ def formula(point: Point, against: str, result: Pass, sample: Sample = EVERY_ENT
     centre = point.double.centre("float64").tensors
     expected = {name: tensor.value for name, tensor in centre.items()}
     allowed = {name: tensor.bound for name, tensor in centre.items()}
-    rows = _compare("formula", point, against, result, expected, allowed, None, sample)
+    true = point.truth.judging if point.truth else {}
+    expected |= {name: tensor.value for name, tensor in true.items()}
+    tails = {name: tensor.tail for name, tensor in true.items()}
+    rows = _compare("formula", point, against, result, expected, allowed, None, sample, tails)
     return _tell_inherited(point, against, result, rows, profile_of("float64"), sample)
 
 
@@ -127,6 +130,7 @@ def _compare(
     allowed: Mapping[str, Array],
     zeros: Mapping[str, Array] | None,
     sample: Sample,
+    tails: Mapping[str, Array] | None = None,
 ) -> dict[str, Row]:
     tensors = tensors_of(result)
     rows = {}
@@ -149,6 +153,7 @@ def _compare(
             actual=part(tensors),
             expected=part(expected),
             allowed=part(allowed),
+            tail=part(tails) if tails and name in tails else None,
             zero_bound=None if zeros is None else partial(part, zeros),
         )
     return rows

@@ -75,6 +75,7 @@ def judge(
     actual: Any,
     expected: Floats,
     allowed: Floats,
+    tail: Floats | None = None,
     zero_bound: Callable[[], Floats] | None = None,
     outside_verdict: Verdict = "FAULT",
 ) -> Row:
@@ -84,6 +85,7 @@ def judge(
         actual: the implementation's values, any float dtype.
         expected: the centre, of the same shape.
         allowed: largest difference per entry that rounding alone can cause.
+        tail: what `expected` lacks of the number meant, where that is known to more digits.
         zero_bound: the centre's own float64 bound, asked for only if zeros in place of the tensor would
             pass; None if `allowed` is that bound.
         outside_verdict: what a tensor outside its allowance is called.
@@ -93,6 +95,8 @@ def judge(
         return not_comparable(check, gradient, against, step, reason)
     with np.errstate(all="ignore"):
         difference = np.asarray(actual, np.float64) - expected
+        if tail is not None:
+            difference = difference - tail
         magnitude = np.abs(difference)
         outside = actual.size - int(np.count_nonzero(magnitude <= allowed))
         used = magnitude / allowed

@@ -20,6 +20,7 @@ def environment() -> dict[str, str]:
         "machine": platform.machine(),
         "cores": str(os.cpu_count()),
         "numpy": np.__version__,
+        "python-flint": _version("python-flint"),
     }
     for pool in threadpool_info():
         if pool.get("user_api") == "blas":

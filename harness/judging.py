@@ -8,7 +8,7 @@ second time, and once more without taps.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,19 +24,25 @@ from harness.updates import update as update_rows
 from impls.contract import CannotCompareError, Pass, Update, tensors_of
 
 
-def judge_pass(
-    participant: Participant, point: Point, result: Pass, expected: Pass | None, sample: Sample
-) -> list[Row]:
+class Judged(NamedTuple):
+    """The rows of one pass, and the passes that they are about: in float64, and in the working dtype if another."""
+
+    rows: list[Row]
+    passes: list[Pass]
+
+
+def judge_pass(participant: Participant, point: Point, result: Pass, expected: Pass | None, sample: Sample) -> Judged:
     """Every row of one pass; `expected` is the hand code's at this point, None if that is what is judged."""
     name = participant.name
     results = [result, *(_again(participant, result, point) if point.step == 1 else [])]
-    rows = _formula(participant, point, result, sample)
+    rows, result64 = _formula(participant, point, result, sample)
+    passes = [result64, result] if result64 is not None and result64 is not result else [result]
     for each in results:
         profile = profile_of(participant.dtype, participant.eager)
         rows += _told(participant, point, each, checks.rounding(point, name, each, profile, sample))
     if expected is not None:
         rows += checks.end_to_end(point, name, result, expected, sample)
-    return rows
+    return Judged(rows, passes)
 
 
 def judge_update(
@@ -60,8 +66,8 @@ def judge_update(
     return [not_comparable("rounding", weight, name, point.step, reason) for weight in point.weights]
 
 
-def _formula(participant: Participant, point: Point, result: Pass, sample: Sample) -> list[Row]:
-    """The formula check on a float64 pass of its own; one without float64 is not comparable there."""
+def _formula(participant: Participant, point: Point, result: Pass, sample: Sample) -> tuple[list[Row], Pass | None]:
+    """The formula check on a float64 pass of its own, and that pass; one without float64 is not comparable there."""
     name = participant.name
     result64: Pass | None = result
     if participant.dtype != "float64":
@@ -69,13 +75,13 @@ def _formula(participant: Participant, point: Point, result: Pass, sample: Sampl
             participant.built("float64")
         except CannotCompareError as reason:
             gradients = participant.network.gradients
-            return [not_comparable("formula", g, name, point.step, str(reason)) for g in gradients]
+            return [not_comparable("formula", g, name, point.step, str(reason)) for g in gradients], None
         except BreachError:
             pass  # told, and recorded, by the attempt that follows
         result64 = participant.pass_at(point.double)
     if result64 is None:
-        return []
-    return _told(participant, point, result64, checks.formula(point, name, result64, sample))
+        return [], None
+    return _told(participant, point, result64, checks.formula(point, name, result64, sample)), result64
 
 
 def _told(participant: Participant, point: Point, result: Pass, rows: list[Row]) -> list[Row]:

@@ -21,6 +21,7 @@ from harness.records import Writer
 from harness.runs import Run
 from harness.schedule import SMALL, Schedule, multiply_adds
 from harness.session import REFERENCE, Session
+from harness.truth import refuse_uncertifiable
 from harness.usage import UsageError, did_you_mean
 from impls.hand import Network
 
@@ -43,6 +44,7 @@ def run(
     check_every: int | None = None,
     full: bool = False,
     free_run: bool = False,
+    exact: bool = False,
     output: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Run:
@@ -61,6 +63,8 @@ def run(
         check_every: compare only every N-th step, the first and the last.
         free_run: let each implementation follow its own updates, and report the drift.
         full: compare every entry at every step, also of large networks.
+        exact: at steps 1, 2, 4, 8, ... and the last, find the true gradient (with balls, or exactly), judge the formula
+            check by it, and measure every implementation's true error.
         output: path of a run record to write as the run happens; a file that exists is refused.
         progress: called after each step with the steps done and the steps planned.
 
@@ -84,8 +88,10 @@ def run(
         batches = batches_of(network, loaded, dtype, batch, seed)
         planned = epochs * batches.per_epoch if epochs is not None else 200 if steps is None else steps
         schedule = Schedule(full or multiply_adds(network, batches.size) < SMALL, check_every or 0, planned, seed)
+        if exact:
+            refuse_uncertifiable(network, batches.size)
         with held_back():
             admission = admit(names, network, dtype, named=against is not None)
-        session = Session(network, batches, optimizer, dtype, seed, schedule, free_run, admission)
+        session = Session(network, batches, optimizer, dtype, seed, schedule, free_run, admission, exact)
         head = session.head(loaded, named=against is not None)
         return session.train(Run(head), writer, progress)

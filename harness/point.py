@@ -15,19 +15,25 @@ import numpy as np
 from harness.arithmetic import profile_of
 from harness.centre import Array, Centre, end_to_end
 from harness.conformance import read_only, seal
+from harness.truth import Truth, true_tensors
 from impls.contract import Pass, tensors_of
 from impls.hand import Network
 
 
 @dataclass(frozen=True)
 class Point:
-    """Weights and batch in the working dtype, at a step counted from 1."""
+    """Weights and batch in the working dtype, at a step counted from 1.
+
+    Attributes:
+        certified: whether the truth is found here.
+    """
 
     network: Network
     weights: Mapping[str, Array]
     x: Array
     y: Array
     step: int
+    certified: bool = False
     _centres: dict[str, Centre] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -47,13 +53,21 @@ class Point:
             return self
         y = self.y if self.network.loss.labels else self.y.astype(np.float64)
         weights = {name: w.astype(np.float64) for name, w in self.weights.items()}
-        return Point(self.network, weights, self.x.astype(np.float64), y, self.step)
+        return Point(self.network, weights, self.x.astype(np.float64), y, self.step, self.certified)
 
     def centre(self, dtype: str) -> Centre:
         """Every tensor here as a bounded array, for the programs of a dtype."""
         if dtype not in self._centres:
             self._centres[dtype] = end_to_end(self.network, self.weights, self.x, self.y, profile_of(dtype))
         return self._centres[dtype]
+
+    @cached_property
+    def truth(self) -> Truth | None:
+        """Every tensor here, true, as sharply as judging by the float64 bounds needs; None unless certified."""
+        if not self.certified or self.double is not self:
+            return self.double.truth if self.certified else None
+        below = {name: tensor.bound for name, tensor in self.centre("float64").tensors.items()}
+        return true_tensors(self.network, self.weights, self.x, self.y, below=below)
 
     def tensors(self, result: Pass) -> dict[str, Array]:
         """Everything that a link may read: weights and batch in the pass's dtype, the pass's tensors."""

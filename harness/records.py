@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from harness.certification import Certificate
 from harness.comparison import Row
 from harness.conformance import Finding
 from harness.usage import UsageError, reason, visible
@@ -49,6 +50,7 @@ class Head(msgspec.Struct, frozen=True, tag="run", tag_field="kind"):
     ledger: list[str]
     named: bool = False
     free_run: bool = False
+    exact: bool = False
 
 
 class Step(msgspec.Struct, frozen=True, tag="step", tag_field="kind"):
@@ -61,6 +63,7 @@ class Step(msgspec.Struct, frozen=True, tag="step", tag_field="kind"):
         weights: before the update, flattened, for small networks.
         drift: in a free run, largest difference of each implementation's weights, and the twin's, from the
             hand code's, before the update.
+        certificates: where the truth was found, one for each point.
     """
 
     step: int
@@ -72,6 +75,7 @@ class Step(msgspec.Struct, frozen=True, tag="step", tag_field="kind"):
     undecided: int = 0
     weights: dict[str, list[float]] | None = None
     drift: dict[str, float] = {}
+    certificates: list[Certificate] = []
 
 
 class End(msgspec.Struct, frozen=True, tag="end", tag_field="kind"):

@@ -13,10 +13,12 @@ import numpy as np
 from msgspec import to_builtins
 from msgspec.structs import asdict
 
+from harness.certification import Certificate
 from harness.comparison import SEVERITY, Row, worst
 from harness.conformance import Finding
 from harness.drift import TWIN, Explanation, drifts, explanation
 from harness.records import End, Head, Step, read_lines
+from harness.true_errors import TrueError, worst_error
 from harness.verdicts import Outcome, outcome_of
 
 
@@ -85,6 +87,20 @@ class Run:
         """SHA-256 over the digests of the weights at every step."""
         return hashlib.sha256("".join(step.digest for step in self.steps).encode()).hexdigest()
 
+    @cached_property
+    def certificates(self) -> list[Certificate]:
+        """Every certificate, in order; none unless the run was exact."""
+        return [certificate for step in self.steps for certificate in step.certificates]
+
+    @cached_property
+    def true_errors(self) -> list[TrueError]:
+        """One for each tensor, implementation and dtype: the worst over all certified steps."""
+        groups: dict[tuple[str, str, str], list[TrueError]] = {}
+        for certificate in self.certificates:
+            for error in certificate.errors:
+                groups.setdefault((error.gradient, error.against, error.dtype), []).append(error)
+        return [worst_error(errors) for errors in groups.values()]
+
     @property
     def losses(self) -> dict[str, list[float | None]]:
         """Loss of every implementation at every step."""
@@ -137,6 +153,12 @@ class Run:
             "explained": {n: self.explanation(n)._asdict() for n in self.drift if n != TWIN},
             "findings": to_builtins(self.findings),
             "rows": [asdict(row) for row in self.rows],
+            "exact": self.head.exact,
+            "certificates": [
+                {key: value for key, value in to_builtins(certificate).items() if key != "errors"}
+                for certificate in self.certificates
+            ],
+            "true_errors": [asdict(error) for error in self.true_errors],
         }
 
     def end(self) -> End:

@@ -40,6 +40,10 @@ class Schedule:
             return EVERY_ENTRY
         return Sample(STRIDE, (self.seed + step) % STRIDE)
 
+    def certifies(self, step: int) -> bool:
+        """Whether a run that is certified finds the truth at a step: at 1, 2, 4, 8, ... and the last, if compared."""
+        return (step & (step - 1) == 0 or step == self.last) and self.sample(step) is not None
+
 
 def multiply_adds(network: Network, rows: int) -> int:
     """Multiply-adds of one step: forward, and twice that backward but for the first layer's input."""

@@ -18,6 +18,7 @@ from harness.admission import Admission
 from harness.arithmetic import profile_of
 from harness.batches import Batches
 from harness.centre import EVERY_ENTRY, Array, Sample
+from harness.certification import Certificate, certificate, certify_centre
 from harness.comparison import Row
 from harness.conformance import digest_of, non_finite, read_only
 from harness.datasets import Data
@@ -29,6 +30,7 @@ from harness.point import Point
 from harness.records import SCHEMA, WEIGHTS_KEPT, Head, Step, Writer
 from harness.runs import Run
 from harness.schedule import Schedule
+from harness.truth import assumption
 from impls import registry
 from impls.contract import Pass, tensors_of
 from impls.hand import Network
@@ -43,6 +45,7 @@ class Session:
 
     Attributes:
         free: whether each implementation follows its own updates.
+        exact: whether the truth is found at some steps, and judged by.
     """
 
     network: Network
@@ -53,6 +56,7 @@ class Session:
     schedule: Schedule
     free: bool
     admission: Admission
+    exact: bool = False
 
     def __post_init__(self) -> None:
         self.participants = self.admission.participants
@@ -74,6 +78,7 @@ class Session:
         lines = profile_of("float64").assumptions()
         if self.dtype != "float64":
             lines = profile_of(self.dtype).assumptions() + lines
+        lines = lines + ([assumption()] if self.exact else [])
         return Head(
             SCHEMA,
             datetime.now(UTC).isoformat(timespec="seconds"),
@@ -95,6 +100,7 @@ class Session:
             lines,
             named,
             self.free,
+            self.exact,
         )
 
     def train(self, run: Run, writer: Writer | None, progress: Callable[[int, int], None] | None) -> Run:
@@ -129,11 +135,12 @@ class Session:
         losses = {name: _finite(result.loss) for name, result in passes.items()}
         drift = self._drift()
         rows: list[Row] = []
+        certificates: list[Certificate] = []
         undecided = 0
         if not self._diverged(number, passes):
             passes = {p.name: passes[p.name] for p in self.participants if p.alive and p.name in passes}
             if sample is not None:
-                rows += self._compare(points, passes, sample)
+                rows += self._compare(points, passes, sample, certificates)
                 undecided = here.double.centre("float64").undecided
             rows += self._update(points, passes, sample)
         findings = self.admission.absent if number == 1 else []
@@ -148,16 +155,18 @@ class Session:
             undecided,
             self._kept(here),
             drift,
+            certificates,
         )
 
     def _points(self, number: int) -> dict[str, Point]:
         """Where each stands; one point for all whose weights are the same object."""
         x, y = self.batches.at(number)
+        certified = self.exact and self.schedule.certifies(number)
         made: dict[int, Point] = {}
         everybody = [*self.participants, *([self.twin] if self.twin else [])]
         for participant in everybody:
             weights = participant.weights
-            made.setdefault(id(weights), Point(self.network, weights, x, y, number))
+            made.setdefault(id(weights), Point(self.network, weights, x, y, number, certified))
         return {p.name: made[id(p.weights)] for p in everybody}
 
     def _drift(self) -> dict[str, float]:
@@ -194,8 +203,15 @@ class Session:
                 participant.alive = False
         return REFERENCE in broken
 
-    def _compare(self, points: Mapping[str, Point], passes: Mapping[str, Pass], sample: Sample) -> list[Row]:
+    def _compare(
+        self,
+        points: Mapping[str, Point],
+        passes: Mapping[str, Pass],
+        sample: Sample,
+        certificates: list[Certificate],
+    ) -> list[Row]:
         rows = []
+        compared: dict[int, dict[str, list[Pass]]] = {}
         for participant in self.participants:
             name = participant.name
             if name not in passes:
@@ -204,7 +220,13 @@ class Session:
             if name != REFERENCE:
                 same = point is points[REFERENCE]
                 expected = passes.get(REFERENCE) if same else self.reference.pass_at(point)
-            rows += judge_pass(participant, point, passes[name], expected, sample)
+            judged = judge_pass(participant, point, passes[name], expected, sample)
+            rows += judged.rows
+            compared.setdefault(id(point), {})[name] = judged.passes
+        for point in {id(points[name]): points[name] for name in passes}.values():
+            if point.truth is not None:
+                rows += certify_centre(point, point.truth)
+                certificates.append(certificate(point, point.truth, compared[id(point)]))
         return rows
 
     def _update(self, points: Mapping[str, Point], passes: Mapping[str, Pass], sample: Sample | None) -> list[Row]:

@@ -6,14 +6,15 @@ from 1: ``w_32`` is the weight from source neuron 3 to destination neuron 2.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from tabulate import tabulate
 
-from harness.comparison import SEVERITY, Row
+from harness.cells import place, plain, share, small
+from harness.comparison import SEVERITY
 from harness.drift import TWIN
 from harness.runs import Run
+from harness.truth_table import truth
 from harness.usage import visible
 
 HEADERS = (
@@ -29,11 +30,13 @@ MOST_FAULTS = 12
 def render(run: Run, style: str = "table", *, verbose: bool = False) -> str:
     """The whole screen of a run; `style` is table or markdown."""
     outcome = run.outcome
-    parts = [heading(run, style), f"{outcome.verdict}  {_text(outcome.reason, style)}"]
+    parts = [heading(run, style), f"{outcome.verdict}  {plain(outcome.reason, style)}"]
     if run.rows:
         parts.append(_grid(run, style, verbose))
         faults = _faults(run, style)
         parts += [faults] if faults else []
+    if run.certificates:
+        parts.append(truth(run, style, verbose=verbose))
     if run.drift:
         parts.append(_drift(run, style))
     parts.append(footer(run, style))
@@ -46,12 +49,12 @@ def heading(run: Run, style: str = "table") -> str:
     """What was run, on what, with which conventions."""
     head = run.head
     what = [
-        head.description, head.loss_formula, _text(head.data, style), head.optimizer, head.dtype,
+        head.description, head.loss_formula, plain(head.data, style), head.optimizer, head.dtype,
         f"{head.steps} steps" if head.batch else "", f"batch {head.batch}", f"seed {head.seed}",
     ]  # fmt: skip
     who = " · ".join(f"{name} {v}" if name == "hand" else v for name, v in head.implementations.items())
     weights = "each follows its own updates; weights of hand" if head.free_run else "same weights at every step"
-    who = _text(who, style)
+    who = plain(who, style)
     return "\n".join(
         [
             " · ".join(filter(None, what)),
@@ -62,7 +65,7 @@ def heading(run: Run, style: str = "table") -> str:
 
 
 def _grid(run: Run, style: str, verbose: bool) -> str:
-    names = run.head.gradients if not verbose else _all_tensors(run)
+    names = run.head.gradients if not verbose else list(dict.fromkeys(row.gradient for row in run.rows))
     table = []
     for name in names:
         label = f"{name} {'×'.join(map(str, run.head.weights.get(name[1:], ())))}".strip()
@@ -70,7 +73,7 @@ def _grid(run: Run, style: str, verbose: bool) -> str:
             rows = {check: run.find(check, name, against) for check in ("formula", "rounding", "end-to-end")}
             if not any(rows.values()):
                 continue
-            cells = [label, _text(against, style)]
+            cells = [label, plain(against, style)]
             for check in ("formula", "rounding"):
                 row = rows[check]
                 cells += [share(row), small(row.sees if row else None), place(row)]
@@ -80,19 +83,16 @@ def _grid(run: Run, style: str, verbose: bool) -> str:
             table.append(cells)
             label = ""
     dtype = run.head.dtype
-    groups = f"formula: float64, end to end · rounding: {dtype}, link by link · |Δ|: {dtype}, hand against it"
+    against = ", against the true value where it is known" if run.head.exact else ""
+    groups = f"formula: float64, end to end{against} · rounding: {dtype}, link by link · |Δ|: {dtype}, hand against it"
     text = tabulate(
         table,
-        [_text(h, style) for h in HEADERS],
+        [plain(h, style) for h in HEADERS],
         "github" if style == "markdown" else "simple",
         disable_numparse=True,
         colalign=ALIGN,
     )
     return f"{groups}\n\n{text}"
-
-
-def _all_tensors(run: Run) -> list[str]:
-    return list(dict.fromkeys(row.gradient for row in run.rows))
 
 
 def _faults(run: Run, style: str) -> str:
@@ -101,14 +101,14 @@ def _faults(run: Run, style: str) -> str:
         return ""
     table = [
         [
-            row.check, row.gradient, _text(row.against, style), row.verdict, str(row.step),
+            row.check, row.gradient, plain(row.against, style), row.verdict, str(row.step),
             f"{row.outside} of {row.entries}" if row.entries else "",
             small(None if row.difference is None else abs(row.difference)), small(row.allowed),
-            _text(row.cause or row.reason or "", style),
+            plain(row.cause or row.reason or "", style),
         ]
         for row in sorted(rows, key=lambda row: (SEVERITY.index(row.verdict), row.step))[:MOST_FAULTS]
     ]  # fmt: skip
-    headers = ("check", "tensor", "against", "verdict", "step", "outside", _text("|Δ|", style), "allowed", "reason")
+    headers = ("check", "tensor", "against", "verdict", "step", "outside", plain("|Δ|", style), "allowed", "reason")
     align = ("left", "left", "left", "left", "right", "right", "right", "right", "left")
     text = tabulate(
         table, headers, "github" if style == "markdown" else "simple", disable_numparse=True, colalign=align
@@ -135,7 +135,7 @@ def footer(run: Run, style: str = "table") -> str:
     """Loss, what else was checked, findings, and the next command."""
     lines = []
     for finding in run.findings:
-        said = _text(f"{finding.against}: {finding.message}", style)
+        said = plain(f"{finding.against}: {finding.message}", style)
         lines.append(f"{'failed' if finding.fails else 'note'}  {said}")
     losses = {name: values for name, values in run.losses.items() if values}
     if losses:
@@ -164,55 +164,8 @@ def _powerless_checks(run: Run) -> str:
     return ", ".join(sorted({row.check for row in run.rows if row.verdict == "no power"}))
 
 
-def _text(text: str, style: str) -> str:
-    """Names and messages of others in one line; in Markdown nothing in them is markup, nor parts a table's cells."""
-    text = visible(text)
-    return re.sub(r"([\\`*_\[\]<>#|~&@])", r"\\\1", text) if style == "markdown" else text
-
-
-def share(row: Row | None) -> str:
-    """Used, in percent or as a multiple; the verdict's word where there is no number or no power."""
-    if row is None:
-        return ""
-    if row.verdict in ("not comparable", "no power"):
-        return row.verdict
-    if row.used is None:
-        return row.verdict
-    if row.used > 1000:
-        return f"{row.used:.0e} ×".replace("e+0", "e").replace("e+", "e")
-    if row.used > 1:
-        return f"{row.used:.3g} ×"
-    # Never print 100 % for something outside, nor more for something inside.
-    return f"{100 * row.used:.1f} %"
-
-
-def small(number: float | None) -> str:
-    """A number to two digits, or nothing."""
-    if number is None:
-        return ""
-    return "0" if number == 0 else f"{number:.1e}"
-
-
 def _number(value: float | None) -> str:
     return "not finite" if value is None else f"{value:.7g}"
-
-
-def place(row: Row | None) -> str:
-    """Where the worst entry is: step and index, counted from 1; nothing where nothing differs."""
-    if row is None or row.index is None or (not row.used and not row.outside):
-        return ""
-    index = [i + 1 for i in row.index]
-    kind = row.gradient.lstrip("dmv")[:1] if row.gradient != "loss" else ""
-    if kind == "W":
-        joint = "" if max(index) < 10 else ","
-        where = f"w_{joint.join(map(str, index))}"
-    elif kind == "b":
-        where = f"b_{index[0]}"
-    elif len(index) == 2:
-        where = f"sample {index[0]}, neuron {index[1]}"
-    else:
-        where = ""
-    return f"step {row.step} {where}".strip()
 
 
 def findings_for_github(run: Run) -> list[str]:

@@ -11,7 +11,7 @@ Weights and batch are exact as given, constants the double nearest to the decima
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any, Literal
 
@@ -54,14 +54,21 @@ class Truth:
         bits: of the balls' midpoints; None for rationals.
         undecided: comparisons that the balls left undecided.
         tensors: by name: z1, a1, ..., loss, dz2, dW2, ...
-        shortfall: why the balls are not far below the bounds that they are to judge, if so.
+        wide: tensors whose balls are not far below the bounds that they are to judge.
+        shortfall: which these are, and why.
     """
 
     kind: Literal["rational", "ball"]
     bits: int | None
     undecided: int
     tensors: Mapping[str, TrueTensor]
+    wide: tuple[str, ...] = ()
     shortfall: str | None = None
+
+    @property
+    def judging(self) -> dict[str, TrueTensor]:
+        """The tensors that are known sharply enough to judge by."""
+        return {name: tensor for name, tensor in self.tensors.items() if name not in self.wide}
 
 
 def true_tensors(
@@ -102,8 +109,16 @@ def true_tensors(
             return truth
         more = 2 * tried
         if more > MOST_BITS or memory(network, len(x), more) > MOST_BYTES:
-            return _short(truth, wide, network, len(x))
+            return replace(truth, wide=tuple(wide), shortfall=_shortfall(truth, wide, network, len(x)))
         tried = more
+
+
+def assumption() -> str:
+    """What true values take for granted, for the ledger of a run."""
+    return (
+        f"truth: weights and batch exact as given, constants the nearest double; the hand code in exact rationals, or "
+        f"in python-flint's balls of {FIRST_BITS} to {MOST_BITS} bits"
+    )
 
 
 def refuse_uncertifiable(network: Network, rows: int) -> None:
@@ -168,7 +183,7 @@ def _tensors(
     return {link.output: TrueTensor(tensors[link.output]) for link in network.links}
 
 
-def _short(truth: Truth, wide: list[str], network: Network, rows: int) -> Truth:
+def _shortfall(truth: Truth, wide: list[str], network: Network, rows: int) -> str:
     assert truth.bits is not None
     more = 2 * truth.bits
     limit = (
@@ -176,6 +191,5 @@ def _short(truth: Truth, wide: list[str], network: Network, rows: int) -> Truth:
         if more > MOST_BITS
         else f"and {more} would take about {memory(network, rows, more) / 2**30:.1f} GB of memory, more than is allowed"
     )
-    kinks = f"; {truth.undecided} comparisons are undecided" if truth.undecided else ""
-    message = f"balls around {', '.join(wide)} are not far below their bounds with {truth.bits} bits, {limit}{kinks}"
-    return Truth(truth.kind, truth.bits, truth.undecided, truth.tensors, message)
+    kinks = f"; comparisons undecided: {truth.undecided}" if truth.undecided else ""
+    return f"balls around {', '.join(wide)} are not far below their bounds with {truth.bits} bits, {limit}{kinks}"

@@ -20,16 +20,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from flint import arb, arb_mat, ctx
 
+from harness.arithmetic.bounded import Floats
 from harness.arithmetic.entries import OPERATORS, Numbers, Objects, as_objects
 from impls.hand.activations.gelu import erf
 from impls.hand.activations.sigmoidal import sigmoid
 
 ZERO, ONE, EITHER, ANY_SIGN, UNDEFINED = arb(0), arb(1), arb(0.5, 0.5), arb(0, 1), arb.nan()
+
+SMALLEST_NORMAL = 2.0**-1022
 
 
 def _compared(holds: bool, fails: bool, x: arb, y: arb) -> arb:
@@ -118,15 +122,27 @@ class Balls(Numbers):
     def __init__(self, bits: int) -> None:
         self.bits = bits
 
-    def number(self, value: Any) -> arb:
-        """The ball of radius 0 around a number."""
-        return arb(value)
+    number = staticmethod(arb)
 
     def product(self, x: Objects, y: Objects) -> Objects:
         """Through arb_mat, which multiplies matrices of integers block by block."""
         (rows, inner), columns = x.shape, y.shape[1]
         product = arb_mat(rows, inner, x.ravel().tolist()) * arb_mat(inner, columns, y.ravel().tolist())
         return as_objects(product.entries(), (rows, columns))
+
+    def radii(self, entries: Objects) -> Floats:
+        """The balls' radii, which hold 30 bits: exact in float64, but below its normal numbers."""
+        flat = entries.ravel().tolist()
+        radii = np.fromiter(map(float, map(arb.rad, flat)), float, len(flat))
+        radii[~np.fromiter(map(arb.is_finite, flat), bool, len(flat))] = np.inf
+        for i in np.flatnonzero(radii < SMALLEST_NORMAL):
+            radii[i] = 0.0 if flat[i].is_exact() else np.nextafter(radii[i], np.inf)
+        return radii.reshape(entries.shape)
+
+    def midpoint(self, entry: arb) -> Fraction:
+        """A midpoint is a whole number times a power of 2."""
+        mantissa, exponent = entry.mid().man_exp()
+        return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
 
     def working(self) -> AbstractContextManager[Any]:
         """This precision, for all that is computed within."""

@@ -13,10 +13,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from fractions import Fraction
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from harness.arithmetic.bounded import Floats
 
 Objects = NDArray[np.object_]
 
@@ -48,6 +51,14 @@ class Numbers(ABC):
     def product(self, x: Objects, y: Objects) -> Objects:
         """The matrix product of two matrices of entries."""
 
+    @abstractmethod
+    def radii(self, entries: Objects) -> Floats:
+        """How far the truth may be from each entry's midpoint, never rounded down; infinite where nothing is known."""
+
+    @abstractmethod
+    def midpoint(self, entry: Any) -> Fraction:
+        """The midpoint of one entry whose radius is finite."""
+
     def working(self) -> AbstractContextManager[Any]:
         """A context in which entries are operated on."""
         return nullcontext()
@@ -74,7 +85,7 @@ class Numbers(ABC):
         if isinstance(operand, Entries):
             return operand.entries
         given = np.asarray(operand)
-        return as_objects([self.number(value) for value in given.ravel().tolist()], given.shape)
+        return as_objects(list(map(self.number, given.ravel().tolist())), given.shape)
 
 
 class Entries(np.lib.mixins.NDArrayOperatorsMixin):

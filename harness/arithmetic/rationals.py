@@ -9,16 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
+from harness.arithmetic.bounded import Floats
 from harness.arithmetic.entries import OPERATORS, Numbers, Objects, as_objects
-
-try:
-    from flint import fmpq, fmpq_mat
-except ModuleNotFoundError:
-    fmpq = fmpq_mat = None
 
 
 class IrrationalError(TypeError):
@@ -63,21 +60,33 @@ class Rationals(Numbers):
 
     rules = RULES
 
-    def __init__(self, *, flint: bool = fmpq is not None) -> None:
-        self.flint = flint
+    def __init__(self, *, flint: bool | None = None) -> None:
+        self.flint = find_spec("flint") is not None if flint is None else flint
+        self._fraction: Any = Fraction
+        if self.flint:
+            from flint import fmpq, fmpq_mat
+
+            self._fraction, self._matrix = fmpq, fmpq_mat
 
     def number(self, value: Any) -> Any:
         """A number as a fraction; what is not finite raises OverflowError or ValueError."""
-        numerator, denominator = value.as_integer_ratio()
-        return fmpq(numerator, denominator) if self.flint else Fraction(numerator, denominator)
+        return self._fraction(*value.as_integer_ratio())
 
     def product(self, x: Objects, y: Objects) -> Objects:
         """Through fmpq_mat, or sum by sum."""
         if not self.flint:
             return x @ y
         (rows, inner), columns = x.shape, y.shape[1]
-        product = fmpq_mat(rows, inner, x.ravel().tolist()) * fmpq_mat(inner, columns, y.ravel().tolist())
+        product = self._matrix(rows, inner, x.ravel().tolist()) * self._matrix(inner, columns, y.ravel().tolist())
         return as_objects(product.entries(), (rows, columns))
+
+    def radii(self, entries: Objects) -> Floats:
+        """They are 0."""
+        return np.zeros(entries.shape)
+
+    def midpoint(self, entry: Any) -> Fraction:
+        """The entry itself."""
+        return Fraction(int(entry.numerator), int(entry.denominator))
 
     def missing(self, function: Any) -> Any:
         """Raise IrrationalError."""

@@ -18,40 +18,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.arithmetic.bounded import TINY_64, Floats
-from harness.arithmetic.entries import Entries, Objects
-
-SMALLEST_NORMAL = 2.0**-1022
+from harness.arithmetic.entries import Entries
 
 
 class TrueTensor:
     """The true value of one tensor, from an array of rationals or balls."""
 
     def __init__(self, exact: Entries) -> None:
-        self._exact = exact
+        self._exact, self._numbers = exact, exact.numbers
 
     shape = property(lambda self: self._exact.shape)
-
-    @property
-    def _entries(self) -> Objects:
-        return self._exact.entries
 
     @cached_property
     def value(self) -> Floats:
         """The float64 nearest to each midpoint."""
-        return self._floats(self._entries.flat)
+        return _nearest(self._exact)
 
     @cached_property
     def tail(self) -> Floats:
         """Midpoint minus value, which is 0 where the value is not finite."""
-        finite = np.where(np.isfinite(self.value), self.value, 0.0)
-        rest = self._exact - finite
-        return np.where(np.isfinite(self.value), self._floats(rest.entries.flat), 0.0)
+        known = np.isfinite(self.value)
+        return np.where(known, _nearest(self._exact - np.where(known, self.value, 0.0)), 0.0)
 
     @cached_property
     def radius(self) -> Floats:
         """An upper bound on how far the truth may be from the midpoint."""
-        radii = [_radius(entry) for entry in self._entries.flat]
-        return np.reshape(np.array(radii, np.float64), self.shape)
+        return self._numbers.radii(self._exact.entries)
 
     def distance(self, actual: NDArray[Any]) -> Floats:
         """|actual - truth|, at most, up to a few roundings of float64."""
@@ -59,13 +51,14 @@ class TrueTensor:
             return np.abs(np.asarray(actual, np.float64) - self.value - self.tail) + self.radius
 
     def far_below(self, bound: Floats) -> NDArray[np.bool_]:
-        """Where the radius is at most 2^-53 of a bound.
+        """Where the radius is at most 2^-53 of a bound, or nothing is bounded.
 
         Then it is no larger than what comparing a difference with that bound in float64 may round away, and the ball
         is as good as its midpoint. Below 2^-1074, the least that float64 tells from 0, nothing is asked of a radius.
         """
         with np.errstate(all="ignore"):
-            return (2.0**53 * self.radius <= bound) | ((self.radius <= TINY_64) & (bound > 0))
+            far = (2.0**53 * self.radius <= bound) | ((self.radius <= TINY_64) & (bound > 0))
+        return far | ~np.isfinite(bound)
 
     def digits(self, index: Any, n: int) -> str:
         """One entry as decimal text, at most n significant digits, as Python prints a float.
@@ -76,28 +69,26 @@ class TrueTensor:
         >>> TrueTensor(Rationals().exact([0.1, -2e-7])).digits(0, 22)
         '0.1000000000000000055511'
         """
-        entry = self._entries[index]
-        radius = _radius(entry)
+        entry, radius = self._exact[index].entries.item(), float(self.radius[index])
         if math.isinf(radius):
             return "nan"
         if radius and entry.contains(0):
             return "0"
-        middle = _midpoint(entry)
+        if radius and not 0 < abs(self.value[index]) < math.inf:
+            return str(entry.str(n, radius=False))  # far outside float64: a fraction might be very long
+        middle = self._numbers.midpoint(entry)
         if radius:
             n = min(n, max(1, math.floor(_log10(abs(middle) / Fraction(radius)))))
         return decimal(middle, n)
 
     def text_radius(self, index: Any) -> str:
         """The radius of one entry as decimal text, one digit, rounded up: ``3e-31``; ``0`` where it is exact."""
-        radius = _radius(self._entries[index])
+        radius = float(self.radius[index])
         if radius == 0 or math.isinf(radius):
             return "inf" if radius else "0"
         exponent = math.floor(math.log10(radius))
         leading = math.ceil(Fraction(radius) / Fraction(10) ** exponent)
         return f"{leading}e{exponent:+03d}" if leading < 10 else f"1e{exponent + 1:+03d}"
-
-    def _floats(self, entries: Any) -> Floats:
-        return np.reshape(np.array([_nearest(entry) for entry in entries], np.float64), self.shape)
 
 
 def decimal(x: Fraction, n: int) -> str:
@@ -126,26 +117,18 @@ def _log10(x: Fraction) -> float:
     return math.log10(x.numerator) - math.log10(x.denominator)
 
 
-def _nearest(entry: Any) -> float:
+def _nearest(exact: Entries) -> Floats:
+    """The float64 nearest to each midpoint."""
+    flat = exact.entries.ravel().tolist()
+    try:
+        values = np.fromiter(map(float, flat), float, len(flat))
+    except OverflowError:  # of a rational; a ball's midpoint becomes infinite
+        values = np.array([_or_infinite(entry) for entry in flat], np.float64)
+    return values.reshape(exact.shape)
+
+
+def _or_infinite(entry: Any) -> float:
     try:
         return float(entry)
-    except OverflowError:  # of a rational; a ball's midpoint becomes infinite
+    except OverflowError:
         return math.inf if entry > 0 else -math.inf
-
-
-def _radius(entry: Any) -> float:
-    if not hasattr(entry, "rad"):
-        return 0.0
-    if not entry.is_finite():
-        return math.inf
-    if entry.is_exact():
-        return 0.0
-    radius = float(entry.rad())  # exact, but below the normal numbers, where float64 has fewer bits than a radius
-    return math.nextafter(radius, math.inf) if radius < SMALLEST_NORMAL else radius
-
-
-def _midpoint(entry: Any) -> Fraction:
-    if not hasattr(entry, "rad"):
-        return Fraction(int(entry.numerator), int(entry.denominator))
-    mantissa, exponent = entry.mid().man_exp()
-    return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)

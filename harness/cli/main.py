@@ -73,6 +73,7 @@ def harness() -> None:
 @click.option("--seed", type=int, default=0, show_default=True, help="of weights, batches and random data")
 @click.option("--check-every", type=int, help="compare every N-th step, the first and the last only")
 @click.option("--check", type=click.Choice(["schedule", "full"]), default="schedule", show_default=True)
+@click.option("--exact", is_flag=True, help="judge by the true gradient at steps 1, 2, 4, 8, ...; tell true errors")
 @click.option("--free-run", is_flag=True, help="each follows its own updates; report the drift")
 @click.option("--output", help="write the run record (JSON lines) to a new file")
 @click.option("--format", "style", type=click.Choice(["table", "markdown", "json", "jsonl", "github"]))

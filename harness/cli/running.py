@@ -76,7 +76,7 @@ def named(against: str | None) -> list[str] | None:
 
 def _run(options: dict[str, Any]) -> Run:
     network, optimizer = specified(options)
-    same = ("raw", "target", "steps", "epochs", "batch", "dtype", "seed", "check_every", "free_run", "output")
+    same = ("raw", "target", "steps", "epochs", "batch", "dtype", "seed", "check_every", "free_run", "exact", "output")
     keywords = {name: options[name] for name in same}
     with Progress("steps") as progress:
         return run(

@@ -57,8 +57,8 @@ def sign_of_difference_(a: Bounded, y: Bounded) -> Bounded:
     difference = a.value - y.value
     bound = a.as_summand + y.as_summand
     reach = np.where(difference != 0, bound + a.context.profile.eta, bound)
-    undecided = (np.abs(difference) <= reach) & (reach > 0)
-    a.context.undecided += int((undecided & (bound > 0)).sum())
+    undecided = ~(np.abs(difference) > reach) & (reach != 0)  # what is NaN decides nothing
+    a.context.undecided += int((undecided & (bound != 0)).sum())
     sign = np.sign(difference)
     return Bounded(sign, np.where(undecided, 1 + np.abs(sign), 0.0), a.context)
 

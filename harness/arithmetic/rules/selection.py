@@ -33,7 +33,8 @@ def minimum(x: Bounded, y: Bounded) -> Bounded:
 def _mask(x: Bounded, y: Bounded, value: NDArray[np.bool_]) -> Bounded:
     """A comparison as numbers 0 and 1; undecided where the intervals meet, and counted."""
     bound = x.bound + y.bound
-    undecided = (np.abs(x.value - y.value) <= bound) & (bound > 0)
+    # Not <=: what is NaN, or has no bound because it may have overflowed, decides nothing.
+    undecided = ~(np.abs(x.value - y.value) > bound) & (bound != 0)
     x.context.undecided += int(undecided.sum())
     return Bounded(value.astype(np.float64), undecided.astype(np.float64), x.context)
 

@@ -1,0 +1,68 @@
+"""Cells: how one number, name or place is printed, the same in every table."""
+
+from __future__ import annotations
+
+import re
+
+from harness.comparison import Row
+from harness.true_errors import TrueError
+from harness.usage import visible
+
+
+def plain(text: str, style: str) -> str:
+    """Names and messages of others in one line; in Markdown nothing in them is markup, nor parts a table's cells."""
+    text = visible(text)
+    return re.sub(r"([\\`*_\[\]<>#|~&@])", r"\\\1", text) if style == "markdown" else text
+
+
+def share(row: Row | None) -> str:
+    """Used, in percent or as a multiple; the verdict's word where there is no number or no power."""
+    if row is None:
+        return ""
+    if row.verdict in ("not comparable", "no power") or row.used is None:
+        return row.verdict
+    return part(row.used)
+
+
+def part(used: float | None) -> str:
+    """A share of an allowance, in percent, or as a multiple where it is more than all of it."""
+    if used is None:
+        return "outside"
+    if used > 1000:
+        return f"{used:.0e} ×".replace("e+0", "e").replace("e+", "e")
+    if used > 1:
+        return f"{used:.3g} ×"
+    # Never print 100 % for something outside, nor more for something inside.
+    return f"{100 * used:.1f} %"
+
+
+def small(number: float | None) -> str:
+    """A number to two digits, or nothing."""
+    if number is None:
+        return ""
+    return "0" if number == 0 else f"{number:.1e}"
+
+
+def ulps(number: float | None) -> str:
+    """A number of ulp to two digits, or all of them before the point; nothing where there is none."""
+    if number is None:
+        return ""
+    return f"{number:.2g}" if number < 99.5 else f"{number:.0f}" if number < 1e5 else f"{number:.0e}"
+
+
+def place(row: Row | TrueError | None) -> str:
+    """Where the worst entry is: step and index, counted from 1; nothing where nothing differs."""
+    if row is None or row.index is None or row.used == 0:
+        return ""
+    index = [i + 1 for i in row.index]
+    kind = row.gradient.lstrip("dmv")[:1] if row.gradient != "loss" else ""
+    if kind == "W":
+        joint = "" if max(index) < 10 else ","
+        where = f"w_{joint.join(map(str, index))}"
+    elif kind == "b":
+        where = f"b_{index[0]}"
+    elif len(index) == 2:
+        where = f"sample {index[0]}, neuron {index[1]}"
+    else:
+        where = ""
+    return f"step {row.step} {where}".strip()
