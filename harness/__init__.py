@@ -1,6 +1,7 @@
 """Trains a hand-written backward pass in lockstep with frameworks and compares gradients up to rounding.
 
     run          train in lockstep and compare           read_run    a recorded run
+    explain      one derivative, path by path
     load_data    a data set by name or path              UsageError  what wrong usage raises
     why          where an allowance comes from           load_network  a network by its sizes or path
     from_toml, to_toml  a network from and as TOML text
@@ -14,17 +15,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.allowance.asking import why
     from harness.datasets import Data, load_data
+    from harness.explaining import explain
     from harness.lockstep import run
     from harness.networks import from_toml, load_network, to_toml
     from harness.runs import Run, read_run
     from harness.usage import UsageError
 
-__all__ = ["Data", "Run", "UsageError", "from_toml", "load_data", "load_network", "read_run", "run", "to_toml", "why"]
+__all__ = [
+    "Data", "Run", "UsageError", "explain", "from_toml", "load_data", "load_network", "read_run", "run", "to_toml",
+    "why",
+]  # fmt: skip
 
 _HOME = {
     "Data": "datasets",
     "Run": "runs",
     "UsageError": "usage",
+    "explain": "explaining",
     "from_toml": "networks",
     "load_data": "datasets",
     "load_network": "networks",

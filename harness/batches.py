@@ -30,13 +30,19 @@ class Batches:
         """Steps in one pass over the data."""
         return -(-len(self.x) // self.size)
 
+    def rows(self, step: int) -> Array:
+        """Which rows the batch of a step holds, the step counted from 1 and the rows from 0."""
+        if self.size == len(self.x):
+            return np.arange(self.size)
+        epoch, position = divmod(step - 1, self.per_epoch)
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.x))
+        return order[position * self.size : (position + 1) * self.size]
+
     def at(self, step: int) -> tuple[Array, Array]:
         """The batch of a step, counted from 1."""
         if self.size == len(self.x):
             return self.x, self.y
-        epoch, position = divmod(step - 1, self.per_epoch)
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.x))
-        rows = order[position * self.size : (position + 1) * self.size]
+        rows = self.rows(step)
         return self.x[rows], self.y[rows]
 
 

@@ -19,6 +19,7 @@ from tabulate import tabulate
 from harness.arithmetic import profile_of
 from harness.centre import alone, end_to_end
 from harness.datasets import load_data
+from harness.explaining import explain
 from harness.truth import true_tensors
 from impls.hand import Network, from_text
 from reports.peers import PEERS, Step
@@ -145,13 +146,37 @@ def commands(times: int) -> list[Line]:
     return lines
 
 
+def explanations(times: int) -> list[Line]:
+    """One derivative of a wide network: until its paths are on screen, and with every other way, frameworks loaded."""
+    words = ["explain", "w_27^(1)", "784-512-256-10", "--data", "random", "--activation", "relu"]
+    words += ["--loss", "cross-entropy"]
+    network = from_text("784-512-256-10", activation="relu", loss="cross-entropy")
+    shown, all_ways = [], []
+    for _ in range(times):
+        begin = time.perf_counter()
+        with subprocess.Popen([sys.executable, "-m", "harness", *words], stdout=subprocess.PIPE, text=True) as command:
+            assert command.stdout is not None
+            for printed in command.stdout:
+                if printed.startswith("where each factor comes from"):
+                    shown.append(time.perf_counter() - begin)
+        begin = time.perf_counter()
+        _ = explain("w_27^(1)", network, "random").ways
+        all_ways.append(time.perf_counter() - begin)
+    name = f"harness {' '.join(words[:3])}, 128 rows"
+    return [
+        line(f"{name}: {what}", f"{(median := statistics.median(taken)):.2f} s", "< 2 s", median < 2)
+        for what, taken in (("paths on screen", shown), ("explained in every way, frameworks loaded", all_ways))
+    ]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print every figure."""
     parser = argparse.ArgumentParser(prog="python -m reports.benchmark", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
     quick = parser.parse_args(arguments).quick
-    lines = [*hand_steps(5 if quick else 31), *sees(64), *sees(128), *certificates(2 if quick else 5)]
-    lines += commands(2 if quick else 5)
+    times = 2 if quick else 5
+    lines = [*hand_steps(5 if quick else 31), *sees(64), *sees(128), *certificates(times)]
+    lines += [*commands(times), *explanations(times)]
     headers = ("figure", "measured", "goal", "")
     print(tabulate(lines, headers, disable_numparse=True, colalign=("left", "right", "right", "left")))
 

@@ -34,6 +34,12 @@ def test_a_fault_is_located_at_its_link(register, fault, dtype):
     assert link in run.outcome.reason
 
 
+def test_the_slip_of_a_second_term_is_wrong_at_its_link_and_nowhere_else(register):
+    run = run_against(register, faults.in_layer(faults.PathOfAnotherWeight))
+    wrong = {row.gradient for row in run.rows if row.against == "broken" and row.verdict not in ("ok", "no power")}
+    assert wrong == {"dW2"}
+
+
 @pytest.mark.parametrize("fault", ["factor 2", "derivative at z", "transposed"])
 def test_what_is_right_given_its_own_inputs_is_inherited(register, fault):
     build, link = faults.LOCATED[fault]

@@ -15,6 +15,7 @@ WAYS = {
     "the registry": "import impls.registry; impls.registry.names()",
     "the command": "import harness.cli",
     "a run's code": "import harness.lockstep, harness.tables",
+    "an explanation's code": "import harness.explaining.screen; harness.explain",
     "--help": "import harness.cli, contextlib, io\n"
     "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
     "    sys = __import__('sys'); sys.argv = ['harness', '--help']; harness.cli.main()",

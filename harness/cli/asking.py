@@ -10,8 +10,8 @@ from tabulate import tabulate
 
 from harness.allowance import Allowance
 from harness.allowance.asking import why
-from harness.cli.running import printable, specified
 from harness.cells import small
+from harness.cli.running import printable, specified
 from harness.usage import UsageError
 
 

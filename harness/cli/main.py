@@ -42,6 +42,7 @@ Examples:
   harness run 64-128-64-10 --data digits --activation relu --loss cross-entropy --batch 128
   harness run net.toml                         the layers and the loss that a file lists
   harness run --optimizer adam --dtype float64 --output run.jsonl
+  harness explain "w_21^(1)" --sample 0        one derivative, path by path
   harness implementations                      what is installed
   harness calibrate                            elementary functions against the constants table
   harness doctor                               versions, threads, precision settings
@@ -97,6 +98,35 @@ def run_command(**options: Any) -> None:
     from harness.cli.running import run_and_print
 
     sys.exit(run_and_print(**options))
+
+
+@harness.command("explain", short_help="one derivative, path by path")
+@click.argument("reference")
+@click.argument("model", default="4-3-2-1")
+@click.option("--sample", type=int, help="the loss of this sample alone, counted from 0 [default: the whole batch]")
+@click.option("--step", type=int, default=0, show_default=True, help="after so many training steps")
+@click.option("--nudge", type=float, metavar="AMOUNT", help="move it by this amount and watch what moves")
+@click.option("--against", help="implementations, comma-separated [default: all installed]")
+@click.option("--data", default="iris", show_default=True, help=DATA_HELP)
+@click.option("--target", help="target column of a CSV file with a header [default: the last]")
+@click.option("--raw", is_flag=True, help="do not standardise the features")
+@click.option("--activation", help="of the hidden layers [default: sigmoid]")
+@click.option("--output-activation", help="of the last layer [default: --activation; identity for cross-entropy]")
+@click.option("--loss", help="[default: sum-squared-error]")
+@click.option("--batch", type=int, help="rows per step [default: all]")
+@click.option("--optimizer", default="gradient-descent", show_default=True)
+@click.option("--lr", type=float, help="learning rate [default: the optimizer's]")
+@click.option("--seed", type=int, default=0, show_default=True, help="of weights, batches and random data")
+@click.option("--json", "as_json", is_flag=True)
+def explain_command(**options: Any) -> None:
+    """Explain the derivative of the loss by REFERENCE, path by path.
+
+    REFERENCE is a weight (w_21^(1) or W1[2,1]), a bias (b2[1]), an input (x3) or the output of a neuron (O21), counted
+    from 1. MODEL is layer sizes, 4-3-2-1 by default, or a .toml file.
+    """
+    from harness.cli.explaining import explain_and_print
+
+    sys.exit(explain_and_print(**options))
 
 
 @harness.command("why", short_help="where the allowance of an entry comes from, term by term")

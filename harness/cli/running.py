@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -17,7 +18,11 @@ from harness.usage import UsageError, visible
 from impls.hand import Network
 from impls.hand.notation import OPTIMIZERS, made
 
-ASCII = str.maketrans({"·": "|", "×": "x", "Δ": "D", "→": "->"})
+ASCII = str.maketrans(
+    {"·": "|", "×": "x", "Δ": "D", "→": "->", "±": "+-"}
+    | {"∂": "d", "Σ": "sum", "−": "-", "²": "^2", "√": "sqrt", "½": "1/2", "Φ": "Phi", "φ": "phi", "▸": ">", "⋮": ":"}
+    | {"─": "-", "▶": ">", "│": "|"} | dict.fromkeys("┬┴┼├┤└┘┌┐", "+")
+)  # fmt: skip
 
 
 def run_and_print(**options: Any) -> int:
@@ -55,20 +60,27 @@ def specified(options: dict[str, Any]) -> tuple[Network, Any]:
         raise UsageError(str(error)) from None
 
 
+def named(against: str | None) -> list[str] | None:
+    """The implementations that --against names; None where it was not given.
+
+    Raises:
+        UsageError: it names none.
+    """
+    if against is None:
+        return None
+    names = [name.strip() for name in against.split(",") if name.strip()]
+    if not names:
+        raise UsageError("Cannot compare against nothing, because --against names none; name some, such as torch,jax.")
+    return names
+
+
 def _run(options: dict[str, Any]) -> Run:
     network, optimizer = specified(options)
-    against = None
-    if options["against"] is not None:
-        against = [name.strip() for name in options["against"].split(",") if name.strip()]
-        if not against:
-            raise UsageError(
-                "Cannot compare against nothing, because --against names none; name some, such as torch,jax."
-            )
     same = ("raw", "target", "steps", "epochs", "batch", "dtype", "seed", "check_every", "free_run", "exact", "output")
     keywords = {name: options[name] for name in same}
     with Progress("steps") as progress:
         return run(
-            network, options["data"], against,
+            network, options["data"], named(options["against"]),
             optimizer=optimizer, full=options["check"] == "full", progress=progress.at, **keywords,
         )  # fmt: skip
 
@@ -87,11 +99,11 @@ def _print(result: Run, style: str, status: int, *, quiet: bool, verbose: bool) 
         click.echo(printable(render(result, style, verbose=verbose)))
 
 
-def printable(text: str) -> str:
-    """Nothing but text and line ends; ASCII where nothing else goes."""
+def printable(text: str, stand_ins: Mapping[int, str] = ASCII) -> str:
+    """Nothing but text and line ends; ASCII where nothing else goes, by stand-ins for what is not."""
     text = "\n".join(map(visible, text.split("\n")))
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
-        return text.translate(ASCII)
+        return text.translate(stand_ins)
     return text

@@ -27,6 +27,13 @@ class LostBias(Dense):
         return np.zeros_like(dz[0])
 
 
+class PathOfAnotherWeight(Dense):
+    """The beginners' slip: dL/dw_11 gets a second term, through the next neuron, which belongs to w_12."""
+
+    def dW(self, dz, x):
+        return x.T @ dz + np.roll(x.T @ dz, -1, axis=1)
+
+
 class DroppedSample(Dense):
     def dW(self, dz, x):
         return x[:-1].T @ dz[:-1]
@@ -135,6 +142,7 @@ LOCATED = {
     "transposed": (in_layer(Transposed), "da1"),
     "mean for sum": (in_layer(MeanForSum), "db2"),
     "lost bias": (in_layer(LostBias), "db2"),
+    "path of another weight": (in_layer(PathOfAnotherWeight), "dW2"),
     "dropped sample": (in_layer(DroppedSample), "dW2"),
     "derivative at z": (in_layer(DerivativeAtZ), "dz2"),
     "stale weights": (StaleWeights, "z1"),

@@ -21,6 +21,11 @@ class Activation(Parametrised):
 
     reads, gives = "z", "a"
     weights: dict[str, tuple[int, ...]] = {}  # noqa: RUF012  (shared because empty)
+    elementwise = True
+    """Whether each output depends on its own input only."""
+    derivative = ""
+    """f'(z) as text, of the output {a}, the input {z} and parameters by name. Where outputs are coupled, da/dz of two
+    neurons: of their outputs {a} and {b}, {same} being 1 for one and the same neuron, else 0."""
     elementary: tuple[str, ...] = ()
     """Elementary functions of z that it is made of, by their names in the constants table."""
 

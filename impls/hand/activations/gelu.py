@@ -57,6 +57,8 @@ def gelu_tanh_vjp(da: Array, z: Array) -> Array:
 
 
 class Gelu(Activation):
+    derivative = "(Φ({z}) + {z}·φ({z}))"
+
     def forward(self, z: Array) -> Array:
         return gelu(z)
 
@@ -65,6 +67,8 @@ class Gelu(Activation):
 
 
 class GeluTanh(Activation):
+    derivative = "gelu_tanh'({z})"
+
     def forward(self, z: Array) -> Array:
         return gelu_tanh(z)
 

@@ -22,6 +22,8 @@ from impls.hand.primitive import Array
 
 
 class Relu(Activation):
+    derivative = "[{z} > 0]"
+
     def forward(self, z: Array) -> Array:
         return np.maximum(z, 0)
 
@@ -33,6 +35,8 @@ class Relu(Activation):
 
 
 class LeakyRelu(Activation):
+    derivative = "(1 if {z} > 0 else {slope:g})"
+
     def __init__(self, slope: float = 0.01) -> None:
         self.slope = number("slope", slope, why="it is the derivative left of 0")
 
@@ -47,6 +51,8 @@ class LeakyRelu(Activation):
 
 
 class HardSigmoid(Activation):
+    derivative = "[0 < {z} + 3 < 6]/6"
+
     def forward(self, z: Array) -> Array:
         return np.minimum(np.maximum(z + 3, 0), 6) / 6
 

@@ -34,6 +34,7 @@ def tanh_vjp(da: Array, a: Array) -> Array:
 
 
 class Sigmoid(Activation):
+    derivative = "{a}(1 − {a})"
     elementary = ("sigmoid",)
 
     def forward(self, z: Array) -> Array:
@@ -44,6 +45,7 @@ class Sigmoid(Activation):
 
 
 class Tanh(Activation):
+    derivative = "(1 − {a}²)"
     elementary = ("tanh",)
 
     def forward(self, z: Array) -> Array:
@@ -54,6 +56,8 @@ class Tanh(Activation):
 
 
 class Identity(Activation):
+    derivative = "1"
+
     def forward(self, z: Array) -> Array:
         return +z  # a new array: z and a never share a buffer
 

@@ -53,6 +53,7 @@ def silu_vjp(da: Array, z: Array) -> Array:
 
 
 class Elu(Activation):
+    derivative = "(1 if {z} > 0 else {alpha:g}·exp {z})"
     elementary = ("expm1",)
 
     def __init__(self, alpha: float = 1.0) -> None:
@@ -70,9 +71,13 @@ class Elu(Activation):
 
 
 class Softplus(Activation):
+    derivative = "s({z})"
+
     def __init__(self, threshold: float | None = None) -> None:
         why = "above it the function is z itself"
         self.threshold = None if threshold is None else number("threshold", threshold, why=why)
+        if threshold is not None:
+            self.derivative = "(1 if {z} > {threshold:g} else s({z}))"
 
     def forward(self, z: Array) -> Array:
         a = softplus(z)
@@ -84,6 +89,7 @@ class Softplus(Activation):
 
 
 class Silu(Activation):
+    derivative = "s({z})(1 + {z}(1 − s({z})))"
     elementary = ("sigmoid",)
 
     def forward(self, z: Array) -> Array:

@@ -36,6 +36,9 @@ def softmax_vjp(da: Array, a: Array) -> Array:
 
 
 class Softmax(Activation):
+    elementwise = False
+    derivative = "{a}({same} − {b})"
+
     def forward(self, z: Array) -> Array:
         return softmax(z)
 

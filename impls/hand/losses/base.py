@@ -19,6 +19,9 @@ class Loss(Parametrised):
     labels = False
     output_activation: str | None = None
     unit_targets = False
+    derivative = ""
+    """dL/da as text, of the output {a}, its target {y}, parameters by name, and what a loss needs of these: its softmax
+    {p}, the sum {total} of its row's targets, the number of {rows} N and of {entries} N K."""
 
     def one_sided(self, a: Array, y: Array) -> tuple[Array, Array, Array] | None:  # noqa: ARG002
         """Where ``da`` jumps, and the gradients there from either side; None for a loss without a kink."""

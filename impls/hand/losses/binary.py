@@ -40,6 +40,7 @@ def logit_cross_entropy_vjp(a: Array, y: Array) -> Array:
 
 
 class LogitBinaryCrossEntropy(Loss):
+    derivative = "(s({a}) − {y})/{entries}"
     output_activation = "identity"
     unit_targets = True
 
@@ -54,11 +55,14 @@ class LogitBinaryCrossEntropy(Loss):
 
 
 class BinaryCrossEntropy(Loss):
+    derivative = "((1 − {y})/(1 − {a}) − {y}/{a})/{entries}"
     output_activation = "sigmoid"
     unit_targets = True
 
     def __init__(self, clamp: str | None = None) -> None:
         self.clamp = choice("clamp", clamp, (None, "torch"))
+        if clamp:
+            self.derivative = "({a} − {y})/max({a}(1 − {a}), 1e-12)/{entries}"
 
     def forward(self, a: Array, y: Array) -> Array:
         yes, no = np.log(a), np.log1p(-a)

@@ -36,6 +36,7 @@ def one_hot_cross_entropy_vjp(a: Array, y: Array) -> Array:
 
 
 class SoftmaxCrossEntropy(Loss):
+    derivative = "({p} − {y})/{rows}"
     labels = True
     output_activation = "identity"
 
@@ -65,6 +66,7 @@ class SoftmaxCrossEntropy(Loss):
 
 
 class OneHotCrossEntropy(Loss):
+    derivative = "({p}·{total} − {y})/{rows}"
     output_activation = "identity"
     unit_targets = True
 

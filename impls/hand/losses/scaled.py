@@ -26,6 +26,7 @@ class Scaled(Loss):
         self.by = positive("by", by, "it scales the loss")
         self.labels, self.unit_targets = loss.labels, loss.unit_targets
         self.output_activation = loss.output_activation
+        self.derivative = loss.derivative and f"{self.by:g}·{loss.derivative}"
 
     def forward(self, a: Array, y: Array) -> Array:
         return self.by * self.loss.forward(a, y)

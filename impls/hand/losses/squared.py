@@ -39,6 +39,8 @@ def sign_of_difference(a: Array, y: Array) -> Array:
 
 
 class SumSquaredError(Loss):
+    derivative = "2·({a} − {y})"
+
     def forward(self, a: Array, y: Array) -> Array:
         return np.square(a - y).sum()
 
@@ -50,6 +52,8 @@ class SumSquaredError(Loss):
 
 
 class MeanSquaredError(Loss):
+    derivative = "2·({a} − {y})/{entries}"
+
     def forward(self, a: Array, y: Array) -> Array:
         return np.square(a - y).sum() / a.size
 
@@ -61,6 +65,8 @@ class MeanSquaredError(Loss):
 
 
 class Huber(Loss):
+    derivative = "min(max({a} − {y}, −{delta:g}), {delta:g})/{entries}"
+
     def __init__(self, delta: float = 1.0) -> None:
         self.delta = positive("delta", delta, "it is the error up to which the loss is a square")
 
@@ -78,6 +84,8 @@ class Huber(Loss):
 
 
 class MeanAbsoluteError(Loss):
+    derivative = "sign({a} − {y})/{entries}"
+
     def forward(self, a: Array, y: Array) -> Array:
         return np.absolute(a - y).sum() / a.size
 

@@ -1,0 +1,150 @@
+"""`explain`: from what a caller names to an explanation."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from harness.arguments import as_count, as_data, as_names, as_network, as_optimizer
+from harness.batches import batches_of
+from harness.datasets import Data
+from harness.explaining import tallies
+from harness.explaining.case import ONE_BY_ONE, Case
+from harness.explaining.drawing import drawn
+from harness.explaining.explanation import PathExplanation
+from harness.explaining.formulas import by_path, factored, headings
+from harness.explaining.moment import moment_after
+from harness.explaining.nudging import nudged
+from harness.explaining.origins import Origins
+from harness.explaining.parts import Rest
+from harness.explaining.references import parse
+from harness.explaining.weight_update import update_of
+from harness.usage import UsageError
+from impls.hand import Network
+from impls.hand.notation import describe, name_of, output_label
+
+
+def explain(
+    reference: str,
+    network: Network | str | os.PathLike[str] = "4-3-2-1",
+    data: Data | str | os.PathLike[str] | tuple[Any, Any] = "iris",
+    *,
+    sample: int | None = None,
+    step: int = 0,
+    nudge: float | None = None,
+    against: Sequence[str] | None = None,
+    raw: bool = False,
+    target: str | None = None,
+    optimizer: Any = "gradient-descent",
+    batch: int | None = None,
+    seed: int = 0,
+) -> PathExplanation:
+    """One derivative of the loss, path by path, in float64.
+
+    Args:
+        reference: ``w_21^(1)`` or ``W1[2,1]``, ``b2[1]``, an input ``x3`` or a neuron's output ``O21``, counted from 1.
+        network, data, raw, target, optimizer, batch, seed: as `harness.run` takes them.
+        sample: explain the loss of this sample alone, a row of the data counted from 0. None: the whole batch; an
+            input or an output, which has a value in every sample, is then explained in the batch's first one.
+        step: explain the network after so many training steps.
+        nudge: also move the weight, the input or the output by this amount, and watch.
+        against: implementations to differentiate with besides; all that are installed if None.
+
+    Raises:
+        UsageError: there is no such thing, or something impossible was asked for.
+    """
+    network, optimizer = as_network(network), as_optimizer(optimizer)
+    meant, amount = parse(reference, network), _as_amount(nudge)
+    against = None if against is None else as_names(against, "hand")
+    sample, step, seed = as_count("sample", sample, 0), as_count("step", step, 0) or 0, as_count("seed", seed, 0) or 0
+    loaded = as_data(data, network, seed, raw=raw, target=target)
+    batches = batches_of(network, loaded, "float64", as_count("batch", batch, 1), seed)
+    if sample is not None and sample >= len(batches.x):
+        raise UsageError(
+            f"Cannot explain sample {sample}, because {loaded.name} has {len(batches.x)} of them, counted from 0; "
+            f"choose one from 0 to {len(batches.x) - 1}."
+        )
+    moment = moment_after(network, batches, optimizer, seed, step)
+    chosen = sample is None and meant.kind in ("input", "output")
+    if chosen:
+        sample = int(moment.rows[0])
+    rows = moment.rows.tolist() if sample is None else [sample]
+    case = Case(network, moment, meant, rows, batches.x[rows], batches.y[rows])
+    told = ", ".join(filter(None, [loaded.describe(), loaded.meaning(network)]))
+    asked = _Asked(sample, len(batches.x), told, optimizer, seed, amount, against)
+    return _explanation(case, asked, _notes(case, sample if chosen else None))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What was asked, besides the derivative itself."""
+
+    sample: int | None
+    samples: int
+    data: str
+    optimizer: Any
+    seed: int
+    amount: float | None
+    against: Sequence[str] | None
+
+
+def _notes(case: Case, chosen: int | None) -> list[str]:
+    """What is easily misunderstood; `chosen` is a sample that nobody asked for."""
+    notes = [case.feeds] if case.feeds else []
+    loss, rows = case.network.loss, len(case.rows)
+    if chosen is not None:
+        notes.append(
+            f"{case.meant.symbol} has a value in every sample: this is sample {chosen}, --sample K shows another."
+        )
+    if rows > 1 and loss.formula("", case.network.outputs).startswith("L = mean"):
+        notes.append(f"L is a mean: a sample alone (--sample K) has {rows} times the derivative of its share here.")
+    if loss.labels:
+        notes.append("Labels count from 0: output neuron k stands for label k - 1.")
+    return notes
+
+
+def _as_amount(nudge: float | None) -> float | None:
+    if nudge is None:
+        return None
+    real = isinstance(nudge, int | float | np.number) and not isinstance(nudge, bool)
+    if not real or not math.isfinite(nudge) or nudge == 0:
+        raise UsageError(f"Cannot nudge by {nudge!r}, because it is no distance to move; give a number, such as 0.01.")
+    return float(nudge)
+
+
+def _explanation(case: Case, asked: _Asked, notes: list[str]) -> PathExplanation:
+    paths, meant, network, moment = case.paths, case.meant, case.network, case.moment
+    generic, sample = case.nodes.generic(paths.levels), asked.sample
+    unlisted = paths.count - len(case.listed)
+    others = Rest(unlisted, case.total - math.fsum(path.product for path in case.listed) if unlisted else 0.0)
+    dominant, other_samples = tallies.dominant(paths.sums(), case.rows) if sample is None else ([], None)
+    summed = sample is None and paths.count <= ONE_BY_ONE
+    routes, other_routes = tallies.route_sums(paths, case.names) if summed else (None, None)
+    in_sample = dominant[0].sample if dominant else case.rows[0]
+    nudge = None if asked.amount is None else nudged(case, asked.amount, others.sum, in_sample)
+    return PathExplanation(
+        weight=meant.symbol, name=meant.name, kind=meant.kind, short=meant.short, value=case.value, leads=case.leads,
+        network=describe(network), loss=network.loss.formula(output_label(network), network.outputs),
+        data=asked.data, optimizer=name_of(asked.optimizer), seed=asked.seed, step=moment.step,
+        sample=sample, samples=asked.samples, batch=len(case.rows),
+        inputs=None if sample is None else case.x[0].tolist(),
+        target=None if sample is None else case.y[0].tolist(),
+        loss_value=case.loss,
+        drawing=drawn(case.names, case.source),
+        formula={"factored": factored(case.names, generic), "paths": by_path(case.names, generic)},
+        columns=headings(generic),
+        routes_count=paths.routes, count=paths.count, paths=[case.row(path) for path in case.listed], others=others,
+        routes=routes, other_routes=other_routes, dominant=dominant, other_samples=other_samples,
+        factors=Origins(paths, case.nodes, case.source, case.rows).of(case.listed[:1] if unlisted else case.listed),
+        total=case.total, magnitude=case.magnitude,
+        cancellation=max(1.0, case.magnitude / abs(case.total)) if case.total else None,
+        update=update_of(meant, asked.optimizer, case.value, case.total, moment.state, moment.step + 1),
+        nudge=nudge, notes=notes,
+        _ways=partial(case.ways, asked.against),
+    )  # fmt: skip

@@ -1,0 +1,109 @@
+"""A derivative explained: everything that text shows and JSON holds, in one object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from msgspec import to_builtins
+
+from harness.explaining.parts import Factor, Nudge, PathRow, Rest, RouteRow, SampleRow, Update, Way
+
+SCHEMA = 1
+CONVENTIONS = (
+    "w_ij^(l): i = source, j = destination, counted from 1: w_21^(1) is W1[2,1]",
+    "W has shape (n_in, n_out), z = x W + b; torch.nn.Linear keeps W transposed",
+)
+
+
+@dataclass(frozen=True)
+class PathExplanation:
+    """One derivative of the loss, path by path.
+
+    Attributes:
+        weight: what the derivative is taken with respect to, as formulas write it; `name` as the code does.
+        kind: weight, bias, input or output.
+        value: its value; `leads` says between what it stands.
+        network, loss, data, optimizer, seed, step, dtype: what was asked.
+        sample: the one explained, counted from 0, or None for the sum over the batch.
+        samples, batch: how many the data has, and how many are explained together.
+        inputs, target, loss_value: of that sample; the loss is that of the batch otherwise.
+        drawing: its lines. formula: factored, and path by path. columns: names of a path's factors.
+        routes_count, count: number of routes, and of paths in all samples.
+        paths: all of them, or the largest; `others` what is not listed.
+        routes: their sums over the batch; None where there are too many, or one sample. other_routes: not listed.
+        dominant: the samples that contribute most; other_samples: the others.
+        factors: where the factors of the listed paths, or of the largest, come from.
+        total: the derivative, the sum of all paths; `magnitude` is the sum of their absolute values.
+        cancellation: magnitude / |total|, None where total is 0.
+        update: what the optimizer makes of it. nudge: what moving the variable does.
+        notes: sentences about this derivative.
+    """
+
+    weight: str
+    name: str
+    kind: str
+    short: str
+    value: float
+    leads: str
+    network: str
+    loss: str
+    data: str
+    optimizer: str
+    seed: int
+    step: int
+    sample: int | None
+    samples: int
+    batch: int
+    inputs: list[float] | None
+    target: float | int | list[float] | None
+    loss_value: float
+    drawing: list[str]
+    formula: dict[str, list[str]]
+    columns: list[str]
+    routes_count: int
+    count: int
+    paths: list[PathRow]
+    others: Rest
+    routes: list[RouteRow] | None
+    other_routes: Rest | None
+    dominant: list[SampleRow]
+    other_samples: Rest | None
+    factors: list[Factor]
+    total: float
+    magnitude: float
+    cancellation: float | None
+    update: Update | None
+    nudge: Nudge | None
+    notes: list[str]
+    dtype: str = "float64"
+    _ways: Callable[[], list[Way]] = field(default=list, repr=False, compare=False)
+
+    @cached_property
+    def ways(self) -> list[Way]:
+        """The same derivative by every way there is; found when it is first asked for, since it loads frameworks."""
+        return self._ways()
+
+    @property
+    def reference(self) -> Way:
+        """What the ways are compared with: the exact derivative, or the matrix backward pass where there is none."""
+        return self.ways[-1] if self.ways[-1].value is not None else self.ways[1]
+
+    @property
+    def exit(self) -> int:
+        """1 if one of the ways is further from the reference than rounding allows, else 0."""
+        return int(any(way.outside for way in self.ways))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object of ``harness explain --json``."""
+        own = {name: value for name, value in vars(self).items() if name not in ("_ways", "ways")}
+        return {
+            "schema": SCHEMA,
+            "conventions": list(CONVENTIONS),
+            **to_builtins(own),
+            "ways": to_builtins(self.ways),
+            "reference": self.reference.way,
+            "exit": self.exit,
+        }

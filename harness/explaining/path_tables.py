@@ -1,0 +1,114 @@
+"""The tables of an explanation: paths, what they sum to over a batch, where their factors come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.explaining.explanation import PathExplanation
+from harness.explaining.figures import count, scientific, signed
+from harness.explaining.layout import WIDTH, columns, paragraph, sum_line, table, wrapped
+from harness.explaining.parts import Factor, Rest
+
+
+def paths(told: PathExplanation) -> str:
+    """Every path with its factors and product, the sum, and whether they cancel."""
+    lines = _path_table(told)
+    ends = max(map(len, lines), default=WIDTH)
+    lines = lines or _path_blocks(told)
+    if told.others.count:
+        lines.append(sum_line(_others(told.others, "path"), scientific(told.others.sum), ends))
+    if told.count > 1:
+        lines.append(sum_line(f"sum of {count(told.count)} paths", scientific(told.total), ends))
+    cancelled = _cancellation(told)
+    return "\n".join(lines) + (f"\n\n{paragraph(cancelled)}" if cancelled else "")
+
+
+def _path_table(told: PathExplanation) -> list[str]:
+    """A table with a column for each factor; no lines if it would be too wide."""
+    batch = told.sample is None
+    numbers = [str(row.sample if batch else number) for number, row in enumerate(told.paths, 1)]
+    width = max(map(len, numbers))
+    rows = [
+        [f"{number.rjust(width)} {'▸'.join(row.route)}", *map(signed, row.factors), scientific(row.product)]
+        for number, row in zip(numbers, told.paths, strict=True)
+    ]
+    for gap in (2, 1):
+        lines = table(["sample, path" if batch else "path", *told.columns, "product"], rows, "l", gap)
+        if max(map(len, lines)) <= WIDTH:
+            return lines
+    return []
+
+
+def _path_blocks(told: PathExplanation) -> list[str]:
+    """A few lines for each path, where a table would be too wide."""
+    lines = ["  path: its factors from the start to the loss, and their product"]
+    for number, row in enumerate(told.paths, 1):
+        label = f"  sample {row.sample}  " if told.sample is None else f"  path {number}  "
+        product = f"{' · '.join(map(signed, row.factors))} = {scientific(row.product)}"
+        margin = " " * len(label)
+        lines += wrapped(" ▸ ".join(row.route), label, f"{margin}  ") + wrapped(product, margin, f"{margin}  ")
+    return lines
+
+
+def _cancellation(told: PathExplanation) -> str:
+    if told.count == 1:
+        return ""
+    if told.cancellation is None:
+        return (
+            "Nothing arrives: every path is 0." if told.magnitude == 0
+            else f"The paths cancel completely; their magnitudes add up to {scientific(told.magnitude)}."
+        )  # fmt: skip
+    times = f"{told.cancellation:.3g}"
+    if times == "1":
+        return "All that the paths carry has one sign: nothing cancels."
+    what = {"weight": "this weight", "bias": "this bias"}.get(told.kind, told.short)
+    if told.cancellation >= 10:
+        return (
+            f"The paths nearly cancel (×{times}): {what} matters {times} times as much on the paths, taken one by one, "
+            f"as in total."
+        )
+    return f"The paths cancel in part (×{times}): their magnitudes add up to {times} times the magnitude of their sum."
+
+
+def samples(told: PathExplanation) -> str:
+    """Over a batch: what each route sums to, and which samples contribute most."""
+    lines = []
+    if told.routes and told.other_routes and told.routes_count > 1:
+        rows = [["▸".join(row.route), scientific(row.sum)] for row in told.routes]
+        lines += table(["route, summed over the samples", "sum"], rows, "l")
+        if told.other_routes.count:
+            ends = max(map(len, lines))
+            lines.append(sum_line(_others(told.other_routes, "route"), scientific(told.other_routes.sum), ends))
+        lines.append("")
+    rows = [
+        [str(row.sample), scientific(row.sum), "" if row.share is None else f"{100 * row.share:.1f} %"]
+        for row in told.dominant
+    ]
+    lines += table(["samples that dominate", "sum of its paths", "share of all magnitudes"], rows, "l")
+    if told.other_samples and told.other_samples.count:
+        lines.append(f"  {_others(told.other_samples, 'sample')} {scientific(told.other_samples.sum)}")
+    return "\n".join(lines)
+
+
+def _others(rest: Rest, noun: str) -> str:
+    return f"and 1 other {noun}, with" if rest.count == 1 else f"and {count(rest.count)} other {noun}s, which sum to"
+
+
+def factors(rows: Sequence[Factor]) -> str:
+    """Where each factor comes from."""
+    samples = {row.sample for row in rows}
+    where = f", in sample {samples.pop()}" if len(samples) == 1 else ""
+    lines = [f"where each factor comes from{where}"]
+    widths = [max(len(getattr(row, part)) for row in rows) for part in ("name", "formula", "numbers")]
+    for row in rows:
+        parts = [part.ljust(width) for part, width in zip((row.name, row.formula, row.numbers), widths, strict=True)]
+        value = signed(row.value)
+        middle = f" = {parts[2]}" if row.numbers else " " * (widths[2] + 3 * (widths[2] > 0))
+        line = f"  {parts[0]} = {parts[1]}{middle} = {value}"
+        if columns(line) <= WIDTH:
+            lines.append(line)
+        else:
+            lead = f"  {parts[0]} = "
+            numbers = f"= {row.numbers} = {value}" if row.numbers else f"= {value}"
+            lines += [f"{lead}{row.formula}", f"{' ' * (len(lead) - 2)}{numbers}"]
+    return "\n".join(lines)

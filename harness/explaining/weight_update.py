@@ -1,0 +1,96 @@
+"""The weight update: ``w_new = w_old − lr·∂L/∂w`` with numbers, or what else the optimizer does with the derivative."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from harness.centre import Array
+from harness.explaining.figures import opened, operand
+from harness.explaining.parts import Update, UpdateRow
+from harness.explaining.references import Reference
+from impls import hand
+from impls.hand.notation import name_of
+from impls.hand.optimizers import update_links
+
+RULES: Mapping[type, Mapping[str, str]] = {
+    hand.GradientDescent: {"W": "{w} − {lr}·{g}"},
+    hand.Momentum: {"m": "{mu}·{m_old} + {g}", "W": "{w} − {lr}·{m}"},
+    hand.Nesterov: {"m": "{mu}·{m_old} + {g}", "W": "{w} − {lr}·({g} + {mu}·{m})"},
+    hand.Adagrad: {"v": "{v_old} + {square}", "W": "{w} − {lr}/{root}·{g}"},
+    hand.RMSProp: {"v": "{rho}·{v_old} + (1 − {rho})·{square}", "W": "{w} − {lr}/{root}·{g}"},
+    hand.Adam: {
+        "m": "{beta1}·{m_old} + (1 − {beta1})·{g}",
+        "v": "{beta2}·{v_old} + (1 − {beta2})·{square}",
+        "W": "{w} − {lr}·{mhat}/(√{vhat} + {epsilon})",
+    },
+    hand.AdamW: {
+        "m": "{beta1}·{m_old} + (1 − {beta1})·{g}",
+        "v": "{beta2}·{v_old} + (1 − {beta2})·{square}",
+        "W": "{w} − {lr}·({mhat}/(√{vhat} + {epsilon}) + {weight_decay}·{w})",
+    },
+}
+"""The optimizers' own formulas, those at the head of their files, rule by rule."""
+NEW = {"W": "w_new", "m": "m_new", "v": "v_new"}
+
+
+def update_of(
+    reference: Reference, optimizer: Any, old: float, gradient: float, state: Mapping[str, Array], step: int
+) -> Update | None:
+    """The update of one weight or bias at a step, counted from 1; None for what is not updated."""
+    if reference.kind not in ("weight", "bias"):
+        return None
+    weight = reference.tensor
+    tensors: dict[str, Any] = {weight: np.array([old]), "d" + weight: np.array([gradient]), "t": step}
+    tensors |= {s + weight: np.array([state[s + weight][reference.index]]) for s in optimizer.state}
+    before = {name: float(array[0]) for name, array in tensors.items() if name != "t"}
+    for link in update_links(optimizer, [weight]):
+        tensors[link.output] = link(tensors)
+    after = {name: float(tensors[name][0]) for name in before}
+    short = reference.short
+    rows = _rows(optimizer, weight, short, before, after, step)
+    return Update(name_of(optimizer), old, optimizer.lr, after[weight], rows)
+
+
+def _rows(
+    optimizer: Any, weight: str, short: str, before: Mapping[str, float], after: Mapping[str, float], step: int
+) -> list[UpdateRow]:
+    symbols = {name: name for name in optimizer.parameters()} | {"lr": "lr", "w": f"{short}_old"}
+    symbols |= {"g": f"∂L/∂{short}", "square": f"(∂L/∂{short})²"}
+    numbers = {name: operand(value) for name, value in optimizer.parameters().items() if not isinstance(value, str)}
+    numbers |= {"lr": f"{optimizer.lr:g}", "w": operand(before[weight]), "g": operand(before["d" + weight])}
+    numbers["square"] = f"{numbers['g']}²"
+    rows = []
+    decayed = optimizer.weight_decay and not isinstance(optimizer, hand.AdamW)
+    if decayed:
+        g = before["d" + weight] + optimizer.weight_decay * before[weight]
+        template = "{g} + {weight_decay}·{w}"
+        rows.append(UpdateRow("g", template.format(**symbols), opened(template.format(**numbers)), g))
+        symbols["g"], numbers["g"] = "g", operand(g)
+        symbols["square"], numbers["square"] = "g²", f"{operand(g)}²"
+    for s in optimizer.state:
+        symbols[f"{s}_old"], numbers[f"{s}_old"] = f"{s}_old", operand(before[s + weight])
+        symbols[s], numbers[s] = f"{s}_new", operand(after[s + weight])
+    for s in ("mu", "rho", "beta1", "beta2", "epsilon", "weight_decay"):  # parameters that are off are 0
+        symbols[s], numbers[s] = s, f"{getattr(optimizer, s, 0):g}"
+    _add_parts(optimizer, symbols, numbers, {s: after[s + weight] for s in optimizer.state}, step)
+    for rule, template in RULES.get(type(optimizer), {"W": ""}).items():
+        name = f"{short}_new" if rule == "W" else NEW[rule]
+        value = after[weight] if rule == "W" else after[rule + weight]
+        rows.append(UpdateRow(name, template.format(**symbols), opened(template.format(**numbers)), value))
+    return rows
+
+
+def _add_parts(
+    optimizer: Any, symbols: dict[str, str], numbers: dict[str, str], state: Mapping[str, float], step: int
+) -> None:
+    """The divisor of Adagrad and RMSProp, and Adam's corrected averages."""
+    if hasattr(optimizer, "epsilon_from"):
+        template = "√({v} + {epsilon})" if optimizer.epsilon_from == "optax" else "(√{v} + {epsilon})"
+        symbols["root"], numbers["root"] = template.format(**symbols), template.format(**numbers)
+    if hasattr(optimizer, "beta1"):
+        for name, s, beta in (("mhat", "m", "beta1"), ("vhat", "v", "beta2")):
+            symbols[name] = f"({s}_new/(1 − {beta}^{step}))"
+            numbers[name] = operand(state[s] / (1 - getattr(optimizer, beta) ** step))

@@ -1,0 +1,70 @@
+"""What the pages in docs/ show is what the commands print.
+
+A page shows a command behind ``$`` in an indented block, and below it its output, of which ``...`` leaves out
+lines. Every other line stands there verbatim. Only the last digits of a derivative, which the installed libraries
+and the processor may round otherwise, are compared as numbers: within what that very line allows.
+"""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from harness.cli.main import harness as command
+
+DOCS = Path(__file__).parent.parent / "docs"
+BLOCK = re.compile(r"^    \$ (harness .*)\n((?:    .*\n|\n(?=    ))*)", re.MULTILINE)
+WAY = re.compile(r"  (\S.*?)(?:, h=\S+)? {2,}(-?[\d.]+(?:e-\d+)?) +([+-][\d.]+e-\d+|0) +(~?)([\d.]+e-\d+)")
+
+
+def shown_in(page):
+    text = page.read_text(encoding="utf-8")
+    return [(line, [row[4:] for row in rows.rstrip("\n").split("\n")]) for line, rows in BLOCK.findall(text)]
+
+
+EXAMPLES = [(page.name, *example) for page in sorted(DOCS.glob("*.md")) for example in shown_in(page)]
+
+
+def same(shown, printed):
+    """Is it the same line, or the same derivative by the same way within what is allowed?"""
+    if shown == printed:
+        return True
+    ours, theirs = WAY.fullmatch(shown), WAY.fullmatch(printed)
+    if not ours or not theirs or ours[1] != theirs[1] or ours[4] != theirs[4]:
+        return False
+    return abs(float(ours[2]) - float(theirs[2])) <= float(ours[5]) + float(theirs[5])
+
+
+def missing(shown, printed):
+    """The first line shown that is not printed where it should be, or None."""
+    at, anywhere = 0, False
+    for line in shown:
+        if line == "...":
+            anywhere = True
+            continue
+        found = next((n for n in range(at, len(printed)) if same(line, printed[n])), None)
+        if found is None or (found != at and not anywhere):
+            return line
+        at, anywhere = found + 1, False
+    return None if anywhere or at == len(printed) else printed[at]
+
+
+@pytest.mark.parametrize(("page", "line", "shown"), EXAMPLES, ids=[line for _, line, _ in EXAMPLES])
+def test_a_page_shows_what_is_printed_by(page, line, shown):
+    done = CliRunner().invoke(command, shlex.split(line)[1:])
+    assert done.exit_code == 0, done.output
+    assert missing(shown, done.stdout.rstrip("\n").split("\n")) is None
+
+
+def test_every_page_has_examples_and_a_changed_number_is_missed():
+    assert {page for page, *_ in EXAMPLES} == {page.name for page in DOCS.glob("*.md")}
+    assert len(EXAMPLES) >= 7
+    shown = ["a 1.5", "...", "  torch autograd  3.25e-06  +1.0e-20  5.6e-17", "b"]
+    printed = ["a 1.5", "x", "  torch autograd  3.25e-06  -2.0e-20  5.6e-17", "b"]
+    assert missing(shown, printed) is None
+    assert missing(["a 1.6", *shown[1:]], printed) == "a 1.6"
+    assert missing(shown[2:], printed[1:]) == shown[2]
+    assert missing([*shown[:2], shown[2].replace("3.25", "3.26"), "b"], printed) is not None
+    assert missing(shown[:-1], printed) == "b"
