@@ -531,7 +531,7 @@ def test_products_that_overflow_are_refused_and_those_that_underflow_are_0():
     def chain(weight, last):
         network = from_text("-".join("1" * 70), activation="identity", loss="mean-absolute-error")
         weights = {name: np.full(s, weight if name[0] == "W" else 0.0) for name, s in network.weights.items()}
-        network.init = lambda seed: {**weights, "W69": np.full((1, 1), last)}
+        network.init = lambda seed, dtype=np.float64: {**weights, "W69": np.full((1, 1), last)}
         return network
 
     data = (np.zeros((1, 1)), np.ones(1))  # all outputs are 0, all local derivatives are weights

@@ -10,7 +10,8 @@ from harness.allowance.split import Allowance, allowance_of
 from harness.arguments import as_count, as_data, as_dtype, as_network, as_optimizer
 from harness.batches import batches_of
 from harness.datasets import Data
-from harness.trained import point_at
+from harness.moment import moment_after
+from harness.point import Point
 from impls.hand import Network
 
 
@@ -32,7 +33,7 @@ def why(
     Args:
         reference: a tensor and a place counted from 1: ``dW1[3,2]``, ``dz2[5,1]``, ``loss``.
         network, data, raw, target, optimizer, batch, seed: as `harness.run` takes them.
-        step: of training, counted from 1.
+        step: of a run, counted from 1: step 1 is at the initial weights.
         dtype: float64, the formula check's, or float32, end to end.
 
     Raises:
@@ -42,7 +43,9 @@ def why(
     dtype, number = as_dtype(dtype), as_count("step", step, 1) or 1
     size, seed = as_count("batch", batch, 1), as_count("seed", seed, 0) or 0
     loaded = as_data(data, network, seed, raw=raw, target=target)
-    point = point_at(network, batches_of(network, loaded, dtype, size, seed), optimizer, seed, number)
+    batches = batches_of(network, loaded, dtype, size, seed)
+    weights = moment_after(network, batches, optimizer, seed, number - 1).weights
+    point = Point(network, weights, *batches.at(number), number)
     shapes = {name: tensor.value.shape for name, tensor in point.centre(dtype).tensors.items()}
     name, index = entry(reference, {name: shapes[name] for name in (*network.gradients, *shapes)})
     return allowance_of(point, name, index)

@@ -140,7 +140,7 @@ def explain_command(**options: Any) -> None:
 @click.option("--loss", help="[default: sum-squared-error]")
 @click.option("--optimizer", default="gradient-descent", show_default=True)
 @click.option("--lr", type=float, help="learning rate [default: the optimizer's]")
-@click.option("--step", type=int, default=1, show_default=True, help="of training")
+@click.option("--step", type=int, default=1, show_default=True, help="step of a run; 1 is before any update")
 @click.option("--batch", type=int, help="rows per step [default: all]")
 @click.option("--dtype", default="float64", show_default=True, help="float64 or float32")
 @click.option("--seed", type=int, default=0, show_default=True)

@@ -19,12 +19,12 @@ from harness.explaining.case import ONE_BY_ONE, Case
 from harness.explaining.drawing import drawn
 from harness.explaining.explanation import PathExplanation
 from harness.explaining.formulas import by_path, factored, headings
-from harness.explaining.moment import moment_after
 from harness.explaining.nudging import nudged
 from harness.explaining.origins import Origins
 from harness.explaining.parts import Rest
 from harness.explaining.references import parse
 from harness.explaining.weight_update import update_of
+from harness.moment import moment_after
 from harness.usage import UsageError
 from impls.hand import Network
 from impls.hand.notation import describe, name_of, output_label

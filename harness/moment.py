@@ -1,4 +1,4 @@
-"""A moment of a training: weights and optimizer state after K steps in float64, and the batch of the next step."""
+"""A moment of a training: weights and optimizer state after some steps, and the batch of the next step."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Moment:
 
 
 def moment_after(network: Network, batches: Batches, optimizer: Any, seed: int, steps: int) -> Moment:
-    """Train the hand code for so many steps from ``network.init(seed)``.
+    """Train the hand code, nothing compared, for so many steps from ``network.init(seed)``, in the batches' dtype.
 
     Raises:
         UsageError: the training diverges before.
     """
-    weights: Mapping[str, Array] = network.init(seed)
+    weights: Mapping[str, Array] = network.init(seed, batches.x.dtype)
     updater = HandUpdater(optimizer, weights)
     with np.errstate(all="ignore"):
         for step in range(1, steps + 1):
@@ -46,7 +46,7 @@ def moment_after(network: Network, batches: Batches, optimizer: Any, seed: int, 
             weights = update.weights
             if not all(np.all(np.isfinite(w)) for w in weights.values()):
                 raise UsageError(
-                    f"Cannot explain the network after {steps} steps, because the training diverges at step {step}; "
+                    f"Cannot go on to the network after {steps} steps, because the training diverges at step {step}; "
                     f"choose fewer steps or a smaller lr."
                 )
     return Moment(steps, weights, updater.state, batches.rows(steps + 1))
