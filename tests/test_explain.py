@@ -304,14 +304,15 @@ def test_the_update_is_the_optimizers_own(name, decay):
 
 
 def test_a_third_partys_optimizer_has_no_formula_and_a_new_weight():
-    from impls.hand import GradientDescent
+    class Halved:
+        state = ()
 
-    class Halved(GradientDescent):
         def W(self, W, dW):
-            return W - self.lr * dW / 2
+            return W - dW / 2
 
-    told = hand_only("w_32^(1)", optimizer=Halved(lr=0.5))
-    assert told.update.new == told.value - 0.5 * told.total / 2
+    told = hand_only("w_32^(1)", optimizer=Halved())
+    assert told.update.new == told.value - told.total / 2
+    assert "the update by Halved\n  w_new = -" in text_of(told)
     assert [row.formula for row in told.update.rows] == [""]
 
 
@@ -539,3 +540,23 @@ def test_products_that_overflow_are_refused_and_those_that_underflow_are_0():
     assert (told.total, told.count) == (0, 1)
     with pytest.raises(harness.UsageError, match="the loss or a derivative on the way is not finite"):
         hand_only("b1[1]", chain(1e9, 1.0), data)
+
+
+@pytest.mark.parametrize(
+    ("activation", "loss"), [(a, "huber") for a in ACTIVATIONS] + [("tanh", loss) for loss in LOSSES]
+)
+def test_every_activation_and_loss_is_explained(activation, loss):
+    network = from_text("4-3-3-3", activation=activation, loss=loss)
+    for reference in ("w_21^(1)", "b3[2]"):
+        for sample in (None, 60):
+            told = hand_only(reference, network, sample=sample, nudge=1e-3)
+            assert told.exit == 0
+            assert all(factor.formula for factor in told.factors)
+            assert max(map(len, text_of(told).translate(PRODUCTS).split("\n"))) <= 80
+            json.dumps(told.to_dict(), allow_nan=False)
+
+
+def test_torchs_wrong_constant_is_found_here_too():
+    told = harness.explain("w_21^(1)", from_text("4-3-1", activation="hard-sigmoid"), against=["torch"])
+    assert told.exit == 1
+    assert "FAULT  torch autograd is further off than rounding allows" in text_of(told)

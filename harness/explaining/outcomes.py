@@ -12,7 +12,8 @@ def update(told: PathExplanation) -> str:
     """What the optimizer makes of the derivative."""
     assert told.update is not None
     only = "" if told.sample is None else ", if this sample were the whole batch"
-    rate = "" if "lr=" in told.update.optimizer else f", lr {told.update.lr:g}"
+    known = told.update.lr is None or "lr=" in told.update.optimizer
+    rate = "" if known else f", lr {told.update.lr:g}"
     lines = [f"the update by {told.update.optimizer}{rate}{only}"]
     width = max(len(row.name) for row in told.update.rows)
     for row in told.update.rows:

@@ -82,7 +82,7 @@ class Update(msgspec.Struct, frozen=True):
 
     optimizer: str
     old: float
-    lr: float
+    lr: float | None
     new: float
     rows: list[UpdateRow]
 

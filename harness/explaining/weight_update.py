@@ -33,7 +33,6 @@ RULES: Mapping[type, Mapping[str, str]] = {
     },
 }
 """The optimizers' own formulas, those at the head of their files, rule by rule."""
-NEW = {"W": "w_new", "m": "m_new", "v": "v_new"}
 
 
 def update_of(
@@ -50,8 +49,11 @@ def update_of(
         tensors[link.output] = link(tensors)
     after = {name: float(tensors[name][0]) for name in before}
     short = reference.short
-    rows = _rows(optimizer, weight, short, before, after, step)
-    return Update(name_of(optimizer), old, optimizer.lr, after[weight], rows)
+    if type(optimizer) in RULES:
+        rows = _rows(optimizer, weight, short, before, after, step)
+    else:
+        rows = [UpdateRow(f"{short}_new", "", "", after[weight])]
+    return Update(name_of(optimizer), old, getattr(optimizer, "lr", None), after[weight], rows)
 
 
 def _rows(
@@ -76,10 +78,9 @@ def _rows(
     for s in ("mu", "rho", "beta1", "beta2", "epsilon", "weight_decay"):  # parameters that are off are 0
         symbols[s], numbers[s] = s, f"{getattr(optimizer, s, 0):g}"
     _add_parts(optimizer, symbols, numbers, {s: after[s + weight] for s in optimizer.state}, step)
-    for rule, template in RULES.get(type(optimizer), {"W": ""}).items():
-        name = f"{short}_new" if rule == "W" else NEW[rule]
-        value = after[weight] if rule == "W" else after[rule + weight]
-        rows.append(UpdateRow(name, template.format(**symbols), opened(template.format(**numbers)), value))
+    for rule, template in RULES[type(optimizer)].items():
+        name, value = (short, after[weight]) if rule == "W" else (rule, after[rule + weight])
+        rows.append(UpdateRow(f"{name}_new", template.format(**symbols), opened(template.format(**numbers)), value))
     return rows
 
 
