@@ -49,12 +49,30 @@ class Certificate(msgspec.Struct, frozen=True):
     errors: list[TrueError]
 
 
+def certify(points: Mapping[str, Point], passes: Mapping[str, list[Pass]]) -> tuple[list[Row], list[Certificate]]:
+    """The centre's rows and the certificate of every point that is certified.
+
+    Args:
+        points: where each implementation stands.
+        passes: what each computed there, in whichever dtypes.
+    """
+    rows, certificates = [], []
+    for point in {id(points[name]): points[name] for name in passes}.values():
+        if point.truth is not None:
+            here = {name: results for name, results in passes.items() if points[name] is point}
+            rows += certify_centre(point, point.truth)
+            certificates.append(certificate(point, point.truth, here))
+    return rows, certificates
+
+
 def certify_centre(point: Point, truth: Truth) -> list[Row]:
     """One row for each tensor of the float64 centre: is it within its own bound of the truth?"""
     rows = []
     for name, tensor in point.double.centre("float64").tensors.items():
         if name in truth.wide:
-            rows.append(not_comparable("formula", name, CENTRE, point.step, f"not certified: {truth.shortfall}"))
+            rows.append(
+                not_comparable("formula", name, CENTRE, point.step, f"its ball is too wide at {truth.bits} bits")
+            )
             continue
         true = truth.tensors[name]
         rows.append(

@@ -18,13 +18,13 @@ from harness.admission import Admission
 from harness.arithmetic import profile_of
 from harness.batches import Batches
 from harness.centre import EVERY_ENTRY, Array, Sample
-from harness.certification import Certificate, certificate, certify_centre
+from harness.certification import Certificate, certify
 from harness.comparison import Row
 from harness.conformance import digest_of, non_finite, read_only
 from harness.datasets import Data
 from harness.drift import TWIN, distance, moved_by_one_ulp
 from harness.environment import environment
-from harness.judging import judge_pass, judge_update
+from harness.judging import Judged, judge_pass, judge_update
 from harness.participant import Participant
 from harness.point import Point
 from harness.records import SCHEMA, WEIGHTS_KEPT, Head, Step, Writer
@@ -140,7 +140,10 @@ class Session:
         if not self._diverged(number, passes):
             passes = {p.name: passes[p.name] for p in self.participants if p.alive and p.name in passes}
             if sample is not None:
-                rows += self._compare(points, passes, sample, certificates)
+                judged = self._compare(points, passes, sample)
+                rows += [row for each in judged.values() for row in each.rows]
+                of_centre, certificates = certify(points, {name: each.passes for name, each in judged.items()})
+                rows += of_centre
                 undecided = here.double.centre("float64").undecided
             rows += self._update(points, passes, sample)
         findings = self.admission.absent if number == 1 else []
@@ -203,15 +206,8 @@ class Session:
                 participant.alive = False
         return REFERENCE in broken
 
-    def _compare(
-        self,
-        points: Mapping[str, Point],
-        passes: Mapping[str, Pass],
-        sample: Sample,
-        certificates: list[Certificate],
-    ) -> list[Row]:
-        rows = []
-        compared: dict[int, dict[str, list[Pass]]] = {}
+    def _compare(self, points: Mapping[str, Point], passes: Mapping[str, Pass], sample: Sample) -> dict[str, Judged]:
+        judged = {}
         for participant in self.participants:
             name = participant.name
             if name not in passes:
@@ -220,14 +216,8 @@ class Session:
             if name != REFERENCE:
                 same = point is points[REFERENCE]
                 expected = passes.get(REFERENCE) if same else self.reference.pass_at(point)
-            judged = judge_pass(participant, point, passes[name], expected, sample)
-            rows += judged.rows
-            compared.setdefault(id(point), {})[name] = judged.passes
-        for point in {id(points[name]): points[name] for name in passes}.values():
-            if point.truth is not None:
-                rows += certify_centre(point, point.truth)
-                certificates.append(certificate(point, point.truth, compared[id(point)]))
-        return rows
+            judged[name] = judge_pass(participant, point, passes[name], expected, sample)
+        return judged
 
     def _update(self, points: Mapping[str, Point], passes: Mapping[str, Pass], sample: Sample | None) -> list[Row]:
         """Each implementation's own step, compared; then everybody gets the weights to go on from."""

@@ -28,8 +28,8 @@ from harness.usage import UsageError
 from impls.hand import Network
 
 FIRST_BITS, MOST_BITS = 128, 2048
-"""Precisions are tried from the first to the last, doubled each time. The last holds the digits of two numbers that
-are apart as far as two doubles can be, and those of a double besides."""
+"""Precisions are tried from the first to the last, doubled each time. Bounds are those of float64 arithmetic, so the
+first serves unless an argument is very close to a kink. Where the last does not serve, it is taken for a tie."""
 
 BITS_UNASKED = 256
 """The precision where neither one nor a bound is given."""

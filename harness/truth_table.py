@@ -31,7 +31,7 @@ def truth(run: Run, style: str, *, verbose: bool) -> str:
         f"bound; comparisons undecided: {undecided}",
     ]
     lines += [f"       not certified at step {c.step}: {c.shortfall}" for c in certificates if c.shortfall]
-    return "\n".join([*(plain(line, style) for line in lines), "", _table(run, style, verbose)])
+    return "\n\n".join(filter(None, ["\n".join(plain(line, style) for line in lines), _table(run, style, verbose)]))
 
 
 def _table(run: Run, style: str, verbose: bool) -> str:
@@ -45,6 +45,8 @@ def _table(run: Run, style: str, verbose: bool) -> str:
             if any(errors):
                 table.append([label, plain(against, style), *(cell for e in errors for cell in _cells(e))])
                 label = ""
+    if not table:
+        return ""
     headers = ("gradient", "against", *(h for dtype in dtypes for h in (f"{dtype} used", "ulp", "largest", "at")))
     told = (
         "true error: |value - truth| as a share of the allowance, at the entry and step where it is largest; in ulp of "

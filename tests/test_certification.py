@@ -20,6 +20,7 @@ from harness.certification import certify_centre, true_errors
 from harness.cli.main import harness as command
 from harness.point import Point
 from harness.schedule import Schedule
+from harness.tables import render
 from harness.true_errors import true_error, ulp, worst_error
 from impls import registry
 from impls.contract import CannotCompareError, Pass, tensors_of
@@ -229,7 +230,10 @@ def test_what_no_precision_decides_is_said_and_judged_without_the_truth():
     assert {name for name, row in centre.items() if row.verdict == "not comparable"} == {
         "dz2", "dW2", "db2", "da1", "dz1", "dW1", "db1",
     }  # fmt: skip
-    assert centre["dW2"].reason.startswith("not certified: balls around ")
+    assert centre["dW2"].reason == "its ball is too wide at 2048 bits"
+    assert certificate.shortfall.startswith("balls around dz2, ")
+    assert f"not certified at step 1: {certificate.shortfall}" in render(run)
+    assert "true error" not in render(run)  # of no gradient of a weight
     assert centre["da2"].verdict == "ok"
     assert run.find("formula", "dW2", "hand").verdict == "ok"  # its bound holds both branches
     assert "dW2" not in {error.gradient for error in run.true_errors}
