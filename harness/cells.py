@@ -51,7 +51,10 @@ def ulps(number: float | None) -> str:
 
 
 def place(row: Row | TrueError | None) -> str:
-    """Where the worst entry is: step and index, counted from 1; nothing where nothing differs."""
+    """Where the worst entry is: step and index, counted from 1, samples from 0 as `harness explain` takes them.
+
+    Nothing where nothing differs.
+    """
     if row is None or row.index is None or row.used == 0:
         return ""
     index = [i + 1 for i in row.index]
@@ -62,7 +65,7 @@ def place(row: Row | TrueError | None) -> str:
     elif kind == "b":
         where = f"b_{index[0]}"
     elif len(index) == 2:
-        where = f"sample {index[0]}, neuron {index[1]}"
+        where = f"sample {row.index[0]}, neuron {index[1]}"
     else:
         where = ""
     return f"step {row.step} {where}".strip()
