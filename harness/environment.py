@@ -25,10 +25,11 @@ def environment() -> dict[str, str]:
         "numpy": np.__version__,
         "python-flint": _version("python-flint"),
     }
-    for pool in threadpool_info():
-        if pool.get("user_api") == "blas":
-            found["BLAS"] = f"{pool['internal_api']} {pool['version']}, {pool['num_threads']} threads"
-            break
+    pools = [pool for pool in threadpool_info() if pool.get("user_api") == "blas"]
+    # SciPy brings a BLAS of its own, and the order in which libraries are found is not fixed.
+    blas = min(pools, key=lambda pool: ("numpy" not in pool["filepath"], pool["filepath"]), default=None)
+    if blas:
+        found["BLAS"] = f"{blas['internal_api']} {blas['version']}, {blas['num_threads']} threads"
     return found | {name: os.environ[name] for name in WAITING if name in os.environ}
 
 
