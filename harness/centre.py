@@ -31,6 +31,10 @@ class Sample:
         """The slice of an axis of that size; never empty."""
         return slice(self.offset % min(self.stride, size), None, self.stride)
 
+    def origin(self, position: int, size: int) -> int:
+        """Where in an axis of that size the entry is that stands at a position of the slice."""
+        return range(size)[self.along(size)][position]
+
 
 EVERY_ENTRY = Sample(1, 0)
 

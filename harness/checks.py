@@ -57,6 +57,7 @@ def judge_link(
     `shown` names the tensors that the implementation made in the same program as `actual`.
     """
     expected = alone(link, tensors, profile, sample, shown)
+    shape = actual.shape
     if link.slices:
         actual = sampled(actual, link.axis, sample)
     row = judge(
@@ -69,6 +70,7 @@ def judge_link(
         allowed=expected.bound,
         zero_bound=lambda: alone(link, tensors, profile_of("float64"), sample).bound,
     )
+    row = _in_the_whole(row, link, shape, sample)
     if row.verdict == "FAULT" and _is_convention(link, tensors, actual, expected, sample):
         return _as_convention(row)
     return row
@@ -87,6 +89,15 @@ def _is_convention(link: Link, tensors: Mapping[str, Array], actual: Array, expe
     high = np.maximum(left.value + left.bound, right.value + right.bound)
     inside = (np.abs(actual - expected.value) <= expected.bound) | ~np.isfinite(expected.bound)
     return bool(np.all(inside | ((kink.value != 0) & (low <= actual) & (actual <= high))))
+
+
+def _in_the_whole(row: Row, link: Link, shape: tuple[int, ...], sample: Sample) -> Row:
+    """The row of a sample, its index counted in the whole tensor of that shape."""
+    if sample == EVERY_ENTRY or row.index is None or not link.slices:
+        return row
+    index = list(row.index)
+    index[link.axis] = sample.origin(index[link.axis], shape[link.axis])
+    return replace(row, index=tuple(index))
 
 
 def _as_convention(row: Row) -> Row:
@@ -148,7 +159,7 @@ def _compare(
             array = np.asarray(arrays[link.output])
             return sampled(array, link.axis, sample) if link.slices else array
 
-        rows[name] = judge(
+        row = judge(
             check,
             name,
             against,
@@ -159,6 +170,7 @@ def _compare(
             tail=part(tails) if tails and name in tails else None,
             zero_bound=None if zeros is None else partial(part, zeros),
         )
+        rows[name] = _in_the_whole(row, link, np.shape(tensors[name]), sample)
     return rows
 
 

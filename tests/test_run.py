@@ -174,6 +174,41 @@ def test_a_sampled_step_of_a_large_network_compares_a_part_and_agrees():
     assert count[2] < count[1] / 4
 
 
+@pytest.mark.parametrize(("tensor", "entry"), [("dW1", (70, 19)), ("db1", (19,)), ("a1", (83, 7)), ("W1", (27, 60))])
+def test_a_sample_names_the_entry_of_the_whole_tensor(register, tensor, entry):
+    class Wrong(Hand):
+        def differentiate(self, weights, x, y, *, tap=True):
+            result = super().differentiate(weights, x, y, tap=tap)
+            for tensors in (result.gradients, result.activations):
+                if tensor in tensors:
+                    tensors[tensor][entry] += 1
+            return result
+
+        def start(self, optimizer, weights):
+            updater = super().start(optimizer, weights)
+            update = updater.update
+
+            def wrong(weights, gradients):
+                result = update(weights, gradients)
+                if tensor in result.weights:
+                    result.weights[tensor][entry] += 1
+                return result
+
+            updater.update = wrong
+            return updater
+
+    register("wrong", Wrong)
+    rng = np.random.default_rng(0)
+    data = Data("random", rng.normal(size=(128, 100)), rng.integers(0, 10, 128), tuple("0123456789"))
+    network = from_text("100-64-10", activation="tanh", loss="cross-entropy")
+    run = harness.run(network, data, ["wrong"], steps=4, seed=0)  # 19, 83 and 27 are among every eighth from 3 on
+    step = run.steps[2]
+    assert step.checked == "sample"
+    rows = [row for row in step.rows if (row.gradient, row.against) == (tensor, "wrong")]
+    assert {row.index for row in rows} == {entry}
+    assert {row.outside for row in rows} == {1}
+
+
 def test_float32_end_to_end_reads_no_power_where_zeros_would_pass():
     rng = np.random.default_rng(0)
     data = Data("random", rng.normal(size=(32, 400)), rng.integers(0, 10, 32), tuple("0123456789"))
