@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 
@@ -52,7 +51,7 @@ class JaxUpdater:
             self.optimizer = optax.chain(optax.add_decayed_weights(optimizer.weight_decay), self.optimizer)
         self._step = jax.jit(self._pure_step)
         with jax.enable_x64(dtype == "float64"):
-            self.state = self.optimizer.init({name: jnp.array(w) for name, w in weights.items()})
+            self.state = jax.jit(self.optimizer.init)({name: np.array(w) for name, w in weights.items()})
 
     def _pure_step(self, weights: Any, gradients: Any, state: Any) -> Any:
         updates, state = self.optimizer.update(gradients, state, weights)
