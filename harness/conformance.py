@@ -141,5 +141,5 @@ def _check_tensors(
             raise BreachError("dtype", f"returned {name} as {type(array).__name__}, not as a NumPy array", name)
         if array.shape != shapes[name]:
             raise BreachError("shape", f"returned {name} of shape {array.shape} instead of {shapes[name]}", name)
-        if str(array.dtype) != dtype:
+        if array.dtype != np.dtype(dtype):
             raise BreachError("dtype", f"returned {name} as {array.dtype} instead of {dtype}", name)
