@@ -16,7 +16,7 @@ from reports.soundness.tally import Tally
 from reports.soundness.worker import environment_for
 
 THREADS = (1, 2)
-BLOCK = 24
+BLOCK = 16
 """Cases of one process: whole cycles of depths, losses and last activations."""
 
 

@@ -39,7 +39,7 @@ PARAMETERS: Mapping[str, Sequence[str]] = {
 }
 """Parameters with which an activation or loss occurs, where it has any."""
 
-LOSS_SCALES = (1.0, 2.0**-14, 2.0**14)
+LOSS_SCALES = (1.0, 2.0**-14, 2.0**14, 0.1)
 WEIGHT_SCALES = (1e-12, 1e-6, 1e-2, 0.3, 1.0, 1.0, 4.0, 16.0)
 """Factors of the usual initial weights; up to saturation."""
 
@@ -135,10 +135,9 @@ def case(seed: int, number: int) -> Case:
     layers: list[Any] = []
     for position, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
         name = last if position == depth - 1 else str(rng.choice(list(ACTIVATIONS)))
-        layers += [
-            Dense(inputs, outputs, bias=bool(rng.random() < 0.75)),
-            made("activation", ACTIVATIONS, name + _parameters(rng, name)),
-        ]
+        layers.append(Dense(inputs, outputs, bias=bool(rng.random() < 0.75)))
+        if position == depth - 1 or rng.random() < 0.9:
+            layers.append(made("activation", ACTIVATIONS, name + _parameters(rng, name)))
     if loss.output_activation == "sigmoid" and last not in ("softmax", "hard-sigmoid"):
         layers[-1] = Sigmoid()
     elif loss.output_activation == "identity" and rng.random() < 0.5:
