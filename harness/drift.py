@@ -58,13 +58,17 @@ def explanation(run: Run, name: str) -> DriftVerdict:
     breach = next((f for f in run.findings if f.against == name and f.fails), None)
     if breach:
         return DriftVerdict(False, f"{breach.message} at step {breach.step}")
-    judged = {row.gradient for row in run.rows if row.against == name and row.verdict in ("ok", "convention")}
+    judged = {
+        row.gradient
+        for row in run.rows
+        if row.against == name and row.verdict in ("ok", "convention") and row.check != "formula"
+    }
     unjudged = [tensor for tensor in (*run.head.gradients, *run.head.weights) if tensor not in judged]
     if unjudged:
-        return DriftVerdict(None, f"no check could judge {', '.join(unjudged[:4])}")
+        return DriftVerdict(None, f"no check could judge {', '.join(unjudged[:4])} in {run.head.dtype}")
     full = sum(step.checked == "full" for step in run.steps)
     compared = "" if full == len(run.steps) else f" (all compared at {full} of {len(run.steps)} steps)"
-    return DriftVerdict(True, f"every link and update on its own path is within its allowance{compared}")
+    return DriftVerdict(True, f"every gradient and update on its own path is within its allowance{compared}")
 
 
 def drifts(run: Run) -> dict[str, list[float | None]]:

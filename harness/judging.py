@@ -33,16 +33,21 @@ class Judged(NamedTuple):
 
 def judge_pass(participant: Participant, point: Point, result: Pass, expected: Pass | None, sample: Sample) -> Judged:
     """Every row of one pass; `expected` is the hand code's at this point, None if that is what is judged."""
-    name = participant.name
-    results = [result, *(_again(participant, result, point) if point.step == 1 else [])]
+    again = _again(participant, point, result, expected, sample) if point.step == 1 else []
     rows, result64 = _formula(participant, point, result, sample)
     passes = [result64, result] if result64 is not None and result64 is not result else [result]
-    for each in results:
-        profile = profile_of(participant.dtype, participant.eager)
-        rows += _told(participant, point, each, checks.rounding(point, name, each, profile, sample))
+    rows += _working(participant, point, result, expected, sample)
+    return Judged(rows + again, passes)
+
+
+def _working(participant: Participant, point: Point, result: Pass, expected: Pass | None, sample: Sample) -> list[Row]:
+    """The checks in the working dtype: link by link, and end to end against the hand code."""
+    profile = profile_of(participant.dtype, participant.eager)
+    found = checks.rounding(point, participant.name, result, profile, sample)
+    rows = _told(participant, point, result, found)
     if expected is not None:
-        rows += checks.end_to_end(point, name, result, expected, sample)
-    return Judged(rows, passes)
+        rows += checks.end_to_end(point, participant.name, result, expected, sample)
+    return rows
 
 
 def judge_update(
@@ -62,11 +67,13 @@ def judge_update(
         )  # fmt: skip
     if not participant.alive:
         return []
-    reason = f"{name} has no optimizer equal to it"
+    reason = f"{name} has no optimizer equal to {optimizer!r}"
     return [not_comparable("rounding", weight, name, point.step, reason) for weight in point.weights]
 
 
-def _formula(participant: Participant, point: Point, result: Pass, sample: Sample) -> tuple[list[Row], Pass | None]:
+def _formula(
+    participant: Participant, point: Point, result: Pass, sample: Sample, *, tap: bool = True
+) -> tuple[list[Row], Pass | None]:
     """The formula check on a float64 pass of its own, and that pass; one without float64 is not comparable there."""
     name = participant.name
     result64: Pass | None = result
@@ -78,7 +85,7 @@ def _formula(participant: Participant, point: Point, result: Pass, sample: Sampl
             return [not_comparable("formula", g, name, point.step, str(reason)) for g in gradients], None
         except BreachError:
             pass  # told, and recorded, by the attempt that follows
-        result64 = participant.pass_at(point.double)
+        result64 = participant.pass_at(point.double, tap=tap)
     if result64 is None:
         return [], None
     return _told(participant, point, result64, checks.formula(point, name, result64, sample)), result64
@@ -92,18 +99,28 @@ def _told(participant: Participant, point: Point, result: Pass, rows: list[Row])
     return with_causes(rows, point.network, tensors, participant.built(str(tensors["loss"].dtype)))
 
 
-def _again(participant: Participant, first: Pass, point: Point) -> list[Pass]:
-    """A second call, which should answer the same, and an untapped one, which taps should not change."""
-    second, plain = participant.pass_at(point), participant.pass_at(point, tap=False)
-    again = []
+def _again(participant: Participant, point: Point, first: Pass, expected: Pass | None, sample: Sample) -> list[Row]:
+    """A second call, which should answer the same, and an untapped one, which taps should not change.
+
+    Where one differs, that is said, and it is judged like the first: the untapped pass is the program that a
+    user runs.
+    """
+    second, untapped = participant.pass_at(point), participant.pass_at(point, tap=False)
+    rows: list[Row] = []
     if second is not None and (tensor := _first_difference(first, second)):
-        message = f"answers differently the second time: {tensor} first, at step 1"
+        message = f"answers differently the second time: {tensor} first, at step 1; both answers are judged"
         participant.record(1, "second call differs", message, tensor, fails=False)
-        again.append(second)
-    if plain is not None and (tensor := _first_difference(first, plain)):
-        message = f"gives other gradients when its intermediates are tapped: {tensor} first, at step 1"
+        rows += _formula(participant, point, second, sample)[0]
+        rows += _working(participant, point, second, expected, sample)
+    if untapped is not None and (tensor := _first_difference(first, untapped)):
+        message = f"gives other gradients when its intermediates are tapped: {tensor} first, at step 1; both are judged"
         participant.record(1, "tap changes the program", message, tensor, fails=False)
-    return again
+        shown = tensors_of(untapped)
+        found = _formula(participant, point, untapped, sample, tap=False)[0]
+        if expected is not None:
+            found += checks.end_to_end(point, participant.name, untapped, expected, sample)
+        rows += [row for row in found if row.gradient in shown]
+    return rows
 
 
 def _first_difference(first: Pass, second: Pass) -> str | None:

@@ -20,7 +20,7 @@ from impls.contract import Pass, tensors_of
 from impls.hand import Network
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Point:
     """Weights and batch in the working dtype, at a step counted from 1.
 
@@ -64,8 +64,10 @@ class Point:
     @cached_property
     def truth(self) -> Truth | None:
         """Every tensor here, true, as sharply as judging by the float64 bounds needs; None unless certified."""
-        if not self.certified or self.double is not self:
-            return self.double.truth if self.certified else None
+        if not self.certified:
+            return None
+        if self.double is not self:
+            return self.double.truth
         below = {name: tensor.bound for name, tensor in self.centre("float64").tensors.items()}
         return true_tensors(self.network, self.weights, self.x, self.y, below=below)
 

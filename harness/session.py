@@ -192,10 +192,8 @@ class Session:
             return False
         if len(broken) == len(passes):
             remedy = "choose a smaller lr" if number > 1 else "scale the data"  # before any update, lr is not to blame
-            message = (
-                f"the training diverges at step {number}: {broken.get(REFERENCE)} is not finite in any "
-                f"implementation; {remedy}"
-            )
+            tensor = broken.get(REFERENCE) or next(iter(broken.values()))
+            message = f"the training diverges at step {number}: {tensor} is not finite in any implementation; {remedy}"
             self.reference.record(number, "diverged", message, fails=False)
             return True
         for participant in self.participants:

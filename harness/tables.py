@@ -155,7 +155,9 @@ def footer(run: Run, style: str = "table") -> str:
         )
         powerless = sorted({r.gradient for r in run.rows if r.verdict == "no power"})
         if powerless:
-            lines.append(f"no power  {', '.join(powerless)}: zeros would pass there ({_powerless_checks(run)})")
+            elsewhere = "; another check has power" if run.verdict == "PASS" else ""
+            named = ", ".join(powerless)
+            lines.append(f"no power  {named}: zeros would pass there ({_powerless_checks(run)}){elsewhere}")
     lines.append("next  harness run --output run.jsonl    harness run --verbose    harness doctor")
     return "\n".join(lines)
 

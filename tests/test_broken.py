@@ -52,8 +52,9 @@ def test_what_is_right_given_its_own_inputs_is_inherited(register, fault):
 def test_gradients_after_a_wrong_forward_pass_are_not_comparable(register):
     run = run_against(register, faults.StaleWeights)
     assert run.find("formula", "z1", "broken").verdict == "FAULT"
-    assert run.find("formula", "dW1", "broken").verdict == "not comparable"
-    assert "forward pass" in run.find("formula", "dW1", "broken").reason
+    rows = [r for r in run.steps[1].rows if (r.check, r.gradient, r.against) == ("formula", "dW1", "broken")]
+    assert [row.verdict for row in rows] == ["not comparable"]
+    assert "forward pass" in rows[0].reason
 
 
 def test_one_nan_is_a_finding_and_the_others_go_on(register):
@@ -197,3 +198,35 @@ def test_no_power_exits_with_4_only_where_power_is_required(register, monkeypatc
     options = {"as_json": False, "style": "github", "quiet": True, "verbose": False}
     assert running.run_and_print(**options, require_power=True) == 4
     assert running.run_and_print(**options, require_power=False) == 0
+
+
+class WrongUntapped(Hand):
+    """Right as long as its intermediates are looked at; twice the gradient in the program that a user runs."""
+
+    def differentiate(self, weights, x, y, *, tap=True):
+        result = super().differentiate(weights, x, y, tap=tap)
+        if tap:
+            return result
+        return Pass(result.loss, {name: 2 * g for name, g in result.gradients.items()})
+
+
+def test_the_untapped_program_is_judged_where_it_differs_from_the_tapped(register):
+    run = run_against(register, WrongUntapped, steps=1)
+    assert (run.verdict, run.exit) == ("FAIL", 1)
+    assert run.find("formula", "dW1", "broken").verdict == "FAULT"
+    assert "tap changes the program" in [f.kind for f in run.findings]
+
+
+class WrongSecondTime(Hand):
+    """Shows no intermediates, and answers twice the gradient the second time."""
+
+    calls, start = 0, None
+
+    def differentiate(self, weights, x, y, *, tap=True):
+        self.calls += 1
+        result = super().differentiate(weights, x, y, tap=False)
+        return Pass(result.loss, {name: (1 + (self.calls > 1)) * g for name, g in result.gradients.items()})
+
+
+def test_a_second_answer_that_differs_is_judged_even_without_intermediates(register):
+    assert run_against(register, WrongSecondTime, steps=1).verdict == "FAIL"

@@ -103,3 +103,15 @@ def test_training_that_diverges_in_a_free_run_is_said_at_its_step():
     run = harness.run(network, against=["torch"], optimizer=GradientDescent(1e6), steps=50, free_run=True)
     assert (run.verdict, run.exit, run.how) == ("NOT COMPARED", 3, "diverged")
     assert f"diverges at step {len(run.steps)}" in run.outcome.reason
+
+
+class WithoutIntermediates(Hand):
+    def differentiate(self, weights, x, y, *, tap=True):
+        return super().differentiate(weights, x, y, tap=False)
+
+
+def test_without_intermediates_the_gradients_end_to_end_explain_the_drift_or_nothing_is_told(register):
+    register("bare", WithoutIntermediates)
+    told = harness.run(against=["bare"], steps=4, free_run=True).explanation("bare")
+    assert told.explained in (True, None)
+    assert "every link" not in told.reason

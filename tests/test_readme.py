@@ -32,7 +32,7 @@ def test_the_first_screen_is_a_run():
 def test_every_name_and_the_toml_file_are_what_the_code_takes(tmp_path):
     for table, first in [(ACTIVATIONS, "| activations |"), (LOSSES, "| losses |"), (OPTIMIZERS, "| optimizers |")]:
         line = next(line for line in README.splitlines() if line.startswith(first))
-        listed = re.sub(r" \([a-z0-9, ]+\)|, all with.*", "", line.removeprefix(first).strip(" |"))
+        listed = re.sub(r" \([a-z0-9_, ]+\)|, all with.*", "", line.removeprefix(first).strip(" |"))
         assert listed.split(", ") == list(table)
     network = from_toml(README.split("```toml\n")[1].split("```")[0])
     assert repr(network.layers) == "(Dense(4, 3), LeakyRelu(slope=0.1))"

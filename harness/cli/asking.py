@@ -45,7 +45,8 @@ def _text(answer: Allowance) -> str:
         [
             f"{answer.tensor}{place} = {answer.value!r}",
             f"allowed {small(answer.allowed)}, {check}",
-            f"        own rounding {small(answer.terms[0].amount)}, inherited {small(answer.inherited)}",
+            f"        own rounding {small(answer.terms[0].amount)}, inherited {small(answer.inherited)}, "
+            f"of the float64 centre {small(answer.terms[-1].amount)}",
             "",
             tabulate(table, headers, disable_numparse=True, colalign=align),
             "",

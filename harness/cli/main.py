@@ -40,9 +40,13 @@ EXAMPLES = """
 Examples:
   harness run                                  4-3-2-1 on iris against all installed frameworks
   harness run 64-128-64-10 --data digits --activation relu --loss cross-entropy --batch 128
+  harness run --exact                          against the true gradient, in ball arithmetic
+  harness run --free-run                       each follows its own updates
   harness run net.toml                         the layers and the loss that a file lists
   harness run --optimizer adam --dtype float64 --output run.jsonl
   harness explain "w_21^(1)" --sample 0        one derivative, path by path
+  harness explain "w_21^(1)"                   one derivative, path by path
+  harness why "dW1[3,2]"                       where an allowance comes from
   harness implementations                      what is installed
   harness calibrate                            elementary functions against the constants table
   harness doctor                               versions, threads, precision settings

@@ -45,7 +45,7 @@ def fraction(name: str, value: float) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1:
         return float(value)
     raise ValueError(
-        f"Cannot use {name}={value!r}, because it is the share of the old average that is kept; "
+        f"Cannot use {name}={value!r}, because it is the share of the past that is kept; "
         f"give a number from 0 to below 1, such as 0.9."
     )
 

@@ -6,7 +6,7 @@
     expm1      e^V expm1(E), since its slope is that of exp
     log        -log1p(-E/V); unbounded where the argument may reach 0
     log1p      as log of 1 + V
-    sqrt       E / (sqrt V + sqrt max(V - E, 0))
+    sqrt       E / max(sqrt V + sqrt max(V - E, 0), sqrt E)
 
 plus constant u |f| + eta, constants per function and dtype from constants.toml. The centre is itself
 computed by a library function, so the float64 constant is charged on top, in units of 2^-53.

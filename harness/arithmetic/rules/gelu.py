@@ -41,7 +41,7 @@ import numpy as np
 from harness.arithmetic.bounded import Bounded, Floats, rule_for
 from harness.arithmetic.profile import profile_of
 from harness.arithmetic.rules.smooth import Constants, both, moved_by_argument, times_slope
-from impls.hand.activations.gelu import CUBIC, TWO_OVER_PI, erf, gelu, gelu_tanh, gelu_tanh_vjp, gelu_vjp
+from impls.hand.activations.gelu import CUBIC, ROOT_TWO_OVER_PI, erf, gelu, gelu_tanh, gelu_tanh_vjp, gelu_vjp
 
 CURVATURE, STEEPEST, RANGE = 0.81, 1.13, 1.26
 
@@ -109,8 +109,8 @@ def gelu_tanh_(z: Bounded) -> Bounded:
 @rule_for(gelu_tanh_vjp)
 def gelu_tanh_vjp_(da: Bounded, z: Bounded) -> Bounded:
     reach, nearest = np.abs(z.value) + z.bound, np.maximum(np.abs(z.value) - z.bound, 0.0)
-    inner = TWO_OVER_PI * (1 + 3 * CUBIC * (reach * reach))
-    tail = 1 - np.square(np.tanh(TWO_OVER_PI * (nearest + CUBIC * nearest * nearest * nearest)))
+    inner = ROOT_TWO_OVER_PI * (1 + 3 * CUBIC * (reach * reach))
+    tail = 1 - np.square(np.tanh(ROOT_TWO_OVER_PI * (nearest + CUBIC * nearest * nearest * nearest)))
 
     def error(u: float, c: Constants) -> Floats:
         Q = _tanh_error(c)

@@ -26,7 +26,7 @@ step over root   lr g / sqrt(v + epsilon)      hand: the root and a division
 decoupled step   W - (s + lr w W)         hand, optax as lr (d + w W), s = lr d: at most 3 u (|s| + lr w |W|), and
                                           u |result|
                  W (1 - lr w) - s         torch: lr w and 1 - lr w are computed in double and rounded once, so
-                                          2 u |W| + 2 u |s|, and u |result|
+                                          u (2 |1 - lr w| |W| + lr w |W| + 2 |s|), and u |result|
 
 Sources: torch/optim/adam.py, adamw.py (_single_tensor_adam), ATen/native/Lerp.h; optax/tree_utils
 (tree_update_moment, tree_bias_correction), optax/_src/transform.py (scale_by_rss, scale_by_rms,
@@ -60,7 +60,7 @@ def moving_average_(m: Bounded, g: Bounded, beta: float) -> Bounded:
 
 
 def _bias_correction(context: Context, beta: float, t: int) -> Bounded:
-    """c = 1 - beta^t with the union of torch's and optax's error; exact where beta^t needs no rounding."""
+    """c = 1 - beta^t with the union of torch's and optax's error; beta is exact where the dtype holds it."""
     u = context.profile.u
     exact_beta = not context.constant(beta).bound.any()
     power = beta**t

@@ -4,10 +4,10 @@ Shapes: z, a, da, dz all (N, K). None of them sums, averages or scales anything 
 output depends on its own input only (all but softmax), the Jacobian is diagonal and the vector-Jacobian
 product is one multiplication per entry.
 
-An activation or loss whose derivative jumps says where: ``one_sided``, reading what its backward rule reads,
-gives the entries that are on the kink, and the two gradients there that the limits from either side would
-give. Anything between the two is a valid subgradient (Clarke, "Optimization and Nonsmooth Analysis" (1983),
-section 2.1).
+An activation or loss whose derivative jumps at an argument of its own, so that frameworks may differ there,
+says where: ``one_sided``, reading what its backward rule reads, gives the entries that are on the kink, and the
+two gradients there that the limits from either side would give. Anything between the two is a valid
+subgradient (Clarke, "Optimization and Nonsmooth Analysis" (1983), section 2.1).
 """
 
 from __future__ import annotations

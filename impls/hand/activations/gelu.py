@@ -21,7 +21,7 @@ from impls.hand.activations.base import Activation
 from impls.hand.primitive import Array, primitive
 
 CUBIC = 0.044715
-TWO_OVER_PI = math.sqrt(2 / math.pi)
+ROOT_TWO_OVER_PI = math.sqrt(2 / math.pi)
 
 
 @primitive
@@ -46,13 +46,13 @@ def gelu_vjp(da: Array, z: Array) -> Array:
 
 @primitive
 def gelu_tanh(z: Array) -> Array:
-    return z * (0.5 * (1 + np.tanh(TWO_OVER_PI * (z + CUBIC * (z * z * z)))))
+    return z * (0.5 * (1 + np.tanh(ROOT_TWO_OVER_PI * (z + CUBIC * (z * z * z)))))
 
 
 @primitive
 def gelu_tanh_vjp(da: Array, z: Array) -> Array:
-    T = np.tanh(TWO_OVER_PI * (z + CUBIC * (z * z * z)))
-    slope = TWO_OVER_PI * (1 + 3 * CUBIC * (z * z))
+    T = np.tanh(ROOT_TWO_OVER_PI * (z + CUBIC * (z * z * z)))
+    slope = ROOT_TWO_OVER_PI * (1 + 3 * CUBIC * (z * z))
     return da * (0.5 * (1 + T) + 0.5 * z * (1 - T * T) * slope)
 
 

@@ -1,7 +1,9 @@
 """What the losses share: one number L for the whole batch, and its gradient with respect to the last activation.
 
-A loss reads the last activation a (N, K) and the targets y. Two attributes say what it needs:
+A loss reads the last activation a (N, K) and the targets y. Attributes say what it needs:
 
+    reads               the local name of what it reads, as layers have it
+    labels              whether the targets are class labels, whole numbers, one per row
     output_activation   the activation that the last layer should have, if the loss needs a certain one
     unit_targets        whether each target must be a probability, from 0 to 1
 """

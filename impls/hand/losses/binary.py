@@ -76,5 +76,5 @@ class BinaryCrossEntropy(Loss):
         return ((1 - y) / (1 - a) - y / a) / a.size
 
     def formula(self, output: str, outputs: int) -> str:
-        clamped = f", logarithms from {LEAST_LOGARITHM:g} on" if self.clamp else ""
+        clamped = f", logarithms not below {LEAST_LOGARITHM:g}" if self.clamp else ""
         return f"L = mean over {over(outputs)} of -y log {output} - (1 - y) log(1 - {output}){clamped}"

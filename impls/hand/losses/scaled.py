@@ -2,7 +2,8 @@
 
     L = by L_inner             da = by da_inner
 
-Used with a power of two it changes no rounding, and moves gradients of a narrow dtype away from underflow.
+Used with a power of two it changes no rounding, short of underflow and overflow, and moves gradients of a
+narrow dtype away from underflow.
 
 Source: Micikevicius et al., "Mixed precision training" (2018), section 3.2.
 """

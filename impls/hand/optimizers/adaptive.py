@@ -27,7 +27,7 @@ What a framework lacks is not comparable there.
 
 Sources: Duchi, Hazan and Singer, "Adaptive subgradient methods" (2011), section 1.1; Tieleman and Hinton,
 "Lecture 6.5: RMSProp" (2012); Kingma and Ba, "Adam" (2015), Algorithm 1; Loshchilov and Hutter, "Decoupled
-weight decay regularization" (2019), Algorithm 2, with the schedule 1.
+weight decay regularization" (2019), Algorithm 2, whose lambda is lr weight_decay, as torch and optax have it.
 """
 
 from __future__ import annotations
