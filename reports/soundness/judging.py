@@ -123,7 +123,6 @@ class _Judging:
     ) -> dict[str, str]:
         """Count the rows of the rounding check; gives the outputs of links with a known fault."""
         tensors = point.tensors(result)
-        finite = {n: bool(np.isfinite(t).all()) for n, t in tensors.items()}
         self.watch(result, profile)
         known = {}
         for link, row in zip(point.network.links, rows, strict=True):
@@ -132,7 +131,7 @@ class _Judging:
             if fault is not None and fault.explains(link, tensors, profile):
                 known[link.output] = fault.name
                 self.tally.known[fault.name] = self.tally.known.get(fault.name, 0) + 1
-            if link.output in known or not all(finite[n] for n in link.inputs):
+            if link.output in known:
                 self.tally.of(key).unjudged += row.entries
             else:
                 self.row(key, row, drawn.described)
@@ -190,13 +189,9 @@ class _Judging:
                 rows = update_rows(
                     optimizer, weights, gradients, before, after, profile_of(dtype), against=name, step=number
                 )
-                finite = {n: bool(np.isfinite(t).all()) for n, t in {**before, **after.state}.items()}
                 for row in rows:
                     key = Key("update", rule_of(links[row.gradient]), dtype, name)
-                    if all(finite.get(n, True) for n in links[row.gradient].inputs):
-                        self.row(key, row, f"step {number}, {optimizer!r}, {described}")
-                    else:
-                        self.tally.of(key).unjudged += row.entries
+                    self.row(key, row, f"step {number}, {optimizer!r}, {described}")
                 before = dict(after.state)
 
 

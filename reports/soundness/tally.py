@@ -25,8 +25,7 @@ class Count(msgspec.Struct):
         compared: within a finite bound, in a row where zeros in place of the tensor would have been noticed.
         powerless: within a finite bound, in a row where zeros would have passed too.
         unbounded: nothing is bounded there: a correct program may overflow or divide by zero.
-        unjudged: of a link that reads a non-finite tensor, or behind another subgradient at a kink, or behind a
-            known fault of a framework.
+        unjudged: behind another subgradient at a kink, or behind a known fault of a framework.
         used: largest share of an allowance, and the case where it was.
     """
 

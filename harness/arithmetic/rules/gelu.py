@@ -25,7 +25,8 @@ gelu tanh' 1/2 (1 + T) + z/2 (1 - T^2) t', t' off by 6 u of itself; 1 - T^2 by 2
            which is absolute and grows with t', as z^2: where T is close to 1 nothing is left of 1 - T^2.
            Where z^2, or 3 z^2 in JAX, overflows, the formulas give 0 times infinity.
 
-JAX multiplies g z first in both derivatives, which may overflow where the rest is 0.
+JAX multiplies g z first in both derivatives, and g erfc, before it is halved, in the first: these may overflow
+where the result does not.
 
 Sources: torch's ATen/native/cpu/Gelu.h and Activation.cpp, jax.nn.gelu; the unions are derived here.
 max |gelu''| = 2 phi(0) < 0.8 at 0; of the tanh form it is the same to three digits, found numerically: < 0.81.
@@ -89,7 +90,7 @@ def gelu_vjp_(da: Bounded, z: Bounded) -> Bounded:
         return u * (_normal_distribution_error(reach, c) + 1.16 + 0.242 * (c["exp"] + 6) + STEEPEST)
 
     moved = np.minimum(CURVATURE * z.bound, RANGE)
-    return times_slope(da, _slope_of_gelu(z.value), moved, both(da.context, error), 4 * (1 + reach), first=reach)
+    return times_slope(da, _slope_of_gelu(z.value), moved, both(da.context, error), 4 * (1 + reach), first=np.maximum(reach, 2.0))
 
 
 def _tanh_error(c: Constants) -> float:
