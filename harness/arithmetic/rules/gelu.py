@@ -90,7 +90,9 @@ def gelu_vjp_(da: Bounded, z: Bounded) -> Bounded:
         return u * (_normal_distribution_error(reach, c) + 1.16 + 0.242 * (c["exp"] + 6) + STEEPEST)
 
     moved = np.minimum(CURVATURE * z.bound, RANGE)
-    return times_slope(da, _slope_of_gelu(z.value), moved, both(da.context, error), 4 * (1 + reach), first=np.maximum(reach, 2.0))
+    return times_slope(
+        da, _slope_of_gelu(z.value), moved, both(da.context, error), 4 * (1 + reach), first=np.maximum(reach, 2.0)
+    )
 
 
 def _tanh_error(c: Constants) -> float:
