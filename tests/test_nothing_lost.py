@@ -181,7 +181,15 @@ def test_a_record_is_refused_with(kind, tmp_path):
         harness.read_run(path)
 
 
-def test_ctrl_c_in_the_middle_exits_with_130_and_keeps_every_finished_step(tmp_path):
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C as at a terminal: a runner in the background may have been started with it ignored."""
+    found = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, found)
+
+
+def test_ctrl_c_in_the_middle_exits_with_130_and_keeps_every_finished_step(tmp_path, ctrl_c):
     path = tmp_path / "run.jsonl"
     words = [sys.executable, "-m", "harness", "run", "--against", "hand", "--steps", "1000000", "--output", path]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -190,7 +198,10 @@ def test_ctrl_c_in_the_middle_exits_with_130_and_keeps_every_finished_step(tmp_p
             break
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    try:
+        out, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
     read = harness.read_run(path)
     assert (process.returncode, err) == (130, "")
     assert (read.how, read.exit) == ("interrupted", 130)
@@ -246,7 +257,7 @@ def test_what_ends_a_run_before_it_begins(raised, status, said, monkeypatch, cap
     assert not (tmp_path / "run.jsonl").exists()
 
 
-def test_ctrl_c_waits_while_frameworks_are_imported():
+def test_ctrl_c_waits_while_frameworks_are_imported(ctrl_c):
     done = []
 
     def imports():
