@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from operator import index
 from typing import Any
 
+import numpy as np
+
 from harness.datasets import Data, from_arrays, load_data
 from harness.networks import load_network
 from harness.usage import UsageError, did_you_mean
@@ -85,6 +87,29 @@ def as_dtype(dtype: Any) -> str:
             f"only{did_you_mean(str(dtype), DTYPES)}; choose one of them."
         )
     return str(dtype)
+
+
+def as_flag(name: str, value: Any) -> bool:
+    """True or False.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise UsageError(f"Cannot use {name}={value!r}, because it is a choice of two; give True or False.")
+
+
+def check_parameters(network: Network, optimizer: Any, dtype: str) -> None:
+    """Raise UsageError if a parameter of a layer, the loss or the optimizer is no finite number of the dtype."""
+    largest = float(np.finfo(dtype).max)
+    for part in (*network.layers, network.loss, getattr(network.loss, "loss", None), optimizer):
+        for name, value in getattr(part, "parameters", dict)().items():
+            if isinstance(value, float) and abs(value) > largest:
+                raise UsageError(
+                    f"Cannot use {name}={value!r} of {type(part).__name__} in {dtype}, because it overflows there; "
+                    f"give a number up to {largest:.3g}."
+                )
 
 
 def as_count(name: str, value: Any, least: int) -> int | None:

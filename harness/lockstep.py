@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from harness.admission import admit
-from harness.arguments import as_count, as_data, as_dtype, as_names, as_network, as_optimizer
+from harness.arguments import (
+    as_count,
+    as_data,
+    as_dtype,
+    as_flag,
+    as_names,
+    as_network,
+    as_optimizer,
+    check_parameters,
+)
 from harness.batches import batches_of
 from harness.datasets import Data
 from harness.interrupts import held_back
@@ -74,6 +83,8 @@ def run(
     steps, epochs, batch = as_count("steps", steps, 0), as_count("epochs", epochs, 0), as_count("batch", batch, 1)
     check_every, seed = as_count("check_every", check_every, 1), as_count("seed", seed, 0) or 0
     dtype = as_dtype(dtype)
+    full, free_run, exact = as_flag("full", full), as_flag("free_run", free_run), as_flag("exact", exact)
+    check_parameters(network, optimizer, dtype)
     if steps is not None and epochs is not None:
         raise UsageError("Cannot use steps and epochs together, because each fixes the length; give one of them.")
     # The output comes before the data and the frameworks: nobody should wait to learn that it cannot be written.

@@ -115,3 +115,9 @@ def test_without_intermediates_the_gradients_end_to_end_explain_the_drift_or_not
     told = harness.run(against=["bare"], steps=4, free_run=True).explanation("bare")
     assert told.explained in (True, None)
     assert "every link" not in told.reason
+
+
+def test_steps_that_were_not_compared_in_full_explain_nothing():
+    run = harness.run(against=["torch"], steps=6, free_run=True, check_every=3)
+    assert run.explanation("torch").explained is None
+    assert "at 3 of 6 steps only" in run.explanation("torch").reason

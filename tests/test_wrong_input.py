@@ -1,5 +1,6 @@
 """Wrong input: one message that says what cannot be done, why, and what to do instead; exit status 2."""
 
+import re
 import sys
 
 import numpy as np
@@ -207,3 +208,33 @@ def test_whole_numbers_of_any_kind_and_paths_are_taken(tmp_path):
 def test_random_data_without_a_network_is_refused():
     with pytest.raises(harness.UsageError, match="it must fit a network"):
         harness.load_data("random")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--lr", "1e39"], ["--optimizer", "adam(weight_decay=1e300)"], ["--activation", "leaky-relu(slope=-1e39)"],
+        ["--loss", "huber(delta=1e39)"],
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_parameter_that_overflows_in_the_working_dtype(words):
+    done = typed(*words)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert re.fullmatch(r"harness run: Cannot use .* in float32, because it overflows there; give .*\n", done.stderr)
+
+
+@pytest.mark.parametrize("name", ["free_run", "exact", "full"])
+@pytest.mark.parametrize("value", [1, "no", None, [True]])
+def test_a_flag_is_true_or_false(name, value):
+    with pytest.raises(harness.UsageError, match=f"^Cannot use {name}=.*because .*True or False"):
+        harness.run(steps=1, **{name: value})
+
+
+@pytest.mark.parametrize(("value", "rows"), [(0.1, 1000), (0.1, 3), (1 / 3, 442), (123.456, 569)])
+def test_a_constant_column_becomes_0(value, rows):
+    from harness.datasets import from_arrays
+    from harness.datasets.data import standardise
+
+    x = standardise(from_arrays(np.c_[np.full(rows, value), np.arange(rows)], np.ones(rows))).x
+    assert set(x[:, 0]) == {0.0}

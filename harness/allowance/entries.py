@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from harness.usage import UsageError, did_you_mean
 
-FORM = re.compile(r"([A-Za-z]+[0-9]*)(?:\[([0-9]+(?:,[0-9]+)*)\])?", flags=re.ASCII)
+FORM = re.compile(r"([A-Za-z]+[0-9]*)(?:\[([0-9]{1,18}(?:,[0-9]{1,18})*)\])?", flags=re.ASCII)
 
 
 def entry(text: str, shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, tuple[int, ...]]:

@@ -108,7 +108,8 @@ def allowance_of(point: Point, tensor: str, index: tuple[int, ...]) -> Allowance
 
 
 def _alone(point: Point, tensor: str, index: tuple[int, ...], dtype: str) -> float:
-    result = Hand(point.network, dtype).differentiate(point.weights, point.x, point.y)
+    with np.errstate(all="ignore"):
+        result = Hand(point.network, dtype).differentiate(point.weights, point.x, point.y)
     bounded = alone(_link(point, tensor), point.tensors(result), profile_of(dtype, eager=True))
     return float(np.asarray(bounded.bound)[index])
 

@@ -219,7 +219,7 @@ def main() -> None:
         sys.exit(2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        sys.exit(128 + 13)  # as if ended by SIGPIPE, and no verdict
     except OSError as error:
         click.echo(f"Cannot go on, because {reason(error)}; what was written before stays.", err=True)
         sys.exit(2)

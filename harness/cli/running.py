@@ -103,7 +103,7 @@ def printable(text: str, stand_ins: Mapping[int, str] = ASCII) -> str:
     """Nothing but text and line ends; ASCII where nothing else goes, by stand-ins for what is not."""
     text = "\n".join(map(visible, text.split("\n")))
     try:
-        text.encode(sys.stdout.encoding or "utf-8")
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
         return text.translate(stand_ins)
     return text

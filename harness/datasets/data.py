@@ -113,8 +113,9 @@ def standardise(data: Data) -> Data:
         UsageError: the values are so large that their mean or deviation overflows.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        deviation = data.x.std(axis=0)
-        x = (data.x - data.x.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+        # The rounded mean of equal numbers may be another number, and their deviation not 0.
+        deviation = np.where(np.ptp(data.x, axis=0) > 0, data.x.std(axis=0), 0.0)
+        x = np.where(deviation > 0, data.x - data.x.mean(axis=0), 0.0) / np.where(deviation > 0, deviation, 1.0)
     if not (np.all(np.isfinite(deviation)) and np.all(np.isfinite(x))):  # x / inf would be a finite 0
         raise UsageError(
             f"Cannot standardise {data.name}, because its values are so large that their mean or deviation "
