@@ -148,3 +148,10 @@ def test_a_run_draws_random_data_by_its_seed():
     losses = [run.losses["hand"] for run in runs]
     assert losses[0] == losses[1] != losses[2]
     assert "random N=128, standard normal" in runs[0].head.data
+
+
+@pytest.mark.parametrize("label", [-1, 3])
+def test_a_label_out_of_range_is_no_other_class(label):
+    data = harness.Data("mine", np.ones((4, 2)), np.array([0, 1, 2, label]), ("a", "b", "c"))
+    with pytest.raises(harness.UsageError, match=r"^Cannot read the targets of mine"):
+        harness.run("2-3", data, ["hand"], steps=1)

@@ -65,11 +65,12 @@ class Data:
                 )
             return self.y
         count = len(self.classes)
+        labels = self._labels(count)
         if outputs == 1:
-            return (self.y == count - 1).astype(np.float64)[:, None]
+            return (labels == count - 1).astype(np.float64)[:, None]
         if outputs == count:
-            one_hot = np.zeros((len(self.y), count))
-            one_hot[np.arange(len(self.y)), self.y] = 1
+            one_hot = np.zeros((len(labels), count))
+            one_hot[np.arange(len(labels)), labels] = 1
             return one_hot
         raise UsageError(
             f"Cannot train {outputs} outputs on {self.name}, because it has {_count(count, 'class', 'es')}; make "
