@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from harness.arithmetic import Context, profile_of
+from harness.checks import judge_link
 from harness.comparison import judge
+from impls.hand import from_text
 from impls.hand.activations.gelu import gelu_tanh_vjp, gelu_vjp
 from impls.hand.activations.smooth import silu_vjp
 from impls.hand.activations.softmax import softmax, softmax_vjp
@@ -140,3 +142,14 @@ def test_a_tensor_of_which_nothing_is_bounded_is_never_ok():
     row = judged([1.0, 2.0], [1.0, 2.0], [np.inf, np.inf])
     assert (row.verdict, row.unbounded) == ("no power", 2)
     assert judged([0.0, 2.0], [0.0, 2.0], [0.0, np.inf]).verdict == "no power"  # zeros would pass
+
+
+def test_a_convention_at_a_kink_stays_one_where_another_entry_is_infinite():
+    """JAX takes slope 1 at 0; where da is infinite nothing is bounded."""
+    network = from_text("1-3", activation="leaky-relu")
+    link = next(link for link in network.links if link.output == "dz1")
+    tensors = {"z1": np.array([[0.0, 1.0, 0.0]], F), "da1": np.array([[2.0, 3.0, -np.inf]], F)}
+    row = judge_link(link, tensors, np.array([[2.0, 3.0, -np.inf]], F), profile_of("float32"), "x", 1)
+    assert (row.verdict, row.unbounded) == ("convention", 1)
+    row = judge_link(link, tensors, np.array([[2.5, 3.0, -np.inf]], F), profile_of("float32"), "x", 1)
+    assert row.verdict == "FAULT"
