@@ -11,7 +11,7 @@ from harness.checks import judge_link
 from harness.comparison import judge
 from impls.hand import from_text
 from impls.hand.activations.gelu import gelu_tanh_vjp, gelu_vjp
-from impls.hand.activations.smooth import silu_vjp
+from impls.hand.activations.smooth import silu_vjp, softplus_vjp
 from impls.hand.activations.softmax import softmax, softmax_vjp
 from impls.hand.optimizers.adaptive import step_over, step_over_root
 
@@ -112,6 +112,13 @@ def test_where_a_first_product_overflows_nothing_is_bounded(rule, da, z):
     assert np.isinf(bound).all()
     ordinary = rule(compiled().exact(np.array([1.0])), compiled().exact(np.array([z / 1e10])))
     assert np.isfinite(ordinary.bound).all()
+
+
+def test_torchs_softplus_gradient_multiplies_by_the_exponential_up_to_its_threshold():
+    da, z = np.array([1e31, 1e31, 1e29]), np.array([19.0, 21.0, 19.0])
+    bound = softplus_vjp(compiled().exact(da), compiled().exact(z), 20.0).bound
+    assert np.isfinite(bound).tolist() == [False, True, True]
+    assert np.isfinite(softplus_vjp(compiled().exact(da), compiled().exact(z)).bound).all()
 
 
 def test_where_a_partial_sum_may_overflow_nothing_is_bounded():

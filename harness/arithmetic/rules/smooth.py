@@ -17,7 +17,8 @@ softplus   max(z, 0) + log1p(e^-|z|)      NumPy, JAX (logaddexp), torch's -logsi
            log1p(e^z)                     torch's softplus up to its threshold
            union: u (c_exp s + (c_log1p + 1) f): a relative error d of e^z moves log1p(e^z) by d s
 
-softplus'  g s(z), g e^z / (1 + e^z), and 1 - e^-z / (1 + e^-z) right of 0
+softplus'  g s(z), g e^z / (1 + e^z), and 1 - e^-z / (1 + e^-z) right of 0; the second is torch's up to its
+                                          threshold, and there g e^z may overflow
                                           max(c_sigmoid + 1, c_exp + c_divide + 4) u |g| s
            JAX: g exp(z - f)              u |g| s (|z - f| + c_exp s + (c_log1p + 1) f + c_exp + 1)
 
@@ -42,6 +43,7 @@ import numpy as np
 
 from harness.arithmetic.bounded import Bounded, Context, Floats, rule_for
 from harness.arithmetic.profile import profile_of
+from harness.arithmetic.rules.selection import greater, where
 from impls.hand.activations.sigmoidal import sigmoid, sigmoid_vjp, tanh_vjp
 from impls.hand.activations.smooth import elu_vjp, silu, silu_vjp, softplus, softplus_vjp
 
@@ -156,7 +158,7 @@ def softplus_(z: Bounded) -> Bounded:
 
 
 @rule_for(softplus_vjp)
-def softplus_vjp_(da: Bounded, z: Bounded) -> Bounded:
+def softplus_vjp_(da: Bounded, z: Bounded, threshold: float | None = None) -> Bounded:
     slope, top = sigmoid_at(z.value), z.value + z.bound
     moved = np.minimum(z.bound / 4, slope * np.expm1(z.bound))
 
@@ -164,7 +166,9 @@ def softplus_vjp_(da: Bounded, z: Bounded) -> Bounded:
         relative = np.maximum(softplus_slope_error(top, u, c), softplus_slope_error(z.value - z.bound, u, c))
         return sigmoid_at(top) * relative
 
-    return times_slope(da, slope, moved, both(da.context, error), np.asarray(4.0))
+    first = 1.0 if threshold is None else np.exp(np.clip(top, 0, max(threshold, 0)))
+    smooth = times_slope(da, slope, moved, both(da.context, error), np.asarray(4.0), first=first)
+    return smooth if threshold is None else where(greater(z, z.context.constant(threshold)), da, smooth)
 
 
 @rule_for(silu)

@@ -37,8 +37,9 @@ def softplus(z: Array) -> Array:
 
 
 @primitive
-def softplus_vjp(da: Array, z: Array) -> Array:
-    return da * sigmoid(z)
+def softplus_vjp(da: Array, z: Array, threshold: float | None = None) -> Array:
+    dz = da * sigmoid(z)
+    return dz if threshold is None else np.where(z > threshold, da, dz)
 
 
 @primitive
@@ -84,8 +85,7 @@ class Softplus(Activation):
         return a if self.threshold is None else np.where(z > self.threshold, z, a)
 
     def dz(self, da: Array, z: Array) -> Array:
-        dz = softplus_vjp(da, z)
-        return dz if self.threshold is None else np.where(z > self.threshold, da, dz)
+        return softplus_vjp(da, z, self.threshold)
 
 
 class Silu(Activation):
