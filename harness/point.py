@@ -71,6 +71,13 @@ class Point:
         below = {name: tensor.bound for name, tensor in self.centre("float64").tensors.items()}
         return true_tensors(self.network, self.weights, self.x, self.y, below=below)
 
+    def may_overflow(self, result: Pass) -> bool:
+        """Whether everything that is not finite in a pass stands where a correct program may overflow."""
+        bounds = {name: tensor.bound for name, tensor in self.centre(str(self.x.dtype)).tensors.items()}
+        return all(
+            np.all(np.isfinite(array) | ~np.isfinite(bounds[name])) for name, array in tensors_of(result).items()
+        )
+
     def tensors(self, result: Pass) -> dict[str, Array]:
         """Everything that a link may read: weights and batch in the pass's dtype, the pass's tensors."""
         dtype = np.asarray(result.loss).dtype

@@ -137,7 +137,7 @@ class Session:
         rows: list[Row] = []
         certificates: list[Certificate] = []
         undecided = 0
-        if not self._diverged(number, passes):
+        if not self._diverged(number, points, passes):
             passes = {p.name: passes[p.name] for p in self.participants if p.alive and p.name in passes}
             if sample is not None:
                 judged = self._compare(points, passes, sample)
@@ -184,16 +184,23 @@ class Session:
             return None
         return {name: w.ravel().tolist() for name, w in point.weights.items()}
 
-    def _diverged(self, number: int, passes: Mapping[str, Pass]) -> bool:
-        """Non-finite values: of all, the training diverges; of some, they are a finding about those."""
+    def _diverged(self, number: int, points: Mapping[str, Point], passes: Mapping[str, Pass]) -> bool:
+        """Non-finite values: of all, the training diverges; of some, they are a finding about those.
+
+        Where a correct program may overflow, some of them may do so alone: there, too, the training diverges.
+        """
         broken = {name: non_finite(tensors_of(result)) for name, result in passes.items()}
         broken = {name: tensor for name, tensor in broken.items() if tensor}
         if not broken:
             return False
-        if len(broken) == len(passes):
+        excused = all(points[name].may_overflow(passes[name]) for name in broken)
+        if excused or len(broken) == len(passes):
             remedy = "choose a smaller lr" if number > 1 else "scale the data"  # before any update, lr is not to blame
             tensor = broken.get(REFERENCE) or next(iter(broken.values()))
-            message = f"the training diverges at step {number}: {tensor} is not finite in any implementation; {remedy}"
+            where = "any implementation"
+            if len(broken) < len(passes):
+                where = f"{', '.join(broken)}, where it may overflow"
+            message = f"the training diverges at step {number}: {tensor} is not finite in {where}; {remedy}"
             self.reference.record(number, "diverged", message, fails=False)
             return True
         for participant in self.participants:

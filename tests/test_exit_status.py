@@ -105,3 +105,11 @@ def test_training_that_diverges_says_at_which_step_and_what_to_change(tmp_path):
     huge = harness.run(from_text("1-1", activation="identity"), ([[1e30], [2e30]], [1.0, 2.0]), ["hand"], steps=5)
     assert (len(huge.steps), huge.exit) == (1, 3)
     assert huge.outcome.reason.endswith("scale the data")
+
+
+def test_what_overflows_where_it_may_in_one_implementation_only_is_no_fault_of_that_one(tmp_path):
+    (tmp_path / "b.csv").write_text("-1e25,1e18\n-1e25,1e18\n")
+    words = ["1-1", "--raw", "--data", tmp_path / "b.csv", "--activation", "silu", "--loss", "mean-squared-error"]
+    done = typed(*words, "--steps", 1, "--quiet")
+    assert (done.exit_code, done.stderr) == (3, "")
+    assert "where it may overflow" in done.stdout
