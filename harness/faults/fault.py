@@ -1,0 +1,27 @@
+"""A fault: one mistake at one link, as the rule that makes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.checking.walk import Rule
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One mistake, at the link that gives ``at``.
+
+    Attributes:
+        cause: name of the mistake in the catalogue, the same at every link: ``derivative at z``.
+        at: name of the tensor whose link is wrong: ``dz2``.
+        says: the mistake in one line for the person who made it: ``the sigmoid's derivative is taken at z2``.
+        formula: what is computed, in the names of the tensors: ``da2 · z2·(1 − z2)``.
+        rule: what is computed, from tensors by name: plain NumPy without a dtype, so that it runs on every number
+            type, bounded arrays above all.
+    """
+
+    cause: str
+    at: str
+    says: str
+    formula: str
+    rule: Rule
