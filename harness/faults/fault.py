@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.checking.walk import Rule
+from harness.walk import Rule
 
 
 @dataclass(frozen=True)

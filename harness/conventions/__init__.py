@@ -1,0 +1,1 @@
+"""Conventions: derivatives at kinks and defaults, measured on what is installed."""

@@ -1,0 +1,1 @@
+"""Power: which planted faults a comparison would have missed."""
