@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
-from harness.faults import activation_derivatives, factors
+from harness.faults import (
+    activation_derivatives,
+    clamping,
+    factors,
+    forward,
+    losses,
+    operands,
+    paths,
+    precision,
+    steps,
+    sums,
+    variants,
+)
 from harness.faults.fault import Fault
 from harness.faults.place import place_of
 from impls.hand import Link, Network
 
-FAMILIES = (factors, activation_derivatives)
+FAMILIES = (
+    losses,
+    factors,
+    activation_derivatives,
+    variants,
+    operands,
+    sums,
+    paths,
+    steps,
+    clamping,
+    forward,
+    precision,
+)
 
 CAUSES: tuple[str, ...] = tuple(dict.fromkeys(cause for family in FAMILIES for cause in family.CAUSES))
 """The names of all causes."""
