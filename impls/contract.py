@@ -116,6 +116,57 @@ class Computes(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Comparer:
+    """A comparison of arrays that people use, at its defaults.
+
+    Attributes:
+        call: how it is called, for people: ``torch.testing.assert_close(actual, expected)``.
+        accepts: whether it takes two sets of arrays, of the same names and dtype, for the same.
+        quick: the same answer by the same criterion, where the call itself first loads much else; None where it does not.
+    """
+
+    call: str
+    accepts: Callable[[Arrays, Arrays], bool]
+    quick: Callable[[Arrays, Arrays], bool] | None = None
+
+
+@dataclass(frozen=True)
+class GradientChecker:
+    """A check of gradients against differences of the function that people use, at its defaults.
+
+    Attributes:
+        call: how it is called, for people.
+        dtypes: in which it is meant to be used, the usual one in front.
+        passes: from the number of weights, how many forward passes one check takes.
+        accepts: whether it takes ``gradient``, from weights to gradients by the names of the weights, for the gradient
+            of ``loss``, from weights to a number, at these weights. All are of one of these dtypes.
+    """
+
+    call: str
+    dtypes: tuple[str, ...]
+    passes: Callable[[int], int]
+    accepts: Callable[[Callable[[Arrays], Array], Callable[[Arrays], Arrays], Arrays], bool]
+
+
+@runtime_checkable
+class Compares(Protocol):
+    """What an implementation has besides, if its framework brings comparisons that people use."""
+
+    def comparers(self) -> Mapping[str, Comparer]:
+        """By the name that people know: ``assert_close``."""
+        ...
+
+
+@runtime_checkable
+class ChecksGradients(Protocol):
+    """What an implementation has besides, if its framework brings a check of gradients by differences."""
+
+    def gradient_checkers(self) -> Mapping[str, GradientChecker]:
+        """By the name that people know: ``gradcheck``."""
+        ...
+
+
 def tensors_of(result: Pass) -> dict[str, Array]:
     """Every tensor of a pass by name: forward tensors, the loss, gradients."""
     return {**result.activations, "loss": np.asarray(result.loss), **result.gradients}

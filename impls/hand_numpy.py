@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from impls.contract import Array, Arrays, Pass, Update
+from impls.contract import Array, Arrays, Comparer, Pass, Update
 from impls.hand import Network
 from impls.hand.activations.sigmoidal import sigmoid
 from impls.hand.optimizers import update_links
@@ -48,6 +48,10 @@ class Hand:
         """The hand-written optimizer itself."""
         return HandUpdater(optimizer, weights)
 
+    def comparers(self) -> dict[str, Comparer]:
+        """What people compare NumPy arrays with."""
+        return {"np.allclose": Comparer("np.allclose(actual, expected) of every gradient", _allclose)}
+
     def elementary(self) -> dict[str, Callable[..., Array]]:
         """NumPy's functions, and SciPy's erf and erfc where SciPy is installed."""
         with suppress(ModuleNotFoundError):
@@ -55,6 +59,10 @@ class Hand:
 
             return {**ELEMENTARY, "erf": special.erf, "erfc": special.erfc}
         return ELEMENTARY
+
+
+def _allclose(actual: Arrays, expected: Arrays) -> bool:
+    return all(np.allclose(actual[name], expected[name]) for name in expected)
 
 
 class HandUpdater:

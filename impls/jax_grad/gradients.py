@@ -11,9 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from impls import hand
-from impls.contract import Array, Arrays, CannotCompareError, Pass
+from impls.contract import Array, Arrays, CannotCompareError, GradientChecker, Pass
 from impls.jax_grad.operations import ELEMENTARY, operation_of
 from impls.jax_grad.optimizers import OPTIMIZERS, JaxUpdater
+from impls.jax_grad.peers import GRADIENT_CHECKERS
 
 
 @jax.custom_vjp
@@ -95,6 +96,10 @@ class JaxGrad:
             "jax matmul precision": str(jax.config.jax_default_matmul_precision or "default"),
             "jax device": str(jax.devices()[0]),
         }
+
+    def gradient_checkers(self) -> dict[str, GradientChecker]:
+        """JAX's own check of gradients."""
+        return GRADIENT_CHECKERS
 
     def elementary(self) -> dict[str, Callable[..., Array]]:
         """JAX's functions, each compiled by itself; inside a larger program XLA may fuse them."""

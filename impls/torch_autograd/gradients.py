@@ -10,9 +10,10 @@ import numpy as np
 import torch
 
 from impls import hand
-from impls.contract import Array, Arrays, CannotCompareError, Pass
+from impls.contract import Array, Arrays, CannotCompareError, Comparer, GradientChecker, Pass
 from impls.torch_autograd.operations import ELEMENTARY, operation_of
 from impls.torch_autograd.optimizers import OPTIMIZERS, TorchUpdater
+from impls.torch_autograd.peers import COMPARERS, GRADIENT_CHECKERS
 
 
 class TorchAutograd:
@@ -60,6 +61,14 @@ class TorchAutograd:
             "torch matmul precision": torch.get_float32_matmul_precision(),
             "torch CPU capability": torch.backends.cpu.get_cpu_capability(),
         }
+
+    def comparers(self) -> dict[str, Comparer]:
+        """Torch's own comparison of tensors."""
+        return COMPARERS
+
+    def gradient_checkers(self) -> dict[str, GradientChecker]:
+        """Torch's own check of gradients."""
+        return GRADIENT_CHECKERS
 
     def elementary(self) -> dict[str, Callable[..., Array]]:
         """Torch's functions, eager, on contiguous tensors."""
