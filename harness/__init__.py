@@ -4,6 +4,7 @@
     explain      one derivative, path by path
     load_data    a data set by name or path              UsageError  what wrong usage raises
     why          where an allowance comes from           load_network  a network by its sizes or path
+    power        which faults a comparison would miss    score       which mutants a test of yours would miss
     from_toml, to_toml  a network from and as TOML text
 
 Names are imported when they are first used, so that ``import harness`` costs nothing.
@@ -18,24 +19,31 @@ if TYPE_CHECKING:
     from harness.explaining import explain
     from harness.lockstep import run
     from harness.networks import from_toml, load_network, to_toml
+    from harness.planting.asking import power
+    from harness.planting.powers import Power
+    from harness.planting.scoring import Score, score
     from harness.runs import Run, read_run
     from harness.usage import UsageError
 
 __all__ = [
-    "Data", "Run", "UsageError", "explain", "from_toml", "load_data", "load_network", "read_run", "run", "to_toml",
-    "why",
+    "Data", "Power", "Run", "Score", "UsageError", "explain", "from_toml", "load_data", "load_network", "power",
+    "read_run", "run", "score", "to_toml", "why",
 ]  # fmt: skip
 
 _HOME = {
     "Data": "datasets",
+    "Power": "planting.powers",
     "Run": "runs",
+    "Score": "planting.scoring",
     "UsageError": "usage",
     "explain": "explaining",
     "from_toml": "networks",
     "load_data": "datasets",
     "load_network": "networks",
+    "power": "planting.asking",
     "read_run": "runs",
     "run": "lockstep",
+    "score": "planting.scoring",
     "to_toml": "networks",
     "why": "allowance.asking",
 }

@@ -123,7 +123,7 @@ class Comparer:
     Attributes:
         call: how it is called, for people: ``torch.testing.assert_close(actual, expected)``.
         accepts: whether it takes two sets of arrays, of the same names and dtype, for the same.
-        quick: the same answer by the same criterion, where the call itself first loads much else; None where it does not.
+        quick: the same answer by the same criterion, where the call itself first loads much else; else None.
     """
 
     call: str

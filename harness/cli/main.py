@@ -47,6 +47,8 @@ Examples:
   harness explain "w_21^(1)" --sample 0        one derivative, path by path
   harness explain "w_21^(1)"                   one derivative, path by path
   harness why "dW1[3,2]"                       where an allowance comes from
+  harness power                                which planted faults would this comparison miss?
+  harness power --of tests/test_mine.py::test_gradient --target mypackage.module:backward
   harness implementations                      what is installed
   harness calibrate                            elementary functions against the constants table
   harness doctor                               versions, threads, precision settings
@@ -154,6 +156,34 @@ def why_command(entry: str, **options: Any) -> None:
     from harness.cli.asking import why_and_print
 
     sys.exit(why_and_print(entry, **options))
+
+
+@harness.command("power", short_help="which planted faults a comparison, or a test of yours, would miss")
+@click.argument("model", required=False)
+@click.option("--of", metavar="TEST", help="score this test instead, FILE::NAME as pytest names it")
+@click.option("--target", help="with --of: module:function to plant mutants in; else the target column of a CSV file")
+@click.option("--timeout", type=float, help="with --of: seconds for each mutant [default: ten times the test's own]")
+@click.option("--against", help="implementations whose own checks are asked, comma-separated [default: all installed]")
+@click.option("--data", help=f"{DATA_HELP} [default: iris]")
+@click.option("--raw", is_flag=True, help="do not standardise the features")
+@click.option("--activation", help="of the hidden layers [default: sigmoid]")
+@click.option("--output-activation", help="of the last layer [default: what the loss needs, else --activation]")
+@click.option("--loss", help="[default: sum-squared-error]")
+@click.option("--batch", type=int, help="rows [default: all]")
+@click.option("--dtype", help="float32 or float64 [default: float32]")
+@click.option("--seed", type=int, help="of weights, batches and random data [default: 0]")
+@click.option("--json", "as_json", is_flag=True)
+@click.option("--require-power", is_flag=True, help="exit with 4 where a fault or a mutant is missed")
+def power_command(**options: Any) -> None:
+    """Plant faults, and say which of them are missed.
+
+    Of a comparison: every fault of the catalogue at every link of MODEL's hand backward (4-3-2-1 by default), beside
+    what torch.testing.assert_close, np.allclose, gradcheck and check_grads would miss. Of a test, with --of: small
+    mistakes in the function that --target names, the backward rules of impls.hand if none.
+    """
+    from harness.cli.powering import power_and_print
+
+    sys.exit(power_and_print(**options))
 
 
 @harness.command("implementations", short_help="what is installed, versions, dtypes, conformance")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import isfinite
@@ -88,6 +89,11 @@ class Score:
     def verdict(self) -> str:
         """PASS where every mutant is caught, NO POWER otherwise."""
         return "PASS" if self.tried and not self.survivors and self.reliable else "NO POWER"
+
+    @property
+    def exit(self) -> int:
+        """Always 0: survivors are told, and fail a command only where power is required."""
+        return 0
 
     @property
     def reason(self) -> str:
@@ -217,10 +223,13 @@ def _place(tried: Tried) -> str:
 
 
 def _listed(title: str, tried: list[Tried]) -> str:
+    """The mutants one by one, with those at a line that the test never reaches counted together."""
     lines = []
-    for each in tried[:MOST_LISTED]:
-        note = "   (the test never comes to this line)" if each.fate == "not reached" else ""
-        lines.append(f"  {_place(each)}  {visible(each.before)}  ->  {visible(each.after)}{note}")
-    if len(tried) > MOST_LISTED:
-        lines.append(f"  and {len(tried) - MOST_LISTED} more; --json has them all")
+    for each in (each for each in tried if each.fate != "not reached"):
+        lines.append(f"  {_place(each)}  {visible(each.before)}  ->  {visible(each.after)}")
+    more = len(lines) - MOST_LISTED
+    lines[MOST_LISTED:] = [f"  and {more} more; --json has them all"] if more > 0 else []
+    unreached = Counter((_place(each), each.before) for each in tried if each.fate == "not reached")
+    for (place, before), count in unreached.items():
+        lines.append(f"  {place}  {visible(before)}  ->  any of {count}: the test never comes to this line")
     return "\n".join([title, *lines])
