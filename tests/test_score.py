@@ -219,7 +219,8 @@ def test_without_a_target_the_hand_codes_rules_are_mutated(scored, folder):
     )
     score = harness.score("tests/test_hand.py::test_tanh")
     assert {tried.target.rpartition(":")[2] for tried in score.tried} == {"Tanh.dz", "tanh_vjp"}
-    assert [tried.after for tried in score.survivors] == ["return tanh_vjp(da, -a)"]  # 1 - a^2 is even
+    assert score.verdict == "PASS"
+    assert [tried.after for tried in score.of("equal")] == ["return tanh_vjp(da, -a)"]  # 1 - a^2 is even
     assert "impls.hand.dense:Dense.dW" in score.uncalled
 
 

@@ -109,7 +109,7 @@ class Score:
             )
         if not self.survivors:
             return f"{self.test} catches all {self.total} mutants of {where}"
-        return f"{self.test} catches {self.caught} of {self.total} mutants of {where}; {len(self.survivors)} survive"
+        return f"{self.test} catches {self.caught} of {self.total} mutants of {where}; {len(self.survivors)} survive{'s' if len(self.survivors) == 1 else ''}"
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of ``harness power --of ... --json``."""
