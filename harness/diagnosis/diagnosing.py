@@ -174,8 +174,10 @@ class _Search:
         says = "everything has the accuracy of float32, not that of float64, in which it is returned"
         size = float(np.abs(self.shown[tensor]).max())
         off = residual(self.shown[tensor], narrow.expected[tensor].value, size)
-        cause = Cause("computed in float32", tensor, says, "the same, in float32", off)
-        diagnosis = self._diagnosis(tensor, tensor, (cause,), (), frozenset(wrong), ())
+        single = [c.cause for c in best if c.explains >= set(wrong)]
+        at = single[0].at if single else tensor
+        causes = (Cause("computed in float32", at, says, "the same, in float32", off), *single)
+        diagnosis = self._diagnosis(tensor, at, causes, (), frozenset(wrong), ())
         self.told |= set(wrong)
         return Found(diagnosis)
 
