@@ -1,6 +1,7 @@
 """Trains a hand-written backward pass in lockstep with frameworks and compares gradients up to rounding.
 
     run          train in lockstep and compare           read_run    a recorded run
+    check        somebody's backward pass: the first wrong link, and what explains it
     explain      one derivative, path by path
     load_data    a data set by name or path              UsageError  what wrong usage raises
     why          where an allowance comes from           load_network  a network by its sizes or path
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.allowance.asking import why
+    from harness.checking.backward_pass import check
+    from harness.checking.check import Check
     from harness.datasets import Data, load_data
     from harness.explaining import explain
     from harness.lockstep import run
@@ -22,11 +25,13 @@ if TYPE_CHECKING:
     from harness.usage import UsageError
 
 __all__ = [
-    "Data", "Run", "UsageError", "explain", "from_toml", "load_data", "load_network", "read_run", "run", "to_toml",
+    "Check", "Data", "Run", "UsageError", "check", "explain", "from_toml", "load_data", "load_network", "read_run", "run", "to_toml",
     "why",
 ]  # fmt: skip
 
 _HOME = {
+    "Check": "checking.check",
+    "check": "checking.backward_pass",
     "Data": "datasets",
     "Run": "runs",
     "UsageError": "usage",

@@ -1,11 +1,11 @@
 """Obeying: what a backward pass must keep to besides the right numbers.
 
-    shape, dtype, names       see `harness.checking.answers`
-    inputs                    it changes nothing that it was given
-    second call               it answers the same again, accumulates nothing, and leaves the first answer alone
-    another point             it is right at other weights and on fewer rows too: nothing stale, nothing built in
-    layout                    it is right when arrays are not contiguous
-    aliasing                  tensors that differ in name do not share memory
+shape, dtype, names       see `harness.checking.answers`
+inputs                    it changes nothing that it was given
+second call               it answers the same again, accumulates nothing, and leaves the first answer alone
+another point             it is right at other weights and on fewer rows too: nothing stale, nothing built in
+layout                    it is right when arrays are not contiguous
+aliasing                  tensors that differ in name do not share memory
 """
 
 from __future__ import annotations
@@ -58,9 +58,7 @@ def _aliased(name: str, answer: Answer) -> Iterator[Finding]:
             yield Finding(name, 1, "aliasing", message, other, fails=False)
 
 
-def _second(
-    candidate: Candidate, point: Point, profile: Profile, first: Answer, right_here: bool
-) -> Iterator[Finding]:
+def _second(candidate: Candidate, point: Point, profile: Profile, first: Answer, right_here: bool) -> Iterator[Finding]:
     """What a second call at the same point shows."""
     name = candidate.name
     call = candidate.call(point.weights, point.x, point.y)
@@ -134,4 +132,3 @@ def _strided(array: Array) -> Array:
     view = wide[tuple(slice(None, None, 2) for _ in array.shape)]
     view[...] = array
     return view
-
