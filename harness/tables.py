@@ -6,14 +6,11 @@ from 1: ``w_32`` is the weight from source neuron 3 to destination neuron 2.
 
 from __future__ import annotations
 
-from typing import Any
-
 from harness.cells import grid, place, plain, share, small
 from harness.comparison import SEVERITY
 from harness.drift import TWIN
 from harness.runs import Run
 from harness.truth_table import truth
-from harness.usage import visible
 
 HEADERS = (
     "gradient", "against",
@@ -155,23 +152,3 @@ def _powerless_checks(run: Run) -> str:
 
 def _number(value: float | None) -> str:
     return "not finite" if value is None else f"{value:.7g}"
-
-
-def findings_for_github(run: Run) -> list[str]:
-    """Workflow annotations, at most ten, everything escaped."""
-    level = "error" if run.exit else "notice"
-    lines = [_annotation(level, run.verdict, run.outcome.reason)]
-    for row in run.select(lambda row: row.verdict in ("FAULT", "inherited"))[:9]:
-        text = (
-            f"{row.check}: {row.gradient} of {row.against} at step {row.step}, {row.outside} of {row.entries} outside"
-        )
-        lines.append(_annotation("error" if row.verdict == "FAULT" else "warning", row.verdict, text))
-    return lines
-
-
-def _annotation(level: str, title: str, message: Any) -> str:
-    def escape(text: str) -> str:
-        return visible(text).replace("%", "%25")  # in one line, so that no line of it can be a command
-
-    safe_title = escape(title).replace(":", "%3A").replace(",", "%2C")
-    return f"::{level} title={safe_title}::{escape(str(message))}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,21 @@ ELEMENTARY: dict[str, Callable[..., Array]] = {
 """From the name in the constants table to NumPy's function; NumPy has no rsqrt, and erf is SciPy's."""
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class HandPass(Pass):
+    """A pass of the hand code that knows where it was taken, so that an allowance can be derived from it.
+
+    Attributes:
+        network: that was differentiated.
+        weights, x, y: where; read-only, and nobody else's, so that they stay what they were.
+    """
+
+    network: Network
+    weights: Arrays
+    x: Array
+    y: Array
+
+
 class Hand:
     """`impls.hand` in one dtype; its arrays belong to the caller."""
 
@@ -35,14 +51,15 @@ class Hand:
         self.network, self.dtype = network, np.dtype(dtype)
         self.version = f"numpy {np.__version__}"
 
-    def differentiate(self, weights: Arrays, x: Array, y: Array, *, tap: bool = True) -> Pass:
+    def differentiate(self, weights: Arrays, x: Array, y: Array, *, tap: bool = True) -> HandPass:
         """Forward and backward through the hand-written links."""
         activations = self.network.forward(weights, x)
         loss = np.asarray(self.network.loss_of(activations, y))
         gradients = self.network.backward(weights, x, y, activations)
-        if tap:
-            return Pass(loss, gradients, activations)
-        return Pass(loss, {name: gradients[name] for name in self.network.gradients})
+        if not tap:
+            gradients, activations = {name: gradients[name] for name in self.network.gradients}, {}
+        at = {name: _kept(w) for name, w in weights.items()}
+        return HandPass(loss, gradients, activations, network=self.network, weights=at, x=_kept(x), y=_kept(y))
 
     def start(self, optimizer: Any, weights: Arrays) -> HandUpdater:
         """The hand-written optimizer itself."""
@@ -81,6 +98,15 @@ class Hand:
     def pair(self, function: Any) -> None:  # noqa: ARG002  (none of NumPy's brings a backward pass)
         """None: no object of NumPy's brings its own backward pass."""
         return
+
+
+def _kept(array: Array) -> Array:
+    """The array itself if nobody can write to it, else a read-only copy."""
+    if array.base is None and not array.flags.writeable:
+        return array
+    copy = np.array(array)
+    copy.flags.writeable = False
+    return copy
 
 
 class HandUpdater:

@@ -180,5 +180,6 @@ def _refuse_with_numbers(**given: Any) -> None:
     for name, value in given.items():
         if value is not None:
             raise UsageError(
-                f"Cannot use {name} with a file of numbers, because the file itself holds weights, x and y; leave it out."
+                f"Cannot use {name} with a file of numbers, because the file itself holds weights, x and y; "
+                "leave it out."
             )

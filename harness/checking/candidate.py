@@ -119,8 +119,8 @@ def _known(kind: str) -> str:
     kinds = [NUMPY, *(name for name in registry.names() if name != "hand")]
     if kind not in kinds:
         raise UsageError(
-            f"Cannot give arrays of {kind!r}, because there is no framework of that name{did_you_mean(str(kind), kinds)}; "
-            f"choose from {', '.join(kinds)}."
+            f"Cannot give arrays of {kind!r}, because there is no framework of that "
+            f"name{did_you_mean(str(kind), kinds)}; choose from {', '.join(kinds)}."
         )
     return kind
 

@@ -85,7 +85,7 @@ def _second(candidate: Candidate, point: Point, profile: Profile, first: Answer,
 
 def _elsewhere(candidate: Candidate, point: Point, profile: Profile, first: Answer) -> Iterator[Finding]:
     """What a call at other weights, on fewer rows in another order, shows."""
-    name, rows = candidate.name, slice(None, None, -2)
+    rows = slice(None, None, -2)
     weights = point.network.init(point.step + 1, point.x.dtype)
     other = Point(point.network, weights, point.x[rows], point.y[rows], 1)
     yield from _judged(candidate, other, profile, "other point", "at other weights and on fewer rows", first)

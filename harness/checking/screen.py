@@ -32,7 +32,8 @@ def rendered(check: Check, style: str = "table", *, verbose: bool = False) -> st
 def _heading(check: Check, style: str) -> str:
     setting = check.setting
     seed = "" if setting.seed is None else f" · seed {setting.seed}"
-    first = f"{setting.description} · {setting.loss_formula} · {setting.data} · {setting.dtype} · batch {setting.rows}{seed}"
+    what = f"{setting.description} · {setting.loss_formula}"
+    first = f"{what} · {setting.data} · {setting.dtype} · batch {setting.rows}{seed}"
     return f"{plain(first, style)}\nw_ij^(l): i = source, j = destination; W has shape (n_in, n_out), z = x W + b"
 
 
