@@ -1,6 +1,7 @@
 """Trains a hand-written backward pass in lockstep with frameworks and compares gradients up to rounding.
 
     run          train in lockstep and compare           read_run    a recorded run
+    check        somebody's backward pass: the first wrong link, and what explains it
     explain      one derivative, path by path
     load_data    a data set by name or path              UsageError  what wrong usage raises
     why          where an allowance comes from           load_network  a network by its sizes or path
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.allowance.asking import why
     from harness.allowing import allow, assert_gradients_match
+    from harness.checking.backward_pass import check
+    from harness.checking.check import Check
     from harness.datasets import Data, load_data
     from harness.explaining import explain
     from harness.lockstep import run
@@ -27,11 +30,13 @@ if TYPE_CHECKING:
     from harness.usage import UsageError
 
 __all__ = [
-    "Data", "GradientMismatch", "Run", "UsageError", "allow", "assert_gradients_match", "explain", "from_toml",
-    "load_data", "load_network", "read_run", "reference", "run", "to_toml", "why",
+    "Check", "Data", "GradientMismatch", "Run", "UsageError", "allow", "assert_gradients_match", "check", "explain",
+    "from_toml", "load_data", "load_network", "read_run", "reference", "run", "to_toml", "why",
 ]  # fmt: skip
 
 _HOME = {
+    "Check": "checking.check",
+    "check": "checking.backward_pass",
     "Data": "datasets",
     "GradientMismatch": "mismatch",
     "Run": "runs",

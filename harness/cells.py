@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+
+from tabulate import tabulate
 
 from harness.comparison import Row
 from harness.true_errors import TrueError
@@ -13,6 +16,13 @@ def plain(text: str, style: str) -> str:
     """Names and messages of others in one line; in Markdown nothing in them is markup, nor parts a table's cells."""
     text = visible(text)
     return re.sub(r"([\\`*_\[\]<>#|~&@])", r"\\\1", text) if style == "markdown" else text
+
+
+def grid(cells: Sequence[Sequence[str]], headers: Sequence[str], style: str, align: Sequence[str]) -> str:
+    """A table as text or Markdown, its cells as they are; `align` is left or right for each column."""
+    # Without disable_numparse, tabulate rounds text that looks like a number.
+    form = "github" if style == "markdown" else "simple"
+    return tabulate(cells, [plain(h, style) for h in headers], form, disable_numparse=True, colalign=align)
 
 
 def share(row: Row | None) -> str:

@@ -22,6 +22,7 @@ from impls.hand import Network
 Kind = Literal[
     "missing", "raised", "not a pass", "names", "shape", "dtype", "non-finite", "changed its input",
     "diverged", "second call differs", "tap changes the program", "no optimizer",
+    "timeout", "accumulates", "overwrites", "other point", "layout", "aliasing",
 ]  # fmt: skip
 
 _T = TypeVar("_T")

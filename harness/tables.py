@@ -6,9 +6,7 @@ from 1: ``w_32`` is the weight from source neuron 3 to destination neuron 2.
 
 from __future__ import annotations
 
-from tabulate import tabulate
-
-from harness.cells import place, plain, share, small
+from harness.cells import grid, place, plain, share, small
 from harness.comparison import SEVERITY
 from harness.drift import TWIN
 from harness.runs import Run
@@ -82,13 +80,7 @@ def _grid(run: Run, style: str, verbose: bool) -> str:
     dtype = run.head.dtype
     against = ", against the true value where it is known" if run.head.exact else ""
     groups = f"formula: float64, end to end{against} · rounding: {dtype}, link by link · |Δ|: {dtype}, hand against it"
-    text = tabulate(
-        table,
-        [plain(h, style) for h in HEADERS],
-        "github" if style == "markdown" else "simple",
-        disable_numparse=True,
-        colalign=ALIGN,
-    )
+    text = grid(table, HEADERS, style, ALIGN)
     return f"{groups}\n\n{text}"
 
 
@@ -105,11 +97,9 @@ def _faults(run: Run, style: str) -> str:
         ]
         for row in sorted(rows, key=lambda row: (SEVERITY.index(row.verdict), row.step))[:MOST_FAULTS]
     ]  # fmt: skip
-    headers = ("check", "tensor", "against", "verdict", "step", "outside", plain("|Δ|", style), "allowed", "reason")
+    headers = ("check", "tensor", "against", "verdict", "step", "outside", "|Δ|", "allowed", "reason")
     align = ("left", "left", "left", "left", "right", "right", "right", "right", "left")
-    text = tabulate(
-        table, headers, "github" if style == "markdown" else "simple", disable_numparse=True, colalign=align
-    )
+    text = grid(table, headers, style, align)
     more = len(rows) - MOST_FAULTS
     return text + (f"\nand {more} more rows; --json has them all" if more > 0 else "")
 
@@ -119,10 +109,7 @@ def _drift(run: Run, style: str) -> str:
     last = len(run.steps)
     shown = [step for step in range(1, last + 1) if step & (step - 1) == 0 or step == last]
     table = [[str(step), *(small(drift[step - 1]) for drift in run.drift.values())] for step in shown]
-    text = tabulate(
-        table, ("step", *run.drift), "github" if style == "markdown" else "simple", disable_numparse=True,
-        colalign=("right",) * (1 + len(run.drift)),
-    )  # fmt: skip
+    text = grid(table, ("step", *run.drift), style, ("right",) * (1 + len(run.drift)))
     told = [f"{name}  drift {run.explanation(name)}" for name in run.drift if name != TWIN]
     head = f"drift: largest |w - w of hand| before each update; {TWIN}: hand, started from weights moved by one ulp"
     return "\n".join([head, "", text, "", *told])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from impls.contract import Array, Arrays, Pass, Update
+from impls.contract import Array, Arrays, CannotCompareError, Pass, Update
 from impls.hand import Network
 from impls.hand.activations.sigmoidal import sigmoid
 from impls.hand.optimizers import update_links
@@ -45,7 +45,7 @@ class HandPass(Pass):
 class Hand:
     """`impls.hand` in one dtype; its arrays belong to the caller."""
 
-    eager = True
+    eager, package = True, "numpy"
 
     def __init__(self, network: Network, dtype: str) -> None:
         self.network, self.dtype = network, np.dtype(dtype)
@@ -72,6 +72,32 @@ class Hand:
 
             return {**ELEMENTARY, "erf": special.erf, "erfc": special.erfc}
         return ELEMENTARY
+
+    def owns(self, value: Any) -> bool:
+        """NumPy arrays, and its single numbers."""
+        return isinstance(value, (np.ndarray, np.generic))
+
+    def give(self, array: Array) -> Array:
+        """A contiguous copy, writable."""
+        return np.array(array, order="C")
+
+    def take(self, own: Any) -> Array:
+        """A copy."""
+        return np.array(own)
+
+    def running(self) -> nullcontext[None]:
+        """Nothing needs to be set."""
+        return nullcontext()
+
+    def vjp(self, *_: Any) -> tuple[Array, list[Array | None]]:
+        """NumPy differentiates nothing."""
+        raise CannotCompareError(
+            "Cannot differentiate a function of NumPy arrays, because NumPy has no autograd; write it in torch or JAX."
+        )
+
+    def pair(self, function: Any) -> None:  # noqa: ARG002  (none of NumPy's brings a backward pass)
+        """None: no object of NumPy's brings its own backward pass."""
+        return
 
 
 def _kept(array: Array) -> Array:
