@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from harness.usage import UsageError
 
 __all__ = [
-    "Check", "Data", "Run", "UsageError", "check", "explain", "from_toml", "load_data", "load_network", "read_run", "run", "to_toml",
-    "why",
+    "Check", "Data", "Run", "UsageError", "check", "explain", "from_toml", "load_data", "load_network", "read_run", "run",
+    "to_toml", "why",
 ]  # fmt: skip
 
 _HOME = {
