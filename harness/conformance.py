@@ -97,7 +97,7 @@ def check_pass(network: Network, dtype: str, rows: int, result: Any) -> Pass:
     """The pass, if it keeps the contract; raises `BreachError` otherwise. Non-finite values are not judged."""
     if not isinstance(result, Pass):
         raise BreachError("not a pass", f"returned {type(result).__name__} instead of an impls.contract.Pass")
-    shapes = _shapes(network, rows)
+    shapes = shapes_of(network, rows)
     required = {"loss", *network.gradients}
     _check_tensors(tensors_of(result), shapes, required, dtype)
     return result
@@ -118,7 +118,8 @@ def non_finite(tensors: Arrays) -> str | None:
     return next((name for name, array in tensors.items() if not np.all(np.isfinite(array))), None)
 
 
-def _shapes(network: Network, rows: int) -> dict[str, tuple[int, ...]]:
+def shapes_of(network: Network, rows: int) -> dict[str, tuple[int, ...]]:
+    """The shape of the loss, of every forward tensor and of every gradient, for a batch of `rows` rows."""
     shapes: dict[str, tuple[int, ...]] = {"loss": ()}
     for name, shape in network.weights.items():
         shapes["d" + name] = shape

@@ -41,9 +41,7 @@ class Walk:
     undecided: int
 
 
-def walk(
-    point: Point, shown: Mapping[str, Array], profile: Profile, planted: Mapping[str, Rule] | None = None
-) -> Walk:
+def walk(point: Point, shown: Mapping[str, Array], profile: Profile, planted: Mapping[str, Rule] | None = None) -> Walk:
     """Walk the links of a point's network.
 
     Args:
