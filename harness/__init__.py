@@ -6,6 +6,8 @@
     load_data    a data set by name or path              UsageError  what wrong usage raises
     why          where an allowance comes from           load_network  a network by its sizes or path
     from_toml, to_toml  a network from and as TOML text
+    reference    a pass of the hand code                 allow        what may differ from it: mine == allow(reference)
+    assert_gradients_match  raises GradientMismatch
 
 Names are imported when they are first used, so that ``import harness`` costs nothing.
 """
@@ -15,31 +17,38 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.allowance.asking import why
+    from harness.allowing import allow, assert_gradients_match
     from harness.checking.backward_pass import check
     from harness.checking.check import Check
     from harness.datasets import Data, load_data
     from harness.explaining import explain
     from harness.lockstep import run
+    from harness.mismatch import GradientMismatch
     from harness.networks import from_toml, load_network, to_toml
+    from harness.reference_pass import reference
     from harness.runs import Run, read_run
     from harness.usage import UsageError
 
 __all__ = [
-    "Check", "Data", "Run", "UsageError", "check", "explain", "from_toml", "load_data", "load_network", "read_run", "run",
-    "to_toml", "why",
+    "Check", "Data", "GradientMismatch", "Run", "UsageError", "allow", "assert_gradients_match", "check", "explain",
+    "from_toml", "load_data", "load_network", "read_run", "reference", "run", "to_toml", "why",
 ]  # fmt: skip
 
 _HOME = {
     "Check": "checking.check",
     "check": "checking.backward_pass",
     "Data": "datasets",
+    "GradientMismatch": "mismatch",
     "Run": "runs",
     "UsageError": "usage",
+    "allow": "allowing",
+    "assert_gradients_match": "allowing",
     "explain": "explaining",
     "from_toml": "networks",
     "load_data": "datasets",
     "load_network": "networks",
     "read_run": "runs",
+    "reference": "reference_pass",
     "run": "lockstep",
     "to_toml": "networks",
     "why": "allowance.asking",

@@ -61,21 +61,21 @@ def ulps(number: float | None) -> str:
 
 
 def place(row: Row | TrueError | None) -> str:
-    """Where the worst entry is: step and index, counted from 1, samples from 0 as `harness explain` takes them.
-
-    Nothing where nothing differs.
-    """
+    """Where the worst entry is: step and index; nothing where nothing differs."""
     if row is None or row.index is None or row.used == 0:
+        return ""
+    return f"step {row.step} {entry(row)}".strip()
+
+
+def entry(row: Row | TrueError) -> str:
+    """Which entry is the worst, counted from 1, samples from 0 as `harness explain` takes them."""
+    if row.index is None:
         return ""
     index = [i + 1 for i in row.index]
     kind = row.gradient.lstrip("dmv")[:1] if row.gradient != "loss" else ""
     if kind == "W":
         joint = "" if max(index) < 10 else ","
-        where = f"w_{joint.join(map(str, index))}"
-    elif kind == "b":
-        where = f"b_{index[0]}"
-    elif len(index) == 2:
-        where = f"sample {row.index[0]}, neuron {index[1]}"
-    else:
-        where = ""
-    return f"step {row.step} {where}".strip()
+        return f"w_{joint.join(map(str, index))}"
+    if kind == "b":
+        return f"b_{index[0]}"
+    return f"sample {row.index[0]}, neuron {index[1]}" if len(index) == 2 else ""

@@ -119,14 +119,19 @@ def _same_difference(rows: list[Row | None]) -> bool:
     )
 
 
+def first_fault(faults: list[Row]) -> Row:
+    """The first wrong link, in the order in which rows were made; by the rounding check if it saw one."""
+    first = min(row.step for row in faults)
+    rows = [row for row in faults if row.step == first]
+    return next((row for row in rows if row.check == "rounding"), rows[0])
+
+
 def _located(faults: list[Row]) -> str:
-    """The first wrong link, in the order in which rows were made; by the rounding check if it saw one.
+    """The first wrong link.
 
     A link whose cause is known is not called wrong: the cause is told instead.
     """
-    first = min(row.step for row in faults)
-    rows = [row for row in faults if row.step == first]
-    row = next((row for row in rows if row.check == "rounding"), rows[0])
+    row = first_fault(faults)
     entries = f"{row.gradient} at step {row.step}, {row.outside} of {row.entries} entries outside"
     if row.cause:
         return f"{row.cause}: {entries}"
