@@ -115,6 +115,8 @@ def _targets(target: ast.expr) -> Iterator[str]:
         pattern = _key(target.slice)
         if pattern:
             yield pattern
+        else:  # entries of it: dW2[0] = ..., grads["dW2"][0] = ...
+            yield from _targets(target.value)
 
 
 def _key(node: ast.expr) -> str | None:
