@@ -117,7 +117,7 @@ def _names_in(code: CodeType) -> set[str]:
 
 
 def _known(kind: str) -> str:
-    kinds = [NUMPY, *(name for name in registry.names() if name != "hand")]
+    kinds = [NUMPY, *(name for name in registry.names() if name != registry.REFERENCE)]
     if kind not in kinds:
         raise UsageError(
             f"Cannot give arrays of {kind!r}, because there is no framework of that "
