@@ -18,7 +18,6 @@ from harness.compared import first_line
 from harness.lockstep import run
 from harness.mismatch import GradientMismatch
 from harness.runs import Run
-from harness.session import REFERENCE
 from harness.tables import render
 from harness.usage import UsageError
 from impls import registry
@@ -96,7 +95,7 @@ def told(result: Run) -> str:
 def refuse_unknown(names: Sequence[str]) -> None:
     """Raise pytest.UsageError if there is no implementation of one of the names."""
     try:
-        as_names(names, REFERENCE)
+        as_names(names)
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
 

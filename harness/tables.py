@@ -10,7 +10,9 @@ from harness.cells import grid, place, plain, share, small
 from harness.comparison import SEVERITY
 from harness.drift import TWIN
 from harness.runs import Run
+from harness.schedule import milestone
 from harness.truth_table import truth
+from impls.registry import REFERENCE
 
 HEADERS = (
     "gradient", "against",
@@ -47,7 +49,7 @@ def heading(run: Run, style: str = "table") -> str:
         head.description, head.loss_formula, plain(head.data, style), head.optimizer, head.dtype,
         f"{head.steps} steps" if head.batch else "", f"batch {head.batch}", f"seed {head.seed}",
     ]  # fmt: skip
-    who = " · ".join(f"{name} {v}" if name == "hand" else v for name, v in head.implementations.items())
+    who = " · ".join(f"{name} {v}" if name == REFERENCE else v for name, v in head.implementations.items())
     weights = "each follows its own updates; weights of hand" if head.free_run else "same weights at every step"
     who = plain(who, style)
     return "\n".join(
@@ -107,7 +109,7 @@ def _faults(run: Run, style: str) -> str:
 def _drift(run: Run, style: str) -> str:
     """Drift at steps 1, 2, 4, ... and the last, beside the twin's, and what every implementation's is explained by."""
     last = len(run.steps)
-    shown = [step for step in range(1, last + 1) if step & (step - 1) == 0 or step == last]
+    shown = [step for step in range(1, last + 1) if milestone(step, last)]
     table = [[str(step), *(small(drift[step - 1]) for drift in run.drift.values())] for step in shown]
     text = grid(table, ("step", *run.drift), style, ("right",) * (1 + len(run.drift)))
     told = [f"{name}  drift {run.explanation(name)}" for name in run.drift if name != TWIN]

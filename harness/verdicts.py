@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.comparison import Row
+from impls.registry import REFERENCE
 
 if TYPE_CHECKING:
     from harness.runs import Run
@@ -80,7 +81,7 @@ def _without_power(run: Run) -> set[str]:
 
 def _why_failed(run: Run, faults: list[Row]) -> str:
     guilty = list(dict.fromkeys([row.against for row in faults]))
-    others = [name for name in run.head.implementations if name != "hand"]
+    others = [name for name in run.head.implementations if name != REFERENCE]
     if len(others) > 1 and set(others) == set(guilty) and _alike(run, others):
         return f"{' and '.join(others)} differ alike from the hand code, which is the odd one out: {_located(faults)}"
     if guilty:

@@ -124,7 +124,7 @@ class Hosts(Protocol):
     Attributes:
         package: the top-level module that its arrays come from: ``numpy``, ``torch``, ``jax``.
 
-    Its own arrays are called *own* here. Everything but `owns` and `pair` may need `running` around it where own
+    Its own arrays are called *own* here. A function on own arrays, and what reads them, may need `running` around it where own
     arrays are of a dtype that the framework does not know by default; `give`, `take` and `vjp` see to that
     themselves.
     """
@@ -161,11 +161,17 @@ class Hosts(Protocol):
         """
         ...
 
-    def pair(self, function: Any) -> tuple[Callable[..., Any], Callable[..., Any]] | None:
-        """Forward and backward, on own arrays, of an object that the framework differentiates by its own rule.
+    def brings_backward(self, function: Any) -> bool:
+        """Whether an object is this framework's, and has a backward pass of its own: ``torch.autograd.Function``."""
+        ...
 
-        That is a class or function which brings its own backward pass, such as a ``torch.autograd.Function``; None
-        if the object is none of this framework's. ``backward(upstream, *inputs)`` gives one gradient per input.
+    def pair(self, function: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """Forward and backward, on own arrays, of what the framework can differentiate.
+
+        ``backward(upstream, *inputs)`` gives one gradient per input, None for whole numbers.
+
+        Raises:
+            CannotCompareError: the framework has no autograd.
         """
         ...
 

@@ -26,6 +26,11 @@ ELEMENTARY: dict[str, Callable[..., Array]] = {
 }
 """From the name in the constants table to NumPy's function; NumPy has no rsqrt, and erf is SciPy's."""
 
+NO_AUTOGRAD = (
+    "Cannot differentiate a function of NumPy arrays, because NumPy has no autograd; write it in torch or JAX, or "
+    "give its backward pass too."
+)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class HandPass(Pass):
@@ -91,13 +96,15 @@ class Hand:
 
     def vjp(self, *_: Any) -> tuple[Array, list[Array | None]]:
         """NumPy differentiates nothing."""
-        raise CannotCompareError(
-            "Cannot differentiate a function of NumPy arrays, because NumPy has no autograd; write it in torch or JAX."
-        )
+        raise CannotCompareError(NO_AUTOGRAD)
 
-    def pair(self, function: Any) -> None:  # noqa: ARG002  (none of NumPy's brings a backward pass)
-        """None: no object of NumPy's brings its own backward pass."""
-        return
+    def brings_backward(self, _: Any) -> bool:
+        """No object of NumPy's does."""
+        return False
+
+    def pair(self, _: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """NumPy differentiates nothing."""
+        raise CannotCompareError(NO_AUTOGRAD)
 
 
 def _kept(array: Array) -> Array:

@@ -56,7 +56,8 @@ def missing(shown, printed):
 
 
 @pytest.mark.parametrize(("page", "line", "shown"), EXAMPLES, ids=[line for _, line, _ in EXAMPLES])
-def test_a_page_shows_what_is_printed_by(page, line, shown):
+def test_a_page_shows_what_is_printed_by(page, line, shown, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # what a command writes, it writes here
     done = CliRunner().invoke(command, shlex.split(line)[1:])
     assert done.exit_code == 0, done.output
     assert missing(shown, done.stdout.rstrip("\n").split("\n")) is None

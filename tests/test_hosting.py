@@ -64,10 +64,23 @@ def test_an_input_that_is_not_read_has_the_gradient_zero(framework):
     np.testing.assert_array_equal(dx, [0.0, 0.0])
 
 
+def test_a_plain_function_is_differentiated_as_a_pair(framework):
+    one = host(framework)
+    forward, backward = one.pair(lambda x, ids: x[ids] * x[ids])
+    with one.running():
+        x, ids, upstream = (one.give(np.array(a)) for a in ([1.0, 3.0], [1, 1], [1.0, 10.0]))
+        assert one.take(forward(x, ids)).tolist() == [9, 9]
+        dx, dids = backward(upstream, x, ids)
+    assert dids is None
+    np.testing.assert_array_equal(one.take(dx), [0, 66])
+
+
 def test_numpy_differentiates_nothing():
     with pytest.raises(CannotCompareError, match="NumPy has no autograd"):
         host("hand").vjp(np.tanh, [np.ones(2)], np.ones(2))
-    assert host("hand").pair(np.tanh) is None
+    with pytest.raises(CannotCompareError, match="give its backward pass too"):
+        host("hand").pair(np.tanh)
+    assert not host("hand").brings_backward(np.tanh)
 
 
 def test_an_autograd_function_is_run_by_its_own_rule_on_views_of_what_is_given():
@@ -93,8 +106,9 @@ def test_an_autograd_function_is_run_by_its_own_rule_on_views_of_what_is_given()
     np.testing.assert_array_equal(one.take(dx), [27, 6])
     assert dids is None
     np.testing.assert_array_equal(one.take(x), [9, 2])  # what the function wrote is seen
-    assert one.pair(torch.tanh) is None
-    assert one.pair(torch.nn.Linear) is None
+    assert one.brings_backward(Wrong)
+    assert not one.brings_backward(torch.tanh)
+    assert not one.brings_backward(torch.nn.Linear)
 
 
 def test_a_custom_vjp_is_run_by_its_own_rule():
@@ -107,7 +121,8 @@ def test_a_custom_vjp_is_run_by_its_own_rule():
         x = one.give(np.array([1.0, 3.0]))
         assert forward(x).dtype == np.float64
         np.testing.assert_array_equal(one.take(backward(x, x)[0]), [5, 45])
-    assert one.pair(jax.numpy.tanh) is None
+    assert one.brings_backward(square)
+    assert not one.brings_backward(jax.numpy.tanh)
 
 
 def test_float64_mode_of_jax_is_on_inside_only():

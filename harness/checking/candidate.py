@@ -25,6 +25,7 @@ from impls import registry
 from impls.contract import CannotCompareError, Hosts, network_of_example
 
 NUMPY = "numpy"
+Copy = Callable[[Array], Array]
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,15 @@ class Candidate:
         self.name, self.function, self.timeout = name, function, timeout
         self.kinds = [_known(arrays)] if arrays else list(dict.fromkeys([kind_of(function), NUMPY]))
 
-    def call(self, weights: Mapping[str, Array], x: Array, y: Array) -> Call:
-        """One call on copies of these arrays.
+    def call(self, weights: Mapping[str, Array], x: Array, y: Array, copied: Copy = np.array) -> Call:
+        """One call on copies of these arrays; `copied` makes NumPy's, other frameworks have their own way.
 
         Raises:
             KeyboardInterrupt, MemoryError: they are nobody's fault.
         """
         first: Call | None = None
         for kind in list(self.kinds):
-            made = self._call_with(kind, weights, x, y)
+            made = self._call_with(kind, weights, x, y, copied)
             if not made.failed:
                 self.kinds = [kind]  # the next calls need not try
                 return made
@@ -66,10 +67,10 @@ class Candidate:
         assert first is not None
         return first
 
-    def _call_with(self, kind: str, weights: Mapping[str, Array], x: Array, y: Array) -> Call:
+    def _call_with(self, kind: str, weights: Mapping[str, Array], x: Array, y: Array, copied: Copy) -> Call:
         given = {**weights, "x": x, "y": y}
         try:
-            running, own = _own(kind, given)
+            running, own = _own(kind, given, copied)
             with deadline(self.timeout), redirect_stdout(sys.stderr), running, np.errstate(all="ignore"):
                 returned = self.function({name: own[name] for name in weights}, own["x"], own["y"])
         except (KeyboardInterrupt, MemoryError, UsageError):
@@ -116,7 +117,7 @@ def _names_in(code: CodeType) -> set[str]:
 
 
 def _known(kind: str) -> str:
-    kinds = [NUMPY, *(name for name in registry.names() if name != "hand")]
+    kinds = [NUMPY, *(name for name in registry.names() if name != registry.REFERENCE)]
     if kind not in kinds:
         raise UsageError(
             f"Cannot give arrays of {kind!r}, because there is no framework of that "
@@ -125,10 +126,10 @@ def _known(kind: str) -> str:
     return kind
 
 
-def _own(kind: str, given: Mapping[str, Array]) -> tuple[AbstractContextManager[Any], dict[str, Any]]:
+def _own(kind: str, given: Mapping[str, Array], copied: Copy) -> tuple[AbstractContextManager[Any], dict[str, Any]]:
     """Copies as arrays of a kind, and the settings under which functions on these run."""
     if kind == NUMPY:
-        return nullcontext(), {name: np.array(array) for name, array in given.items()}
+        return nullcontext(), {name: copied(array) for name, array in given.items()}
     dtype = next(str(array.dtype) for array in given.values() if array.dtype.kind == "f")
     try:
         host = registry.load(kind)(network_of_example(), dtype)

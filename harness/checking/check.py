@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import to_builtins
 from msgspec.structs import asdict as fields_of
 
+from harness.cells import part
 from harness.checking.learning import Learning
 from harness.checking.locating import Located
 from harness.comparison import Row
@@ -158,9 +159,12 @@ def _judged(check: Check) -> Outcome:
 
 def _why_wrong(check: Check) -> str:
     first = check.first_wrong or ""
-    others = [d.at for d in check.diagnoses[1:]] or [name for name in check.located.faulty if name != first][:0]
+    others = [diagnosis.at for diagnosis in check.diagnoses[1:]]
     inherited = len(check.located.of("inherited"))
     told = f"first wrong link: {first}{check.place(first)}"
+    row = next(row for row in check.rows if row.verdict == "FAULT")
+    if row.reason and not check.diagnoses:
+        told += f", {row.reason}"
     if others:
         told += f"; also wrong: {', '.join(f'{name}{check.place(name)}' for name in others)}"
     if inherited:
@@ -176,5 +180,5 @@ def _why_right(check: Check, judged: list[Row]) -> str:
     besides = f" and {others} intermediates" if others > 1 else " and 1 intermediate" if others else ""
     return (
         f"{check.setting.name} is right up to rounding: {len(gradients)} gradients{besides}; worst used "
-        f"{100 * (worst.used or 0.0):.0f} % of its allowance ({worst.gradient})"
+        f"{part(worst.used)} of its allowance ({worst.gradient})"
     )

@@ -2,7 +2,7 @@
 
 Found in the syntax tree: ``dz2 = ...``, ``dz2 *= ...``, ``grads["dz2"] = ...``, ``grads[f"dz{l}"] = ...`` and the
 entries of a dictionary such as ``{"dz2": ...}``. Handing on what has the name already, ``{"dz2": dz2}``, makes
-nothing. The last one counts. First the function itself is searched, then the others of its file.
+nothing. The last one counts. First the function itself is searched, then the functions of its file that it names.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ class Lines:
 
     Attributes:
         file: path as it was given to Python.
-        own: names, or patterns of names, to lines of the function itself, in order; `others` of the rest of its file.
+        own: names, or patterns of names, to lines of the function itself, in order; `helpers` of those it names.
     """
 
     file: str
     first: int
     own: list[tuple[str, int]]
-    others: list[tuple[str, int]]
+    helpers: list[tuple[str, int]]
 
     def of(self, tensor: str) -> int | None:
         """The line that makes a tensor; None if no plain assignment does."""
-        for places in (self.own, self.others):
+        for places in (self.own, self.helpers):
             lines = [line for pattern, line in places if re.fullmatch(pattern, tensor)]
             if lines:
                 return lines[-1]
@@ -50,13 +50,28 @@ def lines_of(function: Callable[..., Any]) -> Lines | None:
         return None
     if file is None or tree is None or code is None:
         return None
-    own: list[tuple[str, int]] = []
-    others: list[tuple[str, int]] = []
     mine = next((node for node in ast.walk(tree) if _is(node, code)), None)
-    inside = set(ast.walk(mine)) if mine else set[ast.AST]()
-    for node in ast.walk(tree):
-        (own if node in inside else others).extend(_makes(node))
-    return Lines(file, code.co_firstlineno, sorted(own, key=_line), sorted(others, key=_line))
+    if mine is None:
+        return None
+    helpers = [place for node in _named(mine, tree) for place in _made_in(node)]
+    return Lines(file, code.co_firstlineno, sorted(_made_in(mine), key=_line), sorted(helpers, key=_line))
+
+
+def _named(mine: ast.AST, tree: ast.Module) -> list[ast.AST]:
+    """The functions of the file that a function names, directly or through each other."""
+    defined = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    found: list[ast.AST] = []
+    todo: list[ast.AST] = [mine]
+    while todo:
+        names = {node.id for node in ast.walk(todo.pop()) if isinstance(node, ast.Name)}
+        new = [defined[name] for name in sorted(names & set(defined)) if defined[name] not in (mine, *found)]
+        found += new
+        todo += new
+    return found
+
+
+def _made_in(node: ast.AST) -> list[tuple[str, int]]:
+    return [place for each in ast.walk(node) for place in _makes(each)]
 
 
 def _line(place: tuple[str, int]) -> int:
@@ -100,6 +115,8 @@ def _targets(target: ast.expr) -> Iterator[str]:
         pattern = _key(target.slice)
         if pattern:
             yield pattern
+        else:  # entries of it: dW2[0] = ..., grads["dW2"][0] = ...
+            yield from _targets(target.value)
 
 
 def _key(node: ast.expr) -> str | None:

@@ -19,7 +19,7 @@ import numpy as np
 from harness.arithmetic import Profile
 from harness.centre import Array
 from harness.checking.answers import Answer, answer_of, as_array
-from harness.checking.candidate import Candidate
+from harness.checking.candidate import Candidate, Copy
 from harness.checking.locating import located
 from harness.conformance import Finding, Kind
 from harness.point import Point
@@ -88,29 +88,28 @@ def _elsewhere(candidate: Candidate, point: Point, profile: Profile, first: Answ
     rows = slice(None, None, -2)
     weights = point.network.init(point.step + 1, point.x.dtype)
     other = Point(point.network, weights, point.x[rows], point.y[rows], 1)
-    yield from _judged(candidate, other, profile, "other point", "at other weights and on fewer rows", first)
+    yield from _judged(candidate, other, profile, "other point", "at other weights and on fewer rows", first, np.array)
 
 
 def _other_layout(candidate: Candidate, point: Point, profile: Profile) -> Iterator[Finding]:
-    """What a call with arrays that are not contiguous shows; copies in other frameworks may be contiguous."""
-    weights = {name: _strided(array) for name, array in point.weights.items()}
-    other = Point(point.network, weights, _strided(point.x), _strided(point.y), 1)
-    yield from _judged(candidate, other, profile, "layout", "when arrays are not contiguous", None)
+    """What a call with NumPy arrays that are not contiguous shows."""
+    yield from _judged(candidate, point, profile, "layout", "when arrays are not contiguous", None, _strided)
 
 
 def _judged(
-    candidate: Candidate, point: Point, profile: Profile, kind: Kind, when: str, stale: Answer | None
+    candidate: Candidate, point: Point, profile: Profile, kind: Kind, when: str, stale: Answer | None, copied: Copy
 ) -> Iterator[Finding]:
     name = candidate.name
-    call = candidate.call(point.weights, point.x, point.y)
+    call = candidate.call(point.weights, point.x, point.y, copied)
     if call.failed:
         yield Finding(name, 1, kind, f"{when}: {call.findings[0].message}")
         return
     answer = answer_of(call.returned, point, name)
-    if stale and any(_same(array, stale.shown.get(key)) and array.any() for key, array in answer.shown.items()):
-        key = next(key for key, array in answer.shown.items() if _same(array, stale.shown.get(key)) and array.any())
-        message = f"answers {when} as in the call before: {key} is stale"
-        yield Finding(name, 1, kind, message, key)
+    before = {} if stale is None else stale.shown
+    kept = [key for key, array in answer.shown.items() if array.any() and _same(array, before.get(key))]
+    if kept:
+        message = f"answers {when} as in the call before: {', '.join(kept[-4:])} are stale"
+        yield Finding(name, 1, kind, message, kept[0])
     elif answer.findings:
         yield Finding(name, 1, kind, f"{when}: {answer.findings[0].message}", answer.findings[0].tensor)
     elif wrong := located(point, answer.shown, profile, name).faulty:

@@ -85,10 +85,9 @@ def _cells(check: Check, row: Row, style: str) -> list[str]:
 
 def _upstream(check: Check, row: Row) -> str:
     """The tensor that a link's gradient comes from, the nearest that is shown."""
-    shown = [each.gradient for each in check.rows if _backward(each) and each.verdict != "not comparable"]
-    before = shown[: shown.index(row.gradient)]
+    shown = [each.gradient for each in check.rows if each.verdict != "not comparable"]
     above = check.setting.upstream.get(row.gradient)
-    return above if above in before else "own upstream"
+    return above if above in shown else "own upstream"
 
 
 def _said(check: Check, style: str) -> Iterator[str]:

@@ -60,7 +60,8 @@ def loaded(target: str, timeout: float | None) -> Source:
                 f"{place}:function."
             )
         function = getattr(function, part)
-    return Source(target, checked(function, target))
+    name = f"{place}:{wanted or USUAL}"
+    return Source(name, checked(function, name))
 
 
 def checked(function: Any, name: str) -> Callable[..., Any]:

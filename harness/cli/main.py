@@ -47,6 +47,7 @@ Examples:
   harness explain "w_21^(1)" --sample 0        one derivative, path by path
   harness check my_nn.py:backward              somebody's backward pass: the first wrong link, and its cause
   harness why "dW1[3,2]"                       where an allowance comes from
+  harness template 4-3-2-1 -o dump.npz         a file to fill with gradients from elsewhere
   harness implementations                      what is installed
   harness calibrate                            elementary functions against the constants table
   harness doctor                               versions, threads, precision settings
@@ -185,6 +186,25 @@ def why_command(entry: str, **options: Any) -> None:
     from harness.cli.asking import why_and_print
 
     sys.exit(why_and_print(entry, **options))
+
+
+@harness.command("template", short_help="a file to fill with gradients from elsewhere, for harness check")
+@click.argument("model", default="4-3-2-1")
+@click.option("-o", "--output", required=True, help="a new .npz or .safetensors file")
+@click.option("--rows", type=int, default=16, show_default=True, help="of the batch")
+@click.option("--seed", type=int, default=0, show_default=True, help="of weights, rows and random data")
+@click.option("--dtype", default="float64", show_default=True, help="float64 or float32")
+@click.option("--data", default="random", show_default=True, help=DATA_HELP)
+@click.option("--target", help="target column of a CSV file with a header [default: the last]")
+@click.option("--raw", is_flag=True, help="do not standardise the features")
+@click.option("--activation", help="of the hidden layers [default: sigmoid]")
+@click.option("--output-activation", help="of the last layer [default: what the loss needs, else --activation]")
+@click.option("--loss", help="[default: sum-squared-error]")
+def template_command(**options: Any) -> None:
+    """Write a dump of MODEL to fill: weights and a batch to compute with, and NaN where the gradients go."""
+    from harness.cli.templating import template_and_print
+
+    sys.exit(template_and_print(**options))
 
 
 @harness.command("implementations", short_help="what is installed, versions, dtypes, conformance")

@@ -49,10 +49,12 @@ class JaxHosting:
             )
             return self.take(output), [None if g is None else self.take(g) for g in gradients]
 
-    def pair(self, function: Any) -> tuple[Callable[..., Any], Callable[..., Any]] | None:
-        """Of a jax.custom_vjp function."""
-        if not isinstance(function, jax.custom_vjp):
-            return None
+    def brings_backward(self, function: Any) -> bool:
+        """Functions made by jax.custom_vjp."""
+        return isinstance(function, jax.custom_vjp)
+
+    def pair(self, function: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """By jax.vjp, which takes the rule of a jax.custom_vjp function where there is one."""
 
         def backward(upstream: Any, *inputs: Any) -> tuple[Any, ...]:
             return tuple(_differentiated(function, upstream, inputs)[1])

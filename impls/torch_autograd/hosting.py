@@ -42,13 +42,13 @@ class TorchHosting:
         )
         return self.take(output), [None if g is None else self.take(g) for g in gradients]
 
-    def pair(self, function: Any) -> tuple[Callable[..., Any], Callable[..., Any]] | None:
-        """Of a torch.autograd.Function, by its ``apply``."""
-        if not (isinstance(function, type) and issubclass(function, torch.autograd.Function)):
-            return None
+    def brings_backward(self, function: Any) -> bool:
+        """Subclasses of torch.autograd.Function."""
+        return isinstance(function, type) and issubclass(function, torch.autograd.Function)
 
-        def forward(*inputs: Any) -> Any:
-            return function.apply(*inputs)
+    def pair(self, function: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """Of a torch.autograd.Function by its ``apply``, of any other function itself."""
+        forward = function.apply if self.brings_backward(function) else function
 
         def backward(upstream: Any, *inputs: Any) -> tuple[Any, ...]:
             return tuple(_differentiated(forward, upstream, inputs)[1])
