@@ -1,7 +1,7 @@
 """Trains a hand-written backward pass in lockstep with frameworks and compares gradients up to rounding.
 
     run          train in lockstep and compare           read_run    a recorded run
-    explain      one derivative, path by path
+    explain      one derivative, path by path            conventions  what is chosen at kinks, and by default
     load_data    a data set by name or path              UsageError  what wrong usage raises
     why          where an allowance comes from           load_network  a network by its sizes or path
     from_toml, to_toml  a network from and as TOML text
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.allowance.asking import why
+    from harness.choices.survey import conventions
     from harness.datasets import Data, load_data
     from harness.explaining import explain
     from harness.lockstep import run
@@ -22,14 +23,15 @@ if TYPE_CHECKING:
     from harness.usage import UsageError
 
 __all__ = [
-    "Data", "Run", "UsageError", "explain", "from_toml", "load_data", "load_network", "read_run", "run", "to_toml",
-    "why",
+    "Data", "Run", "UsageError", "conventions", "explain", "from_toml", "load_data", "load_network", "read_run", "run",
+    "to_toml", "why",
 ]  # fmt: skip
 
 _HOME = {
     "Data": "datasets",
     "Run": "runs",
     "UsageError": "usage",
+    "conventions": "choices.survey",
     "explain": "explaining",
     "from_toml": "networks",
     "load_data": "datasets",

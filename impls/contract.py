@@ -10,7 +10,7 @@ only; one without `Implementation.start` computes gradients but no updates.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -21,6 +21,8 @@ from impls.hand import Network
 
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]
+Measured = float | str | Sequence[float]
+"""What an experiment on conventions gives: a number, the numbers of a gradient, or words."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,19 @@ class Computes(Protocol):
         Each takes NumPy arrays of the implementation's dtype and returns a new one, evaluated exactly as
         the forward and backward operations evaluate it: eager or compiled, contiguous. ``divide`` takes
         two operands, the second of the same shape as the first or 0-dimensional; all others take one.
+        """
+        ...
+
+
+@runtime_checkable
+class Conventional(Protocol):
+    """What an implementation has besides, if it can tell what it chooses where mathematics leaves a choice."""
+
+    def conventions(self) -> Mapping[str, Callable[[], Measured]]:
+        """Experiments by their name in ``harness.choices.topics``: ``relu at 0``, ``gelu``, ...
+
+        Each runs what is installed, in the implementation's dtype, and gives the number measured, or the numbers of
+        a gradient, or the name of a choice in words. A topic for which it has no function is left out.
         """
         ...
 
