@@ -14,7 +14,8 @@ import numpy as np
 
 from harness.announcing import announce
 from harness.arguments import DTYPES
-from harness.compared import Compared, compared
+from harness.checking.check import Check
+from harness.compared import compared, told
 from harness.mismatch import GradientMismatch
 from harness.point import Point
 from harness.reference_pass import reference as take_reference
@@ -35,8 +36,8 @@ class Allowance:
     def __init__(self, point: Point) -> None:
         self.point = point
 
-    def compare(self, mine: Any) -> Compared:
-        """Judge a pass, or arrays by name.
+    def compare(self, mine: Any) -> Check:
+        """Check a pass, or arrays by name, link by link.
 
         Raises:
             UsageError: it is neither.
@@ -118,4 +119,4 @@ def assert_gradients_match(
     result = allow(reference).compare(mine)
     announce(result)
     if result.verdict != "PASS":
-        raise GradientMismatch(str(result), result)
+        raise GradientMismatch(told(result), result)

@@ -14,7 +14,7 @@ class GradientMismatch(AssertionError):  # noqa: N818  (it says what is wrong, a
     Its first line has at most 80 characters.
 
     Attributes:
-        result: the run or the comparison.
+        result: the `Run` or the `Check`.
         rows: one per tensor: what was judged.
     """
 

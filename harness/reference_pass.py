@@ -90,7 +90,7 @@ def _held(name: str, value: Any, dtype: str) -> Array:
 
 
 def _array(name: str, value: Any) -> Array:
-    array = as_array(value)
+    array = as_array(np.array(value) if isinstance(value, list | tuple) else value)
     if array is None or array.dtype.kind not in "fiub":
         raise UsageError(f"Cannot use {name}={type(value).__name__}, because it is no array of real numbers.")
     return array

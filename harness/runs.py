@@ -53,7 +53,7 @@ class Run:
         return [row for step in self.steps for row in step.rows if row.verdict == "FAULT"]
 
     @property
-    def first_wrong_link(self) -> str | None:
+    def first_wrong(self) -> str | None:
         """The tensor of the first FAULT, by the rounding check if it saw one."""
         return first_fault(self.faults).gradient if self.faults else None
 

@@ -55,7 +55,7 @@ class Tally:
                 worst and worst.used,
                 f"{worst.gradient}, {worst.against}" if worst else "",
                 _larger(*sharpest),
-                result.first_wrong_link or "",
+                result.first_wrong or "",
                 ", ".join(f.against for f in getattr(result, "findings", ()) if f.kind == "missing"),
             )
         )

@@ -90,8 +90,11 @@ def as_array(value: Any) -> Array | None:
 def _problem(name: str, value: Any, shape: tuple[int, ...], dtype: str) -> tuple[Any, str] | None:
     array = as_array(value)
     if array is None or array.dtype.kind not in "fiub":
-        kind = type(value).__name__ if array is None else f"an array of {array.dtype}"
-        return "dtype", f"returned {name} as {kind}, which is no array of real numbers"
+        of = f" of {value.dtype}" if hasattr(value, "dtype") else ""
+        return (
+            "dtype",
+            f"returned {name} as {type(value).__name__}{of}, which cannot be read as an array of real numbers",
+        )
     if array.shape != shape:
         hint = ""
         if array.shape == shape[::-1] and len(shape) == 2:

@@ -78,8 +78,8 @@ def check(
     candidate = Candidate(visible(source.name), source.function, arrays, timeout)
     profile = profile_of(dtype)
     obeyed = examined(candidate, point, profile, _parameters(source.function))
-    setting = _setting(candidate.name, point, loaded_data.describe(), seed, source.function)
-    result = _concluded(setting, point, obeyed.answer.shown, obeyed.findings, obeyed.answer.ignored)
+    setting = setting_of(candidate.name, point, loaded_data.describe(), seed, source.function)
+    result = concluded(setting, point, obeyed.answer.shown, obeyed.findings, obeyed.answer.ignored)
     if not result.located.faulty:
         return result
     return _with_learning(result, candidate, point)
@@ -91,13 +91,14 @@ def _numbers(path: Path, network: Network) -> Check:
 
     dump = read_dump(path, network)
     point = Point(network, dump.weights, dump.x, dump.y, 1)
-    setting = _setting(visible(path.name), point, f"x, y and weights of {visible(path.name)}", None, None)
-    return _concluded(setting, point, dump.shown, [], dump.ignored)
+    setting = setting_of(visible(path.name), point, f"x, y and weights of {visible(path.name)}", None, None)
+    return concluded(setting, point, dump.shown, [], dump.ignored)
 
 
-def _concluded(
+def concluded(
     setting: Setting, point: Point, shown: Mapping[str, Array], findings: list[Finding], ignored: list[str]
 ) -> Check:
+    """The check of tensors that somebody made at a point: each judged, wrong links diagnosed."""
     profile = profile_of(setting.dtype)
     judged = located(point, shown, profile, setting.name)
     diagnoses = diagnose(point, shown, profile, judged.faulty) if judged.faulty else []
@@ -133,7 +134,8 @@ def _data(data: Any, network: Network, seed: int, *, raw: bool, target: str | No
     return iris
 
 
-def _setting(name: str, point: Point, data: str, seed: int | None, function: Callable[..., Any] | None) -> Setting:
+def setting_of(name: str, point: Point, data: str, seed: int | None, function: Callable[..., Any] | None) -> Setting:
+    """What is compared, and where."""
     network, lines = point.network, lines_of(function) if function else None
     file = _shown_path(lines.file) if lines else ""
     made = {link.output: lines.of(link.output) for link in network.links} if lines else {}

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from harness.arithmetic import Bounded, Profile, profile_of
 from harness.centre import Array
-from harness.checks import between_subgradients
+from harness.checks import between_subgradients, judge_link
 from harness.comparison import Check, Row, judge, not_comparable
 from harness.point import Point
 from harness.walk import Walk, right, walk
@@ -70,6 +70,8 @@ def located(point: Point, shown: Mapping[str, Array], profile: Profile, against:
                 rows.append(not_comparable(check, name, against, point.step, f"{against} returns no {name}"))
             continue
         own = _judged("rounding", name, against, shown[name], walked.expected[name], lambda n=name: sharp.bound(n))
+        if own.verdict == "no power":
+            own = _alone(link, point, shown, profile, own)
         if own.verdict != "no power" and (convention := _convention(link, walked, shown[name])):
             own = replace(own, verdict="convention", reason=convention)
         zeros = None if check == "formula" else lambda n=name: np.asarray(centre64[n].bound)
@@ -78,6 +80,19 @@ def located(point: Point, shown: Mapping[str, Array], profile: Profile, against:
         rows.append(_told(own, end, any(row.verdict in ("FAULT", "convention") for row in rows)))
         cosines |= _cosine(name, shown[name], centre64[name].value)
     return Located(rows, links, cosines, walked.undecided)
+
+
+def _alone(link: Link, point: Point, shown: Mapping[str, Array], profile: Profile, walked: Row) -> Row:
+    """The row of a link fed exactly what is shown, where all that it reads is, and where that row is right.
+
+    It is sharper than the walk, which passes on what a function may have computed anew; a function that did so is
+    outside, and has no power.
+    """
+    tensors = {**point.given, **shown}
+    if not all(name in tensors for name in link.inputs):
+        return walked
+    row = judge_link(link, tensors, shown[link.output], profile, walked.against, walked.step, shown=shown)
+    return row if row.verdict == "ok" else walked
 
 
 class _Sharp:

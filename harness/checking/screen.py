@@ -21,7 +21,7 @@ def rendered(check: Check, style: str = "table", *, verbose: bool = False) -> st
         verbose: also the links as such, given their own inputs, and the environment.
     """
     parts = [_heading(check, style), f"{check.verdict}  {plain(check.reason, style)}"]
-    parts += filter(None, [_forward(check, style), _links(check, style), "\n".join(_said(check, style))])
+    parts += filter(None, [_forward(check, style), links(check, style), "\n".join(_said(check, style))])
     parts += ["\n".join(evidence(check, diagnosis, style)) for diagnosis in check.diagnoses]
     if verbose:
         parts.append(_verbose(check, style))
@@ -52,7 +52,7 @@ def _forward(check: Check, style: str) -> str:
     return plain(f"      {told}", style)
 
 
-def _links(check: Check, style: str) -> str:
+def links(check: Check, style: str) -> str:
     """The table of links in backward order; forward links only where one is wrong."""
     rows = [row for row in check.rows if _backward(row)]
     if any(row.verdict == "FAULT" for row in check.rows if not _backward(row)):
@@ -65,12 +65,12 @@ def _links(check: Check, style: str) -> str:
 
 def _cells(check: Check, row: Row, style: str) -> list[str]:
     cosine = check.located.cosines.get(row.gradient)
-    note = {"inherited": f"right, given your {_upstream(check, row)}", "convention": row.reason or ""}.get(
-        row.verdict, ""
-    )
+    note = ""
     if row.gradient == check.first_wrong:
         note = "<- first wrong link"
-    elif row.verdict in ("not comparable", "FAULT"):
+    elif row.verdict == "inherited":
+        note = f"right, given your {_upstream(check, row)}"
+    elif row.verdict in ("not comparable", "FAULT", "convention"):
         note = row.reason or ""
     return [
         row.gradient,
