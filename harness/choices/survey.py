@@ -131,7 +131,7 @@ def conventions(
     Raises:
         UsageError: a name or the dtype is unknown.
     """
-    names = as_names(against, REFERENCE)
+    names = as_names(against)
     result = Conventions(as_dtype(dtype), named=against is not None)
     try:
         asked = {name: _experiments_of(name, result) for name in names}
