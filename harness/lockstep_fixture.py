@@ -1,4 +1,4 @@
-"""What the fixture `lockstep` is: a callable that runs, compares, and fails a test unless the verdict is PASS."""
+"""What the fixture `lockstep` is: it trains in lockstep, or checks a function, and fails a test unless all is right."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from inspect import signature
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from harness.announcing import announce
 from harness.arguments import as_names
+from harness.checking.backward_pass import check
+from harness.checking.check import Check
 from harness.compared import first_line
 from harness.lockstep import run
 from harness.mismatch import GradientMismatch
@@ -28,8 +33,8 @@ class Lockstep:
 
     Attributes:
         test: the test's id.
-        defaults: keywords of `harness.run` that a call does not give.
-        report: folder for run records, or None.
+        defaults: keywords of `harness.run` and `harness.check`, where a call does not give them.
+        report: folder for a record of each run and check, or None.
     """
 
     def __init__(self, test: str, defaults: dict[str, Any], report: str | None) -> None:
@@ -61,13 +66,39 @@ class Lockstep:
                 pytest.skip(missing[0])
         announce(result)
         if result.verdict != "PASS":
-            raise GradientMismatch(told(result), result)
+            raise GradientMismatch(told(result.verdict, result.outcome.reason, render(result)), result)
+        return result
+
+    def check(self, function: Any, network: Any = None, **options: Any) -> Check:
+        """Check a backward pass, as `harness.check` does with the same keywords, and return the `Check`.
+
+        Raises:
+            GradientMismatch: the verdict is not PASS.
+            UsageError: something impossible was asked for.
+        """
+        __tracebackhide__ = True
+        if network is not None:
+            options["network"] = network
+        known = signature(check).parameters
+        defaults = {name: value for name, value in self.defaults.items() if name in known}
+        try:
+            result = check(function, **{**defaults, **options})
+        except UsageError as error:
+            raise UsageError(str(error)) from None
+        if self.report is not None:
+            line = msgspec.json.encode(result.to_dict()) + b"\n"
+            for path in records(Path(self.report), self.test):
+                with suppress(FileExistsError), path.open("xb") as file:
+                    file.write(line)
+                    break
+        announce(result)
+        if result.verdict != "PASS":
+            raise GradientMismatch(told(result.verdict, result.reason, str(result)), result)
         return result
 
     def _run(self, options: dict[str, Any]) -> Run:
         if self.report is None or "output" in options:
             return run(**options)
-        Path(self.report).mkdir(parents=True, exist_ok=True)
         for path in records(Path(self.report), self.test):
             try:
                 return run(**options, output=path)
@@ -79,6 +110,7 @@ class Lockstep:
 
 def records(folder: Path, test: str) -> Iterator[Path]:
     """Names for the records of one test that no file has: what an earlier call or session wrote stays."""
+    folder.mkdir(parents=True, exist_ok=True)
     safe = re.sub(r"[^A-Za-z0-9_.-]+", "-", test).strip(".-")[-80:]
     stem = f"{safe}-{hashlib.sha256(test.encode(errors='surrogatepass')).hexdigest()[:8]}"
     for number in count(1):
@@ -87,9 +119,9 @@ def records(folder: Path, test: str) -> Iterator[Path]:
             yield path
 
 
-def told(result: Run) -> str:
-    """The verdict in one line, then the tables."""
-    return f"{first_line(f'{result.verdict}  {result.outcome.reason}')}\n\n{render(result)}"
+def told(verdict: str, reason: str, text: str) -> str:
+    """The verdict in one line of at most 80 characters, then everything."""
+    return f"{first_line(f'{verdict}  {reason}')}\n\n{text}"
 
 
 def refuse_unknown(names: Sequence[str]) -> None:

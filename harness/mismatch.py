@@ -18,6 +18,8 @@ class GradientMismatch(AssertionError):  # noqa: N818  (it says what is wrong, a
         rows: one per tensor: what was judged.
     """
 
+    __module__ = "harness"  # where it is imported from, and what pytest prints in its short summary
+
     def __init__(self, message: str, result: Any) -> None:
         super().__init__(message)
         self.result = result

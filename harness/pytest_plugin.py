@@ -1,6 +1,7 @@
 """The pytest plugin: compares hand-written and automatic gradients in tests, up to rounding.
 
     fixture   lockstep("4-3-2-1", data="iris")            trains in lockstep; fails unless the verdict is PASS
+              lockstep.check(backward, "4-3-2-1")         checks a backward pass, link by link
     marker    @pytest.mark.lockstep(against=["torch"])    its keywords are the fixture's defaults
     options   --lockstep-against, --lockstep-require, --lockstep-report; in an ini file lockstep_against, ...
     assert mine == harness.allow(reference)               tells the first wrong link
@@ -27,7 +28,7 @@ MARKER = "lockstep(network=, data=, against=, steps=, dtype=, ...): defaults of 
 OPTIONS = {
     "against": "implementations that the fixture lockstep compares, comma-separated; one that is missing is an error",
     "require": "implementations without which no test is run, comma-separated",
-    "report": "folder for the run records of the fixture lockstep, a new file for each",
+    "report": "folder for the records of the fixture lockstep, JSON lines, a new file for each",
 }
 
 
