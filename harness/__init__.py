@@ -1,13 +1,13 @@
 """Trains a hand-written backward pass in lockstep with frameworks and compares gradients up to rounding.
 
-    run          train in lockstep and compare           read_run    a recorded run
+    run          train in lockstep and compare           read_run     a recorded run
     check        somebody's backward pass: the first wrong link, and what explains it
-    explain      one derivative, path by path
-    load_data    a data set by name or path              UsageError  what wrong usage raises
-    why          where an allowance comes from           load_network  a network by its sizes or path
+    explain      one derivative, path by path            why          where an allowance comes from
+    conventions  what is chosen at kinks, and by default
+    reference    a pass of the hand code                 allow        what may differ from it: mine == allow(it)
+    assert_gradients_match  raises GradientMismatch      UsageError   what wrong usage raises
+    load_data    a data set by name or path              load_network  a network by its sizes or path
     from_toml, to_toml  a network from and as TOML text
-    reference    a pass of the hand code                 allow        what may differ from it: mine == allow(reference)
-    assert_gradients_match  raises GradientMismatch
 
 Names are imported when they are first used, so that ``import harness`` costs nothing.
 """
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harness.allowing import allow, assert_gradients_match
     from harness.checking.backward_pass import check
     from harness.checking.check import Check
+    from harness.choices.survey import conventions
     from harness.datasets import Data, load_data
     from harness.explaining import explain
     from harness.lockstep import run
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
     from harness.usage import UsageError
 
 __all__ = [
-    "Check", "Data", "GradientMismatch", "Run", "UsageError", "allow", "assert_gradients_match", "check", "explain",
-    "from_toml", "load_data", "load_network", "read_run", "reference", "run", "to_toml", "why",
+    "Check", "Data", "GradientMismatch", "Run", "UsageError", "allow", "assert_gradients_match", "check",
+    "conventions", "explain", "from_toml", "load_data", "load_network", "read_run", "reference", "run", "to_toml",
+    "why",
 ]  # fmt: skip
 
 _HOME = {
@@ -43,6 +45,7 @@ _HOME = {
     "UsageError": "usage",
     "allow": "allowing",
     "assert_gradients_match": "allowing",
+    "conventions": "choices.survey",
     "explain": "explaining",
     "from_toml": "networks",
     "load_data": "datasets",

@@ -68,14 +68,17 @@ def place(row: Row | TrueError | None) -> str:
 
 
 def entry(row: Row | TrueError) -> str:
-    """Which entry is the worst, counted from 1, samples from 0 as `harness explain` takes them."""
-    if row.index is None:
-        return ""
-    index = [i + 1 for i in row.index]
-    kind = row.gradient.lstrip("dmv")[:1] if row.gradient != "loss" else ""
+    """Which entry is the worst; nothing where there is none."""
+    return "" if row.index is None else counted(row.gradient, row.index)
+
+
+def counted(tensor: str, index: tuple[int, ...]) -> str:
+    """An entry in words, counted from 1, samples from 0 as `harness explain` takes them."""
+    numbers = [i + 1 for i in index]
+    kind = tensor.lstrip("dmv")[:1] if tensor != "loss" else ""
     if kind == "W":
-        joint = "" if max(index) < 10 else ","
-        return f"w_{joint.join(map(str, index))}"
+        joint = "" if max(numbers) < 10 else ","
+        return f"w_{joint.join(map(str, numbers))}"
     if kind == "b":
-        return f"b_{index[0]}"
-    return f"sample {row.index[0]}, neuron {index[1]}" if len(index) == 2 else ""
+        return f"b_{numbers[0]}"
+    return f"sample {index[0]}, neuron {numbers[1]}" if len(index) == 2 else ""

@@ -22,6 +22,8 @@ from impls.hand import Network
 
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]
+Measured = float | str | Sequence[float]
+"""What an experiment on conventions gives: a number, the numbers of a gradient, or words."""
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,19 @@ class Hosts(Protocol):
 
         Raises:
             CannotCompareError: the framework has no autograd.
+        """
+        ...
+
+
+@runtime_checkable
+class Conventional(Protocol):
+    """What an implementation has besides, if it can tell what it chooses where mathematics leaves a choice."""
+
+    def conventions(self) -> Mapping[str, Callable[[], Measured]]:
+        """Experiments by their name in ``harness.choices.topics``: ``relu at 0``, ``gelu``, ...
+
+        Each runs what is installed, in the implementation's dtype, and gives the number measured, or the numbers of
+        a gradient, or the name of a choice in words. A topic for which it has no function is left out.
         """
         ...
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from impls.contract import Array, Arrays, CannotCompareError, Pass, Update
+from impls.contract import Array, Arrays, CannotCompareError, Measured, Pass, Update
 from impls.hand import Network
 from impls.hand.activations.sigmoidal import sigmoid
 from impls.hand.optimizers import update_links
+from impls.hand_conventions import measures
 
 ELEMENTARY: dict[str, Callable[..., Array]] = {
     "exp": np.exp,
@@ -69,6 +70,10 @@ class Hand:
     def start(self, optimizer: Any, weights: Arrays) -> HandUpdater:
         """The hand-written optimizer itself."""
         return HandUpdater(optimizer, weights)
+
+    def conventions(self) -> dict[str, Callable[[], Measured]]:
+        """What the hand-written layers choose."""
+        return measures(self.dtype)
 
     def elementary(self) -> dict[str, Callable[..., Array]]:
         """NumPy's functions, and SciPy's erf and erfc where SciPy is installed."""

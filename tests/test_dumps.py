@@ -14,7 +14,6 @@ from harness.checking.templates import write_template
 from harness.networks import load_network
 from harness.usage import UsageError
 
-ROOT = Path(__file__).parent.parent
 NETWORK = load_network("4-3-2", activation="tanh")
 LABELLED = load_network("4-3-2", activation="tanh", loss="cross-entropy")
 

@@ -97,7 +97,7 @@ class Npz:
     def packed(self, arrays: Mapping[str, Array]) -> bytes:
         """What numpy.savez writes."""
         held = io.BytesIO()
-        np.savez(held, **dict(arrays))  # type: ignore[arg-type]  (no array is called allow_pickle)
+        np.savez(held, **dict(arrays))  # type: ignore[arg-type]  # no array is called allow_pickle
         return held.getvalue()
 
 

@@ -49,6 +49,7 @@ Examples:
   harness why "dW1[3,2]"                       where an allowance comes from
   harness template 4-3-2-1 -o dump.npz         a file to fill with gradients from elsewhere
   harness implementations                      what is installed
+  harness conventions                          what is chosen at kinks, at ties and by default
   harness calibrate                            elementary functions against the constants table
   harness doctor                               versions, threads, precision settings
 """
@@ -228,6 +229,18 @@ def calibrate_command(**options: Any) -> None:
     from harness.cli.calibrating import calibrate_and_print
 
     sys.exit(calibrate_and_print(**options))
+
+
+@harness.command("conventions", short_help="what implementations choose at kinks, at ties and by default")
+@click.option("--against", help="implementations besides hand, comma-separated [default: all installed]")
+@click.option("--dtype", default="float64", show_default=True, help="float64 or float32")
+@click.option("--format", "style", type=click.Choice(["table", "markdown", "json"]))
+@click.option("--json", "as_json", is_flag=True, help="the same as --format json")
+def conventions_command(**options: Any) -> None:
+    """Measure derivatives at kinks, ties and singular points, and defaults, of what is installed."""
+    from harness.cli.choosing import conventions_and_print
+
+    sys.exit(conventions_and_print(**options))
 
 
 @harness.command("doctor", short_help="versions, BLAS, threads, float64 mode, matmul precision")

@@ -20,7 +20,7 @@ from impls.hand import Network
 from impls.hand.notation import OPTIMIZERS, made
 
 ASCII = str.maketrans(
-    {"·": "|", "×": "x", "Δ": "D", "→": "->", "±": "+-"}
+    {"·": "|", "×": "x", "Δ": "D", "→": "->", "±": "+-", "—": "-"}
     | {"∂": "d", "Σ": "sum", "−": "-", "²": "^2", "√": "sqrt", "½": "1/2", "Φ": "Phi", "φ": "phi", "▸": ">", "⋮": ":"}
     | {"─": "-", "▶": ">", "│": "|"} | dict.fromkeys("┬┴┼├┤└┘┌┐", "+")
 )  # fmt: skip

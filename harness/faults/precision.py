@@ -6,8 +6,8 @@
     rounded to bfloat16         the result rounded to 8 bits
 
 On plain arrays a rule does what it says. On bounded arrays it gives the bound of every program that does so: in the
-profile of float32, of an accumulation with its unit roundoff, or of one more rounding. That bound is wide, so that a
-sharper cause goes first; below float32 only the rounding of the result is modelled, not the range of the dtype.
+profile of float32, of an accumulation with its unit roundoff, or of one more rounding. The first two are wide, so that
+a sharper cause goes first; of the dtypes below float32 the rounding is modelled, not the range.
 
 Source of the digits: IEEE 754 (2019), table 3.5; bfloat16 as float32 cut to 8 bits.
 """
@@ -25,6 +25,9 @@ from harness.faults.fault import Fault
 from harness.faults.place import Place
 
 CAUSES = ("computed in float32", "accumulated in float32", "rounded to float16", "rounded to bfloat16")
+
+WIDE = ("computed in float32", "accumulated in float32")
+"""Those whose rounding depends on the order of operations, so that their allowance is wide."""
 
 DIGITS = {"float32": 24, "float16": 11, "bfloat16": 8}
 """Bits of the significand, the hidden one included."""
@@ -89,14 +92,22 @@ def _moved(tensor: Any, context: Context) -> Any:
 
 
 def rounded(tensor: Any, digits: int) -> Any:
-    """A tensor rounded to so many bits; its range is not narrowed."""
+    """A tensor rounded to nearest to so many bits; its range is not narrowed.
+
+    Rounding is monotone: the ends of a bounded entry, rounded, bound what any member is rounded to. Where both are the
+    same number, which is nearly everywhere, every member is rounded to that number.
+    """
     if isinstance(tensor, Bounded):
-        bound = tensor.bound + 2.0**-digits * (np.abs(tensor.value) + tensor.bound)
-        return tensor.context.rounded(tensor.value, bound, 0.0)
+        value = _to_nearest(tensor.value, digits)
+        low = _to_nearest(np.nextafter(tensor.value - tensor.bound, -np.inf), digits)
+        high = _to_nearest(np.nextafter(tensor.value + tensor.bound, np.inf), digits)
+        exact = tensor.bound == 0
+        bound = np.where(exact, 0.0, np.maximum(high - value, value - low))
+        return Bounded(value, np.where(np.isnan(bound), np.inf, bound), tensor.context)
     array = np.asarray(tensor)
-    if array.dtype.kind != "f":
-        return tensor
-    mantissa, exponent = np.frexp(array.astype(np.float64))
+    return tensor if array.dtype.kind != "f" else _to_nearest(array.astype(np.float64), digits)
+
+
+def _to_nearest(array: Any, digits: int) -> Any:
+    mantissa, exponent = np.frexp(array)
     return np.ldexp(np.rint(np.ldexp(mantissa, digits)), exponent - digits)
-
-

@@ -28,7 +28,7 @@ def same_function(first: ast.AST, second: ast.AST) -> bool:
 
 
 def fingerprint(tree: ast.AST) -> tuple[Any, ...]:
-    """What two trees share if they are one function: unknowns and value of an expression, and a tree's form elsewhere."""
+    """What two trees share if they are one function: value and unknowns of an expression, the form of all else."""
     if isinstance(tree, ast.AugAssign):  # x *= y is x = x * y, whether or not it is done in place
         target = ast.parse(ast.unparse(tree.target), mode="eval").body
         return ("AugAssign", fingerprint(tree.target), fingerprint(ast.BinOp(target, tree.op, tree.value)))

@@ -6,8 +6,8 @@ function's and stay as they are; what `return locals()` gives has no new names.
 """
 
 from __future__ import annotations
-
 import __future__
+
 import ast
 import inspect
 import textwrap

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Mapping
 
-from harness.planting.sites import Site
+from harness.planting.sites import Site, reads_self
 
 Operator = Callable[[Site], Iterator[ast.AST]]
 
@@ -79,11 +79,10 @@ def operand(site: Site) -> Iterator[ast.AST]:
         for name in site.names:
             if name != node.id:
                 yield ast.Name(name, ast.Load())
-    elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and node.attr in site.attributes:
-        if isinstance(node.value, ast.Name) and node.value.id == "self":
-            for attribute in site.attributes:
-                if attribute != node.attr:
-                    yield ast.Attribute(node.value, attribute, ast.Load())
+    elif isinstance(node, ast.Attribute) and reads_self(node) and node.attr in site.attributes:
+        for attribute in site.attributes:
+            if attribute != node.attr:
+                yield ast.Attribute(node.value, attribute, ast.Load())
 
 
 def transposition(site: Site) -> Iterator[ast.AST]:
@@ -159,9 +158,8 @@ def comparison(site: Site) -> Iterator[ast.AST]:
 def dropped_statement(site: Site) -> Iterator[ast.AST]:
     """A statement that changes something in place is left out."""
     node = site.node
-    if isinstance(node, ast.AugAssign):
-        yield ast.Pass()
-    elif isinstance(node, ast.Assign) and all(isinstance(target, ast.Subscript) for target in node.targets):
+    stores = isinstance(node, ast.Assign) and all(isinstance(target, ast.Subscript) for target in node.targets)
+    if stores or isinstance(node, ast.AugAssign):
         yield ast.Pass()
 
 

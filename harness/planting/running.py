@@ -32,7 +32,7 @@ TIMES = 10
 """How many times as long as the unmutated test a mutant may take."""
 
 
-class TimeIsUp(BaseException):  # noqa: N818  (no error of the test's)
+class TimeIsUpError(BaseException):
     """The time limit of one mutant; not an Exception, so that the test does not swallow it."""
 
 
@@ -156,13 +156,13 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Raise `TimeIsUp` in what takes longer, where the system has such a timer; else the starting process ends this."""
+    """Raise `TimeIsUpError` in what takes longer, where the system has such a timer; else the starting process ends this."""
     if not hasattr(signal, "SIGALRM"):
         yield
         return
 
     def stop(*_: object) -> None:
-        raise TimeIsUp(f"longer than {seconds:g} s")
+        raise TimeIsUpError(f"longer than {seconds:g} s")
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -177,7 +177,7 @@ def _said(report: pytest.TestReport) -> str:
     """The failure in one line."""
     crash = getattr(report.longrepr, "reprcrash", None)
     text = crash.message if crash is not None else str(report.longrepr)
-    if "TimeIsUp" in text:
+    if "TimeIsUpError" in text:
         return "did not end"
     return visible(" ".join(text.split()))[:160]
 

@@ -48,13 +48,14 @@ def sites_of(function: FunctionTree) -> Iterator[Site]:
     attributes = {
         node.attr
         for node in ast.walk(function)
-        if isinstance(node, ast.Attribute) and _of_self(node) and id(node) not in called
+        if isinstance(node, ast.Attribute) and reads_self(node) and id(node) not in called
     }
     yield from _block(function, function, "body", {}, tuple(sorted(attributes)))
 
 
-def _of_self(node: ast.Attribute) -> bool:
-    return isinstance(node.value, ast.Name) and node.value.id == "self"
+def reads_self(node: ast.Attribute) -> bool:
+    """Whether this is an attribute of self that is read."""
+    return isinstance(node.ctx, ast.Load) and isinstance(node.value, ast.Name) and node.value.id == "self"
 
 
 def _block(

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from impls import hand
-from impls.contract import Array, Arrays, CannotCompareError, Pass
+from impls.contract import Array, Arrays, CannotCompareError, Measured, Pass
+from impls.torch_autograd.conventions import measures
 from impls.torch_autograd.hosting import TorchHosting
 from impls.torch_autograd.operations import ELEMENTARY, operation_of
 from impls.torch_autograd.optimizers import OPTIMIZERS, TorchUpdater
@@ -61,6 +62,10 @@ class TorchAutograd(TorchHosting):
             "torch matmul precision": torch.get_float32_matmul_precision(),
             "torch CPU capability": torch.backends.cpu.get_cpu_capability(),
         }
+
+    def conventions(self) -> dict[str, Callable[[], Measured]]:
+        """What torch chooses, eager."""
+        return measures(self.dtype)
 
     def elementary(self) -> dict[str, Callable[..., Array]]:
         """Torch's functions, eager, on contiguous tensors."""
