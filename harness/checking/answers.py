@@ -90,11 +90,10 @@ def as_array(value: Any) -> Array | None:
 def _problem(name: str, value: Any, shape: tuple[int, ...], dtype: str) -> tuple[Any, str] | None:
     array = as_array(value)
     if array is None or array.dtype.kind not in "fiub":
-        of = f" of {value.dtype}" if hasattr(value, "dtype") else ""
-        return (
-            "dtype",
-            f"returned {name} as {type(value).__name__}{of}, which cannot be read as an array of real numbers",
-        )
+        if hasattr(value, "dtype"):
+            kind, bounds = f"{type(value).__name__} of {value.dtype}", " and ".join(DTYPES)
+            return "dtype", f"returned {name} as {kind}, for which there are no bounds; there are for {bounds}"
+        return "dtype", f"returned {name} as {type(value).__name__}, which is no array of real numbers"
     if array.shape != shape:
         hint = ""
         if array.shape == shape[::-1] and len(shape) == 2:
