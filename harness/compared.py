@@ -14,10 +14,11 @@ import numpy as np
 
 from harness.cells import entry
 from harness.checking.answers import Answer, answer_of
-from harness.checking.backward_pass import concluded, setting_of
 from harness.checking.check import Check
+from harness.checking.concluding import concluded
 from harness.checking.evidence import evidence
 from harness.checking.screen import links
+from harness.checking.setting import setting_of
 from harness.comparison import Row
 from harness.conformance import Finding
 from harness.point import Point
