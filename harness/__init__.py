@@ -5,6 +5,7 @@
     load_data    a data set by name or path              UsageError  what wrong usage raises
     why          where an allowance comes from           load_network  a network by its sizes or path
     from_toml, to_toml  a network from and as TOML text
+    check_vjp    one operation with its own backward
 
 Names are imported when they are first used, so that ``import harness`` costs nothing.
 """
@@ -18,18 +19,22 @@ if TYPE_CHECKING:
     from harness.explaining import explain
     from harness.lockstep import run
     from harness.networks import from_toml, load_network, to_toml
+    from harness.operations import Indices, OperationCheck, check_vjp
     from harness.runs import Run, read_run
     from harness.usage import UsageError
 
 __all__ = [
-    "Data", "Run", "UsageError", "explain", "from_toml", "load_data", "load_network", "read_run", "run", "to_toml",
-    "why",
+    "Data", "Indices", "OperationCheck", "Run", "UsageError", "check_vjp", "explain", "from_toml", "load_data",
+    "load_network", "read_run", "run", "to_toml", "why",
 ]  # fmt: skip
 
 _HOME = {
     "Data": "datasets",
+    "Indices": "operations",
+    "OperationCheck": "operations",
     "Run": "runs",
     "UsageError": "usage",
+    "check_vjp": "operations",
     "explain": "explaining",
     "from_toml": "networks",
     "load_data": "datasets",
