@@ -20,7 +20,8 @@ def session(pytester, register, monkeypatch):
 
     def run(text, *options):
         pytester.makepyfile(test_inner=HEAD + text)
-        return pytester.runpytest_inprocess("-p", "no:cacheprovider", "-W", "error", "--strict-markers", *options)
+        always = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-W", "error", "--strict-markers")
+        return pytester.runpytest_inprocess(*always, *options)
 
     return run
 
