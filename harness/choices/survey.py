@@ -136,7 +136,7 @@ def conventions(
     try:
         asked = {name: _experiments_of(name, result) for name in names}
         for done, topic in enumerate(TOPICS.values(), 1):
-            words = {}
+            words: dict[str, str] = {}
             for name, experiments in asked.items():
                 if topic.name in experiments:
                     answer = _answer(name, topic, experiments[topic.name], result)
