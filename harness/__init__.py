@@ -1,9 +1,12 @@
 """Trains a hand-written backward pass in lockstep with frameworks and compares gradients up to rounding.
 
-    run          train in lockstep and compare           read_run    a recorded run
-    explain      one derivative, path by path            conventions  what is chosen at kinks, and by default
-    load_data    a data set by name or path              UsageError  what wrong usage raises
-    why          where an allowance comes from           load_network  a network by its sizes or path
+    run          train in lockstep and compare           read_run     a recorded run
+    check        somebody's backward pass: the first wrong link, and what explains it
+    explain      one derivative, path by path            why          where an allowance comes from
+    conventions  what is chosen at kinks, and by default
+    reference    a pass of the hand code                 allow        what may differ from it: mine == allow(it)
+    assert_gradients_match  raises GradientMismatch      UsageError   what wrong usage raises
+    load_data    a data set by name or path              load_network  a network by its sizes or path
     from_toml, to_toml  a network from and as TOML text
 
 Names are imported when they are first used, so that ``import harness`` costs nothing.
@@ -14,29 +17,41 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.allowance.asking import why
+    from harness.allowing import allow, assert_gradients_match
+    from harness.checking.backward_pass import check
+    from harness.checking.check import Check
     from harness.choices.survey import conventions
     from harness.datasets import Data, load_data
     from harness.explaining import explain
     from harness.lockstep import run
+    from harness.mismatch import GradientMismatch
     from harness.networks import from_toml, load_network, to_toml
+    from harness.reference_pass import reference
     from harness.runs import Run, read_run
     from harness.usage import UsageError
 
 __all__ = [
-    "Data", "Run", "UsageError", "conventions", "explain", "from_toml", "load_data", "load_network", "read_run", "run",
-    "to_toml", "why",
+    "Check", "Data", "GradientMismatch", "Run", "UsageError", "allow", "assert_gradients_match", "check",
+    "conventions", "explain", "from_toml", "load_data", "load_network", "read_run", "reference", "run", "to_toml",
+    "why",
 ]  # fmt: skip
 
 _HOME = {
+    "Check": "checking.check",
+    "check": "checking.backward_pass",
     "Data": "datasets",
+    "GradientMismatch": "mismatch",
     "Run": "runs",
     "UsageError": "usage",
+    "allow": "allowing",
+    "assert_gradients_match": "allowing",
     "conventions": "choices.survey",
     "explain": "explaining",
     "from_toml": "networks",
     "load_data": "datasets",
     "load_network": "networks",
     "read_run": "runs",
+    "reference": "reference_pass",
     "run": "lockstep",
     "to_toml": "networks",
     "why": "allowance.asking",

@@ -56,7 +56,7 @@ def as_optimizer(optimizer: Any) -> Any:
     return optimizer
 
 
-def as_names(against: Sequence[str] | None, reference: str) -> list[str]:
+def as_names(against: Sequence[str] | None) -> list[str]:
     """Names of implementations, the reference in front; all known ones if None.
 
     Raises:
@@ -72,7 +72,7 @@ def as_names(against: Sequence[str] | None, reference: str) -> list[str]:
                 f"Cannot compare with {name!r}, because there is no implementation of that "
                 f"name{did_you_mean(str(name), known)}; choose from {', '.join(known)}."
             )
-    return list(dict.fromkeys([reference, *chosen]))
+    return list(dict.fromkeys([registry.REFERENCE, *chosen]))
 
 
 def as_dtype(dtype: Any) -> str:

@@ -22,6 +22,7 @@ from impls.hand import Network
 Kind = Literal[
     "missing", "raised", "not a pass", "names", "shape", "dtype", "non-finite", "changed its input",
     "diverged", "second call differs", "tap changes the program", "no optimizer",
+    "timeout", "accumulates", "overwrites", "other point", "layout", "aliasing",
 ]  # fmt: skip
 
 _T = TypeVar("_T")
@@ -119,7 +120,7 @@ def non_finite(tensors: Arrays) -> str | None:
 
 
 def shapes_of(network: Network, rows: int) -> dict[str, tuple[int, ...]]:
-    """The shape of the loss, of every forward tensor and of every gradient, for a batch of `rows` rows."""
+    """The shape of every tensor that a pass may hold, on so many rows."""
     shapes: dict[str, tuple[int, ...]] = {"loss": ()}
     for name, shape in network.weights.items():
         shapes["d" + name] = shape

@@ -35,8 +35,7 @@ from impls import registry
 from impls.contract import Pass, tensors_of
 from impls.hand import Network
 from impls.hand.notation import describe, output_label
-
-REFERENCE = "hand"
+from impls.registry import REFERENCE
 
 
 @dataclass

@@ -11,6 +11,7 @@ from harness.calibration.accuracy import Accuracy, place, size
 from harness.cli.progress import Progress
 from harness.cli.running import printable
 from harness.usage import UsageError
+from impls.registry import REFERENCE
 
 HEADERS = ("function", "against", "points", "largest", "table", "verdict", "at")
 ALIGN = ("left", "left", "right", "right", "right", "left", "left")
@@ -43,7 +44,7 @@ def _names(text: str | None, option: str) -> list[str] | None:
 
 def render(result: Calibration) -> str:
     """The whole screen: who, the unit, the verdict, a table for each dtype, what was not measured, what next."""
-    who = " · ".join(f"{name} {v}" if name == "hand" else v for name, v in result.implementations.items())
+    who = " · ".join(f"{name} {v}" if name == REFERENCE else v for name, v in result.implementations.items())
     tried = " and ".join(dict.fromkeys(row.tried for row in result.measured))
     parts = [
         f"elementary functions of {who or 'nothing'} · {tried or 'nothing tried'} · seed {result.seed}\n"

@@ -45,6 +45,7 @@ Examples:
   harness run net.toml                         the layers and the loss that a file lists
   harness run --optimizer adam --dtype float64 --output run.jsonl
   harness explain "w_21^(1)" --sample 0        one derivative, path by path
+  harness check my_nn.py:backward              somebody's backward pass: the first wrong link, and its cause
   harness why "dW1[3,2]"                       where an allowance comes from
   harness template 4-3-2-1 -o dump.npz         a file to fill with gradients from elsewhere
   harness implementations                      what is installed
@@ -103,6 +104,37 @@ def run_command(**options: Any) -> None:
     from harness.cli.running import run_and_print
 
     sys.exit(run_and_print(**options))
+
+
+@harness.command("check", short_help="somebody's backward pass: find and name the first wrong link")
+@click.argument("target")
+@click.option("--model", default="4-3-2-1", show_default=True, help="layer sizes or a .toml file")
+@click.option("--data", help=f"{DATA_HELP} [default: iris, or random where it does not fit]")
+@click.option("--column", "target_column", help="target column of a CSV file with a header [default: the last]")
+@click.option("--raw", is_flag=True, help="do not standardise the features")
+@click.option("--activation", help=f"of the hidden layers: {ACTIVATIONS} [default: sigmoid]")
+@click.option("--output-activation", help="of the last layer [default: what the loss needs, else --activation]")
+@click.option("--loss", help=f"{LOSSES} [default: sum-squared-error]")
+@click.option("--batch", type=int, help="rows [default: all]")
+@click.option("--dtype", default="float64", show_default=True, help="float64 or float32")
+@click.option("--seed", type=int, default=0, show_default=True, help="of weights, rows and random data")
+@click.option("--arrays", help="numpy, torch or jax: what the function is given [default: what its code uses]")
+@click.option("--timeout", type=float, default=60, show_default=True, help="seconds for loading, and for each call")
+@click.option("--format", "style", type=click.Choice(["table", "markdown", "json", "github"]))
+@click.option("--json", "as_json", is_flag=True, help="the same as --format json")
+@click.option("--require-power", is_flag=True, help="exit with 4 where a gradient is not judged with power")
+@click.option("--quiet", is_flag=True, help="the verdict line only")
+@click.option("--verbose", is_flag=True, help="also every link by itself, and the environment")
+def check_command(**options: Any) -> None:
+    """Check a backward pass: find the first wrong link, name the mistake.
+
+    TARGET is FILE.py:function, package.module:function, or an .npz or .safetensors file with weights, x, y and
+    gradients. The file or module is run, as importing it would: check only code that you would run. The function is
+    called as backward(weights, x, y) and returns a dictionary of any of dW1, db1, dz1, da1, ..., z1, a1, ..., loss.
+    """
+    from harness.cli.checking import check_and_print
+
+    sys.exit(check_and_print(**options))
 
 
 @harness.command("explain", short_help="one derivative, path by path")

@@ -10,10 +10,11 @@ import click
 import msgspec
 
 from harness.cli.progress import Progress
+from harness.github import annotations, of_run
 from harness.lockstep import run
 from harness.networks import load_network
 from harness.runs import Run
-from harness.tables import findings_for_github, render
+from harness.tables import render
 from harness.usage import UsageError, visible
 from impls.hand import Network
 from impls.hand.notation import OPTIMIZERS, made
@@ -92,7 +93,7 @@ def _print(result: Run, style: str, status: int, *, quiet: bool, verbose: bool) 
         for line in (result.head, *result.steps, result.end()):
             click.echo(msgspec.json.encode(line))
     elif style == "github":
-        click.echo("\n".join(findings_for_github(result)))
+        click.echo("\n".join(annotations(of_run(result))))
     elif quiet:
         click.echo(printable(f"{result.verdict}  {result.outcome.reason}"))
     else:

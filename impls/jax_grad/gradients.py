@@ -13,6 +13,7 @@ import numpy as np
 from impls import hand
 from impls.contract import Array, Arrays, CannotCompareError, Measured, Pass
 from impls.jax_grad.conventions import measures
+from impls.jax_grad.hosting import JaxHosting
 from impls.jax_grad.operations import ELEMENTARY, operation_of
 from impls.jax_grad.optimizers import OPTIMIZERS, JaxUpdater
 
@@ -30,7 +31,7 @@ def _tap(value: Any, _cotangent_of_value: Any) -> Any:
 _tap.defvjp(lambda value, _: (value, None), lambda _, cotangent: (cotangent, cotangent))
 
 
-class JaxGrad:
+class JaxGrad(JaxHosting):
     """A network of JAX operations in one dtype, compiled by jit, on JAX's default device."""
 
     def __init__(self, network: hand.Network, dtype: str) -> None:

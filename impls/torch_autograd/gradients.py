@@ -12,11 +12,12 @@ import torch
 from impls import hand
 from impls.contract import Array, Arrays, CannotCompareError, Measured, Pass
 from impls.torch_autograd.conventions import measures
+from impls.torch_autograd.hosting import TorchHosting
 from impls.torch_autograd.operations import ELEMENTARY, operation_of
 from impls.torch_autograd.optimizers import OPTIMIZERS, TorchUpdater
 
 
-class TorchAutograd:
+class TorchAutograd(TorchHosting):
     """A network of torch operations in one dtype, on the CPU."""
 
     eager = True

@@ -1,0 +1,206 @@
+"""Diagnosing: from the first wrong tensor to the mistake that explains it, then on to what is still wrong.
+
+The first wrong tensor has suspects: its own link, and links that are not shown and lead to it unseen. A suspect that
+also leads to a shown tensor which is right is cleared, unless no other explains anything. Every fault of the catalogue
+at every suspect is a hypothesis (`hypotheses`). The one that explains most is kept planted, and what is still wrong
+with it has a cause of its own: so two mistakes are both found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from harness.arithmetic import Profile, profile_of
+from harness.centre import Array
+from harness.diagnosis.diagnosis import Cause, Diagnosis, Entry
+from harness.diagnosis.hypotheses import Confirmed, Hypothesis, confirmed, ranked, residual
+from harness.diagnosis.kinks import conventions, on_a_kink
+from harness.diagnosis.merging import merged, with_evidence
+from harness.diagnosis.patterns import patterns
+from harness.diagnosis.replay import Reach, Replay, in_bounds, in_float32, in_floats
+from harness.faults import Fault, faults_at, right_formula
+from harness.faults.place import place_of
+from harness.point import Point
+from harness.walk import Rule, right
+from impls.hand import Link
+
+
+def diagnose(point: Point, shown: Mapping[str, Array], profile: Profile, faulty: Sequence[str]) -> list[Diagnosis]:
+    """What is wrong, in the order of the walk.
+
+    Args:
+        point: network, weights and batch.
+        shown: somebody's tensors by name, forward ones or gradients, of the shapes that the network gives them.
+        profile: of the programs that are right.
+        faulty: names of shown tensors that lie outside what `harness.walk.walk` expects, in its order.
+
+    Returns:
+        A diagnosis for each mistake; none for what is a convention at a kink. Every faulty tensor that is no
+        convention is explained by one of them.
+    """
+    search = _Search(point, shown, profile, faulty)
+    return [with_evidence(d) for d in merged(point.network, search.found(), search.faults)]
+
+
+class _Search:
+    def __init__(self, point: Point, shown: Mapping[str, Array], profile: Profile, faulty: Sequence[str]) -> None:
+        self.point, self.profile, self.faulty = point, profile, list(faulty)
+        self.links: dict[str, Link] = {link.output: link for link in point.network.links}
+        self.shown = {n: np.asarray(a, np.float64) for n, a in shown.items() if n in self.links}
+        self.reach = Reach(point.network, self.shown)
+        self.told: set[str] = set()
+        self.in_floats: dict[str, Rule] = {}
+        self.in_bounds: dict[str, Rule] = {}
+
+    @cached_property
+    def faults(self) -> dict[str, list[Fault]]:
+        """The catalogue at every link."""
+        return {name: faults_at(self.point.network, link) for name, link in self.links.items()}
+
+    def found(self) -> list[Diagnosis]:
+        diagnoses: list[Diagnosis] = []
+        planted = -1
+        while True:
+            if planted != len(self.in_bounds):  # else nothing has changed
+                self.floats = in_floats(self.point, self.reach, self.shown, self.in_floats)
+                self.bounds = in_bounds(self.point, self.reach, self.shown, self.profile, self.in_bounds)
+                planted = len(self.in_bounds)
+            wrong = [name for name in self.faulty if name not in self.told and self._wrong(name)]
+            if not wrong:
+                return diagnoses
+            diagnosis = self._first(wrong)
+            if diagnosis:
+                diagnoses.append(diagnosis)
+
+    def _wrong(self, name: str) -> bool:
+        return not right(self.shown[name], self.bounds.expected[name])
+
+    def _first(self, wrong: Sequence[str]) -> Diagnosis | None:
+        """The diagnosis of the first of the wrong tensors; None if it is a convention."""
+        tensor = wrong[0]
+        if on_a_kink(self.links[tensor], self.shown[tensor], self.bounds) or self._other_convention(tensor, wrong):
+            self.told.add(tensor)
+            return None
+        suspects = [link.output for link in self.reach.suspects(tensor)]
+        open_ = [name for name in suspects if self.reach.of(name) <= set(wrong)] or [tensor]
+        tried, best = self._hypotheses(open_, tensor, wrong)
+        if not best and len(open_) < len(suspects):
+            others, best = self._hypotheses([name for name in suspects if name not in open_], tensor, wrong)
+            tried = sorted([*tried, *others], key=lambda h: h.residual)
+        if not best or best[0].hypothesis.tier == 2:
+            whole = self._in_float32(tensor, wrong, best)
+            if whole:
+                return whole
+        if best:
+            return self._explained(tensor, tried, best)
+        return self._unknown(tensor, tried, open_, wrong)
+
+    def _hypotheses(
+        self, names: Sequence[str], tensor: str, wrong: Sequence[str]
+    ) -> tuple[list[Hypothesis], list[Confirmed]]:
+        faults = [fault for name in names for fault in self.faults[name]]
+        tried = ranked(faults, tensor, self.shown[tensor], self.floats)
+        reach = {name: self.reach.of(name) - self.told for name in names}
+        best = confirmed(tried, tensor, self.shown, self.bounds, reach, wrong)
+        place = {id(fault): number for number, fault in enumerate(faults)}
+        return tried, sorted(best, key=lambda c: place[id(c.hypothesis.origin)])
+
+    def _other_convention(self, tensor: str, wrong: Sequence[str]) -> bool:
+        """Whether another convention at a link that is not shown makes the tensor right; it is planted then."""
+        faults = list(conventions(self.reach, tensor, self.floats))
+        tried = ranked(faults, tensor, self.shown[tensor], self.floats)
+        reach = {fault.at: self.reach.of(fault.at) - self.told for fault in faults}
+        best = confirmed(tried, tensor, self.shown, self.bounds, reach, wrong)
+        for outcome in best[:1]:
+            self._plant(outcome)
+        return bool(best)
+
+    def _plant(self, outcome: Confirmed) -> None:
+        at = outcome.hypothesis.fault.at
+        self.told |= outcome.explains
+        if at not in self.shown:
+            self.in_floats[at], self.in_bounds[at] = outcome.hypothesis.fault.rule, outcome.rule
+
+    def _explained(self, tensor: str, tried: Sequence[Hypothesis], best: Sequence[Confirmed]) -> Diagnosis:
+        causes = tuple({(c.cause.cause, c.cause.at, c.cause.formula): c.cause for c in best}.values())
+        diagnosis = self._diagnosis(tensor, causes[0].at, causes, tried, best[0].explains, ())
+        self._plant(best[0])
+        return diagnosis
+
+    def _unknown(
+        self, tensor: str, tried: Sequence[Hypothesis], suspects: Sequence[str], wrong: Sequence[str]
+    ) -> Diagnosis:
+        reached = {name: self.reach.of(name) & set(wrong) for name in suspects}
+        most = max(len(names) for names in reached.values())
+        at = [name for name in suspects if len(reached[name]) == most][-1]
+        hidden = suspects[: suspects.index(at) + 1]
+        where = () if at == tensor else (f"the mistake is in {_listed(hidden)}, which {_are(hidden)} not shown",)
+        diagnosis = self._diagnosis(tensor, at, (), tried, reached[at] | {tensor}, where)
+        self.told |= reached[at] | {tensor}
+        return diagnosis
+
+    def _in_float32(self, tensor: str, wrong: Sequence[str], best: Sequence[Confirmed]) -> Diagnosis | None:
+        """Everything computed in float32, where that explains more than one link in float32 does."""
+        if self.profile.dtype != "float64" or any(len(c.explains) == len(wrong) for c in best):
+            return None
+        narrow = in_float32(self.point, self.reach, self.shown, profile_of("float32"))
+        if not all(right(self.shown[name], narrow.expected[name]) for name in wrong):
+            return None
+        says = "everything has the accuracy of float32, not that of float64, in which it is returned"
+        off = residual(self.shown[tensor], narrow.expected[tensor].value)
+        cause = Cause("computed in float32", tensor, says, "the same, in float32", off)
+        diagnosis = self._diagnosis(tensor, tensor, (cause,), (), frozenset(wrong), ())
+        self.told |= set(wrong)
+        return diagnosis
+
+    def _diagnosis(
+        self,
+        tensor: str,
+        at: str,
+        causes: tuple[Cause, ...],
+        tried: Sequence[Hypothesis],
+        explains: frozenset[str],
+        where: tuple[str, ...],
+    ) -> Diagnosis:
+        accepted = {(cause.cause, cause.at) for cause in causes}
+        others = (h for h in tried if h.tier < 2 and (h.fault.cause, h.fault.at) not in accepted)
+        runner_up = next((h.as_cause() for h in others if np.isfinite(h.residual)), None)
+        link = self.links[at]
+        axes = _axes(place_of(self.point.network, self.links[tensor]).kind)
+        known = patterns(self.shown[tensor], self.bounds.expected[tensor], *axes)
+        order = [name for name in self.links if name in explains]
+        return Diagnosis(
+            at, tensor, causes, runner_up, (*where, *known), right_formula(self.point.network, link),
+            self._worst(tensor), tuple(order),
+        )  # fmt: skip
+
+    def _worst(self, tensor: str) -> Entry:
+        actual, expected = self.shown[tensor], self.bounds.expected[tensor].value
+        with np.errstate(all="ignore"):
+            off = np.abs(actual - expected)
+        index = tuple(int(i) for i in np.unravel_index(int(np.argmax(off)), off.shape))  # NaN is the largest
+        place = place_of(self.point.network, self.links[tensor])
+        around = [place.names[local] for local in ("z", "a", "y", "da") if local in place.names]
+        read = dict.fromkeys([*around, *self.links[tensor].inputs]) if place.kind in ("dz", "da") else {}
+        reads = {
+            name: float(value[index])
+            for name in read
+            if np.shape(value := self.floats.tensors[name]) == actual.shape and name != tensor
+        }
+        return Entry(tensor, index, float(actual[index]), float(expected[index]), reads)
+
+
+def _axes(kind: str) -> tuple[str, str]:
+    """What the indices of a tensor count."""
+    return {"dW": ("input", "neuron"), "db": ("neuron", "")}.get(kind, ("sample", "neuron"))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _are(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"

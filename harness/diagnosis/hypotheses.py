@@ -1,0 +1,193 @@
+"""Hypotheses: every fault that may be why a tensor is wrong, ranked in plain floats, decided in bounded arithmetic.
+
+A hypothesis is confirmed if, with the fault planted, the wrong tensor is right within its allowance, and no shown
+tensor that was right has become wrong. It explains every wrong tensor that is then right.
+
+A fault with a number in it, ``base + c · direction``, is fitted at the entry e of the wrong tensor where the direction
+is largest. Behind the link everything is linear in c, so in plain floats, T being the tensor of either rule planted,
+
+    c = (actual_e − T(base)_e) / T(direction)_e
+
+The person's program has a number c* of its own. With c* planted its entry is bounded, |actual_e − (b_e + c* d_e)| ≤ E_e,
+b_e and d_e being the exact tensors of both rules; so c* is within E_e / |d_e| of (actual_e − b_e) / d_e. Both are known
+within their own bounds, which the quotient carries when it is taken in bounded arithmetic with E_e as the bound of
+actual_e, for E_e of c planted as if it were exact. The rule is then planted with this bounded c, and what its bound
+does to each entry is part of the allowance. As c is fitted to one entry, a number is evidence only from the third on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from harness.arithmetic import Bounded
+from harness.centre import Array
+from harness.diagnosis.diagnosis import Cause
+from harness.diagnosis.replay import Replay
+from harness.faults import Fault, Fitted
+from harness.faults.precision import WIDE
+from harness.walk import right
+
+MOST_CONFIRMED = 12
+"""Hypotheses of one kind, best first, that are tried in bounded arithmetic, which is slow."""
+MOST_REFUTED = 4
+"""Refuted ones in a row after which the rest, which fits worse, is given up."""
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A fault held against the tensor that shows it, in plain floats.
+
+    Attributes:
+        fault: with its number, if it has one.
+        origin: the fault as the catalogue has it.
+        residual: see `harness.diagnosis.Cause`.
+    """
+
+    fault: Fault
+    origin: Fault
+    residual: float
+
+    @property
+    def tier(self) -> int:
+        """0 nothing free in it, 1 a fitted number, 2 a wide allowance: the sharper one goes first."""
+        return 2 if self.origin.cause in WIDE else int(isinstance(self.origin, Fitted))
+
+    def as_cause(self, number: tuple[float, float] | None = None, entries: int = 0) -> Cause:
+        """For the report."""
+        fault = self.fault
+        return Cause(fault.cause, fault.at, fault.says, fault.formula, self.residual, number, entries)
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """A hypothesis that reproduces the numbers.
+
+    Attributes:
+        explains: the wrong tensors that are right with it.
+        rule: to be planted, to go on from there.
+    """
+
+    hypothesis: Hypothesis
+    cause: Cause
+    explains: frozenset[str]
+    rule: Any = field(repr=False)
+
+
+def ranked(faults: Sequence[Fault], tensor: str, actual: Array, floats: Replay) -> list[Hypothesis]:
+    """All hypotheses that reach a tensor with finite numbers, those that fit best first."""
+    found = [h for fault in faults if (h := _against(fault, tensor, actual, floats)) is not None]
+    return sorted(found, key=lambda h: h.residual)
+
+
+def _against(fault: Fault, tensor: str, actual: Array, floats: Replay) -> Hypothesis | None:
+    if isinstance(fault, Fitted):
+        base = floats.predicted(fault.at, fault.base, [tensor]).get(tensor)
+        direction = floats.predicted(fault.at, fault.direction, [tensor]).get(tensor)
+        if base is None or direction is None or not np.any(direction):
+            return None
+        entry = _largest(direction)
+        c = float((actual[entry] - base[entry]) / direction[entry])
+        if not np.isfinite(c):
+            return None
+        return Hypothesis(fault.with_number(c), fault, residual(actual, base + c * direction))
+    predicted = floats.predicted(fault.at, fault.rule, [tensor]).get(tensor)
+    if predicted is None:
+        return None
+    return Hypothesis(fault, fault, residual(actual, predicted))
+
+
+def _largest(array: Array) -> tuple[int, ...]:
+    return tuple(int(i) for i in np.unravel_index(int(np.argmax(np.abs(array))), array.shape))
+
+
+def residual(actual: Array, predicted: Array) -> float:
+    """Largest |actual − predicted|, relative to the largest |actual|; infinite where either is not finite."""
+    if not actual.size:
+        return np.inf
+    with np.errstate(all="ignore"):
+        off, size = float(np.max(np.abs(actual - predicted))), float(np.max(np.abs(actual)))
+    if off == 0:
+        return 0.0
+    return off / size if np.isfinite(off) and np.isfinite(size) and size else np.inf
+
+
+def confirmed(
+    hypotheses: Sequence[Hypothesis],
+    tensor: str,
+    shown: Mapping[str, Array],
+    bounds: Replay,
+    reach: Mapping[str, Collection[str]],
+    wrong: Collection[str],
+) -> list[Confirmed]:
+    """Those that hold in bounded arithmetic: of the sharpest kind only, and of those the ones that explain most.
+
+    Args:
+        reach: the shown tensors that show each link.
+        wrong: the tensors that are wrong without a fault planted.
+    """
+    found: list[Confirmed] = []
+    for tier in range(3):
+        refuted = 0
+        for hypothesis in [h for h in hypotheses if h.tier == tier and np.isfinite(h.residual)][:MOST_CONFIRMED]:
+            outcome = _confirm(hypothesis, tensor, shown, bounds, reach[hypothesis.fault.at], wrong)
+            if outcome:
+                found.append(outcome)
+            refuted = 0 if outcome else refuted + 1
+            if refuted == MOST_REFUTED:
+                break
+        if any(c.explains >= frozenset(wrong) for c in found) or (tier == 1 and found):
+            break
+    most = max((len(c.explains) for c in found), default=0)
+    best = [c for c in found if len(c.explains) == most]
+    sharpest = min((c.hypothesis.tier for c in best), default=0)
+    return [c for c in best if c.hypothesis.tier == sharpest]
+
+
+def _confirm(
+    hypothesis: Hypothesis,
+    tensor: str,
+    shown: Mapping[str, Array],
+    bounds: Replay,
+    reached: Collection[str],
+    wrong: Collection[str],
+) -> Confirmed | None:
+    origin, fault, number = hypothesis.origin, hypothesis.fault, None
+    if isinstance(origin, Fitted):
+        c = _bounded_number(origin, fault, tensor, shown[tensor], bounds)
+        if c is None or not np.isfinite(c.bound):
+            return None
+        number = (float(c.value), float(c.bound))
+        fault = origin.with_number(c)
+    first = bounds.predicted(fault.at, fault.rule, [tensor])
+    if not _reproduced(shown[tensor], first[tensor]):
+        return None
+    others = [name for name in reached if name != tensor]
+    rest = bounds.predicted(fault.at, fault.rule, others) if others else {}
+    holds = {name: right(shown[name], value) for name, value in rest.items()}
+    if not all(ok for name, ok in holds.items() if name not in wrong):
+        return None
+    explains = frozenset([tensor, *(name for name, ok in holds.items() if ok and name in wrong)])
+    entries = sum(np.asarray(shown[name]).size for name in explains)
+    return Confirmed(hypothesis, hypothesis.as_cause(number, entries if number else 0), explains, fault.rule)
+
+
+def _reproduced(actual: Array, predicted: Bounded) -> bool:
+    """Whether every entry is within its allowance; where nothing is bounded, nothing is reproduced."""
+    with np.errstate(invalid="ignore"):
+        return bool(np.all(np.abs(np.asarray(actual, np.float64) - predicted.value) <= predicted.bound))
+
+
+def _bounded_number(origin: Fitted, fault: Fault, tensor: str, actual: Array, bounds: Replay) -> Any:
+    """The number with its bound, from the entry at which it was fitted; None where the direction may be 0 there."""
+    base = bounds.predicted(origin.at, origin.base, [tensor])[tensor]
+    direction = bounds.predicted(origin.at, origin.direction, [tensor])[tensor]
+    entry = _largest(direction.value)
+    planted = bounds.predicted(fault.at, fault.rule, [tensor])[tensor]
+    value = np.asarray(actual, np.float64)[entry]
+    told = Bounded(np.asarray(value), np.asarray(planted.bound[entry]), base.context)
+    c: Bounded = (told - base[entry]) / direction[entry]
+    return c if np.isfinite(c.bound) else None

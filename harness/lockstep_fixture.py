@@ -1,0 +1,110 @@
+"""What the fixture `lockstep` is: a callable that runs, compares, and fails a test unless the verdict is PASS."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.announcing import announce
+from harness.arguments import as_names
+from harness.compared import first_line
+from harness.lockstep import run
+from harness.mismatch import GradientMismatch
+from harness.runs import Run
+from harness.tables import render
+from harness.usage import UsageError
+from impls import registry
+
+
+class Lockstep:
+    """Compares implementations for one test.
+
+    Attributes:
+        test: the test's id.
+        defaults: keywords of `harness.run` that a call does not give.
+        report: folder for run records, or None.
+    """
+
+    def __init__(self, test: str, defaults: dict[str, Any], report: str | None) -> None:
+        self.test, self.defaults, self.report = test, defaults, report
+
+    def __call__(self, network: Any = None, **options: Any) -> Run:
+        """Train in lockstep, as `harness.run` does with the same keywords, and return the `Run`.
+
+        A framework that is missing is left out; where it was named, or the environment variable CI is set, that is
+        an error; where nothing else is left to compare, the test is skipped.
+
+        Raises:
+            GradientMismatch: the verdict is not PASS.
+            UsageError: something impossible was asked for.
+        """
+        __tracebackhide__ = True
+        if network is not None:
+            options["network"] = network
+        options = {**self.defaults, **options}
+        try:
+            result = self._run(options)
+        except UsageError as error:
+            raise UsageError(str(error)) from None  # from here, so that the test's own line is shown
+        missing = [finding.message for finding in result.findings if finding.kind == "missing"]
+        if missing and result.verdict != "FAIL":
+            if options.get("against") is not None or os.environ.get("CI"):
+                pytest.fail(missing[0], pytrace=False)
+            if len(result.head.implementations) < 2:
+                pytest.skip(missing[0])
+        announce(result)
+        if result.verdict != "PASS":
+            raise GradientMismatch(told(result), result)
+        return result
+
+    def _run(self, options: dict[str, Any]) -> Run:
+        if self.report is None or "output" in options:
+            return run(**options)
+        Path(self.report).mkdir(parents=True, exist_ok=True)
+        for path in records(Path(self.report), self.test):
+            try:
+                return run(**options, output=path)
+            except UsageError:
+                if not path.exists():  # else another process took the name
+                    raise
+        raise AssertionError("names of records do not end")
+
+
+def records(folder: Path, test: str) -> Iterator[Path]:
+    """Names for the records of one test that no file has: what an earlier call or session wrote stays."""
+    safe = re.sub(r"[^A-Za-z0-9_.-]+", "-", test).strip(".-")[-80:]
+    stem = f"{safe}-{hashlib.sha256(test.encode(errors='surrogatepass')).hexdigest()[:8]}"
+    for number in count(1):
+        path = folder / (f"{stem}.jsonl" if number == 1 else f"{stem}-{number}.jsonl")
+        if not path.exists():
+            yield path
+
+
+def told(result: Run) -> str:
+    """The verdict in one line, then the tables."""
+    return f"{first_line(f'{result.verdict}  {result.outcome.reason}')}\n\n{render(result)}"
+
+
+def refuse_unknown(names: Sequence[str]) -> None:
+    """Raise pytest.UsageError if there is no implementation of one of the names."""
+    try:
+        as_names(names)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def refuse_missing(names: Sequence[str]) -> None:
+    """Raise pytest.UsageError if one of the implementations is unknown, or not installed."""
+    refuse_unknown(names)
+    for name in names:
+        try:
+            registry.load(name)
+        except registry.NotInstalledError as error:
+            raise pytest.UsageError(str(error)) from None
