@@ -20,8 +20,6 @@ from harness.usage import visible
 from impls import registry
 from impls.contract import CannotCompareError, Conventional, Measured, network_of_example
 
-REFERENCE = "hand"
-
 Experiments = Mapping[str, Callable[[], Measured]]
 
 
@@ -131,7 +129,7 @@ def conventions(
     Raises:
         UsageError: a name or the dtype is unknown.
     """
-    names = as_names(against, REFERENCE)
+    names = as_names(against)
     result = Conventions(as_dtype(dtype), named=against is not None)
     try:
         asked = {name: _experiments_of(name, result) for name in names}
