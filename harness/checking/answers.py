@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.arguments import DTYPES
+from harness.arithmetic.profile import DTYPES
 from harness.centre import Array
 from harness.conformance import Finding, Kind, shapes_of
 from harness.point import Point
