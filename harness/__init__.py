@@ -2,6 +2,7 @@
 
     run          train in lockstep and compare           read_run     a recorded run
     check        somebody's backward pass: the first wrong link, and what explains it
+    check_vjp    one operation with its own backward
     explain      one derivative, path by path            why          where an allowance comes from
     conventions  what is chosen at kinks, and by default
     reference    a pass of the hand code                 allow        what may differ from it: mine == allow(it)
@@ -26,25 +27,29 @@ if TYPE_CHECKING:
     from harness.lockstep import run
     from harness.mismatch import GradientMismatch
     from harness.networks import from_toml, load_network, to_toml
+    from harness.operations import Indices, OperationCheck, check_vjp
     from harness.reference_pass import reference
     from harness.runs import Run, read_run
     from harness.usage import UsageError
 
 __all__ = [
-    "Check", "Data", "GradientMismatch", "Run", "UsageError", "allow", "assert_gradients_match", "check",
-    "conventions", "explain", "from_toml", "load_data", "load_network", "read_run", "reference", "run", "to_toml",
-    "why",
+    "Check", "Data", "GradientMismatch", "Indices", "OperationCheck", "Run", "UsageError", "allow",
+    "assert_gradients_match", "check", "check_vjp", "conventions", "explain", "from_toml", "load_data",
+    "load_network", "read_run", "reference", "run", "to_toml", "why",
 ]  # fmt: skip
 
 _HOME = {
     "Check": "checking.check",
-    "check": "checking.backward_pass",
     "Data": "datasets",
     "GradientMismatch": "mismatch",
+    "Indices": "operations",
+    "OperationCheck": "operations",
     "Run": "runs",
     "UsageError": "usage",
     "allow": "allowing",
     "assert_gradients_match": "allowing",
+    "check": "checking.backward_pass",
+    "check_vjp": "operations",
     "conventions": "choices.survey",
     "explain": "explaining",
     "from_toml": "networks",

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from harness.announcing import announce
-from harness.arguments import DTYPES
+from harness.arithmetic.profile import DTYPES
 from harness.checking.check import Check
 from harness.compared import compared, told
 from harness.mismatch import GradientMismatch

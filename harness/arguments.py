@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from harness.arithmetic.profile import DTYPES
 from harness.datasets import Data, from_arrays, load_data
 from harness.networks import load_network
 from harness.usage import UsageError, did_you_mean
 from impls import registry
 from impls.hand import Network
 from impls.hand.notation import OPTIMIZERS, made
-
-DTYPES = ("float32", "float64")
 
 LARGEST_COUNT = 2**63 - 1
 """The largest whole number that every reader of a record takes."""

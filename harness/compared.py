@@ -14,9 +14,10 @@ import numpy as np
 
 from harness.cells import counted
 from harness.checking.answers import Answer, answer_of
-from harness.checking.backward_pass import concluded, setting_of
 from harness.checking.check import Check
+from harness.checking.concluding import concluded
 from harness.checking.screen import links
+from harness.checking.setting import setting_of
 from harness.conformance import Finding
 from harness.diagnosis import Diagnosis
 from harness.point import Point

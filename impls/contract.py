@@ -126,9 +126,8 @@ class Hosts(Protocol):
     Attributes:
         package: the top-level module that its arrays come from: ``numpy``, ``torch``, ``jax``.
 
-    Its own arrays are called *own* here. A function on own arrays, and what reads them, may need `running` around it where own
-    arrays are of a dtype that the framework does not know by default; `give`, `take` and `vjp` see to that
-    themselves.
+    Its own arrays are called *own* here. A function on own arrays, and what reads them, may need `running` around
+    it; `give`, `take` and `vjp` see to that themselves.
     """
 
     package: str

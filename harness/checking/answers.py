@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.arguments import DTYPES
+from harness.arithmetic.profile import DTYPES
 from harness.centre import Array
-from harness.conformance import Finding, shapes_of
+from harness.conformance import Finding, Kind, shapes_of
 from harness.point import Point
 from harness.usage import visible
 
@@ -53,17 +53,19 @@ def answer_of(returned: Any, point: Point, against: str, parameters: frozenset[s
         return Answer({}, {}, [], [Finding(against, 1, "not a pass", message)])
     named = {str(name): value for name, value in returned.items()}
     held = {name: named[name] for name in _order(point) if name in named}
-    expected_too = {*held, *parameters, *point.weights, "x", "y"}
+    expected_too = {*held, *parameters, *point.weights, "weights", "x", "y"}
     ignored = [visible(name) for name in named if name not in expected_too and not name.startswith("__")]
-    shown = {}
+    shown, problems = {}, dict[tuple[Kind, str], list[str]]()
     for name, value in held.items():
         if value is None:
             continue
-        if problem := _problem(name, value, shapes[name], str(point.x.dtype)):
-            findings.append(Finding(against, 1, problem[0], problem[1], name))
+        if problem := _problem(value, shapes[name], str(point.x.dtype)):
+            problems.setdefault(problem, []).append(name)
         readable = _readable(as_array(value), shapes[name])
         if readable is not None:  # the values are judged all the same
             shown[name] = readable.astype(point.x.dtype)
+    for (kind, what), names in problems.items():
+        findings.append(Finding(against, 1, kind, f"returned {_few(names)} {what}", names[0]))
     if not held:
         got = f"only {', '.join(ignored[:6])}" if ignored else "an empty dictionary"
         message = f"returned {got}, none of which is a gradient of this network; return {_example(point)}, ..."
@@ -87,22 +89,21 @@ def as_array(value: Any) -> Array | None:
         return None
 
 
-def _problem(name: str, value: Any, shape: tuple[int, ...], dtype: str) -> tuple[Any, str] | None:
+def _problem(value: Any, shape: tuple[int, ...], dtype: str) -> tuple[Kind, str] | None:
+    """What is wrong with a tensor before its numbers are looked at, in words that follow its name."""
     array = as_array(value)
     if array is None or array.dtype.kind not in "fiub":
-        if hasattr(value, "dtype"):
-            kind, bounds = f"{type(value).__name__} of {value.dtype}", " and ".join(DTYPES)
-            return "dtype", f"returned {name} as {kind}, for which there are no bounds; there are for {bounds}"
-        return "dtype", f"returned {name} as {type(value).__name__}, which is no array of real numbers"
+        of = f" of {value.dtype}" if hasattr(value, "dtype") else ""
+        return "dtype", f"as {type(value).__name__}{of}, which cannot be read as an array of real numbers"
     if array.shape != shape:
         hint = ""
         if array.shape == shape[::-1] and len(shape) == 2:
             hint = "; that is the shape of its transpose: W has shape (n_in, n_out) here"
         elif array.size == int(np.prod(shape)):
             hint = "; as many numbers in another shape: nothing broadcasts here"
-        return "shape", f"returned {name} of shape {array.shape} instead of {shape}{hint}"
+        return "shape", f"of shape {array.shape} instead of {shape}{hint}"
     if array.dtype != np.dtype(dtype) and not isinstance(value, int | float):
-        return "dtype", f"returned {name} as {array.dtype}, though it was given {dtype}"
+        return "dtype", f"as {array.dtype}, though it was given {dtype}"
     return None
 
 
@@ -116,6 +117,11 @@ def _readable(array: Array | None, shape: tuple[int, ...]) -> Array | None:
         return array.T
     squeezed = tuple(size for size in shape if size != 1)
     return array.reshape(shape) if tuple(size for size in array.shape if size != 1) == squeezed else None
+
+
+def _few(names: list[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{', '.join(names[:3])}{more}"
 
 
 def _order(point: Point) -> list[str]:

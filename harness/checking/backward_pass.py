@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness.arguments import as_count, as_data, as_dtype, as_network, check_parameters
 from harness.arithmetic import profile_of
 from harness.batches import batches_of
-from harness.centre import Array
 from harness.checking.candidate import Candidate
-from harness.checking.check import Check, Setting
+from harness.checking.check import Check
+from harness.checking.concluding import concluded
 from harness.checking.learning import learned
-from harness.checking.lines import lines_of
-from harness.checking.locating import located
 from harness.checking.obeying import examined
+from harness.checking.setting import setting_of
 from harness.checking.sources import Source, checked, loaded
-from harness.conformance import Finding, shapes_of
 from harness.datasets import Data
-from harness.diagnosis import diagnose
-from harness.environment import environment
 from harness.point import Point
 from harness.usage import UsageError, visible
 from impls.hand import Network
-from impls.hand.notation import describe, output_label
 
 DUMPS = (".npz", ".safetensors")
 
@@ -80,7 +76,7 @@ def check(
     obeyed = examined(candidate, point, profile, _parameters(source.function))
     setting = setting_of(candidate.name, point, loaded_data.describe(), seed, source.function)
     result = concluded(setting, point, obeyed.answer.shown, obeyed.findings, obeyed.answer.ignored)
-    if not result.located.faulty:
+    if not result.wrong:
         return result
     return _with_learning(result, candidate, point)
 
@@ -95,25 +91,11 @@ def _numbers(path: Path, network: Network) -> Check:
     return concluded(setting, point, dump.shown, [], dump.ignored)
 
 
-def concluded(
-    setting: Setting, point: Point, shown: Mapping[str, Array], findings: list[Finding], ignored: list[str]
-) -> Check:
-    """The check of tensors that somebody made at a point: each judged, wrong links diagnosed."""
-    profile = profile_of(setting.dtype)
-    judged = located(point, shown, profile, setting.name)
-    diagnoses = diagnose(point, shown, profile, judged.faulty) if judged.faulty else []
-    loss = float(point.double.centre("float64").tensors["loss"].value)
-    return Check(setting, judged, findings, diagnoses, ignored, loss)
-
-
 def _with_learning(result: Check, candidate: Candidate, point: Point) -> Check:
     shown = {row.gradient for row in result.rows if row.verdict != "not comparable"}
     if not shown.issuperset(point.network.gradients):
         return result
-    learning = learned(candidate, point)
-    return Check(
-        result.setting, result.located, result.findings, result.diagnoses, result.ignored, result.loss, learning
-    )
+    return replace(result, learning=learned(candidate, point))
 
 
 def _source(function: Any, timeout: float | None) -> Source:
@@ -132,35 +114,6 @@ def _data(data: Any, network: Network, seed: int, *, raw: bool, target: str | No
     except UsageError:
         return as_data("random", network, seed, raw=raw, target=target)
     return iris
-
-
-def setting_of(name: str, point: Point, data: str, seed: int | None, function: Callable[..., Any] | None) -> Setting:
-    """What is compared, and where."""
-    network, lines = point.network, lines_of(function) if function else None
-    file = _shown_path(lines.file) if lines else ""
-    made = {link.output: lines.of(link.output) for link in network.links} if lines else {}
-    return Setting(
-        name=name,
-        network=repr(network),
-        description=describe(network),
-        loss_formula=network.loss.formula(output_label(network), network.outputs),
-        data=data,
-        rows=len(point.x),
-        dtype=str(point.x.dtype),
-        seed=seed,
-        gradients=network.gradients,
-        shapes=shapes_of(network, len(point.x)),
-        upstream={link.output: name for link in network.backward_links for name in link.inputs if name.startswith("d")},
-        environment=environment(),
-        lines={tensor: (file, line) for tensor, line in made.items() if line},
-        line=(file, lines.first) if lines else None,
-    )
-
-
-def _shown_path(file: str) -> str:
-    """A path relative to the working directory, where it lies in it."""
-    path = Path(file)
-    return visible(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))
 
 
 def _parameters(function: Callable[..., Any]) -> frozenset[str]:

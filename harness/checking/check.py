@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,43 +12,13 @@ from msgspec.structs import asdict as fields_of
 from harness.cells import part
 from harness.checking.learning import Learning
 from harness.checking.locating import Located
+from harness.checking.setting import Setting
 from harness.comparison import Row
 from harness.conformance import Finding
 from harness.diagnosis import Diagnosis
 from harness.verdicts import Outcome
 
 SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What was compared, and where.
-
-    Attributes:
-        name: of the backward pass, as messages call it.
-        data: one phrase about the batch.
-        shapes: of every tensor that the network has, by name.
-        upstream: the gradient that each link's gradient is made from, by name.
-        model: how the network is named on the command line, where it can be.
-        lines: file and line that make a tensor, where a plain assignment does.
-        line: file and first line of the function itself.
-    """
-
-    name: str
-    network: str
-    description: str
-    loss_formula: str
-    data: str
-    rows: int
-    dtype: str
-    seed: int | None
-    gradients: tuple[str, ...]
-    shapes: Mapping[str, tuple[int, ...]]
-    upstream: Mapping[str, str]
-    environment: Mapping[str, str]
-    model: str | None = None
-    lines: Mapping[str, tuple[str, int]] = field(default_factory=dict)
-    line: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +32,7 @@ class Check:
         diagnoses: for each wrong link, in order, what explains it.
         ignored: names returned that mean nothing to this network.
         loss: the loss at the point, right.
+        factor: the number by which every gradient is the right one's multiple, if that is all that is wrong.
         learning: two short trainings, if the gradient is wrong and can train.
     """
 
@@ -72,6 +42,7 @@ class Check:
     diagnoses: list[Diagnosis] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
     loss: float | None = None
+    factor: float | None = None
     learning: Learning | None = None
 
     @property
@@ -110,6 +81,8 @@ class Check:
             **setting,
             "loss": self.loss,
             "first_wrong_link": self.first_wrong,
+            "wrong_links": self.wrong,
+            "common_factor": self.factor,
             "findings": to_builtins(self.findings),
             "rows": [fields_of(row) | {"cosine": self.located.cosines.get(row.gradient)} for row in self.rows],
             "links": [fields_of(row) for row in self.located.links],
@@ -120,11 +93,15 @@ class Check:
         }
 
     @cached_property
+    def wrong(self) -> list[str]:
+        """Names of the wrong links, in order: as diagnosed, where they are not shown themselves."""
+        diagnosed = {name: None for d in self.diagnoses for name in (d.links or (d.at,))}
+        return list({**diagnosed, **dict.fromkeys(self.located.faulty)})
+
+    @property
     def first_wrong(self) -> str | None:
-        """Name of the first wrong link: as diagnosed, where it is not shown itself."""
-        if self.diagnoses:
-            return self.diagnoses[0].at
-        return self.located.faulty[0] if self.located.faulty else None
+        """Name of the first wrong link."""
+        return next(iter(self.wrong), None)
 
     def place(self, tensor: str) -> str:
         """File and line that make a tensor, in brackets; nothing where they are not known."""
@@ -138,8 +115,8 @@ class Check:
 
 
 def _judged(check: Check) -> Outcome:
-    faulty, failed = check.located.faulty, [finding for finding in check.findings if finding.fails]
-    if faulty:
+    failed = [finding for finding in check.findings if finding.fails]
+    if check.wrong:
         return Outcome("FAIL", 1, _why_wrong(check))
     if failed:
         return Outcome("FAIL", 1, f"{failed[0].against} {failed[0].message}")
@@ -158,18 +135,21 @@ def _judged(check: Check) -> Outcome:
 
 
 def _why_wrong(check: Check) -> str:
-    first = check.first_wrong or ""
-    others = [diagnosis.at for diagnosis in check.diagnoses[1:]]
-    inherited = len(check.located.of("inherited"))
+    first, *others = check.wrong
+    shown = {row.gradient: row for row in check.rows}
     told = f"first wrong link: {first}{check.place(first)}"
-    row = next(row for row in check.rows if row.verdict == "FAULT")
-    if row.reason and not check.diagnoses:
-        told += f", {row.reason}"
+    if first not in shown:
+        told += (
+            f", which is not returned; seen at {check.diagnoses[0].shown_at}{check.place(check.diagnoses[0].shown_at)}"
+        )
+    elif shown[first].difference is None and shown[first].reason:
+        told += f", {shown[first].reason}"
     if others:
         told += f"; also wrong: {', '.join(f'{name}{check.place(name)}' for name in others)}"
+    inherited = len(check.located.of("inherited"))
     if inherited:
-        later = "1 later gradient is wrong only because it inherits" if inherited == 1 else ""
-        told += f". {later or f'{inherited} later gradients are wrong only because they inherit'} it"
+        one = "1 later gradient is wrong only because it inherits it"
+        told += f". {one if inherited == 1 else f'{inherited} later gradients are wrong only because they inherit it'}"
     return told
 
 

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from harness.arithmetic.profile import DTYPES
 from harness.centre import Array
 from harness.checking.containers import Container, Declared, check_readable, container_of
 from harness.conformance import shapes_of
@@ -25,7 +26,6 @@ from harness.usage import UsageError, reason, visible
 from impls.hand import Network
 from impls.hand.notation import describe
 
-DTYPES = ("float32", "float64")
 LARGEST_BYTES = 2**31
 """A file that declares more than this is not read: its tensors would fill the memory several times over."""
 
@@ -48,7 +48,7 @@ class Dump:
     x: Array
     y: Array
     shown: Mapping[str, Array]
-    ignored: tuple[str, ...]
+    ignored: list[str]
 
     @property
     def dtype(self) -> str:
@@ -78,7 +78,7 @@ def read_dump(path: str | os.PathLike[str], network: Network) -> Dump:
         arrays["x"],
         y,
         {tensor: arrays[tensor] for tensor in links if tensor in arrays},
-        tuple(visible(tensor) for tensor in held if tensor not in known),
+        [visible(tensor) for tensor in held if tensor not in known],
     )
 
 

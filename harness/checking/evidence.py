@@ -30,8 +30,8 @@ def _lines(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
         yield "", cause.says
     if more := len(diagnosis.causes[MOST:]):
         yield "", f"and {more} more that give the same numbers here; other data tells them apart"
-    for fact in diagnosis.known:
-        yield "what is known", fact
+    for position, fact in enumerate(diagnosis.known if not diagnosis.causes else ()):
+        yield "" if position else "what is known", fact
     if diagnosis.runner_up:
         yield "next best guess", f"{diagnosis.runner_up.says}   off by {_percent(diagnosis.runner_up.residual)}"
     entry = diagnosis.entry

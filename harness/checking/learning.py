@@ -13,7 +13,7 @@ from harness.schedule import multiply_adds
 from impls.hand import Network
 
 STEPS = 400
-BUDGET = 2_000_000_000
+BUDGET = 500_000_000
 """Multiply-adds that the training with the right gradient may take; large networks train fewer steps."""
 
 

@@ -21,7 +21,9 @@ def rendered(check: Check, style: str = "table", *, verbose: bool = False) -> st
         verbose: also the links as such, given their own inputs, and the environment.
     """
     parts = [_heading(check, style), f"{check.verdict}  {plain(check.reason, style)}"]
-    parts += filter(None, [_forward(check, style), links(check, style), "\n".join(_said(check, style))])
+    factor = _factor(check, style)
+    table = factor if factor and not verbose else links(check, style)
+    parts += [_forward(check, style), table, "\n".join(_said(check, style))]
     parts += ["\n".join(evidence(check, diagnosis, style)) for diagnosis in check.diagnoses]
     if verbose:
         parts.append(_verbose(check, style))
@@ -50,6 +52,15 @@ def _forward(check: Check, style: str) -> str:
         names += ["loss"] if any(row.gradient == "loss" for row in forward) else []
         told = f"{' and '.join(names)} {'agree' if len(names) > 1 else 'agrees'}{loss}"
     return plain(f"      {told}", style)
+
+
+def _factor(check: Check, style: str) -> str:
+    """The line in place of the table, where all that is wrong is one number."""
+    if check.factor is None:
+        return ""
+    causes = check.diagnoses[0].causes
+    why = f": {causes[0].says}" if causes else ""
+    return plain(f"every gradient is {check.factor:.17g} × the reference{why}. Not a chain-rule fault.", style)
 
 
 def links(check: Check, style: str) -> str:
@@ -120,17 +131,17 @@ def _end(check: Check, style: str) -> Iterator[str]:
             f"{yours} with your gradient, {learning.right:.4g} with the right one"
         )
     hidden = not any(row.gradient.startswith(("dz", "da")) for row in check.rows)
-    if check.verdict == "FAIL" and check.located.faulty and hidden:
+    if check.wrong and hidden:
         yield "to locate it finer   also return dz1, da1, ... by these names: return locals() will do"
     yield plain(f"next  {'    '.join(_next(check))}", style)
 
 
 def _next(check: Check) -> Iterator[str]:
-    first = check.first_wrong
-    weight = next((name for name in check.setting.gradients if first and name[2:] == first[2:]), None)
-    if check.verdict == "FAIL" and weight and weight.startswith("dW") and check.setting.model:
-        yield f'harness explain "{weight[1:]}[1,1]" {check.setting.model}'
-    yield f"harness check {check.setting.name} --verbose"
+    first, model = check.first_wrong, check.setting.explain
+    if first and model and check.setting.seed == 0:
+        yield f'harness explain "W{first.lstrip("dzabW")}[1,1]"{"" if model == "4-3-2-1" else f" {model}"}'
+    if check.verdict == "FAIL":
+        yield f"harness check {check.setting.name} --verbose"
     yield "harness power" if check.verdict == "PASS" else "harness conventions"
 
 

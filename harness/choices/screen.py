@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from tabulate import tabulate
-
-from harness.cells import plain
+from harness.cells import grid, plain
 from harness.choices.survey import Conventions
 from harness.choices.topics import GROUPS
+from impls.registry import REFERENCE
 
 NONE = "—"
 
 
 def render(result: Conventions, style: str = "table") -> str:
     """The whole screen; `style` is table or markdown."""
-    who = " · ".join(f"{name} {v}" if name == "hand" else v for name, v in result.implementations.items())
+    who = " · ".join(f"{name} {v}" if name == REFERENCE else v for name, v in result.implementations.items())
     heading = f"conventions of {who or 'nothing'} · {result.dtype} · measured by running them"
     parts = [plain(heading, style), plain(result.reason, style)]
     if result.answers:
@@ -38,6 +37,5 @@ def _table(result: Conventions, style: str) -> str:
             words = [each.words.get(name, NONE) for name in names]
             row = [each.topic.name, *words, "differs" if each.differ else "", each.topic.says]
             table.append([plain(cell, style) for cell in row])
-    headers = ["topic", *(plain(name, style) for name in names), "", "what was measured"]
-    form = "github" if style == "markdown" else "simple"
-    return tabulate(table, headers, form, disable_numparse=True, colalign=("left",) * len(headers))
+    headers = ["topic", *names, "", "what was measured"]
+    return grid(table, headers, style, ("left",) * len(headers))

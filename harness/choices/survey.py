@@ -20,8 +20,6 @@ from harness.usage import visible
 from impls import registry
 from impls.contract import CannotCompareError, Conventional, Measured, network_of_example
 
-REFERENCE = "hand"
-
 Experiments = Mapping[str, Callable[[], Measured]]
 
 
@@ -136,7 +134,7 @@ def conventions(
     try:
         asked = {name: _experiments_of(name, result) for name in names}
         for done, topic in enumerate(TOPICS.values(), 1):
-            words = {}
+            words: dict[str, str] = {}
             for name, experiments in asked.items():
                 if topic.name in experiments:
                     answer = _answer(name, topic, experiments[topic.name], result)

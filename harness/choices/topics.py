@@ -8,7 +8,7 @@ gradient lists the derivatives by every entry in order.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +36,7 @@ class Topic:
         """The words for what was measured: those of the choice it is, or numbers in their shortest digits."""
         if isinstance(measured, str):
             return visible(measured[:80])
-        if isinstance(measured, Sequence):
+        if not isinstance(measured, float | int | np.number):
             return ", ".join(written(number, dtype) for number in measured)
         number = np.dtype(dtype).type(measured)
         for words, known in self.choices.items():

@@ -61,17 +61,20 @@ def specified(options: dict[str, Any]) -> tuple[Network, Any]:
         raise UsageError(str(error)) from None
 
 
-def named(against: str | None) -> list[str] | None:
-    """The implementations that --against names; None where it was not given.
+def named(text: str | None, option: str = "against") -> list[str] | None:
+    """The names that an option lists, comma-separated; None where it was not given.
 
     Raises:
         UsageError: it names none.
     """
-    if against is None:
+    if text is None:
         return None
-    names = [name.strip() for name in against.split(",") if name.strip()]
+    names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
-        raise UsageError("Cannot compare against nothing, because --against names none; name some, such as torch,jax.")
+        raise UsageError(
+            f"Cannot go by --{option} {text!r}, because --{option} names none; name some, comma-separated, or leave it "
+            f"out for all."
+        )
     return names
 
 

@@ -31,6 +31,8 @@ from harness.faults import Fault, Fitted
 from harness.faults.precision import WIDE
 from harness.walk import right
 
+LEAST_ENTRIES = 3
+"""A number is fitted to one entry; two agree by chance more easily than three."""
 MOST_CONFIRMED = 12
 """Hypotheses of one kind, best first, that are tried in bounded arithmetic, which is slow."""
 MOST_REFUTED = 4
@@ -75,6 +77,12 @@ class Confirmed:
     cause: Cause
     explains: frozenset[str]
     rule: Any = field(repr=False)
+
+    @property
+    def rank(self) -> int:
+        """The tier; last, whatever has a number in it that too few entries can tell."""
+        number = self.cause.number is not None
+        return 3 if number and self.cause.entries < LEAST_ENTRIES else self.hypothesis.tier
 
 
 def ranked(faults: Sequence[Fault], tensor: str, actual: Array, floats: Replay) -> list[Hypothesis]:
@@ -139,12 +147,14 @@ def confirmed(
             refuted = 0 if outcome else refuted + 1
             if refuted == MOST_REFUTED:
                 break
-        if any(c.explains >= frozenset(wrong) for c in found) or (tier == 1 and found):
+        told = [c for c in found if c.rank < 3]
+        if any(c.explains >= frozenset(wrong) for c in told) or (tier == 1 and told):
             break
+    found = [c for c in found if c.rank < 3] or found
     most = max((len(c.explains) for c in found), default=0)
     best = [c for c in found if len(c.explains) == most]
-    sharpest = min((c.hypothesis.tier for c in best), default=0)
-    return [c for c in best if c.hypothesis.tier == sharpest]
+    sharpest = min((c.rank for c in best), default=0)
+    return [c for c in best if c.rank == sharpest]
 
 
 def _confirm(

@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness.diagnosis.diagnosis import Cause, Diagnosis
+from harness.diagnosis.hypotheses import LEAST_ENTRIES
 from harness.faults import Fault
 from harness.faults.place import place_of
 from impls.hand import Network
-
-LEAST_ENTRIES = 3
-"""A number is fitted to one entry; two agree by chance more easily than three."""
 
 
 def merged(network: Network, diagnoses: Sequence[Diagnosis], faults: Mapping[str, Sequence[Fault]]) -> list[Diagnosis]:

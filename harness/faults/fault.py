@@ -52,5 +52,8 @@ class Fitted(Fault):
 
 
 def number_text(number: float) -> str:
-    """A number as text, with six digits."""
-    return f"{number:.6g}".replace("-", "−")
+    """A number as text, with six digits; what is not 1 does not read as 1."""
+    text = f"{number:.6g}"
+    if text == "1" and number != 1:
+        text = f"1 {'+' if number > 1 else '-'} {abs(number - 1):.2g}"
+    return text.replace("-", "−")
