@@ -9,6 +9,7 @@ with it has a cause of its own: so two mistakes are both found.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from harness.arithmetic import Profile, profile_of
 from harness.centre import Array
 from harness.diagnosis.diagnosis import Cause, Diagnosis, Entry
-from harness.diagnosis.hypotheses import Confirmed, Hypothesis, confirmed, ranked, residual
+from harness.diagnosis.hypotheses import Confirmed, Hypothesis, confirmed, in_full, ranked, residual
 from harness.diagnosis.kinks import conventions, on_a_kink
 from harness.diagnosis.merging import merged, with_evidence
 from harness.diagnosis.patterns import patterns
@@ -125,10 +126,14 @@ class _Search:
             self.in_floats[at], self.in_bounds[at] = outcome.hypothesis.fault.rule, outcome.rule
 
     def _explained(self, tensor: str, tried: Sequence[Hypothesis], best: Sequence[Confirmed]) -> Diagnosis:
-        causes = tuple({(c.cause.cause, c.cause.at, c.cause.formula): c.cause for c in best}.values())
+        causes = tuple({(c.cause.cause, c.cause.at, c.cause.formula): self._in_full(c, tensor) for c in best}.values())
         diagnosis = self._diagnosis(tensor, causes[0].at, causes, tried, best[0].explains, ())
         self._plant(best[0])
         return diagnosis
+
+    def _in_full(self, outcome: Confirmed, tensor: str) -> Cause:
+        full = in_full(outcome.hypothesis, tensor, self.shown[tensor], self.floats)
+        return replace(outcome.cause, residual=full.residual)
 
     def _unknown(
         self, tensor: str, tried: Sequence[Hypothesis], suspects: Sequence[str], wrong: Sequence[str]
@@ -150,7 +155,8 @@ class _Search:
         if not all(right(self.shown[name], narrow.expected[name]) for name in wrong):
             return None
         says = "everything has the accuracy of float32, not that of float64, in which it is returned"
-        off = residual(self.shown[tensor], narrow.expected[tensor].value)
+        size = float(np.abs(self.shown[tensor]).max())
+        off = residual(self.shown[tensor], narrow.expected[tensor].value, size)
         cause = Cause("computed in float32", tensor, says, "the same, in float32", off)
         diagnosis = self._diagnosis(tensor, tensor, (cause,), (), frozenset(wrong), ())
         self.told |= set(wrong)
@@ -167,7 +173,8 @@ class _Search:
     ) -> Diagnosis:
         accepted = {(cause.cause, cause.at) for cause in causes}
         others = (h for h in tried if h.tier < 2 and (h.fault.cause, h.fault.at) not in accepted)
-        runner_up = next((h.as_cause() for h in others if np.isfinite(h.residual)), None)
+        second = next(others, None)
+        runner_up = second and in_full(second, tensor, self.shown[tensor], self.floats).as_cause()
         link = self.links[at]
         axes = _axes(place_of(self.point.network, self.links[tensor]).kind)
         known = patterns(self.shown[tensor], self.bounds.expected[tensor], *axes)
