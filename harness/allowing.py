@@ -35,6 +35,7 @@ class Allowance:
 
     def __init__(self, point: Point) -> None:
         self.point = point
+        self._judged: tuple[object, Check] | None = None
 
     def compare(self, mine: Any) -> Check:
         """Check a pass, or arrays by name, link by link.
@@ -52,8 +53,15 @@ class Allowance:
 
     def __eq__(self, mine: object) -> bool:
         result = self.compare(mine)
+        self._judged = mine, result
         announce(result)
         return result.verdict == "PASS"
+
+    def told(self, mine: object) -> str:
+        """What there is to say of the comparison with `mine` that was just made."""
+        if self._judged and self._judged[0] is mine:
+            return told(self._judged[1])
+        return told(self.compare(mine))
 
     def __repr__(self) -> str:
         point = self.point

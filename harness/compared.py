@@ -12,15 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from harness.cells import entry
+from harness.cells import counted
 from harness.checking.answers import Answer, answer_of
 from harness.checking.check import Check
 from harness.checking.concluding import concluded
-from harness.checking.evidence import evidence
 from harness.checking.screen import links
 from harness.checking.setting import setting_of
-from harness.comparison import Row
 from harness.conformance import Finding
+from harness.diagnosis import Diagnosis
 from harness.point import Point
 from harness.usage import did_you_mean
 
@@ -60,26 +59,31 @@ def _summary(check: Check) -> Iterator[str]:
         yield headline
     for message in failed[1:4]:
         yield f"also  {message}"
-    if check.diagnoses:
-        yield from evidence(check, check.diagnoses[0], "table")
-    elif check.first_wrong:
-        yield _worst_entry(next(row for row in check.located.links if row.gradient == check.first_wrong))
+    for diagnosis in check.diagnoses[:1]:
+        yield from _explained(diagnosis)
 
 
 def _located(check: Check) -> str:
     if not check.located.faulty:
         return check.reason
-    others = [name for name in check.located.faulty if name != check.first_wrong]
+    also = [diagnosis.at for diagnosis in check.diagnoses[1:]]
+    seen = [name for name in check.located.faulty if name not in (check.first_wrong, *also)]
     inherited = [row.gradient for row in check.located.of("inherited")]
-    also = f"; also wrong: {', '.join(others)}" if others else ""
-    by = f"; inherited by {', '.join(inherited)}" if inherited else ""
-    return f"first wrong link: {check.first_wrong}{also}{by}"
+    named = {"also wrong:": also, "seen in": seen, "inherited by": inherited}
+    told = [f"{words} {', '.join(names)}" for words, names in named.items() if names]
+    return "; ".join([f"first wrong link: {check.first_wrong}", *told])
 
 
-def _worst_entry(row: Row) -> str:
-    allowed = "" if row.allowed is None else f", allowed {row.allowed:.1e}"
-    off = row.reason or "not finite" if row.difference is None else f"off by {abs(row.difference):.3g}{allowed}"
-    return f"worst entry  {entry(row)}: {off}; {row.outside} of {row.entries} entries outside"
+def _explained(diagnosis: Diagnosis) -> Iterator[str]:
+    """What should happen, what happened, and where most: a line each."""
+    yield f"what should happen  {diagnosis.should}"
+    for cause in diagnosis.causes[:1]:
+        yield f"what you computed   {cause.formula}: {cause.says}"
+    if not diagnosis.causes:
+        yield f"what you computed   unknown; {'; '.join(diagnosis.known[:2]) or 'no pattern'}"
+    entry = diagnosis.entry
+    where = f"{entry.tensor}, {counted(entry.tensor, entry.index)}"
+    yield f"worst entry         {where}: yours {entry.actual:+.9g}, correct {entry.expected:+.9g}"
 
 
 def _names(mine: Mapping[str, Any], answer: Answer, point: Point) -> Iterator[Finding]:

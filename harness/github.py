@@ -37,7 +37,7 @@ class Annotation:
     line: int | None = None
 
 
-def annotations(found: Iterable[Annotation]) -> list[str]:
+def workflow_commands(found: Iterable[Annotation]) -> list[str]:
     """Workflow commands for the first ten, a line each."""
     return [_command(annotation) for annotation in islice(found, MOST)]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness.github import Annotation, annotations, of_run
+from harness.github import Annotation, of_run, workflow_commands
 
 sys.path.insert(0, str(Path(__file__).parent))
 from broken import faults
@@ -29,7 +29,7 @@ def read(line):
 
 
 def test_file_and_line_come_first_and_only_where_they_are_known():
-    assert annotations(
+    assert workflow_commands(
         [
             Annotation("error", "FAIL", "first wrong link: dz2", "src/my_nn.py", 41),
             Annotation("warning", "inherited", "dW2", "src/my_nn.py"),
@@ -44,20 +44,20 @@ def test_file_and_line_come_first_and_only_where_they_are_known():
 
 @pytest.mark.parametrize("text", ["a:b,c", "100 %", "50%25", "two\nlines", "a\r\nb", "::error::x", "%0A", "ж ∂L"])
 def test_any_text_comes_back_as_it_was(text):
-    (line,) = annotations([Annotation("error", text, text, text, 1)])
+    (line,) = workflow_commands([Annotation("error", text, text, text, 1)])
     assert line.isprintable()
     told = read(line)
     assert told == {"level": "error", "file": text, "line": "1", "title": text, "message": text}
 
 
 def test_what_could_steer_a_terminal_is_shown_by_its_escape():
-    (line,) = annotations([Annotation("error", "\x1b[31m", "\x07\u202e\u2028", "a\x1b.py")])
+    (line,) = workflow_commands([Annotation("error", "\x1b[31m", "\x07\u202e\u2028", "a\x1b.py")])
     assert line == r"::error file=a\x1b.py,title=\x1b[31m::\x07\u202e\u2028"
 
 
 def test_a_file_below_the_working_directory_is_named_from_there(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    inside, outside = annotations(
+    inside, outside = workflow_commands(
         [Annotation("error", "FAIL", "x", str(tmp_path / "a" / "nn.py")), Annotation("error", "FAIL", "x", "/b/nn.py")]
     )
     assert read(inside)["file"] == "a/nn.py"
@@ -65,12 +65,12 @@ def test_a_file_below_the_working_directory_is_named_from_there(tmp_path, monkey
 
 
 def test_at_most_ten_are_written():
-    lines = annotations(Annotation("notice", "n", str(number)) for number in range(30))
+    lines = workflow_commands(Annotation("notice", "n", str(number)) for number in range(30))
     assert [read(line)["message"] for line in lines] == [str(number) for number in range(10)]
 
 
 def test_a_run_that_passes_is_one_notice():
-    (line,) = annotations(of_run(harness.run(against=[], steps=1)))
+    (line,) = workflow_commands(of_run(harness.run(against=[], steps=1)))
     told = read(line)
     assert (told["level"], told["title"]) == ("notice", "PASS")
     assert "agrees with its float64 centre" in told["message"]
@@ -78,7 +78,7 @@ def test_a_run_that_passes_is_one_notice():
 
 def test_a_run_that_fails_tells_its_verdict_then_its_wrong_tensors(register):
     register("broken", faults.in_layer(faults.Sign))
-    told = [read(line) for line in annotations(of_run(harness.run(against=["broken"], steps=2)))]
+    told = [read(line) for line in workflow_commands(of_run(harness.run(against=["broken"], steps=2)))]
     assert [(t["level"], t["title"]) for t in told] == [("error", "FAIL"), *[("error", "FAULT")] * 3]
     assert "first wrong link dW2" in told[0]["message"]
     assert told[1]["message"] == "formula: dW2 of broken at step 1, 12 of 12 outside"

@@ -7,16 +7,19 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from broken.sessions import session, summary  # noqa: F401
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "broken.sessions"]
 
 RIGHT = """
 def test_right(lockstep):
     run = lockstep("4-3-2-1", data="iris", against=["right"], steps=2)
     assert (run.verdict, len(run.steps), list(run.head.implementations)) == ("PASS", 2, ["hand", "right"])
 """
-ANY = "def test_any(lockstep):\n    print('compared', *lockstep(network='2-1', steps=1, data='random').head.implementations)\n"
+ANY = """
+def test_any(lockstep):
+    run = lockstep(network="2-1", data="random", steps=1)
+    print("compared", *run.head.implementations)
+"""
 NOT_INSTALLED = "Cannot compare with jax, because the package 'jax' is not installed; *"
 
 
@@ -27,7 +30,7 @@ def without_jax(uninstall, monkeypatch):
     monkeypatch.setattr("impls.registry.names", lambda: ["hand", "right", "jax"])
 
 
-def test_a_run_that_agrees_passes_and_is_counted(session):
+def test_a_run_that_agrees_passes_and_is_counted(session, summary):
     result = session(RIGHT)
     result.assert_outcomes(passed=1)
     (line,) = summary(result)
@@ -35,7 +38,7 @@ def test_a_run_that_agrees_passes_and_is_counted(session):
     assert re.fullmatch(pattern, line)
 
 
-def test_a_run_that_differs_fails_with_its_verdict_and_its_table(session):
+def test_a_run_that_differs_fails_with_its_verdict_and_its_table(session, summary):
     result = session('def test_wrong(lockstep):\n    lockstep("4-3-2-1", against=["wrong"], steps=1)\n')
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
@@ -49,7 +52,7 @@ def test_a_run_that_differs_fails_with_its_verdict_and_its_table(session):
     assert summary(result) == ["lockstep: 1 test failed: test_inner.py::test_wrong (FAIL, first wrong link dW2)"]
 
 
-def test_no_power_and_nothing_compared_fail(session, register):
+def test_no_power_and_nothing_compared_fail(session, summary, register):
     from broken import faults
 
     register("half", faults.Float32Only)
@@ -64,7 +67,9 @@ def test_nothing(lockstep):
     lockstep("2-1", data="random", against=["right"], steps=0)
 """)
     result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(["E*GradientMismatch: NO POWER  *", "E*GradientMismatch: NOT COMPARED  no step was run*"])
+    result.stdout.fnmatch_lines(
+        ["E*GradientMismatch: NO POWER  *", "E*GradientMismatch: NOT COMPARED  no step was run*"]
+    )
     assert summary(result) == ["lockstep: 2 tests failed, first test_inner.py::test_no_power (NO POWER)"]
 
 
@@ -90,7 +95,7 @@ def test_flipped(lockstep):
     result.stdout.fnmatch_lines([">*lockstep.check(flipped*", "E*GradientMismatch: FAIL  first wrong link: dW1*"])
 
 
-def test_the_marker_gives_defaults_and_the_call_has_the_last_word(session):
+def test_the_marker_gives_defaults_and_the_call_has_the_last_word(session, summary):
     result = session("""
 @pytest.mark.lockstep(network="3-2-1", data="random", against=["right"], steps=5, dtype="float64")
 class TestMarked:
@@ -120,14 +125,16 @@ def test_the_option_and_the_ini_file_name_what_is_compared(session, pytester):
     session(ANY, "-s", "--lockstep-against", "hand").stdout.fnmatch_lines(["*compared hand"])
 
 
-def test_a_missing_framework_is_left_out_and_told(session, without_jax):
+def test_a_missing_framework_is_left_out_and_told(session, summary, without_jax):
     result = session(ANY, "-s")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*compared hand right"])
     assert summary(result)[0].endswith("; not installed: jax")
 
 
-def test_a_test_that_has_nothing_else_to_compare_with_is_skipped_with_the_reason(session, without_jax, monkeypatch):
+def test_a_test_that_has_nothing_else_to_compare_with_is_skipped_with_the_reason(
+    session, summary, without_jax, monkeypatch
+):
     monkeypatch.setattr("impls.registry.names", lambda: ["hand", "jax"])
     result = session(ANY, "-rs")
     result.assert_outcomes(skipped=1)

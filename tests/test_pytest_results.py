@@ -11,9 +11,8 @@ import pytest
 import harness
 
 sys.path.insert(0, str(Path(__file__).parent))
-from broken.sessions import session, summary  # noqa: F401
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "broken.sessions"]
 
 LOCKSTEP = 'lockstep("2-1", data="random", against=["{}"], steps=1)'
 RIGHT = f"def test_right(lockstep):\n    {LOCKSTEP.format('right')}\n"
@@ -41,7 +40,7 @@ def properties(pytester):
     return {case.get("name"): {p.get("name"): p.get("value") for p in case.iter("property")} for case in cases}
 
 
-def test_a_failing_assert_tells_the_located_fault_in_the_lines_that_pytest_shows(session):
+def test_a_failing_assert_tells_the_located_fault_in_the_lines_that_pytest_shows(session, summary):
     result = session(INHERITED)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
@@ -100,11 +99,13 @@ def test_mismatch():
     harness.assert_gradients_match(dict(reference.gradients, db1=reference.gradients["db1"] / 2), reference)
 """)
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines([">*assert_gradients_match*", "E*harness.GradientMismatch: FAIL  first wrong link: db1"])
+    result.stdout.fnmatch_lines(
+        [">*assert_gradients_match*", "E*harness.GradientMismatch: FAIL  first wrong link: db1"]
+    )
     assert "allowing.py" not in result.stdout.str()
 
 
-def test_a_test_that_expects_a_difference_counts_for_nothing(session):
+def test_a_test_that_expects_a_difference_counts_for_nothing(session, summary):
     result = session("""
 def test_expected():
     reference = harness.reference("2-1")
@@ -116,7 +117,7 @@ def test_expected():
     assert summary(result) == []
 
 
-def test_comparisons_of_all_tests_come_to_one_line(session):
+def test_comparisons_of_all_tests_come_to_one_line(session, summary):
     text = f"@pytest.mark.parametrize('n', range(3))\ndef test_each(lockstep, n):\n    {LOCKSTEP.format('right')}\n"
     text += "def test_equal():\n    r = harness.reference('3-2-1')\n    assert r == harness.allow(r)\n"
     for options in ([], ["-q"], ["--no-header"], ["-qq", "--no-summary"]):
@@ -176,7 +177,7 @@ def test_a_report_that_is_a_file_is_refused(session, pytester):
     result.stderr.fnmatch_lines(["ERROR: Cannot write run records to records, because it is no folder; *"])
 
 
-def test_workers_of_xdist_tell_the_same(session, pytester):
+def test_workers_of_xdist_tell_the_same(session, summary, pytester):
     pytest.importorskip("xdist", reason="pytest-xdist is not installed")
     equal = "def test_equal_{0}():\n    r = harness.reference('3-2-1')\n    assert r == harness.allow(r)\n"
     text = "".join(map(equal.format, range(4))) + INHERITED + "@pytest.mark.lockstep(against='hand')\n"

@@ -12,7 +12,7 @@ from harness.checking.backward_pass import check
 from harness.checking.check import Check
 from harness.checking.screen import rendered
 from harness.cli.running import printable
-from harness.github import annotations
+from harness.github import workflow_commands
 from harness.networks import load_network
 from harness.usage import UsageError
 
@@ -30,7 +30,7 @@ def check_and_print(**options: Any) -> int:
     if style == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(result.to_dict() | {"exit": status}), indent=1))
     elif style == "github":
-        click.echo("\n".join(annotations(annotated(result))))
+        click.echo("\n".join(workflow_commands(annotated(result))))
     elif options["quiet"]:
         click.echo(printable(f"{result.verdict}  {result.reason}"))
     else:

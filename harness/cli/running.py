@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from harness.cli.progress import Progress
-from harness.github import annotations, of_run
+from harness.github import of_run, workflow_commands
 from harness.lockstep import run
 from harness.networks import load_network
 from harness.runs import Run
@@ -96,7 +96,7 @@ def _print(result: Run, style: str, status: int, *, quiet: bool, verbose: bool) 
         for line in (result.head, *result.steps, result.end()):
             click.echo(msgspec.json.encode(line))
     elif style == "github":
-        click.echo("\n".join(annotations(of_run(result))))
+        click.echo("\n".join(workflow_commands(of_run(result))))
     elif quiet:
         click.echo(printable(f"{result.verdict}  {result.outcome.reason}"))
     else:

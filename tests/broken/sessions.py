@@ -1,9 +1,9 @@
 """Pytest inside pytest: runs test files in this process, for tests of the plugin."""
 
 import pytest
+import scipy.special  # noqa: F401  (see _import_first)
 
-import harness.allowing
-import harness.lockstep_fixture  # noqa: F401  (what a session is the first to import is forgotten when it ends)
+import harness.lockstep_fixture
 from broken import faults
 from impls.hand_numpy import Hand
 
@@ -17,6 +17,7 @@ def session(pytester, register, monkeypatch):
         monkeypatch.delenv(variable, raising=False)
     register("right", Hand)
     register("wrong", faults.in_layer(faults.Sign))
+    _import_first()
 
     def run(text, *options):
         pytester.makepyfile(test_inner=HEAD + text)
@@ -26,6 +27,14 @@ def session(pytester, register, monkeypatch):
     return run
 
 
-def summary(result):
-    """The plugin's own lines."""
-    return [line for line in result.outlines if line.startswith("lockstep: ")]
+@pytest.fixture
+def summary():
+    """The plugin's own lines in a result."""
+    return lambda result: [line for line in result.outlines if line.startswith("lockstep: ")]
+
+
+def _import_first():
+    """What a session is the first to import is forgotten when it ends, and some modules load only once."""
+    reference = harness.reference("3-2-1")
+    assert {name: -gradient for name, gradient in reference.gradients.items()} != harness.allow(reference)
+    harness.lockstep_fixture.Lockstep("", {}, None)("2-1", data="random", against=["right"], steps=1)
