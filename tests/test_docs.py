@@ -67,6 +67,18 @@ def test_a_page_shows_what_is_printed_by(page, line, shown, tmp_path, monkeypatc
     assert missing(shown, done.stdout.rstrip("\n").split("\n")) is None
 
 
+PYTHON = re.compile(r"^```python\n((?:(?!```).*\n)*)```\n\n((?:    .*\n)+)", re.MULTILINE)
+PROGRAMS = [
+    (page.name, code, printed) for page in PAGES for code, printed in PYTHON.findall(page.read_text(encoding="utf-8"))
+]
+
+
+@pytest.mark.parametrize(("page", "code", "shown"), PROGRAMS, ids=[page for page, *_ in PROGRAMS])
+def test_a_program_prints_what_stands_below_it(page, code, shown, capsys):
+    exec(compile(code, page, "exec"), {"__name__": page})
+    assert capsys.readouterr().out.splitlines() == [line[4:] for line in shown.splitlines()]
+
+
 def test_every_page_has_examples_and_a_changed_number_is_missed():
     assert {page for page, *_ in EXAMPLES} == {page.name for page in PAGES}
     assert len(EXAMPLES) >= 7
