@@ -23,7 +23,6 @@ from harness.point import Point
 from harness.walk import Walk, right, walk
 from impls.hand import Link
 
-
 GIVEN = "right, given its own inputs"
 
 
