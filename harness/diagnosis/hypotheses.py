@@ -115,7 +115,11 @@ def _against(
         return None
     entry = _largest(direction)
     c = float((actual[entry] - base[entry]) / direction[entry])
-    return Hypothesis(fault.with_number(c), fault, residual(actual, base + c * direction, size)) if np.isfinite(c) else None
+    return (
+        Hypothesis(fault.with_number(c), fault, residual(actual, base + c * direction, size))
+        if np.isfinite(c)
+        else None
+    )
 
 
 def _largest(array: Array) -> tuple[int, ...]:
@@ -145,15 +149,22 @@ def confirmed(
     bounds: Replay,
     reach: Mapping[str, Collection[str]],
     wrong: Collection[str],
+    *,
+    numbers: bool = False,
 ) -> list[Confirmed]:
-    """Those that hold in bounded arithmetic: of the sharpest kind only, and of those the ones that explain most.
+    """Those that hold in bounded arithmetic.
 
     Args:
         reach: the shown tensors that show each link.
         wrong: the tensors that are wrong without a fault planted.
+        numbers: whether those with a number in them are wanted even if one without explains everything.
     """
     found: list[Confirmed] = []
     for tier in range(3):
+        told = [c for c in found if c.rank < 3]
+        complete = any(c.explains >= frozenset(wrong) for c in told) and not (numbers and tier == 1)
+        if complete or (tier == 2 and told):
+            break
         refuted = 0
         for hypothesis in [h for h in hypotheses if h.tier == tier][:MOST_CONFIRMED]:
             outcome = _confirm(hypothesis, tensor, shown, bounds, reach[hypothesis.fault.at], wrong)
@@ -162,10 +173,12 @@ def confirmed(
             refuted = 0 if outcome else refuted + 1
             if refuted == MOST_REFUTED:
                 break
-        told = [c for c in found if c.rank < 3]
-        if any(c.explains >= frozenset(wrong) for c in told) or (tier == 1 and told):
-            break
-    found = [c for c in found if c.rank < 3] or found
+    return found
+
+
+def best_of(found: Sequence[Confirmed]) -> list[Confirmed]:
+    """Of what was confirmed, what explains most, and of that the sharpest."""
+    found = [c for c in found if c.rank < 3] or list(found)
     most = max((len(c.explains) for c in found), default=0)
     best = [c for c in found if len(c.explains) == most]
     sharpest = min((c.rank for c in best), default=0)

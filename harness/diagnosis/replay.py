@@ -67,9 +67,7 @@ class Replay:
                 self.expected[link.output] = value
                 tensors[link.output] = pass_on(shown[link.output], value) if link.output in shown else value
 
-    def predicted(
-        self, at: str, rule: Rule, wanted: Collection[str], sample: Sample = EVERY_ENTRY
-    ) -> dict[str, Any]:
+    def predicted(self, at: str, rule: Rule, wanted: Collection[str], sample: Sample = EVERY_ENTRY) -> dict[str, Any]:
         """What the tensors of `wanted` would be with the rule in place of the link at `at`, if it reaches them.
 
         Restricted to a sample of their entries, where only part of a link need be computed for that.
