@@ -136,6 +136,9 @@ def test_another_subgradient_at_a_kink_is_a_convention():
         ("transposed", "shape", "returned dW1 of shape (3, 4) instead of (4, 3); that is the shape of its transpose"),
         ("as_float32", "dtype", "returned dW3, db3, dW2 and 3 more as float32, though it was given float64"),
         ("changes_x", "changed its input", "changed x, which it was given to read"),
+        ("takes_weights_away", "changed its input", "changed W1, b1, W2, b2, W3, b3"),
+        ("unreadable", "not a pass", "returned a mapping that raises LookupError when it is read: not now"),
+        ("masked", "dtype", "returned dW1 as MaskedArray of float64, which cannot be read"),
         ("accumulates", "accumulates", "of the second call is twice that of the first"),
         ("stale", "other point", "are stale"),
         ("writes_to_its_first_answer", "overwrites", "returned dW2 in memory that the second call writes to"),
@@ -155,6 +158,15 @@ def test_a_broken_contract_is_told_by_name(name, kind, said):
 def test_values_in_another_shape_are_judged_all_the_same():
     rows = {row.gradient: row.verdict for row in harness.check(misbehaving.transposed).rows}
     assert rows["dW1"] == "ok"
+
+
+def test_lists_of_numbers_are_read():
+    assert harness.check(misbehaving.as_lists).verdict == "PASS"
+
+
+def test_an_asynchronous_function_is_refused():
+    with pytest.raises(harness.UsageError, match="it is asynchronous"):
+        harness.check(misbehaving.asynchronous)
 
 
 def test_nan_is_a_fault_of_its_own_tensor():

@@ -51,7 +51,11 @@ def answer_of(returned: Any, point: Point, against: str, parameters: frozenset[s
         what = "nothing" if returned is None else f"{_article(type(returned).__name__)}"
         message = f"returned {what} instead of a dictionary of gradients such as {_example(point)}"
         return Answer({}, {}, [], [Finding(against, 1, "not a pass", message)])
-    named = {str(name): value for name, value in returned.items()}
+    try:
+        named = {str(name): value for name, value in returned.items()}
+    except Exception as error:  # a mapping of somebody's own
+        message = f"returned a mapping that raises {type(error).__name__} when it is read: {error}"
+        return Answer({}, {}, [], [Finding(against, 1, "not a pass", message)])
     held = {name: named[name] for name in _order(point) if name in named}
     expected_too = {*held, *parameters, *point.weights, "weights", "x", "y"}
     ignored = [visible(name) for name in named if name not in expected_too and not name.startswith("__")]
@@ -74,14 +78,14 @@ def answer_of(returned: Any, point: Point, against: str, parameters: frozenset[s
 
 
 def as_array(value: Any) -> Array | None:
-    """A NumPy array of the same numbers, from NumPy, torch (detached, on the CPU) or JAX; None if it is none."""
+    """A NumPy array of the same numbers, from NumPy, torch (detached, on the CPU), JAX or lists; None if it is none."""
     for method in ("detach", "cpu"):
         value = getattr(value, method, lambda value=value: value)()
+    if isinstance(value, np.ma.MaskedArray):  # what is masked is no number
+        return None
     if isinstance(value, np.ndarray | np.generic):
         return np.asarray(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return np.asarray(value, np.float64)
-    if not hasattr(value, "__array__"):
+    if not isinstance(value, int | float | list | tuple) and not hasattr(value, "__array__"):
         return None
     try:
         return np.asarray(value)
@@ -102,7 +106,7 @@ def _problem(value: Any, shape: tuple[int, ...], dtype: str) -> tuple[Kind, str]
         elif array.size == int(np.prod(shape)):
             hint = "; as many numbers in another shape: nothing broadcasts here"
         return "shape", f"of shape {array.shape} instead of {shape}{hint}"
-    if array.dtype != np.dtype(dtype) and not isinstance(value, int | float):
+    if array.dtype != np.dtype(dtype) and not isinstance(value, int | float | list | tuple):
         return "dtype", f"as {array.dtype}, though it was given {dtype}"
     return None
 

@@ -72,7 +72,8 @@ class Candidate:
         try:
             running, own = _own(kind, given, copied)
             with deadline(self.timeout), redirect_stdout(sys.stderr), running, np.errstate(all="ignore"):
-                returned = self.function({name: own[name] for name in weights}, own["x"], own["y"])
+                handed = {name: own[name] for name in weights}
+                returned = self.function(handed, own["x"], own["y"])
         except (KeyboardInterrupt, MemoryError, UsageError):
             raise
         except OverdueError:
@@ -83,12 +84,17 @@ class Candidate:
             text = " ".join(str(error).split())[:300]
             message = f"raised {type(error).__name__}: {text}{_where(error, self.function)}"
             return Call(None, [Finding(self.name, 1, "raised", message)], failed=True)
-        return Call(returned, self._changed(given, own))
+        return Call(returned, self._changed(given, {**own, **dict.fromkeys(weights), **handed}))
 
     def _changed(self, given: Mapping[str, Array], own: Mapping[str, Any]) -> list[Finding]:
-        changed = [name for name in given if not np.array_equal(np.asarray(as_array(own[name])), given[name])]
+        changed = [name for name, array in given.items() if not _equal(own[name], array)]
         message = f"changed {', '.join(changed)}, which it was given to read"
         return [Finding(self.name, 1, "changed its input", message, changed[0])] if changed else []
+
+
+def _equal(own: Any, given: Array) -> bool:
+    array = as_array(own)
+    return array is not None and np.array_equal(array, given)
 
 
 def kind_of(function: Callable[..., Any]) -> str:

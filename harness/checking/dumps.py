@@ -86,10 +86,10 @@ def _arrays(path: str, container: Container, wanted: list[str], network: Network
     declared = _readable(path, lambda: container.declared(path, wanted))
     _check_dtypes(path, declared, network)
     _check_shapes(path, declared, network)
-    size = sum(8 * math.prod(each.shape) for each in declared.values())
+    size = sum(np.dtype(each.dtype).itemsize * math.prod(each.shape) for each in declared.values())
     if size > LARGEST_BYTES:
         raise UsageError(
-            f"Cannot read {path}, because what it declares takes up to {size / 2**30:.3g} GiB, more than the "
+            f"Cannot read {path}, because what it declares takes {size / 2**30:.3g} GiB, more than the "
             f"{LARGEST_BYTES / 2**30:g} that are read; give fewer rows of x."
         )
     return _readable(path, lambda: container.read(path, wanted))

@@ -23,6 +23,8 @@ from harness.point import Point
 from harness.walk import Walk, right, walk
 from impls.hand import Link
 
+GIVEN = "right, given its own inputs"
+
 
 @dataclass(frozen=True)
 class Located:
@@ -128,7 +130,7 @@ def _told(own: Row, end: Row, located_before: bool) -> Row:
     if own.verdict == "convention":
         return replace(end, verdict="convention", reason=own.reason)
     if end.verdict == "FAULT" and located_before:
-        return replace(end, verdict="inherited", reason="right, given its own inputs")
+        return replace(end, verdict="inherited", reason=GIVEN)
     if end.verdict == "no power" and own.verdict == "ok":
         return own
     return end

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from harness.cells import grid, part, plain
 from harness.checking.check import Check
 from harness.checking.evidence import evidence
+from harness.checking.locating import GIVEN
 from harness.comparison import Row
 
 HEADERS = ("link", "shape", "used", "sees", "cos", "verdict", "")
@@ -80,7 +81,7 @@ def _cells(check: Check, row: Row, style: str) -> list[str]:
     if row.gradient == check.first_wrong:
         note = "<- first wrong link"
     elif row.verdict == "inherited":
-        note = f"right, given your {_upstream(check, row)}"
+        note = row.reason if row.reason != GIVEN else f"right, given your {_upstream(check, row)}"
     elif row.verdict in ("not comparable", "FAULT", "convention"):
         note = row.reason or ""
     return [

@@ -75,6 +75,8 @@ def checked(function: Any, name: str) -> Callable[..., Any]:
             f"Cannot check {name}, because it is of type {type(function).__name__} and no function; give a function "
             f"backward(weights, x, y)."
         )
+    if inspect.iscoroutinefunction(function):
+        raise UsageError(f"Cannot check {name}, because it is asynchronous; give an ordinary function.")
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # compiled code does not tell

@@ -10,10 +10,10 @@ from typing import Any
 
 import click
 
+from harness.cli.options import DATA_HELP, data_options, network_options, optimizer_options
 from harness.usage import reason, visible
 
 COMMANDS_GROUP = "harness.commands"
-DATA_HELP = "iris, digits, diabetes, wine, breast_cancer, random, a .csv or an .npz file"
 
 
 class Commands(click.Group):
@@ -55,18 +55,6 @@ Examples:
 """
 
 
-# The names of impls.hand.notation, which is not imported for the help alone; a test compares them.
-ACTIVATIONS = (
-    "sigmoid, tanh, relu, leaky-relu, elu, softplus, silu, gelu, gelu-tanh, hard-sigmoid, softmax, identity; "
-    "parameters in brackets, elu(alpha=0.5)"
-)
-LOSSES = (
-    "sum-squared-error, mean-squared-error, huber, mean-absolute-error, binary-cross-entropy, "
-    "binary-cross-entropy-on-logits, cross-entropy, one-hot-cross-entropy"
-)
-OPTIMIZERS = "gradient-descent, momentum, nesterov, adagrad, rmsprop, adam, adamw"
-
-
 @click.group(cls=Commands, help=f"{EXAMPLES}\nDo hand-written and automatic gradients agree up to rounding?")
 @click.version_option(version("backprop-harness"), prog_name="backprop-harness")
 def harness() -> None:
@@ -76,18 +64,13 @@ def harness() -> None:
 @harness.command("run", short_help="train in lockstep, compare, tabulate")
 @click.argument("model", default="4-3-2-1")
 @click.option("--against", help="implementations, comma-separated [default: all installed]")
-@click.option("--data", default="iris", show_default=True, help=DATA_HELP)
-@click.option("--target", help="target column of a CSV file with a header [default: the last]")
-@click.option("--raw", is_flag=True, help="do not standardise the features")
-@click.option("--activation", help=f"of the hidden layers: {ACTIVATIONS} [default: sigmoid]")
-@click.option("--output-activation", help="of the last layer [default: what the loss needs, else --activation]")
-@click.option("--loss", help=f"{LOSSES} [default: sum-squared-error]")
+@data_options("iris")
+@network_options
 @click.option("--steps", type=int, help="weight updates [default: 200]")
 @click.option("--epochs", type=int, help="passes over the data, instead of --steps")
 @click.option("--batch", type=int, help="rows per step [default: all]")
 @click.option("--dtype", default="float32", show_default=True, help="float32 or float64")
-@click.option("--optimizer", default="gradient-descent", show_default=True, help=OPTIMIZERS)
-@click.option("--lr", type=float, help="learning rate [default: the optimizer's]")
+@optimizer_options
 @click.option("--seed", type=int, default=0, show_default=True, help="of weights, batches and random data")
 @click.option("--check-every", type=int, help="compare every N-th step, the first and the last only")
 @click.option("--check", type=click.Choice(["schedule", "full"]), default="schedule", show_default=True)
@@ -112,9 +95,7 @@ def run_command(**options: Any) -> None:
 @click.option("--data", help=f"{DATA_HELP} [default: iris, or random where it does not fit]")
 @click.option("--column", "target_column", help="target column of a CSV file with a header [default: the last]")
 @click.option("--raw", is_flag=True, help="do not standardise the features")
-@click.option("--activation", help=f"of the hidden layers: {ACTIVATIONS} [default: sigmoid]")
-@click.option("--output-activation", help="of the last layer [default: what the loss needs, else --activation]")
-@click.option("--loss", help=f"{LOSSES} [default: sum-squared-error]")
+@network_options
 @click.option("--batch", type=int, help="rows [default: all]")
 @click.option("--dtype", default="float64", show_default=True, help="float64 or float32")
 @click.option("--seed", type=int, default=0, show_default=True, help="of weights, rows and random data")
@@ -144,15 +125,10 @@ def check_command(**options: Any) -> None:
 @click.option("--step", type=int, default=0, show_default=True, help="after so many training steps")
 @click.option("--nudge", type=float, metavar="AMOUNT", help="move it by this amount and watch what moves")
 @click.option("--against", help="implementations, comma-separated [default: all installed]")
-@click.option("--data", default="iris", show_default=True, help=DATA_HELP)
-@click.option("--target", help="target column of a CSV file with a header [default: the last]")
-@click.option("--raw", is_flag=True, help="do not standardise the features")
-@click.option("--activation", help="of the hidden layers [default: sigmoid]")
-@click.option("--output-activation", help="of the last layer [default: --activation; identity for cross-entropy]")
-@click.option("--loss", help="[default: sum-squared-error]")
+@data_options("iris")
+@network_options
 @click.option("--batch", type=int, help="rows per step [default: all]")
-@click.option("--optimizer", default="gradient-descent", show_default=True)
-@click.option("--lr", type=float, help="learning rate [default: the optimizer's]")
+@optimizer_options
 @click.option("--seed", type=int, default=0, show_default=True, help="of weights, batches and random data")
 @click.option("--json", "as_json", is_flag=True)
 def explain_command(**options: Any) -> None:
@@ -169,14 +145,9 @@ def explain_command(**options: Any) -> None:
 @harness.command("why", short_help="where the allowance of an entry comes from, term by term")
 @click.argument("entry")
 @click.argument("model", default="4-3-2-1")
-@click.option("--data", default="iris", show_default=True, help="as for run")
-@click.option("--target", help="target column of a CSV file with a header [default: the last]")
-@click.option("--raw", is_flag=True, help="do not standardise the features")
-@click.option("--activation", help="of the hidden layers [default: sigmoid]")
-@click.option("--output-activation", help="of the last layer [default: what the loss needs, else --activation]")
-@click.option("--loss", help="[default: sum-squared-error]")
-@click.option("--optimizer", default="gradient-descent", show_default=True)
-@click.option("--lr", type=float, help="learning rate [default: the optimizer's]")
+@data_options("iris")
+@network_options
+@optimizer_options
 @click.option("--step", type=int, default=1, show_default=True, help="step of a run; 1 is before any update")
 @click.option("--batch", type=int, help="rows per step [default: all]")
 @click.option("--dtype", default="float64", show_default=True, help="float64 or float32")
@@ -195,12 +166,8 @@ def why_command(entry: str, **options: Any) -> None:
 @click.option("--rows", type=int, default=16, show_default=True, help="of the batch")
 @click.option("--seed", type=int, default=0, show_default=True, help="of weights, rows and random data")
 @click.option("--dtype", default="float64", show_default=True, help="float64 or float32")
-@click.option("--data", default="random", show_default=True, help=DATA_HELP)
-@click.option("--target", help="target column of a CSV file with a header [default: the last]")
-@click.option("--raw", is_flag=True, help="do not standardise the features")
-@click.option("--activation", help="of the hidden layers [default: sigmoid]")
-@click.option("--output-activation", help="of the last layer [default: what the loss needs, else --activation]")
-@click.option("--loss", help="[default: sum-squared-error]")
+@data_options("random")
+@network_options
 def template_command(**options: Any) -> None:
     """Write a dump of MODEL to fill: weights and a batch to compute with, and NaN where the gradients go."""
     from harness.cli.templating import template_and_print

@@ -9,6 +9,7 @@ with it has a cause of its own: so two mistakes are both found.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -16,9 +17,9 @@ import numpy as np
 from harness.arithmetic import Profile, profile_of
 from harness.centre import Array
 from harness.diagnosis.diagnosis import Cause, Diagnosis, Entry
-from harness.diagnosis.hypotheses import Confirmed, Hypothesis, confirmed, ranked, residual
+from harness.diagnosis.hypotheses import Confirmed, Hypothesis, best_of, confirmed, in_full, ranked, residual
 from harness.diagnosis.kinks import conventions, on_a_kink
-from harness.diagnosis.merging import merged, with_evidence
+from harness.diagnosis.merging import Found, merged, with_evidence
 from harness.diagnosis.patterns import patterns
 from harness.diagnosis.replay import Reach, Replay, in_bounds, in_float32, in_floats
 from harness.faults import Fault, faults_at, right_formula
@@ -60,8 +61,8 @@ class _Search:
         """The catalogue at every link."""
         return {name: faults_at(self.point.network, link) for name, link in self.links.items()}
 
-    def found(self) -> list[Diagnosis]:
-        diagnoses: list[Diagnosis] = []
+    def found(self) -> list[Found]:
+        diagnoses: list[Found] = []
         planted = -1
         while True:
             if planted != len(self.in_bounds):  # else nothing has changed
@@ -78,7 +79,7 @@ class _Search:
     def _wrong(self, name: str) -> bool:
         return not right(self.shown[name], self.bounds.expected[name])
 
-    def _first(self, wrong: Sequence[str]) -> Diagnosis | None:
+    def _first(self, wrong: Sequence[str]) -> Found | None:
         """The diagnosis of the first of the wrong tensors; None if it is a convention."""
         tensor = wrong[0]
         if on_a_kink(self.links[tensor], self.shown[tensor], self.bounds) or self._other_convention(tensor, wrong):
@@ -86,16 +87,17 @@ class _Search:
             return None
         suspects = [link.output for link in self.reach.suspects(tensor)]
         open_ = [name for name in suspects if self.reach.of(name) <= set(wrong)] or [tensor]
-        tried, best = self._hypotheses(open_, tensor, wrong)
-        if not best and len(open_) < len(suspects):
-            others, best = self._hypotheses([name for name in suspects if name not in open_], tensor, wrong)
+        tried, found = self._hypotheses(open_, tensor, wrong)
+        if not found and len(open_) < len(suspects):
+            others, found = self._hypotheses([name for name in suspects if name not in open_], tensor, wrong)
             tried = sorted([*tried, *others], key=lambda h: h.residual)
+        best = best_of(found)
         if not best or best[0].hypothesis.tier == 2:
             whole = self._in_float32(tensor, wrong, best)
             if whole:
                 return whole
         if best:
-            return self._explained(tensor, tried, best)
+            return self._explained(tensor, tried, found, best)
         return self._unknown(tensor, tried, open_, wrong)
 
     def _hypotheses(
@@ -104,16 +106,17 @@ class _Search:
         faults = [fault for name in names for fault in self.faults[name]]
         tried = ranked(faults, tensor, self.shown[tensor], self.floats)
         reach = {name: self.reach.of(name) - self.told for name in names}
-        best = confirmed(tried, tensor, self.shown, self.bounds, reach, wrong)
+        several = len(self.faulty) > 1
+        found = confirmed(tried, tensor, self.shown, self.bounds, reach, wrong, numbers=several)
         place = {id(fault): number for number, fault in enumerate(faults)}
-        return tried, sorted(best, key=lambda c: place[id(c.hypothesis.origin)])
+        return tried, sorted(found, key=lambda c: place[id(c.hypothesis.origin)])
 
     def _other_convention(self, tensor: str, wrong: Sequence[str]) -> bool:
         """Whether another convention at a link that is not shown makes the tensor right; it is planted then."""
         faults = list(conventions(self.reach, tensor, self.floats))
         tried = ranked(faults, tensor, self.shown[tensor], self.floats)
         reach = {fault.at: self.reach.of(fault.at) - self.told for fault in faults}
-        best = confirmed(tried, tensor, self.shown, self.bounds, reach, wrong)
+        best = best_of(confirmed(tried, tensor, self.shown, self.bounds, reach, wrong))
         for outcome in best[:1]:
             self._plant(outcome)
         return bool(best)
@@ -124,15 +127,23 @@ class _Search:
         if at not in self.shown:
             self.in_floats[at], self.in_bounds[at] = outcome.hypothesis.fault.rule, outcome.rule
 
-    def _explained(self, tensor: str, tried: Sequence[Hypothesis], best: Sequence[Confirmed]) -> Diagnosis:
-        causes = tuple({(c.cause.cause, c.cause.at, c.cause.formula): c.cause for c in best}.values())
-        diagnosis = self._diagnosis(tensor, causes[0].at, causes, tried, best[0].explains, ())
+    def _explained(
+        self, tensor: str, tried: Sequence[Hypothesis], found: Sequence[Confirmed], best: Sequence[Confirmed]
+    ) -> Found:
+        causes = tuple({(c.cause.cause, c.cause.at, c.cause.formula): self._in_full(c, tensor) for c in best}.values())
+        also = tuple(c.cause for c in found if c not in best)
+        refuted = [h for h in tried if not any(h is c.hypothesis for c in found)]
+        diagnosis = self._diagnosis(tensor, causes[0].at, causes, refuted, best[0].explains, ())
         self._plant(best[0])
-        return diagnosis
+        return Found(diagnosis, also)
+
+    def _in_full(self, outcome: Confirmed, tensor: str) -> Cause:
+        full = in_full(outcome.hypothesis, tensor, self.shown[tensor], self.floats)
+        return replace(outcome.cause, residual=full.residual)
 
     def _unknown(
         self, tensor: str, tried: Sequence[Hypothesis], suspects: Sequence[str], wrong: Sequence[str]
-    ) -> Diagnosis:
+    ) -> Found:
         reached = {name: self.reach.of(name) & set(wrong) for name in suspects}
         most = max(len(names) for names in reached.values())
         at = [name for name in suspects if len(reached[name]) == most][-1]
@@ -140,9 +151,9 @@ class _Search:
         where = () if at == tensor else (f"the mistake is in {_listed(hidden)}, which {_are(hidden)} not shown",)
         diagnosis = self._diagnosis(tensor, at, (), tried, reached[at] | {tensor}, where)
         self.told |= reached[at] | {tensor}
-        return diagnosis
+        return Found(diagnosis)
 
-    def _in_float32(self, tensor: str, wrong: Sequence[str], best: Sequence[Confirmed]) -> Diagnosis | None:
+    def _in_float32(self, tensor: str, wrong: Sequence[str], best: Sequence[Confirmed]) -> Found | None:
         """Everything computed in float32, where that explains more than one link in float32 does."""
         if self.profile.dtype != "float64" or any(len(c.explains) == len(wrong) for c in best):
             return None
@@ -150,11 +161,12 @@ class _Search:
         if not all(right(self.shown[name], narrow.expected[name]) for name in wrong):
             return None
         says = "everything has the accuracy of float32, not that of float64, in which it is returned"
-        off = residual(self.shown[tensor], narrow.expected[tensor].value)
+        size = float(np.abs(self.shown[tensor]).max())
+        off = residual(self.shown[tensor], narrow.expected[tensor].value, size)
         cause = Cause("computed in float32", tensor, says, "the same, in float32", off)
         diagnosis = self._diagnosis(tensor, tensor, (cause,), (), frozenset(wrong), ())
         self.told |= set(wrong)
-        return diagnosis
+        return Found(diagnosis)
 
     def _diagnosis(
         self,
@@ -167,7 +179,8 @@ class _Search:
     ) -> Diagnosis:
         accepted = {(cause.cause, cause.at) for cause in causes}
         others = (h for h in tried if h.tier < 2 and (h.fault.cause, h.fault.at) not in accepted)
-        runner_up = next((h.as_cause() for h in others if np.isfinite(h.residual)), None)
+        second = next(others, None)
+        runner_up = second and in_full(second, tensor, self.shown[tensor], self.floats).as_cause()
         link = self.links[at]
         axes = _axes(place_of(self.point.network, self.links[tensor]).kind)
         known = patterns(self.shown[tensor], self.bounds.expected[tensor], *axes)

@@ -18,21 +18,23 @@ does to each entry is part of the allowance. As c is fitted to one entry, a numb
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from harness.arithmetic import Bounded
-from harness.centre import Array
+from harness.centre import EVERY_ENTRY, Array, Sample
 from harness.diagnosis.diagnosis import Cause
 from harness.diagnosis.replay import Replay
 from harness.faults import Fault, Fitted
 from harness.faults.precision import WIDE
-from harness.walk import right
+from harness.walk import Rule, right
 
 LEAST_ENTRIES = 3
 """A number is fitted to one entry; two agree by chance more easily than three."""
+MOST_RANKED = 20_000
+"""Entries of a tensor, about, against which every fault is held before the best are held against all."""
 MOST_CONFIRMED = 12
 """Hypotheses of one kind, best first, that are tried in bounded arithmetic, which is slow."""
 MOST_REFUTED = 4
@@ -76,7 +78,7 @@ class Confirmed:
     hypothesis: Hypothesis
     cause: Cause
     explains: frozenset[str]
-    rule: Any = field(repr=False)
+    rule: Rule = field(repr=False)
 
     @property
     def rank(self) -> int:
@@ -86,41 +88,58 @@ class Confirmed:
 
 
 def ranked(faults: Sequence[Fault], tensor: str, actual: Array, floats: Replay) -> list[Hypothesis]:
-    """All hypotheses that reach a tensor with finite numbers, those that fit best first."""
-    found = [h for fault in faults if (h := _against(fault, tensor, actual, floats)) is not None]
+    """All hypotheses that reach a tensor with finite numbers, those that fit best first.
+
+    Of a large tensor a sample of the entries is asked.
+    """
+    sample = Sample(max(1, actual.size // MOST_RANKED), 0)
+    part, size = floats.sampled(tensor, actual, sample), float(np.abs(actual).max())
+    found = []
+    for fault in faults:
+        hypothesis = _against(fault, tensor, part, size, floats, sample)
+        if hypothesis is not None and np.isfinite(hypothesis.residual):
+            found.append(hypothesis)
     return sorted(found, key=lambda h: h.residual)
 
 
-def _against(fault: Fault, tensor: str, actual: Array, floats: Replay) -> Hypothesis | None:
-    if isinstance(fault, Fitted):
-        base = floats.predicted(fault.at, fault.base, [tensor]).get(tensor)
-        direction = floats.predicted(fault.at, fault.direction, [tensor]).get(tensor)
-        if base is None or direction is None or not np.any(direction):
-            return None
-        entry = _largest(direction)
-        c = float((actual[entry] - base[entry]) / direction[entry])
-        if not np.isfinite(c):
-            return None
-        return Hypothesis(fault.with_number(c), fault, residual(actual, base + c * direction))
-    predicted = floats.predicted(fault.at, fault.rule, [tensor]).get(tensor)
-    if predicted is None:
+def _against(
+    fault: Fault, tensor: str, actual: Array, size: float, floats: Replay, sample: Sample = EVERY_ENTRY
+) -> Hypothesis | None:
+    def predicted(rule: Rule) -> Any:
+        return floats.predicted(fault.at, rule, [tensor], sample).get(tensor)
+
+    if not isinstance(fault, Fitted):
+        return Hypothesis(fault, fault, residual(actual, predicted(fault.rule), size))
+    base, direction = predicted(fault.base), predicted(fault.direction)
+    if not np.any(direction):
         return None
-    return Hypothesis(fault, fault, residual(actual, predicted))
+    entry = _largest(direction)
+    c = float((actual[entry] - base[entry]) / direction[entry])
+    return (
+        Hypothesis(fault.with_number(c), fault, residual(actual, base + c * direction, size))
+        if np.isfinite(c)
+        else None
+    )
 
 
 def _largest(array: Array) -> tuple[int, ...]:
     return tuple(int(i) for i in np.unravel_index(int(np.argmax(np.abs(array))), array.shape))
 
 
-def residual(actual: Array, predicted: Array) -> float:
-    """Largest |actual − predicted|, relative to the largest |actual|; infinite where either is not finite."""
-    if not actual.size:
-        return np.inf
+def residual(actual: Array, predicted: Array, size: float) -> float:
+    """Largest |actual − predicted|, relative to the largest |actual|, `size`; infinite where either is not finite."""
     with np.errstate(all="ignore"):
-        off, size = float(np.max(np.abs(actual - predicted))), float(np.max(np.abs(actual)))
+        off = float(np.max(np.abs(actual - predicted)))
     if off == 0:
         return 0.0
     return off / size if np.isfinite(off) and np.isfinite(size) and size else np.inf
+
+
+def in_full(hypothesis: Hypothesis, tensor: str, actual: Array, floats: Replay) -> Hypothesis:
+    """The hypothesis with its residual in every entry."""
+    fault, size = hypothesis.fault, float(np.abs(actual).max())
+    predicted = floats.predicted(fault.at, fault.rule, [tensor])[tensor]
+    return replace(hypothesis, residual=residual(actual, predicted, size))
 
 
 def confirmed(
@@ -130,27 +149,36 @@ def confirmed(
     bounds: Replay,
     reach: Mapping[str, Collection[str]],
     wrong: Collection[str],
+    *,
+    numbers: bool = False,
 ) -> list[Confirmed]:
-    """Those that hold in bounded arithmetic: of the sharpest kind only, and of those the ones that explain most.
+    """Those that hold in bounded arithmetic.
 
     Args:
         reach: the shown tensors that show each link.
         wrong: the tensors that are wrong without a fault planted.
+        numbers: whether those with a number in them are wanted even if one without explains everything.
     """
     found: list[Confirmed] = []
     for tier in range(3):
+        told = [c for c in found if c.rank < 3]
+        complete = any(c.explains >= frozenset(wrong) for c in told) and not (numbers and tier == 1)
+        if complete or (tier == 2 and told):
+            break
         refuted = 0
-        for hypothesis in [h for h in hypotheses if h.tier == tier and np.isfinite(h.residual)][:MOST_CONFIRMED]:
+        for hypothesis in [h for h in hypotheses if h.tier == tier][:MOST_CONFIRMED]:
             outcome = _confirm(hypothesis, tensor, shown, bounds, reach[hypothesis.fault.at], wrong)
             if outcome:
                 found.append(outcome)
             refuted = 0 if outcome else refuted + 1
             if refuted == MOST_REFUTED:
                 break
-        told = [c for c in found if c.rank < 3]
-        if any(c.explains >= frozenset(wrong) for c in told) or (tier == 1 and told):
-            break
-    found = [c for c in found if c.rank < 3] or found
+    return found
+
+
+def best_of(found: Sequence[Confirmed]) -> list[Confirmed]:
+    """Of what was confirmed, what explains most, and of that the sharpest."""
+    found = [c for c in found if c.rank < 3] or list(found)
     most = max((len(c.explains) for c in found), default=0)
     best = [c for c in found if len(c.explains) == most]
     sharpest = min((c.rank for c in best), default=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from harness.diagnosis.diagnosis import Cause, Diagnosis
 from harness.diagnosis.hypotheses import LEAST_ENTRIES
@@ -12,58 +12,66 @@ from harness.faults.place import place_of
 from impls.hand import Network
 
 
-def merged(network: Network, diagnoses: Sequence[Diagnosis], faults: Mapping[str, Sequence[Fault]]) -> list[Diagnosis]:
+@dataclass(frozen=True)
+class Found:
+    """A diagnosis, and whatever else reproduces its numbers: less sharp, or explaining less."""
+
+    diagnosis: Diagnosis
+    also: tuple[Cause, ...] = ()
+
+    def cause(self, name: str) -> Cause | None:
+        """The cause of that name, at the link that the diagnosis is about."""
+        there = (c for c in (*self.diagnosis.causes, *self.also) if c.cause == name and c.at == self.diagnosis.at)
+        return next(there, None)
+
+
+def merged(network: Network, found: Sequence[Found], faults: Mapping[str, Sequence[Fault]]) -> list[Diagnosis]:
     """Diagnoses in which one cause at every link where it could be is told once.
 
     Args:
         faults: what the catalogue has at each link.
     """
-    left = list(diagnoses)
+    left = list(found)
     together: list[Diagnosis] = []
-    for name in dict.fromkeys(cause.cause for diagnosis in diagnoses for cause in diagnosis.causes):
-        having = [d for d in left if any(_same_link(d, c) and c.cause == name for c in d.causes)]
+    first = (cause.cause for f in found for cause in f.diagnosis.causes)
+    for name in dict.fromkeys([*first, *(cause.cause for f in found for cause in f.also)]):
+        having = [f for f in left if f.cause(name)]
         if len(having) > 1 and _everywhere(network, having, name, faults) and _one_number(having, name):
-            left = [d for d in left if d not in having]
-            together.append(_one(having))
+            left = [f for f in left if f not in having]
+            together.append(_one(having, name))
     order = [link.output for link in network.links]
-    return sorted([*left, *together], key=lambda d: order.index(d.shown_at))
+    return sorted([*(f.diagnosis for f in left), *together], key=lambda d: order.index(d.shown_at))
 
 
-def _same_link(diagnosis: Diagnosis, cause: Cause) -> bool:
-    return cause.at == diagnosis.at
-
-
-def _everywhere(network: Network, having: Sequence[Diagnosis], name: str, faults: Mapping[str, Sequence[Fault]]) -> bool:
+def _everywhere(network: Network, having: Sequence[Found], name: str, faults: Mapping[str, Sequence[Fault]]) -> bool:
     """Whether the cause is at all links of the kinds at which it is, wherever the catalogue has it."""
     kinds = {link.output: place_of(network, link).kind for link in network.links}
-    places = {d.at for d in having}
+    places = {f.diagnosis.at for f in having}
     hit = {kinds[at] for at in places}
     possible = {at for at, there in faults.items() if kinds[at] in hit and any(f.cause == name for f in there)}
     return places == possible
 
 
-def _one_number(having: Sequence[Diagnosis], name: str) -> bool:
+def _one_number(having: Sequence[Found], name: str) -> bool:
     """Whether the fitted numbers, if there are any, can be one and the same."""
-    numbers = [c.number for d in having for c in d.causes if c.cause == name and c.number]
+    numbers = [cause.number for f in having if (cause := f.cause(name)) and cause.number]
     return not numbers or max(n - off for n, off in numbers) <= min(n + off for n, off in numbers)
 
 
-def _one(having: Sequence[Diagnosis]) -> Diagnosis:
+def _one(having: Sequence[Found], name: str) -> Diagnosis:
+    """One statement: the causes that all of them share."""
     first = having[0]
-    shared = set.intersection(*({c.cause for c in d.causes} for d in having))
-    links = tuple(d.at for d in having)
-    causes = tuple(
-        replace(
-            cause,
-            says=f"{cause.says}; the same at {', '.join(links[1:])}",
-            residual=max(c.residual for d in having for c in d.causes if c.cause == cause.cause),
-            entries=sum(next(c.entries for c in d.causes if c.cause == cause.cause) for d in having),
-        )
-        for cause in first.causes
-        if cause.cause in shared
-    )
-    explains = tuple(dict.fromkeys(name for d in having for name in d.explains))
-    return replace(first, causes=causes, explains=explains, links=links)
+    links = tuple(f.diagnosis.at for f in having)
+    names = dict.fromkeys([name, *(c.cause for c in first.diagnosis.causes)])
+    causes = []
+    for shared in names:
+        each = [cause for f in having if (cause := f.cause(shared))]
+        if len(each) == len(having):
+            says = f"{each[0].says}; the same at {', '.join(links[1:])}"
+            worst, entries = max(c.residual for c in each), sum(c.entries for c in each)
+            causes.append(replace(each[0], says=says, residual=worst, entries=entries))
+    explains = tuple(dict.fromkeys(at for f in having for at in f.diagnosis.explains))
+    return replace(first.diagnosis, causes=tuple(causes), explains=explains, links=links)
 
 
 def with_evidence(diagnosis: Diagnosis) -> Diagnosis:

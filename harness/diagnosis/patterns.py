@@ -120,14 +120,16 @@ def _permuted(actual: Floats, value: Floats, bound: Floats, rows: str, columns: 
 
 def _scaled_along(actual: Floats, value: Floats, bound: Floats, rows: str, columns: str) -> Iterator[str]:
     """A constant ratio in each row, or in each column, which is not the same in all."""
-    if actual.ndim != 2 or min(actual.shape) < 2:
+    if actual.ndim != 2 or min(actual.shape) < 2 or ratio(actual, value, bound):
         return
     for axis, what in ((0, rows), (1, columns)):
         parts = [np.moveaxis(a, axis, 0) for a in (actual, value, bound)]
         found = [ratio(*part) for part in zip(*parts, strict=True)]
         known = [r[0] for r in found if r]
         if len(known) == len(found) and min(known) != max(known):
-            listed = ", ".join(number_text(r) for r in known[:MOST_LISTED]) + (", ..." if len(known) > MOST_LISTED else "")
+            listed = ", ".join(number_text(r) for r in known[:MOST_LISTED]) + (
+                ", ..." if len(known) > MOST_LISTED else ""
+            )
             yield f"every {what} is right but for a factor of its own: {listed}"
             return
 
@@ -188,5 +190,3 @@ def _cosine(actual: Floats, value: Floats) -> Iterator[str]:
 
 def _place(mask: Mask) -> str:
     return "[" + ", ".join(str(int(i)) for i in np.argwhere(mask)[0]) + "]" if mask.ndim else "the only one"
-
-

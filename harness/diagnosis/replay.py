@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Context, Profile
-from harness.centre import Array
+from harness.centre import EVERY_ENTRY, Array, Sample, sampled
 from harness.faults.precision import DIGITS, rounded
 from harness.point import Point
 from harness.walk import Rule, given, passed_on
@@ -59,6 +59,7 @@ class Replay:
         pass_on: Callable[[Array, Any], Any],
     ) -> None:
         self._reach, self._planted = reach, planted
+        self._links = {link.output: link for link in reach.network.links}
         self.tensors, self.expected = tensors, {}
         with np.errstate(all="ignore"):
             for link in reach.network.links:
@@ -66,25 +67,36 @@ class Replay:
                 self.expected[link.output] = value
                 tensors[link.output] = pass_on(shown[link.output], value) if link.output in shown else value
 
-    def predicted(self, at: str, rule: Rule, wanted: Collection[str]) -> dict[str, Any]:
-        """What the tensors of `wanted` would be with the rule in place of the link at `at`, if it reaches them."""
+    def predicted(self, at: str, rule: Rule, wanted: Collection[str], sample: Sample = EVERY_ENTRY) -> dict[str, Any]:
+        """What the tensors of `wanted` would be with the rule in place of the link at `at`, if it reaches them.
+
+        Restricted to a sample of their entries, where only part of a link need be computed for that.
+        """
         reach, found = self._reach, {}
         with np.errstate(all="ignore"):
             value = rule(self.tensors)
             if at in reach.shown:
-                return {at: value} if at in wanted else {}
+                return {at: self.sampled(at, value, sample)} if at in wanted else {}
             tensors, changed = {**self.tensors, at: value}, {at}
             for link in reach.network.links:
                 name = link.output
                 if name == at or changed.isdisjoint(link.inputs) or reach.of(name).isdisjoint(wanted):
                     continue
-                value = self._planted.get(name, link)(tensors)
-                if name in reach.shown:
-                    found[name] = value
-                else:
-                    tensors[name] = value
+                rule = self._planted.get(name, link)
+                if name not in reach.shown:
+                    tensors[name] = rule(tensors)
                     changed.add(name)
+                elif rule is link and link.slices:
+                    parts = {n: sampled(tensors[n], axis, sample) for n, axis in link.slices.items()}
+                    found[name] = link({**tensors, **parts})
+                else:
+                    found[name] = self.sampled(name, rule(tensors), sample)
         return found
+
+    def sampled(self, name: str, tensor: Any, sample: Sample) -> Any:
+        """The entries of a tensor that a sample of its link takes."""
+        link = self._links[name]
+        return sampled(tensor, link.axis, sample) if link.slices else tensor
 
 
 def in_floats(point: Point, reach: Reach, shown: Mapping[str, Array], planted: Mapping[str, Rule]) -> Replay:

@@ -29,7 +29,9 @@ def faults(place: Place) -> Iterator[Fault]:
         return
     a, entries = place.names["a"], f"(N·{place.network.outputs})"
     other = BinaryCrossEntropy(None if loss.clamp else "torch")
-    text = "the form without a clamp is differentiated" if loss.clamp else "the form with torch's clamp is differentiated"
+    text = (
+        "the form without a clamp is differentiated" if loss.clamp else "the form with torch's clamp is differentiated"
+    )
     yield place.fault("another clamp", text, f"{place.at} of {other!r}", lambda t: other.da(t[a], t["y"]))
     for eps in USUAL:
         text = f"{eps:g} is added in the denominator"

@@ -1,8 +1,8 @@
 """Slips in the forward pass, for whoever shows it, or shows gradients that only a wrong one explains.
 
-    z = x W + b     b left out, subtracted or added twice; the weights of another layer; W not transposed
-    a = f(z)        f left out, applied twice, another activation
-    L               a factor, sum for mean and mean for sum, another loss
+z = x W + b     b left out, subtracted or added twice; the weights of another layer; W not transposed
+a = f(z)        f left out, applied twice, another activation
+L               a factor, sum for mean and mean for sum, another loss
 """
 
 from __future__ import annotations
@@ -102,7 +102,12 @@ def _of_loss(place: Place) -> Iterator[Fault]:
     y = targets(inner, a)
     for kind in LOSSES.values():
         other = kind()
-        if other.labels or type(other) is type(inner) or isinstance(other, OneHotCrossEntropy) and (inner.labels or K == 1):
+        if (
+            other.labels
+            or type(other) is type(inner)
+            or isinstance(other, OneHotCrossEntropy)
+            and (inner.labels or K == 1)
+        ):
             continue
         text = f"the loss is the {name_of(other)}, where the network has the {name_of(inner)}"
         rule = lambda t, other=other: other.forward(t[a], y(t))  # noqa: E731

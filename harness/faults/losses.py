@@ -1,12 +1,12 @@
 """Slips in the gradient of the loss, and in how it meets the activation behind it.
 
-    factors        sum for mean and mean for sum, 1/2, 2, N, 1/N, K, 1/K     N samples, K outputs
-    sign           y − a
-    other losses   every loss that takes such targets
-    error          (a − y)^2 not differentiated, sign(a − y), a without its target
-    fused          a − y belongs to the pre-activation z of a sigmoid or softmax under cross-entropy (Bishop, "Pattern
-                   Recognition and Machine Learning" (2006), equations (4.91), (4.109)): taken as the gradient of the
-                   output, or of z under another loss; or a gradient by the probability taken as one by the logit
+factors        sum for mean and mean for sum, 1/2, 2, N, 1/N, K, 1/K     N samples, K outputs
+sign           y − a
+other losses   every loss that takes such targets
+error          (a − y)^2 not differentiated, sign(a − y), a without its target
+fused          a − y belongs to the pre-activation z of a sigmoid or softmax under cross-entropy (Bishop, "Pattern
+               Recognition and Machine Learning" (2006), equations (4.91), (4.109)): taken as the gradient of the
+               output, or of z under another loss; or a gradient by the probability taken as one by the logit
 """
 
 from __future__ import annotations

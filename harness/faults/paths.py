@@ -86,7 +86,9 @@ def _other_weights(place: Place) -> Iterator[Fault]:
                 return right(t) + right({**t, dz: t[dz][:, turned]})
 
             text = f"a path through the {'next' if step < 0 else 'previous'} neuron is added, which belongs to another weight"
-            yield place.fault("path of another weight", text, f"{x}ᵀ · {dz} + {x}ᵀ · ({dz} of the neuron beside)", added)
+            yield place.fault(
+                "path of another weight", text, f"{x}ᵀ · {dz} + {x}ᵀ · ({dz} of the neuron beside)", added
+            )
         text = f"paths through every neuron of {place.names['z']} are added, where the weight feeds only one of them"
         formula = f"{x}ᵀ · (sum of {dz} over the neurons)"
         everything = lambda t: right({**t, dz: 0 * t[dz] + t[dz].sum(axis=1, keepdims=True)})  # noqa: E731

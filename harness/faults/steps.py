@@ -40,9 +40,7 @@ def faults(place: Place) -> Iterator[Fault]:
         return
     text = f"{at} is {{c}} times the gradient: the learning rate, or another constant, is multiplied in"
     formula = f"{{c}}·{at}"
-    yield place.fitted(
-        "learning rate multiplied in", text, formula, lambda t: 0 * right(t), lambda t: +right(t), 0.1
-    )
+    yield place.fitted("learning rate multiplied in", text, formula, lambda t: 0 * right(t), lambda t: +right(t), 0.1)
     weight = at[1:]
     text = f"{at} has {{c}}·{weight} added: weight decay, which this loss does not have"
     yield place.fitted("weight decay added", text, f"{at} + {{c}}·{weight}", right, lambda t: +t[weight], 0.01)

@@ -1,8 +1,8 @@
 """Slips in a sum: the mean, the wrong axis, a broadcast, a term counted twice, sums multiplied in place of products.
 
-    dW = sum_n x_ni dz_nj     mean over n; (sum_n x_ni)(sum_n dz_nj), and the same with a mean
-    db = sum_n dz_nj          mean over n; over n and j, the one number for every j; over j where N = K fits
-    dx = sum_j dz_nj w_ij     mean over j; over n too, the same row for every sample
+dW = sum_n x_ni dz_nj     mean over n; (sum_n x_ni)(sum_n dz_nj), and the same with a mean
+db = sum_n dz_nj          mean over n; over n and j, the one number for every j; over j where N = K fits
+dx = sum_j dz_nj w_ij     mean over j; over n too, the same row for every sample
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """Slips in the derivative of one activation: its parameter, its other form, a term or a square left out.
 
-    sigmoid        a    1 − a    a(1 + a)    a²    (1 − a)²       for a(1 − a)
-    tanh           1 − a    1 + a²    a²    (1 − a)²              for 1 − a²
-    relu, leaky    [z < 0]    [da > 0]    [z > 0][da > 0]         for [z > 0]; another slope at the left
-    elu            alpha left out    a + 1
-    softplus       s(−z)    with torch's threshold, without it
-    silu           s(z)    s(1 − s)    s(1 + z)    s + z s(1 + s)
-    gelu           the form by tanh for that by erf    Φ(z)    s(1.702 z) z differentiated
-    hard sigmoid   1/6 left out    slope 0.2 between −2.5 and 2.5 (Keras)
-    softmax        diagonal of the Jacobian only    without the sum    the sum over the samples    a left out
+sigmoid        a    1 − a    a(1 + a)    a²    (1 − a)²       for a(1 − a)
+tanh           1 − a    1 + a²    a²    (1 − a)²              for 1 − a²
+relu, leaky    [z < 0]    [da > 0]    [z > 0][da > 0]         for [z > 0]; another slope at the left
+elu            alpha left out    a + 1
+softplus       s(−z)    with torch's threshold, without it
+silu           s(z)    s(1 − s)    s(1 + z)    s + z s(1 + s)
+gelu           the form by tanh for that by erf    Φ(z)    s(1.702 z) z differentiated
+hard sigmoid   1/6 left out    slope 0.2 between −2.5 and 2.5 (Keras)
+softmax        diagonal of the Jacobian only    without the sum    the sum over the samples    a left out
 """
 
 from __future__ import annotations

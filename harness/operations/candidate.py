@@ -32,12 +32,14 @@ class Answer:
     Attributes:
         output, gradients: NumPy copies, by the name of the input; None, or without it, where none came.
         own: what was returned, in the candidate's own arrays, by the name of the tensor.
+        before: gradients of the last call before that gave one of the same shape.
     """
 
     output: Array | None = None
     gradients: dict[str, Array | None] = field(default_factory=dict)
     breaches: list[Breach] = field(default_factory=list)
     own: dict[str, Any] = field(default_factory=dict)
+    before: dict[str, Array] = field(default_factory=dict)
 
 
 class Candidate:
@@ -63,6 +65,7 @@ class Candidate:
             )
         self.name = visible(str(getattr(forward, "__name__", type(forward).__name__)))
         self.wanted = tuple(wanted)
+        self._answered: dict[tuple[str, tuple[int, ...]], Array] = {}
         self.host = self._host(forward, backward, list(inputs.values()), dtype)
         if backward is None:
             self.forward, self.backward = self.host.pair(forward)
@@ -93,7 +96,15 @@ class Candidate:
             for name, gradient in self._by_name(answer, returned, list(inputs)).items():
                 answer.gradients[name] = self._taken(answer, f"d{name}", gradient)
             self._note_alias(answer, own)
+        self._remember(answer)
         return answer
+
+    def _remember(self, answer: Answer) -> None:
+        for name, gradient in answer.gradients.items():
+            if gradient is not None:
+                earlier = self._answered.get((name, gradient.shape))
+                answer.before |= {} if earlier is None else {name: earlier}
+                self._answered[name, gradient.shape] = gradient
 
     def overwritten(self, answer: Answer) -> list[str]:
         """Tensors of an earlier answer that no longer are what they were."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.centre import Array
-from harness.comparison import Row
+from harness.comparison import Row, not_comparable
 from harness.operations.candidate import Answer, Candidate
 from harness.operations.cases import Case, drawn, random_upstream, users
 from harness.operations.causes import cause_of
@@ -21,7 +21,7 @@ from harness.operations.judging import judged
 from harness.operations.measured import MeasuredReference
 from harness.operations.outcome import OperationCheck
 from harness.operations.reference import Reference
-from harness.operations.vote import VotingReference
+from harness.operations.vote import Vote, VotingReference
 from harness.usage import UsageError
 
 DTYPES = ("float32", "float64")
@@ -92,21 +92,20 @@ def check_vjp(
     check = OperationCheck(name, right.name, right.measured, dtype, seed, [point.name for point in points])
     check.shapes = {name: array.shape for name, array in first.inputs.items()}
     situations: dict[str, list[Situation]] = {name: [] for name in right.differentiable}
-    before: Mapping[str, Array | None] = {}
     for step, case in enumerate(points, 1):
         dy = _upstream(right, case, dtype, np.random.default_rng([seed, step, 1]))
         if step == 1:
             check.shapes["output"] = dy.shape
-        if isinstance(right, VotingReference):
-            check.votes += right.votes(case, dy, always=step == 1, seed=seed)
+        votes = right.votes(case, dy, always=step == 1, seed=seed) if isinstance(right, VotingReference) else []
+        check.votes += votes
         answer = candidate(case.inputs, dy)
         rows, findings = judged(right, case, dy, answer, dtype, step)
+        rows = [_undecided(row, votes) for row in rows]
         check.rows += rows
         check.findings += [f for f in findings if (f.contract, f.tensor) not in _told(check)]
         for wrong in _wrong(rows, answer):
-            situations[wrong].append(Situation(right, case, dy, dtype, answer.gradients, before))
-        before = answer.gradients
-        if step == 1:
+            situations[wrong].append(Situation(right, case, dy, dtype, answer.gradients, answer.before))
+        if step == 1 and not any(vote.gradient == "output" for vote in votes):
             found = contracts(candidate, right, case, dy, answer, dtype)
             check.findings += [f for f in found if (f.contract, f.tensor) not in _told(check)]
     check.causes = [cause_of(name, wrong) for name, wrong in situations.items() if wrong]
@@ -169,6 +168,14 @@ def _upstream(right: Reference, case: Case, dtype: str, rng: np.random.Generator
             f"array of that shape, with arrays or whole numbers as inputs so that it is fixed."
         )
     return case.upstream.astype(dtype)
+
+
+def _undecided(row: Row, votes: Sequence[Vote]) -> Row:
+    """The row, or that there is nothing to judge by where the forms of the reference differ."""
+    for vote in votes:
+        if not vote.decided and vote.gradient in ("output", row.gradient):
+            return not_comparable(row.check, row.gradient, row.against, row.step, vote.says)
+    return row
 
 
 def _told(check: OperationCheck) -> set[tuple[str, str]]:

@@ -65,6 +65,7 @@ class MeasuredReference:
         what = visible(str(getattr(function, "__name__", type(function).__name__)))
         self.name = f"{self.host.package} {what}"
         self._known: dict[bytes, tuple[list[Array], list[Array]]] = {}
+        self._sides: dict[bytes, tuple[list[Array], list[Array]]] = {}
 
     def output(self, inputs: Mapping[str, Array], dtype: str) -> Estimate:
         """The output, as programs of the dtype may give it."""
@@ -76,6 +77,22 @@ class MeasuredReference:
 
     def sides(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, tuple[Array, Array]]:
         """Where a gradient jumps: the lowest and highest that were found near by, NaN where it does not."""
+        bounds = self.gradients(inputs, upstream, dtype)
+        low, high = self._limits(inputs, upstream, dtype)
+        sides = {}
+        for place, name in enumerate(self.differentiable):
+            jumps = high[place] - low[place] > bounds[name].bound
+            sides[name] = (np.where(jumps, low[place], np.nan), np.where(jumps, high[place], np.nan))
+        return sides
+
+    def _limits(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> tuple[list[Array], list[Array]]:
+        """Lowest and highest gradients near by; kept, since every gradient of a case may be asked for."""
+        key = _key(inputs, upstream) + dtype.encode()
+        if key not in self._sides:
+            self._sides[key] = self._nudge(inputs, upstream, dtype)
+        return self._sides[key]
+
+    def _nudge(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> tuple[list[Array], list[Array]]:
         rng = np.random.default_rng(0)
         reach = NUDGE * profile_of(dtype).u
         found: list[list[Array]] = []
@@ -87,16 +104,11 @@ class MeasuredReference:
                 step = reach * np.maximum(np.abs(array), 1) * signs
                 nudged[name] = _double(array) + step if name in self.differentiable else array
             found.append(self._run(self.host, nudged, upstream)[1:])
-        sides = {}
-        for place, name in enumerate(self.differentiable):
-            each = np.stack([gradients[place] for gradients in found])
-            low, high = each.min(axis=0), each.max(axis=0)
-            jumps = high - low > self.gradients(inputs, upstream, dtype)[name].bound
-            sides[name] = (np.where(jumps, low, np.nan), np.where(jumps, high, np.nan))
-        return sides
+        each = [np.stack(gradients) for gradients in zip(*found, strict=True)]
+        return [gradient.min(axis=0) for gradient in each], [gradient.max(axis=0) for gradient in each]
 
     def _estimates(self, inputs: Mapping[str, Array], upstream: Array | None, dtype: str) -> list[Estimate]:
-        key = b"".join(np.asarray(a).tobytes() + str(np.shape(a)).encode() for a in [*inputs.values(), upstream])
+        key = _key(inputs, upstream)
         if key not in self._known:
             self._known[key] = self._measure(inputs, upstream)
         u, u_32 = profile_of(dtype).u, profile_of("float32").u
@@ -148,6 +160,10 @@ class MeasuredReference:
                 f"{results[0].dtype}; write it so that the inputs decide the dtype."
             )
         return [np.asarray(array, np.float64) for array in results]
+
+
+def _key(inputs: Mapping[str, Array], upstream: Array | None) -> bytes:
+    return b"".join(np.asarray(a).tobytes() + str(np.shape(a)).encode() for a in [*inputs.values(), upstream])
 
 
 def _double(array: Array) -> Array:

@@ -85,7 +85,12 @@ class OperationCheck:
         """The rest of the first line."""
         wrong = faulty(self.rows)
         if "output" in wrong:
-            return f"{self.name} computes another function: its output differs in {self._in_cases('output')}"
+            row = next(row for row in self.rows if row.gradient == "output" and row.verdict == "FAULT")
+            told = f", {row.reason}" if row.reason else ""
+            return (
+                f"the output of {self.name} is not the reference's in {self._in_cases('output')}: "
+                f"first in {self.case(row)}{told}"
+            )
         if wrong:
             also = f"; {self.failing[0].message}" if self.failing else ""
             return f"{self._wrong(wrong)}{also}"
@@ -117,7 +122,8 @@ class OperationCheck:
         share = (
             "" if row.used is None else f"; worst used {100 * row.used:.1f} % ({row.gradient}, case {self.case(row)})"
         )
-        return f"{', '.join(gradients)} of {self.name} and {self.reference} agree {words}{share}"
+        odd = "".join(f"; but {name} is the odd one out" for name in dict.fromkeys(v.odd for v in self.votes if v.odd))
+        return f"{', '.join(gradients)} of {self.name} and {self.reference} agree {words}{share}{odd}"
 
     def case(self, row: Row) -> str:
         """The name of a row's case."""

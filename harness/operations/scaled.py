@@ -16,13 +16,13 @@ from harness.operations.hypothesis import Hypothesis, Situation
 def recognisable(at: Situation, name: str) -> Iterator[Hypothesis]:
     """Everything of this kind for the gradient of one input."""
     right = at.expected[name]
+    zeros = Estimate(np.zeros_like(right.value), np.zeros_like(right.bound))
+    yield Hypothesis("gradient missing", f"d{name} is 0 everywhere: its path is missing", lambda: zeros)
     yield from _factors(at, name, right)
     if right.value.ndim > 1:
         yield Hypothesis(
             "transposed", f"d{name} is transposed", partial(right.mapped, lambda array: array.swapaxes(-1, -2))
         )
-    zeros = Estimate(np.zeros_like(right.value), np.zeros_like(right.bound))
-    yield Hypothesis("gradient missing", f"d{name} is 0 everywhere: its path is missing", lambda: zeros)
     for other in at.expected:
         if other != name:
             says = f"d{name} is d{other}, the gradient of another input"
@@ -44,9 +44,11 @@ def _factors(at: Situation, name: str, right: Estimate) -> Iterator[Hypothesis]:
         )
     # Every size of the operation, named by the tensor and the axis that it is the size of.
     tensors = {**at.inputs, "the output": at.upstream}
-    sizes = {(what, axis): size for what, array in tensors.items() for axis, size in enumerate(array.shape)}
-    for (what, axis), size in sizes.items():
-        of = f"the size of axis {axis} of {what}"
+    sizes: dict[int, str] = {}
+    for what, array in tensors.items():
+        for axis, size in enumerate(array.shape):
+            sizes.setdefault(size, f"the size of axis {axis} of {what}")
+    for size, of in sizes.items():
         for factor, told in ((1 / size, f"1/({of})"), (size, of)):
             says = f"d{name} is the right one times {told}: a mean for a sum, or a sum for a mean"
             yield Hypothesis("constant factor", says, partial(right.times, factor, at.u))
@@ -57,7 +59,7 @@ def _factors(at: Situation, name: str, right: Estimate) -> Iterator[Hypothesis]:
     actual = at.answered.get(name)
     if actual is not None and actual.shape == right.value.shape:
         ratio = _ratio(actual, right)
-        if ratio is not None:
+        if ratio and f"{ratio:.6g}" != "1":
             says = f"d{name} is the right one times {ratio:.6g}"
             yield Hypothesis("constant factor", says, partial(_measured_ratio, right, ratio, at.u))
 
@@ -92,7 +94,7 @@ def _shapes(at: Situation, name: str, right: Estimate) -> Iterator[Hypothesis]:
     whole = unsummed(at, name)
     if whole is None:
         return
-    says = f"d{name} is not summed over the axes along which {name} is broadcast"
+    says = f"d{name} is not summed over the rows that share {name}"
     yield Hypothesis("broadcast gradient not summed", says, lambda: whole)
     for axis in range(whole.value.ndim):
         n = whole.value.shape[axis]
@@ -113,30 +115,21 @@ def _fit(actual: Array, right: Estimate) -> bool:
 
 
 def unsummed(at: Situation, name: str) -> Estimate | None:
-    """The gradient of a broadcast input before it is summed; None if it is not broadcast to the output.
+    """The gradient of an input that every leading row shares, row by row, before it is summed; None if none does.
 
-    Found by giving the reference the input in its whole size; for a summand it is the upstream itself.
+    Found by giving the reference the upstream of one row at a time, whatever the function is.
     """
-    given, right = at.inputs[name], at.expected[name]
-    if given.shape == at.upstream.shape:
+    given, shape = at.inputs[name], at.upstream.shape
+    lead = len(shape) - given.ndim
+    if lead < 1 or not all(size in (1, whole) for size, whole in zip(given.shape, shape[lead:], strict=True)):
         return None
-    try:
-        whole = np.broadcast_to(given, at.upstream.shape).copy()
-        tried = [Estimate(np.asarray(at.upstream, np.float64), np.zeros(at.upstream.shape))]
-        tried.append(at.with_inputs(name, **{name: whole}))
-    except Exception:  # a reference may take no such input; then nothing is learnt
-        return None
-    lead = at.upstream.ndim - given.ndim
-    axes = tuple(range(lead)) + tuple(
-        lead + i for i, size in enumerate(given.shape) if size == 1 and at.upstream.shape[lead + i] > 1
-    )
-    for estimate in tried:
-        if estimate.value.shape == at.upstream.shape:
-            added = estimate.mapped(lambda a: a.sum(axis=axes).reshape(given.shape), at.upstream.size)
-            slack = Estimate(added.value, added.bound + right.bound)
-            if slack.holds(right.value):
-                return estimate
-    return None
+    rows = []
+    for row in np.ndindex(shape[:lead]):
+        alone = np.zeros_like(at.upstream)
+        alone[row] = at.upstream[row]
+        rows.append(at.with_upstream(name, alone))
+    values, bounds = (np.stack(parts).reshape(shape[:lead] + given.shape) for parts in zip(*rows, strict=True))
+    return Estimate(values, bounds)
 
 
 def _states(at: Situation, name: str, right: Estimate) -> Iterator[Hypothesis]:

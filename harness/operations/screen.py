@@ -77,7 +77,12 @@ def _runner_up(cause: Cause) -> list[str]:
 
 
 def _votes(check: OperationCheck) -> list[str]:
-    told = [f"vote   {visible(vote.says)}" for vote in check.votes]
+    first = {(vote.gradient, vote.odd, vote.decided): vote for vote in reversed(check.votes)}
+    told = []
+    for same, vote in reversed(first.items()):
+        others = sum((v.gradient, v.odd, v.decided) == same for v in check.votes) - 1
+        more = f" (and so in {others} more)" if others else ""
+        told.append(f"vote   {visible(vote.says)}{more}")
     settled = {vote.gradient for vote in check.votes if vote.decided and vote.odd is None}
     wrong = {row.gradient for row in check.rows if row.verdict == "FAULT"}
     return told + [f"vote   {name}: yours is the odd one out" for name in check.gradients if name in wrong & settled]
