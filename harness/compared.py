@@ -61,6 +61,8 @@ def _summary(check: Check) -> Iterator[str]:
         yield f"also  {message}"
     for diagnosis in check.diagnoses[:1]:
         yield from _explained(diagnosis)
+    if check.verdict == "NO POWER":
+        yield "to be seen, show z1, a1, ..., dz1, da1 as well, or compare in float64"
 
 
 def _located(check: Check) -> str:
