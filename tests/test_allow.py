@@ -157,7 +157,8 @@ def test_another_dtype_is_told(reference):
     other = np.float32 if reference.loss.dtype == np.float64 else np.float64
     mine = {name: array.astype(other) for name, array in weight_gradients(reference).items()}
     line = first_line(mine, reference)
-    assert line == f"FAIL  returned dW3, db3, dW2 and 3 more as {np.dtype(other)}, though it was given {reference.loss.dtype}"
+    given = reference.loss.dtype
+    assert line == f"FAIL  returned dW3, db3, dW2 and 3 more as {np.dtype(other)}, though it was given {given}"
 
 
 def test_dtypes_without_bounds_are_refused():
