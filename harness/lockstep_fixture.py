@@ -37,7 +37,7 @@ class Lockstep:
         report: folder for a record of each run and check, or None.
     """
 
-    def __init__(self, test: str, defaults: dict[str, Any], report: str | None) -> None:
+    def __init__(self, test: str, defaults: dict[str, Any], report: Path | None) -> None:
         self.test, self.defaults, self.report = test, defaults, report
 
     def __call__(self, network: Any = None, **options: Any) -> Run:
@@ -58,6 +58,10 @@ class Lockstep:
             result = self._run(options)
         except UsageError as error:
             raise UsageError(str(error)) from None  # from here, so that the test's own line is shown
+        if result.how == "interrupted":
+            raise KeyboardInterrupt
+        if result.unrecorded:
+            pytest.fail(result.unrecorded, pytrace=False)
         missing = [finding.message for finding in result.findings if finding.kind == "missing"]
         if missing and result.verdict != "FAIL":
             if options.get("against") is not None or os.environ.get("CI"):
@@ -87,7 +91,7 @@ class Lockstep:
             raise UsageError(str(error)) from None
         if self.report is not None:
             line = msgspec.json.encode(result.to_dict()) + b"\n"
-            for path in records(Path(self.report), self.test):
+            for path in records(self.report, self.test):
                 with suppress(FileExistsError), path.open("xb") as file:
                     file.write(line)
                     break
@@ -99,7 +103,7 @@ class Lockstep:
     def _run(self, options: dict[str, Any]) -> Run:
         if self.report is None or "output" in options:
             return run(**options)
-        for path in records(Path(self.report), self.test):
+        for path in records(self.report, self.test):
             try:
                 return run(**options, output=path)
             except UsageError:

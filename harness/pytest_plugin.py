@@ -47,8 +47,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Session(), "lockstep-session")
     if hasattr(config, "workerinput"):  # a worker of pytest-xdist: the controller has looked
         return
-    report = option(config, "report")
-    if report and Path(report).exists() and not Path(report).is_dir():
+    report = report_folder(config)
+    if report and report.exists() and not report.is_dir():
         raise pytest.UsageError(f"Cannot write run records to {report}, because it is no folder; name a folder.")
     if required := names_in(option(config, "require")):
         from harness.lockstep_fixture import refuse_missing
@@ -63,6 +63,17 @@ def pytest_configure(config: pytest.Config) -> None:
 def option(config: pytest.Config, name: str) -> str | None:
     """An option, by the command line or else the ini file; None where neither gives it."""
     return config.getoption(f"--lockstep-{name}") or config.getini(f"lockstep_{name}") or None
+
+
+def report_folder(config: pytest.Config) -> Path | None:
+    """The folder for records, from where pytest was called, or from the root if an ini file names it.
+
+    It is fixed here, because a test may change the working directory.
+    """
+    named = config.getoption("--lockstep-report")
+    base = config.invocation_params.dir if named else config.rootpath
+    report = option(config, "report")
+    return base / report if report else None
 
 
 def names_in(text: str | None) -> list[str] | None:
@@ -83,7 +94,7 @@ def lockstep(request: pytest.FixtureRequest) -> Lockstep:
         if marker.args:
             raise pytest.UsageError("Cannot read the arguments of the marker lockstep, because it has keywords only.")
         defaults |= marker.kwargs
-    return Lockstep(request.node.nodeid, defaults, option(config, "report"))
+    return Lockstep(request.node.nodeid, defaults, report_folder(config))
 
 
 @pytest.hookimpl(wrapper=True)
