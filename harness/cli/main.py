@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from harness.cli.options import DATA_HELP, data_options, network_options, optimizer_options
+from harness.cli.options import data_options, network_options, optimizer_options
 from harness.usage import reason, visible
 
 COMMANDS_GROUP = "harness.commands"
@@ -90,11 +90,9 @@ def run_command(**options: Any) -> None:
 
 
 @harness.command("check", short_help="somebody's backward pass: find and name the first wrong link")
-@click.argument("target")
+@click.argument("function", metavar="TARGET")
 @click.option("--model", default="4-3-2-1", show_default=True, help="layer sizes or a .toml file")
-@click.option("--data", help=f"{DATA_HELP} [default: iris, or random where it does not fit]")
-@click.option("--column", "target_column", help="target column of a CSV file with a header [default: the last]")
-@click.option("--raw", is_flag=True, help="do not standardise the features")
+@data_options("iris, or random where it does not fit")
 @network_options
 @click.option("--batch", type=int, help="rows [default: all]")
 @click.option("--dtype", default="float64", show_default=True, help="float64 or float32")

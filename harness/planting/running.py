@@ -156,7 +156,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Raise `TimeIsUpError` in what takes longer, where the system has such a timer; else the starting process ends this."""
+    """Raise `TimeIsUpError` in what takes longer; without such a timer the starting process ends this one."""
     if not hasattr(signal, "SIGALRM"):
         yield
         return
