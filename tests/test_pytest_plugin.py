@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-import harness
-
 sys.path.insert(0, str(Path(__file__).parent))
 
 pytest_plugins = ["pytester", "broken.sessions"]
@@ -55,7 +53,6 @@ def test_a_run_that_differs_fails_with_its_verdict_and_its_table(session, summar
 
 
 def test_frameworks_agree(session, summary, framework):
-    harness.run("2-1", "random", [framework], steps=1)  # imported here: what the session imports is forgotten with it
     result = session(
         f"def test_framework(lockstep):\n    lockstep('3-2-1', 'random', against='{framework}', steps=3)\n"
     )
