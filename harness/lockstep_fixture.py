@@ -40,8 +40,8 @@ class Lockstep:
     def __init__(self, test: str, defaults: dict[str, Any], report: Path | None) -> None:
         self.test, self.defaults, self.report = test, defaults, report
 
-    def __call__(self, network: Any = None, **options: Any) -> Run:
-        """Train in lockstep, as `harness.run` does with the same keywords, and return the `Run`.
+    def __call__(self, *arguments: Any, **options: Any) -> Run:
+        """Train in lockstep, as `harness.run` does with the same arguments, and return the `Run`.
 
         A framework that is missing is left out; where it was named, or the environment variable CI is set, that is
         an error; where nothing else is left to compare, the test is skipped.
@@ -51,9 +51,7 @@ class Lockstep:
             UsageError: something impossible was asked for.
         """
         __tracebackhide__ = True
-        if network is not None:
-            options["network"] = network
-        options = {**self.defaults, **options}
+        options = {**self.defaults, **signature(run).bind_partial(*arguments, **options).arguments}
         try:
             result = self._run(options)
         except UsageError as error:
@@ -73,20 +71,18 @@ class Lockstep:
             raise GradientMismatch(told(result.verdict, result.outcome.reason, render(result)), result)
         return result
 
-    def check(self, function: Any, network: Any = None, **options: Any) -> Check:
-        """Check a backward pass, as `harness.check` does with the same keywords, and return the `Check`.
+    def check(self, *arguments: Any, **options: Any) -> Check:
+        """Check a backward pass, as `harness.check` does with the same arguments, and return the `Check`.
 
         Raises:
             GradientMismatch: the verdict is not PASS.
             UsageError: something impossible was asked for.
         """
         __tracebackhide__ = True
-        if network is not None:
-            options["network"] = network
-        known = signature(check).parameters
-        defaults = {name: value for name, value in self.defaults.items() if name in known}
+        takes = signature(check)
+        defaults = {name: value for name, value in self.defaults.items() if name in takes.parameters}
         try:
-            result = check(function, **{**defaults, **options})
+            result = check(**{**defaults, **takes.bind(*arguments, **options).arguments})
         except UsageError as error:
             raise UsageError(str(error)) from None
         if self.report is not None:
