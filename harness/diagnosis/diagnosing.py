@@ -21,7 +21,7 @@ from harness.diagnosis.hypotheses import Confirmed, Hypothesis, best_of, confirm
 from harness.diagnosis.kinks import conventions, on_a_kink
 from harness.diagnosis.merging import Found, merged, with_evidence
 from harness.diagnosis.patterns import patterns
-from harness.diagnosis.replay import Reach, Replay, in_bounds, in_float32, in_floats
+from harness.diagnosis.replay import Reach, in_bounds, in_float32, in_floats
 from harness.faults import Fault, faults_at, right_formula
 from harness.faults.place import place_of
 from harness.point import Point

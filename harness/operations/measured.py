@@ -163,7 +163,8 @@ class MeasuredReference:
 
 
 def _key(inputs: Mapping[str, Array], upstream: Array | None) -> bytes:
-    return b"".join(np.asarray(a).tobytes() + str(np.shape(a)).encode() for a in [*inputs.values(), upstream])
+    arrays = [*inputs.values(), *([] if upstream is None else [upstream])]
+    return b"".join(array.tobytes() + str(array.shape).encode() for array in arrays)
 
 
 def _double(array: Array) -> Array:
