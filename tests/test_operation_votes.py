@@ -5,10 +5,6 @@ import pytest
 
 from harness import check_vjp
 
-torch = pytest.importorskip("torch")
-jax = pytest.importorskip("jax")
-jnp = jax.numpy
-
 INPUTS = {"x": ("N", "M")}
 
 
@@ -16,20 +12,44 @@ def right(u, x):
     return u / np.cosh(x) ** 2
 
 
-def straight_through(x):
+@pytest.fixture
+def torch():
+    return pytest.importorskip("torch")
+
+
+@pytest.fixture
+def jax():
+    return pytest.importorskip("jax")
+
+
+@pytest.fixture
+def jnp(jax):
+    return jax.numpy
+
+
+@pytest.fixture
+def straight_through(torch):
     """tanh, whose derivative torch is made to believe is half as large again."""
-    return torch.tanh(x) + (torch.tanh(x) - torch.tanh(x).detach()) / 2
+
+    def straight_through(x):
+        return torch.tanh(x) + (torch.tanh(x) - torch.tanh(x).detach()) / 2
+
+    return straight_through
 
 
-@jax.custom_vjp
-def wrong_in_jax(x):
-    return jnp.tanh(x)
+@pytest.fixture
+def wrong_in_jax(jax, jnp):
+    """tanh with another derivative of its own."""
+
+    @jax.custom_vjp
+    def wrong_in_jax(x):
+        return jnp.tanh(x)
+
+    wrong_in_jax.defvjp(lambda x: (jnp.tanh(x), x), lambda x, u: (u * (1 - jnp.tanh(x)),))
+    return wrong_in_jax
 
 
-wrong_in_jax.defvjp(lambda x: (jnp.tanh(x), x), lambda x, u: (u * (1 - jnp.tanh(x)),))
-
-
-def test_all_agree():
+def test_all_agree(torch, jnp):
     found = check_vjp(np.tanh, right, reference=(torch.tanh, jnp.tanh), inputs=INPUTS)
     assert found.verdict == "PASS"
     (vote,) = found.votes
@@ -39,7 +59,7 @@ def test_all_agree():
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_the_candidate_is_the_odd_one_out(dtype):
+def test_the_candidate_is_the_odd_one_out(torch, jnp, dtype):
     found = check_vjp(
         np.tanh, lambda u, x: u / np.cosh(x), reference=(torch.tanh, jnp.tanh), inputs=INPUTS, dtype=dtype
     )
@@ -48,7 +68,7 @@ def test_the_candidate_is_the_odd_one_out(dtype):
     assert "vote   dx: yours is the odd one out" in str(found)
 
 
-def test_a_form_is_the_odd_one_out_and_the_other_one_judges():
+def test_a_form_is_the_odd_one_out_and_the_other_one_judges(torch, jnp, straight_through, wrong_in_jax):
     forms = (straight_through, jnp.tanh)
     found = check_vjp(np.tanh, right, reference=forms, inputs=INPUTS)
     assert found.verdict == "PASS"
@@ -62,14 +82,14 @@ def test_a_form_is_the_odd_one_out_and_the_other_one_judges():
     assert found.verdict == "PASS"
 
 
-def test_forms_that_are_both_contradicted_decide_nothing():
+def test_forms_that_are_both_contradicted_decide_nothing(straight_through, wrong_in_jax):
     found = check_vjp(np.tanh, right, reference=(straight_through, wrong_in_jax), inputs=INPUTS)
     assert (found.verdict, found.exit) == ("NOT COMPARED", 3)
     assert "the central difference agrees with neither" in found.reason
     assert {row.verdict for row in found.rows if row.gradient == "dx"} == {"not comparable"}
 
 
-def test_the_difference_stands_alone_where_both_forms_mean_another_derivative():
+def test_the_difference_stands_alone_where_both_forms_mean_another_derivative(jax, jnp, straight_through):
     @jax.custom_vjp
     def same(x):
         return jnp.tanh(x)
@@ -80,14 +100,14 @@ def test_the_difference_stands_alone_where_both_forms_mean_another_derivative():
     assert found.votes[0].odd == "central difference"
 
 
-def test_forms_of_different_functions_compare_nothing():
+def test_forms_of_different_functions_compare_nothing(torch, jnp):
     found = check_vjp(np.tanh, right, reference=(torch.tanh, jnp.sin), inputs=INPUTS)
     assert (found.verdict, found.exit) == ("NOT COMPARED", 3)
     assert "they are different functions" in found.reason
     assert found.causes == []
 
 
-def test_the_difference_abstains_where_it_has_no_estimate():
+def test_the_difference_abstains_where_it_has_no_estimate(torch, jax, jnp):
     def buried(tanh):  # beside so large a constant that no difference sees it
         return lambda x: tanh(x) + 2.0**60
 
@@ -99,7 +119,7 @@ def test_the_difference_abstains_where_it_has_no_estimate():
     assert found.votes[0].off == {}
 
 
-def test_conventions_of_the_frameworks_are_no_disagreement():
+def test_conventions_of_the_frameworks_are_no_disagreement(torch, jax):
     def backward(u, x):
         return u[:, None] * (x == x.max(1, keepdims=True)) / (x == x.max(1, keepdims=True)).sum(1, keepdims=True)
 
