@@ -7,11 +7,11 @@ linear in c, so in plain floats, T being the tensor that shows it with either ru
 
     c = (actual_e − T(base)_e) / T(direction)_e
 
-The person's program has a number c* of its own. With c* planted its entry is bounded, |actual_e − (b_e + c* d_e)| ≤ E_e,
-b_e and d_e being the exact entries of both; so c* is within E_e / |d_e| of (actual_e − b_e) / d_e. b_e and d_e are known
-within their own bounds, which the quotient carries when it is taken in bounded arithmetic with E_e as the bound of
-actual_e; E_e is that of c planted as if it were exact. The rule is then planted with this bounded c, and what its bound
-does to each entry is part of the allowance.
+The person's program has a number c* of its own. With c* planted its entry is bounded: |actual_e − (b_e + c* d_e)| is at
+most E_e, b_e and d_e being the exact entries of both, so c* is within E_e / |d_e| of (actual_e − b_e) / d_e. b_e and
+d_e are known within their own bounds, which the quotient carries when it is taken in bounded arithmetic with E_e as
+the bound of actual_e; E_e is that of c planted as if it were exact. The rule is then planted with this bounded c, and
+what its bound does to each entry is part of the allowance.
 
 Clipped, ``min(max(g, −c), c)``. c is the largest |actual|, which clipping does not round.
 """
@@ -75,9 +75,11 @@ class Linear(Fitted):
     direction: Rule
 
     def rule_with(self, c: Any) -> Rule:
+        """As `Fitted.rule_with`."""
         return lambda t: self.base(t) + c * self.direction(t)
 
     def fit(self, actual: Array, predicted: Predicting) -> float | None:
+        """As `Fitted.fit`."""
         base, direction = predicted(self.base), predicted(self.direction)
         if not np.any(direction):
             return None
@@ -86,6 +88,7 @@ class Linear(Fitted):
         return c if np.isfinite(c) else None
 
     def fit_bounded(self, actual: Array, predicted: Predicting, c: float) -> Bounded | None:
+        """As `Fitted.fit_bounded`."""
         base, direction, planted = predicted(self.base), predicted(self.direction), predicted(self.rule_with(c))
         entry = largest(direction.value)
         told = Bounded(np.asarray(actual[entry], np.float64), np.asarray(planted.bound[entry]), base.context)
@@ -93,6 +96,7 @@ class Linear(Fitted):
         return number if np.isfinite(number.bound) else None
 
     def evidence(self, actual: Array) -> int:
+        """As `Fitted.evidence`."""
         return actual.size
 
 
@@ -103,17 +107,21 @@ class Clipped(Fitted):
     whole: Rule
 
     def rule_with(self, c: Any) -> Rule:
+        """As `Fitted.rule_with`."""
         return lambda t: np.minimum(np.maximum(self.whole(t), -c), c)
 
     def fit(self, actual: Array, predicted: Predicting) -> float | None:  # noqa: ARG002
+        """As `Fitted.fit`."""
         c = float(np.abs(actual).max())
         return c if np.isfinite(c) and c > 0 else None
 
     def fit_bounded(self, actual: Array, predicted: Predicting, c: float) -> Bounded | None:  # noqa: ARG002
+        """As `Fitted.fit_bounded`."""
         context = predicted(self.whole).context
         return Bounded(np.asarray(c), np.asarray(0.0), context)
 
     def evidence(self, actual: Array) -> int:
+        """As `Fitted.evidence`."""
         return int(np.count_nonzero(np.abs(actual) == np.abs(actual).max()))
 
 
