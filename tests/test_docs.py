@@ -14,7 +14,7 @@ from shutil import copytree
 import pytest
 from click.testing import CliRunner
 
-from harness.cli.main import harness as command
+from harness.cli.commands import harness as command
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]

@@ -126,7 +126,7 @@ def _told(own: Row, end: Row, located_before: bool) -> Row:
     """The end-to-end row with the verdict that both judgements give together."""
     if own.verdict == "FAULT":
         # A wrong link whose tensor is nevertheless inside end to end is told by its own figures.
-        return replace(end if end.verdict == "FAULT" else own, verdict="FAULT", index=own.index, reason=own.reason)
+        return replace(end if end.verdict == "FAULT" else own, verdict="FAULT", reason=own.reason)
     if own.verdict == "convention":
         return replace(end, verdict="convention", reason=own.reason)
     if end.verdict == "FAULT" and located_before:

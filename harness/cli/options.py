@@ -35,7 +35,9 @@ def network_options(command: _Command) -> _Command:
 
 def data_options(default: str) -> Callable[[_Command], _Command]:
     """--data, with what is used where none is given, a name or words, --target and --raw."""
-    given: dict[str, Any] = {"default": default, "show_default": True} if default.isalpha() else {"show_default": default}
+    given: dict[str, Any] = (
+        {"default": default, "show_default": True} if default.isalpha() else {"show_default": default}
+    )
 
     def decorate(command: _Command) -> _Command:
         return _with(

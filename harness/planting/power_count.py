@@ -31,7 +31,5 @@ class PowerCount(msgspec.Struct, frozen=True):
         sample = f" (an even sample of {self.possible})" if self.planted < self.possible else ""
         same = f" ({self.unchanged} change nothing on this data)" if self.unchanged else ""
         told = f"{self.planted} faults{sample} planted at {self.links} links{same}, {self.missed} missed"
-        others = ", ".join(
-            f"{name} {'would miss ' if not i else ''}{n}" for i, (name, n) in enumerate(self.others.items())
-        )
-        return f"{told}; {others}" if others else told
+        missed = [f"{name} {number}" for name, number in self.others.items()]
+        return f"{told}; others at their defaults would miss: {', '.join(missed)}" if missed else told

@@ -43,7 +43,7 @@ def gradcheck(loss: Callable[[Arrays], Array], gradient: Callable[[Arrays], Arra
             return torch.tensor(loss(_arrays(names, tensors)))
 
         @staticmethod
-        def backward(ctx: Any, upstream: Any) -> Any:  # type: ignore[override]
+        def backward(ctx: Any, upstream: Any) -> Any:
             gradients = gradient(_arrays(names, ctx.saved_tensors))
             return tuple(upstream * torch.tensor(gradients[name]) for name in names)
 
