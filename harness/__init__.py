@@ -18,21 +18,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.allowance.asking import why
-    from harness.allowing import allow, assert_gradients_match
     from harness.checking.backward_pass import check
     from harness.checking.check import Check
     from harness.choices.survey import conventions
     from harness.datasets import Data, load_data
     from harness.explaining import explain
     from harness.lockstep import run
-    from harness.mismatch import GradientMismatch
     from harness.networks import from_toml, load_network, to_toml
     from harness.operations import Indices, OperationCheck, check_vjp
     from harness.planting.asking import power
     from harness.planting.powers import Power
     from harness.planting.scoring import Score, score
-    from harness.reference_pass import reference
     from harness.runs import Run, read_run
+    from harness.testing.allowing import allow, assert_gradients_match
+    from harness.testing.mismatch import GradientMismatch
+    from harness.testing.reference_pass import reference
     from harness.usage import UsageError
 
 __all__ = [
@@ -44,15 +44,15 @@ __all__ = [
 _HOME = {
     "Check": "checking.check",
     "Data": "datasets",
-    "GradientMismatch": "mismatch",
+    "GradientMismatch": "testing.mismatch",
     "Indices": "operations",
     "OperationCheck": "operations",
     "Power": "planting.powers",
     "Run": "runs",
     "Score": "planting.scoring",
     "UsageError": "usage",
-    "allow": "allowing",
-    "assert_gradients_match": "allowing",
+    "allow": "testing.allowing",
+    "assert_gradients_match": "testing.allowing",
     "check": "checking.backward_pass",
     "check_vjp": "operations",
     "conventions": "choices.survey",
@@ -62,7 +62,7 @@ _HOME = {
     "load_network": "networks",
     "power": "planting.asking",
     "read_run": "runs",
-    "reference": "reference_pass",
+    "reference": "testing.reference_pass",
     "run": "lockstep",
     "score": "planting.scoring",
     "to_toml": "networks",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import harness
-from harness.compared import told
+from harness.testing.compared import told
 from impls import registry
 from impls.contract import Pass
 from impls.hand import from_text

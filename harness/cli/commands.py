@@ -10,6 +10,8 @@ import click
 from harness.cli.group import harness
 from harness.cli.options import DATA_HELP, data_options, network_options, optimizer_options
 
+__all__ = ["harness"]
+
 
 @harness.command("run", short_help="train in lockstep, compare, tabulate")
 @click.argument("model", default="4-3-2-1")

@@ -15,15 +15,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from harness.announcing import announce
 from harness.arguments import as_names
 from harness.checking.backward_pass import check
 from harness.checking.check import Check
-from harness.compared import first_line
 from harness.lockstep import run
-from harness.mismatch import GradientMismatch
 from harness.runs import Run
 from harness.tables import render
+from harness.testing.announcing import announce
+from harness.testing.compared import first_line
+from harness.testing.mismatch import GradientMismatch
 from harness.usage import UsageError
 from impls import registry
 
