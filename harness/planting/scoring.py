@@ -109,7 +109,9 @@ class Score:
             )
         if not self.survivors:
             return f"{self.test} catches all {self.total} mutants of {where}"
-        return f"{self.test} catches {self.caught} of {self.total} mutants of {where}; {len(self.survivors)} survive{'s' if len(self.survivors) == 1 else ''}"
+        left = len(self.survivors)
+        told = f"{self.test} catches {self.caught} of {self.total} mutants of {where}"
+        return f"{told}; {left} {'survives' if left == 1 else 'survive'}"
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of ``harness power --of ... --json``."""
