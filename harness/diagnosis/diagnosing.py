@@ -94,7 +94,7 @@ class _Search:
             others, found = self._hypotheses([name for name in suspects if name not in open_], tensor, wrong)
             tried = sorted([*tried, *others], key=lambda h: h.residual)
         best = best_of(found)
-        if not best or best[0].hypothesis.tier == 2:
+        if not best or any(c.hypothesis.tier == 2 for c in best):
             whole = self._in_float32(tensor, wrong, best)
             if whole:
                 return whole
@@ -125,7 +125,8 @@ class _Search:
         several = len(self.faulty) > 1
         found = confirmed(tried, tensor, self.shown, self.bounds, reach, wrong, numbers=several)
         place = {id(fault): number for number, fault in enumerate(faults)}
-        return tried, sorted(found, key=lambda c: place[id(c.hypothesis.origin)])
+        # A number that near to 1 is no likelier than rounding.
+        return tried, sorted(found, key=lambda c: (c.cause.number is not None, place[id(c.hypothesis.origin)]))
 
     def _plant(self, outcome: Confirmed) -> None:
         at = outcome.hypothesis.fault.at

@@ -50,7 +50,7 @@ class Hypothesis:
 
     @property
     def tier(self) -> int:
-        """0 nothing free in it, 1 a fitted number, 2 a wide allowance: the sharper one goes first."""
+        """0 nothing free in it, 1 a fitted number, 2 a wide allowance."""
         return 2 if self.origin.cause in WIDE else int(isinstance(self.origin, Fitted))
 
     def as_cause(self, number: tuple[float, float] | None = None, entries: int = 0) -> Cause:
@@ -75,9 +75,9 @@ class Confirmed:
 
     @property
     def rank(self) -> int:
-        """The tier; last, whatever has a number in it that too few entries can tell."""
-        number = self.cause.number is not None
-        return 3 if number and self.cause.entries < LEAST_ENTRIES else self.hypothesis.tier
+        """0 for what leaves nothing free, 1 for what does, 2 where too few entries can tell the number in it."""
+        too_few = self.cause.number is not None and self.cause.entries < LEAST_ENTRIES
+        return 2 if too_few else min(self.hypothesis.tier, 1)
 
 
 def ranked(faults: Sequence[Fault], tensor: str, actual: Array, floats: Replay) -> list[Hypothesis]:
@@ -145,7 +145,7 @@ def confirmed(
     """
     found: list[Confirmed] = []
     for tier in range(3):
-        told = [c for c in found if c.rank < 3]
+        told = [c for c in found if c.rank == 0]
         complete = any(c.explains >= frozenset(wrong) for c in told) and not (numbers and tier == 1)
         if complete or (tier == 2 and told):
             break
@@ -162,7 +162,7 @@ def confirmed(
 
 def best_of(found: Sequence[Confirmed]) -> list[Confirmed]:
     """Of what was confirmed, what explains most, and of that the sharpest."""
-    found = [c for c in found if c.rank < 3] or list(found)
+    found = [c for c in found if c.rank < 2] or list(found)
     most = max((len(c.explains) for c in found), default=0)
     best = [c for c in found if len(c.explains) == most]
     sharpest = min((c.rank for c in best), default=0)
