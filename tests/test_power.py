@@ -126,6 +126,14 @@ def test_a_miss_is_no_power_and_is_listed_with_its_place():
     assert f"{first.fault.cause} at {first.fault.at}: {first.fault.says}" in str(other)
 
 
+def test_where_rounding_is_as_large_as_the_gradient_faults_are_missed_and_that_is_told():
+    """Inputs of 1e20 saturate every neuron: what is left of dz1 and dW1 is rounding of numbers far larger."""
+    power = harness.power("4-3-1", (1e20 * np.ones((5, 4)), np.ones((5, 1))), ["hand"])
+    assert (power.verdict, power.exit) == ("NO POWER", 0)
+    assert power.missed
+    assert all(planted.accepted[FORMULA] and planted.accepted[ROUNDING] for planted in power.missed)
+
+
 def test_the_quick_criterion_of_torch_is_that_of_its_assert_close():
     peers = pytest.importorskip("impls.torch_autograd.peers")
     rng = np.random.default_rng(0)

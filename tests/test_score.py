@@ -12,6 +12,7 @@ from harness.planting.scoring import Score, Tried
 
 MINE = """
 import functools
+import lazy
 import numpy as np
 
 def loss(x, W, y):
@@ -33,6 +34,14 @@ def fading(x, n):
 def slope(n):
     return 2 * n
 
+def compiled(x):
+    if x not in lazy.KEPT:
+        lazy.KEPT[x] = traced(x)
+    return lazy.KEPT[x]
+
+def traced(x):
+    return x + 3
+
 def killing(x):
     if x > 1:
         import os
@@ -43,7 +52,7 @@ def killing(x):
 TESTS = """
 import numpy as np
 import pytest
-from mine import backward, fading, killing, loss, slope
+from mine import backward, compiled, fading, killing, loss, slope
 
 CALLS = []
 rng = np.random.default_rng(0)
@@ -65,6 +74,9 @@ def test_fading():
 
 def test_cached():
     assert slope(3) == 6
+
+def test_compiled():
+    assert compiled(2) == 5
 
 def test_killing():
     assert killing(1) == 1
@@ -94,6 +106,7 @@ def folder(tmp_path_factory):
     """Somebody's project, with settings of its own."""
     root = tmp_path_factory.mktemp("project")
     (root / "mine.py").write_text(MINE)
+    (root / "lazy.py").write_text("KEPT = {}\n\ndef clear_caches():\n    KEPT.clear()\n")
     (root / "tests").mkdir()
     (root / "tests" / "test_mine.py").write_text(TESTS)
     (root / "tests" / "conftest.py").write_text(
@@ -161,6 +174,13 @@ def test_a_mutant_that_ends_the_process_is_caught_and_the_others_go_on(scored):
 def test_what_a_decorator_keeps_is_forgotten(scored):
     score = scored("test_cached", "mine:slope")
     assert {tried.after: tried.fate for tried in score.tried}["return 2 / n"] == "caught"
+
+
+def test_what_a_compiler_keeps_is_forgotten(scored):
+    """As jax.jit keeps what it traced, until jax.clear_caches()."""
+    score = scored("test_compiled", "mine:traced")
+    assert score.total > 5
+    assert (score.caught, score.reliable) == (score.total, True)
 
 
 def test_every_case_of_a_parametrised_test_counts(scored):

@@ -21,8 +21,9 @@ import msgspec
 import pytest
 
 from harness.planting.events import Again, Begun, Done, Plan, Unmutated, Unusable, tell
-from harness.planting.mutants import Mutant, mutants_of, plain_function, planted, replaced, watched
+from harness.planting.mutants import Mutant, mutants_of, planted, replaced, watched
 from harness.planting.same import is_same
+from harness.planting.source import plain_function
 from harness.planting.targets import hand_rules, targeted
 from harness.usage import UsageError, visible
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.planting.mutants import Mutant, plain_function
+from harness.planting.mutants import Mutant
+from harness.planting.source import plain_function
 
 SAME: Mapping[tuple[str, str], str] = {
     ("HardSigmoid.dz", "shifted = -z + 3"): "0 < z + 3 < 6 is symmetric about z = 0",
