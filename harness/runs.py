@@ -20,7 +20,7 @@ from harness.drift import TWIN, DriftVerdict, drifts, explanation
 from harness.planting.power_count import PowerCount
 from harness.records import End, Head, Step, read_lines
 from harness.true_errors import TrueError, worst_error
-from harness.verdicts import Outcome, outcome_of
+from harness.verdicts import Outcome, first_fault, outcome_of
 
 
 @dataclass
@@ -54,6 +54,11 @@ class Run:
     def faults(self) -> list[Row]:
         """Every row of every step that is a FAULT, in order."""
         return [row for step in self.steps for row in step.rows if row.verdict == "FAULT"]
+
+    @property
+    def first_wrong(self) -> str | None:
+        """The tensor of the first FAULT, by the rounding check if it saw one."""
+        return first_fault(self.faults).gradient if self.faults else None
 
     @cached_property
     def findings(self) -> list[Finding]:

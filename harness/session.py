@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-
 from harness.admission import Admission
 from harness.arithmetic import profile_of
 from harness.batches import Batches
 from harness.centre import EVERY_ENTRY, Array, Sample
 from harness.certification import Certificate, certify
-from harness.comparison import Row
+from harness.comparison import Row, finite
 from harness.conformance import digest_of, non_finite, read_only
 from harness.datasets import Data
 from harness.drift import TWIN, distance, moved_by_one_ulp
@@ -38,8 +36,7 @@ from impls import registry
 from impls.contract import Pass, tensors_of
 from impls.hand import Network
 from impls.hand.notation import describe, output_label
-
-REFERENCE = "hand"
+from impls.registry import REFERENCE
 
 
 @dataclass
@@ -137,7 +134,7 @@ class Session:
         sample = self.schedule.sample(number)
         attempts = {p.name: p.pass_at(points[p.name]) for p in self.participants if p.alive}
         passes = {name: result for name, result in attempts.items() if result is not None}
-        losses = {name: _finite(result.loss) for name, result in passes.items()}
+        losses = {name: finite(result.loss) for name, result in passes.items()}
         drift = self._drift()
         rows: list[Row] = []
         certificates: list[Certificate] = []
@@ -258,7 +255,3 @@ class Session:
         update = result and self.twin.update_at(self.optimizer, point, result.gradients)
         if update:
             self.twin.weights = read_only(update.weights)
-
-
-def _finite(number: Any) -> float | None:
-    return float(number) if np.isfinite(number) else None

@@ -5,12 +5,12 @@ implementation is built for one network and one dtype, by a function ``build(net
 entry point in the group ``harness.implementations`` names.
 
 Only `Implementation.differentiate` is required. One that returns no intermediates is checked end to end
-only; one without `Implementation.start` computes gradients but no updates.
+only; one without `Trains.start` computes gradients but no updates. `impls.abilities` has what else one may offer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -99,71 +99,6 @@ class Describes(Protocol):
 
     def environment(self) -> dict[str, str]:
         """Versions and settings that may change numbers: threads, precision of matrix products."""
-        ...
-
-
-@runtime_checkable
-class Computes(Protocol):
-    """What an implementation has besides, if its elementary functions can be measured by themselves."""
-
-    def elementary(self) -> Mapping[str, Callable[..., Array]]:
-        """Elementary functions by their name in the constants table: ``exp``, ``tanh``, ``divide``, ...
-
-        Each takes NumPy arrays of the implementation's dtype and returns a new one, evaluated exactly as
-        the forward and backward operations evaluate it: eager or compiled, contiguous. ``divide`` takes
-        two operands, the second of the same shape as the first or 0-dimensional; all others take one.
-        """
-        ...
-
-
-@dataclass(frozen=True)
-class Comparer:
-    """A comparison of arrays that people use, at its defaults.
-
-    Attributes:
-        call: how it is called, for people: ``torch.testing.assert_close(actual, expected)``.
-        accepts: whether it takes two sets of arrays, of the same names and dtype, for the same.
-        quick: the same answer by the same criterion, where the call itself first loads much else; else None.
-    """
-
-    call: str
-    accepts: Callable[[Arrays, Arrays], bool]
-    quick: Callable[[Arrays, Arrays], bool] | None = None
-
-
-@dataclass(frozen=True)
-class GradientChecker:
-    """A check of gradients against differences of the function that people use, at its defaults.
-
-    Attributes:
-        call: how it is called, for people.
-        dtypes: in which it is meant to be used, the usual one in front.
-        passes: from the number of weights, how many forward passes one check takes.
-        accepts: whether it takes ``gradient``, from weights to gradients by the names of the weights, for the gradient
-            of ``loss``, from weights to a number, at these weights. All are of one of these dtypes.
-    """
-
-    call: str
-    dtypes: tuple[str, ...]
-    passes: Callable[[int], int]
-    accepts: Callable[[Callable[[Arrays], Array], Callable[[Arrays], Arrays], Arrays], bool]
-
-
-@runtime_checkable
-class Compares(Protocol):
-    """What an implementation has besides, if its framework brings comparisons that people use."""
-
-    def comparers(self) -> Mapping[str, Comparer]:
-        """By the name that people know: ``assert_close``."""
-        ...
-
-
-@runtime_checkable
-class ChecksGradients(Protocol):
-    """What an implementation has besides, if its framework brings a check of gradients by differences."""
-
-    def gradient_checkers(self) -> Mapping[str, GradientChecker]:
-        """By the name that people know: ``gradcheck``."""
         ...
 
 

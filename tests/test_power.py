@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 import harness
-from harness.cli.main import harness as command
+from harness.cli.commands import harness as command
 from harness.faults import Fault
 from harness.planting.counting import count_misses
 from harness.planting.ground import Ground

@@ -18,8 +18,7 @@ from harness.planting.peers import checkers_of, comparers_of
 from harness.planting.powers import Peer, Power
 from harness.point import Point
 from harness.schedule import multiply_adds
-from harness.session import REFERENCE
-from impls.contract import GradientChecker
+from impls.abilities import GradientChecker
 from impls.hand import Network
 from impls.hand.notation import describe, output_label
 
@@ -58,7 +57,7 @@ def power(
     Raises:
         UsageError: something impossible was asked for.
     """
-    network, names = as_network(network), as_names(against, REFERENCE)
+    network, names = as_network(network), as_names(against)
     batch, seed, dtype = as_count("batch", batch, 1), as_count("seed", seed, 0) or 0, as_dtype(dtype)
     loaded = as_data(data, network, seed, raw=raw, target=target)
     batches = batches_of(network, loaded, dtype, batch, seed)

@@ -13,7 +13,8 @@ from harness.planting.misses import catalogue_of, evenly, plant
 from harness.planting.power_count import PowerCount
 from harness.point import Point
 from harness.schedule import multiply_adds
-from impls.contract import Comparer, Pass
+from impls.abilities import Comparer
+from impls.contract import Pass
 
 WORK = 5e8
 """Multiply-adds of passes into which faults are planted, in one run."""

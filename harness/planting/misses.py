@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from harness.faults import Fault
 from harness.faults.catalogue import faults_at
 from harness.planting.ground import Ground
-from impls.contract import Array, Arrays, GradientChecker
+from impls.abilities import GradientChecker
+from impls.contract import Array, Arrays
 from impls.hand import Link, Network
 
 FORMULA, OF_WEIGHTS, ROUNDING = "formula", "weights only", "rounding"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.admission import Admission
-from impls.contract import ChecksGradients, Comparer, Compares, GradientChecker
+from impls.abilities import ChecksGradients, Comparer, Compares, GradientChecker
 
 
 def comparers_of(admission: Admission, dtype: str) -> dict[str, Comparer]:

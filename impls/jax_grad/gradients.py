@@ -11,7 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from impls import hand
-from impls.contract import Array, Arrays, CannotCompareError, GradientChecker, Pass
+from impls.abilities import GradientChecker, Measured
+from impls.contract import Array, Arrays, CannotCompareError, Pass
+from impls.jax_grad.conventions import measures
+from impls.jax_grad.hosting import JaxHosting
 from impls.jax_grad.operations import ELEMENTARY, operation_of
 from impls.jax_grad.optimizers import OPTIMIZERS, JaxUpdater
 from impls.jax_grad.peers import GRADIENT_CHECKERS
@@ -30,7 +33,7 @@ def _tap(value: Any, _cotangent_of_value: Any) -> Any:
 _tap.defvjp(lambda value, _: (value, None), lambda _, cotangent: (cotangent, cotangent))
 
 
-class JaxGrad:
+class JaxGrad(JaxHosting):
     """A network of JAX operations in one dtype, compiled by jit, on JAX's default device."""
 
     def __init__(self, network: hand.Network, dtype: str) -> None:
@@ -97,6 +100,9 @@ class JaxGrad:
             "jax device": str(jax.devices()[0]),
         }
 
+    def conventions(self) -> dict[str, Callable[[], Measured]]:
+        """What JAX and optax choose."""
+        return measures(self.dtype)
     def gradient_checkers(self) -> dict[str, GradientChecker]:
         """JAX's own check of gradients."""
         return GRADIENT_CHECKERS

@@ -8,7 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from impls.contract import Array, Arrays, GradientChecker
+from impls.abilities import GradientChecker
+from impls.contract import Array, Arrays
 
 
 class Candidate:

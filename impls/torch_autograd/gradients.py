@@ -10,13 +10,16 @@ import numpy as np
 import torch
 
 from impls import hand
-from impls.contract import Array, Arrays, CannotCompareError, Comparer, GradientChecker, Pass
+from impls.abilities import Comparer, GradientChecker, Measured
+from impls.contract import Array, Arrays, CannotCompareError, Pass
+from impls.torch_autograd.conventions import measures
+from impls.torch_autograd.hosting import TorchHosting
 from impls.torch_autograd.operations import ELEMENTARY, operation_of
 from impls.torch_autograd.optimizers import OPTIMIZERS, TorchUpdater
 from impls.torch_autograd.peers import COMPARERS, GRADIENT_CHECKERS
 
 
-class TorchAutograd:
+class TorchAutograd(TorchHosting):
     """A network of torch operations in one dtype, on the CPU."""
 
     eager = True
@@ -62,6 +65,9 @@ class TorchAutograd:
             "torch CPU capability": torch.backends.cpu.get_cpu_capability(),
         }
 
+    def conventions(self) -> dict[str, Callable[[], Measured]]:
+        """What torch chooses, eager."""
+        return measures(self.dtype)
     def comparers(self) -> dict[str, Comparer]:
         """Torch's own comparison of tensors."""
         return COMPARERS

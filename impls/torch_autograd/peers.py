@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch.testing._comparison import default_tolerances
 
-from impls.contract import Array, Arrays, Comparer, GradientChecker
+from impls.abilities import Comparer, GradientChecker
+from impls.contract import Array, Arrays
 
 
 def assert_close(actual: Arrays, expected: Arrays) -> bool:

@@ -1,0 +1,116 @@
+"""Which framework a function is written in, found out by running it.
+
+Only frameworks that are imported already are asked: a function of one that is not could not have been made.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from types import CodeType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from harness.centre import Array
+from harness.usage import UsageError, visible
+from impls import registry
+from impls.abilities import Hosts
+from impls.contract import network_of_example
+
+
+def loaded_hosts(dtype: str) -> dict[str, Hosts]:
+    """Every host by the name of its implementation, hand first, that is imported already."""
+    found: dict[str, Hosts] = {}
+    for name in registry.names():
+        if name == "hand" or name in sys.modules:
+            built = registry.load(name)(network_of_example(), dtype)
+            if isinstance(built, Hosts):
+                found[name] = built
+    return found
+
+
+def host_of(function: Callable[..., Any], inputs: Sequence[Array], dtype: str, *, autograd: bool = False) -> Hosts:
+    """The host whose arrays a function takes and gives.
+
+    Args:
+        inputs: NumPy arrays that it is tried on.
+        autograd: whether it is to be differentiated, which NumPy cannot do.
+
+    Raises:
+        UsageError: it runs in none; what the likeliest one raised is told.
+    """
+    hosts = {name: host for name, host in loaded_hosts(dtype).items() if not (autograd and host.package == "numpy")}
+    bringing = [host for host in hosts.values() if host.brings_backward(function)]
+    if bringing:
+        return bringing[0]
+    mentioned = _modules_of(function)
+    ordered = sorted(hosts.values(), key=lambda host: host.package not in mentioned)  # stable: hand, torch, jax
+    told: list[str] = []
+    for host in ordered:
+        try:
+            output = run(host, function, inputs)
+        except Exception as error:
+            told.append(f"with {host.package} arrays it raises {type(error).__name__}: {visible(str(error))[:200]}")
+            continue
+        if host.owns(output):
+            return host
+        told.append(f"with {host.package} arrays it returns {kind_of(output)}")
+    what = getattr(function, "__name__", type(function).__name__)
+    if not ordered:
+        raise UsageError(
+            f"Cannot differentiate {what!r}, because no framework is imported; import torch or jax, and write it there."
+        )
+    raise UsageError(
+        f"Cannot run {what!r}, because {told[0]}; give a function of NumPy, torch or JAX arrays, in the order of the "
+        f"inputs, that returns one array."
+    )
+
+
+def run(host: Hosts, function: Callable[..., Any], inputs: Sequence[Array]) -> Any:
+    """What a function gives for copies of these arrays, overflow and the like unmentioned."""
+    with host.running(), np.errstate(all="ignore"):
+        return function(*[host.give(array) for array in inputs])
+
+
+def kind_of(value: Any) -> str:
+    """What something is, in words."""
+    if isinstance(value, tuple | list):
+        return f"a {type(value).__name__} of {len(value)}"
+    return "nothing" if value is None else f"a {type(value).__module__}.{type(value).__qualname__}"
+
+
+def _modules_of(function: Any) -> set[str]:
+    """Top-level packages that a function's code names, or that it comes from."""
+    found = {str(getattr(function, "__module__", None) or type(function).__module__).partition(".")[0]}
+    if isinstance(getattr(function, "__self__", None), ModuleType | type):
+        found.add(str(getattr(function.__self__, "__module__", None) or function.__self__.__name__).partition(".")[0])
+    code, known = getattr(function, "__code__", None), getattr(function, "__globals__", {})
+    if isinstance(code, CodeType):
+        for name in _names_in(code):
+            value = known.get(name)
+            home = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+            found.add(str(home).partition(".")[0] if home else name)
+    return found
+
+
+def _names_in(code: CodeType) -> list[str]:
+    """Global names and imports in a function and in those inside it."""
+    inner = [name for constant in code.co_consts if isinstance(constant, CodeType) for name in _names_in(constant)]
+    return [*code.co_names, *inner]
+
+
+def as_arrays(values: Mapping[str, Any], dtype: str) -> dict[str, Array]:
+    """Arrays of any framework as NumPy ones: reals in the dtype, whole numbers as int64."""
+    hosts = loaded_hosts(dtype).values()
+    arrays = {}
+    for name, value in values.items():
+        taken = next((host.take(value) for host in hosts if host.owns(value)), None)
+        array = np.asarray(value) if taken is None else taken
+        if array.dtype.kind not in "iufb":
+            raise UsageError(
+                f"Cannot use the input {name!r} of dtype {array.dtype}, because gradients are of real numbers; give "
+                f"an array of floats, or of whole numbers where they are indices."
+            )
+        arrays[name] = array.astype(dtype if array.dtype.kind == "f" else np.int64)
+    return arrays

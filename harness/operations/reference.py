@@ -1,0 +1,37 @@
+"""The reference of an operation: what its output and gradients should be, and how far a right program may be off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from harness.centre import Array
+from harness.operations.estimate import Estimate
+
+
+class Reference(Protocol):
+    """A hand layer, a differentiable function, or several forms that vote.
+
+    Attributes:
+        name: for people.
+        measured: whether allowances are measured, not derived.
+        inputs: names, in the order of forward's parameters.
+        differentiable: those that have a gradient.
+    """
+
+    name: str
+    measured: bool
+    inputs: tuple[str, ...]
+    differentiable: tuple[str, ...]
+
+    def output(self, inputs: Mapping[str, Array], dtype: str) -> Estimate:
+        """The output, as programs of the dtype may give it."""
+        ...
+
+    def gradients(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Estimate]:
+        """The gradient of each input that has one, as programs of the dtype may give it."""
+        ...
+
+    def sides(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, tuple[Array, Array]]:
+        """Where a gradient jumps: the lowest and highest valid subgradient, NaN elsewhere."""
+        ...
