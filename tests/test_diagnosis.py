@@ -68,6 +68,9 @@ def test_two_mistakes_are_both_found_with_everything_shown():
         (("dz2", "derivative twice"), ("db1", "mean for sum")),
         (("dz1", "sign flipped"), ("dW1", "sums before the product")),
         (("da2", "doubled"), ("da1", "dropped path")),
+        (("da3", "mean for sum"), ("dz3", "derivative at z")),
+        (("da3", "half"), ("dz3", "derivative of another activation")),
+        (("da2", "half"), ("dz2", "derivative twice")),
     ],
     ids=str,
 )
