@@ -46,7 +46,7 @@ CASES = {
     "the samples are right, but in reverse order": VALUE[::-1],
     "the samples are right, but moved by one": np.roll(VALUE, 1, axis=0),
     "the neurons are right, but moved by minus one": np.roll(VALUE, -1, axis=1),
-    "the numbers are right, but at other entries": VALUE.ravel()[np.random.default_rng(0).permutation(20)].reshape(5, 4),
+    "the numbers are right, but at other entries": np.random.default_rng(0).permutation(VALUE.ravel()).reshape(5, 4),
     "every sample is right but for a factor of its own: 1, 2, 3, 4, 5": VALUE * np.arange(1, 6)[:, None],
     "every neuron is right but for a factor of its own: 1, 2, 3, 4": VALUE * np.arange(1, 5),
     "only sample 2 (counted from 0) is wrong": with_entries(zero_row),

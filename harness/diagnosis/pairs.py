@@ -1,8 +1,8 @@
 """Pairs: a mistake behind a constant factor, where only both together reproduce the numbers.
 
-Whoever shows gradients of the weights only, and takes the mean where the network's loss is a sum, may have a slip in the
-first derivative besides. Neither explains anything alone. But everything is linear in the gradient of the loss: with
-the slip planted, the numbers are right up to one constant, and that constant tells the factor.
+Whoever shows gradients of the weights only, and takes the mean where the network's loss is a sum, may have a slip in
+the first derivative besides. Neither explains anything alone. But everything is linear in the gradient of the loss:
+with the slip planted, the numbers are right up to one constant, and that constant tells the factor.
 """
 
 from __future__ import annotations
