@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from harness.arithmetic.profile import DTYPES
 from harness.datasets import Data, from_arrays, load_data
 from harness.networks import load_network
 from harness.usage import UsageError, did_you_mean
 from impls import registry
 from impls.hand import Network
 from impls.hand.notation import OPTIMIZERS, made
-
-DTYPES = ("float32", "float64")
 
 LARGEST_COUNT = 2**63 - 1
 """The largest whole number that every reader of a record takes."""
@@ -56,7 +55,7 @@ def as_optimizer(optimizer: Any) -> Any:
     return optimizer
 
 
-def as_names(against: Sequence[str] | None, reference: str) -> list[str]:
+def as_names(against: Sequence[str] | None) -> list[str]:
     """Names of implementations, the reference in front; all known ones if None.
 
     Raises:
@@ -72,7 +71,7 @@ def as_names(against: Sequence[str] | None, reference: str) -> list[str]:
                 f"Cannot compare with {name!r}, because there is no implementation of that "
                 f"name{did_you_mean(str(name), known)}; choose from {', '.join(known)}."
             )
-    return list(dict.fromkeys([reference, *chosen]))
+    return list(dict.fromkeys([registry.REFERENCE, *chosen]))
 
 
 def as_dtype(dtype: Any) -> str:

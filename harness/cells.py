@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+
+from tabulate import tabulate
 
 from harness.comparison import Row
 from harness.true_errors import TrueError
@@ -13,6 +16,13 @@ def plain(text: str, style: str) -> str:
     """Names and messages of others in one line; in Markdown nothing in them is markup, nor parts a table's cells."""
     text = visible(text)
     return re.sub(r"([\\`*_\[\]<>#|~&@])", r"\\\1", text) if style == "markdown" else text
+
+
+def grid(cells: Sequence[Sequence[str]], headers: Sequence[str], style: str, align: Sequence[str]) -> str:
+    """A table as text or Markdown, its cells as they are; `align` is left or right for each column."""
+    # Without disable_numparse, tabulate rounds text that looks like a number.
+    form = "github" if style == "markdown" else "simple"
+    return tabulate(cells, [plain(h, style) for h in headers], form, disable_numparse=True, colalign=align)
 
 
 def share(row: Row | None) -> str:
@@ -51,21 +61,24 @@ def ulps(number: float | None) -> str:
 
 
 def place(row: Row | TrueError | None) -> str:
-    """Where the worst entry is: step and index, counted from 1, samples from 0 as `harness explain` takes them.
-
-    Nothing where nothing differs.
-    """
+    """Where the worst entry is: step and index; nothing where nothing differs."""
     if row is None or row.index is None or row.used == 0:
         return ""
-    index = [i + 1 for i in row.index]
-    kind = row.gradient.lstrip("dmv")[:1] if row.gradient != "loss" else ""
+    return f"step {row.step} {entry(row)}".strip()
+
+
+def entry(row: Row | TrueError) -> str:
+    """Which entry is the worst; nothing where there is none."""
+    return "" if row.index is None else counted(row.gradient, row.index)
+
+
+def counted(tensor: str, index: tuple[int, ...]) -> str:
+    """An entry in words, counted from 1, samples from 0 as `harness explain` takes them."""
+    numbers = [i + 1 for i in index]
+    kind = tensor.lstrip("dmv")[:1] if tensor != "loss" else ""
     if kind == "W":
-        joint = "" if max(index) < 10 else ","
-        where = f"w_{joint.join(map(str, index))}"
-    elif kind == "b":
-        where = f"b_{index[0]}"
-    elif len(index) == 2:
-        where = f"sample {row.index[0]}, neuron {index[1]}"
-    else:
-        where = ""
-    return f"step {row.step} {where}".strip()
+        joint = "" if max(numbers) < 10 else ","
+        return f"w_{joint.join(map(str, numbers))}"
+    if kind == "b":
+        return f"b_{numbers[0]}"
+    return f"sample {index[0]}, neuron {numbers[1]}" if len(index) == 2 else ""

@@ -77,13 +77,19 @@ def judge_link(
 
 
 def _is_convention(link: Link, tensors: Mapping[str, Array], actual: Array, expected: Any, sample: Sample) -> bool:
-    """Is every entry outside exactly on a kink, with a value between those of both sides?"""
+    """Does a link that is outside its allowance no more than take another subgradient?"""
     one_sided = getattr(link.layer, "one_sided", None)
     if one_sided is None or not link.output.startswith("d"):
         return False
     sides = one_sided(*exact_inputs(link, tensors, profile_of(str(actual.dtype)), sample))
-    if sides is None:
-        return False
+    return sides is not None and between_subgradients(sides, actual, expected)
+
+
+def between_subgradients(sides: tuple[Any, Any, Any], actual: Array, expected: Any) -> bool:
+    """Is every entry outside its allowance exactly on a kink, with a value between those of both sides?
+
+    `sides` is what ``one_sided`` of a layer or a loss gives on bounded arrays.
+    """
     kink, left, right = sides
     with np.errstate(invalid="ignore"):  # inf - inf where nothing is bounded
         low = np.minimum(left.value - left.bound, right.value - right.bound)

@@ -127,11 +127,11 @@ def judge(
         against,
         step,
         verdict,
-        _finite(difference[index]),
-        _finite(allowed[index]),
-        _finite(used[index]),
-        _finite(sees),
-        _finite(sees_95),
+        finite(difference[index]),
+        finite(allowed[index]),
+        finite(used[index]),
+        finite(sees),
+        finite(sees_95),
         index,
         actual.size,
         outside,
@@ -160,7 +160,8 @@ def _sees(size: Floats, allowed: Floats) -> tuple[float, float, int]:
     return 2 * float(median), 2 * float(high), size.size - count
 
 
-def _finite(number: Any) -> float | None:
+def finite(number: Any) -> float | None:
+    """A number, or None where it is NaN or infinite."""
     number = float(number)
     return number if math.isfinite(number) else None
 
@@ -185,8 +186,8 @@ def worst(rows: list[Row]) -> Row:
     gravest = min(rows, key=lambda row: (SEVERITY.index(row.verdict), -_share(row)))
     return replace(
         gravest,
-        sees=_largest([row.sees for row in rows]),
-        sees_95=_largest([row.sees_95 for row in rows]),
+        sees=largest([row.sees for row in rows]),
+        sees_95=largest([row.sees_95 for row in rows]),
         entries=sum(row.entries for row in rows),
         outside=sum(row.outside for row in rows),
         zeros=sum(row.zeros for row in rows),
@@ -200,6 +201,7 @@ def _share(row: Row) -> float:
     return row.used
 
 
-def _largest(numbers: list[float | None]) -> float | None:
+def largest(numbers: list[float | None]) -> float | None:
+    """The largest of the numbers that exist, or None."""
     known = [number for number in numbers if number is not None]
     return max(known, default=None)

@@ -22,6 +22,7 @@ from impls.hand import Network
 Kind = Literal[
     "missing", "raised", "not a pass", "names", "shape", "dtype", "non-finite", "changed its input",
     "diverged", "second call differs", "tap changes the program", "no optimizer",
+    "timeout", "accumulates", "overwrites", "other point", "layout", "aliasing",
 ]  # fmt: skip
 
 _T = TypeVar("_T")
@@ -97,7 +98,7 @@ def check_pass(network: Network, dtype: str, rows: int, result: Any) -> Pass:
     """The pass, if it keeps the contract; raises `BreachError` otherwise. Non-finite values are not judged."""
     if not isinstance(result, Pass):
         raise BreachError("not a pass", f"returned {type(result).__name__} instead of an impls.contract.Pass")
-    shapes = _shapes(network, rows)
+    shapes = shapes_of(network, rows)
     required = {"loss", *network.gradients}
     _check_tensors(tensors_of(result), shapes, required, dtype)
     return result
@@ -118,7 +119,8 @@ def non_finite(tensors: Arrays) -> str | None:
     return next((name for name, array in tensors.items() if not np.all(np.isfinite(array))), None)
 
 
-def _shapes(network: Network, rows: int) -> dict[str, tuple[int, ...]]:
+def shapes_of(network: Network, rows: int) -> dict[str, tuple[int, ...]]:
+    """The shape of every tensor that a pass may hold, on so many rows."""
     shapes: dict[str, tuple[int, ...]] = {"loss": ()}
     for name, shape in network.weights.items():
         shapes["d" + name] = shape

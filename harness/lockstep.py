@@ -29,7 +29,7 @@ from harness.interrupts import held_back
 from harness.records import Writer
 from harness.runs import Run
 from harness.schedule import SMALL, Schedule, multiply_adds
-from harness.session import REFERENCE, Session
+from harness.session import Session
 from harness.truth import refuse_uncertifiable
 from harness.usage import UsageError
 from impls.hand import Network
@@ -79,7 +79,7 @@ def run(
         UsageError: something impossible was asked for.
     """
     network, optimizer = as_network(network), as_optimizer(optimizer)
-    names = as_names(against, REFERENCE)
+    names = as_names(against)
     steps, epochs, batch = as_count("steps", steps, 0), as_count("epochs", epochs, 0), as_count("batch", batch, 1)
     check_every, seed = as_count("check_every", check_every, 1), as_count("seed", seed, 0) or 0
     dtype = as_dtype(dtype)

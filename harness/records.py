@@ -17,6 +17,7 @@ import msgspec
 from harness.certification import Certificate
 from harness.comparison import Row
 from harness.conformance import Finding
+from harness.planting.power_count import PowerCount
 from harness.usage import UsageError, reason, visible
 
 SCHEMA = 1
@@ -79,12 +80,13 @@ class Step(msgspec.Struct, frozen=True, tag="step", tag_field="kind"):
 
 
 class End(msgspec.Struct, frozen=True, tag="end", tag_field="kind"):
-    """How a run ended: finished, interrupted or diverged."""
+    """How a run ended: finished, interrupted or diverged, and what its checks would have missed."""
 
     how: str
     steps: int
     verdict: str
     exit: int
+    power: PowerCount | None = None
 
 
 class Writer:

@@ -36,13 +36,18 @@ class Schedule:
         if self.every:
             due = step in (1, self.last) or step % self.every == 0
             return EVERY_ENTRY if due else None
-        if self.full or step == self.last or step & (step - 1) == 0:
+        if self.full or milestone(step, self.last):
             return EVERY_ENTRY
         return Sample(STRIDE, (self.seed + step) % STRIDE)
 
     def certifies(self, step: int) -> bool:
         """Whether a run that is certified finds the truth at a step: at 1, 2, 4, 8, ... and the last, if compared."""
-        return (step & (step - 1) == 0 or step == self.last) and self.sample(step) is not None
+        return milestone(step, self.last) and self.sample(step) is not None
+
+
+def milestone(step: int, last: int) -> bool:
+    """Whether a step, counted from 1, is one of 1, 2, 4, 8, ... or the last."""
+    return step & (step - 1) == 0 or step == last
 
 
 def multiply_adds(network: Network, rows: int) -> int:

@@ -12,20 +12,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-
 from harness.admission import Admission
 from harness.arithmetic import profile_of
 from harness.batches import Batches
 from harness.centre import EVERY_ENTRY, Array, Sample
 from harness.certification import Certificate, certify
-from harness.comparison import Row
+from harness.comparison import Row, finite
 from harness.conformance import digest_of, non_finite, read_only
 from harness.datasets import Data
 from harness.drift import TWIN, distance, moved_by_one_ulp
 from harness.environment import environment
 from harness.judging import Judged, judge_pass, judge_update
 from harness.participant import Participant
+from harness.planting.counting import count_misses
+from harness.planting.peers import comparers_of
+from harness.planting.power_count import PowerCount
 from harness.point import Point
 from harness.records import SCHEMA, WEIGHTS_KEPT, Head, Step, Writer
 from harness.runs import Run
@@ -35,8 +36,7 @@ from impls import registry
 from impls.contract import Pass, tensors_of
 from impls.hand import Network
 from impls.hand.notation import describe, output_label
-
-REFERENCE = "hand"
+from impls.registry import REFERENCE
 
 
 @dataclass
@@ -60,6 +60,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self.participants = self.admission.participants
+        self.power: PowerCount | None = None
         weights = read_only(self.network.init(self.seed, self.dtype))
         for participant in self.participants:
             participant.weights = weights
@@ -111,6 +112,7 @@ class Session:
             for number in range(1, self.schedule.last + 1):
                 step = self.step(number)
                 run.steps.append(step)
+                run.power = self.power
                 if writer:
                     writer.keep(run.head, run.steps)
                 if progress:
@@ -132,7 +134,7 @@ class Session:
         sample = self.schedule.sample(number)
         attempts = {p.name: p.pass_at(points[p.name]) for p in self.participants if p.alive}
         passes = {name: result for name, result in attempts.items() if result is not None}
-        losses = {name: _finite(result.loss) for name, result in passes.items()}
+        losses = {name: finite(result.loss) for name, result in passes.items()}
         drift = self._drift()
         rows: list[Row] = []
         certificates: list[Certificate] = []
@@ -145,6 +147,8 @@ class Session:
                 of_centre, certificates = certify(points, {name: each.passes for name, each in judged.items()})
                 rows += of_centre
                 undecided = here.double.centre("float64").undecided
+                if number == 1 and REFERENCE in passes:
+                    self.power = count_misses(here, passes[REFERENCE], comparers_of(self.admission, self.dtype))
             rows += self._update(points, passes, sample)
         findings = self.admission.absent if number == 1 else []
         findings = findings + [f for p in self.participants for f in p.take_findings()]
@@ -251,7 +255,3 @@ class Session:
         update = result and self.twin.update_at(self.optimizer, point, result.gradients)
         if update:
             self.twin.weights = read_only(update.weights)
-
-
-def _finite(number: Any) -> float | None:
-    return float(number) if np.isfinite(number) else None

@@ -6,16 +6,13 @@ from 1: ``w_32`` is the weight from source neuron 3 to destination neuron 2.
 
 from __future__ import annotations
 
-from typing import Any
-
-from tabulate import tabulate
-
-from harness.cells import place, plain, share, small
+from harness.cells import grid, place, plain, share, small
 from harness.comparison import SEVERITY
 from harness.drift import TWIN
 from harness.runs import Run
+from harness.schedule import milestone
 from harness.truth_table import truth
-from harness.usage import visible
+from impls.registry import REFERENCE
 
 HEADERS = (
     "gradient", "against",
@@ -52,7 +49,7 @@ def heading(run: Run, style: str = "table") -> str:
         head.description, head.loss_formula, plain(head.data, style), head.optimizer, head.dtype,
         f"{head.steps} steps" if head.batch else "", f"batch {head.batch}", f"seed {head.seed}",
     ]  # fmt: skip
-    who = " · ".join(f"{name} {v}" if name == "hand" else v for name, v in head.implementations.items())
+    who = " · ".join(f"{name} {v}" if name == REFERENCE else v for name, v in head.implementations.items())
     weights = "each follows its own updates; weights of hand" if head.free_run else "same weights at every step"
     who = plain(who, style)
     return "\n".join(
@@ -85,13 +82,7 @@ def _grid(run: Run, style: str, verbose: bool) -> str:
     dtype = run.head.dtype
     against = ", against the true value where it is known" if run.head.exact else ""
     groups = f"formula: float64, end to end{against} · rounding: {dtype}, link by link · |Δ|: {dtype}, hand against it"
-    text = tabulate(
-        table,
-        [plain(h, style) for h in HEADERS],
-        "github" if style == "markdown" else "simple",
-        disable_numparse=True,
-        colalign=ALIGN,
-    )
+    text = grid(table, HEADERS, style, ALIGN)
     return f"{groups}\n\n{text}"
 
 
@@ -108,11 +99,9 @@ def _faults(run: Run, style: str) -> str:
         ]
         for row in sorted(rows, key=lambda row: (SEVERITY.index(row.verdict), row.step))[:MOST_FAULTS]
     ]  # fmt: skip
-    headers = ("check", "tensor", "against", "verdict", "step", "outside", plain("|Δ|", style), "allowed", "reason")
+    headers = ("check", "tensor", "against", "verdict", "step", "outside", "|Δ|", "allowed", "reason")
     align = ("left", "left", "left", "left", "right", "right", "right", "right", "left")
-    text = tabulate(
-        table, headers, "github" if style == "markdown" else "simple", disable_numparse=True, colalign=align
-    )
+    text = grid(table, headers, style, align)
     more = len(rows) - MOST_FAULTS
     return text + (f"\nand {more} more rows; --json has them all" if more > 0 else "")
 
@@ -120,12 +109,9 @@ def _faults(run: Run, style: str) -> str:
 def _drift(run: Run, style: str) -> str:
     """Drift at steps 1, 2, 4, ... and the last, beside the twin's, and what every implementation's is explained by."""
     last = len(run.steps)
-    shown = [step for step in range(1, last + 1) if step & (step - 1) == 0 or step == last]
+    shown = [step for step in range(1, last + 1) if milestone(step, last)]
     table = [[str(step), *(small(drift[step - 1]) for drift in run.drift.values())] for step in shown]
-    text = tabulate(
-        table, ("step", *run.drift), "github" if style == "markdown" else "simple", disable_numparse=True,
-        colalign=("right",) * (1 + len(run.drift)),
-    )  # fmt: skip
+    text = grid(table, ("step", *run.drift), style, ("right",) * (1 + len(run.drift)))
     told = [f"{name}  drift {run.explanation(name)}" for name in run.drift if name != TWIN]
     head = f"drift: largest |w - w of hand| before each update; {TWIN}: hand, started from weights moved by one ulp"
     return "\n".join([head, "", text, "", *told])
@@ -158,6 +144,8 @@ def footer(run: Run, style: str = "table") -> str:
             elsewhere = "; another check has power" if run.verdict == "PASS" else ""
             named = ", ".join(powerless)
             lines.append(f"no power  {named}: zeros would pass there ({_powerless_checks(run)}){elsewhere}")
+    if run.power:
+        lines.append(f"power  {plain(str(run.power), style)}")
     lines.append("next  harness run --output run.jsonl    harness run --verbose    harness doctor")
     return "\n".join(lines)
 
@@ -168,23 +156,3 @@ def _powerless_checks(run: Run) -> str:
 
 def _number(value: float | None) -> str:
     return "not finite" if value is None else f"{value:.7g}"
-
-
-def findings_for_github(run: Run) -> list[str]:
-    """Workflow annotations, at most ten, everything escaped."""
-    level = "error" if run.exit else "notice"
-    lines = [_annotation(level, run.verdict, run.outcome.reason)]
-    for row in run.select(lambda row: row.verdict in ("FAULT", "inherited"))[:9]:
-        text = (
-            f"{row.check}: {row.gradient} of {row.against} at step {row.step}, {row.outside} of {row.entries} outside"
-        )
-        lines.append(_annotation("error" if row.verdict == "FAULT" else "warning", row.verdict, text))
-    return lines
-
-
-def _annotation(level: str, title: str, message: Any) -> str:
-    def escape(text: str) -> str:
-        return visible(text).replace("%", "%25")  # in one line, so that no line of it can be a command
-
-    safe_title = escape(title).replace(":", "%3A").replace(",", "%2C")
-    return f"::{level} title={safe_title}::{escape(str(message))}"

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from harness.arithmetic.bounded import Floats
 from harness.arithmetic.true_tensor import TrueTensor
+from harness.comparison import finite, largest
 
 
 class TrueError(msgspec.Struct, frozen=True, array_like=True):
@@ -85,13 +86,13 @@ def true_error(
         against,
         dtype,
         step,
-        _finite(error[index]),
-        _finite(allowed[index]),
-        _finite(used[index]),
-        _finite(ulps[index]) if told[index] else None,
+        finite(error[index]),
+        finite(allowed[index]),
+        finite(used[index]),
+        finite(ulps[index]) if told[index] else None,
         index,
-        _finite(sized[len(sized) // 2]) if len(sized) else None,
-        _finite(sized[-1]) if len(sized) else None,
+        finite(sized[len(sized) // 2]) if len(sized) else None,
+        finite(sized[-1]) if len(sized) else None,
         actual.size,
         actual.size - len(sized),
     )
@@ -103,17 +104,8 @@ def worst_error(errors: Iterable[TrueError]) -> TrueError:
     gravest = max(errors, key=lambda e: math.inf if e.used is None else e.used)
     return replace(
         gravest,
-        median_ulp=_largest([e.median_ulp for e in errors]),
-        largest_ulp=_largest([e.largest_ulp for e in errors]),
+        median_ulp=largest([e.median_ulp for e in errors]),
+        largest_ulp=largest([e.largest_ulp for e in errors]),
         entries=sum(e.entries for e in errors),
         zeros=sum(e.zeros for e in errors),
     )
-
-
-def _finite(number: Any) -> float | None:
-    number = float(number)
-    return number if math.isfinite(number) else None
-
-
-def _largest(numbers: list[float | None]) -> float | None:
-    return max((number for number in numbers if number is not None), default=None)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from tabulate import tabulate
-
-from harness.cells import part, place, plain, small, ulps
+from harness.cells import grid, part, place, plain, small, ulps
 from harness.certification import CENTRE
 from harness.runs import Run
 from harness.true_errors import TrueError
@@ -52,10 +50,7 @@ def _table(run: Run, style: str, verbose: bool) -> str:
         "true error: |value - truth| as a share of the allowance, at the entry and step where it is largest; in ulp of "
         "the truth: median over entries, and largest"
     )
-    text = tabulate(
-        table, headers, "github" if style == "markdown" else "simple", disable_numparse=True,
-        colalign=("left", "left", *ALIGN_OF_DTYPE * len(dtypes)),
-    )  # fmt: skip
+    text = grid(table, headers, style, ("left", "left", *ALIGN_OF_DTYPE * len(dtypes)))
     return f"{plain(told, style)}\n\n{text}"
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.comparison import Row
+from impls.registry import REFERENCE
 
 if TYPE_CHECKING:
     from harness.runs import Run
@@ -80,7 +81,7 @@ def _without_power(run: Run) -> set[str]:
 
 def _why_failed(run: Run, faults: list[Row]) -> str:
     guilty = list(dict.fromkeys([row.against for row in faults]))
-    others = [name for name in run.head.implementations if name != "hand"]
+    others = [name for name in run.head.implementations if name != REFERENCE]
     if len(others) > 1 and set(others) == set(guilty) and _alike(run, others):
         return f"{' and '.join(others)} differ alike from the hand code, which is the odd one out: {_located(faults)}"
     if guilty:
@@ -119,14 +120,19 @@ def _same_difference(rows: list[Row | None]) -> bool:
     )
 
 
+def first_fault(faults: list[Row]) -> Row:
+    """The first wrong link, in the order in which rows were made; by the rounding check if it saw one."""
+    first = min(row.step for row in faults)
+    rows = [row for row in faults if row.step == first]
+    return next((row for row in rows if row.check == "rounding"), rows[0])
+
+
 def _located(faults: list[Row]) -> str:
-    """The first wrong link, in the order in which rows were made; by the rounding check if it saw one.
+    """The first wrong link.
 
     A link whose cause is known is not called wrong: the cause is told instead.
     """
-    first = min(row.step for row in faults)
-    rows = [row for row in faults if row.step == first]
-    row = next((row for row in rows if row.check == "rounding"), rows[0])
+    row = first_fault(faults)
     entries = f"{row.gradient} at step {row.step}, {row.outside} of {row.entries} entries outside"
     if row.cause:
         return f"{row.cause}: {entries}"

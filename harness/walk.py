@@ -34,10 +34,12 @@ class Walk:
 
     Attributes:
         expected: by the name of the tensor, forward tensors, the loss and gradients, in the order of the links.
+        read: what the links read: weights, x, y, and of every tensor what is shown, or else what is expected.
         undecided: comparisons at a kink that the bounds leave open.
     """
 
     expected: Mapping[str, Bounded]
+    read: Mapping[str, Any]
     undecided: int
 
 
@@ -54,10 +56,14 @@ def walk(point: Point, shown: Mapping[str, Array], profile: Profile, planted: Ma
     tensors = given(point, context)
     expected: dict[str, Bounded] = {}
     for link in point.network.links:
-        value = rules.get(link.output, link)(tensors)
-        expected[link.output] = value
-        tensors[link.output] = value if link.output not in shown else passed_on(shown[link.output], value, context)
-    return Walk(expected, context.undecided)
+        undecided = context.undecided
+        expected[link.output] = value = rules.get(link.output, link)(tensors)
+        if link.output in shown:
+            # A bound that opens both branches of a kink is none of rounding, and is not passed on.
+            decided = context.undecided == undecided
+            value = passed_on(shown[link.output], value, context) if decided else context.shown(shown[link.output])
+        tensors[link.output] = value
+    return Walk(expected, tensors, context.undecided)
 
 
 def given(point: Point, context: Context) -> dict[str, Any]:

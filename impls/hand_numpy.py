@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from impls.abilities import Comparer, Measured
 from impls.contract import Array, Arrays, CannotCompareError, Pass, Update
 from impls.hand import Network
 from impls.hand.activations.sigmoidal import sigmoid
 from impls.hand.optimizers import update_links
+from impls.hand_conventions import measures
 
 ELEMENTARY: dict[str, Callable[..., Array]] = {
     "exp": np.exp,
@@ -31,6 +34,21 @@ NO_AUTOGRAD = (
 )
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class HandPass(Pass):
+    """A pass of the hand code that knows where it was taken, so that an allowance can be derived from it.
+
+    Attributes:
+        network: that was differentiated.
+        weights, x, y: where; read-only, and nobody else's, so that they stay what they were.
+    """
+
+    network: Network
+    weights: Arrays
+    x: Array
+    y: Array
+
+
 class Hand:
     """`impls.hand` in one dtype; its arrays belong to the caller."""
 
@@ -40,18 +58,26 @@ class Hand:
         self.network, self.dtype = network, np.dtype(dtype)
         self.version = f"numpy {np.__version__}"
 
-    def differentiate(self, weights: Arrays, x: Array, y: Array, *, tap: bool = True) -> Pass:
+    def differentiate(self, weights: Arrays, x: Array, y: Array, *, tap: bool = True) -> HandPass:
         """Forward and backward through the hand-written links."""
         activations = self.network.forward(weights, x)
         loss = np.asarray(self.network.loss_of(activations, y))
         gradients = self.network.backward(weights, x, y, activations)
-        if tap:
-            return Pass(loss, gradients, activations)
-        return Pass(loss, {name: gradients[name] for name in self.network.gradients})
+        if not tap:
+            gradients, activations = {name: gradients[name] for name in self.network.gradients}, {}
+        at = {name: _kept(w) for name, w in weights.items()}
+        return HandPass(loss, gradients, activations, network=self.network, weights=at, x=_kept(x), y=_kept(y))
 
     def start(self, optimizer: Any, weights: Arrays) -> HandUpdater:
         """The hand-written optimizer itself."""
         return HandUpdater(optimizer, weights)
+
+    def conventions(self) -> dict[str, Callable[[], Measured]]:
+        """What the hand-written layers choose."""
+        return measures(self.dtype)
+    def comparers(self) -> dict[str, Comparer]:
+        """What people compare NumPy arrays with."""
+        return {"np.allclose": Comparer("np.allclose(actual, expected) of every gradient", _allclose)}
 
     def elementary(self) -> dict[str, Callable[..., Array]]:
         """NumPy's functions, and SciPy's erf and erfc where SciPy is installed."""
@@ -88,6 +114,19 @@ class Hand:
     def pair(self, _: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
         """NumPy differentiates nothing."""
         raise CannotCompareError(NO_AUTOGRAD)
+
+
+def _kept(array: Array) -> Array:
+    """The array itself if nobody can write to it, else a read-only copy."""
+    if array.base is None and not array.flags.writeable:
+        return array
+    copy = np.array(array)
+    copy.flags.writeable = False
+    return copy
+
+
+def _allclose(actual: Arrays, expected: Arrays) -> bool:
+    return all(np.allclose(actual[name], expected[name]) for name in expected)
 
 
 class HandUpdater:

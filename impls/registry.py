@@ -25,6 +25,8 @@ OWN = {
     "torch": "impls.torch_autograd:TorchAutograd",
     "jax": "impls.jax_grad:JaxGrad",
 }
+REFERENCE = "hand"
+"""The implementation whose float64 values are the centre of every comparison."""
 INSTALL = {"torch": "pip install 'backprop-harness[torch]'", "jax": "pip install 'backprop-harness[jax]'"}
 
 

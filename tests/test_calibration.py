@@ -11,11 +11,11 @@ import pytest
 
 import harness
 from harness.arithmetic import Context
-from harness.arithmetic.profile import constants_table, profile_of
+from harness.arithmetic.profile import DTYPES, constants_table, profile_of
 from harness.arithmetic.true_values import FLOAT64, true_values
 from harness.calibration import arguments
 from harness.calibration.accuracy import evaluated, judged, known, measured
-from harness.calibration.survey import DTYPES, calibrate
+from harness.calibration.survey import calibrate
 from harness.cli.calibrating import calibrate_and_print
 from harness.tables import render
 from impls import registry

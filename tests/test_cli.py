@@ -102,7 +102,7 @@ def test_what_is_installed_is_listed_and_tried():
 
 
 def test_the_help_lists_every_name():
-    from harness.cli.main import ACTIVATIONS, LOSSES, OPTIMIZERS
+    from harness.cli.options import ACTIVATIONS, LOSSES, OPTIMIZERS
     from impls.hand import notation
 
     tables = [(ACTIVATIONS, notation.ACTIVATIONS), (LOSSES, notation.LOSSES), (OPTIMIZERS, notation.OPTIMIZERS)]

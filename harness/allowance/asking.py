@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.allowance.entries import entry
 from harness.allowance.split import Allowance, allowance_of
-from harness.arguments import as_count, as_data, as_dtype, as_network, as_optimizer
+from harness.arguments import as_count, as_data, as_dtype, as_network, as_optimizer, check_parameters
 from harness.batches import batches_of
 from harness.datasets import Data
 from harness.moment import moment_after
@@ -41,6 +41,7 @@ def why(
     """
     network, optimizer = as_network(network), as_optimizer(optimizer)
     dtype, number = as_dtype(dtype), as_count("step", step, 1) or 1
+    check_parameters(network, optimizer, dtype)
     size, seed = as_count("batch", batch, 1), as_count("seed", seed, 0) or 0
     loaded = as_data(data, network, seed, raw=raw, target=target)
     batches = batches_of(network, loaded, dtype, size, seed)

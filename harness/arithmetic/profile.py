@@ -25,6 +25,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+DTYPES = ("float32", "float64")
+"""Dtypes that there are profiles of."""
+
 UNIT_ROUNDOFF_64 = 2.0**-53
 """Unit roundoff of float64, in which centres and bounds are themselves computed."""
 

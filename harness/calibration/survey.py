@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from harness.arithmetic.profile import profile_of
+from harness.arithmetic.profile import DTYPES, profile_of
 from harness.arithmetic.true_values import FLOAT64, NoTruthError
 from harness.calibration.accuracy import Accuracy, Tried, Worst, evaluated, judged, known, measured, size, unmeasured
 from harness.calibration.arguments import CHUNK, EVERY_FLOAT32, batches, every_float32
@@ -22,10 +22,9 @@ from harness.environment import environment
 from harness.participant import Participant
 from harness.usage import UsageError
 from impls import registry
-from impls.contract import CannotCompareError, Computes, network_of_example
+from impls.abilities import Computes
+from impls.contract import CannotCompareError, network_of_example
 from impls.hand.notation import lookup
-
-DTYPES = ("float32", "float64")
 
 Functions = Mapping[str, Callable[..., Array]]
 

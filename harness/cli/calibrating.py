@@ -9,17 +9,18 @@ from tabulate import tabulate
 from harness.calibration import Calibration, calibrate
 from harness.calibration.accuracy import Accuracy, place, size
 from harness.cli.progress import Progress
-from harness.cli.running import printable
+from harness.cli.running import named, printable
 from harness.usage import UsageError
+from impls.registry import REFERENCE
 
 HEADERS = ("function", "against", "points", "largest", "table", "verdict", "at")
 ALIGN = ("left", "left", "right", "right", "right", "left", "left")
 
 
-def calibrate_and_print(*, as_json: bool, exhaustive: bool, seed: int, **named: str | None) -> int:
-    """Measure, print, and return the exit status; `named` are comma-separated lists."""
+def calibrate_and_print(*, as_json: bool, exhaustive: bool, seed: int, **names: str | None) -> int:
+    """Measure, print, and return the exit status; `names` are comma-separated lists."""
     try:
-        against, functions, dtypes = (_names(named[option], option) for option in ("against", "function", "dtype"))
+        against, functions, dtypes = (named(names[option], option) for option in ("against", "function", "dtype"))
         with Progress("functions") as progress:
             result = calibrate(against, functions, dtypes, seed=seed, exhaustive=exhaustive, progress=progress.at)
     except UsageError as error:
@@ -32,18 +33,9 @@ def calibrate_and_print(*, as_json: bool, exhaustive: bool, seed: int, **named: 
     return result.exit
 
 
-def _names(text: str | None, option: str) -> list[str] | None:
-    if text is None:
-        return None
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        raise UsageError(f"Cannot use --{option} without a name; leave it out to calibrate all.")
-    return names
-
-
 def render(result: Calibration) -> str:
     """The whole screen: who, the unit, the verdict, a table for each dtype, what was not measured, what next."""
-    who = " · ".join(f"{name} {v}" if name == "hand" else v for name, v in result.implementations.items())
+    who = " · ".join(f"{name} {v}" if name == REFERENCE else v for name, v in result.implementations.items())
     tried = " and ".join(dict.fromkeys(row.tried for row in result.measured))
     parts = [
         f"elementary functions of {who or 'nothing'} · {tried or 'nothing tried'} · seed {result.seed}\n"

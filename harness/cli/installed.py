@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 from tabulate import tabulate
 
+from harness.arithmetic.profile import DTYPES
 from harness.conformance import BreachError
 from harness.environment import environment
 from harness.participant import Participant
@@ -15,8 +16,6 @@ from harness.usage import visible
 from impls import registry
 from impls.contract import CannotCompareError, Trains
 from impls.hand import from_text
-
-DTYPES = ("float32", "float64")
 
 
 def _examine(name: str) -> dict[str, str]:

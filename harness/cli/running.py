@@ -10,16 +10,17 @@ import click
 import msgspec
 
 from harness.cli.progress import Progress
+from harness.github import of_run, workflow_commands
 from harness.lockstep import run
 from harness.networks import load_network
 from harness.runs import Run
-from harness.tables import findings_for_github, render
+from harness.tables import render
 from harness.usage import UsageError, visible
 from impls.hand import Network
 from impls.hand.notation import OPTIMIZERS, made
 
 ASCII = str.maketrans(
-    {"·": "|", "×": "x", "Δ": "D", "→": "->", "±": "+-"}
+    {"·": "|", "×": "x", "Δ": "D", "→": "->", "±": "+-", "—": "-"}
     | {"∂": "d", "Σ": "sum", "−": "-", "²": "^2", "√": "sqrt", "½": "1/2", "Φ": "Phi", "φ": "phi", "▸": ">", "⋮": ":"}
     | {"─": "-", "▶": ">", "│": "|"} | dict.fromkeys("┬┴┼├┤└┘┌┐", "+")
 )  # fmt: skip
@@ -60,17 +61,20 @@ def specified(options: dict[str, Any]) -> tuple[Network, Any]:
         raise UsageError(str(error)) from None
 
 
-def named(against: str | None) -> list[str] | None:
-    """The implementations that --against names; None where it was not given.
+def named(text: str | None, option: str = "against") -> list[str] | None:
+    """The names that an option lists, comma-separated; None where it was not given.
 
     Raises:
         UsageError: it names none.
     """
-    if against is None:
+    if text is None:
         return None
-    names = [name.strip() for name in against.split(",") if name.strip()]
+    names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
-        raise UsageError("Cannot compare against nothing, because --against names none; name some, such as torch,jax.")
+        raise UsageError(
+            f"Cannot go by --{option} {text!r}, because --{option} names none; name some, comma-separated, or leave it "
+            f"out for all."
+        )
     return names
 
 
@@ -92,7 +96,7 @@ def _print(result: Run, style: str, status: int, *, quiet: bool, verbose: bool) 
         for line in (result.head, *result.steps, result.end()):
             click.echo(msgspec.json.encode(line))
     elif style == "github":
-        click.echo("\n".join(findings_for_github(result)))
+        click.echo("\n".join(workflow_commands(of_run(result))))
     elif quiet:
         click.echo(printable(f"{result.verdict}  {result.outcome.reason}"))
     else:

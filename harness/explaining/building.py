@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.arguments import as_count, as_data, as_names, as_network, as_optimizer
+from harness.arguments import as_count, as_data, as_names, as_network, as_optimizer, check_parameters
 from harness.batches import batches_of
 from harness.datasets import Data
 from harness.explaining import tallies
@@ -61,7 +61,8 @@ def explain(
     """
     network, optimizer = as_network(network), as_optimizer(optimizer)
     meant, amount = parse(reference, network), _as_amount(nudge)
-    against = None if against is None else as_names(against, "hand")
+    against = None if against is None else as_names(against)
+    check_parameters(network, optimizer, "float64")
     sample, step, seed = as_count("sample", sample, 0), as_count("step", step, 0) or 0, as_count("seed", seed, 0) or 0
     loaded = as_data(data, network, seed, raw=raw, target=target)
     batches = batches_of(network, loaded, "float64", as_count("batch", batch, 1), seed)

@@ -68,7 +68,7 @@ def finite(bound: Any) -> float | None:
 
 def _implementations(variable: Variable, allowed: float | None, against: Sequence[str] | None) -> list[Way]:
     """The derivative by every implementation but the hand code, in float64; those that cannot say why."""
-    names = [name for name in (registry.names() if against is None else against) if name != "hand"]
+    names = [name for name in (registry.names() if against is None else against) if name != registry.REFERENCE]
     with held_back():
         admission = admit(names, variable.network, "float64", named=against is not None)
     point = Point(variable.network, variable.weights, variable.x, variable.y, 1)

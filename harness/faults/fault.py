@@ -25,3 +25,11 @@ class Fault:
     says: str
     formula: str
     rule: Rule
+
+
+def number_text(number: float) -> str:
+    """A number as text, with six digits; what is not 1 does not read as 1."""
+    text = f"{number:.6g}"
+    if text == "1" and number != 1:
+        text = f"1 {'+' if number > 1 else '-'} {abs(number - 1):.2g}"
+    return text.replace("-", "−")

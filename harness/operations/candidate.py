@@ -11,7 +11,7 @@ import numpy as np
 from harness.centre import Array
 from harness.operations.hosting import host_of, kind_of
 from harness.usage import UsageError, visible
-from impls.contract import Hosts
+from impls.abilities import Hosts
 
 Layout = Literal["contiguous", "transposed", "strided"]
 LAYOUTS: tuple[Layout, ...] = ("transposed", "strided")

@@ -15,7 +15,8 @@ import numpy as np
 from harness.centre import Array
 from harness.usage import UsageError, visible
 from impls import registry
-from impls.contract import Hosts, network_of_example
+from impls.abilities import Hosts
+from impls.contract import network_of_example
 
 
 def loaded_hosts(dtype: str) -> dict[str, Hosts]:

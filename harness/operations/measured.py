@@ -32,7 +32,7 @@ from harness.centre import Array
 from harness.operations.estimate import Estimate
 from harness.operations.hosting import host_of, loaded_hosts
 from harness.usage import UsageError, visible
-from impls.contract import Hosts
+from impls.abilities import Hosts
 
 FACTOR = 128
 POINTS = 4

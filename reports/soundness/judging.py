@@ -10,6 +10,7 @@ import numpy as np
 
 from harness import checks
 from harness.arithmetic import profile_of
+from harness.arithmetic.profile import DTYPES
 from harness.centre import Array
 from harness.comparison import Row
 from harness.conformance import non_finite
@@ -24,7 +25,6 @@ from reports.soundness.cases import Case, Drawn
 from reports.soundness.known import fault_of
 from reports.soundness.tally import Alarm, Key, Tally
 
-DTYPES = ("float32", "float64")
 REFERENCE = "hand"
 Builds = Mapping[str, Callable[[Network, str], Implementation]]
 

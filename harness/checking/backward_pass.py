@@ -1,0 +1,140 @@
+"""Checking a backward pass: from a function, or a file of numbers, to a `Check`."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.arguments import as_count, as_data, as_dtype, as_network, check_parameters
+from harness.arithmetic import profile_of
+from harness.batches import batches_of
+from harness.checking.candidate import Candidate
+from harness.checking.check import Check
+from harness.checking.concluding import concluded
+from harness.checking.learning import learned
+from harness.checking.obeying import examined
+from harness.checking.setting import setting_of
+from harness.checking.sources import Source, checked, loaded
+from harness.datasets import Data
+from harness.point import Point
+from harness.usage import UsageError, visible
+from impls.hand import Network
+
+DUMPS = (".npz", ".safetensors")
+
+
+def check(
+    function: Callable[..., Any] | str | os.PathLike[str],
+    network: Network | str | os.PathLike[str] = "4-3-2-1",
+    data: Data | str | os.PathLike[str] | tuple[Any, Any] | None = None,
+    *,
+    raw: bool = False,
+    target: str | None = None,
+    batch: int | None = None,
+    dtype: str = "float64",
+    seed: int = 0,
+    arrays: str | None = None,
+    timeout: float | None = None,
+) -> Check:
+    """Check a backward pass link by link: find the first wrong one, and what explains it.
+
+    Args:
+        function: ``backward(weights, x, y) -> dict``; weights is a dict of W1 (n_in, n_out), b1 (n_out,), ..., x is
+            (N, n_in), y what the loss reads; of dW1, db1, dz1, da1, ..., z1, a1, ..., loss the dict may hold any:
+            the more, the finer a mistake is located. Or text: ``FILE.py:function``, ``package.module:function``, or
+            the path of an .npz or .safetensors file that holds weights, x, y and gradients.
+        network: a `Network`, layer sizes, or the path of a .toml file.
+        data: a `Data`, the name or path of one, or arrays (x, y); iris, or random rows where it does not fit, if None.
+        raw, target: how to load data by name or path: see `load_data`.
+        batch: the first so many rows in an order fixed by the seed; all rows if None.
+        dtype: float64, in which mistakes stand out sharpest, or float32.
+        seed: of the weights, the order of the rows and random data.
+        arrays: kind of arrays that the function is given: numpy, torch, jax; found in its code if None.
+        timeout: seconds that loading, or one call, may take; for ever if None.
+
+    Raises:
+        UsageError: something impossible was asked for, or the file or module cannot be loaded.
+    """
+    network, dtype = as_network(network), as_dtype(dtype)
+    seed, batch = as_count("seed", seed, 0) or 0, as_count("batch", batch, 1)
+    timeout = _seconds(timeout)
+    check_parameters(network, None, dtype)
+    if isinstance(function, str | os.PathLike) and Path(function).suffix.lower() in DUMPS:
+        _refuse_with_numbers(data=data, batch=batch, arrays=arrays)
+        return _numbers(Path(function), network)
+    source = _source(function, timeout)
+    loaded_data = _data(data, network, seed, raw=raw, target=target)
+    batches = batches_of(network, loaded_data, dtype, batch, seed)
+    x, y = batches.at(1)
+    point = Point(network, network.init(seed, dtype), x, y, 1)
+    candidate = Candidate(visible(source.name), source.function, arrays, timeout)
+    profile = profile_of(dtype)
+    obeyed = examined(candidate, point, profile, _parameters(source.function))
+    setting = setting_of(candidate.name, point, loaded_data.describe(), seed, source.function)
+    result = concluded(setting, point, obeyed.answer.shown, obeyed.findings, obeyed.answer.ignored)
+    if not result.wrong:
+        return result
+    return _with_learning(result, candidate, point)
+
+
+def _numbers(path: Path, network: Network) -> Check:
+    """The check of a file that holds weights, inputs, targets and gradients."""
+    from harness.checking.dumps import read_dump
+
+    dump = read_dump(path, network)
+    point = Point(network, dump.weights, dump.x, dump.y, 1)
+    setting = setting_of(visible(path.name), point, f"x, y and weights of {visible(path.name)}", None, None)
+    return concluded(setting, point, dump.shown, [], dump.ignored)
+
+
+def _with_learning(result: Check, candidate: Candidate, point: Point) -> Check:
+    shown = {row.gradient for row in result.rows if row.verdict != "not comparable"}
+    if not shown.issuperset(point.network.gradients):
+        return result
+    return replace(result, learning=learned(candidate, point))
+
+
+def _source(function: Any, timeout: float | None) -> Source:
+    if isinstance(function, str | os.PathLike):
+        return loaded(os.fspath(function), timeout)
+    name = getattr(function, "__qualname__", type(function).__name__)
+    return Source(name, checked(function, f"function={name}"))
+
+
+def _data(data: Any, network: Network, seed: int, *, raw: bool, target: str | None) -> Data:
+    if data is not None:
+        return as_data(data, network, seed, raw=raw, target=target)
+    try:
+        iris = as_data("iris", network, seed, raw=raw, target=target)
+        iris.targets(network)
+    except UsageError:
+        return as_data("random", network, seed, raw=raw, target=target)
+    return iris
+
+
+def _parameters(function: Callable[..., Any]) -> frozenset[str]:
+    try:
+        return frozenset(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return frozenset()
+
+
+def _seconds(timeout: Any) -> float | None:
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < 1e6:
+        raise UsageError(f"Cannot use timeout={timeout!r}, because it is a time; give seconds, more than 0.")
+    return float(timeout)
+
+
+def _refuse_with_numbers(**given: Any) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise UsageError(
+                f"Cannot use {name} with a file of numbers, because the file itself holds weights, x and y; "
+                "leave it out."
+            )

@@ -1,0 +1,43 @@
+"""Concluding: from the tensors that somebody shows to a `Check`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from msgspec.structs import replace as replaced
+
+from harness.arithmetic import profile_of
+from harness.centre import Array
+from harness.checking.check import Check
+from harness.checking.common_factor import common_factor
+from harness.checking.locating import Located, located
+from harness.checking.setting import Setting
+from harness.conformance import Finding
+from harness.diagnosis import Diagnosis, diagnose
+from harness.point import Point
+
+
+def concluded(
+    setting: Setting, point: Point, shown: Mapping[str, Array], findings: list[Finding], ignored: list[str]
+) -> Check:
+    """The check of tensors that somebody made at a point: each judged, wrong links diagnosed."""
+    profile = profile_of(setting.dtype)
+    judged = located(point, shown, profile, setting.name)
+    diagnoses = diagnose(point, shown, profile, judged.faulty) if judged.faulty else []
+    judged = _inferred(judged, shown, diagnoses)
+    factor = common_factor(point, shown) if diagnoses else None
+    loss = float(point.double.centre("float64").tensors["loss"].value)
+    return Check(setting, judged, findings, diagnoses, ignored, loss, factor)
+
+
+def _inferred(judged: Located, shown: Mapping[str, Array], diagnoses: Sequence[Diagnosis]) -> Located:
+    """What a mistake at a link that is not shown explains has no fault of its own."""
+    behind = {name: d.at for d in diagnoses if d.causes and d.at not in shown for name in d.explains}
+    rows = [
+        replaced(row, verdict="inherited", reason=f"right, but for the mistake at {behind[row.gradient]}")
+        if row.verdict == "FAULT" and row.gradient in behind
+        else row
+        for row in judged.rows
+    ]
+    return replace(judged, rows=rows)

@@ -1,0 +1,89 @@
+"""Learning: does a wrong gradient matter? The loss after a short training with it, and with the right one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from harness.centre import Array
+from harness.checking.answers import answer_of
+from harness.checking.candidate import Candidate
+from harness.point import Point
+from harness.schedule import multiply_adds
+from impls.hand import Network
+
+STEPS = 400
+BUDGET = 500_000_000
+"""Multiply-adds that the training with the right gradient may take; large networks train fewer steps."""
+
+
+@dataclass(frozen=True)
+class Learning:
+    """Two trainings by gradient descent from the same weights on the same rows.
+
+    Attributes:
+        lr: the largest power of 1/2 with which the right gradient lowers the loss in each of the first ten steps.
+        start, yours, right: loss before, after the candidate's training (None: not a number), after the right one.
+    """
+
+    steps: int
+    lr: float
+    start: float
+    yours: float | None
+    right: float
+
+
+def learned(candidate: Candidate, point: Point) -> Learning | None:
+    """Train with the candidate's gradients and with the right ones; None if the candidate cannot train."""
+    network, steps = point.network, min(STEPS, 1 + BUDGET // multiply_adds(point.network, len(point.x)))
+    lr = _rate(point, min(10, steps))
+    if lr is None:
+        return None
+    start, right = _losses(point, lr, steps)
+    weights = {name: w.astype(float) for name, w in point.weights.items()}
+    for _ in range(steps):
+        call = candidate.call(_like(weights, point), point.x, point.y)
+        shown = answer_of(call.returned, point, candidate.name).shown
+        if call.failed or any(name not in shown for name in network.gradients):
+            return None
+        weights = {name: w - lr * shown[f"d{name}"].astype(float) for name, w in weights.items()}
+    yours = _loss(network, weights, point)
+    return Learning(steps, lr, start, yours if math.isfinite(yours) else None, right)
+
+
+def _rate(point: Point, steps: int) -> float | None:
+    for halvings in range(40):
+        lr = 2.0**-halvings
+        weights = {name: w.astype(float) for name, w in point.weights.items()}
+        before = _loss(point.network, weights, point)
+        for _ in range(steps):
+            weights = _step(point, weights, lr)
+            after = _loss(point.network, weights, point)
+            if not after < before:
+                break
+            before = after
+        else:
+            return lr
+    return None
+
+
+def _losses(point: Point, lr: float, steps: int) -> tuple[float, float]:
+    weights = {name: w.astype(float) for name, w in point.weights.items()}
+    start = _loss(point.network, weights, point)
+    for _ in range(steps):
+        weights = _step(point, weights, lr)
+    return start, _loss(point.network, weights, point)
+
+
+def _step(point: Point, weights: dict[str, Array], lr: float) -> dict[str, Array]:
+    activations = point.network.forward(weights, point.double.x)
+    gradients = point.network.backward(weights, point.double.x, point.double.y, activations)
+    return {name: w - lr * gradients[f"d{name}"] for name, w in weights.items()}
+
+
+def _loss(network: Network, weights: dict[str, Array], point: Point) -> float:
+    return float(network.loss_of(network.forward(weights, point.double.x), point.double.y))
+
+
+def _like(weights: dict[str, Array], point: Point) -> dict[str, Array]:
+    return {name: w.astype(point.x.dtype) for name, w in weights.items()}

@@ -1,0 +1,1 @@
+"""What implementations do where mathematics leaves a choice: kinks, ties, singular points, defaults."""

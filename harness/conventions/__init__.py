@@ -1,1 +1,0 @@
-"""Conventions: derivatives at kinks and defaults, measured on what is installed."""

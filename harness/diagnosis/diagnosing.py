@@ -1,0 +1,233 @@
+"""Diagnosing: from the first wrong tensor to the mistake that explains it, then on to what is still wrong.
+
+The first wrong tensor has suspects: its own link, and links that are not shown and lead to it unseen. A suspect that
+also leads to a shown tensor which is right is cleared, unless no other explains anything. Every fault of the catalogue
+at every suspect is a hypothesis (`hypotheses`). The one that explains most is kept planted, and what is still wrong
+with it has a cause of its own: so two mistakes are both found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from harness.arithmetic import Profile, profile_of
+from harness.centre import Array
+from harness.diagnosis.diagnosis import Cause, Diagnosis, Entry
+from harness.diagnosis.hypotheses import Confirmed, Hypothesis, best_of, confirmed, in_full, ranked, residual
+from harness.diagnosis.kinks import on_a_kink
+from harness.diagnosis.merging import Found, merged, with_evidence
+from harness.diagnosis.patterns import patterns
+from harness.diagnosis.replay import Reach, in_bounds, in_float32, in_floats
+from harness.faults import Fault, faults_at, right_formula
+from harness.faults.place import place_of
+from harness.point import Point
+from harness.walk import Rule, right
+from impls.hand import Link
+
+
+def diagnose(point: Point, shown: Mapping[str, Array], profile: Profile, faulty: Sequence[str]) -> list[Diagnosis]:
+    """What is wrong, in the order of the walk.
+
+    Args:
+        point: network, weights and batch.
+        shown: somebody's tensors by name, forward ones or gradients, of the shapes that the network gives them.
+        profile: of the programs that are right.
+        faulty: names of shown tensors that lie outside what `harness.walk.walk` expects, in its order.
+
+    Returns:
+        A diagnosis for each mistake; none for what is a convention at a kink. Every faulty tensor that is no
+        convention is explained by one of them.
+    """
+    search = _Search(point, shown, profile, faulty)
+    return [with_evidence(d) for d in merged(point.network, search.found(), search.faults)]
+
+
+class _Search:
+    def __init__(self, point: Point, shown: Mapping[str, Array], profile: Profile, faulty: Sequence[str]) -> None:
+        self.point, self.profile, self.faulty = point, profile, list(faulty)
+        self.links: dict[str, Link] = {link.output: link for link in point.network.links}
+        self.shown = {n: np.asarray(a, np.float64) for n, a in shown.items() if n in self.links}
+        self.reach = Reach(point.network, self.shown)
+        self.told: set[str] = set()
+        self._faults: dict[str, list[Fault]] = {}
+        self.in_floats: dict[str, Rule] = {}
+        self.in_bounds: dict[str, Rule] = {}
+        self._replay()
+
+    def faults(self, name: str) -> list[Fault]:
+        """The catalogue at a link."""
+        if name not in self._faults:
+            self._faults[name] = faults_at(self.point.network, self.links[name])
+        return self._faults[name]
+
+    def found(self) -> list[Found]:
+        diagnoses: list[Found] = []
+        while True:
+            wrong = [name for name in self.faulty if name not in self.told and self._wrong(name)]
+            if not wrong:
+                return diagnoses
+            diagnosis = self._first(wrong)
+            if diagnosis:
+                diagnoses.append(diagnosis)
+
+    def _replay(self) -> None:
+        """The tensors with everything that is planted so far."""
+        self.floats = in_floats(self.point, self.reach, self.shown, self.in_floats)
+        self.bounds = in_bounds(self.point, self.reach, self.shown, self.profile, self.in_bounds)
+
+    def _wrong(self, name: str) -> bool:
+        return not right(self.shown[name], self.bounds.expected[name])
+
+    def _first(self, wrong: Sequence[str]) -> Found | None:
+        """The diagnosis of the first of the wrong tensors; None if it is a convention."""
+        tensor = wrong[0]
+        if on_a_kink(self.links[tensor], self.shown[tensor], self.bounds):
+            self.told.add(tensor)
+            return None
+        suspects = [link.output for link in self.reach.suspects(tensor)]
+        open_ = [name for name in suspects if self.reach.of(name) <= set(wrong)] or [tensor]
+        tried, found = self._hypotheses(open_, tensor, wrong)
+        if not found and len(open_) < len(suspects):
+            others, found = self._hypotheses([name for name in suspects if name not in open_], tensor, wrong)
+            tried = sorted([*tried, *others], key=lambda h: h.residual)
+        best = best_of(found)
+        if not best or any(c.hypothesis.tier == 2 for c in best):
+            whole = self._in_float32(tensor, wrong, best)
+            if whole:
+                return whole
+        if best:
+            return self._explained(tensor, tried, found, best)
+        return self._beside(tensor, wrong) or self._unknown(tensor, tried, open_, wrong)
+
+    def _beside(self, tensor: str, wrong: Sequence[str]) -> Found | None:
+        """What explains another wrong tensor, at a link that both come from; the first may have two mistakes."""
+        both = [link.output for link in self.reach.suspects(tensor) if link.output not in self.shown]
+        for other in wrong:
+            names = [name for name in both if other in self.reach.of(name) <= set(wrong)]
+            if other == tensor or not names:
+                continue
+            tried, found = self._hypotheses(names, other, wrong)
+            sharp = [c for c in found if c.rank == 0]
+            if sharp:
+                return self._explained(other, tried, found, best_of(sharp))
+        return None
+
+    def _hypotheses(
+        self, names: Sequence[str], tensor: str, wrong: Sequence[str]
+    ) -> tuple[list[Hypothesis], list[Confirmed]]:
+        faults = [fault for name in names for fault in self.faults(name)]
+        tried = ranked(faults, tensor, self.shown[tensor], self.floats)
+        settled = {name for name in self.told if self._wrong(name)}
+        reach = {name: self.reach.of(name) - settled for name in names}
+        several = len(self.faulty) > 1
+        found = confirmed(tried, tensor, self.shown, self.bounds, reach, wrong, numbers=several)
+        place = {id(fault): number for number, fault in enumerate(faults)}
+        # A number that near to 1 is no likelier than rounding.
+        return tried, sorted(found, key=lambda c: (c.cause.number is not None, place[id(c.hypothesis.origin)]))
+
+    def _plant(self, outcome: Confirmed) -> None:
+        at = outcome.hypothesis.fault.at
+        self.told |= outcome.explains
+        if at not in self.shown:
+            self.in_floats[at], self.in_bounds[at] = outcome.hypothesis.fault.rule, outcome.rule
+            self._replay()
+
+    def _explained(
+        self, tensor: str, tried: Sequence[Hypothesis], found: Sequence[Confirmed], best: Sequence[Confirmed]
+    ) -> Found:
+        causes = tuple({(c.cause.cause, c.cause.at, c.cause.formula): self._in_full(c, tensor) for c in best}.values())
+        also = tuple(c.cause for c in found if c not in best)
+        refuted = [h for h in tried if not any(h is c.hypothesis for c in found)]
+        diagnosis = self._diagnosis(tensor, causes[0].at, causes, refuted, best[0].explains, ())
+        self._plant(best[0])
+        return Found(diagnosis, also)
+
+    def _in_full(self, outcome: Confirmed, tensor: str) -> Cause:
+        full = in_full(outcome.hypothesis, tensor, self.shown[tensor], self.floats)
+        return replace(outcome.cause, residual=full.residual)
+
+    def _unknown(
+        self, tensor: str, tried: Sequence[Hypothesis], suspects: Sequence[str], wrong: Sequence[str]
+    ) -> Found:
+        reached = {name: self.reach.of(name) & set(wrong) for name in suspects}
+        most = max(len(names) for names in reached.values())
+        at = [name for name in suspects if len(reached[name]) == most][-1]
+        hidden = suspects[: suspects.index(at) + 1]
+        where = () if at == tensor else (f"the mistake is in {_listed(hidden)}, which {_are(hidden)} not shown",)
+        diagnosis = self._diagnosis(tensor, at, (), tried, reached[at] | {tensor}, where)
+        self.told |= reached[at] | {tensor}
+        return Found(diagnosis)
+
+    def _in_float32(self, tensor: str, wrong: Sequence[str], best: Sequence[Confirmed]) -> Found | None:
+        """Everything computed in float32, where that explains more than one link in float32 does."""
+        if self.profile.dtype != "float64":
+            return None
+        # One link that is not shown may explain as much; but with nothing right, nothing speaks for just one.
+        alone = any(c.explains >= set(wrong) for c in best)
+        if alone and (tensor in {c.cause.at for c in best} or len(wrong) < len(self.shown)):
+            return None
+        narrow = in_float32(self.point, self.reach, self.shown, profile_of("float32"))
+        if not all(right(self.shown[name], narrow.expected[name]) for name in wrong):
+            return None
+        says = "everything has the accuracy of float32, not that of float64, in which it is returned"
+        size = float(np.abs(self.shown[tensor]).max())
+        off = residual(self.shown[tensor], narrow.expected[tensor].value, size)
+        single = [c.cause for c in best if c.explains >= set(wrong)]
+        at = single[0].at if single else tensor
+        causes = (Cause("computed in float32", at, says, "the same, in float32", off), *single)
+        diagnosis = self._diagnosis(tensor, at, causes, (), frozenset(wrong), ())
+        self.told |= set(wrong)
+        return Found(diagnosis)
+
+    def _diagnosis(
+        self,
+        tensor: str,
+        at: str,
+        causes: tuple[Cause, ...],
+        tried: Sequence[Hypothesis],
+        explains: frozenset[str],
+        where: tuple[str, ...],
+    ) -> Diagnosis:
+        accepted = {(cause.cause, cause.at) for cause in causes}
+        others = (h for h in tried if h.tier < 2 and (h.fault.cause, h.fault.at) not in accepted)
+        second = next(others, None)
+        runner_up = in_full(second, tensor, self.shown[tensor], self.floats).as_cause() if second else None
+        link = self.links[at]
+        axes = _axes(place_of(self.point.network, self.links[tensor]).kind)
+        known = patterns(self.shown[tensor], self.bounds.expected[tensor], *axes)
+        order = [name for name in self.links if name in explains]
+        return Diagnosis(
+            at, tensor, causes, runner_up, (*where, *known), right_formula(self.point.network, link),
+            self._worst(tensor), tuple(order),
+        )  # fmt: skip
+
+    def _worst(self, tensor: str) -> Entry:
+        actual, expected = self.shown[tensor], self.bounds.expected[tensor].value
+        with np.errstate(all="ignore"):
+            off = np.abs(actual - expected)
+        index = tuple(int(i) for i in np.unravel_index(int(np.argmax(off)), off.shape))  # NaN is the largest
+        place = place_of(self.point.network, self.links[tensor])
+        around = [place.names[local] for local in ("z", "a", "y", "da") if local in place.names]
+        read = dict.fromkeys([*around, *self.links[tensor].inputs]) if place.kind in ("dz", "da") else {}
+        reads = {
+            name: float(value[index])
+            for name in read
+            if np.shape(value := self.floats.tensors[name]) == actual.shape and name != tensor
+        }
+        return Entry(tensor, index, float(actual[index]), float(expected[index]), reads)
+
+
+def _axes(kind: str) -> tuple[str, str]:
+    """What the indices of a tensor count."""
+    return {"dW": ("input", "neuron"), "db": ("neuron", "")}.get(kind, ("sample", "neuron"))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _are(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"

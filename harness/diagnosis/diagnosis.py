@@ -1,0 +1,71 @@
+"""A diagnosis: a link that is wrong, what explains its numbers, and what is known if nothing does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A mistake of the catalogue, held against somebody's numbers.
+
+    Attributes:
+        cause, at, says, formula: as in `harness.faults.Fault`.
+        residual: largest |actual − predicted| at the first tensor that shows it, relative to the largest |actual|.
+        number: the constant in the mistake, where it has one that was fitted, and how far it may be off.
+        entries: how many entries held against it the number could be seen in.
+    """
+
+    cause: str
+    at: str
+    says: str
+    formula: str
+    residual: float
+    number: tuple[float, float] | None = None
+    entries: int = 0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a tensor: where it is furthest from what it should be.
+
+    Attributes:
+        tensor: its name.
+        index: counted from 0.
+        reads: what the link reads at this same entry, by name: z2, a2, da2 for dz2.
+    """
+
+    tensor: str
+    index: tuple[int, ...]
+    actual: float
+    expected: float
+    reads: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One mistake, located.
+
+    Attributes:
+        at: name of the tensor whose link is wrong; it may be one that is not shown.
+        shown_at: the first tensor shown in which it shows.
+        causes: each reproduces the numbers within the allowance; several where they coincide on this data; none if
+            the mistake is unknown.
+        runner_up: the best of those that do not.
+        known: what the numbers alone tell.
+        should: what the link should compute, as text.
+        entry: the worst entry of ``shown_at``.
+        explains: every tensor shown whose numbers it accounts for, in the order of the walk.
+        links: names of the tensors whose links have it, where it is the same mistake at several.
+    """
+
+    at: str
+    shown_at: str
+    causes: tuple[Cause, ...]
+    runner_up: Cause | None
+    known: tuple[str, ...]
+    should: str
+    entry: Entry
+    explains: tuple[str, ...]
+    links: tuple[str, ...] = ()

@@ -1,0 +1,205 @@
+"""Hypotheses: every fault that may be why a tensor is wrong, ranked in plain floats, decided in bounded arithmetic.
+
+A hypothesis is confirmed if, with the fault planted, the wrong tensor is right within its allowance, and no shown
+tensor that was right has become wrong. It explains every wrong tensor that is then right.
+
+A number in a fault is fitted to one entry (`harness.faults.fitted`), so it is evidence only from the third on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from harness.arithmetic import Bounded
+from harness.centre import EVERY_ENTRY, Array, Sample
+from harness.diagnosis.diagnosis import Cause
+from harness.diagnosis.replay import Replay
+from harness.faults import Fault, Fitted
+from harness.faults.precision import WIDE
+from harness.walk import Rule, right
+
+LEAST_ENTRIES = 3
+"""A number is fitted to one entry; two agree by chance more easily than three."""
+MOST_RANKED = 20_000
+"""Entries of a tensor, about, against which every fault is held before the best are held against all."""
+MOST_CONFIRMED = 12
+"""Hypotheses of one kind, best first, that are tried in bounded arithmetic, which is slow."""
+MOST_REFUTED = 4
+"""Refuted ones in a row after which the rest, which fits worse, is given up."""
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A fault held against the tensor that shows it, in plain floats.
+
+    Attributes:
+        fault: with its number, if it has one.
+        origin: the fault as the catalogue has it.
+        residual: see `harness.diagnosis.Cause`.
+        number: the number, if it has one.
+    """
+
+    fault: Fault
+    origin: Fault
+    residual: float
+    number: float = np.nan
+
+    @property
+    def tier(self) -> int:
+        """0 nothing free in it, 1 a fitted number, 2 a wide allowance."""
+        return 2 if self.origin.cause in WIDE else int(isinstance(self.origin, Fitted))
+
+    def as_cause(self, number: tuple[float, float] | None = None, entries: int = 0) -> Cause:
+        """For the report."""
+        fault = self.fault
+        return Cause(fault.cause, fault.at, fault.says, fault.formula, self.residual, number, entries)
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """A hypothesis that reproduces the numbers.
+
+    Attributes:
+        explains: the wrong tensors that are right with it.
+        rule: to be planted, to go on from there.
+    """
+
+    hypothesis: Hypothesis
+    cause: Cause
+    explains: frozenset[str]
+    rule: Rule = field(repr=False)
+
+    @property
+    def rank(self) -> int:
+        """0 for what leaves nothing free, 1 for what does, 2 where too few entries can tell the number in it."""
+        too_few = self.cause.number is not None and self.cause.entries < LEAST_ENTRIES
+        return 2 if too_few else min(self.hypothesis.tier, 1)
+
+
+def ranked(faults: Sequence[Fault], tensor: str, actual: Array, floats: Replay) -> list[Hypothesis]:
+    """All hypotheses that reach a tensor with finite numbers, those that fit best first.
+
+    Of a large tensor a sample of the entries is asked.
+    """
+    sample = Sample(max(1, actual.size // MOST_RANKED), 0)
+    part, size = floats.sampled(tensor, actual, sample), float(np.abs(actual).max())
+    found = []
+    for fault in faults:
+        hypothesis = _against(fault, tensor, part, size, floats, sample)
+        if hypothesis is not None and np.isfinite(hypothesis.residual):
+            found.append(hypothesis)
+    return sorted(found, key=lambda h: h.residual)
+
+
+def _against(
+    fault: Fault, tensor: str, actual: Array, size: float, floats: Replay, sample: Sample = EVERY_ENTRY
+) -> Hypothesis | None:
+    def predicted(rule: Rule) -> Any:
+        return floats.predicted(fault.at, rule, [tensor], sample).get(tensor)
+
+    if not isinstance(fault, Fitted):
+        return Hypothesis(fault, fault, residual(actual, predicted(fault.rule), size))
+    c = fault.fit(actual, predicted)
+    if c is None:
+        return None
+    with_it = fault.with_number(c)
+    return Hypothesis(with_it, fault, residual(actual, predicted(with_it.rule), size), c)
+
+
+def residual(actual: Array, predicted: Array, size: float) -> float:
+    """Largest |actual − predicted|, relative to the largest |actual|, `size`; infinite where either is not finite."""
+    with np.errstate(all="ignore"):
+        off = float(np.max(np.abs(actual - predicted)))
+    if off == 0:
+        return 0.0
+    return off / size if np.isfinite(off) and np.isfinite(size) and size else np.inf
+
+
+def in_full(hypothesis: Hypothesis, tensor: str, actual: Array, floats: Replay) -> Hypothesis:
+    """The hypothesis with its residual in every entry."""
+    fault, size = hypothesis.fault, float(np.abs(actual).max())
+    predicted = floats.predicted(fault.at, fault.rule, [tensor])[tensor]
+    return replace(hypothesis, residual=residual(actual, predicted, size))
+
+
+def confirmed(
+    hypotheses: Sequence[Hypothesis],
+    tensor: str,
+    shown: Mapping[str, Array],
+    bounds: Replay,
+    reach: Mapping[str, Collection[str]],
+    wrong: Collection[str],
+    *,
+    numbers: bool = False,
+) -> list[Confirmed]:
+    """Those that hold in bounded arithmetic.
+
+    Args:
+        reach: the shown tensors that show each link.
+        wrong: the tensors that are wrong without a fault planted.
+        numbers: whether those with a number in them are wanted even if one without explains everything.
+    """
+    found: list[Confirmed] = []
+    for tier in range(3):
+        told = [c for c in found if c.rank == 0]
+        complete = any(c.explains >= frozenset(wrong) for c in told) and not (numbers and tier == 1)
+        if complete or (tier == 2 and told):
+            break
+        refuted = 0
+        for hypothesis in [h for h in hypotheses if h.tier == tier][:MOST_CONFIRMED]:
+            outcome = _confirm(hypothesis, tensor, shown, bounds, reach[hypothesis.fault.at], wrong)
+            if outcome:
+                found.append(outcome)
+            refuted = 0 if outcome else refuted + 1
+            if refuted == MOST_REFUTED:
+                break
+    return found
+
+
+def best_of(found: Sequence[Confirmed]) -> list[Confirmed]:
+    """Of what was confirmed, what explains most, and of that the sharpest."""
+    found = [c for c in found if c.rank < 2] or list(found)
+    most = max((len(c.explains) for c in found), default=0)
+    best = [c for c in found if len(c.explains) == most]
+    sharpest = min((c.rank for c in best), default=0)
+    return [c for c in best if c.rank == sharpest]
+
+
+def _confirm(
+    hypothesis: Hypothesis,
+    tensor: str,
+    shown: Mapping[str, Array],
+    bounds: Replay,
+    reached: Collection[str],
+    wrong: Collection[str],
+) -> Confirmed | None:
+    origin, fault, number = hypothesis.origin, hypothesis.fault, None
+    if isinstance(origin, Fitted):
+        predicted = lambda rule: bounds.predicted(origin.at, rule, [tensor])[tensor]  # noqa: E731
+        with np.errstate(all="ignore"):
+            c = origin.fit_bounded(shown[tensor], predicted, hypothesis.number)
+        if c is None:
+            return None
+        number = (float(c.value), float(c.bound))
+        fault = origin.with_number(c)
+    first = bounds.predicted(fault.at, fault.rule, [tensor])
+    if not _reproduced(shown[tensor], first[tensor]):
+        return None
+    others = [name for name in reached if name != tensor]
+    rest = bounds.predicted(fault.at, fault.rule, others) if others else {}
+    holds = {name: right(shown[name], value) for name, value in rest.items()}
+    if not all(ok for name, ok in holds.items() if name not in wrong):
+        return None
+    explains = frozenset([tensor, *(name for name, ok in holds.items() if ok and name in wrong)])
+    entries = sum(origin.evidence(shown[name]) for name in explains) if isinstance(origin, Fitted) else 0
+    return Confirmed(hypothesis, hypothesis.as_cause(number, entries), explains, fault.rule)
+
+
+def _reproduced(actual: Array, predicted: Bounded) -> bool:
+    """Whether every entry is within its allowance; where nothing is bounded, nothing is reproduced."""
+    with np.errstate(invalid="ignore"):
+        return bool(np.all(np.abs(np.asarray(actual, np.float64) - predicted.value) <= predicted.bound))

@@ -1,0 +1,82 @@
+"""Merging: the same mistake at every link of its kind is one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from harness.diagnosis.diagnosis import Cause, Diagnosis
+from harness.diagnosis.hypotheses import LEAST_ENTRIES
+from harness.faults import Fault
+from harness.faults.place import place_of
+from impls.hand import Network
+
+
+@dataclass(frozen=True)
+class Found:
+    """A diagnosis, and whatever else reproduces its numbers: less sharp, or explaining less."""
+
+    diagnosis: Diagnosis
+    also: tuple[Cause, ...] = ()
+
+    def cause(self, name: str) -> Cause | None:
+        """The cause of that name, at the link that the diagnosis is about."""
+        there = (c for c in (*self.diagnosis.causes, *self.also) if c.cause == name and c.at == self.diagnosis.at)
+        return next(there, None)
+
+
+def merged(network: Network, found: Sequence[Found], faults: Callable[[str], Sequence[Fault]]) -> list[Diagnosis]:
+    """Diagnoses in which one cause at every link where it could be is told once.
+
+    Args:
+        faults: what the catalogue has at a link.
+    """
+    left = list(found)
+    together: list[Diagnosis] = []
+    first = (cause.cause for f in found for cause in f.diagnosis.causes)
+    for name in dict.fromkeys([*first, *(cause.cause for f in found for cause in f.also)]):
+        having = [f for f in left if f.cause(name)]
+        if len(having) > 1 and _everywhere(network, having, name, faults) and _one_number(having, name):
+            left = [f for f in left if f not in having]
+            together.append(_one(having, name))
+    order = [link.output for link in network.links]
+    return sorted([*(f.diagnosis for f in left), *together], key=lambda d: order.index(d.shown_at))
+
+
+def _everywhere(network: Network, having: Sequence[Found], name: str, faults: Callable[[str], Sequence[Fault]]) -> bool:
+    """Whether the cause is at all links of the kinds at which it is, wherever the catalogue has it."""
+    kinds = {link.output: place_of(network, link).kind for link in network.links}
+    places = {f.diagnosis.at for f in having}
+    hit = {kinds[at] for at in places}
+    possible = {at for at, kind in kinds.items() if kind in hit and any(f.cause == name for f in faults(at))}
+    return places == possible
+
+
+def _one_number(having: Sequence[Found], name: str) -> bool:
+    """Whether the fitted numbers, if there are any, can be one and the same."""
+    numbers = [cause.number for f in having if (cause := f.cause(name)) and cause.number]
+    return not numbers or max(n - off for n, off in numbers) <= min(n + off for n, off in numbers)
+
+
+def _one(having: Sequence[Found], name: str) -> Diagnosis:
+    """One statement: the causes that all of them share."""
+    first = having[0]
+    links = tuple(f.diagnosis.at for f in having)
+    names = dict.fromkeys([name, *(c.cause for c in first.diagnosis.causes)])
+    causes = []
+    for shared in names:
+        each = [cause for f in having if (cause := f.cause(shared))]
+        if len(each) == len(having):
+            says = f"{each[0].says}; the same at {', '.join(links[1:])}"
+            worst, entries = max(c.residual for c in each), sum(c.entries for c in each)
+            causes.append(replace(each[0], says=says, residual=worst, entries=entries))
+    explains = tuple(dict.fromkeys(at for f in having for at in f.diagnosis.explains))
+    return replace(first.diagnosis, causes=tuple(causes), explains=explains, links=links)
+
+
+def with_evidence(diagnosis: Diagnosis) -> Diagnosis:
+    """Without the causes whose fitted number is seen in too few entries; the best of them becomes the runner-up."""
+    kept = tuple(c for c in diagnosis.causes if c.number is None or c.entries >= LEAST_ENTRIES)
+    if len(kept) == len(diagnosis.causes):
+        return diagnosis
+    return replace(diagnosis, causes=kept, runner_up=diagnosis.runner_up or diagnosis.causes[0])

@@ -1,0 +1,122 @@
+"""Slips in the derivative of an activation, dz = da · f'(z).
+
+    missing          da                     at z             da · z(1 − z)      where f' is written with a
+    alone            f'(z)                  at a             da · f'(a)         where f' is written with z
+    twice            da · f'(z) · f'(z)     function twice   da · f'(f(z))      where f' is written with a
+    of another       da · g'(z)             other layer      da · f'(z of another layer)
+    function         da · f(z)
+
+f' stands for the whole vector-Jacobian product where outputs are coupled (softmax).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from inspect import signature
+from typing import Any
+
+from harness.faults.fault import Fault
+from harness.faults.formulas import derivative_text
+from harness.faults.place import Place
+from impls.hand import Gelu, GeluTanh, LeakyRelu, Relu, Softmax
+from impls.hand.notation import ACTIVATIONS, name_of
+
+CAUSES = (
+    "derivative missing",
+    "upstream missing",
+    "derivative twice",
+    "derivative at z",
+    "derivative at a",
+    "function applied twice",
+    "function in place of its derivative",
+    "derivative of another activation",
+    "derivative at another layer",
+    "upstream of another layer",
+)
+
+
+def faults(place: Place) -> Iterator[Fault]:
+    """Slips that the derivative of any activation can have."""
+    if place.kind != "dz":
+        return
+    right, names, layer, label = place.link, place.names, place.layer, place.label
+    da, z, a = names["da"], names["z"], names["a"]
+    if da in right.inputs and len(right.inputs) == 1:  # the identity has nothing to slip in
+        yield from _of_others(place)
+        return
+    written = a if a in right.inputs else z
+    slope = derivative_text(layer, z=z, a=a)
+    text = f"the {label}'s derivative is missing"
+    yield place.fault("derivative missing", text, da, lambda t: +t[da])
+    text = f"only the {label}'s derivative is taken; the upstream gradient {da} is missing"
+    yield place.fault("upstream missing", text, slope, lambda t: right({**t, da: 0 * t[da] + 1}))
+    text = f"the {label}'s derivative is applied twice"
+    yield place.fault("derivative twice", text, f"{da} · {slope} · {slope}", lambda t: right({**t, da: right(t)}))
+    text = f"{da} is multiplied by the {label} itself instead of its derivative"
+    yield place.fault("function in place of its derivative", text, f"{da} · {a}", lambda t: t[da] * t[a])
+    if written == a:
+        text = f"the {label}'s derivative is written with {z} instead of its output {a}"
+        at_z = f"{da} · {derivative_text(layer, z=z, a=z)}"
+        yield place.fault("derivative at z", text, at_z, lambda t: right({**t, a: t[z]}))
+        text = f"the {label} is applied to {a}, which is its output already"
+        twice = f"{da} · {derivative_text(layer, z=z, a=f'{label}({a})')}"
+        yield place.fault("function applied twice", text, twice, lambda t: right({**t, a: layer.forward(t[a])}))
+    elif not isinstance(layer, Relu | LeakyRelu):  # whose outputs have the signs of their inputs
+        text = f"the {label}'s derivative is taken at its output {a} instead of its input {z}"
+        at_a = f"{da} · {derivative_text(layer, z=a, a=a)}"
+        yield place.fault("derivative at a", text, at_a, lambda t: right({**t, z: t[a]}))
+    for other in place.alike(written, written[0]):
+        text = f"the {label}'s derivative is taken at {other}, which belongs to another layer, instead of {written}"
+        formula = f"{da} · {derivative_text(layer, z=other, a=other)}"
+        yield place.fault("derivative at another layer", text, formula, _reading(place, written, other))
+    for other in place.alike(da, "d"):
+        if other != place.at and _earlier(place, other):
+            text = f"{other} is used as the upstream gradient instead of {da}"
+            yield place.fault("upstream of another layer", text, f"{other} · {slope}", _reading(place, da, other))
+    yield from _of_others(place)
+
+
+def _reading(place: Place, name: str, other: str) -> Any:
+    return lambda t: place.link({**t, name: t[other]})
+
+
+def _earlier(place: Place, gradient: str) -> bool:
+    """Whether a gradient is there when this link is computed."""
+    order = [link.output for link in place.network.links]
+    return order.index(gradient) < order.index(place.at)
+
+
+def _of_others(place: Place) -> Iterator[Fault]:
+    """The derivative of every other activation, and for those written with the output, with this one's output."""
+    da, z, a = (place.names[name] for name in ("da", "z", "a"))
+    for kind in ACTIVATIONS.values():
+        other = kind()
+        if type(other) is type(place.layer) or _named_elsewhere(place.layer, other):
+            continue
+        label = name_of(other)
+        if signature(other.dz).parameters.keys() == {"da"}:
+            continue
+        text = f"the derivative of {label} is taken instead of {place.label}'s"
+        if "a" in signature(other.dz).parameters:
+            own = f"{da} · {derivative_text(other, z=z, a=a)}"
+            if not (isinstance(place.layer, Softmax) and label == "sigmoid"):  # that is a coupling dropped
+                yield place.fault("derivative of another activation", text, own, _other(other, da, a))
+            formula = f"{da} · {derivative_text(other, z=z, a=f'{label}({z})')}"
+
+            def anew(t: Mapping[str, Any], other: Any = other) -> Any:
+                return other.dz(t[da], other.forward(t[z]))
+
+            yield place.fault("derivative of another activation", text, formula, anew)
+        else:
+            formula = f"{da} · {derivative_text(other, z=z, a=a)}"
+            yield place.fault("derivative of another activation", text, formula, _other(other, da, z))
+
+
+def _other(other: Any, da: str, read: str) -> Any:
+    return lambda t: other.dz(t[da], t[read])
+
+
+def _named_elsewhere(layer: Any, other: Any) -> bool:
+    """Variants of one function, which `variants` names."""
+    pairs = ({Gelu, GeluTanh}, {Relu, LeakyRelu})
+    return {type(layer), type(other)} in pairs

@@ -1,0 +1,46 @@
+"""The catalogue: every mistake that can be made at a link, family by family."""
+
+from __future__ import annotations
+
+from harness.faults import (
+    activation_derivatives,
+    clamping,
+    factors,
+    forward,
+    losses,
+    operands,
+    paths,
+    precision,
+    steps,
+    sums,
+    variants,
+)
+from harness.faults.fault import Fault
+from harness.faults.place import place_of
+from impls.hand import Link, Network
+
+FAMILIES = (
+    losses,
+    factors,
+    activation_derivatives,
+    variants,
+    operands,
+    sums,
+    paths,
+    steps,
+    clamping,
+    forward,
+    precision,
+)
+
+CAUSES: tuple[str, ...] = tuple(dict.fromkeys(cause for family in FAMILIES for cause in family.CAUSES))
+"""The names of all causes."""
+
+
+def faults_at(network: Network, link: Link) -> list[Fault]:
+    """Every mistake of the catalogue that can be made at a link of a network.
+
+    Several of one cause differ in what they take instead: another layer, another activation, another neuron.
+    """
+    place = place_of(network, link)
+    return [fault for family in FAMILIES for fault in family.faults(place)]

@@ -1,0 +1,38 @@
+"""Constant factors: a gradient that is right but for a number that multiplies all of it.
+
+    −g    g/2    2 g    N g    g/N    0
+
+with N the number of samples. Every link can have them. Where a link sums over the samples, g/N is a mean in place
+of the sum, which `sums` names; at the loss, `losses` names the factors that losses are known for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.faults.fault import Fault
+from harness.faults.place import Place
+
+CAUSES = ("sign flipped", "half", "doubled", "times N", "divided by N", "zero", "scaled by a constant")
+
+
+def faults(place: Place) -> Iterator[Fault]:
+    """Factors at any link of the backward pass."""
+    if place.kind == "forward":
+        return
+    right, at = place.link, place.at
+    yield place.fault("zero", f"{at} is 0 everywhere: it is never computed", "0", lambda t: 0 * right(t))
+    if place.kind != "da":
+        yield place.fault("sign flipped", f"{at} has the wrong sign", f"−{at}", lambda t: -right(t))
+        yield place.fault("half", f"{at} is half of what it should be", f"{at}/2", lambda t: right(t) / 2)
+        yield place.fault("doubled", f"{at} is twice what it should be", f"2·{at}", lambda t: 2 * right(t))
+        text = f"{at} is multiplied by the number of samples"
+        yield place.fault("times N", text, f"N·{at}", lambda t: len(t["x"]) * right(t))
+    if place.kind not in ("da", "dW", "db"):
+        text = f"{at} is divided by the number of samples: a mean belongs to the loss, and only once"
+        yield place.fault("divided by N", text, f"{at}/N", lambda t: right(t) / len(t["x"]))
+    if place.kind not in ("dW", "db"):
+        text = f"{at} is {{c}} times what it should be; so would every later gradient be with a learning rate in it"
+        yield place.fitted(
+            "scaled by a constant", text, f"{{c}}·{at}", lambda t: 0 * right(t), lambda t: +right(t), 0.1
+        )

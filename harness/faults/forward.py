@@ -1,0 +1,115 @@
+"""Slips in the forward pass, for whoever shows it, or shows gradients that only a wrong one explains.
+
+z = x W + b     b left out, subtracted or added twice; the weights of another layer; W not transposed
+a = f(z)        f left out, applied twice, another activation
+L               a factor, sum for mean and mean for sum, another loss
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from harness.faults.fault import Fault
+from harness.faults.losses import targets
+from harness.faults.place import Place
+from impls.hand import Dense, OneHotCrossEntropy, Scaled
+from impls.hand.notation import ACTIVATIONS, LOSSES, name_of
+
+CAUSES = (
+    "bias missing",
+    "bias subtracted",
+    "bias added twice",
+    "weights of another layer forward",
+    "not transposed forward",
+    "activation missing",
+    "activation applied twice",
+    "another activation",
+    "loss scaled",
+    "another loss",
+)
+
+
+def faults(place: Place) -> Iterator[Fault]:
+    """Slips at forward links."""
+    if place.kind != "forward":
+        return
+    if place.at == "loss":
+        yield from _of_loss(place)
+    elif isinstance(place.layer, Dense):
+        yield from _of_dense(place)
+    else:
+        yield from _of_activation(place)
+
+
+def _of_dense(place: Place) -> Iterator[Fault]:
+    right, names, shapes = place.link, place.names, place.network.weights
+    x, W = names["x"], names["W"]
+    plus = f" + {names['b']}" if place.layer.bias else ""
+    if place.layer.bias:
+        b = names["b"]
+        text = f"the bias {b} is left out of {place.at}"
+        yield place.fault("bias missing", text, f"{x} · {W}", lambda t: t[x] @ t[W])
+        text = f"the bias {b} is subtracted"
+        yield place.fault("bias subtracted", text, f"{x} · {W} − {b}", lambda t: t[x] @ t[W] - t[b])
+        text = f"the bias {b} is added twice"
+        yield place.fault("bias added twice", text, f"{x} · {W} + 2·{b}", lambda t: right(t) + t[b])
+    for other, shape in shapes.items():
+        if other != W and shape == shapes[W]:
+            text = f"{other} is used, which belongs to another layer, in place of {W}"
+            rule = lambda t, other=other: right({**t, W: t[other]})  # noqa: E731
+            yield place.fault("weights of another layer forward", text, f"{x} · {other}{plus}", rule)
+    if shapes[W][0] == shapes[W][1] > 1:
+        text = f"{W} is transposed, where entry [i, j] belongs to the weight from neuron i to neuron j"
+        yield place.fault("not transposed forward", text, f"{x} · {W}ᵀ{plus}", lambda t: right({**t, W: t[W].T}))
+
+
+def _of_activation(place: Place) -> Iterator[Fault]:
+    z, layer = place.names["z"], place.layer
+    for kind in ACTIVATIONS.values():
+        other = kind()
+        if type(other) is type(layer):
+            continue
+        label = name_of(other)
+        rule = lambda t, other=other: other.forward(t[z])  # noqa: E731
+        if label == "identity":
+            yield place.fault("activation missing", f"the {place.label} is left out: {place.at} is {z}", z, rule)
+        else:
+            text = f"{label} is applied, where the network has {place.label}"
+            yield place.fault("another activation", text, f"{label}({z})", rule)
+    if place.label != "identity":
+        text, formula = f"the {place.label} is applied twice", f"{place.label}({place.label}({z}))"
+        yield place.fault("activation applied twice", text, formula, lambda t: layer.forward(layer.forward(t[z])))
+
+
+def _of_loss(place: Place) -> Iterator[Fault]:
+    right, a, K, loss = place.link, place.names["a"], place.network.outputs, place.layer
+    inner = loss.loss if isinstance(loss, Scaled) else loss
+    factors: dict[str, Any] = {
+        "half": lambda t: 0.5,  # noqa: ARG005
+        "twice": lambda t: 2.0,  # noqa: ARG005
+        "the number of samples times": lambda t: len(t["x"]),
+        "the number of samples and outputs times": lambda t: len(t["x"]) * K,
+    }
+    if K == 1:
+        del factors["the number of samples and outputs times"]
+    for what, number in factors.items():
+        text = f"the loss is {what} what it should be"
+        times = lambda t, n=number: n(t) * right(t)  # noqa: E731
+        yield place.fault("loss scaled", text, f"{what} L", times)
+        if what not in ("half", "twice"):
+            text = f"the loss should be {what} what it is"
+            over = lambda t, n=number: right(t) / n(t)  # noqa: E731
+            yield place.fault("loss scaled", text, f"L / {what}", over)
+    y = targets(inner, a)
+    for kind in LOSSES.values():
+        other = kind()
+        if (
+            other.labels
+            or type(other) is type(inner)
+            or (isinstance(other, OneHotCrossEntropy) and (inner.labels or K == 1))
+        ):
+            continue
+        text = f"the loss is the {name_of(other)}, where the network has the {name_of(inner)}"
+        rule = lambda t, other=other: other.forward(t[a], y(t))  # noqa: E731
+        yield place.fault("another loss", text, str(other.formula(a, K)), rule)

@@ -1,0 +1,193 @@
+"""Slips in the gradient of the loss, and in how it meets the activation behind it.
+
+factors        sum for mean and mean for sum, 1/2, 2, N, 1/N, K, 1/K     N samples, K outputs
+sign           y − a
+other losses   every loss that takes such targets
+error          (a − y)^2 not differentiated, sign(a − y), a without its target
+fused          a − y belongs to the pre-activation z of a sigmoid or softmax under cross-entropy (Bishop, "Pattern
+               Recognition and Machine Learning" (2006), equations (4.91), (4.109)): taken as the gradient of the
+               output, or of z under another loss; or a gradient by the probability taken as one by the logit
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from harness.faults.fault import Fault
+from harness.faults.formulas import loss_text
+from harness.faults.place import Place
+from impls.hand import (
+    BinaryCrossEntropy,
+    Huber,
+    LogitBinaryCrossEntropy,
+    MeanAbsoluteError,
+    OneHotCrossEntropy,
+    Scaled,
+    SoftmaxCrossEntropy,
+    SumSquaredError,
+)
+from impls.hand.activations.sigmoidal import sigmoid
+from impls.hand.activations.softmax import softmax, softmax_vjp
+from impls.hand.losses.squared import sign_of_difference
+from impls.hand.notation import LOSSES, name_of
+
+CAUSES = (
+    "sign flipped",
+    "half",
+    "doubled",
+    "times N",
+    "divided by N",
+    "times K",
+    "divided by K",
+    "sum for mean",
+    "mean for sum",
+    "loss of another kind",
+    "error squared",
+    "error's sign only",
+    "target missing",
+    "fused gradient before its activation",
+    "fused gradient with another loss",
+    "gradient by the probability",
+    "derivative after a fused gradient",
+    "softmax missing",
+    "label off by one",
+)
+
+
+def faults(place: Place) -> Iterator[Fault]:
+    """Slips at the link from the loss to the output, and from there to the last pre-activation."""
+    if place.kind == "dz" and place.names["a"] == place.network.output:
+        yield from _fused_behind(place)
+    if place.kind != "da":
+        return
+    inner = place.layer.loss if isinstance(place.layer, Scaled) else place.layer
+    if inner is not place.layer:
+        text = f"the factor {place.layer.by:g} of the loss is left out"
+        yield place.fault("scaled by a constant", text, "da without it", lambda t: place.link(t) / place.layer.by)
+    yield from _factors(place, inner)
+    yield from _of_another_kind(place, inner)
+    yield from _errors(place, inner)
+    yield from _fused(place, inner)
+
+
+def _factors(place: Place, inner: Any) -> Iterator[Fault]:
+    right, K = place.link, place.network.outputs
+    text = loss_text(place.layer, place.names["a"], K)
+    over_rows = isinstance(inner, SoftmaxCrossEntropy | OneHotCrossEntropy)
+    summed = isinstance(inner, SumSquaredError)
+    sign = "it is written with y − a for a − y, or the loss is maximised"
+    yield place.fault("sign flipped", f"{place.at} has the wrong sign: {sign}", f"−({text})", lambda t: -right(t))
+    says = f"{place.at} is half of what it should be: the loss is taken with a factor 1/2"
+    yield place.fault("half", says, f"({text})/2", lambda t: right(t) / 2)
+    says = f"{place.at} is twice what it should be: a factor 2 too much, or a 1/2 of the loss forgotten"
+    yield place.fault("doubled", says, f"2·({text})", lambda t: 2 * right(t))
+    many = {
+        "N": ("the number of samples", lambda t: len(t["x"])),
+        "K": (f"the number of outputs, {K}", lambda t: K),  # noqa: ARG005
+        "NK": ("the number of samples and outputs", lambda t: len(t["x"]) * K),
+    }
+    for name in ("N", "K", "NK") if K > 1 else ("N",):
+        what, number = many[name]
+        whole = name == ("N" if over_rows or K == 1 else "NK")
+        up = "sum for mean" if whole and not summed else f"times {name[0]}"
+        down = "mean for sum" if whole and summed else f"divided by {name[0]}"
+        says = f"{place.at} is {what} times too large" + (": the sum is taken for the mean" if whole else "")
+        times = lambda t, n=number: n(t) * right(t)  # noqa: E731
+        over = lambda t, n=number: right(t) / n(t)  # noqa: E731
+        yield place.fault(up, says, f"({text})·{what}", times)
+        says = f"{place.at} is divided by {what}" + (": the mean is taken for the sum" if summed else " once more")
+        yield place.fault(down, says, f"({text})/{what}", over)
+
+
+def targets(inner: Any, a: str) -> Any:
+    """The rule that gives the targets in the shape of the output `a`: labels as rows of 0 and 1."""
+
+    def one_hot(t: Mapping[str, Any]) -> Any:
+        rows = np.zeros(t[a].shape)
+        rows[np.arange(len(rows)), t["y"]] = 1
+        return rows + 0 * t[a]  # of the number type of the output
+
+    return one_hot if inner.labels else lambda t: t["y"]
+
+
+def _of_another_kind(place: Place, inner: Any) -> Iterator[Fault]:
+    a, y, K = place.names["a"], targets(inner, place.names["a"]), place.network.outputs
+    for kind in LOSSES.values():
+        other = kind()
+        if other.labels or type(other) is type(inner) or (isinstance(other, OneHotCrossEntropy) and K == 1):
+            continue
+        if inner.labels and isinstance(other, OneHotCrossEntropy):  # the same loss
+            continue
+        label = name_of(other)
+        text = f"the gradient of the {label} is taken, where the loss is the {name_of(inner)}"
+        rule = lambda t, other=other: other.da(t[a], y(t))  # noqa: E731
+        yield place.fault("loss of another kind", text, loss_text(other, a, K), rule)
+
+
+def _errors(place: Place, inner: Any) -> Iterator[Fault]:
+    right, a, K = place.link, place.names["a"], place.network.outputs
+    y = targets(inner, a)
+    if isinstance(inner, SoftmaxCrossEntropy | OneHotCrossEntropy):
+        text = f"the softmax of {a} is missing: its logits are compared with the targets"
+        yield place.fault("softmax missing", text, f"({a} − y)/N", lambda t: (t[a] - y(t)) / len(t["x"]))
+        text = f"the target is not subtracted from the softmax of {a}"
+        yield place.fault("target missing", text, f"softmax({a})/N", lambda t: softmax(t[a]) / len(t["x"]))
+        if inner.labels and K > 1:
+            text = "the class labels are one too high or counted from 1"
+            turned = lambda t: right({**t, "y": (t["y"] + 1) % K})  # noqa: E731
+            yield place.fault("label off by one", text, f"softmax({a}) − [class is y + 1]", turned)
+            turned = lambda t: right({**t, "y": (t["y"] - 1) % K})  # noqa: E731
+            yield place.fault("label off by one", text, f"softmax({a}) − [class is y − 1]", turned)
+        return
+    text = f"the target y is not subtracted from {a}"
+    yield place.fault("target missing", text, f"{place.at} with y = 0", lambda t: right({**t, "y": 0 * t["y"]}))
+    if isinstance(inner, MeanAbsoluteError | Huber):
+        text = f"{a} − y is taken as it is, where the {name_of(inner)} is bounded in it"
+        plain = lambda t: (t[a] - t["y"]) / (len(t["x"]) * K)  # noqa: E731
+        yield place.fault("loss of another kind", text, f"({a} − y)/(N·K)", plain)
+    text = "the squared error itself is passed on, not its derivative"
+    yield place.fault("error squared", text, f"({a} − y)²", lambda t: np.square(t[a] - t["y"]))
+    text = f"only the sign of {a} − y is passed on"
+    yield place.fault("error's sign only", text, f"sign({a} − y)", lambda t: sign_of_difference(t[a], t["y"]))
+
+
+def _fused(place: Place, inner: Any) -> Iterator[Fault]:
+    right, a, K = place.link, place.names["a"], place.network.outputs
+    y = targets(inner, a)
+    if isinstance(inner, BinaryCrossEntropy):
+        text = f"{a} − y is the gradient of the pre-activation, after the sigmoid's derivative, not that of {a}"
+        fused = lambda t: (t[a] - t["y"]) / (len(t["x"]) * K)  # noqa: E731
+        yield place.fault("fused gradient before its activation", text, f"({a} − y)/(N·K)", fused)
+    if isinstance(inner, LogitBinaryCrossEntropy):
+        text = f"the derivative by the probability sigmoid({a}) is taken, where the loss reads the logit {a}"
+        by = lambda t: BinaryCrossEntropy().da(sigmoid(t[a]), t["y"])  # noqa: E731
+        yield place.fault("gradient by the probability", text, loss_text(BinaryCrossEntropy(), f"s({a})", K), by)
+        text = f"s({a}) − y holds the sigmoid's derivative already; it is multiplied in once more"
+        again = lambda t: right(t) * (sigmoid(t[a]) * (1 - sigmoid(t[a])))  # noqa: E731
+        yield place.fault("derivative after a fused gradient", text, f"{place.at} · s({a})·(1 − s({a}))", again)
+    if isinstance(inner, SoftmaxCrossEntropy | OneHotCrossEntropy):
+        text = f"the derivative by the probability softmax({a}) is taken, where the loss reads the logit {a}"
+        by = lambda t: -y(t) / softmax(t[a]) / len(t["x"])  # noqa: E731
+        yield place.fault("gradient by the probability", text, f"−y/softmax({a})/N", by)
+        text = f"softmax({a}) − y holds the softmax's derivative already; it is applied once more"
+        again = lambda t: softmax_vjp(right(t), softmax(t[a]))  # noqa: E731
+        yield place.fault("derivative after a fused gradient", text, f"softmax's Jacobian · {place.at}", again)
+
+
+def _fused_behind(place: Place) -> Iterator[Fault]:
+    loss, a, K = place.network.loss, place.names["a"], place.network.outputs
+    inner = loss.loss if isinstance(loss, Scaled) else loss
+    if isinstance(inner, SoftmaxCrossEntropy | OneHotCrossEntropy | LogitBinaryCrossEntropy):
+        return
+    text = (
+        f"{a} − y is taken for {place.at}, which is right for a sigmoid or softmax under cross-entropy; here the loss "
+        f"is the {name_of(inner)}"
+    )
+    cause = "fused gradient with another loss"
+    yield place.fault(cause, text, f"{a} − y", lambda t: t[a] - t["y"])
+    yield place.fault(cause, text, f"({a} − y)/N", lambda t: (t[a] - t["y"]) / len(t["x"]))
+    if K > 1:
+        yield place.fault(cause, text, f"({a} − y)/(N·{K})", lambda t: (t[a] - t["y"]) / (len(t["x"]) * K))

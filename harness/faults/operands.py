@@ -1,0 +1,127 @@
+"""Wrong operands of a Dense layer's products: the right rule, fed another tensor.
+
+    dW = x^T dz    with z of x's layer, with the layer's own output a, with x of another layer; da for dz
+    dx = dz W^T    with da for dz, the weights of another layer, W itself, W's numbers in another order
+    db = sum dz    with da for dz, dz of another layer
+
+Shapes must fit: W for W^T needs as many neurons as inputs. Otherwise the numbers of a transposed matrix, read row by
+row in the right shape, are what column-major order gives (C, Fortran and CUDA against NumPy).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from harness.faults.fault import Fault
+from harness.faults.place import Place
+
+CAUSES = (
+    "pre-activation for activation",
+    "output for input",
+    "input of another layer",
+    "upstream of the activation's output",
+    "gradient of another layer",
+    "weights of another layer",
+    "transposed",
+    "column-major order",
+    "not transposed",
+    "reshaped for transposed",
+)
+
+
+def faults(place: Place) -> Iterator[Fault]:
+    """Wrong operands at dW, dx and db."""
+    if place.kind not in ("dW", "dx", "db"):
+        return
+    yield from _other_gradient(place)
+    if place.kind == "dW":
+        yield from _other_input(place)
+        yield from _order_of_gradient(place)
+    elif place.kind == "dx":
+        yield from _other_weights(place)
+
+
+def _other_gradient(place: Place) -> Iterator[Fault]:
+    dz = place.names["dz"]
+    behind = next((names for names in place.around if names.get("dz") == dz and "da" in names), {})
+    if behind:
+        da = behind["da"]
+        text = f"{da} is used in place of {dz}: the activation's derivative is left out here"
+        yield _with(place, "upstream of the activation's output", text, dz, da)
+    order = [link.output for link in place.network.links]
+    for other in place.alike(dz, "d"):
+        if other != behind.get("da") and other[1] == "z" and order.index(other) < order.index(place.at):
+            text = f"{other} is used, which belongs to another layer, in place of {dz}"
+            yield _with(place, "gradient of another layer", text, dz, other)
+
+
+def _other_input(place: Place) -> Iterator[Fault]:
+    x, z = place.names["x"], place.names["z"]
+    before = place.before(x)
+    if before:
+        text = f"the pre-activation {before} is used in place of {x}, the activation that the weights multiply"
+        yield _with(place, "pre-activation for activation", text, x, before)
+    outputs = {names["a"] for names in place.around if names.get("z") == z and "a" in names}
+    for other in place.alike(x, "xa"):
+        cause = "output for input" if other in outputs else "input of another layer"
+        whose = "the layer's output" if other in outputs else "which another layer reads"
+        yield _with(place, cause, f"{other} is used, {whose}, in place of the layer's input {x}", x, other)
+
+
+def _other_weights(place: Place) -> Iterator[Fault]:
+    W, dz = place.names["W"], place.names["dz"]
+    shapes = place.network.weights
+    for other, shape in shapes.items():
+        if other != W and shape == shapes[W]:
+            text = f"{other} is used, which belongs to another layer, in place of {W}"
+            yield _with(place, "weights of another layer", text, W, other)
+        if other != W and shape == shapes[W][::-1] and shape[0] != shape[1]:
+            text = f"{other} is used, which belongs to another layer, in place of the transposed {W}"
+
+            def rule(t: Mapping[str, Any], other: str = other) -> Any:
+                return t[dz] @ t[other]
+
+            yield place.fault("weights of another layer", text, f"{dz} · {other}", rule)
+    M, K = shapes[W]
+    if M == K > 1:
+        text = f"{W} is not transposed"
+        yield place.fault("not transposed", text, f"{dz} · {W}", lambda t: t[dz] @ t[W])
+    if M > 1 and K > 1:
+        order = np.arange(M * K).reshape(K, M)
+        text = f"the numbers of {W} are read row by row in the shape of its transpose: reshaped, not transposed"
+        formula = f"{dz} · {W}.reshape({K}, {M})"
+        rule = _read_in_order(W, order, (M, K))
+        yield place.fault("reshaped for transposed", text, formula, lambda t: t[dz] @ rule(t))
+
+
+def _order_of_gradient(place: Place) -> Iterator[Fault]:
+    M, K = place.network.weights[place.names["W"]]
+    right, x, dz = place.link, place.names["x"], place.names["dz"]
+    if M == K > 1:
+        text = f"{place.at} is transposed: its entry [i, j] belongs to the weight from neuron j to neuron i"
+        yield place.fault("transposed", text, f"{dz}ᵀ · {x}", lambda t: right(t).T)
+    elif M > 1 and K > 1:
+        order = np.arange(M * K).reshape(M, K).T.reshape(M, K)
+        text = (
+            f"{place.at} holds the right numbers column by column: it was written in column-major order, or "
+            f"transposed and then reshaped"
+        )
+        formula = f"({dz}ᵀ · {x}).reshape({M}, {K})"
+        entries = np.unravel_index(order, (M, K))
+        yield place.fault("column-major order", text, formula, lambda t: right(t)[entries])
+
+
+def _read_in_order(name: str, order: Any, shape: tuple[int, ...]) -> Any:
+    entries = np.unravel_index(order, shape)
+    return lambda t: t[name][entries]
+
+
+def _with(place: Place, cause: str, text: str, name: str, other: str) -> Fault:
+    """The right rule, reading `other` where it should read `name`."""
+    names = {n: other if n == name else n for n in place.link.inputs}
+    dz, x, W = (names.get(place.names.get(local, ""), "") for local in ("dz", "x", "W"))
+    formula = {"dW": f"{x}ᵀ · {dz}", "dx": f"{dz} · {W}ᵀ", "db": f"sum of {dz} over the samples"}[place.kind]
+    return place.fault(cause, text, formula, lambda t: place.link({**t, name: t[other]}))

@@ -1,0 +1,149 @@
+"""Slips on the paths of the chain rule: one dropped, one of another weight, one sample used for all.
+
+    dx_ni = sum_j dz_nj w_ij      every path from x_i leads through some z_j
+    dW_ij = sum_n x_ni dz_nj      w_ij feeds z_j only, once per sample n
+
+A term of a sum that is dropped, or the only one kept because each overwrites the one before; a neuron left out by a
+loop that starts or ends one too far; rows of the two factors that belong to different samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from harness.faults.fault import Fault
+from harness.faults.place import Place
+
+CAUSES = (
+    "dropped path",
+    "only one path",
+    "path of another weight",
+    "dropped sample",
+    "only one sample",
+    "dropped neuron",
+    "samples out of step",
+    "first row's upstream for all",
+    "last row's upstream for all",
+)
+MOST_NEURONS = 8
+"""Neurons of a layer each of which is tried by itself; of wider layers the first and the last."""
+
+
+def faults(place: Place) -> Iterator[Fault]:
+    """Slips on paths at dW, db and dx, and an upstream of one row at dz."""
+    if place.kind in ("dW", "db"):
+        yield from _samples(place)
+        yield from _neurons(place)
+    if place.kind == "dW":
+        yield from _other_weights(place)
+    if place.kind == "dx":
+        yield from _paths(place)
+    if place.kind in ("dx", "dz"):
+        upstream = place.names["dz" if place.kind == "dx" else "da"]
+        for which, row in (("first", slice(None, 1)), ("last", slice(-1, None))):
+            text = f"the {which} row of {upstream} is used for every sample"
+            formula = f"{place.at} from row {'0' if which == 'first' else '−1'} of {upstream}"
+            yield place.fault(f"{which} row's upstream for all", text, formula, _one_row(place, upstream, row))
+
+
+def _one_row(place: Place, upstream: str, row: slice) -> Any:
+    return lambda t: place.link({**t, upstream: 0 * t[upstream] + t[upstream][row]})
+
+
+def _paths(place: Place) -> Iterator[Fault]:
+    dz, W, K = place.names["dz"], place.names["W"], place.layer.outputs
+    if K == 1:
+        return
+    for j in _each(K):
+        others = [k for k in range(K) if k != j]
+
+        def dropped(t: Mapping[str, Any], others: list[int] = others) -> Any:
+            return t[dz][:, others] @ t[W][:, others].T
+
+        text = f"the path through neuron {j + 1} of {place.names['z']} is left out of the sum"
+        yield place.fault("dropped path", text, f"{dz} · {W}ᵀ without column {j}", dropped)
+        if K == 2:  # the other path is then the only one
+            continue
+
+        def only(t: Mapping[str, Any], j: int = j) -> Any:
+            return t[dz][:, [j]] @ t[W][:, [j]].T
+
+        text = f"only the path through neuron {j + 1} of {place.names['z']} counts: the others are overwritten"
+        yield place.fault("only one path", text, f"{dz} · {W}ᵀ, column {j} only", only)
+
+
+def _other_weights(place: Place) -> Iterator[Fault]:
+    right, x, dz = place.link, place.names["x"], place.names["dz"]
+    M, K = place.network.weights[place.names["W"]]
+    if K > 1:
+        for step in (-1, 1) if K > 2 else (1,):
+            turned = np.roll(np.arange(K), step)
+
+            def added(t: Mapping[str, Any], turned: Any = turned) -> Any:
+                return right(t) + right({**t, dz: t[dz][:, turned]})
+
+            which = "next" if step < 0 else "previous"
+            text = f"a path through the {which} neuron is added, which belongs to another weight"
+            yield place.fault(
+                "path of another weight", text, f"{x}ᵀ · {dz} + {x}ᵀ · ({dz} of the neuron beside)", added
+            )
+        text = f"paths through every neuron of {place.names['z']} are added, where the weight feeds only one of them"
+        formula = f"{x}ᵀ · (sum of {dz} over the neurons)"
+        everything = lambda t: right({**t, dz: 0 * t[dz] + t[dz].sum(axis=1, keepdims=True)})  # noqa: E731
+        yield place.fault("path of another weight", text, formula, everything)
+    if M > 1:
+        text = f"{x} is summed over its neurons, where the weight is fed by only one of them"
+        formula = f"(sum of {x} over the neurons)ᵀ · {dz}"
+        fed = lambda t: right({**t, x: 0 * t[x] + t[x].sum(axis=1, keepdims=True)})  # noqa: E731
+        yield place.fault("path of another weight", text, formula, fed)
+
+
+def _samples(place: Place) -> Iterator[Fault]:
+    right, x, dz, at = place.link, place.names["x"], place.names["dz"], place.at
+    kept = {
+        ("dropped sample", "the first sample is left out of {at}"): slice(1, None),
+        ("dropped sample", "the last sample is left out of {at}"): slice(None, -1),
+        ("only one sample", "only the first sample counts in {at}"): slice(None, 1),
+        ("only one sample", "only the last sample counts in {at}: each overwrites the one before"): slice(-1, None),
+    }
+    for (cause, says), part in kept.items():
+
+        def rule(t: Mapping[str, Any], part: slice = part) -> Any:
+            # Rows of a product by 0 stand for rows that are left out, of which there may be no other.
+            taken = np.zeros((len(t["x"]), 1))
+            taken[part] = 1
+            return right({**t, dz: taken * t[dz]})
+
+        rows = f"rows {part.start or ''}:{part.stop or ''}"
+        yield place.fault(cause, says.format(at=at), f"{at} from {rows} of {dz}", rule)
+    if place.kind == "dW":
+        for step in (1, -1):
+
+            def shifted(t: Mapping[str, Any], step: int = step) -> Any:
+                return right({**t, x: t[x][np.roll(np.arange(len(t["x"])), step)]})
+
+            text = f"the rows of {x} and {dz} are one sample out of step"
+            yield place.fault("samples out of step", text, f"({x} moved by {step} row)ᵀ · {dz}", shifted)
+
+
+def _neurons(place: Place) -> Iterator[Fault]:
+    """A row or column of the gradient that a loop does not reach."""
+    shape = place.network.weights[place.at[1:]]
+    for axis, size in enumerate(shape):
+        if size == 1:
+            continue
+        for j in _each(size):
+            kept = np.ones([size if k == axis else 1 for k in range(len(shape))])
+            kept[(slice(None),) * axis + (j,)] = 0
+            what = ("row", "column")[axis] if len(shape) == 2 else "entry"
+            text = f"{what} {j} of {place.at} is never computed and stays 0"
+            formula = f"{place.at} with {what} {j} = 0"
+            rule = lambda t, kept=kept: kept * place.link(t)  # noqa: E731
+            yield place.fault("dropped neuron", text, formula, rule)
+
+
+def _each(size: int) -> list[int]:
+    return list(range(size)) if size <= MOST_NEURONS else [0, size - 1]

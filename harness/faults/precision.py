@@ -1,0 +1,116 @@
+"""Lower precision than claimed: a link computed, accumulated or stored with fewer digits.
+
+    computed in float32         operands, every operation and the result rounded to 24 bits
+    accumulated in float32      the products exact to 53 bits, their sum kept in 24
+    rounded to float16          the result rounded to 11 bits
+    rounded to bfloat16         the result rounded to 8 bits
+
+On plain arrays a rule does what it says. On bounded arrays it gives the bound of every program that does so: in the
+profile of float32, of an accumulation with its unit roundoff, or of one more rounding. The first two are wide, so that
+a sharper cause goes first; of the dtypes below float32 the rounding is modelled, not the range.
+
+Source of the digits: IEEE 754 (2019), table 3.5; bfloat16 as float32 cut to 8 bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from harness.arithmetic import Bounded, Context, Profile, profile_of
+from harness.faults.fault import Fault
+from harness.faults.place import Place
+
+CAUSES = ("computed in float32", "accumulated in float32", "rounded to float16", "rounded to bfloat16")
+
+WIDE = ("computed in float32", "accumulated in float32")
+"""Those whose rounding depends on the order of operations, so that their allowance is wide."""
+
+DIGITS = {"float32": 24, "float16": 11, "bfloat16": 8}
+"""Bits of the significand, the hidden one included."""
+
+
+def faults(place: Place) -> Iterator[Fault]:
+    """Lower precision at any link."""
+    at = place.at
+    says = f"{at} has the accuracy of float32, not that of the dtype it is returned in"
+    yield place.fault("computed in float32", says, f"{at} in float32", lambda t: _in_float32(place, t))
+    if place.kind in ("dW", "db", "dx"):
+        says = f"{at} is accurate as a sum kept in float32 is, not as one in the dtype it is returned in"
+        yield place.fault("accumulated in float32", says, f"{at}, summed in float32", lambda t: _accumulated(place, t))
+    for dtype in ("float16", "bfloat16"):
+        says = f"{at} is rounded to {dtype}"
+        digits = DIGITS[dtype]
+        rule = lambda t, digits=digits: rounded(place.link(t), digits)  # noqa: E731
+        yield place.fault(f"rounded to {dtype}", says, f"{dtype}({at})", rule)
+
+
+def _in_float32(place: Place, t: Mapping[str, Any]) -> Any:
+    read = {name: t[name] for name in place.link.inputs}
+    if not any(isinstance(tensor, Bounded) for tensor in read.values()):
+        with np.errstate(over="ignore", invalid="ignore"):
+            narrow = {n: a.astype(np.float32) if a.dtype.kind == "f" else a for n, a in read.items()}
+            return np.asarray(place.link(narrow), np.float64)
+    return _in(
+        profile_of("float32"), place, {name: rounded(tensor, DIGITS["float32"]) for name, tensor in read.items()}
+    )
+
+
+def _accumulated(place: Place, t: Mapping[str, Any]) -> Any:
+    read = {name: t[name] for name in place.link.inputs}
+    if any(isinstance(tensor, Bounded) for tensor in read.values()):
+        own = next(tensor for tensor in read.values() if isinstance(tensor, Bounded)).context.profile
+        return _in(replace(own, u_acc=2.0 ** -DIGITS["float32"]), place, read)
+    if place.kind == "dW":
+        dz, x = t[place.names["dz"]], t[place.names["x"]]
+        return _summed((x[n][:, None] * dz[n] for n in range(len(x))), (x.shape[1], dz.shape[1]))
+    dz = t[place.names["dz"]]
+    if place.kind == "db":
+        return _summed(iter(dz), dz.shape[1:])
+    W = t[place.names["W"]]
+    return _summed((dz[:, [j]] * W[:, j] for j in range(W.shape[1])), (len(dz), len(W)))
+
+
+def _summed(terms: Iterator[Any], shape: tuple[int, ...]) -> Any:
+    total = np.zeros(shape, np.float32)
+    for term in terms:
+        total = (total + np.asarray(term, np.float64)).astype(np.float32)
+    return total.astype(np.float64)
+
+
+def _in(profile: Profile, place: Place, read: Mapping[str, Any]) -> Any:
+    """The link in another profile: bounded operands go in with their bounds and the result comes out with its own."""
+    contexts = [tensor.context for tensor in read.values() if isinstance(tensor, Bounded)]
+    inner = Context(profile)
+    result = place.link({name: _moved(tensor, inner) for name, tensor in read.items()})
+    contexts[0].undecided += inner.undecided
+    return _moved(result, contexts[0])
+
+
+def _moved(tensor: Any, context: Context) -> Any:
+    return Bounded(tensor.value, tensor.bound, context) if isinstance(tensor, Bounded) else tensor
+
+
+def rounded(tensor: Any, digits: int) -> Any:
+    """A tensor rounded to nearest to so many bits; its range is not narrowed.
+
+    Rounding is monotone: the ends of a bounded entry, rounded, bound what any member is rounded to. Where both are the
+    same number, which is nearly everywhere, every member is rounded to that number.
+    """
+    if isinstance(tensor, Bounded):
+        value = _to_nearest(tensor.value, digits)
+        low = _to_nearest(np.nextafter(tensor.value - tensor.bound, -np.inf), digits)
+        high = _to_nearest(np.nextafter(tensor.value + tensor.bound, np.inf), digits)
+        exact = tensor.bound == 0
+        bound = np.where(exact, 0.0, np.maximum(high - value, value - low))
+        return Bounded(value, np.where(np.isnan(bound), np.inf, bound), tensor.context)
+    array = np.asarray(tensor)
+    return tensor if array.dtype.kind != "f" else _to_nearest(array.astype(np.float64), digits)
+
+
+def _to_nearest(array: Any, digits: int) -> Any:
+    mantissa, exponent = np.frexp(array)
+    return np.ldexp(np.rint(np.ldexp(mantissa, digits)), exponent - digits)

@@ -1,0 +1,54 @@
+"""What belongs to the step, found in the gradient: learning rate, new weights, weight decay, clipping.
+
+    dx = dz (W − lr dW)^T     the weights were updated before the gradient of the layer before was taken
+    lr dW                     the update itself is returned
+    dW + c W                  the derivative of a penalty c/2 |W|^2, which this loss does not have
+    min(max(dW, −c), c)       clipped by value;   dW / max(|dW|, 1)   clipped by norm
+
+The numbers lr and c are the person's own, so they are fitted (`fitted`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from harness.faults.fault import Fault
+from harness.faults.place import Place
+
+CAUSES = (
+    "weights after the update",
+    "learning rate multiplied in",
+    "weight decay added",
+    "clipped by value",
+    "clipped by norm",
+)
+
+
+def faults(place: Place) -> Iterator[Fault]:
+    """What belongs to the step, at dx and at the gradients of weights."""
+    right, at = place.link, place.at
+    if place.kind == "dx":
+        dz, W, dW = place.names["dz"], place.names["W"], place.names["dW"]
+        text = f"{W} was updated, with learning rate {{c}}, before {at} was computed with it"
+        formula = f"{dz} · ({W} − {{c}}·{dW})ᵀ"
+        against = lambda t: -(t[dz] @ t[dW].T)  # noqa: E731
+        yield place.fitted("weights after the update", text, formula, right, against, 0.1)
+    if place.kind not in ("dW", "db"):
+        return
+    text = f"{at} is {{c}} times the gradient: the learning rate, or another constant, is multiplied in"
+    formula = f"{{c}}·{at}"
+    yield place.fitted("learning rate multiplied in", text, formula, lambda t: 0 * right(t), lambda t: +right(t), 0.1)
+    weight = at[1:]
+    text = f"{at} has {{c}}·{weight} added: weight decay, which this loss does not have"
+    yield place.fitted("weight decay added", text, f"{at} + {{c}}·{weight}", right, lambda t: +t[weight], 0.01)
+    text = f"{at} is clipped to values from −{{c}} to {{c}}"
+    yield place.clipped("clipped by value", text, f"min(max({at}, −{{c}}), {{c}})", right, 1.0)
+    text = f"{at} is scaled down to length 1"
+    yield place.fault("clipped by norm", text, f"{at}/max(|{at}|, 1)", lambda t: _shortened(right(t), t))
+
+
+def _shortened(gradient: Any, t: Mapping[str, Any]) -> Any:  # noqa: ARG001
+    return gradient / np.maximum(np.sqrt(np.square(gradient).sum()), 1)

@@ -1,0 +1,85 @@
+"""Slips in a sum: the mean, the wrong axis, a broadcast, a term counted twice, sums multiplied in place of products.
+
+dW = sum_n x_ni dz_nj     mean over n; (sum_n x_ni)(sum_n dz_nj), and the same with a mean
+db = sum_n dz_nj          mean over n; over n and j, the one number for every j; over j where N = K fits
+dx = sum_j dz_nj w_ij     mean over j; over n too, the same row for every sample
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.faults.fault import Fault
+from harness.faults.place import Place
+
+CAUSES = (
+    "mean for sum",
+    "mean over the neurons",
+    "sum over everything",
+    "sums before the product",
+    "means before the product",
+    "summed over the samples",
+    "averaged over the samples",
+    "first sample counted twice",
+    "last sample counted twice",
+)
+
+
+def faults(place: Place) -> Iterator[Fault]:
+    """Slips in the sums of dW, db and dx."""
+    right, at = place.link, place.at
+    if place.kind in ("dW", "db"):
+        text = f"{at} is the mean over the samples, where the sum belongs: this loss has its own mean or none"
+        yield place.fault("mean for sum", text, f"{_summed(place)} / N", lambda t: right(t) / len(t["x"]))
+        for which, part in (("first", slice(None, 1)), ("last", slice(-1, None))):
+            yield _twice(place, which, part)
+    if place.kind == "dW":
+        yield from _before_the_product(place)
+    if place.kind == "db" and place.own_width > 1:
+        dz, K = place.names["dz"], place.own_width
+        text = f"{dz} is summed over the neurons too, and the one number is used for every bias"
+        yield place.fault("sum over everything", text, f"sum of all of {dz}", lambda t: 0 * right(t) + t[dz].sum())
+        text = f"{at} is divided by the number of neurons: the mean over all of {dz}'s columns"
+        yield place.fault("mean over the neurons", text, f"{_summed(place)} / {K}", lambda t: right(t) / K)
+    if place.kind == "dx":
+        yield from _of_paths(place)
+
+
+def _summed(place: Place) -> str:
+    names = place.names
+    return f"sum of {names['dz']} over the samples" if place.kind == "db" else f"{names['x']}ᵀ · {names['dz']}"
+
+
+def _twice(place: Place, which: str, part: slice) -> Fault:
+    right, dz, x = place.link, place.names["dz"], place.names["x"]
+    text = f"the {which} sample is counted twice in {place.at}"
+
+    def rule(t):  # type: ignore[no-untyped-def]
+        return right(t) + right({**t, dz: t[dz][part], x: t[x][part]})
+
+    return place.fault(f"{which} sample counted twice", text, f"{_summed(place)}, with the {which} one again", rule)
+
+
+def _before_the_product(place: Place) -> Iterator[Fault]:
+    x, dz = place.names["x"], place.names["dz"]
+    text = f"{x} and {dz} are summed over the samples first and multiplied then, where each sample has its own product"
+    formula = f"(sum of {x}) · (sum of {dz})"
+    outer = lambda t: t[x].sum(axis=0)[:, None] * t[dz].sum(axis=0)  # noqa: E731
+    yield place.fault("sums before the product", text, formula, outer)
+    text = f"{x} is averaged over the samples and multiplied by the summed {dz}; each sample has its own product"
+    formula = f"(mean of {x}) · (sum of {dz})"
+    yield place.fault("means before the product", text, formula, lambda t: outer(t) / len(t["x"]))
+
+
+def _of_paths(place: Place) -> Iterator[Fault]:
+    right, at, dz, W = place.link, place.at, place.names["dz"], place.names["W"]
+    K = place.layer.outputs
+    if K > 1:
+        text = f"{at} is the mean over the {K} paths, where their sum belongs"
+        yield place.fault("mean over the neurons", text, f"{dz} · {W}ᵀ / {K}", lambda t: right(t) / K)
+    same = lambda t: right({**t, dz: 0 * t[dz] + t[dz].sum(axis=0)})  # noqa: E731
+    text = f"{dz} is summed over the samples before it is used: every row of {at} is the same"
+    yield place.fault("summed over the samples", text, f"(sum of {dz} over the samples) · {W}ᵀ", same)
+    text = f"{dz} is averaged over the samples before it is used: every row of {at} is the same"
+    formula = f"(mean of {dz} over the samples) · {W}ᵀ"
+    yield place.fault("averaged over the samples", text, formula, lambda t: same(t) / len(t["x"]))

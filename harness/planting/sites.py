@@ -1,0 +1,127 @@
+"""Sites: the places of a function's syntax tree where a mistake can be made, and the names in scope there."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+FunctionTree = ast.FunctionDef | ast.AsyncFunctionDef
+
+UNTOUCHED = (ast.Raise, ast.Assert, ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal, ast.Delete, ast.JoinedStr)
+"""What computes no number: messages, checks and declarations."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """One node, where it hangs, and what may be written in its place.
+
+    Attributes:
+        node: the node itself; ``slot`` holds it in ``parent``, at ``index`` if that is a list.
+        statement: the statement around it, which stands at ``position`` of ``block``.
+        names: local names bound before that statement.
+        attributes: attributes of self that the function reads.
+    """
+
+    node: ast.AST
+    parent: ast.AST
+    slot: str
+    index: int | None
+    statement: ast.stmt
+    block: list[ast.stmt]
+    position: int
+    names: tuple[str, ...]
+    attributes: tuple[str, ...]
+
+    def put(self, node: ast.AST) -> None:
+        """Hang a node here; `node` itself puts things back."""
+        if self.index is None:
+            setattr(self.parent, self.slot, node)
+        else:
+            getattr(self.parent, self.slot)[self.index] = node
+
+
+def sites_of(function: FunctionTree) -> Iterator[Site]:
+    """Every site of a function's body, in the order of its lines; defaults and decorators are none of it."""
+    called = {id(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)}
+    attributes = {
+        node.attr
+        for node in ast.walk(function)
+        if isinstance(node, ast.Attribute) and reads_self(node) and id(node) not in called
+    }
+    yield from _block(function, function, "body", {}, tuple(sorted(attributes)))
+
+
+def reads_self(node: ast.Attribute) -> bool:
+    """Whether this is an attribute of self that is read."""
+    return isinstance(node.ctx, ast.Load) and isinstance(node.value, ast.Name) and node.value.id == "self"
+
+
+def _block(
+    parent: ast.AST, function: Any, slot: str, outer: dict[str, int], attributes: tuple[str, ...]
+) -> Iterator[Site]:
+    """Sites of a function's or lambda's body, with the names that its own arguments and assignments bind."""
+    bound = outer | _bound(function)
+    block = getattr(parent, slot)
+    for position, statement in enumerate(block):
+        yield from _statement(statement, block, position, bound, attributes)
+
+
+def _statement(
+    statement: ast.stmt, block: list[ast.stmt], position: int, bound: dict[str, int], attributes: tuple[str, ...]
+) -> Iterator[Site]:
+    if isinstance(statement, UNTOUCHED):
+        return
+    if isinstance(statement, FunctionTree):
+        yield from _block(statement, statement, "body", bound, attributes)
+        return
+    before = tuple(name for name, line in bound.items() if line < statement.lineno)
+    holder = ast.Module(body=block, type_ignores=[])
+    yield Site(statement, holder, "body", position, statement, block, position, before, attributes)
+    inner: list[list[ast.stmt]] = []
+    for node, parent, slot, index in _nodes(statement, inner):
+        yield Site(node, parent, slot, index, statement, block, position, before, attributes)
+    for nested in inner:
+        for place, below in enumerate(nested):
+            yield from _statement(below, nested, place, bound, attributes)
+
+
+def _nodes(parent: ast.AST, inner: list[list[ast.stmt]]) -> Iterator[tuple[ast.AST, ast.AST, str, int | None]]:
+    """Every node below one, except what stands in blocks of their own, which are added to `inner`."""
+    for slot, value in ast.iter_fields(parent):
+        if slot in ("annotation", "decorator_list", "returns", "ctx", "op", "ops"):
+            continue
+        if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
+            inner.append(value)
+            continue
+        children = enumerate(value) if isinstance(value, list) else [(None, value)]
+        for index, child in children:
+            if isinstance(child, ast.AST) and not isinstance(child, UNTOUCHED):
+                yield child, parent, slot, index
+                yield from _nodes(child, inner)
+
+
+def _bound(function: Any) -> dict[str, int]:
+    """Names that a function binds, and the line from which on."""
+    arguments = function.args
+    listed = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    names = {argument.arg: 0 for argument in listed if argument.arg not in ("self", "cls")}
+    for node in _own(function):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.setdefault(node.id, node.lineno)
+    return names
+
+
+def _own(function: ast.AST) -> Iterator[ast.AST]:
+    """Nodes of a function, except those of functions and comprehensions within it, whose names are their own."""
+    for child in ast.iter_child_nodes(function):
+        if isinstance(child, (*_SCOPES, ast.ClassDef)):
+            continue
+        yield child
+        yield from _own(child)
+
+
+_SCOPES = (
+    ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
+)  # fmt: skip

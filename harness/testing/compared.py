@@ -1,0 +1,108 @@
+"""Compared: tensors that somebody has, checked against the hand code at one point, and told in a few lines.
+
+A test must show every gradient of a weight and nothing that the network does not have. What is wrong is told in
+few lines, the first of at most 80 characters, because pytest shows eight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from harness.cells import counted
+from harness.checking.answers import Answer, answer_of
+from harness.checking.check import Check
+from harness.checking.concluding import concluded
+from harness.checking.screen import links
+from harness.checking.setting import setting_of
+from harness.conformance import Finding
+from harness.diagnosis import Diagnosis
+from harness.point import Point
+from harness.usage import did_you_mean
+
+MINE = "mine"
+FIRST_LINE = 80
+CUT = "…"
+
+
+def compared(mine: Mapping[str, Any], point: Point) -> Check:
+    """Check tensors by name at a point.
+
+    Args:
+        mine: arrays of NumPy, torch or JAX by name: dW1, db1, also dz1, da1, z1, a1, loss.
+        point: network, weights and batch at which they were computed, in their dtype.
+    """
+    answer = answer_of(mine, point, MINE)
+    setting = setting_of(MINE, point, "the rows of the reference", None, None)
+    check = concluded(setting, point, answer.shown, [*answer.findings, *_names(mine, answer, point)], [])
+    return replace(check, findings=[*check.findings, *_not_numbers(check, answer)])
+
+
+def told(check: Check) -> str:
+    """The verdict in a line of at most 80 characters, where and why, then the table of links."""
+    return "\n".join([*_summary(check), "", links(check, "table")])
+
+
+def first_line(text: str) -> str:
+    """A line that is no longer than the first may be."""
+    return text if len(text) <= FIRST_LINE else f"{text[: FIRST_LINE - len(CUT)]}{CUT}"
+
+
+def _summary(check: Check) -> Iterator[str]:
+    failed = [finding.message for finding in check.findings if finding.fails]
+    headline = f"{check.verdict}  {failed[0] if failed else _located(check)}"
+    yield first_line(headline)
+    if len(headline) > FIRST_LINE:
+        yield headline
+    for message in failed[1:4]:
+        yield f"also  {message}"
+    for diagnosis in check.diagnoses[:1]:
+        yield from _explained(diagnosis)
+    if check.verdict == "NO POWER":
+        yield "to be seen, show z1, a1, ..., dz1, da1 as well, or compare in float64"
+
+
+def _located(check: Check) -> str:
+    if not check.wrong:
+        return check.reason
+    if check.factor is not None:
+        return f"every gradient is {check.factor:g} × the reference"
+    first, *also = check.wrong
+    seen = [check.diagnoses[0].shown_at] if check.diagnoses and check.diagnoses[0].shown_at != first else []
+    inherited = [row.gradient for row in check.located.of("inherited") if row.gradient not in seen]
+    named = {"also wrong:": also, "seen at": seen, "inherited by": inherited}
+    told = [f"{words} {', '.join(names)}" for words, names in named.items() if names]
+    return "; ".join([f"first wrong link: {first}", *told])
+
+
+def _explained(diagnosis: Diagnosis) -> Iterator[str]:
+    """What should happen, what happened, and where most: a line each."""
+    yield f"what should happen  {diagnosis.should}"
+    for cause in diagnosis.causes[:1]:
+        yield f"what you computed   {cause.formula}: {cause.says}"
+    if not diagnosis.causes:
+        yield f"what you computed   unknown; {'; '.join(diagnosis.known[:2]) or 'no pattern'}"
+    entry = diagnosis.entry
+    where = f"{entry.tensor}, {counted(entry.tensor, entry.index)}"
+    yield f"worst entry         {where}: yours {entry.actual:+.9g}, correct {entry.expected:+.9g}"
+
+
+def _names(mine: Mapping[str, Any], answer: Answer, point: Point) -> Iterator[Finding]:
+    """Every gradient of a weight must be there, and nothing that the network does not have."""
+    known = [link.output for link in point.network.links]
+    for name in answer.ignored:
+        yield Finding(MINE, 1, "names", f"{name} is no tensor of this network{did_you_mean(name, known)}", name)
+    missing = [name for name in point.network.gradients if mine.get(name) is None]
+    if missing:
+        yield Finding(MINE, 1, "names", f"{', '.join(missing)} missing", missing[0])
+
+
+def _not_numbers(check: Check, answer: Answer) -> Iterator[Finding]:
+    """NaN where nothing is bounded is no fault of the link, but it is never right either."""
+    for row in check.rows:
+        name = row.gradient
+        if row.unbounded and row.verdict != "FAULT" and np.isnan(answer.shown[name]).any():
+            yield Finding(MINE, 1, "non-finite", f"{name} holds NaN where a correct program may overflow", name)

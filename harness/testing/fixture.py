@@ -1,0 +1,142 @@
+"""What the fixture `lockstep` is: it trains in lockstep, or checks a function, and fails a test unless all is right."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from inspect import signature
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from harness.arguments import as_names
+from harness.checking.backward_pass import check
+from harness.checking.check import Check
+from harness.lockstep import run
+from harness.runs import Run
+from harness.tables import render
+from harness.testing.announcing import announce
+from harness.testing.compared import first_line
+from harness.testing.mismatch import GradientMismatch
+from harness.usage import UsageError
+from impls import registry
+
+
+class Lockstep:
+    """Compares implementations for one test.
+
+    Attributes:
+        test: the test's id.
+        defaults: keywords of `harness.run` and `harness.check`, where a call does not give them.
+        report: folder for a record of each run and check, or None.
+    """
+
+    def __init__(self, test: str, defaults: dict[str, Any], report: Path | None) -> None:
+        self.test, self.defaults, self.report = test, defaults, report
+
+    def __call__(self, *arguments: Any, **options: Any) -> Run:
+        """Train in lockstep, as `harness.run` does with the same arguments, and return the `Run`.
+
+        A framework that is missing is left out; where it was named, or the environment variable CI is set, that is
+        an error; where nothing else is left to compare, the test is skipped.
+
+        Raises:
+            GradientMismatch: the verdict is not PASS.
+            UsageError: something impossible was asked for.
+        """
+        __tracebackhide__ = True
+        options = {**self.defaults, **signature(run).bind_partial(*arguments, **options).arguments}
+        try:
+            result = self._run(options)
+        except UsageError as error:
+            raise UsageError(str(error)) from None  # from here, so that the test's own line is shown
+        if result.how == "interrupted":
+            raise KeyboardInterrupt
+        if result.unrecorded:
+            pytest.fail(result.unrecorded, pytrace=False)
+        missing = [finding.message for finding in result.findings if finding.kind == "missing"]
+        if missing and result.verdict != "FAIL":
+            if options.get("against") is not None or os.environ.get("CI"):
+                pytest.fail(missing[0], pytrace=False)
+            if len(result.head.implementations) < 2:
+                pytest.skip(missing[0])
+        announce(result)
+        if result.verdict != "PASS":
+            raise GradientMismatch(told(result.verdict, result.outcome.reason, render(result)), result)
+        return result
+
+    def check(self, *arguments: Any, **options: Any) -> Check:
+        """Check a backward pass, as `harness.check` does with the same arguments, and return the `Check`.
+
+        Raises:
+            GradientMismatch: the verdict is not PASS.
+            UsageError: something impossible was asked for.
+        """
+        __tracebackhide__ = True
+        takes = signature(check)
+        defaults = {name: value for name, value in self.defaults.items() if name in takes.parameters}
+        try:
+            result = check(**{**defaults, **takes.bind(*arguments, **options).arguments})
+        except UsageError as error:
+            raise UsageError(str(error)) from None
+        if self.report is not None:
+            line = msgspec.json.encode(result.to_dict()) + b"\n"
+            for path in records(self.report, self.test):
+                with suppress(FileExistsError), path.open("xb") as file:
+                    file.write(line)
+                    break
+        announce(result)
+        if result.verdict != "PASS":
+            raise GradientMismatch(told(result.verdict, result.reason, str(result)), result)
+        return result
+
+    def _run(self, options: dict[str, Any]) -> Run:
+        if self.report is None or "output" in options:
+            return run(**options)
+        for path in records(self.report, self.test):
+            try:
+                return run(**options, output=path)
+            except UsageError:
+                if not path.exists():  # else another process took the name
+                    raise
+        raise AssertionError("names of records do not end")
+
+
+def records(folder: Path, test: str) -> Iterator[Path]:
+    """Names for the records of one test that no file has: what an earlier call or session wrote stays."""
+    folder.mkdir(parents=True, exist_ok=True)
+    safe = re.sub(r"[^A-Za-z0-9_.-]+", "-", test).strip(".-")[-80:]
+    stem = f"{safe}-{hashlib.sha256(test.encode(errors='surrogatepass')).hexdigest()[:8]}"
+    for number in count(1):
+        path = folder / (f"{stem}.jsonl" if number == 1 else f"{stem}-{number}.jsonl")
+        if not path.exists():
+            yield path
+
+
+def told(verdict: str, reason: str, text: str) -> str:
+    """The verdict in one line of at most 80 characters, then everything."""
+    return f"{first_line(f'{verdict}  {reason}')}\n\n{text}"
+
+
+def refuse_unknown(names: Sequence[str]) -> None:
+    """Raise pytest.UsageError if there is no implementation of one of the names."""
+    try:
+        as_names(names)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def refuse_missing(names: Sequence[str]) -> None:
+    """Raise pytest.UsageError if one of the implementations is unknown, or not installed."""
+    refuse_unknown(names)
+    for name in names:
+        try:
+            registry.load(name)
+        except registry.NotInstalledError as error:
+            raise pytest.UsageError(str(error)) from None

@@ -1,0 +1,98 @@
+"""The reference: a pass of the hand code over all rows, at weights and on data of one's choice."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from harness.arguments import as_count, as_data, as_dtype, as_network
+from harness.batches import batches_of
+from harness.centre import Array
+from harness.checking.answers import as_array
+from harness.conformance import read_only
+from harness.datasets import Data
+from harness.usage import UsageError
+from impls.hand import Network
+from impls.hand_numpy import Hand, HandPass
+
+
+def reference(
+    network: Network | str | os.PathLike[str],
+    weights: Mapping[str, Any] | None = None,
+    x: Any = None,
+    y: Any = None,
+    *,
+    data: Data | str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    dtype: str = "float64",
+) -> HandPass:
+    """The hand code's loss, activations and gradients; the pass knows network, weights, x and y.
+
+    Args:
+        network: a `Network`, layer sizes, or the path of a .toml file.
+        weights: arrays of NumPy, torch or JAX by name: W1, b1, ...; drawn from the seed if None.
+        x, y: the rows, x (N, inputs) and y as the loss reads it.
+        data: a `Data`, the name or path of one, instead of x and y; random rows if neither is given.
+        seed: of the weights and of random rows.
+        dtype: float32 or float64, which must hold every number given.
+
+    Raises:
+        UsageError: something does not fit the network, or is not held by the dtype.
+    """
+    network, dtype, seed = as_network(network), as_dtype(dtype), as_count("seed", seed, 0) or 0
+    if (x is None) != (y is None) or (x is not None and data is not None):
+        raise UsageError("Cannot take a reference on these rows, because they are named by x and y, or by data.")
+    if x is None:
+        batch = batches_of(network, as_data(data or "random", network, seed, raw=False, target=None), dtype, None, seed)
+        x, y = batch.at(1)
+    else:
+        x = _held("x", x, dtype)
+        y = _array("y", y) if network.loss.labels else _held("y", y, dtype)
+        try:
+            network.check_batch(x, y)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+    at = network.init(seed, dtype) if weights is None else _weights(network, weights, dtype)
+    given = read_only({**at, "x": x, "y": y})
+    return Hand(network, dtype).differentiate({name: given[name] for name in at}, given["x"], given["y"])
+
+
+def _weights(network: Network, weights: Mapping[str, Any], dtype: str) -> dict[str, Array]:
+    if set(weights) != set(network.weights):
+        raise UsageError(
+            f"Cannot use weights called {', '.join(map(str, weights)) or 'nothing'}, because this network has "
+            f"{', '.join(network.weights)}; give these."
+        )
+    arrays = {name: _held(name, weights[name], dtype) for name in network.weights}
+    for name, shape in network.weights.items():
+        if arrays[name].shape != shape:
+            raise UsageError(
+                f"Cannot use {name} of shape {arrays[name].shape}, because this network's has shape {shape}; "
+                f"W has shape (n_in, n_out)."
+            )
+    return arrays
+
+
+def _held(name: str, value: Any, dtype: str) -> Array:
+    """An array in a dtype that holds its numbers, unrounded: a function is judged at the numbers it was given."""
+    array = _array(name, value)
+    if not np.isfinite(array).all():
+        raise UsageError(f"Cannot use {name}, because it is not finite everywhere; give finite numbers.")
+    with np.errstate(over="ignore"):  # told below
+        cast = array.astype(dtype)
+    if not np.array_equal(cast, array):
+        raise UsageError(
+            f"Cannot use {name} in {dtype}, because it holds numbers that {dtype} does not; round it first, and give "
+            f"your function the rounded numbers too."
+        )
+    return cast
+
+
+def _array(name: str, value: Any) -> Array:
+    array = as_array(np.array(value) if isinstance(value, list | tuple) else value)
+    if array is None or array.dtype.kind not in "fiub":
+        raise UsageError(f"Cannot use {name}={type(value).__name__}, because it is no array of real numbers.")
+    return array
