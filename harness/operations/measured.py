@@ -58,6 +58,10 @@ class MeasuredReference:
     def __init__(self, function: Callable[..., Any], inputs: Mapping[str, Array]) -> None:
         self.function, self.inputs = function, tuple(inputs)
         self.differentiable = tuple(name for name, array in inputs.items() if array.dtype.kind == "f")
+        if not self.differentiable:
+            raise UsageError(
+                f"Cannot differentiate by {', '.join(inputs)}, because they hold whole numbers; give arrays of floats."
+            )
         doubled = [_double(array) for array in inputs.values()]
         self.host = host_of(function, doubled, "float64", autograd=True)
         narrow = [host for host in loaded_hosts("float32").values() if host.package == self.host.package]
