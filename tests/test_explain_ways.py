@@ -85,13 +85,14 @@ def test_what_is_missing_says_so(monkeypatch):
     assert told.ways[0].outside is False
 
 
-def test_counts_of_any_size_are_whole_numbers_in_json(tmp_path):
+def test_counts_of_any_size_are_whole_numbers_in_json(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # the heading names the file as it was named, and has room for a short path
     (tmp_path / "deep.toml").write_text(
         'loss = "mean-squared-error"\nlayers = ["dense(inputs=3, outputs=40)", "tanh",\n'
         + '"dense(inputs=40, outputs=40)", "tanh",\n' * 14 + '"dense(inputs=40, outputs=2)"]\n'
     )  # fmt: skip
-    np.savez(tmp_path / "mine.npz", x=np.random.default_rng(0).normal(size=(3, 3)), y=np.ones((3, 2)))
-    words = ["w_11^(1)", tmp_path / "deep.toml", "--data", tmp_path / "mine.npz", "--against", "hand"]
+    np.savez("mine.npz", x=np.random.default_rng(0).normal(size=(3, 3)), y=np.ones((3, 2)))
+    words = ["w_11^(1)", "deep.toml", "--data", "mine.npz", "--against", "hand"]
     found = json.loads(typed(*words, "--json").stdout)
     assert found["routes_count"] == 40**14 * 2
     assert found["count"] == 3 * 40**14 * 2
