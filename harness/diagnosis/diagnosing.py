@@ -16,7 +16,8 @@ import numpy as np
 
 from harness.arithmetic import Profile, profile_of
 from harness.centre import Array
-from harness.diagnosis.diagnosis import Cause, Diagnosis, Entry
+from harness.diagnosis.diagnosis import Cause, Diagnosis
+from harness.diagnosis.entries import worst_entry
 from harness.diagnosis.hypotheses import Confirmed, Hypothesis, best_of, confirmed, in_full, ranked, residual
 from harness.diagnosis.kinks import on_a_kink
 from harness.diagnosis.merging import Found, merged, with_evidence
@@ -224,28 +225,13 @@ class _Search:
         second = next(others, None)
         runner_up = in_full(second, tensor, self.shown[tensor], self.floats).as_cause() if second else None
         link = self.links[at]
-        axes = _axes(place_of(self.point.network, self.links[tensor]).kind)
-        known = told_by(self.shown[tensor], self.bounds.expected[tensor], *axes)
+        place = place_of(self.point.network, self.links[tensor])
+        known = told_by(self.shown[tensor], self.bounds.expected[tensor], *_axes(place.kind))
         order = [name for name in self.links if name in explains]
         return Diagnosis(
             at, tensor, causes, runner_up, (*where, *known), right_formula(self.point.network, link),
-            self._worst(tensor), tuple(order),
+            worst_entry(place, self.shown[tensor], self.bounds.expected[tensor].value, self.floats), tuple(order),
         )  # fmt: skip
-
-    def _worst(self, tensor: str) -> Entry:
-        actual, expected = self.shown[tensor], self.bounds.expected[tensor].value
-        with np.errstate(all="ignore"):
-            off = np.abs(actual - expected)
-        index = tuple(int(i) for i in np.unravel_index(int(np.argmax(off)), off.shape))  # NaN is the largest
-        place = place_of(self.point.network, self.links[tensor])
-        around = [place.names[local] for local in ("z", "a", "y", "da") if local in place.names]
-        read = dict.fromkeys([*around, *self.links[tensor].inputs]) if place.kind in ("dz", "da") else {}
-        reads = {
-            name: float(value[index])
-            for name in read
-            if np.shape(value := self.floats.tensors[name]) == actual.shape and name != tensor
-        }
-        return Entry(tensor, index, float(actual[index]), float(expected[index]), reads)
 
 
 def _axes(kind: str) -> tuple[str, str]:

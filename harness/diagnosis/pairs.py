@@ -57,7 +57,7 @@ def paired(
         unscaled = predicted(hypothesis.fault)
         c = _factor(part, unscaled)
         if np.isfinite(c) and c:
-            k = min(constants, key=lambda k: abs(k / c - 1))  # noqa: B023  (called at once)
+            k = min(constants, key=lambda k: abs(k / c - 1))
             found.append((residual(part, k * unscaled, size), factors[k], hypothesis))
     found.sort(key=lambda each: each[0])
     for off, fault, hypothesis in found[:MOST_PAIRED]:
