@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.arithmetic import Profile, profile_of
+from harness.arithmetic.threads import one_thread
 from harness.centre import Array
 from harness.diagnosis.diagnosis import Cause, Diagnosis
 from harness.diagnosis.entries import worst_entry
@@ -44,8 +45,9 @@ def diagnose(point: Point, shown: Mapping[str, Array], profile: Profile, faulty:
         A diagnosis for each mistake; none for what is a convention at a kink. Every faulty tensor that is no
         convention is explained by one of them.
     """
-    search = _Search(point, shown, profile, faulty)
-    return [with_evidence(d) for d in merged(point.network, search.found(), search.faults)]
+    with one_thread():  # hundreds of products, each too small for more
+        search = _Search(point, shown, profile, faulty)
+        return [with_evidence(d) for d in merged(point.network, search.found(), search.faults)]
 
 
 class _Search:
