@@ -190,4 +190,4 @@ def test_a_big_network_is_diagnosed_in_seconds(at, only_weights):
     start = process_time()
     (diagnosis,) = diagnosed(point, planted(network, (at, cause)), only=network.gradients if only_weights else None)
     assert (cause, at) in causes_of([diagnosis])[0]
-    assert process_time() - start < 30  # seconds on all cores together; a few on one that is free
+    assert process_time() - start < 10  # seconds on one thread, of which it takes one or two

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.arithmetic import Bounded, Context, profile_of
-from harness.diagnosis.patterns import patterns, ratio
+from harness.diagnosis.patterns import ratio, told_by
 
 CONTEXT = Context(profile_of("float64"))
 VALUE = np.random.default_rng(3).normal(size=(5, 4))
@@ -60,23 +60,23 @@ CASES = {
 
 @pytest.mark.parametrize("sentence", CASES)
 def test_what_the_numbers_tell(sentence):
-    assert sentence in patterns(CASES[sentence], expected(VALUE), "sample", "neuron")
+    assert sentence in told_by(CASES[sentence], expected(VALUE), "sample", "neuron")
 
 
 def test_a_square_matrix_is_told_to_be_transposed():
     square = VALUE[:4]
-    assert "it is transposed" in patterns(square.T, expected(square), "input", "neuron")
+    assert "it is transposed" in told_by(square.T, expected(square), "input", "neuron")
 
 
 def test_values_that_stand_at_one_size_are_told_to_be_clipped():
-    told = patterns(np.clip(VALUE, -0.5, 0.5), expected(VALUE), "sample", "neuron")
+    told = told_by(np.clip(VALUE, -0.5, 0.5), expected(VALUE), "sample", "neuron")
     clipped = int((np.abs(VALUE) >= 0.5).sum())
     assert f"no entry is larger than 0.5, where {clipped} stand: it is clipped there" in told
 
 
 def test_a_vector_has_no_rows_and_columns():
     value = VALUE[0]
-    told = patterns(value * [1, 1, 1, 2], expected(value), "neuron", "")
+    told = told_by(value * [1, 1, 1, 2], expected(value), "neuron", "")
     assert "only neuron 3 (counted from 0), the last, is wrong" in told
 
 
@@ -91,4 +91,4 @@ def test_a_ratio_holds_up_to_rounding_and_no_further():
 
 
 def test_the_cosine_ends_the_list():
-    assert patterns(-VALUE, expected(VALUE), "sample", "neuron")[-1] == "its cosine with what it should be is −1.000"
+    assert told_by(-VALUE, expected(VALUE), "sample", "neuron")[-1] == "its cosine with what it should be is −1.000"

@@ -1,9 +1,10 @@
 """Diagnosing: from the first wrong tensor to the mistake that explains it, then on to what is still wrong.
 
 The first wrong tensor has suspects: its own link, and links that are not shown and lead to it unseen. A suspect that
-also leads to a shown tensor which is right is cleared, unless no other explains anything. Every fault of the catalogue
-at every suspect is a hypothesis (`hypotheses`). The one that explains most is kept planted, and what is still wrong
-with it has a cause of its own: so two mistakes are both found.
+also leads to a shown tensor which is right is cleared: it is heard only if the others leave something unexplained, and
+if it is no link of the forward pass. Every fault of the catalogue at every suspect is a hypothesis (`hypotheses`). The
+one that explains most is kept planted, and what is still wrong with it has a cause of its own: so two mistakes are both
+found.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from dataclasses import replace
 import numpy as np
 
 from harness.arithmetic import Profile, profile_of
+from harness.arithmetic.threads import one_thread
 from harness.centre import Array
-from harness.diagnosis.diagnosis import Cause, Diagnosis, Entry
+from harness.diagnosis.diagnosis import Cause, Diagnosis
+from harness.diagnosis.entries import worst_entry
 from harness.diagnosis.hypotheses import Confirmed, Hypothesis, best_of, confirmed, in_full, ranked, residual
 from harness.diagnosis.kinks import on_a_kink
 from harness.diagnosis.merging import Found, merged, with_evidence
-from harness.diagnosis.pairs import pairs
-from harness.diagnosis.patterns import patterns
+from harness.diagnosis.pairs import paired
+from harness.diagnosis.patterns import told_by
 from harness.diagnosis.replay import Reach, in_bounds, in_float32, in_floats
 from harness.faults import Fault, faults_at, right_formula
 from harness.faults.place import place_of
@@ -42,8 +45,9 @@ def diagnose(point: Point, shown: Mapping[str, Array], profile: Profile, faulty:
         A diagnosis for each mistake; none for what is a convention at a kink. Every faulty tensor that is no
         convention is explained by one of them.
     """
-    search = _Search(point, shown, profile, faulty)
-    return [with_evidence(d) for d in merged(point.network, search.found(), search.faults)]
+    with one_thread():  # hundreds of products, each too small for more
+        search = _Search(point, shown, profile, faulty)
+        return [with_evidence(d) for d in merged(point.network, search.found(), search.faults)]
 
 
 class _Search:
@@ -91,9 +95,10 @@ class _Search:
         suspects = [link.output for link in self.reach.suspects(tensor)]
         open_ = [name for name in suspects if self.reach.of(name) <= set(wrong)] or [tensor]
         tried, found = self._hypotheses(open_, tensor, wrong)
-        if not found and len(open_) < len(suspects):
-            others, found = self._hypotheses([name for name in suspects if name not in open_], tensor, wrong)
-            tried = sorted([*tried, *others], key=lambda h: h.residual)
+        cleared = [name for name in suspects if name not in open_ and name.startswith("d")]
+        if cleared and not any(c.explains >= set(wrong) for c in found if c.rank == 0):
+            more, besides = self._hypotheses(cleared, tensor, wrong)
+            tried, found = sorted([*tried, *more], key=lambda h: h.residual), [*found, *besides]
         best = best_of(found)
         if not best or any(c.hypothesis.tier == 2 for c in best):
             whole = self._in_float32(tensor, wrong, best)
@@ -129,7 +134,7 @@ class _Search:
         if first in self.shown or first in self.in_bounds:
             return None
         reached = self.reach.of(first) & set(wrong)
-        for factor, other in pairs(tensor, self.shown[tensor], tried, self.faults(first), self.floats):
+        for factor, other in paired(tensor, self.shown[tensor], tried, self.faults(first), self.floats):
             planted = {**self.in_bounds, first: factor.rule}
             bounds = in_bounds(self.point, self.reach, self.shown, self.profile, planted)
             reach = {other.fault.at: self.reach.of(other.fault.at) & set(wrong)}
@@ -222,28 +227,13 @@ class _Search:
         second = next(others, None)
         runner_up = in_full(second, tensor, self.shown[tensor], self.floats).as_cause() if second else None
         link = self.links[at]
-        axes = _axes(place_of(self.point.network, self.links[tensor]).kind)
-        known = patterns(self.shown[tensor], self.bounds.expected[tensor], *axes)
+        place = place_of(self.point.network, self.links[tensor])
+        known = told_by(self.shown[tensor], self.bounds.expected[tensor], *_axes(place.kind))
         order = [name for name in self.links if name in explains]
         return Diagnosis(
             at, tensor, causes, runner_up, (*where, *known), right_formula(self.point.network, link),
-            self._worst(tensor), tuple(order),
+            worst_entry(place, self.shown[tensor], self.bounds.expected[tensor].value, self.floats), tuple(order),
         )  # fmt: skip
-
-    def _worst(self, tensor: str) -> Entry:
-        actual, expected = self.shown[tensor], self.bounds.expected[tensor].value
-        with np.errstate(all="ignore"):
-            off = np.abs(actual - expected)
-        index = tuple(int(i) for i in np.unravel_index(int(np.argmax(off)), off.shape))  # NaN is the largest
-        place = place_of(self.point.network, self.links[tensor])
-        around = [place.names[local] for local in ("z", "a", "y", "da") if local in place.names]
-        read = dict.fromkeys([*around, *self.links[tensor].inputs]) if place.kind in ("dz", "da") else {}
-        reads = {
-            name: float(value[index])
-            for name in read
-            if np.shape(value := self.floats.tensors[name]) == actual.shape and name != tensor
-        }
-        return Entry(tensor, index, float(actual[index]), float(expected[index]), reads)
 
 
 def _axes(kind: str) -> tuple[str, str]:

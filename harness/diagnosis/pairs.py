@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from harness.centre import Array
-from harness.diagnosis.hypotheses import Hypothesis, residual
+from harness.diagnosis.hypotheses import Hypothesis, residual, sample_of
 from harness.diagnosis.replay import Replay
 from harness.faults import Fault
 
@@ -32,7 +32,7 @@ MOST_PAIRED = 4
 """Pairs, best first, that are worth a try in bounded arithmetic."""
 
 
-def pairs(
+def paired(
     tensor: str, actual: Array, tried: Sequence[Hypothesis], first: Sequence[Fault], floats: Replay
 ) -> Iterator[tuple[Fault, Hypothesis]]:
     """A factor at the first suspect, and a hypothesis that fits better with it; the best first.
@@ -41,22 +41,24 @@ def pairs(
         tried: hypotheses, none of which explains the tensor alone.
         first: faults at the first link that leads to the tensor unseen.
     """
-    right = floats.expected[tensor]
-    factors = [(fault, _factor(floats.predicted(fault.at, fault.rule, [tensor])[tensor], right))
-               for fault in first if fault.cause in FACTORS]  # fmt: skip
-    factors = [(fault, k) for fault, k in factors if np.isfinite(k) and k]
-    if not factors:
-        return
-    size, found = float(np.abs(actual).max()), []
-    for hypothesis in tried:
+    sample = sample_of(actual)
+    size, part = float(np.abs(actual).max()), floats.sampled(tensor, actual, sample)
+
+    def predicted(fault: Fault) -> Array:
+        return np.asarray(floats.predicted(fault.at, fault.rule, [tensor], sample)[tensor])
+
+    right = floats.sampled(tensor, floats.expected[tensor], sample)
+    factors = {_factor(predicted(fault), right): fault for fault in first if fault.cause in FACTORS}
+    constants = [k for k in factors if np.isfinite(k) and k]
+    found = []
+    for hypothesis in tried if constants else ():
         if hypothesis.tier or hypothesis.fault.at == first[0].at:
             continue
-        predicted = floats.predicted(hypothesis.fault.at, hypothesis.fault.rule, [tensor])[tensor]
-        c = _factor(actual, predicted)
-        if not np.isfinite(c) or not c:
-            continue
-        fault, k = min(factors, key=lambda pair: abs(pair[1] / c - 1))
-        found.append((residual(actual, k * predicted, size), fault, hypothesis))
+        unscaled = predicted(hypothesis.fault)
+        c = _factor(part, unscaled)
+        if np.isfinite(c) and c:
+            k = min(constants, key=lambda k: abs(k / c - 1))
+            found.append((residual(part, k * unscaled, size), factors[k], hypothesis))
     found.sort(key=lambda each: each[0])
     for off, fault, hypothesis in found[:MOST_PAIRED]:
         if off < hypothesis.residual:

@@ -22,7 +22,7 @@ MOST_LISTED = 6
 """Rows or columns that a sentence lists."""
 
 
-def patterns(actual: Any, expected: Bounded, rows: str, columns: str) -> tuple[str, ...]:
+def told_by(actual: Any, expected: Bounded, rows: str, columns: str) -> tuple[str, ...]:
     """Sentences about a wrong tensor, the most telling first.
 
     Args:

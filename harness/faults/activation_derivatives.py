@@ -35,7 +35,7 @@ CAUSES = (
 )
 
 
-def faults(place: Place) -> Iterator[Fault]:
+def slips(place: Place) -> Iterator[Fault]:
     """Slips that the derivative of any activation can have."""
     if place.kind != "dz":
         return
