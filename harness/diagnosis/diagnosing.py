@@ -19,6 +19,7 @@ from harness.diagnosis.diagnosis import Cause, Diagnosis, Entry
 from harness.diagnosis.hypotheses import Confirmed, Hypothesis, best_of, confirmed, in_full, ranked, residual
 from harness.diagnosis.kinks import on_a_kink
 from harness.diagnosis.merging import Found, merged, with_evidence
+from harness.diagnosis.pairs import pairs
 from harness.diagnosis.patterns import patterns
 from harness.diagnosis.replay import Reach, in_bounds, in_float32, in_floats
 from harness.faults import Fault, faults_at, right_formula
@@ -100,7 +101,11 @@ class _Search:
                 return whole
         if best:
             return self._explained(tensor, tried, found, best)
-        return self._beside(tensor, wrong) or self._unknown(tensor, tried, open_, wrong)
+        return (
+            self._beside(tensor, wrong)
+            or self._behind_a_factor(tensor, tried, open_, wrong)
+            or self._unknown(tensor, tried, open_, wrong)
+        )
 
     def _beside(self, tensor: str, wrong: Sequence[str]) -> Found | None:
         """What explains another wrong tensor, at a link that both come from; the first may have two mistakes."""
@@ -113,6 +118,27 @@ class _Search:
             sharp = [c for c in found if c.rank == 0]
             if sharp:
                 return self._explained(other, tried, found, best_of(sharp))
+        return None
+
+    def _behind_a_factor(
+        self, tensor: str, tried: Sequence[Hypothesis], suspects: Sequence[str], wrong: Sequence[str]
+    ) -> Found | None:
+        """A factor at the first suspect with which a single hypothesis explains the tensor; it is planted then."""
+        backward = [link.output for link in self.point.network.backward_links]
+        first = next((name for name in backward if name in suspects), tensor)
+        if first in self.shown or first in self.in_bounds:
+            return None
+        reached = self.reach.of(first) & set(wrong)
+        for factor, other in pairs(tensor, self.shown[tensor], tried, self.faults(first), self.floats):
+            planted = {**self.in_bounds, first: factor.rule}
+            bounds = in_bounds(self.point, self.reach, self.shown, self.profile, planted)
+            reach = {other.fault.at: self.reach.of(other.fault.at) & set(wrong)}
+            if confirmed([other], tensor, self.shown, bounds, reach, wrong):
+                cause = Cause(factor.cause, first, f"{factor.says}, and besides", factor.formula, other.residual)
+                diagnosis = self._diagnosis(tensor, first, (cause,), tried, reached, ())
+                self.in_floats[first] = self.in_bounds[first] = factor.rule
+                self._replay()
+                return Found(diagnosis)
         return None
 
     def _hypotheses(

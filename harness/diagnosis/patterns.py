@@ -45,7 +45,8 @@ def patterns(actual: Any, expected: Bounded, rows: str, columns: str) -> tuple[s
         *_zeros(actual, value, bound),
         *_clipped(actual, value),
     ]
-    return (*dict.fromkeys(found), *_cosine(actual, value))
+    told = dict.fromkeys(found or [f"all of its {actual.size} entries are wrong"])
+    return (*told, *_cosine(actual, value))
 
 
 def ratio(actual: Floats, value: Floats, bound: Floats) -> tuple[float, float] | None:
