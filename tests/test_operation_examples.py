@@ -53,7 +53,7 @@ def test_a_hand_layer_agrees_with_itself_and_its_negative_does_not(layer, dtype)
 
     wrong = check_vjp(forward, negative, reference=layer, dtype=dtype)
     assert wrong.verdict == "FAIL"
-    assert {cause.cause for cause in wrong.causes} == {"constant factor"}
+    assert {cause.cause for cause in wrong.causes} == {"sign flipped"}
     assert all("the sign is turned" in cause.says for cause in wrong.causes)
 
 
