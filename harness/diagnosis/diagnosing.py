@@ -156,8 +156,13 @@ class _Search:
         several = len(self.faulty) > 1
         found = confirmed(tried, tensor, self.shown, self.bounds, reach, wrong, numbers=several)
         place = {id(fault): number for number, fault in enumerate(faults)}
-        # A number that near to 1 is no likelier than rounding.
-        return tried, sorted(found, key=lambda c: (c.cause.number is not None, place[id(c.hypothesis.origin)]))
+        # A number that near to 1 is no likelier than rounding; a backward pass is checked, so the slip is likely there.
+        return tried, sorted(
+            found,
+            key=lambda c: (
+                c.cause.number is not None, not c.cause.at.startswith("d"), place[id(c.hypothesis.origin)]
+            ),
+        )  # fmt: skip
 
     def _plant(self, outcome: Confirmed) -> None:
         at = outcome.hypothesis.fault.at
