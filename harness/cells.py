@@ -38,6 +38,8 @@ def part(used: float | None) -> str:
     """A share of an allowance, in percent, or as a multiple where it is more than all of it."""
     if used is None:
         return "outside"
+    if used > 1e300:
+        return "over 1e300 ×"
     if used > 1000:
         return f"{used:.0e} ×".replace("e+0", "e").replace("e+", "e")
     if used > 1:

@@ -50,6 +50,11 @@ class Check:
         """Every tensor, end to end, with its verdict, in the order of a training step."""
         return self.located.rows
 
+    @property
+    def judged(self) -> list[Row]:
+        """The rows that could be judged."""
+        return [row for row in self.rows if row.verdict != "not comparable"]
+
     @cached_property
     def outcome(self) -> Outcome:
         """Verdict, exit status and the rest of the first line."""
@@ -120,7 +125,7 @@ def _judged(check: Check) -> Outcome:
         return Outcome("FAIL", 1, _why_wrong(check))
     if failed:
         return Outcome("FAIL", 1, f"{failed[0].against} {failed[0].message}")
-    judged = [row for row in check.rows if row.verdict != "not comparable"]
+    judged = check.judged
     if not judged:
         return Outcome("NOT COMPARED", 5, "nothing could be judged, so nothing was compared")
     missing = [row.gradient for row in check.rows if row.verdict == "not comparable"]
@@ -146,7 +151,7 @@ def _why_wrong(check: Check) -> str:
         told += f", {shown[first].reason}"
     if others:
         told += f"; also wrong: {', '.join(f'{name}{check.place(name)}' for name in others)}"
-    inherited = len(check.located.of("inherited"))
+    inherited = sum(row.gradient.startswith("d") for row in check.located.of("inherited"))
     if inherited:
         one = "1 later gradient is wrong only because it inherits it"
         told += f". {one if inherited == 1 else f'{inherited} later gradients are wrong only because they inherit it'}"

@@ -25,10 +25,20 @@ def concluded(
     profile = profile_of(setting.dtype)
     judged = located(point, shown, profile, setting.name)
     diagnoses = diagnose(point, shown, profile, judged.faulty) if judged.faulty else []
-    judged = _inferred(judged, shown, diagnoses)
+    judged = _reasoned(_inferred(judged, shown, diagnoses), findings)
     factor = common_factor(point, shown) if diagnoses else None
     loss = float(point.double.centre("float64").tensors["loss"].value)
     return Check(setting, judged, findings, diagnoses, ignored, loss, factor)
+
+
+def _reasoned(judged: Located, findings: Sequence[Finding]) -> Located:
+    """What was returned, but cannot be judged, has the reason that was found."""
+    said = {finding.tensor: finding.message for finding in findings if finding.kind in ("shape", "dtype")}
+    rows = [
+        replaced(row, reason=said[row.gradient]) if row.verdict == "not comparable" and row.gradient in said else row
+        for row in judged.rows
+    ]
+    return replace(judged, rows=rows)
 
 
 def _inferred(judged: Located, shown: Mapping[str, Array], diagnoses: Sequence[Diagnosis]) -> Located:

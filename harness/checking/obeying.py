@@ -22,6 +22,7 @@ from harness.checking.answers import Answer, answer_of, as_array
 from harness.checking.candidate import Candidate, Copy
 from harness.checking.locating import located
 from harness.conformance import Finding, Kind
+from harness.diagnosis import diagnose
 from harness.point import Point
 
 ELSEWHERE = (
@@ -52,7 +53,7 @@ def examined(candidate: Candidate, point: Point, profile: Profile, parameters: f
         findings += _second(candidate, point, profile, answer, right_here)
         if right_here:  # elsewhere it would only be wrong again
             findings += _elsewhere(candidate, point, profile, answer)
-            findings += _other_layout(candidate, point, profile)
+            findings += _other_layout(candidate, point, profile, answer)
     return Obeyed(answer, findings)
 
 
@@ -72,16 +73,16 @@ def _second(candidate: Candidate, point: Point, profile: Profile, first: Answer,
         yield Finding(name, 1, call.findings[0].kind, f"the second time: {call.findings[0].message}")
         return
     again = answer_of(call.returned, point, name).shown
+    differs = [key for key in first.shown if key not in again or not _same(first.shown[key], again[key])]
+    if differs and all(key in again and np.array_equal(again[key], 2 * first.shown[key]) for key in differs):
+        message = f"accumulates: {', '.join(differs[:4])} of the second call is twice that of the first"
+        yield Finding(name, 1, "accumulates", message, differs[0])
+        return
     overwritten = next((key for key, value in first.held.items() if _changed(value, first.shown.get(key))), None)
     if overwritten:
         message = f"returned {overwritten} in memory that the second call writes to; return a new array"
         yield Finding(name, 1, "overwrites", message, overwritten)
-    differs = [key for key in first.shown if key not in again or not _same(first.shown[key], again[key])]
     if not differs:
-        return
-    if all(key in again and np.array_equal(again[key], 2 * first.shown[key]) for key in differs):
-        message = f"accumulates: {', '.join(differs[:4])} of the second call is twice that of the first"
-        yield Finding(name, 1, "accumulates", message, differs[0])
         return
     fails = right_here and bool(located(point, again, profile, name).faulty)
     how = "and is wrong then" if fails else "by what rounding explains" if right_here else "at the same point"
@@ -101,29 +102,33 @@ def _elsewhere(candidate: Candidate, point: Point, profile: Profile, first: Answ
             return
 
 
-def _other_layout(candidate: Candidate, point: Point, profile: Profile) -> Iterator[Finding]:
+def _other_layout(candidate: Candidate, point: Point, profile: Profile, first: Answer) -> Iterator[Finding]:
     """What a call with NumPy arrays that are not contiguous shows."""
-    yield from _judged(candidate, point, profile, "layout", "when arrays are not contiguous", None, _strided)
+    yield from _judged(candidate, point, profile, "layout", "when arrays are not contiguous", first, _strided)
 
 
 def _judged(
-    candidate: Candidate, point: Point, profile: Profile, kind: Kind, when: str, stale: Answer | None, copied: Copy
+    candidate: Candidate, point: Point, profile: Profile, kind: Kind, when: str, first: Answer, copied: Copy
 ) -> Iterator[Finding]:
+    """What one more call shows that the first did not; `kind` is other point or layout."""
     name = candidate.name
     call = candidate.call(point.weights, point.x, point.y, copied)
     if call.failed:
         yield Finding(name, 1, kind, f"{when}: {call.findings[0].message}")
         return
     answer = answer_of(call.returned, point, name)
-    before = {} if stale is None else stale.shown
+    told = {finding.message for finding in first.findings}
+    before = first.shown if kind == "other point" else {}
     kept = [key for key, array in answer.shown.items() if array.any() and _same(array, before.get(key))]
     if kept:
         message = f"answers {when} as in the call before: {', '.join(kept[-4:])} are stale"
         yield Finding(name, 1, kind, message, kept[0])
-    elif answer.findings:
-        yield Finding(name, 1, kind, f"{when}: {answer.findings[0].message}", answer.findings[0].tensor)
+    elif new := [finding for finding in answer.findings if finding.message not in told]:
+        yield Finding(name, 1, kind, f"{when}: {new[0].message}", new[0].tensor)
     elif wrong := located(point, answer.shown, profile, name).faulty:
-        yield Finding(name, 1, kind, f"is wrong {when}: {wrong[0]} first, though right at first", wrong[0])
+        causes = diagnose(point, answer.shown, profile, wrong)[0].causes
+        why = f"; {causes[0].says}" if causes else ""
+        yield Finding(name, 1, kind, f"is wrong {when}: {wrong[0]} first, though right at first{why}", wrong[0])
 
 
 def _changed(held: object, copied: Array | None) -> bool:

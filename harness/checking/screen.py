@@ -46,7 +46,7 @@ def _heading(check: Check, style: str) -> str:
 def _forward(check: Check, style: str) -> str:
     """One line about the forward pass where there is nothing wrong with it."""
     forward = [row for row in check.rows if not _backward(row)]
-    if any(row.verdict == "FAULT" for row in forward):
+    if not check.judged or any(row.verdict == "FAULT" for row in forward):
         return ""
     loss = "" if check.loss is None else f"; L = {check.loss:.12g}"
     if not forward:
@@ -69,7 +69,7 @@ def _factor(check: Check, style: str) -> str:
 
 def links(check: Check, style: str) -> str:
     """The table of links in backward order; forward links only where one is wrong."""
-    rows = [row for row in check.rows if _backward(row)]
+    rows = [row for row in check.rows if _backward(row)] if check.judged else []
     if any(row.verdict == "FAULT" for row in check.rows if not _backward(row)):
         rows = list(check.rows)
     if not rows:
@@ -100,9 +100,10 @@ def _cells(check: Check, row: Row, style: str) -> list[str]:
 
 def _upstream(check: Check, row: Row) -> str:
     """The tensor that a link's gradient comes from, the nearest that is shown."""
-    shown = [each.gradient for each in check.rows if each.verdict != "not comparable"]
     above = check.setting.upstream.get(row.gradient)
-    return above if above in shown else "own upstream"
+    if any(each.gradient == above for each in check.judged):
+        return str(above)
+    return "own upstream" if _backward(row) else "own inputs"
 
 
 def _said(check: Check, style: str) -> Iterator[str]:
@@ -134,6 +135,8 @@ def _end(check: Check) -> Iterator[str]:
             f"does it matter       trained {learning.steps} steps (lr {learning.lr:g}): loss {learning.start:.4g} → "
             f"{yours} with your gradient, {learning.right:.4g} with the right one"
         )
+    if not check.judged and check.findings:
+        yield "is it for another network?   --model, --activation, --loss and --data say for which"
     hidden = not any(row.gradient.startswith(("dz", "da")) for row in check.rows)
     if check.wrong and hidden:
         yield "to locate it finer   also return dz1, da1, ... by these names: return locals() will do"
