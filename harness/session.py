@@ -25,7 +25,7 @@ from harness.environment import environment
 from harness.judging import Judged, judge_pass, judge_update
 from harness.participant import Participant
 from harness.point import Point
-from harness.records import SCHEMA, WEIGHTS_KEPT, Head, Step, Writer
+from harness.records import DATA_KEPT, SCHEMA, WEIGHTS_KEPT, Head, Step, Writer
 from harness.runs import Run
 from harness.schedule import Schedule
 from harness.truth import assumption
@@ -43,6 +43,7 @@ class Session:
     Attributes:
         free: whether each implementation follows its own updates.
         exact: whether the truth is found at some steps, and judged by.
+        command: how the run was asked for, if on the command line.
     """
 
     network: Network
@@ -54,6 +55,7 @@ class Session:
     free: bool
     admission: Admission
     exact: bool = False
+    command: str | None = None
 
     def __post_init__(self) -> None:
         self.participants = self.admission.participants
@@ -98,7 +100,13 @@ class Session:
             named,
             self.free,
             self.exact,
+            self.command,
+            *self._data_kept(),
         )
+
+    def _data_kept(self) -> tuple[list[list[float]] | None, list[Any] | None]:
+        x, y = self.batches.x, self.batches.y
+        return (x.tolist(), y.tolist()) if x.size + y.size <= DATA_KEPT else (None, None)
 
     def train(self, run: Run, writer: Writer | None, progress: Callable[[int, int], None] | None) -> Run:
         """Every step, written and reported as it happens; Ctrl-C keeps the finished ones."""

@@ -11,9 +11,10 @@ from harness.checking.annotating import annotated
 from harness.checking.backward_pass import check
 from harness.checking.check import Check
 from harness.checking.screen import rendered
-from harness.cli.running import printable
+from harness.cli.running import paged, printable
 from harness.github import workflow_commands
 from harness.networks import load_network
+from harness.reporting import page_writer
 from harness.usage import UsageError
 
 
@@ -21,6 +22,7 @@ def check_and_print(**options: Any) -> int:
     """Check, print, and return the exit status."""
     style = "json" if options["as_json"] else options["style"] or "table"
     try:
+        write_page = page_writer(options["report"]) if options["report"] else None
         result = _check(options)
     except UsageError as error:
         click.echo(printable(f"harness check: {error}"), err=True)
@@ -35,7 +37,7 @@ def check_and_print(**options: Any) -> int:
         click.echo(printable(f"{result.verdict}  {result.reason}"))
     else:
         click.echo(printable(rendered(result, style, verbose=options["verbose"])))
-    return status
+    return paged(write_page, result, "harness check", status)
 
 
 def _check(options: dict[str, Any]) -> Check:
