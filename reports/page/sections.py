@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from msgspec import to_builtins
 
 from harness.cells import counted, part, place, share, small
@@ -257,7 +256,7 @@ def _always(loss: str) -> list[str]:
 
 
 def _number(value: float | None) -> str:
-    return "not finite" if value is None else np.format_float_positional(value, trim="-") if 1e-4 <= abs(value) < 1e16 else repr(value)
+    return "not finite" if value is None else repr(value)
 
 
 def bars(check: Check) -> list[dict[str, Any]]:
