@@ -153,7 +153,7 @@ def loss(series: Series) -> Figure:
             "rounding allows."
         )
     chart = alt.vconcat(*parts, spacing=12).add_params(alt.param(name="chosen", value=series.last))
-    return figure("loss", told, chart.resolve_legend(color="independent", shape="independent", strokeDash="independent"))
+    return figure("loss", told, chart.resolve_scale(color="independent", shape="independent", strokeDash="independent"))
 
 
 STATIC_COLUMNS = 80
@@ -215,7 +215,7 @@ def histogram(series: Series) -> Figure:
         .mark_bar(binSpacing=1)
         .encode(
             x=alt.X("from:Q", title="share of allowance used", scale=alt.Scale(domain=[0, 1.05]), axis=alt.Axis(format=".0%", grid=False, values=[i / 5 for i in range(6)])),
-            x2="to:Q",
+            x2="to:Q", y2=alt.datum(0),
             y=alt.Y("rows:Q", title="rows", scale=alt.Scale(type="symlog", constant=10), axis=alt.Axis(tickCount=4, format="~s")),
             color=alt.Color("where:N", legend=None, scale=alt.Scale(domain=["inside", "outside"], range=[HUES[0], BAD])),
             tooltip=["check:N", alt.Tooltip("from:Q", format=".0%"), "rows:Q"],
@@ -249,22 +249,22 @@ def drift(series: Series) -> Figure:
 
 def waterfall_rows(cell: Cell) -> list[dict[str, Any]]:
     """One bar for each listed path, one for the others, one for the sum; each begins where the one before ends."""
-    parts = [(f"{n}  sample {p.sample}  {'▸'.join(p.route)}", p.product) for n, p in enumerate(cell.paths, 1)]
+    parts = [(f"sample {p.sample}, {'▸'.join(p.route)}", p.product) for p in cell.paths]
     if cell.others.count:
-        parts.append((f"{len(parts) + 1}  {cell.others.count:,} others", cell.others.sum))
+        parts.append((f"{cell.others.count:,} others", cell.others.sum))
     ends = cumsum(array([0.0, *(value for _, value in parts)]))
     rows = [
-        {"bar": label, "from": float(a), "to": float(b), "kind": "adds" if value >= 0 else "takes"}
-        for (label, value), a, b in zip(parts, ends[:-1], ends[1:], strict=True)
+        {"place": place, "bar": label, "from": float(a), "to": float(b), "kind": "adds" if value >= 0 else "takes"}
+        for place, ((label, value), a, b) in enumerate(zip(parts, ends[:-1], ends[1:], strict=True))
     ]
-    return [*rows, {"bar": f"sum of {cell.count:,} paths", "from": 0.0, "to": cell.total, "kind": "sum"}]
+    return [*rows, {"place": len(rows), "bar": f"sum of {cell.count:,} paths", "from": 0.0, "to": cell.total, "kind": "sum"}]
 
 
 def waterfall(cell: Cell) -> Figure:
     """How the products of the paths add up to the derivative."""
     kinds = alt.Scale(domain=["adds", "takes", "sum"], range=[HUES[0], HUES[1], INK])
     bars = alt.Chart(alt.NamedData(name="bars")).encode(
-        y=alt.Y("bar:N", title=None, sort=None, axis=alt.Axis(labelLimit=300, grid=False, ticks=False, domain=False)),
+        y=alt.Y("bar:N", title=None, sort=alt.EncodingSortField("place", op="min"), axis=alt.Axis(labelLimit=300, grid=False, ticks=False, domain=False)),
         x=alt.X("from:Q", title="running sum of the products", axis=alt.Axis(format="~g", tickCount=5)), x2="to:Q",
         color=alt.Color("kind:N", title=None, scale=kinds, legend=alt.Legend(orient="top")),
         tooltip=["bar:N", "from:Q", "to:Q"],

@@ -72,6 +72,13 @@ class Drawing:
     values: Array
 
     @property
+    def ends(self) -> list[tuple[float, float, float, float]]:
+        """Lines from the outputs to the loss, which carry no weight."""
+        loss = self.nodes[-1]
+        last = [node for node in self.nodes if node.column == loss.column - 1]
+        return [(node.x + RADIUS, node.y, loss.x - RADIUS, loss.y) for node in last]
+
+    @property
     def largest(self) -> float:
         """The largest |w| of any step."""
         return float(np.max(np.abs(self.weights), initial=0.0))

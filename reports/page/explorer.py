@@ -235,6 +235,7 @@ def _described(case: Case) -> Described:
         label=f"the derivative of L by {short}, {case.paths.routes} paths",
     )  # fmt: skip
     if len(routes) > 1:
+        routes = [f"Σ_n {route}" for route in routes] if len(case.rows) > 1 else routes
         formula += mathml(routes, f"∂L/∂{short}", levels, joined="+", label="the same, path by path")
     return Described(case.meant.name, symbol(case.meant.symbol), case.leads, formula, headings(generic), case.feeds)
 

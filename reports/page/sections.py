@@ -21,7 +21,12 @@ SIGNS = {"ok": "✓", "FAULT": "✗", "inherited": "↳", "convention": "≈", "
 
 @dataclass(frozen=True)
 class Table:
-    """Headers, rows of cells, and for each column whether it holds numbers; a verdict of a row colours it."""
+    """Headers, rows of cells, and for each column whether it holds numbers; a verdict of a row colours it.
+
+    Attributes:
+        groups: headers above the headers, each with the number of columns that it spans.
+        more: what is left out.
+    """
 
     caption: str
     headers: list[str]
@@ -29,6 +34,7 @@ class Table:
     numeric: list[bool]
     verdicts: list[str] = field(default_factory=list)
     more: str | None = None
+    groups: list[tuple[str, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -50,13 +56,13 @@ def gradients(run: Run) -> Table:
     """One row for each weight gradient and implementation: both checks and the difference in the working dtype."""
     rows, verdicts = [], []
     for name in run.head.gradients:
-        shape = "×".join(map(str, run.head.weights.get(name[1:], ())))
+        label = f"{name} {'×'.join(map(str, run.head.weights.get(name[1:], ())))}"
         for against in run.head.implementations:
             found = {check: run.find(check, name, against) for check in ("formula", "rounding", "end-to-end")}
             judged = [row for row in found.values() if row]
             if not judged:
                 continue
-            cells = [name, shape, against]
+            cells = [label, against]
             for check in ("formula", "rounding"):
                 row = found[check]
                 cells += [share(row), small(row.sees if row else None), place(row)]
@@ -65,15 +71,13 @@ def gradients(run: Run) -> Table:
             gravest = min(judged, key=lambda row: SEVERITY.index(row.verdict)).verdict
             rows.append([*cells, small(gap), share(last), f"{SIGNS[gravest]} {gravest}"])
             verdicts.append(gravest)
-    headers = [
-        "gradient", "shape", "against", "formula used", "sees", "at", "rounding used", "sees", "at",
-        f"|Δ| {run.head.dtype}", "used", "verdict",
-    ]  # fmt: skip
-    numeric = [False, False, False, True, True, False, True, True, False, True, True, False]
+    dtype = run.head.dtype
     return Table(
-        "Weight gradients, the worst of all steps: share of the allowance used, the smallest relative error that would "
-        "have been seen, and where",
-        headers, rows, numeric, verdicts,
+        "Every weight gradient, the worst of all steps. Used is the share of the allowance, sees the smallest relative "
+        "error that would have been seen.",
+        ["gradient", "against", *["used", "sees", "at"] * 2, "|Δ|", "used", "verdict"], rows,
+        [False, False, *[True, True, False] * 2, True, True, False], verdicts,
+        groups=[("", 2), ("formula: float64, end to end", 3), (f"rounding: {dtype}, link by link", 3), (f"{dtype}, hand to it", 2), ("", 1)],
     )  # fmt: skip
 
 

@@ -171,6 +171,7 @@
 
   // ---- the charts: the still pictures stay where the runtime cannot be unpacked
   async function enliven() {
+    if (!$("runtime")) return;
     const specs = JSON.parse(await inflated("specs"));
     const code = document.createElement("script");
     code.textContent = await inflated("runtime");
