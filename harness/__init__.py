@@ -2,7 +2,7 @@
 
     run          train in lockstep and compare           read_run     a recorded run
     check        somebody's backward pass: the first wrong link, and what explains it
-    check_vjp    one operation with its own backward
+    check_vjp    one operation with its own backward     power        which faults a comparison would have missed
     explain      one derivative, path by path            why          where an allowance comes from
     conventions  what is chosen at kinks, and by default
     reference    a pass of the hand code                 allow        what may differ from it: mine == allow(it)
@@ -18,36 +18,41 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.allowance.asking import why
-    from harness.allowing import allow, assert_gradients_match
     from harness.checking.backward_pass import check
     from harness.checking.check import Check
     from harness.choices.survey import conventions
     from harness.datasets import Data, load_data
     from harness.explaining import explain
     from harness.lockstep import run
-    from harness.mismatch import GradientMismatch
     from harness.networks import from_toml, load_network, to_toml
     from harness.operations import Indices, OperationCheck, check_vjp
-    from harness.reference_pass import reference
+    from harness.planting.asking import power
+    from harness.planting.powers import Power
+    from harness.planting.scoring import Score, score
     from harness.runs import Run, read_run
+    from harness.testing.allowing import allow, assert_gradients_match
+    from harness.testing.mismatch import GradientMismatch
+    from harness.testing.reference_pass import reference
     from harness.usage import UsageError
 
 __all__ = [
-    "Check", "Data", "GradientMismatch", "Indices", "OperationCheck", "Run", "UsageError", "allow",
-    "assert_gradients_match", "check", "check_vjp", "conventions", "explain", "from_toml", "load_data",
-    "load_network", "read_run", "reference", "run", "to_toml", "why",
+    "Check", "Data", "GradientMismatch", "Indices", "OperationCheck", "Power", "Run", "Score", "UsageError",
+    "allow", "assert_gradients_match", "check", "check_vjp", "conventions", "explain", "from_toml", "load_data",
+    "load_network", "power", "read_run", "reference", "run", "score", "to_toml", "why",
 ]  # fmt: skip
 
 _HOME = {
     "Check": "checking.check",
     "Data": "datasets",
-    "GradientMismatch": "mismatch",
+    "GradientMismatch": "testing.mismatch",
     "Indices": "operations",
     "OperationCheck": "operations",
+    "Power": "planting.powers",
     "Run": "runs",
+    "Score": "planting.scoring",
     "UsageError": "usage",
-    "allow": "allowing",
-    "assert_gradients_match": "allowing",
+    "allow": "testing.allowing",
+    "assert_gradients_match": "testing.allowing",
     "check": "checking.backward_pass",
     "check_vjp": "operations",
     "conventions": "choices.survey",
@@ -55,9 +60,11 @@ _HOME = {
     "from_toml": "networks",
     "load_data": "datasets",
     "load_network": "networks",
+    "power": "planting.asking",
     "read_run": "runs",
-    "reference": "reference_pass",
+    "reference": "testing.reference_pass",
     "run": "lockstep",
+    "score": "planting.scoring",
     "to_toml": "networks",
     "why": "allowance.asking",
 }

@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 
 import impls.hand
-from harness.batches import Batches
+from harness.batches import Batches, batches_of
+from harness.conformance import digest_of
+from harness.datasets.loading import RANDOM, load_data
+from harness.datasets.named import DATA_SETS
 from harness.records import Head
 from harness.usage import UsageError
 from impls.hand import Network
@@ -54,13 +57,27 @@ def _made(node: ast.expr) -> Any:
 
 
 def batches_of_head(head: Head, network: Network) -> Batches | None:
-    """The batches of a run, in its dtype; None where its record does not hold the data.
+    """The batches of a run, in its dtype: of the data that its record holds, or of a data set that has a name.
+
+    None where neither is so. No file is read: a record names none that could be trusted.
 
     Raises:
-        UsageError: what it holds does not fit the network.
+        UsageError: what there is does not fit the network, or is not what the run saw.
     """
-    if head.x is None or head.y is None:
-        return None
+    if head.x is not None and head.y is not None:
+        batches = _kept(head, network)
+    else:
+        name, _, rest = head.data.partition(" N=")
+        if name not in (*DATA_SETS, RANDOM):
+            return None
+        data = load_data(name, raw="raw values" in rest, network=network, seed=head.seed)
+        batches = batches_of(network, data, head.dtype, max(head.batch, 1), head.seed)
+    if head.data_digest != digest_of({"x": batches.x, "y": batches.y}):
+        raise UsageError("Cannot use the data of the record, because its digest is another; make a new record.")
+    return batches
+
+
+def _kept(head: Head, network: Network) -> Batches:
     try:
         x = np.array(head.x, head.dtype)
         y = np.array(head.y, np.int64 if network.loss.labels else head.dtype)

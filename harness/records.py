@@ -17,6 +17,7 @@ import msgspec
 from harness.certification import Certificate
 from harness.comparison import Row
 from harness.conformance import Finding
+from harness.planting.power_count import PowerCount
 from harness.usage import UsageError, reason, visible
 
 SCHEMA = 1
@@ -34,7 +35,8 @@ class Head(msgspec.Struct, frozen=True, tag="run", tag_field="kind"):
 
     Attributes:
         command: how it was asked for on the command line, if it was.
-        x, y: small data, every row of it, as the network reads it.
+        data_digest: SHA-256 of the data in the working dtype, as the network reads it.
+        x, y: small data, every row of it.
     """
 
     schema: int
@@ -59,6 +61,7 @@ class Head(msgspec.Struct, frozen=True, tag="run", tag_field="kind"):
     free_run: bool = False
     exact: bool = False
     command: str | None = None
+    data_digest: str | None = None
     x: list[list[float]] | None = None
     y: list[Any] | None = None
 
@@ -89,12 +92,13 @@ class Step(msgspec.Struct, frozen=True, tag="step", tag_field="kind"):
 
 
 class End(msgspec.Struct, frozen=True, tag="end", tag_field="kind"):
-    """How a run ended: finished, interrupted or diverged."""
+    """How a run ended: finished, interrupted or diverged, and what its checks would have missed."""
 
     how: str
     steps: int
     verdict: str
     exit: int
+    power: PowerCount | None = None
 
 
 class Writer:

@@ -17,6 +17,7 @@ from harness.certification import Certificate
 from harness.comparison import SEVERITY, Row, worst
 from harness.conformance import Finding
 from harness.drift import TWIN, DriftVerdict, drifts, explanation
+from harness.planting.power_count import PowerCount
 from harness.records import End, Head, Step, read_lines
 from harness.true_errors import TrueError, worst_error
 from harness.verdicts import Outcome, first_fault, outcome_of
@@ -31,12 +32,14 @@ class Run:
         steps: every finished step.
         how: finished, interrupted, diverged or cut off.
         unrecorded: why its record lacks something, if it does.
+        power: faults planted at the first step, and how many would be missed; None where no step was compared.
     """
 
     head: Head
     steps: list[Step] = field(default_factory=list)
     how: str = "finished"
     unrecorded: str | None = None
+    power: PowerCount | None = None
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -158,6 +161,7 @@ class Run:
             "explained": {n: self.explanation(n)._asdict() for n in self.drift if n != TWIN},
             "findings": to_builtins(self.findings),
             "rows": [asdict(row) for row in self.rows],
+            "power": to_builtins(self.power),
             "exact": self.head.exact,
             "certificates": [
                 {key: value for key, value in to_builtins(certificate).items() if key != "errors"}
@@ -168,7 +172,7 @@ class Run:
 
     def end(self) -> End:
         """The last line of the record."""
-        return End(self.how, len(self.steps), self.verdict, self.exit)
+        return End(self.how, len(self.steps), self.verdict, self.exit, self.power)
 
 
 def read_run(path: str | Path) -> Run:
@@ -178,4 +182,4 @@ def read_run(path: str | Path) -> Run:
         UsageError: the file cannot be read, is damaged before its last line, or has a newer schema.
     """
     head, steps, end = read_lines(Path(path))
-    return Run(head, steps, end.how if end else "cut off")
+    return Run(head, steps, end.how if end else "cut off", power=end.power if end else None)

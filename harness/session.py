@@ -24,6 +24,9 @@ from harness.drift import TWIN, distance, moved_by_one_ulp
 from harness.environment import environment
 from harness.judging import Judged, judge_pass, judge_update
 from harness.participant import Participant
+from harness.planting.counting import count_misses
+from harness.planting.peers import comparers_of
+from harness.planting.power_count import PowerCount
 from harness.point import Point
 from harness.records import DATA_KEPT, SCHEMA, WEIGHTS_KEPT, Head, Step, Writer
 from harness.runs import Run
@@ -59,6 +62,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self.participants = self.admission.participants
+        self.power: PowerCount | None = None
         weights = read_only(self.network.init(self.seed, self.dtype))
         for participant in self.participants:
             participant.weights = weights
@@ -101,6 +105,7 @@ class Session:
             self.free,
             self.exact,
             self.command,
+            digest_of({"x": self.batches.x, "y": self.batches.y}),
             *self._data_kept(),
         )
 
@@ -116,6 +121,7 @@ class Session:
             for number in range(1, self.schedule.last + 1):
                 step = self.step(number)
                 run.steps.append(step)
+                run.power = self.power
                 if writer:
                     writer.keep(run.head, run.steps)
                 if progress:
@@ -150,6 +156,8 @@ class Session:
                 of_centre, certificates = certify(points, {name: each.passes for name, each in judged.items()})
                 rows += of_centre
                 undecided = here.double.centre("float64").undecided
+                if number == 1 and REFERENCE in passes:
+                    self.power = count_misses(here, passes[REFERENCE], comparers_of(self.admission, self.dtype))
             rows += self._update(points, passes, sample)
         findings = self.admission.absent if number == 1 else []
         findings = findings + [f for p in self.participants for f in p.take_findings()]

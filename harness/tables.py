@@ -144,6 +144,8 @@ def footer(run: Run, style: str = "table") -> str:
             elsewhere = "; another check has power" if run.verdict == "PASS" else ""
             named = ", ".join(powerless)
             lines.append(f"no power  {named}: zeros would pass there ({_powerless_checks(run)}){elsewhere}")
+    if run.power:
+        lines.append(f"power  {plain(str(run.power), style)}")
     lines.append("next  harness run --output run.jsonl    harness run --verbose    harness doctor")
     return "\n".join(lines)
 

@@ -5,13 +5,12 @@ implementation is built for one network and one dtype, by a function ``build(net
 entry point in the group ``harness.implementations`` names.
 
 Only `Implementation.differentiate` is required. One that returns no intermediates is checked end to end
-only; one without `Implementation.start` computes gradients but no updates.
+only; one without `Trains.start` computes gradients but no updates. `impls.abilities` has what else one may offer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -22,8 +21,6 @@ from impls.hand import Network
 
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]
-Measured = float | str | Sequence[float]
-"""What an experiment on conventions gives: a number, the numbers of a gradient, or words."""
 
 
 @dataclass(frozen=True)
@@ -102,91 +99,6 @@ class Describes(Protocol):
 
     def environment(self) -> dict[str, str]:
         """Versions and settings that may change numbers: threads, precision of matrix products."""
-        ...
-
-
-@runtime_checkable
-class Computes(Protocol):
-    """What an implementation has besides, if its elementary functions can be measured by themselves."""
-
-    def elementary(self) -> Mapping[str, Callable[..., Array]]:
-        """Elementary functions by their name in the constants table: ``exp``, ``tanh``, ``divide``, ...
-
-        Each takes NumPy arrays of the implementation's dtype and returns a new one, evaluated exactly as
-        the forward and backward operations evaluate it: eager or compiled, contiguous. ``divide`` takes
-        two operands, the second of the same shape as the first or 0-dimensional; all others take one.
-        """
-        ...
-
-
-@runtime_checkable
-class Hosts(Protocol):
-    """What an implementation has besides, if functions on its own arrays can be run.
-
-    Attributes:
-        package: the top-level module that its arrays come from: ``numpy``, ``torch``, ``jax``.
-
-    Its own arrays are called *own* here. A function on own arrays, and what reads them, may need `running` around
-    it; `give`, `take` and `vjp` see to that themselves.
-    """
-
-    package: str
-
-    def owns(self, value: Any) -> bool:
-        """Whether a value is one of its own arrays."""
-        ...
-
-    def give(self, array: Array) -> Any:
-        """An own array: a contiguous copy. Reals keep their dtype; whole numbers have the framework's."""
-        ...
-
-    def take(self, own: Any) -> Array:
-        """A NumPy array of an own one: a copy, detached from any graph."""
-        ...
-
-    def running(self) -> AbstractContextManager[Any]:
-        """While it is entered, functions of the implementation's dtype run; nothing global stays changed."""
-        ...
-
-    def vjp(
-        self, function: Callable[..., Any], inputs: Sequence[Array], upstream: Array | None
-    ) -> tuple[Array, list[Array | None]]:
-        """The output of a differentiable function on own arrays, and its gradient for each input, by autograd.
-
-        `upstream` has the shape of the output; None stands for 1, where the output is one number. The gradient of
-        whole numbers is None.
-
-        Raises:
-            CannotCompareError: the framework has no autograd.
-            Exception: whatever the function raises.
-        """
-        ...
-
-    def brings_backward(self, function: Any) -> bool:
-        """Whether an object is this framework's, and has a backward pass of its own: ``torch.autograd.Function``."""
-        ...
-
-    def pair(self, function: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
-        """Forward and backward, on own arrays, of what the framework can differentiate.
-
-        ``backward(upstream, *inputs)`` gives one gradient per input, None for whole numbers.
-
-        Raises:
-            CannotCompareError: the framework has no autograd.
-        """
-        ...
-
-
-@runtime_checkable
-class Conventional(Protocol):
-    """What an implementation has besides, if it can tell what it chooses where mathematics leaves a choice."""
-
-    def conventions(self) -> Mapping[str, Callable[[], Measured]]:
-        """Experiments by their name in ``harness.choices.topics``: ``relu at 0``, ``gelu``, ...
-
-        Each runs what is installed, in the implementation's dtype, and gives the number measured, or the numbers of
-        a gradient, or the name of a choice in words. A topic for which it has no function is left out.
-        """
         ...
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from impls import hand
-from impls.contract import Measured
+from impls.abilities import Measured
 from impls.hand.notation import ACTIVATIONS, LOSSES
 
 SLOPES: dict[str, tuple[Callable[[], Any], float, float]] = {

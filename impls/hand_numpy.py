@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from impls.contract import Array, Arrays, CannotCompareError, Measured, Pass, Update
+from impls.abilities import Comparer, Measured
+from impls.contract import Array, Arrays, CannotCompareError, Pass, Update
 from impls.hand import Network
 from impls.hand.activations.sigmoidal import sigmoid
 from impls.hand.optimizers import update_links
@@ -74,6 +75,9 @@ class Hand:
     def conventions(self) -> dict[str, Callable[[], Measured]]:
         """What the hand-written layers choose."""
         return measures(self.dtype)
+    def comparers(self) -> dict[str, Comparer]:
+        """What people compare NumPy arrays with."""
+        return {"np.allclose": Comparer("np.allclose(actual, expected) of every gradient", _allclose)}
 
     def elementary(self) -> dict[str, Callable[..., Array]]:
         """NumPy's functions, and SciPy's erf and erfc where SciPy is installed."""
@@ -119,6 +123,10 @@ def _kept(array: Array) -> Array:
     copy = np.array(array)
     copy.flags.writeable = False
     return copy
+
+
+def _allclose(actual: Arrays, expected: Arrays) -> bool:
+    return all(np.allclose(actual[name], expected[name]) for name in expected)
 
 
 class HandUpdater:

@@ -20,8 +20,10 @@ from harness.arithmetic import profile_of
 from harness.centre import alone, end_to_end
 from harness.datasets import load_data
 from harness.explaining import explain
+from harness.faults.catalogue import CAUSES
 from harness.truth import true_tensors
 from impls.hand import Network, from_text
+from reports.catalogue import counted, networks
 from reports.peers import PEERS, Step
 
 Line = tuple[str, str, str, str]
@@ -151,6 +153,38 @@ def commands(times: int) -> list[Line]:
     return lines
 
 
+WRONG = {
+    "check docs/examples/my_nn.py": 3.0,
+    "check docs/examples/any_depth.py:after_the_update --model 784-512-256-10 --batch 64": 10.0,
+}
+"""Checks of wrong backward passes, with their diagnosis, and in how many seconds they should be done."""
+
+
+def checks(times: int, quick: bool) -> list[Line]:
+    """Wall time of checks that find a mistake, and how many of all mistakes in the catalogue are found and named."""
+    lines = []
+    for words, goal in WRONG.items():
+        taken = []
+        for _ in range(times):
+            begin = time.perf_counter()
+            done = subprocess.run([sys.executable, "-m", "harness", *words.split()], capture_output=True, text=True)
+            taken.append(time.perf_counter() - begin)
+            assert done.returncode == 1, done.stderr
+            assert "what you computed" in done.stdout
+        median = statistics.median(taken)
+        lines.append(line(f"harness {words}", f"{median:.2f} s", f"< {goal:g} s", median < goal))
+    count = counted(networks()[: 3 if quick else None])
+    planted = count.planted - count.same
+    name = f"{planted} planted faults that change something"
+    share = f"{100 * count.named / planted:.1f} %"
+    return [
+        *lines,
+        line("causes in the catalogue", str(len(CAUSES)), ">= 30", len(CAUSES) >= 30),
+        line(f"{name}: located", str(count.located), "all", count.located == planted),
+        line(f"{name}: named", share, ">= 95 %", count.named >= 0.95 * planted),
+    ]
+
+
 def explanations(times: int) -> list[Line]:
     """One derivative of a wide network: until its paths are on screen, and with every other way, frameworks loaded."""
     words = ["explain", "w_27^(1)", "784-512-256-10", "--data", "random", "--activation", "relu"]
@@ -181,7 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     quick = parser.parse_args(arguments).quick
     times = 2 if quick else 5
     lines = [*hand_steps(5 if quick else 31), *sees(64), *sees(128), *certificates(times)]
-    lines += [*commands(times), *explanations(times)]
+    lines += [*commands(times), *explanations(times), *checks(times, quick)]
     headers = ("figure", "measured", "goal", "")
     print(tabulate(lines, headers, disable_numparse=True, colalign=("left", "right", "right", "left")))
 

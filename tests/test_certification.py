@@ -17,7 +17,7 @@ from harness.arithmetic.rationals import IrrationalError, Rationals
 from harness.arithmetic.true_tensor import TrueTensor
 from harness.centre import alone
 from harness.certification import certify_centre, true_errors
-from harness.cli.main import harness as command
+from harness.cli.commands import harness as command
 from harness.point import Point
 from harness.schedule import Schedule
 from harness.tables import render

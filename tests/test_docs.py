@@ -8,17 +8,19 @@ reproduces numbers, some roundings, is not compared at all. The files in docs/ex
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from shutil import copytree
 
 import pytest
 from click.testing import CliRunner
 
-from harness.cli.main import harness as command
+from harness.cli.commands import harness as command
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
-BLOCK = re.compile(r"^    \$ (harness .*)\n((?:    .*\n|\n(?=    ))*)", re.MULTILINE)
+BLOCK = re.compile(r"^    \$ ((?:harness|pytest) .*)\n((?:    .*\n|\n(?=    ))*)", re.MULTILINE)
 RESIDUAL = re.compile(r"(?<=reproduces your numbers )(exactly|to \de-\d\d)")
 WAY = re.compile(r"  (\S.*?)(?:, h=\S+)? {2,}(-?[\d.]+(?:e-\d+)?) +([+-][\d.]+e-\d+|0) +(~?)([\d.]+e-\d+)")
 
@@ -62,9 +64,14 @@ def missing(shown, printed):
 def test_a_page_shows_what_is_printed_by(page, line, shown, tmp_path, monkeypatch):
     copytree(ROOT / "docs" / "examples", tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)  # what a command writes, it writes here
-    done = CliRunner().invoke(command, shlex.split(line)[1:])
-    assert done.exit_code == any(row.startswith("FAIL") for row in shown), done.output
-    assert missing(shown, done.stdout.rstrip("\n").split("\n")) is None
+    program, *words = shlex.split(line)
+    if program == "pytest":
+        words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words]
+        status, printed = (done := subprocess.run(words, capture_output=True, text=True)).returncode, done.stdout
+    else:
+        status, printed = (done := CliRunner().invoke(command, words)).exit_code, done.stdout
+    assert status == any("FAIL  " in row for row in shown), printed
+    assert missing(shown, printed.rstrip("\n").split("\n")) is None
 
 
 PYTHON = re.compile(r"^```python\n((?:(?!```).*\n)*)```\n\n((?:    .*\n)+)", re.MULTILINE)

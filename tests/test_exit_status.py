@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 import harness
-from harness.cli.main import harness as command
+from harness.cli.commands import harness as command
 from impls.contract import Pass
 from impls.hand import GradientDescent, from_text
 from impls.hand_numpy import Hand

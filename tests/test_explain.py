@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 import harness
+from harness.cli.commands import harness as command
 from harness.cli.explaining import PRODUCTS
-from harness.cli.main import harness as command
 from harness.explaining.screen import blocks
 from impls import registry
 from impls.hand import GeluTanh, Scaled, from_text

@@ -10,6 +10,7 @@ from harness.arithmetic import profile_of
 from harness.arithmetic.rationals import IrrationalError, Rationals
 from harness.checks import judge_link
 from harness.planting.mutants import mutants_of, planted
+from harness.planting.same import SAME, is_same
 from harness.planting.targets import hand_rules
 from harness.point import Point
 from harness.walk import right, walk
@@ -53,37 +54,6 @@ LOSSES = [
     MeanAbsoluteError(), MeanSquaredError(), OneHotCrossEntropy(), SoftmaxCrossEntropy(), SumSquaredError(),
     Scaled(MeanSquaredError(), 3.0),
 ]  # fmt: skip
-
-SAME = {
-    ("HardSigmoid.dz", "shifted = -z + 3"): "0 < z + 3 < 6 is symmetric about z = 0",
-    ("Tanh.dz", "return tanh_vjp(da, -a)"): "1 - a^2 is even",
-    ("BinaryCrossEntropy.da", "return (a - y) / np.maximum(LEAST_VARIANCE, a * (1 - a)) / a.size"): "max commutes",
-    ("clipped_difference", "return np.minimum(delta, np.maximum(a - y, -delta))"): "min commutes",
-    ("clipped_difference", "return np.minimum(np.maximum(-delta, a - y), delta)"): "max commutes",
-    ("elu_vjp", "return np.where(z > 0, da, da * (alpha * np.exp(np.minimum(0, z))))"): "min commutes",
-    ("elu_vjp", "return np.where(z > 0, da, da * (alpha * np.exp(np.minimum(z, 1))))"): "used where z <= 0 only",
-    ("softmax_vjp", "return a * (da - (da * a).sum(axis=-1, keepdims=True))"): "axis 1 is the last of two",
-    (
-        "one_hot_cross_entropy_vjp",
-        "return (softmax(a) * y.sum(axis=-1, keepdims=True) - y) / len(y)",
-    ): "axis 1 is the last of two",
-    # The targets have exactly the output's shape, or one label per row: check_targets sees to it.
-    ("BinaryCrossEntropy.da", "return (a - y) / np.maximum(a * (1 - a), LEAST_VARIANCE) / y.size"): "y.size = a.size",
-    ("BinaryCrossEntropy.da", "return ((1 - y) / (1 - a) - y / a) / y.size"): "y.size = a.size",
-    ("Huber.da", "return clipped_difference(a, y, self.delta) / y.size"): "y.size = a.size",
-    ("LogitBinaryCrossEntropy.da", "return logit_cross_entropy_vjp(a, y) / y.size"): "y.size = a.size",
-    ("MeanAbsoluteError.da", "return sign_of_difference(a, y) / y.size"): "y.size = a.size",
-    ("MeanSquaredError.da", "return 2 * (a - y) / y.size"): "y.size = a.size",
-    (
-        "one_hot_cross_entropy_vjp",
-        "return (softmax(a) * y.sum(axis=1, keepdims=True) - y) / len(a)",
-    ): "len(a) = len(y)",
-    ("softmax_cross_entropy_vjp", "da[np.arange(len(a)), y] -= 1"): "len(a) = len(y)",
-    ("softmax_cross_entropy_vjp", "da[np.arange(len(da)), y] -= 1"): "len(da) = len(y)",
-    ("softmax_cross_entropy_vjp", "da /= len(a)"): "len(a) = len(y)",
-    ("softmax_cross_entropy_vjp", "da /= len(da)"): "len(da) = len(y)",
-}
-"""Mutants that are the same function, and why; shown below exactly, or bit by bit where that is irrational."""
 
 AT_A_TIE = {
     ("HardSigmoid.dz", "return da * (shifted >= 0) * (shifted < 6) / 6"): (HardSigmoid(), -3.0, "ok"),
@@ -226,6 +196,7 @@ def test_a_mutant_that_is_not_caught_is_the_same_function(rule, after):
         assert before.shape == with_it.shape
         assert np.all(before == with_it)
     assert tried
+    assert is_same(function, mutant)
 
 
 @pytest.mark.parametrize(("rule", "after"), AT_A_TIE)

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 import harness
-from harness.cli.main import harness as command
+from harness.cli.commands import harness as command
 from harness.usage import visible
 from impls.contract import CannotCompareError, Pass
 from impls.hand_numpy import Hand

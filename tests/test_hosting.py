@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from impls import registry
-from impls.contract import CannotCompareError, Hosts, network_of_example
+from impls.abilities import Hosts
+from impls.contract import CannotCompareError, network_of_example
 
 NAMES = ["hand", "torch", "jax"]
 

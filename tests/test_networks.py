@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import harness
-from harness.cli.main import harness as command
+from harness.cli.commands import harness as command
 from harness.networks import KINDS, LARGEST_FILE
 from harness.tables import render
 from impls.hand import Dense, Elu, Huber, LeakyRelu, Network, Scaled, SumSquaredError, Tanh, from_text

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 import harness
 from harness import lockstep, records
-from harness.cli.main import harness as command
+from harness.cli.commands import harness as command
 from harness.cli.main import main
 from harness.interrupts import held_back
 from harness.records import Writer

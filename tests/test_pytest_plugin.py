@@ -52,6 +52,14 @@ def test_a_run_that_differs_fails_with_its_verdict_and_its_table(session, summar
     assert summary(result) == ["lockstep: 1 test failed: test_inner.py::test_wrong (FAIL, first wrong link dW2)"]
 
 
+def test_frameworks_agree(session, summary, framework):
+    result = session(
+        f"def test_framework(lockstep):\n    lockstep('3-2-1', 'random', against='{framework}', steps=3)\n"
+    )
+    result.assert_outcomes(passed=1)
+    assert summary(result)[0].startswith("lockstep: 1 comparison, 4 gradients agree up to rounding; worst used ")
+
+
 def test_no_power_and_nothing_compared_fail(session, summary, register):
     from broken import faults
 

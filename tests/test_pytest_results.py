@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import harness
+from impls.hand_numpy import Hand
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -170,11 +171,35 @@ def test_check(lockstep):
     assert all(path.read_bytes() == content for path, content in before.items())
 
 
+def test_records_stand_where_the_session_says_wherever_a_test_goes(session, pytester, monkeypatch):
+    text = "def test_elsewhere(lockstep, tmp_path, monkeypatch):\n    monkeypatch.chdir(tmp_path)\n"
+    text += f"    {LOCKSTEP.format('right')}\n"
+    session(text, "--lockstep-report", "named").assert_outcomes(passed=1)
+    assert len(list((pytester.path / "named").iterdir())) == 1
+    pytester.makeini("[pytest]\nlockstep_report = kept\n")
+    monkeypatch.chdir(pytester.mkdir("below"))
+    session(text, "..").assert_outcomes(passed=1)
+    assert len(list((pytester.path / "kept").iterdir())) == 1
+
+
+def test_an_interrupt_ends_the_session_and_keeps_the_record(session, pytester, register):
+    class Interrupts(Hand):
+        def differentiate(self, weights, x, y, *, tap=True):
+            raise KeyboardInterrupt
+
+    register("interrupts", Interrupts)
+    text = "def test_long(lockstep):\n    lockstep('2-1', data='random', against='interrupts', steps=3)\n" + RIGHT
+    with pytest.raises(KeyboardInterrupt):  # which the session inside hands on
+        session(text, "--lockstep-report", "records")
+    (record,) = (pytester.path / "records").iterdir()
+    assert harness.read_run(record).how == "interrupted"
+
+
 def test_a_report_that_is_a_file_is_refused(session, pytester):
     (pytester.path / "records").write_text("mine")
     result = session(RIGHT, "--lockstep-report", "records")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: Cannot write run records to records, because it is no folder; *"])
+    result.stderr.fnmatch_lines(["ERROR: Cannot write run records to *records, because it is no folder; *"])
 
 
 def test_workers_of_xdist_tell_the_same(session, summary, pytester):
@@ -191,9 +216,10 @@ def test_workers_of_xdist_tell_the_same(session, summary, pytester):
 
 def test_loading_the_plugin_imports_neither_a_framework_nor_numpy():
     code = (
-        "import sys, harness.pytest_plugin\n"
+        "import sys, harness.testing.plugin\n"
         "print(sorted({m.partition('.')[0] for m in sys.modules} & {'numpy', 'torch', 'jax', 'optax', 'msgspec'}),"
         " sorted(m for m in sys.modules if m.startswith(('harness', 'impls'))))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[] ['harness', 'harness.announcing', 'harness.pytest_plugin', 'harness.tally']\n"
+    own = ["harness", *(f"harness.testing{module}" for module in ("", ".announcing", ".plugin", ".tally"))]
+    assert done.stdout == f"[] {own}\n"

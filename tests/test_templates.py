@@ -14,7 +14,7 @@ from harness.arithmetic import profile_of
 from harness.checking.containers import container_of
 from harness.checking.dumps import read_dump
 from harness.checking.templates import write_template
-from harness.cli.main import harness as command
+from harness.cli.commands import harness as command
 from harness.networks import load_network
 from harness.point import Point
 from harness.usage import UsageError

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 import harness
-from harness.cli.main import harness as command
+from harness.cli.commands import harness as command
 from impls.hand import Adam
 
 

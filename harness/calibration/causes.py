@@ -16,7 +16,7 @@ from harness.calibration.accuracy import evaluated, judged, known, measured
 from harness.centre import Array
 from harness.comparison import Row
 from harness.conformance import BreachError
-from impls.contract import Computes
+from impls.abilities import Computes
 from impls.hand import Link, Network
 
 

@@ -22,7 +22,8 @@ from harness.environment import environment
 from harness.participant import Participant
 from harness.usage import UsageError
 from impls import registry
-from impls.contract import CannotCompareError, Computes, network_of_example
+from impls.abilities import Computes
+from impls.contract import CannotCompareError, network_of_example
 from impls.hand.notation import lookup
 
 Functions = Mapping[str, Callable[..., Array]]

@@ -22,7 +22,8 @@ from harness.checking.deadline import OverdueError, deadline
 from harness.conformance import Finding
 from harness.usage import UsageError, did_you_mean
 from impls import registry
-from impls.contract import CannotCompareError, Hosts, network_of_example
+from impls.abilities import Hosts
+from impls.contract import CannotCompareError, network_of_example
 
 NUMPY = "numpy"
 Copy = Callable[[Array], Array]

@@ -57,7 +57,7 @@ def _raise(number: int, frame: Any) -> None:  # noqa: ARG001  (a signal handler'
 
 def _watch(seconds: float) -> bool:
     try:
-        faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__)
+        faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__ or sys.stderr)
     except (AttributeError, OSError, RuntimeError, ValueError):  # stderr is closed, or no file of the system's
         return False
     return True

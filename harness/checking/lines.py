@@ -124,7 +124,7 @@ def _key(node: ast.expr) -> str | None:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return re.escape(node.value)
     if isinstance(node, ast.JoinedStr):
-        parts = [re.escape(part.value) if isinstance(part, ast.Constant) else r".+" for part in node.values]
+        parts = [re.escape(str(part.value)) if isinstance(part, ast.Constant) else r".+" for part in node.values]
         return "".join(map(str, parts)) if any(isinstance(part, ast.Constant) for part in node.values) else None
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         left, right = _key(node.left), _key(node.right)

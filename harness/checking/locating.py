@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -71,12 +71,12 @@ def located(point: Point, shown: Mapping[str, Array], profile: Profile, against:
             if name in point.network.gradients:
                 rows.append(not_comparable(check, name, against, point.step, f"{against} returns no {name}"))
             continue
-        own = _judged("rounding", name, against, shown[name], walked.expected[name], lambda n=name: sharp.bound(n))
+        own = _judged("rounding", name, against, shown[name], walked.expected[name], partial(sharp.bound, name))
         if own.verdict == "no power":
             own = _alone(link, point, shown, profile, own)
         if own.verdict != "no power" and (convention := _convention(link, walked, shown[name])):
             own = replace(own, verdict="convention", reason=convention)
-        zeros = None if check == "formula" else lambda n=name: np.asarray(centre64[n].bound)
+        zeros = None if check == "formula" else partial(np.asarray, centre64[name].bound)
         end = _judged(check, name, against, shown[name], centre[name], zeros)
         links.append(own)
         rows.append(_told(own, end, any(row.verdict in ("FAULT", "convention") for row in rows)))
@@ -126,7 +126,7 @@ def _told(own: Row, end: Row, located_before: bool) -> Row:
     """The end-to-end row with the verdict that both judgements give together."""
     if own.verdict == "FAULT":
         # A wrong link whose tensor is nevertheless inside end to end is told by its own figures.
-        return replace(end if end.verdict == "FAULT" else own, verdict="FAULT", index=own.index, reason=own.reason)
+        return replace(end if end.verdict == "FAULT" else own, verdict="FAULT", reason=own.reason)
     if own.verdict == "convention":
         return replace(end, verdict="convention", reason=own.reason)
     if end.verdict == "FAULT" and located_before:

@@ -77,7 +77,7 @@ def links(check: Check, style: str) -> str:
 
 def _cells(check: Check, row: Row, style: str) -> list[str]:
     cosine = check.located.cosines.get(row.gradient)
-    note = ""
+    note: str | None = ""
     if row.gradient == check.first_wrong:
         note = "<- first wrong link"
     elif row.verdict == "inherited":
@@ -91,7 +91,7 @@ def _cells(check: Check, row: Row, style: str) -> list[str]:
         "" if row.sees is None else f"{row.sees:.0e}",
         "" if cosine is None else f"{cosine:.3f}",
         row.verdict,
-        plain(note, style),
+        plain(note or "", style),
     ]
 
 

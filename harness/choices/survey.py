@@ -18,7 +18,8 @@ from harness.environment import environment
 from harness.participant import Participant
 from harness.usage import visible
 from impls import registry
-from impls.contract import CannotCompareError, Conventional, Measured, network_of_example
+from impls.abilities import Conventional, Measured
+from impls.contract import CannotCompareError, network_of_example
 
 Experiments = Mapping[str, Callable[[], Measured]]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.usage import visible
-from impls.contract import Measured
+from impls.abilities import Measured
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The command line: ``harness run``, ``implementations``, ``doctor``; other packages add commands."""
+"""The command line; other packages add commands."""
 
 from harness.cli.main import main
 

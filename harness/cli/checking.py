@@ -47,6 +47,6 @@ def _check(options: dict[str, Any]) -> Check:
         output_activation=options["output_activation"],
         loss=options["loss"],
     )
-    same = ("raw", "batch", "dtype", "seed", "arrays", "timeout")
+    same = ("raw", "target", "batch", "dtype", "seed", "arrays", "timeout")
     keywords = {name: options[name] for name in same}
-    return check(options["target"], network, options["data"], target=options["target_column"], **keywords)
+    return check(options["function"], network, options["data"], **keywords)

@@ -34,12 +34,15 @@ def network_options(command: _Command) -> _Command:
 
 
 def data_options(default: str) -> Callable[[_Command], _Command]:
-    """--data, with the data set that is used where none is given, --target and --raw."""
+    """--data, with what is used where none is given, a name or words, --target and --raw."""
+    given: dict[str, Any] = (
+        {"default": default, "show_default": True} if default.isalpha() else {"show_default": default}
+    )
 
     def decorate(command: _Command) -> _Command:
         return _with(
             command,
-            click.option("--data", default=default, show_default=True, help=DATA_HELP),
+            click.option("--data", help=DATA_HELP, **given),
             click.option("--target", help="target column of a CSV file with a header [default: the last]"),
             click.option("--raw", is_flag=True, help="do not standardise the features"),
         )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 
 import numpy as np
 
@@ -18,10 +17,10 @@ from harness.arithmetic import Profile, profile_of
 from harness.centre import Array
 from harness.diagnosis.diagnosis import Cause, Diagnosis, Entry
 from harness.diagnosis.hypotheses import Confirmed, Hypothesis, best_of, confirmed, in_full, ranked, residual
-from harness.diagnosis.kinks import conventions, on_a_kink
+from harness.diagnosis.kinks import on_a_kink
 from harness.diagnosis.merging import Found, merged, with_evidence
 from harness.diagnosis.patterns import patterns
-from harness.diagnosis.replay import Reach, Replay, in_bounds, in_float32, in_floats
+from harness.diagnosis.replay import Reach, in_bounds, in_float32, in_floats
 from harness.faults import Fault, faults_at, right_formula
 from harness.faults.place import place_of
 from harness.point import Point
@@ -53,22 +52,20 @@ class _Search:
         self.shown = {n: np.asarray(a, np.float64) for n, a in shown.items() if n in self.links}
         self.reach = Reach(point.network, self.shown)
         self.told: set[str] = set()
+        self._faults: dict[str, list[Fault]] = {}
         self.in_floats: dict[str, Rule] = {}
         self.in_bounds: dict[str, Rule] = {}
+        self._replay()
 
-    @cached_property
-    def faults(self) -> dict[str, list[Fault]]:
-        """The catalogue at every link."""
-        return {name: faults_at(self.point.network, link) for name, link in self.links.items()}
+    def faults(self, name: str) -> list[Fault]:
+        """The catalogue at a link."""
+        if name not in self._faults:
+            self._faults[name] = faults_at(self.point.network, self.links[name])
+        return self._faults[name]
 
     def found(self) -> list[Found]:
         diagnoses: list[Found] = []
-        planted = -1
         while True:
-            if planted != len(self.in_bounds):  # else nothing has changed
-                self.floats = in_floats(self.point, self.reach, self.shown, self.in_floats)
-                self.bounds = in_bounds(self.point, self.reach, self.shown, self.profile, self.in_bounds)
-                planted = len(self.in_bounds)
             wrong = [name for name in self.faulty if name not in self.told and self._wrong(name)]
             if not wrong:
                 return diagnoses
@@ -76,13 +73,18 @@ class _Search:
             if diagnosis:
                 diagnoses.append(diagnosis)
 
+    def _replay(self) -> None:
+        """The tensors with everything that is planted so far."""
+        self.floats = in_floats(self.point, self.reach, self.shown, self.in_floats)
+        self.bounds = in_bounds(self.point, self.reach, self.shown, self.profile, self.in_bounds)
+
     def _wrong(self, name: str) -> bool:
         return not right(self.shown[name], self.bounds.expected[name])
 
     def _first(self, wrong: Sequence[str]) -> Found | None:
         """The diagnosis of the first of the wrong tensors; None if it is a convention."""
         tensor = wrong[0]
-        if on_a_kink(self.links[tensor], self.shown[tensor], self.bounds) or self._other_convention(tensor, wrong):
+        if on_a_kink(self.links[tensor], self.shown[tensor], self.bounds):
             self.told.add(tensor)
             return None
         suspects = [link.output for link in self.reach.suspects(tensor)]
@@ -92,40 +94,46 @@ class _Search:
             others, found = self._hypotheses([name for name in suspects if name not in open_], tensor, wrong)
             tried = sorted([*tried, *others], key=lambda h: h.residual)
         best = best_of(found)
-        if not best or best[0].hypothesis.tier == 2:
+        if not best or any(c.hypothesis.tier == 2 for c in best):
             whole = self._in_float32(tensor, wrong, best)
             if whole:
                 return whole
         if best:
             return self._explained(tensor, tried, found, best)
-        return self._unknown(tensor, tried, open_, wrong)
+        return self._beside(tensor, wrong) or self._unknown(tensor, tried, open_, wrong)
+
+    def _beside(self, tensor: str, wrong: Sequence[str]) -> Found | None:
+        """What explains another wrong tensor, at a link that both come from; the first may have two mistakes."""
+        both = [link.output for link in self.reach.suspects(tensor) if link.output not in self.shown]
+        for other in wrong:
+            names = [name for name in both if other in self.reach.of(name) <= set(wrong)]
+            if other == tensor or not names:
+                continue
+            tried, found = self._hypotheses(names, other, wrong)
+            sharp = [c for c in found if c.rank == 0]
+            if sharp:
+                return self._explained(other, tried, found, best_of(sharp))
+        return None
 
     def _hypotheses(
         self, names: Sequence[str], tensor: str, wrong: Sequence[str]
     ) -> tuple[list[Hypothesis], list[Confirmed]]:
-        faults = [fault for name in names for fault in self.faults[name]]
+        faults = [fault for name in names for fault in self.faults(name)]
         tried = ranked(faults, tensor, self.shown[tensor], self.floats)
-        reach = {name: self.reach.of(name) - self.told for name in names}
+        settled = {name for name in self.told if self._wrong(name)}
+        reach = {name: self.reach.of(name) - settled for name in names}
         several = len(self.faulty) > 1
         found = confirmed(tried, tensor, self.shown, self.bounds, reach, wrong, numbers=several)
         place = {id(fault): number for number, fault in enumerate(faults)}
-        return tried, sorted(found, key=lambda c: place[id(c.hypothesis.origin)])
-
-    def _other_convention(self, tensor: str, wrong: Sequence[str]) -> bool:
-        """Whether another convention at a link that is not shown makes the tensor right; it is planted then."""
-        faults = list(conventions(self.reach, tensor, self.floats))
-        tried = ranked(faults, tensor, self.shown[tensor], self.floats)
-        reach = {fault.at: self.reach.of(fault.at) - self.told for fault in faults}
-        best = best_of(confirmed(tried, tensor, self.shown, self.bounds, reach, wrong))
-        for outcome in best[:1]:
-            self._plant(outcome)
-        return bool(best)
+        # A number that near to 1 is no likelier than rounding.
+        return tried, sorted(found, key=lambda c: (c.cause.number is not None, place[id(c.hypothesis.origin)]))
 
     def _plant(self, outcome: Confirmed) -> None:
         at = outcome.hypothesis.fault.at
         self.told |= outcome.explains
         if at not in self.shown:
             self.in_floats[at], self.in_bounds[at] = outcome.hypothesis.fault.rule, outcome.rule
+            self._replay()
 
     def _explained(
         self, tensor: str, tried: Sequence[Hypothesis], found: Sequence[Confirmed], best: Sequence[Confirmed]
@@ -155,7 +163,11 @@ class _Search:
 
     def _in_float32(self, tensor: str, wrong: Sequence[str], best: Sequence[Confirmed]) -> Found | None:
         """Everything computed in float32, where that explains more than one link in float32 does."""
-        if self.profile.dtype != "float64" or any(len(c.explains) == len(wrong) for c in best):
+        if self.profile.dtype != "float64":
+            return None
+        # One link that is not shown may explain as much; but with nothing right, nothing speaks for just one.
+        alone = any(c.explains >= set(wrong) for c in best)
+        if alone and (tensor in {c.cause.at for c in best} or len(wrong) < len(self.shown)):
             return None
         narrow = in_float32(self.point, self.reach, self.shown, profile_of("float32"))
         if not all(right(self.shown[name], narrow.expected[name]) for name in wrong):
@@ -163,8 +175,10 @@ class _Search:
         says = "everything has the accuracy of float32, not that of float64, in which it is returned"
         size = float(np.abs(self.shown[tensor]).max())
         off = residual(self.shown[tensor], narrow.expected[tensor].value, size)
-        cause = Cause("computed in float32", tensor, says, "the same, in float32", off)
-        diagnosis = self._diagnosis(tensor, tensor, (cause,), (), frozenset(wrong), ())
+        single = [c.cause for c in best if c.explains >= set(wrong)]
+        at = single[0].at if single else tensor
+        causes = (Cause("computed in float32", at, says, "the same, in float32", off), *single)
+        diagnosis = self._diagnosis(tensor, at, causes, (), frozenset(wrong), ())
         self.told |= set(wrong)
         return Found(diagnosis)
 
@@ -180,7 +194,7 @@ class _Search:
         accepted = {(cause.cause, cause.at) for cause in causes}
         others = (h for h in tried if h.tier < 2 and (h.fault.cause, h.fault.at) not in accepted)
         second = next(others, None)
-        runner_up = second and in_full(second, tensor, self.shown[tensor], self.floats).as_cause()
+        runner_up = in_full(second, tensor, self.shown[tensor], self.floats).as_cause() if second else None
         link = self.links[at]
         axes = _axes(place_of(self.point.network, self.links[tensor]).kind)
         known = patterns(self.shown[tensor], self.bounds.expected[tensor], *axes)

@@ -3,16 +3,7 @@
 A hypothesis is confirmed if, with the fault planted, the wrong tensor is right within its allowance, and no shown
 tensor that was right has become wrong. It explains every wrong tensor that is then right.
 
-A fault with a number in it, ``base + c · direction``, is fitted at the entry e of the wrong tensor where the direction
-is largest. Behind the link everything is linear in c, so in plain floats, T being the tensor of either rule planted,
-
-    c = (actual_e − T(base)_e) / T(direction)_e
-
-The person's program has a number c* of its own. With c* planted its entry is bounded, |actual_e − (b_e + c* d_e)| ≤ E_e,
-b_e and d_e being the exact tensors of both rules; so c* is within E_e / |d_e| of (actual_e − b_e) / d_e. Both are known
-within their own bounds, which the quotient carries when it is taken in bounded arithmetic with E_e as the bound of
-actual_e, for E_e of c planted as if it were exact. The rule is then planted with this bounded c, and what its bound
-does to each entry is part of the allowance. As c is fitted to one entry, a number is evidence only from the third on.
+A number in a fault is fitted to one entry (`harness.faults.fitted`), so it is evidence only from the third on.
 """
 
 from __future__ import annotations
@@ -49,15 +40,17 @@ class Hypothesis:
         fault: with its number, if it has one.
         origin: the fault as the catalogue has it.
         residual: see `harness.diagnosis.Cause`.
+        number: the number, if it has one.
     """
 
     fault: Fault
     origin: Fault
     residual: float
+    number: float = np.nan
 
     @property
     def tier(self) -> int:
-        """0 nothing free in it, 1 a fitted number, 2 a wide allowance: the sharper one goes first."""
+        """0 nothing free in it, 1 a fitted number, 2 a wide allowance."""
         return 2 if self.origin.cause in WIDE else int(isinstance(self.origin, Fitted))
 
     def as_cause(self, number: tuple[float, float] | None = None, entries: int = 0) -> Cause:
@@ -82,9 +75,9 @@ class Confirmed:
 
     @property
     def rank(self) -> int:
-        """The tier; last, whatever has a number in it that too few entries can tell."""
-        number = self.cause.number is not None
-        return 3 if number and self.cause.entries < LEAST_ENTRIES else self.hypothesis.tier
+        """0 for what leaves nothing free, 1 for what does, 2 where too few entries can tell the number in it."""
+        too_few = self.cause.number is not None and self.cause.entries < LEAST_ENTRIES
+        return 2 if too_few else min(self.hypothesis.tier, 1)
 
 
 def ranked(faults: Sequence[Fault], tensor: str, actual: Array, floats: Replay) -> list[Hypothesis]:
@@ -110,20 +103,11 @@ def _against(
 
     if not isinstance(fault, Fitted):
         return Hypothesis(fault, fault, residual(actual, predicted(fault.rule), size))
-    base, direction = predicted(fault.base), predicted(fault.direction)
-    if not np.any(direction):
+    c = fault.fit(actual, predicted)
+    if c is None:
         return None
-    entry = _largest(direction)
-    c = float((actual[entry] - base[entry]) / direction[entry])
-    return (
-        Hypothesis(fault.with_number(c), fault, residual(actual, base + c * direction, size))
-        if np.isfinite(c)
-        else None
-    )
-
-
-def _largest(array: Array) -> tuple[int, ...]:
-    return tuple(int(i) for i in np.unravel_index(int(np.argmax(np.abs(array))), array.shape))
+    with_it = fault.with_number(c)
+    return Hypothesis(with_it, fault, residual(actual, predicted(with_it.rule), size), c)
 
 
 def residual(actual: Array, predicted: Array, size: float) -> float:
@@ -161,7 +145,7 @@ def confirmed(
     """
     found: list[Confirmed] = []
     for tier in range(3):
-        told = [c for c in found if c.rank < 3]
+        told = [c for c in found if c.rank == 0]
         complete = any(c.explains >= frozenset(wrong) for c in told) and not (numbers and tier == 1)
         if complete or (tier == 2 and told):
             break
@@ -178,7 +162,7 @@ def confirmed(
 
 def best_of(found: Sequence[Confirmed]) -> list[Confirmed]:
     """Of what was confirmed, what explains most, and of that the sharpest."""
-    found = [c for c in found if c.rank < 3] or list(found)
+    found = [c for c in found if c.rank < 2] or list(found)
     most = max((len(c.explains) for c in found), default=0)
     best = [c for c in found if len(c.explains) == most]
     sharpest = min((c.rank for c in best), default=0)
@@ -195,8 +179,10 @@ def _confirm(
 ) -> Confirmed | None:
     origin, fault, number = hypothesis.origin, hypothesis.fault, None
     if isinstance(origin, Fitted):
-        c = _bounded_number(origin, fault, tensor, shown[tensor], bounds)
-        if c is None or not np.isfinite(c.bound):
+        predicted = lambda rule: bounds.predicted(origin.at, rule, [tensor])[tensor]  # noqa: E731
+        with np.errstate(all="ignore"):
+            c = origin.fit_bounded(shown[tensor], predicted, hypothesis.number)
+        if c is None:
             return None
         number = (float(c.value), float(c.bound))
         fault = origin.with_number(c)
@@ -209,23 +195,11 @@ def _confirm(
     if not all(ok for name, ok in holds.items() if name not in wrong):
         return None
     explains = frozenset([tensor, *(name for name, ok in holds.items() if ok and name in wrong)])
-    entries = sum(np.asarray(shown[name]).size for name in explains)
-    return Confirmed(hypothesis, hypothesis.as_cause(number, entries if number else 0), explains, fault.rule)
+    entries = sum(origin.evidence(shown[name]) for name in explains) if isinstance(origin, Fitted) else 0
+    return Confirmed(hypothesis, hypothesis.as_cause(number, entries), explains, fault.rule)
 
 
 def _reproduced(actual: Array, predicted: Bounded) -> bool:
     """Whether every entry is within its allowance; where nothing is bounded, nothing is reproduced."""
     with np.errstate(invalid="ignore"):
         return bool(np.all(np.abs(np.asarray(actual, np.float64) - predicted.value) <= predicted.bound))
-
-
-def _bounded_number(origin: Fitted, fault: Fault, tensor: str, actual: Array, bounds: Replay) -> Any:
-    """The number with its bound, from the entry at which it was fitted; None where the direction may be 0 there."""
-    base = bounds.predicted(origin.at, origin.base, [tensor])[tensor]
-    direction = bounds.predicted(origin.at, origin.direction, [tensor])[tensor]
-    entry = _largest(direction.value)
-    planted = bounds.predicted(fault.at, fault.rule, [tensor])[tensor]
-    value = np.asarray(actual, np.float64)[entry]
-    told = Bounded(np.asarray(value), np.asarray(planted.bound[entry]), base.context)
-    c: Bounded = (told - base[entry]) / direction[entry]
-    return c if np.isfinite(c.bound) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from harness.diagnosis.diagnosis import Cause, Diagnosis
@@ -25,11 +25,11 @@ class Found:
         return next(there, None)
 
 
-def merged(network: Network, found: Sequence[Found], faults: Mapping[str, Sequence[Fault]]) -> list[Diagnosis]:
+def merged(network: Network, found: Sequence[Found], faults: Callable[[str], Sequence[Fault]]) -> list[Diagnosis]:
     """Diagnoses in which one cause at every link where it could be is told once.
 
     Args:
-        faults: what the catalogue has at each link.
+        faults: what the catalogue has at a link.
     """
     left = list(found)
     together: list[Diagnosis] = []
@@ -43,12 +43,12 @@ def merged(network: Network, found: Sequence[Found], faults: Mapping[str, Sequen
     return sorted([*(f.diagnosis for f in left), *together], key=lambda d: order.index(d.shown_at))
 
 
-def _everywhere(network: Network, having: Sequence[Found], name: str, faults: Mapping[str, Sequence[Fault]]) -> bool:
+def _everywhere(network: Network, having: Sequence[Found], name: str, faults: Callable[[str], Sequence[Fault]]) -> bool:
     """Whether the cause is at all links of the kinds at which it is, wherever the catalogue has it."""
     kinds = {link.output: place_of(network, link).kind for link in network.links}
     places = {f.diagnosis.at for f in having}
     hit = {kinds[at] for at in places}
-    possible = {at for at, there in faults.items() if kinds[at] in hit and any(f.cause == name for f in there)}
+    possible = {at for at, kind in kinds.items() if kind in hit and any(f.cause == name for f in faults(at))}
     return places == possible
 
 

@@ -107,7 +107,7 @@ def _permuted(actual: Floats, value: Floats, bound: Floats, rows: str, columns: 
         return
     for axis, what in ((0, rows), (1, columns)):
         size = actual.shape[axis] if axis < actual.ndim else 0
-        for step in (1, -1) if 1 < size else ():
+        for step in (1, -1) if size > 1 else ():
             turned, allowed = np.roll(value, step, axis), np.roll(bound, step, axis)
             if np.all(np.abs(actual - turned) <= allowed):
                 yield f"the {what}s are right, but moved by {'one' if step > 0 else 'minus one'}"
@@ -142,16 +142,14 @@ def _where(same: Mask, rows: str, columns: str) -> Iterator[str]:
     yield f"{int(wrong.sum())} of {same.size} entries are wrong"
     for axis, what in ((0, rows), (1, columns))[: same.ndim]:
         others = tuple(k for k in range(same.ndim) if k != axis)
-        touched = wrong.any(axis=others) if others else wrong
+        touched = np.asarray(wrong.any(axis=others) if others else wrong)
         places = np.flatnonzero(touched)
         if len(places) == len(touched):
             continue
         if len(places) <= MOST_LISTED:
-            plural = "s" if len(places) > 1 else ""
-            edge = _edge(places, len(touched))
-            yield f"only {what}{plural} {', '.join(str(p) for p in places)} (counted from 0){edge} is wrong".replace(
-                "is wrong", "are wrong" if plural else "is wrong"
-            )
+            plural, are = ("s", "are") if len(places) > 1 else ("", "is")
+            listed, edge = ", ".join(str(p) for p in places), _edge(places, len(touched))
+            yield f"only {what}{plural} {listed} (counted from 0){edge} {are} wrong"
         elif len(touched) - len(places) <= MOST_LISTED:
             right = ", ".join(str(p) for p in np.flatnonzero(~touched))
             yield f"every {what} but {right} (counted from 0) is wrong"
@@ -174,7 +172,7 @@ def _clipped(actual: Floats, value: Floats) -> Iterator[str]:
     largest = np.abs(actual).max()
     at = np.abs(actual) == largest
     if largest and at.sum() > 1 and np.all(np.abs(value[at]) > largest) and np.all(actual[at] * value[at] > 0):
-        yield f"no entry is larger than {number_text(float(largest))}, at which {int(at.sum())} stand: it is clipped there"
+        yield f"no entry is larger than {number_text(float(largest))}, where {int(at.sum())} stand: it is clipped there"
 
 
 def _cosine(actual: Floats, value: Floats) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from harness.walk import Rule
 
@@ -26,29 +25,6 @@ class Fault:
     says: str
     formula: str
     rule: Rule
-
-
-@dataclass(frozen=True)
-class Fitted(Fault):
-    """A mistake with a number c in it that only the person knows: ``base + c · direction``.
-
-    As a `Fault` it has the usual number, with which it can be planted. `with_number` gives it any other.
-
-    Attributes:
-        base, direction: rules, as ``rule`` is one.
-        says_with, formula_with: both texts, with ``{c}`` where the number stands.
-    """
-
-    base: Rule
-    direction: Rule
-    says_with: str
-    formula_with: str
-
-    def with_number(self, c: Any) -> Fault:
-        """The mistake with this number: a float, or a bounded one whose bound then travels with it."""
-        shown = number_text(float(getattr(c, "value", c)))
-        says, formula = self.says_with.replace("{c}", shown), self.formula_with.replace("{c}", shown)
-        return Fault(self.cause, self.at, says, formula, lambda t: self.base(t) + c * self.direction(t))
 
 
 def number_text(number: float) -> str:

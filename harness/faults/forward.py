@@ -95,18 +95,19 @@ def _of_loss(place: Place) -> Iterator[Fault]:
         del factors["the number of samples and outputs times"]
     for what, number in factors.items():
         text = f"the loss is {what} what it should be"
-        yield place.fault("loss scaled", text, f"{what} L", lambda t, n=number: n(t) * right(t))
+        times = lambda t, n=number: n(t) * right(t)  # noqa: E731
+        yield place.fault("loss scaled", text, f"{what} L", times)
         if what not in ("half", "twice"):
             text = f"the loss should be {what} what it is"
-            yield place.fault("loss scaled", text, f"L / {what}", lambda t, n=number: right(t) / n(t))
+            over = lambda t, n=number: right(t) / n(t)  # noqa: E731
+            yield place.fault("loss scaled", text, f"L / {what}", over)
     y = targets(inner, a)
     for kind in LOSSES.values():
         other = kind()
         if (
             other.labels
             or type(other) is type(inner)
-            or isinstance(other, OneHotCrossEntropy)
-            and (inner.labels or K == 1)
+            or (isinstance(other, OneHotCrossEntropy) and (inner.labels or K == 1))
         ):
             continue
         text = f"the loss is the {name_of(other)}, where the network has the {name_of(inner)}"

@@ -95,9 +95,11 @@ def _factors(place: Place, inner: Any) -> Iterator[Fault]:
         up = "sum for mean" if whole and not summed else f"times {name[0]}"
         down = "mean for sum" if whole and summed else f"divided by {name[0]}"
         says = f"{place.at} is {what} times too large" + (": the sum is taken for the mean" if whole else "")
-        yield place.fault(up, says, f"({text})·{what}", lambda t, n=number: n(t) * right(t))
+        times = lambda t, n=number: n(t) * right(t)  # noqa: E731
+        over = lambda t, n=number: right(t) / n(t)  # noqa: E731
+        yield place.fault(up, says, f"({text})·{what}", times)
         says = f"{place.at} is divided by {what}" + (": the mean is taken for the sum" if summed else " once more")
-        yield place.fault(down, says, f"({text})/{what}", lambda t, n=number: right(t) / n(t))
+        yield place.fault(down, says, f"({text})/{what}", over)
 
 
 def targets(inner: Any, a: str) -> Any:
@@ -181,8 +183,8 @@ def _fused_behind(place: Place) -> Iterator[Fault]:
     if isinstance(inner, SoftmaxCrossEntropy | OneHotCrossEntropy | LogitBinaryCrossEntropy):
         return
     text = (
-        f"{a} − y is taken for {place.at}, which is right for a sigmoid or softmax under cross-entropy; here the loss is "
-        f"the {name_of(inner)}"
+        f"{a} − y is taken for {place.at}, which is right for a sigmoid or softmax under cross-entropy; here the loss "
+        f"is the {name_of(inner)}"
     )
     cause = "fused gradient with another loss"
     yield place.fault(cause, text, f"{a} − y", lambda t: t[a] - t["y"])

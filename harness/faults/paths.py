@@ -71,7 +71,7 @@ def _paths(place: Place) -> Iterator[Fault]:
         def only(t: Mapping[str, Any], j: int = j) -> Any:
             return t[dz][:, [j]] @ t[W][:, [j]].T
 
-        text = f"only the path through neuron {j + 1} of {place.names['z']} is taken: the others are overwritten, not added"
+        text = f"only the path through neuron {j + 1} of {place.names['z']} counts: the others are overwritten"
         yield place.fault("only one path", text, f"{dz} · {W}ᵀ, column {j} only", only)
 
 
@@ -85,7 +85,8 @@ def _other_weights(place: Place) -> Iterator[Fault]:
             def added(t: Mapping[str, Any], turned: Any = turned) -> Any:
                 return right(t) + right({**t, dz: t[dz][:, turned]})
 
-            text = f"a path through the {'next' if step < 0 else 'previous'} neuron is added, which belongs to another weight"
+            which = "next" if step < 0 else "previous"
+            text = f"a path through the {which} neuron is added, which belongs to another weight"
             yield place.fault(
                 "path of another weight", text, f"{x}ᵀ · {dz} + {x}ᵀ · ({dz} of the neuron beside)", added
             )
@@ -140,7 +141,8 @@ def _neurons(place: Place) -> Iterator[Fault]:
             what = ("row", "column")[axis] if len(shape) == 2 else "entry"
             text = f"{what} {j} of {place.at} is never computed and stays 0"
             formula = f"{place.at} with {what} {j} = 0"
-            yield place.fault("dropped neuron", text, formula, lambda t, kept=kept: kept * place.link(t))
+            rule = lambda t, kept=kept: kept * place.link(t)  # noqa: E731
+            yield place.fault("dropped neuron", text, formula, rule)
 
 
 def _each(size: int) -> list[int]:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from harness.faults.fault import Fault, Fitted, number_text
+import numpy as np
+
+from harness.faults.fault import Fault, number_text
+from harness.faults.fitted import Clipped, Linear
 from harness.walk import Rule
 from impls.hand import Dense, Link, Network
 from impls.hand.notation import name_of
@@ -32,10 +35,12 @@ class Place:
 
     @property
     def layer(self) -> Any:
+        """The layer or loss that the link is a rule of."""
         return self.link.layer
 
     @property
     def at(self) -> str:
+        """Name of the tensor that the link gives."""
         return self.link.output
 
     @cached_property
@@ -55,7 +60,7 @@ class Place:
     @cached_property
     def own_width(self) -> int:
         """Width of what the link gives, or of the layer's outputs for the gradient of a weight."""
-        return self.widths[self.at] if self.at in self.widths else self.layer.outputs
+        return self.widths.get(self.at) or int(self.layer.outputs)
 
     def alike(self, name: str, kinds: str) -> list[str]:
         """Other tensors of the width of `name`, whose names begin with one of the letters `kinds` (x, z, a)."""
@@ -70,13 +75,19 @@ class Place:
         """A fault of this link."""
         return Fault(cause, self.at, says, formula, rule)
 
-    def fitted(self, cause: str, says: str, formula: str, base: Rule, direction: Rule, usual: float) -> Fitted:
+    def fitted(self, cause: str, says: str, formula: str, base: Rule, direction: Rule, usual: float) -> Linear:
         """A fault of this link with a number in it; ``{c}`` in the texts stands for it."""
         shown = number_text(usual)
-        return Fitted(
-            cause, self.at, says.replace("{c}", shown), formula.replace("{c}", shown),
-            lambda t: base(t) + usual * direction(t), base, direction, says, formula,
-        )  # fmt: skip
+        planted = lambda t: base(t) + usual * direction(t)  # noqa: E731
+        texts = says.replace("{c}", shown), formula.replace("{c}", shown)
+        return Linear(cause, self.at, *texts, planted, says, formula, base, direction)
+
+    def clipped(self, cause: str, says: str, formula: str, whole: Rule, usual: float) -> Clipped:
+        """A fault of this link that clips its values at a number, ``{c}`` in the texts."""
+        shown = number_text(usual)
+        planted = lambda t: np.minimum(np.maximum(whole(t), -usual), usual)  # noqa: E731
+        texts = says.replace("{c}", shown), formula.replace("{c}", shown)
+        return Clipped(cause, self.at, *texts, planted, says, formula, whole)
 
 
 def place_of(network: Network, link: Link) -> Place:

@@ -44,7 +44,8 @@ def faults(place: Place) -> Iterator[Fault]:
     for dtype in ("float16", "bfloat16"):
         says = f"{at} is rounded to {dtype}"
         digits = DIGITS[dtype]
-        yield place.fault(f"rounded to {dtype}", says, f"{dtype}({at})", lambda t, d=digits: rounded(place.link(t), d))
+        rule = lambda t, digits=digits: rounded(place.link(t), digits)  # noqa: E731
+        yield place.fault(f"rounded to {dtype}", says, f"{dtype}({at})", rule)
 
 
 def _in_float32(place: Place, t: Mapping[str, Any]) -> Any:

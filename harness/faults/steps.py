@@ -3,9 +3,9 @@
     dx = dz (W − lr dW)^T     the weights were updated before the gradient of the layer before was taken
     lr dW                     the update itself is returned
     dW + c W                  the derivative of a penalty c/2 |W|^2, which this loss does not have
-    min(max(dW, −1), 1)       clipped by value;   dW / max(|dW|, 1)   clipped by norm
+    min(max(dW, −c), c)       clipped by value;   dW / max(|dW|, 1)   clipped by norm
 
-The number (lr, c) is the person's own, so it is fitted: `harness.diagnosis.fitting`.
+The numbers lr and c are the person's own, so they are fitted (`fitted`).
 """
 
 from __future__ import annotations
@@ -44,9 +44,8 @@ def faults(place: Place) -> Iterator[Fault]:
     weight = at[1:]
     text = f"{at} has {{c}}·{weight} added: weight decay, which this loss does not have"
     yield place.fitted("weight decay added", text, f"{at} + {{c}}·{weight}", right, lambda t: +t[weight], 0.01)
-    text = f"{at} is clipped to values from −1 to 1"
-    clipped = lambda t: np.minimum(np.maximum(right(t), -1), 1)  # noqa: E731
-    yield place.fault("clipped by value", text, f"min(max({at}, −1), 1)", clipped)
+    text = f"{at} is clipped to values from −{{c}} to {{c}}"
+    yield place.clipped("clipped by value", text, f"min(max({at}, −{{c}}), {{c}})", right, 1.0)
     text = f"{at} is scaled down to length 1"
     yield place.fault("clipped by norm", text, f"{at}/max(|{at}|, 1)", lambda t: _shortened(right(t), t))
 

@@ -11,6 +11,8 @@ hard sigmoid   1/6 left out    slope 0.2 between −2.5 and 2.5 (Keras)
 softmax        diagonal of the Jacobian only    without the sum    the sum over the samples    a left out
 """
 
+# ruff: noqa: ARG005  (every rule of a table gets da, z and a, and reads what it needs)
+
 from __future__ import annotations
 
 import math
@@ -58,7 +60,8 @@ def faults(place: Place) -> Iterator[Fault]:
     da, z, a = names["da"], names["z"], names["a"]
     for cause, says, text, rule in _variants(place.layer):
         says, formula = says.format(**names), f"{da} · {text.format(**names)}"
-        yield place.fault(cause, says, formula, lambda t, rule=rule: rule(t[da], t[z], t[a]))
+        planted = lambda t, rule=rule: rule(t[da], t[z], t[a])  # noqa: E731
+        yield place.fault(cause, says, formula, planted)
     if isinstance(place.layer, LeakyRelu | Relu):
         says = f"the derivative for {z} ≤ 0 is {{c}}"
         right = lambda t: t[da] * (t[z] > 0)  # noqa: E731
@@ -76,7 +79,8 @@ def _of_sigmoid(layer: Any) -> list[Variant]:  # noqa: ARG001
     return [
         (missing, "the factor 1 − {a} of the sigmoid's derivative is missing", "(1)·{a}", lambda da, z, a: da * a),
         (missing, "the factor {a} of the sigmoid's derivative is missing", "(1 − {a})", lambda da, z, a: da * (1 - a)),
-        ("sign within the derivative", "1 + {a} is written for 1 − {a}", "{a}·(1 + {a})", lambda da, z, a: da * (a * (1 + a))),
+        ("sign within the derivative", "1 + {a} is written for 1 − {a}", "{a}·(1 + {a})",
+         lambda da, z, a: da * (a * (1 + a))),
         (square, "(1 − {a}) is squared, and {a} is missing", "(1 − {a})²", lambda da, z, a: da * np.square(1 - a)),
         (square, "{a} is squared, where {a}·(1 − {a}) belongs", "{a}²", lambda da, z, a: da * np.square(a)),
         (square, "1 − {a}² is tanh's; the sigmoid's is {a} − {a}², written here {a}·(1 − {a}²)", "{a}·(1 − {a}²)",
@@ -87,7 +91,8 @@ def _of_sigmoid(layer: Any) -> list[Variant]:  # noqa: ARG001
 def _of_tanh(layer: Any) -> list[Variant]:  # noqa: ARG001
     return [
         ("square missing", "1 − {a} is written for 1 − {a}²", "(1 − {a})", lambda da, z, a: da * (1 - a)),
-        ("sign within the derivative", "1 + {a}² is written for 1 − {a}²", "(1 + {a}²)", lambda da, z, a: da * (1 + a * a)),
+        ("sign within the derivative", "1 + {a}² is written for 1 − {a}²", "(1 + {a}²)",
+         lambda da, z, a: da * (1 + a * a)),
         ("term of the derivative missing", "the 1 of 1 − {a}² is missing", "(−{a}²)", lambda da, z, a: -(da * (a * a))),
         ("square too much", "(1 − {a})² is written for 1 − {a}²", "(1 − {a})²", lambda da, z, a: da * np.square(1 - a)),
     ]  # fmt: skip
@@ -119,7 +124,7 @@ def _of_elu(layer: Any) -> list[Variant]:
          lambda da, z, a: np.where(z > 0, da, da * a)),
         ("mask inverted", "the two sides of 0 are exchanged", "(exp {z} if {z} > 0 else 1)",
          lambda da, z, a: np.where(z > 0, da * (layer.alpha * np.exp(z)), da)),
-        ("factor of the derivative missing", "alpha stands for alpha·exp({z}) where {z} ≤ 0", "(1 if {z} > 0 else alpha)",
+        ("factor of the derivative missing", "exp {z} is left out where {z} ≤ 0", "(1 if {z} > 0 else alpha)",
          lambda da, z, a: np.where(z > 0, da, layer.alpha * da)),
     ]  # fmt: skip
     if layer.alpha != 1:
@@ -159,7 +164,8 @@ def _of_silu(layer: Any) -> list[Variant]:  # noqa: ARG001
          with_s(lambda s, z: z * (s * (1 - s)))),
         (missing, "the factor {z} is missing in {z}·s'({z})", "(s({z}) + s({z})·(1 − s({z})))",
          with_s(lambda s, z: s + s * (1 - s))),
-        ("factor of the derivative missing", "1 − s({z}) is missing", "s({z})·(1 + {z})", with_s(lambda s, z: s * (1 + z))),
+        ("factor of the derivative missing", "1 − s({z}) is missing", "s({z})·(1 + {z})",
+         with_s(lambda s, z: s * (1 + z))),
         (missing, "the derivative of the sigmoid is taken", "s({z})·(1 − s({z}))", with_s(lambda s, z: s * (1 - s))),
         ("sign within the derivative", "1 + s({z}) is written for 1 − s({z})", "s({z})·(1 + {z}·(1 + s({z})))",
          with_s(lambda s, z: s * (1 + z * (1 + s)))),
@@ -175,7 +181,8 @@ def _of_gelu(layer: Any) -> list[Variant]:
     missing = "term of the derivative missing"
     return [
         ("another form of the function", f"the form by {'tanh' if by_erf else 'erf'} is differentiated, where the "
-         f"forward pass uses the one by {'erf' if by_erf else 'tanh'}", "gelu_tanh'({z})" if by_erf else "(Φ({z}) + {z}·φ({z}))",
+         f"forward pass uses the one by {'erf' if by_erf else 'tanh'}",
+         "gelu_tanh'({z})" if by_erf else "(Φ({z}) + {z}·φ({z}))",
          lambda da, z, a: other(da, z)),
         ("another form of the function", "{z}·s(1.702 {z}) is differentiated", "s·(1 + 1.702 {z}·(1 − s))",
          lambda da, z, a: da * (s(z) * (1 + 1.702 * z * (1 - s(z))))),

@@ -9,9 +9,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from harness.centre import Array
-from harness.operations.hosting import _kind, host_of
+from harness.operations.hosting import host_of, kind_of
 from harness.usage import UsageError, visible
-from impls.contract import Hosts
+from impls.abilities import Hosts
 
 Layout = Literal["contiguous", "transposed", "strided"]
 LAYOUTS: tuple[Layout, ...] = ("transposed", "strided")
@@ -129,7 +129,7 @@ class Candidate:
         if own is None:
             return None
         if not self.host.owns(own):
-            message = f"{name} is {_kind(own)} instead of an array of {self.host.package}"
+            message = f"{name} is {kind_of(own)} instead of an array of {self.host.package}"
             answer.breaches.append(Breach("type", name, message))
             return None
         answer.own[name] = own
@@ -157,7 +157,7 @@ class Candidate:
             return dict(zip(names, returned, strict=True))
         if len(self.wanted) == 1:
             return {self.wanted[0]: returned}
-        message = f"backward returns {_kind(returned)} for {len(names)} inputs instead of a tuple or a dictionary"
+        message = f"backward returns {kind_of(returned)} for {len(names)} inputs instead of a tuple or a dictionary"
         answer.breaches.append(Breach("number of gradients", "gradients", message))
         return {}
 

@@ -100,10 +100,9 @@ def check_vjp(
         check.votes += votes
         answer = candidate(case.inputs, dy)
         rows, findings = judged(right, case, dy, answer, dtype, step)
-        rows = [_undecided(row, votes) for row in rows]
-        check.rows += rows
+        check.rows += [_undecided(row, votes) for row in rows]
         check.findings += [f for f in findings if (f.contract, f.tensor) not in _told(check)]
-        for wrong in _wrong(rows, answer):
+        for wrong in _wrong(rows, answer, votes):
             situations[wrong].append(Situation(right, case, dy, dtype, answer.gradients, answer.before))
         if step == 1 and not any(vote.gradient == "output" for vote in votes):
             found = contracts(candidate, right, case, dy, answer, dtype)
@@ -182,12 +181,13 @@ def _told(check: OperationCheck) -> set[tuple[str, str]]:
     return {(finding.contract, finding.tensor) for finding in check.findings}
 
 
-def _wrong(rows: list[Row], answer: Answer) -> list[str]:
-    """Names of inputs whose gradient came and is wrong, in values or in shape."""
+def _wrong(rows: list[Row], answer: Answer, votes: Sequence[Vote]) -> list[str]:
+    """Names of inputs whose gradient came and is wrong, in values or in shape; none that nobody can judge."""
     return [
         row.gradient[1:]
         for row in rows
         if row.gradient != "output"
+        and _undecided(row, votes) is row
         and answer.gradients.get(row.gradient[1:]) is not None
         and row.verdict in ("FAULT", "not comparable")
     ]

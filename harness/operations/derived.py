@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.arithmetic import Bounded, Context, profile_of
+from harness.arithmetic import Context, profile_of
 from harness.centre import Array
 from harness.operations.estimate import Estimate
 from harness.operations.inputs import Indices, Input, Probabilities
@@ -65,10 +65,8 @@ class HandReference:
     def sides(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, tuple[Array, Array]]:
         """Where a gradient jumps: the lowest and highest valid subgradient, NaN elsewhere."""
         tensors = self.tensors(inputs, upstream, dtype)
-        reads = [tensors[name] for name in signature(self.layer.one_sided).parameters if name in tensors] if (
-            hasattr(self.layer, "one_sided")
-        ) else []  # fmt: skip
-        found = self.layer.one_sided(*reads) if reads else None
+        one_sided = getattr(self.layer, "one_sided", None)  # a Dense layer has no kink
+        found = one_sided and one_sided(*[tensors[read] for read in signature(one_sided).parameters if read in tensors])
         if found is None:
             return {}
         kink, *limits = found
@@ -86,8 +84,6 @@ class HandReference:
             name: array if array.dtype.kind in "iu" else context.exact(array) for name, array in inputs.items()
         }
         output = self.layer.forward(*[tensors[name] for name in self.inputs])
-        if isinstance(output, Bounded) and output is tensors.get(self.layer.reads):
-            output = Bounded(output.value, output.bound, context)
         return {**tensors, self.gives: output, "context": context}
 
 

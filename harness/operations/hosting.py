@@ -15,12 +15,13 @@ import numpy as np
 from harness.centre import Array
 from harness.usage import UsageError, visible
 from impls import registry
-from impls.contract import Hosts, network_of_example
+from impls.abilities import Hosts
+from impls.contract import network_of_example
 
 
 def loaded_hosts(dtype: str) -> dict[str, Hosts]:
     """Every host by the name of its implementation, hand first, that is imported already."""
-    found = {}
+    found: dict[str, Hosts] = {}
     for name in registry.names():
         if name == "hand" or name in sys.modules:
             built = registry.load(name)(network_of_example(), dtype)
@@ -54,7 +55,7 @@ def host_of(function: Callable[..., Any], inputs: Sequence[Array], dtype: str, *
             continue
         if host.owns(output):
             return host
-        told.append(f"with {host.package} arrays it returns {_kind(output)}")
+        told.append(f"with {host.package} arrays it returns {kind_of(output)}")
     what = getattr(function, "__name__", type(function).__name__)
     if not ordered:
         raise UsageError(
@@ -72,7 +73,8 @@ def run(host: Hosts, function: Callable[..., Any], inputs: Sequence[Array]) -> A
         return function(*[host.give(array) for array in inputs])
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """What something is, in words."""
     if isinstance(value, tuple | list):
         return f"a {type(value).__name__} of {len(value)}"
     return "nothing" if value is None else f"a {type(value).__module__}.{type(value).__qualname__}"

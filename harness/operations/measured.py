@@ -32,7 +32,7 @@ from harness.centre import Array
 from harness.operations.estimate import Estimate
 from harness.operations.hosting import host_of, loaded_hosts
 from harness.usage import UsageError, visible
-from impls.contract import Hosts
+from impls.abilities import Hosts
 
 FACTOR = 128
 POINTS = 4
@@ -163,7 +163,8 @@ class MeasuredReference:
 
 
 def _key(inputs: Mapping[str, Array], upstream: Array | None) -> bytes:
-    return b"".join(np.asarray(a).tobytes() + str(np.shape(a)).encode() for a in [*inputs.values(), upstream])
+    arrays = [*inputs.values(), *([] if upstream is None else [upstream])]
+    return b"".join(array.tobytes() + str(array.shape).encode() for array in arrays)
 
 
 def _double(array: Array) -> Array:

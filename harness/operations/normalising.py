@@ -38,6 +38,8 @@ AXES: dict[int, tuple[tuple[int, ...], ...]] = {
     3: ((2,), (0, 1), (1, 2), (0, 2)),
     4: ((3,), (0, 2, 3), (1, 2, 3), (2, 3), (0, 1, 2)),
 }
+LARGEST = 2**16
+"""Entries up to which a form is looked for: hundreds of them are tried."""
 MEAN, SHARE = "mean", "variance"
 
 
@@ -105,6 +107,8 @@ def normalisations(at: Situation, name: str) -> Iterator[Hypothesis]:
 
 
 def _form(at: Situation) -> tuple[str, Form] | None:
+    if at.upstream.size > LARGEST:
+        return None
     shaped = [name for name in at.reals if at.inputs[name].shape == at.upstream.shape and name in at.expected]
     for x in shaped:
         others: list[str | None] = [None, *[n for n in at.reals if n != x and _may_scale(at, n)]]

@@ -107,7 +107,9 @@ class OperationCheck:
         causes = {cause.gradient: cause for cause in self.causes}
         told = [f"{name} is wrong in {self._in_cases(name)}" for name in wrong]
         first = causes.get(wrong[0])
-        return "; ".join(told) + (f": {first.says}" if first is not None and first.cause != "unknown" else "")
+        alone = f"; {self.name} is the odd one out" if self.alone else ""
+        named = f": {first.says}" if first is not None and first.cause != "unknown" else ""
+        return "; ".join(told) + named + alone
 
     def _in_cases(self, name: str) -> str:
         rows = [row for row in self.rows if row.gradient == name and row.verdict != "not comparable"]
@@ -122,8 +124,17 @@ class OperationCheck:
         share = (
             "" if row.used is None else f"; worst used {100 * row.used:.1f} % ({row.gradient}, case {self.case(row)})"
         )
-        odd = "".join(f"; but {name} is the odd one out" for name in dict.fromkeys(v.odd for v in self.votes if v.odd))
-        return f"{', '.join(gradients)} of {self.name} and {self.reference} agree {words}{share}{odd}"
+        whom = " and ".join(dict.fromkeys(vote.odd for vote in self.votes if vote.odd))
+        if whom:
+            majority = f"agree {words} with the majority; {whom} is the odd one out"
+            return f"{', '.join(gradients)} of {self.name} {majority}{share}"
+        return f"{', '.join(gradients)} of {self.name} and {self.reference} agree {words}{share}"
+
+    @property
+    def alone(self) -> list[str]:
+        """Wrong gradients about which all voices agree: the candidate is the odd one out."""
+        settled = {vote.gradient for vote in self.votes if vote.decided and vote.odd is None}
+        return [name for name in faulty(self.rows) if name in settled]
 
     def case(self, row: Row) -> str:
         """The name of a row's case."""

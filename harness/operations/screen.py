@@ -38,13 +38,18 @@ def _grid(check: OperationCheck) -> str:
     for name in [*check.gradients, *(["output"] if "output" in names else [])]:
         label = name
         rows = [row for row in check.rows if row.gradient == name]
-        if name == "output" and all(row.verdict == "ok" for row in rows):
-            rows = [worst(rows)]  # a right forward pass is not what was asked about
-        for row in rows:
-            told = f"{row.verdict}  {row.reason}" if row.reason and row.verdict != "FAULT" else row.verdict
-            lines.append([label, check.case(row), _used(row), small(row.sees), _place(row), visible(told)])
+        together = name == "output" and all(row.verdict == "ok" for row in rows)
+        for row in [worst(rows)] if together else rows:  # a right forward pass is not what was asked about
+            case = f"{check.case(row)}, worst of {len(rows)}" if together else check.case(row)
+            lines.append([label, case, _used(row), small(row.sees), _place(row), _verdict(row, check)])
             label = ""
     return tabulate(lines, HEADERS, tablefmt="simple", disable_numparse=True, colalign=ALIGN)
+
+
+def _verdict(row: Row, check: OperationCheck) -> str:
+    mark = " (measured)" if check.measured and row.verdict != "not comparable" else ""
+    reason = f"  {row.reason}" if row.reason and row.verdict != "FAULT" else ""
+    return visible(f"{row.verdict}{mark}{reason}")
 
 
 def _used(row: Row) -> str:
@@ -83,9 +88,7 @@ def _votes(check: OperationCheck) -> list[str]:
         others = sum((v.gradient, v.odd, v.decided) == same for v in check.votes) - 1
         more = f" (and so in {others} more)" if others else ""
         told.append(f"vote   {visible(vote.says)}{more}")
-    settled = {vote.gradient for vote in check.votes if vote.decided and vote.odd is None}
-    wrong = {row.gradient for row in check.rows if row.verdict == "FAULT"}
-    return told + [f"vote   {name}: yours is the odd one out" for name in check.gradients if name in wrong & settled]
+    return told + [f"vote   {name}: yours is the odd one out" for name in check.alone]
 
 
 def _findings(check: OperationCheck) -> list[str]:

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from harness.centre import Array
+from harness.operations.estimate import Estimate
 from harness.operations.hypothesis import Hypothesis, Situation
 
 Change = Callable[[Array], Array]
@@ -66,7 +67,7 @@ def changed_upstream(at: Situation, name: str) -> Iterator[Hypothesis]:
                     yield Hypothesis("repeated indices overwritten", says, partial(_with, at, name, change))
 
 
-def _with(at: Situation, name: str, change: Change) -> object:
+def _with(at: Situation, name: str, change: Change) -> Estimate:
     return at.with_upstream(name, np.asarray(change(at.upstream)))
 
 

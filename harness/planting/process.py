@@ -6,11 +6,13 @@ It leaves nothing beside the tests: caches, temporary files and reports go to a 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -70,11 +72,19 @@ def _one_process(test: str, plan: Plan, folder: Path, progress: Callable[[float,
             if _watch(process, plan, progress):
                 return "did not end"
         finally:
-            process.kill()
-            process.wait()
+            _end(process)
     if process.returncode < 0:
         return f"the process ended by signal {-process.returncode}"
     return _last_words(folder / "output")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the process and what it started, which is all in a group of its own."""
+    if hasattr(os, "killpg"):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.wait()
 
 
 def _command(test: str, folder: Path) -> list[str]:

@@ -14,14 +14,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from types import CodeType
+from types import CodeType, TracebackType
 from typing import Any
 
 import msgspec
 import pytest
 
 from harness.planting.events import Again, Begun, Done, Plan, Unmutated, Unusable, tell
-from harness.planting.mutants import Mutant, mutants_of, plain_function, planted, replaced, watched
+from harness.planting.mutants import Mutant, mutants_of, planted, replaced, watched
+from harness.planting.same import is_same
+from harness.planting.source import plain_function
 from harness.planting.targets import hand_rules, targeted
 from harness.usage import UsageError, visible
 
@@ -103,9 +105,10 @@ class Runs:
     def with_one(self, number: int, name: str, function: Any, mutant: Mutant, limit: float) -> None:
         """The test with one mutant in the function's place."""
         file = plain_function(function).__code__.co_filename
+        same = is_same(function, mutant)
         tell(
             self.plan.events,
-            Begun(number, name, mutant.operator, file, mutant.line, mutant.before, mutant.after, mutant.equal),
+            Begun(number, name, mutant.operator, file, mutant.line, mutant.before, mutant.after, same),
         )
         with planted(function, mutant):
             failure, itself = self.run(mutant.code, limit)
@@ -131,7 +134,7 @@ class Runs:
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> Iterator[None]:
         """Note whether what was raised came out of the mutant."""
         if call.excinfo is not None and self.mutant is not None:
-            traceback = call.excinfo.tb
+            traceback: TracebackType | None = call.excinfo.tb
             while traceback is not None:
                 self.raised_itself |= traceback.tb_frame.f_code is self.mutant
                 traceback = traceback.tb_next
@@ -156,7 +159,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Raise `TimeIsUpError` in what takes longer, where the system has such a timer; else the starting process ends this."""
+    """Raise `TimeIsUpError` in what takes longer; without such a timer the starting process ends this one."""
     if not hasattr(signal, "SIGALRM"):
         yield
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import isfinite
@@ -90,6 +91,11 @@ class Score:
         return "PASS" if self.tried and not self.survivors and self.reliable else "NO POWER"
 
     @property
+    def exit(self) -> int:
+        """Always 0: survivors are told, and fail a command only where power is required."""
+        return 0
+
+    @property
     def reason(self) -> str:
         """The rest of the first line."""
         where = self.target or "the hand code's backward rules"
@@ -103,7 +109,9 @@ class Score:
             )
         if not self.survivors:
             return f"{self.test} catches all {self.total} mutants of {where}"
-        return f"{self.test} catches {self.caught} of {self.total} mutants of {where}; {len(self.survivors)} survive"
+        left = len(self.survivors)
+        told = f"{self.test} catches {self.caught} of {self.total} mutants of {where}"
+        return f"{told}; {left} {'survives' if left == 1 else 'survive'}"
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of ``harness power --of ... --json``."""
@@ -217,10 +225,13 @@ def _place(tried: Tried) -> str:
 
 
 def _listed(title: str, tried: list[Tried]) -> str:
+    """The mutants one by one, with those at a line that the test never reaches counted together."""
     lines = []
-    for each in tried[:MOST_LISTED]:
-        note = "   (the test never comes to this line)" if each.fate == "not reached" else ""
-        lines.append(f"  {_place(each)}  {visible(each.before)}  ->  {visible(each.after)}{note}")
-    if len(tried) > MOST_LISTED:
-        lines.append(f"  and {len(tried) - MOST_LISTED} more; --json has them all")
+    for each in (each for each in tried if each.fate != "not reached"):
+        lines.append(f"  {_place(each)}  {visible(each.before)}  ->  {visible(each.after)}")
+    more = len(lines) - MOST_LISTED
+    lines[MOST_LISTED:] = [f"  and {more} more; --json has them all"] if more > 0 else []
+    unreached = Counter((_place(each), each.before) for each in tried if each.fate == "not reached")
+    for (place, before), count in unreached.items():
+        lines.append(f"  {place}  {visible(before)}  ->  any of {count}: the test never comes to this line")
     return "\n".join([title, *lines])

@@ -10,7 +10,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 import impls.hand as hand
-from harness.planting.mutants import plain_function
+from harness.planting.source import plain_function
 from harness.usage import UsageError, did_you_mean
 
 

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from impls.contract import Measured
+from impls.abilities import Measured
 
 
 def _pooled(x: Any) -> Any:

@@ -11,11 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from impls import hand
-from impls.contract import Array, Arrays, CannotCompareError, Measured, Pass
+from impls.abilities import GradientChecker, Measured
+from impls.contract import Array, Arrays, CannotCompareError, Pass
 from impls.jax_grad.conventions import measures
 from impls.jax_grad.hosting import JaxHosting
 from impls.jax_grad.operations import ELEMENTARY, operation_of
 from impls.jax_grad.optimizers import OPTIMIZERS, JaxUpdater
+from impls.jax_grad.peers import GRADIENT_CHECKERS
 
 
 @jax.custom_vjp
@@ -101,6 +103,9 @@ class JaxGrad(JaxHosting):
     def conventions(self) -> dict[str, Callable[[], Measured]]:
         """What JAX and optax choose."""
         return measures(self.dtype)
+    def gradient_checkers(self) -> dict[str, GradientChecker]:
+        """JAX's own check of gradients."""
+        return GRADIENT_CHECKERS
 
     def elementary(self) -> dict[str, Callable[..., Array]]:
         """JAX's functions, each compiled by itself; inside a larger program XLA may fuse them."""

@@ -14,7 +14,7 @@ from impls.contract import Array
 
 
 class JaxHosting:
-    """What `JaxGrad` has besides: see `impls.contract.Hosts`."""
+    """What `JaxGrad` has besides: see `impls.abilities.Hosts`."""
 
     package = "jax"
     dtype: str

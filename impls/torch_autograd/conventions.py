@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from impls.contract import Measured
+from impls.abilities import Measured
 
 GRADIENTS: dict[str, tuple[Callable[..., Any], Any]] = {
     "relu at 0": (torch.relu, 0.0),

@@ -10,11 +10,13 @@ import numpy as np
 import torch
 
 from impls import hand
-from impls.contract import Array, Arrays, CannotCompareError, Measured, Pass
+from impls.abilities import Comparer, GradientChecker, Measured
+from impls.contract import Array, Arrays, CannotCompareError, Pass
 from impls.torch_autograd.conventions import measures
 from impls.torch_autograd.hosting import TorchHosting
 from impls.torch_autograd.operations import ELEMENTARY, operation_of
 from impls.torch_autograd.optimizers import OPTIMIZERS, TorchUpdater
+from impls.torch_autograd.peers import COMPARERS, GRADIENT_CHECKERS
 
 
 class TorchAutograd(TorchHosting):
@@ -66,6 +68,13 @@ class TorchAutograd(TorchHosting):
     def conventions(self) -> dict[str, Callable[[], Measured]]:
         """What torch chooses, eager."""
         return measures(self.dtype)
+    def comparers(self) -> dict[str, Comparer]:
+        """Torch's own comparison of tensors."""
+        return COMPARERS
+
+    def gradient_checkers(self) -> dict[str, GradientChecker]:
+        """Torch's own check of gradients."""
+        return GRADIENT_CHECKERS
 
     def elementary(self) -> dict[str, Callable[..., Array]]:
         """Torch's functions, eager, on contiguous tensors."""

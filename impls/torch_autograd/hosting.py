@@ -13,7 +13,7 @@ from impls.contract import Array
 
 
 class TorchHosting:
-    """What `TorchAutograd` has besides: see `impls.contract.Hosts`."""
+    """What `TorchAutograd` has besides: see `impls.abilities.Hosts`."""
 
     package = "torch"
 

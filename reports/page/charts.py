@@ -102,12 +102,12 @@ class _Signs:
         return alt.Scale(domain=self.shown, range=[signs[place % len(signs)] for place in self.places])
 
 
-def _log(field: str, title: str, values: list[float], **more: Any) -> alt.Y:
-    """A log axis with a line at each power of ten, of which there may be a few or many."""
+def _log(field: str, title: str, values: list[float], kind: Any = alt.Y) -> Any:
+    """A log axis with a line at each power of ten, or at every so many where there are many."""
     low, high = floor(log10(min(values))), ceil(log10(max(values)))
     ticks = [float(f"1e{power}") for power in range(low, high + 1, max(1, (high - low) // 5))]
     scale = alt.Scale(type="log", domain=[float(f"1e{low}"), float(f"1e{max(high, low + 1)}")])
-    return alt.Y(field, title=title, scale=scale, axis=alt.Axis(format=".0e", values=ticks), **more)
+    return kind(field, title=title, scale=scale, axis=alt.Axis(format=".0e", values=ticks))
 
 
 def _mark(series: Series) -> alt.Chart:
@@ -281,18 +281,18 @@ def waterfall(cell: Cell) -> Figure:
 
 def shares(rows: list[dict[str, Any]]) -> Figure:
     """Of one backward pass, every link's share of its allowance on a log axis; `rows` hold link, used, verdict."""
-    names = [row["link"] for row in rows]
-    verdicts = alt.Scale(
-        domain=["ok", "FAULT", "inherited", "convention", "no power"], range=[HUES[0], BAD, HUES[1], HUES[3], FAINT]
-    )
-    known = [row for row in rows if row["used"]]
+    names, known = [row["link"] for row in rows], [row for row in rows if row["used"]]
+    every = {"ok": HUES[0], "FAULT": BAD, "inherited": HUES[1], "convention": HUES[3], "no power": FAINT}
+    met = {verdict: place for place, verdict in enumerate(every) if any(row["verdict"] == verdict for row in known)}
+    verdicts = alt.Scale(domain=list(met), range=[every[verdict] for verdict in met])
+    shapes = alt.Scale(domain=list(met), range=[SHAPES[place] for place in met.values()])
     base = alt.Chart(_data(known)).encode(
         y=alt.Y("link:N", title=None, sort=names, scale=alt.Scale(domain=names), axis=alt.Axis(grid=False)),
-        x=alt.X("used:Q", title="share of allowance used, log axis; right of the line is outside", scale=alt.Scale(type="log"), axis=alt.Axis(format="~g", tickCount=6)),
-    )  # fmt: skip
+        x=_log("used:Q", "share of allowance used, log axis; right of the line is outside", [1, *(r["used"] for r in known)], alt.X),
+    )
     points = base.mark_point(size=80, filled=True).encode(
         color=alt.Color("verdict:N", title=None, scale=verdicts, legend=alt.Legend(orient="top")),
-        shape=alt.Shape("verdict:N", title=None, scale=alt.Scale(domain=list(verdicts.domain), range=list(SHAPES[:5]))),
+        shape=alt.Shape("verdict:N", title=None, scale=shapes),
         tooltip=["link:N", "used:Q", "verdict:N"],
     )
     line = alt.Chart(_data([{"at": 1}])).mark_rule(color=INK, strokeDash=[3, 3]).encode(x="at:Q")

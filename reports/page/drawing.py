@@ -22,10 +22,10 @@ from impls.hand import Network
 from reports.page.explorer import SAMPLE
 from reports.page.numbers import spaced
 
-MOST_NEURONS, MOST_STEPS, MOST_NUMBERS = 10, 1000, 60_000
+MOST_NEURONS, MOST_STEPS, MOST_NUMBERS = 8, 1000, 60_000
 WIDTH, MARGIN, GAP, RADIUS = 860.0, 56.0, 74.0, 23.0
-WIDEST = 6.0
-"""Of a line, in the units of the drawing: that of the largest |w| of any step shown."""
+WIDEST, MANY, WIDEST_OF_MANY = 6.0, 40, 2.4
+"""Of a line, in the units of the drawing: that of the largest |w| of any step shown; of more than `MANY` lines."""
 
 
 class Node(NamedTuple):
@@ -83,9 +83,14 @@ class Drawing:
         """The largest |w| of any step."""
         return float(np.max(np.abs(self.weights), initial=0.0))
 
+    @property
+    def widest(self) -> float:
+        """The width of the line of the largest |w|."""
+        return WIDEST if len(self.lines) <= MANY else WIDEST_OF_MANY
+
     def width(self, entry: int) -> float:
         """Of a line at the last step."""
-        return 0.6 + WIDEST * abs(float(self.weights[-1, entry])) / (self.largest or 1.0) if self.steps else 1.2
+        return 0.6 + self.widest * abs(float(self.weights[-1, entry])) / (self.largest or 1.0) if self.steps else 1.2
 
 
 def drawn(network: Network, run: Run | None = None, batches: Batches | None = None) -> Drawing:

@@ -32,7 +32,7 @@ CONTENTS = [
     ("fault", "Located fault"), ("power", "Power"), ("conventions", "Conventions"), ("reproduce", "Reproduce"),
 ]  # fmt: skip
 MOST_STEPS = 1000
-NO_DATA = "the record does not hold the data: it has more than 10,000 numbers, or an older version wrote it"
+NO_DATA = "the record does not hold the data, which has more than 10,000 numbers and no name, or an older version wrote it"
 
 
 @dataclass(frozen=True)
@@ -282,6 +282,7 @@ def _facts_of_run(run: Run) -> list[tuple[str, str]]:
         ("created", head.created), ("network", head.network), ("data", head.data), ("optimizer", head.optimizer),
         ("dtype", head.dtype), ("seed", str(head.seed)), ("batch", str(head.batch)), ("schedule", head.schedule),
         ("steps", f"{len(run.steps)} of {head.steps}, {run.how}"),
+        *([("data, SHA-256", head.data_digest)] if head.data_digest else []),
         ("weights, SHA-256 over all steps", run.weights_digest),
         *((f"weights of step {step.step}", step.digest) for step in (*run.steps[:1], *run.steps[1:][-1:])),
         *head.implementations.items(), *head.environment.items(),

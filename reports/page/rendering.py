@@ -20,7 +20,6 @@ from harness.runs import Run
 from harness.usage import visible
 from reports.page import charts
 from reports.page.charts import waterfall, waterfall_rows
-from reports.page.drawing import WIDEST
 from reports.page.explorer import Cell, Described, Explorer, best_of
 from reports.page.numbers import packed, script_json, shrunk
 from reports.page.page import Page, derivatives, page_of_check, page_of_run
@@ -65,7 +64,7 @@ def _data(p: Page) -> dict[str, Any]:
         drawing = {
             "weights": {"dtype": str(d.weights.dtype), "bytes": packed(d.weights)},
             "values": {"dtype": "float32", "bytes": packed(d.values.astype("float32"))},
-            "leads": [line.leads for line in d.lines], "largest": d.largest, "widest": WIDEST,
+            "leads": [line.leads for line in d.lines], "largest": d.largest, "widest": d.widest,
         }  # fmt: skip
     return {
         "steps": p.steps, "drawing": drawing, "now": p.now_arrays, "explained": p.explorer.steps, "chosen": p.chosen,

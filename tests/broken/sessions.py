@@ -1,28 +1,51 @@
 """Pytest inside pytest: runs test files in this process, for tests of the plugin."""
 
-import pytest
-import scipy.special  # noqa: F401  (see _import_first)
+import sys
 
-import harness.lockstep_fixture
+import pytest
+
 from broken import faults
 from impls.hand_numpy import Hand
 
 HEAD = "import harness, numpy as np, pytest\n"
 
 
+class Imported:
+    """What sessions import, and pytester forgets with them: some modules can be loaded only once."""
+
+    def __init__(self):
+        self.modules = {}
+
+    def pytest_unconfigure(self):
+        self.modules |= sys.modules
+
+    def put_back(self):
+        for name in self.modules.keys() - sys.modules.keys() - {"test_inner"}:
+            sys.modules[name] = self.modules[name]
+
+
 @pytest.fixture
-def session(pytester, register, monkeypatch):
+def imported():
+    """To be set up before `pytester`, so that it has the last word."""
+    kept = Imported()
+    yield kept
+    kept.put_back()
+
+
+@pytest.fixture
+def session(imported, pytester, register, monkeypatch):
     """Run pytest on the text of a test file; no CI is set, ``right`` and ``wrong`` can be compared."""
     for variable in ("CI", "BUILD_NUMBER"):
         monkeypatch.delenv(variable, raising=False)
     register("right", Hand)
     register("wrong", faults.in_layer(faults.Sign))
-    _import_first()
+    always = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-W", "error", "--strict-markers")
 
     def run(text, *options):
         pytester.makepyfile(test_inner=HEAD + text)
-        always = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-W", "error", "--strict-markers")
-        return pytester.runpytest_inprocess(*always, *options)
+        result = pytester.runpytest_inprocess(*always, *options, plugins=[imported])
+        imported.put_back()
+        return result
 
     return run
 
@@ -31,10 +54,3 @@ def session(pytester, register, monkeypatch):
 def summary():
     """The plugin's own lines in a result."""
     return lambda result: [line for line in result.outlines if line.startswith("lockstep: ")]
-
-
-def _import_first():
-    """What a session is the first to import is forgotten when it ends, and some modules load only once."""
-    reference = harness.reference("3-2-1")
-    assert {name: -gradient for name, gradient in reference.gradients.items()} != harness.allow(reference)
-    harness.lockstep_fixture.Lockstep("", {}, None)("2-1", data="random", against=["right"], steps=1)

@@ -15,15 +15,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from harness.announcing import announce
 from harness.arguments import as_names
 from harness.checking.backward_pass import check
 from harness.checking.check import Check
-from harness.compared import first_line
 from harness.lockstep import run
-from harness.mismatch import GradientMismatch
 from harness.runs import Run
 from harness.tables import render
+from harness.testing.announcing import announce
+from harness.testing.compared import first_line
+from harness.testing.mismatch import GradientMismatch
 from harness.usage import UsageError
 from impls import registry
 
@@ -37,11 +37,11 @@ class Lockstep:
         report: folder for a record of each run and check, or None.
     """
 
-    def __init__(self, test: str, defaults: dict[str, Any], report: str | None) -> None:
+    def __init__(self, test: str, defaults: dict[str, Any], report: Path | None) -> None:
         self.test, self.defaults, self.report = test, defaults, report
 
-    def __call__(self, network: Any = None, **options: Any) -> Run:
-        """Train in lockstep, as `harness.run` does with the same keywords, and return the `Run`.
+    def __call__(self, *arguments: Any, **options: Any) -> Run:
+        """Train in lockstep, as `harness.run` does with the same arguments, and return the `Run`.
 
         A framework that is missing is left out; where it was named, or the environment variable CI is set, that is
         an error; where nothing else is left to compare, the test is skipped.
@@ -51,13 +51,15 @@ class Lockstep:
             UsageError: something impossible was asked for.
         """
         __tracebackhide__ = True
-        if network is not None:
-            options["network"] = network
-        options = {**self.defaults, **options}
+        options = {**self.defaults, **signature(run).bind_partial(*arguments, **options).arguments}
         try:
             result = self._run(options)
         except UsageError as error:
             raise UsageError(str(error)) from None  # from here, so that the test's own line is shown
+        if result.how == "interrupted":
+            raise KeyboardInterrupt
+        if result.unrecorded:
+            pytest.fail(result.unrecorded, pytrace=False)
         missing = [finding.message for finding in result.findings if finding.kind == "missing"]
         if missing and result.verdict != "FAIL":
             if options.get("against") is not None or os.environ.get("CI"):
@@ -69,25 +71,23 @@ class Lockstep:
             raise GradientMismatch(told(result.verdict, result.outcome.reason, render(result)), result)
         return result
 
-    def check(self, function: Any, network: Any = None, **options: Any) -> Check:
-        """Check a backward pass, as `harness.check` does with the same keywords, and return the `Check`.
+    def check(self, *arguments: Any, **options: Any) -> Check:
+        """Check a backward pass, as `harness.check` does with the same arguments, and return the `Check`.
 
         Raises:
             GradientMismatch: the verdict is not PASS.
             UsageError: something impossible was asked for.
         """
         __tracebackhide__ = True
-        if network is not None:
-            options["network"] = network
-        known = signature(check).parameters
-        defaults = {name: value for name, value in self.defaults.items() if name in known}
+        takes = signature(check)
+        defaults = {name: value for name, value in self.defaults.items() if name in takes.parameters}
         try:
-            result = check(function, **{**defaults, **options})
+            result = check(**{**defaults, **takes.bind(*arguments, **options).arguments})
         except UsageError as error:
             raise UsageError(str(error)) from None
         if self.report is not None:
             line = msgspec.json.encode(result.to_dict()) + b"\n"
-            for path in records(Path(self.report), self.test):
+            for path in records(self.report, self.test):
                 with suppress(FileExistsError), path.open("xb") as file:
                     file.write(line)
                     break
@@ -99,7 +99,7 @@ class Lockstep:
     def _run(self, options: dict[str, Any]) -> Run:
         if self.report is None or "output" in options:
             return run(**options)
-        for path in records(Path(self.report), self.test):
+        for path in records(self.report, self.test):
             try:
                 return run(**options, output=path)
             except UsageError:

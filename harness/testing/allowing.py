@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from harness.announcing import announce
 from harness.arithmetic.profile import DTYPES
 from harness.checking.check import Check
-from harness.compared import compared, told
-from harness.mismatch import GradientMismatch
 from harness.point import Point
-from harness.reference_pass import reference as take_reference
+from harness.testing.announcing import announce
+from harness.testing.compared import compared, told
+from harness.testing.mismatch import GradientMismatch
+from harness.testing.reference_pass import reference as take_reference
 from harness.usage import UsageError
 from impls.contract import Pass, tensors_of
 from impls.hand_numpy import HandPass

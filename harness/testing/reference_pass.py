@@ -79,6 +79,8 @@ def _weights(network: Network, weights: Mapping[str, Any], dtype: str) -> dict[s
 def _held(name: str, value: Any, dtype: str) -> Array:
     """An array in a dtype that holds its numbers, unrounded: a function is judged at the numbers it was given."""
     array = _array(name, value)
+    if not np.isfinite(array).all():
+        raise UsageError(f"Cannot use {name}, because it is not finite everywhere; give finite numbers.")
     with np.errstate(over="ignore"):  # told below
         cast = array.astype(dtype)
     if not np.array_equal(cast, array):

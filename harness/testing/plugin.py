@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.announcing import listeners
-from harness.tally import Tally, tally_of
+from harness.testing.announcing import listeners
+from harness.testing.tally import Tally, tally_of
 
 if TYPE_CHECKING:
-    from harness.lockstep_fixture import Lockstep
+    from harness.testing.fixture import Lockstep
 
 MARKER = "lockstep(network=, data=, against=, steps=, dtype=, ...): defaults of the fixture lockstep, as of harness.run"
 OPTIONS = {
@@ -47,15 +47,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Session(), "lockstep-session")
     if hasattr(config, "workerinput"):  # a worker of pytest-xdist: the controller has looked
         return
-    report = option(config, "report")
-    if report and Path(report).exists() and not Path(report).is_dir():
+    report = report_folder(config)
+    if report and report.exists() and not report.is_dir():
         raise pytest.UsageError(f"Cannot write run records to {report}, because it is no folder; name a folder.")
     if required := names_in(option(config, "require")):
-        from harness.lockstep_fixture import refuse_missing
+        from harness.testing.fixture import refuse_missing
 
         refuse_missing(required)
     if against := names_in(option(config, "against")):
-        from harness.lockstep_fixture import refuse_unknown
+        from harness.testing.fixture import refuse_unknown
 
         refuse_unknown(against)
 
@@ -63,6 +63,17 @@ def pytest_configure(config: pytest.Config) -> None:
 def option(config: pytest.Config, name: str) -> str | None:
     """An option, by the command line or else the ini file; None where neither gives it."""
     return config.getoption(f"--lockstep-{name}") or config.getini(f"lockstep_{name}") or None
+
+
+def report_folder(config: pytest.Config) -> Path | None:
+    """The folder for records, from where pytest was called, or from the root if an ini file names it.
+
+    It is fixed here, because a test may change the working directory.
+    """
+    named = config.getoption("--lockstep-report")
+    base = config.invocation_params.dir if named else config.rootpath
+    report = option(config, "report")
+    return base / report if report else None
 
 
 def names_in(text: str | None) -> list[str] | None:
@@ -73,7 +84,7 @@ def names_in(text: str | None) -> list[str] | None:
 @pytest.fixture
 def lockstep(request: pytest.FixtureRequest) -> Lockstep:
     """Train in lockstep and fail unless every gradient agrees up to rounding: ``lockstep("4-3-2-1", steps=20)``."""
-    from harness.lockstep_fixture import Lockstep
+    from harness.testing.fixture import Lockstep
 
     config = request.config
     defaults: dict[str, Any] = {}
@@ -83,7 +94,7 @@ def lockstep(request: pytest.FixtureRequest) -> Lockstep:
         if marker.args:
             raise pytest.UsageError("Cannot read the arguments of the marker lockstep, because it has keywords only.")
         defaults |= marker.kwargs
-    return Lockstep(request.node.nodeid, defaults, option(config, "report"))
+    return Lockstep(request.node.nodeid, defaults, report_folder(config))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -101,7 +112,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
     """Tell the first wrong link where something is not equal to an allowance."""
-    allowing = sys.modules.get("harness.allowing")  # without it nothing is an allowance
+    allowing = sys.modules.get("harness.testing.allowing")  # without it nothing is an allowance
     if allowing is None or op not in ("==", "!="):
         return None
     for mine, allowance in ((left, right), (right, left)):

@@ -61,17 +61,21 @@ def _summary(check: Check) -> Iterator[str]:
         yield f"also  {message}"
     for diagnosis in check.diagnoses[:1]:
         yield from _explained(diagnosis)
+    if check.verdict == "NO POWER":
+        yield "to be seen, show z1, a1, ..., dz1, da1 as well, or compare in float64"
 
 
 def _located(check: Check) -> str:
-    if not check.located.faulty:
+    if not check.wrong:
         return check.reason
-    also = [diagnosis.at for diagnosis in check.diagnoses[1:]]
-    seen = [name for name in check.located.faulty if name not in (check.first_wrong, *also)]
-    inherited = [row.gradient for row in check.located.of("inherited")]
-    named = {"also wrong:": also, "seen in": seen, "inherited by": inherited}
+    if check.factor is not None:
+        return f"every gradient is {check.factor:g} × the reference"
+    first, *also = check.wrong
+    seen = [check.diagnoses[0].shown_at] if check.diagnoses and check.diagnoses[0].shown_at != first else []
+    inherited = [row.gradient for row in check.located.of("inherited") if row.gradient not in seen]
+    named = {"also wrong:": also, "seen at": seen, "inherited by": inherited}
     told = [f"{words} {', '.join(names)}" for words, names in named.items() if names]
-    return "; ".join([f"first wrong link: {check.first_wrong}", *told])
+    return "; ".join([f"first wrong link: {first}", *told])
 
 
 def _explained(diagnosis: Diagnosis) -> Iterator[str]:

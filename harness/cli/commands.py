@@ -1,0 +1,199 @@
+"""The commands: arguments and options; whatever a command needs is imported when that command runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from harness.cli.group import harness
+from harness.cli.options import DATA_HELP, data_options, network_options, optimizer_options
+
+__all__ = ["harness"]
+
+
+@harness.command("run", short_help="train in lockstep, compare, tabulate")
+@click.argument("model", default="4-3-2-1")
+@click.option("--against", help="implementations, comma-separated [default: all installed]")
+@data_options("iris")
+@network_options
+@click.option("--steps", type=int, help="weight updates [default: 200]")
+@click.option("--epochs", type=int, help="passes over the data, instead of --steps")
+@click.option("--batch", type=int, help="rows per step [default: all]")
+@click.option("--dtype", default="float32", show_default=True, help="float32 or float64")
+@optimizer_options
+@click.option("--seed", type=int, default=0, show_default=True, help="of weights, batches and random data")
+@click.option("--check-every", type=int, help="compare every N-th step, the first and the last only")
+@click.option("--check", type=click.Choice(["schedule", "full"]), default="schedule", show_default=True)
+@click.option("--exact", is_flag=True, help="judge by the true gradient at steps 1, 2, 4, 8, ...; tell true errors")
+@click.option("--free-run", is_flag=True, help="each follows its own updates; report the drift")
+@click.option("--output", help="write the run record (JSON lines) to a new file")
+@click.option("--report", metavar="FILE.html", help="write the result as one page")
+@click.option("--format", "style", type=click.Choice(["table", "markdown", "json", "jsonl", "github"]))
+@click.option("--json", "as_json", is_flag=True, help="the same as --format json")
+@click.option("--require-power", is_flag=True, help="exit with 4 where a gradient is not judged with power")
+@click.option("--quiet", is_flag=True, help="the verdict line only")
+@click.option("--verbose", is_flag=True, help="every tensor, and the assumptions")
+def run_command(**options: Any) -> None:
+    """Train MODEL (layer sizes, 4-3-2-1 by default, or a .toml file) in lockstep and tabulate the differences."""
+    from harness.cli.running import run_and_print
+
+    sys.exit(run_and_print(**options))
+
+
+@harness.command("check", short_help="somebody's backward pass: find and name the first wrong link")
+@click.argument("function", metavar="TARGET")
+@click.option("--model", default="4-3-2-1", show_default=True, help="layer sizes or a .toml file")
+@data_options("iris, or random where it does not fit")
+@network_options
+@click.option("--batch", type=int, help="rows [default: all]")
+@click.option("--dtype", default="float64", show_default=True, help="float64 or float32")
+@click.option("--seed", type=int, default=0, show_default=True, help="of weights, rows and random data")
+@click.option("--arrays", help="numpy, torch or jax: what the function is given [default: what its code uses]")
+@click.option("--timeout", type=float, default=60, show_default=True, help="seconds for loading, and for each call")
+@click.option("--report", metavar="FILE.html", help="write the result as one page")
+@click.option("--format", "style", type=click.Choice(["table", "markdown", "json", "github"]))
+@click.option("--json", "as_json", is_flag=True, help="the same as --format json")
+@click.option("--require-power", is_flag=True, help="exit with 4 where a gradient is not judged with power")
+@click.option("--quiet", is_flag=True, help="the verdict line only")
+@click.option("--verbose", is_flag=True, help="also every link by itself, and the environment")
+def check_command(**options: Any) -> None:
+    """Check a backward pass: find the first wrong link, name the mistake.
+
+    TARGET is FILE.py:function, package.module:function, or an .npz or .safetensors file with weights, x, y and
+    gradients. The file or module is run, as importing it would: check only code that you would run. The function is
+    called as backward(weights, x, y) and returns a dictionary of any of dW1, db1, dz1, da1, ..., z1, a1, ..., loss.
+    """
+    from harness.cli.checking import check_and_print
+
+    sys.exit(check_and_print(**options))
+
+
+@harness.command("explain", short_help="one derivative, path by path")
+@click.argument("reference")
+@click.argument("model", default="4-3-2-1")
+@click.option("--sample", type=int, help="the loss of this sample alone, counted from 0 [default: the whole batch]")
+@click.option("--step", type=int, default=0, show_default=True, help="after so many training steps")
+@click.option("--nudge", type=float, metavar="AMOUNT", help="move it by this amount and watch what moves")
+@click.option("--against", help="implementations, comma-separated [default: all installed]")
+@data_options("iris")
+@network_options
+@click.option("--batch", type=int, help="rows per step [default: all]")
+@optimizer_options
+@click.option("--seed", type=int, default=0, show_default=True, help="of weights, batches and random data")
+@click.option("--json", "as_json", is_flag=True)
+def explain_command(**options: Any) -> None:
+    """Explain the derivative of the loss by REFERENCE, path by path.
+
+    REFERENCE is a weight (w_21^(1) or W1[2,1]), a bias (b2[1]), an input (x3) or the output of a neuron (O21), counted
+    from 1. MODEL is layer sizes, 4-3-2-1 by default, or a .toml file.
+    """
+    from harness.cli.explaining import explain_and_print
+
+    sys.exit(explain_and_print(**options))
+
+
+@harness.command("why", short_help="where the allowance of an entry comes from, term by term")
+@click.argument("entry")
+@click.argument("model", default="4-3-2-1")
+@data_options("iris")
+@network_options
+@optimizer_options
+@click.option("--step", type=int, default=1, show_default=True, help="step of a run; 1 is before any update")
+@click.option("--batch", type=int, help="rows per step [default: all]")
+@click.option("--dtype", default="float64", show_default=True, help="float64 or float32")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--json", "as_json", is_flag=True)
+def why_command(entry: str, **options: Any) -> None:
+    """Split the allowance of ENTRY (dW1[3,2], dz2[5,1], loss; counted from 1) into what each link contributes."""
+    from harness.cli.asking import why_and_print
+
+    sys.exit(why_and_print(entry, **options))
+
+
+@harness.command("template", short_help="a file to fill with gradients from elsewhere, for harness check")
+@click.argument("model", default="4-3-2-1")
+@click.option("-o", "--output", required=True, help="a new .npz or .safetensors file")
+@click.option("--rows", type=int, default=16, show_default=True, help="of the batch")
+@click.option("--seed", type=int, default=0, show_default=True, help="of weights, rows and random data")
+@click.option("--dtype", default="float64", show_default=True, help="float64 or float32")
+@data_options("random")
+@network_options
+def template_command(**options: Any) -> None:
+    """Write a dump of MODEL to fill: weights and a batch to compute with, and NaN where the gradients go."""
+    from harness.cli.templating import template_and_print
+
+    sys.exit(template_and_print(**options))
+
+
+@harness.command("power", short_help="which planted faults a comparison, or a test of yours, would miss")
+@click.argument("model", required=False)
+@click.option("--of", metavar="TEST", help="score this test instead, FILE::NAME as pytest names it")
+@click.option("--target", help="with --of: module:function to plant mutants in; else the target column of a CSV file")
+@click.option("--timeout", type=float, help="with --of: seconds for each mutant [default: ten times the test's own]")
+@click.option("--against", help="implementations whose own checks are asked, comma-separated [default: all installed]")
+@click.option("--data", help=f"{DATA_HELP} [default: iris]")
+@click.option("--raw", is_flag=True, help="do not standardise the features")
+@click.option("--activation", help="of the hidden layers [default: sigmoid]")
+@click.option("--output-activation", help="of the last layer [default: what the loss needs, else --activation]")
+@click.option("--loss", help="[default: sum-squared-error]")
+@click.option("--batch", type=int, help="rows [default: all]")
+@click.option("--dtype", help="float32 or float64 [default: float32]")
+@click.option("--seed", type=int, help="of weights, batches and random data [default: 0]")
+@click.option("--json", "as_json", is_flag=True)
+@click.option("--require-power", is_flag=True, help="exit with 4 where a fault or a mutant is missed")
+def power_command(**options: Any) -> None:
+    """Plant faults, and say which of them are missed.
+
+    Of a comparison: every fault of the catalogue at every link of MODEL's hand backward (4-3-2-1 by default), beside
+    what torch.testing.assert_close, np.allclose, gradcheck and check_grads would miss. Of a test, with --of: small
+    mistakes in the function that --target names, the backward rules of impls.hand if none.
+    """
+    from harness.cli.powering import power_and_print
+
+    sys.exit(power_and_print(**options))
+
+
+@harness.command("implementations", short_help="what is installed, versions, dtypes, conformance")
+@click.option("--json", "as_json", is_flag=True)
+def implementations_command(as_json: bool) -> None:
+    """List every implementation with its version, and try each on a tiny network."""
+    from harness.cli.installed import print_implementations
+
+    sys.exit(print_implementations(as_json))
+
+
+@harness.command("calibrate", short_help="elementary functions of what is installed against the constants table")
+@click.option("--against", help="implementations, comma-separated [default: all installed]")
+@click.option("--function", help="elementary functions, comma-separated [default: all]")
+@click.option("--dtype", help="float32, float64 [default: both]")
+@click.option("--exhaustive", is_flag=True, help="every float32 number instead of a sample; minutes per function")
+@click.option("--seed", type=int, default=0, show_default=True, help="of the sample")
+@click.option("--json", "as_json", is_flag=True)
+def calibrate_command(**options: Any) -> None:
+    """Measure how far exp, tanh, ... of the installed libraries are from the truth on this machine."""
+    from harness.cli.calibrating import calibrate_and_print
+
+    sys.exit(calibrate_and_print(**options))
+
+
+@harness.command("conventions", short_help="what implementations choose at kinks, at ties and by default")
+@click.option("--against", help="implementations besides hand, comma-separated [default: all installed]")
+@click.option("--dtype", default="float64", show_default=True, help="float64 or float32")
+@click.option("--format", "style", type=click.Choice(["table", "markdown", "json"]))
+@click.option("--json", "as_json", is_flag=True, help="the same as --format json")
+def conventions_command(**options: Any) -> None:
+    """Measure derivatives at kinks, ties and singular points, and defaults, of what is installed."""
+    from harness.cli.choosing import conventions_and_print
+
+    sys.exit(conventions_and_print(**options))
+
+
+@harness.command("doctor", short_help="versions, BLAS, threads, float64 mode, matmul precision")
+@click.option("--json", "as_json", is_flag=True)
+def doctor_command(as_json: bool) -> None:
+    """Print what may change numbers on this machine."""
+    from harness.cli.installed import print_doctor
+
+    sys.exit(print_doctor(as_json))

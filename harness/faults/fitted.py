@@ -1,0 +1,130 @@
+"""Faults with a number in them that only the person knows: a learning rate, a slope, a threshold.
+
+The number is fitted to one entry of the tensor that shows the fault; what the other entries say is the evidence.
+
+Linear, ``base + c · direction``. The entry e is the one where the direction is largest. Behind the link everything is
+linear in c, so in plain floats, T being the tensor that shows it with either rule planted,
+
+    c = (actual_e − T(base)_e) / T(direction)_e
+
+The person's program has a number c* of its own. With c* planted its entry is bounded: |actual_e − (b_e + c* d_e)| is at
+most E_e, b_e and d_e being the exact entries of both, so c* is within E_e / |d_e| of (actual_e − b_e) / d_e. b_e and
+d_e are known within their own bounds, which the quotient carries when it is taken in bounded arithmetic with E_e as
+the bound of actual_e; E_e is that of c planted as if it were exact. The rule is then planted with this bounded c, and
+what its bound does to each entry is part of the allowance.
+
+Clipped, ``min(max(g, −c), c)``. c is the largest |actual|, which clipping does not round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.arithmetic import Bounded
+from harness.centre import Array
+from harness.faults.fault import Fault, number_text
+from harness.walk import Rule
+
+Predicting = Callable[[Rule], Any]
+"""From a rule to the tensor that shows the fault, with the rule planted in place of its link."""
+
+
+@dataclass(frozen=True)
+class Fitted(Fault):
+    """A fault with a number in it. As a `Fault` it has the usual number, with which it can be planted.
+
+    Attributes:
+        says_with, formula_with: both texts, with ``{c}`` where the number stands.
+    """
+
+    says_with: str
+    formula_with: str
+
+    def with_number(self, c: Any) -> Fault:
+        """The mistake with this number: a float, or a bounded one whose bound then travels with it."""
+        shown = number_text(float(getattr(c, "value", c)))
+        says, formula = self.says_with.replace("{c}", shown), self.formula_with.replace("{c}", shown)
+        return Fault(self.cause, self.at, says, formula, self.rule_with(c))
+
+    def rule_with(self, c: Any) -> Rule:
+        """The rule with this number in it."""
+        raise NotImplementedError
+
+    def fit(self, actual: Array, predicted: Predicting) -> float | None:
+        """The number that fits one entry; None if there is none."""
+        raise NotImplementedError
+
+    def fit_bounded(self, actual: Array, predicted: Predicting, c: float) -> Bounded | None:
+        """The number that `fit` gave, with how far it may be off; None where that is not bounded."""
+        raise NotImplementedError
+
+    def evidence(self, actual: Array) -> int:
+        """How many entries of a tensor would show it, the one included to which it is fitted."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Linear(Fitted):
+    """``base + c · direction``, both of them rules."""
+
+    base: Rule
+    direction: Rule
+
+    def rule_with(self, c: Any) -> Rule:
+        """As `Fitted.rule_with`."""
+        return lambda t: self.base(t) + c * self.direction(t)
+
+    def fit(self, actual: Array, predicted: Predicting) -> float | None:
+        """As `Fitted.fit`."""
+        base, direction = predicted(self.base), predicted(self.direction)
+        if not np.any(direction):
+            return None
+        entry = largest(direction)
+        c = float((actual[entry] - base[entry]) / direction[entry])
+        return c if np.isfinite(c) else None
+
+    def fit_bounded(self, actual: Array, predicted: Predicting, c: float) -> Bounded | None:
+        """As `Fitted.fit_bounded`."""
+        base, direction, planted = predicted(self.base), predicted(self.direction), predicted(self.rule_with(c))
+        entry = largest(direction.value)
+        told = Bounded(np.asarray(actual[entry], np.float64), np.asarray(planted.bound[entry]), base.context)
+        number: Bounded = (told - base[entry]) / direction[entry]
+        return number if np.isfinite(number.bound) else None
+
+    def evidence(self, actual: Array) -> int:
+        """As `Fitted.evidence`."""
+        return actual.size
+
+
+@dataclass(frozen=True)
+class Clipped(Fitted):
+    """``min(max(g, −c), c)`` for what the rule ``whole`` gives."""
+
+    whole: Rule
+
+    def rule_with(self, c: Any) -> Rule:
+        """As `Fitted.rule_with`."""
+        return lambda t: np.minimum(np.maximum(self.whole(t), -c), c)
+
+    def fit(self, actual: Array, predicted: Predicting) -> float | None:  # noqa: ARG002
+        """As `Fitted.fit`."""
+        c = float(np.abs(actual).max())
+        return c if np.isfinite(c) and c > 0 else None
+
+    def fit_bounded(self, actual: Array, predicted: Predicting, c: float) -> Bounded | None:  # noqa: ARG002
+        """As `Fitted.fit_bounded`."""
+        context = predicted(self.whole).context
+        return Bounded(np.asarray(c), np.asarray(0.0), context)
+
+    def evidence(self, actual: Array) -> int:
+        """As `Fitted.evidence`."""
+        return int(np.count_nonzero(np.abs(actual) == np.abs(actual).max()))
+
+
+def largest(array: Array) -> tuple[int, ...]:
+    """Index of the largest magnitude."""
+    return tuple(int(i) for i in np.unravel_index(int(np.argmax(np.abs(array))), array.shape))

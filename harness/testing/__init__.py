@@ -1,0 +1,1 @@
+"""Gradients in tests: allowances, the fixture ``lockstep``, the pytest plugin."""

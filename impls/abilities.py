@@ -1,0 +1,157 @@
+"""What an implementation may offer besides gradients and updates, each a protocol of its own.
+
+    Computes          its elementary functions          harness calibrate
+    Hosts             functions on its own arrays       harness check, harness.check_vjp
+    Conventional      what it chooses at kinks          harness conventions
+    Compares          its comparisons of arrays         harness power
+    ChecksGradients   its check by differences          harness power
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from impls.contract import Array, Arrays
+
+Measured = float | str | Sequence[float]
+"""What an experiment on conventions gives: a number, the numbers of a gradient, or words."""
+
+
+@runtime_checkable
+class Computes(Protocol):
+    """What an implementation has besides, if its elementary functions can be measured by themselves."""
+
+    def elementary(self) -> Mapping[str, Callable[..., Array]]:
+        """Elementary functions by their name in the constants table: ``exp``, ``tanh``, ``divide``, ...
+
+        Each takes NumPy arrays of the implementation's dtype and returns a new one, evaluated exactly as
+        the forward and backward operations evaluate it: eager or compiled, contiguous. ``divide`` takes
+        two operands, the second of the same shape as the first or 0-dimensional; all others take one.
+        """
+        ...
+
+
+@runtime_checkable
+class Hosts(Protocol):
+    """What an implementation has besides, if functions on its own arrays can be run.
+
+    Attributes:
+        package: the top-level module that its arrays come from: ``numpy``, ``torch``, ``jax``.
+
+    Its own arrays are called *own* here. A function on own arrays, and what reads them, may need `running` around
+    it; `give`, `take` and `vjp` see to that themselves.
+    """
+
+    package: str
+
+    def owns(self, value: Any) -> bool:
+        """Whether a value is one of its own arrays."""
+        ...
+
+    def give(self, array: Array) -> Any:
+        """An own array: a contiguous copy. Reals keep their dtype; whole numbers have the framework's."""
+        ...
+
+    def take(self, own: Any) -> Array:
+        """A NumPy array of an own one: a copy, detached from any graph."""
+        ...
+
+    def running(self) -> AbstractContextManager[Any]:
+        """While it is entered, functions of the implementation's dtype run; nothing global stays changed."""
+        ...
+
+    def vjp(
+        self, function: Callable[..., Any], inputs: Sequence[Array], upstream: Array | None
+    ) -> tuple[Array, list[Array | None]]:
+        """The output of a differentiable function on own arrays, and its gradient for each input, by autograd.
+
+        `upstream` has the shape of the output; None stands for 1, where the output is one number. The gradient of
+        whole numbers is None.
+
+        Raises:
+            CannotCompareError: the framework has no autograd.
+            Exception: whatever the function raises.
+        """
+        ...
+
+    def brings_backward(self, function: Any) -> bool:
+        """Whether an object is this framework's, and has a backward pass of its own: ``torch.autograd.Function``."""
+        ...
+
+    def pair(self, function: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """Forward and backward, on own arrays, of what the framework can differentiate.
+
+        ``backward(upstream, *inputs)`` gives one gradient per input, None for whole numbers.
+
+        Raises:
+            CannotCompareError: the framework has no autograd.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Comparer:
+    """A comparison of arrays that people use, at its defaults.
+
+    Attributes:
+        call: how it is called, for people: ``torch.testing.assert_close(actual, expected)``.
+        accepts: whether it takes two sets of arrays, of the same names and dtype, for the same.
+        quick: the same answer by the same criterion, where the call itself first loads much else; None where it does
+            not.
+    """
+
+    call: str
+    accepts: Callable[[Arrays, Arrays], bool]
+    quick: Callable[[Arrays, Arrays], bool] | None = None
+
+
+@dataclass(frozen=True)
+class GradientChecker:
+    """A check of gradients against differences of the function that people use, at its defaults.
+
+    Attributes:
+        call: how it is called, for people.
+        dtypes: in which it is meant to be used, the usual one in front.
+        passes: from the number of weights, how many forward passes one check takes.
+        accepts: whether it takes ``gradient``, from weights to gradients by the names of the weights, for the gradient
+            of ``loss``, from weights to a number, at these weights. All are of one of these dtypes.
+    """
+
+    call: str
+    dtypes: tuple[str, ...]
+    passes: Callable[[int], int]
+    accepts: Callable[[Callable[[Arrays], Array], Callable[[Arrays], Arrays], Arrays], bool]
+
+
+@runtime_checkable
+class Compares(Protocol):
+    """What an implementation has besides, if its framework brings comparisons that people use."""
+
+    def comparers(self) -> Mapping[str, Comparer]:
+        """By the name that people know: ``assert_close``."""
+        ...
+
+
+@runtime_checkable
+class Conventional(Protocol):
+    """What an implementation has besides, if it can tell what it chooses where mathematics leaves a choice."""
+
+    def conventions(self) -> Mapping[str, Callable[[], Measured]]:
+        """Experiments by their name in ``harness.choices.topics``: ``relu at 0``, ``gelu``, ...
+
+        Each runs what is installed, in the implementation's dtype, and gives the number measured, or the numbers of
+        a gradient, or the name of a choice in words. A topic for which it has no function is left out.
+        """
+        ...
+
+
+@runtime_checkable
+class ChecksGradients(Protocol):
+    """What an implementation has besides, if its framework brings a check of gradients by differences."""
+
+    def gradient_checkers(self) -> Mapping[str, GradientChecker]:
+        """By the name that people know: ``gradcheck``."""
+        ...
