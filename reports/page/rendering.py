@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -20,7 +21,7 @@ from harness.runs import Run
 from harness.usage import visible
 from reports.page import charts
 from reports.page.charts import waterfall, waterfall_rows
-from reports.page.explorer import Cell, Described, Explorer, best_of
+from reports.page.explorer import Cell, Described, best_of
 from reports.page.numbers import packed, script_json, shrunk
 from reports.page.page import Page, derivatives, page_of_check, page_of_run
 from reports.page.sections import SIGNS
@@ -32,6 +33,11 @@ def page(result: Run | Check) -> str:
     """The page about a result: one HTML file that asks for nothing else."""
     made = page_of_run(result) if isinstance(result, Run) else page_of_check(result)
     return rendered(made)
+
+
+def index(every: Sequence[Any]) -> str:
+    """The page that leads to the exhibits of a gallery."""
+    return _environment().get_template("index.html.j2").render(every=every, css=_source("page.css"))
 
 
 def rendered(p: Page) -> str:
@@ -120,6 +126,3 @@ def _source(name: str) -> str:
     environment = _environment()
     assert environment.loader is not None
     return environment.loader.get_source(environment, name)[0]
-
-
-__all__ = ["Explorer", "page", "rendered"]
