@@ -38,7 +38,17 @@ class Figure:
     spec: dict[str, Any]
 
 
-def figure(name: str, says: str, chart: Any) -> Figure:
+class Sources(dict[str, list[dict[str, Any]]]):
+    """The data of a chart, by name: altair checks the chart, not each of thousands of records."""
+
+    def data(self, records: list[dict[str, Any]], name: str | None = None) -> alt.NamedData:
+        """Keep records, and what a chart calls them."""
+        name = name or f"data{len(self)}"
+        self[name] = records
+        return alt.NamedData(name=name)
+
+
+def figure(name: str, says: str, chart: Any, sources: Sources) -> Figure:
     """Both forms of a chart."""
     lite = chart.configure(
         background="transparent", font=FONT, padding=4,
@@ -52,7 +62,7 @@ def figure(name: str, says: str, chart: Any) -> Figure:
         # What a chart says to who cannot see it stands in its caption and in the tables, not in thousands of marks.
         aria=False,
     ).to_dict()  # fmt: skip
-    lite["usermeta"] = {}
+    lite["datasets"] = dict(sources)
     svg = vl_convert.vegalite_to_svg(lite)
     spec = vl_convert.vegalite_to_vega(lite)
     spec["description"] = says
@@ -71,10 +81,6 @@ def runtime() -> str:
         return vl_convert.javascript_bundle(f'import * as everything from "{module}";\nwindow.vega = everything;')
     except RuntimeError:
         return vl_convert.javascript_bundle("window.vega = vegaEmbed.vega;")
-
-
-def _data(records: list[dict[str, Any]]) -> alt.Data:
-    return alt.Data(values=records)
 
 
 def _steps(field: str = "step") -> alt.X:
@@ -110,10 +116,10 @@ def _log(field: str, title: str, values: list[float], kind: Any = alt.Y) -> Any:
     return kind(field, title=title, scale=scale, axis=alt.Axis(format=".0e", values=ticks))
 
 
-def _mark(series: Series) -> alt.Chart:
+def _mark(series: Series, sources: Sources) -> alt.Chart:
     """A line at the step of the slider."""
     return (
-        alt.Chart(_data([{"zero": 0}]))
+        alt.Chart(sources.data([{"zero": 0}]))
         .mark_rule(color=INK, strokeWidth=1, opacity=0.7)
         .transform_calculate(at="chosen")
         .encode(x=alt.X("at:Q", title="step", scale=alt.Scale(domain=[1, max(series.last, 2)], nice=False, zero=False)))
@@ -123,21 +129,21 @@ def _mark(series: Series) -> alt.Chart:
 def loss(series: Series) -> Figure:
     """Loss of every implementation, over its difference from the hand code's on a log axis."""
     names = list(series.run.head.implementations)
-    signs = _Signs(names)
+    signs, sources = _Signs(names), Sources()
     lines = (
-        alt.Chart(_data(series.losses()))
+        alt.Chart(sources.data(series.losses()))
         .mark_line(strokeWidth=2)
         .encode(x=_steps(), y=alt.Y("loss:Q", title="loss"), color=signs.color(), strokeDash=signs.dash())
         .properties(width=WIDTH, height=190)
     )
-    parts = [lines + _mark(series)]
+    parts = [lines + _mark(series, sources)]
     told = f"Loss of {', '.join(names)} at every step; the lines lie on each other where they agree."
     differences, allowances = series.differences(), series.allowances()
     if differences:
         values = [r["difference"] for r in differences] + [r["allowed"] for r in allowances]
         signs = _Signs(names, [name for name in names if any(r["against"] == name for r in differences)])
         points = (
-            alt.Chart(_data(differences))
+            alt.Chart(sources.data(differences))
             .mark_point(size=26, filled=True, opacity=0.85)
             .encode(
                 x=_steps(), y=_log("difference:Q", "|loss − hand's|", values), color=signs.color(), shape=signs.shape(),
@@ -145,25 +151,24 @@ def loss(series: Series) -> Figure:
             )
             .properties(width=WIDTH, height=150)
         )  # fmt: skip
-        dotted = alt.Chart(_data(allowances)).mark_line(color=INK, strokeDash=[2, 2], strokeWidth=1.2)
+        dotted = alt.Chart(sources.data(allowances)).mark_line(color=INK, strokeDash=[2, 2], strokeWidth=1.2)
         allowed = dotted.encode(x=_steps(), y=_log("allowed:Q", "|loss − hand's|", values))
-        parts.append(points + allowed + _mark(series))
+        parts.append(points + allowed + _mark(series, sources))
         told += (
             " Below, on a log axis, how far each loss is from the hand code's where it is not the same; dotted, what "
             "rounding allows."
         )
     chart = alt.vconcat(*parts, spacing=12).add_params(alt.param(name="chosen", value=series.last))
-    return figure("loss", told, chart.resolve_scale(color="independent", shape="independent", strokeDash="independent"))
+    return figure("loss", told, chart.resolve_scale(color="independent", shape="independent", strokeDash="independent"), sources)
 
 
 STATIC_COLUMNS = 80
-"""Of the picture of the heat map for who reads without JavaScript; several steps share one, which keeps the worst."""
+"""Of the picture of the heat map that is shown without JavaScript; several steps share one, which keeps the worst."""
 
 
 def heat(series: Series) -> Figure:
     """Gradients x steps by the share of the allowance used."""
-    drawn, still = (_heat(each) for each in (series, replace(series, most=STATIC_COLUMNS)))
-    return replace(figure("heat", HEAT, drawn), svg=figure("heat", HEAT, still).svg)
+    return replace(_heat(series), svg=_heat(replace(series, most=STATIC_COLUMNS)).svg)
 
 
 HEAT = (
@@ -172,8 +177,8 @@ HEAT = (
 )
 
 
-def _heat(series: Series) -> Any:
-    worst = series.worst
+def _heat(series: Series) -> Figure:
+    worst, sources = series.worst, Sources()
     records = [
         {
             "gradient": w.gradient, "from": w.first - 0.5, "to": w.last + 0.5, "step": w.step, "by": w.against,
@@ -184,7 +189,7 @@ def _heat(series: Series) -> Any:
     names = list(series.run.head.gradients)
     bad = "datum.verdict == 'FAULT' || datum.verdict == 'inherited'"
     rows = alt.Y("gradient:N", title=None, sort=names, axis=alt.Axis(grid=False, ticks=False, domain=False))
-    base = alt.Chart(_data(records)).encode(
+    base = alt.Chart(sources.data(records)).encode(
         x=alt.X("from:Q", title="step", scale=alt.Scale(nice=False, zero=False, domain=[0.5, max(series.last, 1) + 0.5]), axis=alt.Axis(grid=False, tickMinStep=1)),
         x2="to:Q", y=rows,
         tooltip=["gradient:N", "step:Q", "by:N", "check:N", alt.Tooltip("used:Q", format=".1%"), "verdict:N"],
@@ -197,21 +202,21 @@ def _heat(series: Series) -> Any:
     )  # fmt: skip
     outside = base.transform_filter(bad).mark_rect(color=BAD)
     crosses = (
-        alt.Chart(_data(records))
+        alt.Chart(sources.data(records))
         .transform_filter(bad)
         .mark_text(text="✕", color=PAPER, fontSize=10, clip=True)
         .encode(x=alt.X("step:Q"), y=rows)
     )
     height = max(26 * len(names) if len(names) <= 12 else 14 * len(names), 40)
-    chart = (cells + outside + crosses + _mark(series)).properties(width=WIDTH, height=height)
-    return chart.add_params(alt.param(name="chosen", value=series.last))
+    chart = (cells + outside + crosses + _mark(series, sources)).properties(width=WIDTH, height=height)
+    return figure("heat", HEAT, chart.add_params(alt.param(name="chosen", value=series.last)), sources)
 
 
 def histogram(series: Series) -> Figure:
     """How many rows used which share."""
-    records = [r for r in series.histogram() if r["rows"]]
+    records, sources = [r for r in series.histogram() if r["rows"]], Sources()
     chart = (
-        alt.Chart(_data(records))
+        alt.Chart(sources.data(records))
         .mark_bar(binSpacing=1)
         .encode(
             x=alt.X("from:Q", title="share of allowance used", scale=alt.Scale(domain=[0, 1.05]), axis=alt.Axis(format=".0%", grid=False, values=[i / 5 for i in range(6)])),
@@ -227,15 +232,15 @@ def histogram(series: Series) -> Figure:
         "How many rows of all steps used which share of their allowance, for each check, rows on a log-like axis; a bar "
         "right of 100 % is outside."
     )
-    return figure("histogram", told, chart)
+    return figure("histogram", told, chart, sources)
 
 
 def drift(series: Series) -> Figure:
     """In a free run, how far the weights have come from the hand code's, beside the twin's."""
-    records = series.drift()
+    records, sources = series.drift(), Sources()
     signs = _Signs(list(series.run.head.implementations), list(dict.fromkeys(r["against"] for r in records)))
     lines = (
-        alt.Chart(_data(records))
+        alt.Chart(sources.data(records))
         .mark_line(strokeWidth=2)
         .encode(
             x=_steps(), y=_log("drift:Q", "largest |w − hand's|", [r["drift"] for r in records]), color=signs.color(),
@@ -244,7 +249,8 @@ def drift(series: Series) -> Figure:
         .properties(width=WIDTH, height=170)
     )  # fmt: skip
     told = "How far the weights of each have come from the hand code's, on a log axis; twin started one ulp away."
-    return figure("drift", told, (lines + _mark(series)).add_params(alt.param(name="chosen", value=series.last)))
+    chart = (lines + _mark(series, sources)).add_params(alt.param(name="chosen", value=series.last))
+    return figure("drift", told, chart, sources)
 
 
 def waterfall_rows(cell: Cell) -> list[dict[str, Any]]:
@@ -262,31 +268,32 @@ def waterfall_rows(cell: Cell) -> list[dict[str, Any]]:
 
 def waterfall(cell: Cell) -> Figure:
     """How the products of the paths add up to the derivative."""
+    sources = Sources()
     kinds = alt.Scale(domain=["adds", "takes", "sum"], range=[HUES[0], HUES[1], INK])
-    bars = alt.Chart(alt.NamedData(name="bars")).encode(
+    bars = alt.Chart(sources.data(waterfall_rows(cell), "bars")).encode(
         y=alt.Y("bar:N", title=None, sort=alt.EncodingSortField("place", op="min"), axis=alt.Axis(labelLimit=300, grid=False, ticks=False, domain=False)),
         x=alt.X("from:Q", title="running sum of the products", axis=alt.Axis(format="~g", tickCount=5)), x2="to:Q",
         color=alt.Color("kind:N", title=None, scale=kinds, legend=alt.Legend(orient="top")),
         tooltip=["bar:N", "from:Q", "to:Q"],
     )  # fmt: skip
-    zero = alt.Chart(_data([{"at": 0}])).mark_rule(color=INK, strokeWidth=1).encode(x="at:Q")
+    zero = alt.Chart(sources.data([{"at": 0}])).mark_rule(color=INK, strokeWidth=1).encode(x="at:Q")
     signs = bars.mark_text(align="left", dx=6, color=INK, fontSize=12).transform_calculate(
         sign="{'adds':'+','takes':'−','sum':'='}[datum.kind]", end="max(datum.from, datum.to)"
     ).encode(text="sign:N", x="end:Q", color=alt.value(INK))  # fmt: skip
     chart = alt.layer(bars.mark_bar(size=14), zero, signs).properties(width=430, height=alt.Step(24))
-    chart.datasets = {"bars": waterfall_rows(cell)}
     told = "The products of the largest paths, one after the other, and the sum that they reach; + adds, − takes away."
-    return figure("waterfall", told, chart)
+    return figure("waterfall", told, chart, sources)
 
 
 def shares(rows: list[dict[str, Any]]) -> Figure:
     """Of one backward pass, every link's share of its allowance on a log axis; `rows` hold link, used, verdict."""
     names, known = [row["link"] for row in rows], [row for row in rows if row["used"]]
+    sources = Sources()
     every = {"ok": HUES[0], "FAULT": BAD, "inherited": HUES[1], "convention": HUES[3], "no power": FAINT}
     met = {verdict: place for place, verdict in enumerate(every) if any(row["verdict"] == verdict for row in known)}
     verdicts = alt.Scale(domain=list(met), range=[every[verdict] for verdict in met])
     shapes = alt.Scale(domain=list(met), range=[SHAPES[place] for place in met.values()])
-    base = alt.Chart(_data(known)).encode(
+    base = alt.Chart(sources.data(known)).encode(
         y=alt.Y("link:N", title=None, sort=names, scale=alt.Scale(domain=names), axis=alt.Axis(grid=False)),
         x=_log("used:Q", "share of allowance used, log axis; right of the line is outside", [1, *(r["used"] for r in known)], alt.X),
     )
@@ -295,6 +302,6 @@ def shares(rows: list[dict[str, Any]]) -> Figure:
         shape=alt.Shape("verdict:N", title=None, scale=shapes),
         tooltip=["link:N", "used:Q", "verdict:N"],
     )
-    line = alt.Chart(_data([{"at": 1}])).mark_rule(color=INK, strokeDash=[3, 3]).encode(x="at:Q")
+    line = alt.Chart(sources.data([{"at": 1}])).mark_rule(color=INK, strokeDash=[3, 3]).encode(x="at:Q")
     told = "For every link, how much of its allowance its worst entry used, on a log axis; what used nothing has no mark."
-    return figure("shares", told, (points + line).properties(width=600, height=alt.Step(20)))
+    return figure("shares", told, (points + line).properties(width=600, height=alt.Step(20)), sources)
