@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 import browsing
+from hostile_run import hostile
 
 browsing.required("jinja2", "altair", "vl_convert", "latex2mathml", "selenium")
 
@@ -151,6 +152,16 @@ def test_every_text_stands_out_in_light_and_dark(driver, path, scheme):
     paper = shown.execute_script("return getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, paper[4:-1].split(","))) < 200) == (scheme == "dark")
     assert shown.execute_script(browsing.CONTRAST) == {}
+
+
+def test_hostile_names_are_shown_and_do_nothing(driver, run, tmp_path):
+    path = tmp_path / "hostile.html"
+    path.write_text(page(hostile(run)), encoding="utf-8")
+    shown = browsing.opened(driver, path)
+    assert shown.execute_script("return [document.body.dataset.ready, typeof hacked]") == ["yes", "undefined"]
+    assert len(browsing.requests(shown)) == 1
+    assert shown.get_log("browser") == []
+    assert "<script>hacked=1</script>" in shown.find_element("css selector", "header .what").text
 
 
 def test_without_javascript_verdict_tables_and_stills_remain(path, run):

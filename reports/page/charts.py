@@ -16,6 +16,7 @@ import altair as alt
 import vl_convert
 from numpy import array, cumsum
 
+from harness.usage import visible
 from reports.page.explorer import Cell
 from reports.page.series import Series
 
@@ -63,10 +64,20 @@ def figure(name: str, says: str, chart: Any, sources: Sources) -> Figure:
         aria=False,
     ).to_dict()  # fmt: skip
     lite["datasets"] = dict(sources)
+    # What is not printable would end the process that converts.
+    lite, says = _printable(lite), visible(says)
     svg = vl_convert.vegalite_to_svg(lite)
     spec = vl_convert.vegalite_to_vega(lite)
     spec["description"] = says
     return Figure(name, says, svg[svg.index("<svg") :], spec)
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _printable(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_printable(each) for each in value]
+    return visible(value) if isinstance(value, str) else value
 
 
 @cache

@@ -168,6 +168,10 @@ def _rebuilt(run: Run) -> tuple[Network | None, Batches | None, str]:
         network = network_of(run.head.network)
     except UsageError as error:
         return None, None, str(error)
+    sizes = {name: int(np.prod(shape)) for name, shape in network.weights.items()}
+    for step in run.steps:
+        if step.weights is not None and {name: len(flat) for name, flat in step.weights.items()} != sizes:
+            return None, None, f"the weights that the record holds for step {step.step} do not fit its network"
     try:
         batches = batches_of_head(run.head, network)
     except UsageError as error:

@@ -100,7 +100,7 @@ class Series:
     def differences(self) -> list[dict[str, Any]]:
         """Records step, against, difference from the hand code's loss: of each column the largest that is not 0."""
         losses = self.run.losses
-        reference = losses.get(REFERENCE, [])
+        reference = losses.get(REFERENCE, [None] * self.last)
         records = []
         for name, values in losses.items():
             if name == REFERENCE:
