@@ -30,7 +30,9 @@ def of_run(run: Run) -> str:
 
 def of_check(check: Check) -> str:
     """Of a check: every link, and what explains the first wrong one."""
-    rows = [[row.gradient, "" if row.used is None else part(row.used), small(row.sees), row.verdict] for row in check.rows]
+    rows = [
+        [row.gradient, "" if row.used is None else part(row.used), small(row.sees), row.verdict] for row in check.rows
+    ]
     causes = [f"{d.at}: {d.causes[0].says if d.causes else 'the cause is unknown'}" for d in check.diagnoses]
     return _shown(check.verdict, check.reason, ["link", "used", "sees", "verdict"], rows, causes)
 

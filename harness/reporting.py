@@ -24,7 +24,9 @@ def page_writer(path: str) -> Callable[[Any], None]:
     """
     file = Path(path)
     if file.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"Cannot write a page to {path!r}, because its name does not end in .html; choose one that does.")
+        raise UsageError(
+            f"Cannot write a page to {path!r}, because its name does not end in .html; choose one that does."
+        )
     if not file.parent.is_dir():
         raise UsageError(
             f"Cannot write a page to {path!r}, because the folder {file.parent} does not exist; create it or choose "

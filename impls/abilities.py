@@ -1,10 +1,10 @@
 """What an implementation may offer besides gradients and updates, each a protocol of its own.
 
-    Computes          its elementary functions          harness calibrate
-    Hosts             functions on its own arrays       harness check, harness.check_vjp
-    Conventional      what it chooses at kinks          harness conventions
-    Compares          its comparisons of arrays         harness power
-    ChecksGradients   its check by differences          harness power
+Computes          its elementary functions          harness calibrate
+Hosts             functions on its own arrays       harness check, harness.check_vjp
+Conventional      what it chooses at kinks          harness conventions
+Compares          its comparisons of arrays         harness power
+ChecksGradients   its check by differences          harness power
 """
 
 from __future__ import annotations

@@ -75,6 +75,7 @@ class Hand:
     def conventions(self) -> dict[str, Callable[[], Measured]]:
         """What the hand-written layers choose."""
         return measures(self.dtype)
+
     def comparers(self) -> dict[str, Comparer]:
         """What people compare NumPy arrays with."""
         return {"np.allclose": Comparer("np.allclose(actual, expected) of every gradient", _allclose)}

@@ -34,7 +34,13 @@ def browser(*arguments):
         pytest.skip(message)
     options = webdriver.ChromeOptions()
     options.binary_location = binary
-    always = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1100,900", "--hide-scrollbars")
+    always = (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--window-size=1100,900",
+        "--hide-scrollbars",
+    )
     for argument in (*always, *arguments):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
@@ -67,7 +73,8 @@ def texts(driver, selector):
 
 CONTRAST = """
 const parse = (c) => c.match(/[\\d.]+/g).map(Number);
-const light = ([r, g, b]) => { const f = (v) => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; };
+const light = ([r, g, b]) => { const f = (v) => { v /= 255;
+    return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; };
   return 0.2126 * f(r) + 0.7152 * f(g) + 0.0722 * f(b); };
 const behind = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor);
   if (c.length < 4 || c[3] > 0) return c; } return [255, 255, 255]; };

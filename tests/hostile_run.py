@@ -16,7 +16,8 @@ def hostile(run):
     )  # fmt: skip
     steps = [
         replace(
-            step, rows=[replace(row, against=HOSTILE, reason=HOSTILE, cause=HOSTILE, verdict="FAULT") for row in step.rows],
+            step,
+            rows=[replace(row, against=HOSTILE, reason=HOSTILE, cause=HOSTILE, verdict="FAULT") for row in step.rows],
             losses={HOSTILE: 1.0}, findings=[Finding(HOSTILE, 1, "raised", HOSTILE)],
         )
         for step in run.steps

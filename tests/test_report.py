@@ -1,5 +1,7 @@
 """Pages from whole, partial, damaged and hostile results; sizes; what is reduced."""
 
+# ruff: noqa: E402 - what the imports need is asked for first
+
 import base64
 import gzip
 import json
@@ -23,11 +25,13 @@ import harness
 from harness.runs import Run
 from reports.exhibits import EXHIBITS, Exhibit, made, slipped
 from reports.page import sizes
-from reports.page.page import page_of_run
 from reports.page.rendering import page
+from reports.page.run_page import page_of_run
 from reports.page.series import Series
 
 SECTIONS = ["results", "drawing", "charts", "paths", "fault", "power", "conventions", "reproduce"]
+
+
 @pytest.fixture(scope="module")
 def record(tmp_path_factory):
     path = tmp_path_factory.mktemp("run") / "run.jsonl"

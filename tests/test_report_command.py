@@ -1,5 +1,7 @@
 """``harness report``, ``--report``, what notebooks show, and networks read back from records."""
 
+# ruff: noqa: E402 - what the imports need is asked for first
+
 import sys
 from pathlib import Path
 

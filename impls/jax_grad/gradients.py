@@ -103,6 +103,7 @@ class JaxGrad(JaxHosting):
     def conventions(self) -> dict[str, Callable[[], Measured]]:
         """What JAX and optax choose."""
         return measures(self.dtype)
+
     def gradient_checkers(self) -> dict[str, GradientChecker]:
         """JAX's own check of gradients."""
         return GRADIENT_CHECKERS

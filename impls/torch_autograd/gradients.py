@@ -68,6 +68,7 @@ class TorchAutograd(TorchHosting):
     def conventions(self) -> dict[str, Callable[[], Measured]]:
         """What torch chooses, eager."""
         return measures(self.dtype)
+
     def comparers(self) -> dict[str, Comparer]:
         """Torch's own comparison of tensors."""
         return COMPARERS

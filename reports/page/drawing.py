@@ -99,7 +99,7 @@ def drawn(network: Network, run: Run | None = None, batches: Batches | None = No
     lines, entries = _lines(network, columns)
     known = [] if run is None else [s for s in range(1, len(run.steps) + 1) if run.steps[s - 1].weights is not None]
     most = max(2, min(MOST_STEPS, MOST_NUMBERS // max(len(lines) + len(nodes), 1)))
-    steps = [s for s in spaced(len(known), most, lambda s: milestone(s, len(known)))] if known else []
+    steps = [known[place - 1] for place in spaced(len(known), most, lambda place: milestone(place, len(known)))]
     dtype = run.head.dtype if run else "float64"
     weights, values = np.zeros((len(steps), len(lines)), dtype), np.full((len(steps), len(nodes)), np.nan)
     for place, step in enumerate(steps):

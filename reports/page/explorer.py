@@ -1,8 +1,8 @@
 """The path explorer: every explained derivative of a run, at the weights that its record holds.
 
 Explained are the steps 1, 2, 4, 8, ... and the last; the weights and biases are all of them in a network of at most
-`ALL_ENTRIES`, else those `SOME_ENTRIES` whose derivative is largest at the last of these steps, one of each tensor among
-them. Up to `SMALL` multiply-adds a step, the derivative is also found in ball arithmetic and by central differences.
+`ALL_ENTRIES`, else those `SOME_ENTRIES` whose derivative is largest at the last of these steps, one of each tensor
+among them. Up to `SMALL` multiply-adds a step, the derivative is also found in ball arithmetic and by central differences.
 Everything is computed when the page is made, in float64, at the weights of the record, which are the hand code's.
 """
 
@@ -149,10 +149,12 @@ def _rule(network: Network, chosen: list[Reference], *, light: bool) -> str:
     which = (
         f"all {every} weights and biases"
         if len(chosen) == every
-        else f"of {every:,} weights and biases the {len(chosen)} of the largest derivative at the last step, one of each "
-        f"tensor among them"
+        else f"of {every:,} weights and biases the {len(chosen)} of the largest derivative at the last step, one of "
+        f"each tensor among them"
     )
-    told = f"Explained are {which}, at steps 1, 2, 4, 8, ... and the last, computed when this page was made, in float64."
+    told = (
+        f"Explained are {which}, at steps 1, 2, 4, 8, ... and the last, computed when this page was made, in float64."
+    )
     return told if light else f"{told} Balls and central differences are left out above {SMALL:,} multiply-adds a step."
 
 

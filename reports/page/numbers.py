@@ -28,7 +28,7 @@ def shrunk(text: str | bytes) -> str:
 
 
 def script_json(value: Any) -> str:
-    """JSON that can stand inside a script element: nothing in it ends the element, opens a comment or turns the text."""
+    """JSON that can stand inside a script element: nothing ends the element, opens a comment or turns the text."""
     text = msgspec.json.encode(value).decode()
     text = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)

@@ -19,12 +19,14 @@ from harness.checking.check import Check
 from harness.explaining import figures
 from harness.runs import Run
 from harness.usage import visible
-from reports.page import charts
-from reports.page.charts import waterfall, waterfall_rows
+from reports.page.check_page import page_of_check
 from reports.page.explorer import Cell, Described, best_of
+from reports.page.figures import runtime
 from reports.page.numbers import packed, script_json, shrunk
-from reports.page.page import Page, derivatives, page_of_check, page_of_run
-from reports.page.sections import SIGNS
+from reports.page.page import Page
+from reports.page.run_page import page_of_run
+from reports.page.tables import SIGNS, derivatives
+from reports.page.waterfall import waterfall, waterfall_rows
 
 COUNTS = {4: "four", 5: "five", 6: "six", 7: "seven"}
 
@@ -52,7 +54,7 @@ def rendered(p: Page) -> str:
         figures_.append(fall)
         extra = {"waterfall": fall, "cell": cells[p.chosen][-1], "derivatives": derivatives(p.explorer)}
     scripts = [("specs", shrunk(json.dumps({f.name: f.spec for f in figures_}, separators=(",", ":"))))]
-    scripts += [("runtime", shrunk(charts.runtime()))] if figures_ else []
+    scripts += [("runtime", shrunk(runtime()))] if figures_ else []
     scripts += [("cells", shrunk(json.dumps(cells, separators=(",", ":"))))] if cells else []
     values = {**vars(p), **{name: getattr(p, name) for name in ("sign", "contents", "chosen")}, "cell": None, **extra}
     values |= {"record": script_json(p.record), "data": script_json(_data(p)), "shrunk": scripts}
@@ -73,8 +75,8 @@ def _data(p: Page) -> dict[str, Any]:
             "leads": [line.leads for line in d.lines], "largest": d.largest, "widest": d.widest,
         }  # fmt: skip
     return {
-        "steps": p.steps, "drawing": drawing, "now": p.now_arrays, "explained": p.explorer.steps, "chosen": p.chosen,
-        "file": f"{'run' if p.steps else 'result'}.json",
+        "steps": p.slider.steps, "drawing": drawing, "now": p.slider.arrays, "explained": p.explorer.steps,
+        "chosen": p.chosen, "file": f"{'run' if p.slider.steps else 'result'}.json",
     }  # fmt: skip
 
 
@@ -111,7 +113,8 @@ def _environment() -> Environment:
         "short": lambda number: f"{number:.4g}",
         "output": lambda number: "" if math.isnan(number) else figures_of(number),
         "percent": lambda used: "" if used is None else part(used),
-        "signed": figures.signed, "scientific": figures.scientific, "few": lambda v: figures.few(v or 0.0), "bound": small,
+        "signed": figures.signed, "scientific": figures.scientific, "few": lambda v: figures.few(v or 0.0),
+        "bound": small,
     }  # fmt: skip
     return environment
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,7 +53,7 @@ class Series:
     def columns(self) -> list[tuple[int, int]]:
         """First and last step of every column."""
         edges = np.linspace(0, self.last, min(self.last, self.most) + 1).round().astype(int)
-        return [(int(a) + 1, int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        return [(int(a) + 1, int(b)) for a, b in pairwise(edges)]
 
     @property
     def reduced(self) -> str | None:
@@ -60,8 +61,8 @@ class Series:
         if self.last <= self.most:
             return None
         return (
-            f"{self.last:,} steps in {len(self.columns)} columns; a column keeps the largest share and difference and the "
-            f"smallest and largest loss of its steps"
+            f"{self.last:,} steps in {len(self.columns)} columns; a column keeps the largest share and difference and "
+            f"the smallest and largest loss of its steps"
         )
 
     @cached_property
@@ -88,7 +89,7 @@ class Series:
         return frozenset(self.run.head.gradients)
 
     def losses(self) -> list[dict[str, Any]]:
-        """Records step, against, loss: every one, or of each column the first, the smallest, the largest and the last."""
+        """Records step, against, loss: every one, or the first, smallest, largest and last of each column."""
         records = []
         for name, values in self.run.losses.items():
             for first, last in self.columns:
@@ -108,7 +109,9 @@ class Series:
             for first, last in self.columns:
                 found = [
                     (abs(v - r), s)
-                    for s, (v, r) in enumerate(zip(values[first - 1 : last], reference[first - 1 : last], strict=True), first)
+                    for s, (v, r) in enumerate(
+                        zip(values[first - 1 : last], reference[first - 1 : last], strict=True), first
+                    )
                     if v is not None and r is not None and v != r
                 ]
                 if found:
@@ -143,7 +146,7 @@ class Series:
         return records
 
     def histogram(self) -> list[dict[str, Any]]:
-        """Records check, from, to, rows: how many rows of all steps used which share, in twentieths; 1.05 is outside."""
+        """Records check, from, to, rows: how many rows used which share, in twentieths; 1.05 is outside."""
         counts: dict[str, NDArray[np.int64]] = {}
         for check in CHECKS:
             used = np.array([r.used for s in self.run.steps for r in s.rows if r.check == check and r.used is not None])
@@ -151,7 +154,13 @@ class Series:
                 place = np.where(used > 1, 20, np.minimum((used * 20).astype(int), 19))
                 counts[check] = np.bincount(place, minlength=21)
         return [
-            {"check": check, "from": i / 20, "to": (i + 1) / 20, "rows": int(n), "where": "outside" if i == 20 else "inside"}
+            {
+                "check": check,
+                "from": i / 20,
+                "to": (i + 1) / 20,
+                "rows": int(n),
+                "where": "outside" if i == 20 else "inside",
+            }
             for check, found in counts.items()
             for i, n in enumerate(found)
         ]

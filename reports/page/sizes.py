@@ -42,15 +42,16 @@ def invented(steps: int, layers: int) -> Run:
     gradients = tuple(f"d{name}" for name in weights)
     names = {"hand": "numpy 2", "torch": "torch 2", "jax": "jax 0"}
     head = Head(
-        1, "2026-01-01T00:00:00+00:00", network, "deep tanh", "L = sum", weights, gradients, (), "invented N=4, raw values",
-        "GradientDescent(lr=0.01)", "float32", 0, steps, 4, "every entry at every step", names, {}, [],
+        1, "2026-01-01T00:00:00+00:00", network, "deep tanh", "L = sum", weights, gradients, (),
+        "invented N=4, raw values", "GradientDescent(lr=0.01)", "float32", 0, steps, 4, "every entry at every step", names, {}, [],
     )  # fmt: skip
     return Run(head, [_step(number, gradients, tuple(names), weights) for number in range(1, steps + 1)])
 
 
 def _step(number: int, gradients: tuple[str, ...], names: tuple[str, ...], weights: dict[str, tuple[int, ...]]) -> Step:
+    used = [((number * 31 + place * 17) % 97) / 97 for place in range(len(gradients))]
     rows = [
-        Row(check, gradient, name, number, "ok", 1e-9, 1e-8, ((number * 31 + place * 17) % 97) / 97, 1e-6, 1e-5, (0,), 4)
+        Row(check, gradient, name, number, "ok", 1e-9, 1e-8, used[place], 1e-6, 1e-5, (0,), 4)
         for place, gradient in enumerate(gradients)
         for name in names
         for check in ("formula", "rounding")
