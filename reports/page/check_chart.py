@@ -22,7 +22,7 @@ def shares(check: Check) -> Figure:
         x=log_axis(
             "used:Q",
             "share of allowance used, log axis; right of the line is outside",
-            [1, *(r["used"] for r in known)],
+            [1, *(row.used for row in check.rows if row.used)],
             alt.X,
         ),
     )

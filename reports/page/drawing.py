@@ -138,7 +138,8 @@ def _nodes(network: Network) -> tuple[list[Node], list[tuple[float, float, int]]
 
 
 def _lines(network: Network, columns: list[list[Node]]) -> tuple[list[Line], list[tuple[str, tuple[int, ...]]]]:
-    lines, entries = [], []
+    lines: list[Line] = []
+    entries: list[tuple[str, tuple[int, ...]]] = []
     for name, shape in network.weights.items():
         layer = int(name[1:])
         for index in np.ndindex(*shape):

@@ -2,7 +2,9 @@
 
 Explained are the steps 1, 2, 4, 8, ... and the last; the weights and biases are all of them in a network of at most
 `ALL_ENTRIES`, else those `SOME_ENTRIES` whose derivative is largest at the last of these steps, one of each tensor
-among them. Up to `SMALL` multiply-adds a step, the derivative is also found in ball arithmetic and by central differences.
+among them. Up to `SMALL` multiply-adds a step, the derivative is also found in ball arithmetic and by central
+differences.
+
 Everything is computed when the page is made, in float64, at the weights of the record, which are the hand code's.
 """
 
@@ -120,7 +122,7 @@ class Explorer:
     def worth(self) -> str | None:
         """The weight to begin with: the one whose paths cancel most at the last step."""
         last = {name: cells[-1] for name, cells in self.cells.items() if cells and cells[-1]}
-        return max(last, key=lambda name: last[name].cancellation or 0.0, default=None)  # type: ignore[union-attr]
+        return max(last, key=lambda name: last[name].cancellation or 0.0, default=None)
 
 
 def explored(run: Run, network: Network, batches: Batches) -> Explorer:

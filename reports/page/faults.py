@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.cells import counted, part, share, small
@@ -24,7 +25,7 @@ class Fault:
     """
 
     says: str
-    chain: list[tuple[str, str, str]] = field(default_factory=list)
+    chain: Sequence[tuple[str, str, str]] = field(default_factory=list)
     facts: list[tuple[str, str]] = field(default_factory=list)
     table: Table | None = None
 

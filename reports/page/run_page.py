@@ -157,10 +157,11 @@ def _shares(series: Series) -> Table:
 def _command(run: Run) -> str:
     """What makes such a run in Python, where no command made it."""
     head = run.head
+    names = list(head.implementations)[1:]
     return (
         f"# {head.network}\n# data: {head.data}\n"
-        f"harness.run(network, data, {list(head.implementations)[1:]!r}, optimizer={head.optimizer}, "
-        f"steps={head.steps}, batch={head.batch}, dtype={head.dtype!r}, seed={head.seed}, free_run={head.free_run}, exact={head.exact})"
+        f"harness.run(network, data, {names!r}, optimizer={head.optimizer}, steps={head.steps}, batch={head.batch}, "
+        f"dtype={head.dtype!r}, seed={head.seed}, free_run={head.free_run}, exact={head.exact})"
     )
 
 

@@ -41,9 +41,10 @@ def invented(steps: int, layers: int) -> Run:
         weights |= {f"W{layer}": (2, 2), f"b{layer}": (2,)}
     gradients = tuple(f"d{name}" for name in weights)
     names = {"hand": "numpy 2", "torch": "torch 2", "jax": "jax 0"}
+    when, data, schedule = "2026-01-01T00:00:00+00:00", "invented N=4, raw values", "every entry at every step"
     head = Head(
-        1, "2026-01-01T00:00:00+00:00", network, "deep tanh", "L = sum", weights, gradients, (),
-        "invented N=4, raw values", "GradientDescent(lr=0.01)", "float32", 0, steps, 4, "every entry at every step", names, {}, [],
+        1, when, network, "deep tanh", "L = sum", weights, gradients, (), data, "GradientDescent(lr=0.01)", "float32",
+        0, steps, 4, schedule, names, {}, [],
     )  # fmt: skip
     return Run(head, [_step(number, gradients, tuple(names), weights) for number in range(1, steps + 1)])
 

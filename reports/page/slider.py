@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.comparison import SEVERITY
 from harness.runs import Run
 from reports.page.numbers import packed
 from reports.page.series import CHECKS, Series, Worst
 
+VERDICTS: list[str] = list(SEVERITY)
 NONE = 255
 """Stands for no implementation, no check, no verdict."""
 
@@ -67,7 +69,7 @@ def _arrays(run: Run, steps: list[int]) -> dict[str, Any]:
             at = place, gradients.index(worst.gradient)
             used[at] = np.nan if worst.used is None else min(worst.used, float(np.finfo(np.float32).max))
             by[at] = min(names.index(worst.against), NONE) if worst.against in names else NONE
-            check[at], verdict[at] = CHECKS.index(worst.check), list(SEVERITY).index(worst.verdict)
-    arrays = {"used": used, "by": by, "check": check, "verdict": verdict, "losses": losses}
+            check[at], verdict[at] = CHECKS.index(worst.check), VERDICTS.index(worst.verdict)
+    arrays: dict[str, NDArray[Any]] = {"used": used, "by": by, "check": check, "verdict": verdict, "losses": losses}
     packs = {name: {"dtype": str(array.dtype), "bytes": packed(array)} for name, array in arrays.items()}
-    return packs | {"names": names, "checks": list(CHECKS), "verdicts": list(SEVERITY)}
+    return packs | {"names": names, "checks": list(CHECKS), "verdicts": VERDICTS}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from harness.cells import part, place, share, small, ulps
@@ -28,7 +28,7 @@ class Table:
     headers: list[str]
     rows: list[list[str]]
     numeric: list[bool]
-    verdicts: list[str] = field(default_factory=list)
+    verdicts: Sequence[str] = field(default_factory=list)
     more: str | None = None
     groups: list[tuple[str, int]] = field(default_factory=list)
 
@@ -137,7 +137,7 @@ def _number(value: float | None) -> str:
 def derivatives(explorer: Explorer) -> Table:
     """Every explained derivative at the last step, by paths and by every other way."""
     last = {name: cells[-1] for name, cells in explorer.cells.items() if cells and cells[-1]}
-    ways = [way.way.split(",")[0] for way in next(iter(last.values())).ways] if last else []  # type: ignore[union-attr]
+    ways = [way.way.split(",")[0] for way in next(iter(last.values())).ways] if last else []
     rows = []
     for name, cell in last.items():
         assert cell is not None
@@ -147,7 +147,7 @@ def derivatives(explorer: Explorer) -> Table:
     return Table(
         f"Derivatives of the loss; the last column is the reference, {best_of(next(iter(last.values())).ways).way}"
         if last
-        else "",  # type: ignore[union-attr]
+        else "",
         headers,
         rows,
         [False, *[True] * (len(headers) - 1)],
