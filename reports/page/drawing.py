@@ -23,7 +23,7 @@ from reports.page.explorer import SAMPLE
 from reports.page.numbers import spaced
 
 MOST_NEURONS, MOST_STEPS, MOST_NUMBERS = 8, 1000, 60_000
-WIDTH, MARGIN, GAP, RADIUS = 860.0, 56.0, 74.0, 23.0
+WIDTH, MARGIN, GAP, ACROSS, RADIUS = 860.0, 56.0, 74.0, 110.0, 23.0
 WIDEST, MANY, WIDEST_OF_MANY = 6.0, 40, 2.4
 """Of a line, in the units of the drawing: that of the largest |w| of any step shown; of more than `MANY` lines."""
 
@@ -66,6 +66,7 @@ class Drawing:
     nodes: list[Node]
     lines: list[Line]
     hidden: list[tuple[float, float, int]]
+    width: float
     height: float
     steps: list[int]
     weights: Array
@@ -88,14 +89,14 @@ class Drawing:
         """The width of the line of the largest |w|."""
         return WIDEST if len(self.lines) <= MANY else WIDEST_OF_MANY
 
-    def width(self, entry: int) -> float:
+    def thickness(self, entry: int) -> float:
         """Of a line at the last step."""
         return 0.6 + self.widest * abs(float(self.weights[-1, entry])) / (self.largest or 1.0) if self.steps else 1.2
 
 
 def drawn(network: Network, run: Run | None = None, batches: Batches | None = None) -> Drawing:
     """The drawing of a network, with the weights of a run's record and the outputs that they give, where known."""
-    nodes, hidden, columns, height = _nodes(network)
+    nodes, hidden, columns, (width, height) = _nodes(network)
     lines, entries = _lines(network, columns)
     known = [] if run is None else [s for s in range(1, len(run.steps) + 1) if run.steps[s - 1].weights is not None]
     most = max(2, min(MOST_STEPS, MOST_NUMBERS // max(len(lines) + len(nodes), 1)))
@@ -109,7 +110,7 @@ def drawn(network: Network, run: Run | None = None, batches: Batches | None = No
         weights[place] = [at[name][index] for name, index in entries]
         if batches is not None:
             values[place] = _values(network, at, batches, nodes)
-    return Drawing(nodes, lines, hidden, height, steps, weights, values)
+    return Drawing(nodes, lines, hidden, width, height, steps, weights, values)
 
 
 def _values(network: Network, weights: dict[str, Array], batches: Batches, nodes: list[Node]) -> list[float]:
@@ -120,13 +121,16 @@ def _values(network: Network, weights: dict[str, Array], batches: Batches, nodes
     return [float(columns[node.column][node.entry]) for node in nodes]
 
 
-def _nodes(network: Network) -> tuple[list[Node], list[tuple[float, float, int]], list[list[Node]], float]:
+def _nodes(
+    network: Network,
+) -> tuple[list[Node], list[tuple[float, float, int]], list[list[Node]], tuple[float, float]]:
     names, outputs = Nodes.of(network, ""), outputs_of(network)
     widths = [network.inputs, *(network.weights[f"W{layer}"][1] for layer in range(1, len(outputs) + 1)), 1]
     tensors = ["x", *outputs, "loss"]
     rows = max(min(width, MOST_NEURONS) + 0.6 * (width > MOST_NEURONS) for width in widths)
     height = 2 * MARGIN + (rows - 1) * GAP
-    across = (WIDTH - 2 * MARGIN) / (len(widths) - 1)
+    steps = len(widths) - 1
+    across = max((WIDTH - 2 * MARGIN) / steps, ACROSS)
     columns, hidden = [], []
     for place, (tensor, width) in enumerate(zip(tensors, widths, strict=True)):
         shown = min(width, MOST_NEURONS)
@@ -134,7 +138,7 @@ def _nodes(network: Network) -> tuple[list[Node], list[tuple[float, float, int]]
         columns.append([Node(names.name(tensor, i + 1), x, top + i * GAP, place, i) for i in range(shown)])
         if width > shown:
             hidden.append((x, top + (shown - 0.35) * GAP, width - shown))
-    return [node for column in columns for node in column], hidden, columns, height
+    return [node for column in columns for node in column], hidden, columns, (2 * MARGIN + steps * across, height)
 
 
 def _lines(network: Network, columns: list[list[Node]]) -> tuple[list[Line], list[tuple[str, tuple[int, ...]]]]:

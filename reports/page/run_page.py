@@ -105,13 +105,12 @@ def _warnings(run: Run) -> list[str]:
 def _legend(drawing: Drawing | None, batches: Batches | None) -> str:
     if drawing is None:
         return ""
-    told = (
-        "Solid lines are positive weights, dashed lines negative ones, and their width is |w|; short lines are biases."
-    )
-    inside = f" Inside a neuron stands its output for sample {SAMPLE}, in L that sample's loss." if batches else ""
     hidden = " Of wide layers the first neurons are drawn." if drawing.hidden else ""
-    none = "" if drawing.steps else " The record holds no weights, so all lines are alike."
-    return told + inside + hidden + none
+    if not drawing.steps:
+        return f"The record holds no weights, so all lines are alike.{hidden}"
+    told = "Solid lines are positive weights, dashed lines negative ones; their width is |w|; short lines are biases."
+    inside = f" Inside a neuron stands its output for sample {SAMPLE}, in L that sample's loss." if batches else ""
+    return told + inside + hidden
 
 
 def _charts(run: Run, series: Series) -> tuple[list[Shown], list[str]]:
