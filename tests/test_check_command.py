@@ -168,7 +168,7 @@ def test_numbers_from_elsewhere(tmp_path):
     shown = {name: gradients[name] for name in network.gradients}
     np.savez(tmp_path / "right.npz", x=data.x, y=y, **weights, **shown)
     np.savez(tmp_path / "wrong.npz", x=data.x, y=y, **weights, **shown | {"dW1": -shown["dW1"]})
-    done = command(tmp_path / "right.npz")
+    done = command("right.npz", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "PASS  right.npz is right up to rounding: 6 gradients" in done.stdout
     done = command(tmp_path / "wrong.npz", "--quiet")

@@ -68,6 +68,9 @@ def test_two_mistakes_are_both_found_with_everything_shown():
         (("dz2", "derivative twice"), ("db1", "mean for sum")),
         (("dz1", "sign flipped"), ("dW1", "sums before the product")),
         (("da2", "doubled"), ("da1", "dropped path")),
+        (("da3", "mean for sum"), ("dz3", "derivative at z")),
+        (("da3", "half"), ("dz3", "derivative of another activation")),
+        (("da2", "half"), ("dz2", "derivative twice")),
     ],
     ids=str,
 )
@@ -81,13 +84,16 @@ def test_one_mistake_at_every_weight_is_one_statement_with_one_number():
     (diagnosis,) = diagnosed(point_of(NETWORK), rules)
     assert set(diagnosis.links) == set(diagnosis.explains) == set(NETWORK.gradients)
     (cause,) = diagnosis.causes
-    assert cause.cause == "learning rate multiplied in" and "the same at" in cause.says
+    assert cause.cause == "learning rate multiplied in"
+    assert "the same at" in cause.says
     assert abs(cause.number[0] - 0.1) <= cause.number[1]
 
 
 def test_two_numbers_are_two_statements():
-    rules = {name: (lambda t, k=k, link=link_of(NETWORK, name): (0.1 + 0.01 * k) * link(t))
-             for k, name in enumerate(("dW1", "dW2"))}  # fmt: skip
+    rules = {
+        "dW1": lambda t: 0.1 * link_of(NETWORK, "dW1")(t),
+        "dW2": lambda t: 0.11 * link_of(NETWORK, "dW2")(t),
+    }
     point = point_of(NETWORK)
     assert [d.at for d in diagnosed(point, rules)] == ["dW2", "dW1"]
 
@@ -125,7 +131,8 @@ def test_an_unknown_mistake_is_not_named():
     odd = {"dz2": lambda t: t["da2"] * np.cos(t["a2"])}
     (diagnosis,) = diagnosed(point_of(NETWORK), odd)
     assert (diagnosis.at, diagnosis.causes) == ("dz2", ())
-    assert diagnosis.runner_up is not None and diagnosis.known
+    assert diagnosis.runner_up is not None
+    assert diagnosis.known
     (hidden,) = diagnosed(point_of(NETWORK), odd, only=NETWORK.gradients)
     assert (hidden.at, hidden.shown_at, hidden.causes) == ("dz2", "dW2", ())
     assert hidden.explains == ("dW2", "db2", "dW1", "db1")
@@ -183,4 +190,4 @@ def test_a_big_network_is_diagnosed_in_seconds(at, only_weights):
     start = process_time()
     (diagnosis,) = diagnosed(point, planted(network, (at, cause)), only=network.gradients if only_weights else None)
     assert (cause, at) in causes_of([diagnosis])[0]
-    assert process_time() - start < 30  # seconds on all cores together; a few on one that is free
+    assert process_time() - start < 10  # seconds on one thread, of which it takes one or two

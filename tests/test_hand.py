@@ -9,10 +9,13 @@ from impls.hand import (
     Adam,
     Dense,
     GradientDescent,
+    HardSigmoid,
     Identity,
+    LeakyRelu,
     MeanSquaredError,
     Momentum,
     Network,
+    Relu,
     Scaled,
     Sigmoid,
     SoftmaxCrossEntropy,
@@ -57,6 +60,13 @@ def test_cross_entropy_and_relu_gradients_are_central_differences():
                 moved[name][index] += sign * 1e-5
                 ends.append(loss_at(network, moved, x, y))
             assert gradients["d" + name][index] == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-6, abs=1e-9)
+
+
+def test_at_a_kink_the_documented_side_is_taken():
+    ones = np.ones(3)
+    assert Relu().dz(ones, np.array([-1.0, 0.0, 1.0])).tolist() == [0, 0, 1]
+    assert LeakyRelu(slope=0.25).dz(ones, np.array([-1.0, 0.0, 1.0])).tolist() == [0.25, 0.25, 1]
+    assert HardSigmoid().dz(6 * ones, np.array([-3.0, 0.0, 3.0])).tolist() == [0, 1, 0]
 
 
 def test_a_dense_layer_is_exact_in_fractions():

@@ -9,7 +9,7 @@ import pytest
 from harness import Indices, UsageError, check_vjp
 from harness.operations.cases import drawn, random_upstream
 from harness.operations.inputs import sizes_of, specified
-from impls.hand import Dense, LeakyRelu, Relu, Tanh
+from impls.hand import Dense, LeakyRelu, Relu, SoftmaxCrossEntropy, Tanh
 
 sys.path.insert(0, str(Path(__file__).parent))
 from candidates import numpy_layers as mine
@@ -132,6 +132,13 @@ def test_wrong_use_is_told(framework):
     refused(r"cases\[0\]", *pair, reference=Tanh(), cases=[{"x": np.ones((2, 2))}])
     refused(r"cases\[0\]", *pair, reference=Tanh(), cases=[3])
     refused("give a list of dictionaries", *pair, reference=Tanh(), cases={"z": np.ones((2, 2))})
+    refused("it is empty", *pair, reference=Tanh(), inputs={"z": np.ones((0, 3))})
+    refused("z, because it holds whole numbers", *pair, reference=Tanh(), inputs={"z": np.arange(6).reshape(2, 3)})
+    refused("they hold whole numbers", *pair, reference=tanh, inputs={"z": np.arange(6)})
+    refused(r"the shapes x \(5, 7\)", mine.dense, mine.dense_backward, reference=Dense(4, 3),
+            cases=[{"x": np.ones((5, 7)), "W": np.ones((4, 3)), "b": np.ones(3)}])  # fmt: skip
+    labels = [{"a": np.ones((2, 3)), "y": np.array([0, 9])}]
+    refused("class labels from 0 to 9", lambda a, y: a.sum(), pair[1], reference=SoftmaxCrossEntropy(), cases=labels)
     refused("an upstream of shape", *pair, reference=Tanh(), upstream=np.ones((2, 2)))
 
 
@@ -161,3 +168,22 @@ def test_no_framework_is_imported_for_numpy_and_a_hand_layer():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "PASS False False", done.stderr
+
+
+def test_a_layer_of_ones_own_written_like_the_hand_layers_is_a_reference():
+    class Cube:
+        """a = z^3, dz = 3 z^2 da."""
+
+        reads, gives, weights = "z", "a", {}
+
+        def forward(self, z):
+            return z * z * z
+
+        def dz(self, da, z):
+            return 3 * (z * z) * da
+
+    inputs = {"z": ("B", "N", "M")}
+    found = check_vjp(lambda z: z**3, lambda u, z: 3 * z**2 * u, reference=Cube(), inputs=inputs)
+    assert (found.verdict, found.measured) == ("PASS", False)
+    assert check_vjp(lambda z: z**3, lambda u, z: 3 * z * u, reference=Cube(), inputs=inputs).exit == 1
+    refused("nothing says what it reads", lambda z: z**3, lambda u, z: 3 * z**2 * u, reference=Cube())

@@ -24,4 +24,9 @@ def _blas() -> ThreadpoolController:
 
 def threads_for(multiply_adds: int) -> AbstractContextManager[object]:
     """A block in which BLAS uses one thread, if that much work does not need more."""
-    return nullcontext() if multiply_adds >= WORTH_THREADS else _blas().limit(limits=1)
+    return nullcontext() if multiply_adds >= WORTH_THREADS else one_thread()
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """A block in which BLAS uses one thread."""
+    return _blas().limit(limits=1)

@@ -87,7 +87,7 @@ def _numbers(path: Path, network: Network) -> Check:
 
     dump = read_dump(path, network)
     point = Point(network, dump.weights, dump.x, dump.y, 1)
-    setting = setting_of(visible(path.name), point, f"x, y and weights of {visible(path.name)}", None, None)
+    setting = setting_of(visible(str(path)), point, f"x, y and weights of {visible(path.name)}", None, None)
     return concluded(setting, point, dump.shown, [], dump.ignored)
 
 

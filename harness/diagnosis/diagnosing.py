@@ -1,9 +1,10 @@
 """Diagnosing: from the first wrong tensor to the mistake that explains it, then on to what is still wrong.
 
 The first wrong tensor has suspects: its own link, and links that are not shown and lead to it unseen. A suspect that
-also leads to a shown tensor which is right is cleared, unless no other explains anything. Every fault of the catalogue
-at every suspect is a hypothesis (`hypotheses`). The one that explains most is kept planted, and what is still wrong
-with it has a cause of its own: so two mistakes are both found.
+also leads to a shown tensor which is right is cleared: it is heard only if the others leave something unexplained, and
+if it is no link of the forward pass. Every fault of the catalogue at every suspect is a hypothesis (`hypotheses`). The
+one that explains most is kept planted, and what is still wrong with it has a cause of its own: so two mistakes are both
+found.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ from dataclasses import replace
 import numpy as np
 
 from harness.arithmetic import Profile, profile_of
+from harness.arithmetic.threads import one_thread
 from harness.centre import Array
-from harness.diagnosis.diagnosis import Cause, Diagnosis, Entry
+from harness.diagnosis.diagnosis import Cause, Diagnosis
+from harness.diagnosis.entries import worst_entry
 from harness.diagnosis.hypotheses import Confirmed, Hypothesis, best_of, confirmed, in_full, ranked, residual
 from harness.diagnosis.kinks import on_a_kink
 from harness.diagnosis.merging import Found, merged, with_evidence
-from harness.diagnosis.patterns import patterns
+from harness.diagnosis.pairs import paired
+from harness.diagnosis.patterns import told_by
 from harness.diagnosis.replay import Reach, in_bounds, in_float32, in_floats
 from harness.faults import Fault, faults_at, right_formula
 from harness.faults.place import place_of
@@ -41,8 +45,9 @@ def diagnose(point: Point, shown: Mapping[str, Array], profile: Profile, faulty:
         A diagnosis for each mistake; none for what is a convention at a kink. Every faulty tensor that is no
         convention is explained by one of them.
     """
-    search = _Search(point, shown, profile, faulty)
-    return [with_evidence(d) for d in merged(point.network, search.found(), search.faults)]
+    with one_thread():  # hundreds of products, each too small for more
+        search = _Search(point, shown, profile, faulty)
+        return [with_evidence(d) for d in merged(point.network, search.found(), search.faults)]
 
 
 class _Search:
@@ -90,9 +95,10 @@ class _Search:
         suspects = [link.output for link in self.reach.suspects(tensor)]
         open_ = [name for name in suspects if self.reach.of(name) <= set(wrong)] or [tensor]
         tried, found = self._hypotheses(open_, tensor, wrong)
-        if not found and len(open_) < len(suspects):
-            others, found = self._hypotheses([name for name in suspects if name not in open_], tensor, wrong)
-            tried = sorted([*tried, *others], key=lambda h: h.residual)
+        cleared = [name for name in suspects if name not in open_ and name.startswith("d")]
+        if cleared and not any(c.explains >= set(wrong) for c in found if c.rank == 0):
+            more, besides = self._hypotheses(cleared, tensor, wrong)
+            tried, found = sorted([*tried, *more], key=lambda h: h.residual), [*found, *besides]
         best = best_of(found)
         if not best or any(c.hypothesis.tier == 2 for c in best):
             whole = self._in_float32(tensor, wrong, best)
@@ -100,7 +106,11 @@ class _Search:
                 return whole
         if best:
             return self._explained(tensor, tried, found, best)
-        return self._beside(tensor, wrong) or self._unknown(tensor, tried, open_, wrong)
+        return (
+            self._beside(tensor, wrong)
+            or self._behind_a_factor(tensor, tried, open_, wrong)
+            or self._unknown(tensor, tried, open_, wrong)
+        )
 
     def _beside(self, tensor: str, wrong: Sequence[str]) -> Found | None:
         """What explains another wrong tensor, at a link that both come from; the first may have two mistakes."""
@@ -115,6 +125,27 @@ class _Search:
                 return self._explained(other, tried, found, best_of(sharp))
         return None
 
+    def _behind_a_factor(
+        self, tensor: str, tried: Sequence[Hypothesis], suspects: Sequence[str], wrong: Sequence[str]
+    ) -> Found | None:
+        """A factor at the first suspect with which a single hypothesis explains the tensor; it is planted then."""
+        backward = [link.output for link in self.point.network.backward_links]
+        first = next((name for name in backward if name in suspects), tensor)
+        if first in self.shown or first in self.in_bounds:
+            return None
+        reached = self.reach.of(first) & set(wrong)
+        for factor, other in paired(tensor, self.shown[tensor], tried, self.faults(first), self.floats):
+            planted = {**self.in_bounds, first: factor.rule}
+            bounds = in_bounds(self.point, self.reach, self.shown, self.profile, planted)
+            reach = {other.fault.at: self.reach.of(other.fault.at) & set(wrong)}
+            if confirmed([other], tensor, self.shown, bounds, reach, wrong):
+                cause = Cause(factor.cause, first, f"{factor.says}, and besides", factor.formula, other.residual)
+                diagnosis = self._diagnosis(tensor, first, (cause,), tried, reached, ())
+                self.in_floats[first] = self.in_bounds[first] = factor.rule
+                self._replay()
+                return Found(diagnosis)
+        return None
+
     def _hypotheses(
         self, names: Sequence[str], tensor: str, wrong: Sequence[str]
     ) -> tuple[list[Hypothesis], list[Confirmed]]:
@@ -125,8 +156,13 @@ class _Search:
         several = len(self.faulty) > 1
         found = confirmed(tried, tensor, self.shown, self.bounds, reach, wrong, numbers=several)
         place = {id(fault): number for number, fault in enumerate(faults)}
-        # A number that near to 1 is no likelier than rounding.
-        return tried, sorted(found, key=lambda c: (c.cause.number is not None, place[id(c.hypothesis.origin)]))
+        # A number that near to 1 is no likelier than rounding; a backward pass is checked, so the slip is likely there.
+        return tried, sorted(
+            found,
+            key=lambda c: (
+                c.cause.number is not None, not c.cause.at.startswith("d"), place[id(c.hypothesis.origin)]
+            ),
+        )  # fmt: skip
 
     def _plant(self, outcome: Confirmed) -> None:
         at = outcome.hypothesis.fault.at
@@ -196,28 +232,13 @@ class _Search:
         second = next(others, None)
         runner_up = in_full(second, tensor, self.shown[tensor], self.floats).as_cause() if second else None
         link = self.links[at]
-        axes = _axes(place_of(self.point.network, self.links[tensor]).kind)
-        known = patterns(self.shown[tensor], self.bounds.expected[tensor], *axes)
+        place = place_of(self.point.network, self.links[tensor])
+        known = told_by(self.shown[tensor], self.bounds.expected[tensor], *_axes(place.kind))
         order = [name for name in self.links if name in explains]
         return Diagnosis(
             at, tensor, causes, runner_up, (*where, *known), right_formula(self.point.network, link),
-            self._worst(tensor), tuple(order),
+            worst_entry(place, self.shown[tensor], self.bounds.expected[tensor].value, self.floats), tuple(order),
         )  # fmt: skip
-
-    def _worst(self, tensor: str) -> Entry:
-        actual, expected = self.shown[tensor], self.bounds.expected[tensor].value
-        with np.errstate(all="ignore"):
-            off = np.abs(actual - expected)
-        index = tuple(int(i) for i in np.unravel_index(int(np.argmax(off)), off.shape))  # NaN is the largest
-        place = place_of(self.point.network, self.links[tensor])
-        around = [place.names[local] for local in ("z", "a", "y", "da") if local in place.names]
-        read = dict.fromkeys([*around, *self.links[tensor].inputs]) if place.kind in ("dz", "da") else {}
-        reads = {
-            name: float(value[index])
-            for name in read
-            if np.shape(value := self.floats.tensors[name]) == actual.shape and name != tensor
-        }
-        return Entry(tensor, index, float(actual[index]), float(expected[index]), reads)
 
 
 def _axes(kind: str) -> tuple[str, str]:

@@ -85,7 +85,7 @@ def ranked(faults: Sequence[Fault], tensor: str, actual: Array, floats: Replay) 
 
     Of a large tensor a sample of the entries is asked.
     """
-    sample = Sample(max(1, actual.size // MOST_RANKED), 0)
+    sample = sample_of(actual)
     part, size = floats.sampled(tensor, actual, sample), float(np.abs(actual).max())
     found = []
     for fault in faults:
@@ -93,6 +93,11 @@ def ranked(faults: Sequence[Fault], tensor: str, actual: Array, floats: Replay) 
         if hypothesis is not None and np.isfinite(hypothesis.residual):
             found.append(hypothesis)
     return sorted(found, key=lambda h: h.residual)
+
+
+def sample_of(actual: Array) -> Sample:
+    """The entries of a tensor against which every fault is held."""
+    return Sample(max(1, actual.size // MOST_RANKED), 0)
 
 
 def _against(

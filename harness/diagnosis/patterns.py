@@ -22,7 +22,7 @@ MOST_LISTED = 6
 """Rows or columns that a sentence lists."""
 
 
-def patterns(actual: Any, expected: Bounded, rows: str, columns: str) -> tuple[str, ...]:
+def told_by(actual: Any, expected: Bounded, rows: str, columns: str) -> tuple[str, ...]:
     """Sentences about a wrong tensor, the most telling first.
 
     Args:
@@ -45,7 +45,8 @@ def patterns(actual: Any, expected: Bounded, rows: str, columns: str) -> tuple[s
         *_zeros(actual, value, bound),
         *_clipped(actual, value),
     ]
-    return (*dict.fromkeys(found), *_cosine(actual, value))
+    told = dict.fromkeys(found or [f"all of its {actual.size} entries are wrong"])
+    return (*told, *_cosine(actual, value))
 
 
 def ratio(actual: Floats, value: Floats, bound: Floats) -> tuple[float, float] | None:

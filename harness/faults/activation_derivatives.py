@@ -16,7 +16,7 @@ from inspect import signature
 from typing import Any
 
 from harness.faults.fault import Fault
-from harness.faults.formulas import derivative_text
+from harness.faults.formulas import vjp_text
 from harness.faults.place import Place
 from impls.hand import Gelu, GeluTanh, LeakyRelu, Relu, Softmax
 from impls.hand.notation import ACTIVATIONS, name_of
@@ -35,7 +35,7 @@ CAUSES = (
 )
 
 
-def faults(place: Place) -> Iterator[Fault]:
+def slips(place: Place) -> Iterator[Fault]:
     """Slips that the derivative of any activation can have."""
     if place.kind != "dz":
         return
@@ -45,34 +45,42 @@ def faults(place: Place) -> Iterator[Fault]:
         yield from _of_others(place)
         return
     written = a if a in right.inputs else z
-    slope = derivative_text(layer, z=z, a=a)
+
+    def applied(da: str = da, z: str = z, a: str = a) -> str:
+        return vjp_text(layer, da=da, z=z, a=a)
+
     text = f"the {label}'s derivative is missing"
     yield place.fault("derivative missing", text, da, lambda t: +t[da])
     text = f"only the {label}'s derivative is taken; the upstream gradient {da} is missing"
-    yield place.fault("upstream missing", text, slope, lambda t: right({**t, da: 0 * t[da] + 1}))
+    yield place.fault("upstream missing", text, applied(da="1"), lambda t: right({**t, da: 0 * t[da] + 1}))
     text = f"the {label}'s derivative is applied twice"
-    yield place.fault("derivative twice", text, f"{da} · {slope} · {slope}", lambda t: right({**t, da: right(t)}))
+    yield place.fault(
+        "derivative twice",
+        text,
+        applied(da=applied() if layer.elementwise else place.at),
+        lambda t: right({**t, da: right(t)}),
+    )
     text = f"{da} is multiplied by the {label} itself instead of its derivative"
     yield place.fault("function in place of its derivative", text, f"{da} · {a}", lambda t: t[da] * t[a])
     if written == a:
         text = f"the {label}'s derivative is written with {z} instead of its output {a}"
-        at_z = f"{da} · {derivative_text(layer, z=z, a=z)}"
+        at_z = applied(a=z)
         yield place.fault("derivative at z", text, at_z, lambda t: right({**t, a: t[z]}))
         text = f"the {label} is applied to {a}, which is its output already"
-        twice = f"{da} · {derivative_text(layer, z=z, a=f'{label}({a})')}"
+        twice = applied(a=f"{label}({a})")
         yield place.fault("function applied twice", text, twice, lambda t: right({**t, a: layer.forward(t[a])}))
     elif not isinstance(layer, Relu | LeakyRelu):  # whose outputs have the signs of their inputs
         text = f"the {label}'s derivative is taken at its output {a} instead of its input {z}"
-        at_a = f"{da} · {derivative_text(layer, z=a, a=a)}"
+        at_a = applied(z=a)
         yield place.fault("derivative at a", text, at_a, lambda t: right({**t, z: t[a]}))
     for other in place.alike(written, written[0]):
         text = f"the {label}'s derivative is taken at {other}, which belongs to another layer, instead of {written}"
-        formula = f"{da} · {derivative_text(layer, z=other, a=other)}"
+        formula = applied(z=other, a=other)
         yield place.fault("derivative at another layer", text, formula, _reading(place, written, other))
     for other in place.alike(da, "d"):
         if other != place.at and _earlier(place, other):
             text = f"{other} is used as the upstream gradient instead of {da}"
-            yield place.fault("upstream of another layer", text, f"{other} · {slope}", _reading(place, da, other))
+            yield place.fault("upstream of another layer", text, applied(da=other), _reading(place, da, other))
     yield from _of_others(place)
 
 
@@ -98,17 +106,17 @@ def _of_others(place: Place) -> Iterator[Fault]:
             continue
         text = f"the derivative of {label} is taken instead of {place.label}'s"
         if "a" in signature(other.dz).parameters:
-            own = f"{da} · {derivative_text(other, z=z, a=a)}"
+            own = vjp_text(other, da=da, z=z, a=a)
             if not (isinstance(place.layer, Softmax) and label == "sigmoid"):  # that is a coupling dropped
                 yield place.fault("derivative of another activation", text, own, _other(other, da, a))
-            formula = f"{da} · {derivative_text(other, z=z, a=f'{label}({z})')}"
+            formula = vjp_text(other, da=da, z=z, a=f"{label}({z})")
 
             def anew(t: Mapping[str, Any], other: Any = other) -> Any:
                 return other.dz(t[da], other.forward(t[z]))
 
             yield place.fault("derivative of another activation", text, formula, anew)
         else:
-            formula = f"{da} · {derivative_text(other, z=z, a=a)}"
+            formula = vjp_text(other, da=da, z=z, a=a)
             yield place.fault("derivative of another activation", text, formula, _other(other, da, z))
 
 

@@ -22,7 +22,7 @@ USUAL = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15)
 """What people write for eps."""
 
 
-def faults(place: Place) -> Iterator[Fault]:
+def slips(place: Place) -> Iterator[Fault]:
     """Small numbers in the gradient of the binary cross-entropy."""
     loss = place.layer.loss if isinstance(place.layer, Scaled) else place.layer
     if place.kind != "da" or not isinstance(loss, BinaryCrossEntropy):

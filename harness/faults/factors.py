@@ -16,7 +16,7 @@ from harness.faults.place import Place
 CAUSES = ("sign flipped", "half", "doubled", "times N", "divided by N", "zero", "scaled by a constant")
 
 
-def faults(place: Place) -> Iterator[Fault]:
+def slips(place: Place) -> Iterator[Fault]:
     """Factors at any link of the backward pass."""
     if place.kind == "forward":
         return
@@ -25,7 +25,8 @@ def faults(place: Place) -> Iterator[Fault]:
     if place.kind != "da":
         yield place.fault("sign flipped", f"{at} has the wrong sign", f"−{at}", lambda t: -right(t))
         yield place.fault("half", f"{at} is half of what it should be", f"{at}/2", lambda t: right(t) / 2)
-        yield place.fault("doubled", f"{at} is twice what it should be", f"2·{at}", lambda t: 2 * right(t))
+        added = ": it may be added to that of a call before" if place.kind in ("dW", "db") else ""
+        yield place.fault("doubled", f"{at} is twice what it should be{added}", f"2·{at}", lambda t: 2 * right(t))
         text = f"{at} is multiplied by the number of samples"
         yield place.fault("times N", text, f"N·{at}", lambda t: len(t["x"]) * right(t))
     if place.kind not in ("da", "dW", "db"):

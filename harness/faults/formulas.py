@@ -25,7 +25,7 @@ def _right(place: Place) -> str:
     names = place.names
     match place.kind:
         case "dz":
-            return " · ".join(filter(None, [names["da"], derivative_text(place.layer, z=names["z"], a=names["a"])]))
+            return vjp_text(place.layer, da=names["da"], z=names["z"], a=names["a"])
         case "da":
             return loss_text(place.layer, names["a"], place.network.outputs)
         case "dx":
@@ -41,12 +41,15 @@ def _right(place: Place) -> str:
     return f"{place.label}({names['z']})"
 
 
-def derivative_text(layer: Any, *, z: str, a: str) -> str:
-    """f'(z) of an activation; nothing for the identity."""
+def vjp_text(layer: Any, *, da: str, z: str, a: str) -> str:
+    """What an activation's link gives: ``da2 · a2·(1 − a2)``."""
     if not layer.elementwise:
-        return f"(∂a/∂z of {type(layer).__name__.lower()}, with a = {a})"
-    text = layer.derivative.format(z=z, a=a, **layer.parameters())
-    return "" if text == "1" else with_dots(text)
+        weighted = a if da == "1" else f"{da}·{a}"
+        return f"{a}·({da} − sum of {weighted} over the neurons)"
+    text = with_dots(layer.derivative.format(z=z, a=a, **layer.parameters()))
+    if text == "1" or da == "1":
+        return da if text == "1" else text
+    return f"{da} · {text}"
 
 
 def loss_text(loss: Any, a: str, outputs: int) -> str:
@@ -60,5 +63,5 @@ def loss_text(loss: Any, a: str, outputs: int) -> str:
 
 
 def with_dots(text: str) -> str:
-    """Products written with a dot: ``a2(1 − a2)`` is ``a2·(1 − a2)``."""
-    return re.sub(r"(\)|\b[az]\d+)\(", r"\1·(", text)
+    """Products written with a dot, and without factors 1: ``1·a2(1 − a2)`` is ``a2·(1 − a2)``."""
+    return re.sub(r"(\)|\b[az]\d+)\(", r"\1·(", re.sub(r"\b1·", "", text))

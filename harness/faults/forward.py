@@ -30,7 +30,7 @@ CAUSES = (
 )
 
 
-def faults(place: Place) -> Iterator[Fault]:
+def slips(place: Place) -> Iterator[Fault]:
     """Slips at forward links."""
     if place.kind != "forward":
         return

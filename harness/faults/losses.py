@@ -57,7 +57,7 @@ CAUSES = (
 )
 
 
-def faults(place: Place) -> Iterator[Fault]:
+def slips(place: Place) -> Iterator[Fault]:
     """Slips at the link from the loss to the output, and from there to the last pre-activation."""
     if place.kind == "dz" and place.names["a"] == place.network.output:
         yield from _fused_behind(place)

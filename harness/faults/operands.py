@@ -32,7 +32,7 @@ CAUSES = (
 )
 
 
-def faults(place: Place) -> Iterator[Fault]:
+def slips(place: Place) -> Iterator[Fault]:
     """Wrong operands at dW, dx and db."""
     if place.kind not in ("dW", "dx", "db"):
         return

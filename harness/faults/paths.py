@@ -32,7 +32,7 @@ MOST_NEURONS = 8
 """Neurons of a layer each of which is tried by itself; of wider layers the first and the last."""
 
 
-def faults(place: Place) -> Iterator[Fault]:
+def slips(place: Place) -> Iterator[Fault]:
     """Slips on paths at dW, db and dx, and an upstream of one row at dz."""
     if place.kind in ("dW", "db"):
         yield from _samples(place)

@@ -33,7 +33,7 @@ DIGITS = {"float32": 24, "float16": 11, "bfloat16": 8}
 """Bits of the significand, the hidden one included."""
 
 
-def faults(place: Place) -> Iterator[Fault]:
+def slips(place: Place) -> Iterator[Fault]:
     """Lower precision at any link."""
     at = place.at
     says = f"{at} has the accuracy of float32, not that of the dtype it is returned in"

@@ -27,7 +27,7 @@ CAUSES = (
 )
 
 
-def faults(place: Place) -> Iterator[Fault]:
+def slips(place: Place) -> Iterator[Fault]:
     """What belongs to the step, at dx and at the gradients of weights."""
     right, at = place.link, place.at
     if place.kind == "dx":

@@ -25,7 +25,7 @@ CAUSES = (
 )
 
 
-def faults(place: Place) -> Iterator[Fault]:
+def slips(place: Place) -> Iterator[Fault]:
     """Slips in the sums of dW, db and dx."""
     right, at = place.link, place.at
     if place.kind in ("dW", "db"):

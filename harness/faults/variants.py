@@ -52,7 +52,7 @@ Variant = tuple[str, str, str, Derivative]
 """Cause, what it says, f'(z) as text with {z}, {a}, {da}, and da · f'(z) from (da, z, a)."""
 
 
-def faults(place: Place) -> Iterator[Fault]:
+def slips(place: Place) -> Iterator[Fault]:
     """Slips that only this kind of activation can have."""
     if place.kind != "dz":
         return

@@ -133,7 +133,9 @@ def _varied(given: Mapping[str, Array], rng: np.random.Generator) -> dict[str, A
     """Every number by a factor of its own from 1/2 to 3/2, so that signs stay; zeros all over become numbers too."""
     varied = {}
     for name, array in given.items():
-        if array.dtype.kind == "i":
+        if array.dtype.kind == "b":
+            varied[name] = array
+        elif array.dtype.kind == "i":
             varied[name] = _repeated(array.copy())
         elif array.any():
             varied[name] = (array * rng.uniform(0.5, 1.5, array.shape)).astype(array.dtype)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.centre import Array
+from harness.operations.catalogued import catalogued
 from harness.operations.estimate import Estimate
 from harness.operations.hypothesis import Cause, Hypotheses, Hypothesis, Situation
 from harness.operations.normalising import normalisations
@@ -20,13 +21,16 @@ from harness.operations.scaled import recognisable
 from harness.operations.substituted import elsewhere, lower_precision
 from harness.operations.upstreams import changed_upstream
 
-FAMILIES: tuple[Hypotheses, ...] = (recognisable, changed_upstream, normalisations, elsewhere, lower_precision)
+FAMILIES: tuple[Hypotheses, ...] = (
+    recognisable, changed_upstream, normalisations, catalogued, elsewhere, lower_precision,
+)  # fmt: skip
 LOOKED_AT = 4
 """Cases in which a hypothesis must hold, the first in which the gradient is wrong: ordinary numbers, then others."""
 
 
 class _Tried(NamedTuple):
     hypothesis: Hypothesis
+    family: Hypotheses
     off: float
     holds: bool
 
@@ -59,7 +63,7 @@ def _tried(at: Situation, name: str, only: dict[str, _Tried]) -> Iterator[_Tried
     if actual is None:
         return
     right = at.expected[name]
-    for family in FAMILIES:
+    for family in {one.family: None for one in only.values()} or FAMILIES:
         for hypothesis in family(at, name):
             if only and hypothesis.says not in only:
                 continue
@@ -68,7 +72,7 @@ def _tried(at: Situation, name: str, only: dict[str, _Tried]) -> Iterator[_Tried
                     estimate = hypothesis.predict()
             except Exception:  # a reference may refuse what a mistake makes of its inputs; then it is no explanation
                 continue
-            yield _Tried(hypothesis, estimate.off(actual), _explains(estimate, actual, right))
+            yield _Tried(hypothesis, family, estimate.off(actual), _explains(estimate, actual, right))
 
 
 def _explains(estimate: Estimate, actual: Array, right: Estimate) -> bool:

@@ -126,13 +126,13 @@ def _points(
                 f"Cannot use inputs {', '.join(meant)} with {known.name}, because it reads {', '.join(known.inputs)}; "
                 f"give these, or leave inputs out."
             )
-    elif known is not None:
+    elif known is not None and known.usual:
         meant = known.usual
-    elif cases:
-        return users(cases, list(cases[0]), dtype), None
+    elif cases and isinstance(cases[0], Mapping):
+        return users(cases, known.inputs if known else list(cases[0]), dtype), known
     else:
         raise UsageError(
-            "Cannot draw inputs for a reference that is no hand layer, because nothing says what it reads; give "
+            "Cannot draw inputs for this reference, because nothing says what it reads; give "
             'inputs={"x": ("N", "M"), ...} or cases=[{"x": array, ...}].'
         )
     names = known.inputs if known else tuple(meant)

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from harness.arithmetic import profile_of
 from harness.centre import Array
 from harness.operations.candidate import LAYOUTS, Answer, Candidate
 from harness.operations.cases import Case, random_upstream
@@ -91,10 +92,18 @@ class _Trial:
             for tensor, one, other in _both(self.first, answer):
                 if tensor in told or tensor == "output" or one.shape != other.shape:
                     continue
-                if not np.array_equal(np.asarray(scale * one, one.dtype), other, equal_nan=True):
+                if not self._scales(one, other, scale):
                     told.add(tensor)
                     message = f"{tensor} for {scale:g} times the upstream is not {scale:g} times {tensor}"
                     yield self.finding("linear in the upstream", tensor, message)
+
+    def _scales(self, one: Array, other: Array, scale: float) -> bool:
+        """Whether one gradient is a power of two times another, where no intermediate value may have underflown."""
+        profile = profile_of(self.dtype)
+        tiny = profile.eta / profile.u
+        with np.errstate(all="ignore"):
+            same = (scale * one == other) | (np.isnan(one) & np.isnan(other))
+            return bool(np.all(same | ((np.abs(one) < tiny) & (np.abs(other) < abs(scale) * tiny))))
 
     def added(self) -> Iterator[Finding]:
         other = random_upstream(self.upstream.shape, self.dtype, np.random.default_rng(1))

@@ -12,18 +12,19 @@ from harness.arithmetic import Context, profile_of
 from harness.centre import Array
 from harness.operations.estimate import Estimate
 from harness.operations.inputs import Indices, Input, Probabilities
+from harness.usage import UsageError
 from impls.hand import Dense
 from impls.hand.activations import Activation
 from impls.hand.losses.base import Loss
 
 
 class HandReference:
-    """A Dense layer, an activation or a loss of `impls.hand`.
+    """A layer, an activation or a loss of `impls.hand`, or one written like them.
 
     Attributes:
         measured: False, since every allowance is derived.
         inputs: names of what its forward rule reads: x, W, b, or z, or a, y.
-        usual: what these inputs are, where the user does not say.
+        usual: what these inputs are, where the user does not say; empty for a layer of another kind.
     """
 
     measured = False
@@ -38,12 +39,27 @@ class HandReference:
 
     @staticmethod
     def knows(reference: Any) -> bool:
-        """Whether something is a hand layer."""
-        return isinstance(reference, Dense | Activation | Loss)
+        """Whether something is a hand layer: it has a forward rule, says what it reads, and has the rule for that."""
+        return hasattr(reference, "forward") and hasattr(reference, f"d{getattr(reference, 'reads', '')}")
 
     def output(self, inputs: Mapping[str, Array], dtype: str) -> Estimate:
         """The output, as programs of the dtype may give it."""
-        return Estimate.of(self._forward(inputs, dtype)[self.gives])
+        for name in self.differentiable:
+            if inputs[name].dtype.kind != "f":
+                raise UsageError(
+                    f"Cannot differentiate {self.name} by {name}, because it holds whole numbers; give it as floats."
+                )
+        try:
+            if self.gives == "L":
+                self.layer.check_targets(inputs[self.layer.reads].shape, inputs["y"])
+            return Estimate.of(self._forward(inputs, dtype)[self.gives])
+        except (ValueError, IndexError) as error:
+            if str(error).startswith("Cannot "):
+                raise UsageError(str(error)) from None
+            shapes = ", ".join(f"{name} {array.shape}" for name, array in inputs.items())
+            raise UsageError(
+                f"Cannot run {self.name} on inputs of the shapes {shapes}, because {error}; give shapes that fit."
+            ) from None
 
     def gradients(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Estimate]:
         """The gradient of each input that has one, as programs of the dtype may give it."""
@@ -92,6 +108,8 @@ def _usual(layer: Any) -> dict[str, Input]:
         return {"x": ("N", layer.inputs), **layer.weights}
     if isinstance(layer, Activation):
         return {"z": ("N", "K")}
+    if not isinstance(layer, Loss):
+        return {}
     a: Input = Probabilities(("N", "K")) if layer.output_activation == "sigmoid" else ("N", "K")
     if layer.labels:
         return {"a": a, "y": Indices(("N",), below="K")}

@@ -101,7 +101,7 @@ def _names_in(code: CodeType) -> list[str]:
 
 
 def as_arrays(values: Mapping[str, Any], dtype: str) -> dict[str, Array]:
-    """Arrays of any framework as NumPy ones: reals in the dtype, whole numbers as int64."""
+    """Arrays of any framework as NumPy ones: reals in the dtype, whole numbers as int64, masks as they are."""
     hosts = loaded_hosts(dtype).values()
     arrays = {}
     for name, value in values.items():
@@ -112,5 +112,11 @@ def as_arrays(values: Mapping[str, Any], dtype: str) -> dict[str, Array]:
                 f"Cannot use the input {name!r} of dtype {array.dtype}, because gradients are of real numbers; give "
                 f"an array of floats, or of whole numbers where they are indices."
             )
-        arrays[name] = array.astype(dtype if array.dtype.kind == "f" else np.int64)
+        if not array.size:
+            raise UsageError(
+                f"Cannot use the input {name!r} of shape {array.shape}, because it is empty; give one with entries."
+            )
+        arrays[name] = (
+            array if array.dtype.kind == "b" else array.astype(dtype if array.dtype.kind == "f" else np.int64)
+        )
     return arrays

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import product
 
 import numpy as np
 
@@ -20,7 +21,7 @@ def recognisable(at: Situation, name: str) -> Iterator[Hypothesis]:
     """Everything of this kind for the gradient of one input."""
     right = at.expected[name]
     zeros = Estimate(np.zeros_like(right.value), np.zeros_like(right.bound))
-    yield Hypothesis("gradient missing", f"d{name} is 0 everywhere: its path is missing", lambda: zeros)
+    yield Hypothesis("zero", f"d{name} is 0 everywhere: its path is missing", lambda: zeros)
     yield from _factors(at, name, right)
     if right.value.ndim > 1:
         yield Hypothesis(
@@ -46,31 +47,39 @@ def _twice(at: Situation, name: str) -> Estimate:
 
 
 def _factors(at: Situation, name: str, right: Estimate) -> Iterator[Hypothesis]:
-    fixed = {-1.0: "−1: the sign is turned", 0.5: "1/2", 2.0: "2", -2.0: "−2", 4.0: "4", 0.25: "1/4"}
-    for factor, told in fixed.items():
-        yield Hypothesis(
-            "constant factor", f"d{name} is the right one times {told}", partial(right.times, factor, at.u)
-        )
-    # Every size of the operation, named by the tensor and the axis that it is the size of.
+    named = {"1", "0"}
+    for factor, cause, told in _named_factors(at):
+        named.add(f"{factor:.6g}")
+        yield Hypothesis(cause, f"d{name} is the right one times {told}", partial(right.times, factor, at.u))
+    actual = at.answered.get(name)
+    if actual is not None and actual.shape == right.value.shape:
+        ratio = _ratio(actual, right)
+        if ratio is not None and f"{ratio:.6g}" not in named:
+            says = f"d{name} is the right one times {ratio:.6g}"
+            yield Hypothesis("scaled by a constant", says, partial(_measured_ratio, right, ratio, at.u))
+
+
+def _named_factors(at: Situation) -> Iterator[tuple[float, str, str]]:
+    """Factors, each with its cause and the words for it: fixed ones, and every size, by its tensor and axis."""
+    yield from (
+        (-1.0, "sign flipped", "−1: the sign is turned"),
+        (0.5, "half", "1/2"),
+        (2.0, "doubled", "2"),
+        (-2.0, "scaled by a constant", "−2"),
+        (4.0, "scaled by a constant", "4"),
+        (0.25, "scaled by a constant", "1/4"),
+    )
     tensors = {**at.inputs, "the output": at.upstream}
     sizes: dict[int, str] = {}
     for what, array in tensors.items():
         for axis, size in enumerate(array.shape):
             sizes.setdefault(size, f"the size of axis {axis} of {what}")
-    for size, of in sizes.items():
-        for factor, told in ((1 / size, f"1/({of})"), (size, of)):
-            says = f"d{name} is the right one times {told}: a mean for a sum, or a sum for a mean"
-            yield Hypothesis("constant factor", says, partial(right.times, factor, at.u))
     for what, array in tensors.items():
-        if array.ndim > 1:
-            says = f"d{name} is the right one times 1/(the number of entries of {what})"
-            yield Hypothesis("constant factor", says, partial(right.times, 1 / array.size, at.u))
-    actual = at.answered.get(name)
-    if actual is not None and actual.shape == right.value.shape:
-        ratio = _ratio(actual, right)
-        if ratio and f"{ratio:.6g}" != "1":
-            says = f"d{name} is the right one times {ratio:.6g}"
-            yield Hypothesis("constant factor", says, partial(_measured_ratio, right, ratio, at.u))
+        sizes.setdefault(array.size, f"the number of entries of {what}")
+    sizes.pop(1, None)
+    for size, of in sizes.items():
+        yield 1 / size, "mean for sum", f"1/({of}): a mean for a sum"
+        yield float(size), "sum for mean", f"{of}: a sum for a mean"
 
 
 def _ratio(actual: Array, right: Estimate) -> float | None:
@@ -100,19 +109,29 @@ def _shapes(at: Situation, name: str, right: Estimate) -> Iterator[Hypothesis]:
         elif np.broadcast_shapes(actual.shape, right.value.shape) == actual.shape if _fit(actual, right) else False:
             says = f"d{name} is broadcast: the right numbers, repeated"
             yield Hypothesis("shape", says, partial(right.mapped, lambda array: np.broadcast_to(array, actual.shape)))
-    whole = unsummed(at, name)
-    if whole is None:
+    lead, given = at.upstream.ndim - right.value.ndim, right.value.shape
+    if actual is None or lead < 1 or actual.shape == given:
         return
-    says = f"d{name} is not summed over the rows that share {name}"
-    yield Hypothesis("broadcast gradient not summed", says, lambda: whole)
-    for axis in range(whole.value.ndim):
-        n = whole.value.shape[axis]
-        for keep in (False, True):
-            says = f"d{name} is summed over axis {axis} only" + (", which is kept" if keep else "")
-            added = whole.mapped(partial(np.sum, axis=axis, keepdims=keep), n)
-            yield Hypothesis("summed over the wrong axis", says, partial(added.mapped, np.asarray))
-            says = says.replace("summed", "averaged")
-            yield Hypothesis("mean for sum", says, partial(added.times, 1 / n, at.u))
+    # Asking the reference row by row costs: only for what has the shape that came.
+    whole = partial(unsummed, at, name)
+    if actual.shape == at.upstream.shape[:lead] + given:
+        yield Hypothesis(
+            "broadcast gradient not summed", f"d{name} is not summed over the rows that share {name}", whole
+        )
+    for axis, keep in product(range(at.upstream.ndim), (False, True)):
+        size = at.upstream.shape[axis]
+        if np.sum(np.empty(at.upstream.shape[:lead] + given), axis=axis, keepdims=keep).shape == actual.shape:
+            over = f"over axis {axis} only" + (", which is kept" if keep else "")
+            added = partial(_added, whole, axis, keep, 1.0)
+            yield Hypothesis("summed over the wrong axis", f"d{name} is summed {over}", added)
+            averaged = partial(_added, whole, axis, keep, 1 / size)
+            yield Hypothesis("mean for sum", f"d{name} is averaged {over}", averaged)
+
+
+def _added(whole: Callable[[], Estimate], axis: int, keep: bool, factor: float) -> Estimate:
+    rows = whole()
+    added = rows.mapped(partial(np.sum, axis=axis, keepdims=keep), rows.value.shape[axis])
+    return added.times(factor)
 
 
 def _fit(actual: Array, right: Estimate) -> bool:
@@ -123,17 +142,18 @@ def _fit(actual: Array, right: Estimate) -> bool:
     return True
 
 
-def unsummed(at: Situation, name: str) -> Estimate | None:
-    """The gradient of an input that every leading row shares, row by row, before it is summed; None if none does.
+def unsummed(at: Situation, name: str) -> Estimate:
+    """The gradient of an input that every leading row shares, row by row, before it is summed.
 
     Found by giving the reference the upstream of one row at a time, whatever the function is.
+
+    Raises:
+        ValueError: there are more rows than `MOST_ROWS`.
     """
     given, shape = at.inputs[name], at.upstream.shape
     lead = len(shape) - given.ndim
-    if lead < 1 or np.prod(shape[:lead]) > MOST_ROWS:
-        return None
-    if not all(size in (1, whole) for size, whole in zip(given.shape, shape[lead:], strict=True)):
-        return None
+    if np.prod(shape[:lead]) > MOST_ROWS:
+        raise ValueError("too many rows to ask for one by one")
     rows = []
     for row in np.ndindex(shape[:lead]):
         alone = np.zeros_like(at.upstream)

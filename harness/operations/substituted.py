@@ -72,9 +72,9 @@ def _other_activations(at: Situation, name: str) -> Iterator[Hypothesis]:
         if activation is Softmax and z.ndim != 2:
             continue
         says = f"d{name} is the derivative of {kind}"
-        yield Hypothesis("derivative of another function", says, partial(_activated, activation(), z, upstream, at))
+        yield Hypothesis("derivative of another activation", says, partial(_activated, activation(), z, upstream, at))
     says = f"d{name} is the derivative of gelu in its sigmoid form, z s({QUICK} z)"
-    yield Hypothesis("derivative of another function", says, partial(_quick_gelu, at, name))
+    yield Hypothesis("another form of the function", says, partial(_quick_gelu, at, name))
 
 
 def _activated(activation: Any, z: Array, upstream: Array, at: Situation) -> Estimate:
@@ -101,4 +101,4 @@ def lower_precision(at: Situation, name: str) -> Iterator[Hypothesis]:
         return Estimate(at.expected[name].value, wide.bound)
 
     says = f"d{name} is float64 but computed in lower precision: it is as far off as float32 somewhere inside would be"
-    yield Hypothesis("lower precision", says, predict)
+    yield Hypothesis("computed in float32", says, predict)

@@ -28,10 +28,10 @@ def _only(row: int) -> Change:
 
 
 CHANGES: tuple[tuple[str, str, Change], ...] = (
-    ("upstream ignored", "all ones are used in place of the upstream", np.ones_like),
+    ("upstream missing", "all ones are used in place of the upstream", np.ones_like),
     ("only the first row's upstream", "only the first row of the upstream is used, the others count as 0", _only(0)),
     (
-        "only the first row's upstream",
+        "first row's upstream for all",
         "the first row of the upstream is used for every row",
         lambda u: np.broadcast_to(u[:1], u.shape).copy(),
     ),
@@ -54,7 +54,7 @@ CHANGES: tuple[tuple[str, str, Change], ...] = (
 def changed_upstream(at: Situation, name: str) -> Iterator[Hypothesis]:
     """Everything of this kind for the gradient of one input."""
     for cause, says, change in CHANGES:
-        if at.upstream.ndim or cause in ("upstream ignored", "upstream squared", "upstream without sign"):
+        if at.upstream.ndim or cause in ("upstream missing", "upstream squared", "upstream without sign"):
             yield Hypothesis(cause, f"{says}, in d{name}", partial(_with, at, name, change))
     for index in at.inputs:
         if at.inputs[index].dtype.kind == "i":

@@ -84,7 +84,7 @@ def sigmoid_of_sigmoid(w, x, y):
 
 
 def no_derivative_at_the_output(w, x, y):
-    z1, a1, z2, a2, z3, a3 = forward(w, x)
+    _, a1, _, a2, _, a3 = forward(w, x)
     error = a3 - y
     delta3 = 2 * error
     delta2 = delta3 @ w["W3"].T * a2 * (1 - a2)
@@ -96,7 +96,7 @@ def no_derivative_at_the_output(w, x, y):
 
 
 def no_derivative_anywhere(w, x, y):
-    z1, a1, z2, a2, z3, a3 = forward(w, x)
+    _, a1, _, a2, _, a3 = forward(w, x)
     g3 = 2 * (a3 - y)
     g2 = g3 @ w["W3"].T
     g1 = g2 @ w["W2"].T
