@@ -36,7 +36,7 @@ class Head(msgspec.Struct, frozen=True, tag="run", tag_field="kind"):
     Attributes:
         command: how it was asked for on the command line, if it was.
         data_digest: SHA-256 of the data in the working dtype, as the network reads it.
-        x, y: small data, every row of it.
+        x, y: every row of the data, if it is small and has no name by which it can be had again.
     """
 
     schema: int

@@ -104,9 +104,9 @@ def test_a_record_that_ends_early_says_so_on_its_page(record, tmp_path):
     assert [name for name in Outline(text).ids if name in SECTIONS] == SECTIONS
 
 
-def test_an_older_record_has_no_paths_and_says_why(record):
+def test_a_record_without_data_has_no_paths_and_says_why(record):
     run = harness.read_run(record)
-    head = msgspec.structs.replace(run.head, x=None, y=None, data="mine N=150, raw values")
+    head = msgspec.structs.replace(run.head, data="mine N=150, raw values")
     assert "the record does not hold the data" in page(Run(head, run.steps))
     other = msgspec.structs.replace(run.head, network="__import__('os').system('true')")
     assert "Cannot rebuild the network" in page(Run(other, run.steps))
@@ -119,13 +119,16 @@ def test_weights_that_do_not_fit_are_not_drawn(record):
     assert "the weights that the record holds for step 2 do not fit its network" in text
 
 
-def test_data_with_a_name_is_found_again_and_other_data_is_refused(record):
-    run = harness.read_run(record)
-    named = page_of_run(Run(msgspec.structs.replace(run.head, x=None, y=None), run.steps))
-    assert named.explorer.missing is None
-    changed = [[row[0] + 1, *row[1:]] for row in run.head.x]
-    other = page_of_run(Run(msgspec.structs.replace(run.head, x=changed), run.steps))
-    assert "its digest is another" in other.explorer.missing
+def test_data_is_kept_or_found_again_by_its_name_and_other_data_is_refused(record):
+    named = harness.read_run(record)
+    assert named.head.x is None
+    assert page_of_run(named).explorer.missing is None
+    x = np.arange(8.0).reshape(4, 2)
+    kept = harness.run("2-2-1", (x, x[:, :1]), ["hand"], steps=2)
+    assert kept.head.x == x.tolist()
+    assert page_of_run(kept).explorer.missing is None
+    changed = msgspec.structs.replace(kept.head, x=(x + 1).tolist())
+    assert "its digest is another" in page_of_run(Run(changed, kept.steps)).explorer.missing
 
 
 def test_a_fault_is_located_on_the_page(register):
