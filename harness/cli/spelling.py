@@ -6,6 +6,8 @@ import shlex
 
 import click
 
+from harness.usage import visible
+
 NOT_ASKED = frozenset({"output", "report", "style", "as_json", "quiet", "verbose", "require_power"})
 
 
@@ -26,4 +28,4 @@ def spelled() -> str | None:
             words += [parameter.opts[-1]] if value else []
         else:
             words += [parameter.opts[-1], str(value)]
-    return shlex.join(words)
+    return visible(shlex.join(words))
