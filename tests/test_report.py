@@ -25,6 +25,7 @@ import harness
 from harness.runs import Run
 from reports.exhibits import EXHIBITS, Exhibit, made, slipped
 from reports.page import sizes
+from reports.page.check_page import page_of_check
 from reports.page.rendering import page
 from reports.page.run_page import page_of_run
 from reports.page.series import Series
@@ -143,6 +144,18 @@ def test_a_check_has_a_page_with_the_cause():
     assert "first wrong link: dz2" in text
     assert "da2 · z2·(1 − z2)" in text
     assert [name for name in Outline(text).ids if name in SECTIONS] == SECTIONS
+
+
+def test_the_page_of_a_check_follows_paths_where_its_point_can_be_had_again():
+    check = harness.check(slipped)
+    told = page_of_check(check)
+    (cell,) = told.explorer.cells["W1[1,1]"]
+    point = harness.reference("4-3-2-1", seed=0)
+    assert cell.ways[1].value == point.gradients["dW1"][0, 0]
+    rows = harness.load_data("iris").x[:5], np.zeros((5, 1))
+    other = page_of_check(harness.check(slipped, data=rows))
+    assert other.explorer.missing == "a check keeps neither its weights nor its data"
+    assert other.drawing.steps == []
 
 
 def test_long_runs_are_reduced_and_keep_their_extremes():

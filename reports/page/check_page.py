@@ -8,20 +8,18 @@ from harness.rebuilding import network_of
 from harness.usage import UsageError
 from reports.page import tables, telling
 from reports.page.check_chart import shares
-from reports.page.drawing import Drawing, drawn
+from reports.page.check_point import standing
+from reports.page.drawing import Drawing, drawn, legend
+from reports.page.explorer import Explorer, explored
 from reports.page.faults import fault_of_check
 from reports.page.page import Page, Shown
+from reports.page.slider import Slider
 
 
 def page_of_check(check: Check) -> Page:
     """The page of a checked backward pass."""
     setting = check.setting
-    try:
-        drawing: Drawing | None = drawn(network_of(setting.network))
-    except UsageError as error:
-        drawing, why = None, str(error)
-    else:
-        why = ""
+    drawing, explorer, why = _followed(check)
     figures = [Shown("Shares of the allowance", shares(check))] if any(row.used for row in check.rows) else []
     first = check.first_wrong
     explain = (
@@ -48,13 +46,27 @@ def page_of_check(check: Check) -> Page:
         results=[tables.links(check)] if check.rows else [],
         drawing=drawing,
         no_drawing=f"There is no drawing: {why}",
-        drawing_says="The network that was checked; a check has one step, and its result keeps no weights.",
+        drawing_says=legend(drawing, known=bool(drawing and drawing.steps)),
+        slider=Slider(drawing.steps, 1) if drawing else Slider(),
+        explorer=explorer,
         figures=figures,
         chart_notes=[
             "A check compares one backward pass at one point, so there are no steps, no losses and no drift to show."
         ],
-        no_paths=f"A check's result keeps no weights; {explain} follows a derivative path by path.",
+        no_paths=f"No derivative is explained here: {explorer.missing}. {explain} follows one path by path.",
         fault=fault_of_check(check),
         power=telling.power_of_check(check),
         power_tables=[sees] if sees.rows else [],
     )
+
+
+def _followed(check: Check) -> tuple[Drawing | None, Explorer, str]:
+    """The network drawn, and right derivatives path by path, as far as the point of the check can be had again."""
+    try:
+        network = network_of(check.setting.network)
+    except UsageError as error:
+        return None, Explorer(missing=str(error)), str(error)
+    found = standing(check, network)
+    if found is None:
+        return drawn(network), Explorer(missing="a check keeps neither its weights nor its data"), ""
+    return drawn(network, *found), explored(found[0], network, found[1]), ""

@@ -113,6 +113,18 @@ def drawn(network: Network, run: Run | None = None, batches: Batches | None = No
     return Drawing(nodes, lines, hidden, width, height, steps, weights, values)
 
 
+def legend(drawing: Drawing | None, *, known: bool) -> str:
+    """What a drawing shows; `known` tells whether there is data that gives the neurons outputs."""
+    if drawing is None:
+        return ""
+    hidden = " Of wide layers the first neurons are drawn." if drawing.hidden else ""
+    if not drawing.steps:
+        return f"The weights are not known here, so all lines are alike.{hidden}"
+    told = "Solid lines are positive weights, dashed lines negative ones; their width is |w|; short lines are biases."
+    inside = f" Inside a neuron stands its output for sample {SAMPLE}, in L that sample's loss." if known else ""
+    return told + inside + hidden
+
+
 def _values(network: Network, weights: dict[str, Array], batches: Batches, nodes: list[Node]) -> list[float]:
     x, y = batches.x[SAMPLE : SAMPLE + 1], batches.y[SAMPLE : SAMPLE + 1]
     with np.errstate(all="ignore"):

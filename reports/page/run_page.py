@@ -13,8 +13,8 @@ from harness.tables import heading
 from harness.usage import UsageError
 from impls.hand import Network
 from reports.page import run_charts, tables, telling
-from reports.page.drawing import Drawing, drawn
-from reports.page.explorer import SAMPLE, Explorer, explored
+from reports.page.drawing import drawn, legend
+from reports.page.explorer import Explorer, explored
 from reports.page.faults import fault_of_run
 from reports.page.numbers import spaced
 from reports.page.page import Page, Shown
@@ -55,7 +55,7 @@ def page_of_run(run: Run) -> Page:
         results=_results(run),
         drawing=drawing,
         no_drawing=f"There is no drawing: {why}",
-        drawing_says=_legend(drawing, batches),
+        drawing_says=legend(drawing, known=batches is not None),
         slider=slider(run, steps),
         figures=figures,
         chart_notes=notes,
@@ -100,17 +100,6 @@ def _warnings(run: Run) -> list[str]:
     }
     warnings = [told[run.how]] if run.how in told else []
     return [*warnings, run.unrecorded] if run.unrecorded else warnings
-
-
-def _legend(drawing: Drawing | None, batches: Batches | None) -> str:
-    if drawing is None:
-        return ""
-    hidden = " Of wide layers the first neurons are drawn." if drawing.hidden else ""
-    if not drawing.steps:
-        return f"The record holds no weights, so all lines are alike.{hidden}"
-    told = "Solid lines are positive weights, dashed lines negative ones; their width is |w|; short lines are biases."
-    inside = f" Inside a neuron stands its output for sample {SAMPLE}, in L that sample's loss." if batches else ""
-    return told + inside + hidden
 
 
 def _charts(run: Run, series: Series) -> tuple[list[Shown], list[str]]:
