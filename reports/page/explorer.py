@@ -143,10 +143,10 @@ def explored(run: Run, network: Network, batches: Batches) -> Explorer:
                     described[reference.name] = _described(case)
     except UsageError as error:
         return Explorer(missing=str(error))
-    return Explorer(steps, described, made, rule=_rule(network, chosen, light=light))
+    return Explorer(steps, described, made, rule=_rule(network, chosen, len(steps), light=light))
 
 
-def _rule(network: Network, chosen: list[Reference], *, light: bool) -> str:
+def _rule(network: Network, chosen: list[Reference], steps: int, *, light: bool) -> str:
     every = sum(int(np.prod(shape)) for shape in network.weights.values())
     which = (
         f"all {every} weights and biases"
@@ -154,9 +154,8 @@ def _rule(network: Network, chosen: list[Reference], *, light: bool) -> str:
         else f"of {every:,} weights and biases the {len(chosen)} of the largest derivative at the last step, one of "
         f"each tensor among them"
     )
-    told = (
-        f"Explained are {which}, at steps 1, 2, 4, 8, ... and the last, computed when this page was made, in float64."
-    )
+    at = "at steps 1, 2, 4, 8, ... and the last, " if steps > 1 else ""
+    told = f"Explained are {which}, {at}computed when this page was made, in float64."
     return told if light else f"{told} Balls and central differences are left out above {SMALL:,} multiply-adds a step."
 
 
