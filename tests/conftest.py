@@ -8,6 +8,8 @@ import pytest
 
 from impls import registry
 
+pytest_plugins = ["pytester", "tests.broken.sessions"]
+
 
 @pytest.fixture
 def register(monkeypatch):

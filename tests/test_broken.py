@@ -12,7 +12,7 @@ from impls.hand import from_text
 from impls.hand_numpy import Hand
 
 sys.path.insert(0, str(Path(__file__).parent))
-from broken import faults
+from tests.broken import faults
 
 NETWORK = "4-3-3-1"  # square in the middle, so that a transposition has the right shape
 

@@ -10,7 +10,7 @@ from harness import Indices, check_vjp
 from impls.hand import Dense, Gelu, MeanAbsoluteError, Relu, Softmax, SoftmaxCrossEntropy, Tanh
 
 sys.path.insert(0, str(Path(__file__).parent))
-from candidates import numpy_layers as mine
+from tests.candidates import numpy_layers as mine
 
 BOTH = pytest.mark.parametrize("dtype", ["float64", "float32"])
 NORM = {"x": ("N", "D"), "w": ("D",), "b": ("D",)}

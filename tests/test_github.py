@@ -10,7 +10,7 @@ import harness
 from harness.github import Annotation, of_run, workflow_commands
 
 sys.path.insert(0, str(Path(__file__).parent))
-from broken import faults
+from tests.broken import faults
 
 COMMAND = re.compile(
     r"::(?P<level>error|warning|notice)"

@@ -10,7 +10,7 @@ from harness import check_vjp
 from harness.operations.measured import FACTOR, MeasuredReference
 
 sys.path.insert(0, str(Path(__file__).parent))
-from candidates import numpy_layers as mine
+from tests.candidates import numpy_layers as mine
 
 BOTH = pytest.mark.parametrize("dtype", ["float64", "float32"])
 

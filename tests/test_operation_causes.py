@@ -10,7 +10,7 @@ from harness import Indices, check_vjp
 from impls.hand import Dense, Gelu, Relu, Sigmoid, Softmax, Tanh
 
 sys.path.insert(0, str(Path(__file__).parent))
-from candidates import numpy_layers as mine
+from tests.candidates import numpy_layers as mine
 
 NORM = {"x": ("N", "D"), "w": ("D",), "b": ("D",)}
 

@@ -10,7 +10,7 @@ from harness import check_vjp
 from impls.hand import Dense, Identity, Relu, Tanh
 
 sys.path.insert(0, str(Path(__file__).parent))
-from candidates import numpy_layers as mine
+from tests.candidates import numpy_layers as mine
 
 
 def findings(forward, backward, *, reference, exit_status=1, **options):

@@ -12,7 +12,7 @@ from impls.hand import Dense, Elu, Identity, LeakyRelu, Scaled, SumSquaredError
 from impls.hand.notation import ACTIVATIONS, LOSSES
 
 sys.path.insert(0, str(Path(__file__).parent))
-from candidates import numpy_layers as mine
+from tests.candidates import numpy_layers as mine
 
 LAYERS = [
     *[activation() for activation in ACTIVATIONS.values()],

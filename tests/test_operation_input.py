@@ -12,7 +12,7 @@ from harness.operations.inputs import sizes_of, specified
 from impls.hand import Dense, LeakyRelu, Relu, SoftmaxCrossEntropy, Tanh
 
 sys.path.insert(0, str(Path(__file__).parent))
-from candidates import numpy_layers as mine
+from tests.candidates import numpy_layers as mine
 
 SPEC = {"x": ("N", "M"), "W": ("M", "K"), "ids": Indices(("N",), below="V")}
 

@@ -8,7 +8,6 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-pytest_plugins = ["pytester", "broken.sessions"]
 
 RIGHT = """
 def test_right(lockstep):
@@ -61,7 +60,7 @@ def test_frameworks_agree(session, summary, framework):
 
 
 def test_no_power_and_nothing_compared_fail(session, summary, register):
-    from broken import faults
+    from tests.broken import faults
 
     register("half", faults.Float32Only)
     result = session("""

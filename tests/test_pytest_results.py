@@ -13,7 +13,6 @@ from impls.hand_numpy import Hand
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-pytest_plugins = ["pytester", "broken.sessions"]
 
 LOCKSTEP = 'lockstep("2-1", data="random", against=["{}"], steps=1)'
 RIGHT = f"def test_right(lockstep):\n    {LOCKSTEP.format('right')}\n"

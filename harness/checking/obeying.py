@@ -24,6 +24,12 @@ from harness.checking.locating import located
 from harness.conformance import Finding, Kind
 from harness.point import Point
 
+ELSEWHERE = (
+    (slice(None, None, -1), "at other weights"),
+    (slice(None, None, -2), "at other weights and on fewer rows"),
+)
+"""The rows of further points, and in words where they are."""
+
 
 @dataclass(frozen=True)
 class Obeyed:
@@ -84,11 +90,15 @@ def _second(candidate: Candidate, point: Point, profile: Profile, first: Answer,
 
 
 def _elsewhere(candidate: Candidate, point: Point, profile: Profile, first: Answer) -> Iterator[Finding]:
-    """What a call at other weights, on fewer rows in another order, shows."""
-    rows = slice(None, None, -2)
-    weights = point.network.init(point.step + 1, point.x.dtype)
-    other = Point(point.network, weights, point.x[rows], point.y[rows], 1)
-    yield from _judged(candidate, other, profile, "other point", "at other weights and on fewer rows", first, np.array)
+    """What calls at other weights show, on as many rows and on fewer: what is kept from a call before is stale."""
+    for number, (rows, when) in enumerate(ELSEWHERE, 1):
+        # Of the same size and certainly others; new ones from a seed might be those of the point.
+        weights = {name: np.roll(w, number) * w.dtype.type(-0.75) for name, w in point.weights.items()}
+        other = Point(point.network, weights, point.x[rows], point.y[rows], 1)
+        found = list(_judged(candidate, other, profile, "other point", when, first, np.array))
+        yield from found
+        if found:
+            return
 
 
 def _other_layout(candidate: Candidate, point: Point, profile: Profile) -> Iterator[Finding]:

@@ -9,17 +9,19 @@ from harness.checking.check import Check
 from harness.checking.evidence import evidence
 from harness.checking.locating import GIVEN
 from harness.comparison import Row
+from harness.usage import visible
 
 HEADERS = ("link", "shape", "used", "sees", "cos", "verdict", "")
 
 
-def rendered(check: Check, style: str = "table", *, verbose: bool = False) -> str:
+def rendered(check: Check, style: str = "table", *, verbose: bool = False, command: str | None = None) -> str:
     """The whole text.
 
     Args:
         check: what is told.
         style: table or markdown.
         verbose: also the links as such, given their own inputs, and the environment.
+        command: as it was typed, to be typed again; None where there was none.
     """
     parts = [_heading(check, style), f"{check.verdict}  {plain(check.reason, style)}"]
     factor = _factor(check, style)
@@ -28,7 +30,8 @@ def rendered(check: Check, style: str = "table", *, verbose: bool = False) -> st
     parts += ["\n".join(evidence(check, diagnosis, style)) for diagnosis in check.diagnoses]
     if verbose:
         parts.append(_verbose(check, style))
-    parts.append("\n".join(_end(check, style)))
+    parts.append("\n".join(_end(check)))
+    parts.append(_next(check, None if verbose else command))
     return "\n\n".join(filter(None, parts))
 
 
@@ -123,7 +126,7 @@ def _verbose(check: Check, style: str) -> str:
     return links + "\n\n" + "\n".join(f"{name}  {value}" for name, value in check.setting.environment.items())
 
 
-def _end(check: Check, style: str) -> Iterator[str]:
+def _end(check: Check) -> Iterator[str]:
     learning = check.learning
     if learning:
         yours = "no number any more" if learning.yours is None else f"{learning.yours:.4g}"
@@ -134,16 +137,19 @@ def _end(check: Check, style: str) -> Iterator[str]:
     hidden = not any(row.gradient.startswith(("dz", "da")) for row in check.rows)
     if check.wrong and hidden:
         yield "to locate it finer   also return dz1, da1, ... by these names: return locals() will do"
-    yield plain(f"next  {'    '.join(_next(check))}", style)
 
 
-def _next(check: Check) -> Iterator[str]:
+def _next(check: Check, command: str | None) -> str:
+    """What to type next, not escaped, so that it can be; nothing where nothing fits."""
     first, model = check.first_wrong, check.setting.explain
-    if first and model and check.setting.seed == 0:
-        yield f'harness explain "W{first.lstrip("dzabW")}[1,1]"{"" if model == "4-3-2-1" else f" {model}"}'
-    if check.verdict == "FAIL":
-        yield f"harness check {check.setting.name} --verbose"
-    yield "harness power" if check.verdict == "PASS" else "harness conventions"
+    commands = []
+    if first and model and check.setting.seed == 0 and first != "loss":
+        commands.append(f'harness explain "W{first.lstrip("dzabW")}[1,1]"{"" if model == "4-3-2-1" else f" {model}"}')
+    if check.verdict == "FAIL" and command:
+        commands.append(f"{command} --verbose")
+    if check.verdict == "PASS" and model:
+        commands.append(f"harness power{'' if model == '4-3-2-1' else f' {model}'}")
+    return visible(f"next  {'    '.join(commands)}") if commands else ""
 
 
 def _backward(row: Row) -> bool:

@@ -12,6 +12,7 @@ from harness.checking.backward_pass import check
 from harness.checking.check import Check
 from harness.checking.screen import rendered
 from harness.cli.running import paged, printable
+from harness.cli.spelling import spelled
 from harness.github import workflow_commands
 from harness.networks import load_network
 from harness.reporting import page_writer
@@ -36,7 +37,7 @@ def check_and_print(**options: Any) -> int:
     elif options["quiet"]:
         click.echo(printable(f"{result.verdict}  {result.reason}"))
     else:
-        click.echo(printable(rendered(result, style, verbose=options["verbose"])))
+        click.echo(printable(rendered(result, style, verbose=options["verbose"], command=spelled())))
     return paged(write_page, result, "harness check", status)
 
 

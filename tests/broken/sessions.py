@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from broken import faults
 from impls.hand_numpy import Hand
+from tests.broken import faults
 
 HEAD = "import harness, numpy as np, pytest\n"
 

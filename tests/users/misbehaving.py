@@ -125,6 +125,19 @@ def stale(weights, x, y):
     return kept
 
 
+activations = {}
+
+
+def kept_by_batch_size(weights, x, y):
+    """Keeps the activations of the first call with so many rows."""
+    a1, a2, a3 = activations.setdefault(len(x), [right.backward(weights, x, y)[name] for name in ("a1", "a2", "a3")])
+    dz3 = 2 * (a3 - y) * a3 * (1 - a3)
+    dz2 = dz3 @ weights["W3"].T * a2 * (1 - a2)
+    dz1 = dz2 @ weights["W2"].T * a1 * (1 - a1)
+    found = {"dW3": a2.T @ dz3, "dW2": a1.T @ dz2, "dW1": x.T @ dz1}
+    return found | {"db3": dz3.sum(axis=0), "db2": dz2.sum(axis=0), "db1": dz1.sum(axis=0)}
+
+
 def writes_to_its_first_answer(weights, x, y):
     found = gradients(weights, x, y)
     buffer[...] = found["dW2"] if not buffer.any() else found["dW2"] + 1e-3
