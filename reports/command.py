@@ -6,11 +6,6 @@ import sys
 
 import click
 
-from harness.cli.running import printable
-from harness.reporting import page_writer
-from harness.runs import read_run
-from harness.usage import UsageError
-
 
 @click.command("report", short_help="one self-contained HTML page about a recorded run")
 @click.argument("record", metavar="RUN.jsonl")
@@ -25,6 +20,12 @@ def report(record: str, output: str) -> None:
 
 
 def _report(record: str, output: str) -> int:
+    # Imported now, since the help of all commands imports this file.
+    from harness.cli.running import printable
+    from harness.reporting import page_writer
+    from harness.runs import read_run
+    from harness.usage import UsageError
+
     try:
         write_page = page_writer(output)
         run = read_run(record)
