@@ -233,7 +233,7 @@ class _Search:
         runner_up = in_full(second, tensor, self.shown[tensor], self.floats).as_cause() if second else None
         link = self.links[at]
         place = place_of(self.point.network, self.links[tensor])
-        known = told_by(self.shown[tensor], self.bounds.expected[tensor], *_axes(place.kind))
+        known = told_by(self.shown[tensor], self.bounds.expected[tensor], *_axes(place.kind), len(self.point.x))
         order = [name for name in self.links if name in explains]
         return Diagnosis(
             at, tensor, causes, runner_up, (*where, *known), right_formula(self.point.network, link),

@@ -26,7 +26,7 @@ import numpy as np
 
 from harness.arithmetic import Bounded
 from harness.centre import Array
-from harness.faults.fault import Fault, number_text
+from harness.faults.fault import Fault, with_number
 from harness.walk import Rule
 
 Predicting = Callable[[Rule], Any]
@@ -46,8 +46,8 @@ class Fitted(Fault):
 
     def with_number(self, c: Any) -> Fault:
         """The mistake with this number: a float, or a bounded one whose bound then travels with it."""
-        shown = number_text(float(getattr(c, "value", c)))
-        says, formula = self.says_with.replace("{c}", shown), self.formula_with.replace("{c}", shown)
+        number = float(getattr(c, "value", c))
+        says, formula = with_number(self.says_with, number), with_number(self.formula_with, number)
         return Fault(self.cause, self.at, says, formula, self.rule_with(c))
 
     def rule_with(self, c: Any) -> Rule:
