@@ -137,6 +137,7 @@ class Session:
         if writer:
             writer.keep(run.head, run.steps, run.end())
             run.unrecorded = writer.complaint(len(run.steps))
+            run.recorded = None if run.unrecorded else f"{writer.path}, {writer.lines} lines"
         return run
 
     def step(self, number: int) -> Step:

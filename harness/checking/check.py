@@ -168,7 +168,8 @@ def _why_right(check: Check, judged: list[Row]) -> str:
     worst = max(gradients or judged, key=lambda row: row.used or 0.0)
     others = len(judged) - len(gradients)
     besides = f" and {others} intermediates" if others > 1 else " and 1 intermediate" if others else ""
+    which = " of a weight gradient:" if gradients else ""
     return (
-        f"{check.setting.name} is right up to rounding: {len(gradients)} gradients{besides}; worst used "
+        f"{check.setting.name} is right up to rounding: {len(gradients)} gradients{besides}; worst used{which} "
         f"{part(worst.used)} of its allowance ({worst.gradient})"
     )

@@ -16,7 +16,7 @@ from harness.lockstep import run
 from harness.networks import load_network
 from harness.reporting import page_writer
 from harness.runs import Run
-from harness.tables import render
+from harness.tables import Typed, render
 from harness.usage import UsageError, visible
 from impls.hand import Network
 from impls.hand.notation import OPTIMIZERS, made
@@ -26,6 +26,11 @@ ASCII = str.maketrans(
     | {"∂": "d", "Σ": "sum", "−": "-", "²": "^2", "√": "sqrt", "½": "1/2", "Φ": "Phi", "φ": "phi", "▸": ">", "⋮": ":"}
     | {"─": "-", "▶": ">", "│": "|"} | dict.fromkeys("┬┴┼├┤└┘┌┐", "+")
 )  # fmt: skip
+
+OF_ITS_POWER = frozenset(
+    {"model", "against", "data", "target", "raw", "activation", "output_activation", "loss", "batch", "dtype", "seed"}
+)
+"""Options that harness power shares."""
 
 
 def run_and_print(**options: Any) -> int:
@@ -114,7 +119,9 @@ def _print(result: Run, style: str, status: int, *, quiet: bool, verbose: bool) 
     elif quiet:
         click.echo(printable(f"{result.verdict}  {result.outcome.reason}"))
     else:
-        click.echo(printable(render(result, style, verbose=verbose)))
+        run_again, power = spelled(), spelled("power", OF_ITS_POWER)
+        typed = Typed(run_again, power) if run_again and power else None
+        click.echo(printable(render(result, style, verbose=verbose, typed=typed)))
 
 
 def printable(text: str, stand_ins: Mapping[int, str] = ASCII) -> str:

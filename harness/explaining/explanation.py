@@ -101,6 +101,11 @@ class PathExplanation:
 
         return of_explanation(self)
 
+    def __str__(self) -> str:
+        from harness.explaining.screen import blocks
+
+        return "\n\n".join(blocks(self))
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of ``harness explain --json``."""
         own = {name: value for name, value in vars(self).items() if name not in ("_ways", "ways")}
