@@ -170,6 +170,11 @@ class Run:
             "true_errors": [asdict(error) for error in self.true_errors],
         }
 
+    def _repr_html_(self) -> str:
+        from harness.notebook import of_run
+
+        return of_run(self)
+
     def end(self) -> End:
         """The last line of the record."""
         return End(self.how, len(self.steps), self.verdict, self.exit, self.power)

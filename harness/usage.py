@@ -32,6 +32,15 @@ def visible(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def told(error: BaseException) -> str:
+    """What somebody else's code raised, in one line: its type and what it says, if it can say it."""
+    try:
+        text = " ".join(str(error).split())[:300]
+    except Exception:  # its own __str__ raises, or returns no text
+        text = "(it cannot say what)"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 def reason(error: Exception) -> str:
     """Why a file cannot be used, in words that follow "because"."""
     told = _REASONS.get(type(error).__name__)

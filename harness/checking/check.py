@@ -113,6 +113,11 @@ class Check:
         found = self.setting.lines.get(tensor)
         return f" ({found[0]}:{found[1]})" if found else ""
 
+    def _repr_html_(self) -> str:
+        from harness.notebook import of_check
+
+        return of_check(self)
+
     def __str__(self) -> str:
         from harness.checking.screen import rendered
 

@@ -11,10 +11,11 @@ from harness.checking.annotating import annotated
 from harness.checking.backward_pass import check
 from harness.checking.check import Check
 from harness.checking.screen import rendered
-from harness.cli.running import printable
+from harness.cli.running import paged, printable
 from harness.cli.spelling import spelled
 from harness.github import workflow_commands
 from harness.networks import load_network
+from harness.reporting import page_writer
 from harness.usage import UsageError
 
 
@@ -22,6 +23,7 @@ def check_and_print(**options: Any) -> int:
     """Check, print, and return the exit status."""
     style = "json" if options["as_json"] else options["style"] or "table"
     try:
+        write_page = page_writer(options["report"]) if options["report"] else None
         result = _check(options)
     except UsageError as error:
         click.echo(printable(f"harness check: {error}"), err=True)
@@ -36,7 +38,7 @@ def check_and_print(**options: Any) -> int:
         click.echo(printable(f"{result.verdict}  {result.reason}"))
     else:
         click.echo(printable(rendered(result, style, verbose=options["verbose"], command=spelled())))
-    return status
+    return paged(write_page, result, "harness check", status)
 
 
 def _check(options: dict[str, Any]) -> Check:

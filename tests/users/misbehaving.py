@@ -79,6 +79,15 @@ def as_float32(weights, x, y):
     return {name: array.astype(np.float32) for name, array in gradients(weights, x, y).items()}
 
 
+class Silent(Exception):
+    def __str__(self):
+        raise ValueError
+
+
+def raises_silently(weights, x, y):
+    raise Silent
+
+
 def changes_x(weights, x, y):
     x -= 1
     return gradients(weights, x + 1, y)
