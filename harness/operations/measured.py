@@ -31,7 +31,7 @@ from harness.arithmetic import profile_of
 from harness.centre import Array
 from harness.operations.estimate import Estimate
 from harness.operations.hosting import host_of, loaded_hosts
-from harness.usage import UsageError, visible
+from harness.usage import UsageError, told, visible
 from impls.abilities import Hosts
 
 FACTOR = 128
@@ -154,10 +154,9 @@ class MeasuredReference:
                     output,
                     *[g for g, name in zip(gradients, inputs, strict=True) if name in self.differentiable],
                 ]
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise UsageError(
-                f"Cannot use {self.name} as the reference, because in {dtype} it raises {type(error).__name__}: "
-                f"{str(error)[:200]}; give a function of {', '.join(inputs)} that runs in float32 and float64."
+                f"Cannot use {self.name} as the reference, because in {dtype} it raises {told(error)}; give a function of {', '.join(inputs)} that runs in float32 and float64."
             ) from error
         if results[0].dtype != dtype:
             raise UsageError(
