@@ -51,7 +51,13 @@ def reason(error: Exception) -> str:
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """The nearest of `names` in brackets, upper and lower case aside, or nothing where none is near."""
+    """The nearest of `names` in brackets, or nothing where none is near."""
+    near = nearest(name, names)
+    return f" (did you mean {near}?)" if near else ""
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The nearest of `names`, upper and lower case aside, or None where none is near."""
     lower = {known.lower(): known for known in names}
     near = get_close_matches(name.lower(), lower, n=1)
-    return f" (did you mean {lower[near[0]]}?)" if near else ""
+    return lower[near[0]] if near else None
