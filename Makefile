@@ -4,11 +4,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help run test lint types imports bench soundness clean
+.PHONY: help run test report lint types imports bench soundness clean
 
 help:
 	@echo "make run     train in lockstep on iris, write runs/iris.jsonl, print the table"
 	@echo "make test    the whole test suite"
+	@echo "make report  the gallery: reports/gallery/index.html, and Markdown tables"
 	@echo "make lint types imports    ruff, mypy, the import contract"
 	@echo "make bench   the figures"
 	@echo "make soundness    correct implementations at random points: none may be called wrong; ENTRIES=1000000000 SEED=1"
@@ -27,6 +28,9 @@ run: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
+
+report: $(INSTALLED)
+	$(BIN)/python -m reports
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

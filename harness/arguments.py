@@ -30,9 +30,7 @@ def as_network(network: Any) -> Network:
     if isinstance(network, Network):
         return network
     if not isinstance(network, str | os.PathLike):
-        raise UsageError(
-            f"Cannot train network={network!r}, because it is no Network; give one, or text such as 4-3-1."
-        )
+        raise UsageError(f"Cannot use network={network!r}, because it is no Network; give one, or text such as 4-3-1.")
     return load_network(network)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from msgspec.structs import force_setattr
 
 from harness.centre import Array
-from harness.usage import visible
+from harness.usage import told, visible
 from impls.contract import Arrays, CannotCompareError, Pass, Update, tensors_of
 from impls.hand import Network
 
@@ -86,8 +86,7 @@ def guarded(call: Callable[[], _T], given: Arrays, seals: Mapping[str, str]) -> 
         raise
     except BaseException as error:
         # An implementation is somebody else's code: whatever it raises, SystemExit included, is about it.
-        text = " ".join(str(error).split())[:300]
-        raise BreachError("raised", f"raised {type(error).__name__}: {text}") from error
+        raise BreachError("raised", f"raised {told(error)}") from error
     for name, after in seal(given).items():
         if after != seals[name]:
             raise BreachError("changed its input", f"changed {name}, which it was given to read", name)

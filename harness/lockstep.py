@@ -54,6 +54,7 @@ def run(
     exact: bool = False,
     output: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
+    command: str | None = None,
 ) -> Run:
     """Train in lockstep, compare every implementation with the hand code, and return the `Run`.
 
@@ -74,6 +75,7 @@ def run(
             check by it, and measure every implementation's true error.
         output: path of a run record to write as the run happens; a file that exists is refused.
         progress: called after each step with the steps done and the steps planned.
+        command: how this run was asked for, kept in its record.
 
     Raises:
         UsageError: something impossible was asked for.
@@ -97,6 +99,6 @@ def run(
             refuse_uncertifiable(network, batches.size)
         with held_back():
             admission = admit(names, network, dtype, named=against is not None)
-        session = Session(network, batches, optimizer, dtype, seed, schedule, free_run, admission, exact)
+        session = Session(network, batches, optimizer, dtype, seed, schedule, free_run, admission, exact, command)
         head = session.head(loaded, named=against is not None)
         return session.train(Run(head), writer, progress)

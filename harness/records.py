@@ -23,13 +23,21 @@ from harness.usage import UsageError, reason, visible
 SCHEMA = 1
 WEIGHTS_KEPT = 10_000
 """Up to this many parameters a record holds the weights of each step; above, their digest and the seed."""
+DATA_KEPT = 10_000
+"""Up to this many numbers, targets included, a record holds the data; above, what it is called."""
 
 
 _UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Head(msgspec.Struct, frozen=True, tag="run", tag_field="kind"):
-    """What a run was asked to do, where, and what it takes for granted."""
+    """What a run was asked to do, where, and what it takes for granted.
+
+    Attributes:
+        command: how it was asked for on the command line, if it was.
+        data_digest: SHA-256 of the data in the working dtype, as the network reads it.
+        x, y: every row of the data, if it is small and has no name by which it can be had again.
+    """
 
     schema: int
     created: str
@@ -52,6 +60,10 @@ class Head(msgspec.Struct, frozen=True, tag="run", tag_field="kind"):
     named: bool = False
     free_run: bool = False
     exact: bool = False
+    command: str | None = None
+    data_digest: str | None = None
+    x: list[list[float]] | None = None
+    y: list[Any] | None = None
 
 
 class Step(msgspec.Struct, frozen=True, tag="step", tag_field="kind"):

@@ -32,6 +32,7 @@ class Run:
         steps: every finished step.
         how: finished, interrupted, diverged or cut off.
         unrecorded: why its record lacks something, if it does.
+        recorded: where its record was written, and how long it is, if it was.
         power: faults planted at the first step, and how many would be missed; None where no step was compared.
     """
 
@@ -39,6 +40,7 @@ class Run:
     steps: list[Step] = field(default_factory=list)
     how: str = "finished"
     unrecorded: str | None = None
+    recorded: str | None = None
     power: PowerCount | None = None
 
     @cached_property
@@ -169,6 +171,16 @@ class Run:
             ],
             "true_errors": [asdict(error) for error in self.true_errors],
         }
+
+    def _repr_html_(self) -> str:
+        from harness.notebook import of_run
+
+        return of_run(self)
+
+    def __str__(self) -> str:
+        from harness.tables import render
+
+        return render(self)
 
     def end(self) -> End:
         """The last line of the record."""

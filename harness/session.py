@@ -20,6 +20,8 @@ from harness.certification import Certificate, certify
 from harness.comparison import Row, finite
 from harness.conformance import digest_of, non_finite, read_only
 from harness.datasets import Data
+from harness.datasets.loading import RANDOM
+from harness.datasets.named import DATA_SETS
 from harness.drift import TWIN, distance, moved_by_one_ulp
 from harness.environment import environment
 from harness.judging import Judged, judge_pass, judge_update
@@ -28,7 +30,7 @@ from harness.planting.counting import count_misses
 from harness.planting.peers import comparers_of
 from harness.planting.power_count import PowerCount
 from harness.point import Point
-from harness.records import SCHEMA, WEIGHTS_KEPT, Head, Step, Writer
+from harness.records import DATA_KEPT, SCHEMA, WEIGHTS_KEPT, Head, Step, Writer
 from harness.runs import Run
 from harness.schedule import Schedule
 from harness.truth import assumption
@@ -46,6 +48,7 @@ class Session:
     Attributes:
         free: whether each implementation follows its own updates.
         exact: whether the truth is found at some steps, and judged by.
+        command: how the run was asked for, if on the command line.
     """
 
     network: Network
@@ -57,6 +60,7 @@ class Session:
     free: bool
     admission: Admission
     exact: bool = False
+    command: str | None = None
 
     def __post_init__(self) -> None:
         self.participants = self.admission.participants
@@ -102,7 +106,15 @@ class Session:
             named,
             self.free,
             self.exact,
+            self.command,
+            digest_of({"x": self.batches.x, "y": self.batches.y}),
+            *self._data_kept(data),
         )
+
+    def _data_kept(self, data: Data) -> tuple[list[list[float]] | None, list[Any] | None]:
+        x, y = self.batches.x, self.batches.y
+        known = data.name in (*DATA_SETS, RANDOM)  # which can be had again, and its digest tells whether it is the same
+        return (None, None) if known or x.size + y.size > DATA_KEPT else (x.tolist(), y.tolist())
 
     def train(self, run: Run, writer: Writer | None, progress: Callable[[int, int], None] | None) -> Run:
         """Every step, written and reported as it happens; Ctrl-C keeps the finished ones."""
@@ -125,6 +137,7 @@ class Session:
         if writer:
             writer.keep(run.head, run.steps, run.end())
             run.unrecorded = writer.complaint(len(run.steps))
+            run.recorded = None if run.unrecorded else f"{writer.path}, {writer.lines} lines"
         return run
 
     def step(self, number: int) -> Step:

@@ -6,12 +6,16 @@ from 1: ``w_32`` is the weight from source neuron 3 to destination neuron 2.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 from harness.cells import grid, place, plain, share, small
 from harness.comparison import SEVERITY
 from harness.drift import TWIN
 from harness.runs import Run
 from harness.schedule import milestone
 from harness.truth_table import truth
+from harness.usage import visible
 from impls.registry import REFERENCE
 
 HEADERS = (
@@ -24,8 +28,15 @@ ALIGN = ("left", "left", "right", "right", "left", "right", "right", "left", "ri
 MOST_FAULTS = 12
 
 
-def render(run: Run, style: str = "table", *, verbose: bool = False) -> str:
-    """The whole screen of a run; `style` is table or markdown."""
+class Typed(NamedTuple):
+    """How a run was asked for, to be typed again: ``harness run ...``, and ``harness power ...`` of the same."""
+
+    run: str
+    power: str
+
+
+def render(run: Run, style: str = "table", *, verbose: bool = False, typed: Typed | None = None) -> str:
+    """The whole screen of a run; `style` is table or markdown, `typed` the command that it came from."""
     outcome = run.outcome
     parts = [heading(run, style), f"{outcome.verdict}  {plain(outcome.reason, style)}"]
     if run.rows:
@@ -36,7 +47,7 @@ def render(run: Run, style: str = "table", *, verbose: bool = False) -> str:
         parts.append(truth(run, style, verbose=verbose))
     if run.drift:
         parts.append(_drift(run, style))
-    parts.append(footer(run, style))
+    parts.append(footer(run, style, verbose=verbose, typed=typed))
     if verbose:
         parts.append("assumptions\n" + "\n".join(f"  {line}" for line in run.head.ledger))
     return "\n\n".join(parts)
@@ -117,7 +128,7 @@ def _drift(run: Run, style: str) -> str:
     return "\n".join([head, "", text, "", *told])
 
 
-def footer(run: Run, style: str = "table") -> str:
+def footer(run: Run, style: str = "table", *, verbose: bool = False, typed: Typed | None = None) -> str:
     """Loss, what else was checked, findings, and the next command."""
     lines = []
     for finding in run.findings:
@@ -146,8 +157,26 @@ def footer(run: Run, style: str = "table") -> str:
             lines.append(f"no power  {named}: zeros would pass there ({_powerless_checks(run)}){elsewhere}")
     if run.power:
         lines.append(f"power  {plain(str(run.power), style)}")
-    lines.append("next  harness run --output run.jsonl    harness run --verbose    harness doctor")
+        if verbose:
+            lines += [f"missed  {plain(fault, style)}" for fault in run.power.which]
+            more = run.power.missed - len(run.power.which)
+            lines += [f"missed  {more} more"] if run.power.which and more else []
+    if run.recorded:
+        lines.append(visible(f"record  {run.recorded}"))
+    lines.append(visible(f"next  {'    '.join(_next(run, verbose, typed))}"))
     return "\n".join(lines)
+
+
+def _next(run: Run, verbose: bool, typed: Typed | None) -> Iterator[str]:
+    """What to type next, not escaped, so that it can be; of a run from Python, what does not need its arguments."""
+    if typed:
+        if run.power and run.power.missed:
+            yield typed.power
+        if not run.recorded:
+            yield f"{typed.run} --output run.jsonl"
+        if not verbose:
+            yield f"{typed.run} --verbose"
+    yield "harness doctor"
 
 
 def _powerless_checks(run: Run) -> str:

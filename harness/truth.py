@@ -173,13 +173,21 @@ def _within(network: Network, bits: int, weights: Mapping[str, Array], x: Array,
     return Truth("ball", bits, numbers.undecided, tensors)
 
 
-def _tensors(
+def exact_tensors(
     network: Network, numbers: Numbers, weights: Mapping[str, Array], x: Array, y: Array
-) -> dict[str, TrueTensor]:
+) -> dict[str, Any]:
+    """Everything that the links of one pass read or give, by name, in numbers of this kind."""
     tensors: dict[str, Any] = {name: numbers.exact(weight) for name, weight in weights.items()}
     tensors["x"], tensors["y"] = numbers.exact(x), np.asarray(y) if network.loss.labels else numbers.exact(y)
     for link in network.links:
         tensors[link.output] = link(tensors)
+    return tensors
+
+
+def _tensors(
+    network: Network, numbers: Numbers, weights: Mapping[str, Array], x: Array, y: Array
+) -> dict[str, TrueTensor]:
+    tensors = exact_tensors(network, numbers, weights, x, y)
     return {link.output: TrueTensor(tensors[link.output]) for link in network.links}
 
 

@@ -32,6 +32,15 @@ def visible(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def told(error: BaseException) -> str:
+    """What somebody else's code raised, in one line: its type and what it says, if it can say it."""
+    try:
+        text = " ".join(str(error).split())[:300]
+    except Exception:  # its own __str__ raises, or returns no text
+        text = "(it cannot say what)"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 def reason(error: Exception) -> str:
     """Why a file cannot be used, in words that follow "because"."""
     told = _REASONS.get(type(error).__name__)
@@ -42,7 +51,13 @@ def reason(error: Exception) -> str:
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """The nearest of `names` in brackets, upper and lower case aside, or nothing where none is near."""
+    """The nearest of `names` in brackets, or nothing where none is near."""
+    near = nearest(name, names)
+    return f" (did you mean {near}?)" if near else ""
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The nearest of `names`, upper and lower case aside, or None where none is near."""
     lower = {known.lower(): known for known in names}
     near = get_close_matches(name.lower(), lower, n=1)
-    return f" (did you mean {lower[near[0]]}?)" if near else ""
+    return lower[near[0]] if near else None

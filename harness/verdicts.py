@@ -146,8 +146,9 @@ def _why_passed(run: Run, judged: list[Row]) -> str:
     # Of the gradients of weights: a link that rounds once, such as 2 (a - y), reaches its bound of one rounding.
     gradients = [row for row in judged if row.used is not None and row.gradient in run.head.gradients]
     worst = max(gradients or judged, key=lambda row: row.used or 0.0)
+    which = " of a weight gradient:" if gradients else ""
     return (
         f"{together} {agree} up to rounding: {len(run.head.gradients)} gradients x {len(run.steps)} steps; "
-        f"worst used {100 * (worst.used or 0.0):.0f} % of its allowance "
+        f"worst used{which} {100 * (worst.used or 0.0):.0f} % of its allowance "
         f"({worst.gradient}, {worst.against}, step {worst.step})"
     )

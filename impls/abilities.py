@@ -77,6 +77,24 @@ class Hosts(Protocol):
         """
         ...
 
+    def perturbed(
+        self,
+        function: Callable[..., Any],
+        inputs: Sequence[Array],
+        upstream: Array,
+        change: Callable[[Array], Array],
+    ) -> tuple[Array, list[Array | None]]:
+        """As `vjp`, but every number that an operation computes on the way, forward and backward, is changed first.
+
+        Numbers that are only moved or chosen, up to their sign, are none that were computed: rounding leaves them.
+        What the operations of one framework are is its own affair; one of them may be a whole softmax.
+
+        Raises:
+            CannotCompareError: the framework has no autograd.
+            Exception: whatever the function raises.
+        """
+        ...
+
     def brings_backward(self, function: Any) -> bool:
         """Whether an object is this framework's, and has a backward pass of its own: ``torch.autograd.Function``."""
         ...

@@ -108,6 +108,10 @@ class Hand:
         """NumPy differentiates nothing."""
         raise CannotCompareError(NO_AUTOGRAD)
 
+    def perturbed(self, *_: Any) -> tuple[Array, list[Array | None]]:
+        """NumPy differentiates nothing."""
+        raise CannotCompareError(NO_AUTOGRAD)
+
     def brings_backward(self, _: Any) -> bool:
         """No object of NumPy's does."""
         return False

@@ -24,6 +24,7 @@ from harness.faults.catalogue import CAUSES
 from harness.truth import true_tensors
 from impls.hand import Network, from_text
 from reports.catalogue import counted, networks
+from reports.page.sizes import page_sizes
 from reports.peers import PEERS, Step
 
 Line = tuple[str, str, str, str]
@@ -185,6 +186,19 @@ def checks(times: int, quick: bool) -> list[Line]:
     ]
 
 
+def pages() -> list[Line]:
+    """Sizes of pages, and the time it takes to make them."""
+    return [
+        line(
+            size.of,
+            f"{size.bytes / 1e6:.2f} MB, {size.seconds:.1f} s",
+            f"<= {size.goal / 1e6:.1f} MB",
+            size.bytes <= size.goal,
+        )
+        for size in page_sizes()
+    ]
+
+
 def explanations(times: int) -> list[Line]:
     """One derivative of a wide network: until its paths are on screen, and with every other way, frameworks loaded."""
     words = ["explain", "w_27^(1)", "784-512-256-10", "--data", "random", "--activation", "relu"]
@@ -215,7 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     quick = parser.parse_args(arguments).quick
     times = 2 if quick else 5
     lines = [*hand_steps(5 if quick else 31), *sees(64), *sees(128), *certificates(times)]
-    lines += [*commands(times), *explanations(times), *checks(times, quick)]
+    lines += [*commands(times), *explanations(times), *checks(times, quick), *pages()]
     headers = ("figure", "measured", "goal", "")
     print(tabulate(lines, headers, disable_numparse=True, colalign=("left", "right", "right", "left")))
 

@@ -39,6 +39,24 @@ def test_functions_of_frameworks_get_their_own_arrays(framework, dtype):
     assert check.verdict == "PASS", str(check)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_memory_used_again_is_no_mistake(seed):
+    check = harness.check(right.in_place, seed=seed)
+    assert check.verdict == "PASS", str(check)
+    assert [finding.kind for finding in check.findings] == ["aliasing"] * 3
+    assert "da2" not in {row.gradient for row in check.rows}
+
+
+def test_a_gradient_that_is_the_same_elsewhere_is_not_stale():
+    def backward(weights, x, y):
+        slope = np.sign(x @ weights["W1"] + weights["b1"] - y) / y.size
+        return {"dW1": x.T @ slope, "db1": slope.sum(axis=0)}
+
+    network = harness.load_network("4-1", activation="identity", loss="mean-absolute-error")
+    for seed in range(12):
+        assert harness.check(backward, network, batch=1, seed=seed).verdict == "PASS"
+
+
 def wrong_at(tensor, change):
     """A pass that shows everything and is wrong from one tensor on."""
 
@@ -131,16 +149,17 @@ def test_another_subgradient_at_a_kink_is_a_convention():
         ("sizes_of_another_network", "shape", "returned dW1 of shape (7, 5) instead of (4, 3)"),
         ("text", "dtype", "returned dW1 as str, which cannot be read as an array of real numbers"),
         ("raises", "raised", "raised ValueError: matmul"),
+        ("raises_silently", "raised", "raised Silent: (it cannot say what)"),
         ("ends_the_program", "raised", "raised SystemExit: 0"),
         ("bias_of_shape_1_k", "shape", "returned db1 of shape (1, 3) instead of (3,)"),
         ("transposed", "shape", "returned dW1 of shape (3, 4) instead of (4, 3); that is the shape of its transpose"),
         ("as_float32", "dtype", "returned dW3, db3, dW2 and 3 more as float32, though it was given float64"),
         ("changes_x", "changed its input", "changed x, which it was given to read"),
         ("takes_weights_away", "changed its input", "changed W1, b1, W2, b2, W3, b3"),
-        ("unreadable", "not a pass", "returned a mapping that raises LookupError when it is read: not now"),
+        ("unreadable", "not a pass", "returned a mapping that cannot be read: it raises LookupError: not now"),
         ("masked", "dtype", "returned dW1 as MaskedArray of float64, which cannot be read"),
         ("accumulates", "accumulates", "of the second call is twice that of the first"),
-        ("stale", "other point", "are stale"),
+        ("stale", "other point", "though right at first; dW2, db2, dW1, db1 as in the call before"),
         ("kept_by_batch_size", "other point", "is wrong at other weights: dW3 first, though right at first"),
         ("writes_to_its_first_answer", "overwrites", "returned dW2 in memory that the second call writes to"),
         ("batch_of_150_built_in", "other point", "is wrong at other weights and on fewer rows: dW3 first"),

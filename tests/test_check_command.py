@@ -109,10 +109,29 @@ def test_a_function_that_does_not_answer_is_ended():
     assert done.stdout == "FAIL  misbehaving.py:never_ends did not answer within 0.5 s\n"
 
 
-def test_a_function_that_swallows_the_interrupt_is_ended_with_the_process():
-    done = command("misbehaving.py:swallows_everything", "--timeout", "0.5")
+@pytest.mark.parametrize("name", ["swallows_everything", "cannot_be_interrupted"])
+def test_a_function_that_cannot_be_interrupted_is_ended_with_its_process(name):
+    done = command(f"misbehaving.py:{name}", "--timeout", "0.5", "--json")
     assert done.returncode == 1
-    assert "swallows_everything" in done.stderr  # the trace of where it was
+    told = f"misbehaving.py:{name} did not answer within 0.5 s, and could not be interrupted"
+    assert json.loads(done.stdout) == {"verdict": "FAIL", "exit": 1, "reason": told}
+    assert name in done.stderr  # the trace of where it was
+
+
+@pytest.mark.parametrize(("name", "how"), [("ends_the_process", "with status 0"), ("kills_the_process", "by SIGKILL")])
+def test_a_function_that_ends_the_process_fails(name, how):
+    done = command(f"misbehaving.py:{name}")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout == f"FAIL  misbehaving.py:{name} ended the process {how} before there was an answer\n"
+    assert command(f"misbehaving.py:{name}", "--format", "github").stdout.startswith(
+        "::error title=FAIL::misbehaving.py"
+    )
+
+
+def test_what_goes_past_pythons_stdout_stays_out_of_the_result_too():
+    done = command("misbehaving.py:writes_past_python", "--json")
+    assert json.loads(done.stdout)["verdict"] == "PASS"
+    assert "{not JSON" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -155,3 +155,11 @@ def test_a_label_out_of_range_is_no_other_class(label):
     data = harness.Data("mine", np.ones((4, 2)), np.array([0, 1, 2, label]), ("a", "b", "c"))
     with pytest.raises(harness.UsageError, match=r"^Cannot read the targets of mine"):
         harness.run("2-3", data, ["hand"], steps=1)
+
+
+@pytest.mark.parametrize("sizes", ["3-4-2", "4-4-2"])
+def test_data_that_do_not_fit_a_model_are_refused_with_what_does(sizes):
+    with pytest.raises(
+        harness.UsageError, match=r"^Cannot use iris with \d .* or name random as the data, which fits any"
+    ):
+        harness.explain("W1[1,1]", sizes)

@@ -93,6 +93,48 @@ def test_one_entry_off_by_a_few_times_what_is_seen_is_caught(torch, dtype):
     assert row.sees < 64 * FACTOR * np.finfo(dtype).eps
 
 
+@BOTH
+@pytest.mark.parametrize("seed", range(2))
+def test_terms_that_cancel_exactly_in_the_reference_may_round_in_another_formula(framework, dtype, seed):
+    if framework == "torch":
+        import torch
+
+        softmax = torch.softmax
+    else:
+        from jax.nn import softmax
+
+    def backward(u, q, k, v):  # as FlashAttention-2 does it: sum(dp p) is sum(u o)
+        p = mine.softmax(q @ k.T)
+        ds = p * (u @ v.T - (u * (p @ v)).sum(-1, keepdims=True))
+        return ds @ k, ds.T @ q, p.T @ u
+
+    found = check_vjp(
+        lambda q, k, v: mine.softmax(q @ k.T) @ v, backward, reference=lambda q, k, v: softmax(q @ k.T, -1) @ v,
+        inputs={"q": ("N", "D"), "k": ("M", "D"), "v": ("M", "E")}, dtype=dtype, seed=seed,
+    )  # fmt: skip
+    assert found.verdict == "PASS", str(found)
+
+
+def test_only_what_is_computed_is_perturbed(framework):
+    if framework == "torch":
+        import torch
+
+        function = lambda x: torch.relu(x).max(1).values + torch.tanh(x[:, 0])  # noqa: E731
+    else:
+        import jax
+
+        function = lambda x: jax.nn.relu(x).max(1) + jax.numpy.tanh(x[:, 0])  # noqa: E731
+    x, upstream = np.array([[0.5, 2.0], [1.0, 0.0]]), np.array([1.0, 3.0])
+    host = MeasuredReference(function, {"x": x}).host
+    output, (dx,) = host.perturbed(function, [x], upstream, lambda numbers: 2 * numbers)
+    assert np.array_equal(output, 2 * (x.max(1) + 2 * np.tanh(x[:, 0])))
+    assert dx[0, 1] == 1  # an upstream that is only handed on
+    same_output, (same,) = host.perturbed(function, [x], upstream, lambda numbers: numbers)
+    expected, (right,) = host.vjp(function, [x], upstream)
+    assert np.array_equal(same_output, expected)
+    assert np.array_equal(same, right)
+
+
 def test_an_allowance_is_marked_measured_wherever_it_is_shown(torch):
     found = check_vjp(np.tanh, mine.tanh_backward, reference=torch.tanh, inputs={"z": ("N", "M")})
     told = found.to_dict()

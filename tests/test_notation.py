@@ -2,7 +2,7 @@
 
 import pytest
 
-from impls.hand import AdamW, Elu, Huber, LeakyRelu, from_text
+from impls.hand import AdamW, Dense, Elu, Huber, LeakyRelu, Network, SumSquaredError, Tanh, from_text
 from impls.hand.notation import ACTIVATIONS, LOSSES, OPTIMIZERS, describe, made, name_of
 
 NAMES = [(kind, table, name) for kind, table in
@@ -71,3 +71,17 @@ def test_an_activation_is_not_made_from_wrong(what):
 def test_a_rate_given_twice_is_refused():
     with pytest.raises(ValueError, match="two values"):
         made("optimizer", OPTIMIZERS, "adam(lr=0.1)", lr=0.2)
+
+
+@pytest.mark.parametrize(
+    ("layers", "told"),
+    [
+        ([Dense(6, 5), Tanh(), Dense(5, 2), Tanh()], "6-5-2 tanh"),
+        ([Dense(6, 5), Tanh(), Dense(5, 2)], "6-5-2 tanh then identity"),
+        ([Dense(6, 5), Tanh(), Dense(5, 2, bias=False)], "6-5-2 tanh then identity, layer 2 without bias"),
+        ([Dense(6, 5, bias=False), Tanh(), Dense(5, 2, bias=False), Tanh()], "6-5-2 tanh, without bias"),
+        ([Dense(6, 5), Dense(5, 2), Tanh()], "6-5-2 identity then tanh"),
+    ],
+)
+def test_networks_that_differ_in_activations_or_biases_have_other_names(layers, told):
+    assert describe(Network(layers, SumSquaredError())) == told

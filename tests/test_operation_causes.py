@@ -174,15 +174,15 @@ def test_repeated_indices_that_overwrite():
 def test_what_no_hypothesis_gives_is_unknown_with_what_is_known():
     def backward(u, x, W, b):
         dW = x.T @ u
-        dW[1] *= 3
+        dW[1] *= 1.25
         return u @ W.T, dW, u.sum(0)
 
     found = check_vjp(mine.dense, backward, reference=Dense(4, 3))
     (cause,) = found.causes
     assert cause.cause == "unknown"
-    assert "3 of 12 entries are wrong, only at 1 of axis 0, 3 to 3 times the right ones" in cause.says
+    assert "3 of 12 entries are wrong, only at 1 of axis 0, 1.25 to 1.25 times the right ones" in cause.says
     assert cause.runner_up is not None
-    assert cause.runner_up_off > 0
+    assert 0.01 < cause.runner_up_off <= 0.5
     assert "cause  unknown: dW" in str(found)
 
 

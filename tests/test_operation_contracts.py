@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import check_vjp
+from harness import UsageError, check_vjp
 from impls.hand import Dense, Identity, Relu, Tanh
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -184,6 +184,23 @@ def test_what_backward_may_not_return(returned, contract, told):
     contracts, found = findings(mine.dense, backward, reference=Dense(4, 3))
     assert contract in {name for name, _ in contracts}
     assert told in str(found)
+
+
+class Untold(Exception):
+    def __str__(self):
+        return 3
+
+
+@pytest.mark.parametrize("error", [SystemExit(0), Untold()], ids=["exit", "no text"])
+def test_whatever_is_raised_is_a_finding_and_ends_nothing(error):
+    def leaves(*arrays):
+        raise error
+
+    contracts, found = findings(np.tanh, leaves, reference=Tanh())
+    assert contracts == {("raises", "gradients")}
+    assert f"backward raises {type(error).__name__}: " in found.reason
+    with pytest.raises(UsageError, match=f"raises {type(error).__name__}"):
+        check_vjp(leaves, mine.tanh_backward, reference=Tanh())
 
 
 def test_a_gradient_that_is_not_finite():

@@ -142,6 +142,26 @@ def test_wrong_use_is_told(framework):
     refused("an upstream of shape", *pair, reference=Tanh(), upstream=np.ones((2, 2)))
 
 
+def test_numbers_and_sizes_that_nothing_can_hold_are_refused_before_anything_runs():
+    def never(*arrays):
+        raise AssertionError("was run")
+
+    for inputs, dtype, why in (
+        ({"z": np.array([1.0, np.nan])}, "float64", r"nan at \[1\] is no finite number of float64"),
+        ({"z": np.array([1e308, 1.0])}, "float32", r"1e\+308 at \[0\] is no finite number of float32"),
+        ({"z": (10**9, 10**9)}, "float64", "no memory"),
+    ):
+        refused(why, never, never, reference=Tanh(), inputs=inputs, dtype=dtype)
+    refused("nan at", never, never, reference=Tanh(), upstream=np.full((5, 7), np.nan))
+    refused("inf at", never, never, reference=Tanh(), cases=[{"z": np.full((5, 7), np.inf)}])
+
+
+def test_where_labels_are_drawn_as_reals_the_way_to_draw_whole_numbers_is_told():
+    torch = pytest.importorskip("torch")
+    inputs = {"a": ("N", "K"), "y": ("N",)}
+    refused(r"harness\.Indices", np.tanh, np.tanh, reference=torch.nn.functional.cross_entropy, inputs=inputs)
+
+
 def test_functions_that_cannot_be_run_are_told(framework):
     library = __import__("torch") if framework == "torch" else __import__("jax").numpy
     inputs = {"z": ("N", "M")}

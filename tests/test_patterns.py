@@ -50,9 +50,11 @@ CASES = {
     "every sample is right but for a factor of its own: 1, 2, 3, 4, 5": VALUE * np.arange(1, 6)[:, None],
     "every neuron is right but for a factor of its own: 1, 2, 3, 4": VALUE * np.arange(1, 5),
     "only sample 2 (counted from 0) is wrong": with_entries(zero_row),
-    "only neuron 3 (counted from 0), the last, is wrong": with_entries(zero_last_column),
-    "5 entries are 0 where they should not be, the first at [0, 3]": with_entries(zero_last_column),
-    "1 of 20 entries are NaN, the first at [1, 2]": with_entries(nan),
+    "only neuron 4, the last, is wrong": with_entries(zero_last_column),
+    "5 entries are 0 where they should not be, the first at sample 0 (counted from 0), neuron 4": with_entries(
+        zero_last_column
+    ),
+    "1 of 20 entries are NaN, the first at sample 1 (counted from 0), neuron 3": with_entries(nan),
     "every entry has the right size; 4 of 20 have the opposite sign": with_entries(flipped_some),
     "all of its 20 entries are wrong": np.sin(3 * VALUE) + 1,
 }  # fmt: skip
@@ -77,7 +79,29 @@ def test_values_that_stand_at_one_size_are_told_to_be_clipped():
 def test_a_vector_has_no_rows_and_columns():
     value = VALUE[0]
     told = told_by(value * [1, 1, 1, 2], expected(value), "neuron", "")
-    assert "only neuron 3 (counted from 0), the last, is wrong" in told
+    assert "only neuron 4, the last, is wrong" in told
+
+
+def test_a_ratio_within_rounding_of_one_is_one_and_no_factor_of_everything():
+    told = told_by(VALUE * [1, 1 + 2.3e-16, 1, 0], expected(VALUE), "sample", "neuron")
+    assert "every neuron is right but for a factor of its own: 1, 1, 1, 0" in told
+    near = VALUE + 3e-15 * np.eye(5, 4, 3)
+    told = told_by(near, expected(VALUE, 2e-15), "sample", "neuron")
+    assert "1 of 20 entries are wrong" in told
+    assert not any("times what it should be" in fact for fact in told)
+
+
+def test_a_factor_of_all_that_is_not_zero_does_not_contradict_itself():
+    value = VALUE * [1, 0, 1, 1]
+    told = told_by(value / 2, expected(value), "sample", "neuron")
+    assert told[0] == "every entry is 0.5 times what it should be"
+    assert not any("entries are wrong" in fact for fact in told)
+
+
+def test_a_ratio_in_the_number_of_samples_is_told_by_name():
+    told = told_by(VALUE * 128 / 127, expected(VALUE), "input", "neuron", 128)
+    assert "every entry is 1.00787 = N/(N − 1) times what it should be" in told
+    assert "every entry is 1.00787 times what it should be" in told_by(VALUE * 1.00787, expected(VALUE), "", "", 128)
 
 
 def test_a_ratio_holds_up_to_rounding_and_no_further():

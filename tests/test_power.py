@@ -1,6 +1,7 @@
 """Power: which planted faults the checks of this project, and those of others, would miss."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 
@@ -9,13 +10,17 @@ import pytest
 from click.testing import CliRunner
 
 import harness
+from harness.arithmetic.rationals import IrrationalError
+from harness.arithmetic.true_tensor import TrueTensor
 from harness.cli.commands import harness as command
 from harness.faults import Fault
+from harness.planting.changing import Exactly, of_precision
 from harness.planting.counting import count_misses
 from harness.planting.ground import Ground
-from harness.planting.misses import FORMULA, OF_WEIGHTS, ROUNDING, Planted, of_weights_only, plant
+from harness.planting.misses import FORMULA, OF_WEIGHTS, ROUNDING, Planted, catalogue_of, of_weights_only, plant
 from harness.point import Point
 from harness.records import read_lines
+from harness.walk import right
 from impls import registry
 from impls.hand import from_text
 from impls.hand_numpy import Hand
@@ -47,6 +52,49 @@ def test_what_changes_nothing_is_nobodys_miss():
     assert not planted.differs
     assert not planted.missed
     assert not any(planted.missed_by(check) for check in (FORMULA, OF_WEIGHTS, ROUNDING, "np.allclose"))
+
+
+def again_and_again(dz):
+    """The same numbers, rounded two hundred times."""
+    for _ in range(100):
+        dz = dz / 3 * 3
+    return dz / 5 * 5
+
+
+def test_what_only_rounds_otherwise_changes_nothing():
+    pytest.importorskip("flint")
+    planted = planted_at("dz2", lambda dz: again_and_again(dz / 7) * 7, others())
+    assert not planted.differs
+    kinked = {"activation": "leaky-relu(slope=0.1)", "output_activation": "identity", "loss": "huber(delta=5)"}
+    power = harness.power(from_text("10-8-1", **kinked), "diabetes", ["hand"])
+    averaged = [each for each in power.planted if each.fault.cause == "averaged over the samples"]
+    assert [each.differs for each in averaged] == [False]  # every row of dz2 is the same
+    assert power.verdict == "PASS"
+
+
+def test_a_change_below_the_allowance_is_a_miss():
+    planted = planted_at("dz2", lambda dz: dz * (1 + 2.0**-49), others())
+    assert (planted.differs, planted.accepted[FORMULA], planted.missed) == (True, True, True)
+
+
+@pytest.mark.parametrize("sizes", ["4-3-2-1", "3-4-2"])
+@pytest.mark.parametrize(("activation", "loss"), [("sigmoid", "sum-squared-error"), ("leaky-relu", "huber")])
+def test_rules_give_in_exact_arithmetic_what_they_give_in_floats(sizes, activation, loss):
+    if activation == "sigmoid":
+        pytest.importorskip("flint")
+    network = from_text(sizes, activation=activation, loss=loss)
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(6, network.inputs)), rng.normal(size=(6, network.outputs))
+    point = Point(network, network.init(1), x, y, 1)
+    there = Ground(point, Hand(network, "float64").differentiate(point.weights, x, y))
+    tensors, asked = Exactly(point).tensors, 0
+    for _, fault in catalogue_of(network):
+        if of_precision(fault):
+            continue
+        with suppress(IrrationalError):
+            assert right(TrueTensor(fault.rule(tensors)).value, there.faulty(fault)), (fault.cause, fault.at)
+            asked += 1
+    assert asked > 100
 
 
 def test_what_is_within_float32_is_seen_in_float64_and_charged_to_no_float32_comparison():

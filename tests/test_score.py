@@ -45,6 +45,10 @@ def compiled(x):
 def traced(x):
     return x + 3
 
+def scaled(x, kept, rate=0):
+    kept["shape"] = len(x)
+    return x - rate
+
 def killing(x):
     if x > 1:
         import os
@@ -55,7 +59,7 @@ def killing(x):
 TESTS = """
 import numpy as np
 import pytest
-from mine import backward, compiled, fading, killing, loss, slope
+from mine import backward, compiled, fading, killing, loss, scaled, slope
 
 CALLS = []
 rng = np.random.default_rng(0)
@@ -80,6 +84,9 @@ def test_cached():
 
 def test_compiled():
     assert compiled(2) == 5
+
+def test_rate_0():
+    assert scaled(x, {}).shape == x.shape and np.all(scaled(x, {}) == x)
 
 def test_killing():
     assert killing(1) == 1
@@ -156,6 +163,18 @@ def test_survivors_of_a_weak_test_are_listed_with_their_place(scored):
     assert str(score).startswith(f"NO POWER  tests/test_mine.py::test_shape_only catches {score.caught} of ")
 
 
+def test_survivors_that_give_the_same_for_all_that_is_asked_are_told_apart(scored):
+    score = scored("test_rate_0", "mine:scaled")
+    fates = {tried.after: tried.fate for tried in score.tried}
+    assert fates["return x + rate"] == fates["return x"] == "same results"
+    assert fates["pass"] == "survived"  # what it writes into an argument counts
+    assert score.verdict == "NO POWER"
+    assert score.reason.endswith(f"{len(score.survivors)} survive, some of which may be the same function")
+    listed = str(score).partition("survivors that give the same results on all that the test asks\n")[2]
+    assert "return x - rate  ->  return x + rate" in listed
+    assert "or see that both are the same" in listed
+
+
 def test_what_does_not_end_is_caught_and_what_is_equal_or_never_reached_is_told_apart(scored):
     score = scored("test_fading", "mine:fading", timeout=0.5)
     fates = {tried.after: tried.fate for tried in score.tried}
@@ -170,7 +189,7 @@ def test_a_mutant_that_ends_the_process_is_caught_and_the_others_go_on(scored):
     fates = {tried.after: tried.fate for tried in score.tried}
     assert fates["if x >= 1:"] == "raised"
     assert fates["return -x"] == "caught"
-    assert fates["if x > 2:"] == "survived"
+    assert fates["if x > 2:"] == "same results"
     assert score.reliable
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from harness.arithmetic.profile import DTYPES
 from harness.centre import Array
 from harness.conformance import Finding, Kind, shapes_of
 from harness.point import Point
-from harness.usage import visible
+from harness.usage import told, visible
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def answer_of(returned: Any, point: Point, against: str, parameters: frozenset[s
     try:
         named = {str(name): value for name, value in returned.items()}
     except Exception as error:  # a mapping of somebody's own
-        message = f"returned a mapping that raises {type(error).__name__} when it is read: {error}"
+        message = f"returned a mapping that cannot be read: it raises {told(error)}"
         return Answer({}, {}, [], [Finding(against, 1, "not a pass", message)])
     held = {name: named[name] for name in _order(point) if name in named}
     expected_too = {*held, *parameters, *point.weights, "weights", "x", "y"}
@@ -74,13 +75,26 @@ def answer_of(returned: Any, point: Point, against: str, parameters: frozenset[s
         got = f"only {', '.join(ignored[:6])}" if ignored else "an empty dictionary"
         message = f"returned {got}, none of which is a gradient of this network; return {_example(point)}, ..."
         findings.append(Finding(against, 1, "names", message))
+    # Memory that was used again for a later tensor holds the later one's numbers under both names.
+    for one, other in in_one_memory(held):
+        if one in shown and other in shown and np.array_equal(shown[one], shown[other], equal_nan=True):
+            del shown[one]
     return Answer(shown, held, ignored, findings)
+
+
+def in_one_memory(held: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Pairs of names whose arrays share memory, in the order of the names."""
+    arrays = {name: array for name, value in held.items() if (array := as_array(value)) is not None and array.size > 1}
+    return [(one, other) for one, other in combinations(arrays, 2) if np.may_share_memory(arrays[one], arrays[other])]
 
 
 def as_array(value: Any) -> Array | None:
     """A NumPy array of the same numbers, from NumPy, torch (detached, on the CPU), JAX or lists; None if it is none."""
-    for method in ("detach", "cpu"):
-        value = getattr(value, method, lambda value=value: value)()
+    try:
+        for method in ("detach", "cpu"):
+            value = getattr(value, method, lambda value=value: value)()
+    except Exception:  # a tensor without numbers has nothing to copy
+        return None
     if isinstance(value, np.ma.MaskedArray):  # what is masked is no number
         return None
     if isinstance(value, np.ndarray | np.generic):
@@ -89,7 +103,7 @@ def as_array(value: Any) -> Array | None:
         return None
     try:
         return np.asarray(value)
-    except (TypeError, ValueError, RuntimeError):
+    except Exception:  # somebody else's class
         return None
 
 

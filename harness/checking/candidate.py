@@ -20,7 +20,7 @@ from harness.centre import Array
 from harness.checking.answers import as_array
 from harness.checking.deadline import OverdueError, deadline
 from harness.conformance import Finding
-from harness.usage import UsageError, did_you_mean
+from harness.usage import UsageError, did_you_mean, told
 from impls import registry
 from impls.abilities import Hosts
 from impls.contract import CannotCompareError, network_of_example
@@ -82,8 +82,7 @@ class Candidate:
             return Call(None, [Finding(self.name, 1, "timeout", message)], failed=True)
         except BaseException as error:
             # Somebody else's code: whatever it raises, SystemExit included, is about it.
-            text = " ".join(str(error).split())[:300]
-            message = f"raised {type(error).__name__}: {text}{_where(error, self.function)}"
+            message = f"raised {told(error)}{_where(error, self.function)}"
             return Call(None, [Finding(self.name, 1, "raised", message)], failed=True)
         return Call(returned, self._changed(given, {**own, **dict.fromkeys(weights), **handed}))
 

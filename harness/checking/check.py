@@ -113,6 +113,11 @@ class Check:
         found = self.setting.lines.get(tensor)
         return f" ({found[0]}:{found[1]})" if found else ""
 
+    def _repr_html_(self) -> str:
+        from harness.notebook import of_check
+
+        return of_check(self)
+
     def __str__(self) -> str:
         from harness.checking.screen import rendered
 
@@ -163,8 +168,9 @@ def _why_right(check: Check, judged: list[Row]) -> str:
     worst = max(gradients or judged, key=lambda row: row.used or 0.0)
     others = len(judged) - len(gradients)
     besides = f" and {others} intermediates" if others > 1 else " and 1 intermediate" if others else ""
+    which = " of a weight gradient:" if gradients else ""
     return (
-        f"{check.setting.name} is right up to rounding: {len(gradients)} gradients{besides}; worst used "
+        f"{check.setting.name} is right up to rounding: {len(gradients)} gradients{besides}; worst used{which} "
         f"{part(worst.used)} of its allowance ({worst.gradient}){_not_decided(check.located.on_kinks)}"
     )
 

@@ -36,7 +36,8 @@ def _lines(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
         yield "next best guess", f"{diagnosis.runner_up.says}   off by {_percent(diagnosis.runner_up.residual)}"
     entry = diagnosis.entry
     reads = "   ".join(f"{name} = {number:.7g}" for name, number in entry.reads.items())
-    yield "worst entry", f"{entry.tensor}, {counted(entry.tensor, entry.index)}{': ' if reads else ''}{reads}"
+    where = ", ".join(filter(None, (entry.tensor, counted(entry.tensor, entry.index))))
+    yield "worst entry", f"{where}{': ' if reads else ''}{reads}"
     yield "", f"yours {entry.actual:+.8g}   correct {entry.expected:+.8g}"
 
 

@@ -37,6 +37,7 @@ class Located:
         cosines: of the angle between what is shown and what is right, where both are finite and not 0.
         undecided: comparisons at a kink that the bounds leave open.
         on_kinks: arguments exactly on a kink, where some tensor is inside only with both sides of each open.
+        formed: tensors that are right in another form than the hand code's; the reason says which.
     """
 
     rows: list[Row]
@@ -44,6 +45,7 @@ class Located:
     cosines: Mapping[str, float]
     undecided: int
     on_kinks: int = 0
+    formed: frozenset[str] = frozenset()
 
     @cached_property
     def faulty(self) -> list[str]:
@@ -85,9 +87,9 @@ def located(point: Point, shown: Mapping[str, Array], profile: Profile, against:
         row = _told(own, end, any(row.verdict in ("FAULT", "convention") for row in rows))
         rows.append(replace(row, reason=read.right_as(name) or row.reason) if row.verdict == "ok" else row)
         cosines |= _cosine(name, shown[name], centre64[name].value)
-    if read.hull and read.undecided_only:
-        return Located(rows, links, cosines, read.hull.undecided, read.on_kinks)
-    return Located(rows, links, cosines, walked.undecided)
+    formed = frozenset(row.gradient for row in rows if row.verdict == "ok" and read.right_as(row.gradient))
+    open_ = read.hull if read.hull and read.undecided_only else None
+    return Located(rows, links, cosines, (open_ or walked).undecided, read.on_kinks if open_ else 0, formed)
 
 
 def _outside(point: Point, shown: Mapping[str, Array], walked: Walk) -> frozenset[str]:

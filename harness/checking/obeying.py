@@ -12,13 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
 from harness.arithmetic import Profile
 from harness.centre import Array
-from harness.checking.answers import Answer, answer_of, as_array
+from harness.checking.answers import Answer, answer_of, as_array, in_one_memory
 from harness.checking.candidate import Candidate, Copy
 from harness.checking.locating import located
 from harness.conformance import Finding, Kind
@@ -58,11 +57,9 @@ def examined(candidate: Candidate, point: Point, profile: Profile, parameters: f
 
 
 def _aliased(name: str, answer: Answer) -> Iterator[Finding]:
-    arrays = {key: as_array(value) for key, value in answer.held.items()}
-    for (one, first), (other, second) in combinations(arrays.items(), 2):
-        if first is not None and second is not None and first.size > 1 and np.may_share_memory(first, second):
-            message = f"returned {one} and {other} in the same memory: what is written to one changes the other"
-            yield Finding(name, 1, "aliasing", message, other, fails=False)
+    for one, other in in_one_memory(answer.held):
+        message = f"returned {one} and {other} in the same memory: what is written to one changes the other"
+        yield Finding(name, 1, "aliasing", message, other, fails=False)
 
 
 def _second(candidate: Candidate, point: Point, profile: Profile, first: Answer, right_here: bool) -> Iterator[Finding]:
@@ -118,17 +115,14 @@ def _judged(
         return
     answer = answer_of(call.returned, point, name)
     told = {finding.message for finding in first.findings}
-    before = first.shown if kind == "other point" else {}
-    kept = [key for key, array in answer.shown.items() if array.any() and _same(array, before.get(key))]
-    if kept:
-        message = f"answers {when} as in the call before: {', '.join(kept[-4:])} are stale"
-        yield Finding(name, 1, kind, message, kept[0])
-    elif new := [finding for finding in answer.findings if finding.message not in told]:
+    if new := [finding for finding in answer.findings if finding.message not in told]:
         yield Finding(name, 1, kind, f"{when}: {new[0].message}", new[0].tensor)
     elif wrong := located(point, answer.shown, profile, name).faulty:
+        kept = [key for key in wrong if kind == "other point" and _same(answer.shown[key], first.shown.get(key))]
         causes = diagnose(point, answer.shown, profile, wrong)[0].causes
-        why = f"; {causes[0].says}" if causes else ""
-        yield Finding(name, 1, kind, f"is wrong {when}: {wrong[0]} first, though right at first{why}", wrong[0])
+        why = f"{', '.join(kept[-4:])} as in the call before" if kept else causes[0].says if causes else ""
+        message = f"is wrong {when}: {wrong[0]} first, though right at first{why and f'; {why}'}"
+        yield Finding(name, 1, kind, message, wrong[0])
 
 
 def _changed(held: object, copied: Array | None) -> bool:

@@ -9,6 +9,7 @@ from harness.checking.check import Check
 from harness.checking.evidence import evidence
 from harness.checking.locating import GIVEN
 from harness.comparison import Row
+from harness.faults.ratios import in_samples
 from harness.usage import visible
 
 HEADERS = ("link", "shape", "used", "sees", "cos", "verdict", "")
@@ -64,7 +65,9 @@ def _factor(check: Check, style: str) -> str:
         return ""
     causes = check.diagnoses[0].causes
     why = f": {causes[0].says}" if causes else ""
-    return plain(f"every gradient is {check.factor:.17g} × the reference{why}. Not a chain-rule fault.", style)
+    name = in_samples(check.factor, 0.0, check.setting.rows)
+    told = f"{check.factor:.17g}" if name is None else f"{check.factor:.6g} = {name}"
+    return plain(f"every gradient is {told} × the reference{why}. Not a chain-rule fault.", style)
 
 
 def links(check: Check, style: str) -> str:
@@ -85,7 +88,7 @@ def _cells(check: Check, row: Row, style: str) -> list[str]:
         note = "<- first wrong link"
     elif row.verdict == "inherited":
         note = row.reason if row.reason != GIVEN else f"right, given your {_upstream(check, row)}"
-    elif row.verdict in ("not comparable", "FAULT", "convention"):
+    elif row.verdict in ("not comparable", "FAULT", "convention") or row.gradient in check.located.formed:
         note = row.reason or ""
     return [
         row.gradient,

@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from harness.checking.deadline import OverdueError, deadline
-from harness.usage import UsageError, did_you_mean, visible
+from harness.usage import UsageError, did_you_mean, told, visible
 
 PARAMETERS = ("weights", "x", "y")
 USUAL = "backward"
@@ -110,14 +110,13 @@ def _guarded(target: str, timeout: float | None, load: Callable[[], ModuleType])
         why = f"line {error.lineno} of {error.filename} is no Python: {error.msg}"
         instead = "correct it there"
     except BaseException as error:
-        text = " ".join(str(error).split())[:300]
-        why, instead = f"loading it raises {type(error).__name__}: {text}", "correct it first"
+        why, instead = f"loading it raises {told(error)}", "correct it first"
     raise UsageError(f"Cannot check {target}, because {why}; {instead}.")
 
 
 def _from_file(path: Path, target: str) -> ModuleType:
     if not path.is_file():
-        why = "is a directory" if path.is_dir() else "does not exist"
+        why = "is a directory" if path.is_dir() else "is no ordinary file" if path.exists() else "does not exist"
         raise UsageError(f"Cannot check {target}, because the file {path} {why}; give the path of a Python file.")
     path = path.resolve()
     sys.path.insert(0, str(path.parent))

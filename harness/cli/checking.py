@@ -1,4 +1,4 @@
-"""``harness check``: from options to a check, from a check to text."""
+"""``harness check``: from options to a check, in a process apart, and from its answer to the screen."""
 
 from __future__ import annotations
 
@@ -7,45 +7,66 @@ from typing import Any
 import click
 import msgspec
 
-from harness.checking.annotating import annotated
-from harness.checking.backward_pass import check
-from harness.checking.check import Check
-from harness.checking.screen import rendered
-from harness.cli.running import printable
+from harness.cli.apart import Answer, Ended, apart
+from harness.cli.running import paged, printable
 from harness.cli.spelling import spelled
-from harness.github import workflow_commands
+from harness.github import Annotation, workflow_commands
 from harness.networks import load_network
-from harness.usage import UsageError
+from harness.reporting import page_writer
+from harness.usage import UsageError, visible
 
 
 def check_and_print(**options: Any) -> int:
     """Check, print, and return the exit status."""
-    style = "json" if options["as_json"] else options["style"] or "table"
+    style = options["style"] = "json" if options["as_json"] else options["style"] or "table"
+    answer = apart("harness.cli.checking:answered", options | {"command": spelled()}, options["timeout"])
+    if isinstance(answer, Ended):
+        answer = Answer(1, _ended(f"{visible(options['function'])} {answer.how}", style))
+    if answer.text:
+        click.echo(answer.text if style == "json" else printable(answer.text))
+    return answer.status
+
+
+def answered(options: dict[str, Any]) -> Answer:
+    """What is printed, and the exit status; a complaint goes to stderr at once."""
+    # Imported where the check runs; the process that only prints does without.
+    from harness.checking.annotating import annotated
+    from harness.checking.backward_pass import check
+    from harness.checking.screen import rendered
+
     try:
-        result = _check(options)
+        write_page = page_writer(options["report"]) if options["report"] else None
+        network = load_network(
+            options["model"],
+            activation=options["activation"],
+            output_activation=options["output_activation"],
+            loss=options["loss"],
+        )
+        same = ("raw", "target", "batch", "dtype", "seed", "arrays", "timeout")
+        keywords = {name: options[name] for name in same}
+        result = check(options["function"], network, options["data"], **keywords)
     except UsageError as error:
         click.echo(printable(f"harness check: {error}"), err=True)
-        return 2
+        return Answer(2, "")
     powerless = options["require_power"] and result.verdict == "NO POWER"
     status = 4 if powerless else result.exit
-    if style == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(result.to_dict() | {"exit": status}), indent=1))
-    elif style == "github":
-        click.echo("\n".join(workflow_commands(annotated(result))))
+    if options["style"] == "json":
+        text = msgspec.json.format(msgspec.json.encode(result.to_dict() | {"exit": status}), indent=1).decode()
+    elif options["style"] == "github":
+        text = "\n".join(workflow_commands(annotated(result)))
     elif options["quiet"]:
-        click.echo(printable(f"{result.verdict}  {result.reason}"))
+        text = f"{result.verdict}  {result.reason}"
     else:
-        click.echo(printable(rendered(result, style, verbose=options["verbose"], command=spelled())))
-    return status
+        text = rendered(result, options["style"], verbose=options["verbose"], command=options["command"])
+    return Answer(paged(write_page, result, "harness check", status), text)
 
 
-def _check(options: dict[str, Any]) -> Check:
-    network = load_network(
-        options["model"],
-        activation=options["activation"],
-        output_activation=options["output_activation"],
-        loss=options["loss"],
-    )
-    same = ("raw", "target", "batch", "dtype", "seed", "arrays", "timeout")
-    keywords = {name: options[name] for name in same}
-    return check(options["function"], network, options["data"], **keywords)
+def _ended(reason: str, style: str) -> str:
+    """The answer where the process that checked gave none."""
+    if style == "json":
+        return msgspec.json.format(
+            msgspec.json.encode({"verdict": "FAIL", "exit": 1, "reason": reason}), indent=1
+        ).decode()
+    if style == "github":
+        return workflow_commands([Annotation("error", "FAIL", reason)])[0]
+    return f"FAIL  {reason}"

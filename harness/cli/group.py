@@ -41,6 +41,7 @@ Examples:
   harness check my_nn.py:backward              somebody's backward pass: the first wrong link, and its cause
   harness why "dW1[3,2]"                       where an allowance comes from
   harness template 4-3-2-1 -o dump.npz         a file to fill with gradients from elsewhere
+  harness report run.jsonl -o report.html      a recorded run as one page
   harness power                                which planted faults would this comparison miss?
   harness power --of tests/test_mine.py::test_gradient --target mypackage.module:backward
   harness implementations                      what is installed

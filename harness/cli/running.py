@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 import msgspec
 
 from harness.cli.progress import Progress
+from harness.cli.spelling import spelled
 from harness.github import of_run, workflow_commands
 from harness.lockstep import run
 from harness.networks import load_network
+from harness.reporting import page_writer
 from harness.runs import Run
-from harness.tables import render
+from harness.tables import Typed, render
 from harness.usage import UsageError, visible
 from impls.hand import Network
 from impls.hand.notation import OPTIMIZERS, made
@@ -25,11 +27,17 @@ ASCII = str.maketrans(
     | {"─": "-", "▶": ">", "│": "|"} | dict.fromkeys("┬┴┼├┤└┘┌┐", "+")
 )  # fmt: skip
 
+OF_ITS_POWER = frozenset(
+    {"model", "against", "data", "target", "raw", "activation", "output_activation", "loss", "batch", "dtype", "seed"}
+)
+"""Options that harness power shares."""
+
 
 def run_and_print(**options: Any) -> int:
     """Run, print, and return the exit status."""
     style = "json" if options["as_json"] else options["style"] or "table"
     try:
+        write_page = page_writer(options["report"]) if options["report"] else None
         result = _run(options)
     except UsageError as error:
         click.echo(printable(f"harness run: {error}"), err=True)
@@ -39,6 +47,17 @@ def run_and_print(**options: Any) -> int:
     powerless = options["require_power"] and result.verdict == "NO POWER" and result.exit == 0
     status = 4 if powerless else result.exit
     _print(result, style, status, quiet=options["quiet"], verbose=options["verbose"])
+    return paged(write_page, result, "harness run", status)
+
+
+def paged(write_page: Callable[[Any], None] | None, result: Any, command: str, status: int) -> int:
+    """Write the page that was asked for, if one was; the exit status, 2 where it cannot be kept."""
+    try:
+        if write_page:
+            write_page(result)
+    except UsageError as error:
+        click.echo(printable(f"{command}: {error}"), err=True)
+        return status if status == 130 else 2
     return status
 
 
@@ -85,7 +104,7 @@ def _run(options: dict[str, Any]) -> Run:
     with Progress("steps") as progress:
         return run(
             network, options["data"], named(options["against"]),
-            optimizer=optimizer, full=options["check"] == "full", progress=progress.at, **keywords,
+            optimizer=optimizer, full=options["check"] == "full", progress=progress.at, command=spelled(), **keywords,
         )  # fmt: skip
 
 
@@ -100,7 +119,9 @@ def _print(result: Run, style: str, status: int, *, quiet: bool, verbose: bool) 
     elif quiet:
         click.echo(printable(f"{result.verdict}  {result.outcome.reason}"))
     else:
-        click.echo(printable(render(result, style, verbose=verbose)))
+        run_again, power = spelled(), spelled("power", OF_ITS_POWER)
+        typed = Typed(run_again, power) if run_again and power else None
+        click.echo(printable(render(result, style, verbose=verbose, typed=typed)))
 
 
 def printable(text: str, stand_ins: Mapping[int, str] = ASCII) -> str:

@@ -18,6 +18,8 @@ from impls.hand import Network
 
 Floats = NDArray[np.float64]
 
+OR_RANDOM = ", or name random as the data, which fits any model"
+
 
 @dataclass(frozen=True)
 class Data:
@@ -52,16 +54,17 @@ class Data:
         inputs, outputs = network.inputs, network.outputs
         if self.x.ndim == 2 and self.x.shape[1] != inputs:
             raise UsageError(
-                f"Cannot train {_count(inputs, 'input')} on {self.name}, because it has "
-                f"{_count(self.x.shape[1], 'feature')}; begin the model with {self.x.shape[1]}."
+                f"Cannot use {self.name} with {_count(inputs, 'input')}, because it has "
+                f"{_count(self.x.shape[1], 'feature')}; begin the model with {self.x.shape[1]}{OR_RANDOM}."
             )
         if network.loss.labels:
             return self._labels(outputs)
         if self.classes is None:
             if self.y.shape[1] != outputs:
                 raise UsageError(
-                    f"Cannot train {_count(outputs, 'output')} on {self.name}, because it has "
-                    f"{_count(self.y.shape[1], 'target column')}; make the last layer {self.y.shape[1]} wide."
+                    f"Cannot use {self.name} with {_count(outputs, 'output')}, because it has "
+                    f"{_count(self.y.shape[1], 'target column')}; make the last layer {self.y.shape[1]} wide"
+                    f"{OR_RANDOM}."
                 )
             return self.y
         count = len(self.classes)
@@ -73,8 +76,9 @@ class Data:
             one_hot[np.arange(len(labels)), labels] = 1
             return one_hot
         raise UsageError(
-            f"Cannot train {outputs} outputs on {self.name}, because it has {_count(count, 'class', 'es')}; make "
-            f"the last layer {count} wide (one output per class) or 1 wide (the last class against the rest)."
+            f"Cannot use {self.name} with {outputs} outputs, because it has {_count(count, 'class', 'es')}; make "
+            f"the last layer {count} wide (one output per class) or 1 wide (the last class against the rest)"
+            f"{OR_RANDOM}."
         )
 
     def _labels(self, outputs: int) -> NDArray[Any]:

@@ -19,7 +19,18 @@ from harness.arithmetic.threads import one_thread
 from harness.centre import Array
 from harness.diagnosis.diagnosis import Cause, Diagnosis
 from harness.diagnosis.entries import worst_entry
-from harness.diagnosis.hypotheses import Confirmed, Hypothesis, best_of, confirmed, in_full, ranked, residual
+from harness.diagnosis.hypotheses import (
+    FAR_OFF,
+    Confirmed,
+    Hypothesis,
+    best_of,
+    confirmed,
+    evident,
+    in_full,
+    ranked,
+    refuted,
+    residual,
+)  # fmt: skip
 from harness.diagnosis.kinks import on_a_kink
 from harness.diagnosis.merging import Found, merged, with_evidence
 from harness.diagnosis.pairs import paired
@@ -27,6 +38,7 @@ from harness.diagnosis.patterns import told_by
 from harness.diagnosis.replay import Reach, in_bounds, in_float32, in_floats
 from harness.faults import Fault, faults_at, right_formula
 from harness.faults.place import place_of
+from harness.faults.precision import holds
 from harness.point import Point
 from harness.walk import Rule, right
 from impls.hand import Link
@@ -100,7 +112,7 @@ class _Search:
             more, besides = self._hypotheses(cleared, tensor, wrong)
             tried, found = sorted([*tried, *more], key=lambda h: h.residual), [*found, *besides]
         best = best_of(found)
-        if not best or any(c.hypothesis.tier == 2 for c in best):
+        if all(c.hypothesis.tier == 2 for c in best):
             whole = self._in_float32(tensor, wrong, best)
             if whole:
                 return whole
@@ -156,13 +168,14 @@ class _Search:
         several = len(self.faulty) > 1
         found = confirmed(tried, tensor, self.shown, self.bounds, reach, wrong, numbers=several)
         place = {id(fault): number for number, fault in enumerate(faults)}
-        # A number that near to 1 is no likelier than rounding; a backward pass is checked, so the slip is likely there.
-        return tried, sorted(
-            found,
-            key=lambda c: (
-                c.cause.number is not None, not c.cause.at.startswith("d"), place[id(c.hypothesis.origin)]
-            ),
-        )  # fmt: skip
+
+        def order(c: Confirmed) -> tuple[object, ...]:
+            # A wide allowance goes after all that is sharp, and a number after what has none; a backward pass is
+            # checked, so the slip is likely there.
+            backward = c.cause.at.startswith("d")
+            return c.hypothesis.tier == 2, c.cause.number is not None, not backward, place[id(c.hypothesis.origin)]
+
+        return tried, sorted(found, key=order)
 
     def _plant(self, outcome: Confirmed) -> None:
         at = outcome.hypothesis.fault.at
@@ -176,14 +189,19 @@ class _Search:
     ) -> Found:
         causes = tuple({(c.cause.cause, c.cause.at, c.cause.formula): self._in_full(c, tensor) for c in best}.values())
         also = tuple(c.cause for c in found if c not in best)
-        refuted = [h for h in tried if not any(h is c.hypothesis for c in found)]
-        diagnosis = self._diagnosis(tensor, causes[0].at, causes, refuted, best[0].explains, ())
+        others = [h for h in tried if not any(h is c.hypothesis for c in found)]
+        diagnosis = self._diagnosis(tensor, causes[0].at, causes, others, best[0].explains, ())
         self._plant(best[0])
         return Found(diagnosis, also)
 
     def _in_full(self, outcome: Confirmed, tensor: str) -> Cause:
-        full = in_full(outcome.hypothesis, tensor, self.shown[tensor], self.floats)
+        full = in_full(outcome.hypothesis, tensor, self.shown[tensor], self.floats, self._outside(tensor))
         return replace(outcome.cause, residual=full.residual)
+
+    def _outside(self, tensor: str) -> Array:
+        """The entries of a shown tensor that are wrong."""
+        expected = self.bounds.expected[tensor]
+        return evident(self.shown[tensor], expected, expected)[0]
 
     def _unknown(
         self, tensor: str, tried: Sequence[Hypothesis], suspects: Sequence[str], wrong: Sequence[str]
@@ -193,7 +211,7 @@ class _Search:
         at = [name for name in suspects if len(reached[name]) == most][-1]
         hidden = suspects[: suspects.index(at) + 1]
         where = () if at == tensor else (f"the mistake is in {_listed(hidden)}, which {_are(hidden)} not shown",)
-        diagnosis = self._diagnosis(tensor, at, (), tried, reached[at] | {tensor}, where)
+        diagnosis = self._diagnosis(tensor, at, (), tried, reached[at] | {tensor}, (*where, *self._small(tensor)))
         self.told |= reached[at] | {tensor}
         return Found(diagnosis)
 
@@ -205,10 +223,15 @@ class _Search:
         alone = any(c.explains >= set(wrong) for c in best)
         if alone and (tensor in {c.cause.at for c in best} or len(wrong) < len(self.shown)):
             return None
+        if not all(self._from_float32(shown) for shown in self.shown.values()):
+            return None
         narrow = in_float32(self.point, self.reach, self.shown, profile_of("float32"))
         if not all(right(self.shown[name], narrow.expected[name]) for name in wrong):
             return None
-        says = "everything has the accuracy of float32, not that of float64, in which it is returned"
+        says = (
+            "everything has the accuracy of float32, not that of float64, in which it is returned: all of it are "
+            "exactly float32 numbers"
+        )
         size = float(np.abs(self.shown[tensor]).max())
         off = residual(self.shown[tensor], narrow.expected[tensor].value, size)
         single = [c.cause for c in best if c.explains >= set(wrong)]
@@ -217,6 +240,38 @@ class _Search:
         diagnosis = self._diagnosis(tensor, at, causes, (), frozenset(wrong), ())
         self.told |= set(wrong)
         return Found(diagnosis)
+
+    def _from_float32(self, tensor: Array) -> bool:
+        """Whether numbers are exactly those of float32, or their mean taken in float64."""
+        rows, outputs = len(self.point.x), self.point.network.outputs
+        return any(holds(_times(tensor, n), "float32") for n in (1, rows, rows * outputs))
+
+    def _small(self, tensor: str) -> tuple[str, ...]:
+        """What is known of an error that float32 could make and did not."""
+        if self.profile.dtype != "float64" or self._from_float32(self.shown[tensor][self._outside(tensor)]):
+            return ()
+        narrow = in_float32(self.point, self.reach, self.shown, profile_of("float32"))
+        if not right(self.shown[tensor], narrow.expected[tensor]):
+            return ()
+        return (
+            "the error is as small as the rounding of float32, but these are no float32 numbers: a small number such "
+            "as 1e-8 may be added or multiplied in",
+        )
+
+    def _runner_up(self, tensor: str, causes: Sequence[Cause], tried: Sequence[Hypothesis]) -> Cause | None:
+        """The best guess that is refuted, at a link where the mistake may be; None if it is far off."""
+        actual, where = self.shown[tensor], self._outside(tensor)
+        accepted, places = {(c.cause, c.at) for c in causes}, {c.at for c in causes}
+        for guess in tried:
+            known = (guess.fault.cause, guess.fault.at) in accepted or (places and guess.fault.at not in places)
+            if guess.tier == 2 or known:
+                continue
+            full = in_full(guess, tensor, actual, self.floats, where)
+            if not full.residual <= FAR_OFF:
+                return None
+            if refuted(guess, tensor, actual, self.bounds):
+                return full.as_cause()
+        return None
 
     def _diagnosis(
         self,
@@ -227,18 +282,21 @@ class _Search:
         explains: frozenset[str],
         where: tuple[str, ...],
     ) -> Diagnosis:
-        accepted = {(cause.cause, cause.at) for cause in causes}
-        others = (h for h in tried if h.tier < 2 and (h.fault.cause, h.fault.at) not in accepted)
-        second = next(others, None)
-        runner_up = in_full(second, tensor, self.shown[tensor], self.floats).as_cause() if second else None
+        runner_up = self._runner_up(tensor, causes, tried)
         link = self.links[at]
         place = place_of(self.point.network, self.links[tensor])
-        known = told_by(self.shown[tensor], self.bounds.expected[tensor], *_axes(place.kind))
+        known = told_by(self.shown[tensor], self.bounds.expected[tensor], *_axes(place.kind), len(self.point.x))
         order = [name for name in self.links if name in explains]
         return Diagnosis(
             at, tensor, causes, runner_up, (*where, *known), right_formula(self.point.network, link),
             worst_entry(place, self.shown[tensor], self.bounds.expected[tensor].value, self.floats), tuple(order),
         )  # fmt: skip
+
+
+def _times(tensor: Array, n: int) -> Array:
+    """A multiple, where the tensor is exactly its n-th part; the tensor itself elsewhere."""
+    many = np.asarray(np.float32(tensor * n), np.float64)
+    return np.where(many / n == tensor, many, tensor)
 
 
 def _axes(kind: str) -> tuple[str, str]:

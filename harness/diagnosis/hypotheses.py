@@ -3,7 +3,10 @@
 A hypothesis is confirmed if, with the fault planted, the wrong tensor is right within its allowance, and no shown
 tensor that was right has become wrong. It explains every wrong tensor that is then right.
 
-A number in a fault is fitted to one entry (`harness.faults.fitted`), so it is evidence only from the third on.
+An entry is evidence where the allowance with the fault is smaller than the error without it: at a kink that is open
+either way, everything is allowed and nothing told. Most of the wrong entries must be evidence. Lower precision has wide
+allowances, so it has evidence of its own (`harness.faults.precision`). A number in a fault is fitted to one entry
+(`harness.faults.fitted`), so it is evidence only from the third on.
 """
 
 from __future__ import annotations
@@ -19,11 +22,15 @@ from harness.centre import EVERY_ENTRY, Array, Sample
 from harness.diagnosis.diagnosis import Cause
 from harness.diagnosis.replay import Replay
 from harness.faults import Fault, Fitted
-from harness.faults.precision import WIDE
+from harness.faults.fault import number_text
+from harness.faults.precision import DTYPES, WIDE, holds, replayed
+from harness.faults.ratios import in_samples
 from harness.walk import Rule, right
 
 LEAST_ENTRIES = 3
 """A number is fitted to one entry; two agree by chance more easily than three."""
+FAR_OFF = 0.5
+"""A guess that is off by more of the largest entry is none."""
 MOST_RANKED = 20_000
 """Entries of a tensor, about, against which every fault is held before the best are held against all."""
 MOST_CONFIRMED = 12
@@ -124,11 +131,11 @@ def residual(actual: Array, predicted: Array, size: float) -> float:
     return off / size if np.isfinite(off) and np.isfinite(size) and size else np.inf
 
 
-def in_full(hypothesis: Hypothesis, tensor: str, actual: Array, floats: Replay) -> Hypothesis:
-    """The hypothesis with its residual in every entry."""
+def in_full(hypothesis: Hypothesis, tensor: str, actual: Array, floats: Replay, where: Array) -> Hypothesis:
+    """The hypothesis with its residual in every entry of `where`, the ones that are wrong without it."""
     fault, size = hypothesis.fault, float(np.abs(actual).max())
     predicted = floats.predicted(fault.at, fault.rule, [tensor])[tensor]
-    return replace(hypothesis, residual=residual(actual, predicted, size))
+    return replace(hypothesis, residual=residual(actual[where], predicted[where], size))
 
 
 def confirmed(
@@ -154,13 +161,13 @@ def confirmed(
         complete = any(c.explains >= frozenset(wrong) for c in told) and not (numbers and tier == 1)
         if complete or (tier == 2 and told):
             break
-        refuted = 0
+        failed = 0
         for hypothesis in [h for h in hypotheses if h.tier == tier][:MOST_CONFIRMED]:
             outcome = _confirm(hypothesis, tensor, shown, bounds, reach[hypothesis.fault.at], wrong)
             if outcome:
                 found.append(outcome)
-            refuted = 0 if outcome else refuted + 1
-            if refuted == MOST_REFUTED:
+            failed = 0 if outcome else failed + 1
+            if failed == MOST_REFUTED:
                 break
     return found
 
@@ -182,26 +189,70 @@ def _confirm(
     reached: Collection[str],
     wrong: Collection[str],
 ) -> Confirmed | None:
-    origin, fault, number = hypothesis.origin, hypothesis.fault, None
-    if isinstance(origin, Fitted):
-        predicted = lambda rule: bounds.predicted(origin.at, rule, [tensor])[tensor]  # noqa: E731
-        with np.errstate(all="ignore"):
-            c = origin.fit_bounded(shown[tensor], predicted, hypothesis.number)
-        if c is None:
-            return None
-        number = (float(c.value), float(c.bound))
-        fault = origin.with_number(c)
+    as_planted = _planted(hypothesis, tensor, shown[tensor], bounds)
+    if as_planted is None:
+        return None
+    fault, number = as_planted
     first = bounds.predicted(fault.at, fault.rule, [tensor])
     if not _reproduced(shown[tensor], first[tensor]):
         return None
+    wrong_here, decided = evident(shown[tensor], bounds.expected[tensor], first[tensor])
+    narrow = DTYPES.get(fault.cause) if fault.at == tensor else None
+    if narrow and not holds(shown[tensor][wrong_here], narrow):
+        return None
+    if fault.cause not in WIDE and 2 * np.count_nonzero(decided) <= np.count_nonzero(wrong_here):
+        return None
     others = [name for name in reached if name != tensor]
     rest = bounds.predicted(fault.at, fault.rule, others) if others else {}
-    holds = {name: right(shown[name], value) for name, value in rest.items()}
-    if not all(ok for name, ok in holds.items() if name not in wrong):
+    right_then = {name: right(shown[name], value) for name, value in rest.items()}
+    if not all(ok for name, ok in right_then.items() if name not in wrong):
         return None
-    explains = frozenset([tensor, *(name for name, ok in holds.items() if ok and name in wrong)])
-    entries = sum(origin.evidence(shown[name]) for name in explains) if isinstance(origin, Fitted) else 0
-    return Confirmed(hypothesis, hypothesis.as_cause(number, entries), explains, fault.rule)
+    explains = frozenset([tensor, *(name for name, ok in right_then.items() if ok and name in wrong)])
+    entries, origin = 0, hypothesis.origin
+    if isinstance(origin, Fitted):
+        predicted = {**first, **rest}
+        for name in explains:
+            _, telling = evident(shown[name], bounds.expected[name], predicted[name])
+            entries += origin.evidence(shown[name], telling)
+    cause = replace(hypothesis, fault=fault).as_cause(number, entries)
+    says = cause.says + (f"; its wrong entries are exactly {narrow} numbers" if narrow else "")
+    if number and (name := in_samples(*number, rows=len(bounds.tensors["x"].value))):
+        says = says.replace(number_text(number[0]), f"{number_text(number[0])} = {name}")
+    return Confirmed(hypothesis, replace(cause, says=says), explains, fault.rule)
+
+
+def _planted(
+    hypothesis: Hypothesis, tensor: str, actual: Array, bounds: Replay
+) -> tuple[Fault, tuple[float, float] | None] | None:
+    """The fault as bounded arithmetic is to plant it, with its number and how far that may be off; None if it may
+    be anything.
+    """
+    origin, fault = hypothesis.origin, hypothesis.fault
+    if isinstance(origin, Fitted):
+        predicted = lambda rule: bounds.predicted(origin.at, rule, [tensor])[tensor]  # noqa: E731
+        with np.errstate(all="ignore"):
+            c = origin.fit_bounded(actual, predicted, hypothesis.number)
+        return None if c is None else (origin.with_number(c), (float(c.value), float(c.bound)))
+    if fault.cause in WIDE and fault.at != tensor:
+        return replace(fault, rule=replayed(fault.rule)), None
+    return fault, None
+
+
+def refuted(hypothesis: Hypothesis, tensor: str, actual: Array, bounds: Replay) -> bool:
+    """Whether a hypothesis is outside the allowance with its fault planted."""
+    as_planted = _planted(hypothesis, tensor, actual, bounds)
+    if as_planted is None:
+        return False
+    fault, _ = as_planted
+    return not _reproduced(actual, bounds.predicted(fault.at, fault.rule, [tensor])[tensor])
+
+
+def evident(actual: Array, expected: Bounded, predicted: Bounded) -> tuple[Array, Array]:
+    """The entries that are wrong, and those of them in which a fault and no fault can be told apart."""
+    with np.errstate(invalid="ignore"):
+        off = np.abs(np.asarray(actual, np.float64) - expected.value)
+        outside = ~(off <= expected.bound)
+        return outside, outside & (predicted.bound < off)
 
 
 def _reproduced(actual: Array, predicted: Bounded) -> bool:

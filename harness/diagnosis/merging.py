@@ -75,8 +75,6 @@ def _one(having: Sequence[Found], name: str) -> Diagnosis:
 
 
 def with_evidence(diagnosis: Diagnosis) -> Diagnosis:
-    """Without the causes whose fitted number is seen in too few entries; the best of them becomes the runner-up."""
+    """Without the causes whose fitted number is seen in too few entries."""
     kept = tuple(c for c in diagnosis.causes if c.number is None or c.entries >= LEAST_ENTRIES)
-    if len(kept) == len(diagnosis.causes):
-        return diagnosis
-    return replace(diagnosis, causes=kept, runner_up=diagnosis.runner_up or diagnosis.causes[0])
+    return diagnosis if kept == diagnosis.causes else replace(diagnosis, causes=kept)

@@ -1,7 +1,8 @@
 """Patterns: what the numbers of a wrong tensor tell by themselves, beside what they should be.
 
 Everything is held against the allowance: two numbers agree where they differ by no more than what rounding can do to
-either. A ratio r that one entry gives is passed on with the bound of both its parts.
+either. A ratio r that one entry gives is passed on with the bound of both its parts. Neurons and inputs are counted
+from 1, samples from 0, as everywhere that entries are named.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from harness.arithmetic import Bounded
 from harness.faults.fault import number_text
+from harness.faults.ratios import in_samples
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -22,27 +24,29 @@ MOST_LISTED = 6
 """Rows or columns that a sentence lists."""
 
 
-def told_by(actual: Any, expected: Bounded, rows: str, columns: str) -> tuple[str, ...]:
+def told_by(actual: Any, expected: Bounded, rows: str, columns: str, samples: int = 1) -> tuple[str, ...]:
     """Sentences about a wrong tensor, the most telling first.
 
     Args:
         actual: somebody's numbers, of the shape of `expected`.
         rows, columns: what an index of either axis counts: sample, neuron, input.
+        samples: how many there are in the batch, for ratios such as N/(N − 1).
     """
     actual = np.asarray(actual, np.float64)
     finite = np.isfinite(actual)
     if not finite.all():
         kinds = "NaN" if np.isnan(actual).any() else "infinite"
-        return (f"{int((~finite).sum())} of {actual.size} entries are {kinds}, the first at {_place(~finite)}",)
+        first = _place(~finite, rows, columns)
+        return (f"{int((~finite).sum())} of {actual.size} entries are {kinds}, the first at {first}",)
     value, bound = expected.value, expected.bound
     same = np.abs(actual - value) <= bound
     found = [
-        *_whole(actual, value, bound),
+        *_whole(actual, value, bound, samples),
         *_transposed(actual, value, bound),
         *_permuted(actual, value, bound, rows, columns),
         *_scaled_along(actual, value, bound, rows, columns),
-        *_where(same, rows, columns),
-        *_zeros(actual, value, bound),
+        *(_where(same, rows, columns) if not _factor(actual, value, bound) else ()),
+        *_zeros(actual, value, bound, rows, columns),
         *_clipped(actual, value),
     ]
     told = dict.fromkeys(found or [f"all of its {actual.size} entries are wrong"])
@@ -64,7 +68,13 @@ def ratio(actual: Floats, value: Floats, bound: Floats) -> tuple[float, float] |
     return (r, off) if np.all(np.abs(actual - r * value) <= allowed) else None
 
 
-def _whole(actual: Floats, value: Floats, bound: Floats) -> Iterator[str]:
+def _factor(actual: Floats, value: Floats, bound: Floats) -> tuple[float, float] | None:
+    """A ratio of the whole that is not 1 within rounding."""
+    constant = ratio(actual, value, bound)
+    return constant if constant and abs(constant[0] - 1) > constant[1] else None
+
+
+def _whole(actual: Floats, value: Floats, bound: Floats, samples: int) -> Iterator[str]:
     if not actual.any():
         yield "every entry is 0"
         return
@@ -72,15 +82,16 @@ def _whole(actual: Floats, value: Floats, bound: Floats) -> Iterator[str]:
         with np.errstate(all="ignore"):
             r = float(actual.flat[0] / value.flat[0])
         if np.isfinite(r):
-            yield f"it is {number_text(r)} times what it should be"
+            off = float((abs(r) + 1) * bound.flat[0] / np.abs(value.flat[0]))
+            yield f"it is {_told(r, off, samples)} times what it should be"
         return
-    constant = ratio(actual, value, bound)
+    constant = _factor(actual, value, bound)
     if constant:
         r, off = constant
         if abs(r + 1) <= off:
             yield "every entry has the opposite sign and the right size"
         else:
-            yield f"every entry is {number_text(r)} times what it should be"
+            yield f"every entry is {_told(r, off, samples)} times what it should be"
         return
     if np.all(np.abs(np.abs(actual) - np.abs(value)) <= bound):
         flipped = int(np.sum(np.abs(actual - value) > bound))
@@ -126,7 +137,8 @@ def _scaled_along(actual: Floats, value: Floats, bound: Floats, rows: str, colum
     for axis, what in ((0, rows), (1, columns)):
         parts = [np.moveaxis(a, axis, 0) for a in (actual, value, bound)]
         found = [ratio(*part) for part in zip(*parts, strict=True)]
-        known = [r[0] for r in found if r]
+        # What is within rounding of 1 is 1.
+        known = [1.0 if abs(r[0] - 1) <= r[1] else r[0] for r in found if r]
         if len(known) == len(found) and min(known) != max(known):
             listed = ", ".join(number_text(r) for r in known[:MOST_LISTED]) + (
                 ", ..." if len(known) > MOST_LISTED else ""
@@ -149,11 +161,10 @@ def _where(same: Mask, rows: str, columns: str) -> Iterator[str]:
             continue
         if len(places) <= MOST_LISTED:
             plural, are = ("s", "are") if len(places) > 1 else ("", "is")
-            listed, edge = ", ".join(str(p) for p in places), _edge(places, len(touched))
-            yield f"only {what}{plural} {listed} (counted from 0){edge} {are} wrong"
+            edge = _edge(places, len(touched))
+            yield f"only {what}{plural} {_listed(what, places)}{edge} {are} wrong"
         elif len(touched) - len(places) <= MOST_LISTED:
-            right = ", ".join(str(p) for p in np.flatnonzero(~touched))
-            yield f"every {what} but {right} (counted from 0) is wrong"
+            yield f"every {what} but {_listed(what, np.flatnonzero(~touched))} is wrong"
 
 
 def _edge(places: Any, size: int) -> str:
@@ -163,10 +174,10 @@ def _edge(places: Any, size: int) -> str:
     return ""
 
 
-def _zeros(actual: Floats, value: Floats, bound: Floats) -> Iterator[str]:
+def _zeros(actual: Floats, value: Floats, bound: Floats, rows: str, columns: str) -> Iterator[str]:
     zero = (actual == 0) & (np.abs(value) > bound)
     if zero.any() and actual.any():
-        yield f"{int(zero.sum())} entries are 0 where they should not be, the first at {_place(zero)}"
+        yield f"{int(zero.sum())} entries are 0 where they should not be, the first at {_place(zero, rows, columns)}"
 
 
 def _clipped(actual: Floats, value: Floats) -> Iterator[str]:
@@ -187,5 +198,18 @@ def _cosine(actual: Floats, value: Floats) -> Iterator[str]:
         yield f"its cosine with what it should be is {cosine:.3f}".replace("-", "−")
 
 
-def _place(mask: Mask) -> str:
-    return "[" + ", ".join(str(int(i)) for i in np.argwhere(mask)[0]) + "]" if mask.ndim else "the only one"
+def _told(r: float, off: float, samples: int) -> str:
+    name = in_samples(r, off, samples)
+    return number_text(r) if name is None else f"{number_text(r)} = {name}"
+
+
+def _listed(what: str, places: Any) -> str:
+    """Numbers of neurons or inputs; of samples, which alone are counted from 0, with a word on it."""
+    first = 0 if what == "sample" else 1
+    return ", ".join(str(int(p) + first) for p in places) + (" (counted from 0)" if first == 0 else "")
+
+
+def _place(mask: Mask, rows: str, columns: str) -> str:
+    """The first entry of a mask, in words."""
+    index = np.argwhere(mask)[0]
+    return ", ".join(f"{what} {_listed(what, [i])}" for what, i in zip((rows, columns), index, strict=False)) or "it"

@@ -96,6 +96,16 @@ class PathExplanation:
         """1 if one of the ways is further from the reference than rounding allows, else 0."""
         return int(any(way.outside for way in self.ways))
 
+    def _repr_html_(self) -> str:
+        from harness.notebook import of_explanation
+
+        return of_explanation(self)
+
+    def __str__(self) -> str:
+        from harness.explaining.screen import blocks
+
+        return "\n\n".join(blocks(self))
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of ``harness explain --json``."""
         own = {name: value for name, value in vars(self).items() if name not in ("_ways", "ways")}

@@ -5,16 +5,16 @@ The reference is ball arithmetic, where python-flint is installed; else the matr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from msgspec.structs import replace
 
 from harness.admission import admit
 from harness.arithmetic import profile_of
-from harness.centre import Centre, end_to_end
+from harness.centre import Array, Centre, end_to_end
 from harness.explaining.differences import central_difference
 from harness.explaining.parts import Way
 from harness.explaining.variable import Variable
@@ -22,6 +22,11 @@ from harness.interrupts import held_back
 from harness.point import Point
 from harness.usage import visible
 from impls import registry
+from impls.contract import Pass
+from impls.hand import Network
+
+if TYPE_CHECKING:
+    from harness.truth import Truth
 
 MATRIX = "matrix backward (NumPy)"
 BALL = "ball arithmetic"
@@ -37,18 +42,34 @@ def centre_of(variable: Variable) -> Centre:
 
 def ways_of(variable: Variable, centre: Centre, paths: Way, against: Sequence[str] | None) -> list[Way]:
     """Every way, by paths first and the reference last; `against` names implementations, all known ones if None."""
+    name = "d" + variable.tensor
+    point = Point(variable.network, variable.weights, variable.x, variable.y, 1)
+    answers = Asked(variable.network, against).at(point)
+    truth = truth_at(point, {name: centre.tensors[name].bound})
+    return ways_given(variable, centre, paths, answers, truth)
+
+
+def ways_given(
+    variable: Variable, centre: Centre, paths: Way, answers: Mapping[str, Pass | str], truth: Truth | str
+) -> list[Way]:
+    """The same of what was already found at the variable's point.
+
+    Args:
+        answers: of each implementation but the hand code its pass, or why there is none.
+        truth: or why it cannot be had.
+    """
     name, index = "d" + variable.tensor, variable.index
     network, given = variable.network, (variable.weights, variable.x)
     allowed = finite(centre.tensors[name].bound[index])
     gradients = network.backward(*given, variable.y, network.forward(*given))
     matrix = Way(MATRIX, float(gradients[name][index]), allowed=allowed)
-    others = [*_implementations(variable, allowed, against), _difference(variable)]
-    exact, truth = _exact(variable, centre)
-    if truth is None:  # the hand code's matrices stand in for the truth, from which they may be off themselves
-        truth, doubt = Fraction(matrix.value or 0.0), allowed
+    others = [_by(label_of(who), answer, name, index, allowed) for who, answer in answers.items()]
+    exact, true = _exact(truth, name, index)
+    if true is None:  # the hand code's matrices stand in for the truth, from which they may be off themselves
+        true, doubt = Fraction(matrix.value or 0.0), allowed
     else:
         doubt = exact.allowed
-    return [judged(way, truth, doubt) for way in (paths, matrix, *others)] + [exact]
+    return [judged(way, true, doubt) for way in (paths, matrix, *others, _difference(variable))] + [exact]
 
 
 def judged(way: Way, reference: Fraction, doubt: float | None) -> Way:
@@ -66,27 +87,29 @@ def finite(bound: Any) -> float | None:
     return float(bound) if np.isfinite(bound) else None
 
 
-def _implementations(variable: Variable, allowed: float | None, against: Sequence[str] | None) -> list[Way]:
-    """The derivative by every implementation but the hand code, in float64; those that cannot say why."""
-    names = [name for name in (registry.names() if against is None else against) if name != registry.REFERENCE]
-    with held_back():
-        admission = admit(names, variable.network, "float64", named=against is not None)
-    point = Point(variable.network, variable.weights, variable.x, variable.y, 1)
-    found: dict[str, Way] = {}
-    for finding in admission.absent:
-        found[finding.against] = Way(label_of(finding.against), reason=finding.message)
-    for participant in admission.participants:
-        label = label_of(participant.name)
-        result = participant.pass_at(point, tap=False)
-        if result is None:
-            found[participant.name] = Way(label, reason=participant.take_findings()[0].message)
-            continue
-        value = float(result.gradients["d" + variable.tensor][variable.index])
-        finite = bool(np.isfinite(value))
-        found[participant.name] = (
-            Way(label, value, allowed=allowed) if finite else Way(label, reason=f"it gives {value}")
-        )
-    return [found[name] for name in names if name in found]
+class Asked:
+    """The implementations but the hand code, built once, to be asked at any point of a network in float64."""
+
+    def __init__(self, network: Network, against: Sequence[str] | None) -> None:
+        names = registry.names() if against is None else against
+        self.names = [name for name in names if name != registry.REFERENCE]
+        with held_back():
+            self.admission = admit(self.names, network, "float64", named=against is not None)
+
+    def at(self, point: Point) -> dict[str, Pass | str]:
+        """The pass of each, in the order of the names, or why there is none."""
+        found: dict[str, Pass | str] = {finding.against: finding.message for finding in self.admission.absent}
+        for participant in self.admission.participants:
+            result = participant.pass_at(point, tap=False)
+            found[participant.name] = participant.take_findings()[0].message if result is None else result
+        return {name: found[name] for name in self.names if name in found}
+
+
+def _by(label: str, answer: Pass | str, name: str, index: tuple[int, ...], allowed: float | None) -> Way:
+    if isinstance(answer, str):
+        return Way(label, reason=answer)
+    value = float(answer.gradients[name][index])
+    return Way(label, value, allowed=allowed) if np.isfinite(value) else Way(label, reason=f"it gives {value}")
 
 
 def label_of(name: str) -> str:
@@ -103,16 +126,20 @@ def _difference(variable: Variable) -> Way:
     )
 
 
-def _exact(variable: Variable, centre: Centre) -> tuple[Way, Fraction | None]:
-    """The true derivative, as text and to `KNOWN` digits; None where it cannot be had."""
+def truth_at(point: Point, below: Mapping[str, Array]) -> Truth | str:
+    """The truth at a point, sharp enough for some bounds, or why it cannot be had."""
     from harness.truth import CannotCertifyError, true_tensors
 
-    name, index = "d" + variable.tensor, variable.index
     try:
-        bound = {name: centre.tensors[name].bound}
-        truth = true_tensors(variable.network, variable.weights, variable.x, variable.y, below=bound)
+        return true_tensors(point.network, point.weights, point.x, point.y, below=below)
     except CannotCertifyError as error:
-        return Way(BALL, reason=str(error)), None
+        return str(error)
+
+
+def _exact(truth: Truth | str, name: str, index: tuple[int, ...]) -> tuple[Way, Fraction | None]:
+    """The true derivative, as text and to `KNOWN` digits; None where it cannot be had."""
+    if isinstance(truth, str):
+        return Way(BALL, reason=truth), None
     way = "exact rational arithmetic" if truth.kind == "rational" else f"{truth.bits}-bit {BALL}"
     tensor = truth.tensors[name]
     known, radius = tensor.digits(index, KNOWN), tensor.text_radius(index)

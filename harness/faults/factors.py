@@ -33,7 +33,7 @@ def slips(place: Place) -> Iterator[Fault]:
         text = f"{at} is divided by the number of samples: a mean belongs to the loss, and only once"
         yield place.fault("divided by N", text, f"{at}/N", lambda t: right(t) / len(t["x"]))
     if place.kind not in ("dW", "db"):
-        text = f"{at} is {{c}} times what it should be; so would every later gradient be with a learning rate in it"
+        text = f"{at} is {{c}} times what it should be (a learning rate, or 1/N, multiplied in too early?)"
         yield place.fitted(
             "scaled by a constant", text, f"{{c}}·{at}", lambda t: 0 * right(t), lambda t: +right(t), 0.1
         )

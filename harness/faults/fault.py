@@ -33,3 +33,14 @@ def number_text(number: float) -> str:
     if text == "1" and number != 1:
         text = f"1 {'+' if number > 1 else '-'} {abs(number - 1):.2g}"
     return text.replace("-", "−")
+
+
+def with_number(text: str, number: float) -> str:
+    """A text with a number where ``{c}`` stands: a sum in brackets, and no sign after another.
+
+    >>> with_number("dW1 + {c}·W1", -0.5)
+    'dW1 − 0.5·W1'
+    """
+    shown = number_text(number)
+    shown = f"({shown})" if " " in shown else shown
+    return text.replace("{c}", shown).replace("+ −", "− ").replace("− −", "+ ")

@@ -2,7 +2,8 @@
 
 The number is fitted to one entry of the tensor that shows the fault; what the other entries say is the evidence.
 
-Linear, ``base + c · direction``. The entry e is the one where the direction is largest. Behind the link everything is
+Linear, ``base + c · direction``. In plain floats the entry e is the one where the direction is largest; in bounded
+arithmetic the one that tells c best, which none is that an open kink leaves undecided. Behind the link everything is
 linear in c, so in plain floats, T being the tensor that shows it with either rule planted,
 
     c = (actual_e − T(base)_e) / T(direction)_e
@@ -26,7 +27,7 @@ import numpy as np
 
 from harness.arithmetic import Bounded
 from harness.centre import Array
-from harness.faults.fault import Fault, number_text
+from harness.faults.fault import Fault, with_number
 from harness.walk import Rule
 
 Predicting = Callable[[Rule], Any]
@@ -46,8 +47,8 @@ class Fitted(Fault):
 
     def with_number(self, c: Any) -> Fault:
         """The mistake with this number: a float, or a bounded one whose bound then travels with it."""
-        shown = number_text(float(getattr(c, "value", c)))
-        says, formula = self.says_with.replace("{c}", shown), self.formula_with.replace("{c}", shown)
+        number = float(getattr(c, "value", c))
+        says, formula = with_number(self.says_with, number), with_number(self.formula_with, number)
         return Fault(self.cause, self.at, says, formula, self.rule_with(c))
 
     def rule_with(self, c: Any) -> Rule:
@@ -62,8 +63,12 @@ class Fitted(Fault):
         """The number that `fit` gave, with how far it may be off; None where that is not bounded."""
         raise NotImplementedError
 
-    def evidence(self, actual: Array) -> int:
-        """How many entries of a tensor would show it, the one included to which it is fitted."""
+    def evidence(self, actual: Array, decided: Array) -> int:
+        """How many entries of a tensor show it, the one included to which it is fitted.
+
+        Args:
+            decided: the entries that are wrong, and in which the mistake and no mistake can be told apart.
+        """
         raise NotImplementedError
 
 
@@ -89,15 +94,22 @@ class Linear(Fitted):
 
     def fit_bounded(self, actual: Array, predicted: Predicting, c: float) -> Bounded | None:
         """As `Fitted.fit_bounded`."""
-        base, direction, planted = predicted(self.base), predicted(self.direction), predicted(self.rule_with(c))
-        entry = largest(direction.value)
-        told = Bounded(np.asarray(actual[entry], np.float64), np.asarray(planted.bound[entry]), base.context)
-        number: Bounded = (told - base[entry]) / direction[entry]
-        return number if np.isfinite(number.bound) else None
+        base, direction = predicted(self.base), predicted(self.direction)
+        for _ in range(2):  # E is that of c; where a kink misled the search, c is another one after the first turn
+            planted = predicted(self.rule_with(c))
+            entry = sharpest(planted.bound, direction.value)
+            told = Bounded(np.asarray(actual[entry], np.float64), np.asarray(planted.bound[entry]), base.context)
+            number: Bounded = (told - base[entry]) / direction[entry]
+            if not np.isfinite(number.bound):
+                return None
+            if abs(float(number.value) - c) <= number.bound:
+                break
+            c = float(number.value)
+        return number
 
-    def evidence(self, actual: Array) -> int:
+    def evidence(self, actual: Array, decided: Array) -> int:  # noqa: ARG002
         """As `Fitted.evidence`."""
-        return actual.size
+        return int(np.count_nonzero(decided))
 
 
 @dataclass(frozen=True)
@@ -120,9 +132,16 @@ class Clipped(Fitted):
         context = predicted(self.whole).context
         return Bounded(np.asarray(c), np.asarray(0.0), context)
 
-    def evidence(self, actual: Array) -> int:
+    def evidence(self, actual: Array, decided: Array) -> int:
         """As `Fitted.evidence`."""
-        return int(np.count_nonzero(np.abs(actual) == np.abs(actual).max()))
+        return int(np.count_nonzero((np.abs(actual) == np.abs(actual).max()) & decided))
+
+
+def sharpest(bound: Array, direction: Array) -> tuple[int, ...]:
+    """Index of the entry that tells the number best: the bound of an entry over what the number does to it."""
+    with np.errstate(all="ignore"):
+        off = np.where(direction != 0, bound / np.abs(direction), np.inf)
+    return tuple(int(i) for i in np.unravel_index(int(np.argmin(off)), off.shape))
 
 
 def largest(array: Array) -> tuple[int, ...]:

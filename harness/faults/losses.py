@@ -136,11 +136,12 @@ def _errors(place: Place, inner: Any) -> Iterator[Fault]:
         text = f"the target is not subtracted from the softmax of {a}"
         yield place.fault("target missing", text, f"softmax({a})/N", lambda t: softmax(t[a]) / len(t["x"]))
         if inner.labels and K > 1:
-            text = "the class labels are one too high or counted from 1"
+            text = "1 is added to the labels, which are counted from 0 as the classes are"
             turned = lambda t: right({**t, "y": (t["y"] + 1) % K})  # noqa: E731
-            yield place.fault("label off by one", text, f"softmax({a}) − [class is y + 1]", turned)
+            yield place.fault("label off by one", text, f"(softmax({a}) − [class is y + 1])/N", turned)
+            text = "1 is subtracted from the labels, as if they were counted from 1"
             turned = lambda t: right({**t, "y": (t["y"] - 1) % K})  # noqa: E731
-            yield place.fault("label off by one", text, f"softmax({a}) − [class is y − 1]", turned)
+            yield place.fault("label off by one", text, f"(softmax({a}) − [class is y − 1])/N", turned)
         return
     text = f"the target y is not subtracted from {a}"
     yield place.fault("target missing", text, f"{place.at} with y = 0", lambda t: right({**t, "y": 0 * t["y"]}))

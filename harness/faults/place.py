@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.faults.fault import Fault, number_text
+from harness.faults.fault import Fault, with_number
 from harness.faults.fitted import Clipped, Linear
 from harness.walk import Rule
 from impls.hand import Dense, Link, Network
@@ -77,16 +77,14 @@ class Place:
 
     def fitted(self, cause: str, says: str, formula: str, base: Rule, direction: Rule, usual: float) -> Linear:
         """A fault of this link with a number in it; ``{c}`` in the texts stands for it."""
-        shown = number_text(usual)
         planted = lambda t: base(t) + usual * direction(t)  # noqa: E731
-        texts = says.replace("{c}", shown), formula.replace("{c}", shown)
+        texts = with_number(says, usual), with_number(formula, usual)
         return Linear(cause, self.at, *texts, planted, says, formula, base, direction)
 
     def clipped(self, cause: str, says: str, formula: str, whole: Rule, usual: float) -> Clipped:
         """A fault of this link that clips its values at a number, ``{c}`` in the texts."""
-        shown = number_text(usual)
         planted = lambda t: np.minimum(np.maximum(whole(t), -usual), usual)  # noqa: E731
-        texts = says.replace("{c}", shown), formula.replace("{c}", shown)
+        texts = with_number(says, usual), with_number(formula, usual)
         return Clipped(cause, self.at, *texts, planted, says, formula, whole)
 
 

@@ -6,8 +6,12 @@
     rounded to bfloat16         the result rounded to 8 bits
 
 On plain arrays a rule does what it says. On bounded arrays it gives the bound of every program that does so: in the
-profile of float32, of an accumulation with its unit roundoff, or of one more rounding. The first two are wide, so that
-a sharper cause goes first; of the dtypes below float32 the rounding is modelled, not the range.
+profile of float32, of an accumulation with its unit roundoff, or of one more rounding. The first two are wide, so wide
+that a small term of another kind is within them; of the dtypes below float32 the rounding is modelled, not the range.
+
+So a wide bound is no evidence. That the numbers are exactly numbers of the narrow dtype is: a number of float64 is one
+of float32 by chance once in 2^29 times. Where the numbers are not shown, only the same operations in the same order,
+replayed to the last digit, are.
 
 Source of the digits: IEEE 754 (2019), table 3.5; bfloat16 as float32 cut to 8 bits.
 """
@@ -23,6 +27,7 @@ import numpy as np
 from harness.arithmetic import Bounded, Context, Profile, profile_of
 from harness.faults.fault import Fault
 from harness.faults.place import Place
+from harness.walk import Rule
 
 CAUSES = ("computed in float32", "accumulated in float32", "rounded to float16", "rounded to bfloat16")
 
@@ -31,6 +36,9 @@ WIDE = ("computed in float32", "accumulated in float32")
 
 DIGITS = {"float32": 24, "float16": 11, "bfloat16": 8}
 """Bits of the significand, the hidden one included."""
+
+DTYPES = dict(zip(CAUSES, ("float32", "float32", "float16", "bfloat16"), strict=True))
+"""What the result is rounded to, by cause."""
 
 
 def slips(place: Place) -> Iterator[Fault]:
@@ -109,6 +117,22 @@ def rounded(tensor: Any, digits: int) -> Any:
         return Bounded(value, np.where(np.isnan(bound), np.inf, bound), tensor.context)
     array = np.asarray(tensor)
     return tensor if array.dtype.kind != "f" else _to_nearest(array.astype(np.float64), digits)
+
+
+def holds(array: Any, dtype: str) -> bool:
+    """Whether every entry is exactly a number of that dtype, but for its range."""
+    entries = np.asarray(array, np.float64)
+    return bool(np.all(_to_nearest(entries, DIGITS[dtype]) == entries))
+
+
+def replayed(rule: Rule) -> Rule:
+    """A rule as it runs on plain arrays, for bounded ones: what this order of operations gives, and no other."""
+
+    def on(t: Mapping[str, Any]) -> Any:
+        context = next(tensor.context for tensor in t.values() if isinstance(tensor, Bounded))
+        return context.exact(rule({n: a.value if isinstance(a, Bounded) else a for n, a in t.items()}))
+
+    return on
 
 
 def _to_nearest(array: Any, digits: int) -> Any:

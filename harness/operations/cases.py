@@ -106,15 +106,23 @@ def _drawn(
 ) -> dict[str, Array]:
     arrays: dict[str, Array] = {}
     for name, value in inputs.items():
-        if isinstance(value, Indices):
-            (below,) = shape_of((value.below,), sizes)
-            arrays[name] = _repeated(rng.integers(0, below, shape_of(value.shape, sizes)))
-        elif isinstance(value, Probabilities):
-            arrays[name] = rng.uniform(0, 1, shape_of(value.shape, sizes)).astype(dtype)
-        elif isinstance(value, tuple):
-            arrays[name] = np.asarray(draw(rng, shape_of(value, sizes))).astype(dtype)
-        else:
+        if isinstance(value, np.ndarray):
             arrays[name] = value
+            continue
+        shape = shape_of(value if isinstance(value, tuple) else value.shape, sizes)
+        try:
+            if isinstance(value, Indices):
+                (below,) = shape_of((value.below,), sizes)
+                arrays[name] = _repeated(rng.integers(0, below, shape))
+            elif isinstance(value, Probabilities):
+                arrays[name] = rng.uniform(0, 1, shape).astype(dtype)
+            else:
+                arrays[name] = np.asarray(draw(rng, shape)).astype(dtype)
+        except (MemoryError, ValueError, OverflowError):  # NumPy's three answers to a size that is too large
+            raise UsageError(
+                f"Cannot draw the input {name!r} of shape {shape}, because there is no memory for it; give smaller "
+                f"sizes, or letters."
+            ) from None
     return arrays
 
 

@@ -28,11 +28,17 @@ LOOKED_AT = 4
 """Cases in which a hypothesis must hold, the first in which the gradient is wrong: ordinary numbers, then others."""
 
 
+FAR_OFF = 0.5
+"""A guess that is off by more of the largest entry is none."""
+
+
 class _Tried(NamedTuple):
     hypothesis: Hypothesis
     family: Hypotheses
     off: float
     holds: bool
+    reproduces: bool
+    """Whether every entry that is bounded is within its allowance, be it evidence or not."""
 
 
 def cause_of(name: str, situations: Sequence[Situation]) -> Cause:
@@ -44,7 +50,8 @@ def cause_of(name: str, situations: Sequence[Situation]) -> Cause:
         if holding:
             again = {one.hypothesis.says for one in _tried(situation, name, holding) if one.holds}
             holding = {says: one for says, one in holding.items() if says in again}
-    others = [one for one in tried if one.hypothesis.says not in holding and np.isfinite(one.off)]
+    # One that reproduces the numbers here and fails in a case further on is off by nothing here.
+    others = [one for one in tried if not one.reproduces and one.off <= FAR_OFF]
     nearest = min(others, key=lambda one: one.off, default=None)
     runner_up = None if nearest is None else nearest.hypothesis.says
     runner_up_off = None if nearest is None else nearest.off
@@ -72,7 +79,9 @@ def _tried(at: Situation, name: str, only: dict[str, _Tried]) -> Iterator[_Tried
                     estimate = hypothesis.predict()
             except Exception:  # a reference may refuse what a mistake makes of its inputs; then it is no explanation
                 continue
-            yield _Tried(hypothesis, family, estimate.off(actual), _explains(estimate, actual, right))
+            yield _Tried(
+                hypothesis, family, estimate.off(actual), _explains(estimate, actual, right), estimate.holds(actual)
+            )
 
 
 def _explains(estimate: Estimate, actual: Array, right: Estimate) -> bool:

@@ -5,6 +5,7 @@ Only frameworks that are imported already are asked: a function of one that is n
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import CodeType, ModuleType
@@ -13,10 +14,13 @@ from typing import Any
 import numpy as np
 
 from harness.centre import Array
-from harness.usage import UsageError, visible
+from harness.usage import UsageError, told
 from impls import registry
 from impls.abilities import Hosts
 from impls.contract import network_of_example
+
+_WANTS_WHOLE_NUMBERS = re.compile(r"\bLong\b|\blong, int\b|integer|\bindices\b", re.IGNORECASE)
+"""In what frameworks raise where they are given reals for labels or indices."""
 
 
 def loaded_hosts(dtype: str) -> dict[str, Hosts]:
@@ -46,25 +50,33 @@ def host_of(function: Callable[..., Any], inputs: Sequence[Array], dtype: str, *
         return bringing[0]
     mentioned = _modules_of(function)
     ordered = sorted(hosts.values(), key=lambda host: host.package not in mentioned)  # stable: hand, torch, jax
-    told: list[str] = []
+    reasons: list[str] = []
     for host in ordered:
         try:
             output = run(host, function, inputs)
-        except Exception as error:
-            told.append(f"with {host.package} arrays it raises {type(error).__name__}: {visible(str(error))[:200]}")
+        except (Exception, SystemExit) as error:
+            reasons.append(f"with {host.package} arrays it raises {told(error)}")
             continue
         if host.owns(output):
             return host
-        told.append(f"with {host.package} arrays it returns {kind_of(output)}")
+        reasons.append(f"with {host.package} arrays it returns {kind_of(output)}")
     what = getattr(function, "__name__", type(function).__name__)
     if not ordered:
         raise UsageError(
             f"Cannot differentiate {what!r}, because no framework is imported; import torch or jax, and write it there."
         )
     raise UsageError(
-        f"Cannot run {what!r}, because {told[0]}; give a function of NumPy, torch or JAX arrays, in the order of the "
-        f"inputs, that returns one array."
+        f"Cannot run {what!r}, because {reasons[0]}; {_instead(reasons[0])}, in the order of the inputs, that returns "
+        f"one array."
     )
+
+
+def _instead(reason: str) -> str:
+    """What to give: labels and indices are whole numbers, which a shape alone does not say."""
+    function = "a function of NumPy, torch or JAX arrays"
+    if _WANTS_WHOLE_NUMBERS.search(reason):
+        return f'give labels and indices as harness.Indices(("N",), below="K"), and {function}'
+    return f"give {function}"
 
 
 def run(host: Hosts, function: Callable[..., Any], inputs: Sequence[Array]) -> Any:
@@ -116,7 +128,19 @@ def as_arrays(values: Mapping[str, Any], dtype: str) -> dict[str, Array]:
             raise UsageError(
                 f"Cannot use the input {name!r} of shape {array.shape}, because it is empty; give one with entries."
             )
-        arrays[name] = (
-            array if array.dtype.kind == "b" else array.astype(dtype if array.dtype.kind == "f" else np.int64)
-        )
+        arrays[name] = array if array.dtype.kind == "b" else _cast(name, array, dtype)
     return arrays
+
+
+def _cast(name: str, array: Array, dtype: str) -> Array:
+    if array.dtype.kind != "f":
+        return array.astype(np.int64)
+    with np.errstate(over="ignore"):
+        cast = array.astype(dtype)
+    if not np.isfinite(cast).all():
+        place = tuple(map(int, np.argwhere(~np.isfinite(cast))[0]))
+        raise UsageError(
+            f"Cannot use the input {name!r}, because {array[place]} at {list(place)} is no finite number of {dtype}; "
+            f"give finite numbers, and a mask as True and False."
+        )
+    return cast

@@ -2,7 +2,11 @@ r"""A differentiable torch or JAX function as the reference, run in float64; its
 
 No hand rule says how much rounding the function's formula causes, so that is measured on the function itself: at
 points near by, that float32 holds exactly, it is run in float32 and in float64, and the difference is what rounding
-did. With G the largest such gap of an entry, over `POINTS` points jittered by up to 4 ulp,
+did. Where terms cancel exactly, as in a softmax whose output is one-hot, nothing is rounded that way, but another
+formula of the same gradient may well round the terms. So it is also run in float64 with every number that an
+operation computes on the way, forward and backward, moved by a random share of u_32: once all up, once all down, and
+the smaller of the two changes is what rounding the terms can do. (The smaller, since an argument that lands on a kink
+leaves it one way only.) With G the largest of all these gaps of an entry, over `POINTS` points jittered by up to 4 ulp,
 
     allowed = 128 (u / u_32 (G + largest G of the tensor) / 2  +  u |value|)
 
@@ -17,7 +21,7 @@ about the square root of the nearer: as far above the one as below the other. It
 judged by it are marked ``measured`` and never count as derived.
 
 Source: Higham, "Accuracy and Stability of Numerical Algorithms" (2002), section 1.8, on estimating the accuracy of a
-computation by running it in two precisions.
+computation by running it in two precisions; Parker, "Monte Carlo arithmetic" (1997), on perturbing every operation.
 """
 
 from __future__ import annotations
@@ -31,7 +35,7 @@ from harness.arithmetic import profile_of
 from harness.centre import Array
 from harness.operations.estimate import Estimate
 from harness.operations.hosting import host_of, loaded_hosts
-from harness.usage import UsageError, visible
+from harness.usage import UsageError, told, visible
 from impls.abilities import Hosts
 
 FACTOR = 128
@@ -137,7 +141,25 @@ class MeasuredReference:
                 dy = None if upstream is None else _jittered(upstream, rng)
                 narrow, wide = self._run(self.narrow, near, dy), self._run(self.host, near, dy)
                 gaps = [np.maximum(g, np.abs(n - w)) for g, n, w in zip(gaps, narrow, wide, strict=True)]
+            moves = [self._moved(inputs, upstream, values, way) for way in (1, -1)]
+            for gap, up, down in zip(gaps, *moves, strict=True):
+                least = np.minimum(up, down)
+                np.maximum(gap, least, out=gap, where=np.isfinite(least))
         return values, gaps
+
+    def _moved(self, inputs: Mapping[str, Array], upstream: Array | None, values: list[Array], way: int) -> list[Array]:
+        """How far every result moves if all that is computed on the way is moved by up to u_32 up, or down."""
+        rng, u = np.random.default_rng(1), profile_of("float32").u
+        dy = np.zeros(values[0].shape) if upstream is None else np.asarray(upstream, np.float64)
+        try:
+            output, gradients = self.host.perturbed(
+                self.function, [_double(array) for array in inputs.values()], dy,
+                lambda numbers: numbers * (1 + way * u * rng.uniform(0, 1, numbers.shape)),
+            )  # fmt: skip
+        except Exception:  # compiled, say, and not to be run operation by operation: the gaps alone must do
+            return [np.zeros(value.shape) for value in values]
+        moved = [output, *[g for g, name in zip(gradients, inputs, strict=True) if name in self.differentiable]]
+        return [np.abs(m - value) for m, value in zip(moved[: len(values)], values, strict=True)]
 
     def _run(self, host: Hosts, inputs: Mapping[str, Array], upstream: Array | None) -> list[Array]:
         """Output and gradients of the reals, in float64; the output alone without an upstream."""
@@ -154,10 +176,9 @@ class MeasuredReference:
                     output,
                     *[g for g, name in zip(gradients, inputs, strict=True) if name in self.differentiable],
                 ]
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise UsageError(
-                f"Cannot use {self.name} as the reference, because in {dtype} it raises {type(error).__name__}: "
-                f"{str(error)[:200]}; give a function of {', '.join(inputs)} that runs in float32 and float64."
+                f"Cannot use {self.name} as the reference, because in {dtype} it raises {told(error)}; give a function of {', '.join(inputs)} that runs in float32 and float64."
             ) from error
         if results[0].dtype != dtype:
             raise UsageError(

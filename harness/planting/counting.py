@@ -21,6 +21,8 @@ WORK = 5e8
 FEWEST = 5
 """Where that is enough for fewer faults, none is planted."""
 
+MOST_NAMED = 20
+
 
 def count_misses(point: Point, result: Pass, comparers: Mapping[str, Comparer]) -> PowerCount:
     """Plant faults into the hand code's pass at a point, and count what is missed."""
@@ -41,4 +43,5 @@ def count_misses(point: Point, result: Pass, comparers: Mapping[str, Comparer]) 
         sum(not each.differs for each in planted),
         sum(each.missed for each in planted),
         {name: sum(each.missed_by(name) for each in planted) for name in comparers},
+        which=[f"{each.fault.cause} at {each.fault.at}" for each in planted if each.missed][:MOST_NAMED],
     )

@@ -74,6 +74,7 @@ class Done(msgspec.Struct, frozen=True, tag="done", tag_field="kind"):
         how: what failed: ``AssertionError``, or ``did not end``.
         itself: whether the mutant raised, so that any test that calls it fails.
         ran: whether its statement was reached.
+        alike: whether it survived and gave, bit by bit, what the unmutated function gives for the same arguments.
     """
 
     number: int
@@ -81,6 +82,7 @@ class Done(msgspec.Struct, frozen=True, tag="done", tag_field="kind"):
     how: str | None = None
     itself: bool = False
     ran: bool = True
+    alike: bool = False
 
 
 class Again(msgspec.Struct, frozen=True, tag="again", tag_field="kind"):

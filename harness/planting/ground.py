@@ -7,7 +7,7 @@ it. In float64 the same is done from the centre.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,9 @@ import numpy as np
 from harness.arithmetic import Bounded, profile_of
 from harness.centre import Array, alone
 from harness.faults import Fault
+from harness.planting.changing import Exactly, of_precision, overlap
 from harness.point import Point
-from harness.walk import Rule, right
+from harness.walk import Rule, given, right
 from impls.contract import Arrays, Pass
 from impls.hand import Link, Network
 
@@ -75,13 +76,30 @@ class Ground:
     def __init__(self, point: Point, result: Pass) -> None:
         self.point, self.network = point, point.network
         self.centre = point.double.centre("float64").tensors
+        self._exactly = Exactly(point.double)
         y = point.double.y
-        given = {**point.double.weights, "x": point.double.x, "y": y, **{n: t.value for n, t in self.centre.items()}}
-        self.working, self.double = Tensors(self.network, point.tensors(result)), Tensors(self.network, given)
+        tensors = {**point.double.weights, "x": point.double.x, "y": y, **{n: t.value for n, t in self.centre.items()}}
+        self.working, self.double = Tensors(self.network, point.tensors(result)), Tensors(self.network, tensors)
 
-    def differs(self, link: Link, value: Array) -> bool:
-        """Whether a link in float64 is further from the right one than rounding in this link alone can bring it."""
-        return not accepted(value, self.double.bounded(link))
+    def changes(self, link: Link, fault: Fault, value: Array) -> bool:
+        """Whether a fault, whose value in float64 this is, changes anything; see `harness.planting.changing`."""
+        alone = self.double.bounded(link)
+        if accepted(value, alone):
+            return False
+        if of_precision(fault) or value.shape != alone.shape:
+            return True
+        return not overlap(self.faulty(fault), self.centre[link.output]) or not self._exactly.same(fault, alone)
+
+    def faulty(self, fault: Fault) -> Bounded:
+        """What the faulty link gives, with the bound of float64 end to end."""
+        with np.errstate(all="ignore"):
+            return fault.rule(self._bounded)  # type: ignore[no-any-return]  # a rule gives the numbers that it reads
+
+    @cached_property
+    def _bounded(self) -> dict[str, Any]:
+        """Everything that a link may read, with the bounds of float64 end to end."""
+        context = next(iter(self.centre.values())).context
+        return {**given(self.point.double, context), **self.centre}
 
     def formula(self, link: Link, value: Array) -> bool:
         """Whether the formula check, float64 and end to end, accepts what a link gives."""

@@ -27,7 +27,7 @@ class Planted:
 
     Attributes:
         fault: the mistake and its place.
-        differs: whether it changes a number beyond rounding in float64.
+        differs: whether it changes anything beyond rounding: see `harness.planting.changing`.
         visible: whether it does so in the working dtype.
         accepted: by the name of each check that was asked, whether it took the faulty gradients for right.
     """
@@ -68,7 +68,7 @@ def plant(ground: Ground, link: Link, fault: Fault, comparers: Mapping[str, Acce
     value, value64 = ground.working.with_fault(fault), ground.double.with_fault(fault)
     rounding = ground.rounding(link, value)
     accepted = {FORMULA: ground.formula(link, value64), ROUNDING: rounding}
-    differs = not accepted[FORMULA] or ground.differs(link, value64)
+    differs = ground.changes(link, fault, value64)
     if differs and not rounding and comparers:
         after = _gradients(ground, link, value)
         expected = {name: ground.working.given[name] for name in after or ()}

@@ -15,6 +15,7 @@ class PowerCount(msgspec.Struct, frozen=True):
         missed: of them neither the formula check nor the rounding check sees.
         others: by the name of a comparison, how many it would miss.
         left_out: why nothing was planted, or None.
+        which: of those missed the first, cause and link: ``sign flipped at dz2``.
     """
 
     planted: int
@@ -24,6 +25,7 @@ class PowerCount(msgspec.Struct, frozen=True):
     missed: int
     others: dict[str, int] = {}
     left_out: str | None = None
+    which: list[str] = []
 
     def __str__(self) -> str:
         if self.left_out:

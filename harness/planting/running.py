@@ -22,6 +22,7 @@ import pytest
 
 from harness.planting.events import Again, Begun, Done, Plan, Unmutated, Unusable, tell
 from harness.planting.mutants import Mutant, mutants_of, planted, replaced, watched
+from harness.planting.recording import Recording, recording
 from harness.planting.same import is_same
 from harness.planting.source import plain_function
 from harness.planting.targets import hand_rules, targeted
@@ -46,6 +47,7 @@ class Runs:
         self.reports: list[pytest.TestReport] = []
         self.mutant: CodeType | None = None
         self.raised_itself = False
+        self.unmutated: dict[str, Recording] = {}
 
     def loop(self) -> None:
         """Everything that the plan asks for."""
@@ -59,7 +61,7 @@ class Runs:
         if unmutated.wrong is None and mutants:
             for number, (name, mutant) in enumerate(mutants):
                 if number >= self.plan.first:
-                    self.with_one(number, name, targets[name], mutant, unmutated.limit)
+                    self.with_one(number, name, targets, mutant, unmutated.limit)
             _forget_compiled()
             tell(self.plan.events, Again(self.run(None)[0] is None))
 
@@ -102,8 +104,9 @@ class Runs:
                 return visible(" ".join(str(told).split()))[:160]
         return "pytest ran nothing of it"
 
-    def with_one(self, number: int, name: str, function: Any, mutant: Mutant, limit: float) -> None:
+    def with_one(self, number: int, name: str, targets: dict[str, Any], mutant: Mutant, limit: float) -> None:
         """The test with one mutant in the function's place."""
+        function = targets[name]
         file = plain_function(function).__code__.co_filename
         same = is_same(function, mutant)
         tell(
@@ -115,8 +118,20 @@ class Runs:
             if not mutant.ran and _forget_compiled():  # a compiler may have kept the function as it was
                 failure, itself = self.run(mutant.code, limit)
         ran = bool(mutant.ran)
+        alike = failure is None and ran and not same and self.alike(name, targets, mutant, limit)
         # What never ran cannot have made a test fail.
-        tell(self.plan.events, Done(number, failure is not None and ran, failure, itself, ran))
+        tell(self.plan.events, Done(number, failure is not None and ran, failure, itself, ran, alike))
+
+    def alike(self, name: str, targets: dict[str, Any], mutant: Mutant, limit: float) -> bool:
+        """Whether a mutant gives, bit by bit, what its function gives, for everything that the test asks."""
+        if not self.unmutated:
+            self.unmutated = {name: Recording() for name in targets}
+            with recording([(plain_function(targets[name]).__code__, told) for name, told in self.unmutated.items()]):
+                self.run(None, limit)
+        told = Recording()
+        with planted(targets[name], mutant), recording([(mutant.code, told)]):
+            failure, _ = self.run(mutant.code, limit)
+        return failure is None and told.same(self.unmutated[name])
 
     def run(self, mutant: CodeType | None, limit: float | None = None) -> tuple[str | None, bool]:
         """What failed, or None, and whether the mutant itself raised."""

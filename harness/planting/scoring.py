@@ -20,7 +20,7 @@ MOST_MUTANTS = 500
 """If there are more, so many are run, evenly over all lines."""
 MOST_LISTED = 40
 
-Fate = Literal["caught", "raised", "did not end", "survived", "equal", "not reached"]
+Fate = Literal["caught", "raised", "did not end", "survived", "same results", "equal", "not reached"]
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,9 @@ class Tried:
 
     Attributes:
         fate: ``caught`` by the test; ``raised`` by itself, so that any call fails; ``did not end`` within its time;
-            ``survived``; ``equal``: survived and is the same function; ``not reached``: survived because the test never
-            came to its line.
+            ``survived``; ``same results``: survived and gave, bit by bit, what the right function gives for everything
+            that the test asks; ``equal``: survived and is the same function; ``not reached``: survived because the test
+            never came to its line.
         how: what failed.
     """
 
@@ -83,7 +84,7 @@ class Score:
     @property
     def survivors(self) -> list[Tried]:
         """Those that the test does not tell from the right function."""
-        return self.of("survived", "not reached")
+        return self.of("survived", "same results", "not reached")
 
     @property
     def verdict(self) -> str:
@@ -111,7 +112,9 @@ class Score:
             return f"{self.test} catches all {self.total} mutants of {where}"
         left = len(self.survivors)
         told = f"{self.test} catches {self.caught} of {self.total} mutants of {where}"
-        return f"{told}; {left} {'survives' if left == 1 else 'survive'}"
+        maybe = ", which may be the same function" if left == 1 else ", some of which may be the same function"
+        reached = self.of("survived", "same results")
+        return f"{told}; {left} {'survives' if left == 1 else 'survive'}{maybe if reached else ''}"
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of ``harness power --of ... --json``."""
@@ -134,7 +137,8 @@ class Score:
         if self.tried:
             parts.append(self._counts())
         for title, tried in (
-            ("survivors: the test passes with", self.survivors),
+            ("survivors: the test passes with", self.of("survived", "not reached")),
+            ("survivors that give the same results on all that the test asks", self.of("same results")),
             ("equal: the same function, which no test can tell", self.of("equal")),
         ):
             if tried:
@@ -148,7 +152,7 @@ class Score:
         for kind in [*kinds, "all"]:
             own = [tried for tried in self.tried if kind in (tried.operator, "all")]
             counts = [sum(tried.fate == fate for tried in own) for fate in ("caught", "raised", "did not end")]
-            left = sum(tried.fate in ("survived", "not reached") for tried in own)
+            left = sum(tried.fate in ("survived", "same results", "not reached") for tried in own)
             table.append([kind, str(len(own)), *map(str, counts), str(left), str(sum(t.fate == "equal" for t in own))])
         headers = ("slip", "planted", "caught", "raised by itself", "did not end", "survived", "equal")
         return tabulate(table, headers, disable_numparse=True, colalign=("left", *["right"] * 6))
@@ -162,8 +166,12 @@ class Score:
         if not self.tried and self.uncalled:
             notes.append(f"next  call {self.target or 'a rule of impls.hand'} in the test, or name what it does call")
         elif self.survivors:
-            first = self.survivors[0]
-            notes.append(f"next  write a test that tells {first.after!r} at {_place(first)} from the right line")
+            told = self.of("survived", "not reached")
+            first, how = (told or self.survivors)[0], "a test" if told else "a test, with other inputs,"
+            notes.append(
+                f"next  either write {how} that tells {first.after!r} at {_place(first)} from the right line, or see "
+                f"that both are the same"
+            )
         return notes
 
 
@@ -211,6 +219,8 @@ def _tried(begun: Begun, done: Done) -> Tried:
         fate = "equal"
     elif not done.ran:
         fate = "not reached"
+    elif done.alike:
+        fate = "same results"
     return Tried(begun.target, begun.operator, _near(begun.file), begun.line, begun.before, begun.after, fate, done.how)
 
 

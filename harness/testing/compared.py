@@ -1,6 +1,7 @@
 """Compared: tensors that somebody has, checked against the hand code at one point, and told in a few lines.
 
-A test must show every gradient of a weight and nothing that the network does not have. What is wrong is told in
+A test must show every gradient of a weight. Names that mean nothing to the network are ignored, as `harness.check`
+ignores them, but one that looks like a tensor that is missing is taken for a slip, and fails. What is wrong is told in
 few lines, the first of at most 80 characters, because pytest shows eight.
 """
 
@@ -21,11 +22,12 @@ from harness.checking.setting import setting_of
 from harness.conformance import Finding
 from harness.diagnosis import Diagnosis
 from harness.point import Point
-from harness.usage import did_you_mean
+from harness.usage import did_you_mean, nearest
 
 MINE = "mine"
 FIRST_LINE = 80
 CUT = "…"
+MOST_IGNORED = 12
 
 
 def compared(mine: Mapping[str, Any], point: Point) -> Check:
@@ -37,7 +39,7 @@ def compared(mine: Mapping[str, Any], point: Point) -> Check:
     """
     answer = answer_of(mine, point, MINE)
     setting = setting_of(MINE, point, "the rows of the reference", None, None)
-    check = concluded(setting, point, answer.shown, [*answer.findings, *_names(mine, answer, point)], [])
+    check = concluded(setting, point, answer.shown, [*answer.findings, *_names(mine, answer, point)], answer.ignored)
     return replace(check, findings=[*check.findings, *_not_numbers(check, answer)])
 
 
@@ -61,6 +63,9 @@ def _summary(check: Check) -> Iterator[str]:
         yield f"also  {message}"
     for diagnosis in check.diagnoses[:1]:
         yield from _explained(diagnosis)
+    if check.ignored:
+        more = f" and {len(check.ignored) - MOST_IGNORED} more" if len(check.ignored) > MOST_IGNORED else ""
+        yield f"ignored  {', '.join(check.ignored[:MOST_IGNORED])}{more}: no tensors of this network"
     if check.verdict == "NO POWER":
         yield "to be seen, show z1, a1, ..., dz1, da1 as well, or compare in float64"
 
@@ -91,10 +96,12 @@ def _explained(diagnosis: Diagnosis) -> Iterator[str]:
 
 
 def _names(mine: Mapping[str, Any], answer: Answer, point: Point) -> Iterator[Finding]:
-    """Every gradient of a weight must be there, and nothing that the network does not have."""
+    """Every gradient of a weight must be there, and nothing that looks like a tensor that is not."""
     known = [link.output for link in point.network.links]
     for name in answer.ignored:
-        yield Finding(MINE, 1, "names", f"{name} is no tensor of this network{did_you_mean(name, known)}", name)
+        near = nearest(name, known)
+        if near is not None and near not in answer.held:
+            yield Finding(MINE, 1, "names", f"{name} is no tensor of this network{did_you_mean(name, known)}", name)
     missing = [name for name in point.network.gradients if mine.get(name) is None]
     if missing:
         yield Finding(MINE, 1, "names", f"{', '.join(missing)} missing", missing[0])

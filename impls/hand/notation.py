@@ -96,11 +96,24 @@ def from_text(
 
 
 def describe(network: Network) -> str:
-    """The network in one phrase: ``4-3-2-1 sigmoid``."""
+    """The network in one phrase: ``4-3-2-1 sigmoid``; a layer that has no activation has the identity.
+
+    >>> describe(Network([Dense(4, 3), activations.Tanh(), Dense(3, 1, bias=False)], losses.SumSquaredError()))
+    '4-3-1 tanh then identity, layer 2 without bias'
+    """
     dense = [shape for name, shape in network.weights.items() if name.startswith("W")]
     sizes = "-".join(str(size) for size in (dense[0][0], *(shape[1] for shape in dense)))
-    kinds = dict.fromkeys(name_of(layer) for layer in network.layers if not isinstance(layer, Dense))
-    return " ".join(filter(None, [sizes, " then ".join(kinds)]))
+    after = [*network.layers[1:], None]
+    kinds = dict.fromkeys(
+        "identity" if isinstance(layer, Dense) else name_of(layer)
+        for layer, following in zip(network.layers, after, strict=True)
+        if not isinstance(layer, Dense) or following is None or isinstance(following, Dense)
+    )
+    without = [str(depth) for depth in range(1, len(dense) + 1) if f"b{depth}" not in network.weights]
+    told = f"{sizes} {' then '.join(kinds)}"
+    if len(without) == len(dense):
+        return f"{told}, without bias"
+    return f"{told}, layer{'s' * (len(without) > 1)} {' and '.join(without)} without bias" if without else told
 
 
 def name_of(part: Any) -> str:

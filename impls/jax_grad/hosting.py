@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import jax
@@ -49,6 +50,21 @@ class JaxHosting:
             )
             return self.take(output), [None if g is None else self.take(g) for g in gradients]
 
+    def perturbed(
+        self,
+        function: Callable[..., Any],
+        inputs: Sequence[Array],
+        upstream: Array,
+        change: Callable[[Array], Array],
+    ) -> tuple[Array, list[Array | None]]:
+        """By evaluating the jaxpr of both passes equation by equation; a loop is one operation."""
+        with self.running():
+            given, dy = [self.give(array) for array in inputs], self.give(upstream)
+            traced, shape = jax.make_jaxpr(partial(_differentiated, function, dy), return_shape=True)(given)
+            results = _evaluated(traced.jaxpr, traced.consts, given, change)
+            output, gradients = jax.tree.unflatten(jax.tree.structure(shape), results)
+            return self.take(output), [None if g is None else self.take(g) for g in gradients]
+
     def brings_backward(self, function: Any) -> bool:
         """Functions made by jax.custom_vjp."""
         return isinstance(function, jax.custom_vjp)
@@ -60,6 +76,45 @@ class JaxHosting:
             return tuple(_differentiated(function, upstream, inputs)[1])
 
         return function, backward
+
+
+def _evaluated(
+    jaxpr: Any, constants: Sequence[Any], inputs: Sequence[Any], change: Callable[[Array], Array]
+) -> list[Any]:
+    """The results of a jaxpr, the numbers that its equations compute changed."""
+    known = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*constants, *inputs], strict=True))
+
+    def read(variable: Any) -> Any:
+        return variable.val if hasattr(variable, "val") else known[variable]
+
+    for equation in jaxpr.eqns:
+        operands = [read(variable) for variable in equation.invars]
+        inner = equation.params.get("jaxpr", equation.params.get("call_jaxpr"))
+        if inner is not None and len(getattr(inner, "jaxpr", inner).invars) == len(operands) and _is_call(equation):
+            results = _evaluated(getattr(inner, "jaxpr", inner), getattr(inner, "consts", ()), operands, change)
+        else:
+            alone = jaxpr.replace(
+                constvars=[v for v in equation.invars if not hasattr(v, "val")], invars=[], eqns=[equation],
+                outvars=equation.outvars, debug_info=jaxpr.debug_info.with_unknown_names(),
+            )  # fmt: skip
+            given = [operand for v, operand in zip(equation.invars, operands, strict=True) if not hasattr(v, "val")]
+            results = [_changed(result, operands, change) for result in jax.core.eval_jaxpr(alone, given)]
+        known |= dict(zip(equation.outvars, results, strict=True))
+    return [read(variable) for variable in jaxpr.outvars]
+
+
+def _is_call(equation: Any) -> bool:
+    """Whether an equation only calls what is inside it, once."""
+    return any(word in equation.primitive.name for word in ("jit", "call", "remat", "checkpoint"))
+
+
+def _changed(result: Any, operands: Sequence[Any], change: Callable[[Array], Array]) -> Any:
+    read = [np.ravel(operand) for operand in operands if jnp.issubdtype(jnp.result_type(operand), jnp.floating)]
+    if not read or not jnp.issubdtype(jnp.result_type(result), jnp.floating):
+        return result
+    computed = np.asarray(result)
+    moved = np.isin(np.abs(computed), np.abs(np.concatenate(read)))
+    return jnp.asarray(np.where(moved, computed, change(computed)), computed.dtype)
 
 
 def _differentiated(function: Callable[..., Any], upstream: Any, inputs: Sequence[Any]) -> tuple[Any, list[Any]]:

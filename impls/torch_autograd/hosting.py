@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
 
 from impls.contract import Array
 
@@ -42,6 +44,18 @@ class TorchHosting:
         )
         return self.take(output), [None if g is None else self.take(g) for g in gradients]
 
+    def perturbed(
+        self,
+        function: Callable[..., Any],
+        inputs: Sequence[Array],
+        upstream: Array,
+        change: Callable[[Array], Array],
+    ) -> tuple[Array, list[Array | None]]:
+        """By a dispatch mode, which sees every ATen operation of both passes; what works in place is left as it is."""
+        with _Perturbing(change):
+            output, gradients = _differentiated(function, self.give(upstream), [self.give(array) for array in inputs])
+        return self.take(output), [None if g is None else self.take(g) for g in gradients]
+
     def brings_backward(self, function: Any) -> bool:
         """Subclasses of torch.autograd.Function."""
         return isinstance(function, type) and issubclass(function, torch.autograd.Function)
@@ -54,6 +68,32 @@ class TorchHosting:
             return tuple(_differentiated(forward, upstream, inputs)[1])
 
         return forward, backward
+
+
+class _Perturbing(TorchDispatchMode):
+    """While it is entered, results of operations are changed where they are none of the operands' numbers."""
+
+    def __init__(self, change: Callable[[Array], Array]) -> None:
+        super().__init__()
+        self.change = change
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        results = func(*args, **(kwargs or {}))
+        if any(returned.alias_info is not None for returned in func._schema.returns):  # a view, or in place
+            return results
+        read = [leaf.detach().flatten() for leaf in tree_leaves((args, kwargs)) if _real(leaf)]
+        if not read:  # a constant
+            return results
+        known = torch.cat([numbers.to(torch.float64) for numbers in read]).abs()
+        return tree_map(lambda result: self._changed(result, known) if _real(result) else result, results)
+
+    def _changed(self, result: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+        changed = torch.from_numpy(np.asarray(self.change(result.detach().numpy()))).to(result.dtype)
+        return torch.where(torch.isin(result.abs(), known), result, changed.reshape(result.shape))
+
+
+def _real(leaf: Any) -> bool:
+    return isinstance(leaf, torch.Tensor) and leaf.is_floating_point()
 
 
 def _differentiated(function: Callable[..., Any], upstream: Any, inputs: Sequence[Any]) -> tuple[Any, list[Any]]:

@@ -1,5 +1,7 @@
 """Functions that are no correct backward pass for another reason than their formulas, or not for all data."""
 
+import os
+import signal
 import sys
 import time
 from importlib.util import module_from_spec, spec_from_file_location
@@ -77,6 +79,15 @@ def transposed(weights, x, y):
 
 def as_float32(weights, x, y):
     return {name: array.astype(np.float32) for name, array in gradients(weights, x, y).items()}
+
+
+class Silent(Exception):
+    def __str__(self):
+        raise ValueError
+
+
+def raises_silently(weights, x, y):
+    raise Silent
 
 
 def changes_x(weights, x, y):
@@ -175,3 +186,20 @@ def swallows_everything(weights, x, y):
             time.sleep(10)
         except BaseException:
             continue
+
+
+def ends_the_process(weights, x, y):
+    os._exit(0)
+
+
+def kills_the_process(weights, x, y):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def writes_past_python(weights, x, y):
+    os.write(1, b"{not JSON")
+    return gradients(weights, x, y)
+
+
+def cannot_be_interrupted(weights, x, y):
+    sum(range(10**12))

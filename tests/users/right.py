@@ -99,3 +99,22 @@ def in_jax(weights, x, y):
 
     loss, gradients = jax.jit(jax.value_and_grad(loss_of))(weights)
     return {"loss": loss} | {f"d{name}": g for name, g in gradients.items()}
+
+
+def in_place(weights, x, y):
+    """Each gradient of an activation is overwritten by the one of its pre-activation."""
+    W1, b1, W2, b2, W3, b3 = (weights[name] for name in ("W1", "b1", "W2", "b2", "W3", "b3"))
+    a1 = sigmoid(x @ W1 + b1)
+    a2 = sigmoid(a1 @ W2 + b2)
+    a3 = sigmoid(a2 @ W3 + b3)
+    da3 = 2 * (a3 - y)
+    dz3 = da3
+    dz3 *= a3 * (1 - a3)
+    dW3, db3, da2 = a2.T @ dz3, dz3.sum(axis=0), dz3 @ W3.T
+    dz2 = da2
+    dz2 *= a2 * (1 - a2)
+    dW2, db2, da1 = a1.T @ dz2, dz2.sum(axis=0), dz2 @ W2.T
+    dz1 = da1
+    dz1 *= a1 * (1 - a1)
+    dW1, db1 = x.T @ dz1, dz1.sum(axis=0)
+    return locals()

@@ -1,0 +1,1 @@
+"""One page about one result: a file that asks for nothing else, made from a `Run` or a `Check`."""

@@ -1,0 +1,248 @@
+"""The path explorer: every explained derivative of a run, at the weights that its record holds.
+
+Explained are the steps 1, 2, 4, 8, ... and the last; the weights and biases are all of them in a network of at most
+`ALL_ENTRIES`, else those `SOME_ENTRIES` whose derivative is largest at the last of these steps, one of each tensor
+among them. Up to `SMALL` multiply-adds a step, the derivative is also found in ball arithmetic and by central
+differences.
+
+Everything is computed when the page is made, in float64, at the weights of the record, which are the hand code's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from msgspec.structs import replace
+
+from harness.batches import Batches
+from harness.explaining import tallies
+from harness.explaining.case import ONE_BY_ONE, Case
+from harness.explaining.formulas import by_path, factored, headings
+from harness.explaining.origins import Origins
+from harness.explaining.parts import Factor, PathRow, Rest, RouteRow, SampleRow, Way
+from harness.explaining.references import Reference
+from harness.explaining.ways import Asked, truth_at, ways_given
+from harness.moment import Moment
+from harness.point import Point
+from harness.runs import Run
+from harness.schedule import SMALL, milestone, multiply_adds
+from harness.usage import UsageError
+from impls.hand import Network
+from impls.registry import REFERENCE
+from reports.page.notation import mathml, symbol
+
+ALL_ENTRIES, SOME_ENTRIES = 30, 12
+SAMPLE = 0
+"""The sample that is shown alone, and whose outputs the drawing shows."""
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a derivative is, whatever the step.
+
+    Attributes:
+        formula: as MathML. columns: a name for each factor of a path, from the start.
+        levels: for each column, the level that its step leads into.
+    """
+
+    name: str
+    symbol: str
+    leads: str
+    formula: str
+    columns: list[str]
+    note: str | None
+
+
+@dataclass(frozen=True)
+class Alone:
+    """The derivative of the loss of one sample."""
+
+    sample: int
+    paths: list[PathRow]
+    others: Rest
+    total: float
+    count: int
+    factors: list[Factor]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One derivative at one step.
+
+    Attributes:
+        step: of the run, before whose update this is.
+        total: the sum over all paths; `magnitude` is that of their absolute values.
+        paths: the largest; `others` the rest.
+    """
+
+    step: int
+    value: float
+    total: float
+    magnitude: float
+    count: int
+    paths: list[PathRow]
+    others: Rest
+    routes: list[RouteRow] | None
+    other_routes: Rest | None
+    dominant: list[SampleRow]
+    other_samples: Rest | None
+    ways: list[Way]
+    alone: Alone
+
+    @property
+    def cancellation(self) -> float | None:
+        """How many times the paths' magnitudes add up to their sum's; None where that is 0."""
+        return max(1.0, self.magnitude / abs(self.total)) if self.total else None
+
+
+@dataclass(frozen=True)
+class Explorer:
+    """Every explained derivative.
+
+    Attributes:
+        steps: those explained.
+        weights: by name, in the order of the network.
+        cells: by name, one for each step; None where it cannot be explained.
+        missing: why there is nothing, or None.
+        rule: what was chosen, in words.
+        worth: the weight to begin with, the one whose paths cancel most at the last step.
+    """
+
+    steps: list[int] = field(default_factory=list)
+    weights: dict[str, Described] = field(default_factory=dict)
+    cells: dict[str, list[Cell | None]] = field(default_factory=dict)
+    missing: str | None = None
+    rule: str = ""
+
+    @property
+    def worth(self) -> str | None:
+        """The weight to begin with: the one whose paths cancel most at the last step."""
+        last = {name: cells[-1] for name, cells in self.cells.items() if cells and cells[-1]}
+        return max(last, key=lambda name: last[name].cancellation or 0.0, default=None)
+
+
+def explored(run: Run, network: Network, batches: Batches) -> Explorer:
+    """Explain what a run's record holds the weights for."""
+    steps = [s for s in range(1, len(run.steps) + 1) if milestone(s, len(run.steps)) and run.weights_at(s) is not None]
+    if not steps:
+        return Explorer(missing="the record holds no weights: the network has more than 10,000, or no step was run")
+    try:
+        chosen = _chosen(network, _point(run, network, batches, steps[-1]))
+        asked = Asked(network, [name for name in run.head.implementations if name != REFERENCE])
+        light = multiply_adds(network, batches.size) <= SMALL
+        made: dict[str, list[Cell | None]] = {reference.name: [] for reference in chosen}
+        described: dict[str, Described] = {}
+        for step in steps:
+            for reference, case, cell in _at(chosen, _point(run, network, batches, step), batches, asked, light=light):
+                made[reference.name].append(cell)
+                if reference.name not in described:
+                    described[reference.name] = _described(case)
+    except UsageError as error:
+        return Explorer(missing=str(error))
+    return Explorer(steps, described, made, rule=_rule(network, chosen, len(steps), light=light))
+
+
+def _rule(network: Network, chosen: list[Reference], steps: int, *, light: bool) -> str:
+    every = sum(int(np.prod(shape)) for shape in network.weights.values())
+    which = (
+        f"all {every} weights and biases"
+        if len(chosen) == every
+        else f"of {every:,} weights and biases the {len(chosen)} of the largest derivative at the last step, one of "
+        f"each tensor among them"
+    )
+    at = "at steps 1, 2, 4, 8, ... and the last, " if steps > 1 else ""
+    told = f"Explained are {which}, {at}computed when this page was made, in float64."
+    return told if light else f"{told} Balls and central differences are left out above {SMALL:,} multiply-adds a step."
+
+
+def _point(run: Run, network: Network, batches: Batches, step: int) -> Point:
+    weights = run.weights_at(step)
+    assert weights is not None
+    return Point(network, weights, *batches.at(step), step).double
+
+
+def _chosen(network: Network, point: Point) -> list[Reference]:
+    entries = [(name, index) for name, shape in network.weights.items() for index in np.ndindex(*shape)]
+    if len(entries) > ALL_ENTRIES:
+        forward = network.forward(point.weights, point.x)
+        gradients = network.backward(point.weights, point.x, point.y, forward)
+        largest = sorted(entries, key=lambda entry: -abs(gradients[f"d{entry[0]}"][entry[1]]))
+        first = list({name: (name, index) for name, index in reversed(largest)}.values())
+        kept = set(list(dict.fromkeys([*sorted(first, key=entries.index), *largest]))[: max(SOME_ENTRIES, len(first))])
+        entries = [entry for entry in entries if entry in kept]
+    return [Reference("weight" if name[0] == "W" else "bias", int(name[1:]), name, index) for name, index in entries]
+
+
+def _at(
+    chosen: list[Reference], point: Point, batches: Batches, asked: Asked, *, light: bool
+) -> Iterator[tuple[Reference, Case, Cell | None]]:
+    """Every derivative at one step; implementations and balls are asked once for all of them."""
+    network, rows = point.network, batches.rows(point.step).tolist()
+    moment = Moment(point.step - 1, point.weights, {}, np.array(rows))
+    answers = asked.at(point)
+    centre = point.centre("float64")
+    truth: Any = "it was left out, because the network is large"
+    if light:
+        truth = truth_at(point, {name: centre.tensors[name].bound for name in network.gradients})
+    x, y = (np.asarray(part[:1], np.float64) for part in (batches.x, batches.y))
+    y = batches.y[:1] if network.loss.labels else y
+    for reference in chosen:
+        case = Case(network, moment, reference, rows, point.x, point.y)
+        alone = Case(network, moment, reference, [SAMPLE], x, y)
+        try:
+            ways = ways_given(case.variable, centre, case.by_paths(), answers, truth)
+            yield reference, case, _cell(case, alone, ways, point.step)
+        except UsageError:
+            yield reference, case, None
+
+
+def _cell(case: Case, alone: Case, ways: list[Way], step: int) -> Cell:
+    paths = case.paths
+    summed = paths.count <= ONE_BY_ONE
+    routes, other_routes = tallies.route_sums(paths, case.names) if summed else (None, None)
+    dominant, other_samples = tallies.dominant(paths.sums(), case.rows)
+    listed, others = _listed(case)
+    return Cell(
+        step, case.value, case.total, case.magnitude, paths.count, listed, others, routes, other_routes, dominant,
+        other_samples, ways, _alone(alone),
+    )  # fmt: skip
+
+
+def _alone(case: Case) -> Alone:
+    listed, others = _listed(case)
+    chosen = case.listed[:1] if others.count else case.listed
+    factors = Origins(case.paths, case.nodes, case.source, case.rows).of(chosen)
+    return Alone(case.rows[0], listed, others, case.total, case.paths.count, factors)
+
+
+def _listed(case: Case) -> tuple[list[PathRow], Rest]:
+    rows = [case.row(path) for path in case.listed]
+    unlisted = case.paths.count - len(rows)
+    listed = float(sum(Fraction(row.product) for row in rows))
+    return rows, Rest(unlisted, case.total - listed if unlisted else 0.0)
+
+
+def _described(case: Case) -> Described:
+    generic = case.nodes.generic(case.paths.levels)
+    levels: Mapping[str, int] = {name: level for level, names in enumerate(case.names) for name in names}
+    levels = {**levels, **{name: level for level, name in enumerate(generic)}}
+    routes = by_path(case.names, generic)
+    short = case.meant.short
+    shown = factored(case.names, generic)
+    formula = mathml(
+        [f"Σ_n {shown[0]}", *shown[1:]] if len(case.rows) > 1 else shown, f"∂L/∂{short}", levels, joined="·",
+        label=f"the derivative of L by {short}, {case.paths.routes} paths",
+    )  # fmt: skip
+    if len(routes) > 1:
+        routes = [f"Σ_n {route}" for route in routes] if len(case.rows) > 1 else routes
+        formula += mathml(routes, f"∂L/∂{short}", levels, joined="+", label="the same, path by path")
+    return Described(case.meant.name, symbol(case.meant.symbol), case.leads, formula, headings(generic), case.feeds)
+
+
+def best_of(ways: list[Way]) -> Way:
+    """The way that the others are compared with."""
+    return ways[-1] if ways[-1].value is not None else replace(ways[1])

@@ -1,0 +1,125 @@
+"""The located fault: the chain of links, the first wrong one, and the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from harness.cells import counted, part, share, small
+from harness.checking.check import Check
+from harness.comparison import SEVERITY, Row
+from harness.runs import Run
+from harness.verdicts import first_fault
+from reports.page.tables import SIGNS, Table
+
+MOST_ROWS = 40
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The located fault.
+
+    Attributes:
+        says: the sentence. chain: every link in order, with its verdict and what to say of it.
+        facts: label and text, line by line: what should happen, what was computed, the next best guess, ...
+    """
+
+    says: str
+    chain: Sequence[tuple[str, str, str]] = field(default_factory=list)
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    table: Table | None = None
+
+
+def fault_of_run(run: Run) -> Fault | None:
+    """The first wrong link of a run, the chain that it stands in, and every row that is not in order."""
+    rows = run.select(lambda row: row.verdict not in ("ok", "no power"))
+    failed = [finding for finding in run.findings if finding.fails]
+    if not rows and not failed:
+        return None
+    facts = [(finding.against, f"{finding.message} (step {finding.step})") for finding in failed]
+    chain: list[tuple[str, str, str]] = []
+    if run.faults:
+        first = first_fault(run.faults)
+        links = [r for r in run.steps[first.step - 1].rows if r.check == first.check and r.against == first.against]
+        chain = [(row.gradient, row.verdict, share(row)) for row in links]
+        facts = _facts(first) + facts
+    return Fault(run.outcome.reason, chain, facts, _not_in_order(rows))
+
+
+def _facts(row: Row) -> list[tuple[str, str]]:
+    index = f" {counted(row.gradient, row.index)}" if row.index is not None else ""
+    facts = [("where", f"{row.gradient} of {row.against} at step {row.step}{index}, {row.check} check")]
+    if row.difference is not None:
+        facts.append(("difference", f"{row.difference:+.6e}"))
+    if row.allowed is not None:
+        facts.append(("allowed", f"{row.allowed:.2e}"))
+    facts.append(("outside", f"{row.outside:,} of {row.entries:,} entries"))
+    return facts + [(name, text) for name, text in (("reason", row.reason), ("cause", row.cause)) if text]
+
+
+def _not_in_order(rows: list[Row]) -> Table | None:
+    if not rows:
+        return None
+    told = sorted(rows, key=lambda row: (SEVERITY.index(row.verdict), row.step))
+    cells = [
+        [
+            row.check,
+            row.gradient,
+            row.against,
+            f"{SIGNS[row.verdict]} {row.verdict}",
+            str(row.step),
+            f"{row.outside:,} of {row.entries:,}" if row.entries else "",
+            small(None if row.difference is None else abs(row.difference)),
+            small(row.allowed),
+            row.cause or row.reason or "",
+        ]
+        for row in told[:MOST_ROWS]
+    ]
+    more = len(rows) - MOST_ROWS
+    return Table(
+        "Rows that are not in order",
+        ["check", "tensor", "against", "verdict", "step", "outside", "|Δ|", "allowed", "reason"],
+        cells,
+        [False, False, False, False, True, True, True, True, False],
+        [row.verdict for row in told[:MOST_ROWS]],
+        f"and {more:,} more, which the data below has" if more > 0 else None,
+    )
+
+
+def fault_of_check(check: Check) -> Fault | None:
+    """The wrong links of a backward pass, with the evidence for each cause."""
+    if not check.wrong and not any(finding.fails for finding in check.findings):
+        return None
+    chain = [
+        (row.gradient, row.verdict, "" if row.verdict == "not comparable" else part(row.used)) for row in check.rows
+    ]
+    facts = [(f"{f.against}", f.message) for f in check.findings if f.fails]
+    for diagnosis in check.diagnoses:
+        facts += [("link", f"{diagnosis.at}{check.place(diagnosis.at)}"), ("what should happen", diagnosis.should)]
+        facts += [("what you computed", f"{cause.formula} — {cause.says}") for cause in diagnosis.causes[:4]]
+        if not diagnosis.causes:
+            facts.append(("what you computed", "no mistake of the catalogue gives these numbers: the cause is unknown"))
+            facts += [("what is known", fact) for fact in diagnosis.known]
+        elif diagnosis.causes[0].residual is not None:
+            facts.append(("reproduces your numbers", f"to {diagnosis.causes[0].residual:.0e}"))
+        if diagnosis.runner_up:
+            facts.append(("next best guess", f"{diagnosis.runner_up.says}, off by {diagnosis.runner_up.residual:.0%}"))
+        entry = diagnosis.entry
+        reads = ", ".join(f"{name} = {number:.7g}" for name, number in entry.reads.items())
+        facts += [
+            ("worst entry", f"{entry.tensor}, {counted(entry.tensor, entry.index)}{f': {reads}' if reads else ''}"),
+            ("expected", f"{entry.expected:+.10g}"),
+            ("yours", f"{entry.actual:+.10g}"),
+            ("difference", f"{entry.actual - entry.expected:+.10g}"),
+        ]
+    if check.learning:
+        learning = check.learning
+        yours = "no number any more" if learning.yours is None else f"{learning.yours:.4g}"
+        facts.append(
+            (
+                "does it matter",
+                f"trained {learning.steps} steps (lr {learning.lr:g}): loss {learning.start:.4g} → {yours} with your "
+                f"gradient, {learning.right:.4g} with the right one",
+            )
+        )
+    return Fault(check.reason, chain, facts)

@@ -1,0 +1,72 @@
+"""Formulas of paths as MathML, each factor tagged with the step of the path that it belongs to.
+
+``∂O31/∂O2k`` becomes a fraction inside ``<mrow data-into="3">``, 3 being the level that the step leads into, so that
+the page can show which column of a table is which factor of the formula.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from latex2mathml.converter import convert
+
+RATIO = re.compile(r"∂([^/·()\s]+)/∂([^/·()\s]+)")
+TOKEN = re.compile(r"∂[^/·()\s]+/∂[^/·()\s]+|Σ_\S+|[·()+=]")
+
+
+def mathml(terms: Sequence[str], left: str, levels: Mapping[str, int], *, joined: str, label: str) -> str:
+    """``left = term joined term ...`` as one block of MathML.
+
+    Args:
+        terms: as `harness.explaining.formulas` writes them.
+        left: a ratio, ``∂L/∂w``.
+        levels: of each node's name, the level it stands on.
+        joined: the sign between two terms.
+        label: the formula in words, for who cannot see it.
+    """
+    parts = [_ratio(left, {}), _sign("=")]
+    for position, term in enumerate(terms):
+        parts += [_sign(joined)] if position else []
+        parts += [_token(token, levels) for token in TOKEN.findall(term)]
+    # The label holds only names made of letters and digits of the network's own notation.
+    return f'<math display="block" aria-label="{label}">{"".join(parts)}</math>'
+
+
+def symbol(name: str) -> str:
+    """One variable, ``w_21^(1)``, ``b_1^(2)``, ``O21``, as inline MathML."""
+    found = re.fullmatch(r"([wb])_([\d,]+)\^\((\d+)\)", name)
+    return convert(f"{found[1]}_{{{found[2]}}}^{{({found[3]})}}" if found else _latex(name))
+
+
+def _token(token: str, levels: Mapping[str, int]) -> str:
+    if token.startswith("∂"):
+        return _ratio(token, levels)
+    if token.startswith("Σ"):
+        return _bare(rf"\sum_{{{token[2:]}}}")
+    return _sign(token)
+
+
+def _ratio(text: str, levels: Mapping[str, int]) -> str:
+    found = RATIO.fullmatch(text)
+    if found is None:
+        return ""
+    of, by = found.groups()
+    into = f' data-into="{levels[of]}"' if of in levels else ""
+    fraction = rf"\frac{{\partial {_latex(of)}}}{{\partial {_latex(by)}}}"
+    return f"<mrow{into}>{_bare(fraction)}</mrow>"
+
+
+def _latex(node: str) -> str:
+    """``O2k`` -> O_{2k}."""
+    return f"{node[0]}_{{{node[1:]}}}" if len(node) > 1 else node
+
+
+def _sign(text: str) -> str:
+    shown = {"·": "&#x22C5;"}.get(text, text)
+    return f'<mo stretchy="{"true" if text in "()" else "false"}">{shown}</mo>'
+
+
+def _bare(latex: str) -> str:
+    """The content of one formula, without the element around it."""
+    return re.sub(r"^<math[^>]*>|</math>$", "", convert(latex))

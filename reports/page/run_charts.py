@@ -1,0 +1,199 @@
+"""Charts of a run: losses and their differences, shares of the allowance, drift."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import altair as alt
+
+from reports.page.figures import BAD, HUES, INK, PAPER, WIDTH, Figure, Signs, Sources, figure, log_axis
+from reports.page.series import Series
+
+SHARES = ("#e4edf6", "#a9c9e8", "#5f9bd1", "#2b6cab", "#0c3f75")
+
+
+def _steps(field: str = "step") -> alt.X:
+    return alt.X(
+        f"{field}:Q", title="step", scale=alt.Scale(nice=False, zero=False), axis=alt.Axis(tickMinStep=1, grid=False)
+    )
+
+
+def _mark(series: Series, sources: Sources) -> alt.Chart:
+    """A line at the step of the slider."""
+    return (
+        alt.Chart(sources.data([{"zero": 0}]))
+        .mark_rule(color=INK, strokeWidth=1, opacity=0.7)
+        .transform_calculate(at="chosen")
+        .encode(x=alt.X("at:Q", title="step", scale=alt.Scale(domain=[1, max(series.last, 2)], nice=False, zero=False)))
+    )
+
+
+def loss(series: Series) -> Figure:
+    """Loss of every implementation, over its difference from the hand code's on a log axis."""
+    names = list(series.run.head.implementations)
+    signs, sources = Signs(names), Sources()
+    lines = (
+        alt.Chart(sources.data(series.losses()))
+        .mark_line(strokeWidth=2)
+        .encode(x=_steps(), y=alt.Y("loss:Q", title="loss"), color=signs.color(), strokeDash=signs.dash())
+        .properties(width=WIDTH, height=190)
+    )
+    parts = [lines + _mark(series, sources)]
+    told = f"Loss of {', '.join(names)} at every step; the lines lie on each other where they agree."
+    differences, allowances = series.differences(), series.allowances()
+    if differences:
+        values = [r["difference"] for r in differences] + [r["allowed"] for r in allowances]
+        signs = Signs(names, [name for name in names if any(r["against"] == name for r in differences)])
+        points = (
+            alt.Chart(sources.data(differences))
+            .mark_point(size=26, filled=True, opacity=0.85)
+            .encode(
+                x=_steps(),
+                y=log_axis("difference:Q", "|loss − hand's|", values),
+                color=signs.color(),
+                shape=signs.shape(),
+                tooltip=["against:N", "step:Q", alt.Tooltip("difference:Q", format=".2e")],
+            )
+            .properties(width=WIDTH, height=150)
+        )
+        dotted = alt.Chart(sources.data(allowances)).mark_line(color=INK, strokeDash=[2, 2], strokeWidth=1.2)
+        allowed = dotted.encode(x=_steps(), y=log_axis("allowed:Q", "|loss − hand's|", values))
+        parts.append(points + allowed + _mark(series, sources))
+        told += (
+            " Below, on a log axis, how far each loss is from the hand code's where it is not the same; dotted, what "
+            "rounding allows."
+        )
+    chart = alt.vconcat(*parts, spacing=12).add_params(alt.param(name="chosen", value=series.last))
+    return figure(
+        "loss", told, chart.resolve_scale(color="independent", shape="independent", strokeDash="independent"), sources
+    )
+
+
+STATIC_COLUMNS = 80
+"""Of the picture of the heat map that is shown without JavaScript; several steps share one, which keeps the worst."""
+
+
+def heat(series: Series) -> Figure:
+    """Gradients x steps by the share of the allowance used."""
+    return replace(_heat(series), svg=_heat(replace(series, most=STATIC_COLUMNS)).svg)
+
+
+HEAT = (
+    "For each weight gradient (rows) and step (columns) the largest share of its allowance that any implementation "
+    "used, in the formula or the rounding check: pale is little, dark is all of it, a crossed red cell is outside."
+)
+
+
+def _heat(series: Series) -> Figure:
+    worst, sources = series.worst, Sources()
+    records = [
+        {
+            "gradient": w.gradient,
+            "from": w.first - 0.5,
+            "to": w.last + 0.5,
+            "step": w.step,
+            "by": w.against,
+            "check": w.check,
+            "used": None if w.used is None else float(f"{w.used:.3g}"),
+            "verdict": w.verdict,
+        }
+        for w in worst
+    ]
+    names = list(series.run.head.gradients)
+    bad = "datum.verdict == 'FAULT' || datum.verdict == 'inherited'"
+    rows = alt.Y("gradient:N", title=None, sort=names, axis=alt.Axis(grid=False, ticks=False, domain=False))
+    base = alt.Chart(sources.data(records)).encode(
+        x=alt.X(
+            "from:Q",
+            title="step",
+            scale=alt.Scale(nice=False, zero=False, domain=[0.5, max(series.last, 1) + 0.5]),
+            axis=alt.Axis(grid=False, tickMinStep=1),
+        ),
+        x2="to:Q",
+        y=rows,
+        tooltip=["gradient:N", "step:Q", "by:N", "check:N", alt.Tooltip("used:Q", format=".1%"), "verdict:N"],
+    )
+    cells = (
+        base.transform_filter(f"!({bad})")
+        .mark_rect()
+        .encode(
+            color=alt.Color(
+                "used:Q",
+                title="share of allowance used",
+                scale=alt.Scale(type="sqrt", domain=[0, 1], range=list(SHARES), clamp=True, interpolate="rgb"),
+                legend=alt.Legend(
+                    orient="top",
+                    format=".0%",
+                    gradientLength=300,
+                    direction="horizontal",
+                    values=[0, 0.05, 0.25, 0.5, 1],
+                ),
+            )
+        )
+    )
+    outside = base.transform_filter(bad).mark_rect(color=BAD)
+    crosses = (
+        alt.Chart(sources.data(records))
+        .transform_filter(bad)
+        .mark_text(text="✕", color=PAPER, fontSize=10, clip=True)
+        .encode(x=alt.X("step:Q"), y=rows)
+    )
+    height = max(26 * len(names) if len(names) <= 12 else 14 * len(names), 40)
+    chart = (cells + outside + crosses + _mark(series, sources)).properties(width=WIDTH, height=height)
+    return figure("heat", HEAT, chart.add_params(alt.param(name="chosen", value=series.last)), sources)
+
+
+def histogram(series: Series) -> Figure:
+    """How many rows used which share."""
+    records, sources = [r for r in series.histogram() if r["rows"]], Sources()
+    chart = (
+        alt.Chart(sources.data(records))
+        .mark_bar(binSpacing=1)
+        .encode(
+            x=alt.X(
+                "from:Q",
+                title="share of allowance used",
+                scale=alt.Scale(domain=[0, 1.05]),
+                axis=alt.Axis(format=".0%", grid=False, values=[i / 5 for i in range(6)]),
+            ),
+            x2="to:Q",
+            y2=alt.datum(0),
+            y=alt.Y(
+                "rows:Q",
+                title="rows",
+                scale=alt.Scale(type="symlog", constant=10),
+                axis=alt.Axis(tickCount=4, format="~s"),
+            ),
+            color=alt.Color(
+                "where:N", legend=None, scale=alt.Scale(domain=["inside", "outside"], range=[HUES[0], BAD])
+            ),
+            tooltip=["check:N", alt.Tooltip("from:Q", format=".0%"), "rows:Q"],
+            column=alt.Column("check:N", title=None, sort=["formula", "rounding", "end-to-end"], spacing=24),
+        )
+        .properties(width=205, height=120)
+    )
+    told = (
+        "How many rows of all steps used which share of their allowance, for each check, rows on a log-like axis; a "
+        "bar right of 100 % is outside."
+    )
+    return figure("histogram", told, chart, sources)
+
+
+def drift(series: Series) -> Figure:
+    """In a free run, how far the weights have come from the hand code's, beside the twin's."""
+    records, sources = series.drift(), Sources()
+    signs = Signs(list(series.run.head.implementations), list(dict.fromkeys(r["against"] for r in records)))
+    lines = (
+        alt.Chart(sources.data(records))
+        .mark_line(strokeWidth=2)
+        .encode(
+            x=_steps(),
+            y=log_axis("drift:Q", "largest |w − hand's|", [r["drift"] for r in records]),
+            color=signs.color(),
+            strokeDash=signs.dash(),
+        )
+        .properties(width=WIDTH, height=170)
+    )
+    told = "How far the weights of each have come from the hand code's, on a log axis; twin started one ulp away."
+    chart = (lines + _mark(series, sources)).add_params(alt.param(name="chosen", value=series.last))
+    return figure("drift", told, chart, sources)
