@@ -20,7 +20,6 @@ from harness.arithmetic import Bounded
 from harness.checking.exact_sums import exact_where_nothing_rounds
 from harness.walk import Rule, Walk
 from impls.hand import Dense, Elu, HardSigmoid, LeakyRelu, Link, MeanAbsoluteError, Network, Relu, Scaled
-from impls.hand.notation import name_of
 
 Side = Literal["below", "above", "middle", "outside", "inside"]
 

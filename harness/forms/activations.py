@@ -10,7 +10,7 @@ hard sigmoid   z/6 + 1/2, clipped
 softmax    without the shift; its Jacobian, multiplied out
 """
 
-# ruff: noqa: ARG005  (every rule of a table gets da, z and a, and reads what it needs)
+# ruff: noqa: ARG001, ARG005  (every rule of a table gets da, z and a, and reads what it needs)
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from impls.hand.activations.gelu import CUBIC, ROOT_TWO_OVER_PI, erf
 
 
 class Forward(NamedTuple):
-    """A form of a = f(z)."""
+    """A form of a = f(z): its text, what it loses, and the function of z."""
 
     text: str
     loses: str
-    rule: Callable[[Any], Any]
+    rule: Any
 
 
 class Backward(NamedTuple):
-    """A form of dz, from (da, z, a)."""
+    """A form of dz: its text, what it loses, and the function of da, z and a."""
 
     text: str
     loses: str
-    rule: Callable[[Any, Any, Any], Any]
+    rule: Any
 
 
 Forms = tuple[list[Forward], list[Backward]]

@@ -6,8 +6,6 @@ on logits      by log of the sigmoid, log(1 + exp z) − y z; every sigmoid − 
 softmax        −log of the softmax, log sum exp without the shift; softmax without the shift − y
 """
 
-# ruff: noqa: ARG005  (every rule gets a and y)
-
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +18,7 @@ from impls.hand import BinaryCrossEntropy, LogitBinaryCrossEntropy, OneHotCrossE
 from impls.hand.activations.softmax import softmax
 from impls.hand.losses.binary import LEAST_LOGARITHM
 
-Forms = list[tuple[str, str, Callable[[Any, Any], Any]]]
+Forms = list[tuple[str, str, Any]]
 """Text, what it loses, and the rule of (a, y)."""
 
 
@@ -80,10 +78,10 @@ def _shifted_log_sum(a: Any) -> Any:
 
 def _one_hot(a: Any, y: Any) -> Any:
     """The targets as a distribution over the classes, from labels too."""
-    return np.eye(a.shape[1])[np.asarray(y)] if np.ndim(getattr(y, "value", y)) == 1 else y
+    return np.eye(a.shape[1])[y] if len(y.shape) == 1 else y
 
 
-def _logarithms() -> Iterator[tuple[str, str, Callable[[Any], Any]]]:
+def _logarithms() -> Iterator[tuple[str, str, Any]]:
     near = "where a probability is near 1"
     yield "log of softmax(z)", near, lambda a: np.log(softmax(a))
     for text, _, f in SOFTMAXES:
