@@ -173,5 +173,5 @@ def test_the_result_is_one_object_for_text_and_json():
     assert row["used"] > 1
     lines = str(found).splitlines()
     assert lines[0].startswith("tanh (numpy) against hand Tanh()")
-    assert lines[3].startswith("FAIL  dz is wrong in 8 of 8 cases")
+    assert lines[3].startswith("FAIL  dz is wrong in 10 of 10 cases")
     assert lines[-1].startswith("next  ")
