@@ -192,8 +192,8 @@ def test_wrong_usage_is_told_at_the_line_of_the_test(session):
 @pytest.mark.parametrize(
     ("call", "told"),
     [
-        ("lockstep('3-2', activation='tanh')", "activation='tanh', because the fixture takes what harness.run takes; give "
-         "harness.load_network(..., activation='tanh') as the network."),
+        ("lockstep('3-2', activation='tanh')", "activation='tanh', because the fixture takes what harness.run takes; "
+         "give harness.load_network(..., activation='tanh') as the network."),
         ("lockstep('3-2', stepz=3)", "stepz=3, because the fixture takes what harness.run takes (did you mean steps?); "
          "give some of network, data, against, *"),
         ("lockstep.check(None, '3-2', loss='huber')", "loss='huber', because lockstep.check takes what harness.check "
