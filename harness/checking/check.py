@@ -171,5 +171,12 @@ def _why_right(check: Check, judged: list[Row]) -> str:
     which = " of a weight gradient:" if gradients else ""
     return (
         f"{check.setting.name} is right up to rounding: {len(gradients)} gradients{besides}; worst used{which} "
-        f"{part(worst.used)} of its allowance ({worst.gradient})"
+        f"{part(worst.used)} of its allowance ({worst.gradient}){_not_decided(check.located.on_kinks)}"
     )
+
+
+def _not_decided(arguments: int) -> str:
+    if not arguments:
+        return ""
+    lie = "1 argument lies on a kink and was" if arguments == 1 else f"{arguments} arguments lie on a kink and were"
+    return f"; {lie} not decided"

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from harness.arithmetic import Bounded, Profile, profile_of
 from harness.centre import Array
+from harness.checking.reading import Reading, reading
 from harness.checks import between_subgradients, judge_link
 from harness.comparison import Check, Row, judge, not_comparable
 from harness.point import Point
@@ -36,12 +37,16 @@ class Located:
         links: the same tensors as links alone.
         cosines: of the angle between what is shown and what is right, where both are finite and not 0.
         undecided: comparisons at a kink that the bounds leave open.
+        on_kinks: arguments exactly on a kink, where some tensor is inside only with both sides of each open.
+        formed: tensors that are right in another form than the hand code's; the reason says which.
     """
 
     rows: list[Row]
     links: list[Row]
     cosines: Mapping[str, float]
     undecided: int
+    on_kinks: int = 0
+    formed: frozenset[str] = frozenset()
 
     @cached_property
     def faulty(self) -> list[str]:
@@ -62,32 +67,55 @@ def located(point: Point, shown: Mapping[str, Array], profile: Profile, against:
         profile: of the programs that may have made them.
         against: what rows call whoever made them.
     """
-    walked, sharp = walk(point, shown, profile), _Sharp(point, shown)
-    centre, centre64 = point.centre(profile.dtype).tensors, point.double.centre("float64").tensors
+    read, sharp = reading(point, shown, profile, partial(_outside, point, shown)), _Sharp(point, shown)
+    walked, centre64 = read.walked, point.double.centre("float64").tensors
     check: Check = "formula" if profile.dtype == "float64" else "end-to-end"
     rows, links, cosines = [], [], dict[str, float]()
-    read, wrong = shown_inputs(point.network, shown), set[str]()
+    inputs, wrong = shown_inputs(point.network, shown), set[str]()
     for link in point.network.links:
         name = link.output
         if name not in shown:
             if name in point.network.gradients:
                 rows.append(not_comparable(check, name, against, point.step, f"{against} returns no {name}"))
             continue
-        own = _judged("rounding", name, against, shown[name], walked.expected[name], partial(sharp.bound, name))
+        own = _judged("rounding", name, against, shown[name], read.expected(name), partial(sharp.bound, name))
         if own.verdict == "no power":
             own = _alone(link, point, shown, profile, own)
-        if own.verdict != "no power" and (convention := _convention(link, walked, shown[name])):
+        if convention := _taken(read, name) or (own.verdict != "no power" and _convention(link, walked, shown[name])):
             own = replace(own, verdict="convention", reason=convention)
         zeros = None if check == "formula" else partial(np.asarray, centre64[name].bound)
-        end = _judged(check, name, against, shown[name], centre[name], zeros)
-        if own.verdict == "FAULT" and end.verdict == "ok" and read[name] & wrong:
+        end = _judged(check, name, against, shown[name], read.centre(name), zeros)
+        if own.verdict == "FAULT" and end.verdict == "ok" and inputs[name] & wrong:
             own = end
         if own.verdict == "FAULT":
             wrong.add(name)
         links.append(own)
-        rows.append(_told(own, end, any(row.verdict in ("FAULT", "convention") for row in rows)))
+        row = _told(own, end, any(row.verdict in ("FAULT", "convention") for row in rows))
+        rows.append(replace(row, reason=read.right_as(name) or row.reason) if row.verdict == "ok" else row)
         cosines |= _cosine(name, shown[name], centre64[name].value)
-    return Located(rows, links, cosines, walked.undecided)
+    formed = frozenset(row.gradient for row in rows if row.verdict == "ok" and read.right_as(row.gradient))
+    open_ = read.hull if read.hull and read.undecided_only else None
+    return Located(rows, links, cosines, (open_ or walked).undecided, read.on_kinks if open_ else 0, formed)
+
+
+def _outside(point: Point, shown: Mapping[str, Array], walked: Walk) -> frozenset[str]:
+    """Shown tensors that a walk does not explain, not even by another subgradient."""
+    return frozenset(
+        link.output
+        for link in point.network.links
+        if link.output in shown
+        and not right(shown[link.output], walked.expected[link.output])
+        and not _convention(link, walked, shown[link.output])
+    )
+
+
+def _taken(read: Reading, name: str) -> str | None:
+    """Why a tensor is right only by another convention at kinks that are not shown, or only if none is required."""
+    if name in read.undecided_only:
+        n = read.on_kinks
+        on = "1 argument on a kink allows" if n == 1 else f"{n} arguments on a kink allow"
+        return f"inside what {on}, though no single convention gives it"
+    return f"all arguments on a kink take {read.convention}" if name in read.by_convention else None
 
 
 def shown_inputs(network: Network, shown: Collection[str]) -> dict[str, frozenset[str]]:

@@ -88,7 +88,7 @@ def _cells(check: Check, row: Row, style: str) -> list[str]:
         note = "<- first wrong link"
     elif row.verdict == "inherited":
         note = row.reason if row.reason != GIVEN else f"right, given your {_upstream(check, row)}"
-    elif row.verdict in ("not comparable", "FAULT", "convention"):
+    elif row.verdict in ("not comparable", "FAULT", "convention") or row.gradient in check.located.formed:
         note = row.reason or ""
     return [
         row.gradient,

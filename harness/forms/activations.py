@@ -57,7 +57,9 @@ def _of_sigmoid(layer: Any) -> Forms:
     for text, loses, f in SIGMOIDS:
         s = text.format(z="z")
         backward += [
-            Backward(f"sigmoid′ = s(1 − s), s = {s}", loses or "near 1", lambda da, z, a, f=f: da * (f(z) * (1 - f(z)))),
+            Backward(
+                f"sigmoid′ = s(1 − s), s = {s}", loses or "near 1", lambda da, z, a, f=f: da * (f(z) * (1 - f(z)))
+            ),
             Backward(f"sigmoid′ = s − s², s = {s}", "near 1", lambda da, z, a, f=f: da * (f(z) - np.square(f(z)))),
         ]
     return forward, backward

@@ -6,8 +6,6 @@ on logits      by log of the sigmoid, log(1 + exp z) − y z; every sigmoid − 
 softmax        −log of the softmax, log sum exp without the shift; softmax without the shift − y
 """
 
-# ruff: noqa: ARG005  (every rule gets a and y)
-
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
