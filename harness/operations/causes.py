@@ -28,6 +28,8 @@ FAMILIES: tuple[Hypotheses, ...] = (
 )  # fmt: skip
 LOOKED_AT = 4
 """Cases in which a hypothesis must hold, the first in which the gradient is wrong: ordinary numbers, then others."""
+NEAREST = 8
+"""Of the hypotheses that do not hold, those that may be told as the next best guess."""
 TURNED = -2.0
 """The upstream is multiplied by this to see what is linear in it: exact, and it turns signs."""
 
@@ -61,8 +63,15 @@ def cause_of(
             holding = _uncontradicted(situation, name, holding)
     if holding and not linear:
         holding = _not_linear(first, name, holding)
-    others = [one for one in tried if one.hypothesis.says not in holding and np.isfinite(one.off)]
-    nearest = min(others, key=lambda one: one.off, default=None)
+    # What gives these numbers in one case and is refuted by another is no guess, nor is what is no nearer than the
+    # right gradient itself.
+    actual, right_one = first.answered[name], first.expected[name]
+    most = np.inf if actual is None else right_one.off(actual)
+    others = [one for one in tried if not one.holds and one.off < most and one.hypothesis.says not in holding]
+    near = {one.hypothesis.says: one for one in sorted(others, key=lambda one: one.off)[:NEAREST]}
+    for situation in right[:LOOKED_AT]:
+        near = _uncontradicted(situation, name, near) if near else near
+    nearest = next(iter(near.values()), None)
     runner_up = None if nearest is None else nearest.hypothesis.says
     runner_up_off = None if nearest is None else nearest.off
     if not holding:
