@@ -36,7 +36,7 @@ class Sides(NamedTuple):
         low, high = near.min(axis=0), near.max(axis=0)
         jumps = high - low > bound
         at = np.where(jumps, near, 0.0)
-        totals = tuple(_totals(at, np.where(jumps, bound, 0.0))) if jumps.any() else ()
+        totals = tuple(_totals(at, np.where(jumps, bound, 0.0), jumps))
         return cls(np.where(jumps, low, np.nan), np.where(jumps, high, np.nan), totals)
 
     def allow(self, actual: Array, estimate: Estimate) -> bool:
@@ -49,12 +49,12 @@ class Sides(NamedTuple):
         return all(total.estimate.holds(at.sum(axis=total.axes)) for total in self.totals)
 
 
-def _totals(near: Array, bound: Array) -> Sequence[Total]:
+def _totals(near: Array, bound: Array, jumps: Array) -> Sequence[Total]:
     found = []
     for count in range(1, bound.ndim + 1):
         for axes in combinations(range(bound.ndim), count):
             sums, room = near.sum(axis=tuple(axis + 1 for axis in axes)), bound.sum(axis=axes)
             same = sums.max(axis=0) - sums.min(axis=0) <= room
-            if np.any(same):
+            if np.any(same & jumps.any(axis=axes)):
                 found.append(Total(axes, Estimate(np.asarray(sums[0]), np.where(same, room, np.inf))))
     return found
