@@ -236,3 +236,12 @@ def test_what_does_not_say_where_it_was_taken_is_refused(reference):
         with pytest.raises(harness.UsageError, match="does not say where it was taken"):
             harness.allow(thing)
     assert plain == harness.allow(reference)
+
+
+def test_a_reference_has_the_dtype_of_what_it_is_given():
+    network = harness.load_network("3-2-1")
+    given = harness.reference(network, dtype="float32")
+    again = harness.reference(network, given.weights, given.x, given.y)
+    assert again.loss.dtype == np.float32
+    assert weight_gradients(again) == harness.allow(given)
+    assert harness.reference(network).loss.dtype == np.float64

@@ -161,6 +161,51 @@ def test_a_pair_in_a_frameworks_own_arrays(framework, dtype):
     assert {row.gradient for row in wrong.rows if row.verdict == "FAULT"} == {"db"}
 
 
+def test_what_is_wrong_in_most_cases_is_said_first_and_cases_are_called_by_their_names():
+    def forward(z):
+        return np.where(z > 25, 1.1, np.tanh(z))
+
+    cases = [{"z": np.array([[7.0, 1.0]])}]
+    found = check_vjp(forward, lambda u, z: 1.5 * mine.tanh_backward(u, z), reference=Tanh(), cases=cases)
+    assert found.reason.startswith("dz is wrong in 11 of 11 cases; output is wrong in ")
+    assert "reproduces your numbers to" in str(found)
+    assert "in all cases tried (4)" in str(found)
+    found = check_vjp(forward, mine.tanh_backward, reference=Tanh(), inputs={"z": (2, 2)}, cases=[{"z": [[30.0]]}])
+    assert "case your" not in str(found)
+
+
+@BOTH
+def test_zeros_that_would_pass_everywhere_are_no_power(dtype):
+    torch = pytest.importorskip("torch")
+
+    def reference(x):  # each number beside one so large that rounding hides it
+        return x + 2.0**60 - 2.0**60
+
+    found = check_vjp(lambda x: x + 2.0**60 - 2.0**60, lambda u, x: u.copy(), reference=reference,
+                      inputs={"x": torch.randn(5, 3)}, dtype=dtype)  # fmt: skip
+    assert found.exit == 0
+    assert all(row.verdict != "ok" or row.sees is None or row.sees < 2 for row in found.rows)
+
+
+@BOTH
+@pytest.mark.parametrize("seed", range(4))
+def test_tied_maxima_share_the_upstream_in_any_way_but_share_it(dtype, seed):
+    torch = pytest.importorskip("torch")
+
+    def whole(u, x):
+        return u[:, None] * (x == x.max(1, keepdims=True))
+
+    def shared(u, x):
+        tied = x == x.max(1, keepdims=True)
+        return (u[:, None] * tied / tied.sum(1, keepdims=True)).astype(u.dtype)
+
+    options = {"inputs": {"x": ("N", "M")}, "dtype": dtype, "seed": seed}
+    for reference in (lambda x: torch.max(x, 1).values, lambda x: torch.amax(x, 1)):
+        passes(lambda x: x.max(1), shared, reference=reference, **options)
+        found = check_vjp(lambda x: x.max(1), whole, reference=reference, **options)
+        assert "ties" in {found.case(row) for row in found.rows if row.verdict == "FAULT"}
+
+
 def test_the_result_is_one_object_for_text_and_json():
     import json
 
@@ -173,5 +218,5 @@ def test_the_result_is_one_object_for_text_and_json():
     assert row["used"] > 1
     lines = str(found).splitlines()
     assert lines[0].startswith("tanh (numpy) against hand Tanh()")
-    assert lines[3].startswith("FAIL  dz is wrong in 8 of 8 cases")
+    assert lines[3].startswith("FAIL  dz is wrong in 10 of 10 cases")
     assert lines[-1].startswith("next  ")

@@ -160,6 +160,6 @@ def test_a_label_out_of_range_is_no_other_class(label):
 @pytest.mark.parametrize("sizes", ["3-4-2", "4-4-2"])
 def test_data_that_do_not_fit_a_model_are_refused_with_what_does(sizes):
     with pytest.raises(
-        harness.UsageError, match=r"^Cannot use iris with \d .* or name random as the data, which fits any"
+        harness.UsageError, match=r"^Cannot use \d .* with iris, because .* or name random as the data, which fits any"
     ):
         harness.explain("W1[1,1]", sizes)

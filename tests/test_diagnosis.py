@@ -135,7 +135,7 @@ def test_an_unknown_mistake_is_not_named():
     assert diagnosis.runner_up is not None
     assert diagnosis.known
     (hidden,) = diagnosed(point_of(NETWORK), odd, only=NETWORK.gradients)
-    assert (hidden.at, hidden.shown_at, hidden.causes) == ("dz2", "dW2", ())
+    assert (hidden.at, hidden.shown_at, hidden.causes) == ("dW2", "dW2", ())
     assert hidden.explains == ("dW2", "db2", "dW1", "db1")
     assert hidden.known[0] == "the mistake is in da2 or dz2, which are not shown"
 

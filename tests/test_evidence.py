@@ -114,3 +114,64 @@ def test_a_guess_is_refuted_and_near():
                 for diagnosis in checked({at: line}, only=only).diagnoses:
                     guess = diagnosis.runner_up
                     assert guess is None or 1e-6 < guess.residual <= 0.5
+
+
+LABELS = harness.load_network("3-4-2", loss="cross-entropy")
+ALL_BUT_A2 = tuple(link.output for link in LABELS.links if link.output != "a2")
+
+
+def softmax_over_the_samples(t):
+    powers = np.exp(t["a2"] - t["a2"].max(axis=0))
+    return powers / powers.sum(axis=0)
+
+
+def loss_over_the_samples(t):
+    return -np.log(softmax_over_the_samples(t)[np.arange(len(t["y"])), t["y"]]).mean()
+
+
+def gradient_over_the_samples(t):
+    return (softmax_over_the_samples(t) - np.eye(2)[t["y"]]) / len(t["y"])
+
+
+def test_a_softmax_over_the_wrong_axis_is_named_forward_and_backward():
+    lines = {"loss": loss_over_the_samples, "da2": gradient_over_the_samples}
+    for only in (None, ALL_BUT_A2):
+        for names in (("loss",), ("da2",), ("loss", "da2")):
+            check = checked({name: lines[name] for name in names}, network=LABELS, only=only)
+            assert check.wrong == list(names)
+            assert {d.causes[0].cause for d in check.diagnoses} == {"softmax over the samples"}
+
+
+def test_an_unknown_mistake_is_located_where_it_is_shown():
+    lines = {"loss": lambda t: np.cos(right(LABELS, "loss")(t)), "da2": lambda t: np.cos(right(LABELS, "da2")(t))}
+    check = checked(lines, network=LABELS, only=ALL_BUT_A2)
+    assert check.wrong == ["loss", "da2"]
+    assert not any("not shown" in fact for d in check.diagnoses for fact in d.known)
+
+
+def test_an_unknown_mistake_at_one_hidden_link_is_located_there():
+    names = [link.output for link in harness.load_network("4-3-2-1").links if link.output != "dz2"]
+    check = checked({"dz2": lambda t: t["da2"] * np.cos(t["a2"])}, only=names)
+    assert check.first_wrong == "dz2"
+
+
+@pytest.mark.parametrize("without", [(), ("z2",), ("z2", "a2")], ids=str)
+def test_a_name_that_was_used_again_is_overwritten_and_no_gradient_is_wrong(without):
+    names = [link.output for link in harness.load_network("4-3-2-1").links if link.output not in without]
+    check = checked({}, only=names, after={"a1": lambda t: 1 - np.square(t["a1"])})
+    assert check.wrong == ["a1"]
+    assert all(row.verdict == "ok" for row in check.rows if row.gradient != "a1")
+    says = "a1 is not the activation any more where you return it (overwritten?): what is computed from it is right"
+    assert says in str(check)
+
+
+def test_an_activation_that_is_wrong_where_it_is_read_is_not_overwritten():
+    check = checked({"a1": lambda t: t["z1"]})
+    assert check.wrong == ["a1"]
+    assert [cause.cause for cause in check.diagnoses[0].causes] == ["activation missing"]
+
+
+def test_a_mistake_behind_an_overwritten_name_is_found_too():
+    check = checked({"dz1": lambda t: t["da1"]}, after={"a2": lambda t: t["a2"] * (1 - t["a2"])})
+    assert check.wrong == ["a2", "dz1"]
+    assert "derivative missing" in {cause.cause for cause in check.diagnoses[1].causes}

@@ -108,7 +108,9 @@ def test_a_run_of_a_file_is_the_run_of_the_same_network_in_python(file):
 def test_a_file_is_trained_from_the_command_line(file):
     done = typed(file(EVERY_KEY), "--against", "torch")
     assert done.exit_code == 0, done.output
-    assert done.stdout.startswith("4-3-1 leaky-relu(slope=1.0) then elu · L = mean over samples of r^2/2")
+    assert done.stdout.startswith(
+        "4-3-1 leaky-relu(slope=1.0) then elu, layer 1 without bias · L = mean over samples of r^2/2"
+    )
     assert "PASS  hand and torch agree up to rounding" in done.stdout
     assert harness.load_network(file(EVERY_KEY)).weights.keys() == {"W1", "W2", "b2"}
 

@@ -21,8 +21,8 @@ SPEC = {"x": ("N", "M"), "W": ("M", "K"), "ids": Indices(("N",), below="V")}
 def test_sizes_are_odd_unequal_and_at_least_two_and_values_are_of_no_special_kind(seed):
     cases = {case.name: case.inputs for case in drawn(specified(SPEC, "float64"), "float64", seed)}
     assert list(cases) == [
-        "ordinary", "positive", "negative", "saturated", "kinks", "small", "large range", "other sizes",
-        "repeated indices",
+        "ordinary", "positive", "negative", "saturated", "kinks", "small", "large range", "ties",
+        "other sizes", "many rows", "repeated indices",
     ]  # fmt: skip
     for name in ("ordinary", "other sizes"):
         (n, m), (_, k) = cases[name]["x"].shape, cases[name]["W"].shape

@@ -187,3 +187,43 @@ def test_wrong_usage_is_told_at_the_line_of_the_test(session):
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([">*lockstep('4-3'*", "E*UsageError: Cannot compare with 'tocrh'*"])
     assert "arguments.py" not in result.stdout.str()
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("lockstep('3-2', activation='tanh')", "activation='tanh', because the fixture takes what harness.run takes; "
+         "give harness.load_network(..., activation='tanh') as the network."),
+        ("lockstep('3-2', stepz=3)", "stepz=3, because the fixture takes what harness.run takes (did you mean steps?); "
+         "give some of network, data, against, *"),
+        ("lockstep.check(None, '3-2', loss='huber')", "loss='huber', because lockstep.check takes what harness.check "
+         "takes; give harness.load_network(..., loss='huber') as the network."),
+        ("lockstep('3-2', 'iris', network='3-2')", "the fixture so, because there are multiple values for argument "
+         "'network'; it takes what harness.run takes."),
+        ("lockstep.check(network='3-2')", "nothing, because no function is given; *"),
+    ],
+)  # fmt: skip
+def test_what_the_fixture_does_not_take_is_told_at_the_line_of_the_test(session, call, told):
+    result = session(f"def test_usage(lockstep):\n    {call}\n")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f">*{call.replace('[', '[[]')}", f"E*UsageError: Cannot * {told}"])
+    assert "inspect.py" not in result.stdout.str()
+    assert len(result.stdout.lines) < 30
+
+
+def test_a_typing_error_in_a_marker_is_told(session):
+    result = session("@pytest.mark.lockstep(stepz=3)\ndef test_marked(lockstep):\n    lockstep('3-2')\n")
+    result.assert_outcomes(errors=1)
+    told = "Cannot use stepz=3, because the marker lockstep takes what harness.run takes (did you mean steps?); give *"
+    result.stdout.fnmatch_lines([told])
+    assert len(result.stdout.lines) < 20
+
+
+def test_what_only_one_of_run_and_check_takes_is_a_default_of_that(session):
+    result = session("""
+@pytest.mark.lockstep(arrays="numpy", network="2-1", data="random", steps=1, against=["right"])
+def test_both(lockstep):
+    assert lockstep().verdict == "PASS"
+    assert lockstep.check(lambda weights, x, y: harness.reference("2-1", weights, x, y).gradients).verdict == "PASS"
+""")
+    result.assert_outcomes(passed=1)

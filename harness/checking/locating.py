@@ -2,12 +2,13 @@
 
 Every tensor is judged twice: end to end, against the centre of the network at this point, and as a link, given
 whatever was shown before it (see `harness.walk`). Outside as a link is a FAULT; outside end to end only is
-inherited.
+inherited. A tensor that is right end to end was made of right ones, even where a wrong one is shown under the name of
+what it was made of: a name that was used again, and handed on by ``return locals()``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -22,7 +23,7 @@ from harness.checks import between_subgradients, judge_link
 from harness.comparison import Check, Row, judge, not_comparable
 from harness.point import Point
 from harness.walk import Walk, right, walk
-from impls.hand import Link
+from impls.hand import Link, Network
 
 GIVEN = "right, given its own inputs"
 
@@ -70,6 +71,7 @@ def located(point: Point, shown: Mapping[str, Array], profile: Profile, against:
     walked, centre64 = read.walked, point.double.centre("float64").tensors
     check: Check = "formula" if profile.dtype == "float64" else "end-to-end"
     rows, links, cosines = [], [], dict[str, float]()
+    inputs, wrong = shown_inputs(point.network, shown), set[str]()
     for link in point.network.links:
         name = link.output
         if name not in shown:
@@ -83,6 +85,10 @@ def located(point: Point, shown: Mapping[str, Array], profile: Profile, against:
             own = replace(own, verdict="convention", reason=convention)
         zeros = None if check == "formula" else partial(np.asarray, centre64[name].bound)
         end = _judged(check, name, against, shown[name], read.centre(name), zeros)
+        if own.verdict == "FAULT" and end.verdict == "ok" and inputs[name] & wrong:
+            own = end
+        if own.verdict == "FAULT":
+            wrong.add(name)
         links.append(own)
         row = _told(own, end, any(row.verdict in ("FAULT", "convention") for row in rows))
         rows.append(replace(row, reason=read.right_as(name) or row.reason) if row.verdict == "ok" else row)
@@ -110,6 +116,15 @@ def _taken(read: Reading, name: str) -> str | None:
         on = "1 argument on a kink allows" if n == 1 else f"{n} arguments on a kink allow"
         return f"inside what {on}, though no single convention gives it"
     return f"all arguments on a kink take {read.convention}" if name in read.by_convention else None
+
+
+def shown_inputs(network: Network, shown: Collection[str]) -> dict[str, frozenset[str]]:
+    """The shown tensors that each link reads, itself or through links that are not shown."""
+    found: dict[str, frozenset[str]] = {}
+    for link in network.links:
+        through = (frozenset([name]) if name in shown else found.get(name, frozenset()) for name in link.inputs)
+        found[link.output] = frozenset().union(*through)
+    return found
 
 
 def _alone(link: Link, point: Point, shown: Mapping[str, Array], profile: Profile, walked: Row) -> Row:

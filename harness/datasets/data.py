@@ -54,7 +54,7 @@ class Data:
         inputs, outputs = network.inputs, network.outputs
         if self.x.ndim == 2 and self.x.shape[1] != inputs:
             raise UsageError(
-                f"Cannot use {self.name} with {_count(inputs, 'input')}, because it has "
+                f"Cannot use {_count(inputs, 'input')} with {self.name}, because it has "
                 f"{_count(self.x.shape[1], 'feature')}; begin the model with {self.x.shape[1]}{OR_RANDOM}."
             )
         if network.loss.labels:
@@ -62,7 +62,7 @@ class Data:
         if self.classes is None:
             if self.y.shape[1] != outputs:
                 raise UsageError(
-                    f"Cannot use {self.name} with {_count(outputs, 'output')}, because it has "
+                    f"Cannot use {_count(outputs, 'output')} with {self.name}, because it has "
                     f"{_count(self.y.shape[1], 'target column')}; make the last layer {self.y.shape[1]} wide"
                     f"{OR_RANDOM}."
                 )
@@ -76,7 +76,7 @@ class Data:
             one_hot[np.arange(len(labels)), labels] = 1
             return one_hot
         raise UsageError(
-            f"Cannot use {self.name} with {outputs} outputs, because it has {_count(count, 'class', 'es')}; make "
+            f"Cannot use {outputs} outputs with {self.name}, because it has {_count(count, 'class', 'es')}; make "
             f"the last layer {count} wide (one output per class) or 1 wide (the last class against the rest)"
             f"{OR_RANDOM}."
         )

@@ -41,7 +41,7 @@ from harness.faults.place import place_of
 from harness.faults.precision import holds
 from harness.point import Point
 from harness.walk import Rule, right
-from impls.hand import Link
+from impls.hand import Identity, Link
 
 
 def diagnose(point: Point, shown: Mapping[str, Array], profile: Profile, faulty: Sequence[str]) -> list[Diagnosis]:
@@ -96,7 +96,7 @@ class _Search:
         self.bounds = in_bounds(self.point, self.reach, self.shown, self.profile, self.in_bounds)
 
     def _wrong(self, name: str) -> bool:
-        return not right(self.shown[name], self.bounds.expected[name])
+        return name in self.shown and not right(self.shown[name], self.bounds.expected[name])
 
     def _first(self, wrong: Sequence[str]) -> Found | None:
         """The diagnosis of the first of the wrong tensors; None if it is a convention."""
@@ -104,6 +104,9 @@ class _Search:
         if on_a_kink(self.links[tensor], self.shown[tensor], self.bounds):
             self.told.add(tensor)
             return None
+        overwritten = self._overwritten(tensor)
+        if overwritten:
+            return overwritten
         suspects = [link.output for link in self.reach.suspects(tensor)]
         open_ = [name for name in suspects if self.reach.of(name) <= set(wrong)] or [tensor]
         tried, found = self._hypotheses(open_, tensor, wrong)
@@ -123,6 +126,31 @@ class _Search:
             or self._behind_a_factor(tensor, tried, open_, wrong)
             or self._unknown(tensor, tried, open_, wrong)
         )
+
+    def _overwritten(self, tensor: str) -> Found | None:
+        """A forward tensor that is wrong where it is shown, and was right where it was read."""
+        if tensor.startswith("d") or tensor == "loss":
+            return None
+        rest = {name: array for name, array in self.shown.items() if name != tensor}
+        reach = Reach(self.point.network, rest)
+        bounds = in_bounds(self.point, reach, rest, self.profile, self.in_bounds)
+        readers = reach.of(tensor)
+        if not readers or not all(right(rest[name], bounds.expected[name]) for name in readers):
+            return None
+        if all(right(rest[name], self.bounds.expected[name]) for name in readers):
+            return None  # nothing tells the two apart
+        kind = "activation" if tensor.startswith("a") else "pre-activation"
+        says = (
+            f"{tensor} is not the {kind} any more where you return it (overwritten?): what is computed from it is right"
+        )
+        floats = in_floats(self.point, reach, rest, self.in_floats)
+        off = max(residual(rest[n], floats.expected[n], float(np.abs(rest[n]).max())) for n in readers)
+        cause = Cause("overwritten", tensor, says, f"what reads {tensor} reads the right one:", off)
+        diagnosis = self._diagnosis(tensor, tensor, (cause,), (), frozenset([tensor]), ())
+        self.told.add(tensor)
+        self.shown, self.reach = rest, reach
+        self._replay()
+        return Found(diagnosis)
 
     def _beside(self, tensor: str, wrong: Sequence[str]) -> Found | None:
         """What explains another wrong tensor, at a link that both come from; the first may have two mistakes."""
@@ -206,13 +234,16 @@ class _Search:
     def _unknown(
         self, tensor: str, tried: Sequence[Hypothesis], suspects: Sequence[str], wrong: Sequence[str]
     ) -> Found:
+        """Located at the tensor itself, unless something else that is wrong comes from one hidden link alone."""
         reached = {name: self.reach.of(name) & set(wrong) for name in suspects}
         most = max(len(names) for names in reached.values())
-        at = [name for name in suspects if len(reached[name]) == most][-1]
-        hidden = suspects[: suspects.index(at) + 1]
-        where = () if at == tensor else (f"the mistake is in {_listed(hidden)}, which {_are(hidden)} not shown",)
-        diagnosis = self._diagnosis(tensor, at, (), tried, reached[at] | {tensor}, (*where, *self._small(tensor)))
-        self.told |= reached[at] | {tensor}
+        # What hands on what it reads has nothing in it to be wrong.
+        hidden = [n for n in suspects if len(reached[n]) == most > 1 and not isinstance(self.links[n].layer, Identity)]
+        explains = frozenset([tensor]).union(*(reached[name] for name in hidden))
+        at = hidden[0] if len(hidden) == 1 else tensor
+        where = (f"the mistake is in {_listed(hidden)}, which {_are(hidden)} not shown",) if hidden else ()
+        diagnosis = self._diagnosis(tensor, at, (), tried, explains, (*where, *self._small(tensor)))
+        self.told |= explains
         return Found(diagnosis)
 
     def _in_float32(self, tensor: str, wrong: Sequence[str], best: Sequence[Confirmed]) -> Found | None:

@@ -13,7 +13,8 @@ from typing import Any
 from harness.faults.fault import Fault
 from harness.faults.losses import targets
 from harness.faults.place import Place
-from impls.hand import Dense, OneHotCrossEntropy, Scaled
+from impls.hand import Dense, OneHotCrossEntropy, Scaled, Softmax, SoftmaxCrossEntropy
+from impls.hand.activations.softmax import log_softmax, softmax
 from impls.hand.notation import ACTIVATIONS, LOSSES, name_of
 
 CAUSES = (
@@ -27,6 +28,7 @@ CAUSES = (
     "another activation",
     "loss scaled",
     "another loss",
+    "softmax over the samples",
 )
 
 
@@ -77,6 +79,9 @@ def _of_activation(place: Place) -> Iterator[Fault]:
         else:
             text = f"{label} is applied, where the network has {place.label}"
             yield place.fault("another activation", text, f"{label}({z})", rule)
+    if isinstance(layer, Softmax):
+        text = f"the softmax of {z} is taken over the samples (axis 0), where it belongs over the neurons (axis 1)"
+        yield place.fault("softmax over the samples", text, f"softmax({z}ᵀ)ᵀ", lambda t: softmax(t[z].T).T)
     if place.label != "identity":
         text, formula = f"the {place.label} is applied twice", f"{place.label}({place.label}({z}))"
         yield place.fault("activation applied twice", text, formula, lambda t: layer.forward(layer.forward(t[z])))
@@ -102,6 +107,10 @@ def _of_loss(place: Place) -> Iterator[Fault]:
             over = lambda t, n=number: right(t) / n(t)  # noqa: E731
             yield place.fault("loss scaled", text, f"L / {what}", over)
     y = targets(inner, a)
+    if isinstance(inner, SoftmaxCrossEntropy | OneHotCrossEntropy):
+        text = f"the log-softmax of {a} is taken over the samples (axis 0), where it belongs over the classes (axis 1)"
+        across = lambda t: -(log_softmax(t[a].T).T * y(t)).sum() / len(t["x"])  # noqa: E731
+        yield place.fault("softmax over the samples", text, f"mean over samples of −log softmax({a}ᵀ)ᵀ[y]", across)
     for kind in LOSSES.values():
         other = kind()
         if (

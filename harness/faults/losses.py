@@ -53,6 +53,7 @@ CAUSES = (
     "gradient by the probability",
     "derivative after a fused gradient",
     "softmax missing",
+    "softmax over the samples",
     "label off by one",
 )
 
@@ -133,6 +134,9 @@ def _errors(place: Place, inner: Any) -> Iterator[Fault]:
     if isinstance(inner, SoftmaxCrossEntropy | OneHotCrossEntropy):
         text = f"the softmax of {a} is missing: its logits are compared with the targets"
         yield place.fault("softmax missing", text, f"({a} − y)/N", lambda t: (t[a] - y(t)) / len(t["x"]))
+        text = f"the softmax of {a} is taken over the samples (axis 0), where it belongs over the classes (axis 1)"
+        across = lambda t: (softmax(t[a].T).T - y(t)) / len(t["x"])  # noqa: E731
+        yield place.fault("softmax over the samples", text, f"(softmax({a}ᵀ)ᵀ − y)/N", across)
         text = f"the target is not subtracted from the softmax of {a}"
         yield place.fault("target missing", text, f"softmax({a})/N", lambda t: softmax(t[a]) / len(t["x"]))
         if inner.labels and K > 1:

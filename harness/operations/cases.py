@@ -5,7 +5,9 @@
     saturated          far out on both sides, where sigmoids are flat and exponentials large
     kinks              on and just beside -6, -3, -1, -1/2, 0, ..., where piecewise functions have their kinks
     small, large range magnitudes from 2^-30 to 2^-3, and from 2^-10 to 2^10
+    ties               two values, each at least twice along every axis, and equal rows
     other sizes        ordinary, every letter another size
+    many rows          ordinary, every letter an even size, 64 for the first
     repeated indices   all indices one of two
 
 Arrays that the user gives stay what they are in the case ``given``, and are varied by up to a half in another.
@@ -22,7 +24,7 @@ import numpy as np
 
 from harness.centre import Array
 from harness.operations.hosting import as_arrays
-from harness.operations.inputs import POOLS, Indices, Input, Probabilities, letters_of, shape_of, sizes_of
+from harness.operations.inputs import OTHER_SIZES, Indices, Input, Probabilities, letters_of, shape_of, sizes_of
 from harness.usage import UsageError
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Array]
@@ -36,6 +38,11 @@ def _signs(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return rng.choice([-1.0, 1.0], shape)
 
 
+def _tied(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Neighbours are the same in pairs, along every axis, so that what is chosen by size is tied whatever is drawn."""
+    return rng.normal(size=2)[(np.indices(shape) // 2).sum(axis=0) % 2]
+
+
 DRAWS: dict[str, Draw] = {
     "ordinary": lambda rng, shape: rng.normal(size=shape),
     "positive": lambda rng, shape: np.abs(rng.normal(size=shape)) + BESIDE,
@@ -44,6 +51,7 @@ DRAWS: dict[str, Draw] = {
     "kinks": lambda rng, shape: rng.choice(KINKS, shape) + BESIDE * rng.integers(-1, 2, shape),
     "small": lambda rng, shape: _signs(rng, shape) * 2.0 ** -rng.uniform(3, 30, shape),
     "large range": lambda rng, shape: _signs(rng, shape) * 2.0 ** rng.uniform(-10, 10, shape),
+    "ties": _tied,
 }
 
 
@@ -54,6 +62,11 @@ class Case:
     name: str
     inputs: Mapping[str, Array]
     upstream: Array | None = None
+
+
+def called(name: str) -> str:
+    """What a case is called in a sentence: ``case kinks``, ``your case 1``."""
+    return name if name.startswith("your ") else f"case {name}"
 
 
 def drawn(inputs: Mapping[str, Input], dtype: str, seed: int) -> list[Case]:
@@ -68,7 +81,8 @@ def drawn(inputs: Mapping[str, Input], dtype: str, seed: int) -> list[Case]:
     ]
     rng = np.random.default_rng([seed, len(DRAWS)])
     if letters_of(inputs) and not any(isinstance(value, np.ndarray) for value in inputs.values()):
-        cases.append(Case("other sizes", _drawn(inputs, sizes_of(inputs, POOLS[1]), DRAWS["ordinary"], dtype, rng)))
+        for name, pool in OTHER_SIZES.items():
+            cases.append(Case(name, _drawn(inputs, sizes_of(inputs, pool), DRAWS["ordinary"], dtype, rng)))
     if any(isinstance(value, Indices) for value in inputs.values()):
         few = _drawn(inputs, sizes, DRAWS["ordinary"], dtype, rng)
         few |= {name: rng.choice(few[name].flat[:2], few[name].shape) for name in few if _is_index(inputs[name])}

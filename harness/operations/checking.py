@@ -69,6 +69,9 @@ def check_vjp(
         dtype: of the candidate's arrays: float64 or float32.
         seed: of all that is drawn.
 
+    A gradient that is returned in the shape of the output, and not summed to that of its input, is told; but torch sums
+    it itself where a ``torch.autograd.Function`` returns it, so that there it is right.
+
     Returns:
         The verdict (PASS, FAIL, NO POWER, NOT COMPARED) with exit status, rows, findings and causes; ``str()`` of it
         is for people.
@@ -92,6 +95,7 @@ def check_vjp(
     check = OperationCheck(name, right.name, right.measured, dtype, seed, [point.name for point in points])
     check.shapes = {name: array.shape for name, array in first.inputs.items()}
     situations: dict[str, list[Situation]] = {name: [] for name in right.differentiable}
+    passed: dict[str, list[Situation]] = {name: [] for name in right.differentiable}
     for step, case in enumerate(points, 1):
         dy = _upstream(right, case, dtype, np.random.default_rng([seed, step, 1]))
         if step == 1:
@@ -102,12 +106,21 @@ def check_vjp(
         rows, findings = judged(right, case, dy, answer, dtype, step)
         check.rows += [_undecided(row, votes) for row in rows]
         check.findings += [f for f in findings if (f.contract, f.tensor) not in _told(check)]
-        for wrong in _wrong(rows, answer, votes):
-            situations[wrong].append(Situation(right, case, dy, dtype, answer.gradients, answer.before))
+        situation = Situation(right, case, dy, dtype, answer.gradients, answer.before)
+        for name in _wrong(rows, answer, votes):
+            situations[name].append(situation)
+        for row in rows:
+            if row.gradient != "output" and row.verdict == "ok" and _undecided(row, votes) is row:
+                passed[row.gradient[1:]].append(situation)
         if step == 1 and not any(vote.gradient == "output" for vote in votes):
             found = contracts(candidate, right, case, dy, answer, dtype)
             check.findings += [f for f in found if (f.contract, f.tensor) not in _told(check)]
-    check.causes = [cause_of(name, wrong) for name, wrong in situations.items() if wrong]
+    broken = {finding.tensor for finding in check.findings if finding.contract == "linear in the upstream"}
+    check.causes = [
+        cause_of(name, wrong, passed[name], linear=f"d{name}" not in broken)
+        for name, wrong in situations.items()
+        if wrong
+    ]
     return check
 
 

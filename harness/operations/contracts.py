@@ -22,7 +22,7 @@ from harness.centre import Array
 from harness.operations.candidate import LAYOUTS, Answer, Candidate
 from harness.operations.cases import Case, random_upstream
 from harness.operations.estimate import Estimate
-from harness.operations.judging import Finding, between
+from harness.operations.judging import Finding
 from harness.operations.reference import Reference
 
 SCALES = (-2.0, 4096.0)
@@ -156,7 +156,7 @@ class _Trial:
         if tensor == "output" or actual.shape != estimate.value.shape:
             return False
         sides = self.reference.sides(self.case.inputs, self.upstream, self.dtype).get(tensor[1:])
-        return bool(sides) and between(actual, estimate, *sides)  # type: ignore[misc]
+        return sides is not None and sides.allow(actual, estimate)
 
 
 def _tensors(answer: Answer) -> dict[str, Array]:

@@ -12,6 +12,7 @@ from harness.arithmetic import Context, profile_of
 from harness.centre import Array
 from harness.operations.estimate import Estimate
 from harness.operations.inputs import Indices, Input, Probabilities
+from harness.operations.sides import Sides
 from harness.usage import UsageError
 from impls.hand import Dense
 from impls.hand.activations import Activation
@@ -23,11 +24,12 @@ class HandReference:
 
     Attributes:
         measured: False, since every allowance is derived.
+        factor: 1, for the same reason.
         inputs: names of what its forward rule reads: x, W, b, or z, or a, y.
         usual: what these inputs are, where the user does not say; empty for a layer of another kind.
     """
 
-    measured = False
+    measured, factor = False, 1
 
     def __init__(self, layer: Any) -> None:
         self.layer, self.name = layer, f"hand {layer!r}"
@@ -78,7 +80,7 @@ class HandReference:
         gradient = rule(*[tensors[read] for read in signature(rule).parameters])
         return gradient * tensors["dL"] if self.gives == "L" else gradient
 
-    def sides(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, tuple[Array, Array]]:
+    def sides(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Sides]:
         """Where a gradient jumps: the lowest and highest valid subgradient, NaN elsewhere."""
         tensors = self.tensors(inputs, upstream, dtype)
         one_sided = getattr(self.layer, "one_sided", None)  # a Dense layer has no kink
@@ -92,7 +94,7 @@ class HandReference:
         on = Estimate.of(kink).value != 0
         low = np.minimum(left.value - left.bound, right.value - right.bound)
         high = np.maximum(left.value + left.bound, right.value + right.bound)
-        return {self.layer.reads: (np.where(on, low, np.nan), np.where(on, high, np.nan))}
+        return {self.layer.reads: Sides(np.where(on, low, np.nan), np.where(on, high, np.nan))}
 
     def _forward(self, inputs: Mapping[str, Array], dtype: str) -> dict[str, Any]:
         context = Context(profile_of(dtype))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -91,11 +91,17 @@ class Situation:
 
 
 class Hypothesis(NamedTuple):
-    """A mistake by its name, in words that are the same in every case, and what it gives in one."""
+    """A mistake by its name, in words that are the same in every case, and what it gives in one.
+
+    Attributes:
+        of: what it predicts: the ``numbers``; the numbers by a ``constant`` read off them, so that a case in which it
+            is another refutes it; or only the ``size`` of the errors.
+    """
 
     cause: str
     says: str
     predict: Callable[[], Estimate]
+    of: Literal["numbers", "constant", "size"] = "numbers"
 
 
 Hypotheses = Callable[[Situation, str], Iterator[Hypothesis]]

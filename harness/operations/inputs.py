@@ -33,8 +33,10 @@ class Probabilities:
 
 Input: TypeAlias = Array | Shape | Indices | Probabilities
 
-POOLS = ((5, 7, 3, 9, 11, 13, 15, 17), (11, 3, 7, 13, 5, 17, 9, 15))
-"""Sizes for the letters in the order in which they come, and others: odd, unequal, at least 2."""
+SIZES = (5, 7, 3, 9, 11, 13, 15, 17)
+"""Sizes for the letters in the order in which they come: odd, unequal, at least 2."""
+OTHER_SIZES = {"other sizes": (11, 3, 7, 13, 5, 17, 9, 15), "many rows": (64, 8, 4, 6, 12, 10, 16, 14)}
+"""And others, by the case: a kernel may be right at odd sizes alone, or for a few rows."""
 
 
 def specified(inputs: Mapping[str, Any], dtype: str) -> dict[str, Input]:
@@ -80,8 +82,8 @@ def letters_of(inputs: Mapping[str, Input]) -> list[str]:
     return [size for size in dict.fromkeys(sizes) if isinstance(size, str)]
 
 
-def sizes_of(inputs: Mapping[str, Input], pool: tuple[int, ...] = POOLS[0]) -> dict[str, int]:
-    """A size for each letter: odd, unequal to each other and to every size that is given.
+def sizes_of(inputs: Mapping[str, Input], pool: tuple[int, ...] = SIZES) -> dict[str, int]:
+    """A size for each letter: from the pool, unequal to each other and to every size that is given.
 
     >>> sizes_of({"x": ("N", "M"), "W": ("M", 7)})
     {'N': 5, 'M': 3}

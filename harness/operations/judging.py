@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
-import numpy as np
 from msgspec.structs import replace
 
 from harness.centre import Array
 from harness.comparison import Check, Row, judge, not_comparable
 from harness.operations.candidate import Answer
-from harness.operations.cases import Case
+from harness.operations.cases import Case, called
 from harness.operations.estimate import Estimate
 from harness.operations.reference import Reference
 
@@ -35,7 +34,7 @@ class Finding(msgspec.Struct, frozen=True):
     fails: bool = True
 
     def __str__(self) -> str:
-        return f"{self.contract}: {self.message} (case {self.case})"
+        return f"{self.contract}: {self.message} ({called(self.case)})"
 
 
 def check_of(dtype: str) -> Check:
@@ -77,29 +76,23 @@ def _row(
     actual: Array,
     estimate: Estimate,
 ) -> Row:
-    def bound_of_float64() -> Array:
+    def own_bound() -> Array:
+        """Of the reference's own float64, below which its values cannot be told from 0."""
         if name == "output":
-            return reference.output(case.inputs, "float64").bound
-        return reference.gradients(case.inputs, upstream, "float64")[name[1:]].bound
+            return reference.output(case.inputs, "float64").bound / reference.factor
+        return reference.gradients(case.inputs, upstream, "float64")[name[1:]].bound / reference.factor
 
     row = judge(
         check_of(dtype), name, YOURS, step,
         actual=actual, expected=estimate.value, allowed=estimate.bound,
-        zero_bound=None if dtype == "float64" else bound_of_float64,
+        zero_bound=own_bound,
     )  # fmt: skip
     if row.verdict == "FAULT" and name != "output":
         sides = reference.sides(case.inputs, upstream, dtype).get(name[1:])
-        if sides and between(actual, estimate, *sides):
+        if sides is not None and sides.allow(actual, estimate):
             reason = "exactly on a kink, another valid subgradient is taken"
             return replace(row, verdict="convention", reason=reason)
     return row
-
-
-def between(actual: Array, estimate: Estimate, low: Array, high: Array) -> bool:
-    """Whether every entry outside its allowance is at a kink, between the subgradients of its sides."""
-    with np.errstate(invalid="ignore"):
-        valid = (low - estimate.bound <= actual) & (actual <= high + estimate.bound)  # NaN, where no kink is, is not
-    return bool(np.all(estimate.inside(actual) | ~estimate.bounded | valid))
 
 
 def _mismatches(name: str, actual: Array, estimate: Estimate, case: Case, dtype: str) -> list[Finding]:

@@ -26,7 +26,7 @@ computation by running it in two precisions; Parker, "Monte Carlo arithmetic" (1
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ from harness.arithmetic import profile_of
 from harness.centre import Array
 from harness.operations.estimate import Estimate
 from harness.operations.hosting import host_of, loaded_hosts
+from harness.operations.sides import Sides
 from harness.usage import UsageError, told, visible
 from impls.abilities import Hosts
 
@@ -44,6 +45,8 @@ JITTER = 4
 """Largest number of float32 ulp by which an input is moved."""
 NUDGES = 8
 """Points near an input at which the sides of a kink are looked for, in directions of their own."""
+ALONE = 64
+"""Entries that are moved against all others one by one, where values repeat; of more, every 64th together."""
 NUDGE = 16
 """How far, in unit roundoffs of the dtype, of the input or of 1, whichever is larger."""
 
@@ -53,11 +56,12 @@ class MeasuredReference:
 
     Attributes:
         measured: True, since no allowance is derived.
+        factor: by which an allowance exceeds what was measured.
         inputs: names in the order of the function's parameters.
         differentiable: those of them that hold reals.
     """
 
-    measured = True
+    measured, factor = True, FACTOR
 
     def __init__(self, function: Callable[..., Any], inputs: Mapping[str, Array]) -> None:
         self.function, self.inputs = function, tuple(inputs)
@@ -73,7 +77,7 @@ class MeasuredReference:
         what = visible(str(getattr(function, "__name__", type(function).__name__)))
         self.name = f"{self.host.package} {what}"
         self._known: dict[bytes, tuple[list[Array], list[Array]]] = {}
-        self._sides: dict[bytes, tuple[list[Array], list[Array]]] = {}
+        self._sides: dict[bytes, list[Array]] = {}
 
     def output(self, inputs: Mapping[str, Array], dtype: str) -> Estimate:
         """The output, as programs of the dtype may give it."""
@@ -83,38 +87,27 @@ class MeasuredReference:
         """The gradient of each input that has one, as programs of the dtype may give it."""
         return dict(zip(self.differentiable, self._estimates(inputs, upstream, dtype)[1:], strict=True))
 
-    def sides(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, tuple[Array, Array]]:
+    def sides(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Sides]:
         """Where a gradient jumps: the lowest and highest that were found near by, NaN where it does not."""
-        bounds = self.gradients(inputs, upstream, dtype)
-        low, high = self._limits(inputs, upstream, dtype)
-        sides = {}
-        for place, name in enumerate(self.differentiable):
-            jumps = high[place] - low[place] > bounds[name].bound
-            sides[name] = (np.where(jumps, low[place], np.nan), np.where(jumps, high[place], np.nan))
-        return sides
+        bounds, near = self.gradients(inputs, upstream, dtype), self._near(inputs, upstream, dtype)
+        return {name: Sides.of(near[place], bounds[name].bound) for place, name in enumerate(self.differentiable)}
 
-    def _limits(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> tuple[list[Array], list[Array]]:
-        """Lowest and highest gradients near by; kept, since every gradient of a case may be asked for."""
+    def _near(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> list[Array]:
+        """Gradients near by, stacked; kept, since every gradient of a case may be asked for."""
         key = _key(inputs, upstream) + dtype.encode()
         if key not in self._sides:
             self._sides[key] = self._nudge(inputs, upstream, dtype)
         return self._sides[key]
 
-    def _nudge(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> tuple[list[Array], list[Array]]:
-        rng = np.random.default_rng(0)
+    def _nudge(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> list[Array]:
         reach = NUDGE * profile_of(dtype).u
         found: list[list[Array]] = []
-        for number in range(NUDGES):
-            nudged = {}
-            # All up and all down, then by shares of their own and back, so that every tie is broken either way.
-            if number % 2 == 0:
-                ways = {name: rng.uniform(-1, 1, array.shape) if number else 1.0 for name, array in inputs.items()}
-            for name, array in inputs.items():
-                step = reach * np.maximum(np.abs(array), 1) * ways[name] * (-1) ** number
-                nudged[name] = _double(array) + step if name in self.differentiable else array
+        for ways in _ways({name: inputs[name] for name in self.differentiable}):
+            nudged = dict(inputs)
+            for name, way in ways.items():
+                nudged[name] = _double(inputs[name]) + reach * np.maximum(np.abs(inputs[name]), 1) * way
             found.append(self._run(self.host, nudged, upstream)[1:])
-        each = [np.stack(gradients) for gradients in zip(*found, strict=True)]
-        return [gradient.min(axis=0) for gradient in each], [gradient.max(axis=0) for gradient in each]
+        return [np.stack(gradients) for gradients in zip(*found, strict=True)]
 
     def _estimates(self, inputs: Mapping[str, Array], upstream: Array | None, dtype: str) -> list[Estimate]:
         key = _key(inputs, upstream)
@@ -178,7 +171,8 @@ class MeasuredReference:
                 ]
         except (Exception, SystemExit) as error:
             raise UsageError(
-                f"Cannot use {self.name} as the reference, because in {dtype} it raises {told(error)}; give a function of {', '.join(inputs)} that runs in float32 and float64."
+                f"Cannot use {self.name} as the reference, because in {dtype} it raises {told(error)}; "
+                f"give a function of {', '.join(inputs)} that runs in float32 and float64."
             ) from error
         if results[0].dtype != dtype:
             raise UsageError(
@@ -186,6 +180,24 @@ class MeasuredReference:
                 f"{results[0].dtype}; write it so that the inputs decide the dtype."
             )
         return [np.asarray(array, np.float64) for array in results]
+
+
+def _ways(inputs: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
+    """Directions: all up and all down, then by shares of their own and back; and each entry alone where values repeat.
+
+    Of entries that tie, chance would leave some that never win.
+    """
+    rng = np.random.default_rng(0)
+    for number in range(NUDGES // 2):
+        ways = {name: rng.uniform(-1, 1, a.shape) if number else np.ones(a.shape) for name, a in inputs.items()}
+        yield ways
+        yield {name: -way for name, way in ways.items()}
+    if any(np.unique(array).size < array.size for array in inputs.values()):
+        for place in range(min(ALONE, max(array.size for array in inputs.values()))):
+            yield {
+                name: np.where(np.arange(a.size) % ALONE == place, 1.0, -1.0).reshape(a.shape)
+                for name, a in inputs.items()
+            }
 
 
 def _key(inputs: Mapping[str, Array], upstream: Array | None) -> bytes:

@@ -167,7 +167,11 @@ def _variants(at: Situation, x: str, form: Form) -> Iterator[Hypothesis]:
     changed[f"eps is added {where} the root"] = ("eps", replace(form, outside=not form.outside))
     if _divisor(at, form.axes) > 1:
         other = 1 - form.ddof
-        changed[f"the variance divides by n − {other} instead of n − {form.ddof}"] = ("ddof", replace(form, ddof=other))
+        divisors = ("n", "n − 1")
+        changed[f"the variance divides by {divisors[other]} instead of {divisors[form.ddof]}"] = (
+            "ddof",
+            replace(form, ddof=other),
+        )
     changed[f"the mean is {'not subtracted' if form.centred else 'subtracted'}"] = (
         "mean term missing", replace(form, centred=not form.centred),
     )  # fmt: skip

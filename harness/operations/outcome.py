@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from harness.comparison import Row, worst
+from harness.operations.cases import called
 from harness.operations.hypothesis import Cause
 from harness.operations.judging import Finding, faulty
 from harness.operations.vote import Vote
@@ -68,11 +69,11 @@ class OperationCheck:
 
     @property
     def powerless(self) -> list[str]:
-        """Gradients in whose place zeros would have passed in every case."""
+        """Gradients, and the output, in whose place zeros would have passed in every case."""
         return [
             name
-            for name in self.gradients
-            if all(row.verdict == "no power" for row in self.rows if row.gradient == name)
+            for name in [*self.gradients, "output"]
+            if {row.verdict for row in self.rows if row.gradient == name} - {"not comparable"} == {"no power"}
         ]
 
     @property
@@ -83,13 +84,13 @@ class OperationCheck:
     @property
     def reason(self) -> str:
         """The rest of the first line."""
-        wrong = faulty(self.rows)
-        if "output" in wrong:
+        wrong = sorted(faulty(self.rows), key=lambda name: -self._faults(name))  # stable: the output first
+        if wrong and wrong[0] == "output":
             row = next(row for row in self.rows if row.gradient == "output" and row.verdict == "FAULT")
             told = f", {row.reason}" if row.reason else ""
             return (
                 f"the output of {self.name} is not the reference's in {self._in_cases('output')}: "
-                f"first in {self.case(row)}{told}"
+                f"first in {called(self.case(row))}{told}"
             )
         if wrong:
             also = f"; {self.failing[0].message}" if self.failing else ""
@@ -111,9 +112,12 @@ class OperationCheck:
         named = f": {first.says}" if first is not None and first.cause != "unknown" else ""
         return "; ".join(told) + named + alone
 
+    def _faults(self, name: str) -> int:
+        return sum(row.verdict == "FAULT" for row in self.rows if row.gradient == name)
+
     def _in_cases(self, name: str) -> str:
         rows = [row for row in self.rows if row.gradient == name and row.verdict != "not comparable"]
-        return f"{sum(row.verdict == 'FAULT' for row in rows)} of {len(rows)} cases"
+        return f"{self._faults(name)} of {len(rows)} cases"
 
     def _passed(self) -> str:
         gradients, words = self.gradients, "within a measured allowance" if self.measured else "up to rounding"
@@ -122,7 +126,9 @@ class OperationCheck:
             return f"{', '.join(gradients)} of {self.name} take another convention at kinks, all of them valid"
         row = worst(judged)
         share = (
-            "" if row.used is None else f"; worst used {100 * row.used:.1f} % ({row.gradient}, case {self.case(row)})"
+            ""
+            if row.used is None
+            else f"; worst used {100 * row.used:.1f} % ({row.gradient}, {called(self.case(row))})"
         )
         whom = " and ".join(dict.fromkeys(vote.odd for vote in self.votes if vote.odd))
         if whom:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from harness.centre import Array
 from harness.operations.estimate import Estimate
+from harness.operations.sides import Sides
 
 
 class Reference(Protocol):
@@ -15,12 +16,14 @@ class Reference(Protocol):
     Attributes:
         name: for people.
         measured: whether allowances are measured, not derived.
+        factor: by which an allowance exceeds the rounding of the reference itself.
         inputs: names, in the order of forward's parameters.
         differentiable: those that have a gradient.
     """
 
     name: str
     measured: bool
+    factor: int
     inputs: tuple[str, ...]
     differentiable: tuple[str, ...]
 
@@ -32,6 +35,6 @@ class Reference(Protocol):
         """The gradient of each input that has one, as programs of the dtype may give it."""
         ...
 
-    def sides(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, tuple[Array, Array]]:
+    def sides(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Sides]:
         """Where a gradient jumps: the lowest and highest valid subgradient, NaN elsewhere."""
         ...

@@ -56,7 +56,7 @@ def _factors(at: Situation, name: str, right: Estimate) -> Iterator[Hypothesis]:
         ratio = _ratio(actual, right)
         if ratio is not None and f"{ratio:.6g}" not in named:
             says = f"d{name} is the right one times {ratio:.6g}"
-            yield Hypothesis("scaled by a constant", says, partial(_measured_ratio, right, ratio, at.u))
+            yield Hypothesis("scaled by a constant", says, partial(_measured_ratio, right, ratio, at.u), "constant")
 
 
 def _named_factors(at: Situation) -> Iterator[tuple[float, str, str]]:

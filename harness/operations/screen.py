@@ -6,6 +6,7 @@ from tabulate import tabulate
 
 from harness.cells import part, share, small
 from harness.comparison import Row, worst
+from harness.operations.cases import called
 from harness.operations.hypothesis import Cause
 from harness.operations.outcome import OperationCheck
 from harness.usage import visible
@@ -67,7 +68,7 @@ def _causes(check: OperationCheck) -> list[str]:
         if cause.cause == "unknown":
             lines.append(f"cause  unknown: {cause.gradient}: {visible(cause.says)}")
         else:
-            cases = "1 case" if cause.reproduced == 1 else f"{cause.reproduced} cases"
+            cases = "the one case that is wrong" if cause.reproduced == 1 else f"all cases tried ({cause.reproduced})"
             lines.append(f"cause  {cause.cause}: {visible(cause.says)}")
             lines.append(f"       reproduces your numbers to {small(cause.off)} in {cases}")
             lines += [f"       or, which gives the same numbers: {visible(says)}" for says in cause.also[:3]]
@@ -106,7 +107,7 @@ def _next(check: OperationCheck) -> str:
         )
     if check.verdict == "FAIL":
         worst = next((row for row in check.rows if row.verdict == "FAULT"), None)
-        where = f"; the case {check.case(worst)!r} shows it" if worst is not None else ""
+        where = f"; {called(check.case(worst))} shows it" if worst is not None else ""
         return f"correct it, then harness.check_vjp(..., seed={check.seed}) draws the same cases{where}"
     if check.verdict != "PASS":
         return "give values of your own: harness.check_vjp(..., cases=[{name: array, ...}])"

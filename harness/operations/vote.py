@@ -17,10 +17,10 @@ import numpy as np
 
 from harness.centre import Array
 from harness.explaining.differences import central_difference
-from harness.operations.cases import Case
+from harness.operations.cases import Case, called
 from harness.operations.estimate import Estimate
-from harness.operations.judging import between
-from harness.operations.measured import MeasuredReference
+from harness.operations.measured import FACTOR, MeasuredReference
+from harness.operations.sides import Sides
 from harness.usage import UsageError
 
 DIRECTIONS = 3
@@ -54,7 +54,7 @@ class VotingReference:
         measured: True: nobody's allowance is derived.
     """
 
-    measured = True
+    measured, factor = True, FACTOR
 
     def __init__(self, functions: Sequence[Any], inputs: Mapping[str, Array]) -> None:
         self.forms = [MeasuredReference(function, inputs) for function in functions]
@@ -83,17 +83,20 @@ class VotingReference:
                 found[name] = _together(*[gradients[name] for gradients in each])
         return found
 
-    def sides(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, tuple[Array, Array]]:
+    def sides(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Sides]:
         """The widest of both forms."""
         one, other = (form.sides(inputs, upstream, dtype) for form in self.forms)
-        return {name: (np.fmin(one[name][0], other[name][0]), np.fmax(one[name][1], other[name][1])) for name in one}
+        return {
+            name: Sides(np.fmin(s.low, other[name].low), np.fmax(s.high, other[name].high), s.totals)
+            for name, s in one.items()
+        }
 
     def votes(self, case: Case, upstream: Array, *, always: bool, seed: int) -> list[Vote]:
         """The votes on one case: on each gradient about which the forms differ, on all of them if `always`."""
         outputs = [form.output(case.inputs, "float64") for form in self.forms]
         if not _agree(*outputs):
             told = "they are different functions, so their gradients cannot be compared"
-            says = f"the outputs of {self.name} differ in case {case.name}: {told}"
+            says = f"the outputs of {self.name} differ in {called(case.name)}: {told}"
             return [Vote("output", case.name, {}, None, False, says)]
         found = []
         for name in self.differentiable:
@@ -105,13 +108,13 @@ class VotingReference:
 
     def _convention(self, case: Case, upstream: Array, name: str, one: Estimate, other: Estimate) -> bool:
         sides = self.forms[0].sides(case.inputs, upstream, "float64")[name]
-        return between(other.value, Estimate(one.value, one.bound + other.bound), *sides)
+        return sides.allow(other.value, Estimate(one.value, one.bound + other.bound))
 
     def _vote(self, case: Case, upstream: Array, name: str, gradients: list[Estimate], agree: bool, seed: int) -> Vote:
         form_names = [form.name for form in self.forms]
         off = self._contradictions(case, upstream, name, gradients, seed)
         against = [form for form in form_names if form in off and off[form] > 1]
-        where = f"d{name} in case {case.name}"
+        where = f"d{name} in {called(case.name)}"
         if agree:
             if len(against) == len(form_names):
                 says = f"{where}: {self.name} agree, the {DIFFERENCE} does not"

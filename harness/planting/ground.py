@@ -93,7 +93,7 @@ class Ground:
     def faulty(self, fault: Fault) -> Bounded:
         """What the faulty link gives, with the bound of float64 end to end."""
         with np.errstate(all="ignore"):
-            return fault.rule(self._bounded)  # type: ignore[no-any-return]  # a rule gives the numbers that it reads
+            return fault.rule(self._bounded)
 
     @cached_property
     def _bounded(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from inspect import signature
 from itertools import count
@@ -19,13 +19,17 @@ from harness.arguments import as_names
 from harness.checking.backward_pass import check
 from harness.checking.check import Check
 from harness.lockstep import run
+from harness.networks import load_network
 from harness.runs import Run
 from harness.tables import render
 from harness.testing.announcing import announce
 from harness.testing.compared import first_line
 from harness.testing.mismatch import GradientMismatch
-from harness.usage import UsageError
+from harness.usage import UsageError, did_you_mean
 from impls import registry
+
+OF_A_NETWORK = tuple(signature(load_network).parameters)[1:]
+"""What layer sizes leave open, which a network is made with."""
 
 
 class Lockstep:
@@ -51,7 +55,7 @@ class Lockstep:
             UsageError: something impossible was asked for.
         """
         __tracebackhide__ = True
-        options = {**self.defaults, **signature(run).bind_partial(*arguments, **options).arguments}
+        options = {**taken(self.defaults, run), **bound("the fixture", run, arguments, options)}
         try:
             result = self._run(options)
         except UsageError as error:
@@ -79,10 +83,11 @@ class Lockstep:
             UsageError: something impossible was asked for.
         """
         __tracebackhide__ = True
-        takes = signature(check)
-        defaults = {name: value for name, value in self.defaults.items() if name in takes.parameters}
+        options = {**taken(self.defaults, check), **bound("lockstep.check", check, arguments, options)}
+        if "function" not in options:
+            raise UsageError("Cannot check nothing, because no function is given; give lockstep.check(backward, ...).")
         try:
-            result = check(**{**defaults, **takes.bind(*arguments, **options).arguments})
+            result = check(**options)
         except UsageError as error:
             raise UsageError(str(error)) from None
         if self.report is not None:
@@ -106,6 +111,58 @@ class Lockstep:
                 if not path.exists():  # else another process took the name
                     raise
         raise AssertionError("names of records do not end")
+
+
+def taken(defaults: Mapping[str, Any], function: Callable[..., Any]) -> dict[str, Any]:
+    """Those of the defaults that a function takes."""
+    return {name: value for name, value in defaults.items() if name in signature(function).parameters}
+
+
+def bound(
+    who: str, function: Callable[..., Any], arguments: Sequence[Any], options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Arguments by name, as a function takes them.
+
+    Raises:
+        UsageError: it does not take them.
+    """
+    __tracebackhide__ = True
+    takes = signature(function)
+    refuse_unknown_keywords(who, f"harness.{function.__name__}", options, list(takes.parameters))
+    try:
+        return dict(takes.bind_partial(*arguments, **options).arguments)
+    except TypeError as error:
+        problem = str(error)
+    raise UsageError(
+        f"Cannot call {who} so, because there are {problem}; it takes what harness.{function.__name__} takes."
+    )
+
+
+def refuse_unknown_keywords(who: str, like: str, options: Mapping[str, Any], known: Sequence[str]) -> None:
+    """Raise UsageError if `who`, which takes what something else takes, is given what that does not take."""
+    __tracebackhide__ = True
+    for name, value in options.items():
+        if name in known:
+            continue
+        if name in OF_A_NETWORK:
+            instead = f"give harness.load_network(..., {name}={value!r}) as the network"
+        else:
+            instead = f"give some of {', '.join(known)}"
+        raise UsageError(
+            f"Cannot use {name}={value!r}, because {who} takes what {like} takes{did_you_mean(name, known)}; {instead}."
+        )
+
+
+def defaults_of(marker: Mapping[str, Any]) -> dict[str, Any]:
+    """What a marker's keywords say.
+
+    Raises:
+        UsageError: neither `harness.run` nor `harness.check` takes one of them.
+    """
+    __tracebackhide__ = True
+    known = [name for name in {**signature(run).parameters, **signature(check).parameters} if name != "function"]
+    refuse_unknown_keywords("the marker lockstep", "harness.run", marker, known)
+    return dict(marker)
 
 
 def records(folder: Path, test: str) -> Iterator[Path]:

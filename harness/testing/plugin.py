@@ -84,7 +84,8 @@ def names_in(text: str | None) -> list[str] | None:
 @pytest.fixture
 def lockstep(request: pytest.FixtureRequest) -> Lockstep:
     """Train in lockstep and fail unless every gradient agrees up to rounding: ``lockstep("4-3-2-1", steps=20)``."""
-    from harness.testing.fixture import Lockstep
+    from harness.testing.fixture import Lockstep, defaults_of
+    from harness.usage import UsageError
 
     config = request.config
     defaults: dict[str, Any] = {}
@@ -92,8 +93,13 @@ def lockstep(request: pytest.FixtureRequest) -> Lockstep:
         defaults["against"] = named
     for marker in reversed(list(request.node.iter_markers("lockstep"))):  # the closest last
         if marker.args:
-            raise pytest.UsageError("Cannot read the arguments of the marker lockstep, because it has keywords only.")
-        defaults |= marker.kwargs
+            pytest.fail(
+                "Cannot read the arguments of the marker lockstep, because it has keywords only.", pytrace=False
+            )
+        try:
+            defaults |= defaults_of(marker.kwargs)
+        except UsageError as error:
+            pytest.fail(str(error), pytrace=False)
     return Lockstep(request.node.nodeid, defaults, report_folder(config))
 
 

@@ -27,7 +27,7 @@ def reference(
     *,
     data: Data | str | os.PathLike[str] | None = None,
     seed: int = 0,
-    dtype: str = "float64",
+    dtype: str | None = None,
 ) -> HandPass:
     """The hand code's loss, activations and gradients; the pass knows network, weights, x and y.
 
@@ -37,12 +37,14 @@ def reference(
         x, y: the rows, x (N, inputs) and y as the loss reads it.
         data: a `Data`, the name or path of one, instead of x and y; random rows if neither is given.
         seed: of the weights and of random rows.
-        dtype: float32 or float64, which must hold every number given.
+        dtype: float32 or float64, which must hold every number given; that of x and the weights where they are given,
+            else float64.
 
     Raises:
         UsageError: something does not fit the network, or is not held by the dtype.
     """
-    network, dtype, seed = as_network(network), as_dtype(dtype), as_count("seed", seed, 0) or 0
+    network, seed = as_network(network), as_count("seed", seed, 0) or 0
+    dtype = _usual(x, weights) if dtype is None else as_dtype(dtype)
     if (x is None) != (y is None) or (x is not None and data is not None):
         raise UsageError("Cannot take a reference on these rows, because they are named by x and y, or by data.")
     if x is None:
@@ -58,6 +60,12 @@ def reference(
     at = network.init(seed, dtype) if weights is None else _weights(network, weights, dtype)
     given = read_only({**at, "x": x, "y": y})
     return Hand(network, dtype).differentiate({name: given[name] for name in at}, given["x"], given["y"])
+
+
+def _usual(x: Any, weights: Mapping[str, Any] | None) -> str:
+    """float32 where everything given is, else float64."""
+    given = [as_array(value) for value in [*([] if x is None else [x]), *(weights or {}).values()]]
+    return "float32" if given and all(a is not None and a.dtype == np.float32 for a in given) else "float64"
 
 
 def _weights(network: Network, weights: Mapping[str, Any], dtype: str) -> dict[str, Array]:
