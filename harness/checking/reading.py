@@ -8,7 +8,7 @@ program with a bound of its own, so that none of them widens what is allowed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -18,7 +18,7 @@ from harness.checking.hidden_forms import hidden_forms, planted_forms
 from harness.checking.kinks import Kinks
 from harness.forms import forms_at
 from harness.point import Point
-from harness.walk import Form, Rule, Walk, walk
+from harness.walk import Form, Rule, Walk, given, right, walk
 from impls.hand import Link
 
 Wrong = Callable[[Walk], frozenset[str]]
@@ -29,6 +29,8 @@ class Reading:
     """The walk by which each tensor is judged.
 
     Attributes:
+        shown: somebody's tensors.
+        forms: other right forms of a link.
         walked: given what is shown.
         planted: rules that stand in it in place of links.
         convention: what is taken at kinks that are not shown, where the hand code's side does not explain it.
@@ -41,7 +43,9 @@ class Reading:
     """
 
     point: Point
+    shown: Mapping[str, Array]
     profile: Profile
+    forms: Callable[[Link], Sequence[Form]]
     walked: Walk
     planted: dict[str, Rule] = field(default_factory=dict)
     convention: str = ""
@@ -51,6 +55,7 @@ class Reading:
     on_kinks: int = 0
     hidden: dict[str, Form] = field(default_factory=dict)
     by_hidden: frozenset[str] = frozenset()
+    _end_forms: dict[str, Form] = field(default_factory=dict)
 
     def expected(self, name: str) -> Bounded:
         """What a tensor should be, given what is shown."""
@@ -70,8 +75,28 @@ class Reading:
         return self._end_to_end(self._formed(self.hidden))
 
     def _end_to_end(self, planted: Mapping[str, Rule]) -> Mapping[str, Bounded]:
+        """Every tensor from x on; a form that no link alone needed may be needed here, where bounds are sharper."""
         rules = {**planted, **self._formed(self.walked.forms)}
-        return walk(self.point, {}, self.profile, rules).expected if rules else self._hand
+        expected = walk(self.point, {}, self.profile, rules).expected if rules else self._hand
+        while form := self._needed(expected):
+            self._end_forms[form.at] = form
+            rules |= self._formed({form.at: form})
+            expected = walk(self.point, {}, self.profile, rules).expected
+        return expected
+
+    def _needed(self, expected: Mapping[str, Bounded]) -> Form | None:
+        """The first form that explains, end to end, a tensor that is right as a link."""
+        for link in self.point.network.links:
+            name = link.output
+            if name not in self.shown or name in self._end_forms or right(self.shown[name], expected[name]):
+                continue
+            if not right(self.shown[name], self.walked.expected[name]):
+                return None  # what comes behind a wrong link inherits
+            tensors = {**given(self.point, expected[name].context), **expected}
+            for form in self.forms(link):
+                if right(self.shown[name], form.beside(link)(tensors)):
+                    return form
+        return None
 
     @property
     def _hand(self) -> Mapping[str, Bounded]:
@@ -82,8 +107,9 @@ class Reading:
 
     def right_as(self, name: str) -> str | None:
         """Of a tensor that is right in another form than the hand code's: which."""
-        if name in self.walked.forms:
-            return f"right as {self.walked.forms[name].says}"
+        forms = {**self._end_forms, **self.walked.forms}
+        if name in forms:
+            return f"right as {forms[name].says}"
         if name in self.by_hidden:
             says = dict.fromkeys(f"{form.says.split(',')[0]}" for form in self.hidden.values())
             return f"right with {' and '.join(says)}"
@@ -106,7 +132,7 @@ def reading(point: Point, shown: Mapping[str, Array], profile: Profile, wrong: W
     def walked(planted: Mapping[str, Rule]) -> Walk:
         return walk(point, shown, profile, planted, forms)
 
-    found = Reading(point, profile, walked({}))
+    found = Reading(point, shown, profile, forms, walked({}))
     if found.walked.undecided:
         _decide(found, Kinks(point.network, shown), walked, wrong)
     outside = wrong(found.walked)
