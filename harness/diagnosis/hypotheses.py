@@ -23,6 +23,7 @@ from harness.diagnosis.diagnosis import Cause
 from harness.diagnosis.replay import Replay
 from harness.faults import Fault, Fitted
 from harness.faults.fault import number_text
+from harness.faults.left_out import LeftOut
 from harness.faults.precision import DTYPES, WIDE, holds, replayed
 from harness.faults.ratios import in_samples
 from harness.walk import Rule, right
@@ -95,11 +96,25 @@ def ranked(faults: Sequence[Fault], tensor: str, actual: Array, floats: Replay) 
     sample = sample_of(actual)
     part, size = floats.sampled(tensor, actual, sample), float(np.abs(actual).max())
     found = []
-    for fault in faults:
+    for origin in faults:
+        fault: Fault | None = origin
+        if isinstance(origin, LeftOut):
+            fault = _read(origin, tensor, actual, part, floats, sample)
+        if fault is None:
+            continue
         hypothesis = _against(fault, tensor, part, size, floats, sample)
         if hypothesis is not None and np.isfinite(hypothesis.residual):
-            found.append(hypothesis)
+            found.append(hypothesis if fault is origin else replace(hypothesis, origin=origin))
     return sorted(found, key=lambda h: h.residual)
+
+
+def _read(fault: LeftOut, tensor: str, actual: Array, part: Array, floats: Replay, sample: Sample) -> Fault | None:
+    """The mistake with what is left out, as the numbers show it."""
+
+    def off(rule: Rule) -> float:
+        return residual(part, floats.predicted(fault.at, rule, [tensor], sample)[tensor], 1.0)
+
+    return fault.read(tensor, actual, floats.expected[tensor], off, len(floats.tensors["x"]))
 
 
 def sample_of(actual: Array) -> Sample:
@@ -216,8 +231,8 @@ def _confirm(
             entries += origin.evidence(shown[name], telling)
     cause = replace(hypothesis, fault=fault).as_cause(number, entries)
     says = cause.says + (f"; its wrong entries are exactly {narrow} numbers" if narrow else "")
-    if number and (name := in_samples(*number, rows=len(bounds.tensors["x"].value))):
-        says = says.replace(number_text(number[0]), f"{number_text(number[0])} = {name}")
+    if number and (ratio := in_samples(*number, rows=len(bounds.tensors["x"].value))):
+        says = says.replace(number_text(number[0]), f"{number_text(number[0])} = {ratio}")
     return Confirmed(hypothesis, replace(cause, says=says), explains, fault.rule)
 
 

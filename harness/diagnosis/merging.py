@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from harness.diagnosis.diagnosis import Cause, Diagnosis
 from harness.diagnosis.hypotheses import LEAST_ENTRIES
@@ -39,6 +40,11 @@ def merged(network: Network, found: Sequence[Found], faults: Callable[[str], Seq
         if len(having) > 1 and _everywhere(network, having, name, faults) and _one_number(having, name):
             left = [f for f in left if f not in having]
             together.append(_one(having, name))
+            continue
+        for pair in combinations(having, 2):
+            if all(f in left for f in pair) and _one_layer(network, pair, name) and _one_number(pair, name):
+                left = [f for f in left if f not in pair]
+                together.append(_one(pair, name))
     order = [link.output for link in network.links]
     return sorted([*(f.diagnosis for f in left), *together], key=lambda d: order.index(d.shown_at))
 
@@ -50,6 +56,15 @@ def _everywhere(network: Network, having: Sequence[Found], name: str, faults: Ca
     hit = {kinds[at] for at in places}
     possible = {at for at, kind in kinds.items() if kind in hit and any(f.cause == name for f in faults(at))}
     return places == possible
+
+
+def _one_layer(network: Network, having: Sequence[Found], name: str) -> bool:
+    """Whether it is said in the same words of the weights and of the biases of one layer."""
+    links = {link.output: link for link in network.links}
+    places = [place_of(network, links[f.diagnosis.at]) for f in having]
+    said = {cause.says.replace(cause.at, "") for f in having if (cause := f.cause(name))}
+    one = all(place.layer is places[0].layer and place.names == places[0].names for place in places)
+    return one and {place.kind for place in places} == {"dW", "db"} and len(said) == 1
 
 
 def _one_number(having: Sequence[Found], name: str) -> bool:

@@ -3,8 +3,8 @@
     dx_ni = sum_j dz_nj w_ij      every path from x_i leads through some z_j
     dW_ij = sum_n x_ni dz_nj      w_ij feeds z_j only, once per sample n
 
-A term of a sum that is dropped, or the only one kept because each overwrites the one before; a neuron left out by a
-loop that starts or ends one too far; rows of the two factors that belong to different samples.
+A term of a sum that is dropped, or the only one kept because each overwrites the one before; rows of the two factors
+that belong to different samples.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ CAUSES = (
     "dropped path",
     "only one path",
     "path of another weight",
-    "dropped sample",
     "only one sample",
-    "dropped neuron",
     "samples out of step",
     "first row's upstream for all",
     "last row's upstream for all",
@@ -36,7 +34,6 @@ def slips(place: Place) -> Iterator[Fault]:
     """Slips on paths at dW, db and dx, and an upstream of one row at dz."""
     if place.kind in ("dW", "db"):
         yield from _samples(place)
-        yield from _neurons(place)
     if place.kind == "dW":
         yield from _other_weights(place)
     if place.kind == "dx":
@@ -45,7 +42,7 @@ def slips(place: Place) -> Iterator[Fault]:
         upstream = place.names["dz" if place.kind == "dx" else "da"]
         for which, row in (("first", slice(None, 1)), ("last", slice(-1, None))):
             text = f"the {which} row of {upstream} is used for every sample"
-            formula = f"{place.at} from row {'0' if which == 'first' else '−1'} of {upstream}"
+            formula = f"{place.at} from the {which} row of {upstream}"
             yield place.fault(f"{which} row's upstream for all", text, formula, _one_row(place, upstream, row))
 
 
@@ -64,7 +61,7 @@ def _paths(place: Place) -> Iterator[Fault]:
             return t[dz][:, others] @ t[W][:, others].T
 
         text = f"the path through neuron {j + 1} of {place.names['z']} is left out of the sum"
-        yield place.fault("dropped path", text, f"{dz} · {W}ᵀ without column {j}", dropped)
+        yield place.fault("dropped path", text, f"{dz} · {W}ᵀ without column {j + 1}", dropped)
         if K == 2:  # the other path is then the only one
             continue
 
@@ -72,7 +69,7 @@ def _paths(place: Place) -> Iterator[Fault]:
             return t[dz][:, [j]] @ t[W][:, [j]].T
 
         text = f"only the path through neuron {j + 1} of {place.names['z']} counts: the others are overwritten"
-        yield place.fault("only one path", text, f"{dz} · {W}ᵀ, column {j} only", only)
+        yield place.fault("only one path", text, f"{dz} · {W}ᵀ, column {j + 1} only", only)
 
 
 def _other_weights(place: Place) -> Iterator[Fault]:
@@ -104,8 +101,6 @@ def _other_weights(place: Place) -> Iterator[Fault]:
 def _samples(place: Place) -> Iterator[Fault]:
     right, x, dz, at = place.link, place.names["x"], place.names["dz"], place.at
     kept = {
-        ("dropped sample", "the first sample is left out of {at}"): slice(1, None),
-        ("dropped sample", "the last sample is left out of {at}"): slice(None, -1),
         ("only one sample", "only the first sample counts in {at}"): slice(None, 1),
         ("only one sample", "only the last sample counts in {at}: each overwrites the one before"): slice(-1, None),
     }
@@ -117,8 +112,8 @@ def _samples(place: Place) -> Iterator[Fault]:
             taken[part] = 1
             return right({**t, dz: taken * t[dz]})
 
-        rows = f"rows {part.start or ''}:{part.stop or ''}"
-        yield place.fault(cause, says.format(at=at), f"{at} from {rows} of {dz}", rule)
+        which = "last" if part.start else "first"
+        yield place.fault(cause, says.format(at=at), f"{at} from the {which} row of {dz}", rule)
     if place.kind == "dW":
         for step in (1, -1):
 
@@ -127,22 +122,6 @@ def _samples(place: Place) -> Iterator[Fault]:
 
             text = f"the rows of {x} and {dz} are one sample out of step"
             yield place.fault("samples out of step", text, f"({x} moved by {step} row)ᵀ · {dz}", shifted)
-
-
-def _neurons(place: Place) -> Iterator[Fault]:
-    """A row or column of the gradient that a loop does not reach."""
-    shape = place.network.weights[place.at[1:]]
-    for axis, size in enumerate(shape):
-        if size == 1:
-            continue
-        for j in _each(size):
-            kept = np.ones([size if k == axis else 1 for k in range(len(shape))])
-            kept[(slice(None),) * axis + (j,)] = 0
-            what = ("row", "column")[axis] if len(shape) == 2 else "entry"
-            text = f"{what} {j} of {place.at} is never computed and stays 0"
-            formula = f"{place.at} with {what} {j} = 0"
-            rule = lambda t, kept=kept: kept * place.link(t)  # noqa: E731
-            yield place.fault("dropped neuron", text, formula, rule)
 
 
 def _each(size: int) -> list[int]:
