@@ -67,21 +67,15 @@ def cause_of(
             holding = _uncontradicted(situation, name, holding)
     if holding and not linear:
         holding = _not_linear(first, name, holding)
-<<<<<<< HEAD
-    # One that reproduces the numbers here and fails in a case further on is off by nothing here.
-    others = [one for one in tried if not one.reproduces and one.off <= FAR_OFF]
-    nearest = min(others, key=lambda one: one.off, default=None)
-=======
     # What gives these numbers in one case and is refuted by another is no guess, nor is what is no nearer than the
     # right gradient itself.
     actual, right_one = first.answered[name], first.expected[name]
     most = np.inf if actual is None else right_one.off(actual)
-    others = [one for one in tried if not one.holds and one.off < most and one.hypothesis.says not in holding]
+    others = [one for one in tried if not one.reproduces and one.off <= FAR_OFF and one.off < most]
     near = {one.hypothesis.says: one for one in sorted(others, key=lambda one: one.off)[:NEAREST]}
     for situation in right[:LOOKED_AT]:
         near = _uncontradicted(situation, name, near) if near else near
     nearest = next(iter(near.values()), None)
->>>>>>> mend3
     runner_up = None if nearest is None else nearest.hypothesis.says
     runner_up_off = None if nearest is None else nearest.off
     if not holding:
