@@ -80,6 +80,8 @@ def _rebuilt(run: Run) -> tuple[Network | None, Batches | None, str]:
         network = network_of(run.head.network)
     except UsageError as error:
         return None, None, str(error)
+    if {name: tuple(shape) for name, shape in network.weights.items()} != run.head.weights:
+        return None, None, "the weights that the record names are not those of its network"
     sizes = {name: int(np.prod(shape)) for name, shape in network.weights.items()}
     for step in run.steps:
         if step.weights is not None and {name: len(flat) for name, flat in step.weights.items()} != sizes:
