@@ -32,7 +32,7 @@ def wrong_in_step(head: Head, step: Step) -> str | None:
 def _of_head(head: Head) -> Iterator[str]:
     if head.dtype not in DTYPES:
         yield f"has the dtype {head.dtype[:40]!r}, which is neither {' nor '.join(DTYPES)}"
-    for name, number, least in (("steps", head.steps, 1), ("batch", head.batch, 1), ("seed", head.seed, 0)):
+    for name, number, least in (("steps", head.steps, 0), ("batch", head.batch, 1), ("seed", head.seed, 0)):
         if number < least:
             yield f"has {name} = {number}, which is less than {least}"
     if not head.implementations:

@@ -54,7 +54,12 @@ def _facts(row: Row) -> list[tuple[str, str]]:
     if row.allowed is not None:
         facts.append(("allowed", f"{row.allowed:.2e}"))
     facts.append(("outside", f"{row.outside:,} of {row.entries:,} entries"))
-    return facts + [(name, text) for name, text in (("reason", row.reason), ("cause", row.cause)) if text]
+    facts += [(name, text) for name, text in (("reason", row.reason), ("cause", row.cause)) if text]
+    # The record holds differences and allowances; the values themselves are had again by asking.
+    told = (
+        "not in a run record; `harness explain` shows a derivative of the run path by path, `harness check` the values"
+    )
+    return [*facts, ("expected and yours", f"{told} of a backward pass of your own")]
 
 
 def _not_in_order(rows: list[Row]) -> Table | None:

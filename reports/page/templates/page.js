@@ -60,7 +60,10 @@
         line.setAttribute("aria-label", told);
         line.querySelector("title").textContent = told;
       }
-      for (const node of drawn.nodes) node.textContent = short(o[node.dataset.node]);
+      for (const node of drawn.nodes) {
+        node.textContent = short(o[node.dataset.node]);
+        node.classList.toggle("long", node.textContent.length > 6);
+      }
       for (const row of drawn.rows) row.cells[1].textContent = shortest(w[row.dataset.entry]);
     }
     if (now) {
