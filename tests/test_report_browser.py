@@ -172,6 +172,26 @@ def test_everything_that_can_be_used_has_a_name(shown):
     assert shown.execute_script("return document.documentElement.lang") == "en"
 
 
+def test_a_focused_weight_is_framed_in_ink_and_a_chosen_one_is_marked(shown):
+    told = shown.execute_script("""
+      const line = document.querySelector('#network .weight[data-w="W1[3,2]"]'), ink = getComputedStyle(document.body).color;
+      line.focus({ focusVisible: true });
+      const mark = document.querySelector('#network .weight.chosen .chosen-mark');
+      return [ink, getComputedStyle(line.querySelector('.hit')).stroke, getComputedStyle(mark).stroke]""")
+    assert len(set(told)) == 1
+
+
+def test_a_narrow_window_does_not_scroll_sideways(driver, path):
+    size = {"width": 360, "height": 700, "deviceScaleFactor": 1, "mobile": False}
+    shown = browsing.opened(driver, path)
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        shown.execute_script("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+        assert shown.execute_script("return document.documentElement.scrollWidth") == 360
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_text_stands_out_in_light_and_dark(driver, path, scheme):
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}

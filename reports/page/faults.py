@@ -57,9 +57,10 @@ def _facts(row: Row) -> list[tuple[str, str]]:
     facts += [(name, text) for name, text in (("reason", row.reason), ("cause", row.cause)) if text]
     # The record holds differences and allowances; the values themselves are had again by asking.
     told = (
-        "not in a run record; `harness explain` shows a derivative of the run path by path, `harness check` the values"
+        "a run record holds differences, not the values; `harness check` shows them for a backward pass of your own, "
+        "`harness explain` follows a derivative path by path"
     )
-    return [*facts, ("expected and yours", f"{told} of a backward pass of your own")]
+    return [*facts, ("expected and yours", told)]
 
 
 def _not_in_order(rows: list[Row]) -> Table | None:
