@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from harness.cells import part, place, share, small
+from harness.comparison import SEVERITY
 from harness.usage import visible
 
 if TYPE_CHECKING:
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
 def of_run(run: Run) -> str:
     """Of a run: every weight gradient against every implementation."""
     rows = [
-        [name, against, share(formula), share(rounding), place(rounding)]
+        [name, against, share(formula), share(rounding), place(gravest), gravest.verdict]
         for name in run.head.gradients
         for against in run.head.implementations
         if (formula := run.find("formula", name, against)) or run.find("rounding", name, against)
         for rounding in [run.find("rounding", name, against)]
+        # The place is that of the check that failed; of two alike, of the rounding check.
+        for gravest in [min(filter(None, (rounding, formula)), key=lambda row: SEVERITY.index(row.verdict))]
     ]
-    headers = ["gradient", "against", "formula used", "rounding used", "at"]
+    headers = ["gradient", "against", "formula used", "rounding used", "at", "verdict"]
     return _shown(run.verdict, run.outcome.reason, headers, rows)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from io import FileIO
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from harness.certification import Certificate
 from harness.comparison import Row
 from harness.conformance import Finding
 from harness.planting.power_count import PowerCount
+from harness.record_lines import wrong_in_head, wrong_in_step
 from harness.usage import UsageError, reason, visible
 
 SCHEMA = 1
@@ -186,7 +188,7 @@ def read_lines(path: Path) -> tuple[Head, list[Step], End | None]:
     """The lines of a record; End is None for a run that was cut off.
 
     Raises:
-        UsageError: the file cannot be read, is no run record or has a newer schema.
+        UsageError: the file cannot be read, is no run record, says what cannot be or has a newer schema.
     """
     try:
         text = path.read_bytes()
@@ -216,6 +218,12 @@ def read_lines(path: Path) -> tuple[Head, list[Step], End | None]:
         )
     if head.schema > SCHEMA:
         _refuse_newer(path, whole[0])
+    wrongs = chain([wrong_in_head(head)], (wrong_in_step(head, line) for line in rest))
+    for number, wrong in enumerate(wrongs, 1):
+        if wrong:
+            raise UsageError(
+                f"Cannot read {path}, because line {number} {wrong}; give a file that `harness run --output` wrote."
+            )
     return head, rest, end
 
 

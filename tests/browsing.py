@@ -60,6 +60,13 @@ def opened(driver, path, address="", *, scripts=True):
     return driver
 
 
+def until(driver, script):
+    """Wait until a script returns something true."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    WebDriverWait(driver, WAIT).until(lambda d: d.execute_script(script))
+
+
 def requests(driver):
     """Every address that the page asked for."""
     messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]

@@ -137,6 +137,8 @@ def test_a_fault_is_located_on_the_page(register):
     made_page = page_of_run(harness.run(steps=2, against=["broken"]))
     assert [name for name, verdict, _ in made_page.fault.chain if verdict == "FAULT"] == ["dz2"]
     assert made_page.verdict == "FAIL"
+    assert "harness check" in dict(made_page.fault.facts)["expected and yours"]
+    assert all(shown.table and shown.table.rows for shown in made_page.figures)
 
 
 def test_a_check_has_a_page_with_the_cause():

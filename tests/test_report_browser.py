@@ -121,6 +121,7 @@ def test_a_weight_is_opened_by_keyboard_too(shown):
     line.send_keys(Keys.ENTER)
     assert shown.find_element("css selector", "#cell .cell").get_attribute("data-weight") == "b2[1]"
     assert line.get_attribute("aria-pressed") == "true"
+    assert shown.switch_to.active_element.get_attribute("id") == "paths-h"
 
 
 def test_a_factor_of_the_formula_and_its_column_light_up_together(shown):
@@ -138,6 +139,30 @@ def test_a_deep_link_opens_weight_and_step(driver, path):
     assert "at step 32" in shown.find_element("id", "nearest").text
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["#w=NOPE", "#%", "#w=%E0%A4%A", "#w=constructor", "#w=toString", "#w=__proto__", "#step=1e2", "#step=-3"],
+)
+def test_an_address_that_names_nothing_is_ignored(driver, path, run, address):
+    shown = browsing.opened(driver, path, address)
+    assert shown.execute_script("return document.body.dataset.ready") == "yes"
+    weight = shown.find_element("css selector", "#cell .cell").get_attribute("data-weight")
+    assert weight == shown.find_element("id", "weight").get_attribute("value")
+    assert shown.find_element("id", "step-shown").text == "64"
+    shown.execute_script("location.hash = arguments[0]", "#step=2")
+    browsing.until(shown, "return document.getElementById('step-shown').textContent === '2'")
+    shown.execute_script("location.hash = arguments[0]", address)
+    shown.execute_script("const s = document.getElementById('step'); s.value = 4; s.dispatchEvent(new Event('input'))")
+    assert shown.find_element("css selector", "#cell .cell").get_attribute("data-step") == "4"
+    assert shown.get_log("browser") == []
+
+
+def test_an_unknown_weight_leaves_the_step_of_the_address(driver, path):
+    shown = browsing.opened(driver, path, "#w=NOPE&step=32")
+    assert shown.find_element("id", "step-shown").text == "32"
+    assert shown.find_element("css selector", "#cell .cell").get_attribute("data-step") == "32"
+
+
 def test_everything_that_can_be_used_has_a_name(shown):
     nameless = shown.execute_script("""
       const used = 'input, select, button, [role=button], [role=img], [role=region], nav, svg#network';
@@ -145,6 +170,26 @@ def test_everything_that_can_be_used_has_a_name(shown):
       return [...document.querySelectorAll(used)].filter((e) => !named(e)).length""")
     assert nameless == 0
     assert shown.execute_script("return document.documentElement.lang") == "en"
+
+
+def test_a_focused_weight_is_framed_in_ink_and_a_chosen_one_is_marked(shown):
+    told = shown.execute_script("""
+      const line = document.querySelector('#network .weight[data-w="W1[3,2]"]'), ink = getComputedStyle(document.body).color;
+      line.focus({ focusVisible: true });
+      const mark = document.querySelector('#network .weight.chosen .chosen-mark');
+      return [ink, getComputedStyle(line.querySelector('.hit')).stroke, getComputedStyle(mark).stroke]""")
+    assert len(set(told)) == 1
+
+
+def test_a_narrow_window_does_not_scroll_sideways(driver, path):
+    size = {"width": 360, "height": 700, "deviceScaleFactor": 1, "mobile": False}
+    shown = browsing.opened(driver, path)
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        shown.execute_script("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+        assert shown.execute_script("return document.documentElement.scrollWidth") == 360
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

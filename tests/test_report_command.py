@@ -9,10 +9,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 import browsing
+from broken import faults
 
 browsing.required("jinja2", "altair", "vl_convert", "latex2mathml")
 
 import harness
+from harness.cells import place
 from harness.cli.commands import harness as command
 from harness.rebuilding import network_of
 from impls.hand_numpy import Hand
@@ -95,6 +97,14 @@ def test_a_notebook_shows_results_as_tables():
     assert f"{told.total:+.6e}" in shown
     wrong = harness.check(lambda weights, x, y: {"dW1": weights["W1"]})
     assert wrong._repr_html_().startswith("<div><p><strong>FAIL</strong>")
+
+
+def test_a_notebook_shows_where_the_failing_check_failed(register):
+    register("broken", faults.LOCATED["derivative at z"][0])
+    run = harness.run(steps=2, against=["broken"])
+    failed = run.find("formula", "dW1", "broken")
+    assert failed.verdict != "ok"
+    assert f"<td>{place(failed)}</td><td>{failed.verdict}</td>" in run._repr_html_()
 
 
 def test_a_notebook_shows_a_hostile_name_as_text(register):

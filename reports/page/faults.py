@@ -54,7 +54,13 @@ def _facts(row: Row) -> list[tuple[str, str]]:
     if row.allowed is not None:
         facts.append(("allowed", f"{row.allowed:.2e}"))
     facts.append(("outside", f"{row.outside:,} of {row.entries:,} entries"))
-    return facts + [(name, text) for name, text in (("reason", row.reason), ("cause", row.cause)) if text]
+    facts += [(name, text) for name, text in (("reason", row.reason), ("cause", row.cause)) if text]
+    # The record holds differences and allowances; the values themselves are had again by asking.
+    told = (
+        "a run record holds differences, not the values; `harness check` shows them for a backward pass of your own, "
+        "`harness explain` follows a derivative path by path"
+    )
+    return [*facts, ("expected and yours", told)]
 
 
 def _not_in_order(rows: list[Row]) -> Table | None:

@@ -128,7 +128,9 @@ class Signs:
 
 def log_axis(field: str, title: str, values: list[float], kind: Any = alt.Y) -> Any:
     """A log axis with a line at each power of ten, or at every so many where there are many."""
-    low, high = floor(log10(min(values))), ceil(log10(max(values)))
+    # Beyond these powers a float64 is 0 or infinite.
+    low, high = max(floor(log10(min(values))), -323), min(ceil(log10(max(values))), 308)
+    low = min(low, high - 1)
     ticks = [float(f"1e{power}") for power in range(low, high + 1, max(1, (high - low) // 5))]
-    scale = alt.Scale(type="log", domain=[float(f"1e{low}"), float(f"1e{max(high, low + 1)}")])
+    scale = alt.Scale(type="log", domain=[float(f"1e{low}"), float(f"1e{high}")])
     return kind(field, title=title, scale=scale, axis=alt.Axis(format=".0e", values=ticks))

@@ -28,11 +28,12 @@ CONTENTS = [
 
 @dataclass(frozen=True)
 class Shown:
-    """A chart with its heading, and the same as a table."""
+    """A chart with its heading, a table to it, and what that holds."""
 
     title: str
     figure: Figure
     table: Table | None = None
+    table_says: str = "The same as a table"
 
 
 @dataclass

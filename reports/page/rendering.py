@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from harness.cells import part, small
@@ -33,8 +34,10 @@ COUNTS = {4: "four", 5: "five", 6: "six", 7: "seven"}
 
 def page(result: Run | Check) -> str:
     """The page about a result: one HTML file that asks for nothing else."""
-    made = page_of_run(result) if isinstance(result, Run) else page_of_check(result)
-    return rendered(made)
+    # Numbers near the end of a dtype's range overflow here and there; what is not finite is shown as such.
+    with np.errstate(all="ignore"):
+        made = page_of_run(result) if isinstance(result, Run) else page_of_check(result)
+        return rendered(made)
 
 
 def index(every: Sequence[Any]) -> str:

@@ -12,20 +12,22 @@ from reports.page.series import Series
 SHARES = ("#e4edf6", "#a9c9e8", "#5f9bd1", "#2b6cab", "#0c3f75")
 
 
-def _steps(field: str = "step") -> alt.X:
-    return alt.X(
-        f"{field}:Q", title="step", scale=alt.Scale(nice=False, zero=False), axis=alt.Axis(tickMinStep=1, grid=False)
-    )
+def _step_axis(series: Series) -> alt.Axis:
+    """Whole steps only, also where there are few."""
+    few = {"values": list(range(1, series.last + 1))} if series.last <= 10 else {}
+    return alt.Axis(tickMinStep=1, grid=False, format="d", **few)
+
+
+def _steps(series: Series) -> alt.X:
+    return alt.X("step:Q", title="step", scale=alt.Scale(nice=False, zero=False), axis=_step_axis(series))
 
 
 def _mark(series: Series, sources: Sources) -> alt.Chart:
-    """A line at the step of the slider."""
-    return (
-        alt.Chart(sources.data([{"zero": 0}]))
-        .mark_rule(color=INK, strokeWidth=1, opacity=0.7)
-        .transform_calculate(at="chosen")
-        .encode(x=alt.X("at:Q", title="step", scale=alt.Scale(domain=[1, max(series.last, 2)], nice=False, zero=False)))
-    )
+    """A line at the step of the slider: ink on paper, so that it stands out from whatever lies under it."""
+    scale = alt.Scale(domain=[1, max(series.last, 2)], nice=False, zero=False)
+    place = alt.X("at:Q", title="step", scale=scale, axis=_step_axis(series))
+    base = alt.Chart(sources.data([{"zero": 0}])).transform_calculate(at="chosen").encode(x=place)
+    return base.mark_rule(color=PAPER, strokeWidth=4) + base.mark_rule(color=INK, strokeWidth=1.5)
 
 
 def loss(series: Series) -> Figure:
@@ -35,7 +37,7 @@ def loss(series: Series) -> Figure:
     lines = (
         alt.Chart(sources.data(series.losses()))
         .mark_line(strokeWidth=2)
-        .encode(x=_steps(), y=alt.Y("loss:Q", title="loss"), color=signs.color(), strokeDash=signs.dash())
+        .encode(x=_steps(series), y=alt.Y("loss:Q", title="loss"), color=signs.color(), strokeDash=signs.dash())
         .properties(width=WIDTH, height=190)
     )
     parts = [lines + _mark(series, sources)]
@@ -48,7 +50,7 @@ def loss(series: Series) -> Figure:
             alt.Chart(sources.data(differences))
             .mark_point(size=26, filled=True, opacity=0.85)
             .encode(
-                x=_steps(),
+                x=_steps(series),
                 y=log_axis("difference:Q", "|loss − hand's|", values),
                 color=signs.color(),
                 shape=signs.shape(),
@@ -57,7 +59,7 @@ def loss(series: Series) -> Figure:
             .properties(width=WIDTH, height=150)
         )
         dotted = alt.Chart(sources.data(allowances)).mark_line(color=INK, strokeDash=[2, 2], strokeWidth=1.2)
-        allowed = dotted.encode(x=_steps(), y=log_axis("allowed:Q", "|loss − hand's|", values))
+        allowed = dotted.encode(x=_steps(series), y=log_axis("allowed:Q", "|loss − hand's|", values))
         parts.append(points + allowed + _mark(series, sources))
         told += (
             " Below, on a log axis, how far each loss is from the hand code's where it is not the same; dotted, what "
@@ -107,7 +109,7 @@ def _heat(series: Series) -> Figure:
             "from:Q",
             title="step",
             scale=alt.Scale(nice=False, zero=False, domain=[0.5, max(series.last, 1) + 0.5]),
-            axis=alt.Axis(grid=False, tickMinStep=1),
+            axis=_step_axis(series),
         ),
         x2="to:Q",
         y=rows,
@@ -187,7 +189,7 @@ def drift(series: Series) -> Figure:
         alt.Chart(sources.data(records))
         .mark_line(strokeWidth=2)
         .encode(
-            x=_steps(),
+            x=_steps(series),
             y=log_axis("drift:Q", "largest |w − hand's|", [r["drift"] for r in records]),
             color=signs.color(),
             strokeDash=signs.dash(),

@@ -23,6 +23,9 @@ from reports.page.slider import slider
 from reports.page.tables import Table
 
 MOST_STEPS = 1000
+SOME = "1, 2, 4, 8, ... and the last"
+TOLD_LOSSES = f"At steps {SOME} as a table: losses, differences and what rounding allows"
+TOLD_SHARES = "The largest share of each gradient over all steps, as a table"
 NO_DATA = (
     "the record does not hold the data, which has more than 10,000 numbers and no name, or an older version wrote it"
 )
@@ -80,6 +83,8 @@ def _rebuilt(run: Run) -> tuple[Network | None, Batches | None, str]:
         network = network_of(run.head.network)
     except UsageError as error:
         return None, None, str(error)
+    if {name: tuple(shape) for name, shape in network.weights.items()} != run.head.weights:
+        return None, None, "the weights that the record names are not those of its network"
     sizes = {name: int(np.prod(shape)) for name, shape in network.weights.items()}
     for step in run.steps:
         if step.weights is not None and {name: len(flat) for name, flat in step.weights.items()} != sizes:
@@ -109,12 +114,18 @@ def _charts(run: Run, series: Series) -> tuple[list[Shown], list[str]]:
     at = [step for step in range(1, last + 1) if milestone(step, last)]
     shown, notes = [], []
     if any(value is not None for values in run.losses.values() for value in values):
-        shown.append(Shown("Loss, and how far the losses are apart", run_charts.loss(series), tables.losses(run, at)))
+        shown.append(
+            Shown(
+                "Loss, and how far the losses are apart", run_charts.loss(series), tables.losses(run, at), TOLD_LOSSES
+            )
+        )
     if run.rows:
-        shown.append(Shown("Shares of the allowance", run_charts.heat(series), _shares(series)))
-        shown.append(Shown("How often which share was used", run_charts.histogram(series)))
+        shown.append(Shown("Shares of the allowance", run_charts.heat(series), _shares(series), TOLD_SHARES))
+        shown.append(
+            Shown("How often which share was used", run_charts.histogram(series), tables.histogram(series.histogram()))
+        )
     if series.drift():
-        shown.append(Shown("Drift", run_charts.drift(series), tables.drift(run, at)))
+        shown.append(Shown("Drift", run_charts.drift(series), tables.drift(run, at), f"At steps {SOME} as a table"))
         notes += [f"{name}: drift {run.explanation(name)}." for name in run.drift if name in run.head.implementations]
     elif run.head.free_run:
         notes.append("Drift: no weights came apart.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -112,7 +113,7 @@ class Series:
                     for s, (v, r) in enumerate(
                         zip(values[first - 1 : last], reference[first - 1 : last], strict=True), first
                     )
-                    if v is not None and r is not None and v != r
+                    if v is not None and r is not None and v != r and isfinite(v - r)
                 ]
                 if found:
                     gap, step = max(found)
@@ -151,7 +152,7 @@ class Series:
         for check in CHECKS:
             used = np.array([r.used for s in self.run.steps for r in s.rows if r.check == check and r.used is not None])
             if used.size:
-                place = np.where(used > 1, 20, np.minimum((used * 20).astype(int), 19))
+                place = np.where(used > 1, 20, np.minimum(used * 20, 19).astype(int))
                 counts[check] = np.bincount(place, minlength=21)
         return [
             {

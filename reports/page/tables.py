@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from harness.cells import part, place, share, small, ulps
 from harness.checking.check import Check
 from harness.comparison import SEVERITY, Row
 from harness.runs import Run
+from impls.registry import REFERENCE
 from reports.page.explorer import Explorer, best_of
 
 SIGNS = {"ok": "✓", "FAULT": "✗", "inherited": "↳", "convention": "≈", "no power": "○", "not comparable": "–"}
@@ -71,10 +73,35 @@ def gradients(run: Run) -> Table:
 
 
 def losses(run: Run, steps: list[int]) -> Table:
-    """The loss of every implementation at some steps."""
+    """The loss of every implementation at some steps, how far it is from the hand code's, and what rounding allows."""
     names = list(run.head.implementations)
-    rows = [[str(s), *(_number(run.steps[s - 1].losses.get(name)) for name in names)] for s in steps]
-    return Table("Loss before the update of a step", ["step", *names], rows, [True] * (len(names) + 1))
+    others = [name for name in names if name != REFERENCE]
+    rows = []
+    for s in steps:
+        found, ends = run.steps[s - 1].losses, [r for r in run.steps[s - 1].rows if r.check == "end-to-end"]
+        allowed = [row.allowed for row in ends if row.gradient == "loss" and row.allowed is not None]
+        gaps = [_gap(found.get(name), found.get(REFERENCE)) for name in others]
+        rows.append([str(s), *(_number(found.get(name)) for name in names), *gaps, small(max(allowed, default=None))])
+    headers = ["step", *names, *(f"|{name} − {REFERENCE}|" for name in others), "allowed"]
+    return Table("Loss before the update of a step", headers, rows, [True] * len(headers))
+
+
+def _gap(loss: float | None, reference: float | None) -> str:
+    return "" if loss is None or reference is None else small(abs(loss - reference))
+
+
+def histogram(records: list[dict[str, Any]]) -> Table:
+    """How many rows of all steps used which share of their allowance, for each check."""
+    checks = list(dict.fromkeys(record["check"] for record in records))
+    counts: dict[float, dict[str, int]] = {}
+    for record in records:
+        counts.setdefault(record["from"], {})[record["check"]] = record["rows"]
+    rows = [
+        [f"{start:.0%} to {start + 0.05:.0%}" if start < 1 else "outside", *(f"{found[c]:,}" for c in checks)]
+        for start, found in counts.items()
+        if any(found.values())
+    ]
+    return Table("Rows by the share that they used", ["used", *checks], rows, [False, *[True] * len(checks)])
 
 
 def drift(run: Run, steps: list[int]) -> Table:

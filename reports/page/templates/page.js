@@ -17,11 +17,14 @@
   const state = { at: data.steps.length - 1, weight: data.chosen };
   const views = {};
   let cells = null;
+  const known = (name) => cells !== null && Object.hasOwn(cells, name);
+  // Of the last step that is shown up to this one.
+  const placeOf = (step) => data.steps.reduce((best, each, i) => (each <= step ? i : best), 0);
 
   // ---- numbers as the tables print them
   const short = (v) => (Number.isNaN(v) ? "" : Math.abs(v) >= 1000 || (v !== 0 && Math.abs(v) < 0.001) ? v.toExponential(1) : v.toFixed(3));
-  const percent = (used, verdict) => {
-    if (Number.isNaN(used)) return verdict;
+  const percent = (used) => {
+    if (Number.isNaN(used)) return "";
     if (used > 1000) return used.toExponential(0).replace("e+", "e") + " ×";
     return used > 1 ? Number(used.toPrecision(3)) + " ×" : (100 * used).toFixed(1) + " %";
   };
@@ -57,14 +60,17 @@
         line.setAttribute("aria-label", told);
         line.querySelector("title").textContent = told;
       }
-      for (const node of drawn.nodes) node.textContent = short(o[node.dataset.node]);
+      for (const node of drawn.nodes) {
+        node.textContent = short(o[node.dataset.node]);
+        node.classList.toggle("long", node.textContent.length > 6);
+      }
       for (const row of drawn.rows) row.cells[1].textContent = shortest(w[row.dataset.entry]);
     }
     if (now) {
       const many = now.worst.length;
       now.worst.forEach((row, i) => {
         const k = at * many + i, verdict = data.now.verdicts[now.verdict[k]] || "not compared at this step";
-        row.cells[1].textContent = percent(now.used[k], verdict === "ok" ? "" : verdict);
+        row.cells[1].textContent = percent(now.used[k]);
         row.cells[2].textContent = data.now.names[now.by[k]] || "";
         row.cells[3].textContent = data.now.checks[now.check[k]] || "";
         row.cells[4].textContent = verdict;
@@ -97,7 +103,7 @@
       line.classList.toggle("chosen", line.dataset.w === state.weight);
       if (line.hasAttribute("role")) line.setAttribute("aria-pressed", line.dataset.w === state.weight);
     }
-    if (!cells || !cells[state.weight]) return;
+    if (!known(state.weight)) return;
     const i = explainedAt(), step = data.explained[i];
     $("weight").value = state.weight;
     $("nearest").textContent = step === data.steps[state.at] ? `at step ${step}` : `at step ${step}, the last explained one up to step ${data.steps[state.at]}`;
@@ -118,24 +124,26 @@
     history.replaceState(null, "", "#" + parts.join("&"));
   }
   function readAddress() {
-    const hash = decodeURIComponent(location.hash.slice(1));
-    const weight = /(?:^|&)w=([^&]*)/.exec(hash), step = /(?:^|&)step=(\d+)/.exec(hash);
-    if (weight && (!cells || cells[weight[1]])) state.weight = weight[1];
-    if (step && data.steps.length) {
-      let best = 0;
-      data.steps.forEach((s, i) => { if (s <= Number(step[1])) best = i; });
-      state.at = best;
-    }
-    return Boolean(weight || step);
+    let hash;
+    try { hash = decodeURIComponent(location.hash.slice(1)); } catch { return {}; }
+    const part = (name) => hash.split("&").map((each) => each.split("=")).find((each) => each.length === 2 && each[0] === name)?.[1];
+    const weight = part("w"), step = part("step");
+    const named = known(weight), numbered = Boolean(data.steps.length && step && /^\d+$/.test(step));
+    if (named) state.weight = weight;
+    if (numbered) state.at = placeOf(Number(step));
+    return { named, numbered };
   }
 
   function setStep(at) { state.at = at; showStep(); showWeight(); address(); }
   function setWeight(name, follow) {
-    if (!cells || !cells[name]) return;
+    if (!known(name)) return;
     state.weight = name;
     showWeight();
     address();
-    if (follow) $("paths").scrollIntoView();
+    if (follow) {
+      $("paths").scrollIntoView();
+      $("paths-h").focus({ preventScroll: true });
+    }
   }
 
   $("step")?.addEventListener("input", (event) => setStep(Number(event.target.value)));
@@ -186,19 +194,21 @@
       views[name] = { view, marks, signal: (key, value) => view.signal(key, value) };
       if (marks) view.addEventListener("click", (event, item) => {
         const step = item?.datum?.step;
-        if (step) { let best = 0; data.steps.forEach((s, i) => { if (s <= step) best = i; }); setStep(best); }
+        if (step) setStep(placeOf(step));
       });
     }
   }
 
   async function start() {
+    if ($("cells")) cells = JSON.parse(await inflated("cells"));
     const linked = readAddress();
     showStep();
-    if ($("cells")) cells = JSON.parse(await inflated("cells"));
-    readAddress();
     showWeight();
-    if (linked && /(?:^#|&)w=/.test(location.hash)) $("paths").scrollIntoView();
-    addEventListener("hashchange", () => { if (readAddress()) { showStep(); showWeight(); } });
+    if (linked.named) $("paths").scrollIntoView();
+    addEventListener("hashchange", () => {
+      const read = readAddress();
+      if (read.named || read.numbered) { showStep(); showWeight(); }
+    });
     await enliven();
     showStep();
     showWeight();
