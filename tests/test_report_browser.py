@@ -174,7 +174,8 @@ def test_everything_that_can_be_used_has_a_name(shown):
 
 def test_a_focused_weight_is_framed_in_ink_and_a_chosen_one_is_marked(shown):
     told = shown.execute_script("""
-      const line = document.querySelector('#network .weight[data-w="W1[3,2]"]'), ink = getComputedStyle(document.body).color;
+      const line = document.querySelector('#network .weight[data-w="W1[3,2]"]');
+      const ink = getComputedStyle(document.body).color;
       line.focus({ focusVisible: true });
       const mark = document.querySelector('#network .weight.chosen .chosen-mark');
       return [ink, getComputedStyle(line.querySelector('.hit')).stroke, getComputedStyle(mark).stroke]""")
