@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.arithmetic import Profile, profile_of
+from harness.arithmetic import Profile
 from harness.arithmetic.threads import one_thread
 from harness.centre import Array
 from harness.diagnosis.diagnosis import Cause, Diagnosis
@@ -33,12 +33,12 @@ from harness.diagnosis.hypotheses import (
 )  # fmt: skip
 from harness.diagnosis.kinks import on_a_kink
 from harness.diagnosis.merging import Found, merged, with_evidence
+from harness.diagnosis.narrow import only_as_small, wholly_in_float32
 from harness.diagnosis.pairs import paired
 from harness.diagnosis.patterns import told_by
-from harness.diagnosis.replay import Reach, in_bounds, in_float32, in_floats
+from harness.diagnosis.replay import Reach, in_bounds, in_floats
 from harness.faults import Fault, faults_at, right_formula
 from harness.faults.place import place_of
-from harness.faults.precision import holds
 from harness.point import Point
 from harness.walk import Rule, right
 from impls.hand import Identity, Link
@@ -241,8 +241,12 @@ class _Search:
         hidden = [n for n in suspects if len(reached[n]) == most > 1 and not isinstance(self.links[n].layer, Identity)]
         explains = frozenset([tensor]).union(*(reached[name] for name in hidden))
         at = hidden[0] if len(hidden) == 1 else tensor
-        where = (f"the mistake is in {_listed(hidden)}, which {_are(hidden)} not shown",) if hidden else ()
-        diagnosis = self._diagnosis(tensor, at, (), tried, explains, (*where, *self._small(tensor)))
+        where: tuple[str, ...] = (
+            (f"the mistake is in {_listed(hidden)}, which {_are(hidden)} not shown",) if hidden else ()
+        )
+        if self.profile.dtype == "float64":
+            where += only_as_small(self.point, self.reach, self.shown, tensor, self._outside(tensor))
+        diagnosis = self._diagnosis(tensor, at, (), tried, explains, where)
         self.told |= explains
         return Found(diagnosis)
 
@@ -254,40 +258,21 @@ class _Search:
         alone = any(c.explains >= set(wrong) for c in best)
         if alone and (tensor in {c.cause.at for c in best} or len(wrong) < len(self.shown)):
             return None
-        if not all(self._from_float32(shown) for shown in self.shown.values()):
-            return None
-        narrow = in_float32(self.point, self.reach, self.shown, profile_of("float32"))
-        if not all(right(self.shown[name], narrow.expected[name]) for name in wrong):
+        narrow = wholly_in_float32(self.point, self.reach, self.shown, wrong)
+        if narrow is None:
             return None
         says = (
             "everything has the accuracy of float32, not that of float64, in which it is returned: all of it are "
             "exactly float32 numbers"
         )
         size = float(np.abs(self.shown[tensor]).max())
-        off = residual(self.shown[tensor], narrow.expected[tensor].value, size)
+        off = residual(self.shown[tensor], narrow[tensor].value, size)
         single = [c.cause for c in best if c.explains >= set(wrong)]
         at = single[0].at if single else tensor
         causes = (Cause("computed in float32", at, says, "the same, in float32", off), *single)
         diagnosis = self._diagnosis(tensor, at, causes, (), frozenset(wrong), ())
         self.told |= set(wrong)
         return Found(diagnosis)
-
-    def _from_float32(self, tensor: Array) -> bool:
-        """Whether numbers are exactly those of float32, or their mean taken in float64."""
-        rows, outputs = len(self.point.x), self.point.network.outputs
-        return any(holds(_times(tensor, n), "float32") for n in (1, rows, rows * outputs))
-
-    def _small(self, tensor: str) -> tuple[str, ...]:
-        """What is known of an error that float32 could make and did not."""
-        if self.profile.dtype != "float64" or self._from_float32(self.shown[tensor][self._outside(tensor)]):
-            return ()
-        narrow = in_float32(self.point, self.reach, self.shown, profile_of("float32"))
-        if not right(self.shown[tensor], narrow.expected[tensor]):
-            return ()
-        return (
-            "the error is as small as the rounding of float32, but these are no float32 numbers: a small number such "
-            "as 1e-8 may be added or multiplied in",
-        )
 
     def _runner_up(self, tensor: str, causes: Sequence[Cause], tried: Sequence[Hypothesis]) -> Cause | None:
         """The best guess that is refuted, at a link where the mistake may be; None if it is far off."""
@@ -322,12 +307,6 @@ class _Search:
             at, tensor, causes, runner_up, (*where, *known), right_formula(self.point.network, link),
             worst_entry(place, self.shown[tensor], self.bounds.expected[tensor].value, self.floats), tuple(order),
         )  # fmt: skip
-
-
-def _times(tensor: Array, n: int) -> Array:
-    """A multiple, where the tensor is exactly its n-th part; the tensor itself elsewhere."""
-    many = np.asarray(np.float32(tensor * n), np.float64)
-    return np.where(many / n == tensor, many, tensor)
 
 
 def _axes(kind: str) -> tuple[str, str]:
