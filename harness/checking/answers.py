@@ -64,9 +64,10 @@ def answer_of(returned: Any, point: Point, against: str, parameters: frozenset[s
     for name, value in held.items():
         if value is None:
             continue
-        if problem := _problem(value, shapes[name], str(point.x.dtype)):
+        array = as_array(value)
+        if problem := _problem(value, array, shapes[name], str(point.x.dtype)):
             problems.setdefault(problem, []).append(name)
-        readable = _readable(as_array(value), shapes[name])
+        readable = _readable(array, shapes[name])
         if readable is not None:  # the values are judged all the same
             shown[name] = readable.astype(point.x.dtype)
     for (kind, what), names in problems.items():
@@ -107,9 +108,8 @@ def as_array(value: Any) -> Array | None:
         return None
 
 
-def _problem(value: Any, shape: tuple[int, ...], dtype: str) -> tuple[Kind, str] | None:
+def _problem(value: Any, array: Array | None, shape: tuple[int, ...], dtype: str) -> tuple[Kind, str] | None:
     """What is wrong with a tensor before its numbers are looked at, in words that follow its name."""
-    array = as_array(value)
     if array is None or array.dtype.kind not in "fiub":
         of = f" of {value.dtype}" if hasattr(value, "dtype") else ""
         return "dtype", f"as {type(value).__name__}{of}, which cannot be read as an array of real numbers"

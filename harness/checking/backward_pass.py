@@ -16,6 +16,7 @@ from harness.checking.candidate import Candidate
 from harness.checking.check import Check
 from harness.checking.concluding import concluded
 from harness.checking.learning import learned
+from harness.checking.locating import located
 from harness.checking.obeying import examined
 from harness.checking.setting import setting_of
 from harness.checking.sources import Source, checked, loaded
@@ -72,10 +73,10 @@ def check(
     x, y = batches.at(1)
     point = Point(network, network.init(seed, dtype), x, y, 1)
     candidate = Candidate(visible(source.name), source.function, arrays, timeout)
-    profile = profile_of(dtype)
-    obeyed = examined(candidate, point, profile, _parameters(source.function))
+    obeyed = examined(candidate, point, profile_of(dtype), _parameters(source.function))
     setting = setting_of(candidate.name, point, loaded_data.describe(), seed, source.function)
-    result = concluded(setting, point, obeyed.answer.shown, obeyed.findings, obeyed.answer.ignored)
+    answer = obeyed.answer
+    result = concluded(setting, point, answer.shown, obeyed.located, obeyed.findings, answer.ignored)
     if not result.wrong:
         return result
     return _with_learning(result, candidate, point)
@@ -88,11 +89,12 @@ def _numbers(path: Path, network: Network) -> Check:
     dump = read_dump(path, network)
     point = Point(network, dump.weights, dump.x, dump.y, 1)
     setting = setting_of(visible(str(path)), point, f"x, y and weights of {visible(path.name)}", None, None)
-    return concluded(setting, point, dump.shown, [], dump.ignored)
+    judged = located(point, dump.shown, profile_of(setting.dtype), setting.name)
+    return concluded(setting, point, dump.shown, judged, [], dump.ignored)
 
 
 def _with_learning(result: Check, candidate: Candidate, point: Point) -> Check:
-    shown = {row.gradient for row in result.rows if row.verdict != "not comparable"}
+    shown = {row.gradient for row in result.judged}
     if not shown.issuperset(point.network.gradients):
         return result
     return replace(result, learning=learned(candidate, point))

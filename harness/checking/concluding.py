@@ -11,7 +11,7 @@ from harness.arithmetic import profile_of
 from harness.centre import Array
 from harness.checking.check import Check
 from harness.checking.common_factor import common_factor
-from harness.checking.locating import Located, located
+from harness.checking.locating import Located
 from harness.checking.setting import Setting
 from harness.conformance import Finding
 from harness.diagnosis import Diagnosis, diagnose
@@ -19,12 +19,15 @@ from harness.point import Point
 
 
 def concluded(
-    setting: Setting, point: Point, shown: Mapping[str, Array], findings: list[Finding], ignored: list[str]
+    setting: Setting,
+    point: Point,
+    shown: Mapping[str, Array],
+    judged: Located,
+    findings: list[Finding],
+    ignored: list[str],
 ) -> Check:
-    """The check of tensors that somebody made at a point: each judged, wrong links diagnosed."""
-    profile = profile_of(setting.dtype)
-    judged = located(point, shown, profile, setting.name)
-    diagnoses = diagnose(point, shown, profile, judged.faulty) if judged.faulty else []
+    """The check of tensors that somebody made at a point and that are judged: wrong links are diagnosed."""
+    diagnoses = diagnose(point, shown, profile_of(setting.dtype), judged.faulty) if judged.faulty else []
     judged = _reasoned(_inferred(judged, shown, diagnoses), findings)
     factor = common_factor(point, shown) if diagnoses else None
     loss = float(point.double.centre("float64").tensors["loss"].value)

@@ -19,7 +19,7 @@ from harness.arithmetic import Profile
 from harness.centre import Array
 from harness.checking.answers import Answer, answer_of, as_array, in_one_memory
 from harness.checking.candidate import Candidate, Copy
-from harness.checking.locating import located
+from harness.checking.locating import Located, located
 from harness.conformance import Finding, Kind
 from harness.diagnosis import diagnose
 from harness.point import Point
@@ -33,9 +33,10 @@ ELSEWHERE = (
 
 @dataclass(frozen=True)
 class Obeyed:
-    """The first answer, and everything that is to be said besides its numbers."""
+    """The first answer, judged, and everything that is to be said besides its numbers."""
 
     answer: Answer
+    located: Located
     findings: list[Finding]
 
 
@@ -43,17 +44,18 @@ def examined(candidate: Candidate, point: Point, profile: Profile, parameters: f
     """Call the candidate at a point, again, at another point and with another layout."""
     call = candidate.call(point.weights, point.x, point.y)
     if call.failed:
-        return Obeyed(Answer({}, {}, [], []), call.findings)
+        return Obeyed(Answer({}, {}, [], []), located(point, {}, profile, candidate.name), call.findings)
     answer = answer_of(call.returned, point, candidate.name, parameters)
     findings = [*call.findings, *answer.findings]
+    judged = located(point, answer.shown, profile, candidate.name)
     if answer.shown:
         findings += _aliased(candidate.name, answer)
-        right_here = not located(point, answer.shown, profile, candidate.name).faulty
+        right_here = not judged.faulty
         findings += _second(candidate, point, profile, answer, right_here)
         if right_here:  # elsewhere it would only be wrong again
             findings += _elsewhere(candidate, point, profile, answer)
             findings += _other_layout(candidate, point, profile, answer)
-    return Obeyed(answer, findings)
+    return Obeyed(answer, judged, findings)
 
 
 def _aliased(name: str, answer: Answer) -> Iterator[Finding]:

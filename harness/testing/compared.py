@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from harness.arithmetic import profile_of
 from harness.cells import counted
 from harness.checking.answers import Answer, answer_of
 from harness.checking.check import Check
 from harness.checking.concluding import concluded
+from harness.checking.locating import located
 from harness.checking.screen import links
 from harness.checking.setting import setting_of
 from harness.conformance import Finding
@@ -39,7 +41,9 @@ def compared(mine: Mapping[str, Any], point: Point) -> Check:
     """
     answer = answer_of(mine, point, MINE)
     setting = setting_of(MINE, point, "the rows of the reference", None, None)
-    check = concluded(setting, point, answer.shown, [*answer.findings, *_names(mine, answer, point)], answer.ignored)
+    judged = located(point, answer.shown, profile_of(setting.dtype), MINE)
+    findings = [*answer.findings, *_names(mine, answer, point)]
+    check = concluded(setting, point, answer.shown, judged, findings, answer.ignored)
     return replace(check, findings=[*check.findings, *_not_numbers(check, answer)])
 
 
