@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.centre import Array
+from harness.diagnosis.hypotheses import FAR_OFF
 from harness.operations.catalogued import catalogued
 from harness.operations.estimate import Estimate
 from harness.operations.hypothesis import Cause, Hypotheses, Hypothesis, Situation
@@ -32,8 +33,6 @@ NEAREST = 8
 """Of the hypotheses that do not hold, those that may be told as the next best guess."""
 TURNED = -2.0
 """The upstream is multiplied by this to see what is linear in it: exact, and it turns signs."""
-FAR_OFF = 0.5
-"""A guess that is off by more of the largest entry is none."""
 
 
 class _Tried(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.arithmetic.profile import DTYPES
 from harness.centre import Array
 from harness.comparison import Row, not_comparable
 from harness.operations.candidate import Answer, Candidate
@@ -23,8 +24,6 @@ from harness.operations.outcome import OperationCheck
 from harness.operations.reference import Reference
 from harness.operations.vote import Vote, VotingReference
 from harness.usage import UsageError
-
-DTYPES = ("float32", "float64")
 
 
 def check_vjp(

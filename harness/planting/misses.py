@@ -8,7 +8,7 @@ this data is nobody's miss; and one that changes nothing beyond the rounding of 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.faults import Fault
 from harness.faults.catalogue import faults_at
@@ -81,7 +81,7 @@ def of_weights_only(ground: Ground, link: Link, planted: Planted) -> Planted:
     """Ask the formula check what it sees of the gradients of the weights alone."""
     value = ground.double.with_fault(planted.fault)
     seen = value.shape == ground.centre[link.output].shape and ground.formula_of_weights(link, value)
-    return Planted(planted.fault, planted.differs, planted.visible, {**planted.accepted, OF_WEIGHTS: seen})
+    return replace(planted, accepted={**planted.accepted, OF_WEIGHTS: seen})
 
 
 def ask_by_differences(ground: Ground, planted: Planted, name: str, checker: GradientChecker, dtype: str) -> Planted:
@@ -92,7 +92,7 @@ def ask_by_differences(ground: Ground, planted: Planted, name: str, checker: Gra
         accepts = checker.accepts(loss, gradient_with({fault.at: fault.rule}), weights)
     except (ValueError, TypeError):  # a gradient of another shape
         accepts = False
-    return Planted(fault, planted.differs, planted.visible, {**planted.accepted, name: accepts})
+    return replace(planted, accepted={**planted.accepted, name: accepts})
 
 
 def _gradients(ground: Ground, link: Link, value: Array) -> Arrays | None:
