@@ -19,6 +19,7 @@ import numpy as np
 from harness.centre import Array
 from harness.checking.answers import as_array
 from harness.checking.deadline import OverdueError, deadline
+from harness.code_names import names_in
 from harness.conformance import Finding
 from harness.usage import UsageError, did_you_mean, told
 from impls import registry
@@ -51,6 +52,7 @@ class Candidate:
     def __init__(self, name: str, function: Callable[..., Any], arrays: str | None, timeout: float | None) -> None:
         self.name, self.function, self.timeout = name, function, timeout
         self.kinds = [_known(arrays)] if arrays else list(dict.fromkeys([kind_of(function), NUMPY]))
+        self._hosts: dict[tuple[str, str], Hosts] = {}
 
     def call(self, weights: Mapping[str, Array], x: Array, y: Array, copied: Copy = np.array) -> Call:
         """One call on copies of these arrays; `copied` makes NumPy's, other frameworks have their own way.
@@ -71,7 +73,7 @@ class Candidate:
     def _call_with(self, kind: str, weights: Mapping[str, Array], x: Array, y: Array, copied: Copy) -> Call:
         given = {**weights, "x": x, "y": y}
         try:
-            running, own = _own(kind, given, copied)
+            running, own = self._own(kind, given, copied)
             with deadline(self.timeout), redirect_stdout(sys.stderr), running, np.errstate(all="ignore"):
                 handed = {name: own[name] for name in weights}
                 returned = self.function(handed, own["x"], own["y"])
@@ -85,6 +87,19 @@ class Candidate:
             message = f"raised {told(error)}{_where(error, self.function)}"
             return Call(None, [Finding(self.name, 1, "raised", message)], failed=True)
         return Call(returned, self._changed(given, {**own, **dict.fromkeys(weights), **handed}))
+
+    def _own(
+        self, kind: str, given: Mapping[str, Array], copied: Copy
+    ) -> tuple[AbstractContextManager[Any], dict[str, Any]]:
+        """Copies as arrays of a kind, and the settings under which functions on these run."""
+        if kind == NUMPY:
+            return nullcontext(), {name: copied(array) for name, array in given.items()}
+        dtype = next(str(array.dtype) for array in given.values() if array.dtype.kind == "f")
+        if (kind, dtype) not in self._hosts:
+            self._hosts[kind, dtype] = _host(kind, dtype)
+        host = self._hosts[kind, dtype]
+        with host.running():
+            return host.running(), {name: host.give(array) for name, array in given.items()}
 
     def _changed(self, given: Mapping[str, Array], own: Mapping[str, Any]) -> list[Finding]:
         changed = [name for name, array in given.items() if not _equal(own[name], array)]
@@ -106,7 +121,7 @@ def kind_of(function: Callable[..., Any]) -> str:
         if not isinstance(code, CodeType) or code in seen:
             continue
         seen.add(code)
-        for name in _names_in(code):
+        for name in names_in(code):
             value = each.__globals__.get(name)
             root = (value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)) or name
             if str(root).partition(".")[0] in names:
@@ -114,12 +129,6 @@ def kind_of(function: Callable[..., Any]) -> str:
             if callable(value) and getattr(value, "__module__", None) == each.__module__:
                 todo.append(value)
     return NUMPY
-
-
-def _names_in(code: CodeType) -> set[str]:
-    """Every global, attribute and import that code names, code inside it included."""
-    inner = [constant for constant in code.co_consts if isinstance(constant, CodeType)]
-    return set(code.co_names).union(*map(_names_in, inner))
 
 
 def _known(kind: str) -> str:
@@ -132,19 +141,14 @@ def _known(kind: str) -> str:
     return kind
 
 
-def _own(kind: str, given: Mapping[str, Array], copied: Copy) -> tuple[AbstractContextManager[Any], dict[str, Any]]:
-    """Copies as arrays of a kind, and the settings under which functions on these run."""
-    if kind == NUMPY:
-        return nullcontext(), {name: copied(array) for name, array in given.items()}
-    dtype = next(str(array.dtype) for array in given.values() if array.dtype.kind == "f")
+def _host(kind: str, dtype: str) -> Hosts:
     try:
         host = registry.load(kind)(network_of_example(), dtype)
     except (ImportError, CannotCompareError) as error:
         raise UsageError(str(error)) from None
     if not isinstance(host, Hosts):
         raise UsageError(f"Cannot give arrays of {kind}, because it does not say how; give arrays of numpy.")
-    with host.running():
-        return host.running(), {name: host.give(array) for name, array in given.items()}
+    return host
 
 
 def _where(error: BaseException, function: Callable[..., Any]) -> str:

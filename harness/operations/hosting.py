@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from harness.centre import Array
+from harness.code_names import names_in
 from harness.usage import UsageError, told
 from impls import registry
 from impls.abilities import Hosts
@@ -99,17 +100,11 @@ def _modules_of(function: Any) -> set[str]:
         found.add(str(getattr(function.__self__, "__module__", None) or function.__self__.__name__).partition(".")[0])
     code, known = getattr(function, "__code__", None), getattr(function, "__globals__", {})
     if isinstance(code, CodeType):
-        for name in _names_in(code):
+        for name in names_in(code):
             value = known.get(name)
             home = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
             found.add(str(home).partition(".")[0] if home else name)
     return found
-
-
-def _names_in(code: CodeType) -> list[str]:
-    """Global names and imports in a function and in those inside it."""
-    inner = [name for constant in code.co_consts if isinstance(constant, CodeType) for name in _names_in(constant)]
-    return [*code.co_names, *inner]
 
 
 def as_arrays(values: Mapping[str, Any], dtype: str) -> dict[str, Array]:
