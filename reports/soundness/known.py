@@ -14,8 +14,8 @@ import numpy as np
 
 from harness.arithmetic import Profile
 from harness.checks import judge_link
+from impls.graph.primitive import Array
 from impls.hand import HardSigmoid, Link
-from impls.hand.primitive import Array
 
 
 @dataclass(frozen=True)
