@@ -17,19 +17,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.allowance.asking import why
     from harness.checking.backward_pass import check
-    from harness.checking.check import Check
-    from harness.choices.survey import conventions
-    from harness.datasets import Data, load_data
+    from harness.checking.operation import check_vjp
     from harness.explaining import explain
-    from harness.lockstep import run
-    from harness.networks import from_toml, load_network, to_toml
-    from harness.operations import Indices, OperationCheck, check_vjp
-    from harness.planting.asking import power
-    from harness.planting.powers import Power
-    from harness.planting.scoring import Score, score
-    from harness.runs import Run, read_run
+    from harness.explaining.allowance.command import why
+    from harness.fault_injection.command import power
+    from harness.fault_injection.power import Power
+    from harness.inputs.datasets import Data, load_data
+    from harness.inputs.declared import Indices
+    from harness.inputs.networks import from_toml, load_network, to_toml
+    from harness.lockstep.training import run
+    from harness.mutation.score import Score, score
+    from harness.results.check import Check
+    from harness.results.operation_check import OperationCheck
+    from harness.results.run import Run, read_run
+    from harness.surveys.conventions.survey import conventions
     from harness.testing.allowing import allow, assert_gradients_match
     from harness.testing.mismatch import GradientMismatch
     from harness.testing.reference_pass import reference
@@ -42,31 +44,31 @@ __all__ = [
 ]  # fmt: skip
 
 _HOME = {
-    "Check": "checking.check",
-    "Data": "datasets",
+    "Check": "results.check",
+    "Data": "inputs.datasets",
     "GradientMismatch": "testing.mismatch",
-    "Indices": "operations",
-    "OperationCheck": "operations",
-    "Power": "planting.powers",
-    "Run": "runs",
-    "Score": "planting.scoring",
+    "Indices": "inputs.declared",
+    "OperationCheck": "results.operation_check",
+    "Power": "fault_injection.power",
+    "Run": "results.run",
+    "Score": "mutation.score",
     "UsageError": "usage",
     "allow": "testing.allowing",
     "assert_gradients_match": "testing.allowing",
     "check": "checking.backward_pass",
-    "check_vjp": "operations",
-    "conventions": "choices.survey",
+    "check_vjp": "checking.operation",
+    "conventions": "surveys.conventions.survey",
     "explain": "explaining",
-    "from_toml": "networks",
-    "load_data": "datasets",
-    "load_network": "networks",
-    "power": "planting.asking",
-    "read_run": "runs",
+    "from_toml": "inputs.networks",
+    "load_data": "inputs.datasets",
+    "load_network": "inputs.networks",
+    "power": "fault_injection.command",
+    "read_run": "results.run",
     "reference": "testing.reference_pass",
-    "run": "lockstep",
-    "score": "planting.scoring",
-    "to_toml": "networks",
-    "why": "allowance.asking",
+    "run": "lockstep.training",
+    "score": "mutation.score",
+    "to_toml": "inputs.networks",
+    "why": "explaining.allowance.command",
 }
 
 

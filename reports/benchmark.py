@@ -17,11 +17,11 @@ import numpy as np
 from tabulate import tabulate
 
 from harness.arithmetic import profile_of
-from harness.centre import alone, end_to_end
-from harness.datasets import load_data
+from harness.evaluation.centre import alone, end_to_end
+from harness.evaluation.truth import true_tensors
 from harness.explaining import explain
 from harness.faults.catalogue import CAUSES
-from harness.truth import true_tensors
+from harness.inputs.datasets import load_data
 from impls.hand import Network, from_text
 from reports.catalogue import counted, networks
 from reports.page.sizes import page_sizes

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import profile_of
-from harness.checking.locating import located
 from harness.diagnosis import diagnose
+from harness.diagnosis.location import located
+from harness.evaluation.point import Point
 from harness.faults.catalogue import faults_at
 from harness.faults.fault import Fault
-from harness.point import Point
 from impls.hand import Network, from_text
 from impls.hand.notation import ACTIVATIONS
 

@@ -22,8 +22,8 @@ def report(record: str, output: str) -> None:
 def _report(record: str, output: str) -> int:
     # Imported now, since the help of all commands imports this file.
     from harness.cli.running import printable
-    from harness.reporting import page_writer
-    from harness.runs import read_run
+    from harness.rendering.pages import page_writer
+    from harness.results.run import read_run
     from harness.usage import UsageError
 
     try:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 import harness
-from harness.cells import grid, plain
-from harness.checking.screen import rendered
-from harness.runs import Run
-from harness.tables import render
+from harness.rendering.check_screen import rendered
+from harness.rendering.tables import render
+from harness.results.numbers import grid, plain
+from harness.results.run import Run
 from harness.usage import UsageError
 from reports.page.rendering import index, page
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import profile_of
-from harness.point import Point
-from harness.walk import right, walk
+from harness.evaluation.expected import right, walk
+from harness.evaluation.point import Point
 from impls.hand import Network
 
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import harness
-from harness.allowance import allowance_of
-from harness.allowance.entries import entry
-from harness.point import Point
+from harness.evaluation.point import Point
+from harness.explaining.allowance import allowance_of
+from harness.explaining.allowance.entries import entry
 from impls.hand import from_text
 from impls.hand.notation import ACTIVATIONS
 

@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_info
 
 from harness.arithmetic import Context, profile_of
 from harness.arithmetic.threads import threads_for
-from harness.centre import alone, end_to_end
+from harness.evaluation.centre import alone, end_to_end
 from impls.hand import Network, from_text
 from impls.hand.activations.gelu import erf, gelu, gelu_tanh, gelu_tanh_vjp, gelu_vjp
 from impls.hand.activations.sigmoidal import sigmoid, sigmoid_vjp, tanh_vjp

@@ -13,11 +13,11 @@ import harness
 from harness.arithmetic import Context
 from harness.arithmetic.profile import DTYPES, constants_table, profile_of
 from harness.arithmetic.true_values import FLOAT64, true_values
-from harness.calibration import arguments
-from harness.calibration.accuracy import evaluated, judged, known, measured
-from harness.calibration.survey import calibrate
 from harness.cli.calibrating import calibrate_and_print
-from harness.tables import render
+from harness.rendering.tables import render
+from harness.surveys.accuracy import arguments
+from harness.surveys.accuracy.accuracy import evaluated, judged, known, measured
+from harness.surveys.accuracy.survey import calibrate
 from impls import registry
 from impls.contract import CannotCompareError
 from impls.hand import Network, Tanh, from_text

@@ -10,18 +10,18 @@ import pytest
 from click.testing import CliRunner
 
 import harness
-from harness import checks
 from harness.arithmetic import profile_of
 from harness.arithmetic.balls import Balls
 from harness.arithmetic.rationals import IrrationalError, Rationals
 from harness.arithmetic.true_tensor import TrueTensor
-from harness.centre import alone
-from harness.certification import certify_centre, true_errors
 from harness.cli.commands import harness as command
-from harness.point import Point
-from harness.schedule import Schedule
-from harness.tables import render
-from harness.true_errors import true_error, ulp, worst_error
+from harness.comparison import checks
+from harness.comparison.certification import certify_centre, true_errors
+from harness.comparison.true_errors import true_error, ulp, worst_error
+from harness.evaluation.centre import alone
+from harness.evaluation.point import Point
+from harness.inputs.schedule import Schedule
+from harness.rendering.tables import render
 from impls import registry
 from impls.contract import CannotCompareError, Pass, tensors_of
 from impls.hand import Adam, Dense, Network, Relu, SumSquaredError, Tanh, from_text

@@ -123,8 +123,8 @@ def test_another_subgradient_at_a_kink_is_a_convention():
         return tensors
 
     from harness.arithmetic import profile_of
-    from harness.checking.locating import located
-    from harness.point import Point
+    from harness.diagnosis.location import located
+    from harness.evaluation.point import Point
 
     weights = network.init(0) | {"b1": np.zeros(2)}
     point = Point(network, weights, x, y, 1)

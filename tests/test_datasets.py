@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import harness
-from harness.datasets import from_arrays, load_data
+from harness.inputs.datasets import from_arrays, load_data
 from impls.hand import SumSquaredError, from_text
 
 NAMED = {
@@ -39,7 +39,7 @@ def test_a_hyphen_is_as_good_as_an_underscore():
 
 
 def test_a_constant_column_becomes_0():
-    data = harness.datasets.standardise(from_arrays([[1.0, 2.0], [1.0, 4.0]], [0.5, 1.5]))
+    data = harness.inputs.datasets.standardise(from_arrays([[1.0, 2.0], [1.0, 4.0]], [0.5, 1.5]))
     assert data.x.tolist() == [[0, -1], [0, 1]]
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from harness.arithmetic import profile_of
 from harness.diagnosis import diagnose
+from harness.evaluation.point import Point
 from harness.faults import faults_at
-from harness.point import Point
 from impls.hand import from_text
 from tests.diagnosing import faulty, point_of, tensors_with
 

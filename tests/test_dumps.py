@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.checking.dumps import read_dump
+from harness.candidates.dumps import read_dump
 from harness.checking.templates import write_template
-from harness.networks import load_network
+from harness.inputs.networks import load_network
 from harness.usage import UsageError
 
 NETWORK = load_network("4-3-2", activation="tanh")

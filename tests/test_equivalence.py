@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import harness
-from harness import checks
 from harness.arithmetic import profile_of
-from harness.centre import alone
-from harness.point import Point
+from harness.comparison import checks
+from harness.evaluation.centre import alone
+from harness.evaluation.point import Point
 from impls import registry
 from impls.contract import CannotCompareError, Pass, tensors_of
 from impls.hand import (

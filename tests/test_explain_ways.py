@@ -75,7 +75,7 @@ def test_what_is_missing_says_so(monkeypatch):
         return load(name)
 
     monkeypatch.setattr(registry, "load", without)
-    monkeypatch.setattr("harness.truth.find_spec", lambda name: None)
+    monkeypatch.setattr("harness.evaluation.truth.find_spec", lambda name: None)
     told = harness.explain("w_21^(1)", sample=0, against=["torch"])
     shown = " ".join(text_of(told).split())
     assert "torch autograd: Cannot compare with torch, because it is not installed" in shown

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.arithmetic import profile_of
-from harness.diagnosis.replay import Reach, in_bounds
+from harness.evaluation.incremental import Reach, in_bounds
 from harness.faults import CAUSES, Fitted, faults_at, right_formula
 from impls.hand import from_text
 from impls.hand.notation import ACTIVATIONS, LOSSES

@@ -5,9 +5,9 @@ import pytest
 
 from harness.arithmetic import profile_of
 from harness.arithmetic.balls import Balls
-from harness.forms import forms_at
-from harness.point import Point
-from harness.walk import right, walk
+from harness.diagnosis.equivalent import forms_at
+from harness.evaluation.expected import right, walk
+from harness.evaluation.point import Point
 from impls.hand import (
     BinaryCrossEntropy,
     Dense,

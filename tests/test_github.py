@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness.github import Annotation, of_run, workflow_commands
+from harness.rendering.github import Annotation, of_run, workflow_commands
 
 sys.path.insert(0, str(Path(__file__).parent))
 from tests.broken import faults

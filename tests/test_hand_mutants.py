@@ -8,12 +8,12 @@ import pytest
 
 from harness.arithmetic import profile_of
 from harness.arithmetic.rationals import IrrationalError, Rationals
-from harness.checks import judge_link
-from harness.planting.mutants import mutants_of, planted
-from harness.planting.same import SAME, is_same
-from harness.planting.targets import hand_rules
-from harness.point import Point
-from harness.walk import right, walk
+from harness.comparison.checks import judge_link
+from harness.evaluation.expected import right, walk
+from harness.evaluation.point import Point
+from harness.mutation.equivalent import SAME, is_same
+from harness.mutation.mutants import mutants_of, planted
+from harness.mutation.targets import hand_rules
 from impls.contract import tensors_of
 from impls.hand import (
     BinaryCrossEntropy,

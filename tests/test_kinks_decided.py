@@ -7,10 +7,10 @@ import pytest
 
 import harness
 from harness.arithmetic import profile_of
-from harness.checking.exact_sums import exact_where_nothing_rounds
-from harness.checking.locating import located
-from harness.point import Point
-from harness.walk import walk
+from harness.diagnosis.exact_sums import exact_where_nothing_rounds
+from harness.diagnosis.location import located
+from harness.evaluation.expected import walk
+from harness.evaluation.point import Point
 from impls.hand import Dense, HardSigmoid, LeakyRelu, MeanAbsoluteError, Network, Relu, SumSquaredError
 
 

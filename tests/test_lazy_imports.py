@@ -14,7 +14,7 @@ WAYS = {
     "import impls.hand": "import impls.hand",
     "the registry": "import impls.registry; impls.registry.names()",
     "the command": "import harness.cli",
-    "a run's code": "import harness.lockstep, harness.tables",
+    "a run's code": "import harness.lockstep.training, harness.rendering.tables",
     "an explanation's code": "import harness.explaining.screen; harness.explain",
     "--help": "import harness.cli, contextlib, io\n"
     "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"

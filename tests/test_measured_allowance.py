@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness import check_vjp
-from harness.operations.measured import FACTOR, MeasuredReference
+from harness.evaluation.references.measured import FACTOR, MeasuredReference
 
 sys.path.insert(0, str(Path(__file__).parent))
 from tests.candidates import numpy_layers as mine

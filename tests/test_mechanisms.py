@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from harness.arithmetic import Context, profile_of
-from harness.checks import judge_link
-from harness.comparison import judge
+from harness.comparison.checks import judge_link
+from harness.comparison.judge import judge
 from impls.hand import from_text
 from impls.hand.activations.gelu import gelu_tanh_vjp, gelu_vjp
 from impls.hand.activations.smooth import silu_vjp, softplus_vjp

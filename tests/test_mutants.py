@@ -7,9 +7,9 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from harness.planting.algebra import same_function
-from harness.planting.mutants import mutants_of, planted, watched
-from harness.planting.operators import OPERATORS
+from harness.mutation.algebra import same_function
+from harness.mutation.mutants import mutants_of, planted, watched
+from harness.mutation.operators import OPERATORS
 
 
 def changes(function, operator=None):

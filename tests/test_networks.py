@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import harness
 from harness.cli.commands import harness as command
-from harness.networks import KINDS, LARGEST_FILE
-from harness.tables import render
+from harness.inputs.networks import KINDS, LARGEST_FILE
+from harness.rendering.tables import render
 from impls.hand import Dense, Elu, Huber, LeakyRelu, Network, Scaled, SumSquaredError, Tanh, from_text
 from impls.hand.notation import ACTIVATIONS, LOSSES, describe
 

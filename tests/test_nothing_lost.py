@@ -12,11 +12,12 @@ import pytest
 from click.testing import CliRunner
 
 import harness
-from harness import lockstep, records
 from harness.cli.commands import harness as command
 from harness.cli.main import main
 from harness.interrupts import held_back
-from harness.records import Writer
+from harness.lockstep.training import training as lockstep
+from harness.results import records
+from harness.results.records import Writer
 from impls import registry
 
 

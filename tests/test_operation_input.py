@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from harness import Indices, UsageError, check_vjp
-from harness.operations.cases import drawn, random_upstream
-from harness.operations.inputs import sizes_of, specified
+from harness.inputs.cases import drawn, random_upstream
+from harness.inputs.declared import sizes_of, specified
 from impls.hand import Dense, LeakyRelu, Relu, SoftmaxCrossEntropy, Tanh
 
 sys.path.insert(0, str(Path(__file__).parent))

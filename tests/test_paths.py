@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from harness.arithmetic import Context, profile_of
 from harness.arithmetic.rationals import Rationals
-from harness.centre import end_to_end
-from harness.truth import true_tensors
+from harness.evaluation.centre import end_to_end
+from harness.evaluation.truth import true_tensors
 from impls.hand import Dense, Network, Sigmoid, Softmax, SumSquaredError, Tanh, from_text
 from impls.hand.notation import ACTIVATIONS, LOSSES
 from impls.hand.paths import Paths

@@ -13,14 +13,14 @@ import harness
 from harness.arithmetic.rationals import IrrationalError
 from harness.arithmetic.true_tensor import TrueTensor
 from harness.cli.commands import harness as command
+from harness.evaluation.expected import right
+from harness.evaluation.point import Point
+from harness.fault_injection.counting import count_misses
+from harness.fault_injection.effect import Exactly, of_precision
+from harness.fault_injection.misses import FORMULA, OF_WEIGHTS, ROUNDING, Planted, catalogue_of, of_weights_only, plant
+from harness.fault_injection.planted_pass import Ground
 from harness.faults import Fault
-from harness.planting.changing import Exactly, of_precision
-from harness.planting.counting import count_misses
-from harness.planting.ground import Ground
-from harness.planting.misses import FORMULA, OF_WEIGHTS, ROUNDING, Planted, catalogue_of, of_weights_only, plant
-from harness.point import Point
-from harness.records import read_lines
-from harness.walk import right
+from harness.results.records import read_lines
 from impls import registry
 from impls.hand import from_text
 from impls.hand_numpy import Hand
@@ -220,7 +220,7 @@ def test_a_run_says_what_its_checks_would_have_missed(tmp_path):
     assert run.power.others == {"np.allclose": len(answer().misses("np.allclose"))}
     assert harness.read_run(tmp_path / "run.jsonl").power == run.power
     assert run.to_dict()["power"]["missed"] == 0
-    from harness.tables import footer
+    from harness.rendering.tables import footer
 
     assert f"power  {run.power.planted} faults planted at 12 links" in footer(run)
     assert "0 missed; others at their defaults would miss: np.allclose" in footer(run)

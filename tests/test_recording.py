@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from harness.planting.recording import Recording, UnreadableError, digest, recording
+from harness.mutation.recording import Recording, UnreadableError, digest, recording
 
 
 def recorded(function, *calls):

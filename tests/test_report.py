@@ -22,7 +22,7 @@ from hostile_run import hostile
 browsing.required("jinja2", "altair", "vl_convert", "latex2mathml", "click")
 
 import harness
-from harness.runs import Run
+from harness.results.run import Run
 from reports.exhibits import EXHIBITS, Exhibit, made, slipped
 from reports.page import sizes
 from reports.page.check_page import page_of_check

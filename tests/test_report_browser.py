@@ -16,7 +16,7 @@ from hostile_run import hostile
 browsing.required("jinja2", "altair", "vl_convert", "latex2mathml", "selenium")
 
 import harness
-from harness.rebuilding import batches_of_head, network_of
+from harness.results.rebuilding import batches_of_head, network_of
 from reports.page.rendering import page
 
 SECTIONS = ["results", "drawing", "charts", "paths", "fault", "power", "conventions", "reproduce"]

@@ -14,9 +14,9 @@ from broken import faults
 browsing.required("jinja2", "altair", "vl_convert", "latex2mathml")
 
 import harness
-from harness.cells import place
 from harness.cli.commands import harness as command
-from harness.rebuilding import network_of
+from harness.results.numbers import place
+from harness.results.rebuilding import network_of
 from impls.hand_numpy import Hand
 from reports.command import report
 

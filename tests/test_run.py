@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import harness
-from harness.datasets import Data
-from harness.schedule import Schedule
+from harness.inputs.datasets import Data
+from harness.inputs.schedule import Schedule
 from impls.hand import GradientDescent, from_text
 from impls.hand_numpy import Hand
 

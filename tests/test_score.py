@@ -11,7 +11,7 @@ from click.testing import CliRunner
 import harness
 from harness.cli import powering
 from harness.cli.main import harness as command_line
-from harness.planting.scoring import Score, Tried
+from harness.mutation.score import Score, Tried
 
 MINE = """
 import functools

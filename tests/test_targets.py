@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from harness.planting.mutants import mutants_of
-from harness.planting.targets import hand_rules, targeted
+from harness.mutation.mutants import mutants_of
+from harness.mutation.targets import hand_rules, targeted
 from harness.usage import UsageError
 
 

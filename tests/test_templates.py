@@ -11,14 +11,14 @@ import pytest
 from click.testing import CliRunner
 
 from harness.arithmetic import profile_of
-from harness.checking.containers import container_of
-from harness.checking.dumps import read_dump
+from harness.candidates.containers import container_of
+from harness.candidates.dumps import read_dump
 from harness.checking.templates import write_template
 from harness.cli.commands import harness as command
-from harness.networks import load_network
-from harness.point import Point
+from harness.evaluation.expected import right, walk
+from harness.evaluation.point import Point
+from harness.inputs.networks import load_network
 from harness.usage import UsageError
-from harness.walk import right, walk
 
 PAGE = Path(__file__).parent.parent / "docs" / "dumps.md"
 NETWORK = load_network("4-3-2", activation="tanh")

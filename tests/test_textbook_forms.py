@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from harness.arithmetic import profile_of
-from harness.checking.locating import located
-from harness.point import Point
+from harness.diagnosis.location import located
+from harness.evaluation.point import Point
 from impls.hand import BinaryCrossEntropy, Dense, Elu, Network, Sigmoid, Silu, Softplus, SumSquaredError, Tanh
 
 

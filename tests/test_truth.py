@@ -8,13 +8,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from harness import truth as module
 from harness.arithmetic import profile_of
 from harness.arithmetic.balls import Balls
 from harness.arithmetic.rationals import Rationals
 from harness.arithmetic.true_tensor import TrueTensor, decimal
-from harness.centre import end_to_end
-from harness.truth import CannotCertifyError, refuse_uncertifiable, true_tensors, why_irrational
+from harness.evaluation import truth as module
+from harness.evaluation.centre import end_to_end
+from harness.evaluation.truth import CannotCertifyError, refuse_uncertifiable, true_tensors, why_irrational
 from impls.hand import Dense, Network, Relu, SumSquaredError, Tanh, from_text
 from impls.hand.notation import ACTIVATIONS, LOSSES
 

@@ -233,8 +233,8 @@ def test_a_flag_is_true_or_false(name, value):
 
 @pytest.mark.parametrize(("value", "rows"), [(0.1, 1000), (0.1, 3), (1 / 3, 442), (123.456, 569)])
 def test_a_constant_column_becomes_0(value, rows):
-    from harness.datasets import from_arrays
-    from harness.datasets.data import standardise
+    from harness.inputs.datasets import from_arrays
+    from harness.inputs.datasets.data import standardise
 
     x = standardise(from_arrays(np.c_[np.full(rows, value), np.arange(rows)], np.ones(rows))).x
     assert set(x[:, 0]) == {0.0}

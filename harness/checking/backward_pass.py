@@ -9,19 +9,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.arguments import as_count, as_data, as_dtype, as_network, check_parameters
 from harness.arithmetic import profile_of
-from harness.batches import batches_of
-from harness.checking.candidate import Candidate
-from harness.checking.check import Check
-from harness.checking.concluding import concluded
+from harness.candidates.contracts import examined
+from harness.candidates.function import Candidate
+from harness.candidates.sources import Source, checked, loaded
+from harness.checking.conclusion import concluded
 from harness.checking.learning import learned
-from harness.checking.locating import located
-from harness.checking.obeying import examined
-from harness.checking.setting import setting_of
-from harness.checking.sources import Source, checked, loaded
-from harness.datasets import Data
-from harness.point import Point
+from harness.diagnosis.location import located
+from harness.evaluation.point import Point
+from harness.inputs.arguments import as_count, as_data, as_dtype, as_network, check_parameters
+from harness.inputs.batches import batches_of
+from harness.inputs.datasets import Data
+from harness.results.check import Check
+from harness.results.setting import setting_of
 from harness.usage import UsageError, visible
 from impls.hand import Network
 
@@ -84,7 +84,7 @@ def check(
 
 def _numbers(path: Path, network: Network) -> Check:
     """The check of a file that holds weights, inputs, targets and gradients."""
-    from harness.checking.dumps import read_dump
+    from harness.candidates.dumps import read_dump
 
     dump = read_dump(path, network)
     point = Point(network, dump.weights, dump.x, dump.y, 1)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from harness.centre import Array
-from harness.checking.answers import answer_of
-from harness.checking.candidate import Candidate
-from harness.point import Point
-from harness.schedule import multiply_adds
+from harness.candidates.answers import answer_of
+from harness.candidates.function import Candidate
+from harness.evaluation.centre import Array
+from harness.evaluation.point import Point
+from harness.inputs.schedule import multiply_adds
 from impls.hand import Network
 
 STEPS = 400

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.arguments import as_count, as_data, as_dtype, check_parameters
-from harness.batches import batches_of
-from harness.checking.containers import container_of
-from harness.datasets import Data
+from harness.candidates.containers import container_of
+from harness.inputs.arguments import as_count, as_data, as_dtype, check_parameters
+from harness.inputs.batches import batches_of
+from harness.inputs.datasets import Data
 from harness.usage import UsageError, reason
 from impls.hand import Network
 

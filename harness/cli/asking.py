@@ -8,10 +8,10 @@ import click
 import msgspec
 from tabulate import tabulate
 
-from harness.allowance import Allowance
-from harness.allowance.asking import why
-from harness.cells import small
 from harness.cli.running import printable, specified
+from harness.explaining.allowance import Allowance
+from harness.explaining.allowance.command import why
+from harness.results.numbers import small
 from harness.usage import UsageError
 
 

@@ -6,10 +6,10 @@ import click
 import msgspec
 from tabulate import tabulate
 
-from harness.calibration import Calibration, calibrate
-from harness.calibration.accuracy import Accuracy, place, size
 from harness.cli.progress import Progress
 from harness.cli.running import named, printable
+from harness.surveys.accuracy import Calibration, calibrate
+from harness.surveys.accuracy.accuracy import Accuracy, place, size
 from harness.usage import UsageError
 from impls.registry import REFERENCE
 

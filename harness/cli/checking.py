@@ -7,12 +7,12 @@ from typing import Any
 import click
 import msgspec
 
-from harness.cli.apart import Answer, Ended, apart
+from harness.candidates.isolated import Answer, Ended, apart
 from harness.cli.running import paged, printable
 from harness.cli.spelling import spelled
-from harness.github import Annotation, workflow_commands
-from harness.networks import load_network
-from harness.reporting import page_writer
+from harness.inputs.networks import load_network
+from harness.rendering.github import Annotation, workflow_commands
+from harness.rendering.pages import page_writer
 from harness.usage import UsageError, visible
 
 
@@ -30,9 +30,9 @@ def check_and_print(**options: Any) -> int:
 def answered(options: dict[str, Any]) -> Answer:
     """What is printed, and the exit status; a complaint goes to stderr at once."""
     # Imported where the check runs; the process that only prints does without.
-    from harness.checking.annotating import annotated
     from harness.checking.backward_pass import check
-    from harness.checking.screen import rendered
+    from harness.rendering.annotations import annotated
+    from harness.rendering.check_screen import rendered
 
     try:
         write_page = page_writer(options["report"]) if options["report"] else None

@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 import msgspec
 
-from harness.choices.screen import render
-from harness.choices.survey import conventions
 from harness.cli.progress import Progress
 from harness.cli.running import named, printable
+from harness.surveys.conventions.screen import render
+from harness.surveys.conventions.survey import conventions
 from harness.usage import UsageError
 
 

@@ -8,10 +8,10 @@ import numpy as np
 from tabulate import tabulate
 
 from harness.arithmetic.profile import DTYPES
-from harness.conformance import BreachError
+from harness.candidates.conformance import BreachError
+from harness.candidates.implementation import Participant
 from harness.environment import environment
-from harness.participant import Participant
-from harness.point import Point
+from harness.evaluation.point import Point
 from harness.usage import visible
 from impls import registry
 from impls.contract import CannotCompareError, Trains

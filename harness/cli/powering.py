@@ -9,10 +9,10 @@ import msgspec
 
 from harness.cli.progress import Progress
 from harness.cli.running import named, printable
-from harness.networks import load_network
-from harness.planting.asking import power
-from harness.planting.powers import Power
-from harness.planting.scoring import Score, score
+from harness.fault_injection.command import power
+from harness.fault_injection.power import Power
+from harness.inputs.networks import load_network
+from harness.mutation.score import Score, score
 from harness.usage import UsageError
 
 OF_A_COMPARISON = (

@@ -11,12 +11,12 @@ import msgspec
 
 from harness.cli.progress import Progress
 from harness.cli.spelling import spelled
-from harness.github import of_run, workflow_commands
-from harness.lockstep import run
-from harness.networks import load_network
-from harness.reporting import page_writer
-from harness.runs import Run
-from harness.tables import Typed, render
+from harness.inputs.networks import load_network
+from harness.lockstep.training import run
+from harness.rendering.github import of_run, workflow_commands
+from harness.rendering.pages import page_writer
+from harness.rendering.tables import Typed, render
+from harness.results.run import Run
 from harness.usage import UsageError, visible
 from impls.hand import Network
 from impls.hand.notation import OPTIMIZERS, made

@@ -9,7 +9,7 @@ import click
 from harness.checking.templates import write_template
 from harness.cli.explaining import quoted
 from harness.cli.running import printable
-from harness.networks import load_network
+from harness.inputs.networks import load_network
 from harness.usage import UsageError
 from impls.hand import Network
 from impls.hand.notation import describe, output_label

@@ -1,6 +1,6 @@
 """Diagnosis: which mistake of the catalogue reproduces the numbers of a wrong link, and what is known if none does."""
 
-from harness.diagnosis.diagnosing import diagnose
 from harness.diagnosis.diagnosis import Cause, Diagnosis, Entry
+from harness.diagnosis.search import diagnose
 
 __all__ = ["Cause", "Diagnosis", "Entry", "diagnose"]

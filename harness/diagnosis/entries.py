@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.centre import Array
 from harness.diagnosis.diagnosis import Entry
-from harness.diagnosis.replay import Replay
+from harness.evaluation.centre import Array
+from harness.evaluation.incremental import Replay
 from harness.faults.place import Place
 
 

@@ -18,15 +18,15 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Bounded
-from harness.centre import EVERY_ENTRY, Array, Sample
 from harness.diagnosis.diagnosis import Cause
-from harness.diagnosis.replay import Replay
+from harness.evaluation.centre import EVERY_ENTRY, Array, Sample
+from harness.evaluation.expected import Rule, right
+from harness.evaluation.incremental import Replay
 from harness.faults import Fault, Fitted
 from harness.faults.fault import number_text
 from harness.faults.left_out import LeftOut
 from harness.faults.precision import DTYPES, WIDE, holds, replayed
 from harness.faults.ratios import in_samples
-from harness.walk import Rule, right
 
 LEAST_ENTRIES = 3
 """A number is fitted to one entry; two agree by chance more easily than three."""

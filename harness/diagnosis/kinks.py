@@ -1,30 +1,127 @@
-"""Conventions at kinks: another valid subgradient is no mistake.
+"""Kinks that are not shown: arguments exactly on them, decided by one convention for all links of a kind.
 
-Where an argument is known only within a bound, both branches are open and the walk covers either convention. Where it
-is exact, as in a tensor that is shown and taken as it is, the walk takes one.
+The walk leaves both branches open where an argument is within its bound of a kink, and passes the hull of both on.
+On whole numbers many arguments are exactly on a kink, and their hull hides errors. There no program rounds
+(`exact_sums`), and each takes one side: the hand code's, the other one or the middle. An argument that rounding may
+put on either side stays open.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+from typing import Any, Literal
+
 import numpy as np
 
-from harness.centre import Array
-from harness.diagnosis.replay import Replay
-from impls.hand import Link
+from harness.arithmetic import Bounded
+from harness.diagnosis.exact_sums import exact_where_nothing_rounds
+from harness.evaluation.expected import Rule, Walk
+from impls.hand import Dense, Elu, HardSigmoid, LeakyRelu, Link, MeanAbsoluteError, Network, Relu, Scaled
+
+Side = Literal["below", "above", "middle", "outside", "inside"]
+
+OWN: Mapping[type, Side] = {
+    Relu: "below", LeakyRelu: "below", Elu: "below", MeanAbsoluteError: "middle", HardSigmoid: "outside",
+}  # fmt: skip
+"""What the hand code takes at each kind of kink."""
+
+_SAYS: Mapping[tuple[Side, Side], str] = {
+    ("below", "above"): "the other side",
+    ("outside", "inside"): "the other side",
+}
 
 
-def on_a_kink(link: Link, actual: Array, bounds: Replay) -> bool:
-    """Whether all that is wrong in a shown tensor stands exactly on a kink, between the values of both sides."""
-    one_sided = getattr(link.layer, "one_sided", None)
-    if one_sided is None or not link.output.startswith("d"):
-        return False
-    sides = one_sided(*[bounds.tensors[name] for name in link.inputs])
-    if sides is None:
-        return False
-    kink, left, right = sides
-    expected = bounds.expected[link.output]
-    with np.errstate(invalid="ignore"):
-        low = np.minimum(left.value - left.bound, right.value - right.bound)
-        high = np.maximum(left.value + left.bound, right.value + right.bound)
-        inside = np.abs(actual - expected.value) <= expected.bound
-        return bool(np.all(inside | ((kink.value != 0) & (low <= actual) & (actual <= high))))
+@dataclass(frozen=True)
+class Convention:
+    """What is taken at the kinks of each kind of layer or loss."""
+
+    sides: Mapping[type, Side]
+
+    def __str__(self) -> str:
+        told = []
+        for kind, side in self.sides.items():
+            if side != OWN[kind]:
+                usual = "the middle of both sides" if side == "middle" else f"the side {side}"
+                told.append(_SAYS.get((OWN[kind], side), usual))
+        return " and ".join(dict.fromkeys(told))
+
+
+class Kinks:
+    """The kinks of a network whose derivative is not shown."""
+
+    def __init__(self, network: Network, shown: Collection[str]) -> None:
+        self.network = network
+        self.links = [
+            link for link in network.backward_links if link.output not in shown and _kind(link) and _jumps(link)
+        ]
+
+    def conventions(self) -> list[Convention]:
+        """Every one, the hand code's first, then those that differ from it for fewest kinds."""
+        kinds = list({_kind(link): None for link in self.links if _kind(link)})
+        choices = [Convention(dict(zip(kinds, sides, strict=True))) for sides in product(*map(_sides, kinds))]  # type: ignore[arg-type]
+        return sorted(choices, key=lambda c: sum(side != OWN[kind] for kind, side in c.sides.items()))
+
+    def decided(self, convention: Convention) -> dict[str, Rule]:
+        """Rules for a walk in which every argument exactly on a kink takes its side."""
+        sums: dict[str, Rule] = {
+            link.output: partial(exact_where_nothing_rounds, link)
+            for link in self.network.forward_links
+            if isinstance(link.layer, Dense)
+        }
+        return sums | {link.output: partial(_decided, link, convention) for link in self.links}
+
+    def on_kinks(self, walked: Walk) -> int:
+        """How many arguments are exactly on a kink, in a walk with `decided` rules."""
+        count = 0
+        for link in self.links:
+            for mask, _, _ in _kinks(link, walked.read):
+                count += int(np.count_nonzero((mask.value != 0) & (mask.bound == 0)))
+        return count
+
+
+def _kind(link: Link) -> type | None:
+    layer = link.layer.loss if isinstance(link.layer, Scaled) else link.layer
+    return type(layer) if type(layer) in OWN else None
+
+
+def _jumps(link: Link) -> bool:
+    return not (isinstance(link.layer, Elu) and link.layer.alpha == 1)
+
+
+def _sides(kind: type) -> tuple[Side, ...]:
+    return ("below", "above", "middle") + (("outside", "inside") if kind is HardSigmoid else ())
+
+
+def _kinks(link: Link, tensors: Mapping[str, Any]) -> Iterator[tuple[Bounded, Bounded, Bounded]]:
+    """Where each kink is, as a comparison, and the gradients there from below and from above."""
+    reads = [tensors[name] for name in link.inputs]
+    if isinstance(link.layer, HardSigmoid):
+        da, z = reads
+        yield z == -3, 0 * da, da / 6
+        yield z == 3, da / 6, 0 * da
+    else:
+        yield link.layer.one_sided(*reads)
+
+
+def _decided(link: Link, convention: Convention, tensors: Mapping[str, Any]) -> Bounded:
+    context = next(t.context for t in map(tensors.__getitem__, link.inputs) if isinstance(t, Bounded))
+    undecided = context.undecided
+    value: Bounded = link(tensors)
+    # Only what the comparisons below leave open remains open.
+    context.undecided = undecided
+    kind = _kind(link)
+    for position, (mask, below, above) in enumerate(_kinks(link, tensors)):
+        side = convention.sides[kind] if kind else "middle"
+        value = np.where(mask, _taken(side, below, above, upper=position == 1), value)  # type: ignore[call-overload]
+    return value
+
+
+def _taken(side: Side, below: Bounded, above: Bounded, *, upper: bool) -> Bounded:
+    if side == "middle":
+        return 0.5 * (below + above)
+    outside = above if upper else below
+    inside = below if upper else above
+    return {"below": below, "above": above, "outside": outside, "inside": inside}[side]

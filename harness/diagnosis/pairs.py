@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from harness.centre import Array
 from harness.diagnosis.hypotheses import Hypothesis, residual, sample_of
-from harness.diagnosis.replay import Replay
+from harness.evaluation.centre import Array
+from harness.evaluation.incremental import Replay
 from harness.faults import Fault
 
 FACTORS = (

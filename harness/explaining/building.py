@@ -11,9 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.arguments import as_count, as_data, as_names, as_network, as_optimizer, check_parameters
-from harness.batches import batches_of
-from harness.datasets import Data
+from harness.evaluation.moment import moment_after
 from harness.explaining import tallies
 from harness.explaining.case import ONE_BY_ONE, Case
 from harness.explaining.drawing import drawn
@@ -24,7 +22,9 @@ from harness.explaining.origins import Origins
 from harness.explaining.parts import Rest
 from harness.explaining.references import parse
 from harness.explaining.weight_update import update_of
-from harness.moment import moment_after
+from harness.inputs.arguments import as_count, as_data, as_names, as_network, as_optimizer, check_parameters
+from harness.inputs.batches import batches_of
+from harness.inputs.datasets import Data
 from harness.usage import UsageError
 from impls.hand import Network
 from impls.hand.notation import describe, name_of, output_label

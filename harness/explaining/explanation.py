@@ -97,7 +97,7 @@ class PathExplanation:
         return int(any(way.outside for way in self.ways))
 
     def _repr_html_(self) -> str:
-        from harness.notebook import of_explanation
+        from harness.rendering.notebook import of_explanation
 
         return of_explanation(self)
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from harness.explaining.case import Case
+from harness.explaining.methods import finite
 from harness.explaining.parts import Moved, Nudge
-from harness.explaining.ways import finite
 from harness.usage import UsageError
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.centre import Array
+from harness.evaluation.centre import Array
 from harness.explaining.parts import Rest, RouteRow, SampleRow
 from impls.hand.paths import Paths
 

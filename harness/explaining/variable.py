@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from harness.centre import Array
+from harness.evaluation.centre import Array
 from harness.explaining.references import Reference
 from impls.hand import Dense, Network
 

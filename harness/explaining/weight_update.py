@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.centre import Array
+from harness.evaluation.centre import Array
 from harness.explaining.figures import opened, operand
 from harness.explaining.parts import Update, UpdateRow
 from harness.explaining.references import Reference

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.walk import Rule
+from harness.evaluation.expected import Rule
 
 
 @dataclass(frozen=True)

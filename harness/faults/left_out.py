@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.centre import Array
+from harness.evaluation.centre import Array
+from harness.evaluation.expected import Rule
 from harness.faults.fault import Fault
 from harness.faults.place import Place
-from harness.walk import Rule
 
 CAUSES = ("dropped neuron", "dropped sample")
 

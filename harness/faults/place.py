@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from harness.evaluation.expected import Rule
 from harness.faults.fault import Fault, with_number
 from harness.faults.fitted import Clipped, Linear
-from harness.walk import Rule
 from impls.hand import Dense, Link, Network
 from impls.hand.notation import name_of
 

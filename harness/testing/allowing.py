@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic.profile import DTYPES
-from harness.checking.check import Check
-from harness.point import Point
+from harness.evaluation.point import Point
+from harness.results.check import Check
 from harness.testing.announcing import announce
 from harness.testing.compared import compared, told
 from harness.testing.mismatch import GradientMismatch

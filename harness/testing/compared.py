@@ -14,16 +14,16 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import profile_of
-from harness.cells import counted
-from harness.checking.answers import Answer, answer_of
-from harness.checking.check import Check
-from harness.checking.concluding import concluded
-from harness.checking.locating import located
-from harness.checking.screen import links
-from harness.checking.setting import setting_of
-from harness.conformance import Finding
+from harness.candidates.answers import Answer, answer_of
+from harness.candidates.conformance import Finding
+from harness.checking.conclusion import concluded
 from harness.diagnosis import Diagnosis
-from harness.point import Point
+from harness.diagnosis.location import located
+from harness.evaluation.point import Point
+from harness.rendering.check_screen import links
+from harness.results.check import Check
+from harness.results.numbers import counted
+from harness.results.setting import setting_of
 from harness.usage import did_you_mean, nearest
 
 MINE = "mine"

@@ -15,13 +15,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from harness.arguments import as_names
 from harness.checking.backward_pass import check
-from harness.checking.check import Check
-from harness.lockstep import run
-from harness.networks import load_network
-from harness.runs import Run
-from harness.tables import render
+from harness.inputs.arguments import as_names
+from harness.inputs.networks import load_network
+from harness.lockstep.training import run
+from harness.rendering.tables import render
+from harness.results.check import Check
+from harness.results.run import Run
 from harness.testing.announcing import announce
 from harness.testing.compared import first_line
 from harness.testing.mismatch import GradientMismatch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness.comparison import Row
+from harness.comparison.judge import Row
 
 
 class GradientMismatch(AssertionError):  # noqa: N818  (it says what is wrong, as AssertionError's message would)

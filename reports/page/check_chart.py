@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import altair as alt
 
-from harness.checking.check import Check
+from harness.results.check import Check
 from reports.page.figures import BAD, FAINT, HUES, INK, SHAPES, Figure, Sources, figure, log_axis
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from harness.checking.check import Check
 from harness.cli.spelling import spelled
-from harness.rebuilding import network_of
+from harness.results.check import Check
+from harness.results.rebuilding import network_of
 from harness.usage import UsageError
 from reports.page import tables, telling
 from reports.page.check_chart import shares

@@ -5,14 +5,14 @@ A `Check` keeps neither. That they are the same is seen from the loss, which mus
 
 from __future__ import annotations
 
-from harness.batches import Batches, batches_of
-from harness.checking.check import Check
-from harness.conformance import digest_of
-from harness.datasets.loading import RANDOM, load_data
-from harness.datasets.named import DATA_SETS
-from harness.point import Point
-from harness.records import SCHEMA, Head, Step
-from harness.runs import Run
+from harness.candidates.conformance import digest_of
+from harness.evaluation.point import Point
+from harness.inputs.batches import Batches, batches_of
+from harness.inputs.datasets.loading import RANDOM, load_data
+from harness.inputs.datasets.named import DATA_SETS
+from harness.results.check import Check
+from harness.results.records import SCHEMA, Head, Step
+from harness.results.run import Run
 from harness.usage import UsageError
 from impls.hand import Network
 from impls.registry import REFERENCE

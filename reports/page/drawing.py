@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.batches import Batches
-from harness.centre import Array
+from harness.evaluation.centre import Array
 from harness.explaining.references import Reference
 from harness.explaining.symbols import Nodes, outputs_of
-from harness.runs import Run
-from harness.schedule import milestone
+from harness.inputs.batches import Batches
+from harness.inputs.schedule import milestone
+from harness.results.run import Run
 from impls.hand import Network
 from reports.page.explorer import SAMPLE
 from reports.page.numbers import spaced

@@ -18,18 +18,18 @@ from typing import Any
 import numpy as np
 from msgspec.structs import replace
 
-from harness.batches import Batches
+from harness.evaluation.moment import Moment
+from harness.evaluation.point import Point
 from harness.explaining import tallies
 from harness.explaining.case import ONE_BY_ONE, Case
 from harness.explaining.formulas import by_path, factored, headings
+from harness.explaining.methods import Asked, truth_at, ways_given
 from harness.explaining.origins import Origins
 from harness.explaining.parts import Factor, PathRow, Rest, RouteRow, SampleRow, Way
 from harness.explaining.references import Reference
-from harness.explaining.ways import Asked, truth_at, ways_given
-from harness.moment import Moment
-from harness.point import Point
-from harness.runs import Run
-from harness.schedule import SMALL, milestone, multiply_adds
+from harness.inputs.batches import Batches
+from harness.inputs.schedule import SMALL, milestone, multiply_adds
+from harness.results.run import Run
 from harness.usage import UsageError
 from impls.hand import Network
 from impls.registry import REFERENCE

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness.cells import counted, part, share, small
-from harness.checking.check import Check
-from harness.comparison import SEVERITY, Row
-from harness.runs import Run
-from harness.verdicts import first_fault
+from harness.comparison.judge import SEVERITY, Row
+from harness.results.check import Check
+from harness.results.numbers import counted, part, share, small
+from harness.results.run import Run
+from harness.results.verdicts import first_fault
 from reports.page.tables import SIGNS, Table
 
 MOST_ROWS = 40

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from harness.cells import part, small
-from harness.checking.check import Check
 from harness.explaining import figures
-from harness.runs import Run
+from harness.results.check import Check
+from harness.results.numbers import part, small
+from harness.results.run import Run
 from harness.usage import visible
 from reports.page.check_page import page_of_check
 from reports.page.explorer import Cell, Described, best_of

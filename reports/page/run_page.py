@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.batches import Batches
-from harness.cells import part
-from harness.rebuilding import batches_of_head, network_of
-from harness.runs import Run
-from harness.schedule import milestone
-from harness.tables import heading
+from harness.inputs.batches import Batches
+from harness.inputs.schedule import milestone
+from harness.rendering.tables import heading
+from harness.results.numbers import part
+from harness.results.rebuilding import batches_of_head, network_of
+from harness.results.run import Run
 from harness.usage import UsageError
 from impls.hand import Network
 from reports.page import run_charts, tables, telling

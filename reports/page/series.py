@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.comparison import Row
-from harness.runs import Run
+from harness.comparison.judge import Row
+from harness.results.run import Run
 from impls.registry import REFERENCE
 
 COLUMNS = 400

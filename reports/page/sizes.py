@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import harness
-from harness.comparison import Row
-from harness.records import Head, Step
-from harness.runs import Run
+from harness.comparison.judge import Row
+from harness.results.records import Head, Step
+from harness.results.run import Run
 from reports.page.rendering import page
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.comparison import SEVERITY
-from harness.runs import Run
+from harness.comparison.judge import SEVERITY
+from harness.results.run import Run
 from reports.page.numbers import packed
 from reports.page.series import CHECKS, Series, Worst
 

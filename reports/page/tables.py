@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.cells import part, place, share, small, ulps
-from harness.checking.check import Check
-from harness.comparison import SEVERITY, Row
-from harness.runs import Run
+from harness.comparison.judge import SEVERITY, Row
+from harness.results.check import Check
+from harness.results.numbers import part, place, share, small, ulps
+from harness.results.run import Run
 from impls.registry import REFERENCE
 from reports.page.explorer import Explorer, best_of
 

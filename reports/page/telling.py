@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import to_builtins
 
-from harness.checking.check import Check
-from harness.runs import Run
+from harness.results.check import Check
+from harness.results.run import Run
 from reports.page.tables import Table
 
 MOST_ROWS = 40

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from harness import checks
 from harness.arithmetic import profile_of
 from harness.arithmetic.profile import DTYPES
-from harness.centre import Array
-from harness.comparison import Row
-from harness.conformance import non_finite
-from harness.point import Point
-from harness.updates import initial_state
-from harness.updates import update as update_rows
+from harness.candidates.conformance import non_finite
+from harness.comparison import checks
+from harness.comparison.judge import Row
+from harness.comparison.updates import initial_state
+from harness.comparison.updates import update as update_rows
+from harness.evaluation.centre import Array
+from harness.evaluation.point import Point
 from impls.contract import CannotCompareError, Implementation, Pass, tensors_of
 from impls.hand import Dense, Link, Network, Scaled
 from impls.hand.notation import name_of

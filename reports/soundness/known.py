@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Profile
-from harness.checks import judge_link
+from harness.comparison.checks import judge_link
 from impls.graph.primitive import Array
 from impls.hand import HardSigmoid, Link
 

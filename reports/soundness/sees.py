@@ -14,8 +14,8 @@ import numpy as np
 from tabulate import tabulate
 
 from harness.arithmetic import Bounded, profile_of
-from harness.centre import Array, alone
-from harness.point import Point
+from harness.evaluation.centre import Array, alone
+from harness.evaluation.point import Point
 from impls.contract import tensors_of
 from impls.hand import Link, from_text
 from impls.hand.notation import ACTIVATIONS, LOSSES, OPTIMIZERS, name_of

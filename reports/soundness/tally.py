@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from harness.comparison import Row
+from harness.comparison.judge import Row
 
 
 class Key(NamedTuple):

@@ -1,0 +1,1 @@
+"""Candidates: whatever is checked, and the contracts that it has to keep."""

@@ -1,0 +1,146 @@
+"""The contract between harness and implementation, enforced on every call.
+
+An implementation that raises, returns a wrong shape or dtype, a missing or extra name or a non-finite
+value, or changes its input is a finding about that implementation, by name, step and tensor.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeVar
+
+import msgspec
+import numpy as np
+from msgspec.structs import force_setattr
+
+from harness.evaluation.centre import Array
+from harness.usage import told, visible
+from impls.contract import Arrays, CannotCompareError, Pass, Update, tensors_of
+from impls.hand import Network
+
+Kind = Literal[
+    "missing", "raised", "not a pass", "names", "shape", "dtype", "non-finite", "changed its input",
+    "diverged", "second call differs", "tap changes the program", "no optimizer",
+    "timeout", "accumulates", "overwrites", "other point", "layout", "aliasing",
+]  # fmt: skip
+
+_T = TypeVar("_T")
+
+
+class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something to say about an implementation besides its numbers; `fails` if it broke its contract."""
+
+    against: str
+    step: int
+    kind: Kind
+    message: str
+    tensor: str | None = None
+    fails: bool = True
+
+    def __post_init__(self) -> None:
+        """What somebody else's code raised or returned is shown, never obeyed, by a terminal or a log."""
+        force_setattr(self, "message", visible(self.message))
+        if self.tensor is not None:
+            force_setattr(self, "tensor", visible(self.tensor))
+
+
+class BreachError(Exception):
+    """An implementation broke its contract."""
+
+    def __init__(self, kind: Kind, message: str, tensor: str | None = None) -> None:
+        super().__init__(message)
+        self.kind: Kind = kind
+        self.tensor = tensor
+
+
+def digest_of(weights: Arrays) -> str:
+    """SHA-256 over names, dtypes, shapes and bytes, in the order of the names."""
+    sha = hashlib.sha256()
+    for name in sorted(weights):
+        array = np.ascontiguousarray(weights[name])
+        sha.update(f"{name} {array.dtype.str} {array.shape} ".encode())
+        sha.update(array.tobytes())
+    return sha.hexdigest()
+
+
+def read_only(arrays: Arrays) -> dict[str, Array]:
+    """Copies nobody may write to."""
+    copies = {name: np.array(array) for name, array in arrays.items()}
+    for array in copies.values():
+        array.flags.writeable = False
+    return copies
+
+
+def seal(arrays: Arrays) -> dict[str, str]:
+    """A digest of each array by itself, by which a change is told."""
+    return {name: digest_of({name: array}) for name, array in arrays.items()}
+
+
+def guarded(call: Callable[[], _T], given: Arrays, seals: Mapping[str, str]) -> _T:
+    """The result of `call`, or a `BreachError` if it raised or changed one of the sealed arrays it was given."""
+    try:
+        with np.errstate(all="ignore"):
+            result = call()
+    except (KeyboardInterrupt, MemoryError, CannotCompareError):
+        raise
+    except BaseException as error:
+        # An implementation is somebody else's code: whatever it raises, SystemExit included, is about it.
+        raise BreachError("raised", f"raised {told(error)}") from error
+    for name, after in seal(given).items():
+        if after != seals[name]:
+            raise BreachError("changed its input", f"changed {name}, which it was given to read", name)
+    return result
+
+
+def check_pass(network: Network, dtype: str, rows: int, result: Any) -> Pass:
+    """The pass, if it keeps the contract; raises `BreachError` otherwise. Non-finite values are not judged."""
+    if not isinstance(result, Pass):
+        raise BreachError("not a pass", f"returned {type(result).__name__} instead of an impls.contract.Pass")
+    shapes = shapes_of(network, rows)
+    required = {"loss", *network.gradients}
+    _check_tensors(tensors_of(result), shapes, required, dtype)
+    return result
+
+
+def check_update(weights: Arrays, state: tuple[str, ...], result: Any) -> Update:
+    """The update, if it holds every weight and state in the right shape and dtype."""
+    if not isinstance(result, Update):
+        raise BreachError("not a pass", f"returned {type(result).__name__} instead of an impls.contract.Update")
+    shapes = {s + name: w.shape for name, w in weights.items() for s in ("", *state)}
+    dtype = str(next(iter(weights.values())).dtype)
+    _check_tensors({**result.weights, **result.state}, shapes, set(shapes), dtype)
+    return result
+
+
+def non_finite(tensors: Arrays) -> str | None:
+    """Name of the first tensor that holds a NaN or an infinity."""
+    return next((name for name, array in tensors.items() if not np.all(np.isfinite(array))), None)
+
+
+def shapes_of(network: Network, rows: int) -> dict[str, tuple[int, ...]]:
+    """The shape of every tensor that a pass may hold, on so many rows."""
+    shapes: dict[str, tuple[int, ...]] = {"loss": ()}
+    for name, shape in network.weights.items():
+        shapes["d" + name] = shape
+    for name in network.activations:
+        shapes[name] = shapes["d" + name] = (rows, network.weights["W" + name[1:]][1])
+    return shapes
+
+
+def _check_tensors(
+    tensors: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], required: set[str], dtype: str
+) -> None:
+    missing = sorted(required - set(tensors))
+    if missing:
+        raise BreachError("names", f"returned no {', '.join(missing)}", missing[0])
+    extra = sorted(set(map(str, tensors)) - set(shapes))
+    if extra:
+        raise BreachError("names", f"returned {extra[0][:80]!r}, which this network does not have", extra[0][:80])
+    for name, array in tensors.items():
+        if not isinstance(array, np.ndarray | np.generic):
+            raise BreachError("dtype", f"returned {name} as {type(array).__name__}, not as a NumPy array", name)
+        if array.shape != shapes[name]:
+            raise BreachError("shape", f"returned {name} of shape {array.shape} instead of {shapes[name]}", name)
+        if array.dtype != np.dtype(dtype):
+            raise BreachError("dtype", f"returned {name} as {array.dtype} instead of {dtype}", name)

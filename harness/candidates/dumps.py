@@ -1,0 +1,212 @@
+"""Dumps: numbers from elsewhere, a program in C or CUDA or another language, in an NPZ or safetensors file.
+
+A dump holds what a backward pass was given and what it gave, under the names that this project has for it: weights
+W1, b1, ..., inputs x, targets y, at least one gradient dW1, db1, ... or dz1, da1, ..., and whatever else there is of
+z1, a1, ... and loss. docs/dumps.md has the layout.
+
+Everything is checked by what the file declares, before a number is read.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from harness.arithmetic.profile import DTYPES
+from harness.candidates.conformance import shapes_of
+from harness.candidates.containers import Container, Declared, check_readable, container_of
+from harness.evaluation.centre import Array
+from harness.usage import UsageError, reason, visible
+from impls.hand import Network
+from impls.hand.notation import describe
+
+LARGEST_BYTES = 2**31
+"""A file that declares more than this is not read: its tensors would fill the memory several times over."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Dump:
+    """What a dump holds, in its own dtype, float32 or float64.
+
+    Attributes:
+        weights: W1 (M, K), b1 (K,), ...
+        x: inputs (N, M).
+        y: targets, of the shape that the loss reads; labels as int64.
+        shown: gradients and whatever else it holds of the network's tensors, in the order of the links.
+        ignored: names that mean nothing here.
+    """
+
+    weights: Mapping[str, Array]
+    x: Array
+    y: Array
+    shown: Mapping[str, Array]
+    ignored: list[str]
+
+    @property
+    def dtype(self) -> str:
+        """In which all of it was computed."""
+        return str(self.x.dtype)
+
+
+def read_dump(path: str | os.PathLike[str], network: Network) -> Dump:
+    """The dump at `path`, as the numbers of a network.
+
+    Raises:
+        UsageError: it cannot be read, lacks something, is of another network, or holds what cannot be checked.
+    """
+    name = os.fspath(path)
+    container = container_of(name)
+    check_readable(name)
+    links = [link.output for link in network.links]
+    held = _readable(name, lambda: container.names(name))
+    known = [*network.weights, "x", "y", *links]
+    _check_names(name, held, network, links)
+    wanted = [tensor for tensor in known if tensor in held]
+    arrays = _arrays(name, container, wanted, network)
+    _check_values(name, arrays, network)
+    y = arrays["y"].astype(np.int64) if network.loss.labels else arrays["y"]
+    return Dump(
+        {weight: arrays[weight] for weight in network.weights},
+        arrays["x"],
+        y,
+        {tensor: arrays[tensor] for tensor in links if tensor in arrays},
+        [visible(tensor) for tensor in held if tensor not in known],
+    )
+
+
+def _arrays(path: str, container: Container, wanted: list[str], network: Network) -> dict[str, Array]:
+    declared = _readable(path, lambda: container.declared(path, wanted))
+    _check_dtypes(path, declared, network)
+    _check_shapes(path, declared, network)
+    size = sum(np.dtype(each.dtype).itemsize * math.prod(each.shape) for each in declared.values())
+    if size > LARGEST_BYTES:
+        raise UsageError(
+            f"Cannot read {path}, because what it declares takes {size / 2**30:.3g} GiB, more than the "
+            f"{LARGEST_BYTES / 2**30:g} that are read; give fewer rows of x."
+        )
+    return _readable(path, lambda: container.read(path, wanted))
+
+
+def _readable(path: str, read: Callable[[], _T]) -> _T:
+    try:
+        return read()
+    except (UsageError, MemoryError):
+        raise
+    except Exception as error:  # each library raises its own for each way in which a file can be damaged
+        raise UsageError(
+            f"Cannot read {path}, because it is damaged, or no file of that kind ({reason(error)}); write it again."
+        ) from None
+
+
+def _check_names(path: str, held: Iterable[str], network: Network, links: list[str]) -> None:
+    held = set(held)
+    weights = [*network.weights, *network.gradients]
+    others = sorted(name for name in held - set(weights) if re.fullmatch(r"d?[Wb][1-9][0-9]{0,5}", name, re.ASCII))
+    if others:
+        raise UsageError(
+            f"Cannot check {path} as {describe(network)}, because it holds {_list(others)}, which that network does "
+            f"not have; give the model that it comes from."
+        )
+    missing = [name for name in (*network.weights, "x", "y") if name not in held]
+    if missing:
+        there = _list(sorted(held)) if held else "nothing"
+        raise UsageError(
+            f"Cannot check {path}, because it lacks {_list(missing)} and holds {there}; harness template writes a file "
+            f"with every name that is needed."
+        )
+    if not any(name in held for name in links if name.startswith("d")):
+        raise UsageError(
+            f"Cannot check {path}, because it holds no gradient; give at least one of {_list(network.gradients)}."
+        )
+
+
+def _check_dtypes(path: str, declared: Mapping[str, Declared], network: Network) -> None:
+    objects = [name for name, each in declared.items() if each.dtype == "object"]
+    if objects:
+        raise UsageError(
+            f"Cannot read {path}, because {_list(objects)} holds pickled Python objects, and reading those can run any "
+            f"program; save arrays of numbers."
+        )
+    floats = {name: each.dtype for name, each in declared.items() if name != "y" or not network.loss.labels}
+    wrong = {name: dtype for name, dtype in floats.items() if dtype not in DTYPES}
+    if wrong:
+        told = _list([f"{name} is {dtype}" for name, dtype in wrong.items()])
+        raise UsageError(
+            f"Cannot check {path}, because {told}, and bounds are known for float32 and float64 only; write everything "
+            f"in the one of them that the program computed in."
+        )
+    if len(set(floats.values())) > 1:
+        of = {dtype: _list([name for name, found in floats.items() if found == dtype]) for dtype in DTYPES}
+        raise UsageError(
+            f"Cannot check {path}, because {of['float32']} is float32 and {of['float64']} is float64; write everything "
+            f"in the one dtype that the program computed in."
+        )
+    if network.loss.labels and not re.fullmatch(r"u?int(8|16|32|64)", declared["y"].dtype):
+        raise UsageError(
+            f"Cannot check {path}, because y is {declared['y'].dtype} and its loss reads class labels; write them as "
+            f"whole numbers, such as int64, from 0 to {network.outputs - 1}."
+        )
+
+
+def _check_shapes(path: str, declared: Mapping[str, Declared], network: Network) -> None:
+    shape = declared["x"].shape
+    rows = shape[0] if len(shape) == 2 else 0
+    if len(shape) != 2 or rows < 1 or shape[1] != network.inputs:
+        raise UsageError(
+            f"Cannot check {path} as {describe(network)}, because x has shape {shape} instead of "
+            f"(N, {network.inputs}), with a row for each sample; write it so."
+        )
+    targets = (rows,) if network.loss.labels else (rows, network.outputs)
+    needed = {**network.weights, "x": (rows, network.inputs), "y": targets, **shapes_of(network, rows)}
+    wrong = [name for name, each in declared.items() if each.shape != needed[name]]
+    if not wrong:
+        return
+    transposed = all(declared[name].shape == needed[name][::-1] for name in wrong)
+    instead = "write W of shape (inputs, outputs), a row for each sample, and nothing broadcast"
+    if transposed:
+        instead = "that is transposed (torch keeps W so); write W of shape (inputs, outputs) and a row for each sample"
+    told = _list([f"{name} has shape {declared[name].shape} instead of {needed[name]}" for name in wrong])
+    raise UsageError(f"Cannot check {path} as {describe(network)}, because {told}; {instead}.")
+
+
+def _check_values(path: str, arrays: Mapping[str, Array], network: Network) -> None:
+    for name in (*network.weights, "x", *(() if network.loss.labels else "y")):
+        if not np.all(np.isfinite(arrays[name])):
+            index = tuple(int(i) for i in np.argwhere(~np.isfinite(arrays[name]))[0])
+            place = ",".join(map(str, index))
+            raise UsageError(
+                f"Cannot check {path}, because {name}[{place}], counted from 0, is {arrays[name][index]}; give finite "
+                f"weights, inputs and targets."
+            )
+    y = arrays["y"]
+    if network.loss.labels and not (y.min() >= 0 and y.max() < network.outputs):
+        row = int(np.argwhere((y < 0) | (y >= network.outputs))[0][0])
+        raise UsageError(
+            f"Cannot check {path}, because y[{row}], counted from 0, is {y[row]}; give labels from 0 to "
+            f"{network.outputs - 1}."
+        )
+    try:
+        network.check_batch(arrays["x"], y)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    empty = [name for name, array in arrays.items() if name not in network.weights and np.isnan(array).all()]
+    if empty:
+        raise UsageError(
+            f"Cannot check {path}, because these are not filled (every entry is NaN): {_list(empty)}; write there what "
+            f"your program computed, or leave them out."
+        )
+
+
+def _list(names: Iterable[str]) -> str:
+    """Names one after the other; of many the first ones."""
+    names = [name[:80] for name in names]
+    shown = names if len(names) <= 8 else [*names[:7], f"{len(names) - 7} more"]
+    return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + f" and {shown[-1]}"

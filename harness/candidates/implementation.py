@@ -1,0 +1,133 @@
+"""A participant: one implementation in a run, called under guard, in the working dtype and in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from harness.candidates.conformance import BreachError, Finding, Kind, check_pass, check_update, guarded, read_only
+from harness.comparison.updates import initial_state
+from harness.evaluation.centre import Array
+from harness.evaluation.point import Point
+from harness.usage import visible
+from impls.contract import CannotCompareError, Describes, Implementation, Pass, Trains, Update, Updater
+from impls.hand import Network
+
+
+class Participant:
+    """One implementation; everything that is wrong with it becomes a `Finding`.
+
+    Attributes:
+        alive: False after a breach: it takes no further part.
+        weights: where it stands.
+        state: its optimizer state, and before the last update.
+    """
+
+    def __init__(
+        self, name: str, build: Callable[[Network, str], Implementation], network: Network, dtype: str
+    ) -> None:
+        self.name, self.network, self.alive = name, network, True
+        self.findings: list[Finding] = []
+        self._build, self._built = build, dict[str, Implementation]()
+        self.dtype = dtype
+        self.updater: Updater | None = None
+        self.weights: Mapping[str, Array] = {}
+        self.state: dict[str, Array] = {}
+        self.state_before: dict[str, Array] = {}
+
+    def built(self, dtype: str) -> Implementation:
+        """The implementation in a dtype, built when first needed."""
+        if dtype not in self._built:
+            self._built[dtype] = guarded(lambda: self._build(self.network, dtype), {}, {})
+        return self._built[dtype]
+
+    @property
+    def eager(self) -> bool:
+        """Whether it says that each operation reads what is shown."""
+        return bool(getattr(self.built(self.dtype), "eager", False))
+
+    def describe(self) -> tuple[str, dict[str, str]]:
+        """Version and settings."""
+        made = self.built(self.dtype)
+        settings = made.environment() if isinstance(made, Describes) else {}
+        return visible(str(made.version)), {visible(str(key)): visible(str(v)) for key, v in settings.items()}
+
+    def attempt(self, step: int, call: Callable[[], Any]) -> Any:
+        """The result of `call`, or None after recording why there is none."""
+        try:
+            return call()
+        except CannotCompareError as reason:
+            self.record(step, "missing", str(reason), fails=False)
+        except BreachError as breach:
+            self.record(step, breach.kind, str(breach), breach.tensor)
+        self.alive = False
+        return None
+
+    def take_findings(self) -> list[Finding]:
+        """What there was to say since the last call."""
+        findings, self.findings = self.findings, []
+        return findings
+
+    def record(self, step: int, kind: Kind, message: str, tensor: str | None = None, fails: bool = True) -> None:
+        """Remember something to say about this implementation."""
+        self.findings.append(Finding(self.name, step, kind, message, tensor, fails))
+
+    def pass_at(self, point: Point, *, tap: bool = True) -> Pass | None:
+        """A pass at a point, in the point's dtype; None after recording why there is none."""
+        return self.attempt(point.step, partial(self.differentiate, point, tap=tap))
+
+    def differentiate(self, point: Point, *, tap: bool = True) -> Pass:
+        """A pass at a point that keeps the contract.
+
+        Raises:
+            BreachError, CannotCompareError: why there is none.
+        """
+        dtype, given = str(point.x.dtype), read_only(point.given)  # its own copies: what it writes, no other reads
+        weights = {name: given[name] for name in self.network.weights}
+        implementation = self.built(dtype)
+        result = guarded(
+            lambda: implementation.differentiate(weights, given["x"], given["y"], tap=tap), given, point.seals
+        )
+        return check_pass(self.network, dtype, len(given["x"]), result)
+
+    def update_at(self, optimizer: Any, point: Point, gradients: Mapping[str, Array]) -> Update | None:
+        """One optimizer step from a point with this implementation's own gradients and state.
+
+        None after recording why there is none. `state_before` and `state` are its state before and after.
+        """
+        if self.updater is None and point.step == 1:
+            self.attempt(1, partial(self._start, optimizer, point))
+        if self.updater is None:
+            return None
+        self.state_before = self.state
+        update = self.attempt(point.step, partial(self._update, optimizer, point, gradients))
+        if update is not None:
+            self.state = dict(update.state)
+        return update
+
+    def _start(self, optimizer: Any, point: Point) -> None:
+        """Set up the framework's own optimizer; without one, gradients are compared and updates are not."""
+        implementation = self.built(self.dtype)
+        self.state = initial_state(optimizer, point.weights)
+        if not isinstance(implementation, Trains):
+            self.record(1, "no optimizer", "has no optimizer: updates are not comparable", fails=False)
+            return
+        try:
+            weights = read_only(point.weights)
+            self.updater = guarded(lambda: implementation.start(optimizer, weights), weights, point.seals)
+        except CannotCompareError as reason:
+            self.record(1, "no optimizer", str(reason), fails=False)
+
+    def _update(self, optimizer: Any, point: Point, gradients: Mapping[str, Array]) -> Update:
+        assert self.updater is not None
+        updater, weights = self.updater, read_only(point.weights)
+        result = guarded(lambda: updater.update(weights, gradients), weights, point.seals)
+        update = check_update(weights, optimizer.state, result)
+        return Update(_copies(update.weights), _copies(update.state))
+
+
+def _copies(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    return {name: np.array(array) for name, array in arrays.items()}

@@ -1,0 +1,171 @@
+"""Contracts of a backward pass that no single answer shows: called again, with another upstream, on other layouts.
+
+    second call        the same answer again, and nothing added to it
+    earlier answer     what was returned stays what it was when the next call runs
+    linear             backward(c u) = c backward(u), exactly for c a power of two, short of underflow;
+                       backward(u + v) = backward(u) + backward(v) within the allowances of the three
+    zero upstream      gives exactly 0
+    non-contiguous     transposed and strided inputs give the right answer too
+
+All are tried at one case. What a call answers is compared with what the candidate itself answered first, except on
+other layouts, where a blocked sum may run in another order: there it is judged against the reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from harness.arithmetic import profile_of
+from harness.candidates.operation import LAYOUTS, Answer, Candidate
+from harness.checking.operation_judging import Finding
+from harness.evaluation.centre import Array
+from harness.evaluation.references.estimate import Estimate
+from harness.evaluation.references.reference import Reference
+from harness.inputs.cases import Case, random_upstream
+
+SCALES = (-2.0, 4096.0)
+"""One of them turns signs, the other is large, where a gradient might be clipped; both are powers of two."""
+
+
+def contracts(
+    candidate: Candidate, reference: Reference, case: Case, upstream: Array, first: Answer, dtype: str
+) -> list[Finding]:
+    """Every contract at one case, `first` being the candidate's answer there."""
+    trial = _Trial(candidate, reference, case, upstream, first, dtype)
+    found = list(trial.second_call())
+    repeats = not found
+    found += trial.zero_upstream()
+    if repeats:
+        found += trial.scaled()
+        found += trial.added()
+    found += trial.layouts()
+    return found
+
+
+class _Trial:
+    def __init__(
+        self, candidate: Candidate, reference: Reference, case: Case, upstream: Array, first: Answer, dtype: str
+    ) -> None:
+        self.candidate, self.reference, self.case = candidate, reference, case
+        self.upstream, self.first, self.dtype = upstream, first, dtype
+        self.expected = reference.gradients(case.inputs, upstream, dtype)
+
+    def finding(self, contract: str, tensor: str, message: str, *, fails: bool = True) -> Finding:
+        return Finding(contract, tensor, self.case.name, message, fails)
+
+    def second_call(self) -> Iterator[Finding]:
+        second = self.candidate(self.case.inputs, self.upstream)
+        for tensor, one, other in _both(self.first, second):
+            if np.array_equal(one, other, equal_nan=True):
+                continue
+            told = self._how_it_differs(tensor, one, other)
+            message = f"the second call with the same inputs answers another {tensor}{told}"
+            yield self.finding("second call", tensor, message)
+        for tensor in set(_tensors(self.first)) - set(_tensors(second)):
+            yield self.finding("second call", tensor, f"the second call with the same inputs gives no {tensor}")
+
+    def _how_it_differs(self, tensor: str, one: Array, other: Array) -> str:
+        estimate = self.expected.get(tensor[1:])
+        if estimate is None or one.shape != other.shape or one.shape != estimate.value.shape:
+            return ""
+        return ": it adds to the first" if estimate.plus(Estimate(one, 0 * estimate.bound)).holds(other) else ""
+
+    def zero_upstream(self) -> Iterator[Finding]:
+        """And whether this other answer has been written over the first."""
+        answer = self.candidate(self.case.inputs, np.zeros_like(self.upstream))
+        for tensor in self.candidate.overwritten(self.first):
+            message = f"the {tensor} returned by an earlier call changes when the next one runs"
+            yield self.finding("earlier answer", tensor, message)
+        for tensor, gradient in _tensors(answer).items():
+            if tensor != "output" and np.any(gradient != 0):
+                count = int(np.count_nonzero(gradient))
+                yield self.finding(
+                    "zero upstream", tensor, f"{tensor} is not 0 in {count} entries where the upstream is 0"
+                )
+
+    def scaled(self) -> Iterator[Finding]:
+        told: set[str] = set()
+        for scale in SCALES:
+            answer = self.candidate(self.case.inputs, np.asarray(scale * self.upstream, self.upstream.dtype))
+            for tensor, one, other in _both(self.first, answer):
+                if tensor in told or tensor == "output" or one.shape != other.shape:
+                    continue
+                if not self._scales(one, other, scale):
+                    told.add(tensor)
+                    message = f"{tensor} for {scale:g} times the upstream is not {scale:g} times {tensor}"
+                    yield self.finding("linear in the upstream", tensor, message)
+
+    def _scales(self, one: Array, other: Array, scale: float) -> bool:
+        """Whether one gradient is a power of two times another, where no intermediate value may have underflown."""
+        profile = profile_of(self.dtype)
+        tiny = profile.eta / profile.u
+        with np.errstate(all="ignore"):
+            same = (scale * one == other) | (np.isnan(one) & np.isnan(other))
+            return bool(np.all(same | ((np.abs(one) < tiny) & (np.abs(other) < abs(scale) * tiny))))
+
+    def added(self) -> Iterator[Finding]:
+        other = random_upstream(self.upstream.shape, self.dtype, np.random.default_rng(1))
+        total = np.asarray(self.upstream + other, self.upstream.dtype)
+        if not np.array_equal(total - other, self.upstream):
+            return  # somebody's own upstream, whose sum rounds
+        with_other, with_total = (self.candidate(self.case.inputs, dy) for dy in (other, total))
+        allowed = [self.reference.gradients(self.case.inputs, dy, self.dtype) for dy in (other, total)]
+        for name, one in self.first.gradients.items():
+            two, three = with_other.gradients.get(name), with_total.gradients.get(name)
+            if one is None or two is None or three is None or name not in self.expected:
+                continue
+            if not self.expected[name].holds(one):
+                continue  # what is wrong already has no allowance of its own
+            bounds = [self.expected[name].bound, allowed[0][name].bound, allowed[1][name].bound]
+            if not one.shape == two.shape == three.shape == bounds[0].shape:
+                continue
+            zero = Estimate(np.zeros(one.shape), bounds[0] + bounds[1] + bounds[2])
+            with np.errstate(invalid="ignore"):
+                rest = np.asarray(three, np.float64) - one - two
+            if not zero.holds(rest):
+                message = f"d{name} for the sum of two upstreams is not the sum of both d{name}"
+                yield self.finding("linear in the upstream", f"d{name}", message)
+
+    def layouts(self) -> Iterator[Finding]:
+        told: set[str] = set()
+        output = self.reference.output(self.case.inputs, self.dtype)
+        expected = {"output": output, **{f"d{name}": estimate for name, estimate in self.expected.items()}}
+        for layout in LAYOUTS:
+            answer = self.candidate(self.case.inputs, self.upstream, layout)
+            shown, before = _tensors(answer), _tensors(self.first)
+            for tensor in before:
+                if tensor in told or tensor not in expected or not self._right(before[tensor], expected, tensor):
+                    continue
+                if tensor not in shown:
+                    reasons = [breach.message for breach in answer.breaches]
+                    message = reasons[0] if reasons else f"there is no {tensor}"
+                elif not self._right(shown[tensor], expected, tensor):
+                    message = f"{tensor} is wrong"
+                else:
+                    continue
+                told.add(tensor)
+                yield self.finding("non-contiguous inputs", tensor, f"{message} where inputs and upstream are {layout}")
+
+    def _right(self, actual: Array, expected: Mapping[str, Estimate], tensor: str) -> bool:
+        """Within the allowance, or a convention at a kink."""
+        estimate = expected[tensor]
+        if estimate.holds(actual):
+            return True
+        if tensor == "output" or actual.shape != estimate.value.shape:
+            return False
+        sides = self.reference.sides(self.case.inputs, self.upstream, self.dtype).get(tensor[1:])
+        return sides is not None and sides.allow(actual, estimate)
+
+
+def _tensors(answer: Answer) -> dict[str, Array]:
+    found = {} if answer.output is None else {"output": answer.output}
+    return found | {f"d{name}": g for name, g in answer.gradients.items() if g is not None}
+
+
+def _both(one: Answer, other: Answer) -> Iterator[tuple[str, Array, Array]]:
+    theirs = _tensors(other)
+    for tensor, array in _tensors(one).items():
+        if tensor in theirs:
+            yield tensor, array, theirs[tensor]

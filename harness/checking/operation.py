@@ -1,0 +1,206 @@
+"""Checking a single operation that brings its own backward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.arithmetic.profile import DTYPES
+from harness.candidates.operation import Answer, Candidate
+from harness.candidates.operation_contracts import contracts
+from harness.checking.operation_judging import judged
+from harness.comparison.judge import Row, not_comparable
+from harness.evaluation.centre import Array
+from harness.evaluation.references.derived import HandReference
+from harness.evaluation.references.measured import MeasuredReference
+from harness.evaluation.references.reference import Reference
+from harness.evaluation.references.voting import Vote, VotingReference
+from harness.faults.operations.causes import cause_of
+from harness.faults.operations.hypothesis import Situation
+from harness.inputs.cases import Case, drawn, random_upstream, users
+from harness.inputs.declared import Input, specified
+from harness.inputs.frameworks import as_arrays
+from harness.results.operation_check import OperationCheck
+from harness.usage import UsageError
+
+
+def check_vjp(
+    forward: Any,
+    backward: Any = None,
+    *,
+    reference: Any,
+    inputs: Mapping[str, Any] | None = None,
+    cases: Sequence[Mapping[str, Any]] = (),
+    upstream: Any = None,
+    dtype: str = "float64",
+    seed: int = 0,
+) -> OperationCheck:
+    """Check the backward pass of one operation: every gradient, in many cases, and the contracts of a backward.
+
+    >>> import numpy as np
+    >>> from impls.hand import Tanh
+    >>> def forward(z):
+    ...     return np.tanh(z)
+    >>> def backward(upstream, z):
+    ...     return upstream * (1 - np.tanh(z))
+    >>> found = check_vjp(forward, backward, reference=Tanh())
+    >>> found.verdict, found.exit
+    ('FAIL', 1)
+    >>> found = check_vjp(forward, lambda upstream, z: upstream * (1 - np.tanh(z) ** 2), reference=Tanh())
+    >>> print(found.verdict, [row.gradient for row in found.rows][:2])
+    PASS ['output', 'dz']
+
+    Args:
+        forward: the candidate's ``forward(*inputs)``, which returns one array: in NumPy, torch or JAX arrays. Or a
+            ``torch.autograd.Function``, a ``jax.custom_vjp`` function, or a torch or JAX function around one.
+        backward: ``backward(upstream, *inputs)``, which returns the gradients: a tuple in the order of the inputs with
+            None where there is none, a dictionary by name (``x`` or ``dx``), or the only one. None where `forward`
+            brings its own.
+        reference: a layer, activation or loss of `impls.hand`: allowances are derived. Or any differentiable torch or
+            JAX function of the same inputs, run in float64: allowances are measured (see
+            `harness.evaluation.references.measured`). Or a torch and a JAX form of one function: they and a central
+            difference vote.
+        inputs: by the names of forward's parameters, in their order: an array, a shape of letters and numbers such
+            as ``("N", "M")``, or `Indices`. With a hand layer it may be left out.
+        cases: further points: dictionaries of arrays by these names.
+        upstream: an upstream gradient of your own, used beside the random ones in the first case.
+        dtype: of the candidate's arrays: float64 or float32.
+        seed: of all that is drawn.
+
+    A gradient that is returned in the shape of the output, and not summed to that of its input, is told; but torch sums
+    it itself where a ``torch.autograd.Function`` returns it, so that there it is right.
+
+    Returns:
+        The verdict (PASS, FAIL, NO POWER, NOT COMPARED) with exit status, rows, findings and causes; ``str()`` of it
+        is for people.
+
+    Raises:
+        UsageError: the reference or an input cannot be used, or the candidate cannot be called at all.
+    """
+    if dtype not in DTYPES:
+        raise UsageError(
+            f"Cannot check in dtype={dtype!r}, because allowances exist for {' and '.join(DTYPES)}; use one."
+        )
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise UsageError(f"Cannot draw with seed={seed!r}, because a seed is a whole number from 0 on; give one.")
+    points, known = _points(reference, inputs, cases, dtype, seed)
+    first = points[0]
+    if upstream is not None:
+        points.insert(1, Case("your upstream", first.inputs, as_arrays({"upstream": upstream}, dtype)["upstream"]))
+    right = known or _foreign(reference, first)
+    candidate = Candidate(forward, backward, first.inputs, right.differentiable, dtype)
+    name = f"{candidate.name} ({candidate.host.package})"
+    check = OperationCheck(name, right.name, right.measured, dtype, seed, [point.name for point in points])
+    check.shapes = {name: array.shape for name, array in first.inputs.items()}
+    situations: dict[str, list[Situation]] = {name: [] for name in right.differentiable}
+    passed: dict[str, list[Situation]] = {name: [] for name in right.differentiable}
+    for step, case in enumerate(points, 1):
+        dy = _upstream(right, case, dtype, np.random.default_rng([seed, step, 1]))
+        if step == 1:
+            check.shapes["output"] = dy.shape
+        votes = right.votes(case, dy, always=step == 1, seed=seed) if isinstance(right, VotingReference) else []
+        check.votes += votes
+        answer = candidate(case.inputs, dy)
+        rows, findings = judged(right, case, dy, answer, dtype, step)
+        check.rows += [_undecided(row, votes) for row in rows]
+        check.findings += [f for f in findings if (f.contract, f.tensor) not in _told(check)]
+        situation = Situation(right, case, dy, dtype, answer.gradients, answer.before)
+        for name in _wrong(rows, answer, votes):
+            situations[name].append(situation)
+        for row in rows:
+            if row.gradient != "output" and row.verdict == "ok" and _undecided(row, votes) is row:
+                passed[row.gradient[1:]].append(situation)
+        if step == 1 and not any(vote.gradient == "output" for vote in votes):
+            found = contracts(candidate, right, case, dy, answer, dtype)
+            check.findings += [f for f in found if (f.contract, f.tensor) not in _told(check)]
+    broken = {finding.tensor for finding in check.findings if finding.contract == "linear in the upstream"}
+    check.causes = [
+        cause_of(name, wrong, passed[name], linear=f"d{name}" not in broken)
+        for name, wrong in situations.items()
+        if wrong
+    ]
+    return check
+
+
+def _points(
+    reference: Any, inputs: Mapping[str, Any] | None, cases: Sequence[Mapping[str, Any]], dtype: str, seed: int
+) -> tuple[list[Case], HandReference | None]:
+    """Every case, and the reference if it is a hand layer, which knows what its inputs are."""
+    known = HandReference(reference) if HandReference.knows(reference) else None
+    if isinstance(cases, Mapping):
+        raise UsageError("Cannot use cases=a dictionary, because there may be several; give a list of dictionaries.")
+    meant: Mapping[str, Input]
+    if inputs is not None:
+        meant = specified(inputs, dtype)
+        if known is not None and set(meant) != set(known.inputs):
+            raise UsageError(
+                f"Cannot use inputs {', '.join(meant)} with {known.name}, because it reads {', '.join(known.inputs)}; "
+                f"give these, or leave inputs out."
+            )
+    elif known is not None and known.usual:
+        meant = known.usual
+    elif cases and isinstance(cases[0], Mapping):
+        return users(cases, known.inputs if known else list(cases[0]), dtype), known
+    else:
+        raise UsageError(
+            "Cannot draw inputs for this reference, because nothing says what it reads; give "
+            'inputs={"x": ("N", "M"), ...} or cases=[{"x": array, ...}].'
+        )
+    names = known.inputs if known else tuple(meant)
+    points = drawn({name: meant[name] for name in names}, dtype, seed)
+    return [*points, *users(cases, names, dtype)], known
+
+
+def _foreign(reference: Any, first: Case) -> Reference:
+    if isinstance(reference, tuple | list):
+        for form in reference:
+            _callable(form)
+        return VotingReference(reference, first.inputs)
+    _callable(reference)
+    return MeasuredReference(reference, first.inputs)
+
+
+def _callable(reference: Any) -> None:
+    if not callable(reference):
+        raise UsageError(
+            f"Cannot use reference={reference!r}, because it is neither a hand layer nor a function; give a layer of "
+            f"impls.hand such as Dense(4, 3), a differentiable torch or JAX function, or one of each for a vote."
+        )
+
+
+def _upstream(right: Reference, case: Case, dtype: str, rng: np.random.Generator) -> Array:
+    shape = right.output(case.inputs, dtype).value.shape
+    if case.upstream is None:
+        return random_upstream(shape, dtype, rng)
+    if case.upstream.shape != shape:
+        raise UsageError(
+            f"Cannot use an upstream of shape {case.upstream.shape}, because the output has shape {shape}; give an "
+            f"array of that shape, with arrays or whole numbers as inputs so that it is fixed."
+        )
+    return case.upstream.astype(dtype)
+
+
+def _undecided(row: Row, votes: Sequence[Vote]) -> Row:
+    """The row, or that there is nothing to judge by where the forms of the reference differ."""
+    for vote in votes:
+        if not vote.decided and vote.gradient in ("output", row.gradient):
+            return not_comparable(row.check, row.gradient, row.against, row.step, vote.says)
+    return row
+
+
+def _told(check: OperationCheck) -> set[tuple[str, str]]:
+    return {(finding.contract, finding.tensor) for finding in check.findings}
+
+
+def _wrong(rows: list[Row], answer: Answer, votes: Sequence[Vote]) -> list[str]:
+    """Names of inputs whose gradient came and is wrong, in values or in shape; none that nobody can judge."""
+    return [
+        row.gradient[1:]
+        for row in rows
+        if row.gradient != "output"
+        and _undecided(row, votes) is row
+        and answer.gradients.get(row.gradient[1:]) is not None
+        and row.verdict in ("FAULT", "not comparable")
+    ]

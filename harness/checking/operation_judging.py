@@ -1,0 +1,124 @@
+"""Judging one answer: its output and every gradient against the reference, entry by entry, shapes and dtypes first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec.structs import replace
+
+from harness.candidates.operation import Answer
+from harness.comparison.judge import Check, Row, judge, not_comparable
+from harness.evaluation.centre import Array
+from harness.evaluation.references.estimate import Estimate
+from harness.evaluation.references.reference import Reference
+from harness.inputs.cases import Case, called
+
+YOURS = "yours"
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """A contract that was broken.
+
+    Attributes:
+        contract: ``shape``, ``dtype``, ``inputs not modified``, ``zero upstream``, ...
+        tensor: ``output``, ``dx``, or the name of an input.
+        case: name of the case in which it was seen.
+        fails: whether the verdict is FAIL by it; if not, it is only said.
+    """
+
+    contract: str
+    tensor: str
+    case: str
+    message: str
+    fails: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.contract}: {self.message} ({called(self.case)})"
+
+
+def check_of(dtype: str) -> Check:
+    """What an operation's rows are called: the formula in float64, the rounding in any other dtype."""
+    return "formula" if dtype == "float64" else "rounding"
+
+
+def judged(
+    reference: Reference, case: Case, upstream: Array, answer: Answer, dtype: str, step: int
+) -> tuple[list[Row], list[Finding]]:
+    """The rows of one case, output first, and the contracts that its answer broke."""
+    findings = [
+        Finding(b.contract, b.tensor, case.name, b.message, fails=b.contract != "alias") for b in answer.breaches
+    ]
+    expected = {
+        "output": reference.output(case.inputs, dtype),
+        **{f"d{name}": g for name, g in reference.gradients(case.inputs, upstream, dtype).items()},
+    }
+    rows = []
+    for name, estimate in expected.items():
+        actual = answer.output if name == "output" else answer.gradients.get(name[1:])
+        if actual is None:
+            rows.append(not_comparable(check_of(dtype), name, YOURS, step, _why_missing(name, answer)))
+            if not findings or name not in {f.tensor for f in findings}:
+                findings += _missing(name, answer, case)
+            continue
+        findings += _mismatches(name, actual, estimate, case, dtype)
+        rows.append(_row(reference, case, upstream, dtype, step, name, actual, estimate))
+    return rows, findings
+
+
+def _row(
+    reference: Reference,
+    case: Case,
+    upstream: Array,
+    dtype: str,
+    step: int,
+    name: str,
+    actual: Array,
+    estimate: Estimate,
+) -> Row:
+    def own_bound() -> Array:
+        """Of the reference's own float64, below which its values cannot be told from 0."""
+        if name == "output":
+            return reference.output(case.inputs, "float64").bound / reference.factor
+        return reference.gradients(case.inputs, upstream, "float64")[name[1:]].bound / reference.factor
+
+    row = judge(
+        check_of(dtype), name, YOURS, step,
+        actual=actual, expected=estimate.value, allowed=estimate.bound,
+        zero_bound=own_bound,
+    )  # fmt: skip
+    if row.verdict == "FAULT" and name != "output":
+        sides = reference.sides(case.inputs, upstream, dtype).get(name[1:])
+        if sides is not None and sides.allow(actual, estimate):
+            reason = "exactly on a kink, another valid subgradient is taken"
+            return replace(row, verdict="convention", reason=reason)
+    return row
+
+
+def _mismatches(name: str, actual: Array, estimate: Estimate, case: Case, dtype: str) -> list[Finding]:
+    found = []
+    if actual.shape != estimate.value.shape:
+        message = f"{name} has shape {actual.shape} instead of {estimate.value.shape}"
+        found.append(Finding("shape", name, case.name, message))
+    if str(actual.dtype) != dtype:
+        found.append(Finding("dtype", name, case.name, f"{name} has dtype {actual.dtype} instead of {dtype}"))
+    return found
+
+
+def _why_missing(name: str, answer: Answer) -> str:
+    told = [b.message for b in answer.breaches if b.tensor in (name, "output" if name == "output" else "gradients")]
+    return told[0] if told else f"there is no {name}"
+
+
+def _missing(name: str, answer: Answer, case: Case) -> list[Finding]:
+    general = "output" if name == "output" else "gradients"
+    if any(b.tensor == general and b.contract != "names" for b in answer.breaches):
+        return []  # told already, for all of them
+    message = "forward returns nothing" if name == "output" else f"backward returns no gradient of {name[1:]}"
+    return [Finding("missing", name, case.name, message)]
+
+
+def faulty(rows: Mapping[str, Row] | list[Row]) -> list[str]:
+    """Names of gradients with a FAULT in some case, in order."""
+    each = rows.values() if isinstance(rows, Mapping) else rows
+    return list(dict.fromkeys(row.gradient for row in each if row.verdict == "FAULT"))

@@ -1,0 +1,1 @@
+"""Comparison: is an array inside the bound of what is expected of it?"""

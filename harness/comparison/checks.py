@@ -1,0 +1,206 @@
+"""The two checks of one step, and the end-to-end difference in the working dtype.
+
+    formula      float64, end to end, against the bounded centre: is it the right function?
+    rounding     working dtype, link by link, each link fed the implementation's own tensors: is each
+                 step as accurate as its dtype allows?
+    end-to-end   working dtype, against the hand code; allowed is the sum of both bounds
+
+A tensor that is outside end to end is `inherited` where its own link is right, and `FAULT` where the link
+is wrong or nothing says where the difference came from. To tell, the links are run on the very tensors
+that were compared, in the very dtype.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+from msgspec.structs import replace
+
+from harness.arithmetic import Profile, profile_of
+from harness.comparison.judge import Check, Row, judge, not_comparable
+from harness.evaluation.centre import EVERY_ENTRY, Array, Sample, alone, exact_inputs, sampled
+from harness.evaluation.point import Point
+from impls.contract import Pass, tensors_of
+from impls.hand import Link
+
+
+def rounding(point: Point, against: str, result: Pass, profile: Profile, sample: Sample = EVERY_ENTRY) -> list[Row]:
+    """Every link of a pass, alone, fed the implementation's own tensors."""
+    tensors, shown = point.tensors(result), tensors_of(result)
+    rows = []
+    for link in point.network.links:
+        missing = [name for name in (link.output, *link.inputs) if name not in tensors]
+        if missing:
+            reason = f"{against} shows no {', '.join(missing)}"
+            rows.append(not_comparable("rounding", link.output, against, point.step, reason))
+        else:
+            actual = tensors[link.output]
+            rows.append(judge_link(link, tensors, actual, profile, against, point.step, sample, shown))
+    return rows
+
+
+def judge_link(
+    link: Link,
+    tensors: Mapping[str, Array],
+    actual: Array,
+    profile: Profile,
+    against: str,
+    step: int,
+    sample: Sample = EVERY_ENTRY,
+    shown: Container[str] = (),
+) -> Row:
+    """One link alone, fed `tensors`, against what an implementation made of them.
+
+    `shown` names the tensors that the implementation made in the same program as `actual`.
+    """
+    expected = alone(link, tensors, profile, sample, shown)
+    shape = actual.shape
+    if link.slices:
+        actual = sampled(actual, link.axis, sample)
+    row = judge(
+        "rounding",
+        link.output,
+        against,
+        step,
+        actual=actual,
+        expected=expected.value,
+        allowed=expected.bound,
+        zero_bound=lambda: alone(link, tensors, profile_of("float64"), sample).bound,
+    )
+    row = _in_the_whole(row, link, shape, sample)
+    if row.verdict == "FAULT" and _is_convention(link, tensors, actual, expected, sample):
+        return _as_convention(row)
+    return row
+
+
+def _is_convention(link: Link, tensors: Mapping[str, Array], actual: Array, expected: Any, sample: Sample) -> bool:
+    """Does a link that is outside its allowance no more than take another subgradient?"""
+    one_sided = getattr(link.layer, "one_sided", None)
+    if one_sided is None or not link.output.startswith("d"):
+        return False
+    sides = one_sided(*exact_inputs(link, tensors, profile_of(str(actual.dtype)), sample))
+    return sides is not None and between_subgradients(sides, actual, expected)
+
+
+def between_subgradients(sides: tuple[Any, Any, Any], actual: Array, expected: Any) -> bool:
+    """Is every entry outside its allowance exactly on a kink, with a value between those of both sides?
+
+    `sides` is what ``one_sided`` of a layer or a loss gives on bounded arrays.
+    """
+    kink, left, right = sides
+    with np.errstate(invalid="ignore"):  # inf - inf where nothing is bounded
+        low = np.minimum(left.value - left.bound, right.value - right.bound)
+        high = np.maximum(left.value + left.bound, right.value + right.bound)
+        inside = np.abs(actual - expected.value) <= expected.bound
+    inside |= ~(np.isfinite(expected.value) & np.isfinite(expected.bound))
+    return bool(np.all(inside | ((kink.value != 0) & (low <= actual) & (actual <= high))))
+
+
+def _in_the_whole(row: Row, link: Link, shape: tuple[int, ...], sample: Sample) -> Row:
+    """The row of a sample, its index counted in the whole tensor of that shape."""
+    if sample == EVERY_ENTRY or row.index is None or not link.slices:
+        return row
+    index = list(row.index)
+    index[link.axis] = sample.origin(index[link.axis], shape[link.axis])
+    return replace(row, index=tuple(index))
+
+
+def _as_convention(row: Row) -> Row:
+    return replace(row, verdict="convention", reason="exactly on a kink, another valid subgradient is taken")
+
+
+def formula(point: Point, against: str, result: Pass, sample: Sample = EVERY_ENTRY) -> list[Row]:
+    """Every tensor of a pass against the centre, or the truth at a certified point, within its dtype's bounds.
+
+    In float64, for which this check is made, the allowance is the centre's own bound, so zeros can pass only
+    where the centre is zero within it, or nothing is bounded.
+    """
+    dtype = str(np.asarray(result.loss).dtype)
+    centre64 = point.double.centre("float64").tensors
+    centre = centre64 if dtype == "float64" else point.centre(dtype).tensors
+    expected = {name: tensor.value for name, tensor in centre.items()}
+    allowed = {name: tensor.bound for name, tensor in centre.items()}
+    zeros = None if centre is centre64 else {name: tensor.bound for name, tensor in centre64.items()}
+    true = point.truth.judging if point.truth else {}
+    expected |= {name: tensor.value for name, tensor in true.items()}
+    tails = {name: tensor.tail for name, tensor in true.items()}
+    rows = _compare("formula", point, against, result, expected, allowed, zeros, sample, tails)
+    return _tell_inherited(point, against, result, rows, profile_of(dtype), sample)
+
+
+def end_to_end(point: Point, against: str, result: Pass, reference: Pass, sample: Sample = EVERY_ENTRY) -> list[Row]:
+    """Every tensor of a pass in the working dtype against the reference's, which has its own rounding."""
+    dtype = str(np.asarray(result.loss).dtype)
+    centre, centre64 = point.centre(dtype), point.double.centre("float64")
+    values = tensors_of(reference)
+    expected = {name: np.asarray(values[name], np.float64) for name in centre.tensors}
+    allowed = {name: 2 * tensor.bound for name, tensor in centre.tensors.items()}
+    zeros = {name: tensor.bound for name, tensor in centre64.tensors.items()}
+    rows = _compare("end-to-end", point, against, result, expected, allowed, zeros, sample)
+    return _tell_inherited(point, against, result, rows, profile_of(dtype), sample)
+
+
+def _compare(
+    check: Check,
+    point: Point,
+    against: str,
+    result: Pass,
+    expected: Mapping[str, Array],
+    allowed: Mapping[str, Array],
+    zeros: Mapping[str, Array] | None,
+    sample: Sample,
+    tails: Mapping[str, Array] | None = None,
+) -> dict[str, Row]:
+    tensors = tensors_of(result)
+    rows = {}
+    for link in point.network.links:
+        name = link.output
+        if name not in tensors:
+            reason = f"{against} shows no {name}"
+            rows[name] = not_comparable(check, name, against, point.step, reason)
+            continue
+
+        def part(arrays: Mapping[str, Array], link: Link = link) -> Array:
+            array = np.asarray(arrays[link.output])
+            return sampled(array, link.axis, sample) if link.slices else array
+
+        row = judge(
+            check,
+            name,
+            against,
+            point.step,
+            actual=part(tensors),
+            expected=part(expected),
+            allowed=part(allowed),
+            tail=part(tails) if tails and name in tails else None,
+            zero_bound=None if zeros is None else partial(part, zeros),
+        )
+        rows[name] = _in_the_whole(row, link, np.shape(tensors[name]), sample)
+    return rows
+
+
+def _tell_inherited(
+    point: Point, against: str, result: Pass, rows: dict[str, Row], profile: Profile, sample: Sample
+) -> list[Row]:
+    """Tell what is wrong by itself from what is wrong because its upstream is."""
+    if all(row.verdict != "FAULT" for row in rows.values()):
+        return list(rows.values())
+    links = {row.gradient: row for row in rounding(point, against, result, profile, sample)}
+    located = any(row.verdict in ("FAULT", "convention") for row in links.values())
+    differs = [name for name in point.network.activations if rows[name].verdict == "FAULT"]
+    told = []
+    for name, row in rows.items():
+        own = links[name].verdict
+        if differs and name.startswith("d"):
+            reason = f"the forward pass already differs at {differs[0]}"
+            told.append(not_comparable(row.check, name, against, point.step, reason))
+        elif row.verdict == "FAULT" and own == "convention":
+            told.append(_as_convention(row))
+        elif row.verdict == "FAULT" and own in ("ok", "no power") and located:
+            told.append(replace(row, verdict="inherited", reason="right, given its own inputs"))
+        else:
+            told.append(row)
+    return told

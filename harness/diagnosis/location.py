@@ -1,0 +1,214 @@
+"""Locating: which of the tensors shown are right, which link is the first wrong one, and what only inherits.
+
+Every tensor is judged twice: end to end, against the centre of the network at this point, and as a link, given whatever
+was shown before it (see `harness.evaluation.expected`). Outside as a link is a FAULT; outside end to end only is
+inherited. A tensor that is right end to end was made of right ones, even where a wrong one is shown under the name of
+what it was made of: a name that was used again, and handed on by ``return locals()``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+from msgspec.structs import replace
+
+from harness.arithmetic import Bounded, Profile, profile_of
+from harness.comparison.checks import between_subgradients, judge_link
+from harness.comparison.judge import Check, Row, judge, not_comparable
+from harness.diagnosis.alternatives import Reading, reading
+from harness.evaluation.centre import Array
+from harness.evaluation.expected import Walk, right, walk
+from harness.evaluation.point import Point
+from impls.hand import Link, Network
+
+GIVEN = "right, given its own inputs"
+
+
+@dataclass(frozen=True)
+class Located:
+    """Every tensor shown, judged; weight gradients that were not shown are not comparable.
+
+    Attributes:
+        rows: end to end, with the verdict of both judgements, in the order of a training step.
+        links: the same tensors as links alone.
+        cosines: of the angle between what is shown and what is right, where both are finite and not 0.
+        undecided: comparisons at a kink that the bounds leave open.
+        on_kinks: arguments exactly on a kink, where some tensor is inside only with both sides of each open.
+        formed: tensors that are right in another form than the hand code's; the reason says which.
+    """
+
+    rows: list[Row]
+    links: list[Row]
+    cosines: Mapping[str, float]
+    undecided: int
+    on_kinks: int = 0
+    formed: frozenset[str] = frozenset()
+
+    @cached_property
+    def faulty(self) -> list[str]:
+        """Tensors whose own link is wrong, in order; the first of them is the first wrong link."""
+        return [row.gradient for row in self.rows if row.verdict == "FAULT"]
+
+    def of(self, verdict: str) -> list[Row]:
+        """The rows with a verdict."""
+        return [row for row in self.rows if row.verdict == verdict]
+
+
+def located(point: Point, shown: Mapping[str, Array], profile: Profile, against: str) -> Located:
+    """Judge every tensor that is shown.
+
+    Args:
+        point: network, weights and batch at which the tensors were computed.
+        shown: tensors by name, of the shapes that the network gives them and of the point's dtype.
+        profile: of the programs that may have made them.
+        against: what rows call whoever made them.
+    """
+    read, sharp = reading(point, shown, profile, partial(_outside, point, shown)), _Sharp(point, shown)
+    walked, centre64 = read.walked, point.double.centre("float64").tensors
+    check: Check = "formula" if profile.dtype == "float64" else "end-to-end"
+    rows, links, cosines = [], [], dict[str, float]()
+    inputs, wrong = shown_inputs(point.network, shown), set[str]()
+    for link in point.network.links:
+        name = link.output
+        if name not in shown:
+            if name in point.network.gradients:
+                rows.append(not_comparable(check, name, against, point.step, f"{against} returns no {name}"))
+            continue
+        own = _judged("rounding", name, against, shown[name], read.expected(name), partial(sharp.bound, name))
+        if own.verdict == "no power":
+            own = _alone(link, point, shown, profile, own)
+        if convention := _taken(read, name) or (own.verdict != "no power" and _convention(link, walked, shown[name])):
+            own = replace(own, verdict="convention", reason=convention)
+        zeros = None if check == "formula" else partial(np.asarray, centre64[name].bound)
+        end = _judged(check, name, against, shown[name], read.centre(name), zeros)
+        if own.verdict == "FAULT" and end.verdict == "ok" and inputs[name] & wrong:
+            own = end
+        if own.verdict == "FAULT":
+            wrong.add(name)
+        links.append(own)
+        row = _told(own, end, any(row.verdict in ("FAULT", "convention") for row in rows))
+        rows.append(replace(row, reason=read.right_as(name) or row.reason) if row.verdict == "ok" else row)
+        cosines |= _cosine(name, shown[name], centre64[name].value)
+    formed = frozenset(row.gradient for row in rows if row.verdict == "ok" and read.right_as(row.gradient))
+    open_ = read.hull if read.hull and read.undecided_only else None
+    return Located(rows, links, cosines, (open_ or walked).undecided, read.on_kinks if open_ else 0, formed)
+
+
+def _outside(point: Point, shown: Mapping[str, Array], walked: Walk) -> frozenset[str]:
+    """Shown tensors that a walk does not explain, not even by another subgradient."""
+    return frozenset(
+        link.output
+        for link in point.network.links
+        if link.output in shown
+        and not right(shown[link.output], walked.expected[link.output])
+        and not _convention(link, walked, shown[link.output])
+    )
+
+
+def _taken(read: Reading, name: str) -> str | None:
+    """Why a tensor is right only by another convention at kinks that are not shown, or only if none is required."""
+    if name in read.undecided_only:
+        n = read.on_kinks
+        on = "1 argument on a kink allows" if n == 1 else f"{n} arguments on a kink allow"
+        return f"inside what {on}, though no single convention gives it"
+    return f"all arguments on a kink take {read.convention}" if name in read.by_convention else None
+
+
+def shown_inputs(network: Network, shown: Collection[str]) -> dict[str, frozenset[str]]:
+    """The shown tensors that each link reads, itself or through links that are not shown."""
+    found: dict[str, frozenset[str]] = {}
+    for link in network.links:
+        through = (frozenset([name]) if name in shown else found.get(name, frozenset()) for name in link.inputs)
+        found[link.output] = frozenset().union(*through)
+    return found
+
+
+def _alone(link: Link, point: Point, shown: Mapping[str, Array], profile: Profile, walked: Row) -> Row:
+    """The row of a link fed exactly what is shown, where all that it reads is, and where that row is right.
+
+    It is sharper than the walk, which passes on what a function may have computed anew; a function that did so is
+    outside, and has no power.
+    """
+    tensors = {**point.given, **shown}
+    if not all(name in tensors for name in link.inputs):
+        return walked
+    row = judge_link(link, tensors, shown[link.output], profile, walked.against, walked.step, shown=shown)
+    return row if row.verdict == "ok" else walked
+
+
+class _Sharp:
+    """The walk with float64 bounds, taken when needed: it tells what is 0 from what is lost in rounding."""
+
+    def __init__(self, point: Point, shown: Mapping[str, Array]) -> None:
+        self.point, self.shown = point, shown
+
+    def bound(self, name: str) -> Array:
+        """The bound of one tensor, given what is shown before it."""
+        return np.asarray(self._expected[name].bound)
+
+    @cached_property
+    def _expected(self) -> Mapping[str, Bounded]:
+        double = {name: array.astype(np.float64) for name, array in self.shown.items()}
+        return walk(self.point.double, double, profile_of("float64")).expected
+
+
+def _judged(
+    check: Check, name: str, against: str, actual: Array, expected: Bounded, zero_bound: Callable[[], Array] | None
+) -> Row:
+    return judge(
+        check, name, against, 1,
+        actual=actual, expected=np.asarray(expected.value), allowed=np.asarray(expected.bound), zero_bound=zero_bound,
+    )  # fmt: skip
+
+
+def _told(own: Row, end: Row, located_before: bool) -> Row:
+    """The end-to-end row with the verdict that both judgements give together."""
+    if own.verdict == "FAULT":
+        # A wrong link whose tensor is nevertheless inside end to end is told by its own figures.
+        return replace(end if end.verdict == "FAULT" else own, verdict="FAULT", reason=own.reason)
+    if own.verdict == "convention":
+        return replace(end, verdict="convention", reason=own.reason)
+    if end.verdict == "FAULT" and located_before:
+        return replace(end, verdict="inherited", reason=GIVEN)
+    if end.verdict == "no power" and own.verdict == "ok":
+        return own
+    return end
+
+
+def _convention(link: Link, walked: Walk, actual: Array) -> str | None:
+    """Why a link differs only where its argument is exactly on a kink and another subgradient is as good.
+
+    None where it does not differ, or for another reason.
+    """
+    one_sided = getattr(link.layer, "one_sided", None)
+    if one_sided is None or not link.output.startswith("d"):
+        return None
+    context = walked.expected[link.output].context
+    # The argument decides the branch exactly as shown; the gradient above may carry a bound.
+    reads = [_reads(name, walked, context) for name in link.inputs]
+    sides = one_sided(*reads)
+    if sides is None:
+        return None
+    expected = link.rule(*reads)
+    if right(actual, expected) or not between_subgradients(sides, actual, expected):
+        return None
+    outside = ~(np.abs(np.asarray(actual, np.float64) - expected.value) <= expected.bound)
+    count = int(np.count_nonzero(outside & (sides[0].value != 0)))
+    return f"{count} of {actual.size} arguments are exactly on a kink, where another subgradient is taken"
+
+
+def _reads(name: str, walked: Walk, context: Any) -> Any:
+    tensor = walked.read[name]
+    return context.exact(tensor.value) if isinstance(tensor, Bounded) and not name.startswith("d") else tensor
+
+
+def _cosine(name: str, actual: Array, expected: Array) -> dict[str, float]:
+    with np.errstate(all="ignore"):
+        one, other = np.asarray(actual, np.float64).ravel(), expected.ravel()
+        one, other = one / np.abs(one).max(), other / np.abs(other).max()  # so that no square overflows
+        cosine = float(one @ other / np.sqrt((one @ one) * (other @ other)))
+    return {name: max(-1.0, min(1.0, cosine))} if np.isfinite(cosine) else {}

@@ -1,0 +1,128 @@
+"""Replay: the tensors of a walk, kept, so that a fault planted at one link costs no more than what it changes.
+
+What a walk gives when a rule stands in place of a link differs from the walk without it only behind that link, and
+only up to the tensors that are shown. The same code runs on plain arrays, where a search is cheap, and on bounded
+ones, where it is decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import numpy as np
+
+from harness.arithmetic import Context, Profile
+from harness.evaluation.centre import EVERY_ENTRY, Array, Sample, sampled
+from harness.evaluation.expected import Rule, given, passed_on
+from harness.evaluation.point import Point
+from harness.faults.precision import DIGITS, rounded
+from impls.hand import Link, Network
+
+
+class Reach:
+    """Which shown tensors read a link's output through links that are not shown."""
+
+    def __init__(self, network: Network, shown: Collection[str]) -> None:
+        self.network, self.shown = network, frozenset(shown)
+        self._of: dict[str, frozenset[str]] = {}
+        for link in reversed(network.links):
+            if link.output in self.shown:
+                self._of[link.output] = frozenset([link.output])
+            else:
+                readers = [other.output for other in network.links if link.output in other.inputs]
+                self._of[link.output] = frozenset().union(*(self._of.get(reader, ()) for reader in readers))
+
+    def of(self, name: str) -> frozenset[str]:
+        """Shown tensors that show what a link gives: itself if it is shown."""
+        return self._of[name]
+
+    def suspects(self, tensor: str) -> list[Link]:
+        """Links that may be why a shown tensor is wrong, in the order of the walk."""
+        return [link for link in self.network.links if tensor in self._of[link.output]]
+
+
+class Replay:
+    """The tensors of one walk, of one number type.
+
+    Attributes:
+        tensors: what later links read, by name.
+        expected: what each link gives.
+    """
+
+    def __init__(
+        self,
+        reach: Reach,
+        tensors: dict[str, Any],
+        shown: Mapping[str, Array],
+        planted: Mapping[str, Rule],
+        pass_on: Callable[[Array, Any], Any],
+    ) -> None:
+        self._reach, self._planted = reach, planted
+        self._links = {link.output: link for link in reach.network.links}
+        self.tensors, self.expected = tensors, {}
+        with np.errstate(all="ignore"):
+            for link in reach.network.links:
+                value = planted.get(link.output, link)(tensors)
+                self.expected[link.output] = value
+                tensors[link.output] = pass_on(shown[link.output], value) if link.output in shown else value
+
+    def predicted(self, at: str, rule: Rule, wanted: Collection[str], sample: Sample = EVERY_ENTRY) -> dict[str, Any]:
+        """What the tensors of `wanted` would be with the rule in place of the link at `at`, if it reaches them.
+
+        Restricted to a sample of their entries, where only part of a link need be computed for that.
+        """
+        reach, found = self._reach, {}
+        with np.errstate(all="ignore"):
+            value = rule(self.tensors)
+            if at in reach.shown:
+                return {at: self.sampled(at, value, sample)} if at in wanted else {}
+            tensors, changed = {**self.tensors, at: value}, {at}
+            for link in reach.network.links:
+                name = link.output
+                if name == at or changed.isdisjoint(link.inputs) or reach.of(name).isdisjoint(wanted):
+                    continue
+                rule = self._planted.get(name, link)
+                if name not in reach.shown:
+                    tensors[name] = rule(tensors)
+                    changed.add(name)
+                elif rule is link and link.slices:
+                    parts = {n: sampled(tensors[n], axis, sample) for n, axis in link.slices.items()}
+                    found[name] = link({**tensors, **parts})
+                else:
+                    found[name] = self.sampled(name, rule(tensors), sample)
+        return found
+
+    def sampled(self, name: str, tensor: Any, sample: Sample) -> Any:
+        """The entries of a tensor that a sample of its link takes."""
+        link = self._links[name]
+        return sampled(tensor, link.axis, sample) if link.slices else tensor
+
+
+def in_floats(point: Point, reach: Reach, shown: Mapping[str, Array], planted: Mapping[str, Rule]) -> Replay:
+    """A replay in plain float64, for a search."""
+    tensors = {name: np.asarray(w, np.float64) for name, w in point.weights.items()}
+    tensors["x"] = np.asarray(point.x, np.float64)
+    tensors["y"] = np.asarray(point.y) if point.network.loss.labels else np.asarray(point.y, np.float64)
+    return Replay(reach, tensors, shown, planted, lambda actual, _: np.asarray(actual, np.float64))
+
+
+def in_bounds(
+    point: Point, reach: Reach, shown: Mapping[str, Array], profile: Profile, planted: Mapping[str, Rule]
+) -> Replay:
+    """A replay in bounded arithmetic, as `harness.evaluation.expected` has it."""
+    context = Context(profile)
+    return Replay(
+        reach, given(point, context), shown, planted, lambda actual, expected: passed_on(actual, expected, context)
+    )
+
+
+def in_float32(point: Point, reach: Reach, shown: Mapping[str, Array], profile: Profile) -> Replay:
+    """A replay of a program that rounds what it is given to float32 and computes in it; `profile` is float32's."""
+    context, digits = Context(profile), DIGITS["float32"]
+    tensors = {name: rounded(t, digits) if hasattr(t, "bound") else t for name, t in given(point, context).items()}
+
+    def pass_on(actual: Array, expected: Any) -> Any:
+        return rounded(passed_on(actual, expected, context), digits)
+
+    return Replay(reach, tensors, shown, {}, pass_on)

@@ -1,0 +1,52 @@
+"""A moment of a training: weights and optimizer state after some steps, and the batch of the next step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.evaluation.centre import Array
+from harness.inputs.batches import Batches
+from harness.usage import UsageError
+from impls.hand import Network
+from impls.hand_numpy import HandUpdater
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where a network stands after some steps.
+
+    Attributes:
+        step: number of steps taken.
+        state: of the optimizer: ``mW1``, ...
+        rows: of the data that the next step's batch holds, counted from 0.
+    """
+
+    step: int
+    weights: Mapping[str, Array]
+    state: Mapping[str, Array]
+    rows: Array
+
+
+def moment_after(network: Network, batches: Batches, optimizer: Any, seed: int, steps: int) -> Moment:
+    """Train the hand code, nothing compared, for so many steps from ``network.init(seed)``, in the batches' dtype.
+
+    Raises:
+        UsageError: the training diverges before.
+    """
+    weights: Mapping[str, Array] = network.init(seed, batches.x.dtype)
+    updater = HandUpdater(optimizer, weights)
+    with np.errstate(all="ignore"):
+        for step in range(1, steps + 1):
+            x, y = batches.at(step)
+            update = updater.update(weights, network.backward(weights, x, y, network.forward(weights, x)))
+            weights = update.weights
+            if not all(np.all(np.isfinite(w)) for w in weights.values()):
+                raise UsageError(
+                    f"Cannot go on to the network after {steps} steps, because the training diverges at step {step}; "
+                    f"choose fewer steps or a smaller lr."
+                )
+    return Moment(steps, weights, updater.state, batches.rows(steps + 1))

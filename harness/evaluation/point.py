@@ -1,0 +1,86 @@
+"""A point: one network at one set of weights on one batch, where implementations are differentiated and compared.
+
+In lockstep all share one point a step; in a free run each has its own. What is derived for a point, the
+centres above all, is derived once, when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from harness.arithmetic import profile_of
+from harness.candidates.conformance import read_only, seal
+from harness.evaluation.centre import Array, Centre, end_to_end
+from harness.evaluation.truth import Truth, true_tensors
+from impls.contract import Pass, tensors_of
+from impls.hand import Network
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """Weights and batch in the working dtype, at a step counted from 1.
+
+    Attributes:
+        certified: whether the truth is found here.
+    """
+
+    network: Network
+    weights: Mapping[str, Array]
+    x: Array
+    y: Array
+    step: int
+    certified: bool = False
+    _centres: dict[str, Centre] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def given(self) -> dict[str, Array]:
+        """Weights and batch as implementations get them: read-only."""
+        return read_only({**self.weights, "x": self.x, "y": self.y})
+
+    @cached_property
+    def seals(self) -> dict[str, str]:
+        """By which a change of what is given is told."""
+        return seal(self.given)
+
+    @cached_property
+    def double(self) -> Point:
+        """The same point in float64, every number unchanged; the point itself if it is in float64."""
+        if self.x.dtype == np.float64:
+            return self
+        y = self.y if self.network.loss.labels else self.y.astype(np.float64)
+        weights = {name: w.astype(np.float64) for name, w in self.weights.items()}
+        return Point(self.network, weights, self.x.astype(np.float64), y, self.step, self.certified)
+
+    def centre(self, dtype: str) -> Centre:
+        """Every tensor here as a bounded array, for the programs of a dtype."""
+        if dtype not in self._centres:
+            self._centres[dtype] = end_to_end(self.network, self.weights, self.x, self.y, profile_of(dtype))
+        return self._centres[dtype]
+
+    @cached_property
+    def truth(self) -> Truth | None:
+        """Every tensor here, true, as sharply as judging by the float64 bounds needs; None unless certified."""
+        if not self.certified:
+            return None
+        if self.double is not self:
+            return self.double.truth
+        below = {name: tensor.bound for name, tensor in self.centre("float64").tensors.items()}
+        return true_tensors(self.network, self.weights, self.x, self.y, below=below)
+
+    def may_overflow(self, result: Pass) -> bool:
+        """Whether everything that is not finite in a pass stands where a correct program may overflow."""
+        bounds = {name: tensor.bound for name, tensor in self.centre(str(self.x.dtype)).tensors.items()}
+        return all(
+            np.all(np.isfinite(array) | ~np.isfinite(bounds[name])) for name, array in tensors_of(result).items()
+        )
+
+    def tensors(self, result: Pass) -> dict[str, Array]:
+        """Everything that a link may read: weights and batch in the pass's dtype, the pass's tensors."""
+        dtype = np.asarray(result.loss).dtype
+        given = {name: w.astype(dtype, copy=False) for name, w in self.weights.items()}
+        y = self.y if self.network.loss.labels else self.y.astype(dtype, copy=False)
+        return {**given, "x": self.x.astype(dtype, copy=False), "y": y, **tensors_of(result)}

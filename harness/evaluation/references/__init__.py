@@ -1,0 +1,1 @@
+"""References of an operation: derived by the hand rules, measured, or settled by a vote."""

@@ -1,0 +1,118 @@
+"""A hand layer as the reference: its rules on bounded arrays give the gradients with their derived allowance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from inspect import signature
+from typing import Any
+
+import numpy as np
+
+from harness.arithmetic import Context, profile_of
+from harness.evaluation.centre import Array
+from harness.evaluation.references.estimate import Estimate
+from harness.evaluation.subgradients import Sides
+from harness.inputs.declared import Indices, Input, Probabilities
+from harness.usage import UsageError
+from impls.hand import Dense
+from impls.hand.activations import Activation
+from impls.hand.losses.base import Loss
+
+
+class HandReference:
+    """A layer, an activation or a loss of `impls.hand`, or one written like them.
+
+    Attributes:
+        measured: False, since every allowance is derived.
+        factor: 1, for the same reason.
+        inputs: names of what its forward rule reads: x, W, b, or z, or a, y.
+        usual: what these inputs are, where the user does not say; empty for a layer of another kind.
+    """
+
+    measured, factor = False, 1
+
+    def __init__(self, layer: Any) -> None:
+        self.layer, self.name = layer, f"hand {layer!r}"
+        self.gives = getattr(layer, "gives", "L")
+        known = {layer.reads, "y", *getattr(layer, "weights", ())}
+        self.inputs = tuple(name for name in signature(layer.forward).parameters if name in known)
+        self.differentiable = tuple(name for name in self.inputs if hasattr(layer, f"d{name}"))
+        self.usual = _usual(layer)
+
+    @staticmethod
+    def knows(reference: Any) -> bool:
+        """Whether something is a hand layer: it has a forward rule, says what it reads, and has the rule for that."""
+        return hasattr(reference, "forward") and hasattr(reference, f"d{getattr(reference, 'reads', '')}")
+
+    def output(self, inputs: Mapping[str, Array], dtype: str) -> Estimate:
+        """The output, as programs of the dtype may give it."""
+        for name in self.differentiable:
+            if inputs[name].dtype.kind != "f":
+                raise UsageError(
+                    f"Cannot differentiate {self.name} by {name}, because it holds whole numbers; give it as floats."
+                )
+        try:
+            if self.gives == "L":
+                self.layer.check_targets(inputs[self.layer.reads].shape, inputs["y"])
+            return Estimate.of(self._forward(inputs, dtype)[self.gives])
+        except (ValueError, IndexError) as error:
+            if str(error).startswith("Cannot "):
+                raise UsageError(str(error)) from None
+            shapes = ", ".join(f"{name} {array.shape}" for name, array in inputs.items())
+            raise UsageError(
+                f"Cannot run {self.name} on inputs of the shapes {shapes}, because {error}; give shapes that fit."
+            ) from None
+
+    def gradients(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Estimate]:
+        """The gradient of each input that has one, as programs of the dtype may give it."""
+        tensors = self.tensors(inputs, upstream, dtype)
+        return {name: Estimate.of(self.rule(name, tensors)) for name in self.differentiable}
+
+    def tensors(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Any]:
+        """What the backward rules read, on bounded arrays, by their names for it."""
+        tensors = self._forward(inputs, dtype)
+        exact: Context = tensors.pop("context")
+        return {**tensors, f"d{self.gives}": exact.exact(upstream)}
+
+    def rule(self, name: str, tensors: Mapping[str, Any]) -> Any:
+        """The gradient of one input; a loss's is multiplied by the upstream, one number."""
+        rule = getattr(self.layer, f"d{name}")
+        gradient = rule(*[tensors[read] for read in signature(rule).parameters])
+        return gradient * tensors["dL"] if self.gives == "L" else gradient
+
+    def sides(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Sides]:
+        """Where a gradient jumps: the lowest and highest valid subgradient, NaN elsewhere."""
+        tensors = self.tensors(inputs, upstream, dtype)
+        one_sided = getattr(self.layer, "one_sided", None)  # a Dense layer has no kink
+        found = one_sided and one_sided(*[tensors[read] for read in signature(one_sided).parameters if read in tensors])
+        if found is None:
+            return {}
+        kink, *limits = found
+        if self.gives == "L":
+            limits = [limit * tensors["dL"] for limit in limits]
+        left, right = (Estimate.of(limit) for limit in limits)
+        on = Estimate.of(kink).value != 0
+        low = np.minimum(left.value - left.bound, right.value - right.bound)
+        high = np.maximum(left.value + left.bound, right.value + right.bound)
+        return {self.layer.reads: Sides(np.where(on, low, np.nan), np.where(on, high, np.nan))}
+
+    def _forward(self, inputs: Mapping[str, Array], dtype: str) -> dict[str, Any]:
+        context = Context(profile_of(dtype))
+        tensors: dict[str, Any] = {
+            name: array if array.dtype.kind in "iu" else context.exact(array) for name, array in inputs.items()
+        }
+        output = self.layer.forward(*[tensors[name] for name in self.inputs])
+        return {**tensors, self.gives: output, "context": context}
+
+
+def _usual(layer: Any) -> dict[str, Input]:
+    if isinstance(layer, Dense):
+        return {"x": ("N", layer.inputs), **layer.weights}
+    if isinstance(layer, Activation):
+        return {"z": ("N", "K")}
+    if not isinstance(layer, Loss):
+        return {}
+    a: Input = Probabilities(("N", "K")) if layer.output_activation == "sigmoid" else ("N", "K")
+    if layer.labels:
+        return {"a": a, "y": Indices(("N",), below="K")}
+    return {"a": a, "y": Probabilities(("N", "K")) if layer.unit_targets else ("N", "K")}

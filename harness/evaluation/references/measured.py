@@ -1,0 +1,217 @@
+r"""A differentiable torch or JAX function as the reference, run in float64; its allowance is measured, not derived.
+
+No hand rule says how much rounding the function's formula causes, so that is measured on the function itself: at
+points near by, that float32 holds exactly, it is run in float32 and in float64, and the difference is what rounding
+did. Where terms cancel exactly, as in a softmax whose output is one-hot, nothing is rounded that way, but another
+formula of the same gradient may well round the terms. So it is also run in float64 with every number that an
+operation computes on the way, forward and backward, moved by a random share of u_32: once all up, once all down, and
+the smaller of the two changes is what rounding the terms can do. (The smaller, since an argument that lands on a kink
+leaves it one way only.) With G the largest of all these gaps of an entry, over `POINTS` points jittered by up to 4 ulp,
+
+    allowed = 128 (u / u_32 (G + largest G of the tensor) / 2  +  u |value|)
+
+where u is the unit roundoff of the candidate's dtype and u_32 that of float32. The largest gap of the tensor is mixed
+in because an entry may have been lucky at every point, and because a right program may lose in one entry what the
+reference loses in another. The last term is the rounding of the result itself, for where the reference is exact.
+
+The factor 128 is between two things. A right program by another formula or in another order has another rounding
+error, seldom more than a few times as large. A program that works in the next lower precision has errors 2^13 times
+as large (float32 with TF32 or half precision operands), or 2^29 times (float64 with float32 inside). 128 = 2^7 is
+about the square root of the nearer: as far above the one as below the other. It is a choice, which is why rows
+judged by it are marked ``measured`` and never count as derived.
+
+Source: Higham, "Accuracy and Stability of Numerical Algorithms" (2002), section 1.8, on estimating the accuracy of a
+computation by running it in two precisions; Parker, "Monte Carlo arithmetic" (1997), on perturbing every operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from harness.arithmetic import profile_of
+from harness.evaluation.centre import Array
+from harness.evaluation.references.estimate import Estimate
+from harness.evaluation.subgradients import Sides
+from harness.inputs.frameworks import host_of, loaded_hosts
+from harness.usage import UsageError, told, visible
+from impls.abilities import Hosts
+
+FACTOR = 128
+POINTS = 2
+JITTER = 4
+"""Largest number of float32 ulp by which an input is moved."""
+NUDGES = 8
+"""Points near an input at which the sides of a kink are looked for, in directions of their own."""
+ALONE = 64
+"""Entries that are moved against all others one by one, where values repeat; of more, every 64th together."""
+NUDGE = 16
+"""How far, in unit roundoffs of the dtype, of the input or of 1, whichever is larger."""
+
+
+class MeasuredReference:
+    """A function on one framework's arrays, differentiated by that framework.
+
+    Attributes:
+        measured: True, since no allowance is derived.
+        factor: by which an allowance exceeds what was measured.
+        inputs: names in the order of the function's parameters.
+        differentiable: those of them that hold reals.
+    """
+
+    measured, factor = True, FACTOR
+
+    def __init__(self, function: Callable[..., Any], inputs: Mapping[str, Array]) -> None:
+        self.function, self.inputs = function, tuple(inputs)
+        self.differentiable = tuple(name for name, array in inputs.items() if array.dtype.kind == "f")
+        if not self.differentiable:
+            raise UsageError(
+                f"Cannot differentiate by {', '.join(inputs)}, because they hold whole numbers; give arrays of floats."
+            )
+        doubled = [_double(array) for array in inputs.values()]
+        self.host = host_of(function, doubled, "float64", autograd=True)
+        narrow = [host for host in loaded_hosts("float32").values() if host.package == self.host.package]
+        self.narrow: Hosts = narrow[0]
+        what = visible(str(getattr(function, "__name__", type(function).__name__)))
+        self.name = f"{self.host.package} {what}"
+        self._known: dict[bytes, tuple[list[Array], list[Array]]] = {}
+        self._sides: dict[bytes, list[Array]] = {}
+
+    def output(self, inputs: Mapping[str, Array], dtype: str) -> Estimate:
+        """The output, as programs of the dtype may give it."""
+        return self._estimates(inputs, None, dtype)[0]
+
+    def gradients(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Estimate]:
+        """The gradient of each input that has one, as programs of the dtype may give it."""
+        return dict(zip(self.differentiable, self._estimates(inputs, upstream, dtype)[1:], strict=True))
+
+    def sides(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Sides]:
+        """Where a gradient jumps: the lowest and highest that were found near by, NaN where it does not."""
+        bounds, near = self.gradients(inputs, upstream, dtype), self._near(inputs, upstream, dtype)
+        return {name: Sides.of(near[place], bounds[name].bound) for place, name in enumerate(self.differentiable)}
+
+    def _near(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> list[Array]:
+        """Gradients near by, stacked; kept, since every gradient of a case may be asked for."""
+        key = _key(inputs, upstream) + dtype.encode()
+        if key not in self._sides:
+            self._sides[key] = self._nudge(inputs, upstream, dtype)
+        return self._sides[key]
+
+    def _nudge(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> list[Array]:
+        reach = NUDGE * profile_of(dtype).u
+        found: list[list[Array]] = []
+        for ways in _ways({name: inputs[name] for name in self.differentiable}):
+            nudged = dict(inputs)
+            for name, way in ways.items():
+                nudged[name] = _double(inputs[name]) + reach * np.maximum(np.abs(inputs[name]), 1) * way
+            found.append(self._run(self.host, nudged, upstream)[1:])
+        return [np.stack(gradients) for gradients in zip(*found, strict=True)]
+
+    def _estimates(self, inputs: Mapping[str, Array], upstream: Array | None, dtype: str) -> list[Estimate]:
+        key = _key(inputs, upstream)
+        if key not in self._known:
+            self._known[key] = self._measure(inputs, upstream)
+        u, u_32 = profile_of(dtype).u, profile_of("float32").u
+        estimates = []
+        for value, gap in zip(*self._known[key], strict=True):
+            largest = gap.max(initial=0.0, where=np.isfinite(gap))
+            bound = FACTOR * (u / u_32 * (gap + largest) / 2 + u * np.abs(value))
+            estimates.append(
+                Estimate(value, np.asarray(np.where(np.isfinite(value) & np.isfinite(gap), bound, np.inf)))
+            )
+        return estimates
+
+    def _measure(self, inputs: Mapping[str, Array], upstream: Array | None) -> tuple[list[Array], list[Array]]:
+        """Values in float64, and the gap of each entry, not finite where one of the runs is not."""
+        values = self._run(self.host, inputs, upstream)
+        rng = np.random.default_rng(0)
+        gaps = [np.zeros(value.shape) for value in values]
+        with np.errstate(all="ignore"):
+            for _ in range(POINTS):
+                near = {name: _jittered(array, rng) for name, array in inputs.items()}
+                dy = None if upstream is None else _jittered(upstream, rng)
+                narrow, wide = self._run(self.narrow, near, dy), self._run(self.host, near, dy)
+                gaps = [np.maximum(g, np.abs(n - w)) for g, n, w in zip(gaps, narrow, wide, strict=True)]
+            moves = [self._moved(inputs, upstream, values, way) for way in (1, -1)]
+            for gap, up, down in zip(gaps, *moves, strict=True):
+                least = np.minimum(up, down)
+                np.maximum(gap, least, out=gap, where=np.isfinite(least))
+        return values, gaps
+
+    def _moved(self, inputs: Mapping[str, Array], upstream: Array | None, values: list[Array], way: int) -> list[Array]:
+        """How far every result moves if all that is computed on the way is moved by up to u_32 up, or down."""
+        rng, u = np.random.default_rng(1), profile_of("float32").u
+        dy = np.zeros(values[0].shape) if upstream is None else np.asarray(upstream, np.float64)
+        try:
+            output, gradients = self.host.perturbed(
+                self.function, [_double(array) for array in inputs.values()], dy,
+                lambda numbers: numbers * (1 + way * u * rng.uniform(0, 1, numbers.shape)),
+            )  # fmt: skip
+        except Exception:  # compiled, say, and not to be run operation by operation: the gaps alone must do
+            return [np.zeros(value.shape) for value in values]
+        moved = [output, *[g for g, name in zip(gradients, inputs, strict=True) if name in self.differentiable]]
+        return [np.abs(m - value) for m, value in zip(moved[: len(values)], values, strict=True)]
+
+    def _run(self, host: Hosts, inputs: Mapping[str, Array], upstream: Array | None) -> list[Array]:
+        """Output and gradients of the reals, in float64; the output alone without an upstream."""
+        dtype = "float64" if host is self.host else "float32"
+        given = [array.astype(dtype) if name in self.differentiable else array for name, array in inputs.items()]
+        try:
+            if upstream is None:
+                with host.running():
+                    own = self.function(*[host.give(array) for array in given])
+                    results: list[Any] = [host.take(own)]
+            else:
+                output, gradients = host.vjp(self.function, given, np.asarray(upstream, dtype))
+                results = [
+                    output,
+                    *[g for g, name in zip(gradients, inputs, strict=True) if name in self.differentiable],
+                ]
+        except (Exception, SystemExit) as error:
+            raise UsageError(
+                f"Cannot use {self.name} as the reference, because in {dtype} it raises {told(error)}; "
+                f"give a function of {', '.join(inputs)} that runs in float32 and float64."
+            ) from error
+        if results[0].dtype != dtype:
+            raise UsageError(
+                f"Cannot measure an allowance with {self.name}, because for inputs of {dtype} it gives "
+                f"{results[0].dtype}; write it so that the inputs decide the dtype."
+            )
+        return [np.asarray(array, np.float64) for array in results]
+
+
+def _ways(inputs: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
+    """Directions: all up and all down, then by shares of their own and back; and each entry alone where values repeat.
+
+    Of entries that tie, chance would leave some that never win.
+    """
+    rng = np.random.default_rng(0)
+    for number in range(NUDGES // 2):
+        ways = {name: rng.uniform(-1, 1, a.shape) if number else np.ones(a.shape) for name, a in inputs.items()}
+        yield ways
+        yield {name: -way for name, way in ways.items()}
+    if any(np.unique(array).size < array.size for array in inputs.values()):
+        for place in range(min(ALONE, max(array.size for array in inputs.values()))):
+            yield {
+                name: np.where(np.arange(a.size) % ALONE == place, 1.0, -1.0).reshape(a.shape)
+                for name, a in inputs.items()
+            }
+
+
+def _key(inputs: Mapping[str, Array], upstream: Array | None) -> bytes:
+    arrays = [*inputs.values(), *([] if upstream is None else [upstream])]
+    return b"".join(array.tobytes() + str(array.shape).encode() for array in arrays)
+
+
+def _double(array: Array) -> Array:
+    return array.astype(np.float64) if array.dtype.kind == "f" else array
+
+
+def _jittered(array: Array, rng: np.random.Generator) -> Array:
+    """A point near by that float32 holds: zeros stay zeros, so that what is on a kink at 0 stays there."""
+    if array.dtype.kind != "f":
+        return array
+    ulps = rng.integers(-JITTER, JITTER + 1, array.shape) * 2.0**-23
+    return (np.asarray(array, np.float64) * (1 + ulps)).astype(np.float32)

@@ -1,0 +1,40 @@
+"""The reference of an operation: what its output and gradients should be, and how far a right program may be off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from harness.evaluation.centre import Array
+from harness.evaluation.references.estimate import Estimate
+from harness.evaluation.subgradients import Sides
+
+
+class Reference(Protocol):
+    """A hand layer, a differentiable function, or several forms that vote.
+
+    Attributes:
+        name: for people.
+        measured: whether allowances are measured, not derived.
+        factor: by which an allowance exceeds the rounding of the reference itself.
+        inputs: names, in the order of forward's parameters.
+        differentiable: those that have a gradient.
+    """
+
+    name: str
+    measured: bool
+    factor: int
+    inputs: tuple[str, ...]
+    differentiable: tuple[str, ...]
+
+    def output(self, inputs: Mapping[str, Array], dtype: str) -> Estimate:
+        """The output, as programs of the dtype may give it."""
+        ...
+
+    def gradients(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Estimate]:
+        """The gradient of each input that has one, as programs of the dtype may give it."""
+        ...
+
+    def sides(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Sides]:
+        """Where a gradient jumps: the lowest and highest valid subgradient, NaN elsewhere."""
+        ...

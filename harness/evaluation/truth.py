@@ -1,0 +1,203 @@
+"""The truth: every tensor of a pass as exact real arithmetic would give it, exactly or within a ball.
+
+The hand code itself is run, link by link, on exact numbers. A network of Dense layers, piecewise linear activations and
+losses of the square or the amount of the error has rational gradients, which are found exactly (kind "rational"). All
+others are enclosed (kind "ball"), with as many bits as it takes until the balls are far below the bounds that they are
+to judge. A comparison that a ball leaves undecided, at a kink, is counted, and both branches are enclosed.
+
+Weights and batch are exact as given, constants the double nearest to the decimal written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from typing import Any, Literal
+
+import numpy as np
+
+from harness.arithmetic.bounded import Floats
+from harness.arithmetic.entries import Numbers
+from harness.arithmetic.rationals import IrrationalError, Rationals
+from harness.arithmetic.true_tensor import TrueTensor
+from harness.arithmetic.true_values import INSTALL
+from harness.evaluation.centre import Array
+from harness.inputs.schedule import multiply_adds
+from harness.usage import UsageError
+from impls.hand import Network
+
+FIRST_BITS, MOST_BITS = 128, 2048
+"""Precisions are tried from the first to the last, doubled each time. Bounds are those of float64 arithmetic, so the
+first serves unless an argument is very close to a kink. Where the last does not serve, it is taken for a tie."""
+
+BITS_UNASKED = 256
+"""The precision where neither one nor a bound is given."""
+
+MOST_BYTES = 4 * 2**30
+"""What balls may take of the memory."""
+
+MOST_MULTIPLY_ADDS = {True: 100_000_000, False: 1_000_000}
+"""Up to how many in one pass rationals are taken, with python-flint and without: some seconds."""
+
+
+class CannotCertifyError(UsageError):
+    """The true values of a network cannot be found here; the message says why, and what to do instead."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Every tensor of one pass, true.
+
+    Attributes:
+        kind: rational (every radius is 0) or ball.
+        bits: of the balls' midpoints; None for rationals.
+        undecided: comparisons that the balls left undecided.
+        tensors: by name: z1, a1, ..., loss, dz2, dW2, ...
+        wide: tensors whose balls are not far below the bounds that they are to judge.
+        shortfall: which these are, and why.
+    """
+
+    kind: Literal["rational", "ball"]
+    bits: int | None
+    undecided: int
+    tensors: Mapping[str, TrueTensor]
+    wide: tuple[str, ...] = ()
+    shortfall: str | None = None
+
+    @property
+    def judging(self) -> dict[str, TrueTensor]:
+        """The tensors that are known sharply enough to judge by."""
+        return {name: tensor for name, tensor in self.tensors.items() if name not in self.wide}
+
+
+def true_tensors(
+    network: Network,
+    weights: Mapping[str, Array],
+    x: Array,
+    y: Array,
+    *,
+    bits: int | None = None,
+    below: Mapping[str, Floats] | None = None,
+) -> Truth:
+    """The true value of every tensor that the network's links give.
+
+    Args:
+        network: its links are run, forward, loss and backward.
+        weights, x, y: exact as given, finite; labels stay whole numbers.
+        bits: a precision; then balls are taken whatever the network is. If None, rationals are taken where the network
+            allows it, and else balls of a precision that fits `below`.
+        below: bounds by tensor, of its shape. Precision grows until every ball's radius is at most 2^-53 of the bound
+            of its entry, or until MOST_BITS; then `Truth.shortfall` says what is missing.
+
+    Raises:
+        CannotCertifyError: python-flint is needed and missing, or the balls would take more than MOST_BYTES.
+    """
+    if not all(np.all(np.isfinite(array)) for array in (*weights.values(), x, y)):
+        raise CannotCertifyError("Cannot find true values, because weights or data are not finite; give finite ones.")
+    why = "a precision in bits is asked for" if bits is not None else why_irrational(network, len(x))
+    if why is None:
+        return Truth("rational", None, 0, _tensors(network, Rationals(), weights, x, y))
+    _refuse_unless_balls(why, network, len(x), bits or FIRST_BITS)
+    if bits is not None or below is None:
+        return _within(network, bits or BITS_UNASKED, weights, x, y)
+    tried = FIRST_BITS
+    while True:
+        truth = _within(network, tried, weights, x, y)
+        wide = [name for name, bound in below.items() if not np.all(truth.tensors[name].far_below(bound))]
+        if not wide:
+            return truth
+        more = 2 * tried
+        if more > MOST_BITS or memory(network, len(x), more) > MOST_BYTES:
+            return replace(truth, wide=tuple(wide), shortfall=_shortfall(truth, wide, network, len(x)))
+        tried = more
+
+
+def assumption() -> str:
+    """What true values take for granted, for the ledger of a run."""
+    return (
+        f"truth: weights and batch exact as given, constants the nearest double; the hand code in exact rationals, or "
+        f"in python-flint's balls of {FIRST_BITS} to {MOST_BITS} bits"
+    )
+
+
+def refuse_uncertifiable(network: Network, rows: int) -> None:
+    """Raise CannotCertifyError unless the network's true values can be found here, for so many rows."""
+    why = why_irrational(network, rows)
+    if why is not None:
+        _refuse_unless_balls(why, network, rows, FIRST_BITS)
+
+
+def why_irrational(network: Network, rows: int) -> str | None:
+    """Why rationals will not do, in words that follow "because"; None if they will.
+
+    Every link is tried on one row, with one neuron in each layer: that is every operation of the network.
+    """
+    numbers = Rationals()
+    one = {name: np.ones((1,) * len(shape)) for name, shape in network.weights.items()}
+    target = np.zeros(1, int) if network.loss.labels else np.ones((1, 1))
+    try:
+        _tensors(network, numbers, one, np.ones((1, 1)), target)
+    except IrrationalError as error:
+        return f"{error.function} is irrational"
+    most, asked = MOST_MULTIPLY_ADDS[numbers.flint], multiply_adds(network, rows)
+    return f"{asked:,} multiply-adds are too many for exact rationals" if asked > most else None
+
+
+def memory(network: Network, rows: int, bits: int) -> int:
+    """About how many bytes the balls of one pass take, measured and rounded up."""
+    layers = sum(shape[-1] for name, shape in network.weights.items() if name.startswith("W"))
+    entries = 2 * sum(int(np.prod(shape)) for shape in network.weights.values()) + 8 * rows * layers
+    return entries * (200 + bits // 8)
+
+
+def _refuse_unless_balls(why: str, network: Network, rows: int, bits: int) -> None:
+    if find_spec("flint") is None:
+        raise CannotCertifyError(
+            f"Cannot find the true values of this network, because {why}, and balls need python-flint, which is not "
+            f"installed; {INSTALL}."
+        )
+    if memory(network, rows, bits) > MOST_BYTES:
+        raise CannotCertifyError(
+            f"Cannot find the true values of this network, because its balls would take about "
+            f"{memory(network, rows, bits) / 2**30:.1f} GB of memory and {MOST_BYTES / 2**30:g} GB are allowed; choose "
+            f"smaller layers or a smaller batch."
+        )
+
+
+def _within(network: Network, bits: int, weights: Mapping[str, Array], x: Array, y: Array) -> Truth:
+    from harness.arithmetic.balls import Balls
+
+    numbers = Balls(bits)
+    tensors = _tensors(network, numbers, weights, x, y)
+    return Truth("ball", bits, numbers.undecided, tensors)
+
+
+def exact_tensors(
+    network: Network, numbers: Numbers, weights: Mapping[str, Array], x: Array, y: Array
+) -> dict[str, Any]:
+    """Everything that the links of one pass read or give, by name, in numbers of this kind."""
+    tensors: dict[str, Any] = {name: numbers.exact(weight) for name, weight in weights.items()}
+    tensors["x"], tensors["y"] = numbers.exact(x), np.asarray(y) if network.loss.labels else numbers.exact(y)
+    for link in network.links:
+        tensors[link.output] = link(tensors)
+    return tensors
+
+
+def _tensors(
+    network: Network, numbers: Numbers, weights: Mapping[str, Array], x: Array, y: Array
+) -> dict[str, TrueTensor]:
+    tensors = exact_tensors(network, numbers, weights, x, y)
+    return {link.output: TrueTensor(tensors[link.output]) for link in network.links}
+
+
+def _shortfall(truth: Truth, wide: list[str], network: Network, rows: int) -> str:
+    assert truth.bits is not None
+    more = 2 * truth.bits
+    limit = (
+        "the most that are tried"
+        if more > MOST_BITS
+        else f"and {more} would take about {memory(network, rows, more) / 2**30:.1f} GB of memory, more than is allowed"
+    )
+    kinks = f"; comparisons undecided: {truth.undecided}" if truth.undecided else ""
+    return f"balls around {', '.join(wide)} are not far below their bounds with {truth.bits} bits, {limit}{kinks}"

@@ -1,0 +1,171 @@
+"""Where an allowance comes from: the bound of one entry, split into what each link on its way contributes.
+
+A bound grows along the pass. Each link adds its own rounding, and carries on what its inputs are uncertain by.
+To split it, the pass is run on bounded arrays again and again, each time letting one more link round: first
+the link that gives the tensor itself, then the one before, and so on back to the first. What the bound of
+the entry grows by when a link begins to round is that link's contribution:
+
+    own rounding     the bound with this link rounding, all others exact
+    inherited        the growth with each earlier link
+    of the centre    what is left when nothing rounds: the float64 centre's own rounding
+
+The bounds of the runs telescope, so the contributions add up to the allowance, whatever products of
+uncertainties there are; a product is counted where the later of its two factors is switched on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from msgspec import Struct, to_builtins
+
+from harness.arithmetic import Bounded, Context, Profile, profile_of
+from harness.evaluation.centre import alone
+from harness.evaluation.point import Point
+from impls.hand import Link
+from impls.hand_numpy import Hand
+
+
+class Term(Struct, frozen=True):
+    """What one link contributes to the allowance of an entry.
+
+    Attributes:
+        link: the tensor that the link gives; None for the centre's own rounding.
+        kind: own rounding, inherited or centre.
+        formula: the rounding of the link, as its rule bounds it.
+        amount: in the units of the tensor.
+        share: of the allowance, from 0 to 1.
+    """
+
+    link: str | None
+    kind: str
+    formula: str
+    amount: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """The allowance of one entry of one tensor, and where it comes from.
+
+    Attributes:
+        tensor, index: which entry, counted from 0.
+        dtype: of the programs that the bound covers.
+        value: the centre.
+        allowed: its bound, the sum of all `terms`.
+        alone: the bound of the last link alone, fed the hand code's own tensors, as the rounding check has it.
+    """
+
+    tensor: str
+    index: tuple[int, ...]
+    dtype: str
+    value: float
+    allowed: float
+    alone: float
+    terms: list[Term]
+
+    @property
+    def inherited(self) -> float:
+        """What the inputs of the last link bring with them."""
+        return sum(term.amount for term in self.terms if term.kind == "inherited")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object of ``harness why --json``; indices counted from 1, as on screen."""
+        return {
+            "tensor": self.tensor,
+            "index": [i + 1 for i in self.index],
+            "dtype": self.dtype,
+            "value": self.value,
+            "allowed": self.allowed,
+            "alone": self.alone,
+            "inherited": self.inherited,
+            "terms": to_builtins(self.terms),
+        }
+
+
+def allowance_of(point: Point, tensor: str, index: tuple[int, ...]) -> Allowance:
+    """The allowance of an entry at a point, in the point's dtype, end to end.
+
+    Args:
+        index: counted from 0, of the tensor's dimension.
+    """
+    dtype = str(point.x.dtype)
+    profile = profile_of(dtype)
+    names = [link.output for link in point.network.links]
+    way = [name for name in reversed(names[: names.index(tensor) + 1]) if name in _reached(point, tensor)]
+    bounds = [_bound(point, tensor, index, profile, frozenset(way[:count])) for count in range(len(way) + 1)]
+    allowed = bounds[-1]
+    terms = []
+    for count, name in enumerate(way):
+        amount = bounds[count + 1] - bounds[count]
+        kind = "inherited" if count else "own rounding"
+        terms.append(Term(name, kind, formula_of(_link(point, name)), amount, _share(amount, allowed)))
+    terms.append(Term(None, "centre", "2^-53 per operation", bounds[0], _share(bounds[0], allowed)))
+    value = float(np.asarray(point.centre(dtype).tensors[tensor].value)[index])
+    return Allowance(tensor, index, dtype, value, allowed, _alone(point, tensor, index, dtype), terms)
+
+
+def _alone(point: Point, tensor: str, index: tuple[int, ...], dtype: str) -> float:
+    with np.errstate(all="ignore"):
+        result = Hand(point.network, dtype).differentiate(point.weights, point.x, point.y)
+    bounded = alone(_link(point, tensor), point.tensors(result), profile_of(dtype, eager=True))
+    return float(np.asarray(bounded.bound)[index])
+
+
+def _share(amount: float, allowed: float) -> float:
+    return amount / allowed if allowed else 0.0
+
+
+def _link(point: Point, name: str) -> Link:
+    return next(link for link in point.network.links if link.output == name)
+
+
+def _reached(point: Point, tensor: str) -> set[str]:
+    """The tensor and every tensor that it depends on."""
+    reached = {tensor}
+    for link in reversed(point.network.links):
+        if link.output in reached:
+            reached |= set(link.inputs)
+    return reached
+
+
+def _bound(point: Point, tensor: str, index: tuple[int, ...], profile: Profile, rounding: frozenset[str]) -> float:
+    """The bound of an entry where only the links that give the named tensors round."""
+    exact = Profile(profile.dtype, 0.0, 0.0, 0.0, profile.largest, 53, dict.fromkeys(profile.constants, 0.0), True)
+    context = Context(exact)
+    tensors: dict[str, Any] = {name: context.exact(w) for name, w in point.weights.items()}
+    tensors |= {"x": context.exact(point.x), "y": point.y if point.network.loss.labels else context.exact(point.y)}
+    for link in point.network.links:
+        context.profile = profile if link.output in rounding else exact
+        tensors[link.output] = link(tensors)
+        if link.output == tensor:
+            break
+    result: Bounded = tensors[tensor]
+    return float(np.asarray(result.bound)[index])
+
+
+FORMULAS = {
+    "Dense.forward": "n u |x| |W| + u |z|, n inputs *",
+    "Dense.dx": "n u |dz| |W|, n outputs *",
+    "Dense.dW": "n u |x| |dz|, n rows *",
+    "Dense.db": "(n - 1) u sum |dz|, n rows *",
+    "forward": "c u |a|, c of the functions in it",
+    "dz": "c u |da f'|, c of the formulas of f'",
+    "loss": "n u sum of the terms, n of them *",
+    "da": "a few u |da|",
+}
+"""The leading term of each kind of link's rounding; the rules in harness/arithmetic/rules have them in full.
+
+A sum is marked *: where its terms cancel, up to half of that.
+"""
+
+
+def formula_of(link: Link) -> str:
+    """The leading term of a link's own rounding."""
+    rule = link.rule.__name__
+    named = f"{type(link.layer).__name__}.{rule}"
+    if named in FORMULAS:
+        return FORMULAS[named]
+    return FORMULAS["loss"] if link.output == "loss" else FORMULAS.get(rule, "a few u of the result")

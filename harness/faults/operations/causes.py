@@ -1,0 +1,174 @@
+"""Why a gradient is wrong: every hypothesis is computed anew, and named only if it gives the numbers that came.
+
+A cause must reproduce the gradient within the allowance in every case that is looked at, those in which the gradient is
+right among them; and what is not linear in the upstream is explained by nothing that is. Hypotheses stand in the
+order in which they are believed: one that says more precisely what happened stands before one that covers it. Where
+several give the same numbers in all of these cases they cannot be told apart, and all are listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.diagnosis.hypotheses import FAR_OFF
+from harness.evaluation.centre import Array
+from harness.evaluation.references.estimate import Estimate
+from harness.faults.operations.catalogued import catalogued
+from harness.faults.operations.hypothesis import Cause, Hypotheses, Hypothesis, Situation
+from harness.faults.operations.normalising import normalisations
+from harness.faults.operations.scaled import recognisable
+from harness.faults.operations.substituted import elsewhere, lower_precision
+from harness.faults.operations.upstreams import changed_upstream
+
+FAMILIES: tuple[Hypotheses, ...] = (
+    recognisable, changed_upstream, normalisations, catalogued, elsewhere, lower_precision,
+)  # fmt: skip
+LOOKED_AT = 4
+"""Cases in which a hypothesis must hold, the first in which the gradient is wrong: ordinary numbers, then others."""
+NEAREST = 8
+"""Of the hypotheses that do not hold, those that may be told as the next best guess."""
+TURNED = -2.0
+"""The upstream is multiplied by this to see what is linear in it: exact, and it turns signs."""
+
+
+class _Tried(NamedTuple):
+    hypothesis: Hypothesis
+    family: Hypotheses
+    estimate: Estimate
+    off: float
+    holds: bool
+    reproduces: bool
+    """Whether every entry that is bounded is within its allowance, be it evidence or not."""
+
+
+def cause_of(
+    name: str, situations: Sequence[Situation], right: Sequence[Situation] = (), *, linear: bool = True
+) -> Cause:
+    """The cause of one gradient's being wrong in these cases, or unknown with what is known.
+
+    Args:
+        right: cases in which it is right.
+        linear: False if it was seen not to be linear in the upstream.
+    """
+    first, *further = situations[:LOOKED_AT]
+    tried = list(_tried(first, name, {}))
+    holding = {one.hypothesis.says: one for one in tried if one.holds}
+    for situation in further:
+        if holding:
+            again = {one.hypothesis.says for one in _tried(situation, name, holding) if one.holds}
+            holding = {says: one for says, one in holding.items() if says in again}
+    for situation in right:
+        if holding:
+            holding = _uncontradicted(situation, name, holding)
+    if holding and not linear:
+        holding = _not_linear(first, name, holding)
+    # What gives these numbers in one case and is refuted by another is no guess, nor is what is no nearer than the
+    # right gradient itself.
+    actual, right_one = first.answered[name], first.expected[name]
+    most = np.inf if actual is None else right_one.off(actual)
+    others = [one for one in tried if not one.reproduces and one.off <= FAR_OFF and one.off < most]
+    near = {one.hypothesis.says: one for one in sorted(others, key=lambda one: one.off)[:NEAREST]}
+    for situation in right[:LOOKED_AT]:
+        near = _uncontradicted(situation, name, near) if near else near
+    nearest = next(iter(near.values()), None)
+    runner_up = None if nearest is None else nearest.hypothesis.says
+    runner_up_off = None if nearest is None else nearest.off
+    if not holding:
+        known = patterns(first.answered[name], first.expected[name])
+        return Cause(f"d{name}", "unknown", known, runner_up=runner_up, runner_up_off=runner_up_off)
+    best, *rest = holding.values()
+    return Cause(
+        f"d{name}", best.hypothesis.cause, best.hypothesis.says, best.off, len(situations[:LOOKED_AT]),
+        tuple(one.hypothesis.says for one in rest), runner_up, runner_up_off,
+    )  # fmt: skip
+
+
+def _tried(at: Situation, name: str, only: dict[str, _Tried]) -> Iterator[_Tried]:
+    actual = at.answered[name]
+    if actual is None:
+        return
+    right = at.expected[name]
+    for family in {one.family: None for one in only.values()} or FAMILIES:
+        for hypothesis in family(at, name):
+            if only and hypothesis.says not in only:
+                continue
+            try:
+                with np.errstate(all="ignore"):
+                    estimate = hypothesis.predict()
+            except Exception:  # a reference may refuse what a mistake makes of its inputs; then it is no explanation
+                continue
+            explains = _explains(estimate, actual, right, hypothesis.of == "size")
+            off, reproduces = estimate.off(actual), estimate.holds(actual)
+            yield _Tried(hypothesis, family, estimate, off, explains, reproduces)
+
+
+def _explains(estimate: Estimate, actual: Array, right: Estimate, by_size: bool) -> bool:
+    """Whether it holds, and by allowances that are smaller than the errors: the largest one, and half of them all."""
+    if not estimate.holds(actual):
+        return False
+    if actual.shape != right.value.shape:
+        return bool(estimate.bounded.any())
+    wrong = ~right.inside(actual) & right.bounded
+    if by_size or not np.isfinite(actual[wrong]).all():
+        return bool(np.any(estimate.bounded & wrong))
+    error = np.where(wrong, np.abs(actual - right.value), 0.0)
+    sharp = estimate.bounded & (estimate.bound < error)
+    return bool(sharp.flat[error.argmax()]) and bool(2 * np.count_nonzero(sharp & wrong) >= np.count_nonzero(wrong))
+
+
+def _uncontradicted(at: Situation, name: str, holding: dict[str, _Tried]) -> dict[str, _Tried]:
+    """Those that give the right numbers too where the gradient is right; one that cannot be asked there stays."""
+    here = {one.hypothesis.says: one.estimate for one in _tried(at, name, holding)}
+    actual = at.answered[name]
+    return {
+        says: one
+        for says, one in holding.items()
+        if (here[says].holds(actual) if says in here and actual is not None else one.hypothesis.of != "constant")
+    }
+
+
+def _not_linear(at: Situation, name: str, holding: dict[str, _Tried]) -> dict[str, _Tried]:
+    """Those whose gradient for a multiple of the upstream is not that multiple."""
+    turned = replace(
+        at, upstream=np.asarray(TURNED * at.upstream, at.upstream.dtype),
+        answered={of: None if g is None else TURNED * g for of, g in at.answered.items()},
+    )  # fmt: skip
+    there = {one.hypothesis.says: one.estimate for one in _tried(turned, name, holding)}
+    return {
+        says: one
+        for says, one in holding.items()
+        if says in there and one.hypothesis.of != "size" and not _agree(one.estimate.times(TURNED), there[says])
+    }
+
+
+def _agree(one: Estimate, other: Estimate) -> bool:
+    return Estimate(one.value, one.bound + other.bound).holds(other.value)
+
+
+def patterns(actual: Array | None, right: Estimate) -> str:
+    """What is known of a gradient whose cause is not: where it is wrong, signs, the range of its ratio."""
+    if actual is None or actual.shape != right.value.shape:
+        return "no cause known gives this shape"
+    wrong = ~right.inside(actual) & right.bounded
+    told = [f"{int(wrong.sum())} of {wrong.size} entries are wrong"]
+    for axis in range(actual.ndim if actual.ndim > 1 else 0):
+        places = np.flatnonzero(wrong.any(axis=tuple(a for a in range(actual.ndim) if a != axis)))
+        if len(places) < actual.shape[axis]:
+            told.append(f"only at {', '.join(map(str, places[:8]))} of axis {axis}")
+    size = Estimate(right.value, np.where(right.bounded, 0.0, np.inf)).off(actual)
+    if 0 < size < np.inf:
+        told.append(f"off by at most {size:.1e} of the largest entry")
+    with np.errstate(all="ignore"):
+        ratio = (np.asarray(actual, np.float64) / right.value)[wrong]
+    ratio = ratio[np.isfinite(ratio)]
+    if ratio.size:
+        told.append(f"{ratio.min():.3g} to {ratio.max():.3g} times the right ones")
+        if np.all(ratio < 0):
+            told.append("all of the other sign")
+    elif np.all(~np.isfinite(np.asarray(actual)[wrong])):
+        told.append("they are not finite")
+    return ", ".join(told)

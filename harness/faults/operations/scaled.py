@@ -1,0 +1,173 @@
+"""Mistakes that leave the right numbers recognisable: a factor, another place, another shape, another gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import product
+
+import numpy as np
+
+from harness.arithmetic.profile import UNIT_ROUNDOFF_64
+from harness.evaluation.centre import Array
+from harness.evaluation.references.estimate import Estimate
+from harness.faults.operations.hypothesis import Hypothesis, Situation
+
+MOST_ROWS = 64
+"""Rows for which the reference is asked one by one: enough for every case that is drawn."""
+
+
+def recognisable(at: Situation, name: str) -> Iterator[Hypothesis]:
+    """Everything of this kind for the gradient of one input."""
+    right = at.expected[name]
+    zeros = Estimate(np.zeros_like(right.value), np.zeros_like(right.bound))
+    yield Hypothesis("zero", f"d{name} is 0 everywhere: its path is missing", lambda: zeros)
+    yield from _factors(at, name, right)
+    if right.value.ndim > 1:
+        yield Hypothesis(
+            "transposed", f"d{name} is transposed", partial(right.mapped, lambda array: array.swapaxes(-1, -2))
+        )
+    for other in at.expected:
+        if other != name:
+            says = f"d{name} is d{other}, the gradient of another input"
+            yield Hypothesis("gradient of another input", says, partial(at.expected.__getitem__, other))
+    if right.value.shape == at.upstream.shape:
+        passed = Estimate(np.asarray(at.upstream, np.float64), np.zeros(at.upstream.shape))
+        yield Hypothesis("derivative missing", f"d{name} is the upstream gradient as it came", lambda: passed)
+        yield Hypothesis("derivative twice", f"the derivative is applied twice in d{name}", partial(_twice, at, name))
+    yield from _shapes(at, name, right)
+    yield from _states(at, name, right)
+
+
+def _twice(at: Situation, name: str) -> Estimate:
+    """The derivative of what is right; what is allowed to that passes through the derivative too."""
+    right = at.expected[name]
+    again, room = at.with_upstream(name, right.value), at.with_upstream(name, right.bound)
+    return Estimate(again.value, again.bound + np.abs(room.value) + room.bound)
+
+
+def _factors(at: Situation, name: str, right: Estimate) -> Iterator[Hypothesis]:
+    named = {"1", "0"}
+    for factor, cause, told in _named_factors(at):
+        named.add(f"{factor:.6g}")
+        yield Hypothesis(cause, f"d{name} is the right one times {told}", partial(right.times, factor, at.u))
+    actual = at.answered.get(name)
+    if actual is not None and actual.shape == right.value.shape:
+        ratio = _ratio(actual, right)
+        if ratio is not None and f"{ratio:.6g}" not in named:
+            says = f"d{name} is the right one times {ratio:.6g}"
+            yield Hypothesis("scaled by a constant", says, partial(_measured_ratio, right, ratio, at.u), "constant")
+
+
+def _named_factors(at: Situation) -> Iterator[tuple[float, str, str]]:
+    """Factors, each with its cause and the words for it: fixed ones, and every size, by its tensor and axis."""
+    yield from (
+        (-1.0, "sign flipped", "−1: the sign is turned"),
+        (0.5, "half", "1/2"),
+        (2.0, "doubled", "2"),
+        (-2.0, "scaled by a constant", "−2"),
+        (4.0, "scaled by a constant", "4"),
+        (0.25, "scaled by a constant", "1/4"),
+    )
+    tensors = {**at.inputs, "the output": at.upstream}
+    sizes: dict[int, str] = {}
+    for what, array in tensors.items():
+        for axis, size in enumerate(array.shape):
+            sizes.setdefault(size, f"the size of axis {axis} of {what}")
+    for what, array in tensors.items():
+        sizes.setdefault(array.size, f"the number of entries of {what}")
+    sizes.pop(1, None)
+    for size, of in sizes.items():
+        yield 1 / size, "mean for sum", f"1/({of}): a mean for a sum"
+        yield float(size), "sum for mean", f"{of}: a sum for a mean"
+
+
+def _ratio(actual: Array, right: Estimate) -> float | None:
+    """The ratio at the largest entry."""
+    size = np.where(right.bounded, np.abs(right.value), -1.0)
+    place = np.unravel_index(int(size.argmax()), size.shape)
+    if size[place] <= 0 or not np.isfinite(actual[place]):
+        return None
+    return float(actual[place] / right.value[place])
+
+
+def _measured_ratio(right: Estimate, ratio: float, u: float) -> Estimate:
+    """A ratio read off one entry is itself as uncertain as that entry."""
+    place = np.unravel_index(int(np.where(right.bounded, np.abs(right.value), -1.0).argmax()), right.value.shape)
+    share = right.bound[place] / abs(right.value[place])
+    scaled = right.times(ratio, u)
+    return Estimate(scaled.value, scaled.bound + share * np.abs(scaled.value))
+
+
+def _shapes(at: Situation, name: str, right: Estimate) -> Iterator[Hypothesis]:
+    """The right numbers in another shape, or a broadcast input's gradient that is not summed as it should be."""
+    actual = at.answered.get(name)
+    if actual is not None and actual.shape != right.value.shape:
+        if actual.size == right.value.size:
+            says = f"d{name} has the right numbers in another shape"
+            yield Hypothesis("shape", says, partial(right.mapped, lambda array: array.reshape(actual.shape)))
+        elif np.broadcast_shapes(actual.shape, right.value.shape) == actual.shape if _fit(actual, right) else False:
+            says = f"d{name} is broadcast: the right numbers, repeated"
+            yield Hypothesis("shape", says, partial(right.mapped, lambda array: np.broadcast_to(array, actual.shape)))
+    lead, given = at.upstream.ndim - right.value.ndim, right.value.shape
+    if actual is None or lead < 1 or actual.shape == given:
+        return
+    # Asking the reference row by row costs: only for what has the shape that came.
+    whole = partial(unsummed, at, name)
+    if actual.shape == at.upstream.shape[:lead] + given:
+        yield Hypothesis(
+            "broadcast gradient not summed", f"d{name} is not summed over the rows that share {name}", whole
+        )
+    for axis, keep in product(range(at.upstream.ndim), (False, True)):
+        size = at.upstream.shape[axis]
+        if np.sum(np.empty(at.upstream.shape[:lead] + given), axis=axis, keepdims=keep).shape == actual.shape:
+            over = f"over axis {axis} only" + (", which is kept" if keep else "")
+            added = partial(_added, whole, axis, keep, 1.0)
+            yield Hypothesis("summed over the wrong axis", f"d{name} is summed {over}", added)
+            averaged = partial(_added, whole, axis, keep, 1 / size)
+            yield Hypothesis("mean for sum", f"d{name} is averaged {over}", averaged)
+
+
+def _added(whole: Callable[[], Estimate], axis: int, keep: bool, factor: float) -> Estimate:
+    rows = whole()
+    added = rows.mapped(partial(np.sum, axis=axis, keepdims=keep), rows.value.shape[axis])
+    return added.times(factor)
+
+
+def _fit(actual: Array, right: Estimate) -> bool:
+    try:
+        np.broadcast_shapes(actual.shape, right.value.shape)
+    except ValueError:
+        return False
+    return True
+
+
+def unsummed(at: Situation, name: str) -> Estimate:
+    """The gradient of an input that every leading row shares, row by row, before it is summed.
+
+    Found by giving the reference the upstream of one row at a time, whatever the function is.
+
+    Raises:
+        ValueError: there are more rows than `MOST_ROWS`.
+    """
+    given, shape = at.inputs[name], at.upstream.shape
+    lead = len(shape) - given.ndim
+    if np.prod(shape[:lead]) > MOST_ROWS:
+        raise ValueError("too many rows to ask for one by one")
+    rows = []
+    for row in np.ndindex(shape[:lead]):
+        alone = np.zeros_like(at.upstream)
+        alone[row] = at.upstream[row]
+        rows.append(at.with_upstream(name, alone))
+    values, bounds = (np.stack(parts).reshape(shape[:lead] + given.shape) for parts in zip(*rows, strict=True))
+    return Estimate(values, bounds)
+
+
+def _states(at: Situation, name: str, right: Estimate) -> Iterator[Hypothesis]:
+    """What an earlier call left behind."""
+    earlier = at.before.get(name)
+    if earlier is None or earlier.shape != right.value.shape:
+        return
+    old = Estimate(np.asarray(earlier, np.float64), UNIT_ROUNDOFF_64 * np.abs(earlier))
+    yield Hypothesis("stale", f"d{name} is that of the call before", lambda: old)
+    yield Hypothesis("accumulated", f"d{name} is added to that of the call before", partial(right.plus, old, at.u))

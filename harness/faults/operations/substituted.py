@@ -1,0 +1,114 @@
+"""Mistakes with what the derivative is taken at: the reference's gradient at other inputs, or another function's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from inspect import signature
+from typing import Any
+
+import numpy as np
+
+from harness.arithmetic import Context, profile_of
+from harness.evaluation.centre import Array
+from harness.evaluation.references.derived import HandReference
+from harness.evaluation.references.estimate import Estimate
+from harness.faults.operations.hypothesis import Hypothesis, Situation
+from impls.hand.activations import Softmax
+from impls.hand.activations.sigmoidal import sigmoid
+from impls.hand.notation import ACTIVATIONS
+
+QUICK = 1.702
+"""Of the sigmoid form of gelu: z s(1.702 z), Hendrycks and Gimpel (2016), section 2."""
+
+
+def elsewhere(at: Situation, name: str) -> Iterator[Hypothesis]:
+    """Everything of this kind for the gradient of one input."""
+    for other in at.reals:
+        value = at.inputs[other]
+        substitutes: dict[str, tuple[str, Array]] = {
+            f"1 + {other} is used in place of {other}": ("weight offset", value + 1),
+            f"{other} − 1 is used in place of {other}": ("weight offset", value - 1),
+            f"{other} is left out: ones are used in its place": ("operand missing", np.ones_like(value)),
+            f"{other} is left out: zeros are used in its place": ("operand missing", np.zeros_like(value)),
+            f"−{other} is used in place of {other}": ("sign of an operand", -value),
+        }
+        for tensor, array in {"the output": at.output.value, "the upstream": at.upstream}.items():
+            if array.shape == value.shape:
+                says = f"the derivative is taken at {tensor} in place of {other}"
+                substitutes[says] = ("derivative at another tensor", np.asarray(array, value.dtype))
+        for third in at.reals:
+            if third != other and at.inputs[third].shape == value.shape:
+                substitutes[f"{third} is used in place of {other}"] = ("wrong operand", at.inputs[third])
+        if value.ndim > 1 and value.shape[-1] == value.shape[-2]:
+            substitutes[f"{other} is transposed"] = ("transposed operand", value.swapaxes(-1, -2).copy())
+        for says, (cause, array) in substitutes.items():
+            change = {other: np.asarray(array, value.dtype)}
+            yield Hypothesis(cause, f"{says}, in d{name}", partial(at.with_inputs, name, **change))
+    if isinstance(at.reference, HandReference):
+        yield from _other_reads(at, name, at.reference)
+    if len(at.expected) == 1 and at.inputs[name].shape == at.upstream.shape:
+        yield from _other_activations(at, name)
+
+
+def _other_reads(at: Situation, name: str, reference: HandReference) -> Iterator[Hypothesis]:
+    """A hand rule that reads another tensor of the same shape."""
+    tensors = reference.tensors(at.inputs, at.upstream, at.dtype)
+    for read in signature(getattr(reference.layer, f"d{name}")).parameters:
+        for other, tensor in tensors.items():
+            if other != read and read in tensors and tensor.shape == tensors[read].shape:
+                says = f"{other} is used in place of {read}, in d{name}"
+                predict = partial(_read, reference, name, {**tensors, read: tensor})
+                yield Hypothesis("derivative at another tensor", says, predict)
+
+
+def _read(reference: HandReference, name: str, tensors: Mapping[str, Any]) -> Estimate:
+    return Estimate.of(reference.rule(name, tensors))
+
+
+def _other_activations(at: Situation, name: str) -> Iterator[Hypothesis]:
+    z, upstream = at.inputs[name], at.upstream
+    for kind, activation in ACTIVATIONS.items():
+        if activation is Softmax and z.ndim != 2:
+            continue
+        says = f"d{name} is the derivative of {kind}"
+        yield Hypothesis("derivative of another activation", says, partial(_activated, activation(), z, upstream, at))
+    says = f"d{name} is the derivative of gelu in its sigmoid form, z s({QUICK} z)"
+    yield Hypothesis("another form of the function", says, partial(_quick_gelu, at, name))
+
+
+def _activated(activation: Any, z: Array, upstream: Array, at: Situation) -> Estimate:
+    return HandReference(activation).gradients({"z": z}, upstream, at.dtype)["z"]
+
+
+def _quick_gelu(at: Situation, name: str) -> Estimate:
+    context = Context(profile_of(at.dtype))
+    z, upstream = context.exact(at.inputs[name]), context.exact(at.upstream)
+    s = sigmoid(QUICK * z)
+    return Estimate.of(upstream * (s + QUICK * z * s * (1 - s)))
+
+
+def lower_precision(at: Situation, name: str) -> Iterator[Hypothesis]:
+    """Float32 inside a float64 function: as far off as a right float32 program may be, and every entry one of its own.
+
+    Any small error is as far off. What gives it away is that the numbers were widened.
+    """
+    if at.dtype != "float64":
+        return
+    actual = at.answered.get(name)
+    right = at.expected[name]
+    if actual is None or actual.shape != right.value.shape or not _held_by_float32(actual):
+        return
+
+    def predict() -> Estimate:
+        wide = at.reference.gradients(at.inputs, at.upstream, "float32")[name]
+        return Estimate(right.value, wide.bound)
+
+    says = f"d{name} is float64 but computed in float32: every entry is a float32 number, as far off as float32 may be"
+    yield Hypothesis("computed in float32", says, predict, "size")
+
+
+def _held_by_float32(actual: Array) -> bool:
+    """Whether every entry is a float32 number, and not all of them 0, which is one in every dtype."""
+    with np.errstate(all="ignore"):
+        return bool(np.array_equal(actual.astype(np.float32), actual) and actual.any())

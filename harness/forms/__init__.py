@@ -1,5 +1,0 @@
-"""Other right forms of the links: the same function, written as textbooks do, with the rounding that this costs."""
-
-from harness.forms.catalogue import forms_at
-
-__all__ = ["forms_at"]

@@ -1,0 +1,151 @@
+"""Arguments of a run: from what a caller may give to what a run needs, or one message that says what is wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from operator import index
+from typing import Any
+
+import numpy as np
+
+from harness.arithmetic.profile import DTYPES
+from harness.inputs.datasets import Data, from_arrays, load_data
+from harness.inputs.networks import load_network
+from harness.usage import UsageError, did_you_mean
+from impls import registry
+from impls.hand import Network
+from impls.hand.notation import OPTIMIZERS, made
+
+LARGEST_COUNT = 2**63 - 1
+"""The largest whole number that every reader of a record takes."""
+
+
+def as_network(network: Any) -> Network:
+    """A network, given as one, as text or as the path of a file.
+
+    Raises:
+        UsageError: it is none of these, or cannot be read or built.
+    """
+    if isinstance(network, Network):
+        return network
+    if not isinstance(network, str | os.PathLike):
+        raise UsageError(f"Cannot use network={network!r}, because it is no Network; give one, or text such as 4-3-1.")
+    return load_network(network)
+
+
+def as_optimizer(optimizer: Any) -> Any:
+    """A hand-written optimizer, given as one or by name.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if isinstance(optimizer, str):
+        try:
+            return made("optimizer", OPTIMIZERS, optimizer)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+    if isinstance(optimizer, type) or not hasattr(optimizer, "state"):
+        raise UsageError(
+            f"Cannot train with optimizer={optimizer!r}, because it is no optimizer; give one, such as Adam(lr=0.01), "
+            f"or its name."
+        )
+    return optimizer
+
+
+def as_names(against: Sequence[str] | None) -> list[str]:
+    """Names of implementations, the reference in front; all known ones if None.
+
+    Raises:
+        UsageError: one is unknown.
+    """
+    if against is None:
+        return registry.names()
+    chosen = [against] if isinstance(against, str) else list(against)
+    known = registry.names()
+    for name in chosen:
+        if name not in known:
+            raise UsageError(
+                f"Cannot compare with {name!r}, because there is no implementation of that "
+                f"name{did_you_mean(str(name), known)}; choose from {', '.join(known)}."
+            )
+    return list(dict.fromkeys([registry.REFERENCE, *chosen]))
+
+
+def as_dtype(dtype: Any) -> str:
+    """The name of a dtype that there are bounds for.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if dtype not in DTYPES:
+        raise UsageError(
+            f"Cannot use dtype={dtype!r}, because there are bounds for {' and '.join(DTYPES)} "
+            f"only{did_you_mean(str(dtype), DTYPES)}; choose one of them."
+        )
+    return str(dtype)
+
+
+def as_flag(name: str, value: Any) -> bool:
+    """True or False.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise UsageError(f"Cannot use {name}={value!r}, because it is a choice of two; give True or False.")
+
+
+def check_parameters(network: Network, optimizer: Any, dtype: str) -> None:
+    """Raise UsageError if a parameter of a layer, the loss or the optimizer is no finite number of the dtype."""
+    largest = float(np.finfo(dtype).max)
+    for part in (*network.layers, network.loss, getattr(network.loss, "loss", None), optimizer):
+        for name, value in getattr(part, "parameters", dict)().items():
+            if isinstance(value, float) and abs(value) > largest:
+                raise UsageError(
+                    f"Cannot use {name}={value!r} of {type(part).__name__} in {dtype}, because it overflows there; "
+                    f"give a number up to {largest:.3g}."
+                )
+
+
+def as_count(name: str, value: Any, least: int) -> int | None:
+    """A whole number, or None where none is given.
+
+    Raises:
+        UsageError: it is something else, or too small or too large.
+    """
+    if value is None:
+        return None
+    try:
+        count = index(value)
+    except TypeError:
+        count = least - 1
+    if isinstance(value, bool) or not least <= count <= LARGEST_COUNT:
+        raise UsageError(
+            f"Cannot use {name}={value!r}, because it is a count; give a whole number from {least} on, below 2^63."
+        )
+    return count
+
+
+def as_data(data: Any, network: Network, seed: int, *, raw: bool, target: str | None) -> Data:
+    """Data, given as such, by name or path, or as arrays (x, y).
+
+    Raises:
+        UsageError: it is none of these, or cannot be read or used.
+    """
+    if isinstance(data, str | os.PathLike):
+        return load_data(data, raw=raw, target=target, network=network, seed=seed)
+    if raw or target is not None:
+        raise UsageError(
+            "Cannot use raw or target with data that is loaded already, because they say how to load it; "
+            "give them to load_data."
+        )
+    if isinstance(data, tuple) and len(data) == 2:
+        return from_arrays(*data)
+    if isinstance(data, Data):
+        return data
+    raise UsageError(
+        f"Cannot train on data of type {type(data).__name__}, because it is neither a name, a path, a Data nor "
+        f"two arrays; give (x, y)."
+    )

@@ -1,0 +1,77 @@
+"""Data from arrays: given from Python, or as ``x`` and ``y`` in an NPZ file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from zipfile import is_zipfile
+
+import numpy as np
+
+from harness.inputs.datasets.data import Data
+from harness.usage import UsageError, reason
+from impls.hand.notation import LARGEST_LAYER
+
+
+def from_arrays(x: Any, y: Any, name: str = "the given arrays") -> Data:
+    """Data from two arrays: x (N, M); y (N,) of whole numbers from 0 for labels, else real (N,) or (N, K).
+
+    Raises:
+        UsageError: shapes that do not fit, no rows, or values that are not finite numbers.
+    """
+    try:
+        x, y = np.asarray(x), np.asarray(y)
+    except ValueError as error:
+        raise UsageError(f"Cannot use {name}, because {reason(error)}; give x and y as arrays.") from None
+    if x.dtype.kind not in "fiub" or y.dtype.kind not in "fiub":
+        raise UsageError(f"Cannot use {name}, because x is {x.dtype} and y is {y.dtype}; give real numbers.")
+    if x.ndim != 2 or y.ndim not in (1, 2) or len(x) != len(y):
+        raise UsageError(
+            f"Cannot use {name}, because x has shape {x.shape} and y has shape {y.shape}; give x of shape "
+            f"(N, M) and y of shape (N,) or (N, K)."
+        )
+    if not (x.size and y.size):
+        raise UsageError(f"Cannot use {name}, because it holds no rows; give at least one row of numbers.")
+    labelled = y.ndim == 1 and y.dtype.kind in "iu" and y.min() >= 0 and y.max() < LARGEST_LAYER
+    floats = {}
+    for label, array in (("x", x), ("y", y.reshape(len(y), -1))):
+        with np.errstate(over="ignore"):  # told below, by place
+            floats[label] = array.astype(np.float64)
+        if not np.all(np.isfinite(floats[label])):
+            row, column = np.argwhere(~np.isfinite(floats[label]))[0]
+            value = array[row, column]
+            raise UsageError(f"Cannot use {name}, because {label}[{row},{column}] is {value}; give finite numbers.")
+    if labelled:
+        return Data(name, floats["x"], y.astype(np.int64), tuple(str(c) for c in range(int(y.max()) + 1)))
+    return Data(name, floats["x"], floats["y"])
+
+
+def read_npz(path: str) -> Data:
+    """The arrays x and y of an NPZ file, read without running anything that it holds.
+
+    Raises:
+        UsageError: the file cannot be read, holds pickled objects or no x and y, or they do not fit.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            if not is_zipfile(file):
+                raise UsageError(
+                    f"Cannot read {path}, because it is no NPZ file; write one with numpy.savez(path, x=x, y=y)."
+                )
+        with np.load(path, allow_pickle=False) as archive:
+            held = list(archive.files)
+            arrays = [archive[key] for key in ("x", "y") if key in held]
+    except UsageError:
+        raise
+    except Exception as error:
+        # numpy raises a different class for each way in which an archive can be damaged.
+        if "pickle" in str(error):
+            raise UsageError(
+                f"Cannot read {path}, because it holds pickled Python objects, and reading those can run any "
+                f"program; save arrays of numbers as x and y."
+            ) from None
+        raise UsageError(f"Cannot read {path}, because {reason(error)}; give a readable NPZ file.") from None
+    if len(arrays) < 2:
+        names = ", ".join(held)[:200] or "nothing"
+        raise UsageError(f"Cannot read {path}, because it holds {names}; save the features as x and the targets as y.")
+    return from_arrays(arrays[0], arrays[1], path)

@@ -1,0 +1,141 @@
+"""Which framework a function is written in, found out by running it.
+
+Only frameworks that are imported already are asked: a function of one that is not could not have been made.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from types import CodeType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from harness.evaluation.centre import Array
+from harness.inputs.code_names import names_in
+from harness.usage import UsageError, told
+from impls import registry
+from impls.abilities import Hosts
+from impls.contract import network_of_example
+
+_WANTS_WHOLE_NUMBERS = re.compile(r"\bLong\b|\blong, int\b|integer|\bindices\b", re.IGNORECASE)
+"""In what frameworks raise where they are given reals for labels or indices."""
+
+
+def loaded_hosts(dtype: str) -> dict[str, Hosts]:
+    """Every host by the name of its implementation, hand first, that is imported already."""
+    found: dict[str, Hosts] = {}
+    for name in registry.names():
+        if name == "hand" or name in sys.modules:
+            built = registry.load(name)(network_of_example(), dtype)
+            if isinstance(built, Hosts):
+                found[name] = built
+    return found
+
+
+def host_of(function: Callable[..., Any], inputs: Sequence[Array], dtype: str, *, autograd: bool = False) -> Hosts:
+    """The host whose arrays a function takes and gives.
+
+    Args:
+        inputs: NumPy arrays that it is tried on.
+        autograd: whether it is to be differentiated, which NumPy cannot do.
+
+    Raises:
+        UsageError: it runs in none; what the likeliest one raised is told.
+    """
+    hosts = {name: host for name, host in loaded_hosts(dtype).items() if not (autograd and host.package == "numpy")}
+    bringing = [host for host in hosts.values() if host.brings_backward(function)]
+    if bringing:
+        return bringing[0]
+    mentioned = _modules_of(function)
+    ordered = sorted(hosts.values(), key=lambda host: host.package not in mentioned)  # stable: hand, torch, jax
+    reasons: list[str] = []
+    for host in ordered:
+        try:
+            output = run(host, function, inputs)
+        except (Exception, SystemExit) as error:
+            reasons.append(f"with {host.package} arrays it raises {told(error)}")
+            continue
+        if host.owns(output):
+            return host
+        reasons.append(f"with {host.package} arrays it returns {kind_of(output)}")
+    what = getattr(function, "__name__", type(function).__name__)
+    if not ordered:
+        raise UsageError(
+            f"Cannot differentiate {what!r}, because no framework is imported; import torch or jax, and write it there."
+        )
+    raise UsageError(
+        f"Cannot run {what!r}, because {reasons[0]}; {_instead(reasons[0])}, in the order of the inputs, that returns "
+        f"one array."
+    )
+
+
+def _instead(reason: str) -> str:
+    """What to give: labels and indices are whole numbers, which a shape alone does not say."""
+    function = "a function of NumPy, torch or JAX arrays"
+    if _WANTS_WHOLE_NUMBERS.search(reason):
+        return f'give labels and indices as harness.Indices(("N",), below="K"), and {function}'
+    return f"give {function}"
+
+
+def run(host: Hosts, function: Callable[..., Any], inputs: Sequence[Array]) -> Any:
+    """What a function gives for copies of these arrays, overflow and the like unmentioned."""
+    with host.running(), np.errstate(all="ignore"):
+        return function(*[host.give(array) for array in inputs])
+
+
+def kind_of(value: Any) -> str:
+    """What something is, in words."""
+    if isinstance(value, tuple | list):
+        return f"a {type(value).__name__} of {len(value)}"
+    return "nothing" if value is None else f"a {type(value).__module__}.{type(value).__qualname__}"
+
+
+def _modules_of(function: Any) -> set[str]:
+    """Top-level packages that a function's code names, or that it comes from."""
+    found = {str(getattr(function, "__module__", None) or type(function).__module__).partition(".")[0]}
+    if isinstance(getattr(function, "__self__", None), ModuleType | type):
+        found.add(str(getattr(function.__self__, "__module__", None) or function.__self__.__name__).partition(".")[0])
+    code, known = getattr(function, "__code__", None), getattr(function, "__globals__", {})
+    if isinstance(code, CodeType):
+        for name in names_in(code):
+            value = known.get(name)
+            home = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+            found.add(str(home).partition(".")[0] if home else name)
+    return found
+
+
+def as_arrays(values: Mapping[str, Any], dtype: str) -> dict[str, Array]:
+    """Arrays of any framework as NumPy ones: reals in the dtype, whole numbers as int64, masks as they are."""
+    hosts = loaded_hosts(dtype).values()
+    arrays = {}
+    for name, value in values.items():
+        taken = next((host.take(value) for host in hosts if host.owns(value)), None)
+        array = np.asarray(value) if taken is None else taken
+        if array.dtype.kind not in "iufb":
+            raise UsageError(
+                f"Cannot use the input {name!r} of dtype {array.dtype}, because gradients are of real numbers; give "
+                f"an array of floats, or of whole numbers where they are indices."
+            )
+        if not array.size:
+            raise UsageError(
+                f"Cannot use the input {name!r} of shape {array.shape}, because it is empty; give one with entries."
+            )
+        arrays[name] = array if array.dtype.kind == "b" else _cast(name, array, dtype)
+    return arrays
+
+
+def _cast(name: str, array: Array, dtype: str) -> Array:
+    if array.dtype.kind != "f":
+        return array.astype(np.int64)
+    with np.errstate(over="ignore"):
+        cast = array.astype(dtype)
+    if not np.isfinite(cast).all():
+        place = tuple(map(int, np.argwhere(~np.isfinite(cast))[0]))
+        raise UsageError(
+            f"Cannot use the input {name!r}, because {array[place]} at {list(place)} is no finite number of {dtype}; "
+            f"give finite numbers, and a mask as True and False."
+        )
+    return cast

@@ -1,0 +1,56 @@
+"""The schedule: at which steps every entry is compared, and at which a sample.
+
+Small networks, under a million multiply-adds a step, are compared in full at every step. Larger ones are
+compared in full at steps 1, 2, 4, 8, ... and the last; at the others a rotating eighth of the entries is:
+every eighth of an axis, the first one chosen by the seed, moving on by one each step, so that eight steps
+see every entry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.evaluation.centre import EVERY_ENTRY, Sample
+from impls.hand import Network
+
+SMALL = 1_000_000
+STRIDE = 8
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When to compare what.
+
+    Attributes:
+        full: compare every entry at every step.
+        every: compare at every N-th step only, in full, and at the first and last; 0 for all steps.
+    """
+
+    full: bool
+    every: int
+    last: int
+    seed: int
+
+    def sample(self, step: int) -> Sample | None:
+        """The entries to compare at a step, counted from 1; None for none."""
+        if self.every:
+            due = step in (1, self.last) or step % self.every == 0
+            return EVERY_ENTRY if due else None
+        if self.full or milestone(step, self.last):
+            return EVERY_ENTRY
+        return Sample(STRIDE, (self.seed + step) % STRIDE)
+
+    def certifies(self, step: int) -> bool:
+        """Whether a run that is certified finds the truth at a step: at 1, 2, 4, 8, ... and the last, if compared."""
+        return milestone(step, self.last) and self.sample(step) is not None
+
+
+def milestone(step: int, last: int) -> bool:
+    """Whether a step, counted from 1, is one of 1, 2, 4, 8, ... or the last."""
+    return step & (step - 1) == 0 or step == last
+
+
+def multiply_adds(network: Network, rows: int) -> int:
+    """Multiply-adds of one step: forward, and twice that backward but for the first layer's input."""
+    sizes = [shape[0] * shape[1] for shape in network.weights.values() if len(shape) == 2]
+    return rows * (3 * sum(sizes) - sizes[0])

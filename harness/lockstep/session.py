@@ -1,0 +1,270 @@
+"""A session: one run under way, step by step.
+
+Each step differentiates everywhere, compares, lets every implementation take its own optimizer step and
+compares that too. In lockstep the hand code's new weights are the next step's weights for all; in a free
+run each goes on from its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from harness.arithmetic import profile_of
+from harness.candidates.admission import Admission
+from harness.candidates.conformance import digest_of, non_finite, read_only
+from harness.candidates.implementation import Participant
+from harness.comparison.certification import Certificate, certify
+from harness.comparison.judge import Row, finite
+from harness.environment import environment
+from harness.evaluation.centre import EVERY_ENTRY, Array, Sample
+from harness.evaluation.point import Point
+from harness.evaluation.truth import assumption
+from harness.fault_injection.counting import count_misses
+from harness.fault_injection.peers import comparers_of
+from harness.inputs.batches import Batches
+from harness.inputs.datasets import Data
+from harness.inputs.datasets.loading import RANDOM
+from harness.inputs.datasets.named import DATA_SETS
+from harness.inputs.schedule import Schedule
+from harness.lockstep.step import Judged, judge_pass, judge_update
+from harness.results.drift import TWIN, distance, moved_by_one_ulp
+from harness.results.power_count import PowerCount
+from harness.results.records import DATA_KEPT, SCHEMA, WEIGHTS_KEPT, Head, Step, Writer
+from harness.results.run import Run
+from impls import registry
+from impls.contract import Pass, tensors_of
+from impls.hand import Network
+from impls.hand.notation import describe, output_label
+from impls.registry import REFERENCE
+
+
+@dataclass
+class Session:
+    """One run under way.
+
+    Attributes:
+        free: whether each implementation follows its own updates.
+        exact: whether the truth is found at some steps, and judged by.
+        command: how the run was asked for, if on the command line.
+    """
+
+    network: Network
+    batches: Batches
+    optimizer: Any
+    dtype: str
+    seed: int
+    schedule: Schedule
+    free: bool
+    admission: Admission
+    exact: bool = False
+    command: str | None = None
+
+    def __post_init__(self) -> None:
+        self.participants = self.admission.participants
+        self.power: PowerCount | None = None
+        weights = read_only(self.network.init(self.seed, self.dtype))
+        for participant in self.participants:
+            participant.weights = weights
+        self.twin: Participant | None = None
+        if self.free:
+            self.twin = Participant(TWIN, registry.load(REFERENCE), self.network, self.dtype)
+            self.twin.weights = read_only(moved_by_one_ulp(weights, self.seed))
+
+    @property
+    def reference(self) -> Participant:
+        """The hand code."""
+        return self.participants[0]
+
+    def head(self, data: Data, *, named: bool) -> Head:
+        """The first line of the record."""
+        lines = profile_of("float64").assumptions()
+        if self.dtype != "float64":
+            lines = profile_of(self.dtype).assumptions() + lines
+        lines = lines + ([assumption()] if self.exact else [])
+        return Head(
+            SCHEMA,
+            datetime.now(UTC).isoformat(timespec="seconds"),
+            repr(self.network),
+            describe(self.network),
+            self.network.loss.formula(output_label(self.network), self.network.outputs),
+            {name: tuple(shape) for name, shape in self.network.weights.items()},
+            self.network.gradients,
+            self.network.activations,
+            ", ".join(filter(None, [data.describe(), data.meaning(self.network)])),
+            repr(self.optimizer),
+            self.dtype,
+            self.seed,
+            self.schedule.last,
+            self.batches.size,
+            "every entry at every step" if self.schedule.full else "sampled between steps 1, 2, 4, 8, ...",
+            self.admission.versions,
+            environment() | self.admission.settings,
+            lines,
+            named,
+            self.free,
+            self.exact,
+            self.command,
+            digest_of({"x": self.batches.x, "y": self.batches.y}),
+            *self._data_kept(data),
+        )
+
+    def _data_kept(self, data: Data) -> tuple[list[list[float]] | None, list[Any] | None]:
+        x, y = self.batches.x, self.batches.y
+        known = data.name in (*DATA_SETS, RANDOM)  # which can be had again, and its digest tells whether it is the same
+        return (None, None) if known or x.size + y.size > DATA_KEPT else (x.tolist(), y.tolist())
+
+    def train(self, run: Run, writer: Writer | None, progress: Callable[[int, int], None] | None) -> Run:
+        """Every step, written and reported as it happens; Ctrl-C keeps the finished ones."""
+        try:
+            if writer:
+                writer.keep(run.head, run.steps)
+            for number in range(1, self.schedule.last + 1):
+                step = self.step(number)
+                run.steps.append(step)
+                run.power = self.power
+                if writer:
+                    writer.keep(run.head, run.steps)
+                if progress:
+                    progress(number, self.schedule.last)
+                if any(f.kind == "diverged" for f in step.findings) or not self.reference.alive:
+                    run.how = "diverged"
+                    break
+        except KeyboardInterrupt:
+            run.how = "interrupted"
+        if writer:
+            writer.keep(run.head, run.steps, run.end())
+            run.unrecorded = writer.complaint(len(run.steps))
+            run.recorded = None if run.unrecorded else f"{writer.path}, {writer.lines} lines"
+        return run
+
+    def step(self, number: int) -> Step:
+        """Differentiate, compare, update."""
+        points = self._points(number)
+        here = points[REFERENCE]
+        sample = self.schedule.sample(number)
+        attempts = {p.name: p.pass_at(points[p.name]) for p in self.participants if p.alive}
+        passes = {name: result for name, result in attempts.items() if result is not None}
+        losses = {name: finite(result.loss) for name, result in passes.items()}
+        drift = self._drift()
+        rows: list[Row] = []
+        certificates: list[Certificate] = []
+        undecided = 0
+        if not self._diverged(number, points, passes):
+            passes = {p.name: passes[p.name] for p in self.participants if p.alive and p.name in passes}
+            if sample is not None:
+                judged = self._compare(points, passes, sample)
+                rows += [row for each in judged.values() for row in each.rows]
+                of_centre, certificates = certify(points, {name: each.passes for name, each in judged.items()})
+                rows += of_centre
+                undecided = here.double.centre("float64").undecided
+                if number == 1 and REFERENCE in passes:
+                    self.power = count_misses(here, passes[REFERENCE], comparers_of(self.admission, self.dtype))
+            rows += self._update(points, passes, sample)
+        findings = self.admission.absent if number == 1 else []
+        findings = findings + [f for p in self.participants for f in p.take_findings()]
+        return Step(
+            number,
+            digest_of(here.weights),
+            "none" if sample is None else "full" if sample == EVERY_ENTRY else "sample",
+            losses,
+            rows,
+            findings,
+            undecided,
+            self._kept(here),
+            drift,
+            certificates,
+        )
+
+    def _points(self, number: int) -> dict[str, Point]:
+        """Where each stands; one point for all whose weights are the same object."""
+        x, y = self.batches.at(number)
+        certified = self.exact and self.schedule.certifies(number)
+        made: dict[int, Point] = {}
+        everybody = [*self.participants, *([self.twin] if self.twin else [])]
+        for participant in everybody:
+            weights = participant.weights
+            made.setdefault(id(weights), Point(self.network, weights, x, y, number, certified))
+        return {p.name: made[id(p.weights)] for p in everybody}
+
+    def _drift(self) -> dict[str, float]:
+        """How far each has come from the hand code's weights, in a free run."""
+        if self.twin is None:
+            return {}
+        others = [p for p in [*self.participants[1:], self.twin] if p.alive]
+        return {p.name: distance(p.weights, self.reference.weights) for p in others}
+
+    def _kept(self, point: Point) -> dict[str, list[float]] | None:
+        if sum(w.size for w in point.weights.values()) > WEIGHTS_KEPT:
+            return None
+        return {name: w.ravel().tolist() for name, w in point.weights.items()}
+
+    def _diverged(self, number: int, points: Mapping[str, Point], passes: Mapping[str, Pass]) -> bool:
+        """Non-finite values: of all, the training diverges; of some, they are a finding about those.
+
+        Where a correct program may overflow, some of them may do so alone: there, too, the training diverges.
+        """
+        broken = {name: non_finite(tensors_of(result)) for name, result in passes.items()}
+        broken = {name: tensor for name, tensor in broken.items() if tensor}
+        if not broken:
+            return False
+        excused = all(points[name].may_overflow(passes[name]) for name in broken)
+        if excused or len(broken) == len(passes):
+            remedy = "choose a smaller lr" if number > 1 else "scale the data"  # before any update, lr is not to blame
+            tensor = broken.get(REFERENCE) or next(iter(broken.values()))
+            where = "any implementation"
+            if len(broken) < len(passes):
+                where = f"{', '.join(broken)}, where it may overflow"
+            message = f"the training diverges at step {number}: {tensor} is not finite in {where}; {remedy}"
+            self.reference.record(number, "diverged", message, fails=False)
+            return True
+        for participant in self.participants:
+            tensor = broken.get(participant.name)
+            if tensor:
+                message = f"returned a non-finite {tensor} where others are finite"
+                participant.record(number, "non-finite", message, tensor)
+                participant.alive = False
+        return REFERENCE in broken
+
+    def _compare(self, points: Mapping[str, Point], passes: Mapping[str, Pass], sample: Sample) -> dict[str, Judged]:
+        judged = {}
+        for participant in self.participants:
+            name = participant.name
+            if name not in passes:
+                continue
+            point, expected = points[name], None
+            if name != REFERENCE:
+                same = point is points[REFERENCE]
+                expected = passes.get(REFERENCE) if same else self.reference.pass_at(point)
+            judged[name] = judge_pass(participant, point, passes[name], expected, sample)
+        return judged
+
+    def _update(self, points: Mapping[str, Point], passes: Mapping[str, Pass], sample: Sample | None) -> list[Row]:
+        """Each implementation's own step, compared; then everybody gets the weights to go on from."""
+        rows: list[Row] = []
+        moved: dict[str, Mapping[str, Array]] = {}
+        for participant in [p for p in self.participants if p.name in passes and p.alive]:
+            point, gradients = points[participant.name], passes[participant.name].gradients
+            update = participant.update_at(self.optimizer, point, gradients)
+            if update is not None:
+                moved[participant.name] = read_only(update.weights)
+            if sample is not None:
+                rows += judge_update(participant, self.optimizer, point, gradients, update, sample)
+        if REFERENCE in moved:
+            for participant in self.participants:
+                # One that has no such optimizer goes with the hand code.
+                mover = participant.name if self.free and participant.name in moved else REFERENCE
+                participant.weights = moved[mover]
+            self._move_twin(points)
+        return rows
+
+    def _move_twin(self, points: Mapping[str, Point]) -> None:
+        if self.twin is None or not self.twin.alive:
+            return
+        point = points[TWIN]
+        result = self.twin.pass_at(point)
+        update = result and self.twin.update_at(self.optimizer, point, result.gradients)
+        if update:
+            self.twin.weights = read_only(update.weights)

@@ -1,0 +1,104 @@
+"""Lockstep: k implementations, step by step, on identical weights.
+
+At every step each implementation differentiates the network at the same weights on the same batch, takes
+its own optimizer step, and is compared; the hand code's new weights are the next step's weights for all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from harness.candidates.admission import admit
+from harness.evaluation.truth import refuse_uncertifiable
+from harness.inputs.arguments import (
+    as_count,
+    as_data,
+    as_dtype,
+    as_flag,
+    as_names,
+    as_network,
+    as_optimizer,
+    check_parameters,
+)
+from harness.inputs.batches import batches_of
+from harness.inputs.datasets import Data
+from harness.inputs.schedule import SMALL, Schedule, multiply_adds
+from harness.interrupts import held_back
+from harness.lockstep.session import Session
+from harness.results.records import Writer
+from harness.results.run import Run
+from harness.usage import UsageError
+from impls.hand import Network
+
+
+def run(
+    network: Network | str | os.PathLike[str] = "4-3-2-1",
+    data: Data | str | os.PathLike[str] | tuple[Any, Any] = "iris",
+    against: Sequence[str] | None = None,
+    *,
+    raw: bool = False,
+    target: str | None = None,
+    optimizer: Any = "gradient-descent",
+    steps: int | None = None,
+    epochs: int | None = None,
+    batch: int | None = None,
+    dtype: str = "float32",
+    seed: int = 0,
+    check_every: int | None = None,
+    full: bool = False,
+    free_run: bool = False,
+    exact: bool = False,
+    output: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    command: str | None = None,
+) -> Run:
+    """Train in lockstep, compare every implementation with the hand code, and return the `Run`.
+
+    Args:
+        network: a `Network`, layer sizes (sigmoid everywhere, sum of squared errors), or the path of a .toml file.
+        data: a `Data`, the name or path of one, or arrays (x, y).
+        against: implementations by name; all that are installed if None.
+        raw, target: how to load data by name or path: see `load_data`.
+        optimizer: a hand-written optimizer or its name.
+        steps, epochs: how long to train: 200 steps if neither is given.
+        batch: rows per step, in an order fixed by the seed; all rows if None.
+        dtype: the working dtype, float32 or float64. The formula check always runs in float64.
+        seed: of the initial weights, the order of the batches and random data.
+        check_every: compare only every N-th step, the first and the last.
+        free_run: let each implementation follow its own updates, and report the drift.
+        full: compare every entry at every step, also of large networks.
+        exact: at steps 1, 2, 4, 8, ... and the last, find the true gradient (with balls, or exactly), judge the formula
+            check by it, and measure every implementation's true error.
+        output: path of a run record to write as the run happens; a file that exists is refused.
+        progress: called after each step with the steps done and the steps planned.
+        command: how this run was asked for, kept in its record.
+
+    Raises:
+        UsageError: something impossible was asked for.
+    """
+    network, optimizer = as_network(network), as_optimizer(optimizer)
+    names = as_names(against)
+    steps, epochs, batch = as_count("steps", steps, 0), as_count("epochs", epochs, 0), as_count("batch", batch, 1)
+    check_every, seed = as_count("check_every", check_every, 1), as_count("seed", seed, 0) or 0
+    dtype = as_dtype(dtype)
+    full, free_run, exact = as_flag("full", full), as_flag("free_run", free_run), as_flag("exact", exact)
+    check_parameters(network, optimizer, dtype)
+    if steps is not None and epochs is not None:
+        raise UsageError("Cannot use steps and epochs together, because each fixes the length; give one of them.")
+    # The output comes before the data and the frameworks: nobody should wait to learn that it cannot be written.
+    with nullcontext() if output is None else Writer(output) as writer:
+        loaded = as_data(data, network, seed, raw=raw, target=target)
+        batches = batches_of(network, loaded, dtype, batch, seed)
+        planned = epochs * batches.per_epoch if epochs is not None else 200 if steps is None else steps
+        schedule = Schedule(full or multiply_adds(network, batches.size) < SMALL, check_every or 0, planned, seed)
+        if exact:
+            refuse_uncertifiable(network, batches.size)
+        with held_back():
+            admission = admit(names, network, dtype, named=against is not None)
+        session = Session(network, batches, optimizer, dtype, seed, schedule, free_run, admission, exact, command)
+        head = session.head(loaded, named=against is not None)
+        return session.train(Run(head), writer, progress)

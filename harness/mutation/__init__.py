@@ -1,0 +1,1 @@
+"""Mutation: does a user's test fail where the code that it tests is changed?"""

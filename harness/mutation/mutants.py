@@ -1,0 +1,140 @@
+"""Mutants: a function with one small slip in it, made from its own source, and put in its place.
+
+A mutant is another code object for the same function object, so that everybody who holds the function, under
+whatever name, calls the mutant while it is planted. Defaults, closures, attributes and decorators are the
+function's and stay as they are; what `return locals()` gives has no new names.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any
+
+from harness.mutation.algebra import fingerprint
+from harness.mutation.operators import OPERATORS
+from harness.mutation.sites import Site, sites_of
+from harness.mutation.source import compiled, plain_function, tree_of
+
+
+@dataclass(frozen=True, eq=False)
+class Mutant:
+    """One slip in one statement of a function.
+
+    Attributes:
+        operator: which kind: sign, operand, axis, ...
+        line: of the statement, in the file.
+        before, after: the statement without and with the slip.
+        code: what the function runs while the mutant is planted.
+        equal: whether the statement computes the same real function as before, shown by rational arithmetic.
+        ran: holds 1 once the statement was reached in a mutant that was planted.
+    """
+
+    operator: str
+    line: int
+    before: str
+    after: str
+    code: CodeType
+    equal: bool
+    ran: set[int]
+
+
+def mutants_of(function: Any) -> list[Mutant]:
+    """Every mutant of a Python function, without those that another one equals; decorators are seen through.
+
+    Raises:
+        UsageError: it is no function written in Python, its source cannot be found, or it is a lambda.
+    """
+    function = plain_function(function)
+    tree = tree_of(function)
+    found: list[Mutant] = []
+    seen: set[Any] = set()
+    for site in sites_of(tree):
+        before = _header(site.statement)
+        original = fingerprint(before)
+        shown = _text(before)
+        seen.add((id(site.statement), original))
+        for name, operator in OPERATORS.items():
+            for node in operator(site):
+                site.put(node)
+                try:
+                    changed = site.block[site.position]
+                    mark = fingerprint(_header(changed))
+                    if mark != original and (id(site.statement), mark) in seen:
+                        continue
+                    seen.add((id(site.statement), mark))
+                    ran: set[int] = set()
+                    code = compiled(tree, function, site, ran)
+                    if code is not None:
+                        after, line = _text(_header(changed)), site.statement.lineno
+                        found.append(Mutant(name, line, shown, after, code, mark == original, ran))
+                finally:
+                    site.put(site.node)
+    return found
+
+
+def watched(function: Any) -> tuple[CodeType, set[int]]:
+    """The function's own code, which puts 1 into the set when it is called."""
+    function = plain_function(function)
+    tree, ran = tree_of(function), set[int]()
+    first = tree.body[0]
+    code = compiled(tree, function, Site(first, tree, "body", 0, first, tree.body, 0, (), ()), ran)
+    assert code is not None
+    return code, ran
+
+
+@contextmanager
+def planted(function: Any, mutant: Mutant) -> Iterator[None]:
+    """The mutant in place of the function's own code, which always comes back.
+
+    What decorators keep of earlier calls (``cache_clear``, ``clear_cache``) is forgotten on either side.
+    """
+    with replaced(function, mutant.code):
+        yield
+
+
+@contextmanager
+def replaced(function: Any, code: CodeType) -> Iterator[None]:
+    """Other code in place of a function's own."""
+    inner = plain_function(function)
+    own = inner.__code__
+    _forget(function)
+    inner.__code__ = code
+    try:
+        yield
+    finally:
+        inner.__code__ = own
+        _forget(function)
+
+
+def _header(statement: ast.stmt) -> ast.stmt:
+    """A statement without the blocks that it holds."""
+    if not any(isinstance(getattr(statement, slot, None), list) for slot in ("body", "handlers", "cases")):
+        return statement
+    header = copy(statement)
+    for slot in ("body", "orelse", "finalbody", "handlers", "cases"):
+        if hasattr(header, slot):
+            setattr(header, slot, [ast.Pass()] if slot == "body" else [])
+    return header
+
+
+def _text(statement: ast.stmt) -> str:
+    try:
+        return ast.unparse(ast.fix_missing_locations(copy(statement))).split("\n")[0].strip()
+    except (AttributeError, ValueError):  # a match statement without cases has no text
+        return type(statement).__name__
+
+
+def _forget(function: Any) -> None:
+    """Clear what a function's decorators keep of earlier calls."""
+    layer: Any = function
+    while layer is not None:
+        for name in ("cache_clear", "clear_cache"):
+            clear: Callable[[], Any] | None = getattr(layer, name, None)
+            if callable(clear):
+                clear()
+        layer = getattr(layer, "__wrapped__", None)

@@ -1,0 +1,162 @@
+"""A check as text: verdict, links in backward order, what explains the first wrong one, what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.comparison.judge import Row
+from harness.diagnosis.location import GIVEN
+from harness.faults.ratios import in_samples
+from harness.rendering.evidence import evidence
+from harness.results.check import Check
+from harness.results.numbers import grid, part, plain
+from harness.usage import visible
+
+HEADERS = ("link", "shape", "used", "sees", "cos", "verdict", "")
+
+
+def rendered(check: Check, style: str = "table", *, verbose: bool = False, command: str | None = None) -> str:
+    """The whole text.
+
+    Args:
+        check: what is told.
+        style: table or markdown.
+        verbose: also the links as such, given their own inputs, and the environment.
+        command: as it was typed, to be typed again; None where there was none.
+    """
+    parts = [_heading(check, style), f"{check.verdict}  {plain(check.reason, style)}"]
+    factor = _factor(check, style)
+    table = factor if factor and not verbose else links(check, style)
+    parts += [_forward(check, style), table, "\n".join(_said(check, style))]
+    parts += ["\n".join(evidence(check, diagnosis, style)) for diagnosis in check.diagnoses]
+    if verbose:
+        parts.append(_verbose(check, style))
+    parts.append("\n".join(_end(check)))
+    parts.append(_next(check, None if verbose else command))
+    return "\n\n".join(filter(None, parts))
+
+
+def _heading(check: Check, style: str) -> str:
+    setting = check.setting
+    seed = "" if setting.seed is None else f" · seed {setting.seed}"
+    what = f"{setting.description} · {setting.loss_formula}"
+    first = f"{what} · {setting.data} · {setting.dtype} · batch {setting.rows}{seed}"
+    return f"{plain(first, style)}\nw_ij^(l): i = source, j = destination; W has shape (n_in, n_out), z = x W + b"
+
+
+def _forward(check: Check, style: str) -> str:
+    """One line about the forward pass where there is nothing wrong with it."""
+    forward = [row for row in check.rows if not _backward(row)]
+    if not check.judged or any(row.verdict == "FAULT" for row in forward):
+        return ""
+    loss = "" if check.loss is None else f"; L = {check.loss:.12g}"
+    if not forward:
+        told = f"the forward pass is not shown{loss}"
+    else:
+        names = ["forward pass"] if any(row.gradient != "loss" for row in forward) else []
+        names += ["loss"] if any(row.gradient == "loss" for row in forward) else []
+        told = f"{' and '.join(names)} {'agree' if len(names) > 1 else 'agrees'}{loss}"
+    return plain(f"      {told}", style)
+
+
+def _factor(check: Check, style: str) -> str:
+    """The line in place of the table, where all that is wrong is one number."""
+    if check.factor is None:
+        return ""
+    causes = check.diagnoses[0].causes
+    why = f": {causes[0].says}" if causes else ""
+    name = in_samples(check.factor, 0.0, check.setting.rows)
+    told = f"{check.factor:.17g}" if name is None else f"{check.factor:.6g} = {name}"
+    return plain(f"every gradient is {told} × the reference{why}. Not a chain-rule fault.", style)
+
+
+def links(check: Check, style: str) -> str:
+    """The table of links in backward order; forward links only where one is wrong."""
+    rows = [row for row in check.rows if _backward(row)] if check.judged else []
+    if any(row.verdict == "FAULT" for row in check.rows if not _backward(row)):
+        rows = list(check.rows)
+    if not rows:
+        return ""
+    cells = [_cells(check, row, style) for row in rows]
+    return grid(cells, HEADERS, style, ("left", "left", "right", "right", "right", "left", "left"))
+
+
+def _cells(check: Check, row: Row, style: str) -> list[str]:
+    cosine = check.located.cosines.get(row.gradient)
+    note: str | None = ""
+    if row.gradient == check.first_wrong:
+        note = "<- first wrong link"
+    elif row.verdict == "inherited":
+        note = row.reason if row.reason != GIVEN else f"right, given your {_upstream(check, row)}"
+    elif row.verdict in ("not comparable", "FAULT", "convention") or row.gradient in check.located.formed:
+        note = row.reason or ""
+    return [
+        row.gradient,
+        "×".join(map(str, check.setting.shapes[row.gradient])) or "1",
+        "" if row.verdict == "not comparable" else part(row.used),
+        "" if row.sees is None else f"{row.sees:.0e}",
+        "" if cosine is None else f"{cosine:.3f}",
+        row.verdict,
+        plain(note or "", style),
+    ]
+
+
+def _upstream(check: Check, row: Row) -> str:
+    """The tensor that a link's gradient comes from, the nearest that is shown."""
+    above = check.setting.upstream.get(row.gradient)
+    if any(each.gradient == above for each in check.judged):
+        return str(above)
+    return "own upstream" if _backward(row) else "own inputs"
+
+
+def _said(check: Check, style: str) -> Iterator[str]:
+    """Findings, other than the one that the verdict tells, and names that mean nothing here."""
+    for finding in check.findings:
+        if finding.message not in check.reason:
+            yield plain(f"{'also' if finding.fails else 'note'}  {finding.against} {finding.message}", style)
+    if check.located.undecided:
+        yield f"note  {check.located.undecided} arguments are so near a kink that either side may be taken"
+    if check.ignored:
+        more = f" and {len(check.ignored) - 12} more" if len(check.ignored) > 12 else ""
+        yield plain(f"ignored  {', '.join(check.ignored[:12])}{more}: no tensors of this network", style)
+
+
+def _verbose(check: Check, style: str) -> str:
+    cells = [
+        [row.gradient, part(row.used), "" if row.sees is None else f"{row.sees:.1e}", row.verdict]
+        for row in check.located.links
+    ]
+    links = grid(cells, ("link alone", "used", "sees", "verdict"), style, ("left", "right", "right", "left"))
+    return links + "\n\n" + "\n".join(f"{name}  {value}" for name, value in check.setting.environment.items())
+
+
+def _end(check: Check) -> Iterator[str]:
+    learning = check.learning
+    if learning:
+        yours = "no number any more" if learning.yours is None else f"{learning.yours:.4g}"
+        yield (
+            f"does it matter       trained {learning.steps} steps (lr {learning.lr:g}): loss {learning.start:.4g} → "
+            f"{yours} with your gradient, {learning.right:.4g} with the right one"
+        )
+    if not check.judged and check.findings:
+        yield "is it for another network?   --model, --activation, --loss and --data say for which"
+    hidden = not any(row.gradient.startswith(("dz", "da")) for row in check.rows)
+    if check.wrong and hidden:
+        yield "to locate it finer   also return dz1, da1, ... by these names: return locals() will do"
+
+
+def _next(check: Check, command: str | None) -> str:
+    """What to type next, not escaped, so that it can be; nothing where nothing fits."""
+    first, model = check.first_wrong, check.setting.explain
+    commands = []
+    if first and model and check.setting.seed == 0 and first != "loss":
+        commands.append(f'harness explain "W{first.lstrip("dzabW")}[1,1]"{"" if model == "4-3-2-1" else f" {model}"}')
+    if check.verdict == "FAIL" and command:
+        commands.append(f"{command} --verbose")
+    if check.verdict == "PASS" and model:
+        commands.append(f"harness power{'' if model == '4-3-2-1' else f' {model}'}")
+    return visible(f"next  {'    '.join(commands)}") if commands else ""
+
+
+def _backward(row: Row) -> bool:
+    return row.gradient.startswith("d")

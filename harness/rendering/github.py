@@ -1,0 +1,78 @@
+"""Annotations of GitHub Actions: one workflow command a line, which its runner shows beside the code.
+
+    ::error file=my_nn.py,line=41,title=FAIL::first wrong link: dz2
+
+Source: docs.github.com, "Workflow commands for GitHub Actions"; what separates properties (: and ,) is escaped in
+them, line ends and % everywhere. A runner shows ten annotations of a level for one step, so no more are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+from harness.results.run import Run
+from harness.usage import visible
+
+MOST = 10
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One thing to show.
+
+    Attributes:
+        title, message: of any text; a message may have several lines.
+        file: path of the file that it is about.
+        line: in that file, counted from 1; means nothing without it.
+    """
+
+    level: Literal["error", "warning", "notice"]
+    title: str
+    message: str
+    file: str | None = None
+    line: int | None = None
+
+
+def workflow_commands(found: Iterable[Annotation]) -> list[str]:
+    """Workflow commands for the first ten, a line each."""
+    return [_command(annotation) for annotation in islice(found, MOST)]
+
+
+def of_run(run: Run) -> list[Annotation]:
+    """The verdict of a run, then its wrong tensors, gravest first."""
+    found = [Annotation("error" if run.exit else "notice", run.verdict, run.outcome.reason)]
+    for row in run.select(lambda row: row.verdict in ("FAULT", "inherited")):
+        text = (
+            f"{row.check}: {row.gradient} of {row.against} at step {row.step}, {row.outside} of {row.entries} outside"
+        )
+        found.append(Annotation("error" if row.verdict == "FAULT" else "warning", row.verdict, text))
+    return found
+
+
+def _command(annotation: Annotation) -> str:
+    properties = {"title": annotation.title}
+    if annotation.file is not None:
+        line = {} if annotation.line is None else {"line": str(annotation.line)}
+        properties = {"file": _from_here(annotation.file), **line, **properties}
+    told = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
+    return f"::{annotation.level} {told}::{_data(annotation.message)}"
+
+
+def _from_here(file: str) -> str:
+    """The path from the working directory, where a runner starts: it finds no file by another."""
+    path = Path(file)
+    here = Path.cwd()
+    return path.relative_to(here).as_posix() if path.is_relative_to(here) else path.as_posix()
+
+
+def _data(text: str) -> str:
+    """In one line, so that no line of it can be a command; nothing in it steers a terminal either."""
+    return visible(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,70 @@
+"""What a notebook shows of a result: the verdict and one table, as plain HTML that inherits the notebook's style."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from harness.comparison.judge import SEVERITY
+from harness.results.numbers import part, place, share, small
+from harness.usage import visible
+
+if TYPE_CHECKING:
+    from harness.explaining.explanation import PathExplanation
+    from harness.results.check import Check
+    from harness.results.run import Run
+
+
+def of_run(run: Run) -> str:
+    """Of a run: every weight gradient against every implementation."""
+    rows = [
+        [name, against, share(formula), share(rounding), place(gravest), gravest.verdict]
+        for name in run.head.gradients
+        for against in run.head.implementations
+        if (formula := run.find("formula", name, against)) or run.find("rounding", name, against)
+        for rounding in [run.find("rounding", name, against)]
+        # The place is that of the check that failed; of two alike, of the rounding check.
+        for gravest in [min(filter(None, (rounding, formula)), key=lambda row: SEVERITY.index(row.verdict))]
+    ]
+    headers = ["gradient", "against", "formula used", "rounding used", "at", "verdict"]
+    return _shown(run.verdict, run.outcome.reason, headers, rows)
+
+
+def of_check(check: Check) -> str:
+    """Of a check: every link, and what explains the first wrong one."""
+    rows = [
+        [row.gradient, "" if row.used is None else part(row.used), small(row.sees), row.verdict] for row in check.rows
+    ]
+    causes = [f"{d.at}: {d.causes[0].says if d.causes else 'the cause is unknown'}" for d in check.diagnoses]
+    return _shown(check.verdict, check.reason, ["link", "used", "sees", "verdict"], rows, causes)
+
+
+def of_explanation(told: PathExplanation) -> str:
+    """Of a derivative: the paths listed, the others, and their sum; no framework is asked."""
+    rows = [
+        [f"{row.sample}", "▸".join(row.route), *(f"{factor:+.6g}" for factor in row.factors), f"{row.product:+.6e}"]
+        for row in told.paths
+    ]
+    blanks = [""] * len(told.columns)
+    if told.others.count:
+        rows.append(["", f"{told.others.count:,} others", *blanks, f"{told.others.sum:+.6e}"])
+    rows.append(["", f"sum of {told.count:,} paths", *blanks, f"{told.total:+.6e}"])
+    left = f"∂L/∂{told.weight} = {told.total!r}"
+    return _shown(left, f"{told.leads}, {told.network}", ["sample", "path", *told.columns, "product"], rows)
+
+
+def _shown(
+    first: str, rest: str, headers: Sequence[str], rows: Iterable[Sequence[str]], notes: Iterable[str] = ()
+) -> str:
+    head = "".join(f"<th>{_text(cell)}</th>" for cell in headers)
+    body = "".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    said = "".join(f"<p>{_text(note)}</p>" for note in notes)
+    return (
+        f"<div><p><strong>{_text(first)}</strong> {_text(rest)}</p><table><thead><tr>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table>{said}</div>"
+    )
+
+
+def _text(text: str) -> str:
+    return escape(visible(text))

@@ -1,0 +1,187 @@
+"""What a run prints: the verdict first, then every weight gradient with its difference, allowance and place.
+
+All three numbers of a cell group belong to the same entry. Indices are printed as the formulas count them,
+from 1: ``w_32`` is the weight from source neuron 3 to destination neuron 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from harness.comparison.judge import SEVERITY
+from harness.inputs.schedule import milestone
+from harness.rendering.truth_table import truth
+from harness.results.drift import TWIN
+from harness.results.numbers import grid, place, plain, share, small
+from harness.results.run import Run
+from harness.usage import visible
+from impls.registry import REFERENCE
+
+HEADERS = (
+    "gradient", "against",
+    "formula used", "sees", "at",
+    "rounding used", "sees", "at",
+    "|Δ|", "used",
+)  # fmt: skip
+ALIGN = ("left", "left", "right", "right", "left", "right", "right", "left", "right", "right")
+MOST_FAULTS = 12
+
+
+class Typed(NamedTuple):
+    """How a run was asked for, to be typed again: ``harness run ...``, and ``harness power ...`` of the same."""
+
+    run: str
+    power: str
+
+
+def render(run: Run, style: str = "table", *, verbose: bool = False, typed: Typed | None = None) -> str:
+    """The whole screen of a run; `style` is table or markdown, `typed` the command that it came from."""
+    outcome = run.outcome
+    parts = [heading(run, style), f"{outcome.verdict}  {plain(outcome.reason, style)}"]
+    if run.rows:
+        parts.append(_grid(run, style, verbose))
+        faults = _faults(run, style)
+        parts += [faults] if faults else []
+    if run.certificates:
+        parts.append(truth(run, style, verbose=verbose))
+    if run.drift:
+        parts.append(_drift(run, style))
+    parts.append(footer(run, style, verbose=verbose, typed=typed))
+    if verbose:
+        parts.append("assumptions\n" + "\n".join(f"  {line}" for line in run.head.ledger))
+    return "\n\n".join(parts)
+
+
+def heading(run: Run, style: str = "table") -> str:
+    """What was run, on what, with which conventions."""
+    head = run.head
+    what = [
+        head.description, head.loss_formula, plain(head.data, style), head.optimizer, head.dtype,
+        f"{head.steps} steps" if head.batch else "", f"batch {head.batch}", f"seed {head.seed}",
+    ]  # fmt: skip
+    who = " · ".join(f"{name} {v}" if name == REFERENCE else v for name, v in head.implementations.items())
+    weights = "each follows its own updates; weights of hand" if head.free_run else "same weights at every step"
+    who = plain(who, style)
+    return "\n".join(
+        [
+            " · ".join(filter(None, what)),
+            f"{who} · {weights} (digest {run.weights_digest[:12]})",
+            "w_ij^(l): i = source, j = destination; W has shape (n_in, n_out), z = x W + b",
+        ]
+    )
+
+
+def _grid(run: Run, style: str, verbose: bool) -> str:
+    names = run.head.gradients if not verbose else list(dict.fromkeys(row.gradient for row in run.rows))
+    table = []
+    for name in names:
+        label = f"{name} {'×'.join(map(str, run.head.weights.get(name[1:], ())))}".strip()
+        for against in run.head.implementations:
+            rows = {check: run.find(check, name, against) for check in ("formula", "rounding", "end-to-end")}
+            if not any(rows.values()):
+                continue
+            cells = [label, plain(against, style)]
+            for check in ("formula", "rounding"):
+                row = rows[check]
+                cells += [share(row), small(row.sees if row else None), place(row)]
+            row = rows["end-to-end"]
+            difference = None if row is None or row.difference is None else abs(row.difference)
+            cells += [small(difference), share(row)]
+            table.append(cells)
+            label = ""
+    dtype = run.head.dtype
+    against = ", against the true value where it is known" if run.head.exact else ""
+    groups = f"formula: float64, end to end{against} · rounding: {dtype}, link by link · |Δ|: {dtype}, hand against it"
+    text = grid(table, HEADERS, style, ALIGN)
+    return f"{groups}\n\n{text}"
+
+
+def _faults(run: Run, style: str) -> str:
+    rows = run.select(lambda row: row.verdict not in ("ok", "no power"))
+    if not rows:
+        return ""
+    table = [
+        [
+            row.check, row.gradient, plain(row.against, style), row.verdict, str(row.step),
+            f"{row.outside} of {row.entries}" if row.entries else "",
+            small(None if row.difference is None else abs(row.difference)), small(row.allowed),
+            plain(row.cause or row.reason or "", style),
+        ]
+        for row in sorted(rows, key=lambda row: (SEVERITY.index(row.verdict), row.step))[:MOST_FAULTS]
+    ]  # fmt: skip
+    headers = ("check", "tensor", "against", "verdict", "step", "outside", "|Δ|", "allowed", "reason")
+    align = ("left", "left", "left", "left", "right", "right", "right", "right", "left")
+    text = grid(table, headers, style, align)
+    more = len(rows) - MOST_FAULTS
+    return text + (f"\nand {more} more rows; --json has them all" if more > 0 else "")
+
+
+def _drift(run: Run, style: str) -> str:
+    """Drift at steps 1, 2, 4, ... and the last, beside the twin's, and what every implementation's is explained by."""
+    last = len(run.steps)
+    shown = [step for step in range(1, last + 1) if milestone(step, last)]
+    table = [[str(step), *(small(drift[step - 1]) for drift in run.drift.values())] for step in shown]
+    text = grid(table, ("step", *run.drift), style, ("right",) * (1 + len(run.drift)))
+    told = [f"{name}  drift {run.explanation(name)}" for name in run.drift if name != TWIN]
+    head = f"drift: largest |w - w of hand| before each update; {TWIN}: hand, started from weights moved by one ulp"
+    return "\n".join([head, "", text, "", *told])
+
+
+def footer(run: Run, style: str = "table", *, verbose: bool = False, typed: Typed | None = None) -> str:
+    """Loss, what else was checked, findings, and the next command."""
+    lines = []
+    for finding in run.findings:
+        said = plain(f"{finding.against}: {finding.message}", style)
+        lines.append(f"{'failed' if finding.fails else 'note'}  {said}")
+    losses = {name: values for name, values in run.losses.items() if values}
+    if losses:
+        ends = {name: f"{_number(v[0])} → {_number(v[-1])}" for name, v in losses.items()}
+        same = len(set(ends.values())) == 1
+        count = {2: "both", 3: "all three"}.get(len(ends), f"all {len(ends)}")
+        lines.append(
+            f"loss  {next(iter(ends.values()))}{f' in {count}' if len(ends) > 1 else ''}"
+            if same
+            else "loss  " + " · ".join(f"{name} {text}" for name, text in ends.items())
+        )
+    if run.rows:
+        others = [r for r in run.rows if r.gradient not in run.head.gradients and r.verdict == "ok"]
+        lines.append(
+            f"also  forward, loss, backward and update links: {len(others)} more rows ok; "
+            f"{run.entries:,} entries compared; {run.undecided} undecided kinks"
+        )
+        powerless = sorted({r.gradient for r in run.rows if r.verdict == "no power"})
+        if powerless:
+            elsewhere = "; another check has power" if run.verdict == "PASS" else ""
+            named = ", ".join(powerless)
+            lines.append(f"no power  {named}: zeros would pass there ({_powerless_checks(run)}){elsewhere}")
+    if run.power:
+        lines.append(f"power  {plain(str(run.power), style)}")
+        if verbose:
+            lines += [f"missed  {plain(fault, style)}" for fault in run.power.which]
+            more = run.power.missed - len(run.power.which)
+            lines += [f"missed  {more} more"] if run.power.which and more else []
+    if run.recorded:
+        lines.append(visible(f"record  {run.recorded}"))
+    lines.append(visible(f"next  {'    '.join(_next(run, verbose, typed))}"))
+    return "\n".join(lines)
+
+
+def _next(run: Run, verbose: bool, typed: Typed | None) -> Iterator[str]:
+    """What to type next, not escaped, so that it can be; of a run from Python, what does not need its arguments."""
+    if typed:
+        if run.power and run.power.missed:
+            yield typed.power
+        if not run.recorded:
+            yield f"{typed.run} --output run.jsonl"
+        if not verbose:
+            yield f"{typed.run} --verbose"
+    yield "harness doctor"
+
+
+def _powerless_checks(run: Run) -> str:
+    return ", ".join(sorted({row.check for row in run.rows if row.verdict == "no power"}))
+
+
+def _number(value: float | None) -> str:
+    return "not finite" if value is None else f"{value:.7g}"

@@ -1,0 +1,182 @@
+"""Check: everything that checking one backward pass found, the same object for text, JSON and tests."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+from msgspec import to_builtins
+from msgspec.structs import asdict as fields_of
+
+from harness.candidates.conformance import Finding
+from harness.checking.learning import Learning
+from harness.comparison.judge import Row
+from harness.diagnosis import Diagnosis
+from harness.diagnosis.location import Located
+from harness.results.numbers import part
+from harness.results.setting import Setting
+from harness.results.verdicts import Outcome
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Check:
+    """A backward pass, checked link by link.
+
+    Attributes:
+        setting: what was compared, and where.
+        located: every tensor shown, judged.
+        findings: what is to be said besides numbers: shapes, second call, changed inputs, ...
+        diagnoses: for each wrong link, in order, what explains it.
+        ignored: names returned that mean nothing to this network.
+        loss: the loss at the point, right.
+        factor: the number by which every gradient is the right one's multiple, if that is all that is wrong.
+        learning: two short trainings, if the gradient is wrong and can train.
+    """
+
+    setting: Setting
+    located: Located
+    findings: list[Finding] = field(default_factory=list)
+    diagnoses: list[Diagnosis] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+    loss: float | None = None
+    factor: float | None = None
+    learning: Learning | None = None
+
+    @property
+    def rows(self) -> list[Row]:
+        """Every tensor, end to end, with its verdict, in the order of a training step."""
+        return self.located.rows
+
+    @property
+    def judged(self) -> list[Row]:
+        """The rows that could be judged."""
+        return [row for row in self.rows if row.verdict != "not comparable"]
+
+    @cached_property
+    def outcome(self) -> Outcome:
+        """Verdict, exit status and the rest of the first line."""
+        return _judged(self)
+
+    @property
+    def verdict(self) -> str:
+        """PASS, FAIL, NO POWER or NOT COMPARED."""
+        return self.outcome.verdict
+
+    @property
+    def exit(self) -> int:
+        """The exit status that the verdict calls for."""
+        return self.outcome.exit
+
+    @property
+    def reason(self) -> str:
+        """The rest of the first line."""
+        return self.outcome.reason
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object of ``harness check --json``."""
+        setting = asdict(self.setting)
+        return {
+            "schema": SCHEMA,
+            "verdict": self.verdict,
+            "exit": self.exit,
+            "reason": self.reason,
+            **setting,
+            "loss": self.loss,
+            "first_wrong_link": self.first_wrong,
+            "wrong_links": self.wrong,
+            "common_factor": self.factor,
+            "findings": to_builtins(self.findings),
+            "rows": [fields_of(row) | {"cosine": self.located.cosines.get(row.gradient)} for row in self.rows],
+            "links": [fields_of(row) for row in self.located.links],
+            "undecided_kinks": self.located.undecided,
+            "diagnoses": [asdict(diagnosis) for diagnosis in self.diagnoses],
+            "ignored": self.ignored,
+            "learning": asdict(self.learning) if self.learning else None,
+        }
+
+    @cached_property
+    def wrong(self) -> list[str]:
+        """Names of the wrong links, in order: as diagnosed, where they are not shown themselves."""
+        diagnosed = {name: None for d in self.diagnoses for name in (d.links or (d.at,))}
+        return list({**diagnosed, **dict.fromkeys(self.located.faulty)})
+
+    @property
+    def first_wrong(self) -> str | None:
+        """Name of the first wrong link."""
+        return next(iter(self.wrong), None)
+
+    def place(self, tensor: str) -> str:
+        """File and line that make a tensor, in brackets; nothing where they are not known."""
+        found = self.setting.lines.get(tensor)
+        return f" ({found[0]}:{found[1]})" if found else ""
+
+    def _repr_html_(self) -> str:
+        from harness.rendering.notebook import of_check
+
+        return of_check(self)
+
+    def __str__(self) -> str:
+        from harness.rendering.check_screen import rendered
+
+        return rendered(self)
+
+
+def _judged(check: Check) -> Outcome:
+    failed = [finding for finding in check.findings if finding.fails]
+    if check.wrong:
+        return Outcome("FAIL", 1, _why_wrong(check))
+    if failed:
+        return Outcome("FAIL", 1, f"{failed[0].against} {failed[0].message}")
+    judged = check.judged
+    if not judged:
+        return Outcome("NOT COMPARED", 5, "nothing could be judged, so nothing was compared")
+    missing = [row.gradient for row in check.rows if row.verdict == "not comparable"]
+    name = check.setting.name
+    if missing:
+        return Outcome("NOT COMPARED", 3, f"{name} returns no {', '.join(missing)}; what it returns is right")
+    powerless = [row.gradient for row in judged if row.verdict == "no power" and row.gradient.startswith("d")]
+    if powerless:
+        told = f"nothing failed, but zeros in place of {', '.join(powerless[:4])} would have passed too"
+        return Outcome("NO POWER", 0, told)
+    return Outcome("PASS", 0, _why_right(check, judged))
+
+
+def _why_wrong(check: Check) -> str:
+    first, *others = check.wrong
+    shown = {row.gradient: row for row in check.rows}
+    told = f"first wrong link: {first}{check.place(first)}"
+    if first not in shown:
+        told += (
+            f", which is not returned; seen at {check.diagnoses[0].shown_at}{check.place(check.diagnoses[0].shown_at)}"
+        )
+    elif shown[first].difference is None and shown[first].reason:
+        told += f", {shown[first].reason}"
+    if others:
+        told += f"; also wrong: {', '.join(f'{name}{check.place(name)}' for name in others)}"
+    inherited = sum(row.gradient.startswith("d") for row in check.located.of("inherited"))
+    if inherited:
+        one = "1 later gradient is wrong only because it inherits it"
+        told += f". {one if inherited == 1 else f'{inherited} later gradients are wrong only because they inherit it'}"
+    return told
+
+
+def _why_right(check: Check, judged: list[Row]) -> str:
+    gradients = [row for row in judged if row.gradient in check.setting.gradients]
+    worst = max(gradients or judged, key=lambda row: row.used or 0.0)
+    others = len(judged) - len(gradients)
+    besides = f" and {others} intermediates" if others > 1 else " and 1 intermediate" if others else ""
+    which = " of a weight gradient:" if gradients else ""
+    return (
+        f"{check.setting.name} is right up to rounding: {len(gradients)} gradients{besides}; worst used{which} "
+        f"{part(worst.used)} of its allowance ({worst.gradient}){_not_decided(check.located.on_kinks)}"
+    )
+
+
+def _not_decided(arguments: int) -> str:
+    if not arguments:
+        return ""
+    lie = "1 argument lies on a kink and was" if arguments == 1 else f"{arguments} arguments lie on a kink and were"
+    return f"; {lie} not decided"

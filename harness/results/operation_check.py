@@ -1,0 +1,176 @@
+"""What a check of one operation found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec import to_builtins
+
+from harness.checking.operation_judging import Finding, faulty
+from harness.comparison.judge import Row, worst
+from harness.evaluation.references.voting import Vote
+from harness.faults.operations.hypothesis import Cause
+from harness.inputs.cases import called
+
+
+@dataclass
+class OperationCheck:
+    """An operation's backward pass against a reference.
+
+    Attributes:
+        name: of the candidate, with the package of its arrays.
+        reference: name of what it was compared with.
+        measured: whether the allowances are measured; they are derived otherwise.
+        cases: names, in order; ``row.step`` counts them from 1.
+        shapes: of each input, and of the output, in the first case.
+        rows: ``output``, then one per gradient, of every case.
+        findings: contracts that were broken.
+        causes: one per wrong gradient: its cause, or unknown with what is known.
+        votes: where several forms were given.
+    """
+
+    name: str
+    reference: str
+    measured: bool
+    dtype: str
+    seed: int
+    cases: list[str] = field(default_factory=list)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    causes: list[Cause] = field(default_factory=list)
+    votes: list[Vote] = field(default_factory=list)
+
+    @property
+    def gradients(self) -> list[str]:
+        """Names of the gradients that were asked for."""
+        return list(dict.fromkeys(row.gradient for row in self.rows if row.gradient != "output"))
+
+    @property
+    def failing(self) -> list[Finding]:
+        """Findings by which the verdict is FAIL."""
+        return [finding for finding in self.findings if finding.fails]
+
+    @property
+    def undecided(self) -> list[Vote]:
+        """Votes that name a form of the reference, or nobody: there is no reference to judge by."""
+        return [vote for vote in self.votes if not vote.decided]
+
+    @property
+    def verdict(self) -> str:
+        """FAIL, NOT COMPARED, NO POWER (of some gradient, in every case) or PASS."""
+        if faulty(self.rows) or self.failing:
+            return "FAIL"
+        judged = [row for row in self.rows if row.gradient != "output" and row.verdict != "not comparable"]
+        if self.undecided or not judged:
+            return "NOT COMPARED"
+        return "NO POWER" if self.powerless else "PASS"
+
+    @property
+    def powerless(self) -> list[str]:
+        """Gradients, and the output, in whose place zeros would have passed in every case."""
+        return [
+            name
+            for name in [*self.gradients, "output"]
+            if {row.verdict for row in self.rows if row.gradient == name} - {"not comparable"} == {"no power"}
+        ]
+
+    @property
+    def exit(self) -> int:
+        """1 FAIL, 3 could not compare, 0."""
+        return {"FAIL": 1, "NOT COMPARED": 3}.get(self.verdict, 0)
+
+    @property
+    def reason(self) -> str:
+        """The rest of the first line."""
+        wrong = sorted(faulty(self.rows), key=lambda name: -self._faults(name))  # stable: the output first
+        if wrong and wrong[0] == "output":
+            row = next(row for row in self.rows if row.gradient == "output" and row.verdict == "FAULT")
+            told = f", {row.reason}" if row.reason else ""
+            return (
+                f"the output of {self.name} is not the reference's in {self._in_cases('output')}: "
+                f"first in {called(self.case(row))}{told}"
+            )
+        if wrong:
+            also = f"; {self.failing[0].message}" if self.failing else ""
+            return f"{self._wrong(wrong)}{also}"
+        if self.failing:
+            more = f", and {len(self.failing) - 1} more" if len(self.failing) > 1 else ""
+            return f"{self.failing[0]}{more}"
+        if self.verdict == "NOT COMPARED":
+            return self.undecided[0].says if self.undecided else "no gradient could be judged"
+        if self.powerless:
+            return f"zeros in place of {', '.join(self.powerless)} would have passed in every case"
+        return self._passed()
+
+    def _wrong(self, wrong: list[str]) -> str:
+        causes = {cause.gradient: cause for cause in self.causes}
+        told = [f"{name} is wrong in {self._in_cases(name)}" for name in wrong]
+        first = causes.get(wrong[0])
+        alone = f"; {self.name} is the odd one out" if self.alone else ""
+        named = f": {first.says}" if first is not None and first.cause != "unknown" else ""
+        return "; ".join(told) + named + alone
+
+    def _faults(self, name: str) -> int:
+        return sum(row.verdict == "FAULT" for row in self.rows if row.gradient == name)
+
+    def _in_cases(self, name: str) -> str:
+        rows = [row for row in self.rows if row.gradient == name and row.verdict != "not comparable"]
+        return f"{self._faults(name)} of {len(rows)} cases"
+
+    def _passed(self) -> str:
+        gradients, words = self.gradients, "within a measured allowance" if self.measured else "up to rounding"
+        judged = [row for row in self.rows if row.gradient != "output" and row.verdict == "ok"]
+        if not judged:
+            return f"{', '.join(gradients)} of {self.name} take another convention at kinks, all of them valid"
+        row = worst(judged)
+        share = (
+            ""
+            if row.used is None
+            else f"; worst used {100 * row.used:.1f} % ({row.gradient}, {called(self.case(row))})"
+        )
+        whom = " and ".join(dict.fromkeys(vote.odd for vote in self.votes if vote.odd))
+        if whom:
+            majority = f"agree {words} with the majority; {whom} is the odd one out"
+            return f"{', '.join(gradients)} of {self.name} {majority}{share}"
+        return f"{', '.join(gradients)} of {self.name} and {self.reference} agree {words}{share}"
+
+    @property
+    def alone(self) -> list[str]:
+        """Wrong gradients about which all voices agree: the candidate is the odd one out."""
+        settled = {vote.gradient for vote in self.votes if vote.decided and vote.odd is None}
+        return [name for name in faulty(self.rows) if name in settled]
+
+    def case(self, row: Row) -> str:
+        """The name of a row's case."""
+        return self.cases[row.step - 1]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as JSON holds it."""
+        return {
+            "verdict": self.verdict,
+            "exit": self.exit,
+            "reason": self.reason,
+            "candidate": self.name,
+            "reference": self.reference,
+            "allowance": "measured" if self.measured else "derived",
+            "dtype": self.dtype,
+            "seed": self.seed,
+            "cases": self.cases,
+            "shapes": {name: list(shape) for name, shape in self.shapes.items()},
+            "rows": [{**_named(row), "case": self.case(row), "measured": self.measured} for row in self.rows],
+            "findings": to_builtins(self.findings),
+            "causes": to_builtins(self.causes),
+            "votes": to_builtins(self.votes),
+        }
+
+    def __str__(self) -> str:
+        from harness.rendering.operation_screen import render
+
+        return render(self)
+
+
+def _named(row: Row) -> dict[str, Any]:
+    """A row as an object; a run's record holds it as a list."""
+    return {name: to_builtins(getattr(row, name)) for name in row.__struct_fields__}

@@ -1,0 +1,87 @@
+"""Rebuilding: the network and the batches of a record, from what its head says.
+
+A head holds the network as ``Network([Dense(4, 3), Sigmoid()], SumSquaredError())``. That text is parsed, never run:
+names of the hand code's layers, losses and networks, and literals, are all that it may hold.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+import numpy as np
+
+import impls.hand
+from harness.candidates.conformance import digest_of
+from harness.inputs.batches import Batches, batches_of
+from harness.inputs.datasets.loading import RANDOM, load_data
+from harness.inputs.datasets.named import DATA_SETS
+from harness.results.records import Head
+from harness.usage import UsageError
+from impls.hand import Network
+
+LONGEST = 100_000
+"""Characters of a network's text that are read: a thousand layers take a third of it."""
+
+
+def network_of(text: str) -> Network:
+    """The network that the text of a record describes.
+
+    >>> network_of("Network([Dense(2, 1), Sigmoid()], SumSquaredError())").weights
+    {'W1': (2, 1), 'b1': (1,)}
+
+    Raises:
+        UsageError: the text holds anything but layers and losses of the hand code.
+    """
+    try:
+        made = _made(ast.parse(text[:LONGEST], mode="eval").body)
+    except (SyntaxError, ValueError, TypeError, KeyError, AttributeError, RecursionError, MemoryError):
+        made = None
+    if isinstance(made, Network):
+        return made
+    raise UsageError(
+        f"Cannot rebuild the network {text[:60]!r}, because it is not made of layers of the hand code alone; make the "
+        f"page where the run was made."
+    )
+
+
+def _made(node: ast.expr) -> Any:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in impls.hand.__all__:
+        kind = getattr(impls.hand, node.func.id)
+        if isinstance(kind, type):
+            keywords = {str(keyword.arg): _made(keyword.value) for keyword in node.keywords}
+            return kind(*map(_made, node.args), **keywords)
+    if isinstance(node, ast.List):
+        return list(map(_made, node.elts))
+    return ast.literal_eval(node)
+
+
+def batches_of_head(head: Head, network: Network) -> Batches | None:
+    """The batches of a run, in its dtype: of the data that its record holds, or of a data set that has a name.
+
+    None where neither is so. No file is read: a record names none that could be trusted.
+
+    Raises:
+        UsageError: what there is does not fit the network, or is not what the run saw.
+    """
+    if head.x is not None and head.y is not None:
+        batches = _kept(head, network)
+    else:
+        name, _, rest = head.data.partition(" N=")
+        if name not in (*DATA_SETS, RANDOM):
+            return None
+        data = load_data(name, raw="raw values" in rest, network=network, seed=head.seed)
+        batches = batches_of(network, data, head.dtype, max(head.batch, 1), head.seed)
+    if head.data_digest != digest_of({"x": batches.x, "y": batches.y}):
+        raise UsageError("Cannot use the data of the record, because its digest is another; make a new record.")
+    return batches
+
+
+def _kept(head: Head, network: Network) -> Batches:
+    try:
+        x = np.array(head.x, head.dtype)
+        y = np.array(head.y, np.int64 if network.loss.labels else head.dtype)
+        network.check_batch(x, y)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise UsageError(f"Cannot use the data of the record, because {' '.join(str(error).split())[:200]}") from None
+    return Batches(x, y, max(head.batch, 1), head.seed)

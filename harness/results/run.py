@@ -1,0 +1,197 @@
+"""Run: everything a lockstep run found, the same object for text, JSON and tests, fresh or read back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from msgspec import to_builtins
+from msgspec.structs import asdict
+
+from harness.candidates.conformance import Finding
+from harness.comparison.certification import Certificate
+from harness.comparison.judge import SEVERITY, Row, worst
+from harness.comparison.true_errors import TrueError, worst_error
+from harness.results.drift import TWIN, DriftVerdict, drifts, explanation
+from harness.results.power_count import PowerCount
+from harness.results.records import End, Head, Step, read_lines
+from harness.results.verdicts import Outcome, first_fault, outcome_of
+
+
+@dataclass
+class Run:
+    """A run, complete or partial.
+
+    Attributes:
+        head: what was asked, environment and assumptions.
+        steps: every finished step.
+        how: finished, interrupted, diverged or cut off.
+        unrecorded: why its record lacks something, if it does.
+        recorded: where its record was written, and how long it is, if it was.
+        power: faults planted at the first step, and how many would be missed; None where no step was compared.
+    """
+
+    head: Head
+    steps: list[Step] = field(default_factory=list)
+    how: str = "finished"
+    unrecorded: str | None = None
+    recorded: str | None = None
+    power: PowerCount | None = None
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """One row per check, tensor and implementation: the worst over all steps."""
+        groups: dict[tuple[str, str, str], list[Row]] = {}
+        for step in self.steps:
+            for row in step.rows:
+                groups.setdefault((row.check, row.gradient, row.against), []).append(row)
+        return [worst(rows) for rows in groups.values()]
+
+    @cached_property
+    def faults(self) -> list[Row]:
+        """Every row of every step that is a FAULT, in order."""
+        return [row for step in self.steps for row in step.rows if row.verdict == "FAULT"]
+
+    @property
+    def first_wrong(self) -> str | None:
+        """The tensor of the first FAULT, by the rounding check if it saw one."""
+        return first_fault(self.faults).gradient if self.faults else None
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """Every finding, in order."""
+        return [finding for step in self.steps for finding in step.findings]
+
+    @cached_property
+    def outcome(self) -> Outcome:
+        """Verdict, exit status and the sentence that gives the reason."""
+        return outcome_of(self)
+
+    @property
+    def verdict(self) -> str:
+        """PASS, FAIL, NO POWER or NOT COMPARED."""
+        return self.outcome.verdict
+
+    @property
+    def exit(self) -> int:
+        """The exit status that the verdict, the way the run ended and an incomplete record call for."""
+        return 2 if self.unrecorded and self.how != "interrupted" else self.outcome.exit
+
+    @property
+    def undecided(self) -> int:
+        """Number of kinks that the float64 bound could not decide, over all steps."""
+        return sum(step.undecided for step in self.steps)
+
+    @property
+    def entries(self) -> int:
+        """Number of entries compared, over all rows and steps."""
+        return sum(row.entries for row in self.rows)
+
+    @cached_property
+    def weights_digest(self) -> str:
+        """SHA-256 over the digests of the weights at every step."""
+        return hashlib.sha256("".join(step.digest for step in self.steps).encode()).hexdigest()
+
+    @cached_property
+    def certificates(self) -> list[Certificate]:
+        """Every certificate, in order; none unless the run was exact."""
+        return [certificate for step in self.steps for certificate in step.certificates]
+
+    @cached_property
+    def true_errors(self) -> list[TrueError]:
+        """One for each tensor, implementation and dtype: the worst over all certified steps."""
+        groups: dict[tuple[str, str, str], list[TrueError]] = {}
+        for certificate in self.certificates:
+            for error in certificate.errors:
+                groups.setdefault((error.gradient, error.against, error.dtype), []).append(error)
+        return [worst_error(errors) for errors in groups.values()]
+
+    @property
+    def losses(self) -> dict[str, list[float | None]]:
+        """Loss of every implementation at every step."""
+        return {n: [step.losses.get(n) for step in self.steps] for n in self.head.implementations}
+
+    @cached_property
+    def drift(self) -> dict[str, list[float | None]]:
+        """In a free run, the drift of every implementation and of the twin at every step; else nothing."""
+        return drifts(self)
+
+    def explanation(self, name: str) -> DriftVerdict:
+        """Is the drift of an implementation explained by rounding?"""
+        return explanation(self, name)
+
+    def find(self, check: str, gradient: str, against: str) -> Row | None:
+        """The row of one check, tensor and implementation."""
+        return next((r for r in self.rows if (r.check, r.gradient, r.against) == (check, gradient, against)), None)
+
+    def select(self, keep: Callable[[Row], bool]) -> list[Row]:
+        """Rows that satisfy a condition, gravest first."""
+        return sorted(filter(keep, self.rows), key=lambda row: SEVERITY.index(row.verdict))
+
+    def weights_at(self, step: int) -> dict[str, Any] | None:
+        """Weights before the update of a step, if the record holds them."""
+        kept = self.steps[step - 1].weights
+        if kept is None:
+            return None
+        dtype, shapes = self.head.dtype, self.head.weights
+        return {name: np.array(flat, dtype).reshape(shapes[name]) for name, flat in kept.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object of ``harness run --json``."""
+        head = to_builtins(self.head)
+        return {
+            **{key: head[key] for key in ("schema", "created", "network", "description", "loss_formula")},
+            "verdict": self.verdict,
+            "exit": self.exit,
+            "reason": self.outcome.reason,
+            **{key: head[key] for key in ("data", "optimizer", "dtype", "seed", "batch", "schedule")},
+            "steps": len(self.steps),
+            "ended": self.how,
+            "unrecorded": self.unrecorded,
+            **{key: head[key] for key in ("environment", "implementations", "ledger")},
+            "weights_digest": self.weights_digest,
+            "undecided_kinks": self.undecided,
+            "entries": self.entries,
+            "loss": self.losses,
+            "free_run": self.head.free_run,
+            "drift": self.drift,
+            "explained": {n: self.explanation(n)._asdict() for n in self.drift if n != TWIN},
+            "findings": to_builtins(self.findings),
+            "rows": [asdict(row) for row in self.rows],
+            "power": to_builtins(self.power),
+            "exact": self.head.exact,
+            "certificates": [
+                {key: value for key, value in to_builtins(certificate).items() if key != "errors"}
+                for certificate in self.certificates
+            ],
+            "true_errors": [asdict(error) for error in self.true_errors],
+        }
+
+    def _repr_html_(self) -> str:
+        from harness.rendering.notebook import of_run
+
+        return of_run(self)
+
+    def __str__(self) -> str:
+        from harness.rendering.tables import render
+
+        return render(self)
+
+    def end(self) -> End:
+        """The last line of the record."""
+        return End(self.how, len(self.steps), self.verdict, self.exit, self.power)
+
+
+def read_run(path: str | Path) -> Run:
+    """The run that ``harness run --output`` wrote, up to its last whole step.
+
+    Raises:
+        UsageError: the file cannot be read, is damaged before its last line, or has a newer schema.
+    """
+    head, steps, end = read_lines(Path(path))
+    return Run(head, steps, end.how if end else "cut off", power=end.power if end else None)

@@ -1,0 +1,83 @@
+"""The setting of a check: what was compared, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.candidates.conformance import shapes_of
+from harness.candidates.lines import lines_of
+from harness.environment import environment
+from harness.evaluation.point import Point
+from harness.usage import visible
+from impls.hand import Network, from_text
+from impls.hand.notation import describe, output_label
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What was compared, and where.
+
+    Attributes:
+        name: of the backward pass, as messages call it.
+        data: one phrase about the batch.
+        shapes: of every tensor that the network has, by name.
+        upstream: the gradient that each link's gradient is made from, by name.
+        explain: how `harness explain` is told of this very network and data, where it can be.
+        lines: file and line that make a tensor, where a plain assignment does.
+        line: file and first line of the function itself.
+    """
+
+    name: str
+    network: str
+    description: str
+    loss_formula: str
+    data: str
+    rows: int
+    dtype: str
+    seed: int | None
+    gradients: tuple[str, ...]
+    shapes: Mapping[str, tuple[int, ...]]
+    upstream: Mapping[str, str]
+    environment: Mapping[str, str]
+    explain: str | None = None
+    lines: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    line: tuple[str, int] | None = None
+
+
+def setting_of(name: str, point: Point, data: str, seed: int | None, function: Callable[..., Any] | None) -> Setting:
+    """What is compared, and where."""
+    network, lines = point.network, lines_of(function) if function else None
+    file = _shown_path(lines.file) if lines else ""
+    made = {link.output: lines.of(link.output) for link in network.links} if lines else {}
+    return Setting(
+        name=name,
+        network=repr(network),
+        description=describe(network),
+        loss_formula=network.loss.formula(output_label(network), network.outputs),
+        data=data,
+        rows=len(point.x),
+        dtype=str(point.x.dtype),
+        seed=seed,
+        gradients=network.gradients,
+        shapes=shapes_of(network, len(point.x)),
+        upstream={link.output: name for link in network.backward_links for name in link.inputs if name.startswith("d")},
+        environment=environment(),
+        explain=_for_explain(network, data),
+        lines={tensor: (file, line) for tensor, line in made.items() if line},
+        line=(file, lines.first) if lines else None,
+    )
+
+
+def _shown_path(file: str) -> str:
+    """A path relative to the working directory, where it lies in it."""
+    path = Path(file)
+    return visible(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))
+
+
+def _for_explain(network: Network, data: str) -> str | None:
+    """The model, where text and the usual data name it all."""
+    sizes = describe(network).split()[0]
+    return sizes if repr(from_text(sizes)) == repr(network) and data.startswith("iris ") else None

@@ -1,0 +1,154 @@
+"""The run's verdict and exit status, from its rows and findings.
+
+    FAIL          any row is FAULT, or an implementation broke its contract or diverged alone
+    NOT COMPARED  nothing could be judged, or what was named could not be compared
+    NO POWER      nothing failed, and some gradient has no power in every check that judged it
+    PASS          otherwise
+
+Exit status, the first that applies: 130 interrupted, 5 nothing compared, 1 FAIL, 3 could not compare, 0.
+(2 is wrong usage, which never becomes a run, or a record that could not be kept, which comes after 130 and
+leaves the verdict as it is; 4 is NO POWER under --require-power.)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from harness.comparison.judge import Row
+from impls.registry import REFERENCE
+
+if TYPE_CHECKING:
+    from harness.results.run import Run
+
+
+class Outcome(NamedTuple):
+    """Verdict, exit status, and the rest of the first line."""
+
+    verdict: str
+    exit: int
+    reason: str
+
+
+def outcome_of(run: Run) -> Outcome:
+    """The outcome of a run, complete or not."""
+    verdict, status, reason = _judged(run)
+    if run.how == "interrupted":
+        return Outcome(verdict, 130, f"{reason} (interrupted after step {len(run.steps)})")
+    if run.how == "cut off":
+        return Outcome(verdict, status, f"{reason} (the record ends after step {len(run.steps)})")
+    return Outcome(verdict, status, reason)
+
+
+def _judged(run: Run) -> Outcome:
+    judged = [row for row in run.rows if row.verdict != "not comparable"]
+    failed = [finding for finding in run.findings if finding.fails]
+    faults = run.faults
+    missing = [finding for finding in run.findings if finding.kind == "missing"]
+    diverged = next((f for f in run.findings if f.kind == "diverged" and not f.fails), None)
+    if faults or failed:
+        return Outcome("FAIL", 1, _why_failed(run, faults))
+    if diverged:
+        return Outcome("NOT COMPARED", 3, diverged.message)
+    if not judged:
+        why = "no step was run" if not run.steps else "nothing could be judged"
+        return Outcome("NOT COMPARED", 5, f"{why}, so nothing was compared")
+    if missing:
+        status = 3 if run.head.named else 5
+        if status == 3 or len(run.head.implementations) < 2:
+            return Outcome("NOT COMPARED", status, missing[0].message)
+    blocked = [row for row in run.rows if row.verdict == "not comparable" and "forward pass" in (row.reason or "")]
+    if blocked:
+        return Outcome("NOT COMPARED", 3, f"{blocked[0].against}: {blocked[0].reason}")
+    powerless = _without_power(run)
+    if powerless:
+        named = ", ".join(sorted(powerless)[:4])
+        return Outcome("NO POWER", 0, f"nothing failed, but zeros in place of {named} would have passed too")
+    return Outcome("PASS", 0, _why_passed(run, judged))
+
+
+def _without_power(run: Run) -> set[str]:
+    """Gradients that some implementation had at some step without any check that could have failed."""
+    powerless = set()
+    for step in run.steps:
+        powered: dict[tuple[str, str], bool] = {}
+        for row in step.rows:
+            if row.gradient.startswith("d") and row.verdict != "not comparable":
+                key = (row.gradient, row.against)
+                powered[key] = powered.get(key, False) or row.verdict != "no power"
+        powerless |= {gradient for (gradient, _), has_power in powered.items() if not has_power}
+    return powerless
+
+
+def _why_failed(run: Run, faults: list[Row]) -> str:
+    guilty = list(dict.fromkeys([row.against for row in faults]))
+    others = [name for name in run.head.implementations if name != REFERENCE]
+    if len(others) > 1 and set(others) == set(guilty) and _alike(run, others):
+        return f"{' and '.join(others)} differ alike from the hand code, which is the odd one out: {_located(faults)}"
+    if guilty:
+        return f"{', '.join(guilty)}: {_located([row for row in faults if row.against == guilty[0]])}"
+    finding = next(finding for finding in run.findings if finding.fails)
+    return f"{finding.against} {finding.message} at step {finding.step}"
+
+
+def _alike(run: Run, names: list[str]) -> bool:
+    """Do all of them differ from the centre by the same amount, at the first step where one does?
+
+    Compared at the worst entry of each gradient of a weight, in the formula check: the same entry, and
+    differences that agree within both allowances.
+    """
+    for step in run.steps:
+        found: dict[str, dict[str, Row]] = {}
+        for row in step.rows:
+            if row.check == "formula" and row.gradient in run.head.gradients:
+                found.setdefault(row.gradient, {})[row.against] = row
+        wrong = [rows for rows in found.values() if any(rows[n].outside for n in names if n in rows)]
+        if wrong:
+            return all(_same_difference([rows.get(name) for name in names]) for rows in wrong)
+    return False
+
+
+def _same_difference(rows: list[Row | None]) -> bool:
+    first, *others = rows
+    if first is None or first.difference is None or first.allowed is None:
+        return False
+    return all(
+        row is not None
+        and row.index == first.index
+        and row.difference is not None
+        and abs(row.difference - first.difference) <= 2 * first.allowed
+        for row in others
+    )
+
+
+def first_fault(faults: list[Row]) -> Row:
+    """The first wrong link, in the order in which rows were made; by the rounding check if it saw one."""
+    first = min(row.step for row in faults)
+    rows = [row for row in faults if row.step == first]
+    return next((row for row in rows if row.check == "rounding"), rows[0])
+
+
+def _located(faults: list[Row]) -> str:
+    """The first wrong link.
+
+    A link whose cause is known is not called wrong: the cause is told instead.
+    """
+    row = first_fault(faults)
+    entries = f"{row.gradient} at step {row.step}, {row.outside} of {row.entries} entries outside"
+    if row.cause:
+        return f"{row.cause}: {entries}"
+    return f"{'first wrong link' if row.check == 'rounding' else f'{row.check} check'} {entries}"
+
+
+def _why_passed(run: Run, judged: list[Row]) -> str:
+    names = list(run.head.implementations)
+    together = " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+    agree = "agree" if len(names) > 1 else "agrees with its float64 centre"
+    # Of the gradients of weights: a link that rounds once, such as 2 (a - y), reaches its bound of one rounding.
+    gradients = [row for row in judged if row.used is not None and row.gradient in run.head.gradients]
+    worst = max(gradients or judged, key=lambda row: row.used or 0.0)
+    which = " of a weight gradient:" if gradients else ""
+    return (
+        f"{together} {agree} up to rounding: {len(run.head.gradients)} gradients x {len(run.steps)} steps; "
+        f"worst used{which} {100 * (worst.used or 0.0):.0f} % of its allowance "
+        f"({worst.gradient}, {worst.against}, step {worst.step})"
+    )
