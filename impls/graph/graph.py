@@ -64,8 +64,7 @@ class Graph:
         for each in self.nodes:
             self._connect(each)
         first = self._connect_loss()
-        roots = [*self.weights, *(source.name for source in self.sources if source.gradient)]
-        backward = Backward(self.nodes, self._names, self.tensors, roots, first, output)
+        backward = Backward(self.nodes, self._names, self.tensors, self.variables, first, output)
         self.backward_links = backward.links
         for gradient in backward.gradients:
             self._add(gradient)
@@ -193,6 +192,16 @@ class Graph:
         """Every link in the order of a training step: forward, loss, backward."""
         return [*self.forward_links, self.loss_link, *self.backward_links]
 
+    @property
+    def links_to_loss(self) -> list[Link]:
+        """The links of the forward pass, the loss included."""
+        return [*self.forward_links, self.loss_link]
+
+    @cached_property
+    def variables(self) -> tuple[str, ...]:
+        """What the loss is differentiated by, as a user would: the weights, then inputs with a gradient."""
+        return (*self.weights, *(source.name for source in self.sources if source.gradient))
+
     @cached_property
     def link(self) -> Mapping[str, Link]:
         """Every link by the name of what it gives."""
@@ -206,12 +215,11 @@ class Graph:
     @cached_property
     def gradients(self) -> tuple[str, ...]:
         """Names of the gradients of the weights, then of inputs with a gradient."""
-        wanted = [*self.weights, *(source.name for source in self.sources if source.gradient)]
-        return tuple(self.gradient[name] for name in wanted if name in self.gradient)
+        return tuple(self.gradient[name] for name in self.variables if name in self.gradient)
 
     @cached_property
     def gradient(self) -> Mapping[str, str]:
-        """From each tensor that has a gradient to the gradient's name."""
+        """From each tensor that has a gradient to the gradient's name, in the order of the backward pass."""
         return {t.of: name for name, t in self.tensors.items() if t.role == "gradient" and t.of and t.through is None}
 
     @cached_property
@@ -312,10 +320,10 @@ class Graph:
         return self.loss.forward(output, y)
 
     def backward(self, weights: Mapping[str, Any], x: Any, y: Any, activations: Mapping[str, Any]) -> dict[str, Any]:
-        """All gradients by name, those of the weights and of every forward tensor."""
+        """All gradients by name, those of the weights and of every forward tensor; of sums, not their parts."""
         self.loss.check_targets(activations[self.output].shape, y)
         tensors = evaluate(self.backward_links, {**self.given(x), TARGET: y, **weights, **activations})
-        return {link.output: tensors[link.output] for link in self.backward_links}
+        return {name: tensors[name] for name in self.gradient.values()}
 
     def __repr__(self) -> str:
         return f"Graph({list(self.sources)!r}, {list(self.nodes)!r}, {self.loss!r}, {self.output!r})"
