@@ -16,9 +16,9 @@ import numpy as np
 
 from harness.arithmetic.profile import DTYPES
 from harness.candidates.conformance import Finding, Kind, shapes_of
-from harness.evaluation.centre import Array
 from harness.evaluation.point import Point
 from harness.usage import told, visible
+from impls.contract import Array
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,8 @@ import msgspec
 import numpy as np
 from msgspec.structs import force_setattr
 
-from harness.evaluation.centre import Array
 from harness.usage import told, visible
-from impls.contract import Arrays, CannotCompareError, Pass, Update, tensors_of
+from impls.contract import Array, Arrays, CannotCompareError, Pass, Update, tensors_of
 from impls.hand import Network
 
 Kind = Literal[

@@ -21,8 +21,8 @@ from harness.candidates.conformance import Finding, Kind
 from harness.candidates.function import Candidate, Copy
 from harness.diagnosis import diagnose
 from harness.diagnosis.location import Located, located
-from harness.evaluation.centre import Array
 from harness.evaluation.point import Point
+from impls.contract import Array
 
 ELSEWHERE = (
     (slice(None, None, -1), "at other weights"),

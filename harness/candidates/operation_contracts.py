@@ -20,10 +20,10 @@ import numpy as np
 from harness.arithmetic import profile_of
 from harness.candidates.operation import LAYOUTS, Answer, Candidate
 from harness.checking.operation_judging import Finding
-from harness.evaluation.centre import Array
 from harness.evaluation.references.estimate import Estimate
 from harness.evaluation.references.reference import Reference
 from harness.inputs.cases import Case, random_upstream
+from impls.contract import Array
 
 SCALES = (-2.0, 4096.0)
 """One of them turns signs, the other is large, where a gradient might be clipped; both are powers of two."""

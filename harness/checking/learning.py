@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from harness.candidates.answers import answer_of
 from harness.candidates.function import Candidate
-from harness.evaluation.centre import Array
 from harness.evaluation.point import Point
 from harness.inputs.schedule import multiply_adds
+from impls.contract import Array
 from impls.hand import Network
 
 STEPS = 400

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from harness.candidates.operation import Answer
 from harness.comparison.judge import Check, Row, judge, not_comparable
-from harness.evaluation.centre import Array
 from harness.evaluation.references.estimate import Estimate
 from harness.evaluation.references.reference import Reference
 from harness.inputs.cases import Case, called
+from impls.contract import Array
 
 YOURS = "yours"
 

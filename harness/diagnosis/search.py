@@ -35,12 +35,12 @@ from harness.diagnosis.narrow import only_as_small, wholly_in_float32
 from harness.diagnosis.on_kinks import on_a_kink
 from harness.diagnosis.pairs import paired
 from harness.diagnosis.patterns import told_by
-from harness.evaluation.centre import Array
 from harness.evaluation.expected import Rule, right
 from harness.evaluation.incremental import Reach, in_bounds, in_floats
 from harness.evaluation.point import Point
 from harness.faults import Fault, faults_at, right_formula
 from harness.faults.place import place_of
+from impls.contract import Array
 from impls.hand import Identity, Link
 
 

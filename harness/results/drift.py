@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from harness.evaluation.centre import Array
+from impls.contract import Array
 
 if TYPE_CHECKING:
     from harness.results.run import Run
