@@ -8,7 +8,7 @@ from dataclasses import replace
 from msgspec.structs import replace as replaced
 
 from harness.arithmetic import profile_of
-from harness.candidates.conformance import Finding
+from harness.comparison.finding import Finding
 from harness.diagnosis import Diagnosis, diagnose
 from harness.diagnosis.common_factor import common_factor
 from harness.diagnosis.location import Located

@@ -18,21 +18,20 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Bounded
+from harness.arithmetic.rounding import holds
 from harness.diagnosis.diagnosis import Cause
 from harness.evaluation.expected import Rule, right
 from harness.evaluation.incremental import Replay
 from harness.faults import Fault, Fitted
 from harness.faults.fault import number_text
 from harness.faults.left_out import LeftOut
-from harness.faults.precision import DTYPES, WIDE, holds, replayed
+from harness.faults.precision import DTYPES, WIDE, replayed
 from harness.faults.ratios import in_samples
 from harness.inputs.stride import EVERY_ENTRY, Stride
 from impls.contract import Array
 
 LEAST_ENTRIES = 3
 """A number is fitted to one entry; two agree by chance more easily than three."""
-FAR_OFF = 0.5
-"""A guess that is off by more of the largest entry is none."""
 MOST_RANKED = 20_000
 """Entries of a tensor, about, against which every fault is held before the best are held against all."""
 MOST_CONFIRMED = 12

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Context, Profile
+from harness.arithmetic.rounding import DIGITS, rounded
 from harness.evaluation.expected import Rule, given, passed_on
 from harness.evaluation.point import Point
-from harness.faults.precision import DIGITS, rounded
 from harness.inputs.stride import EVERY_ENTRY, Stride
 from impls.contract import Array
 from impls.hand import Link, Network

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.arithmetic import profile_of
 from harness.candidates.admission import Admission
-from harness.candidates.conformance import digest_of, non_finite, read_only
+from harness.candidates.conformance import non_finite
 from harness.candidates.implementation import Participant
 from harness.comparison.certification import Certificate, certify
 from harness.comparison.judge import Row, finite
@@ -28,6 +28,7 @@ from harness.inputs.datasets import Data
 from harness.inputs.datasets.loading import RANDOM
 from harness.inputs.datasets.named import DATA_SETS
 from harness.inputs.schedule import Schedule
+from harness.inputs.seals import digest_of, read_only
 from harness.inputs.stride import EVERY_ENTRY, Stride
 from harness.lockstep.step import Judged, judge_pass, judge_update
 from harness.results.drift import TWIN, distance, moved_by_one_ulp

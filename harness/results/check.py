@@ -9,8 +9,8 @@ from typing import Any
 from msgspec import to_builtins
 from msgspec.structs import asdict as fields_of
 
-from harness.candidates.conformance import Finding
 from harness.checking.learning import Learning
+from harness.comparison.finding import Finding
 from harness.comparison.judge import Row
 from harness.diagnosis import Diagnosis
 from harness.diagnosis.location import Located

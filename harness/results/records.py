@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
-from harness.candidates.conformance import Finding
 from harness.comparison.certification import Certificate
+from harness.comparison.finding import Finding
 from harness.comparison.judge import Row
 from harness.results.power_count import PowerCount
 from harness.results.record_lines import wrong_in_head, wrong_in_step

@@ -13,8 +13,8 @@ import numpy as np
 from msgspec import to_builtins
 from msgspec.structs import asdict
 
-from harness.candidates.conformance import Finding
 from harness.comparison.certification import Certificate
+from harness.comparison.finding import Finding
 from harness.comparison.judge import SEVERITY, Row, worst
 from harness.comparison.true_errors import TrueError, worst_error
 from harness.results.drift import TWIN, DriftVerdict, drifts, explanation

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.diagnosis.hypotheses import FAR_OFF
 from harness.evaluation.references.estimate import Estimate
+from harness.faults.fault import FAR_OFF
 from harness.faults.operations.catalogued import catalogued
 from harness.faults.operations.hypothesis import Cause, Hypotheses, Hypothesis, Situation
 from harness.faults.operations.normalising import normalisations
