@@ -33,7 +33,8 @@ from harness.inputs.stride import EVERY_ENTRY, Stride
 from harness.lockstep.step import Judged, judge_pass, judge_update
 from harness.results.drift import TWIN, distance, moved_by_one_ulp
 from harness.results.power_count import PowerCount
-from harness.results.records import DATA_KEPT, SCHEMA, WEIGHTS_KEPT, Head, Step, Writer
+from harness.results.record import DATA_KEPT, SCHEMA, WEIGHTS_KEPT, Head, Step
+from harness.results.record_file import Writer
 from harness.results.run import Run
 from impls import registry
 from impls.contract import Array, Pass, tensors_of

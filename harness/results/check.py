@@ -9,7 +9,6 @@ from typing import Any
 from msgspec import to_builtins
 from msgspec.structs import asdict as fields_of
 
-from harness.checking.learning import Learning
 from harness.comparison.finding import Finding
 from harness.comparison.judge import Row
 from harness.diagnosis import Diagnosis
@@ -19,6 +18,22 @@ from harness.results.setting import Setting
 from harness.results.verdicts import Outcome
 
 SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Learning:
+    """Two trainings by gradient descent from the same weights on the same rows.
+
+    Attributes:
+        lr: the largest power of 1/2 with which the right gradient lowers the loss in each of the first ten steps.
+        start, yours, right: loss before, after the candidate's training (None: not a number), after the right one.
+    """
+
+    steps: int
+    lr: float
+    start: float
+    yours: float | None
+    right: float
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from harness.inputs.batches import Batches, batches_of
 from harness.inputs.datasets.loading import RANDOM, load_data
 from harness.inputs.datasets.named import DATA_SETS
 from harness.inputs.seals import digest_of
-from harness.results.records import Head
+from harness.results.record import Head
 from harness.usage import UsageError
 from impls.hand import Network
 

@@ -11,7 +11,7 @@ from harness.inputs.datasets.loading import RANDOM, load_data
 from harness.inputs.datasets.named import DATA_SETS
 from harness.inputs.seals import digest_of
 from harness.results.check import Check
-from harness.results.records import SCHEMA, Head, Step
+from harness.results.record import SCHEMA, Head, Step
 from harness.results.run import Run
 from harness.usage import UsageError
 from impls.hand import Network
