@@ -14,6 +14,7 @@ from harness.comparison.judge import Row
 from harness.diagnosis import Diagnosis
 from harness.diagnosis.location import Located
 from harness.results.numbers import part
+from harness.results.printable import Printable
 from harness.results.setting import Setting
 from harness.results.verdicts import Outcome
 
@@ -37,7 +38,7 @@ class Learning:
 
 
 @dataclass(frozen=True)
-class Check:
+class Check(Printable, text="harness.rendering.check_screen:rendered", notebook="harness.rendering.notebook:of_check"):
     """A backward pass, checked link by link.
 
     Attributes:
@@ -127,16 +128,6 @@ class Check:
         """File and line that make a tensor, in brackets; nothing where they are not known."""
         found = self.setting.lines.get(tensor)
         return f" ({found[0]}:{found[1]})" if found else ""
-
-    def _repr_html_(self) -> str:
-        from harness.rendering.notebook import of_check
-
-        return of_check(self)
-
-    def __str__(self) -> str:
-        from harness.rendering.check_screen import rendered
-
-        return rendered(self)
 
 
 def _judged(check: Check) -> Outcome:

@@ -12,10 +12,11 @@ from harness.comparison.judge import Row, worst
 from harness.evaluation.references.voting import Vote
 from harness.faults.operations.hypothesis import Cause
 from harness.inputs.cases import called
+from harness.results.printable import Printable
 
 
 @dataclass
-class OperationCheck:
+class OperationCheck(Printable, text="harness.rendering.operation_screen:render"):
     """An operation's backward pass against a reference.
 
     Attributes:
@@ -169,11 +170,6 @@ class OperationCheck:
             "causes": to_builtins(self.causes),
             "votes": to_builtins(self.votes),
         }
-
-    def __str__(self) -> str:
-        from harness.rendering.operation_screen import render
-
-        return render(self)
 
 
 def _named(row: Row) -> dict[str, Any]:

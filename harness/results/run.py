@@ -19,13 +19,14 @@ from harness.comparison.judge import SEVERITY, Row, worst
 from harness.comparison.true_errors import TrueError, worst_error
 from harness.results.drift import TWIN, DriftVerdict, drifts, explanation
 from harness.results.power_count import PowerCount
+from harness.results.printable import Printable
 from harness.results.record import End, Head, Step
 from harness.results.record_file import read_lines
 from harness.results.verdicts import Outcome, first_fault, outcome_of
 
 
 @dataclass
-class Run:
+class Run(Printable, text="harness.rendering.tables:render", notebook="harness.rendering.notebook:of_run"):
     """A run, complete or partial.
 
     Attributes:
@@ -172,16 +173,6 @@ class Run:
             ],
             "true_errors": [asdict(error) for error in self.true_errors],
         }
-
-    def _repr_html_(self) -> str:
-        from harness.rendering.notebook import of_run
-
-        return of_run(self)
-
-    def __str__(self) -> str:
-        from harness.rendering.tables import render
-
-        return render(self)
 
     def end(self) -> End:
         """The last line of the record."""
