@@ -15,9 +15,9 @@ import harness
 from harness.cli.commands import harness as command
 from harness.cli.main import main
 from harness.interrupts import held_back
-from harness.lockstep.training import training as lockstep
+from harness.lockstep import training as lockstep
 from harness.results import records
-from harness.results.records import Writer
+from harness.results.record_file import Writer
 from impls import registry
 
 
