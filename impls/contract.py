@@ -24,7 +24,16 @@ Arrays = Mapping[str, Array]
 
 
 class Inputs(dict[str, Array]):
-    """What a network with several inputs is fed, by name; of one input it is fed the array itself."""
+    """What a network with several inputs is fed, by name; of one input it is fed the array itself.
+
+    Rows and dtype are taken of all at once, as of an array: ``x[rows]``, ``x.astype(dtype)``.
+    """
+
+    def __getitem__(self, index: Any) -> Any:
+        """One input by its name, or some rows of each."""
+        if isinstance(index, str):
+            return super().__getitem__(index)
+        return Inputs({name: array[index] for name, array in self.items()})
 
     def astype(self, dtype: Any) -> Inputs:
         """The same in another dtype; whole numbers stay what they are."""

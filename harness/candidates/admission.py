@@ -10,7 +10,7 @@ from harness.candidates.implementation import Participant
 from harness.comparison.finding import Finding
 from impls import registry
 from impls.contract import CannotCompareError
-from impls.hand import Network
+from impls.graph import Graph
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Admission:
     settings: dict[str, str] = field(default_factory=dict)
 
 
-def admit(names: Iterable[str], network: Network, dtype: str, *, named: bool) -> Admission:
+def admit(names: Iterable[str], network: Graph, dtype: str, *, named: bool) -> Admission:
     """Load the implementations; what is missing or cannot be built is a finding, not an end.
 
     `named` tells whether somebody asked for them by name: then a broken one fails the run.

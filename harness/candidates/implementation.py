@@ -15,7 +15,7 @@ from harness.evaluation.point import Point
 from harness.inputs.seals import read_only
 from harness.usage import visible
 from impls.contract import Array, CannotCompareError, Describes, Implementation, Pass, Trains, Update, Updater
-from impls.hand import Network
+from impls.graph import Graph
 
 
 class Participant:
@@ -27,9 +27,7 @@ class Participant:
         state: its optimizer state, and before the last update.
     """
 
-    def __init__(
-        self, name: str, build: Callable[[Network, str], Implementation], network: Network, dtype: str
-    ) -> None:
+    def __init__(self, name: str, build: Callable[[Graph, str], Implementation], network: Graph, dtype: str) -> None:
         self.name, self.network, self.alive = name, network, True
         self.findings: list[Finding] = []
         self._build, self._built = build, dict[str, Implementation]()
@@ -86,7 +84,7 @@ class Participant:
         Raises:
             BreachError, CannotCompareError: why there is none.
         """
-        dtype, given = str(point.x.dtype), read_only(point.given)  # its own copies: what it writes, no other reads
+        dtype, given = point.dtype, read_only(point.given)  # its own copies: what it writes, no other reads
         weights = {name: given[name] for name in self.network.weights}
         implementation = self.built(dtype)
         result = guarded(

@@ -11,7 +11,7 @@ from harness.cli.explaining import quoted
 from harness.cli.running import printable
 from harness.inputs.networks import load_network
 from harness.usage import UsageError
-from impls.hand import Network
+from impls.graph import Graph
 from impls.hand.notation import describe, output_label
 
 
@@ -42,5 +42,5 @@ def template_and_print(*, model: str, output: str, **options: Any) -> int:
     return 0
 
 
-def _shapes(network: Network, prefix: str) -> str:
+def _shapes(network: Graph, prefix: str) -> str:
     return ", ".join(f"{prefix}{name} {'×'.join(map(str, shape))}" for name, shape in network.weights.items())

@@ -25,7 +25,7 @@ from harness.evaluation.centre import alone, exact_inputs
 from harness.evaluation.point import Point
 from harness.inputs.stride import EVERY_ENTRY, Stride
 from impls.contract import Array, Pass, tensors_of
-from impls.hand import Link
+from impls.graph import Link
 
 
 def rounding(point: Point, against: str, result: Pass, profile: Profile, stride: Stride = EVERY_ENTRY) -> list[Row]:

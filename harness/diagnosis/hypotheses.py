@@ -20,7 +20,7 @@ import numpy as np
 from harness.arithmetic import Bounded
 from harness.arithmetic.rounding import holds
 from harness.diagnosis.diagnosis import Cause
-from harness.evaluation.expected import Rule, right
+from harness.evaluation.expected import right
 from harness.evaluation.incremental import Replay
 from harness.faults import Fault, Fitted
 from harness.faults.fault import number_text
@@ -29,6 +29,7 @@ from harness.faults.precision import DTYPES, WIDE, replayed
 from harness.faults.ratios import in_samples
 from harness.inputs.stride import EVERY_ENTRY, Stride
 from impls.contract import Array
+from impls.graph import Rule
 
 LEAST_ENTRIES = 3
 """A number is fitted to one entry; two agree by chance more easily than three."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.evaluation.incremental import Replay
 from impls.contract import Array
-from impls.hand import Link
+from impls.graph import Link
 
 
 def on_a_kink(link: Link, actual: Array, bounds: Replay) -> bool:

@@ -34,14 +34,15 @@ from harness.diagnosis.narrow import only_as_small, wholly_in_float32
 from harness.diagnosis.on_kinks import on_a_kink
 from harness.diagnosis.pairs import paired
 from harness.diagnosis.patterns import told_by
-from harness.evaluation.expected import Rule, right
+from harness.evaluation.expected import right
 from harness.evaluation.incremental import Reach, in_bounds, in_floats
 from harness.evaluation.point import Point
 from harness.faults import Fault, faults_at, right_formula
 from harness.faults.fault import FAR_OFF
 from harness.faults.place import place_of
 from impls.contract import Array
-from impls.hand import Identity, Link
+from impls.graph import Link, Rule
+from impls.hand import Identity
 
 
 def diagnose(point: Point, shown: Mapping[str, Array], profile: Profile, faulty: Sequence[str]) -> list[Diagnosis]:
@@ -301,7 +302,7 @@ class _Search:
         runner_up = self._runner_up(tensor, causes, tried)
         link = self.links[at]
         place = place_of(self.point.network, self.links[tensor])
-        known = told_by(self.shown[tensor], self.bounds.expected[tensor], *_axes(place.kind), len(self.point.x))
+        known = told_by(self.shown[tensor], self.bounds.expected[tensor], *_axes(place.kind), self.point.rows)
         order = [name for name in self.links if name in explains]
         return Diagnosis(
             at, tensor, causes, runner_up, (*where, *known), right_formula(self.point.network, link),

@@ -11,12 +11,11 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from harness.arithmetic import Bounded, Context, Profile
+from harness.evaluation.given import as_numbers, named
 from harness.inputs.stride import EVERY_ENTRY, Stride
-from impls.contract import Array
-from impls.hand import Link, Network
+from impls.contract import Array, Inputs
+from impls.graph import Graph, Link, evaluate
 
 
 @dataclass(frozen=True)
@@ -27,14 +26,11 @@ class Centre:
     undecided: int
 
 
-def end_to_end(network: Network, weights: Mapping[str, Array], x: Array, y: Array, profile: Profile) -> Centre:
+def end_to_end(network: Graph, weights: Mapping[str, Array], x: Array | Inputs, y: Array, profile: Profile) -> Centre:
     """Run forward and backward on bounded arrays; weights and batch are exact as given."""
     context = Context(profile)
-    tensors: dict[str, Any] = {name: context.exact(w) for name, w in weights.items()}
-    tensors["x"], tensors["y"] = context.exact(x), _targets(context, network, y)
-    for link in network.links:
-        tensors[link.output] = link(tensors)
-    return Centre({link.output: tensors[link.output] for link in network.links}, context.undecided)
+    tensors = evaluate(network.links, as_numbers(network, named(network, weights, x, y), context.exact))
+    return Centre({name: tensors[name] for name in network.link}, context.undecided)
 
 
 def alone(
@@ -70,7 +66,3 @@ def exact_inputs(
         else context.exact(inputs[name])
         for name in link.inputs
     ]  # fmt: skip
-
-
-def _targets(context: Context, network: Network, y: Array) -> Any:
-    return np.asarray(y) if network.loss.labels else context.exact(y)

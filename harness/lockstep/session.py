@@ -38,7 +38,7 @@ from harness.results.record_file import Writer
 from harness.results.run import Run
 from impls import registry
 from impls.contract import Array, Pass, tensors_of
-from impls.hand import Network
+from impls.graph import Graph
 from impls.hand.notation import describe, output_label
 from impls.registry import REFERENCE
 
@@ -53,7 +53,7 @@ class Session:
         command: how the run was asked for, if on the command line.
     """
 
-    network: Network
+    network: Graph
     batches: Batches
     optimizer: Any
     dtype: str

@@ -14,11 +14,11 @@ from harness.results.check import Check
 from harness.results.record import SCHEMA, Head, Step
 from harness.results.run import Run
 from harness.usage import UsageError
-from impls.hand import Network
+from impls.graph import Graph
 from impls.registry import REFERENCE
 
 
-def standing(check: Check, network: Network) -> tuple[Run, Batches] | None:
+def standing(check: Check, network: Graph) -> tuple[Run, Batches] | None:
     """The check's point as a run of one step, and its batch; None where either cannot be had again."""
     setting = check.setting
     name, _, rest = setting.data.partition(" N=")

@@ -12,12 +12,12 @@ from harness.explaining.allowance.split import Allowance, allowance_of
 from harness.inputs.arguments import as_count, as_data, as_dtype, as_network, as_optimizer, check_parameters
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
-from impls.hand import Network
+from impls.graph import Graph
 
 
 def why(
     reference: str,
-    network: Network | str | os.PathLike[str] = "4-3-2-1",
+    network: Graph | str | os.PathLike[str] = "4-3-2-1",
     data: Data | str | os.PathLike[str] | tuple[Any, Any] = "iris",
     *,
     raw: bool = False,

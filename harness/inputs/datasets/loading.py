@@ -11,7 +11,7 @@ from harness.inputs.datasets.data import Data, standardise
 from harness.inputs.datasets.named import DATA_SETS
 from harness.inputs.datasets.random_rows import draw
 from harness.usage import UsageError, did_you_mean
-from impls.hand import Network
+from impls.graph import Graph
 
 RANDOM = "random"
 
@@ -21,7 +21,7 @@ def load_data(
     *,
     raw: bool = False,
     target: str | None = None,
-    network: Network | None = None,
+    network: Graph | None = None,
     seed: int = 0,
 ) -> Data:
     """The data set called `source`, or read from the .csv or .npz file of that path.

@@ -14,13 +14,13 @@ import numpy as np
 
 from harness.inputs.datasets.data import Data
 from harness.usage import UsageError
-from impls.hand import Network
+from impls.graph import Graph
 
 ROWS = 128
 FEATURES = "standard normal"
 
 
-def draw(network: Network | None, seed: int) -> Data:
+def draw(network: Graph | None, seed: int) -> Data:
     """Random rows that fit a network.
 
     Raises:
