@@ -15,7 +15,7 @@ from harness.comparison.finding import Kind
 from harness.inputs.seals import seal
 from harness.usage import told
 from impls.contract import Arrays, CannotCompareError, Pass, Update, tensors_of
-from impls.graph import Graph
+from impls.graph import LOSS, Graph
 
 _T = TypeVar("_T")
 
@@ -72,12 +72,9 @@ def non_finite(tensors: Arrays) -> str | None:
 
 def shapes_of(network: Graph, rows: int) -> dict[str, tuple[int, ...]]:
     """The shape of every tensor that a pass may hold, on so many rows."""
-    shapes: dict[str, tuple[int, ...]] = {"loss": ()}
-    for name, shape in network.weights.items():
-        shapes["d" + name] = shape
-    for name in network.activations:
-        shapes[name] = shapes["d" + name] = (rows, network.weights["W" + name[1:]][1])
-    return shapes
+    return {
+        name: network.tensors[name].sized(rows) for name in (*network.activations, LOSS, *network.gradient.values())
+    }
 
 
 def _check_tensors(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from harness.arithmetic import Bounded, Context, Profile
@@ -16,6 +17,8 @@ from harness.evaluation.given import as_numbers, named
 from harness.inputs.stride import EVERY_ENTRY, Stride
 from impls.contract import Array, Inputs
 from impls.graph import Graph, Link, evaluate
+
+NOTHING: Mapping[str, Link] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -39,29 +42,38 @@ def alone(
     profile: Profile,
     stride: Stride = EVERY_ENTRY,
     shown: Container[str] = (),
+    parts: Mapping[str, Link] = NOTHING,
 ) -> Bounded:
-    """The output of one link fed with exact tensors, restricted to a sample of its entries."""
-    return link.rule(*exact_inputs(link, tensors, profile, stride, shown))
+    """The output of one link fed with exact tensors, restricted to a stride of its entries.
+
+    Where it adds parts of a gradient that nobody shows, `parts` holds their links by name: the sum of all their vjps
+    is one link then.
+    """
+    return link.rule(*exact_inputs(link, tensors, Context(profile), stride, shown, parts))
 
 
 def exact_inputs(
     link: Link,
     tensors: Mapping[str, Array],
-    profile: Profile,
+    context: Context,
     stride: Stride = EVERY_ENTRY,
     shown: Container[str] = (),
+    parts: Mapping[str, Link] = NOTHING,
 ) -> list[Any]:
-    """What a link reads, exact as given, restricted to what a sample of its entries depends on.
+    """What a link reads, exact as given, restricted to what a stride of its entries depends on.
 
     `shown` names what the same program made and shows, which it may have read before its last rounding.
     """
-    context = Context(profile)
     inputs: dict[str, Any] = dict(tensors)
+    for name, part in parts.items():
+        apart = stride if link.slices else EVERY_ENTRY
+        inputs[name] = part.rule(*exact_inputs(part, tensors, context, apart, shown))
     for name, axis in link.slices.items():
-        inputs[name] = stride.of(inputs[name], axis)
+        if name not in parts:
+            inputs[name] = stride.of(inputs[name], axis)
     # Labels and step counts are whole numbers and stay what they are.
     return [
-        inputs[name] if inputs[name].dtype.kind in "iu"
+        inputs[name] if name in parts or inputs[name].dtype.kind in "iu"
         else context.shown(inputs[name]) if name in shown
         else context.exact(inputs[name])
         for name in link.inputs

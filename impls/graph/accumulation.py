@@ -36,9 +36,10 @@ class Accumulation:
         return "Accumulation()"
 
 
-def accumulation(output: str, parts: list[Link], names: dict[str, str], local: str) -> Link:
-    """The link that adds what these give; it can be taken apart where all of them can, along one axis."""
+def accumulation(output: str, parts: list[Link], local: str, of: str) -> Link:
+    """The link that adds what these give, the gradient of `of`; it can be taken apart where all can along one axis."""
     axes = {part.axis for part in parts} if all(part.slices for part in parts) else set()
     slices, axis = ({part.output: next(iter(axes)) for part in parts}, next(iter(axes))) if len(axes) == 1 else ({}, 0)
+    names = {local: of, f"d{local}": output}
     layer = Accumulation()
-    return Link(output, tuple(part.output for part in parts), layer.total, layer, slices, axis, local, names)
+    return Link(output, tuple(part.output for part in parts), layer.total, layer, slices, axis, f"d{local}", of, names)

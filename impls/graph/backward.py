@@ -55,7 +55,7 @@ class Backward:
             for local, name in self._differentiated(each):
                 vjp = f"d{local}"
                 self.links += self._sent(
-                    name, each.named(vjp), link_of(each, names[each.name], vjp, names[each.name][vjp])
+                    name, each.named(vjp), link_of(each, names[each.name], vjp, names[each.name][vjp], name)
                 )
 
     def _read(self, each: Node) -> list[tuple[str, str]]:
@@ -79,7 +79,7 @@ class Backward:
         if len(parts) == self._expected[name]:
             self._add(name, link.output)
             of = self._tensors[name]
-            yield accumulation(link.output, parts, {of.local: name, f"d{of.local}": link.output}, f"d{of.local}")
+            yield accumulation(link.output, parts, of.local, name)
 
     def _add(self, name: str, gradient: str, through: str | None = None) -> None:
         of = self._tensors[name]

@@ -105,9 +105,8 @@ class Graph:
         names |= {f"d{local}": self._gradient_name(name) for local, name in names.items()}
         for local in each.local_gives:
             self.forward_links.append(link_of(each, names, local, names[local]))
-        for local, shape in each.buffers.items():
-            fresh = f"next_{local}"
-            name = each.named(fresh)
+        for name, local in each.next_buffers.items():
+            fresh, shape = f"next_{local}", each.buffers[local]
             self._add(Tensor(name=name, role="buffer", shape=shape, local=fresh, node=each.name, of=names[local]))
             self.forward_links.append(link_of(each, names, fresh, name))
         self._names[each.name] = names
@@ -176,7 +175,7 @@ class Graph:
         inputs = (self.output, TARGET)
         self.loss_link = Link(LOSS, inputs, self.loss.forward, self.loss, local=LOSS, names=names)
         rule = getattr(self.loss, f"d{reads}")
-        return Link(gradient, inputs, rule, self.loss, local=f"d{reads}", names=names)
+        return Link(gradient, inputs, rule, self.loss, local=f"d{reads}", of=self.output, names=names)
 
     def names_of(self, node: str) -> Mapping[str, str]:
         """By the layer's own names, the tensors around a node; the loss is the node ``loss``."""

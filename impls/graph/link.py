@@ -28,6 +28,7 @@ class Link:
 
     Attributes:
         local: what the layer calls the output: ``z``, ``dW``, ``loss``.
+        of: of a link that gives a gradient, or a part of one, the tensor that it belongs to; None going forward.
         names: by the layer's own names, the tensors around the link's node.
     """
 
@@ -38,6 +39,7 @@ class Link:
     slices: Mapping[str, int] = field(default_factory=dict)
     axis: int = 0
     local: str = ""
+    of: str | None = None
     names: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __call__(self, tensors: Mapping[str, Any]) -> Any:
@@ -45,8 +47,8 @@ class Link:
         return self.rule(*[tensors[name] for name in self.inputs])
 
 
-def link_of(node: Node, names: Mapping[str, str], local: str, output: str) -> Link:
-    """The link of one rule: ``local`` is what the layer calls what the rule gives.
+def link_of(node: Node, names: Mapping[str, str], local: str, output: str, of: str | None = None) -> Link:
+    """The link of one rule: ``local`` is what the layer calls what the rule gives, `of` what that is the gradient of.
 
     A layer says along which axes entries can be computed apart, by rule: ``apart = {"dW": ({"dz": -1}, -1)}``. What it
     does not say of a gradient of a weight cannot be; everything else is computed row by row.
@@ -56,9 +58,9 @@ def link_of(node: Node, names: Mapping[str, str], local: str, output: str) -> Li
     told = getattr(node.layer, "apart", {})
     if local in told:
         apart, axis = told[local]
-    elif local.removeprefix("d") in node.weights or local.removeprefix("next_") in node.buffers:
+    elif of in {names[weight] for weight in node.weights} or output in node.next_buffers:
         apart, axis = {}, 0
     else:
         apart, axis = {p: 0 for p in reads if p not in node.weights and p not in node.buffers}, 0
     slices = {names[p]: along for p, along in apart.items()}
-    return Link(output, tuple(names[p] for p in reads), rule, node.layer, slices, axis, local, names)
+    return Link(output, tuple(names[p] for p in reads), rule, node.layer, slices, axis, local, of, names)

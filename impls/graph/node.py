@@ -116,6 +116,11 @@ class Node:
         """Shape of each buffer by its local name; its rule ``next_q`` gives the new q."""
         return getattr(self.layer, "buffers", {})
 
+    @property
+    def next_buffers(self) -> dict[str, str]:
+        """From the tensor of each buffer's new value to the buffer's local name."""
+        return {self.named(f"next_{local}"): local for local in self.buffers}
+
     def rule(self, local: str) -> Callable[..., Any]:
         """The layer's rule for what it calls `local`: of its only output, ``forward``."""
         return getattr(self.layer, "forward" if self.local_gives == (local,) else local)
