@@ -72,9 +72,10 @@ def non_finite(tensors: Arrays) -> str | None:
 
 def shapes_of(network: Graph, rows: int) -> dict[str, tuple[int, ...]]:
     """The shape of every tensor that a pass may hold, on so many rows."""
-    return {
-        name: network.tensors[name].sized(rows) for name in (*network.activations, LOSS, *network.gradient.values())
-    }
+    names = [LOSS, *network.gradients]
+    for name in network.activations:
+        names += [name, *filter(None, [network.gradient.get(name)])]
+    return {name: network.tensors[name].sized(rows) for name in names}
 
 
 def _check_tensors(

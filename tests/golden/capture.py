@@ -11,7 +11,7 @@ from pathlib import Path
 from unittest import mock
 
 from harness.cli import main
-from harness.cli.apart import Answer
+from harness.candidates.isolated import Answer
 
 APART = "harness.cli.checking.apart"
 """What checks a file in a process of its own; most cases do without one, which would take a second each."""
