@@ -156,7 +156,7 @@ class Admission:
         return {name: own for checkers in checking for name, own in checkers.items()}
 
 
-def admit(names: Iterable[str], network: Network, dtype: str, *, named: bool) -> Admission:
+def admit(names: Iterable[str], network: Graph, dtype: str, *, named: bool) -> Admission:
     """Load the implementations; what is missing or cannot be built is a finding, not an end.
 
     `named` tells whether somebody asked for them by name: then a broken one fails the run.

@@ -34,7 +34,7 @@ import msgspec
 
 from harness.usage import UsageError, reason
 from impls.graph import Graph
-from impls.hand import Dense, Scaled, from_text
+from impls.hand import Dense, Network, Scaled, from_text
 from impls.hand.notation import ACTIVATIONS, LARGEST_LAYER, LOSSES, lookup, parsed
 
 KINDS: Mapping[str, Mapping[str, Any]] = {
@@ -90,7 +90,7 @@ def from_toml(text: str, *, source: str = "the TOML text") -> Graph:
         UsageError: it is no TOML, or describes no network; the place is named.
     """
     try:
-        return _Reader(source).made("", "network", Graph, tomllib.loads(text))
+        return _Reader(source).made("", "network", Network, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         problem, instead = f"it is not TOML: {error}", "correct it there"
     except RecursionError:

@@ -21,7 +21,7 @@ ROWS = 128
 FEATURES = "standard normal"
 
 
-def draw(network: Network | None, seed: int) -> Data:
+def draw(network: Graph | None, seed: int) -> Data:
     """128 rows of standard-normal features for any network, and targets of the kind that its loss reads.
 
         class labels             one of the outputs, each as likely
