@@ -28,6 +28,16 @@ def numbered(depth: str) -> Callable[[str], str]:
     return lambda local: f"{local}{depth}"
 
 
+def prefixed(letter: str, name: str) -> str:
+    """The name of what belongs to a tensor: its gradient (d), or what an optimizer keeps of it (m, v).
+
+    >>> prefixed("d", "W1"), prefixed("m", "h0.attn.qkv.W")
+    ('dW1', 'h0.attn.qkv.mW')
+    """
+    path, dot, local = name.rpartition(".")
+    return f"{path}{dot}{letter}{local}"
+
+
 def part_of(gradient: str, vjp: str) -> str:
     """The name of the part of a gradient that one vjp gives, where several add up."""
     return f"{gradient}:{vjp}"
