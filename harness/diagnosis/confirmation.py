@@ -21,12 +21,13 @@ from harness.arithmetic.rounding import holds
 from harness.diagnosis.diagnosis import Cause
 from harness.diagnosis.hypotheses import Hypothesis, in_full
 from harness.diagnosis.planted import Planted, evident
-from harness.evaluation.expected import Rule, right
+from harness.evaluation.expected import right
 from harness.evaluation.incremental import Replay
 from harness.faults import Fault, Fitted
 from harness.faults.fault import FAR_OFF, in_samples, number_text
 from harness.faults.precision import DTYPES, WIDE, replayed
 from impls.contract import Array
+from impls.graph import Rule
 
 LEAST_ENTRIES = 3
 """A number is fitted to one entry; two agree by chance more easily than three."""

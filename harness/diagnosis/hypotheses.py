@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from harness.diagnosis.diagnosis import Cause
-from harness.evaluation.expected import Rule
 from harness.evaluation.incremental import Replay
 from harness.faults import Fault, Fitted
 from harness.faults.left_out import LeftOut
 from harness.faults.precision import WIDE
 from harness.inputs.stride import EVERY_ENTRY, Stride
 from impls.contract import Array
+from impls.graph import Rule
 
 MOST_RANKED = 20_000
 """Entries of a tensor, about, against which every fault is held before the best are held against all."""

@@ -24,7 +24,7 @@ from impls.contract import Array
 
 def float32_numbers(point: Point, tensor: Array) -> bool:
     """Whether numbers are exactly those of float32, or their mean taken in float64."""
-    rows, outputs = len(point.x), point.network.outputs
+    rows, outputs = point.rows, point.network.outputs
     return any(holds(_times(tensor, n), "float32") for n in (1, rows, rows * outputs))
 
 

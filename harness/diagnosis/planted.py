@@ -9,10 +9,11 @@ from functools import cached_property
 import numpy as np
 
 from harness.arithmetic import Bounded, Profile
-from harness.evaluation.expected import Rule, right
+from harness.evaluation.expected import right
 from harness.evaluation.incremental import Reach, Replay, in_bounds, in_floats
 from harness.evaluation.point import Point
 from impls.contract import Array
+from impls.graph import Rule
 
 
 @dataclass(frozen=True, eq=False)

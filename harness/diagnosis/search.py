@@ -29,7 +29,8 @@ from harness.evaluation.point import Point
 from harness.faults import Fault, faults_at, right_formula
 from harness.faults.place import place_of
 from impls.contract import Array
-from impls.hand import Identity, Link
+from impls.graph import Link
+from impls.hand import Identity
 
 
 def diagnose(point: Point, shown: Mapping[str, Array], profile: Profile, faulty: Sequence[str]) -> list[Diagnosis]:
@@ -236,8 +237,7 @@ class _Search:
     ) -> Diagnosis:
         actual, expected = self.now.shown[tensor], self.now.bounds.expected[tensor]
         link, place = self.links[at], place_of(self.point.network, self.links[tensor])
-        known = told_by(actual, expected, *axes_of(place.kind), len(self.point.x))
-        order = [name for name in self.links if name in explains]
+        known = told_by(actual, expected, *axes_of(place.kind), self.point.rows)
         return Diagnosis(
             at=at,
             shown_at=tensor,
@@ -246,5 +246,5 @@ class _Search:
             known=(*where, *known),
             should=right_formula(self.point.network, link),
             entry=worst_entry(place, actual, expected.value, self.now.floats),
-            explains=tuple(order),
+            explains=tuple(name for name in self.links if name in explains),
         )

@@ -32,7 +32,7 @@ from harness.results.drift import TWIN, distance, moved_by_one_ulp
 from harness.results.record import DATA_KEPT, SCHEMA, WEIGHTS_KEPT, Head, PowerCount, Step
 from impls import registry
 from impls.contract import Array, Pass, tensors_of
-from impls.hand import Network
+from impls.graph import Graph
 from impls.hand.notation import describe, output_label
 from impls.registry import REFERENCE
 
@@ -47,7 +47,7 @@ class Session:
         command: how the run was asked for, if on the command line.
     """
 
-    network: Network
+    network: Graph
     batches: Batches
     optimizer: Any
     dtype: str
