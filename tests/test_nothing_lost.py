@@ -16,7 +16,7 @@ from harness.cli.commands import harness as command
 from harness.cli.main import main
 from harness.interrupts import held_back
 from harness.lockstep import training as lockstep
-from harness.results import records
+from harness.results import record_file
 from harness.results.record_file import Writer
 from impls import registry
 
@@ -127,7 +127,7 @@ class Flaky(FileIO):
 def test_what_could_not_be_written_is_written_when_there_is_room_again(full, tmp_path, monkeypatch):
     monkeypatch.setattr(Flaky, "full", full)
     monkeypatch.setattr(Flaky, "calls", 0)
-    monkeypatch.setattr(records, "FileIO", Flaky)
+    monkeypatch.setattr(record_file, "FileIO", Flaky)
     run = harness.run(against=["hand"], steps=5, output=tmp_path / "run.jsonl")
     read = harness.read_run(tmp_path / "run.jsonl")
     ended = 7 not in full  # the seventh line is the end, after which nothing is tried again
@@ -138,7 +138,7 @@ def test_what_could_not_be_written_is_written_when_there_is_room_again(full, tmp
 
 def test_a_disk_that_is_full_from_the_start_leaves_no_file(tmp_path, monkeypatch):
     monkeypatch.setattr(Flaky, "full", range(100))
-    monkeypatch.setattr(records, "FileIO", Flaky)
+    monkeypatch.setattr(record_file, "FileIO", Flaky)
     run = harness.run(against=["hand"], steps=3, output=tmp_path / "run.jsonl")
     assert (run.verdict, run.exit, len(run.steps)) == ("PASS", 2, 3)
     assert "no space left on device; the file is removed" in run.unrecorded
@@ -221,7 +221,7 @@ def test_ctrl_c_while_a_line_is_written_keeps_the_record_whole(tmp_path, monkeyp
                 raise KeyboardInterrupt
             return super().write(data)
 
-    monkeypatch.setattr(records, "FileIO", Pressed)
+    monkeypatch.setattr(record_file, "FileIO", Pressed)
     run = harness.run(against=["hand"], steps=9, output=tmp_path / "run.jsonl")
     read = harness.read_run(tmp_path / "run.jsonl")
     assert (run.exit, len(run.steps)) == (130, 3)
