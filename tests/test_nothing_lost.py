@@ -88,10 +88,28 @@ def test_of_two_processes_that_write_one_file_one_wins(tmp_path):
 # -- a full disk
 
 
-def test_a_full_disk_costs_the_record_and_not_the_run(tmp_path, little_room):
+LITTLE_ROOM = """
+import resource
+from harness.cli.main import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+main()
+"""
+
+
+def typed_with_little_room(*words):
+    """A run whose files may not grow beyond 20,000 bytes: the system writes a part of a line, then fails.
+
+    The limit holds for every file of a process, the log that pytest itself writes included: it is a child's.
+    """
+    pytest.importorskip("resource", reason="limits on files are a matter of POSIX")
+    words = [sys.executable, "-c", LITTLE_ROOM, "run", *map(str, words)]
+    return subprocess.run(words, capture_output=True, text=True)
+
+
+def test_a_full_disk_costs_the_record_and_not_the_run(tmp_path):
     path = tmp_path / "run.jsonl"
-    done = typed("--against", "hand", "--steps", "12", "--output", path)
-    assert done.exit_code == 2
+    done = typed_with_little_room("--against", "hand", "--steps", "12", "--output", path)
+    assert done.returncode == 2
     assert "PASS  hand agrees with its float64 centre up to rounding: 6 gradients x 12 steps" in done.stdout
     kept = harness.read_run(path)
     assert 0 < len(kept.steps) < 12
@@ -102,11 +120,21 @@ def test_a_full_disk_costs_the_record_and_not_the_run(tmp_path, little_room):
     )
 
 
-def test_json_tells_of_a_record_that_could_not_be_kept(tmp_path, little_room):
-    done = typed("--against", "hand", "--steps", "12", "--json", "--output", tmp_path / "run.jsonl")
+def test_json_tells_of_a_record_that_could_not_be_kept(tmp_path):
+    done = typed_with_little_room("--against", "hand", "--steps", "12", "--json", "--output", tmp_path / "run.jsonl")
     told = json.loads(done.stdout)
-    assert (told["exit"], told["verdict"], done.exit_code) == (2, "PASS", 2)
+    assert (told["exit"], told["verdict"], done.returncode) == (2, "PASS", 2)
     assert f"harness run: {told['unrecorded']}\n" == done.stderr
+
+
+def test_a_log_of_the_tests_may_be_longer_than_what_a_full_disk_takes(tmp_path):
+    log = tmp_path / "test.log"
+    log.write_text("." * 30_000)
+    tests = [test_a_full_disk_costs_the_record_and_not_the_run, test_json_tells_of_a_record_that_could_not_be_kept]
+    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *(f"{__file__}::{t.__name__}" for t in tests)]
+    with log.open("a") as into:
+        assert subprocess.run(words, stdout=into).returncode == 0
+    assert "2 passed" in log.read_text()
 
 
 class Flaky(FileIO):
