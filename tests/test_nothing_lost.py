@@ -17,7 +17,7 @@ from harness.cli.main import main
 from harness.interrupts import held_back
 from harness.lockstep import training as lockstep
 from harness.results import records
-from harness.results.records import Writer
+from harness.results.record_file import Writer
 from impls import registry
 
 

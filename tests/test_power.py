@@ -20,7 +20,7 @@ from harness.fault_injection.effect import Exactly, of_precision
 from harness.fault_injection.misses import FORMULA, OF_WEIGHTS, ROUNDING, Planted, catalogue_of, of_weights_only, plant
 from harness.fault_injection.planted_pass import Ground
 from harness.faults import Fault
-from harness.results.records import read_lines
+from harness.results.record_file import read_lines
 from impls import registry
 from impls.hand import from_text
 from impls.hand_numpy import Hand

@@ -158,9 +158,9 @@ def test_a_record_is_never_overwritten(tmp_path):
 
 def test_the_schedule_is_full_at_powers_of_two_and_rotates_between():
     schedule = Schedule(full=False, every=0, last=100, seed=3)
-    full = [step for step in range(1, 101) if schedule.sample(step).stride == 1]
+    full = [step for step in range(1, 101) if schedule.stride(step).every == 1]
     assert full == [1, 2, 4, 8, 16, 32, 64, 100]
-    assert {schedule.sample(step).offset for step in range(17, 25)} == set(range(8))
+    assert {schedule.stride(step).offset for step in range(17, 25)} == set(range(8))
 
 
 def test_a_sampled_step_of_a_large_network_compares_a_part_and_agrees():

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from harness.candidates.conformance import BreachError, Finding
+from harness.candidates.conformance import BreachError
 from harness.candidates.implementation import Participant
+from harness.comparison.finding import Finding
 from impls import registry
 from impls.contract import CannotCompareError
 from impls.hand import Network

@@ -6,43 +6,18 @@ value, or changes its input is a finding about that implementation, by name, ste
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-import msgspec
 import numpy as np
-from msgspec.structs import force_setattr
 
-from harness.evaluation.centre import Array
-from harness.usage import told, visible
+from harness.comparison.finding import Kind
+from harness.inputs.seals import seal
+from harness.usage import told
 from impls.contract import Arrays, CannotCompareError, Pass, Update, tensors_of
 from impls.hand import Network
 
-Kind = Literal[
-    "missing", "raised", "not a pass", "names", "shape", "dtype", "non-finite", "changed its input",
-    "diverged", "second call differs", "tap changes the program", "no optimizer",
-    "timeout", "accumulates", "overwrites", "other point", "layout", "aliasing",
-]  # fmt: skip
-
 _T = TypeVar("_T")
-
-
-class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Something to say about an implementation besides its numbers; `fails` if it broke its contract."""
-
-    against: str
-    step: int
-    kind: Kind
-    message: str
-    tensor: str | None = None
-    fails: bool = True
-
-    def __post_init__(self) -> None:
-        """What somebody else's code raised or returned is shown, never obeyed, by a terminal or a log."""
-        force_setattr(self, "message", visible(self.message))
-        if self.tensor is not None:
-            force_setattr(self, "tensor", visible(self.tensor))
 
 
 class BreachError(Exception):
@@ -52,29 +27,6 @@ class BreachError(Exception):
         super().__init__(message)
         self.kind: Kind = kind
         self.tensor = tensor
-
-
-def digest_of(weights: Arrays) -> str:
-    """SHA-256 over names, dtypes, shapes and bytes, in the order of the names."""
-    sha = hashlib.sha256()
-    for name in sorted(weights):
-        array = np.ascontiguousarray(weights[name])
-        sha.update(f"{name} {array.dtype.str} {array.shape} ".encode())
-        sha.update(array.tobytes())
-    return sha.hexdigest()
-
-
-def read_only(arrays: Arrays) -> dict[str, Array]:
-    """Copies nobody may write to."""
-    copies = {name: np.array(array) for name, array in arrays.items()}
-    for array in copies.values():
-        array.flags.writeable = False
-    return copies
-
-
-def seal(arrays: Arrays) -> dict[str, str]:
-    """A digest of each array by itself, by which a change is told."""
-    return {name: digest_of({name: array}) for name, array in arrays.items()}
 
 
 def guarded(call: Callable[[], _T], given: Arrays, seals: Mapping[str, str]) -> _T:

@@ -21,8 +21,8 @@ from warnings import catch_warnings, simplefilter
 import numpy as np
 from numpy.lib import format as npy
 
-from harness.evaluation.centre import Array
 from harness.usage import UsageError, reason
+from impls.contract import Array
 
 INSTALL = "pip install 'backprop-harness[dumps]'"
 

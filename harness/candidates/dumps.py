@@ -21,8 +21,8 @@ import numpy as np
 from harness.arithmetic.profile import DTYPES
 from harness.candidates.conformance import shapes_of
 from harness.candidates.containers import Container, Declared, check_readable, container_of
-from harness.evaluation.centre import Array
 from harness.usage import UsageError, reason, visible
+from impls.contract import Array
 from impls.hand import Network
 from impls.hand.notation import describe
 

@@ -17,14 +17,13 @@ from typing import Any
 import numpy as np
 
 from harness.candidates.answers import as_array
-from harness.candidates.conformance import Finding
 from harness.candidates.deadline import OverdueError, deadline
-from harness.evaluation.centre import Array
+from harness.comparison.finding import Finding
 from harness.inputs.code_names import names_in
 from harness.usage import UsageError, did_you_mean, told
 from impls import registry
 from impls.abilities import Hosts
-from impls.contract import CannotCompareError, network_of_example
+from impls.contract import Array, CannotCompareError, network_of_example
 
 NUMPY = "numpy"
 Copy = Callable[[Array], Array]

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from harness.candidates.conformance import BreachError, Finding, Kind, check_pass, check_update, guarded, read_only
+from harness.candidates.conformance import BreachError, check_pass, check_update, guarded
+from harness.comparison.finding import Finding, Kind
 from harness.comparison.updates import initial_state
-from harness.evaluation.centre import Array
 from harness.evaluation.point import Point
+from harness.inputs.seals import read_only
 from harness.usage import visible
-from impls.contract import CannotCompareError, Describes, Implementation, Pass, Trains, Update, Updater
+from impls.contract import Array, CannotCompareError, Describes, Implementation, Pass, Trains, Update, Updater
 from impls.hand import Network
 
 

@@ -8,10 +8,10 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from harness.evaluation.centre import Array
 from harness.inputs.frameworks import host_of, kind_of
 from harness.usage import UsageError, told, visible
 from impls.abilities import Hosts
+from impls.contract import Array
 
 Layout = Literal["contiguous", "transposed", "strided"]
 LAYOUTS: tuple[Layout, ...] = ("transposed", "strided")

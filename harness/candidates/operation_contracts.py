@@ -15,15 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import msgspec
 import numpy as np
 
 from harness.arithmetic import profile_of
 from harness.candidates.operation import LAYOUTS, Answer, Candidate
-from harness.checking.operation_judging import Finding
-from harness.evaluation.centre import Array
 from harness.evaluation.references.estimate import Estimate
 from harness.evaluation.references.reference import Reference
-from harness.inputs.cases import Case, random_upstream
+from harness.inputs.cases import Case, called, random_upstream
+from impls.contract import Array
 
 SCALES = (-2.0, 4096.0)
 """One of them turns signs, the other is large, where a gradient might be clipped; both are powers of two."""
@@ -42,6 +42,26 @@ def contracts(
         found += trial.added()
     found += trial.layouts()
     return found
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """A contract that was broken.
+
+    Attributes:
+        contract: ``shape``, ``dtype``, ``inputs not modified``, ``zero upstream``, ...
+        tensor: ``output``, ``dx``, or the name of an input.
+        case: name of the case in which it was seen.
+        fails: whether the verdict is FAIL by it; if not, it is only said.
+    """
+
+    contract: str
+    tensor: str
+    case: str
+    message: str
+    fails: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.contract}: {self.message} ({called(self.case)})"
 
 
 class _Trial:

@@ -8,14 +8,14 @@ from dataclasses import replace
 from msgspec.structs import replace as replaced
 
 from harness.arithmetic import profile_of
-from harness.candidates.conformance import Finding
+from harness.comparison.finding import Finding
 from harness.diagnosis import Diagnosis, diagnose
 from harness.diagnosis.common_factor import common_factor
 from harness.diagnosis.location import Located
-from harness.evaluation.centre import Array
 from harness.evaluation.point import Point
 from harness.results.check import Check
 from harness.results.setting import Setting
+from impls.contract import Array
 
 
 def concluded(

@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from harness.candidates.answers import answer_of
 from harness.candidates.function import Candidate
-from harness.evaluation.centre import Array
 from harness.evaluation.point import Point
 from harness.inputs.schedule import multiply_adds
+from harness.results.check import Learning
+from impls.contract import Array
 from impls.hand import Network
 
 STEPS = 400
 BUDGET = 500_000_000
 """Multiply-adds that the training with the right gradient may take; large networks train fewer steps."""
-
-
-@dataclass(frozen=True)
-class Learning:
-    """Two trainings by gradient descent from the same weights on the same rows.
-
-    Attributes:
-        lr: the largest power of 1/2 with which the right gradient lowers the loss in each of the first ten steps.
-        start, yours, right: loss before, after the candidate's training (None: not a number), after the right one.
-    """
-
-    steps: int
-    lr: float
-    start: float
-    yours: float | None
-    right: float
 
 
 def learned(candidate: Candidate, point: Point) -> Learning | None:

@@ -12,7 +12,6 @@ from harness.candidates.operation import Answer, Candidate
 from harness.candidates.operation_contracts import contracts
 from harness.checking.operation_judging import judged
 from harness.comparison.judge import Row, not_comparable
-from harness.evaluation.centre import Array
 from harness.evaluation.references.derived import HandReference
 from harness.evaluation.references.measured import MeasuredReference
 from harness.evaluation.references.reference import Reference
@@ -24,6 +23,7 @@ from harness.inputs.declared import Input, specified
 from harness.inputs.frameworks import as_arrays
 from harness.results.operation_check import OperationCheck
 from harness.usage import UsageError
+from impls.contract import Array
 
 
 def check_vjp(

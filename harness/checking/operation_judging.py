@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import msgspec
 from msgspec.structs import replace
 
 from harness.candidates.operation import Answer
+from harness.candidates.operation_contracts import Finding
 from harness.comparison.judge import Check, Row, judge, not_comparable
-from harness.evaluation.centre import Array
 from harness.evaluation.references.estimate import Estimate
 from harness.evaluation.references.reference import Reference
-from harness.inputs.cases import Case, called
+from harness.inputs.cases import Case
+from impls.contract import Array
 
 YOURS = "yours"
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """A contract that was broken.
-
-    Attributes:
-        contract: ``shape``, ``dtype``, ``inputs not modified``, ``zero upstream``, ...
-        tensor: ``output``, ``dx``, or the name of an input.
-        case: name of the case in which it was seen.
-        fails: whether the verdict is FAIL by it; if not, it is only said.
-    """
-
-    contract: str
-    tensor: str
-    case: str
-    message: str
-    fails: bool = True
-
-    def __str__(self) -> str:
-        return f"{self.contract}: {self.message} ({called(self.case)})"
 
 
 def check_of(dtype: str) -> Check:
@@ -116,9 +94,3 @@ def _missing(name: str, answer: Answer, case: Case) -> list[Finding]:
         return []  # told already, for all of them
     message = "forward returns nothing" if name == "output" else f"backward returns no gradient of {name[1:]}"
     return [Finding("missing", name, case.name, message)]
-
-
-def faulty(rows: Mapping[str, Row] | list[Row]) -> list[str]:
-    """Names of gradients with a FAULT in some case, in order."""
-    each = rows.values() if isinstance(rows, Mapping) else rows
-    return list(dict.fromkeys(row.gradient for row in each if row.verdict == "FAULT"))

@@ -17,10 +17,9 @@ import numpy as np
 from harness.arithmetic.bounded import Floats
 from harness.comparison.judge import Row, judge, not_comparable
 from harness.comparison.true_errors import TrueError, true_error
-from harness.evaluation.centre import Array
 from harness.evaluation.point import Point
 from harness.evaluation.truth import Truth
-from impls.contract import Pass, tensors_of
+from impls.contract import Array, Pass, tensors_of
 
 CENTRE = "centre"
 

@@ -21,13 +21,14 @@ from msgspec.structs import replace
 
 from harness.arithmetic import Profile, profile_of
 from harness.comparison.judge import Check, Row, judge, not_comparable
-from harness.evaluation.centre import EVERY_ENTRY, Array, Sample, alone, exact_inputs, sampled
+from harness.evaluation.centre import alone, exact_inputs
 from harness.evaluation.point import Point
-from impls.contract import Pass, tensors_of
+from harness.inputs.stride import EVERY_ENTRY, Stride
+from impls.contract import Array, Pass, tensors_of
 from impls.hand import Link
 
 
-def rounding(point: Point, against: str, result: Pass, profile: Profile, sample: Sample = EVERY_ENTRY) -> list[Row]:
+def rounding(point: Point, against: str, result: Pass, profile: Profile, stride: Stride = EVERY_ENTRY) -> list[Row]:
     """Every link of a pass, alone, fed the implementation's own tensors."""
     tensors, shown = point.tensors(result), tensors_of(result)
     rows = []
@@ -38,7 +39,7 @@ def rounding(point: Point, against: str, result: Pass, profile: Profile, sample:
             rows.append(not_comparable("rounding", link.output, against, point.step, reason))
         else:
             actual = tensors[link.output]
-            rows.append(judge_link(link, tensors, actual, profile, against, point.step, sample, shown))
+            rows.append(judge_link(link, tensors, actual, profile, against, point.step, stride, shown))
     return rows
 
 
@@ -49,17 +50,17 @@ def judge_link(
     profile: Profile,
     against: str,
     step: int,
-    sample: Sample = EVERY_ENTRY,
+    stride: Stride = EVERY_ENTRY,
     shown: Container[str] = (),
 ) -> Row:
     """One link alone, fed `tensors`, against what an implementation made of them.
 
     `shown` names the tensors that the implementation made in the same program as `actual`.
     """
-    expected = alone(link, tensors, profile, sample, shown)
+    expected = alone(link, tensors, profile, stride, shown)
     shape = actual.shape
     if link.slices:
-        actual = sampled(actual, link.axis, sample)
+        actual = stride.of(actual, link.axis)
     row = judge(
         "rounding",
         link.output,
@@ -68,20 +69,20 @@ def judge_link(
         actual=actual,
         expected=expected.value,
         allowed=expected.bound,
-        zero_bound=lambda: alone(link, tensors, profile_of("float64"), sample).bound,
+        zero_bound=lambda: alone(link, tensors, profile_of("float64"), stride).bound,
     )
-    row = _in_the_whole(row, link, shape, sample)
-    if row.verdict == "FAULT" and _is_convention(link, tensors, actual, expected, sample):
+    row = _in_the_whole(row, link, shape, stride)
+    if row.verdict == "FAULT" and _is_convention(link, tensors, actual, expected, stride):
         return _as_convention(row)
     return row
 
 
-def _is_convention(link: Link, tensors: Mapping[str, Array], actual: Array, expected: Any, sample: Sample) -> bool:
+def _is_convention(link: Link, tensors: Mapping[str, Array], actual: Array, expected: Any, stride: Stride) -> bool:
     """Does a link that is outside its allowance no more than take another subgradient?"""
     one_sided = getattr(link.layer, "one_sided", None)
     if one_sided is None or not link.output.startswith("d"):
         return False
-    sides = one_sided(*exact_inputs(link, tensors, profile_of(str(actual.dtype)), sample))
+    sides = one_sided(*exact_inputs(link, tensors, profile_of(str(actual.dtype)), stride))
     return sides is not None and between_subgradients(sides, actual, expected)
 
 
@@ -99,12 +100,12 @@ def between_subgradients(sides: tuple[Any, Any, Any], actual: Array, expected: A
     return bool(np.all(inside | ((kink.value != 0) & (low <= actual) & (actual <= high))))
 
 
-def _in_the_whole(row: Row, link: Link, shape: tuple[int, ...], sample: Sample) -> Row:
+def _in_the_whole(row: Row, link: Link, shape: tuple[int, ...], stride: Stride) -> Row:
     """The row of a sample, its index counted in the whole tensor of that shape."""
-    if sample == EVERY_ENTRY or row.index is None or not link.slices:
+    if stride == EVERY_ENTRY or row.index is None or not link.slices:
         return row
     index = list(row.index)
-    index[link.axis] = sample.origin(index[link.axis], shape[link.axis])
+    index[link.axis] = stride.origin(index[link.axis], shape[link.axis])
     return replace(row, index=tuple(index))
 
 
@@ -112,7 +113,7 @@ def _as_convention(row: Row) -> Row:
     return replace(row, verdict="convention", reason="exactly on a kink, another valid subgradient is taken")
 
 
-def formula(point: Point, against: str, result: Pass, sample: Sample = EVERY_ENTRY) -> list[Row]:
+def formula(point: Point, against: str, result: Pass, stride: Stride = EVERY_ENTRY) -> list[Row]:
     """Every tensor of a pass against the centre, or the truth at a certified point, within its dtype's bounds.
 
     In float64, for which this check is made, the allowance is the centre's own bound, so zeros can pass only
@@ -127,11 +128,11 @@ def formula(point: Point, against: str, result: Pass, sample: Sample = EVERY_ENT
     true = point.truth.judging if point.truth else {}
     expected |= {name: tensor.value for name, tensor in true.items()}
     tails = {name: tensor.tail for name, tensor in true.items()}
-    rows = _compare("formula", point, against, result, expected, allowed, zeros, sample, tails)
-    return _tell_inherited(point, against, result, rows, profile_of(dtype), sample)
+    rows = _compare("formula", point, against, result, expected, allowed, zeros, stride, tails)
+    return _tell_inherited(point, against, result, rows, profile_of(dtype), stride)
 
 
-def end_to_end(point: Point, against: str, result: Pass, reference: Pass, sample: Sample = EVERY_ENTRY) -> list[Row]:
+def end_to_end(point: Point, against: str, result: Pass, reference: Pass, stride: Stride = EVERY_ENTRY) -> list[Row]:
     """Every tensor of a pass in the working dtype against the reference's, which has its own rounding."""
     dtype = str(np.asarray(result.loss).dtype)
     centre, centre64 = point.centre(dtype), point.double.centre("float64")
@@ -139,8 +140,8 @@ def end_to_end(point: Point, against: str, result: Pass, reference: Pass, sample
     expected = {name: np.asarray(values[name], np.float64) for name in centre.tensors}
     allowed = {name: 2 * tensor.bound for name, tensor in centre.tensors.items()}
     zeros = {name: tensor.bound for name, tensor in centre64.tensors.items()}
-    rows = _compare("end-to-end", point, against, result, expected, allowed, zeros, sample)
-    return _tell_inherited(point, against, result, rows, profile_of(dtype), sample)
+    rows = _compare("end-to-end", point, against, result, expected, allowed, zeros, stride)
+    return _tell_inherited(point, against, result, rows, profile_of(dtype), stride)
 
 
 def _compare(
@@ -151,7 +152,7 @@ def _compare(
     expected: Mapping[str, Array],
     allowed: Mapping[str, Array],
     zeros: Mapping[str, Array] | None,
-    sample: Sample,
+    stride: Stride,
     tails: Mapping[str, Array] | None = None,
 ) -> dict[str, Row]:
     tensors = tensors_of(result)
@@ -165,7 +166,7 @@ def _compare(
 
         def part(arrays: Mapping[str, Array], link: Link = link) -> Array:
             array = np.asarray(arrays[link.output])
-            return sampled(array, link.axis, sample) if link.slices else array
+            return stride.of(array, link.axis) if link.slices else array
 
         row = judge(
             check,
@@ -178,17 +179,17 @@ def _compare(
             tail=part(tails) if tails and name in tails else None,
             zero_bound=None if zeros is None else partial(part, zeros),
         )
-        rows[name] = _in_the_whole(row, link, np.shape(tensors[name]), sample)
+        rows[name] = _in_the_whole(row, link, np.shape(tensors[name]), stride)
     return rows
 
 
 def _tell_inherited(
-    point: Point, against: str, result: Pass, rows: dict[str, Row], profile: Profile, sample: Sample
+    point: Point, against: str, result: Pass, rows: dict[str, Row], profile: Profile, stride: Stride
 ) -> list[Row]:
     """Tell what is wrong by itself from what is wrong because its upstream is."""
     if all(row.verdict != "FAULT" for row in rows.values()):
         return list(rows.values())
-    links = {row.gradient: row for row in rounding(point, against, result, profile, sample)}
+    links = {row.gradient: row for row in rounding(point, against, result, profile, stride)}
     located = any(row.verdict in ("FAULT", "convention") for row in links.values())
     differs = [name for name in point.network.activations if rows[name].verdict == "FAULT"]
     told = []

@@ -14,8 +14,8 @@ import numpy as np
 from harness.arithmetic import Profile
 from harness.comparison.checks import judge_link
 from harness.comparison.judge import Row
-from harness.evaluation.centre import EVERY_ENTRY, Array, Sample
-from impls.contract import Arrays, Update
+from harness.inputs.stride import EVERY_ENTRY, Stride
+from impls.contract import Array, Arrays, Update
 from impls.hand import Link
 from impls.hand.optimizers import update_links
 
@@ -30,14 +30,14 @@ def update(
     *,
     against: str,
     step: int,
-    sample: Sample = EVERY_ENTRY,
+    stride: Stride = EVERY_ENTRY,
 ) -> list[Row]:
     """One row for each new weight and each state; `before` and `after` are the implementation's own."""
     rows = []
     tensors: dict[str, Any] = {**weights, **gradients, **before, "t": np.asarray(step)}
     new = {**after.weights, **after.state}
     for link in _links(optimizer, tuple(weights)):
-        rows.append(judge_link(link, tensors, new[link.output], profile, against, step, sample))
+        rows.append(judge_link(link, tensors, new[link.output], profile, against, step, stride))
         tensors[link.output] = new[link.output]  # the weight's rule reads the state as it was updated
     return rows
 

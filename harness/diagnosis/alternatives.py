@@ -16,9 +16,9 @@ from harness.arithmetic import Bounded, Profile
 from harness.diagnosis.equivalent import forms_at
 from harness.diagnosis.hidden_forms import hidden_forms, planted_forms
 from harness.diagnosis.kinks import Kinks
-from harness.evaluation.centre import Array
 from harness.evaluation.expected import Form, Rule, Walk, given, right, walk
 from harness.evaluation.point import Point
+from impls.contract import Array
 from impls.hand import Link
 
 Wrong = Callable[[Walk], frozenset[str]]

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from harness.evaluation.centre import Array
 from harness.evaluation.point import Point
 from harness.faults.ratios import ratios_of
+from impls.contract import Array
 
 SHORT = 6
 """Digits that a person would have typed."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from harness.diagnosis.diagnosis import Entry
-from harness.evaluation.centre import Array
 from harness.evaluation.incremental import Replay
 from harness.faults.place import Place
+from impls.contract import Array
 
 
 def worst_entry(place: Place, actual: Array, expected: Array, floats: Replay) -> Entry:

@@ -18,20 +18,20 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Bounded
+from harness.arithmetic.rounding import holds
 from harness.diagnosis.diagnosis import Cause
-from harness.evaluation.centre import EVERY_ENTRY, Array, Sample
 from harness.evaluation.expected import Rule, right
 from harness.evaluation.incremental import Replay
 from harness.faults import Fault, Fitted
 from harness.faults.fault import number_text
 from harness.faults.left_out import LeftOut
-from harness.faults.precision import DTYPES, WIDE, holds, replayed
+from harness.faults.precision import DTYPES, WIDE, replayed
 from harness.faults.ratios import in_samples
+from harness.inputs.stride import EVERY_ENTRY, Stride
+from impls.contract import Array
 
 LEAST_ENTRIES = 3
 """A number is fitted to one entry; two agree by chance more easily than three."""
-FAR_OFF = 0.5
-"""A guess that is off by more of the largest entry is none."""
 MOST_RANKED = 20_000
 """Entries of a tensor, about, against which every fault is held before the best are held against all."""
 MOST_CONFIRMED = 12
@@ -93,40 +93,40 @@ def ranked(faults: Sequence[Fault], tensor: str, actual: Array, floats: Replay) 
 
     Of a large tensor a sample of the entries is asked.
     """
-    sample = sample_of(actual)
-    part, size = floats.sampled(tensor, actual, sample), float(np.abs(actual).max())
+    stride = stride_of(actual)
+    part, size = floats.part(tensor, actual, stride), float(np.abs(actual).max())
     found = []
     for origin in faults:
         fault: Fault | None = origin
         if isinstance(origin, LeftOut):
-            fault = _read(origin, tensor, actual, part, floats, sample)
+            fault = _read(origin, tensor, actual, part, floats, stride)
         if fault is None:
             continue
-        hypothesis = _against(fault, tensor, part, size, floats, sample)
+        hypothesis = _against(fault, tensor, part, size, floats, stride)
         if hypothesis is not None and np.isfinite(hypothesis.residual):
             found.append(hypothesis if fault is origin else replace(hypothesis, origin=origin))
     return sorted(found, key=lambda h: h.residual)
 
 
-def _read(fault: LeftOut, tensor: str, actual: Array, part: Array, floats: Replay, sample: Sample) -> Fault | None:
+def _read(fault: LeftOut, tensor: str, actual: Array, part: Array, floats: Replay, stride: Stride) -> Fault | None:
     """The mistake with what is left out, as the numbers show it."""
 
     def off(rule: Rule) -> float:
-        return residual(part, floats.predicted(fault.at, rule, [tensor], sample)[tensor], 1.0)
+        return residual(part, floats.predicted(fault.at, rule, [tensor], stride)[tensor], 1.0)
 
     return fault.read(tensor, actual, floats.expected[tensor], off, len(floats.tensors["x"]))
 
 
-def sample_of(actual: Array) -> Sample:
+def stride_of(actual: Array) -> Stride:
     """The entries of a tensor against which every fault is held."""
-    return Sample(max(1, actual.size // MOST_RANKED), 0)
+    return Stride(max(1, actual.size // MOST_RANKED), 0)
 
 
 def _against(
-    fault: Fault, tensor: str, actual: Array, size: float, floats: Replay, sample: Sample = EVERY_ENTRY
+    fault: Fault, tensor: str, actual: Array, size: float, floats: Replay, stride: Stride = EVERY_ENTRY
 ) -> Hypothesis | None:
     def predicted(rule: Rule) -> Any:
-        return floats.predicted(fault.at, rule, [tensor], sample).get(tensor)
+        return floats.predicted(fault.at, rule, [tensor], stride).get(tensor)
 
     if not isinstance(fault, Fitted):
         return Hypothesis(fault, fault, residual(actual, predicted(fault.rule), size))

@@ -20,9 +20,9 @@ from harness.arithmetic import Bounded, Profile, profile_of
 from harness.comparison.checks import between_subgradients, judge_link
 from harness.comparison.judge import Check, Row, judge, not_comparable
 from harness.diagnosis.alternatives import Reading, reading
-from harness.evaluation.centre import Array
 from harness.evaluation.expected import Walk, right, walk
 from harness.evaluation.point import Point
+from impls.contract import Array
 from impls.hand import Link, Network
 
 GIVEN = "right, given its own inputs"

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from harness.arithmetic import Bounded, profile_of
-from harness.evaluation.centre import Array
+from harness.arithmetic.rounding import holds
 from harness.evaluation.expected import right
 from harness.evaluation.incremental import Reach, in_float32
 from harness.evaluation.point import Point
-from harness.faults.precision import holds
+from impls.contract import Array
 
 
 def float32_numbers(point: Point, tensor: Array) -> bool:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.evaluation.centre import Array
 from harness.evaluation.incremental import Replay
+from impls.contract import Array
 from impls.hand import Link
 
 

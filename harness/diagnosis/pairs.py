@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from harness.diagnosis.hypotheses import Hypothesis, residual, sample_of
-from harness.evaluation.centre import Array
+from harness.diagnosis.hypotheses import Hypothesis, residual, stride_of
 from harness.evaluation.incremental import Replay
 from harness.faults import Fault
+from impls.contract import Array
 
 FACTORS = (
     "sign flipped",
@@ -41,13 +41,13 @@ def paired(
         tried: hypotheses, none of which explains the tensor alone.
         first: faults at the first link that leads to the tensor unseen.
     """
-    sample = sample_of(actual)
-    size, part = float(np.abs(actual).max()), floats.sampled(tensor, actual, sample)
+    stride = stride_of(actual)
+    size, part = float(np.abs(actual).max()), floats.part(tensor, actual, stride)
 
     def predicted(fault: Fault) -> Array:
-        return np.asarray(floats.predicted(fault.at, fault.rule, [tensor], sample)[tensor])
+        return np.asarray(floats.predicted(fault.at, fault.rule, [tensor], stride)[tensor])
 
-    right = floats.sampled(tensor, floats.expected[tensor], sample)
+    right = floats.part(tensor, floats.expected[tensor], stride)
     factors = {_factor(predicted(fault), right): fault for fault in first if fault.cause in FACTORS}
     constants = [k for k in factors if np.isfinite(k) and k]
     found = []

@@ -19,7 +19,6 @@ from harness.arithmetic.threads import one_thread
 from harness.diagnosis.diagnosis import Cause, Diagnosis
 from harness.diagnosis.entries import worst_entry
 from harness.diagnosis.hypotheses import (
-    FAR_OFF,
     Confirmed,
     Hypothesis,
     best_of,
@@ -29,18 +28,19 @@ from harness.diagnosis.hypotheses import (
     ranked,
     refuted,
     residual,
-)  # fmt: skip
+)
 from harness.diagnosis.merging import Found, merged, with_evidence
 from harness.diagnosis.narrow import only_as_small, wholly_in_float32
 from harness.diagnosis.on_kinks import on_a_kink
 from harness.diagnosis.pairs import paired
 from harness.diagnosis.patterns import told_by
-from harness.evaluation.centre import Array
 from harness.evaluation.expected import Rule, right
 from harness.evaluation.incremental import Reach, in_bounds, in_floats
 from harness.evaluation.point import Point
 from harness.faults import Fault, faults_at, right_formula
+from harness.faults.fault import FAR_OFF
 from harness.faults.place import place_of
+from impls.contract import Array
 from impls.hand import Identity, Link
 
 

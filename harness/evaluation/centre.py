@@ -12,31 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.arithmetic import Bounded, Context, Profile
+from harness.inputs.stride import EVERY_ENTRY, Stride
+from impls.contract import Array
 from impls.hand import Link, Network
-
-Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Which entries a step compares: every `stride`-th along one axis, from `offset` on."""
-
-    stride: int
-    offset: int
-
-    def along(self, size: int) -> slice:
-        """The slice of an axis of that size; never empty."""
-        return slice(self.offset % min(self.stride, size), None, self.stride)
-
-    def origin(self, position: int, size: int) -> int:
-        """Where in an axis of that size the entry is that stands at a position of the slice."""
-        return range(size)[self.along(size)][position]
-
-
-EVERY_ENTRY = Sample(1, 0)
 
 
 @dataclass(frozen=True)
@@ -61,18 +41,18 @@ def alone(
     link: Link,
     tensors: Mapping[str, Array],
     profile: Profile,
-    sample: Sample = EVERY_ENTRY,
+    stride: Stride = EVERY_ENTRY,
     shown: Container[str] = (),
 ) -> Bounded:
     """The output of one link fed with exact tensors, restricted to a sample of its entries."""
-    return link.rule(*exact_inputs(link, tensors, profile, sample, shown))
+    return link.rule(*exact_inputs(link, tensors, profile, stride, shown))
 
 
 def exact_inputs(
     link: Link,
     tensors: Mapping[str, Array],
     profile: Profile,
-    sample: Sample = EVERY_ENTRY,
+    stride: Stride = EVERY_ENTRY,
     shown: Container[str] = (),
 ) -> list[Any]:
     """What a link reads, exact as given, restricted to what a sample of its entries depends on.
@@ -82,7 +62,7 @@ def exact_inputs(
     context = Context(profile)
     inputs: dict[str, Any] = dict(tensors)
     for name, axis in link.slices.items():
-        inputs[name] = sampled(inputs[name], axis, sample)
+        inputs[name] = stride.of(inputs[name], axis)
     # Labels and step counts are whole numbers and stay what they are.
     return [
         inputs[name] if inputs[name].dtype.kind in "iu"
@@ -90,13 +70,6 @@ def exact_inputs(
         else context.exact(inputs[name])
         for name in link.inputs
     ]  # fmt: skip
-
-
-def sampled(array: Array, axis: int, sample: Sample) -> Array:
-    """The entries of `array` that the sample takes along an axis."""
-    index = [slice(None)] * array.ndim
-    index[axis] = sample.along(array.shape[axis])
-    return array[tuple(index)]
 
 
 def _targets(context: Context, network: Network, y: Array) -> Any:

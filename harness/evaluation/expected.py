@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Bounded, Context, Profile
-from harness.evaluation.centre import Array
 from harness.evaluation.point import Point
+from impls.contract import Array
 from impls.hand import Link
 
 Rule = Callable[[Mapping[str, Any]], Any]

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Context, Profile
-from harness.evaluation.centre import EVERY_ENTRY, Array, Sample, sampled
+from harness.arithmetic.rounding import DIGITS, rounded
 from harness.evaluation.expected import Rule, given, passed_on
 from harness.evaluation.point import Point
-from harness.faults.precision import DIGITS, rounded
+from harness.inputs.stride import EVERY_ENTRY, Stride
+from impls.contract import Array
 from impls.hand import Link, Network
 
 
@@ -67,7 +68,7 @@ class Replay:
                 self.expected[link.output] = value
                 tensors[link.output] = pass_on(shown[link.output], value) if link.output in shown else value
 
-    def predicted(self, at: str, rule: Rule, wanted: Collection[str], sample: Sample = EVERY_ENTRY) -> dict[str, Any]:
+    def predicted(self, at: str, rule: Rule, wanted: Collection[str], stride: Stride = EVERY_ENTRY) -> dict[str, Any]:
         """What the tensors of `wanted` would be with the rule in place of the link at `at`, if it reaches them.
 
         Restricted to a sample of their entries, where only part of a link need be computed for that.
@@ -76,7 +77,7 @@ class Replay:
         with np.errstate(all="ignore"):
             value = rule(self.tensors)
             if at in reach.shown:
-                return {at: self.sampled(at, value, sample)} if at in wanted else {}
+                return {at: self.part(at, value, stride)} if at in wanted else {}
             tensors, changed = {**self.tensors, at: value}, {at}
             for link in reach.network.links:
                 name = link.output
@@ -87,16 +88,16 @@ class Replay:
                     tensors[name] = rule(tensors)
                     changed.add(name)
                 elif rule is link and link.slices:
-                    parts = {n: sampled(tensors[n], axis, sample) for n, axis in link.slices.items()}
+                    parts = {n: stride.of(tensors[n], axis) for n, axis in link.slices.items()}
                     found[name] = link({**tensors, **parts})
                 else:
-                    found[name] = self.sampled(name, rule(tensors), sample)
+                    found[name] = self.part(name, rule(tensors), stride)
         return found
 
-    def sampled(self, name: str, tensor: Any, sample: Sample) -> Any:
+    def part(self, name: str, tensor: Any, stride: Stride) -> Any:
         """The entries of a tensor that a sample of its link takes."""
         link = self._links[name]
-        return sampled(tensor, link.axis, sample) if link.slices else tensor
+        return stride.of(tensor, link.axis) if link.slices else tensor
 
 
 def in_floats(point: Point, reach: Reach, shown: Mapping[str, Array], planted: Mapping[str, Rule]) -> Replay:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.evaluation.centre import Array
 from harness.inputs.batches import Batches
 from harness.usage import UsageError
+from impls.contract import Array
 from impls.hand import Network
 from impls.hand_numpy import HandUpdater
 

@@ -13,10 +13,10 @@ from functools import cached_property
 import numpy as np
 
 from harness.arithmetic import profile_of
-from harness.candidates.conformance import read_only, seal
-from harness.evaluation.centre import Array, Centre, end_to_end
+from harness.evaluation.centre import Centre, end_to_end
 from harness.evaluation.truth import Truth, true_tensors
-from impls.contract import Pass, tensors_of
+from harness.inputs.seals import read_only, seal
+from impls.contract import Array, Pass, tensors_of
 from impls.hand import Network
 
 

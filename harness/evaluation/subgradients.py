@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.evaluation.centre import Array
 from harness.evaluation.references.estimate import Estimate
+from impls.contract import Array
 
 
 class Total(NamedTuple):

@@ -22,9 +22,9 @@ from harness.arithmetic.entries import Numbers
 from harness.arithmetic.rationals import IrrationalError, Rationals
 from harness.arithmetic.true_tensor import TrueTensor
 from harness.arithmetic.true_values import INSTALL
-from harness.evaluation.centre import Array
 from harness.inputs.schedule import multiply_adds
 from harness.usage import UsageError
+from impls.contract import Array
 from impls.hand import Network
 
 FIRST_BITS, MOST_BITS = 128, 2048

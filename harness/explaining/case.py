@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Bounded, Context, profile_of
-from harness.evaluation.centre import Array, Centre
+from harness.evaluation.centre import Centre
 from harness.evaluation.moment import Moment
 from harness.explaining.methods import centre_of, finite, ways_of
 from harness.explaining.parts import PathRow, Way
@@ -19,6 +19,7 @@ from harness.explaining.references import Reference
 from harness.explaining.symbols import Nodes, outputs_of, weight_symbol
 from harness.explaining.variable import Variable, variable_of
 from harness.usage import UsageError
+from impls.contract import Array
 from impls.hand import Network
 from impls.hand.paths import Path, Paths
 

@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from harness.explaining.parts import Factor, Nudge, PathRow, Rest, RouteRow, SampleRow, Update, Way
+from harness.results.printable import Printable
 
 SCHEMA = 1
 CONVENTIONS = (
@@ -19,7 +20,9 @@ CONVENTIONS = (
 
 
 @dataclass(frozen=True)
-class PathExplanation:
+class PathExplanation(
+    Printable, text="harness.explaining.screen:rendered", notebook="harness.explaining.screen:notebook"
+):
     """One derivative of the loss, path by path.
 
     Attributes:
@@ -95,16 +98,6 @@ class PathExplanation:
     def exit(self) -> int:
         """1 if one of the ways is further from the reference than rounding allows, else 0."""
         return int(any(way.outside for way in self.ways))
-
-    def _repr_html_(self) -> str:
-        from harness.rendering.notebook import of_explanation
-
-        return of_explanation(self)
-
-    def __str__(self) -> str:
-        from harness.explaining.screen import blocks
-
-        return "\n\n".join(blocks(self))
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of ``harness explain --json``."""

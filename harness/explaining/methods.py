@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from harness.arithmetic import profile_of
 from harness.candidates.admission import admit
-from harness.evaluation.centre import Array, Centre, end_to_end
+from harness.evaluation.centre import Centre, end_to_end
 from harness.evaluation.point import Point
 from harness.evaluation.references.differences import central_difference
 from harness.explaining.parts import Way
@@ -22,7 +22,7 @@ from harness.explaining.variable import Variable
 from harness.interrupts import held_back
 from harness.usage import visible
 from impls import registry
-from impls.contract import Pass
+from impls.contract import Array, Pass
 from impls.hand import Network
 
 if TYPE_CHECKING:

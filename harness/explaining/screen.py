@@ -13,6 +13,7 @@ from harness.explaining.figures import count, operand, plain
 from harness.explaining.layout import TIED, WIDTH, broken, paragraph
 from harness.explaining.outcomes import nudge, update, ways
 from harness.explaining.path_tables import factors, paths, samples
+from harness.rendering.notebook import shown
 
 FEW_INPUTS = 6
 
@@ -35,6 +36,25 @@ def blocks(told: PathExplanation, command: str | None = None) -> Iterator[str]:
         yield nudge(told)
     yield ways(told)
     yield next_commands(told, command or f'harness explain "{told.weight}"')
+
+
+def rendered(told: PathExplanation) -> str:
+    """The whole screen."""
+    return "\n\n".join(blocks(told))
+
+
+def notebook(told: PathExplanation) -> str:
+    """What a notebook shows of a derivative: the paths listed, the others, and their sum; no framework is asked."""
+    rows = [
+        [f"{row.sample}", "▸".join(row.route), *(f"{factor:+.6g}" for factor in row.factors), f"{row.product:+.6e}"]
+        for row in told.paths
+    ]
+    blanks = [""] * len(told.columns)
+    if told.others.count:
+        rows.append(["", f"{told.others.count:,} others", *blanks, f"{told.others.sum:+.6e}"])
+    rows.append(["", f"sum of {told.count:,} paths", *blanks, f"{told.total:+.6e}"])
+    left = f"∂L/∂{told.weight} = {told.total!r}"
+    return shown(left, f"{told.leads}, {told.network}", ["sample", "path", *told.columns, "product"], rows)
 
 
 def heading(told: PathExplanation) -> str:

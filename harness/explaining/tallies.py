@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.evaluation.centre import Array
 from harness.explaining.parts import Rest, RouteRow, SampleRow
+from impls.contract import Array
 from impls.hand.paths import Paths
 
 ROUTES_LISTED, SAMPLES_LISTED = 6, 5

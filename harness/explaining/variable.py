@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from harness.evaluation.centre import Array
 from harness.explaining.references import Reference
+from impls.contract import Array
 from impls.hand import Dense, Network
 
 

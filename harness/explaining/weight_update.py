@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.evaluation.centre import Array
 from harness.explaining.figures import opened, operand
 from harness.explaining.parts import Update, UpdateRow
 from harness.explaining.references import Reference
 from impls import hand
+from impls.contract import Array
 from impls.hand.notation import name_of
 from impls.hand.optimizers import update_links
 

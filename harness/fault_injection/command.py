@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from harness.candidates.admission import admit
-from harness.candidates.conformance import read_only
 from harness.evaluation.point import Point
 from harness.fault_injection.misses import Planted, ask_by_differences, catalogue_of, evenly, of_weights_only, plant
 from harness.fault_injection.peers import checkers_of, comparers_of
@@ -17,6 +16,7 @@ from harness.inputs.arguments import as_count, as_data, as_dtype, as_names, as_n
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
 from harness.inputs.schedule import multiply_adds
+from harness.inputs.seals import read_only
 from harness.interrupts import held_back
 from impls.abilities import GradientChecker
 from impls.hand import Network

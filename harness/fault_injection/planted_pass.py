@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Bounded, profile_of
-from harness.evaluation.centre import Array, alone
+from harness.evaluation.centre import alone
 from harness.evaluation.expected import Rule, given, right
 from harness.evaluation.point import Point
 from harness.fault_injection.effect import Exactly, of_precision, overlap
 from harness.faults import Fault
-from impls.contract import Arrays, Pass
+from impls.contract import Array, Arrays, Pass
 from impls.hand import Link, Network
 
 

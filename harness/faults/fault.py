@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from harness.evaluation.expected import Rule
 
+FAR_OFF = 0.5
+"""A guess that is off by more of the largest entry is none."""
+
 
 @dataclass(frozen=True)
 class Fault:

@@ -12,8 +12,6 @@ that a small term of another kind is within them; of the dtypes below float32 th
 So a wide bound is no evidence. That the numbers are exactly numbers of the narrow dtype is: a number of float64 is one
 of float32 by chance once in 2^29 times. Where the numbers are not shown, only the same operations in the same order,
 replayed to the last digit, are.
-
-Source of the digits: IEEE 754 (2019), table 3.5; bfloat16 as float32 cut to 8 bits.
 """
 
 from __future__ import annotations
@@ -25,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Bounded, Context, Profile, profile_of
+from harness.arithmetic.rounding import DIGITS, rounded
 from harness.evaluation.expected import Rule
 from harness.faults.fault import Fault
 from harness.faults.place import Place
@@ -33,9 +32,6 @@ CAUSES = ("computed in float32", "accumulated in float32", "rounded to float16",
 
 WIDE = ("computed in float32", "accumulated in float32")
 """Those whose rounding depends on the order of operations, so that their allowance is wide."""
-
-DIGITS = {"float32": 24, "float16": 11, "bfloat16": 8}
-"""Bits of the significand, the hidden one included."""
 
 DTYPES = dict(zip(CAUSES, ("float32", "float32", "float16", "bfloat16"), strict=True))
 """What the result is rounded to, by cause."""
@@ -102,29 +98,6 @@ def _moved(tensor: Any, context: Context) -> Any:
     return Bounded(tensor.value, tensor.bound, context) if isinstance(tensor, Bounded) else tensor
 
 
-def rounded(tensor: Any, digits: int) -> Any:
-    """A tensor rounded to nearest to so many bits; its range is not narrowed.
-
-    Rounding is monotone: the ends of a bounded entry, rounded, bound what any member is rounded to. Where both are the
-    same number, which is nearly everywhere, every member is rounded to that number.
-    """
-    if isinstance(tensor, Bounded):
-        value = _to_nearest(tensor.value, digits)
-        low = _to_nearest(np.nextafter(tensor.value - tensor.bound, -np.inf), digits)
-        high = _to_nearest(np.nextafter(tensor.value + tensor.bound, np.inf), digits)
-        exact = tensor.bound == 0
-        bound = np.where(exact, 0.0, np.maximum(high - value, value - low))
-        return Bounded(value, np.where(np.isnan(bound), np.inf, bound), tensor.context)
-    array = np.asarray(tensor)
-    return tensor if array.dtype.kind != "f" else _to_nearest(array.astype(np.float64), digits)
-
-
-def holds(array: Any, dtype: str) -> bool:
-    """Whether every entry is exactly a number of that dtype, but for its range."""
-    entries = np.asarray(array, np.float64)
-    return bool(np.all(_to_nearest(entries, DIGITS[dtype]) == entries))
-
-
 def replayed(rule: Rule) -> Rule:
     """A rule as it runs on plain arrays, for bounded ones: what this order of operations gives, and no other."""
 
@@ -133,8 +106,3 @@ def replayed(rule: Rule) -> Rule:
         return context.exact(rule({n: a.value if isinstance(a, Bounded) else a for n, a in t.items()}))
 
     return on
-
-
-def _to_nearest(array: Any, digits: int) -> Any:
-    mantissa, exponent = np.frexp(array)
-    return np.ldexp(np.rint(np.ldexp(mantissa, digits)), exponent - digits)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.evaluation.centre import Array
 from harness.inputs.datasets import Data
 from harness.usage import UsageError
+from impls.contract import Array
 from impls.hand import Network
 
 

@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.evaluation.centre import Array
 from harness.inputs.declared import OTHER_SIZES, Indices, Input, Probabilities, letters_of, shape_of, sizes_of
 from harness.inputs.frameworks import as_arrays
 from harness.usage import UsageError
+from impls.contract import Array
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Array]
 

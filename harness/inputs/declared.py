@@ -8,9 +8,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from harness.evaluation.centre import Array
 from harness.inputs.frameworks import as_arrays
 from harness.usage import UsageError
+from impls.contract import Array
 
 Size: TypeAlias = int | str
 Shape: TypeAlias = tuple[Size, ...]

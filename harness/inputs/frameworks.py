@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.evaluation.centre import Array
 from harness.inputs.code_names import names_in
 from harness.usage import UsageError, told
 from impls import registry
 from impls.abilities import Hosts
-from impls.contract import network_of_example
+from impls.contract import Array, network_of_example
 
 _WANTS_WHOLE_NUMBERS = re.compile(r"\bLong\b|\blong, int\b|integer|\bindices\b", re.IGNORECASE)
 """In what frameworks raise where they are given reals for labels or indices."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.evaluation.centre import EVERY_ENTRY, Sample
+from harness.inputs.stride import EVERY_ENTRY, Stride
 from impls.hand import Network
 
 SMALL = 1_000_000
@@ -31,18 +31,18 @@ class Schedule:
     last: int
     seed: int
 
-    def sample(self, step: int) -> Sample | None:
+    def stride(self, step: int) -> Stride | None:
         """The entries to compare at a step, counted from 1; None for none."""
         if self.every:
             due = step in (1, self.last) or step % self.every == 0
             return EVERY_ENTRY if due else None
         if self.full or milestone(step, self.last):
             return EVERY_ENTRY
-        return Sample(STRIDE, (self.seed + step) % STRIDE)
+        return Stride(STRIDE, (self.seed + step) % STRIDE)
 
     def certifies(self, step: int) -> bool:
         """Whether a run that is certified finds the truth at a step: at 1, 2, 4, 8, ... and the last, if compared."""
-        return milestone(step, self.last) and self.sample(step) is not None
+        return milestone(step, self.last) and self.stride(step) is not None
 
 
 def milestone(step: int, last: int) -> bool:

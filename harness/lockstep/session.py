@@ -14,12 +14,11 @@ from typing import Any
 
 from harness.arithmetic import profile_of
 from harness.candidates.admission import Admission
-from harness.candidates.conformance import digest_of, non_finite, read_only
+from harness.candidates.conformance import non_finite
 from harness.candidates.implementation import Participant
 from harness.comparison.certification import Certificate, certify
 from harness.comparison.judge import Row, finite
 from harness.environment import environment
-from harness.evaluation.centre import EVERY_ENTRY, Array, Sample
 from harness.evaluation.point import Point
 from harness.evaluation.truth import assumption
 from harness.fault_injection.counting import count_misses
@@ -29,13 +28,16 @@ from harness.inputs.datasets import Data
 from harness.inputs.datasets.loading import RANDOM
 from harness.inputs.datasets.named import DATA_SETS
 from harness.inputs.schedule import Schedule
+from harness.inputs.seals import digest_of, read_only
+from harness.inputs.stride import EVERY_ENTRY, Stride
 from harness.lockstep.step import Judged, judge_pass, judge_update
 from harness.results.drift import TWIN, distance, moved_by_one_ulp
 from harness.results.power_count import PowerCount
-from harness.results.records import DATA_KEPT, SCHEMA, WEIGHTS_KEPT, Head, Step, Writer
+from harness.results.record import DATA_KEPT, SCHEMA, WEIGHTS_KEPT, Head, Step
+from harness.results.record_file import Writer
 from harness.results.run import Run
 from impls import registry
-from impls.contract import Pass, tensors_of
+from impls.contract import Array, Pass, tensors_of
 from impls.hand import Network
 from impls.hand.notation import describe, output_label
 from impls.registry import REFERENCE
@@ -144,7 +146,7 @@ class Session:
         """Differentiate, compare, update."""
         points = self._points(number)
         here = points[REFERENCE]
-        sample = self.schedule.sample(number)
+        stride = self.schedule.stride(number)
         attempts = {p.name: p.pass_at(points[p.name]) for p in self.participants if p.alive}
         passes = {name: result for name, result in attempts.items() if result is not None}
         losses = {name: finite(result.loss) for name, result in passes.items()}
@@ -154,21 +156,21 @@ class Session:
         undecided = 0
         if not self._diverged(number, points, passes):
             passes = {p.name: passes[p.name] for p in self.participants if p.alive and p.name in passes}
-            if sample is not None:
-                judged = self._compare(points, passes, sample)
+            if stride is not None:
+                judged = self._compare(points, passes, stride)
                 rows += [row for each in judged.values() for row in each.rows]
                 of_centre, certificates = certify(points, {name: each.passes for name, each in judged.items()})
                 rows += of_centre
                 undecided = here.double.centre("float64").undecided
                 if number == 1 and REFERENCE in passes:
                     self.power = count_misses(here, passes[REFERENCE], comparers_of(self.admission, self.dtype))
-            rows += self._update(points, passes, sample)
+            rows += self._update(points, passes, stride)
         findings = self.admission.absent if number == 1 else []
         findings = findings + [f for p in self.participants for f in p.take_findings()]
         return Step(
             number,
             digest_of(here.weights),
-            "none" if sample is None else "full" if sample == EVERY_ENTRY else "sample",
+            "none" if stride is None else "full" if stride == EVERY_ENTRY else "sample",
             losses,
             rows,
             findings,
@@ -228,7 +230,7 @@ class Session:
                 participant.alive = False
         return REFERENCE in broken
 
-    def _compare(self, points: Mapping[str, Point], passes: Mapping[str, Pass], sample: Sample) -> dict[str, Judged]:
+    def _compare(self, points: Mapping[str, Point], passes: Mapping[str, Pass], stride: Stride) -> dict[str, Judged]:
         judged = {}
         for participant in self.participants:
             name = participant.name
@@ -238,10 +240,10 @@ class Session:
             if name != REFERENCE:
                 same = point is points[REFERENCE]
                 expected = passes.get(REFERENCE) if same else self.reference.pass_at(point)
-            judged[name] = judge_pass(participant, point, passes[name], expected, sample)
+            judged[name] = judge_pass(participant, point, passes[name], expected, stride)
         return judged
 
-    def _update(self, points: Mapping[str, Point], passes: Mapping[str, Pass], sample: Sample | None) -> list[Row]:
+    def _update(self, points: Mapping[str, Point], passes: Mapping[str, Pass], stride: Stride | None) -> list[Row]:
         """Each implementation's own step, compared; then everybody gets the weights to go on from."""
         rows: list[Row] = []
         moved: dict[str, Mapping[str, Array]] = {}
@@ -250,8 +252,8 @@ class Session:
             update = participant.update_at(self.optimizer, point, gradients)
             if update is not None:
                 moved[participant.name] = read_only(update.weights)
-            if sample is not None:
-                rows += judge_update(participant, self.optimizer, point, gradients, update, sample)
+            if stride is not None:
+                rows += judge_update(participant, self.optimizer, point, gradients, update, stride)
         if REFERENCE in moved:
             for participant in self.participants:
                 # One that has no such optimizer goes with the hand code.

@@ -18,10 +18,10 @@ from harness.candidates.implementation import Participant
 from harness.comparison import checks
 from harness.comparison.judge import Row, not_comparable
 from harness.comparison.updates import update as update_rows
-from harness.evaluation.centre import Array, Sample
 from harness.evaluation.point import Point
+from harness.inputs.stride import Stride
 from harness.surveys.accuracy.inaccurate_functions import with_causes
-from impls.contract import CannotCompareError, Pass, Update, tensors_of
+from impls.contract import Array, CannotCompareError, Pass, Update, tensors_of
 
 
 class Judged(NamedTuple):
@@ -31,22 +31,22 @@ class Judged(NamedTuple):
     passes: list[Pass]
 
 
-def judge_pass(participant: Participant, point: Point, result: Pass, expected: Pass | None, sample: Sample) -> Judged:
+def judge_pass(participant: Participant, point: Point, result: Pass, expected: Pass | None, stride: Stride) -> Judged:
     """Every row of one pass; `expected` is the hand code's at this point, None if that is what is judged."""
-    again = _again(participant, point, result, expected, sample) if point.step == 1 else []
-    rows, result64 = _formula(participant, point, result, sample)
+    again = _again(participant, point, result, expected, stride) if point.step == 1 else []
+    rows, result64 = _formula(participant, point, result, stride)
     passes = [result64, result] if result64 is not None and result64 is not result else [result]
-    rows += _working(participant, point, result, expected, sample)
+    rows += _working(participant, point, result, expected, stride)
     return Judged(rows + again, passes)
 
 
-def _working(participant: Participant, point: Point, result: Pass, expected: Pass | None, sample: Sample) -> list[Row]:
+def _working(participant: Participant, point: Point, result: Pass, expected: Pass | None, stride: Stride) -> list[Row]:
     """The checks in the working dtype: link by link, and end to end against the hand code."""
     profile = profile_of(participant.dtype, participant.eager)
-    found = checks.rounding(point, participant.name, result, profile, sample)
+    found = checks.rounding(point, participant.name, result, profile, stride)
     rows = _told(participant, point, result, found)
     if expected is not None:
-        rows += checks.end_to_end(point, participant.name, result, expected, sample)
+        rows += checks.end_to_end(point, participant.name, result, expected, stride)
     return rows
 
 
@@ -56,14 +56,14 @@ def judge_update(
     point: Point,
     gradients: Mapping[str, Array],
     update: Update | None,
-    sample: Sample,
+    stride: Stride,
 ) -> list[Row]:
     """Every row of one update; where there is none because the optimizer is missing, that is said."""
     name = participant.name
     if update is not None:
         return update_rows(
             optimizer, point.weights, gradients, participant.state_before, update,
-            profile_of(participant.dtype), against=name, step=point.step, sample=sample,
+            profile_of(participant.dtype), against=name, step=point.step, stride=stride,
         )  # fmt: skip
     if not participant.alive:
         return []
@@ -72,7 +72,7 @@ def judge_update(
 
 
 def _formula(
-    participant: Participant, point: Point, result: Pass, sample: Sample, *, tap: bool = True
+    participant: Participant, point: Point, result: Pass, stride: Stride, *, tap: bool = True
 ) -> tuple[list[Row], Pass | None]:
     """The formula check on a float64 pass of its own, and that pass; one without float64 is not comparable there."""
     name = participant.name
@@ -88,7 +88,7 @@ def _formula(
         result64 = participant.pass_at(point.double, tap=tap)
     if result64 is None:
         return [], None
-    return _told(participant, point, result64, checks.formula(point, name, result64, sample)), result64
+    return _told(participant, point, result64, checks.formula(point, name, result64, stride)), result64
 
 
 def _told(participant: Participant, point: Point, result: Pass, rows: list[Row]) -> list[Row]:
@@ -99,7 +99,7 @@ def _told(participant: Participant, point: Point, result: Pass, rows: list[Row])
     return with_causes(rows, point.network, tensors, participant.built(str(tensors["loss"].dtype)))
 
 
-def _again(participant: Participant, point: Point, first: Pass, expected: Pass | None, sample: Sample) -> list[Row]:
+def _again(participant: Participant, point: Point, first: Pass, expected: Pass | None, stride: Stride) -> list[Row]:
     """A second call, which should answer the same, and an untapped one, which taps should not change.
 
     Where one differs, that is said, and it is judged like the first: the untapped pass is the program that a
@@ -110,15 +110,15 @@ def _again(participant: Participant, point: Point, first: Pass, expected: Pass |
     if second is not None and (tensor := _first_difference(first, second)):
         message = f"answers differently the second time: {tensor} first, at step 1; both answers are judged"
         participant.record(1, "second call differs", message, tensor, fails=False)
-        rows += _formula(participant, point, second, sample)[0]
-        rows += _working(participant, point, second, expected, sample)
+        rows += _formula(participant, point, second, stride)[0]
+        rows += _working(participant, point, second, expected, stride)
     if untapped is not None and (tensor := _first_difference(first, untapped)):
         message = f"gives other gradients when its intermediates are tapped: {tensor} first, at step 1; both are judged"
         participant.record(1, "tap changes the program", message, tensor, fails=False)
         shown = tensors_of(untapped)
-        found = _formula(participant, point, untapped, sample, tap=False)[0]
+        found = _formula(participant, point, untapped, stride, tap=False)[0]
         if expected is not None:
-            found += checks.end_to_end(point, participant.name, untapped, expected, sample)
+            found += checks.end_to_end(point, participant.name, untapped, expected, stride)
         rows += [row for row in found if row.gradient in shown]
     return rows
 

@@ -29,7 +29,7 @@ from harness.inputs.datasets import Data
 from harness.inputs.schedule import SMALL, Schedule, multiply_adds
 from harness.interrupts import held_back
 from harness.lockstep.session import Session
-from harness.results.records import Writer
+from harness.results.record_file import Writer
 from harness.results.run import Run
 from harness.usage import UsageError
 from impls.hand import Network

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
 from harness.comparison.judge import SEVERITY
+from harness.results.check import Check
 from harness.results.numbers import part, place, share, small
+from harness.results.run import Run
 from harness.usage import visible
-
-if TYPE_CHECKING:
-    from harness.explaining.explanation import PathExplanation
-    from harness.results.check import Check
-    from harness.results.run import Run
 
 
 def of_run(run: Run) -> str:
@@ -28,7 +24,7 @@ def of_run(run: Run) -> str:
         for gravest in [min(filter(None, (rounding, formula)), key=lambda row: SEVERITY.index(row.verdict))]
     ]
     headers = ["gradient", "against", "formula used", "rounding used", "at", "verdict"]
-    return _shown(run.verdict, run.outcome.reason, headers, rows)
+    return shown(run.verdict, run.outcome.reason, headers, rows)
 
 
 def of_check(check: Check) -> str:
@@ -37,26 +33,13 @@ def of_check(check: Check) -> str:
         [row.gradient, "" if row.used is None else part(row.used), small(row.sees), row.verdict] for row in check.rows
     ]
     causes = [f"{d.at}: {d.causes[0].says if d.causes else 'the cause is unknown'}" for d in check.diagnoses]
-    return _shown(check.verdict, check.reason, ["link", "used", "sees", "verdict"], rows, causes)
+    return shown(check.verdict, check.reason, ["link", "used", "sees", "verdict"], rows, causes)
 
 
-def of_explanation(told: PathExplanation) -> str:
-    """Of a derivative: the paths listed, the others, and their sum; no framework is asked."""
-    rows = [
-        [f"{row.sample}", "▸".join(row.route), *(f"{factor:+.6g}" for factor in row.factors), f"{row.product:+.6e}"]
-        for row in told.paths
-    ]
-    blanks = [""] * len(told.columns)
-    if told.others.count:
-        rows.append(["", f"{told.others.count:,} others", *blanks, f"{told.others.sum:+.6e}"])
-    rows.append(["", f"sum of {told.count:,} paths", *blanks, f"{told.total:+.6e}"])
-    left = f"∂L/∂{told.weight} = {told.total!r}"
-    return _shown(left, f"{told.leads}, {told.network}", ["sample", "path", *told.columns, "product"], rows)
-
-
-def _shown(
+def shown(
     first: str, rest: str, headers: Sequence[str], rows: Iterable[Sequence[str]], notes: Iterable[str] = ()
 ) -> str:
+    """A first line that begins in bold, one table, and sentences below it."""
     head = "".join(f"<th>{_text(cell)}</th>" for cell in headers)
     body = "".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in rows)
     said = "".join(f"<p>{_text(note)}</p>" for note in notes)

@@ -9,12 +9,12 @@ from typing import Any
 from msgspec import to_builtins
 from msgspec.structs import asdict as fields_of
 
-from harness.candidates.conformance import Finding
-from harness.checking.learning import Learning
+from harness.comparison.finding import Finding
 from harness.comparison.judge import Row
 from harness.diagnosis import Diagnosis
 from harness.diagnosis.location import Located
 from harness.results.numbers import part
+from harness.results.printable import Printable
 from harness.results.setting import Setting
 from harness.results.verdicts import Outcome
 
@@ -22,7 +22,23 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True)
-class Check:
+class Learning:
+    """Two trainings by gradient descent from the same weights on the same rows.
+
+    Attributes:
+        lr: the largest power of 1/2 with which the right gradient lowers the loss in each of the first ten steps.
+        start, yours, right: loss before, after the candidate's training (None: not a number), after the right one.
+    """
+
+    steps: int
+    lr: float
+    start: float
+    yours: float | None
+    right: float
+
+
+@dataclass(frozen=True)
+class Check(Printable, text="harness.rendering.check_screen:rendered", notebook="harness.rendering.notebook:of_check"):
     """A backward pass, checked link by link.
 
     Attributes:
@@ -112,16 +128,6 @@ class Check:
         """File and line that make a tensor, in brackets; nothing where they are not known."""
         found = self.setting.lines.get(tensor)
         return f" ({found[0]}:{found[1]})" if found else ""
-
-    def _repr_html_(self) -> str:
-        from harness.rendering.notebook import of_check
-
-        return of_check(self)
-
-    def __str__(self) -> str:
-        from harness.rendering.check_screen import rendered
-
-        return rendered(self)
 
 
 def _judged(check: Check) -> Outcome:

@@ -13,15 +13,14 @@ sample was compared could hide one, so then nothing is told.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from harness.evaluation.centre import Array
-
-if TYPE_CHECKING:
-    from harness.results.run import Run
+from harness.comparison.judge import Row
+from harness.results.record import Head, Step
+from impls.contract import Array
 
 TWIN = "twin"
 
@@ -52,30 +51,30 @@ def distance(weights: Mapping[str, Array], others: Mapping[str, Array]) -> float
         return max(float(np.max(np.abs(np.float64(w) - others[name]))) for name, w in weights.items())
 
 
-def explanation(run: Run, name: str) -> DriftVerdict:
-    """What every check along an implementation's own path says of its drift."""
-    fault = next((row for row in run.faults if row.against == name), None)
+def explanation(name: str, head: Head, steps: Sequence[Step], rows: Sequence[Row]) -> DriftVerdict:
+    """What every check along an implementation's own path says of its drift; `rows` are the worst over all steps."""
+    fault = next((row for step in steps for row in step.rows if row.against == name and row.verdict == "FAULT"), None)
     if fault:
         return DriftVerdict(False, f"{fault.gradient} is outside its allowance at step {fault.step}")
-    breach = next((f for f in run.findings if f.against == name and f.fails), None)
+    breach = next((f for step in steps for f in step.findings if f.against == name and f.fails), None)
     if breach:
         return DriftVerdict(False, f"{breach.message} at step {breach.step}")
     judged = {
         row.gradient
-        for row in run.rows
+        for row in rows
         if row.against == name and row.verdict in ("ok", "convention") and row.check != "formula"
     }
-    unjudged = [tensor for tensor in (*run.head.gradients, *run.head.weights) if tensor not in judged]
+    unjudged = [tensor for tensor in (*head.gradients, *head.weights) if tensor not in judged]
     if unjudged:
-        return DriftVerdict(None, f"no check could judge {', '.join(unjudged[:4])} in {run.head.dtype}")
-    full = sum(step.checked == "full" for step in run.steps)
-    if full < len(run.steps):
-        seen = f"every entry was compared at {full} of {len(run.steps)} steps only; --check full compares them at all"
+        return DriftVerdict(None, f"no check could judge {', '.join(unjudged[:4])} in {head.dtype}")
+    full = sum(step.checked == "full" for step in steps)
+    if full < len(steps):
+        seen = f"every entry was compared at {full} of {len(steps)} steps only; --check full compares them at all"
         return DriftVerdict(None, f"nothing is outside its allowance, but {seen}")
     return DriftVerdict(True, "every gradient and update on its own path is within its allowance")
 
 
-def drifts(run: Run) -> dict[str, list[float | None]]:
+def drifts(head: Head, steps: Sequence[Step]) -> dict[str, list[float | None]]:
     """The drift of every implementation, and last of the twin, at every step."""
-    names = [name for name in (*run.head.implementations, TWIN) if any(name in step.drift for step in run.steps)]
-    return {name: [step.drift.get(name) for step in run.steps] for name in names}
+    names = [name for name in (*head.implementations, TWIN) if any(name in step.drift for step in steps)]
+    return {name: [step.drift.get(name) for step in steps] for name in names}

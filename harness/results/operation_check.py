@@ -7,15 +7,16 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from harness.checking.operation_judging import Finding, faulty
+from harness.candidates.operation_contracts import Finding
 from harness.comparison.judge import Row, worst
 from harness.evaluation.references.voting import Vote
 from harness.faults.operations.hypothesis import Cause
 from harness.inputs.cases import called
+from harness.results.printable import Printable
 
 
 @dataclass
-class OperationCheck:
+class OperationCheck(Printable, text="harness.rendering.operation_screen:render"):
     """An operation's backward pass against a reference.
 
     Attributes:
@@ -48,6 +49,11 @@ class OperationCheck:
         return list(dict.fromkeys(row.gradient for row in self.rows if row.gradient != "output"))
 
     @property
+    def wrong(self) -> list[str]:
+        """Names of gradients with a FAULT in some case, in order; the output among them."""
+        return list(dict.fromkeys(row.gradient for row in self.rows if row.verdict == "FAULT"))
+
+    @property
     def failing(self) -> list[Finding]:
         """Findings by which the verdict is FAIL."""
         return [finding for finding in self.findings if finding.fails]
@@ -60,7 +66,7 @@ class OperationCheck:
     @property
     def verdict(self) -> str:
         """FAIL, NOT COMPARED, NO POWER (of some gradient, in every case) or PASS."""
-        if faulty(self.rows) or self.failing:
+        if self.wrong or self.failing:
             return "FAIL"
         judged = [row for row in self.rows if row.gradient != "output" and row.verdict != "not comparable"]
         if self.undecided or not judged:
@@ -84,7 +90,7 @@ class OperationCheck:
     @property
     def reason(self) -> str:
         """The rest of the first line."""
-        wrong = sorted(faulty(self.rows), key=lambda name: -self._faults(name))  # stable: the output first
+        wrong = sorted(self.wrong, key=lambda name: -self._faults(name))  # stable: the output first
         if wrong and wrong[0] == "output":
             row = next(row for row in self.rows if row.gradient == "output" and row.verdict == "FAULT")
             told = f", {row.reason}" if row.reason else ""
@@ -140,7 +146,7 @@ class OperationCheck:
     def alone(self) -> list[str]:
         """Wrong gradients about which all voices agree: the candidate is the odd one out."""
         settled = {vote.gradient for vote in self.votes if vote.decided and vote.odd is None}
-        return [name for name in faulty(self.rows) if name in settled]
+        return [name for name in self.wrong if name in settled]
 
     def case(self, row: Row) -> str:
         """The name of a row's case."""
@@ -164,11 +170,6 @@ class OperationCheck:
             "causes": to_builtins(self.causes),
             "votes": to_builtins(self.votes),
         }
-
-    def __str__(self) -> str:
-        from harness.rendering.operation_screen import render
-
-        return render(self)
 
 
 def _named(row: Row) -> dict[str, Any]:

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 import impls.hand
-from harness.candidates.conformance import digest_of
 from harness.inputs.batches import Batches, batches_of
 from harness.inputs.datasets.loading import RANDOM, load_data
 from harness.inputs.datasets.named import DATA_SETS
-from harness.results.records import Head
+from harness.inputs.seals import digest_of
+from harness.results.record import Head
 from harness.usage import UsageError
 from impls.hand import Network
 

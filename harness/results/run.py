@@ -13,18 +13,20 @@ import numpy as np
 from msgspec import to_builtins
 from msgspec.structs import asdict
 
-from harness.candidates.conformance import Finding
 from harness.comparison.certification import Certificate
+from harness.comparison.finding import Finding
 from harness.comparison.judge import SEVERITY, Row, worst
 from harness.comparison.true_errors import TrueError, worst_error
 from harness.results.drift import TWIN, DriftVerdict, drifts, explanation
 from harness.results.power_count import PowerCount
-from harness.results.records import End, Head, Step, read_lines
+from harness.results.printable import Printable
+from harness.results.record import End, Head, Step
+from harness.results.record_file import read_lines
 from harness.results.verdicts import Outcome, first_fault, outcome_of
 
 
 @dataclass
-class Run:
+class Run(Printable, text="harness.rendering.tables:render", notebook="harness.rendering.notebook:of_run"):
     """A run, complete or partial.
 
     Attributes:
@@ -70,7 +72,7 @@ class Run:
     @cached_property
     def outcome(self) -> Outcome:
         """Verdict, exit status and the sentence that gives the reason."""
-        return outcome_of(self)
+        return outcome_of(self.head, self.steps, self.rows, self.how)
 
     @property
     def verdict(self) -> str:
@@ -119,11 +121,11 @@ class Run:
     @cached_property
     def drift(self) -> dict[str, list[float | None]]:
         """In a free run, the drift of every implementation and of the twin at every step; else nothing."""
-        return drifts(self)
+        return drifts(self.head, self.steps)
 
     def explanation(self, name: str) -> DriftVerdict:
         """Is the drift of an implementation explained by rounding?"""
-        return explanation(self, name)
+        return explanation(name, self.head, self.steps, self.rows)
 
     def find(self, check: str, gradient: str, against: str) -> Row | None:
         """The row of one check, tensor and implementation."""
@@ -171,16 +173,6 @@ class Run:
             ],
             "true_errors": [asdict(error) for error in self.true_errors],
         }
-
-    def _repr_html_(self) -> str:
-        from harness.rendering.notebook import of_run
-
-        return of_run(self)
-
-    def __str__(self) -> str:
-        from harness.rendering.tables import render
-
-        return render(self)
 
     def end(self) -> End:
         """The last line of the record."""

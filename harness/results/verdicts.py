@@ -12,13 +12,13 @@ leaves the verdict as it is; 4 is NO POWER under --require-power.)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
+from harness.comparison.finding import Finding
 from harness.comparison.judge import Row
+from harness.results.record import Head, Step
 from impls.registry import REFERENCE
-
-if TYPE_CHECKING:
-    from harness.results.run import Run
 
 
 class Outcome(NamedTuple):
@@ -29,47 +29,54 @@ class Outcome(NamedTuple):
     reason: str
 
 
-def outcome_of(run: Run) -> Outcome:
-    """The outcome of a run, complete or not."""
-    verdict, status, reason = _judged(run)
-    if run.how == "interrupted":
-        return Outcome(verdict, 130, f"{reason} (interrupted after step {len(run.steps)})")
-    if run.how == "cut off":
-        return Outcome(verdict, status, f"{reason} (the record ends after step {len(run.steps)})")
+def outcome_of(head: Head, steps: Sequence[Step], rows: Sequence[Row], how: str) -> Outcome:
+    """The outcome of a run, complete or not.
+
+    Args:
+        head, steps: what was asked, and every finished step.
+        rows: one per check, tensor and implementation, the worst over all steps.
+        how: finished, interrupted, diverged or cut off.
+    """
+    verdict, status, reason = _judged(head, steps, rows)
+    if how == "interrupted":
+        return Outcome(verdict, 130, f"{reason} (interrupted after step {len(steps)})")
+    if how == "cut off":
+        return Outcome(verdict, status, f"{reason} (the record ends after step {len(steps)})")
     return Outcome(verdict, status, reason)
 
 
-def _judged(run: Run) -> Outcome:
-    judged = [row for row in run.rows if row.verdict != "not comparable"]
-    failed = [finding for finding in run.findings if finding.fails]
-    faults = run.faults
-    missing = [finding for finding in run.findings if finding.kind == "missing"]
-    diverged = next((f for f in run.findings if f.kind == "diverged" and not f.fails), None)
+def _judged(head: Head, steps: Sequence[Step], rows: Sequence[Row]) -> Outcome:
+    judged = [row for row in rows if row.verdict != "not comparable"]
+    faults = [row for step in steps for row in step.rows if row.verdict == "FAULT"]
+    findings = [finding for step in steps for finding in step.findings]
+    failed = [finding for finding in findings if finding.fails]
+    missing = [finding for finding in findings if finding.kind == "missing"]
+    diverged = next((f for f in findings if f.kind == "diverged" and not f.fails), None)
     if faults or failed:
-        return Outcome("FAIL", 1, _why_failed(run, faults))
+        return Outcome("FAIL", 1, _why_failed(head, steps, faults, failed))
     if diverged:
         return Outcome("NOT COMPARED", 3, diverged.message)
     if not judged:
-        why = "no step was run" if not run.steps else "nothing could be judged"
+        why = "no step was run" if not steps else "nothing could be judged"
         return Outcome("NOT COMPARED", 5, f"{why}, so nothing was compared")
     if missing:
-        status = 3 if run.head.named else 5
-        if status == 3 or len(run.head.implementations) < 2:
+        status = 3 if head.named else 5
+        if status == 3 or len(head.implementations) < 2:
             return Outcome("NOT COMPARED", status, missing[0].message)
-    blocked = [row for row in run.rows if row.verdict == "not comparable" and "forward pass" in (row.reason or "")]
+    blocked = [row for row in rows if row.verdict == "not comparable" and "forward pass" in (row.reason or "")]
     if blocked:
         return Outcome("NOT COMPARED", 3, f"{blocked[0].against}: {blocked[0].reason}")
-    powerless = _without_power(run)
+    powerless = _without_power(steps)
     if powerless:
         named = ", ".join(sorted(powerless)[:4])
         return Outcome("NO POWER", 0, f"nothing failed, but zeros in place of {named} would have passed too")
-    return Outcome("PASS", 0, _why_passed(run, judged))
+    return Outcome("PASS", 0, _why_passed(head, len(steps), judged))
 
 
-def _without_power(run: Run) -> set[str]:
+def _without_power(steps: Sequence[Step]) -> set[str]:
     """Gradients that some implementation had at some step without any check that could have failed."""
     powerless = set()
-    for step in run.steps:
+    for step in steps:
         powered: dict[tuple[str, str], bool] = {}
         for row in step.rows:
             if row.gradient.startswith("d") and row.verdict != "not comparable":
@@ -79,27 +86,26 @@ def _without_power(run: Run) -> set[str]:
     return powerless
 
 
-def _why_failed(run: Run, faults: list[Row]) -> str:
+def _why_failed(head: Head, steps: Sequence[Step], faults: list[Row], failed: list[Finding]) -> str:
     guilty = list(dict.fromkeys([row.against for row in faults]))
-    others = [name for name in run.head.implementations if name != REFERENCE]
-    if len(others) > 1 and set(others) == set(guilty) and _alike(run, others):
+    others = [name for name in head.implementations if name != REFERENCE]
+    if len(others) > 1 and set(others) == set(guilty) and _alike(head, steps, others):
         return f"{' and '.join(others)} differ alike from the hand code, which is the odd one out: {_located(faults)}"
     if guilty:
         return f"{', '.join(guilty)}: {_located([row for row in faults if row.against == guilty[0]])}"
-    finding = next(finding for finding in run.findings if finding.fails)
-    return f"{finding.against} {finding.message} at step {finding.step}"
+    return f"{failed[0].against} {failed[0].message} at step {failed[0].step}"
 
 
-def _alike(run: Run, names: list[str]) -> bool:
+def _alike(head: Head, steps: Sequence[Step], names: list[str]) -> bool:
     """Do all of them differ from the centre by the same amount, at the first step where one does?
 
     Compared at the worst entry of each gradient of a weight, in the formula check: the same entry, and
     differences that agree within both allowances.
     """
-    for step in run.steps:
+    for step in steps:
         found: dict[str, dict[str, Row]] = {}
         for row in step.rows:
-            if row.check == "formula" and row.gradient in run.head.gradients:
+            if row.check == "formula" and row.gradient in head.gradients:
                 found.setdefault(row.gradient, {})[row.against] = row
         wrong = [rows for rows in found.values() if any(rows[n].outside for n in names if n in rows)]
         if wrong:
@@ -139,16 +145,16 @@ def _located(faults: list[Row]) -> str:
     return f"{'first wrong link' if row.check == 'rounding' else f'{row.check} check'} {entries}"
 
 
-def _why_passed(run: Run, judged: list[Row]) -> str:
-    names = list(run.head.implementations)
+def _why_passed(head: Head, steps: int, judged: list[Row]) -> str:
+    names = list(head.implementations)
     together = " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
     agree = "agree" if len(names) > 1 else "agrees with its float64 centre"
     # Of the gradients of weights: a link that rounds once, such as 2 (a - y), reaches its bound of one rounding.
-    gradients = [row for row in judged if row.used is not None and row.gradient in run.head.gradients]
+    gradients = [row for row in judged if row.used is not None and row.gradient in head.gradients]
     worst = max(gradients or judged, key=lambda row: row.used or 0.0)
     which = " of a weight gradient:" if gradients else ""
     return (
-        f"{together} {agree} up to rounding: {len(run.head.gradients)} gradients x {len(run.steps)} steps; "
+        f"{together} {agree} up to rounding: {len(head.gradients)} gradients x {steps} steps; "
         f"worst used{which} {100 * (worst.used or 0.0):.0f} % of its allowance "
         f"({worst.gradient}, {worst.against}, step {worst.step})"
     )

@@ -15,8 +15,8 @@ import numpy as np
 
 from harness.arithmetic import profile_of
 from harness.candidates.answers import Answer, answer_of
-from harness.candidates.conformance import Finding
 from harness.checking.conclusion import concluded
+from harness.comparison.finding import Finding
 from harness.diagnosis import Diagnosis
 from harness.diagnosis.location import located
 from harness.evaluation.point import Point

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from harness.candidates.answers import as_array
-from harness.candidates.conformance import read_only
-from harness.evaluation.centre import Array
 from harness.inputs.arguments import as_count, as_data, as_dtype, as_network
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
+from harness.inputs.seals import read_only
 from harness.usage import UsageError
+from impls.contract import Array
 from impls.hand import Network
 from impls.hand_numpy import Hand, HandPass
 

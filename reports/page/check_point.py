@@ -5,13 +5,13 @@ A `Check` keeps neither. That they are the same is seen from the loss, which mus
 
 from __future__ import annotations
 
-from harness.candidates.conformance import digest_of
 from harness.evaluation.point import Point
 from harness.inputs.batches import Batches, batches_of
 from harness.inputs.datasets.loading import RANDOM, load_data
 from harness.inputs.datasets.named import DATA_SETS
+from harness.inputs.seals import digest_of
 from harness.results.check import Check
-from harness.results.records import SCHEMA, Head, Step
+from harness.results.record import SCHEMA, Head, Step
 from harness.results.run import Run
 from harness.usage import UsageError
 from impls.hand import Network

@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.evaluation.centre import Array
 from harness.explaining.references import Reference
 from harness.explaining.symbols import Nodes, outputs_of
 from harness.inputs.batches import Batches
 from harness.inputs.schedule import milestone
 from harness.results.run import Run
+from impls.contract import Array
 from impls.hand import Network
 from reports.page.explorer import SAMPLE
 from reports.page.numbers import spaced

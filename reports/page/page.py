@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.candidates.conformance import Finding
+from harness.comparison.finding import Finding
 from reports.page.drawing import Drawing
 from reports.page.explorer import Cell, Explorer
 from reports.page.faults import Fault

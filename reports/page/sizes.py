@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import harness
 from harness.comparison.judge import Row
-from harness.results.records import Head, Step
+from harness.results.record import Head, Step
 from harness.results.run import Run
 from reports.page.rendering import page
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.evaluation.centre import Array
+from impls.contract import Array
 from impls.hand import Dense, Identity, Network, Scaled, Sigmoid
 from impls.hand.notation import ACTIVATIONS, LOSSES, made
 from reports.soundness.optimizers import drawn_optimizer, drawn_steps, of_every_size

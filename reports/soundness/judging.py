@@ -15,9 +15,8 @@ from harness.comparison import checks
 from harness.comparison.judge import Row
 from harness.comparison.updates import initial_state
 from harness.comparison.updates import update as update_rows
-from harness.evaluation.centre import Array
 from harness.evaluation.point import Point
-from impls.contract import CannotCompareError, Implementation, Pass, tensors_of
+from impls.contract import Array, CannotCompareError, Implementation, Pass, tensors_of
 from impls.hand import Dense, Link, Network, Scaled
 from impls.hand.notation import name_of
 from impls.hand.optimizers import update_links

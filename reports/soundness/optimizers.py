@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.evaluation.centre import Array
+from impls.contract import Array
 from impls.hand.notation import OPTIMIZERS
 
 SHAPES = {"W1": (37, 11), "b1": (11,)}

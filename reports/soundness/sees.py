@@ -14,9 +14,9 @@ import numpy as np
 from tabulate import tabulate
 
 from harness.arithmetic import Bounded, profile_of
-from harness.evaluation.centre import Array, alone
+from harness.evaluation.centre import alone
 from harness.evaluation.point import Point
-from impls.contract import tensors_of
+from impls.contract import Array, tensors_of
 from impls.hand import Link, from_text
 from impls.hand.notation import ACTIVATIONS, LOSSES, OPTIMIZERS, name_of
 from impls.hand.optimizers import update_links

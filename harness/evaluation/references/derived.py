@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Context, profile_of
-from harness.evaluation.centre import Array
 from harness.evaluation.references.estimate import Estimate
 from harness.evaluation.subgradients import Sides
 from harness.inputs.declared import Indices, Input, Probabilities
 from harness.usage import UsageError
+from impls.contract import Array
 from impls.hand import Dense
 from impls.hand.activations import Activation
 from impls.hand.losses.base import Loss

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.arithmetic import Bounded
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64
-from harness.evaluation.centre import Array
+from impls.contract import Array
 
 
 class Estimate(NamedTuple):

@@ -32,12 +32,12 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import profile_of
-from harness.evaluation.centre import Array
 from harness.evaluation.references.estimate import Estimate
 from harness.evaluation.subgradients import Sides
 from harness.inputs.frameworks import host_of, loaded_hosts
 from harness.usage import UsageError, told, visible
 from impls.abilities import Hosts
+from impls.contract import Array
 
 FACTOR = 128
 POINTS = 2

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from harness.evaluation.centre import Array
 from harness.evaluation.references.estimate import Estimate
 from harness.evaluation.subgradients import Sides
+from impls.contract import Array
 
 
 class Reference(Protocol):

@@ -15,13 +15,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from harness.evaluation.centre import Array
 from harness.evaluation.references.differences import central_difference
 from harness.evaluation.references.estimate import Estimate
 from harness.evaluation.references.measured import FACTOR, MeasuredReference
 from harness.evaluation.subgradients import Sides
 from harness.inputs.cases import Case, called
 from harness.usage import UsageError
+from impls.contract import Array
 
 DIRECTIONS = 3
 SPREAD = 8

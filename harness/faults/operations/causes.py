@@ -14,15 +14,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.diagnosis.hypotheses import FAR_OFF
-from harness.evaluation.centre import Array
 from harness.evaluation.references.estimate import Estimate
+from harness.faults.fault import FAR_OFF
 from harness.faults.operations.catalogued import catalogued
 from harness.faults.operations.hypothesis import Cause, Hypotheses, Hypothesis, Situation
 from harness.faults.operations.normalising import normalisations
 from harness.faults.operations.scaled import recognisable
 from harness.faults.operations.substituted import elsewhere, lower_precision
 from harness.faults.operations.upstreams import changed_upstream
+from impls.contract import Array
 
 FAMILIES: tuple[Hypotheses, ...] = (
     recognisable, changed_upstream, normalisations, catalogued, elsewhere, lower_precision,

@@ -10,10 +10,10 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from harness.arithmetic import profile_of
-from harness.evaluation.centre import Array
 from harness.evaluation.references.estimate import Estimate
 from harness.evaluation.references.reference import Reference
 from harness.inputs.cases import Case
+from impls.contract import Array
 
 
 class Cause(msgspec.Struct, frozen=True):

@@ -9,9 +9,9 @@ from itertools import product
 import numpy as np
 
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64
-from harness.evaluation.centre import Array
 from harness.evaluation.references.estimate import Estimate
 from harness.faults.operations.hypothesis import Hypothesis, Situation
+from impls.contract import Array
 
 MOST_ROWS = 64
 """Rows for which the reference is asked one by one: enough for every case that is drawn."""

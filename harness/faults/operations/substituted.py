@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Context, profile_of
-from harness.evaluation.centre import Array
 from harness.evaluation.references.derived import HandReference
 from harness.evaluation.references.estimate import Estimate
 from harness.faults.operations.hypothesis import Hypothesis, Situation
+from impls.contract import Array
 from impls.hand.activations import Softmax
 from impls.hand.activations.sigmoidal import sigmoid
 from impls.hand.notation import ACTIVATIONS

@@ -7,9 +7,9 @@ from functools import partial
 
 import numpy as np
 
-from harness.evaluation.centre import Array
 from harness.evaluation.references.estimate import Estimate
 from harness.faults.operations.hypothesis import Hypothesis, Situation
+from impls.contract import Array
 
 Change = Callable[[Array], Array]
 

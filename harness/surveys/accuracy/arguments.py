@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness.evaluation.centre import Array
+from impls.contract import Array
 
 EVERY_FLOAT32 = range(2**32)
 """The bit patterns of all float32 numbers."""

@@ -14,9 +14,9 @@ from msgspec.structs import replace
 from harness.arithmetic.true_values import NoTruthError
 from harness.candidates.conformance import BreachError
 from harness.comparison.judge import Row
-from harness.evaluation.centre import Array
 from harness.surveys.accuracy.accuracy import evaluated, judged, known, measured
 from impls.abilities import Computes
+from impls.contract import Array
 from impls.hand import Link, Network
 
 

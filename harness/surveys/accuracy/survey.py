@@ -17,7 +17,6 @@ from harness.arithmetic.true_values import FLOAT64, NoTruthError
 from harness.candidates.conformance import BreachError
 from harness.candidates.implementation import Participant
 from harness.environment import environment
-from harness.evaluation.centre import Array
 from harness.surveys.accuracy.accuracy import (
     Accuracy,
     Tried,
@@ -33,7 +32,7 @@ from harness.surveys.accuracy.arguments import CHUNK, EVERY_FLOAT32, batches, ev
 from harness.usage import UsageError
 from impls import registry
 from impls.abilities import Computes
-from impls.contract import CannotCompareError, network_of_example
+from impls.contract import Array, CannotCompareError, network_of_example
 from impls.hand.notation import lookup
 
 Functions = Mapping[str, Callable[..., Array]]

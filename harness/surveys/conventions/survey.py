@@ -15,6 +15,7 @@ from harness.candidates.conformance import BreachError, guarded
 from harness.candidates.implementation import Participant
 from harness.environment import environment
 from harness.inputs.arguments import as_dtype, as_names
+from harness.results.printable import Printable
 from harness.surveys.conventions.topics import GROUPS, TOPICS, Topic
 from harness.usage import visible
 from impls import registry
@@ -42,7 +43,7 @@ class Answers:
 
 
 @dataclass
-class Conventions:
+class Conventions(Printable, text="harness.surveys.conventions.screen:render"):
     """What was measured at all topics, complete or interrupted.
 
     Attributes:
@@ -106,12 +107,6 @@ class Conventions:
                 for each in self.answers
             ],
         }
-
-    def __str__(self) -> str:
-        """What the command prints."""
-        from harness.surveys.conventions.screen import render
-
-        return render(self)
 
 
 def conventions(

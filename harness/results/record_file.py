@@ -15,92 +15,10 @@ from typing import Any
 
 import msgspec
 
-from harness.candidates.conformance import Finding
-from harness.comparison.certification import Certificate
-from harness.comparison.judge import Row
-from harness.results.power_count import PowerCount
-from harness.results.record_lines import wrong_in_head, wrong_in_step
+from harness.results.record import SCHEMA, End, Head, Step, wrong_in_head, wrong_in_step
 from harness.usage import UsageError, reason, visible
 
-SCHEMA = 1
-WEIGHTS_KEPT = 10_000
-"""Up to this many parameters a record holds the weights of each step; above, their digest and the seed."""
-DATA_KEPT = 10_000
-"""Up to this many numbers, targets included, a record holds the data; above, what it is called."""
-
-
 _UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
-
-class Head(msgspec.Struct, frozen=True, tag="run", tag_field="kind"):
-    """What a run was asked to do, where, and what it takes for granted.
-
-    Attributes:
-        command: how it was asked for on the command line, if it was.
-        data_digest: SHA-256 of the data in the working dtype, as the network reads it.
-        x, y: every row of the data, if it is small and has no name by which it can be had again.
-    """
-
-    schema: int
-    created: str
-    network: str
-    description: str
-    loss_formula: str
-    weights: dict[str, tuple[int, ...]]
-    gradients: tuple[str, ...]
-    activations: tuple[str, ...]
-    data: str
-    optimizer: str
-    dtype: str
-    seed: int
-    steps: int
-    batch: int
-    schedule: str
-    implementations: dict[str, str]
-    environment: dict[str, str]
-    ledger: list[str]
-    named: bool = False
-    free_run: bool = False
-    exact: bool = False
-    command: str | None = None
-    data_digest: str | None = None
-    x: list[list[float]] | None = None
-    y: list[Any] | None = None
-
-
-class Step(msgspec.Struct, frozen=True, tag="step", tag_field="kind"):
-    """One step: the weights' digest, every implementation's loss, every row, every finding.
-
-    Attributes:
-        checked: full, sample or none.
-        losses: loss before the update; null where it is not finite.
-        undecided: arguments closer to their kink than their float64 bound.
-        weights: before the update, flattened, for small networks.
-        drift: in a free run, largest difference of each implementation's weights, and the twin's, from the
-            hand code's, before the update.
-        certificates: where the truth was found, one for each point.
-    """
-
-    step: int
-    digest: str
-    checked: str
-    losses: dict[str, float | None]
-    rows: list[Row]
-    findings: list[Finding]
-    undecided: int = 0
-    weights: dict[str, list[float]] | None = None
-    drift: dict[str, float] = {}
-    certificates: list[Certificate] = []
-
-
-class End(msgspec.Struct, frozen=True, tag="end", tag_field="kind"):
-    """How a run ended: finished, interrupted or diverged, and what its checks would have missed."""
-
-    how: str
-    steps: int
-    verdict: str
-    exit: int
-    power: PowerCount | None = None
 
 
 class Writer:

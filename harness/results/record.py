@@ -1,0 +1,156 @@
+"""What a run record says: one line for the head, one per step, one for the end; and what is wrong in a line.
+
+The types are checked where the lines are decoded. `wrong_in_head` and `wrong_in_step` find what types do not tell:
+numbers that cannot be, names and shapes that do not belong together. Whoever reads a record later relies on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+from typing import Any
+
+import msgspec
+
+from harness.arithmetic.profile import DTYPES
+from harness.comparison.certification import Certificate
+from harness.comparison.finding import Finding
+from harness.comparison.judge import Row
+from harness.results.power_count import PowerCount
+
+SCHEMA = 1
+WEIGHTS_KEPT = 10_000
+"""Up to this many parameters a record holds the weights of each step; above, their digest and the seed."""
+DATA_KEPT = 10_000
+"""Up to this many numbers, targets included, a record holds the data; above, what it is called."""
+CHECKED = ("full", "sample", "none")
+
+
+class Head(msgspec.Struct, frozen=True, tag="run", tag_field="kind"):
+    """What a run was asked to do, where, and what it takes for granted.
+
+    Attributes:
+        command: how it was asked for on the command line, if it was.
+        data_digest: SHA-256 of the data in the working dtype, as the network reads it.
+        x, y: every row of the data, if it is small and has no name by which it can be had again.
+    """
+
+    schema: int
+    created: str
+    network: str
+    description: str
+    loss_formula: str
+    weights: dict[str, tuple[int, ...]]
+    gradients: tuple[str, ...]
+    activations: tuple[str, ...]
+    data: str
+    optimizer: str
+    dtype: str
+    seed: int
+    steps: int
+    batch: int
+    schedule: str
+    implementations: dict[str, str]
+    environment: dict[str, str]
+    ledger: list[str]
+    named: bool = False
+    free_run: bool = False
+    exact: bool = False
+    command: str | None = None
+    data_digest: str | None = None
+    x: list[list[float]] | None = None
+    y: list[Any] | None = None
+
+
+class Step(msgspec.Struct, frozen=True, tag="step", tag_field="kind"):
+    """One step: the weights' digest, every implementation's loss, every row, every finding.
+
+    Attributes:
+        checked: full, sample or none.
+        losses: loss before the update; null where it is not finite.
+        undecided: arguments closer to their kink than their float64 bound.
+        weights: before the update, flattened, for small networks.
+        drift: in a free run, largest difference of each implementation's weights, and the twin's, from the
+            hand code's, before the update.
+        certificates: where the truth was found, one for each point.
+    """
+
+    step: int
+    digest: str
+    checked: str
+    losses: dict[str, float | None]
+    rows: list[Row]
+    findings: list[Finding]
+    undecided: int = 0
+    weights: dict[str, list[float]] | None = None
+    drift: dict[str, float] = {}
+    certificates: list[Certificate] = []
+
+
+class End(msgspec.Struct, frozen=True, tag="end", tag_field="kind"):
+    """How a run ended: finished, interrupted or diverged, and what its checks would have missed."""
+
+    how: str
+    steps: int
+    verdict: str
+    exit: int
+    power: PowerCount | None = None
+
+
+def wrong_in_head(head: Head) -> str | None:
+    """What is wrong in the head of a record, in words that follow "line 1"; None if nothing."""
+    return next(_of_head(head), None)
+
+
+def wrong_in_step(head: Head, step: Step) -> str | None:
+    """What is wrong in a step, given the head, in words that follow "line 7"; None if nothing."""
+    return next(_of_step(head, step), None)
+
+
+def _of_head(head: Head) -> Iterator[str]:
+    if head.dtype not in DTYPES:
+        yield f"has the dtype {head.dtype[:40]!r}, which is neither {' nor '.join(DTYPES)}"
+    for name, number, least in (("steps", head.steps, 0), ("batch", head.batch, 1), ("seed", head.seed, 0)):
+        if number < least:
+            yield f"has {name} = {number}, which is less than {least}"
+    if not head.implementations:
+        yield "names no implementation"
+    if not head.weights or set(head.gradients) != {f"d{name}" for name in head.weights}:
+        yield "has weights and gradients that do not belong together"
+    if any(size < 1 for shape in head.weights.values() for size in shape):
+        yield "has a weight whose shape is not made of positive numbers"
+
+
+def _of_step(head: Head, step: Step) -> Iterator[str]:
+    if step.step > head.steps:
+        yield f"is step {step.step} of a run of {head.steps}"
+    if step.checked not in CHECKED:
+        yield f"says {step.checked[:40]!r} of what was checked, which is none of {', '.join(CHECKED)}"
+    for row in step.rows:
+        yield from _of_row(row, step.step)
+    if step.weights is not None and _sizes(step) != {name: prod(shape) for name, shape in head.weights.items()}:
+        yield "holds weights that do not have the shapes of line 1"
+    if any(drift < 0 for drift in step.drift.values()):
+        yield "has a negative drift"
+    if step.undecided < 0:
+        yield "has a negative number of undecided kinks"
+    for certificate in step.certificates:
+        for error in certificate.errors:
+            numbers = (error.error, error.allowed, error.used, error.ulp, error.median_ulp, error.largest_ulp)
+            if any(number is not None and number < 0 for number in numbers):
+                yield f"has a negative true error of {error.gradient[:40]!r}"
+
+
+def _of_row(row: Row, step: int) -> Iterator[str]:
+    if row.step != step:
+        yield f"is step {step} and has a row of step {row.step}"
+    for name in ("allowed", "used", "sees", "sees_95", "entries", "outside", "zeros", "unbounded"):
+        number = getattr(row, name)
+        if number is not None and number < 0:
+            yield f"has a row of {row.gradient[:40]!r} with {name} = {number}, which is negative"
+    if row.outside > row.entries:
+        yield f"has a row of {row.gradient[:40]!r} with {row.outside} of {row.entries} entries outside"
+
+
+def _sizes(step: Step) -> dict[str, int]:
+    return {name: len(flat) for name, flat in (step.weights or {}).items()}
