@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from harness.results.run import Run, read_run
     from harness.surveys.conventions.survey import conventions
     from harness.testing.allowing import allow, assert_gradients_match
-    from harness.testing.mismatch import GradientMismatch
+    from harness.testing.compared import GradientMismatch
     from harness.testing.reference_pass import reference
     from harness.usage import UsageError
 
@@ -46,7 +46,7 @@ __all__ = [
 _HOME = {
     "Check": "results.check",
     "Data": "inputs.datasets",
-    "GradientMismatch": "testing.mismatch",
+    "GradientMismatch": "testing.compared",
     "Indices": "inputs.declared",
     "OperationCheck": "results.operation_check",
     "Power": "fault_injection.power",

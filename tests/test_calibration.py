@@ -13,7 +13,7 @@ import harness
 from harness.arithmetic import Context
 from harness.arithmetic.profile import DTYPES, constants_table, profile_of
 from harness.arithmetic.true_values import FLOAT64, true_values
-from harness.cli.calibrating import calibrate_and_print
+from harness.cli.surveys import calibrate_and_print
 from harness.rendering.tables import render
 from harness.surveys.accuracy import arguments
 from harness.surveys.accuracy.accuracy import evaluated, judged, known, measured

@@ -11,8 +11,7 @@ from harness.arithmetic.rationals import IrrationalError, Rationals
 from harness.comparison.checks import judge_link
 from harness.evaluation.expected import right, walk
 from harness.evaluation.point import Point
-from harness.mutation.equivalent import SAME, is_same
-from harness.mutation.mutants import mutants_of, planted
+from harness.mutation.mutants import SAME, is_same, mutants_of, planted
 from harness.mutation.targets import hand_rules
 from impls.contract import tensors_of
 from impls.hand import (

@@ -220,5 +220,5 @@ def test_loading_the_plugin_imports_neither_a_framework_nor_numpy():
         " sorted(m for m in sys.modules if m.startswith(('harness', 'impls'))))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    own = ["harness", *(f"harness.testing{module}" for module in ("", ".announcing", ".plugin", ".tally"))]
+    own = ["harness", *(f"harness.testing{module}" for module in ("", ".plugin", ".tally"))]
     assert done.stdout == f"[] {own}\n"

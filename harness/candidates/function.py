@@ -19,7 +19,7 @@ import numpy as np
 from harness.candidates.answers import as_array
 from harness.candidates.deadline import OverdueError, deadline
 from harness.comparison.finding import Finding
-from harness.inputs.code_names import names_in
+from harness.inputs.frameworks import names_in
 from harness.usage import UsageError, did_you_mean, told
 from impls import registry
 from impls.abilities import Hosts

@@ -1,8 +1,9 @@
-"""A participant: one implementation in a run, called under guard, in the working dtype and in float64."""
+"""Implementations in a run: which take part and why others do not, each called under guard, in either dtype."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,8 @@ from harness.comparison.updates import initial_state
 from harness.evaluation.point import Point
 from harness.inputs.seals import read_only
 from harness.usage import visible
+from impls import registry
+from impls.abilities import ChecksGradients, Comparer, Compares, GradientChecker
 from impls.contract import Array, CannotCompareError, Describes, Implementation, Pass, Trains, Update, Updater
 from impls.hand import Network
 
@@ -132,3 +135,51 @@ class Participant:
 
 def _copies(arrays: Mapping[str, Array]) -> dict[str, Array]:
     return {name: np.array(array) for name, array in arrays.items()}
+
+
+@dataclass
+class Admission:
+    """Who takes part, who is absent and why, versions and settings of those who take part."""
+
+    participants: list[Participant] = field(default_factory=list)
+    absent: list[Finding] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def comparers(self, dtype: str) -> dict[str, Comparer]:
+        """What their frameworks bring for comparing arrays, by name."""
+        built = [participant.built(dtype) for participant in self.participants]
+        return {name: own for made in built if isinstance(made, Compares) for name, own in made.comparers().items()}
+
+    def checkers(self, dtype: str) -> dict[str, GradientChecker]:
+        """What their frameworks bring for checking gradients by differences, by name."""
+        built = [participant.built(dtype) for participant in self.participants]
+        checking = [made.gradient_checkers() for made in built if isinstance(made, ChecksGradients)]
+        return {name: own for checkers in checking for name, own in checkers.items()}
+
+
+def admit(names: Iterable[str], network: Network, dtype: str, *, named: bool) -> Admission:
+    """Load the implementations; what is missing or cannot be built is a finding, not an end.
+
+    `named` tells whether somebody asked for them by name: then a broken one fails the run.
+    """
+    admission = Admission()
+    for name in names:
+        try:
+            participant = Participant(name, registry.load(name), network, dtype)
+            version, settings = participant.describe()
+        except (registry.NotInstalledError, CannotCompareError) as error:
+            admission.absent.append(Finding(name, 1, "missing", str(error), fails=False))
+            continue
+        except BreachError as breach:
+            admission.absent.append(Finding(name, 1, breach.kind, str(breach), fails=named))
+            continue
+        except Exception as error:
+            text = " ".join(str(error).split())[:300]
+            message = f"could not be imported: {type(error).__name__}: {text}"
+            admission.absent.append(Finding(name, 1, "raised", message, fails=named))
+            continue
+        admission.participants.append(participant)
+        admission.versions[name] = version
+        admission.settings |= settings
+    return admission

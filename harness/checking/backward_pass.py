@@ -1,28 +1,33 @@
-"""Checking a backward pass: from a function, or a file of numbers, to a `Check`."""
+"""Checking a backward pass: from a function, a file of numbers or tensors at a point to a `Check`."""
 
 from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace as replaced
 
 from harness.arithmetic import profile_of
 from harness.candidates.contracts import examined
 from harness.candidates.function import Candidate
 from harness.candidates.sources import Source, checked, loaded
-from harness.checking.conclusion import concluded
 from harness.checking.learning import learned
-from harness.diagnosis.location import located
+from harness.comparison.finding import Finding
+from harness.diagnosis import Diagnosis, diagnose
+from harness.diagnosis.factors import common_factor
+from harness.diagnosis.location import Located, located
 from harness.evaluation.point import Point
 from harness.inputs.arguments import as_count, as_data, as_dtype, as_network, check_parameters
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
 from harness.results.check import Check
-from harness.results.setting import setting_of
+from harness.results.setting import Setting, setting_of
 from harness.usage import UsageError, visible
+from impls.contract import Array
 from impls.hand import Network
 
 DUMPS = (".npz", ".safetensors")
@@ -140,3 +145,41 @@ def _refuse_with_numbers(**given: Any) -> None:
                 f"Cannot use {name} with a file of numbers, because the file itself holds weights, x and y; "
                 "leave it out."
             )
+
+
+def concluded(
+    setting: Setting,
+    point: Point,
+    shown: Mapping[str, Array],
+    judged: Located,
+    findings: list[Finding],
+    ignored: list[str],
+) -> Check:
+    """The check of tensors that somebody made at a point and that are judged: wrong links are diagnosed."""
+    diagnoses = diagnose(point, shown, profile_of(setting.dtype), judged.faulty) if judged.faulty else []
+    judged = _reasoned(_inferred(judged, shown, diagnoses), findings)
+    factor = common_factor(point, shown) if diagnoses else None
+    loss = float(point.double.centre("float64").tensors["loss"].value)
+    return Check(setting, judged, findings, diagnoses, ignored, loss, factor)
+
+
+def _reasoned(judged: Located, findings: Sequence[Finding]) -> Located:
+    """What was returned, but cannot be judged, has the reason that was found."""
+    said = {finding.tensor: finding.message for finding in findings if finding.kind in ("shape", "dtype")}
+    rows = [
+        replaced(row, reason=said[row.gradient]) if row.verdict == "not comparable" and row.gradient in said else row
+        for row in judged.rows
+    ]
+    return replace(judged, rows=rows)
+
+
+def _inferred(judged: Located, shown: Mapping[str, Array], diagnoses: Sequence[Diagnosis]) -> Located:
+    """What a mistake at a link that is not shown explains has no fault of its own."""
+    behind = {name: d.at for d in diagnoses if d.causes and d.at not in shown for name in d.explains}
+    rows = [
+        replaced(row, verdict="inherited", reason=f"right, but for the mistake at {behind[row.gradient]}")
+        if row.verdict == "FAULT" and row.gradient in behind
+        else row
+        for row in judged.rows
+    ]
+    return replace(judged, rows=rows)

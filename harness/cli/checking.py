@@ -1,4 +1,7 @@
-"""``harness check``: from options to a check, in a process apart, and from its answer to the screen."""
+"""``harness check`` and ``harness template``: from options to a check, or to a dump to fill.
+
+A check runs in a process apart; its answer comes back to the screen.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,16 @@ import click
 import msgspec
 
 from harness.candidates.isolated import Answer, Ended, apart
+from harness.checking.templates import write_template
+from harness.cli.explaining import quoted
 from harness.cli.running import paged, printable
 from harness.cli.spelling import spelled
 from harness.inputs.networks import load_network
 from harness.rendering.github import Annotation, workflow_commands
 from harness.rendering.pages import page_writer
 from harness.usage import UsageError, visible
+from impls.hand import Network
+from impls.hand.notation import describe, output_label
 
 
 def check_and_print(**options: Any) -> int:
@@ -31,8 +38,8 @@ def answered(options: dict[str, Any]) -> Answer:
     """What is printed, and the exit status; a complaint goes to stderr at once."""
     # Imported where the check runs; the process that only prints does without.
     from harness.checking.backward_pass import check
-    from harness.rendering.annotations import annotated
     from harness.rendering.check_screen import rendered
+    from harness.rendering.github import annotated
 
     try:
         write_page = page_writer(options["report"]) if options["report"] else None
@@ -70,3 +77,34 @@ def _ended(reason: str, style: str) -> str:
     if style == "github":
         return workflow_commands([Annotation("error", "FAIL", reason)])[0]
     return f"FAIL  {reason}"
+
+
+def template_and_print(*, model: str, output: str, **options: Any) -> int:
+    """Write the file, say what it holds and how to go on, and return the exit status."""
+    choices = {name: options.pop(name) for name in ("activation", "output_activation", "loss")}
+    try:
+        network = load_network(model, **choices)
+        source = write_template(output, network, **options)
+    except UsageError as error:
+        click.echo(printable(f"harness template: {error}"), err=True)
+        return 2
+    what = [
+        describe(network), network.loss.formula(output_label(network), network.outputs), source.describe(),
+        options["dtype"], f"{options['rows']} rows", f"seed {options['seed']}",
+    ]  # fmt: skip
+    said = [f"--{name.replace('_', '-')} {quoted(value)}" for name, value in choices.items() if value is not None]
+    more = ", ".join([*network.activations, "loss", *("d" + name for name in reversed(network.activations))])
+    lines = [
+        " · ".join(what),
+        f"wrote {output}",
+        f"holds {_shapes(network, '')}, x {options['rows']}×{network.inputs}, y",
+        f"fill  {_shapes(network, 'd')}: NaN so far; leave out what your program does not compute",
+        f"add   {more}: any of them locate a mistake more finely",
+        f"next  {' '.join(['harness check', quoted(output), '--model', quoted(model), *said])}",
+    ]
+    click.echo(printable("\n".join(lines)))
+    return 0
+
+
+def _shapes(network: Network, prefix: str) -> str:
+    return ", ".join(f"{prefix}{name} {'×'.join(map(str, shape))}" for name, shape in network.weights.items())

@@ -107,7 +107,7 @@ def explain_command(**options: Any) -> None:
 @click.option("--json", "as_json", is_flag=True)
 def why_command(entry: str, **options: Any) -> None:
     """Split the allowance of ENTRY (dW1[3,2], dz2[5,1], loss; counted from 1) into what each link contributes."""
-    from harness.cli.asking import why_and_print
+    from harness.cli.explaining import why_and_print
 
     sys.exit(why_and_print(entry, **options))
 
@@ -122,7 +122,7 @@ def why_command(entry: str, **options: Any) -> None:
 @network_options
 def template_command(**options: Any) -> None:
     """Write a dump of MODEL to fill: weights and a batch to compute with, and NaN where the gradients go."""
-    from harness.cli.templating import template_and_print
+    from harness.cli.checking import template_and_print
 
     sys.exit(template_and_print(**options))
 
@@ -173,7 +173,7 @@ def implementations_command(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True)
 def calibrate_command(**options: Any) -> None:
     """Measure how far exp, tanh, ... of the installed libraries are from the truth on this machine."""
-    from harness.cli.calibrating import calibrate_and_print
+    from harness.cli.surveys import calibrate_and_print
 
     sys.exit(calibrate_and_print(**options))
 
@@ -185,7 +185,7 @@ def calibrate_command(**options: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="the same as --format json")
 def conventions_command(**options: Any) -> None:
     """Measure derivatives at kinks, ties and singular points, and defaults, of what is installed."""
-    from harness.cli.choosing import conventions_and_print
+    from harness.cli.surveys import conventions_and_print
 
     sys.exit(conventions_and_print(**options))
 

@@ -23,10 +23,9 @@ from harness.diagnosis.diagnosis import Cause
 from harness.evaluation.expected import Rule, right
 from harness.evaluation.incremental import Replay
 from harness.faults import Fault, Fitted
-from harness.faults.fault import number_text
+from harness.faults.fault import in_samples, number_text
 from harness.faults.left_out import LeftOut
 from harness.faults.precision import DTYPES, WIDE, replayed
-from harness.faults.ratios import in_samples
 from harness.inputs.stride import EVERY_ENTRY, Stride
 from impls.contract import Array
 

@@ -1,9 +1,12 @@
-"""Kinks that are not shown: arguments exactly on them, decided by one convention for all links of a kind.
+"""Conventions at kinks: another valid subgradient is no mistake.
 
-The walk leaves both branches open where an argument is within its bound of a kink, and passes the hull of both on.
-On whole numbers many arguments are exactly on a kink, and their hull hides errors. There no program rounds
-(`exact_sums`), and each takes one side: the hand code's, the other one or the middle. An argument that rounding may
-put on either side stays open.
+Where an argument is known only within a bound, both branches are open and the walk covers either convention: it passes
+the hull of both on. Where it is exact, as in a tensor that is shown and taken as it is, the walk takes one, and
+`on_a_kink` lets the others be.
+
+Where arguments exactly on kinks are not shown, one convention decides them for all links of a kind. On whole numbers
+many arguments are so, and their hull hides errors. There no program rounds (`exact_sums`), and each takes one side: the
+hand code's, the other one or the middle. An argument that rounding may put on either side stays open.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ import numpy as np
 from harness.arithmetic import Bounded
 from harness.diagnosis.exact_sums import exact_where_nothing_rounds
 from harness.evaluation.expected import Rule, Walk
+from harness.evaluation.incremental import Replay
+from impls.contract import Array
 from impls.hand import Dense, Elu, HardSigmoid, LeakyRelu, Link, MeanAbsoluteError, Network, Relu, Scaled
 
 Side = Literal["below", "above", "middle", "outside", "inside"]
@@ -125,3 +130,20 @@ def _taken(side: Side, below: Bounded, above: Bounded, *, upper: bool) -> Bounde
     outside = above if upper else below
     inside = below if upper else above
     return {"below": below, "above": above, "outside": outside, "inside": inside}[side]
+
+
+def on_a_kink(link: Link, actual: Array, bounds: Replay) -> bool:
+    """Whether all that is wrong in a shown tensor stands exactly on a kink, between the values of both sides."""
+    one_sided = getattr(link.layer, "one_sided", None)
+    if one_sided is None or not link.output.startswith("d"):
+        return False
+    sides = one_sided(*[bounds.tensors[name] for name in link.inputs])
+    if sides is None:
+        return False
+    kink, left, right = sides
+    expected = bounds.expected[link.output]
+    with np.errstate(invalid="ignore"):
+        low = np.minimum(left.value - left.bound, right.value - right.bound)
+        high = np.maximum(left.value + left.bound, right.value + right.bound)
+        inside = np.abs(actual - expected.value) <= expected.bound
+        return bool(np.all(inside | ((kink.value != 0) & (low <= actual) & (actual <= high))))

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.arithmetic import Bounded
-from harness.faults.fault import number_text
-from harness.faults.ratios import in_samples
+from harness.faults.fault import in_samples, number_text
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

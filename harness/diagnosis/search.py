@@ -16,8 +16,8 @@ import numpy as np
 
 from harness.arithmetic import Profile
 from harness.arithmetic.threads import one_thread
-from harness.diagnosis.diagnosis import Cause, Diagnosis
-from harness.diagnosis.entries import worst_entry
+from harness.diagnosis.diagnosis import Cause, Diagnosis, worst_entry
+from harness.diagnosis.factors import paired
 from harness.diagnosis.hypotheses import (
     Confirmed,
     Hypothesis,
@@ -29,10 +29,9 @@ from harness.diagnosis.hypotheses import (
     refuted,
     residual,
 )
+from harness.diagnosis.kinks import on_a_kink
 from harness.diagnosis.merging import Found, merged, with_evidence
 from harness.diagnosis.narrow import only_as_small, wholly_in_float32
-from harness.diagnosis.on_kinks import on_a_kink
-from harness.diagnosis.pairs import paired
 from harness.diagnosis.patterns import told_by
 from harness.evaluation.expected import Rule, right
 from harness.evaluation.incremental import Reach, in_bounds, in_floats

@@ -17,11 +17,10 @@ from harness.explaining.case import ONE_BY_ONE, Case
 from harness.explaining.drawing import drawn
 from harness.explaining.explanation import PathExplanation
 from harness.explaining.formulas import by_path, factored, headings
-from harness.explaining.nudging import nudged
+from harness.explaining.moves import nudged, update_of
 from harness.explaining.origins import Origins
 from harness.explaining.parts import Rest
 from harness.explaining.references import parse
-from harness.explaining.weight_update import update_of
 from harness.inputs.arguments import as_count, as_data, as_names, as_network, as_optimizer, check_parameters
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data

@@ -13,7 +13,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from harness.arithmetic import profile_of
-from harness.candidates.admission import admit
+from harness.candidates.implementation import admit
 from harness.evaluation.centre import Centre, end_to_end
 from harness.evaluation.point import Point
 from harness.evaluation.references.differences import central_difference

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.explaining.figures import opened, operand
+from harness.explaining.layout import opened, operand
 from harness.explaining.parts import Factor
 from harness.explaining.symbols import Nodes, ratio, weight_symbol
 from impls.hand import Dense, Network

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from harness.explaining.explanation import PathExplanation
-from harness.explaining.figures import few, operand, scientific
-from harness.explaining.layout import broken, paragraph, table, wrapped
+from harness.explaining.layout import broken, few, operand, paragraph, scientific, table, wrapped
 from harness.explaining.parts import Way
 
 

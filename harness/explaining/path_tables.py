@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.explaining.explanation import PathExplanation
-from harness.explaining.figures import count, scientific, signed
-from harness.explaining.layout import WIDTH, columns, paragraph, sum_line, table, wrapped
+from harness.explaining.layout import WIDTH, columns, count, paragraph, scientific, signed, sum_line, table, wrapped
 from harness.explaining.parts import Factor, Rest
 
 

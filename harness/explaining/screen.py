@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.explaining.explanation import CONVENTIONS, PathExplanation
-from harness.explaining.figures import count, operand, plain
-from harness.explaining.layout import TIED, WIDTH, broken, paragraph
+from harness.explaining.layout import TIED, WIDTH, broken, count, operand, paragraph, plain
 from harness.explaining.outcomes import nudge, update, ways
 from harness.explaining.path_tables import factors, paths, samples
 from harness.rendering.notebook import shown

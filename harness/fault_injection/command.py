@@ -6,10 +6,9 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from harness.candidates.admission import admit
+from harness.candidates.implementation import admit
 from harness.evaluation.point import Point
 from harness.fault_injection.misses import Planted, ask_by_differences, catalogue_of, evenly, of_weights_only, plant
-from harness.fault_injection.peers import checkers_of, comparers_of
 from harness.fault_injection.planted_pass import Ground
 from harness.fault_injection.power import Peer, Power
 from harness.inputs.arguments import as_count, as_data, as_dtype, as_names, as_network
@@ -67,7 +66,7 @@ def power(
         admission = admit(names, network, dtype, named=against is not None)
     hand = admission.participants[0]
     ground = Ground(point, hand.differentiate(point))
-    comparers, checkers = comparers_of(admission, dtype), checkers_of(admission, dtype)
+    comparers, checkers = admission.comparers(dtype), admission.checkers(dtype)
     possible = catalogue_of(network)
     chosen = evenly(possible, int(WORK / (multiply_adds(network, len(x)) + CALL)) or 1)
     asked = {name: comparer.accepts for name, comparer in comparers.items()}

@@ -12,7 +12,7 @@ from harness.evaluation.point import Point
 from harness.fault_injection.misses import catalogue_of, evenly, plant
 from harness.fault_injection.planted_pass import Ground
 from harness.inputs.schedule import multiply_adds
-from harness.results.power_count import PowerCount
+from harness.results.record import PowerCount
 from impls.abilities import Comparer
 from impls.contract import Pass
 

@@ -1,8 +1,9 @@
-"""A fault: one mistake at one link, as the rule that makes it."""
+"""A fault: one mistake at one link, as the rule that makes it; and how its numbers are written."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 
 from harness.evaluation.expected import Rule
 
@@ -47,3 +48,25 @@ def with_number(text: str, number: float) -> str:
     shown = number_text(number)
     shown = f"({shown})" if " " in shown else shown
     return text.replace("{c}", shown).replace("+ −", "− ").replace("− −", "+ ")
+
+
+def ratios_of(rows: int) -> dict[str, float]:
+    """Ratios that people get by dividing by another number of samples, for so many of them.
+
+    >>> ratios_of(4)["N/(N − 1)"]
+    1.3333333333333333
+    """
+    n = float(rows)
+    found = {"N": n, "1/N": 1 / n, "√N": sqrt(n), "1/√N": 1 / sqrt(n), "N²": n * n, "1/N²": 1 / (n * n)}
+    if rows > 1:
+        found |= {"N/(N − 1)": n / (n - 1), "(N − 1)/N": (n - 1) / n, "1/(N − 1)": 1 / (n - 1), "N − 1": n - 1}
+    return {name: number for name, number in found.items() if number != 1}
+
+
+def in_samples(number: float, off: float, rows: int) -> str | None:
+    """The name of the ratio that a number is, within `off`; None if it has none.
+
+    >>> in_samples(128 / 127, 1e-15, 128)
+    'N/(N − 1)'
+    """
+    return next((name for name, ratio in ratios_of(rows).items() if abs(number - ratio) <= off), None)

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from harness.inputs.code_names import names_in
 from harness.usage import UsageError, told
 from impls import registry
 from impls.abilities import Hosts
@@ -138,3 +137,9 @@ def _cast(name: str, array: Array, dtype: str) -> Array:
             f"give finite numbers, and a mask as True and False."
         )
     return cast
+
+
+def names_in(code: CodeType) -> set[str]:
+    """Every global, attribute and import that code names, code inside it included."""
+    inner = [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    return set(code.co_names).union(*map(names_in, inner))

@@ -13,27 +13,23 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harness.arithmetic import profile_of
-from harness.candidates.admission import Admission
 from harness.candidates.conformance import non_finite
-from harness.candidates.implementation import Participant
+from harness.candidates.implementation import Admission, Participant
 from harness.comparison.certification import Certificate, certify
 from harness.comparison.judge import Row, finite
 from harness.environment import environment
 from harness.evaluation.point import Point
 from harness.evaluation.truth import assumption
 from harness.fault_injection.counting import count_misses
-from harness.fault_injection.peers import comparers_of
 from harness.inputs.batches import Batches
 from harness.inputs.datasets import Data
-from harness.inputs.datasets.loading import RANDOM
-from harness.inputs.datasets.named import DATA_SETS
+from harness.inputs.datasets.loading import DATA_SETS, RANDOM
 from harness.inputs.schedule import Schedule
 from harness.inputs.seals import digest_of, read_only
 from harness.inputs.stride import EVERY_ENTRY, Stride
 from harness.lockstep.step import Judged, judge_pass, judge_update
 from harness.results.drift import TWIN, distance, moved_by_one_ulp
-from harness.results.power_count import PowerCount
-from harness.results.record import DATA_KEPT, SCHEMA, WEIGHTS_KEPT, Head, Step
+from harness.results.record import DATA_KEPT, SCHEMA, WEIGHTS_KEPT, Head, PowerCount, Step
 from harness.results.record_file import Writer
 from harness.results.run import Run
 from impls import registry
@@ -163,7 +159,7 @@ class Session:
                 rows += of_centre
                 undecided = here.double.centre("float64").undecided
                 if number == 1 and REFERENCE in passes:
-                    self.power = count_misses(here, passes[REFERENCE], comparers_of(self.admission, self.dtype))
+                    self.power = count_misses(here, passes[REFERENCE], self.admission.comparers(self.dtype))
             rows += self._update(points, passes, stride)
         findings = self.admission.absent if number == 1 else []
         findings = findings + [f for p in self.participants for f in p.take_findings()]

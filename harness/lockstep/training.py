@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from harness.candidates.admission import admit
+from harness.candidates.implementation import admit
 from harness.evaluation.truth import refuse_uncertifiable
 from harness.inputs.arguments import (
     as_count,

@@ -20,9 +20,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from harness.mutation.equivalent import is_same
 from harness.mutation.events import Again, Begun, Done, Plan, Unmutated, Unusable, tell
-from harness.mutation.mutants import Mutant, mutants_of, planted, replaced, watched
+from harness.mutation.mutants import Mutant, is_same, mutants_of, planted, replaced, watched
 from harness.mutation.recording import Recording, recording
 from harness.mutation.source import plain_function
 from harness.mutation.targets import hand_rules, targeted

@@ -1,4 +1,4 @@
-"""Annotations of GitHub Actions: one workflow command a line, which its runner shows beside the code.
+"""A run or a check as annotations of GitHub Actions: one workflow command a line, shown beside the code.
 
     ::error file=my_nn.py,line=41,title=FAIL::first wrong link: dz2
 
@@ -8,12 +8,13 @@ them, line ends and % everywhere. A runner shows ten annotations of a level for 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+from harness.results.check import Check
 from harness.results.run import Run
 from harness.usage import visible
 
@@ -76,3 +77,22 @@ def _data(text: str) -> str:
 
 def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def annotated(check: Check) -> Iterator[Annotation]:
+    """The verdict first, then each wrong link with its cause, then findings."""
+    first = check.first_wrong
+    where = check.setting.lines.get(first or "") or check.setting.line or (None, None)
+    yield Annotation("error" if check.exit else "notice", check.verdict, check.reason, *where)
+    for diagnosis in check.diagnoses:
+        causes = " or ".join(f"{cause.says} ({cause.formula})" for cause in diagnosis.causes)
+        told = causes or "; ".join(["cause unknown", *diagnosis.known])
+        message = f"{diagnosis.at}: {told}; what should happen: {diagnosis.should}"
+        yield Annotation("error", f"wrong link {diagnosis.at}", message, *_line(check, diagnosis.at))
+    for finding in check.findings:
+        message = f"{finding.against} {finding.message}"
+        yield Annotation("error" if finding.fails else "notice", finding.kind, message, *_line(check, finding.tensor))
+
+
+def _line(check: Check, tensor: str | None) -> tuple[str, int] | tuple[None, None]:
+    return check.setting.lines.get(tensor or "") or check.setting.line or (None, None)

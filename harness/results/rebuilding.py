@@ -13,8 +13,7 @@ import numpy as np
 
 import impls.hand
 from harness.inputs.batches import Batches, batches_of
-from harness.inputs.datasets.loading import RANDOM, load_data
-from harness.inputs.datasets.named import DATA_SETS
+from harness.inputs.datasets.loading import DATA_SETS, RANDOM, load_data
 from harness.inputs.seals import digest_of
 from harness.results.record import Head
 from harness.usage import UsageError

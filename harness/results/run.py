@@ -18,9 +18,8 @@ from harness.comparison.finding import Finding
 from harness.comparison.judge import SEVERITY, Row, worst
 from harness.comparison.true_errors import TrueError, worst_error
 from harness.results.drift import TWIN, DriftVerdict, drifts, explanation
-from harness.results.power_count import PowerCount
 from harness.results.printable import Printable
-from harness.results.record import End, Head, Step
+from harness.results.record import End, Head, PowerCount, Step
 from harness.results.record_file import read_lines
 from harness.results.verdicts import Outcome, first_fault, outcome_of
 

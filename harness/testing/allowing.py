@@ -15,10 +15,9 @@ import numpy as np
 from harness.arithmetic.profile import DTYPES
 from harness.evaluation.point import Point
 from harness.results.check import Check
-from harness.testing.announcing import announce
-from harness.testing.compared import compared, told
-from harness.testing.mismatch import GradientMismatch
+from harness.testing.compared import GradientMismatch, compared, told
 from harness.testing.reference_pass import reference as take_reference
+from harness.testing.tally import announce
 from harness.usage import UsageError
 from impls.contract import Pass, tensors_of
 from impls.hand_numpy import HandPass

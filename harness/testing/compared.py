@@ -7,7 +7,7 @@ few lines, the first of at most 80 characters, because pytest shows eight.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +15,9 @@ import numpy as np
 
 from harness.arithmetic import profile_of
 from harness.candidates.answers import Answer, answer_of
-from harness.checking.conclusion import concluded
+from harness.checking.backward_pass import concluded
 from harness.comparison.finding import Finding
+from harness.comparison.judge import Row
 from harness.diagnosis import Diagnosis
 from harness.diagnosis.location import located
 from harness.evaluation.point import Point
@@ -25,6 +26,25 @@ from harness.results.check import Check
 from harness.results.numbers import counted
 from harness.results.setting import setting_of
 from harness.usage import did_you_mean, nearest
+
+
+class GradientMismatch(AssertionError):  # noqa: N818  (it says what is wrong, as AssertionError's message would)
+    """Gradients do not agree up to rounding, or could not be told from zeros.
+
+    Its first line has at most 80 characters.
+
+    Attributes:
+        result: the `Run` or the `Check`.
+        rows: one per tensor: what was judged.
+    """
+
+    __module__ = "harness"  # where it is imported from, and what pytest prints in its short summary
+
+    def __init__(self, message: str, result: Any) -> None:
+        super().__init__(message)
+        self.result = result
+        self.rows: Sequence[Row] = result.rows
+
 
 MINE = "mine"
 FIRST_LINE = 80

@@ -22,9 +22,8 @@ from harness.lockstep.training import run
 from harness.rendering.tables import render
 from harness.results.check import Check
 from harness.results.run import Run
-from harness.testing.announcing import announce
-from harness.testing.compared import first_line
-from harness.testing.mismatch import GradientMismatch
+from harness.testing.compared import GradientMismatch, first_line
+from harness.testing.tally import announce
 from harness.usage import UsageError, did_you_mean
 from impls import registry
 

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.testing.announcing import listeners
-from harness.testing.tally import Tally, tally_of
+from harness.testing.tally import Tally, listeners, tally_of
 
 if TYPE_CHECKING:
     from harness.testing.fixture import Lockstep

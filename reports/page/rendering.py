@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from harness.explaining import figures
+from harness.explaining import layout
 from harness.results.check import Check
 from harness.results.numbers import part, small
 from harness.results.run import Run
@@ -116,7 +116,7 @@ def _environment() -> Environment:
         "short": lambda number: f"{number:.4g}",
         "output": lambda number: "" if math.isnan(number) else figures_of(number),
         "percent": lambda used: "" if used is None else part(used),
-        "signed": figures.signed, "scientific": figures.scientific, "few": lambda v: figures.few(v or 0.0),
+        "signed": layout.signed, "scientific": layout.scientific, "few": lambda v: layout.few(v or 0.0),
         "bound": small,
     }  # fmt: skip
     return environment

@@ -1,17 +1,92 @@
-"""`load_data`: from a name or a path to `Data`."""
+"""`load_data`: from a name or a path to `Data`; data sets that have a name, and random rows."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from harness.inputs.datasets.arrays import read_npz
-from harness.inputs.datasets.csv_table import read_csv
+from harness.inputs.datasets.csv_table import parse_csv, read_csv
 from harness.inputs.datasets.data import Data, standardise
-from harness.inputs.datasets.named import DATA_SETS
-from harness.inputs.datasets.random_rows import draw
 from harness.usage import UsageError, did_you_mean
 from impls.hand import Network
+
+ROWS = 128
+FEATURES = "standard normal"
+
+
+def draw(network: Network | None, seed: int) -> Data:
+    """128 rows of standard-normal features for any network, and targets of the kind that its loss reads.
+
+        class labels             one of the outputs, each as likely
+        targets in [0, 1]        one output: 0 or 1; more: one of them 1, the others 0
+        real targets             standard normal, one per output
+
+    Drawn from the first child of ``numpy.random.SeedSequence(seed)``, which the initial weights and the order
+    of the batches, drawn from the same seed, do not use. Features are as drawn: nothing is standardised.
+
+    Raises:
+        UsageError: no network was given.
+    """
+    if network is None:
+        raise UsageError(
+            "Cannot draw random data, because it must fit a network and none is given; "
+            'write load_data("random", network=network).'
+        )
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
+    x = rng.normal(size=(ROWS, network.inputs))
+    labels = network.loss.labels
+    if labels or getattr(network.loss, "unit_targets", False):
+        count = network.outputs if labels else max(network.outputs, 2)  # one output tells two classes apart
+        classes = tuple(f"class {label}" for label in range(count))
+        return Data("random", x, rng.integers(0, count, ROWS), classes, FEATURES)
+    return Data("random", x, rng.normal(size=(ROWS, network.outputs)), None, FEATURES)
+
+
+def _iris() -> Data:
+    with files("harness.inputs.datasets").joinpath("iris.csv").open(encoding="utf-8") as lines:
+        return parse_csv("iris", lines)
+
+
+def _from_scikit_learn(name: str, **options: Any) -> Data:
+    try:
+        from sklearn import datasets
+    except ModuleNotFoundError:
+        raise UsageError(
+            f"Cannot load {name}, because it comes with scikit-learn, which is not installed; "
+            f"pip install 'backprop-harness[data]'."
+        ) from None
+    bunch = getattr(datasets, f"load_{name}")(**options)
+    x = np.asarray(bunch.data, np.float64)
+    if "target_names" in bunch:
+        return Data(name, x, bunch.target.astype(np.int64), tuple(map(str, bunch.target_names)))
+    return Data(name, x, bunch.target.astype(np.float64)[:, None])
+
+
+DATA_SETS: dict[str, Callable[[], Data]] = {
+    "iris": _iris,
+    "digits": partial(_from_scikit_learn, "digits"),
+    # As measured: scikit-learn's default is scaled once already, which would make raw values no such thing.
+    "diabetes": partial(_from_scikit_learn, "diabetes", scaled=False),
+    "wine": partial(_from_scikit_learn, "wine"),
+    "breast_cancer": partial(_from_scikit_learn, "breast_cancer"),
+}
+"""iris ships with the package, the others with scikit-learn.
+
+iris             150 x 4      3 species               R. A. Fisher, "The use of multiple measurements in taxonomic
+                                                      problems", Annals of Eugenics 7 (1936); in the public domain
+digits          1797 x 64    10 digits                UCI, optical recognition of handwritten digits
+diabetes         442 x 10    progression, a number    Efron, Hastie, Johnstone, Tibshirani (2004)
+wine             178 x 13     3 cultivars             UCI, wine recognition
+breast_cancer    569 x 30     malignant, benign       UCI, breast cancer Wisconsin (diagnostic)
+"""
+
 
 RANDOM = "random"
 

@@ -1,4 +1,4 @@
-"""``harness calibrate``: from options to a calibration, from a calibration to text."""
+"""``harness calibrate`` and ``harness conventions``: from options to a survey, from a survey to text."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from harness.cli.progress import Progress
 from harness.cli.running import named, printable
 from harness.surveys.accuracy import Calibration, calibrate
 from harness.surveys.accuracy.accuracy import Accuracy, place, size
+from harness.surveys.conventions import screen
+from harness.surveys.conventions.survey import conventions
 from harness.usage import UsageError
 from impls.registry import REFERENCE
 
@@ -30,6 +32,21 @@ def calibrate_and_print(*, as_json: bool, exhaustive: bool, seed: int, **names: 
         click.echo(msgspec.json.format(msgspec.json.encode(result.to_dict()), indent=1))
     else:
         click.echo(printable(render(result)))
+    return result.exit
+
+
+def conventions_and_print(*, against: str | None, dtype: str, style: str | None, as_json: bool) -> int:
+    """Measure, print, and return the exit status."""
+    try:
+        with Progress("topics") as progress:
+            result = conventions(named(against), dtype, progress=progress.at)
+    except UsageError as error:
+        click.echo(f"harness conventions: {printable(str(error))}", err=True)
+        return 2
+    if as_json or style == "json":
+        click.echo(msgspec.json.format(msgspec.json.encode(result.to_dict()), indent=1))
+    else:
+        click.echo(printable(screen.render(result, style or "table")))
     return result.exit
 
 
