@@ -10,8 +10,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from unittest import mock
 
+from harness.candidates.isolated import Answer
 from harness.cli import main
-from harness.cli.apart import Answer
 
 APART = "harness.cli.checking.apart"
 """What checks a file in a process of its own; most cases do without one, which would take a second each."""
