@@ -13,7 +13,6 @@ import numpy as np
 
 from harness.arithmetic import Bounded, profile_of
 from harness.arithmetic.rounding import holds
-from harness.evaluation.expected import right
 from harness.evaluation.incremental import Reach, in_float32
 from harness.evaluation.point import Point
 from impls.contract import Array
@@ -32,7 +31,7 @@ def wholly_in_float32(
     if not all(float32_numbers(point, array) for array in shown.values()):
         return None
     expected = in_float32(point, reach, shown, profile_of("float32")).expected
-    return expected if all(right(shown[name], expected[name]) for name in wrong) else None
+    return expected if all(expected[name].holds(shown[name]) for name in wrong) else None
 
 
 def only_as_small(
@@ -41,7 +40,7 @@ def only_as_small(
     """What is known of an error that float32 could make and did not; `outside` marks the wrong entries."""
     if float32_numbers(point, shown[tensor][outside]):
         return ()
-    if not right(shown[tensor], in_float32(point, reach, shown, profile_of("float32")).expected[tensor]):
+    if not in_float32(point, reach, shown, profile_of("float32")).expected[tensor].holds(shown[tensor]):
         return ()
     return (
         "the error is as small as the rounding of float32, but these are no float32 numbers: a small number such "

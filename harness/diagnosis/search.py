@@ -33,7 +33,7 @@ from harness.diagnosis.kinks import on_a_kink
 from harness.diagnosis.merging import Found, merged, with_evidence
 from harness.diagnosis.narrow import only_as_small, wholly_in_float32
 from harness.diagnosis.patterns import told_by
-from harness.evaluation.expected import Rule, right
+from harness.evaluation.expected import Rule
 from harness.evaluation.incremental import Reach, in_bounds, in_floats
 from harness.evaluation.point import Point
 from harness.faults import Fault, faults_at, right_formula
@@ -95,7 +95,7 @@ class _Search:
         self.bounds = in_bounds(self.point, self.reach, self.shown, self.profile, self.in_bounds)
 
     def _wrong(self, name: str) -> bool:
-        return name in self.shown and not right(self.shown[name], self.bounds.expected[name])
+        return name in self.shown and not self.bounds.expected[name].holds(self.shown[name])
 
     def _first(self, wrong: Sequence[str]) -> Found | None:
         """The diagnosis of the first of the wrong tensors; None if it is a convention."""
@@ -134,9 +134,9 @@ class _Search:
         reach = Reach(self.point.network, rest)
         bounds = in_bounds(self.point, reach, rest, self.profile, self.in_bounds)
         readers = reach.of(tensor)
-        if not readers or not all(right(rest[name], bounds.expected[name]) for name in readers):
+        if not readers or not all(bounds.expected[name].holds(rest[name]) for name in readers):
             return None
-        if all(right(rest[name], self.bounds.expected[name]) for name in readers):
+        if all(self.bounds.expected[name].holds(rest[name]) for name in readers):
             return None  # nothing tells the two apart
         kind = "activation" if tensor.startswith("a") else "pre-activation"
         says = (
