@@ -19,6 +19,7 @@ from harness.lockstep import training as lockstep
 from harness.results import record_file
 from harness.results.record_file import Writer
 from impls import registry
+from tests.full_disk import Flaky, typed_with_little_room
 
 
 def typed(*words):
@@ -88,10 +89,10 @@ def test_of_two_processes_that_write_one_file_one_wins(tmp_path):
 # -- a full disk
 
 
-def test_a_full_disk_costs_the_record_and_not_the_run(tmp_path, little_room):
+def test_a_full_disk_costs_the_record_and_not_the_run(tmp_path):
     path = tmp_path / "run.jsonl"
-    done = typed("--against", "hand", "--steps", "12", "--output", path)
-    assert done.exit_code == 2
+    done = typed_with_little_room("run", "--against", "hand", "--steps", "12", "--output", path)
+    assert done.returncode == 2
     assert "PASS  hand agrees with its float64 centre up to rounding: 6 gradients x 12 steps" in done.stdout
     kept = harness.read_run(path)
     assert 0 < len(kept.steps) < 12
@@ -102,25 +103,22 @@ def test_a_full_disk_costs_the_record_and_not_the_run(tmp_path, little_room):
     )
 
 
-def test_json_tells_of_a_record_that_could_not_be_kept(tmp_path, little_room):
-    done = typed("--against", "hand", "--steps", "12", "--json", "--output", tmp_path / "run.jsonl")
+def test_json_tells_of_a_record_that_could_not_be_kept(tmp_path):
+    words = "run", "--against", "hand", "--steps", "12", "--json", "--output", tmp_path / "run.jsonl"
+    done = typed_with_little_room(*words)
     told = json.loads(done.stdout)
-    assert (told["exit"], told["verdict"], done.exit_code) == (2, "PASS", 2)
+    assert (told["exit"], told["verdict"], done.returncode) == (2, "PASS", 2)
     assert f"harness run: {told['unrecorded']}\n" == done.stderr
 
 
-class Flaky(FileIO):
-    """A disk that is full for some writes, and takes half a line before it says so."""
-
-    full = ()
-    calls = 0
-
-    def write(self, data):
-        type(self).calls += 1
-        if self.calls in self.full:
-            super().write(data[: len(data) // 2])
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return super().write(data)
+def test_a_log_of_the_tests_may_be_longer_than_what_a_full_disk_takes(tmp_path):
+    log = tmp_path / "test.log"
+    log.write_text("." * 30_000)
+    tests = [test_a_full_disk_costs_the_record_and_not_the_run, test_json_tells_of_a_record_that_could_not_be_kept]
+    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *(f"{__file__}::{t.__name__}" for t in tests)]
+    with log.open("a") as into:
+        assert subprocess.run(words, stdout=into).returncode == 0
+    assert "2 passed" in log.read_text()
 
 
 @pytest.mark.parametrize("full", [{1}, {3}, {2, 3, 4}, {6}, {7}], ids=str)

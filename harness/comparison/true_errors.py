@@ -21,6 +21,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from harness.arithmetic import enclosure
 from harness.arithmetic.bounded import Floats
 from harness.arithmetic.true_tensor import TrueTensor
 from harness.comparison.judge import finite, largest
@@ -74,7 +75,7 @@ def true_error(
     dtype = str(actual.dtype)
     with np.errstate(all="ignore"):
         error = truth.distance(actual)
-        bounded = np.isfinite(allowed) & np.isfinite(truth.value)
+        bounded = enclosure.bounded(truth.value, allowed)
         used = np.where((error == 0) | ~bounded, 0.0, error / allowed)
         flat = int(used.argmax())  # the first NaN, if there is one
         ulps = error / ulp(truth.value, dtype)

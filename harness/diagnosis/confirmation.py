@@ -21,7 +21,6 @@ from harness.arithmetic.rounding import holds
 from harness.diagnosis.diagnosis import Cause
 from harness.diagnosis.hypotheses import Hypothesis, in_full
 from harness.diagnosis.planted import Planted, evident
-from harness.evaluation.expected import right
 from harness.evaluation.incremental import Replay
 from harness.faults import Fault, Fitted
 from harness.faults.fault import FAR_OFF, in_samples, number_text
@@ -109,7 +108,7 @@ def _confirm(
         return None
     fault, number = as_planted
     first = bounds.predicted(fault.at, fault.rule, [tensor])
-    if not _reproduced(shown[tensor], first[tensor]):
+    if not _reproduced(shown[tensor], bounds.expected[tensor], first[tensor]):
         return None
     wrong_here, decided = evident(shown[tensor], bounds.expected[tensor], first[tensor])
     narrow = DTYPES.get(fault.cause) if fault.at == tensor else None
@@ -119,7 +118,7 @@ def _confirm(
         return None
     others = [name for name in reached if name != tensor]
     rest = bounds.predicted(fault.at, fault.rule, others) if others else {}
-    right_then = {name: right(shown[name], value) for name, value in rest.items()}
+    right_then = {name: value.holds(shown[name]) for name, value in rest.items()}
     if not all(ok for name, ok in right_then.items() if name not in wrong):
         return None
     explains = frozenset([tensor, *(name for name, ok in right_then.items() if ok and name in wrong)])
@@ -175,10 +174,12 @@ def _refuted(hypothesis: Hypothesis, tensor: str, actual: Array, bounds: Replay)
     if as_planted is None:
         return False
     fault, _ = as_planted
-    return not _reproduced(actual, bounds.predicted(fault.at, fault.rule, [tensor])[tensor])
+    return not _reproduced(actual, bounds.expected[tensor], bounds.predicted(fault.at, fault.rule, [tensor])[tensor])
 
 
-def _reproduced(actual: Array, predicted: Bounded) -> bool:
-    """Whether every entry is within its allowance; where nothing is bounded, nothing is reproduced."""
-    with np.errstate(invalid="ignore"):
-        return bool(np.all(np.abs(np.asarray(actual, np.float64) - predicted.value) <= predicted.bound))
+def _reproduced(actual: Array, expected: Bounded, predicted: Bounded) -> bool:
+    """Whether the entries that are wrong are as predicted, and no entry is wrong then.
+
+    Where nothing is bounded, nothing is reproduced.
+    """
+    return predicted.holds(actual) and bool(predicted.inside(actual)[expected.outside(actual)].all())

@@ -16,7 +16,6 @@ from harness.arithmetic.rounding import holds
 from harness.diagnosis.diagnosis import Cause
 from harness.diagnosis.hypotheses import residual
 from harness.diagnosis.planted import Planted
-from harness.evaluation.expected import right
 from harness.evaluation.incremental import in_float32
 from harness.evaluation.point import Point
 from impls.contract import Array
@@ -33,7 +32,7 @@ def everything_in_float32(now: Planted, tensor: str, wrong: Sequence[str], at: s
     if now.profile.dtype != "float64" or not all(float32_numbers(now.point, array) for array in now.shown.values()):
         return None
     expected = in_float32(now.point, now.reach, now.shown, profile_of("float32")).expected
-    if not all(right(now.shown[name], expected[name]) for name in wrong):
+    if not all(expected[name].holds(now.shown[name]) for name in wrong):
         return None
     says = (
         "everything has the accuracy of float32, not that of float64, in which it is returned: all of it are "
@@ -49,7 +48,7 @@ def only_as_small(now: Planted, tensor: str) -> tuple[str, ...]:
     if now.profile.dtype != "float64" or float32_numbers(now.point, now.shown[tensor][now.outside(tensor)]):
         return ()
     narrow = in_float32(now.point, now.reach, now.shown, profile_of("float32")).expected
-    if not right(now.shown[tensor], narrow[tensor]):
+    if not narrow[tensor].holds(now.shown[tensor]):
         return ()
     return (
         "the error is as small as the rounding of float32, but these are no float32 numbers: a small number such "

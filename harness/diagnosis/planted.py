@@ -9,7 +9,6 @@ from functools import cached_property
 import numpy as np
 
 from harness.arithmetic import Bounded, Profile
-from harness.evaluation.expected import right
 from harness.evaluation.incremental import Reach, Replay, in_bounds, in_floats
 from harness.evaluation.point import Point
 from impls.contract import Array
@@ -52,7 +51,7 @@ class Planted:
 
     def wrong(self, name: str) -> bool:
         """Whether a tensor is shown and is not what is expected."""
-        return name in self.shown and not right(self.shown[name], self.bounds.expected[name])
+        return name in self.shown and not self.bounds.expected[name].holds(self.shown[name])
 
     def outside(self, tensor: str) -> Array:
         """The entries of a shown tensor that are wrong."""
@@ -72,7 +71,6 @@ class Planted:
 
 def evident(actual: Array, expected: Bounded, predicted: Bounded) -> tuple[Array, Array]:
     """The entries that are wrong, and those of them in which a fault and no fault can be told apart."""
+    outside = expected.outside(actual)
     with np.errstate(invalid="ignore"):
-        off = np.abs(np.asarray(actual, np.float64) - expected.value)
-        outside = ~(off <= expected.bound)
-        return outside, outside & (predicted.bound < off)
+        return outside, outside & (predicted.bound < np.abs(np.asarray(actual, np.float64) - expected.value))
