@@ -28,10 +28,10 @@ def slips(place: Place) -> Iterator[Fault]:
         return
     at, parts = place.at, place.link.inputs
     names = [_reader(place.network, part) for part in parts]
-    for which, kept in (("last", parts[-1]), ("first", parts[0])):
-        why = "it overwrites the others" if which == "last" else "the others are never added"
-        text = f"only the path through {names[parts.index(kept)]} counts in {at}: {why}"
-        yield place.fault("part overwritten", text, kept, _sum_of(place, [kept]))
+    for k, what in ((len(parts) - 1, "overwritten by it"), (0, "never added")):
+        rest = f"that through {names[0 if k else 1]} is" if len(parts) == 2 else "the others are"
+        text = f"only the path through {names[k]} counts in {at}: {rest} {what}"
+        yield place.fault("part overwritten", text, parts[k], _sum_of(place, [parts[k]]))
     tried = range(len(parts)) if len(parts) <= MOST_PARTS else (0, len(parts) - 1)
     for k in tried if len(parts) > 2 else ():  # without one of two, the other is the only one
         others = [part for part in parts if part != parts[k]]
