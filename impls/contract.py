@@ -17,10 +17,27 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from impls.hand import Network
+from impls.graph import Graph
 
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]
+
+
+class Inputs(dict[str, Array]):
+    """What a network with several inputs is fed, by name; of one input it is fed the array itself.
+
+    Rows and dtype are taken of all at once, as of an array: ``x[rows]``, ``x.astype(dtype)``.
+    """
+
+    def __getitem__(self, index: Any) -> Any:
+        """One input by its name, or some rows of each."""
+        if isinstance(index, str):
+            return super().__getitem__(index)
+        return Inputs({name: array[index] for name, array in self.items()})
+
+    def astype(self, dtype: Any) -> Inputs:
+        """The same in another dtype; whole numbers stay what they are."""
+        return Inputs({n: array if array.dtype.kind in "iu" else array.astype(dtype) for n, array in self.items()})
 
 
 @dataclass(frozen=True)
@@ -71,8 +88,8 @@ class Implementation(Protocol):
 
     version: str
 
-    def differentiate(self, weights: Arrays, x: Array, y: Array, *, tap: bool = True) -> Pass:
-        """Loss and gradients at these weights on this batch.
+    def differentiate(self, weights: Arrays, x: Array | Inputs, y: Array, *, tap: bool = True) -> Pass:
+        """Loss and gradients at these weights on this batch; `x` holds several inputs by name, or is the only one.
 
         With `tap` the pass holds every intermediate that the implementation can show; without it, it is
         the program that a user runs, with gradients of the weights only.
@@ -107,7 +124,7 @@ def tensors_of(result: Pass) -> dict[str, Array]:
     return {**result.activations, "loss": np.asarray(result.loss), **result.gradients}
 
 
-def network_of_example() -> Network:
+def network_of_example() -> Graph:
     """A tiny network with each kind of weight, on which an implementation can be tried."""
     from impls.hand import from_text
 

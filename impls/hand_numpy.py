@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from impls.abilities import Comparer, Measured
-from impls.contract import Array, Arrays, CannotCompareError, Pass, Update
-from impls.hand import Network
+from impls.contract import Array, Arrays, CannotCompareError, Inputs, Pass, Update
+from impls.graph import Graph, evaluate
 from impls.hand.activations.sigmoidal import sigmoid
 from impls.hand.optimizers import update_links
 from impls.hand_conventions import measures
@@ -43,9 +43,9 @@ class HandPass(Pass):
         weights, x, y: where; read-only, and nobody else's, so that they stay what they were.
     """
 
-    network: Network
+    network: Graph
     weights: Arrays
-    x: Array
+    x: Array | Inputs
     y: Array
 
 
@@ -54,11 +54,11 @@ class Hand:
 
     eager, package = True, "numpy"
 
-    def __init__(self, network: Network, dtype: str) -> None:
+    def __init__(self, network: Graph, dtype: str) -> None:
         self.network, self.dtype = network, np.dtype(dtype)
         self.version = f"numpy {np.__version__}"
 
-    def differentiate(self, weights: Arrays, x: Array, y: Array, *, tap: bool = True) -> HandPass:
+    def differentiate(self, weights: Arrays, x: Array | Inputs, y: Array, *, tap: bool = True) -> HandPass:
         """Forward and backward through the hand-written links."""
         activations = self.network.forward(weights, x)
         loss = np.asarray(self.network.loss_of(activations, y))
@@ -66,7 +66,8 @@ class Hand:
         if not tap:
             gradients, activations = {name: gradients[name] for name in self.network.gradients}, {}
         at = {name: _kept(w) for name, w in weights.items()}
-        return HandPass(loss, gradients, activations, network=self.network, weights=at, x=_kept(x), y=_kept(y))
+        fed = Inputs({n: _kept(a) for n, a in x.items()}) if isinstance(x, Inputs) else _kept(x)
+        return HandPass(loss, gradients, activations, network=self.network, weights=at, x=fed, y=_kept(y))
 
     def start(self, optimizer: Any, weights: Arrays) -> HandUpdater:
         """The hand-written optimizer itself."""
@@ -145,7 +146,6 @@ class HandUpdater:
         """State first, then the weight, link by link."""
         self.t += 1
         tensors: dict[str, Any] = {**weights, **gradients, **self.state, "t": self.t}
-        for link in self.links:
-            tensors[link.output] = link(tensors)
+        evaluate(self.links, tensors)
         self.state = {name: tensors[name] for name in self.state}
         return Update({name: tensors[name] for name in weights}, self.state)

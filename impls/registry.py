@@ -16,7 +16,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from impls.contract import Implementation
-from impls.hand import Network
+from impls.graph import Graph
 
 GROUP = "harness.implementations"
 
@@ -43,7 +43,7 @@ def names() -> list[str]:
     return [*OWN, *sorted(set(_third_parties()) - set(OWN))]
 
 
-def load(name: str) -> Callable[[Network, str], Implementation]:
+def load(name: str) -> Callable[[Graph, str], Implementation]:
     """The function that builds the implementation called `name`.
 
     Raises:

@@ -23,7 +23,8 @@ from harness.evaluation.truth import true_tensors
 from harness.explaining import explain
 from harness.faults.catalogue import CAUSES
 from harness.inputs.datasets import load_data
-from impls.hand import Network, from_text
+from impls.graph import Graph
+from impls.hand import from_text
 from reports.catalogue import counted, networks
 from reports.page.sizes import page_sizes
 from reports.peers import PEERS, Step
@@ -36,7 +37,7 @@ def line(figure: str, value: str, goal: str, reached: bool) -> Line:
     return figure, value, goal, "reached" if reached else "short"
 
 
-def _batch(network: Network, rows: int) -> tuple[np.ndarray, np.ndarray]:
+def _batch(network: Graph, rows: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(rows, network.inputs)).astype(np.float32)
     return x, rng.integers(0, network.outputs, rows)

@@ -16,7 +16,8 @@ from harness.diagnosis.location import located
 from harness.evaluation.point import Point
 from harness.faults.catalogue import faults_at
 from harness.faults.fault import Fault
-from impls.hand import Network, from_text
+from impls.graph import Graph
+from impls.hand import from_text
 from impls.hand.notation import ACTIVATIONS
 
 LOSSES = ("mean-squared-error", "huber", "mean-absolute-error", "binary-cross-entropy-on-logits", "cross-entropy")
@@ -33,14 +34,14 @@ class Count:
     named: int = 0
 
 
-def networks() -> list[Network]:
+def networks() -> list[Graph]:
     """Three depths, every activation, and a loss of each kind."""
     deep = [from_text(sizes) for sizes in ("3-2", "4-3-2-1", "5-4-3-2-2")]
     wide = [from_text("3-4-2", activation=name) for name in ACTIVATIONS]
     return [*deep, *wide, *(from_text("3-4-2", activation="tanh", loss=loss) for loss in LOSSES)]
 
 
-def counted(every: list[Network]) -> Count:
+def counted(every: list[Graph]) -> Count:
     """Plant each fault of the catalogue at each link of each network, everything shown."""
     count = Count(set())
     for number, network in enumerate(every):
@@ -64,7 +65,7 @@ def _plant(point: Point, fault: Fault, count: Count) -> None:
     count.named += any(cause.cause == fault.cause for diagnosis in found for cause in diagnosis.causes)
 
 
-def _point(network: Network, seed: int) -> Point:
+def _point(network: Graph, seed: int) -> Point:
     """Weights and seven rows of no special value."""
     rng = np.random.default_rng([seed, 1])
     x = rng.normal(size=(7, network.inputs))

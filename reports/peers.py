@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from impls.hand import GradientDescent, Network, Relu, Sigmoid, Tanh
+from impls.graph import Graph
+from impls.hand import GradientDescent, Relu, Sigmoid, Tanh
 from impls.hand_numpy import HandUpdater
 
 Step = Callable[[], float]
 LEARNING_RATE = 1e-3
 
 
-def hand_step(network: Network, weights: dict[str, np.ndarray], x: Any, y: Any) -> Step:
+def hand_step(network: Graph, weights: dict[str, np.ndarray], x: Any, y: Any) -> Step:
     """The hand implementation."""
     held = dict(weights)
     updater = HandUpdater(GradientDescent(LEARNING_RATE), held)
@@ -32,7 +33,7 @@ def hand_step(network: Network, weights: dict[str, np.ndarray], x: Any, y: Any) 
     return step
 
 
-def torch_step(network: Network, weights: dict[str, np.ndarray], x: Any, y: Any) -> Step:
+def torch_step(network: Graph, weights: dict[str, np.ndarray], x: Any, y: Any) -> Step:
     """PyTorch eager: addmm, backward, torch.optim.SGD."""
     import torch
 
@@ -59,7 +60,7 @@ def torch_step(network: Network, weights: dict[str, np.ndarray], x: Any, y: Any)
     return step
 
 
-def jax_step(network: Network, weights: dict[str, np.ndarray], x: Any, y: Any) -> Step:
+def jax_step(network: Graph, weights: dict[str, np.ndarray], x: Any, y: Any) -> Step:
     """JAX: value_and_grad and the update in one jitted function."""
     import jax
     from jax import numpy as jnp
@@ -90,7 +91,7 @@ def jax_step(network: Network, weights: dict[str, np.ndarray], x: Any, y: Any) -
     return step
 
 
-def _layers(network: Network, functions: Mapping[Any, Any]) -> list[tuple[int, Any]]:
+def _layers(network: Graph, functions: Mapping[Any, Any]) -> list[tuple[int, Any]]:
     kinds = [layer for layer in network.layers if not hasattr(layer, "inputs")]
     return [(number, functions.get(type(layer))) for number, layer in enumerate(kinds, 1)]
 

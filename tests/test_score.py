@@ -261,7 +261,7 @@ def test_without_a_target_the_hand_codes_rules_are_mutated(scored, folder):
     assert {tried.target.rpartition(":")[2] for tried in score.tried} == {"Tanh.dz", "tanh_vjp"}
     assert score.verdict == "PASS"
     assert [tried.after for tried in score.of("equal")] == ["return tanh_vjp(da, -a)"]  # 1 - a^2 is even
-    assert "impls.hand.dense:Dense.dW" in score.uncalled
+    assert "impls.hand.layers.dense:Dense.dW" in score.uncalled
 
 
 def test_the_command_exits_with_4_only_where_power_is_required(folder, scored, monkeypatch):

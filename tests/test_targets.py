@@ -44,7 +44,7 @@ def test_a_function_without_a_source_is_refused():
     [
         ("backward", "it names no function; give module:function"),
         ("numpy.linalgg:norm", "there is no module numpy.linalgg"),
-        ("impls.hand.dense:Dense.dw", r"has no Dense.dw \(did you mean dW\?\)"),
+        ("impls.hand.layers.dense:Dense.dw", r"has no Dense.dw \(did you mean dW\?\)"),
         ("nowhere.py:backward", "the test does not import nowhere.py"),
     ],
 )
@@ -56,7 +56,7 @@ def test_a_target_that_does_not_exist_is_refused(text, why):
 def test_a_target_is_found_by_module_or_file():
     from impls.hand import dense
 
-    assert targeted("impls.hand.dense:Dense.dW") is dense.Dense.dW
+    assert targeted("impls.hand.layers.dense:Dense.dW") is dense.Dense.dW
     assert targeted(f"{dense.__file__}:Dense.dW") is dense.Dense.dW
 
 
@@ -71,7 +71,7 @@ def test_a_decorator_that_hides_its_function_is_told(monkeypatch):
 
     monkeypatch.setattr(dense, "step", hidden(dense.Dense.dW), raising=False)
     with pytest.raises(UsageError, match=r"use functools\.wraps in the decorator"):
-        targeted("impls.hand.dense:step")
+        targeted("impls.hand.layers.dense:step")
 
 
 def test_the_hand_codes_rules_are_those_of_every_layer_and_loss_and_what_only_they_use():

@@ -126,9 +126,10 @@ class Balls(Numbers):
 
     def product(self, x: Objects, y: Objects) -> Objects:
         """Through arb_mat, which multiplies matrices of integers block by block."""
-        (rows, inner), columns = x.shape, y.shape[1]
+        *_, inner = x.shape
+        rows, columns = x.size // inner, y.shape[1]
         product = arb_mat(rows, inner, x.ravel().tolist()) * arb_mat(inner, columns, y.ravel().tolist())
-        return as_objects(product.entries(), (rows, columns))
+        return as_objects(product.entries(), (*x.shape[:-1], columns))
 
     def radii(self, entries: Objects) -> Floats:
         """The balls' radii, which hold 30 bits: exact in float64, but below its normal numbers."""

@@ -127,6 +127,10 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
     def __getitem__(self, index: Any) -> Bounded:
         return Bounded(self.value[index], self.bound[index], self.context)
 
+    def reshape(self, *shape: int) -> Bounded:
+        """As numpy.ndarray.reshape."""
+        return Bounded(self.value.reshape(*shape), self.bound.reshape(*shape), self.context)
+
     def sum(self, axis: Any = None, keepdims: bool = False) -> Bounded:
         """As numpy.sum; the bound holds for any order of summation."""
         return _apply(RULES[np.sum], self, axis, keepdims)

@@ -122,6 +122,10 @@ class Entries(np.lib.mixins.NDArrayOperatorsMixin):
             return False
         raise ValueError(f"Cannot decide a comparison that is undecided ({entry}); use more precision.")
 
+    def reshape(self, *shape: int) -> Entries:
+        """As numpy.ndarray.reshape."""
+        return Entries(self.entries.reshape(*shape), self.numbers)
+
     def sum(self, axis: Any = None, keepdims: bool = False) -> Entries:
         """As numpy.sum."""
         with self.numbers.working():
@@ -156,6 +160,9 @@ class Entries(np.lib.mixins.NDArrayOperatorsMixin):
         return target
 
     def __array_function__(self, function: Any, types: Any, operands: Any, options: Any) -> Any:
+        if function is np.concatenate:
+            (joined,) = operands
+            return Entries(np.concatenate([self.numbers.objects(part) for part in joined], **options), self.numbers)
         if function in METHODS:
             return getattr(operands[0], METHODS[function])(*operands[1:], **options)
         return NotImplemented if options else self.numbers.evaluate(function, operands)

@@ -76,9 +76,10 @@ class Rationals(Numbers):
         """Through fmpq_mat, or sum by sum."""
         if not self.flint:
             return x @ y
-        (rows, inner), columns = x.shape, y.shape[1]
+        *_, inner = x.shape
+        rows, columns = x.size // inner, y.shape[1]
         product = self._matrix(rows, inner, x.ravel().tolist()) * self._matrix(inner, columns, y.ravel().tolist())
-        return as_objects(product.entries(), (rows, columns))
+        return as_objects(product.entries(), (*x.shape[:-1], columns))
 
     def radii(self, entries: Objects) -> Floats:
         """They are 0."""
@@ -91,3 +92,11 @@ class Rationals(Numbers):
     def missing(self, function: Any) -> Any:
         """Raise IrrationalError."""
         raise IrrationalError(function.__name__)
+
+
+class Operations(Rationals):
+    """Rationals that multiply no matrices out: which operations there are is all that is asked of them."""
+
+    def product(self, x: Objects, y: Objects) -> Objects:
+        """Ones, of the shape of the product."""
+        return np.full((*x.shape[:-1], y.shape[-1]), self.number(1))

@@ -48,7 +48,7 @@ def answer_of(returned: Any, point: Point, against: str, parameters: frozenset[s
         against: what findings call the function.
         parameters: names that ``locals()`` holds anyway, not worth listing.
     """
-    shapes, findings = shapes_of(point.network, len(point.x)), list[Finding]()
+    shapes, findings = shapes_of(point.network, point.rows), list[Finding]()
     if not isinstance(returned, Mapping):
         what = "nothing" if returned is None else f"{_article(type(returned).__name__)}"
         message = f"returned {what} instead of a dictionary of gradients such as {_example(point)}"
@@ -66,7 +66,7 @@ def answer_of(returned: Any, point: Point, against: str, parameters: frozenset[s
         if value is None:
             continue
         array = as_array(value)
-        if problem := _problem(value, array, shapes[name], str(point.x.dtype)):
+        if problem := _problem(value, array, shapes[name], point.dtype):
             problems.setdefault(problem, []).append(name)
         readable = _readable(array, shapes[name])
         if readable is not None:  # the values are judged all the same

@@ -15,7 +15,7 @@ from harness.comparison.finding import Kind
 from harness.inputs.seals import seal
 from harness.usage import told
 from impls.contract import Arrays, CannotCompareError, Pass, Update, tensors_of
-from impls.hand import Network
+from impls.graph import LOSS, Graph
 
 _T = TypeVar("_T")
 
@@ -45,7 +45,7 @@ def guarded(call: Callable[[], _T], given: Arrays, seals: Mapping[str, str]) -> 
     return result
 
 
-def check_pass(network: Network, dtype: str, rows: int, result: Any) -> Pass:
+def check_pass(network: Graph, dtype: str, rows: int, result: Any) -> Pass:
     """The pass, if it keeps the contract; raises `BreachError` otherwise. Non-finite values are not judged."""
     if not isinstance(result, Pass):
         raise BreachError("not a pass", f"returned {type(result).__name__} instead of an impls.contract.Pass")
@@ -70,14 +70,12 @@ def non_finite(tensors: Arrays) -> str | None:
     return next((name for name, array in tensors.items() if not np.all(np.isfinite(array))), None)
 
 
-def shapes_of(network: Network, rows: int) -> dict[str, tuple[int, ...]]:
+def shapes_of(network: Graph, rows: int) -> dict[str, tuple[int, ...]]:
     """The shape of every tensor that a pass may hold, on so many rows."""
-    shapes: dict[str, tuple[int, ...]] = {"loss": ()}
-    for name, shape in network.weights.items():
-        shapes["d" + name] = shape
+    names = [LOSS, *network.gradients]
     for name in network.activations:
-        shapes[name] = shapes["d" + name] = (rows, network.weights["W" + name[1:]][1])
-    return shapes
+        names += [name, *filter(None, [network.gradient.get(name)])]
+    return {name: network.tensors[name].sized(rows) for name in names}
 
 
 def _check_tensors(

@@ -23,7 +23,7 @@ from harness.candidates.conformance import shapes_of
 from harness.candidates.containers import Container, Declared, check_readable, container_of
 from harness.usage import UsageError, reason, visible
 from impls.contract import Array
-from impls.hand import Network
+from impls.graph import Graph
 from impls.hand.notation import describe
 
 LARGEST_BYTES = 2**31
@@ -56,7 +56,7 @@ class Dump:
         return str(self.x.dtype)
 
 
-def read_dump(path: str | os.PathLike[str], network: Network) -> Dump:
+def read_dump(path: str | os.PathLike[str], network: Graph) -> Dump:
     """The dump at `path`, as the numbers of a network.
 
     Raises:
@@ -82,7 +82,7 @@ def read_dump(path: str | os.PathLike[str], network: Network) -> Dump:
     )
 
 
-def _arrays(path: str, container: Container, wanted: list[str], network: Network) -> dict[str, Array]:
+def _arrays(path: str, container: Container, wanted: list[str], network: Graph) -> dict[str, Array]:
     declared = _readable(path, lambda: container.declared(path, wanted))
     _check_dtypes(path, declared, network)
     _check_shapes(path, declared, network)
@@ -106,7 +106,7 @@ def _readable(path: str, read: Callable[[], _T]) -> _T:
         ) from None
 
 
-def _check_names(path: str, held: Iterable[str], network: Network, links: list[str]) -> None:
+def _check_names(path: str, held: Iterable[str], network: Graph, links: list[str]) -> None:
     held = set(held)
     weights = [*network.weights, *network.gradients]
     others = sorted(name for name in held - set(weights) if re.fullmatch(r"d?[Wb][1-9][0-9]{0,5}", name, re.ASCII))
@@ -128,7 +128,7 @@ def _check_names(path: str, held: Iterable[str], network: Network, links: list[s
         )
 
 
-def _check_dtypes(path: str, declared: Mapping[str, Declared], network: Network) -> None:
+def _check_dtypes(path: str, declared: Mapping[str, Declared], network: Graph) -> None:
     objects = [name for name, each in declared.items() if each.dtype == "object"]
     if objects:
         raise UsageError(
@@ -156,7 +156,7 @@ def _check_dtypes(path: str, declared: Mapping[str, Declared], network: Network)
         )
 
 
-def _check_shapes(path: str, declared: Mapping[str, Declared], network: Network) -> None:
+def _check_shapes(path: str, declared: Mapping[str, Declared], network: Graph) -> None:
     shape = declared["x"].shape
     rows = shape[0] if len(shape) == 2 else 0
     if len(shape) != 2 or rows < 1 or shape[1] != network.inputs:
@@ -177,7 +177,7 @@ def _check_shapes(path: str, declared: Mapping[str, Declared], network: Network)
     raise UsageError(f"Cannot check {path} as {describe(network)}, because {told}; {instead}.")
 
 
-def _check_values(path: str, arrays: Mapping[str, Array], network: Network) -> None:
+def _check_values(path: str, arrays: Mapping[str, Array], network: Graph) -> None:
     for name in (*network.weights, "x", *(() if network.loss.labels else "y")):
         if not np.all(np.isfinite(arrays[name])):
             index = tuple(int(i) for i in np.argwhere(~np.isfinite(arrays[name]))[0])

@@ -18,7 +18,7 @@ from harness.usage import visible
 from impls import registry
 from impls.abilities import ChecksGradients, Comparer, Compares, GradientChecker
 from impls.contract import Array, CannotCompareError, Describes, Implementation, Pass, Trains, Update, Updater
-from impls.hand import Network
+from impls.graph import Graph
 
 
 class Participant:
@@ -30,9 +30,7 @@ class Participant:
         state: its optimizer state, and before the last update.
     """
 
-    def __init__(
-        self, name: str, build: Callable[[Network, str], Implementation], network: Network, dtype: str
-    ) -> None:
+    def __init__(self, name: str, build: Callable[[Graph, str], Implementation], network: Graph, dtype: str) -> None:
         self.name, self.network, self.alive = name, network, True
         self.findings: list[Finding] = []
         self._build, self._built = build, dict[str, Implementation]()
@@ -89,7 +87,7 @@ class Participant:
         Raises:
             BreachError, CannotCompareError: why there is none.
         """
-        dtype, given = str(point.x.dtype), read_only(point.given)  # its own copies: what it writes, no other reads
+        dtype, given = point.dtype, read_only(point.given)  # its own copies: what it writes, no other reads
         weights = {name: given[name] for name in self.network.weights}
         implementation = self.built(dtype)
         result = guarded(
@@ -158,7 +156,7 @@ class Admission:
         return {name: own for checkers in checking for name, own in checkers.items()}
 
 
-def admit(names: Iterable[str], network: Network, dtype: str, *, named: bool) -> Admission:
+def admit(names: Iterable[str], network: Graph, dtype: str, *, named: bool) -> Admission:
     """Load the implementations; what is missing or cannot be built is a finding, not an end.
 
     `named` tells whether somebody asked for them by name: then a broken one fails the run.

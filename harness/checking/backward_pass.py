@@ -28,14 +28,14 @@ from harness.results.check import Check
 from harness.results.setting import Setting, setting_of
 from harness.usage import UsageError, visible
 from impls.contract import Array
-from impls.hand import Network
+from impls.graph import Graph
 
 DUMPS = (".npz", ".safetensors")
 
 
 def check(
     function: Callable[..., Any] | str | os.PathLike[str],
-    network: Network | str | os.PathLike[str] = "4-3-2-1",
+    network: Graph | str | os.PathLike[str] = "4-3-2-1",
     data: Data | str | os.PathLike[str] | tuple[Any, Any] | None = None,
     *,
     raw: bool = False,
@@ -87,7 +87,7 @@ def check(
     return _with_learning(result, candidate, point)
 
 
-def _numbers(path: Path, network: Network) -> Check:
+def _numbers(path: Path, network: Graph) -> Check:
     """The check of a file that holds weights, inputs, targets and gradients."""
     from harness.candidates.dumps import read_dump
 
@@ -112,7 +112,7 @@ def _source(function: Any, timeout: float | None) -> Source:
     return Source(name, checked(function, f"function={name}"))
 
 
-def _data(data: Any, network: Network, seed: int, *, raw: bool, target: str | None) -> Data:
+def _data(data: Any, network: Graph, seed: int, *, raw: bool, target: str | None) -> Data:
     if data is not None:
         return as_data(data, network, seed, raw=raw, target=target)
     try:

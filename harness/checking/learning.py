@@ -7,10 +7,9 @@ import math
 from harness.candidates.answers import answer_of
 from harness.candidates.function import Candidate
 from harness.evaluation.point import Point
-from harness.inputs.schedule import multiply_adds
 from harness.results.check import Learning
 from impls.contract import Array
-from impls.hand import Network
+from impls.graph import Graph
 
 STEPS = 400
 BUDGET = 500_000_000
@@ -19,7 +18,7 @@ BUDGET = 500_000_000
 
 def learned(candidate: Candidate, point: Point) -> Learning | None:
     """Train with the candidate's gradients and with the right ones; None if the candidate cannot train."""
-    network, steps = point.network, min(STEPS, 1 + BUDGET // multiply_adds(point.network, len(point.x)))
+    network, steps = point.network, min(STEPS, 1 + BUDGET // point.network.multiply_adds(point.rows))
     lr = _rate(point, min(10, steps))
     if lr is None:
         return None
@@ -65,7 +64,7 @@ def _step(point: Point, weights: dict[str, Array], lr: float) -> dict[str, Array
     return {name: w - lr * gradients[f"d{name}"] for name, w in weights.items()}
 
 
-def _loss(network: Network, weights: dict[str, Array], point: Point) -> float:
+def _loss(network: Graph, weights: dict[str, Array], point: Point) -> float:
     return float(network.loss_of(network.forward(weights, point.double.x), point.double.y))
 
 

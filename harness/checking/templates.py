@@ -14,12 +14,12 @@ from harness.inputs.arguments import as_count, as_data, as_dtype, check_paramete
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
 from harness.usage import UsageError, reason
-from impls.hand import Network
+from impls.graph import Graph
 
 
 def write_template(
     path: str | os.PathLike[str],
-    network: Network,
+    network: Graph,
     *,
     rows: int = 16,
     seed: int = 0,

@@ -19,7 +19,7 @@ from harness.inputs.networks import load_network
 from harness.rendering.github import Annotation, workflow_commands
 from harness.rendering.pages import page_writer
 from harness.usage import UsageError, visible
-from impls.hand import Network
+from impls.graph import Graph
 from impls.hand.notation import describe, output_label
 
 
@@ -106,5 +106,5 @@ def template_and_print(*, model: str, output: str, **options: Any) -> int:
     return 0
 
 
-def _shapes(network: Network, prefix: str) -> str:
+def _shapes(network: Graph, prefix: str) -> str:
     return ", ".join(f"{prefix}{name} {'×'.join(map(str, shape))}" for name, shape in network.weights.items())

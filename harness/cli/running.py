@@ -18,7 +18,7 @@ from harness.rendering.pages import page_writer
 from harness.rendering.tables import Typed, render
 from harness.results.run import Run
 from harness.usage import UsageError, visible
-from impls.hand import Network
+from impls.graph import Graph
 from impls.hand.notation import OPTIMIZERS, made
 
 ASCII = str.maketrans(
@@ -61,7 +61,7 @@ def paged(write_page: Callable[[Any], None] | None, result: Any, command: str, s
     return status
 
 
-def specified(options: dict[str, Any]) -> tuple[Network, Any]:
+def specified(options: dict[str, Any]) -> tuple[Graph, Any]:
     """Network and optimizer, as they were typed.
 
     Raises:

@@ -18,14 +18,14 @@ from functools import partial
 import numpy as np
 from msgspec.structs import replace
 
-from harness.arithmetic import Profile, profile_of
+from harness.arithmetic import Context, Profile, profile_of
 from harness.comparison.judge import Check, Row, judge, not_comparable
-from harness.evaluation.centre import alone, exact_inputs
+from harness.evaluation.centre import NOTHING, alone, exact_inputs
 from harness.evaluation.point import Point
 from harness.evaluation.subgradients import Sides
 from harness.inputs.stride import EVERY_ENTRY, Stride
 from impls.contract import Array, Pass, tensors_of
-from impls.hand import Link
+from impls.graph import Graph, Link
 
 
 def rounding(point: Point, against: str, result: Pass, profile: Profile, stride: Stride = EVERY_ENTRY) -> list[Row]:
@@ -33,14 +33,26 @@ def rounding(point: Point, against: str, result: Pass, profile: Profile, stride:
     tensors, shown = point.tensors(result), tensors_of(result)
     rows = []
     for link in point.network.links:
-        missing = [name for name in (link.output, *link.inputs) if name not in tensors]
+        if point.network.tensors[link.output].through and link.output not in shown:
+            continue  # a part of a gradient: the sum of all parts is one link
+        parts = parts_of(point.network, link, tensors)
+        missing = [
+            name
+            for name in (link.output, *link.inputs, *(name for part in parts.values() for name in part.inputs))
+            if name not in tensors and name not in parts
+        ]
         if missing:
             reason = f"{against} shows no {', '.join(missing)}"
             rows.append(not_comparable("rounding", link.output, against, point.step, reason))
         else:
             actual = tensors[link.output]
-            rows.append(judge_link(link, tensors, actual, profile, against, point.step, stride, shown))
+            rows.append(judge_link(link, tensors, actual, profile, against, point.step, stride, shown, parts))
     return rows
+
+
+def parts_of(network: Graph, link: Link, known: Container[str]) -> dict[str, Link]:
+    """The links of the parts of a gradient that a link adds and nobody knows."""
+    return {name: network.link[name] for name in link.inputs if name not in known and network.tensors[name].through}
 
 
 def judge_link(
@@ -52,12 +64,13 @@ def judge_link(
     step: int,
     stride: Stride = EVERY_ENTRY,
     shown: Container[str] = (),
+    parts: Mapping[str, Link] = NOTHING,
 ) -> Row:
     """One link alone, fed `tensors`, against what an implementation made of them.
 
-    `shown` names the tensors that the implementation made in the same program as `actual`.
+    `shown` names the tensors that the implementation made in the same program as `actual`; `parts`, see `alone`.
     """
-    expected = alone(link, tensors, profile, stride, shown)
+    expected = alone(link, tensors, profile, stride, shown, parts)
     shape = actual.shape
     if link.slices:
         actual = stride.of(actual, link.axis)
@@ -69,12 +82,12 @@ def judge_link(
         actual=actual,
         expected=expected.value,
         allowed=expected.bound,
-        zero_bound=lambda: alone(link, tensors, profile_of("float64"), stride).bound,
+        zero_bound=lambda: alone(link, tensors, profile_of("float64"), stride, (), parts).bound,
     )
     row = _in_the_whole(row, link, shape, stride)
     if row.verdict == "FAULT":
         # What is read decides the branch exactly as it is shown.
-        sides = Sides.of_link(link, exact_inputs(link, tensors, profile_of(str(actual.dtype)), stride))
+        sides = Sides.of_link(link, exact_inputs(link, tensors, Context(profile_of(str(actual.dtype))), stride))
         if sides is not None and sides.allow(actual, expected):
             return _as_convention(row)
     return row
@@ -117,7 +130,7 @@ def end_to_end(point: Point, against: str, result: Pass, reference: Pass, stride
     dtype = str(np.asarray(result.loss).dtype)
     centre, centre64 = point.centre(dtype), point.double.centre("float64")
     values = tensors_of(reference)
-    expected = {name: np.asarray(values[name], np.float64) for name in centre.tensors}
+    expected = {name: np.asarray(values[name], np.float64) for name in centre.tensors if name in values}
     allowed = {name: 2 * tensor.bound for name, tensor in centre.tensors.items()}
     zeros = {name: tensor.bound for name, tensor in centre64.tensors.items()}
     rows = _compare("end-to-end", point, against, result, expected, allowed, zeros, stride)
@@ -140,6 +153,8 @@ def _compare(
     for link in point.network.links:
         name = link.output
         if name not in tensors:
+            if point.network.tensors[name].through:
+                continue
             reason = f"{against} shows no {name}"
             rows[name] = not_comparable(check, name, against, point.step, reason)
             continue
@@ -175,7 +190,7 @@ def _tell_inherited(
     told = []
     for name, row in rows.items():
         own = links[name].verdict
-        if differs and name.startswith("d"):
+        if differs and point.network.link[name].of:
             reason = f"the forward pass already differs at {differs[0]}"
             told.append(not_comparable(row.check, name, against, point.step, reason))
         elif row.verdict == "FAULT" and own == "convention":

@@ -16,7 +16,7 @@ from harness.comparison.checks import judge_link
 from harness.comparison.judge import Row
 from harness.inputs.stride import EVERY_ENTRY, Stride
 from impls.contract import Array, Arrays, Update
-from impls.hand import Link
+from impls.graph import Link
 from impls.hand.optimizers import update_links
 
 

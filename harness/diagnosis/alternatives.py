@@ -16,10 +16,10 @@ from harness.arithmetic import Bounded, Profile
 from harness.diagnosis.equivalent import forms_at
 from harness.diagnosis.hidden_forms import hidden_forms, planted_forms
 from harness.diagnosis.kinks import Kinks
-from harness.evaluation.expected import Form, Rule, Walk, given, walk
+from harness.evaluation.expected import Form, Walk, given, walk
 from harness.evaluation.point import Point
 from impls.contract import Array
-from impls.hand import Link
+from impls.graph import Link, Rule
 
 Wrong = Callable[[Walk], frozenset[str]]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from harness.arithmetic import Bounded
 from harness.arithmetic.bounded import Floats
-from impls.hand import Link
+from impls.graph import Link
 
 NO_DIGIT = 5000
 """The exponent of the lowest digit of 0: above every other, so that 0 restricts no grid."""

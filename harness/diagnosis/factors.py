@@ -87,7 +87,7 @@ def common_factor(point: Point, shown: Mapping[str, Array]) -> float | None:
     The entry of each gradient that fixes it best, value a and centre e with bound E, leaves c = a / e within
     (1 + |c|) E / |e|; every entry of every gradient must be within |c| E plus what that leaves of c.
     """
-    centre = point.centre(str(point.x.dtype)).tensors
+    centre = point.centre(point.dtype).tensors
     names = [link.output for link in point.network.backward_links if link.output in shown]
     least, most = -np.inf, np.inf
     for name in names:
@@ -105,7 +105,7 @@ def common_factor(point: Point, shown: Mapping[str, Array]) -> float | None:
         least, most = max(least, c - off), min(most, c + off)
     if not names or least > most:
         return None
-    return _shortest(least, most, len(point.x))
+    return _shortest(least, most, point.rows)
 
 
 def _shortest(least: float, most: float, rows: int) -> float:

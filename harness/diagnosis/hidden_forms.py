@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Bounded
-from harness.evaluation.expected import Form, Rule, Walk, bounded_or
-from impls.hand import Link, Network
+from harness.evaluation.expected import Form, Walk, bounded_or
+from impls.graph import Graph, Link, Rule
 
 MOST = 200
 """Combinations tried, in the search by layer and in that by kind."""
@@ -27,7 +27,7 @@ Option = Sequence[Form]
 
 
 def hidden_forms(
-    network: Network,
+    network: Graph,
     shown: Collection[str],
     forms: Callable[[Link], Sequence[Form]],
     walked: Callable[[Mapping[str, Rule]], Walk],

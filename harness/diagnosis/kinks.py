@@ -21,11 +21,12 @@ import numpy as np
 
 from harness.arithmetic import Bounded
 from harness.diagnosis.exact_sums import exact_where_nothing_rounds
-from harness.evaluation.expected import Rule, Walk
+from harness.evaluation.expected import Walk
 from harness.evaluation.incremental import Replay
 from harness.evaluation.subgradients import Sides
 from impls.contract import Array
-from impls.hand import Dense, Elu, HardSigmoid, LeakyRelu, Link, MeanAbsoluteError, Network, Relu, Scaled
+from impls.graph import Graph, Link, Rule
+from impls.hand import Dense, Elu, HardSigmoid, LeakyRelu, MeanAbsoluteError, Relu, Scaled
 
 Side = Literal["below", "above", "middle", "outside", "inside"]
 
@@ -58,7 +59,7 @@ class Convention:
 class Kinks:
     """The kinks of a network whose derivative is not shown."""
 
-    def __init__(self, network: Network, shown: Collection[str]) -> None:
+    def __init__(self, network: Graph, shown: Collection[str]) -> None:
         self.network = network
         self.links = [
             link for link in network.backward_links if link.output not in shown and _kind(link) and _jumps(link)

@@ -24,7 +24,7 @@ from harness.evaluation.expected import Walk, walk
 from harness.evaluation.point import Point
 from harness.evaluation.subgradients import Sides
 from impls.contract import Array
-from impls.hand import Link, Network
+from impls.graph import Graph, Link
 
 GIVEN = "right, given its own inputs"
 
@@ -119,7 +119,7 @@ def _taken(read: Reading, name: str) -> str | None:
     return f"all arguments on a kink take {read.convention}" if name in read.by_convention else None
 
 
-def shown_inputs(network: Network, shown: Collection[str]) -> dict[str, frozenset[str]]:
+def shown_inputs(network: Graph, shown: Collection[str]) -> dict[str, frozenset[str]]:
     """The shown tensors that each link reads, itself or through links that are not shown."""
     found: dict[str, frozenset[str]] = {}
     for link in network.links:

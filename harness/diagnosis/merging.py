@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+from harness.diagnosis.confirmation import LEAST_ENTRIES
 from harness.diagnosis.diagnosis import Cause, Diagnosis
-from harness.diagnosis.hypotheses import LEAST_ENTRIES
 from harness.faults import Fault
 from harness.faults.place import place_of
-from impls.hand import Network
+from impls.graph import Graph
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Found:
         return next(there, None)
 
 
-def merged(network: Network, found: Sequence[Found], faults: Callable[[str], Sequence[Fault]]) -> list[Diagnosis]:
+def merged(network: Graph, found: Sequence[Found], faults: Callable[[str], Sequence[Fault]]) -> list[Diagnosis]:
     """Diagnoses in which one cause at every link where it could be is told once.
 
     Args:
@@ -49,7 +49,7 @@ def merged(network: Network, found: Sequence[Found], faults: Callable[[str], Seq
     return sorted([*(f.diagnosis for f in left), *together], key=lambda d: order.index(d.shown_at))
 
 
-def _everywhere(network: Network, having: Sequence[Found], name: str, faults: Callable[[str], Sequence[Fault]]) -> bool:
+def _everywhere(network: Graph, having: Sequence[Found], name: str, faults: Callable[[str], Sequence[Fault]]) -> bool:
     """Whether the cause is at all links of the kinds at which it is, wherever the catalogue has it."""
     kinds = {link.output: place_of(network, link).kind for link in network.links}
     places = {f.diagnosis.at for f in having}
@@ -58,7 +58,7 @@ def _everywhere(network: Network, having: Sequence[Found], name: str, faults: Ca
     return places == possible
 
 
-def _one_layer(network: Network, having: Sequence[Found], name: str) -> bool:
+def _one_layer(network: Graph, having: Sequence[Found], name: str) -> bool:
     """Whether it is said in the same words of the weights and of the biases of one layer."""
     links = {link.output: link for link in network.links}
     places = [place_of(network, links[f.diagnosis.at]) for f in having]

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from harness.arithmetic import Bounded, Context, Profile
+from harness.evaluation.given import as_numbers, named
 from harness.inputs.stride import EVERY_ENTRY, Stride
-from impls.contract import Array
-from impls.hand import Link, Network
+from impls.contract import Array, Inputs
+from impls.graph import Graph, Link, evaluate
+
+NOTHING: Mapping[str, Link] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -27,14 +29,11 @@ class Centre:
     undecided: int
 
 
-def end_to_end(network: Network, weights: Mapping[str, Array], x: Array, y: Array, profile: Profile) -> Centre:
+def end_to_end(network: Graph, weights: Mapping[str, Array], x: Array | Inputs, y: Array, profile: Profile) -> Centre:
     """Run forward and backward on bounded arrays; weights and batch are exact as given."""
     context = Context(profile)
-    tensors: dict[str, Any] = {name: context.exact(w) for name, w in weights.items()}
-    tensors["x"], tensors["y"] = context.exact(x), _targets(context, network, y)
-    for link in network.links:
-        tensors[link.output] = link(tensors)
-    return Centre({link.output: tensors[link.output] for link in network.links}, context.undecided)
+    tensors = evaluate(network.links, as_numbers(network, named(network, weights, x, y), context.exact))
+    return Centre({name: tensors[name] for name in network.link}, context.undecided)
 
 
 def alone(
@@ -43,34 +42,39 @@ def alone(
     profile: Profile,
     stride: Stride = EVERY_ENTRY,
     shown: Container[str] = (),
+    parts: Mapping[str, Link] = NOTHING,
 ) -> Bounded:
-    """The output of one link fed with exact tensors, restricted to a sample of its entries."""
-    return link.rule(*exact_inputs(link, tensors, profile, stride, shown))
+    """The output of one link fed with exact tensors, restricted to a stride of its entries.
+
+    Where it adds parts of a gradient that nobody shows, `parts` holds their links by name: the sum of all their vjps
+    is one link then.
+    """
+    return link.rule(*exact_inputs(link, tensors, Context(profile), stride, shown, parts))
 
 
 def exact_inputs(
     link: Link,
     tensors: Mapping[str, Array],
-    profile: Profile,
+    context: Context,
     stride: Stride = EVERY_ENTRY,
     shown: Container[str] = (),
+    parts: Mapping[str, Link] = NOTHING,
 ) -> list[Any]:
-    """What a link reads, exact as given, restricted to what a sample of its entries depends on.
+    """What a link reads, exact as given, restricted to what a stride of its entries depends on.
 
     `shown` names what the same program made and shows, which it may have read before its last rounding.
     """
-    context = Context(profile)
     inputs: dict[str, Any] = dict(tensors)
+    for name, part in parts.items():
+        apart = stride if link.slices else EVERY_ENTRY
+        inputs[name] = part.rule(*exact_inputs(part, tensors, context, apart, shown))
     for name, axis in link.slices.items():
-        inputs[name] = stride.of(inputs[name], axis)
+        if name not in parts:
+            inputs[name] = stride.of(inputs[name], axis)
     # Labels and step counts are whole numbers and stay what they are.
     return [
-        inputs[name] if inputs[name].dtype.kind in "iu"
+        inputs[name] if name in parts or inputs[name].dtype.kind in "iu"
         else context.shown(inputs[name]) if name in shown
         else context.exact(inputs[name])
         for name in link.inputs
     ]  # fmt: skip
-
-
-def _targets(context: Context, network: Network, y: Array) -> Any:
-    return np.asarray(y) if network.loss.labels else context.exact(y)

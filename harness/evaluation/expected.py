@@ -25,12 +25,10 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Bounded, Context, Profile
+from harness.evaluation.given import as_numbers
 from harness.evaluation.point import Point
 from impls.contract import Array
-from impls.hand import Link
-
-Rule = Callable[[Mapping[str, Any]], Any]
-"""From tensors by name (weights, x, y, and every tensor before) to one tensor; plain NumPy, no dtype in it."""
+from impls.graph import Link, Rule, evaluate
 
 
 @dataclass(frozen=True)
@@ -85,22 +83,26 @@ def walk(
         planted: rules in place of the links that give these tensors.
         forms: other right forms of a link; of a shown tensor outside its bound, the first that holds it is expected.
     """
-    context, rules = Context(profile), planted or {}
+    context = Context(profile)
     tensors = given(point, context)
     expected: dict[str, Bounded] = {}
     taken: dict[str, Form] = {}
-    for link in point.network.links:
-        undecided = context.undecided
-        value = rules.get(link.output, link)(tensors)
-        if forms and link.output in shown and not value.holds(shown[link.output]):
-            form, value = _first_form(shown[link.output], value, forms(link), tensors)
-            taken |= {link.output: form} if form else {}
-        expected[link.output] = value
-        if link.output in shown:
-            # A bound that opens both branches of a kink is none of rounding, and is not passed on.
-            decided = context.undecided == undecided
-            value = passed_on(shown[link.output], value, context) if decided else context.shown(shown[link.output])
-        tensors[link.output] = value
+    decided = 0
+
+    def read(link: Link, value: Bounded) -> Bounded:
+        nonlocal decided
+        name = link.output
+        if forms and name in shown and not value.holds(shown[name]):
+            form, value = _first_form(shown[name], value, forms(link), tensors)
+            taken.update({name: form} if form else {})
+        expected[name] = value
+        # A bound that opens both branches of a kink is none of rounding, and is not passed on.
+        opened, decided = context.undecided > decided, context.undecided
+        if name not in shown:
+            return value
+        return context.shown(shown[name]) if opened else passed_on(shown[name], value, context)
+
+    evaluate(point.network.links, tensors, planted=planted or {}, passed_on=read)
     return Walk(expected, tensors, context.undecided, taken)
 
 
@@ -126,10 +128,7 @@ def bounded_or(form: Bounded, base: Bounded) -> Bounded:
 
 def given(point: Point, context: Context) -> dict[str, Any]:
     """Weights and batch, exact as given; labels stay whole numbers."""
-    tensors: dict[str, Any] = {name: context.exact(w) for name, w in point.weights.items()}
-    tensors["x"] = context.exact(point.x)
-    tensors["y"] = np.asarray(point.y) if point.network.loss.labels else context.exact(point.y)
-    return tensors
+    return as_numbers(point.network, point.named, context.exact)
 
 
 def passed_on(shown: Array, expected: Bounded, context: Context) -> Bounded:

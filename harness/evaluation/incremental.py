@@ -14,25 +14,26 @@ import numpy as np
 
 from harness.arithmetic import Context, Profile
 from harness.arithmetic.rounding import DIGITS, rounded
-from harness.evaluation.expected import Rule, given, passed_on
+from harness.evaluation.expected import given, passed_on
+from harness.evaluation.given import as_numbers
 from harness.evaluation.point import Point
 from harness.inputs.stride import EVERY_ENTRY, Stride
 from impls.contract import Array
-from impls.hand import Link, Network
+from impls.graph import Graph, Link, Rule, evaluate
 
 
 class Reach:
     """Which shown tensors read a link's output through links that are not shown."""
 
-    def __init__(self, network: Network, shown: Collection[str]) -> None:
+    def __init__(self, network: Graph, shown: Collection[str]) -> None:
         self.network, self.shown = network, frozenset(shown)
         self._of: dict[str, frozenset[str]] = {}
         for link in reversed(network.links):
             if link.output in self.shown:
                 self._of[link.output] = frozenset([link.output])
             else:
-                readers = [other.output for other in network.links if link.output in other.inputs]
-                self._of[link.output] = frozenset().union(*(self._of.get(reader, ()) for reader in readers))
+                readers = network.readers.get(link.output, ())
+                self._of[link.output] = frozenset().union(*(self._of.get(reader.output, ()) for reader in readers))
 
     def of(self, name: str) -> frozenset[str]:
         """Shown tensors that show what a link gives: itself if it is shown."""
@@ -60,13 +61,14 @@ class Replay:
         pass_on: Callable[[Array, Any], Any],
     ) -> None:
         self._reach, self._planted = reach, planted
-        self._links = {link.output: link for link in reach.network.links}
-        self.tensors, self.expected = tensors, {}
+        self.tensors, self.expected = tensors, dict[str, Any]()
+
+        def read(link: Link, value: Any) -> Any:
+            self.expected[link.output] = value
+            return pass_on(shown[link.output], value) if link.output in shown else value
+
         with np.errstate(all="ignore"):
-            for link in reach.network.links:
-                value = planted.get(link.output, link)(tensors)
-                self.expected[link.output] = value
-                tensors[link.output] = pass_on(shown[link.output], value) if link.output in shown else value
+            evaluate(reach.network.links, tensors, planted=planted, passed_on=read)
 
     def predicted(self, at: str, rule: Rule, wanted: Collection[str], stride: Stride = EVERY_ENTRY) -> dict[str, Any]:
         """What the tensors of `wanted` would be with the rule in place of the link at `at`, if it reaches them.
@@ -96,15 +98,13 @@ class Replay:
 
     def part(self, name: str, tensor: Any, stride: Stride) -> Any:
         """The entries of a tensor that a sample of its link takes."""
-        link = self._links[name]
+        link = self._reach.network.link[name]
         return stride.of(tensor, link.axis) if link.slices else tensor
 
 
 def in_floats(point: Point, reach: Reach, shown: Mapping[str, Array], planted: Mapping[str, Rule]) -> Replay:
     """A replay in plain float64, for a search."""
-    tensors = {name: np.asarray(w, np.float64) for name, w in point.weights.items()}
-    tensors["x"] = np.asarray(point.x, np.float64)
-    tensors["y"] = np.asarray(point.y) if point.network.loss.labels else np.asarray(point.y, np.float64)
+    tensors = as_numbers(point.network, point.named, lambda array: np.asarray(array, np.float64))
     return Replay(reach, tensors, shown, planted, lambda actual, _: np.asarray(actual, np.float64))
 
 

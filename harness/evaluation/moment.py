@@ -11,7 +11,7 @@ import numpy as np
 from harness.inputs.batches import Batches
 from harness.usage import UsageError
 from impls.contract import Array
-from impls.hand import Network
+from impls.graph import Graph
 from impls.hand_numpy import HandUpdater
 
 
@@ -31,7 +31,7 @@ class Moment:
     rows: Array
 
 
-def moment_after(network: Network, batches: Batches, optimizer: Any, seed: int, steps: int) -> Moment:
+def moment_after(network: Graph, batches: Batches, optimizer: Any, seed: int, steps: int) -> Moment:
     """Train the hand code, nothing compared, for so many steps from ``network.init(seed)``, in the batches' dtype.
 
     Raises:

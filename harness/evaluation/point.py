@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from harness.arithmetic import profile_of
 from harness.evaluation.centre import Centre, end_to_end
+from harness.evaluation.given import as_numbers, named
 from harness.evaluation.truth import Truth, true_tensors
 from harness.inputs.seals import read_only, seal
-from impls.contract import Array, Pass, tensors_of
-from impls.hand import Network
+from impls.contract import Array, Inputs, Pass, tensors_of
+from impls.graph import TARGET, Graph
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,18 +30,37 @@ class Point:
         certified: whether the truth is found here.
     """
 
-    network: Network
+    network: Graph
     weights: Mapping[str, Array]
-    x: Array
+    x: Array | Inputs
     y: Array
     step: int
     certified: bool = False
     _centres: dict[str, Centre] = field(default_factory=dict, repr=False)
 
+    @property
+    def rows(self) -> int:
+        """Samples in the batch."""
+        return len(self.y)
+
+    @cached_property
+    def dtype(self) -> str:
+        """The working dtype, which the weights have."""
+        return str(next(iter(self.weights.values())).dtype)
+
+    @cached_property
+    def named(self) -> dict[str, Array]:
+        """Weights and batch by name."""
+        return named(self.network, self.weights, self.x, self.y)
+
     @cached_property
     def given(self) -> dict[str, Array]:
         """Weights and batch as implementations get them: read-only."""
-        return read_only({**self.weights, "x": self.x, "y": self.y})
+        return read_only(self.named)
+
+    def elsewhere(self, weights: Mapping[str, Array], rows: Any) -> Point:
+        """The point of other weights on some of the rows."""
+        return Point(self.network, weights, self.x[rows], self.y[rows], self.step)
 
     @cached_property
     def seals(self) -> dict[str, str]:
@@ -49,11 +70,11 @@ class Point:
     @cached_property
     def double(self) -> Point:
         """The same point in float64, every number unchanged; the point itself if it is in float64."""
-        if self.x.dtype == np.float64:
+        if self.dtype == "float64":
             return self
-        y = self.y if self.network.loss.labels else self.y.astype(np.float64)
-        weights = {name: w.astype(np.float64) for name, w in self.weights.items()}
-        return Point(self.network, weights, self.x.astype(np.float64), y, self.step, self.certified)
+        tensors = as_numbers(self.network, self.named, lambda array: array.astype(np.float64))
+        weights = {name: tensors[name] for name in self.weights}
+        return Point(self.network, weights, self.x.astype(np.float64), tensors[TARGET], self.step, self.certified)
 
     def centre(self, dtype: str) -> Centre:
         """Every tensor here as a bounded array, for the programs of a dtype."""
@@ -73,7 +94,7 @@ class Point:
 
     def may_overflow(self, result: Pass) -> bool:
         """Whether everything that is not finite in a pass stands where a correct program may overflow."""
-        bounds = {name: tensor.bound for name, tensor in self.centre(str(self.x.dtype)).tensors.items()}
+        bounds = {name: tensor.bound for name, tensor in self.centre(self.dtype).tensors.items()}
         return all(
             np.all(np.isfinite(array) | ~np.isfinite(bounds[name])) for name, array in tensors_of(result).items()
         )
@@ -81,6 +102,5 @@ class Point:
     def tensors(self, result: Pass) -> dict[str, Array]:
         """Everything that a link may read: weights and batch in the pass's dtype, the pass's tensors."""
         dtype = np.asarray(result.loss).dtype
-        given = {name: w.astype(dtype, copy=False) for name, w in self.weights.items()}
-        y = self.y if self.network.loss.labels else self.y.astype(dtype, copy=False)
-        return {**given, "x": self.x.astype(dtype, copy=False), "y": y, **tensors_of(result)}
+        given = as_numbers(self.network, self.named, lambda array: array.astype(dtype, copy=False))
+        return {**given, **tensors_of(result)}

@@ -15,7 +15,7 @@ import numpy as np
 from harness.arithmetic.enclosure import Enclosure
 from harness.evaluation.references.estimate import Estimate
 from impls.contract import Array
-from impls.hand import Link
+from impls.graph import Link
 
 
 class Total(NamedTuple):
@@ -40,7 +40,7 @@ class Sides(NamedTuple):
     def of_link(cls, link: Link, reads: Sequence[Any]) -> Sides | None:
         """Of what a link gives where it reads bounded arrays; None if no gradient jumps there."""
         one_sided = getattr(link.layer, "one_sided", None)
-        if one_sided is None or not link.output.startswith("d"):
+        if one_sided is None or link.of is None:
             return None
         found = one_sided(*reads)
         return None if found is None else cls.between(*found)

@@ -13,19 +13,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
 
 from harness.arithmetic.bounded import Floats
 from harness.arithmetic.entries import Numbers
-from harness.arithmetic.rationals import IrrationalError, Rationals
+from harness.arithmetic.rationals import IrrationalError, Operations, Rationals
 from harness.arithmetic.true_tensor import TrueTensor
 from harness.arithmetic.true_values import INSTALL
-from harness.inputs.schedule import multiply_adds
+from harness.evaluation.given import as_numbers, named
 from harness.usage import UsageError
-from impls.contract import Array
-from impls.hand import Network
+from impls.contract import Array, Inputs
+from impls.graph import Graph, evaluate
 
 FIRST_BITS, MOST_BITS = 128, 2048
 """Precisions are tried from the first to the last, doubled each time. Bounds are those of float64 arithmetic, so the
@@ -72,9 +73,9 @@ class Truth:
 
 
 def true_tensors(
-    network: Network,
+    network: Graph,
     weights: Mapping[str, Array],
-    x: Array,
+    x: Array | Inputs,
     y: Array,
     *,
     bits: int | None = None,
@@ -93,23 +94,24 @@ def true_tensors(
     Raises:
         CannotCertifyError: python-flint is needed and missing, or the balls would take more than MOST_BYTES.
     """
-    if not all(np.all(np.isfinite(array)) for array in (*weights.values(), x, y)):
+    given, rows = named(network, weights, x, y), len(y)
+    if not all(np.all(np.isfinite(array)) for array in given.values()):
         raise CannotCertifyError("Cannot find true values, because weights or data are not finite; give finite ones.")
-    why = "a precision in bits is asked for" if bits is not None else why_irrational(network, len(x))
+    why = "a precision in bits is asked for" if bits is not None else why_irrational(network, rows)
     if why is None:
-        return Truth("rational", None, 0, _tensors(network, Rationals(), weights, x, y))
-    _refuse_unless_balls(why, network, len(x), bits or FIRST_BITS)
+        return Truth("rational", None, 0, _tensors(network, Rationals(), given))
+    _refuse_unless_balls(why, network, rows, bits or FIRST_BITS)
     if bits is not None or below is None:
-        return _within(network, bits or BITS_UNASKED, weights, x, y)
+        return _within(network, bits or BITS_UNASKED, given)
     tried = FIRST_BITS
     while True:
-        truth = _within(network, tried, weights, x, y)
+        truth = _within(network, tried, given)
         wide = [name for name, bound in below.items() if not np.all(truth.tensors[name].far_below(bound))]
         if not wide:
             return truth
         more = 2 * tried
-        if more > MOST_BITS or memory(network, len(x), more) > MOST_BYTES:
-            return replace(truth, wide=tuple(wide), shortfall=_shortfall(truth, wide, network, len(x)))
+        if more > MOST_BITS or memory(network, rows, more) > MOST_BYTES:
+            return replace(truth, wide=tuple(wide), shortfall=_shortfall(truth, wide, network, rows))
         tried = more
 
 
@@ -121,37 +123,37 @@ def assumption() -> str:
     )
 
 
-def refuse_uncertifiable(network: Network, rows: int) -> None:
+def refuse_uncertifiable(network: Graph, rows: int) -> None:
     """Raise CannotCertifyError unless the network's true values can be found here, for so many rows."""
     why = why_irrational(network, rows)
     if why is not None:
         _refuse_unless_balls(why, network, rows, FIRST_BITS)
 
 
-def why_irrational(network: Network, rows: int) -> str | None:
+def why_irrational(network: Graph, rows: int) -> str | None:
     """Why rationals will not do, in words that follow "because"; None if they will.
 
-    Every link is tried on one row, with one neuron in each layer: that is every operation of the network.
+    Every link is tried on one row of ones, no product of matrices multiplied out: that is every operation there is.
     """
-    numbers = Rationals()
-    one = {name: np.ones((1,) * len(shape)) for name, shape in network.weights.items()}
-    target = np.zeros(1, int) if network.loss.labels else np.ones((1, 1))
+    numbers = Operations()
+    given = [t for t in network.tensors.values() if t.role in ("input", "target", "weight", "buffer")]
+    ones = {t.name: np.zeros(t.sized(1), int) if t.whole else np.ones(t.sized(1)) for t in given}
     try:
-        _tensors(network, numbers, one, np.ones((1, 1)), target)
+        evaluate(network.links, as_numbers(network, ones, numbers.exact))
     except IrrationalError as error:
         return f"{error.function} is irrational"
-    most, asked = MOST_MULTIPLY_ADDS[numbers.flint], multiply_adds(network, rows)
+    most, asked = MOST_MULTIPLY_ADDS[numbers.flint], network.multiply_adds(rows)
     return f"{asked:,} multiply-adds are too many for exact rationals" if asked > most else None
 
 
-def memory(network: Network, rows: int, bits: int) -> int:
+def memory(network: Graph, rows: int, bits: int) -> int:
     """About how many bytes the balls of one pass take, measured and rounded up."""
-    layers = sum(shape[-1] for name, shape in network.weights.items() if name.startswith("W"))
-    entries = 2 * sum(int(np.prod(shape)) for shape in network.weights.values()) + 8 * rows * layers
+    forward = sum(prod(network.tensors[name].sized(rows)) for name in network.activations)
+    entries = 2 * sum(map(prod, network.weights.values())) + 4 * forward
     return entries * (200 + bits // 8)
 
 
-def _refuse_unless_balls(why: str, network: Network, rows: int, bits: int) -> None:
+def _refuse_unless_balls(why: str, network: Graph, rows: int, bits: int) -> None:
     if find_spec("flint") is None:
         raise CannotCertifyError(
             f"Cannot find the true values of this network, because {why}, and balls need python-flint, which is not "
@@ -165,33 +167,27 @@ def _refuse_unless_balls(why: str, network: Network, rows: int, bits: int) -> No
         )
 
 
-def _within(network: Network, bits: int, weights: Mapping[str, Array], x: Array, y: Array) -> Truth:
+def _within(network: Graph, bits: int, given: Mapping[str, Array]) -> Truth:
     from harness.arithmetic.balls import Balls
 
     numbers = Balls(bits)
-    tensors = _tensors(network, numbers, weights, x, y)
+    tensors = _tensors(network, numbers, given)
     return Truth("ball", bits, numbers.undecided, tensors)
 
 
 def exact_tensors(
-    network: Network, numbers: Numbers, weights: Mapping[str, Array], x: Array, y: Array
+    network: Graph, numbers: Numbers, weights: Mapping[str, Array], x: Array | Inputs, y: Array
 ) -> dict[str, Any]:
     """Everything that the links of one pass read or give, by name, in numbers of this kind."""
-    tensors: dict[str, Any] = {name: numbers.exact(weight) for name, weight in weights.items()}
-    tensors["x"], tensors["y"] = numbers.exact(x), np.asarray(y) if network.loss.labels else numbers.exact(y)
-    for link in network.links:
-        tensors[link.output] = link(tensors)
-    return tensors
+    return evaluate(network.links, as_numbers(network, named(network, weights, x, y), numbers.exact))
 
 
-def _tensors(
-    network: Network, numbers: Numbers, weights: Mapping[str, Array], x: Array, y: Array
-) -> dict[str, TrueTensor]:
-    tensors = exact_tensors(network, numbers, weights, x, y)
-    return {link.output: TrueTensor(tensors[link.output]) for link in network.links}
+def _tensors(network: Graph, numbers: Numbers, given: Mapping[str, Array]) -> dict[str, TrueTensor]:
+    tensors = evaluate(network.links, as_numbers(network, given, numbers.exact))
+    return {name: TrueTensor(tensors[name]) for name in network.link}
 
 
-def _shortfall(truth: Truth, wide: list[str], network: Network, rows: int) -> str:
+def _shortfall(truth: Truth, wide: list[str], network: Graph, rows: int) -> str:
     assert truth.bits is not None
     more = 2 * truth.bits
     limit = (

@@ -25,13 +25,13 @@ from harness.inputs.arguments import as_count, as_data, as_names, as_network, as
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
 from harness.usage import UsageError
-from impls.hand import Network
+from impls.graph import Graph
 from impls.hand.notation import describe, name_of, output_label
 
 
 def explain(
     reference: str,
-    network: Network | str | os.PathLike[str] = "4-3-2-1",
+    network: Graph | str | os.PathLike[str] = "4-3-2-1",
     data: Data | str | os.PathLike[str] | tuple[Any, Any] = "iris",
     *,
     sample: int | None = None,

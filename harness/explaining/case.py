@@ -20,7 +20,7 @@ from harness.explaining.symbols import Nodes, outputs_of, weight_symbol
 from harness.explaining.variable import Variable, variable_of
 from harness.usage import UsageError
 from impls.contract import Array
-from impls.hand import Network
+from impls.graph import Graph
 from impls.hand.paths import Path, Paths
 
 ALL_LISTED, LARGEST_LISTED = 12, 6
@@ -38,7 +38,7 @@ class Case:
         x, y: these rows.
     """
 
-    network: Network
+    network: Graph
     moment: Moment
     meant: Reference
     rows: Sequence[int]

@@ -23,7 +23,7 @@ from harness.interrupts import held_back
 from harness.usage import visible
 from impls import registry
 from impls.contract import Array, Pass
-from impls.hand import Network
+from impls.graph import Graph
 
 if TYPE_CHECKING:
     from harness.evaluation.truth import Truth
@@ -90,7 +90,7 @@ def finite(bound: Any) -> float | None:
 class Asked:
     """The implementations but the hand code, built once, to be asked at any point of a network in float64."""
 
-    def __init__(self, network: Network, against: Sequence[str] | None) -> None:
+    def __init__(self, network: Graph, against: Sequence[str] | None) -> None:
         names = registry.names() if against is None else against
         self.names = [name for name in names if name != registry.REFERENCE]
         with held_back():

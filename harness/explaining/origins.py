@@ -17,7 +17,8 @@ import numpy as np
 from harness.explaining.layout import opened, operand
 from harness.explaining.parts import Factor
 from harness.explaining.symbols import Nodes, ratio, weight_symbol
-from impls.hand import Dense, Network
+from impls.graph import Graph
+from impls.hand import Dense
 from impls.hand.activations.softmax import softmax
 from impls.hand.paths import Path, Paths
 
@@ -33,7 +34,7 @@ class Origins:
     def __init__(self, paths: Paths, nodes: Nodes, source: str | None, rows: Sequence[int]) -> None:
         self.paths, self.nodes, self.source, self.rows = paths, nodes, source, rows
         self.tensors, self.y = paths.tensors, paths.tensors["y"]
-        self.network: Network = paths.network
+        self.network: Graph = paths.network
         self._activations = {
             link.output: link.layer for link in self.network.forward_links if not isinstance(link.layer, Dense)
         }

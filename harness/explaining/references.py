@@ -15,7 +15,7 @@ from typing import Literal
 
 from harness.explaining.symbols import joined, outputs_of, weight_symbol
 from harness.usage import UsageError
-from impls.hand import Network
+from impls.graph import Graph
 
 Kind = Literal["weight", "bias", "input", "output"]
 
@@ -70,7 +70,7 @@ class Reference:
         return {"weight": "w", "bias": "b"}.get(self.kind, self.symbol)
 
 
-def parse(text: str, network: Network) -> Reference:
+def parse(text: str, network: Graph) -> Reference:
     """The reference that a text means in a network.
 
     Raises:
@@ -88,7 +88,7 @@ def parse(text: str, network: Network) -> Reference:
     raise UsageError(f"Cannot explain {text[:80]!r}, because it names no weight, bias, input or output; {HOW}.")
 
 
-def _weight(text: str, network: Network, numbers: list[str], plain: str) -> Reference:
+def _weight(text: str, network: Graph, numbers: list[str], plain: str) -> Reference:
     layer = int(numbers[0] if plain[0] == "W" else numbers[1])
     if f"W{layer}" not in network.weights:
         raise _refused(text, f"there is no layer {layer}", _weights(network))
@@ -105,7 +105,7 @@ def _weight(text: str, network: Network, numbers: list[str], plain: str) -> Refe
     return Reference("weight", layer, f"W{layer}", (i - 1, j - 1))
 
 
-def _bias(text: str, network: Network, numbers: list[str], plain: str) -> Reference:
+def _bias(text: str, network: Graph, numbers: list[str], plain: str) -> Reference:
     entry, layer = map(int, numbers if "^" in plain else numbers[::-1])
     if f"W{layer}" not in network.weights:
         raise _refused(text, f"there is no layer {layer}", _biases(network))
@@ -118,7 +118,7 @@ def _bias(text: str, network: Network, numbers: list[str], plain: str) -> Refere
     return Reference("bias", layer, f"b{layer}", (entry - 1,))
 
 
-def _input(text: str, network: Network, numbers: list[str], plain: str) -> Reference:  # noqa: ARG001
+def _input(text: str, network: Graph, numbers: list[str], plain: str) -> Reference:  # noqa: ARG001
     entry = int(numbers[0])
     if not 1 <= entry <= network.inputs:
         counted = "; they count from 1" if entry == 0 else ""
@@ -128,7 +128,7 @@ def _input(text: str, network: Network, numbers: list[str], plain: str) -> Refer
     return Reference("input", 0, "x", (entry - 1,))
 
 
-def _output(text: str, network: Network, numbers: list[str], plain: str) -> Reference:  # noqa: ARG001
+def _output(text: str, network: Graph, numbers: list[str], plain: str) -> Reference:  # noqa: ARG001
     pairs = [(int(numbers[0]), int(numbers[1]))] if len(numbers) > 1 else _parted(numbers[0])
     tensors = outputs_of(network)
     widths = [network.weights[f"W{layer}"][1] for layer in range(1, len(tensors) + 1)]
@@ -143,7 +143,7 @@ def _output(text: str, network: Network, numbers: list[str], plain: str) -> Refe
     return Reference("output", layer, tensors[layer - 1], (j - 1,))
 
 
-_READERS: dict[Kind, Callable[[str, Network, list[str], str], Reference]] = {
+_READERS: dict[Kind, Callable[[str, Graph, list[str], str], Reference]] = {
     "weight": _weight,
     "bias": _bias,
     "input": _input,
@@ -168,7 +168,7 @@ def _range(first: str, last: str) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def _weights(network: Network) -> str:
+def _weights(network: Graph) -> str:
     matrices = [(int(name[1:]), shape) for name, shape in network.weights.items() if name[0] == "W"]
     return "choose " + ", ".join(
         _range(weight_symbol(layer, 0, 0), weight_symbol(layer, inputs - 1, outputs - 1))
@@ -176,14 +176,14 @@ def _weights(network: Network) -> str:
     )
 
 
-def _biases(network: Network) -> str:
+def _biases(network: Graph) -> str:
     biases = [(name, shape[0]) for name, shape in network.weights.items() if name[0] == "b"]
     if not biases:
         return "choose a weight, an input or an output: no layer has a bias"
     return "choose " + ", ".join(_range(f"{name}[1]", f"{name}[{size}]") for name, size in biases)
 
 
-def _neurons(network: Network) -> str:
+def _neurons(network: Graph) -> str:
     return "choose " + ", ".join(
         _range(f"O{joined(layer, 1)}", f"O{joined(layer, network.weights[f'W{layer}'][1])}")
         for layer in range(1, len(outputs_of(network)) + 1)

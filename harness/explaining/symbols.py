@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from impls.hand import Network
+from impls.graph import Graph
 from impls.hand.paths import Level
 
 LETTERS = "kmpqrstuvabcdefgh"
@@ -35,7 +35,7 @@ def ratio(of: str, by: str) -> str:
     return f"∂{of}/∂{by}"
 
 
-def outputs_of(network: Network) -> list[str]:
+def outputs_of(network: Graph) -> list[str]:
     """The last forward tensor of every layer, from the first: ``a1``, or ``z1`` where no activation follows."""
     last: dict[str, str] = {}
     for tensor in network.activations:
@@ -51,7 +51,7 @@ class Nodes:
     start: str
 
     @classmethod
-    def of(cls, network: Network, start: str) -> Nodes:
+    def of(cls, network: Graph, start: str) -> Nodes:
         """For a network's paths from a weight, called `start`."""
         return cls(frozenset(outputs_of(network)), start)
 

@@ -14,11 +14,10 @@ from harness.fault_injection.power import Peer, Power
 from harness.inputs.arguments import as_count, as_data, as_dtype, as_names, as_network
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
-from harness.inputs.schedule import multiply_adds
 from harness.inputs.seals import read_only
 from harness.interrupts import held_back
 from impls.abilities import GradientChecker
-from impls.hand import Network
+from impls.graph import Graph
 from impls.hand.notation import describe, output_label
 
 WORK = 3e10
@@ -32,7 +31,7 @@ FEWEST = 10
 
 
 def power(
-    network: Network | str | os.PathLike[str] = "4-3-2-1",
+    network: Graph | str | os.PathLike[str] = "4-3-2-1",
     data: Data | str | os.PathLike[str] | tuple[Any, Any] = "iris",
     against: Sequence[str] | None = None,
     *,
@@ -68,7 +67,7 @@ def power(
     ground = Ground(point, hand.differentiate(point))
     comparers, checkers = admission.comparers(dtype), admission.checkers(dtype)
     possible = catalogue_of(network)
-    chosen = evenly(possible, int(WORK / (multiply_adds(network, len(x)) + CALL)) or 1)
+    chosen = evenly(possible, int(WORK / (network.multiply_adds(len(x)) + CALL)) or 1)
     asked = {name: comparer.accepts for name, comparer in comparers.items()}
     planted: list[Planted] = []
     for link, fault in chosen:
@@ -94,7 +93,7 @@ def _by_differences(
     dtype = working if working in checker.dtypes else checker.dtypes[0]
     weights = sum(w.size for w in ground.point.weights.values())
     passes = checker.passes(weights)
-    affordable = int(WORK_OF_DIFFERENCES / (passes * (multiply_adds(ground.network, len(ground.point.x)) / 3 + CALL)))
+    affordable = int(WORK_OF_DIFFERENCES / (passes * (ground.network.multiply_adds(ground.point.rows) / 3 + CALL)))
     if affordable < min(FEWEST, len(planted)):
         why = f"it takes {passes:,} forward passes for each fault of a network of {weights:,} weights"
         return Peer(checker.call, dtype, 0, why), planted

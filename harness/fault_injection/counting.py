@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from harness.evaluation.point import Point
 from harness.fault_injection.misses import catalogue_of, evenly, plant
 from harness.fault_injection.planted_pass import Ground
-from harness.inputs.schedule import multiply_adds
 from harness.results.record import PowerCount
 from impls.abilities import Comparer
 from impls.contract import Pass
@@ -27,7 +26,7 @@ MOST_NAMED = 20
 def count_misses(point: Point, result: Pass, comparers: Mapping[str, Comparer]) -> PowerCount:
     """Plant faults into the hand code's pass at a point, and count what is missed."""
     network = point.network
-    work = multiply_adds(network, len(point.x))
+    work = network.multiply_adds(point.rows)
     if work * FEWEST > WORK:
         why = f"a step of {work:,} multiply-adds is too long for it; harness power plants a sample"
         return PowerCount(0, 0, 0, 0, 0, {}, why)

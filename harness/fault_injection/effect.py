@@ -29,7 +29,6 @@ from harness.evaluation.point import Point
 from harness.evaluation.truth import BITS_UNASKED, exact_tensors, why_irrational
 from harness.faults import Fault
 from harness.faults.precision import CAUSES as OF_PRECISION
-from harness.inputs.schedule import multiply_adds
 
 MOST_IN_BALLS = 1_000_000
 """Multiply-adds of a pass that is found in balls, which takes a second or two."""
@@ -60,8 +59,8 @@ class Exactly:
         """By name; None where they cannot be found here, or it would take too long."""
         point = self.point
         numbers: Any = Rationals()
-        if why_irrational(point.network, len(point.x)) is not None:
-            if find_spec("flint") is None or multiply_adds(point.network, len(point.x)) > MOST_IN_BALLS:
+        if why_irrational(point.network, point.rows) is not None:
+            if find_spec("flint") is None or point.network.multiply_adds(point.rows) > MOST_IN_BALLS:
                 return None
             from harness.arithmetic.balls import Balls
 

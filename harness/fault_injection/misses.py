@@ -15,7 +15,7 @@ from harness.faults import Fault
 from harness.faults.catalogue import faults_at
 from impls.abilities import GradientChecker
 from impls.contract import Array, Arrays
-from impls.hand import Link, Network
+from impls.graph import Graph, Link
 
 FORMULA, OF_WEIGHTS, ROUNDING = "formula", "weights only", "rounding"
 OURS = (FORMULA, OF_WEIGHTS, ROUNDING)
@@ -48,7 +48,7 @@ class Planted:
         return could and self.accepted.get(check, False)
 
 
-def catalogue_of(network: Network) -> list[tuple[Link, Fault]]:
+def catalogue_of(network: Graph) -> list[tuple[Link, Fault]]:
     """Every fault of the catalogue at every backward link."""
     return [(link, fault) for link in network.backward_links for fault in faults_at(network, link)]
 

@@ -14,12 +14,12 @@ import numpy as np
 
 from harness.arithmetic import Bounded, profile_of
 from harness.evaluation.centre import alone
-from harness.evaluation.expected import Rule, given
+from harness.evaluation.expected import given
 from harness.evaluation.point import Point
 from harness.fault_injection.effect import Exactly, of_precision, overlap
 from harness.faults import Fault
 from impls.contract import Array, Arrays, Pass
-from impls.hand import Link, Network
+from impls.graph import Graph, Link, Rule
 
 
 class Tensors:
@@ -30,7 +30,7 @@ class Tensors:
         dtype: its name.
     """
 
-    def __init__(self, network: Network, given: Mapping[str, Array]) -> None:
+    def __init__(self, network: Graph, given: Mapping[str, Array]) -> None:
         self.network, self.given = network, given
         self.dtype = np.asarray(given["loss"]).dtype
         self._alone: dict[str, Bounded] = {}
@@ -52,7 +52,7 @@ class Tensors:
         return gradients_after(self.network, self.given, {link.output: value})
 
 
-def gradients_after(network: Network, given: Mapping[str, Any], wrong: Mapping[str, Any]) -> dict[str, Array]:
+def gradients_after(network: Graph, given: Mapping[str, Any], wrong: Mapping[str, Any]) -> dict[str, Array]:
     """The gradients of the weights that depend on a link that gave something wrong; the others stay as they are."""
     tensors = {**given, **wrong}
     (start,) = [place for place, link in enumerate(network.backward_links) if link.output in wrong]
@@ -127,14 +127,12 @@ def accepted(value: Array, expected: Bounded) -> bool:
     return expected.holds(value)
 
 
-def _loss(network: Network, x: Array, y: Array, weights: Arrays) -> Array:
+def _loss(network: Graph, x: Array, y: Array, weights: Arrays) -> Array:
     with np.errstate(all="ignore"):
         return np.asarray(network.loss_of(network.forward(weights, x), y))
 
 
-def _gradient(
-    network: Network, x: Array, y: Array, planted: Mapping[str, Rule]
-) -> Callable[[Arrays], dict[str, Array]]:
+def _gradient(network: Graph, x: Array, y: Array, planted: Mapping[str, Rule]) -> Callable[[Arrays], dict[str, Array]]:
     def gradient(weights: Arrays) -> dict[str, Array]:
         tensors: dict[str, Any] = {**weights, "x": x, "y": y, **network.forward(weights, x)}
         tensors["loss"] = network.loss_of(tensors, y)

@@ -18,7 +18,7 @@ from harness.faults import (
 )
 from harness.faults.fault import Fault
 from harness.faults.place import place_of
-from impls.hand import Link, Network
+from impls.graph import Graph, Link
 
 FAMILIES = (
     losses,
@@ -39,7 +39,7 @@ CAUSES: tuple[str, ...] = tuple(dict.fromkeys(cause for family in FAMILIES for c
 """The names of all causes."""
 
 
-def faults_at(network: Network, link: Link) -> list[Fault]:
+def faults_at(network: Graph, link: Link) -> list[Fault]:
     """Every mistake of the catalogue that can be made at a link of a network.
 
     Several of one cause differ in what they take instead: another layer, another activation, another neuron.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import sqrt
 
-from harness.evaluation.expected import Rule
+from impls.graph import Rule
 
 FAR_OFF = 0.5
 """A guess that is off by more of the largest entry is none."""

@@ -26,9 +26,9 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Bounded
-from harness.evaluation.expected import Rule
 from harness.faults.fault import Fault, with_number
 from impls.contract import Array
+from impls.graph import Rule
 
 Predicting = Callable[[Rule], Any]
 """From a rule to the tensor that shows the fault, with the rule planted in place of its link."""

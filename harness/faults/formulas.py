@@ -6,10 +6,11 @@ import re
 from typing import Any
 
 from harness.faults.place import Place, place_of
-from impls.hand import Dense, Link, Network, Scaled
+from impls.graph import Graph, Link
+from impls.hand import Dense, Scaled
 
 
-def right_formula(network: Network, link: Link) -> str:
+def right_formula(network: Graph, link: Link) -> str:
     """What a link should compute.
 
     >>> from impls.hand import from_text

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.evaluation.expected import Rule
 from harness.faults.fault import Fault
 from harness.faults.place import Place
 from impls.contract import Array
+from impls.graph import Rule
 
 CAUSES = ("dropped neuron", "dropped sample")
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.evaluation.expected import Rule
 from harness.faults.fault import Fault, with_number
 from harness.faults.fitted import Clipped, Linear
-from impls.hand import Dense, Link, Network
+from impls.graph import Graph, Link, Rule
+from impls.hand import Dense
 from impls.hand.notation import name_of
 
 
@@ -27,7 +27,7 @@ class Place:
         around: the names, by layer, of every layer of the network in order; the loss is the last.
     """
 
-    network: Network
+    network: Graph
     link: Link
     kind: str
     names: Mapping[str, str]
@@ -88,7 +88,7 @@ class Place:
         return Clipped(cause, self.at, *texts, planted, says, formula, whole)
 
 
-def place_of(network: Network, link: Link) -> Place:
+def place_of(network: Graph, link: Link) -> Place:
     """The place of a network's link."""
     around, source, depth = [], "x", 0
     own: dict[str, str] = {}

@@ -24,9 +24,9 @@ import numpy as np
 
 from harness.arithmetic import Bounded, Context, Profile, profile_of
 from harness.arithmetic.rounding import DIGITS, rounded
-from harness.evaluation.expected import Rule
 from harness.faults.fault import Fault
 from harness.faults.place import Place
+from impls.graph import Rule
 
 CAUSES = ("computed in float32", "accumulated in float32", "rounded to float16", "rounded to bfloat16")
 

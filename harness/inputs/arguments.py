@@ -14,20 +14,20 @@ from harness.inputs.datasets import Data, from_arrays, load_data
 from harness.inputs.networks import load_network
 from harness.usage import UsageError, did_you_mean
 from impls import registry
-from impls.hand import Network
+from impls.graph import Graph
 from impls.hand.notation import OPTIMIZERS, made
 
 LARGEST_COUNT = 2**63 - 1
 """The largest whole number that every reader of a record takes."""
 
 
-def as_network(network: Any) -> Network:
+def as_network(network: Any) -> Graph:
     """A network, given as one, as text or as the path of a file.
 
     Raises:
         UsageError: it is none of these, or cannot be read or built.
     """
-    if isinstance(network, Network):
+    if isinstance(network, Graph):
         return network
     if not isinstance(network, str | os.PathLike):
         raise UsageError(f"Cannot use network={network!r}, because it is no Network; give one, or text such as 4-3-1.")
@@ -97,7 +97,7 @@ def as_flag(name: str, value: Any) -> bool:
     raise UsageError(f"Cannot use {name}={value!r}, because it is a choice of two; give True or False.")
 
 
-def check_parameters(network: Network, optimizer: Any, dtype: str) -> None:
+def check_parameters(network: Graph, optimizer: Any, dtype: str) -> None:
     """Raise UsageError if a parameter of a layer, the loss or the optimizer is no finite number of the dtype."""
     largest = float(np.finfo(dtype).max)
     for part in (*network.layers, network.loss, getattr(network.loss, "loss", None), optimizer):
@@ -128,7 +128,7 @@ def as_count(name: str, value: Any, least: int) -> int | None:
     return count
 
 
-def as_data(data: Any, network: Network, seed: int, *, raw: bool, target: str | None) -> Data:
+def as_data(data: Any, network: Graph, seed: int, *, raw: bool, target: str | None) -> Data:
     """Data, given as such, by name or path, or as arrays (x, y).
 
     Raises:

@@ -9,7 +9,7 @@ import numpy as np
 from harness.inputs.datasets import Data
 from harness.usage import UsageError
 from impls.contract import Array
-from impls.hand import Network
+from impls.graph import Graph
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Batches:
         return self.x[rows], self.y[rows]
 
 
-def batches_of(network: Network, data: Data, dtype: str, size: int | None, seed: int) -> Batches:
+def batches_of(network: Graph, data: Data, dtype: str, size: int | None, seed: int) -> Batches:
     """The batches of a data set in a dtype, as a network reads them; all rows at once if `size` is None.
 
     Raises:

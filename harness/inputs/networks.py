@@ -33,6 +33,7 @@ from typing import Any
 import msgspec
 
 from harness.usage import UsageError, reason
+from impls.graph import Graph
 from impls.hand import Dense, Network, Scaled, from_text
 from impls.hand.notation import ACTIVATIONS, LARGEST_LAYER, LOSSES, lookup, parsed
 
@@ -50,7 +51,7 @@ def load_network(
     activation: str | None = None,
     output_activation: str | None = None,
     loss: str | None = None,
-) -> Network:
+) -> Graph:
     """The network that layer sizes describe, or the one in the .toml file of that path.
 
     Args:
@@ -79,7 +80,7 @@ def load_network(
     return from_toml(_text_of(name), source=name)
 
 
-def from_toml(text: str, *, source: str = "the TOML text") -> Network:
+def from_toml(text: str, *, source: str = "the TOML text") -> Graph:
     r"""The network that TOML text describes; `source` is what messages call the text.
 
     >>> from_toml('loss = "cross-entropy" \nlayers = ["dense(inputs=4, outputs=3)", {kind = "elu", alpha = 2}]')
@@ -101,7 +102,7 @@ def from_toml(text: str, *, source: str = "the TOML text") -> Network:
     raise UsageError(f"Cannot read {source}, because {problem}; {instead}.")
 
 
-def to_toml(network: Network) -> str:
+def to_toml(network: Graph) -> str:
     """The TOML text of a network: `from_toml` makes the same network from it.
 
     >>> from impls.hand import Sigmoid, SumSquaredError

@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.inputs.stride import EVERY_ENTRY, Stride
-from impls.hand import Network
 
 SMALL = 1_000_000
 STRIDE = 8
@@ -48,9 +47,3 @@ class Schedule:
 def milestone(step: int, last: int) -> bool:
     """Whether a step, counted from 1, is one of 1, 2, 4, 8, ... or the last."""
     return step & (step - 1) == 0 or step == last
-
-
-def multiply_adds(network: Network, rows: int) -> int:
-    """Multiply-adds of one step: forward, and twice that backward but for the first layer's input."""
-    sizes = [shape[0] * shape[1] for shape in network.weights.values() if len(shape) == 2]
-    return rows * (3 * sum(sizes) - sizes[0])

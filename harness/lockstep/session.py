@@ -7,7 +7,7 @@ run each goes on from its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -30,11 +30,9 @@ from harness.inputs.stride import EVERY_ENTRY, Stride
 from harness.lockstep.step import Judged, judge_pass, judge_update
 from harness.results.drift import TWIN, distance, moved_by_one_ulp
 from harness.results.record import DATA_KEPT, SCHEMA, WEIGHTS_KEPT, Head, PowerCount, Step
-from harness.results.record_file import Writer
-from harness.results.run import Run
 from impls import registry
 from impls.contract import Array, Pass, tensors_of
-from impls.hand import Network
+from impls.graph import Graph
 from impls.hand.notation import describe, output_label
 from impls.registry import REFERENCE
 
@@ -49,7 +47,7 @@ class Session:
         command: how the run was asked for, if on the command line.
     """
 
-    network: Network
+    network: Graph
     batches: Batches
     optimizer: Any
     dtype: str
@@ -82,61 +80,39 @@ class Session:
         if self.dtype != "float64":
             lines = profile_of(self.dtype).assumptions() + lines
         lines = lines + ([assumption()] if self.exact else [])
+        x, y = self._data_kept(data)
         return Head(
-            SCHEMA,
-            datetime.now(UTC).isoformat(timespec="seconds"),
-            repr(self.network),
-            describe(self.network),
-            self.network.loss.formula(output_label(self.network), self.network.outputs),
-            {name: tuple(shape) for name, shape in self.network.weights.items()},
-            self.network.gradients,
-            self.network.activations,
-            ", ".join(filter(None, [data.describe(), data.meaning(self.network)])),
-            repr(self.optimizer),
-            self.dtype,
-            self.seed,
-            self.schedule.last,
-            self.batches.size,
-            "every entry at every step" if self.schedule.full else "sampled between steps 1, 2, 4, 8, ...",
-            self.admission.versions,
-            environment() | self.admission.settings,
-            lines,
-            named,
-            self.free,
-            self.exact,
-            self.command,
-            digest_of({"x": self.batches.x, "y": self.batches.y}),
-            *self._data_kept(data),
+            schema=SCHEMA,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            network=repr(self.network),
+            description=describe(self.network),
+            loss_formula=self.network.loss.formula(output_label(self.network), self.network.outputs),
+            weights={name: tuple(shape) for name, shape in self.network.weights.items()},
+            gradients=self.network.gradients,
+            activations=self.network.activations,
+            data=", ".join(filter(None, [data.describe(), data.meaning(self.network)])),
+            optimizer=repr(self.optimizer),
+            dtype=self.dtype,
+            seed=self.seed,
+            steps=self.schedule.last,
+            batch=self.batches.size,
+            schedule="every entry at every step" if self.schedule.full else "sampled between steps 1, 2, 4, 8, ...",
+            implementations=self.admission.versions,
+            environment=environment() | self.admission.settings,
+            ledger=lines,
+            named=named,
+            free_run=self.free,
+            exact=self.exact,
+            command=self.command,
+            data_digest=digest_of({"x": self.batches.x, "y": self.batches.y}),
+            x=x,
+            y=y,
         )
 
     def _data_kept(self, data: Data) -> tuple[list[list[float]] | None, list[Any] | None]:
         x, y = self.batches.x, self.batches.y
         known = data.name in (*DATA_SETS, RANDOM)  # which can be had again, and its digest tells whether it is the same
         return (None, None) if known or x.size + y.size > DATA_KEPT else (x.tolist(), y.tolist())
-
-    def train(self, run: Run, writer: Writer | None, progress: Callable[[int, int], None] | None) -> Run:
-        """Every step, written and reported as it happens; Ctrl-C keeps the finished ones."""
-        try:
-            if writer:
-                writer.keep(run.head, run.steps)
-            for number in range(1, self.schedule.last + 1):
-                step = self.step(number)
-                run.steps.append(step)
-                run.power = self.power
-                if writer:
-                    writer.keep(run.head, run.steps)
-                if progress:
-                    progress(number, self.schedule.last)
-                if any(f.kind == "diverged" for f in step.findings) or not self.reference.alive:
-                    run.how = "diverged"
-                    break
-        except KeyboardInterrupt:
-            run.how = "interrupted"
-        if writer:
-            writer.keep(run.head, run.steps, run.end())
-            run.unrecorded = writer.complaint(len(run.steps))
-            run.recorded = None if run.unrecorded else f"{writer.path}, {writer.lines} lines"
-        return run
 
     def step(self, number: int) -> Step:
         """Differentiate, compare, update."""
@@ -164,16 +140,16 @@ class Session:
         findings = self.admission.absent if number == 1 else []
         findings = findings + [f for p in self.participants for f in p.take_findings()]
         return Step(
-            number,
-            digest_of(here.weights),
-            "none" if stride is None else "full" if stride == EVERY_ENTRY else "sample",
-            losses,
-            rows,
-            findings,
-            undecided,
-            self._kept(here),
-            drift,
-            certificates,
+            step=number,
+            digest=digest_of(here.weights),
+            checked="none" if stride is None else "full" if stride == EVERY_ENTRY else "sample",
+            losses=losses,
+            rows=rows,
+            findings=findings,
+            undecided=undecided,
+            weights=self._kept(here),
+            drift=drift,
+            certificates=certificates,
         )
 
     def _points(self, number: int) -> dict[str, Point]:

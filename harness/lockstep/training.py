@@ -26,17 +26,17 @@ from harness.inputs.arguments import (
 )
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
-from harness.inputs.schedule import SMALL, Schedule, multiply_adds
+from harness.inputs.schedule import SMALL, Schedule
 from harness.interrupts import held_back
 from harness.lockstep.session import Session
 from harness.results.record_file import Writer
 from harness.results.run import Run
 from harness.usage import UsageError
-from impls.hand import Network
+from impls.graph import Graph
 
 
 def run(
-    network: Network | str | os.PathLike[str] = "4-3-2-1",
+    network: Graph | str | os.PathLike[str] = "4-3-2-1",
     data: Data | str | os.PathLike[str] | tuple[Any, Any] = "iris",
     against: Sequence[str] | None = None,
     *,
@@ -94,11 +94,36 @@ def run(
         loaded = as_data(data, network, seed, raw=raw, target=target)
         batches = batches_of(network, loaded, dtype, batch, seed)
         planned = epochs * batches.per_epoch if epochs is not None else 200 if steps is None else steps
-        schedule = Schedule(full or multiply_adds(network, batches.size) < SMALL, check_every or 0, planned, seed)
+        schedule = Schedule(full or network.multiply_adds(batches.size) < SMALL, check_every or 0, planned, seed)
         if exact:
             refuse_uncertifiable(network, batches.size)
         with held_back():
             admission = admit(names, network, dtype, named=against is not None)
         session = Session(network, batches, optimizer, dtype, seed, schedule, free_run, admission, exact, command)
         head = session.head(loaded, named=against is not None)
-        return session.train(Run(head), writer, progress)
+        return _train(session, Run(head), writer, progress)
+
+
+def _train(session: Session, run: Run, writer: Writer | None, progress: Callable[[int, int], None] | None) -> Run:
+    """Every step, written and reported as it happens; Ctrl-C keeps the finished ones."""
+    try:
+        if writer:
+            writer.keep(run.head, run.steps)
+        for number in range(1, session.schedule.last + 1):
+            step = session.step(number)
+            run.steps.append(step)
+            run.power = session.power
+            if writer:
+                writer.keep(run.head, run.steps)
+            if progress:
+                progress(number, session.schedule.last)
+            if any(f.kind == "diverged" for f in step.findings) or not session.reference.alive:
+                run.how = "diverged"
+                break
+    except KeyboardInterrupt:
+        run.how = "interrupted"
+    if writer:
+        writer.keep(run.head, run.steps, run.end())
+        run.unrecorded = writer.complaint(len(run.steps))
+        run.recorded = None if run.unrecorded else f"{writer.path}, {writer.lines} lines"
+    return run

@@ -76,7 +76,7 @@ def _not_imported(text: str, error: Exception) -> str:
 
 
 def hand_rules() -> dict[str, Any]:
-    """Every backward rule of the hand code by its place: ``impls.hand.dense:Dense.dW``.
+    """Every backward rule of the hand code by its place: ``impls.hand.layers.dense:Dense.dW``.
 
     These are the rules of layers and losses, and the primitives that only they use.
     """

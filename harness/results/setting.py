@@ -12,7 +12,8 @@ from harness.candidates.lines import lines_of
 from harness.environment import environment
 from harness.evaluation.point import Point
 from harness.usage import visible
-from impls.hand import Network, from_text
+from impls.graph import Graph
+from impls.hand import from_text
 from impls.hand.notation import describe, output_label
 
 
@@ -58,11 +59,11 @@ def setting_of(name: str, point: Point, data: str, seed: int | None, function: C
         description=describe(network),
         loss_formula=network.loss.formula(output_label(network), network.outputs),
         data=data,
-        rows=len(point.x),
-        dtype=str(point.x.dtype),
+        rows=point.rows,
+        dtype=point.dtype,
         seed=seed,
         gradients=network.gradients,
-        shapes=shapes_of(network, len(point.x)),
+        shapes=shapes_of(network, point.rows),
         upstream={link.output: name for link in network.backward_links for name in link.inputs if name.startswith("d")},
         environment=environment(),
         explain=_for_explain(network, data),
@@ -77,7 +78,7 @@ def _shown_path(file: str) -> str:
     return visible(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))
 
 
-def _for_explain(network: Network, data: str) -> str | None:
+def _for_explain(network: Graph, data: str) -> str | None:
     """The model, where text and the usual data name it all."""
     sizes = describe(network).split()[0]
     return sizes if repr(from_text(sizes)) == repr(network) and data.startswith("iris ") else None

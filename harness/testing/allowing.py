@@ -64,7 +64,7 @@ class Allowance:
 
     def __repr__(self) -> str:
         point = self.point
-        return f"allow(gradients of {point.network!r} on {len(point.x)} rows in {point.x.dtype})"
+        return f"allow(gradients of {point.network!r} on {point.rows} rows in {point.x.dtype})"
 
 
 def allow(reference: Pass) -> Allowance:

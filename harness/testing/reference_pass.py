@@ -15,12 +15,12 @@ from harness.inputs.datasets import Data
 from harness.inputs.seals import read_only
 from harness.usage import UsageError
 from impls.contract import Array
-from impls.hand import Network
+from impls.graph import Graph
 from impls.hand_numpy import Hand, HandPass
 
 
 def reference(
-    network: Network | str | os.PathLike[str],
+    network: Graph | str | os.PathLike[str],
     weights: Mapping[str, Any] | None = None,
     x: Any = None,
     y: Any = None,
@@ -68,7 +68,7 @@ def _usual(x: Any, weights: Mapping[str, Any] | None) -> str:
     return "float32" if given and all(a is not None and a.dtype == np.float32 for a in given) else "float64"
 
 
-def _weights(network: Network, weights: Mapping[str, Any], dtype: str) -> dict[str, Array]:
+def _weights(network: Graph, weights: Mapping[str, Any], dtype: str) -> dict[str, Array]:
     if set(weights) != set(network.weights):
         raise UsageError(
             f"Cannot use weights called {', '.join(map(str, weights)) or 'nothing'}, because this network has "

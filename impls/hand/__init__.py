@@ -12,9 +12,10 @@ One law of names, everywhere: the gradient of ``W1`` is ``dW1``, of the pre-acti
 ``dz1``, of the activation ``a1`` it is ``da1``.
 
 No line of this package mentions a dtype. The same lines run on float32 and float64 arrays and on
-any array type that speaks NumPy's protocols and, for the named primitives, `primitive`.
+any array type that speaks NumPy's protocols and, for the named primitives, `impls.graph.primitive`.
 """
 
+from impls.graph import Graph, Input, Link, node
 from impls.hand.activations import (
     Elu,
     Gelu,
@@ -29,8 +30,7 @@ from impls.hand.activations import (
     Softplus,
     Tanh,
 )
-from impls.hand.dense import Dense
-from impls.hand.links import Link
+from impls.hand.layers import Add, Concatenate, Dense, Embedding, Multiply, Split
 from impls.hand.losses import (
     BinaryCrossEntropy,
     Huber,
@@ -50,21 +50,27 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "Add",
     "BinaryCrossEntropy",
+    "Concatenate",
     "Dense",
     "Elu",
+    "Embedding",
     "Gelu",
     "GeluTanh",
     "GradientDescent",
+    "Graph",
     "HardSigmoid",
     "Huber",
     "Identity",
+    "Input",
     "LeakyRelu",
     "Link",
     "LogitBinaryCrossEntropy",
     "MeanAbsoluteError",
     "MeanSquaredError",
     "Momentum",
+    "Multiply",
     "Nesterov",
     "Network",
     "OneHotCrossEntropy",
@@ -76,7 +82,9 @@ __all__ = [
     "Softmax",
     "SoftmaxCrossEntropy",
     "Softplus",
+    "Split",
     "SumSquaredError",
     "Tanh",
     "from_text",
+    "node",
 ]

@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import Any
 
 from impls.hand import activations, losses, optimizers
-from impls.hand.dense import Dense
+from impls.hand.layers.dense import Dense
 from impls.hand.network import Network
 
 ACTIVATIONS: Mapping[str, Any] = {

@@ -28,10 +28,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from impls.hand.dense import Dense
-from impls.hand.links import Link
+from impls.graph import Link
+from impls.graph.primitive import Array
+from impls.hand.layers.dense import Dense
 from impls.hand.network import Network
-from impls.hand.primitive import Array
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,9 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from impls import hand
 from impls.abilities import GradientChecker, Measured
-from impls.contract import Array, Arrays, CannotCompareError, Pass
+from impls.contract import Array, Arrays, CannotCompareError, Inputs, Pass
+from impls.graph import LOSS, TARGET, Graph, Link, evaluate
 from impls.jax_grad.conventions import measures
 from impls.jax_grad.hosting import JaxHosting
 from impls.jax_grad.operations import ELEMENTARY, operation_of
@@ -36,55 +37,47 @@ _tap.defvjp(lambda value, _: (value, None), lambda _, cotangent: (cotangent, cot
 class JaxGrad(JaxHosting):
     """A network of JAX operations in one dtype, compiled by jit, on JAX's default device."""
 
-    def __init__(self, network: hand.Network, dtype: str) -> None:
-        links = [*network.forward_links, network.loss_link]
-        self._operations = {link.output: operation_of(link.layer) for link in links}
+    def __init__(self, network: Graph, dtype: str) -> None:
+        self._links = [replace(e, rule=operation_of(e.layer, e.local)) for e in network.links_to_loss]
         self.network, self.dtype = network, dtype
         self.version = f"jax {jax.__version__}"
         self._untapped = jax.jit(jax.value_and_grad(self.loss))
         self._tapped = jax.jit(self._gradients_with_taps)
 
-    def loss(self, weights: Any, x: Any, y: Any) -> Any:
+    def loss(self, variables: Any, batch: Any) -> Any:
         """The loss alone: the program that a user would differentiate."""
-        return self._forward(weights, x, y, lambda value, _: value)["loss"]
+        return evaluate(self._links, {**batch, **variables})[LOSS]
 
-    def _loss_with_taps(self, weights: Any, cotangents: Any, x: Any, y: Any) -> Any:
-        tensors = self._forward(weights, x, y, lambda value, name: _tap(value, cotangents[name]))
-        return tensors["loss"], {name: tensors[name] for name in self.network.activations}
+    def _loss_with_taps(self, variables: Any, cotangents: Any, batch: Any) -> Any:
+        def tapped(link: Link, value: Any) -> Any:
+            return _tap(value, cotangents[link.output]) if link.output in cotangents else value
 
-    def _gradients_with_taps(self, weights: Any, x: Any, y: Any) -> Any:
-        cotangents = {
-            link.output: jnp.zeros((len(x), self._width(link.output)), x.dtype) for link in self.network.forward_links
-        }
+        tensors = evaluate(self._links, {**batch, **variables}, passed_on=tapped)
+        return tensors[LOSS], {name: tensors[name] for name in self.network.activations}
+
+    def _gradients_with_taps(self, variables: Any, batch: Any) -> Any:
+        network, y = self.network, batch[TARGET]
+        tapped = [network.tensors[name] for name in network.activations if name in network.gradient]
+        cotangents = {tensor.name: jnp.zeros(tensor.sized(len(y)), self.dtype) for tensor in tapped}
         differentiate = jax.value_and_grad(self._loss_with_taps, argnums=(0, 1), has_aux=True)
-        return differentiate(weights, cotangents, x, y)
+        return differentiate(variables, cotangents, batch)
 
-    def _forward(self, weights: Any, x: Any, y: Any, see: Callable[[Any, str], Any]) -> dict[str, Any]:
-        tensors = {"x": x, "y": y, **weights}
-        for link in self.network.forward_links:
-            value = self._operations[link.output](*[tensors[name] for name in link.inputs])
-            tensors[link.output] = see(value, link.output)
-        link = self.network.loss_link
-        tensors["loss"] = self._operations["loss"](*[tensors[name] for name in link.inputs])
-        return tensors
-
-    def differentiate(self, weights: Arrays, x: Array, y: Array, *, tap: bool = True) -> Pass:
+    def differentiate(self, weights: Arrays, x: Array | Inputs, y: Array, *, tap: bool = True) -> Pass:
         """Gradients by jax.value_and_grad; float64 mode is on for this call only if the dtype needs it."""
+        network = self.network
         # JAX may alias a NumPy array that it is given, and the caller's arrays must not be shared.
-        given, x, y = {name: np.array(w) for name, w in weights.items()}, np.array(x), np.array(y)
+        given = {name: np.array(array) for name, array in {**network.given(x), **weights, TARGET: y}.items()}
+        variables = {name: given.pop(name) for name in network.variables}
         with jax.enable_x64(self.dtype == "float64"):
             if not tap:
-                loss, gradients = self._untapped(given, x, y)
-                return Pass(_numpy(loss), {"d" + n: _numpy(g) for n, g in gradients.items()})
-            (loss, activations), gradients = self._tapped(given, x, y)
+                loss, gradients = self._untapped(variables, given)
+                return Pass(_numpy(loss), {network.gradient[n]: _numpy(g) for n, g in gradients.items()})
+            (loss, activations), gradients = self._tapped(variables, given)
         return Pass(
             _numpy(loss),
-            {"d" + n: _numpy(g) for part in gradients for n, g in part.items()},
+            {network.gradient[n]: _numpy(g) for part in gradients for n, g in part.items()},
             {n: _numpy(a) for n, a in activations.items()},
         )
-
-    def _width(self, name: str) -> int:
-        return self.network.weights["W" + name[1:]][1]
 
     def start(self, optimizer: Any, weights: Arrays) -> JaxUpdater:
         """The optax optimizer equal in formula."""

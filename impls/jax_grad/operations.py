@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,9 @@ from impls import hand
 from impls.contract import CannotCompareError
 
 Operation = Callable[..., Any]
+"""On the framework's own arrays, in the order of the layer's parameters."""
+Operations = Operation | Mapping[str, Operation]
+"""Of a layer with several outputs or buffers, one for each by its local name."""
 
 
 def _softplus(layer: hand.Softplus) -> Operation:
@@ -36,12 +39,17 @@ def _cross_entropy(_: hand.SoftmaxCrossEntropy) -> Operation:
 
 
 def _scaled(loss: hand.Scaled) -> Operation:
-    inner = operation_of(loss.loss)
+    inner = operation_of(loss.loss, "loss")
     return lambda a, y: loss.by * inner(a, y)
 
 
-FORWARD: dict[type, Callable[[Any], Operation]] = {
+FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Dense: lambda _: lambda x, W, b=None: x @ W if b is None else x @ W + b,
+    hand.Embedding: lambda _: lambda i, W: jnp.take(W, i, axis=0),
+    hand.Add: lambda _: jnp.add,
+    hand.Multiply: lambda _: jnp.multiply,
+    hand.Concatenate: lambda _: lambda p, q: jnp.concatenate([p, q], axis=-1),
+    hand.Split: lambda o: {"p": lambda x: x[..., : o.at], "q": lambda x: x[..., o.at :]},
     hand.Sigmoid: lambda _: jax.nn.sigmoid,
     hand.Tanh: lambda _: jnp.tanh,
     hand.Relu: lambda _: jax.nn.relu,
@@ -67,8 +75,8 @@ FORWARD: dict[type, Callable[[Any], Operation]] = {
 """From a hand layer or loss to JAX's operation with its parameters; a row is all that a new layer needs."""
 
 
-def operation_of(part: Any) -> Operation:
-    """JAX's operation for a hand layer or loss.
+def operation_of(part: Any, local: str) -> Operation:
+    """JAX's operation for a hand layer or loss, and for what the layer calls `local` of all that it gives.
 
     Raises:
         CannotCompareError: JAX has none.
@@ -78,7 +86,8 @@ def operation_of(part: Any) -> Operation:
             f"Cannot run {part!r} in JAX, because impls/jax_grad/operations.py maps no operation to it; add a "
             f"row to FORWARD."
         )
-    return FORWARD[type(part)](part)
+    made = FORWARD[type(part)](part)
+    return made[local] if isinstance(made, Mapping) else made
 
 
 ELEMENTARY: dict[str, Callable[..., Any]] = {

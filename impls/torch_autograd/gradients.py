@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
-from impls import hand
 from impls.abilities import Comparer, GradientChecker, Measured
-from impls.contract import Array, Arrays, CannotCompareError, Pass
+from impls.contract import Array, Arrays, CannotCompareError, Inputs, Pass
+from impls.graph import LOSS, TARGET, Graph, evaluate
 from impls.torch_autograd.conventions import measures
 from impls.torch_autograd.hosting import TorchHosting
 from impls.torch_autograd.operations import ELEMENTARY, operation_of
@@ -24,30 +25,25 @@ class TorchAutograd(TorchHosting):
 
     eager = True
 
-    def __init__(self, network: hand.Network, dtype: str) -> None:
-        links = [*network.forward_links, network.loss_link]
-        self._operations = {link.output: operation_of(link.layer) for link in links}
+    def __init__(self, network: Graph, dtype: str) -> None:
+        self._links = [replace(e, rule=operation_of(e.layer, e.local)) for e in network.links_to_loss]
         self.network, self.dtype = network, getattr(torch, dtype)
         self.version = f"torch {torch.__version__}"
 
-    def forward(self, tensors: dict[str, Any]) -> dict[str, Any]:
-        """Add every forward tensor and the loss to `tensors`, which holds weights, x and y."""
-        for link in [*self.network.forward_links, self.network.loss_link]:
-            tensors[link.output] = self._operations[link.output](*[tensors[name] for name in link.inputs])
-        return tensors
-
-    def differentiate(self, weights: Arrays, x: Array, y: Array, *, tap: bool = True) -> Pass:
+    def differentiate(self, weights: Arrays, x: Array | Inputs, y: Array, *, tap: bool = True) -> Pass:
         """Gradients by torch.autograd.grad; tapped, of the intermediates too."""
+        network = self.network
         # torch.tensor copies: torch would write through a read-only NumPy array with only a warning.
-        tensors = {name: torch.tensor(w, requires_grad=True) for name, w in weights.items()}
-        tensors |= {"x": torch.tensor(x), "y": torch.tensor(y)}
-        self.forward(tensors)
-        intermediates = self.network.activations if tap else ()
-        wanted = [*weights, *intermediates]
-        gradients = torch.autograd.grad(tensors["loss"], [tensors[name] for name in wanted])
+        tensors = {name: torch.tensor(array) for name, array in {**network.given(x), **weights}.items()}
+        for name in network.variables:
+            tensors[name].requires_grad_()
+        tensors = evaluate(self._links, tensors | {TARGET: torch.tensor(y)})
+        intermediates = network.activations if tap else ()
+        wanted = [name for name in (*network.variables, *intermediates) if name in network.gradient]
+        gradients = torch.autograd.grad(tensors[LOSS], [tensors[name] for name in wanted])
         return Pass(
-            _numpy(tensors["loss"]),
-            {"d" + name: _numpy(g) for name, g in zip(wanted, gradients, strict=True)},
+            _numpy(tensors[LOSS]),
+            {network.gradient[name]: _numpy(g) for name, g in zip(wanted, gradients, strict=True)},
             {name: _numpy(tensors[name]) for name in intermediates},
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,9 @@ from impls import hand
 from impls.contract import CannotCompareError
 
 Operation = Callable[..., Any]
+"""On the framework's own arrays, in the order of the layer's parameters."""
+Operations = Operation | Mapping[str, Operation]
+"""Of a layer with several outputs or buffers, one for each by its local name."""
 
 
 def _softplus(layer: hand.Softplus) -> Operation:
@@ -28,12 +31,26 @@ def _binary_cross_entropy(loss: hand.BinaryCrossEntropy) -> Operation:
 
 
 def _scaled(loss: hand.Scaled) -> Operation:
-    inner = operation_of(loss.loss)
+    inner = operation_of(loss.loss, "loss")
     return lambda a, y: loss.by * inner(a, y)
 
 
-FORWARD: dict[type, Callable[[Any], Operation]] = {
-    hand.Dense: lambda _: lambda x, W, b=None: x @ W if b is None else torch.addmm(b, x, W),
+def _dense(_: hand.Dense) -> Operation:
+    def affine(x: Any, W: Any, b: Any = None) -> Any:
+        if b is None:
+            return x @ W
+        return torch.addmm(b, x, W) if x.ndim == 2 else functional.linear(x, W.T, b)
+
+    return affine
+
+
+FORWARD: dict[type, Callable[[Any], Operations]] = {
+    hand.Dense: _dense,
+    hand.Embedding: lambda _: functional.embedding,
+    hand.Add: lambda _: torch.add,
+    hand.Multiply: lambda _: torch.mul,
+    hand.Concatenate: lambda _: lambda p, q: torch.cat([p, q], dim=-1),
+    hand.Split: lambda o: {"p": lambda x: x[..., : o.at].clone(), "q": lambda x: x[..., o.at :].clone()},
     hand.Sigmoid: lambda _: torch.sigmoid,
     hand.Tanh: lambda _: torch.tanh,
     hand.Relu: lambda _: torch.relu,
@@ -44,7 +61,7 @@ FORWARD: dict[type, Callable[[Any], Operation]] = {
     hand.Silu: lambda _: functional.silu,
     hand.Gelu: lambda _: functional.gelu,
     hand.GeluTanh: lambda _: partial(functional.gelu, approximate="tanh"),
-    hand.Softmax: lambda _: partial(torch.softmax, dim=1),
+    hand.Softmax: lambda _: partial(torch.softmax, dim=-1),
     # A tensor of its own, so that its gradient has one too.
     hand.Identity: lambda _: lambda z: z.view_as(z),
     hand.SumSquaredError: lambda _: partial(functional.mse_loss, reduction="sum"),
@@ -60,8 +77,8 @@ FORWARD: dict[type, Callable[[Any], Operation]] = {
 """From a hand layer or loss to torch's operation with its parameters; a row is all that a new layer needs."""
 
 
-def operation_of(part: Any) -> Operation:
-    """torch's operation for a hand layer or loss.
+def operation_of(part: Any, local: str) -> Operation:
+    """torch's operation for a hand layer or loss, and for what the layer calls `local` of all that it gives.
 
     Raises:
         CannotCompareError: torch has none.
@@ -71,7 +88,8 @@ def operation_of(part: Any) -> Operation:
             f"Cannot run {part!r} in torch, because impls/torch_autograd/operations.py maps no operation to it; "
             f"add a row to FORWARD."
         )
-    return FORWARD[type(part)](part)
+    made = FORWARD[type(part)](part)
+    return made[local] if isinstance(made, Mapping) else made
 
 
 ELEMENTARY: dict[str, Callable[..., Any]] = {

@@ -18,7 +18,7 @@ from harness.results.rebuilding import network_of
 from harness.results.record import SCHEMA, Head, Step
 from harness.results.run import Run
 from harness.usage import UsageError
-from impls.hand import Network
+from impls.graph import Graph
 from impls.registry import REFERENCE
 from reports.page import tables, telling
 from reports.page.drawing import Drawing, drawn, legend
@@ -115,7 +115,7 @@ def shares(check: Check) -> Figure:
     return figure("shares", told, (points + line).properties(width=600, height=alt.Step(20)), sources)
 
 
-def standing(check: Check, network: Network) -> tuple[Run, Batches] | None:
+def standing(check: Check, network: Graph) -> tuple[Run, Batches] | None:
     """The check's point as a run of one step, and its batch; None where either cannot be had again."""
     setting = check.setting
     name, _, rest = setting.data.partition(" N=")

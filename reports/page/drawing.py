@@ -18,7 +18,7 @@ from harness.inputs.batches import Batches
 from harness.inputs.schedule import milestone
 from harness.results.run import Run
 from impls.contract import Array
-from impls.hand import Network
+from impls.graph import Graph
 from reports.page.explorer import SAMPLE
 from reports.page.numbers import spaced
 
@@ -94,7 +94,7 @@ class Drawing:
         return 0.6 + self.widest * abs(float(self.weights[-1, entry])) / (self.largest or 1.0) if self.steps else 1.2
 
 
-def drawn(network: Network, run: Run | None = None, batches: Batches | None = None) -> Drawing:
+def drawn(network: Graph, run: Run | None = None, batches: Batches | None = None) -> Drawing:
     """The drawing of a network, with the weights of a run's record and the outputs that they give, where known."""
     nodes, hidden, columns, (width, height) = _nodes(network)
     lines, entries = _lines(network, columns)
@@ -125,7 +125,7 @@ def legend(drawing: Drawing | None, *, known: bool) -> str:
     return told + inside + hidden
 
 
-def _values(network: Network, weights: dict[str, Array], batches: Batches, nodes: list[Node]) -> list[float]:
+def _values(network: Graph, weights: dict[str, Array], batches: Batches, nodes: list[Node]) -> list[float]:
     x, y = batches.x[SAMPLE : SAMPLE + 1], batches.y[SAMPLE : SAMPLE + 1]
     with np.errstate(all="ignore"):
         forward = network.forward(weights, x)
@@ -134,7 +134,7 @@ def _values(network: Network, weights: dict[str, Array], batches: Batches, nodes
 
 
 def _nodes(
-    network: Network,
+    network: Graph,
 ) -> tuple[list[Node], list[tuple[float, float, int]], list[list[Node]], tuple[float, float]]:
     names, outputs = Nodes.of(network, ""), outputs_of(network)
     widths = [network.inputs, *(network.weights[f"W{layer}"][1] for layer in range(1, len(outputs) + 1)), 1]
@@ -153,7 +153,7 @@ def _nodes(
     return [node for column in columns for node in column], hidden, columns, (2 * MARGIN + steps * across, height)
 
 
-def _lines(network: Network, columns: list[list[Node]]) -> tuple[list[Line], list[tuple[str, tuple[int, ...]]]]:
+def _lines(network: Graph, columns: list[list[Node]]) -> tuple[list[Line], list[tuple[str, tuple[int, ...]]]]:
     lines: list[Line] = []
     entries: list[tuple[str, tuple[int, ...]]] = []
     for name, shape in network.weights.items():

@@ -28,10 +28,10 @@ from harness.explaining.origins import Origins
 from harness.explaining.parts import Factor, PathRow, Rest, RouteRow, SampleRow, Way
 from harness.explaining.references import Reference
 from harness.inputs.batches import Batches
-from harness.inputs.schedule import SMALL, milestone, multiply_adds
+from harness.inputs.schedule import SMALL, milestone
 from harness.results.run import Run
 from harness.usage import UsageError
-from impls.hand import Network
+from impls.graph import Graph
 from impls.registry import REFERENCE
 from reports.page.notation import mathml, symbol
 
@@ -125,7 +125,7 @@ class Explorer:
         return max(last, key=lambda name: last[name].cancellation or 0.0, default=None)
 
 
-def explored(run: Run, network: Network, batches: Batches) -> Explorer:
+def explored(run: Run, network: Graph, batches: Batches) -> Explorer:
     """Explain what a run's record holds the weights for."""
     steps = [s for s in range(1, len(run.steps) + 1) if milestone(s, len(run.steps)) and run.weights_at(s) is not None]
     if not steps:
@@ -133,7 +133,7 @@ def explored(run: Run, network: Network, batches: Batches) -> Explorer:
     try:
         chosen = _chosen(network, _point(run, network, batches, steps[-1]))
         asked = Asked(network, [name for name in run.head.implementations if name != REFERENCE])
-        light = multiply_adds(network, batches.size) <= SMALL
+        light = network.multiply_adds(batches.size) <= SMALL
         made: dict[str, list[Cell | None]] = {reference.name: [] for reference in chosen}
         described: dict[str, Described] = {}
         for step in steps:
@@ -146,7 +146,7 @@ def explored(run: Run, network: Network, batches: Batches) -> Explorer:
     return Explorer(steps, described, made, rule=_rule(network, chosen, len(steps), light=light))
 
 
-def _rule(network: Network, chosen: list[Reference], steps: int, *, light: bool) -> str:
+def _rule(network: Graph, chosen: list[Reference], steps: int, *, light: bool) -> str:
     every = sum(int(np.prod(shape)) for shape in network.weights.values())
     which = (
         f"all {every} weights and biases"
@@ -159,13 +159,13 @@ def _rule(network: Network, chosen: list[Reference], steps: int, *, light: bool)
     return told if light else f"{told} Balls and central differences are left out above {SMALL:,} multiply-adds a step."
 
 
-def _point(run: Run, network: Network, batches: Batches, step: int) -> Point:
+def _point(run: Run, network: Graph, batches: Batches, step: int) -> Point:
     weights = run.weights_at(step)
     assert weights is not None
     return Point(network, weights, *batches.at(step), step).double
 
 
-def _chosen(network: Network, point: Point) -> list[Reference]:
+def _chosen(network: Graph, point: Point) -> list[Reference]:
     entries = [(name, index) for name, shape in network.weights.items() for index in np.ndindex(*shape)]
     if len(entries) > ALL_ENTRIES:
         forward = network.forward(point.weights, point.x)

@@ -11,7 +11,7 @@ from harness.results.numbers import part
 from harness.results.rebuilding import batches_of_head, network_of
 from harness.results.run import Run
 from harness.usage import UsageError
-from impls.hand import Network
+from impls.graph import Graph
 from reports.page import run_charts, tables, telling
 from reports.page.drawing import drawn, legend
 from reports.page.explorer import Explorer, explored
@@ -77,7 +77,7 @@ def _results(run: Run) -> list[Table]:
     return [*found, tables.truth(run)] if run.true_errors else found
 
 
-def _rebuilt(run: Run) -> tuple[Network | None, Batches | None, str]:
+def _rebuilt(run: Run) -> tuple[Graph | None, Batches | None, str]:
     """Network and batches as far as the record allows, and why not further."""
     try:
         network = network_of(run.head.network)

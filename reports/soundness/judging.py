@@ -17,7 +17,8 @@ from harness.comparison.updates import initial_state
 from harness.comparison.updates import update as update_rows
 from harness.evaluation.point import Point
 from impls.contract import Array, CannotCompareError, Implementation, Pass, tensors_of
-from impls.hand import Dense, Link, Network, Scaled
+from impls.graph import Graph, Link
+from impls.hand import Dense, Scaled
 from impls.hand.notation import name_of
 from impls.hand.optimizers import update_links
 from reports.soundness.cases import Case, Drawn
@@ -25,7 +26,7 @@ from reports.soundness.known import fault_of
 from reports.soundness.tally import Alarm, Key, Tally
 
 REFERENCE = "hand"
-Builds = Mapping[str, Callable[[Network, str], Implementation]]
+Builds = Mapping[str, Callable[[Graph, str], Implementation]]
 
 
 def judge_case(case: Case, builds: Builds) -> Tally:
@@ -64,7 +65,7 @@ class _Judging:
         saw(f"depth {len(dense)}", *{f"width {width}" for layer in dense for width in (layer.inputs, layer.outputs)})
         saw(*{f"activation {name_of(layer)}" for layer in network.layers if not isinstance(layer, Dense)})
 
-    def build(self, name: str, build: Callable[[Network, str], Implementation], dtype: str) -> Any:
+    def build(self, name: str, build: Callable[[Graph, str], Implementation], dtype: str) -> Any:
         """The implementation, or None if it says that it lacks something."""
         try:
             return build(self.case.network, dtype)
@@ -110,7 +111,7 @@ class _Judging:
             with np.errstate(all="ignore"):
                 return made.differentiate(point.weights, point.x, point.y)
         except Exception as error:  # torch refuses probabilities that are NaN; anything else is an alarm
-            key = Key("contract", "differentiate", str(point.x.dtype), name)
+            key = Key("contract", "differentiate", point.dtype, name)
             if reference is None or non_finite(tensors_of(reference)) is None:
                 self.alarm(key, drawn.described, f"{type(error).__name__}: {error}")
             else:

@@ -14,8 +14,9 @@ import numpy as np
 
 from harness.arithmetic import Profile
 from harness.comparison.checks import judge_link
-from impls.hand import HardSigmoid, Link
-from impls.hand.primitive import Array
+from impls.graph import Link
+from impls.graph.primitive import Array
+from impls.hand import HardSigmoid
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from harness.arithmetic import Bounded, profile_of
 from harness.evaluation.centre import alone
 from harness.evaluation.point import Point
 from impls.contract import Array, tensors_of
-from impls.hand import Link, from_text
+from impls.graph import Link
+from impls.hand import from_text
 from impls.hand.notation import ACTIVATIONS, LOSSES, OPTIMIZERS, name_of
 from impls.hand.optimizers import update_links
 from impls.hand_numpy import Hand, HandUpdater

@@ -3,10 +3,13 @@
 max(x, y), min(x, y)   the image of both intervals
 x > y, x < y           0 where decided, else 1, and counted
 x == y                 likewise; asked only of exact arrays
+concatenate            the bounds, likewise
 where(m, x, y)         the bound of the branch taken; where m is undecided, also |X - Y| and the other's
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +66,12 @@ def where(mask: Bounded, x: Bounded, y: Bounded) -> Bounded:
         other = np.abs(x.value - y.value) + np.where(taken, y.bound, x.bound)
         bound = np.where(undecided, np.maximum(bound, other), bound)
     return Bounded(np.where(taken, x.value, y.value), bound, mask.context)
+
+
+@rule_for(np.concatenate)
+def concatenate(parts: Sequence[Bounded], axis: int = 0) -> Bounded:
+    values, bounds = [part.value for part in parts], [part.bound for part in parts]
+    return Bounded(np.concatenate(values, axis=axis), np.concatenate(bounds, axis=axis), parts[0].context)
 
 
 def _image(value: Floats, low: Floats, high: Floats) -> Floats:

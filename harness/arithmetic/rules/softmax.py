@@ -50,19 +50,19 @@ class _Shifted(NamedTuple):
 
 def _shift(a: Bounded) -> _Shifted:
     profile = a.context.profile
-    classes = a.shape[1]
-    shifted = a.value - a.value.max(axis=1, keepdims=True)
+    classes = a.shape[-1]
+    shifted = a.value - a.value.max(axis=-1, keepdims=True)
     powers = np.exp(shifted)
-    total = powers.sum(axis=1, keepdims=True)
+    total = powers.sum(axis=-1, keepdims=True)
     p = powers / total
     uncertain = a.as_summand  # the shift is a sum
-    up = np.log((p * np.exp(uncertain)).sum(axis=1, keepdims=True))
-    down = -np.log((p * np.exp(-uncertain)).sum(axis=1, keepdims=True))
+    up = np.log((p * np.exp(uncertain)).sum(axis=-1, keepdims=True))
+    down = -np.log((p * np.exp(-uncertain)).sum(axis=-1, keepdims=True))
     own = (16 + classes) * UNIT_ROUNDOFF_64 * (1 + np.abs(shifted))
     moved = uncertain + np.maximum(np.maximum(up, down), 0) + own
-    argument = np.abs(shifted) + uncertain + uncertain.max(axis=1, keepdims=True)
+    argument = np.abs(shifted) + uncertain + uncertain.max(axis=-1, keepdims=True)
     term = np.expm1(profile.u * (argument + profile.constants["exp"]))
-    weighted = (p * np.exp(moved) * term).sum(axis=1, keepdims=True)
+    weighted = (p * np.exp(moved) * term).sum(axis=-1, keepdims=True)
     accumulated = (classes - 1) * profile.u_acc * (1 + weighted) + classes * profile.eta
     return _Shifted(shifted, p, np.log(total), moved, argument, weighted + accumulated)
 
@@ -71,7 +71,7 @@ def _log_softmax_error(a: Bounded, s: _Shifted) -> Floats:
     """Absolute error of a member's log-softmax beyond what the logits' bounds do."""
     u, constants = a.context.profile.u, a.context.profile.constants
     denominator = np.where(s.denominator < 1, -np.log1p(-s.denominator), np.inf)
-    log_sum = s.log_sum + s.moved.max(axis=1, keepdims=True) + denominator
+    log_sum = s.log_sum + s.moved.max(axis=-1, keepdims=True) + denominator
     before = u * s.argument + denominator + constants["log"] * u * log_sum
     result = np.abs(s.shifted - s.log_sum) + s.moved + before
     return before + u * result
@@ -93,7 +93,7 @@ def _softmax(a: Bounded) -> tuple[Floats, Floats]:
     quotient = u * (s.argument + constants["exp"] + constants["divide"]) + s.denominator
     logarithm = _log_softmax_error(a, s) + u * constants["exp"]
     error = np.maximum(quotient * (1 + 4 * quotient), logarithm)
-    bound = s.p * np.expm1(s.moved + error) + (a.shape[1] + 2) * profile.eta
+    bound = s.p * np.expm1(s.moved + error) + (a.shape[-1] + 2) * profile.eta
     return s.p, bound
 
 
@@ -105,16 +105,16 @@ def softmax_(a: Bounded) -> Bounded:
 
 @rule_for(softmax_vjp)
 def softmax_vjp_(da: Bounded, p: Bounded) -> Bounded:
-    profile, classes = da.context.profile, p.shape[1]
+    profile, classes = da.context.profile, p.shape[-1]
     value = softmax_vjp.body(da.value, p.value)  # type: ignore[attr-defined]
     eager, size = profile.eager, np.abs(p.value)
     uncertain = p.bound if eager else np.where(size < profile.eta, np.maximum(p.bound, profile.eta), p.bound)
     g, a = np.abs(da.value) + da.bound, size + uncertain
     # S, its magnitude in any member, and how far a member's is from the centre's.
-    magnitude = (g * a).sum(axis=1, keepdims=True)
-    moved = (da.bound * a + np.abs(da.value) * uncertain).sum(axis=1, keepdims=True)
+    magnitude = (g * a).sum(axis=-1, keepdims=True)
+    moved = (da.bound * a + np.abs(da.value) * uncertain).sum(axis=-1, keepdims=True)
     summed = classes * (profile.u_acc * magnitude * (1 + classes * profile.u_acc) + profile.eta)
-    gap = np.abs(da.value - (da.value * p.value).sum(axis=1, keepdims=True))
+    gap = np.abs(da.value - (da.value * p.value).sum(axis=-1, keepdims=True))
     propagated = a * (da.as_summand + moved) + uncertain * gap
     products = g + magnitude if eager else 2 * g + 7 * magnitude
     local = a * (summed + profile.u * (products + summed))
@@ -135,9 +135,9 @@ def one_hot_cross_entropy_vjp_(a: Bounded, y: Bounded) -> Bounded:
     rows, classes = a.shape
     p, bound = _softmax(a)
     target = np.abs(y.value) + y.bound
-    total = target.sum(axis=1, keepdims=True)
-    value = (p * y.value.sum(axis=1, keepdims=True) - y.value) / rows
-    propagated = (bound * total + (p + bound) * y.bound.sum(axis=1, keepdims=True) + y.bound) / rows
+    total = target.sum(axis=-1, keepdims=True)
+    value = (p * y.value.sum(axis=-1, keepdims=True) - y.value) / rows
+    propagated = (bound * total + (p + bound) * y.bound.sum(axis=-1, keepdims=True) + y.bound) / rows
     # In units of u: p/N takes part in sum g (n - 1), in exp(log p) * sum g, a division and a product; y's
     # share is rounded once or divided by a reciprocal; the difference is rounded, and divided where the
     # division comes last.

@@ -28,6 +28,7 @@ broadcast scalars). One rounding of the operand and one of the product more.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ import numpy as np
 from harness.arithmetic.bounded import INFLATION, Bounded, Floats, rule_for
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64
 from harness.arithmetic.threads import threads_for
+from impls.graph.accumulation import accumulate
 
 
 def _partial_sum(terms: int, u: float, magnitude: Floats, total: Floats) -> Floats:
@@ -69,6 +71,21 @@ def sum_(x: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
     slack = 1 + 2 * terms * UNIT_ROUNDOFF_64
     bound = _unless_overflown((propagated + local + own) * slack, partial, p.largest)
     return context.rounded(value, bound, 0.0, underflows=terms)
+
+
+@rule_for(accumulate)
+def accumulate_(*parts: Bounded) -> Bounded:
+    """Parts of a gradient, in any order: a product that gives one may have gone on adding to another (gemm's beta)."""
+    total = sum_(_stacked(parts), axis=0)
+    for part in parts:
+        if part.terms:
+            others = sum((np.abs(other.value) + other.bound for other in parts if other is not part), 0.0)
+            total.bound = total.bound + part.terms * part.context.profile.u_acc * others
+    return total
+
+
+def _stacked(parts: Sequence[Bounded]) -> Bounded:
+    return Bounded(np.stack([p.value for p in parts]), np.stack([p.as_summand for p in parts]), parts[0].context)
 
 
 @rule_for(np.max)

@@ -6,12 +6,12 @@ from typing import Any
 
 from harness.diagnosis.equivalent.activations import forms_of_activation
 from harness.diagnosis.equivalent.losses import forms_of_loss
-from harness.evaluation.expected import Form, Rule
+from harness.evaluation.expected import Form
 from harness.faults.place import Place, place_of
-from impls.hand import Link, Network
+from impls.graph import Graph, Link, Rule
 
 
-def forms_at(network: Network, link: Link) -> list[Form]:
+def forms_at(network: Graph, link: Link) -> list[Form]:
     """Other right forms of one link of a network, in the order in which they are tried; often none."""
     place = place_of(network, link)
     if place.layer is network.loss:

@@ -17,12 +17,12 @@ from harness.inputs.arguments import as_count, as_data, as_dtype, as_network, as
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
 from harness.usage import UsageError, did_you_mean
-from impls.hand import Network
+from impls.graph import Graph
 
 
 def why(
     reference: str,
-    network: Network | str | os.PathLike[str] = "4-3-2-1",
+    network: Graph | str | os.PathLike[str] = "4-3-2-1",
     data: Data | str | os.PathLike[str] | tuple[Any, Any] = "iris",
     *,
     raw: bool = False,

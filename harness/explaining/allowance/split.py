@@ -24,7 +24,7 @@ from msgspec import Struct, to_builtins
 from harness.arithmetic import Bounded, Context, Profile, profile_of
 from harness.evaluation.centre import alone
 from harness.evaluation.point import Point
-from impls.hand import Link
+from impls.graph import Link
 from impls.hand_numpy import Hand
 
 
@@ -91,7 +91,7 @@ def allowance_of(point: Point, tensor: str, index: tuple[int, ...]) -> Allowance
     Args:
         index: counted from 0, of the tensor's dimension.
     """
-    dtype = str(point.x.dtype)
+    dtype = point.dtype
     profile = profile_of(dtype)
     names = [link.output for link in point.network.links]
     way = [name for name in reversed(names[: names.index(tensor) + 1]) if name in _reached(point, tensor)]

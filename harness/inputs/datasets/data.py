@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.usage import UsageError, visible
-from impls.hand import Network
+from impls.graph import Graph
 
 Floats = NDArray[np.float64]
 
@@ -42,7 +42,7 @@ class Data:
         """One phrase: name, number of rows, what the features are."""
         return visible(f"{self.name} N={len(self.x)}, {self.features}")
 
-    def targets(self, network: Network) -> NDArray[Any]:
+    def targets(self, network: Graph) -> NDArray[Any]:
         """The targets in the form that the network's loss reads.
 
         Classes become labels under cross-entropy; under a loss that reads real targets, one output is 1 for
@@ -100,7 +100,7 @@ class Data:
             f"{wrong}; {instead}."
         )
 
-    def meaning(self, network: Network) -> str | None:
+    def meaning(self, network: Graph) -> str | None:
         """What target 1 stands for, where one output tells one class from the rest."""
         if self.classes and network.outputs == 1 and not network.loss.labels:
             return visible(f"target 1 for {self.classes[-1]}")

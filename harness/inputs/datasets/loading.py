@@ -15,13 +15,13 @@ from harness.inputs.datasets.arrays import read_npz
 from harness.inputs.datasets.csv_table import parse_csv, read_csv
 from harness.inputs.datasets.data import Data, standardise
 from harness.usage import UsageError, did_you_mean
-from impls.hand import Network
+from impls.graph import Graph
 
 ROWS = 128
 FEATURES = "standard normal"
 
 
-def draw(network: Network | None, seed: int) -> Data:
+def draw(network: Graph | None, seed: int) -> Data:
     """128 rows of standard-normal features for any network, and targets of the kind that its loss reads.
 
         class labels             one of the outputs, each as likely
@@ -96,7 +96,7 @@ def load_data(
     *,
     raw: bool = False,
     target: str | None = None,
-    network: Network | None = None,
+    network: Graph | None = None,
     seed: int = 0,
 ) -> Data:
     """The data set called `source`, or read from the .csv or .npz file of that path.

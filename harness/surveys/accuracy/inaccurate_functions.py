@@ -17,7 +17,7 @@ from harness.comparison.judge import Row
 from harness.surveys.accuracy.accuracy import evaluated, judged, known, measured
 from impls.abilities import Computes
 from impls.contract import Array
-from impls.hand import Link, Network
+from impls.graph import Graph, Link
 
 
 def exceeding(against: str, implementation: Any, function: str, *x: Array) -> str | None:
@@ -36,7 +36,7 @@ def exceeding(against: str, implementation: Any, function: str, *x: Array) -> st
     return judged(function, against, str(x[0].dtype), "sample", worst).reason
 
 
-def with_causes(rows: list[Row], network: Network, tensors: Mapping[str, Array], implementation: Any) -> list[Row]:
+def with_causes(rows: list[Row], network: Graph, tensors: Mapping[str, Array], implementation: Any) -> list[Row]:
     """Rows of one pass; a wrong forward link that a poor elementary function explains says so.
 
     Args:

@@ -12,8 +12,8 @@ subgradient (Clarke, "Optimization and Nonsmooth Analysis" (1983), section 2.1).
 
 from __future__ import annotations
 
+from impls.graph.primitive import Array
 from impls.hand.parameters import Parametrised
-from impls.hand.primitive import Array
 
 
 class Activation(Parametrised):

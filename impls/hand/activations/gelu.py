@@ -17,8 +17,8 @@ import math
 
 import numpy as np
 
+from impls.graph.primitive import Array, primitive
 from impls.hand.activations.base import Activation
-from impls.hand.primitive import Array, primitive
 
 CUBIC = 0.044715
 ROOT_TWO_OVER_PI = math.sqrt(2 / math.pi)

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from impls.graph.primitive import Array, primitive
 from impls.hand.activations.base import Activation
-from impls.hand.primitive import Array, primitive
 
 
 @primitive

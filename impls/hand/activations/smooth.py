@@ -20,10 +20,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from impls.graph.primitive import Array, primitive
 from impls.hand.activations.base import Activation
 from impls.hand.activations.sigmoidal import sigmoid
 from impls.hand.parameters import number, positive
-from impls.hand.primitive import Array, primitive
 
 
 @primitive

@@ -10,8 +10,8 @@ A loss reads the last activation a (N, K) and the targets y. Attributes say what
 
 from __future__ import annotations
 
+from impls.graph.primitive import Array
 from impls.hand.parameters import Parametrised
-from impls.hand.primitive import Array
 
 
 class Loss(Parametrised):

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from impls.graph.primitive import Array, primitive
 from impls.hand.activations.softmax import log_softmax, softmax
 from impls.hand.losses.base import Loss
-from impls.hand.primitive import Array, primitive
 
 
 @primitive
@@ -32,7 +32,17 @@ def softmax_cross_entropy_vjp(a: Array, y: Array) -> Array:
 
 @primitive
 def one_hot_cross_entropy_vjp(a: Array, y: Array) -> Array:
-    return (softmax(a) * y.sum(axis=1, keepdims=True) - y) / len(y)
+    return (softmax(a) * y.sum(axis=-1, keepdims=True) - y) / len(y)
+
+
+def row_of_classes(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Rows and classes of an output, or ValueError where it has more axes."""
+    if len(shape) != 2:
+        raise ValueError(
+            f"Cannot take a cross-entropy of an output of shape {shape}, because it reads one row of classes per "
+            f"sample; give an output of shape (N, K)."
+        )
+    return shape  # type: ignore[return-value]
 
 
 class SoftmaxCrossEntropy(Loss):
@@ -48,7 +58,7 @@ class SoftmaxCrossEntropy(Loss):
 
     def check_targets(self, shape: tuple[int, ...], y: Array) -> None:
         """Raise ValueError unless y holds one class label, 0 to K-1, per row."""
-        rows, classes = shape
+        rows, classes = row_of_classes(shape)
         if y.shape != (rows,) or y.dtype.kind not in "iu":
             raise ValueError(
                 f"Cannot use targets of shape {y.shape} and dtype {y.dtype} with softmax "
@@ -69,6 +79,11 @@ class OneHotCrossEntropy(Loss):
     derivative = "({p}·{total} − {y})/{rows}"
     output_activation = "identity"
     unit_targets = True
+
+    def check_targets(self, shape: tuple[int, ...], y: Array) -> None:
+        """Raise ValueError unless y holds a probability for each class, per row."""
+        row_of_classes(shape)
+        super().check_targets(shape, y)
 
     def forward(self, a: Array, y: Array) -> Array:
         return -(y * log_softmax(a)).sum() / len(y)

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from impls.graph.primitive import Array
 from impls.hand.losses.base import Loss
 from impls.hand.parameters import positive
-from impls.hand.primitive import Array
 
 
 class Scaled(Loss):

@@ -34,9 +34,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from impls.graph.primitive import Array, primitive
 from impls.hand.optimizers.base import Optimizer
 from impls.hand.parameters import choice, fraction, positive
-from impls.hand.primitive import Array, primitive
 
 DIVISORS = ("torch", "optax")
 

@@ -15,9 +15,9 @@ from collections.abc import Iterable
 from inspect import signature
 from typing import Any
 
-from impls.hand.links import Link
+from impls.graph import Link
+from impls.graph.primitive import Array
 from impls.hand.parameters import Parametrised, number, positive
-from impls.hand.primitive import Array
 
 
 class Optimizer(Parametrised):

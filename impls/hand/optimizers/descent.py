@@ -20,9 +20,9 @@ of torch.optim.SGD, which adds lr where the gradient enters the weight and not w
 
 from __future__ import annotations
 
+from impls.graph.primitive import Array
 from impls.hand.optimizers.base import Optimizer
 from impls.hand.parameters import fraction
-from impls.hand.primitive import Array
 
 
 class GradientDescent(Optimizer):

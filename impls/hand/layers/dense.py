@@ -8,6 +8,7 @@
 
 Shapes: x (N, M), W (M, K), b (K,), z (N, K); a gradient has the shape of what it belongs to.
 The sums over n are sums, not means: a mean, where there is one, belongs to the loss.
+Axes between the first and the last count as rows: x (N, T, M) is N T rows.
 
 Source: Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors",
 Nature 323 (1986), equations (1), (4) to (7).
@@ -15,13 +16,25 @@ Nature 323 (1986), equations (1), (4) to (7).
 
 from __future__ import annotations
 
-from impls.hand.primitive import Array
+from collections.abc import Mapping
+from math import prod
+
+import numpy as np
+
+from impls.graph import Array, Shape
+
+
+def rows_of(x: Array) -> Array:
+    """All axes but the last as one, (rows, M)."""
+    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
 
 
 class Dense:
     """z = x W + b, with W of shape (inputs, outputs) and b of shape (outputs,), or without b."""
 
     reads, gives = "x", "z"
+    apart = {"dW": ({"dz": -1}, -1), "db": ({"dz": -1}, -1)}  # noqa: RUF012  (never changed)
+    """A destination neuron at a time: the last axis of dz and of the gradient."""
 
     def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
         for name, size in (("inputs", inputs), ("outputs", outputs)):
@@ -48,10 +61,30 @@ class Dense:
         return dz @ W.T
 
     def dW(self, dz: Array, x: Array) -> Array:
-        return x.T @ dz
+        return rows_of(x).T @ rows_of(dz)
 
     def db(self, dz: Array) -> Array:
-        return dz.sum(axis=0)
+        return rows_of(dz).sum(axis=0)
+
+    def shapes(self, read: Mapping[str, Shape]) -> dict[str, Shape]:
+        """Shape of z; ValueError says what x does not have."""
+        if len(read["x"]) < 2 or read["x"][-1] != self.inputs:
+            raise ValueError(f"it multiplies rows of {self.inputs} numbers")
+        return {"z": (*read["x"][:-1], self.outputs)}
+
+    def initial(self, rng: np.random.Generator, local: str, shape: tuple[int, ...]) -> np.ndarray:
+        """W ~ uniform(-r, r), r = sqrt(6 / (M + K)); b ~ uniform(-s, s), s = 1 / sqrt(M).
+
+        Biases do not start at 0, so that no weight has a special value that could hide a mistake.
+
+        Source: Glorot and Bengio (2010), equation (16), for W.
+        """
+        limit = np.sqrt(6 / (self.inputs + self.outputs)) if local == "W" else 1 / np.sqrt(self.inputs)
+        return rng.uniform(-limit, limit, shape)
+
+    def multiply_adds(self, local: str, sizes: Mapping[str, tuple[int, ...]]) -> int:
+        """Multiply-adds of the rule that gives `local`: one for each row and weight of a matrix product."""
+        return 0 if local == "db" else prod(sizes["x"]) * self.outputs
 
     def __repr__(self) -> str:
         bias = "" if self.bias else ", bias=False"

@@ -1,0 +1,337 @@
+"""Graph: a network as nodes over tensors, in the order in which they are computed.
+
+    forward      inputs -> what the nodes give, one after the other -> loss
+    backward     gradient of what the loss reads -> ... -> gradients of the weights
+
+Each step is a `Link`. A pass runs them in order and fills one dictionary of tensors. What is not needed is no link:
+a gradient is computed of what depends on a weight, or on an input by which the loss is differentiated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from impls.graph.backward import Backward
+from impls.graph.evaluate import evaluate
+from impls.graph.link import Link, link_of
+from impls.graph.node import Input, Node
+from impls.graph.tensor import Shape, Tensor
+
+TARGET, LOSS = "y", "loss"
+
+
+class Graph:
+    """A network of nodes: ``Graph([Input("x", 4)], [node("fc1", Dense(4, 3), "x"), ...], SumSquaredError(), "fc1.z")``.
+
+    Args:
+        sources: what it is fed besides weights.
+        nodes: in an order in which each reads what those before give.
+        loss: at the end, against the target y.
+        output: the tensor that the loss reads.
+
+    Attributes:
+        tensors: every tensor by name: inputs, target, weights, buffers, activations, loss, gradients.
+        weights: shape of each weight by name, in the order of the nodes.
+        activations: names of all forward tensors, in order.
+        gradients: names of the gradients of the weights, and of inputs with a gradient.
+        links: every link in the order of a training step.
+
+    Raises:
+        ValueError: a name stands twice, or for nothing that a node before gives; shapes do not fit; nobody reads what a
+            node gives; or the loss depends on no weight.
+    """
+
+    def __init__(self, sources: Sequence[Input], nodes: Sequence[Node], loss: Any, output: str) -> None:
+        self.sources, self.nodes, self.loss, self.output = tuple(sources), tuple(nodes), loss, output
+        self.tensors: dict[str, Tensor] = {}
+        self.weights: dict[str, tuple[int, ...]] = {}
+        self.buffers: dict[str, tuple[int, ...]] = {}
+        self.forward_links: list[Link] = []
+        self._names: dict[str, dict[str, str]] = {}
+        if not self.nodes:
+            raise ValueError("Cannot build a network of no nodes, because it would compute nothing; give some.")
+        for source in self.sources:
+            self._add(
+                Tensor(
+                    name=source.name, role="input", shape=source.rows, local=source.name,
+                    whole=source.choices > 0, choices=source.choices or None,
+                )
+            )  # fmt: skip
+        for each in self.nodes:
+            self._connect(each)
+        first = self._connect_loss()
+        backward = Backward(self.nodes, self._names, self.tensors, self.variables, first, output)
+        self.backward_links = backward.links
+        for gradient in backward.gradients:
+            self._add(gradient)
+        if not self.gradients:
+            raise ValueError(
+                "Cannot train this network, because its loss depends on no weight; give a node with weights."
+            )
+
+    def _add(self, tensor: Tensor) -> None:
+        if tensor.name in self.tensors or (tensor.name in (TARGET, LOSS) and tensor.role not in ("target", "loss")):
+            raise ValueError(
+                f"Cannot add a tensor called {tensor.name!r}, because there is one of that name already; give its "
+                f"node, or the input, another name."
+            )
+        self.tensors[tensor.name] = tensor
+
+    def _connect(self, each: Node) -> None:
+        """The tensors and the forward links of a node."""
+        names = dict(zip(each.local_reads, each.reads, strict=True)) if self._reads(each) else {}
+        for local, shape in each.weights.items():
+            names[local] = each.shares.get(local) or each.named(local)
+            if local not in each.shares:
+                self._add(Tensor(name=names[local], role="weight", shape=shape, local=local, node=each.name))
+                self.weights[names[local]] = tuple(shape)
+            elif self.weights.get(names[local]) != tuple(shape):
+                raise self._refused(
+                    each, f"its weight {local} of shape {shape} is shared with {names[local]}, of "
+                    f"{self.weights.get(names[local], 'no node before')}", "share one of the same shape",
+                )  # fmt: skip
+        for local, shape in each.buffers.items():
+            names[local] = each.named(local)
+            self._add(Tensor(name=names[local], role="buffer", shape=shape, local=local, node=each.name))
+            self.buffers[names[local]] = tuple(shape)
+        shapes = self._shapes(each, names)
+        for local in each.local_gives:
+            names[local] = each.named(local)
+            self._add(Tensor(name=names[local], role="activation", shape=shapes[local], local=local, node=each.name))
+        names |= {f"d{local}": self._gradient_name(name) for local, name in names.items()}
+        for local in each.local_gives:
+            self.forward_links.append(link_of(each, names, local, names[local]))
+        for name, local in each.next_buffers.items():
+            fresh, shape = f"next_{local}", each.buffers[local]
+            self._add(Tensor(name=name, role="buffer", shape=shape, local=fresh, node=each.name, of=names[local]))
+            self.forward_links.append(link_of(each, names, fresh, name))
+        self._names[each.name] = names
+
+    def _reads(self, each: Node) -> bool:
+        if each.name in self._names:
+            raise self._refused(each, "there is a node of that name already", "give it another name")
+        if len(each.reads) != len(each.local_reads):
+            raise self._refused(
+                each, f"it reads {len(each.reads)} tensors and its layer {len(each.local_reads)}",
+                f"name one tensor for each of {', '.join(each.local_reads)}",
+            )  # fmt: skip
+        for name in each.reads:
+            if name not in self.tensors or self.tensors[name].role not in ("input", "activation"):
+                raise self._refused(each, f"no input and no node before gives {name!r}", "name one that there is")
+        for local in each.shares:
+            if local not in each.weights:
+                raise self._refused(each, f"its layer has no weight {local}", "share one that it has")
+        return True
+
+    def _shapes(self, each: Node, names: Mapping[str, str]) -> Mapping[str, Shape]:
+        """The shapes of what a node gives: what its layer says, or that of what it reads."""
+        read = {local: self.tensors[names[local]].shape for local in each.local_reads}
+        told = getattr(each.layer, "shapes", None)
+        try:
+            return dict.fromkeys(each.local_gives, next(iter(read.values()))) if told is None else told(read)
+        except ValueError as error:
+            had = ", ".join(f"{local} = {names[local]} of shape {_text(shape)}" for local, shape in read.items())
+            raise self._refused(each, f"it reads {had}, and {error}", "give it sizes that fit") from None
+
+    def _refused(self, each: Node, why: str, instead: str) -> ValueError:
+        return ValueError(f"Cannot connect {each.name}, {each.layer!r}, because {why}; {instead}.")
+
+    def _gradient_name(self, name: str) -> str:
+        """The name of a tensor's gradient: d before its local name."""
+        tensor = self.tensors.get(name)
+        if tensor is None or tensor.node is None:
+            return f"d{name}"
+        return self._node(tensor.node).named(f"d{tensor.local}")
+
+    def _node(self, name: str) -> Node:
+        return next(each for each in self.nodes if each.name == name)
+
+    def _connect_loss(self) -> Link:
+        """The target, the loss and its link; returns the link of the gradient where the backward pass begins."""
+        if self.output not in self.tensors or self.tensors[self.output].role != "activation":
+            raise ValueError(
+                f"Cannot take the loss of {self.output!r}, because no node gives it; name one that one does."
+            )
+        read = {name for each in self.nodes for name in each.reads} | {self.output}
+        for name, tensor in self.tensors.items():
+            if tensor.role in ("input", "activation") and name not in read:
+                raise ValueError(
+                    f"Cannot build a network in which nothing reads {name}, because it would change nothing; leave it "
+                    f"out, or let a node read it."
+                )
+        rows = self.tensors[self.output].shape
+        whole = bool(self.loss.labels)
+        shape = rows[:-1] if whole else rows
+        choices = self.tensors[self.output].width if whole else None
+        self._add(Tensor(name=TARGET, role="target", shape=shape, local=TARGET, whole=whole, choices=choices))
+        self._add(Tensor(name=LOSS, role="loss", shape=(), local=LOSS))
+        reads, gradient = self.loss.reads, self._gradient_name(self.output)
+        names = {reads: self.output, f"d{reads}": gradient, TARGET: TARGET, LOSS: LOSS}
+        self._names[LOSS] = names
+        inputs = (self.output, TARGET)
+        self.loss_link = Link(LOSS, inputs, self.loss.forward, self.loss, local=LOSS, names=names)
+        rule = getattr(self.loss, f"d{reads}")
+        return Link(gradient, inputs, rule, self.loss, local=f"d{reads}", of=self.output, names=names)
+
+    def names_of(self, node: str) -> Mapping[str, str]:
+        """By the layer's own names, the tensors around a node; the loss is the node ``loss``."""
+        return self._names[node]
+
+    @property
+    def outputs(self) -> int:
+        """Size of the last axis of what the loss reads."""
+        return self.tensors[self.output].width
+
+    @property
+    def links(self) -> list[Link]:
+        """Every link in the order of a training step: forward, loss, backward."""
+        return [*self.forward_links, self.loss_link, *self.backward_links]
+
+    @property
+    def links_to_loss(self) -> list[Link]:
+        """The links of the forward pass, the loss included."""
+        return [*self.forward_links, self.loss_link]
+
+    @cached_property
+    def variables(self) -> tuple[str, ...]:
+        """What the loss is differentiated by, as a user would: the weights, then inputs with a gradient."""
+        return (*self.weights, *(source.name for source in self.sources if source.gradient))
+
+    @cached_property
+    def link(self) -> Mapping[str, Link]:
+        """Every link by the name of what it gives."""
+        return {link.output: link for link in self.links}
+
+    @cached_property
+    def activations(self) -> tuple[str, ...]:
+        """Names of all forward tensors, in order."""
+        return tuple(link.output for link in self.forward_links)
+
+    @cached_property
+    def gradients(self) -> tuple[str, ...]:
+        """Names of the gradients of the weights, then of inputs with a gradient."""
+        return tuple(self.gradient[name] for name in self.variables if name in self.gradient)
+
+    @cached_property
+    def gradient(self) -> Mapping[str, str]:
+        """From each tensor that has a gradient to the gradient's name, in the order of the backward pass."""
+        return {t.of: name for name, t in self.tensors.items() if t.role == "gradient" and t.of and t.through is None}
+
+    @cached_property
+    def readers(self) -> Mapping[str, tuple[Link, ...]]:
+        """The links that read each tensor."""
+        found: dict[str, list[Link]] = {}
+        for link in self.links:
+            for name in dict.fromkeys(link.inputs):
+                found.setdefault(name, []).append(link)
+        return {name: tuple(links) for name, links in found.items()}
+
+    def multiply_adds(self, rows: int) -> int:
+        """Multiply-adds of one pass, as the layers count those of their rules."""
+        total = 0
+        for link in self.links:
+            count = getattr(link.layer, "multiply_adds", None)
+            if count is not None:
+                sizes = {
+                    local: self.tensors[name].sized(rows) for local, name in link.names.items() if name in self.tensors
+                }
+                total += count(link.local, sizes)
+        return total
+
+    def init(self, seed: int, dtype: Any = np.float64) -> dict[str, np.ndarray]:
+        """Weights drawn from ``numpy.random.default_rng(seed)``, node by node in the order of their names.
+
+        A layer says how its weights are drawn (``initial``); where it does not, they are uniform up to the square root
+        of 6 over the sum of the sizes of the first and last axis. Drawn in float64 and then rounded to `dtype`.
+        """
+        rng = np.random.default_rng(seed)
+        weights = {}
+        for each in self.nodes:
+            for local, shape in each.weights.items():
+                if local not in each.shares:
+                    initial = getattr(each.layer, "initial", _uniform)
+                    weights[each.named(local)] = initial(rng, local, shape).astype(dtype)
+        return weights
+
+    def given(self, x: Any) -> dict[str, Any]:
+        """Inputs by name, from the array of the only one, or from a mapping.
+
+        Raises:
+            ValueError: a name is missing, or there are several and no mapping.
+        """
+        names = [source.name for source in self.sources] + list(self.buffers)
+        if isinstance(x, Mapping):
+            missing = [name for name in names if name not in x]
+            if missing:
+                raise ValueError(
+                    f"Cannot feed {', '.join(map(str, x)) or 'nothing'} to this network, because it reads "
+                    f"{', '.join(missing)} too; give {', '.join(names)}."
+                )
+            return {name: x[name] for name in names}
+        if len(names) != 1:
+            raise ValueError(
+                f"Cannot feed one array to this network, because it reads {', '.join(names)}; give a mapping of them."
+            )
+        return {names[0]: x}
+
+    def check_batch(self, x: Any, y: Any) -> None:
+        """Raise ValueError unless the inputs have their shapes, on one row or more, and y fits the loss."""
+        given = self.given(x)
+        rows = next((len(given[source.name]) for source in self.sources if np.ndim(given[source.name])), 0)
+        for source in self.sources:
+            array = given[source.name]
+            expected = (rows, *source.shape)
+            if array.shape != expected or rows < 1:
+                if len(self.sources) == 1 and len(source.shape) == 1:
+                    raise ValueError(
+                        f"Cannot feed data of shape {array.shape} to a network with {source.shape[0]} inputs, because "
+                        f"it reads rows of {source.shape[0]} numbers; give an array of shape (N, {source.shape[0]})."
+                    )
+                raise ValueError(
+                    f"Cannot feed {source.name} of shape {array.shape} to this network, because it reads "
+                    f"{_text(source.rows)}; give every input as many rows."
+                )
+            if source.choices and (
+                array.dtype.kind not in "iu" or not 0 <= array.min() <= array.max() < source.choices
+            ):
+                raise ValueError(
+                    f"Cannot feed {source.name} of {array.dtype} from {array.min()} to {array.max()} to this network, "
+                    f"because it reads whole numbers; give numbers from 0 to {source.choices - 1}."
+                )
+        self.loss.check_targets(self.tensors[self.output].sized(rows), y)
+
+    def forward(self, weights: Mapping[str, Any], x: Any) -> dict[str, Any]:
+        """All forward tensors by name."""
+        tensors = {**self.given(x), **weights}
+        # The sigmoid's exp(-z) overflows to inf where 1/(1 + inf) = 0 is the right answer.
+        with np.errstate(over="ignore"):
+            evaluate(self.forward_links, tensors)
+        return {name: tensors[name] for name in self.activations}
+
+    def loss_of(self, activations: Mapping[str, Any], y: Any) -> Any:
+        """The loss L, one number for the whole batch."""
+        output = activations[self.output]
+        self.loss.check_targets(output.shape, y)
+        return self.loss.forward(output, y)
+
+    def backward(self, weights: Mapping[str, Any], x: Any, y: Any, activations: Mapping[str, Any]) -> dict[str, Any]:
+        """All gradients by name, those of the weights and of every forward tensor; of sums, not their parts."""
+        self.loss.check_targets(activations[self.output].shape, y)
+        tensors = evaluate(self.backward_links, {**self.given(x), TARGET: y, **weights, **activations})
+        return {name: tensors[name] for name in self.gradient.values()}
+
+    def __repr__(self) -> str:
+        return f"Graph({list(self.sources)!r}, {list(self.nodes)!r}, {self.loss!r}, {self.output!r})"
+
+
+def _uniform(rng: np.random.Generator, _local: str, shape: tuple[int, ...]) -> np.ndarray:
+    limit = np.sqrt(6 / (shape[0] + shape[-1])) if shape else 1.0
+    return rng.uniform(-limit, limit, shape)
+
+
+def _text(shape: Shape) -> str:
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"

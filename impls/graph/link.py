@@ -1,0 +1,66 @@
+"""Links: a network's pass, step by step, each step knowing what it reads and what it gives.
+
+A `Link` is one rule of a node's layer, with the names of the tensors that stand for the rule's own. Running a
+network's links in order is its forward and backward pass; running a single link on somebody else's tensors is how
+that somebody is checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from inspect import signature
+from typing import Any
+
+from impls.graph.node import Node
+
+Rule = Callable[[Mapping[str, Any]], Any]
+"""From tensors by name to one tensor."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """One step of a pass: ``output = rule(*inputs)``.
+
+    ``slices`` maps inputs to an axis: restricting all of them to the same entries of that axis
+    restricts the output to those entries of its axis ``axis``, computed by the same rule. A link
+    whose entries cannot be computed apart (a loss averages over all of them) has no slices.
+
+    Attributes:
+        local: what the layer calls the output: ``z``, ``dW``, ``loss``.
+        of: of a link that gives a gradient, or a part of one, the tensor that it belongs to; None going forward.
+        names: by the layer's own names, the tensors around the link's node.
+    """
+
+    output: str
+    inputs: tuple[str, ...]
+    rule: Callable[..., Any]
+    layer: Any
+    slices: Mapping[str, int] = field(default_factory=dict)
+    axis: int = 0
+    local: str = ""
+    of: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def __call__(self, tensors: Mapping[str, Any]) -> Any:
+        """The output, from a mapping that holds every input."""
+        return self.rule(*[tensors[name] for name in self.inputs])
+
+
+def link_of(node: Node, names: Mapping[str, str], local: str, output: str, of: str | None = None) -> Link:
+    """The link of one rule: ``local`` is what the layer calls what the rule gives, `of` what that is the gradient of.
+
+    A layer says along which axes entries can be computed apart, by rule: ``apart = {"dW": ({"dz": -1}, -1)}``. What it
+    does not say of a gradient of a weight cannot be; everything else is computed row by row.
+    """
+    rule = node.rule(local)
+    reads = [p for p in signature(rule).parameters if p in names]
+    told = getattr(node.layer, "apart", {})
+    if local in told:
+        apart, axis = told[local]
+    elif of in {names[weight] for weight in node.weights} or output in node.next_buffers:
+        apart, axis = {}, 0
+    else:
+        apart, axis = {p: 0 for p in reads if p not in node.weights and p not in node.buffers}, 0
+    slices = {names[p]: along for p, along in apart.items()}
+    return Link(output, tuple(names[p] for p in reads), rule, node.layer, slices, axis, local, of, names)

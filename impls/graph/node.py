@@ -1,0 +1,145 @@
+"""Nodes: a layer in a network, with a name, the tensors it reads, and the weights it shares with another node.
+
+A layer's rules say by the names of their parameters what they read: ``def dW(self, dz, x)`` needs the gradient of
+what the layer gives (z) and what the layer read (x). In a network those local names stand for tensors with names of
+their own. The law of names is here, and nowhere else:
+
+    in a graph          the node's path in front of the local name      fc1.W, fc1.z, gradients fc1.dW, fc1.dz
+    in a chain          the local name and the layer's number           W1, z1, gradients dW1, dz1
+    part of a gradient  the gradient, and the vjp that gives the part   fc1.dz:add.dp
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from impls.graph.tensor import ROWS, Shape
+
+
+def qualified(path: str) -> Callable[[str], str]:
+    """Names in a graph."""
+    return lambda local: f"{path}.{local}"
+
+
+def numbered(depth: str) -> Callable[[str], str]:
+    """Names in a chain."""
+    return lambda local: f"{local}{depth}"
+
+
+def part_of(gradient: str, vjp: str) -> str:
+    """The name of the part of a gradient that one vjp gives, where several add up."""
+    return f"{gradient}:{vjp}"
+
+
+@dataclass(frozen=True)
+class Input:
+    """What a network is fed besides weights: an array with a row for each sample.
+
+    Attributes:
+        shape: of one sample.
+        choices: 0 for real numbers; else whole numbers from 0 to choices - 1.
+        gradient: whether the loss is differentiated by it.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    choices: int = 0
+    gradient: bool = False
+
+    def __post_init__(self) -> None:
+        """Take one size for a shape of one axis; refuse what is no size, and a gradient of whole numbers."""
+        shape = (self.shape,) if isinstance(self.shape, int) else tuple(self.shape)
+        object.__setattr__(self, "shape", shape)
+        if not all(isinstance(size, int) and not isinstance(size, bool) and size >= 1 for size in shape):
+            raise ValueError(
+                f"Cannot feed an input {self.name!r} of shape {shape!r}, because every size is a count; give whole "
+                f"numbers from 1 on."
+            )
+        if self.choices and self.gradient:
+            raise ValueError(
+                f"Cannot differentiate by the input {self.name!r}, because it holds whole numbers; leave gradient out."
+            )
+
+    @property
+    def rows(self) -> Shape:
+        """The shape of a batch."""
+        return (ROWS, *self.shape)
+
+    def __repr__(self) -> str:
+        shape = self.shape[0] if len(self.shape) == 1 else self.shape
+        choices = f", choices={self.choices}" if self.choices else ""
+        return f"Input({self.name!r}, {shape}{choices}{', gradient=True' if self.gradient else ''})"
+
+
+@dataclass(frozen=True)
+class Node:
+    """A layer in a network.
+
+    Attributes:
+        name: its path: ``fc1``, ``h0.attn.qkv``.
+        layer: whose rules are run.
+        reads: names of the tensors that it reads, in the order of the layer's own.
+        shares: by the layer's local name, weights of other nodes that it uses for its own.
+        named: from a local name to that of the tensor.
+    """
+
+    name: str
+    layer: Any
+    reads: tuple[str, ...]
+    shares: Mapping[str, str] = field(default_factory=dict)
+    named: Callable[[str], str] = field(default=str, repr=False, compare=False)
+
+    @property
+    def local_reads(self) -> tuple[str, ...]:
+        """What the layer calls what it reads."""
+        return as_names(self.layer.reads)
+
+    @property
+    def local_gives(self) -> tuple[str, ...]:
+        """What the layer calls what it gives."""
+        return as_names(self.layer.gives)
+
+    @property
+    def gives(self) -> tuple[str, ...]:
+        """Names of the tensors that it gives."""
+        return tuple(map(self.named, self.local_gives))
+
+    @property
+    def weights(self) -> Mapping[str, tuple[int, ...]]:
+        """Shape of each weight by its local name, shared ones included."""
+        return getattr(self.layer, "weights", {})
+
+    @property
+    def buffers(self) -> Mapping[str, tuple[int, ...]]:
+        """Shape of each buffer by its local name; its rule ``next_q`` gives the new q."""
+        return getattr(self.layer, "buffers", {})
+
+    @property
+    def next_buffers(self) -> dict[str, str]:
+        """From the tensor of each buffer's new value to the buffer's local name."""
+        return {self.named(f"next_{local}"): local for local in self.buffers}
+
+    def rule(self, local: str) -> Callable[..., Any]:
+        """The layer's rule for what it calls `local`: of its only output, ``forward``."""
+        return getattr(self.layer, "forward" if self.local_gives == (local,) else local)
+
+    def __repr__(self) -> str:
+        reads = "".join(f", {name!r}" for name in self.reads)
+        shares = "".join(f", {local}={name!r}" for local, name in self.shares.items())
+        return f"node({self.name!r}, {self.layer!r}{reads}{shares})"
+
+
+def node(name: str, layer: Any, *reads: str, **shares: str) -> Node:
+    """A node of a graph; keywords name weights of other nodes that it shares.
+
+    >>> node("out", "a layer", "act.a", W="fc1.W")
+    node('out', 'a layer', 'act.a', W='fc1.W')
+    """
+    return Node(name, layer, reads, shares, qualified(name))
+
+
+def as_names(names: str | Iterable[str]) -> tuple[str, ...]:
+    """One name or several, as several."""
+    return (names,) if isinstance(names, str) else tuple(names)
