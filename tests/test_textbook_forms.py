@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+import harness
 from harness.arithmetic import profile_of
 from harness.diagnosis.location import located
 from harness.evaluation.point import Point
@@ -124,3 +125,24 @@ def test_the_row_says_in_which_form_it_is_right():
     said = {row.gradient: row.reason for row in found.rows}
     assert said["a1"].startswith("right as tanh(z) = ")
     assert said["a1"].endswith("which loses digits near 0")
+
+
+def by_exponentials(z):
+    return (np.exp(z) - np.exp(-z)) / (np.exp(z) + np.exp(-z))
+
+
+@pytest.mark.parametrize(("factor", "cause"), [(2.0, "doubled"), (-1.0, "sign flipped"), (1.0, None)])
+@pytest.mark.parametrize("tanh", [np.tanh, by_exponentials])
+def test_a_mistake_behind_a_form_that_is_not_shown_is_named(tanh, factor, cause):
+    """By exponentials the tanh of 1e-6 has no more than ten digits: right, and with the mistake the same ten."""
+    layers = [Dense(4, 3, bias=False), Tanh(), Dense(3, 2, bias=False), Tanh(), Dense(2, 1, bias=False), Tanh()]
+    network, rng = Network(layers, SumSquaredError()), np.random.default_rng(0)
+    given = harness.reference(network, x=1e-6 * rng.normal(size=(150, 4)), y=rng.normal(size=(150, 1)))
+    tensors = {**given.weights, "x": given.x, "y": given.y}
+    for link in network.links:
+        z_to_a = link.output in ("a1", "a2", "a3")
+        tensors[link.output] = tanh(tensors[link.inputs[0]]) if z_to_a else np.asarray(link(tensors))
+    mine = {name: tensors[name] for name in network.gradients}
+    check = harness.allow(given).compare(mine | {"dW2": factor * mine["dW2"]})
+    assert [[c.cause for c in d.causes][:1] for d in check.diagnoses] == ([[cause]] if cause else [])
+    assert [row.gradient for row in check.located.of("FAULT")] == (["dW2"] if cause else [])
