@@ -87,7 +87,9 @@ def judge_link(
     row = _in_the_whole(row, link, shape, stride)
     if row.verdict == "FAULT":
         # What is read decides the branch exactly as it is shown.
-        sides = Sides.of_link(link, exact_inputs(link, tensors, Context(profile_of(str(actual.dtype))), stride))
+        sides = Sides.of_link(
+            link, exact_inputs(link, tensors, Context(profile_of(str(actual.dtype))), stride, (), parts)
+        )
         if sides is not None and sides.allow(actual, expected):
             return _as_convention(row)
     return row

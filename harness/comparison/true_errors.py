@@ -25,6 +25,7 @@ from harness.arithmetic import enclosure
 from harness.arithmetic.bounded import Floats
 from harness.arithmetic.true_tensor import TrueTensor
 from harness.comparison.judge import finite, largest
+from harness.formats import FORMATS
 
 
 class TrueError(msgspec.Struct, frozen=True, array_like=True):
@@ -62,10 +63,10 @@ def ulp(truth: Floats, dtype: str) -> Floats:
     >>> float(ulp(np.array(1.5), "float32")) == 2.0**-23, float(ulp(np.array(0.0), "float64"))
     (True, 5e-324)
     """
-    limits = np.finfo(dtype)
+    of = FORMATS[dtype]
     _, exponent = np.frexp(truth)  # |truth| = m 2^exponent with 1/2 <= m < 1
-    exponent = np.where(truth == 0, limits.minexp, np.clip(exponent - 1, limits.minexp, limits.maxexp - 1))
-    return np.ldexp(1.0, np.where(np.isfinite(truth), exponent, limits.maxexp - 1) - limits.nmant)
+    exponent = np.where(truth == 0, of.least, np.clip(exponent - 1, of.least, of.most))
+    return np.ldexp(1.0, np.where(np.isfinite(truth), exponent, of.most) - (of.digits - 1))
 
 
 def true_error(
