@@ -1,15 +1,10 @@
 """What a backward pass must keep to besides its numbers, each broken by a candidate whose first answer is right."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from harness import UsageError, check_vjp
 from impls.hand import Dense, Identity, Relu, Tanh
-
-sys.path.insert(0, str(Path(__file__).parent))
 from tests.candidates import numpy_layers as mine
 
 

@@ -10,7 +10,7 @@ import pytest
 import harness
 from impls.hand import Dense, MeanAbsoluteError, Network, Relu
 
-USERS = Path(__file__).parent / "users"
+USERS = Path(__file__).parents[1] / "users"
 
 
 def module(name):

@@ -1,8 +1,6 @@
 """No false alarm: every hand layer by its own rules, and operations of the kind that people really bring."""
 
-import sys
 from inspect import signature
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +8,6 @@ import pytest
 from harness import check_vjp
 from impls.hand import Dense, Elu, Identity, LeakyRelu, Scaled, SumSquaredError
 from impls.hand.notation import ACTIVATIONS, LOSSES
-
-sys.path.insert(0, str(Path(__file__).parent))
 from tests.candidates import numpy_layers as mine
 
 LAYERS = [

@@ -19,9 +19,9 @@ from harness.evaluation.expected import walk
 from harness.evaluation.point import Point
 from harness.inputs.networks import load_network
 from harness.usage import UsageError
-from tests.full_disk import typed_with_little_room
+from tests.helpers.full_disk import typed_with_little_room
 
-PAGE = Path(__file__).parent.parent / "docs" / "dumps.md"
+PAGE = Path(__file__).parents[2] / "docs" / "dumps.md"
 NETWORK = load_network("4-3-2", activation="tanh")
 LABELLED = load_network("4-3-2", activation="tanh", loss="cross-entropy")
 

@@ -11,7 +11,7 @@ import pytest
 
 import harness
 
-USERS = Path(__file__).parent / "users"
+USERS = Path(__file__).parents[1] / "users"
 
 
 def command(*arguments, cwd=USERS, **environment):

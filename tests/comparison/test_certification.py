@@ -3,7 +3,6 @@
 import json
 import sys
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,9 +27,7 @@ from impls.hand import Adam, Dense, Network, Relu, SumSquaredError, Tanh, from_t
 from impls.hand.notation import name_of
 from impls.hand.optimizers import update_links
 from impls.hand_numpy import Hand
-
-sys.path.insert(0, str(Path(__file__).parent))
-from test_equivalence import KNOWN_BUGS, LACKS, NO_OPTIMIZER, OPTIMIZERS, PAIRS
+from tests.promises.test_equivalence import KNOWN_BUGS, LACKS, NO_OPTIMIZER, OPTIMIZERS, PAIRS
 
 FRAMEWORKS = ["hand", "torch", "jax"]
 RATIONAL_STEPS = ("gradient-descent", "momentum", "nesterov")

@@ -11,7 +11,7 @@ from harness.diagnosis import diagnose
 from harness.evaluation.point import Point
 from harness.faults import faults_at
 from impls.hand import from_text
-from tests.diagnosing import faulty, point_of, tensors_with
+from tests.helpers.diagnosing import faulty, point_of, tensors_with
 
 NETWORK = from_text("4-3-2-1")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import harness
-from tests.evident import checked, right
+from tests.helpers.evident import checked, right
 
 GRADIENTS = ("dW1", "db1", "dW2", "db2", "dW3", "db3")
 

@@ -5,8 +5,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from tests import evident
-from tests.evident import right
+from tests.helpers import evident
+from tests.helpers.evident import right
 
 WIDE = "3-12-2"
 checked = partial(evident.checked, network=WIDE)

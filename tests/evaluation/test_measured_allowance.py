@@ -1,15 +1,10 @@
 """A measured allowance: wide enough for right programs by other formulas, narrow enough to see a wrong one."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from harness import check_vjp
 from harness.evaluation.references.measured import FACTOR, MeasuredReference
-
-sys.path.insert(0, str(Path(__file__).parent))
 from tests.candidates import numpy_layers as mine
 
 BOTH = pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -11,7 +11,7 @@ import harness
 from harness.cli.commands import harness as command
 from harness.cli.explaining import PRODUCTS
 from impls.hand import from_text
-from tests.explaining import hand_only, text_of
+from tests.helpers.explaining import hand_only, text_of
 
 CASES = {
     "one sample": ("w_21^(1)", {"sample": 0}),

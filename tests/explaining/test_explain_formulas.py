@@ -12,7 +12,7 @@ import harness
 from harness.cli.explaining import PRODUCTS
 from impls.hand import GeluTanh, Scaled, from_text
 from impls.hand.notation import ACTIVATIONS, LOSSES, made
-from tests.explaining import hand_only, text_of
+from tests.helpers.explaining import hand_only, text_of
 
 TEXTS = {
     "−": "-", "·": "*", "²": "**2", "[": "(", "]": ")", "{z}": "z", "{a}": "a", "exp z": "exp(z)",

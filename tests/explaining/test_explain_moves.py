@@ -10,7 +10,7 @@ import harness
 from impls.hand import from_text
 from impls.hand.notation import OPTIMIZERS, made
 from impls.hand_numpy import HandUpdater
-from tests.explaining import hand_only, text_of
+from tests.helpers.explaining import hand_only, text_of
 
 
 def test_after_steps_the_weights_are_those_of_a_run():

@@ -5,7 +5,7 @@ import pytest
 
 import harness
 from impls.hand import from_text
-from tests.explaining import hand_only, typed
+from tests.helpers.explaining import hand_only, typed
 
 
 @pytest.mark.parametrize(

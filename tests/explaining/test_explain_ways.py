@@ -8,7 +8,7 @@ import harness
 from impls import registry
 from impls.hand import from_text
 from impls.hand_numpy import Hand
-from tests.explaining import hand_only, text_of, typed
+from tests.helpers.explaining import hand_only, text_of, typed
 
 
 def test_every_way_agrees_and_the_true_one_is_certified():

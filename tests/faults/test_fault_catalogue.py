@@ -8,7 +8,7 @@ from harness.evaluation.incremental import Reach, in_bounds
 from harness.faults import CAUSES, Fitted, faults_at, right_formula
 from impls.hand import from_text
 from impls.hand.notation import ACTIVATIONS, LOSSES
-from tests.diagnosing import point_of, tensors_with
+from tests.helpers.diagnosing import point_of, tensors_with
 
 ACTIVATED = [*ACTIVATIONS, "leaky-relu(slope=0.2)", "elu(alpha=0.5)", "softplus(threshold=1)"]
 NETWORKS = [

@@ -1,7 +1,6 @@
 """Inputs of an operation: what is drawn, what decides, and what is refused with which words."""
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +9,6 @@ from harness import Indices, UsageError, check_vjp
 from harness.inputs.cases import drawn, random_upstream
 from harness.inputs.declared import sizes_of, specified
 from impls.hand import Dense, LeakyRelu, Relu, SoftmaxCrossEntropy, Tanh
-
-sys.path.insert(0, str(Path(__file__).parent))
 from tests.candidates import numpy_layers as mine
 
 SPEC = {"x": ("N", "M"), "W": ("M", "K"), "ids": Indices(("N",), below="V")}

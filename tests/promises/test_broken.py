@@ -1,8 +1,5 @@
 """Every fault is caught, with the right verdict at the right link."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -10,8 +7,6 @@ import harness
 from impls.contract import Pass, Update
 from impls.hand import from_text
 from impls.hand_numpy import Hand
-
-sys.path.insert(0, str(Path(__file__).parent))
 from tests.broken import faults
 
 NETWORK = "4-3-3-1"  # square in the middle, so that a transposition has the right shape

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from harness.cli.commands import harness as command
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
 BLOCK = re.compile(r"^    \$ ((?:harness|pytest) .*)\n((?:    .*\n|\n(?=    ))*)", re.MULTILINE)
 FRACTION = r"\d+\.\d+(e-\d+)?"

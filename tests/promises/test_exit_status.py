@@ -10,7 +10,7 @@ from harness.results import record_file
 from impls.contract import Pass
 from impls.hand import GradientDescent, from_text
 from impls.hand_numpy import Hand
-from tests.full_disk import Flaky
+from tests.helpers.full_disk import Flaky
 
 
 def typed(*words):

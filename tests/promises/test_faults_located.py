@@ -15,8 +15,8 @@ from harness.diagnosis import diagnose
 from harness.faults import faults_at
 from impls.hand import from_text
 from impls.hand.notation import LOSSES
-from tests.diagnosing import faulty, point_of, tensors_with
-from tests.test_fault_catalogue import ACTIVATED
+from tests.faults.test_fault_catalogue import ACTIVATED
+from tests.helpers.diagnosing import faulty, point_of, tensors_with
 
 TALLY: Counter[str] = Counter()
 

@@ -8,7 +8,7 @@ from harness.diagnosis import diagnose
 from impls.hand import from_text
 from tests.broken import backward_passes as passes
 from tests.broken import backward_slips as slips
-from tests.diagnosing import faulty, point_of
+from tests.helpers.diagnosing import faulty, point_of
 
 NETWORK = from_text("4-3-2-1")
 LR = 0.05

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 LOADED = "import sys; print(sorted({m.partition('.')[0] for m in sys.modules} & {'torch', 'jax', 'optax', 'sklearn'}))"
 
 WAYS = {

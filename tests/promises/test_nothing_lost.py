@@ -19,7 +19,7 @@ from harness.lockstep import training as lockstep
 from harness.results import record_file
 from harness.results.record_file import Writer
 from impls import registry
-from tests.full_disk import Flaky, typed_with_little_room
+from tests.helpers.full_disk import Flaky, typed_with_little_room
 
 
 def typed(*words):

@@ -7,7 +7,7 @@ from harness import from_toml
 from harness.faults.catalogue import CAUSES
 from impls.hand.notation import ACTIVATIONS, LOSSES, OPTIMIZERS
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

@@ -1,15 +1,11 @@
 """Annotations keep the format of workflow commands, whatever is in them."""
 
 import re
-import sys
-from pathlib import Path
 
 import pytest
 
 import harness
 from harness.rendering.github import Annotation, of_run, workflow_commands
-
-sys.path.insert(0, str(Path(__file__).parent))
 from tests.broken import faults
 
 COMMAND = re.compile(

@@ -6,18 +6,15 @@ import base64
 import gzip
 import json
 import re
-import sys
 from html.parser import HTMLParser
-from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import browsing
-from broken import faults
-from hostile_run import hostile
+from tests.broken import faults
+from tests.helpers import browsing
+from tests.helpers.hostile_run import hostile
 
 browsing.required("jinja2", "altair", "vl_convert", "latex2mathml", "click")
 

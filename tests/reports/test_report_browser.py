@@ -3,15 +3,12 @@
 # ruff: noqa: E402 - what the imports need is asked for first
 
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import browsing
-from hostile_run import hostile
+from tests.helpers import browsing
+from tests.helpers.hostile_run import hostile
 
 browsing.required("jinja2", "altair", "vl_convert", "latex2mathml", "selenium")
 

@@ -2,14 +2,10 @@
 
 # ruff: noqa: E402 - what the imports need is asked for first
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import browsing
-from broken import faults
+from tests.broken import faults
+from tests.helpers import browsing
 
 browsing.required("jinja2", "altair", "vl_convert", "latex2mathml")
 

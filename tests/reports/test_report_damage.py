@@ -3,13 +3,10 @@
 # ruff: noqa: E402 - what the imports need is asked for first
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import browsing
+from tests.helpers import browsing
 
 browsing.required("jinja2", "altair", "vl_convert", "latex2mathml", "click")
 

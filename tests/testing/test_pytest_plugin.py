@@ -1,13 +1,8 @@
 """The pytest plugin: the fixture, the marker, the options, and frameworks that are missing."""
 
 import re
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 
 RIGHT = """
 def test_right(lockstep):

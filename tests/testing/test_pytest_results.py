@@ -4,15 +4,11 @@ import json
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
-from pathlib import Path
 
 import pytest
 
 import harness
 from impls.hand_numpy import Hand
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 
 LOCKSTEP = 'lockstep("2-1", data="random", against=["{}"], steps=1)'
 RIGHT = f"def test_right(lockstep):\n    {LOCKSTEP.format('right')}\n"
