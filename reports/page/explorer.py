@@ -191,10 +191,11 @@ def _at(
     truth: Any = "it was left out, because the network is large"
     if light:
         truth = truth_at(point, {name: centre.tensors[name].bound for name in network.gradients})
-    first = Point(network, point.weights, batches.x[:1], batches.y[:1], point.step).double
+    only = network.sources[0].name  # of a chain
+    x, first = point.named[only], Point(network, point.weights, batches.x[:1], batches.y[:1], point.step).double
     for reference in chosen:
-        case = Case(network, moment, reference, rows, point.x, point.y)
-        alone = Case(network, moment, reference, [SAMPLE], first.x, first.y)
+        case = Case(network, moment, reference, rows, x, point.y)
+        alone = Case(network, moment, reference, [SAMPLE], first.named[only], first.y)
         try:
             ways = ways_given(case.variable, centre, case.by_paths(), answers, truth)
             yield reference, case, _cell(case, alone, ways, point.step)
