@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from harness.diagnosis import Cause, Diagnosis
 from harness.faults.fault import in_samples
@@ -131,11 +131,11 @@ def evidence(check: Check, diagnosis: Diagnosis, style: str) -> Iterator[str]:
     """The lines about one wrong link."""
     if len(check.diagnoses) > 1:
         yield plain(f"{diagnosis.at}{check.place(diagnosis.at)}", style)
-    for label, text in _lines(diagnosis):
+    for label, text in _lines(diagnosis, check.point.network.weights):
         yield plain(f"{label:<{WIDTH}}{text}", style)
 
 
-def _lines(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
+def _lines(diagnosis: Diagnosis, weights: Iterable[str]) -> Iterator[tuple[str, str]]:
     yield "what should happen", diagnosis.should
     if not diagnosis.causes:
         yield "what you computed", "no mistake of the catalogue gives these numbers: the cause is unknown"
@@ -150,7 +150,7 @@ def _lines(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
         yield "next best guess", f"{diagnosis.runner_up.says}   off by {_percent(diagnosis.runner_up.residual)}"
     entry = diagnosis.entry
     reads = "   ".join(f"{name} = {number:.7g}" for name, number in entry.reads.items())
-    where = ", ".join(filter(None, (entry.tensor, counted(entry.tensor, entry.index))))
+    where = ", ".join(filter(None, (entry.tensor, counted(entry.tensor, entry.index, weights))))
     yield "worst entry", f"{where}{': ' if reads else ''}{reads}"
     yield "", f"yours {entry.actual:+.8g}   correct {entry.expected:+.8g}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from harness.comparison.judge import Row
@@ -55,12 +55,12 @@ def fault_of_run(run: Run) -> Fault | None:
         first = first_fault(run.faults)
         links = [r for r in run.steps[first.step - 1].rows if r.check == first.check and r.against == first.against]
         chain = [(row.gradient, row.verdict, share(row)) for row in links]
-        facts = _facts(first) + facts
+        facts = _facts(first, run.head.weights) + facts
     return Fault(run.outcome.reason, chain, facts, _not_in_order(rows))
 
 
-def _facts(row: Row) -> list[tuple[str, str]]:
-    index = f" {counted(row.gradient, row.index)}" if row.index is not None else ""
+def _facts(row: Row, weights: Iterable[str]) -> list[tuple[str, str]]:
+    index = f" {counted(row.gradient, row.index, weights)}" if row.index is not None else ""
     facts = [("where", f"{row.gradient} of {row.against} at step {row.step}{index}, {row.check} check")]
     if row.difference is not None:
         facts.append(("difference", f"{row.difference:+.6e}"))
@@ -108,9 +108,10 @@ def fault_of_check(check: Check) -> Fault | None:
         if diagnosis.runner_up:
             facts.append(("next best guess", f"{diagnosis.runner_up.says}, off by {diagnosis.runner_up.residual:.0%}"))
         entry = diagnosis.entry
+        where = counted(entry.tensor, entry.index, check.point.network.weights)
         reads = ", ".join(f"{name} = {number:.7g}" for name, number in entry.reads.items())
         facts += [
-            ("worst entry", f"{entry.tensor}, {counted(entry.tensor, entry.index)}{f': {reads}' if reads else ''}"),
+            ("worst entry", f"{entry.tensor}, {where}{f': {reads}' if reads else ''}"),
             ("expected", f"{entry.expected:+.10g}"),
             ("yours", f"{entry.actual:+.10g}"),
             ("difference", f"{entry.actual - entry.expected:+.10g}"),

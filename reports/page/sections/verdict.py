@@ -16,16 +16,6 @@ from reports.page.sections.section import Content, Section
 from reports.page.subjects import CheckSubject, RunSubject
 from reports.page.tables import Table, table
 
-TRUTHS: tuple[Column[TrueError], ...] = (
-    Column("gradient", lambda error: error.gradient),
-    Column("against", lambda error: error.against),
-    Column("dtype", lambda error: error.dtype),
-    Column("used", lambda error: part(error.used), "right"),
-    Column("median ulp", lambda error: ulps(error.median_ulp), "right"),
-    Column("largest ulp", lambda error: ulps(error.largest_ulp), "right"),
-    Column("at", place),
-)
-
 
 def of_run(subject: RunSubject) -> Content:
     """Every gradient, and true errors where they are known."""
@@ -59,10 +49,19 @@ def gradients(run: Run) -> Table:
 def truth(run: Run) -> Table:
     """How far each implementation is from the truth, where a run found it."""
     names = list(run.head.gradients)
+    columns: tuple[Column[TrueError], ...] = (
+        Column("gradient", lambda error: error.gradient),
+        Column("against", lambda error: error.against),
+        Column("dtype", lambda error: error.dtype),
+        Column("used", lambda error: part(error.used), "right"),
+        Column("median ulp", lambda error: ulps(error.median_ulp), "right"),
+        Column("largest ulp", lambda error: ulps(error.largest_ulp), "right"),
+        Column("at", lambda error: place(error, run.head.weights)),
+    )
     errors = [error for error in run.true_errors if error.gradient in names]
     return table(
         "True errors: the distance to the true gradient, as a share of the allowance and in ulp",
-        TRUTHS,
+        columns,
         sorted(errors, key=lambda error: names.index(error.gradient)),
     )
 
