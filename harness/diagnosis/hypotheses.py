@@ -114,7 +114,7 @@ def _read(fault: LeftOut, tensor: str, actual: Array, part: Array, floats: Repla
     def off(rule: Rule) -> float:
         return residual(part, floats.predicted(fault.at, rule, [tensor], stride)[tensor], 1.0)
 
-    return fault.read(tensor, actual, floats.expected[tensor], off, len(floats.tensors["x"]))
+    return fault.read(tensor, actual, floats.expected[tensor], off, floats.rows)
 
 
 def stride_of(actual: Array) -> Stride:
@@ -231,7 +231,7 @@ def _confirm(
             entries += origin.evidence(shown[name], telling)
     cause = replace(hypothesis, fault=fault).as_cause(number, entries)
     says = cause.says + (f"; its wrong entries are exactly {narrow} numbers" if narrow else "")
-    if number and (ratio := in_samples(*number, rows=len(bounds.tensors["x"].value))):
+    if number and (ratio := in_samples(*number, rows=bounds.rows)):
         says = says.replace(number_text(number[0]), f"{number_text(number[0])} = {ratio}")
     return Confirmed(hypothesis, replace(cause, says=says), explains, fault.rule)
 

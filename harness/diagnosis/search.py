@@ -38,10 +38,9 @@ from harness.evaluation.incremental import Reach, in_bounds, in_floats
 from harness.evaluation.point import Point
 from harness.faults import Fault, faults_at, right_formula
 from harness.faults.fault import FAR_OFF
-from harness.faults.place import place_of
 from impls.contract import Array
 from impls.graph import Link, Rule
-from impls.hand import Identity
+from impls.hand import Add, Identity
 
 
 def diagnose(point: Point, shown: Mapping[str, Array], profile: Profile, faulty: Sequence[str]) -> list[Diagnosis]:
@@ -65,7 +64,7 @@ def diagnose(point: Point, shown: Mapping[str, Array], profile: Profile, faulty:
 class _Search:
     def __init__(self, point: Point, shown: Mapping[str, Array], profile: Profile, faulty: Sequence[str]) -> None:
         self.point, self.profile, self.faulty = point, profile, list(faulty)
-        self.links: dict[str, Link] = {link.output: link for link in point.network.links}
+        self.links: Mapping[str, Link] = point.network.link
         self.shown = {n: np.asarray(a, np.float64) for n, a in shown.items() if n in self.links}
         self.reach = Reach(point.network, self.shown)
         self.told: set[str] = set()
@@ -101,7 +100,7 @@ class _Search:
     def _first(self, wrong: Sequence[str]) -> Found | None:
         """The diagnosis of the first of the wrong tensors; None if it is a convention."""
         tensor = wrong[0]
-        if on_a_kink(self.links[tensor], self.shown[tensor], self.bounds):
+        if on_a_kink(self.point.network, self.links[tensor], self.shown[tensor], self.bounds):
             self.told.add(tensor)
             return None
         overwritten = self._overwritten(tensor)
@@ -110,7 +109,7 @@ class _Search:
         suspects = [link.output for link in self.reach.suspects(tensor)]
         open_ = [name for name in suspects if self.reach.of(name) <= set(wrong)] or [tensor]
         tried, found = self._hypotheses(open_, tensor, wrong)
-        cleared = [name for name in suspects if name not in open_ and name.startswith("d")]
+        cleared = [name for name in suspects if name not in open_ and self.links[name].of]
         if cleared and not any(c.explains >= set(wrong) for c in found if c.rank == 0):
             more, besides = self._hypotheses(cleared, tensor, wrong)
             tried, found = sorted([*tried, *more], key=lambda h: h.residual), [*found, *besides]
@@ -129,7 +128,8 @@ class _Search:
 
     def _overwritten(self, tensor: str) -> Found | None:
         """A forward tensor that is wrong where it is shown, and was right where it was read."""
-        if tensor.startswith("d") or tensor == "loss":
+        told = self.point.network.tensors[tensor]
+        if told.role != "activation":
             return None
         rest = {name: array for name, array in self.shown.items() if name != tensor}
         reach = Reach(self.point.network, rest)
@@ -139,7 +139,7 @@ class _Search:
             return None
         if all(right(rest[name], self.bounds.expected[name]) for name in readers):
             return None  # nothing tells the two apart
-        kind = "activation" if tensor.startswith("a") else "pre-activation"
+        kind = CALLED.get(told.local, "tensor")
         says = (
             f"{tensor} is not the {kind} any more where you return it (overwritten?): what is computed from it is right"
         )
@@ -200,7 +200,7 @@ class _Search:
         def order(c: Confirmed) -> tuple[object, ...]:
             # A wide allowance goes after all that is sharp, and a number after what has none; a backward pass is
             # checked, so the slip is likely there.
-            backward = c.cause.at.startswith("d")
+            backward = self.links[c.cause.at].of is not None
             return c.hypothesis.tier == 2, c.cause.number is not None, not backward, place[id(c.hypothesis.origin)]
 
         return tried, sorted(found, key=order)
@@ -238,7 +238,7 @@ class _Search:
         reached = {name: self.reach.of(name) & set(wrong) for name in suspects}
         most = max(len(names) for names in reached.values())
         # What hands on what it reads has nothing in it to be wrong.
-        hidden = [n for n in suspects if len(reached[n]) == most > 1 and not isinstance(self.links[n].layer, Identity)]
+        hidden = [n for n in suspects if len(reached[n]) == most > 1 and not _hands_on(self.links[n])]
         explains = frozenset([tensor]).union(*(reached[name] for name in hidden))
         at = hidden[0] if len(hidden) == 1 else tensor
         where: tuple[str, ...] = (
@@ -299,19 +299,29 @@ class _Search:
         where: tuple[str, ...],
     ) -> Diagnosis:
         runner_up = self._runner_up(tensor, causes, tried)
-        link = self.links[at]
-        place = place_of(self.point.network, self.links[tensor])
-        known = told_by(self.shown[tensor], self.bounds.expected[tensor], *_axes(place.kind), self.point.rows)
-        order = [name for name in self.links if name in explains]
+        network, actual, expected = self.point.network, self.shown[tensor], self.bounds.expected[tensor]
+        known = told_by(actual, expected, *network.tensors[tensor].axes, samples=self.point.rows)
         return Diagnosis(
-            at, tensor, causes, runner_up, (*where, *known), right_formula(self.point.network, link),
-            worst_entry(place, self.shown[tensor], self.bounds.expected[tensor].value, self.floats), tuple(order),
-        )  # fmt: skip
+            at=at,
+            shown_at=tensor,
+            causes=causes,
+            runner_up=runner_up,
+            known=(*where, *known),
+            should=right_formula(network, self.links[at]),
+            entry=worst_entry(self.links[tensor], actual, expected.value, self.floats),
+            explains=tuple(name for name in self.links if name in explains),
+        )
 
 
-def _axes(kind: str) -> tuple[str, str]:
-    """What the indices of a tensor count."""
-    return {"dW": ("input", "neuron"), "db": ("neuron", "")}.get(kind, ("sample", "neuron"))
+CALLED = {"a": "activation", "z": "pre-activation"}
+"""What a layer's own name for what it gives stands for."""
+
+HAND_ON = (Identity, Add)
+"""Layers whose gradient is what they read, entry by entry."""
+
+
+def _hands_on(link: Link) -> bool:
+    return isinstance(link.layer, HAND_ON) and (link.of is not None or len(link.inputs) == 1)
 
 
 def _listed(names: Sequence[str]) -> str:
