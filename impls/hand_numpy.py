@@ -11,7 +11,7 @@ import numpy as np
 
 from impls.abilities import Comparer, Measured
 from impls.contract import Array, Arrays, CannotCompareError, Inputs, Pass, Update
-from impls.graph import Graph, evaluate
+from impls.graph import Graph, evaluate, prefixed
 from impls.hand.activations.sigmoidal import sigmoid
 from impls.hand.optimizers import update_links
 from impls.hand_conventions import measures
@@ -140,7 +140,7 @@ class HandUpdater:
 
     def __init__(self, optimizer: Any, weights: Arrays) -> None:
         self.links, self.t = update_links(optimizer, weights), 0
-        self.state = {s + name: np.zeros_like(w) for name, w in weights.items() for s in optimizer.state}
+        self.state = {prefixed(s, name): np.zeros_like(w) for name, w in weights.items() for s in optimizer.state}
 
     def update(self, weights: Arrays, gradients: Arrays) -> Update:
         """State first, then the weight, link by link."""

@@ -213,7 +213,6 @@ REFUSED = {
         " at loss: ", "scale Huber(delta=1.0) by the product",
     ),
     "sizes that do not fit": (FIRST + '"dense(inputs=2, outputs=1)"]', ": cannot connect layers[1], ", "inputs 3"),
-    "two activations in a row": (FIRST + '"tanh", "elu"]', ": cannot add layers[2], ", "between them"),
     "an activation first": (HUBER + 'layers = ["tanh"]', "begins with layers[0], Tanh(), ", "begin with Dense"),
     "positions in brackets": (HUBER + 'layers = ["dense(4, 3)"]', " at layers[0]: ", "name(parameter=value, ...)"),
     "code in brackets": (FIRST + '"elu(alpha=print(1))"]', " at layers[1]: ", "brackets do not hold parameters"),

@@ -15,7 +15,7 @@ from harness.comparison.finding import Kind
 from harness.inputs.seals import seal
 from harness.usage import told
 from impls.contract import Arrays, CannotCompareError, Pass, Update, tensors_of
-from impls.graph import LOSS, Graph
+from impls.graph import LOSS, Graph, prefixed
 
 _T = TypeVar("_T")
 
@@ -59,7 +59,7 @@ def check_update(weights: Arrays, state: tuple[str, ...], result: Any) -> Update
     """The update, if it holds every weight and state in the right shape and dtype."""
     if not isinstance(result, Update):
         raise BreachError("not a pass", f"returned {type(result).__name__} instead of an impls.contract.Update")
-    shapes = {s + name: w.shape for name, w in weights.items() for s in ("", *state)}
+    shapes = {prefixed(s, name): w.shape for name, w in weights.items() for s in ("", *state)}
     dtype = str(next(iter(weights.values())).dtype)
     _check_tensors({**result.weights, **result.state}, shapes, set(shapes), dtype)
     return result

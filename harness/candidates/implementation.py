@@ -12,13 +12,14 @@ import numpy as np
 from harness.candidates.conformance import BreachError, check_pass, check_update, guarded
 from harness.comparison.finding import Finding, Kind
 from harness.comparison.updates import initial_state
+from harness.evaluation.given import fed
 from harness.evaluation.point import Point
 from harness.inputs.seals import read_only
 from harness.usage import visible
 from impls import registry
 from impls.abilities import ChecksGradients, Comparer, Compares, GradientChecker
 from impls.contract import Array, CannotCompareError, Describes, Implementation, Pass, Trains, Update, Updater
-from impls.graph import Graph
+from impls.graph import TARGET, Graph
 
 
 class Participant:
@@ -89,11 +90,10 @@ class Participant:
         """
         dtype, given = point.dtype, read_only(point.given)  # its own copies: what it writes, no other reads
         weights = {name: given[name] for name in self.network.weights}
+        x, y = fed(self.network, given), given[TARGET]
         implementation = self.built(dtype)
-        result = guarded(
-            lambda: implementation.differentiate(weights, given["x"], given["y"], tap=tap), given, point.seals
-        )
-        return check_pass(self.network, dtype, len(given["x"]), result)
+        result = guarded(lambda: implementation.differentiate(weights, x, y, tap=tap), given, point.seals)
+        return check_pass(self.network, dtype, point.rows, result)
 
     def update_at(self, optimizer: Any, point: Point, gradients: Mapping[str, Array]) -> Update | None:
         """One optimizer step from a point with this implementation's own gradients and state.

@@ -16,7 +16,7 @@ from harness.comparison.checks import judge_link
 from harness.comparison.judge import Row
 from harness.inputs.stride import EVERY_ENTRY, Stride
 from impls.contract import Array, Arrays, Update
-from impls.graph import Link
+from impls.graph import Link, prefixed
 from impls.hand.optimizers import update_links
 
 
@@ -49,4 +49,4 @@ def _links(optimizer: Any, weights: tuple[str, ...]) -> list[Link]:
 
 def initial_state(optimizer: Any, weights: Arrays) -> dict[str, Array]:
     """What every optimizer's state is before the first step: zeros."""
-    return {s + name: np.zeros_like(w) for name, w in weights.items() for s in optimizer.state}
+    return {prefixed(s, name): np.zeros_like(w) for name, w in weights.items() for s in optimizer.state}

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.evaluation.given import with_buffers
 from harness.inputs.batches import Batches
 from harness.usage import UsageError
 from impls.contract import Array
@@ -37,12 +38,16 @@ def moment_after(network: Graph, batches: Batches, optimizer: Any, seed: int, st
     Raises:
         UsageError: the training diverges before.
     """
-    weights: Mapping[str, Array] = network.init(seed, batches.x.dtype)
-    updater = HandUpdater(optimizer, weights)
+    dtype = batches.dtype
+    weights: Mapping[str, Array] = network.init(seed, dtype)
+    buffers, updater = network.fresh_buffers(dtype), HandUpdater(optimizer, weights)
     with np.errstate(all="ignore"):
         for step in range(1, steps + 1):
             x, y = batches.at(step)
-            update = updater.update(weights, network.backward(weights, x, y, network.forward(weights, x)))
+            x = with_buffers(network, x, buffers)
+            activations = network.forward(weights, x)
+            buffers = network.next_buffers(activations)
+            update = updater.update(weights, network.backward(weights, x, y, activations))
             weights = update.weights
             if not all(np.all(np.isfinite(w)) for w in weights.values()):
                 raise UsageError(

@@ -100,7 +100,7 @@ def as_flag(name: str, value: Any) -> bool:
 def check_parameters(network: Graph, optimizer: Any, dtype: str) -> None:
     """Raise UsageError if a parameter of a layer, the loss or the optimizer is no finite number of the dtype."""
     largest = float(np.finfo(dtype).max)
-    for part in (*network.layers, network.loss, getattr(network.loss, "loss", None), optimizer):
+    for part in (*(node.layer for node in network.nodes), network.loss, getattr(network.loss, "loss", None), optimizer):
         for name, value in getattr(part, "parameters", dict)().items():
             if isinstance(value, float) and abs(value) > largest:
                 raise UsageError(

@@ -1,16 +1,18 @@
 """A session: one run under way, step by step.
 
-Each step differentiates everywhere, compares, lets every implementation take its own optimizer step and
-compares that too. In lockstep the hand code's new weights are the next step's weights for all; in a free
+Each step differentiates everywhere and lets every implementation take its own optimizer step; then all of that is
+judged. In lockstep the hand code's new weights are the next step's weights for all; in a free
 run each goes on from its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+import numpy as np
 
 from harness.arithmetic import profile_of
 from harness.candidates.conformance import non_finite
@@ -18,6 +20,7 @@ from harness.candidates.implementation import Admission, Participant
 from harness.comparison.certification import Certificate, certify
 from harness.comparison.judge import Row, finite
 from harness.environment import environment
+from harness.evaluation.given import with_buffers
 from harness.evaluation.point import Point
 from harness.evaluation.truth import assumption
 from harness.fault_injection.counting import count_misses
@@ -27,11 +30,13 @@ from harness.inputs.datasets.loading import DATA_SETS, RANDOM
 from harness.inputs.schedule import Schedule
 from harness.inputs.seals import digest_of, read_only
 from harness.inputs.stride import EVERY_ENTRY, Stride
-from harness.lockstep.step import Judged, judge_pass, judge_update
+from harness.lockstep.evidence import Evidence, UpdateEvidence, collected
+from harness.lockstep.judging import judged, judged_update
 from harness.results.drift import TWIN, distance, moved_by_one_ulp
 from harness.results.record import DATA_KEPT, SCHEMA, WEIGHTS_KEPT, Head, PowerCount, Step
 from harness.results.record_file import Writer
 from harness.results.run import Run
+from harness.surveys.accuracy.inaccurate_functions import with_causes
 from impls import registry
 from impls.contract import Array, Pass, tensors_of
 from impls.graph import Graph
@@ -63,6 +68,7 @@ class Session:
     def __post_init__(self) -> None:
         self.participants = self.admission.participants
         self.power: PowerCount | None = None
+        self.buffers: dict[str, Array] = self.network.fresh_buffers(self.dtype)
         weights = read_only(self.network.init(self.seed, self.dtype))
         for participant in self.participants:
             participant.weights = weights
@@ -82,37 +88,42 @@ class Session:
         if self.dtype != "float64":
             lines = profile_of(self.dtype).assumptions() + lines
         lines = lines + ([assumption()] if self.exact else [])
+        x, y = self._data_kept(data)
+        network = self.network
         return Head(
-            SCHEMA,
-            datetime.now(UTC).isoformat(timespec="seconds"),
-            repr(self.network),
-            describe(self.network),
-            self.network.loss.formula(output_label(self.network), self.network.outputs),
-            {name: tuple(shape) for name, shape in self.network.weights.items()},
-            self.network.gradients,
-            self.network.activations,
-            ", ".join(filter(None, [data.describe(), data.meaning(self.network)])),
-            repr(self.optimizer),
-            self.dtype,
-            self.seed,
-            self.schedule.last,
-            self.batches.size,
-            "every entry at every step" if self.schedule.full else "sampled between steps 1, 2, 4, 8, ...",
-            self.admission.versions,
-            environment() | self.admission.settings,
-            lines,
-            named,
-            self.free,
-            self.exact,
-            self.command,
-            digest_of({"x": self.batches.x, "y": self.batches.y}),
-            *self._data_kept(data),
+            schema=SCHEMA,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            network=repr(network),
+            description=describe(network),
+            loss_formula=network.loss.formula(output_label(network), network.outputs),
+            weights={name: tuple(shape) for name, shape in network.weights.items()},
+            gradients=network.gradients,
+            activations=network.activations,
+            data=", ".join(filter(None, [data.describe(), data.meaning(network)])),
+            optimizer=repr(self.optimizer),
+            dtype=self.dtype,
+            seed=self.seed,
+            steps=self.schedule.last,
+            batch=self.batches.size,
+            schedule="every entry at every step" if self.schedule.full else "sampled between steps 1, 2, 4, 8, ...",
+            implementations=self.admission.versions,
+            environment=environment() | self.admission.settings,
+            ledger=lines,
+            named=named,
+            free_run=self.free,
+            exact=self.exact,
+            command=self.command,
+            data_digest=digest_of(self.batches.named),
+            x=x,
+            y=y,
         )
 
-    def _data_kept(self, data: Data) -> tuple[list[list[float]] | None, list[Any] | None]:
-        x, y = self.batches.x, self.batches.y
+    def _data_kept(self, data: Data) -> tuple[Any, list[Any] | None]:
         known = data.name in (*DATA_SETS, RANDOM)  # which can be had again, and its digest tells whether it is the same
-        return (None, None) if known or x.size + y.size > DATA_KEPT else (x.tolist(), y.tolist())
+        if known or sum(array.size for array in self.batches.named.values()) > DATA_KEPT:
+            return None, None
+        inputs = {name: array.tolist() for name, array in self.batches.inputs.items()}
+        return next(iter(inputs.values())) if len(inputs) == 1 else inputs, self.batches.y.tolist()
 
     def train(self, run: Run, writer: Writer | None, progress: Callable[[int, int], None] | None) -> Run:
         """Every step, written and reported as it happens; Ctrl-C keeps the finished ones."""
@@ -139,10 +150,9 @@ class Session:
         return run
 
     def step(self, number: int) -> Step:
-        """Differentiate, compare, update."""
-        points = self._points(number)
+        """Everything that has to be run, then everything that is made of it."""
+        points, stride = self._points(number), self.schedule.stride(number)
         here = points[REFERENCE]
-        stride = self.schedule.stride(number)
         attempts = {p.name: p.pass_at(points[p.name]) for p in self.participants if p.alive}
         passes = {name: result for name, result in attempts.items() if result is not None}
         losses = {name: finite(result.loss) for name, result in passes.items()}
@@ -152,33 +162,34 @@ class Session:
         undecided = 0
         if not self._diverged(number, points, passes):
             passes = {p.name: passes[p.name] for p in self.participants if p.alive and p.name in passes}
+            evidence = self._collected(points, passes) if stride is not None else []
+            updates = self._updated(points, passes)
             if stride is not None:
-                judged = self._compare(points, passes, stride)
-                rows += [row for each in judged.values() for row in each.rows]
-                of_centre, certificates = certify(points, {name: each.passes for name, each in judged.items()})
+                rows += [row for each in evidence for row in self._judged(each, stride)]
+                of_centre, certificates = certify(points, {each.name: each.first.passes for each in evidence})
                 rows += of_centre
                 undecided = here.double.centre("float64").undecided
                 if number == 1 and REFERENCE in passes:
                     self.power = count_misses(here, passes[REFERENCE], self.admission.comparers(self.dtype))
-            rows += self._update(points, passes, stride)
-        findings = self.admission.absent if number == 1 else []
-        findings = findings + [f for p in self.participants for f in p.take_findings()]
+                rows += [row for each in updates for row in judged_update(each, self.optimizer, stride)]
+        absent = self.admission.absent if number == 1 else []
         return Step(
-            number,
-            digest_of(here.weights),
-            "none" if stride is None else "full" if stride == EVERY_ENTRY else "sample",
-            losses,
-            rows,
-            findings,
-            undecided,
-            self._kept(here),
-            drift,
-            certificates,
+            step=number,
+            digest=digest_of(here.weights),
+            checked="none" if stride is None else "full" if stride == EVERY_ENTRY else "sample",
+            losses=losses,
+            rows=rows,
+            findings=absent + [finding for p in self.participants for finding in p.take_findings()],
+            undecided=undecided,
+            weights=self._kept(here),
+            drift=drift,
+            certificates=certificates,
         )
 
     def _points(self, number: int) -> dict[str, Point]:
         """Where each stands; one point for all whose weights are the same object."""
         x, y = self.batches.at(number)
+        x = with_buffers(self.network, x, self.buffers)
         certified = self.exact and self.schedule.certifies(number)
         made: dict[int, Point] = {}
         everybody = [*self.participants, *([self.twin] if self.twin else [])]
@@ -226,8 +237,9 @@ class Session:
                 participant.alive = False
         return REFERENCE in broken
 
-    def _compare(self, points: Mapping[str, Point], passes: Mapping[str, Pass], stride: Stride) -> dict[str, Judged]:
-        judged = {}
+    def _collected(self, points: Mapping[str, Point], passes: Mapping[str, Pass]) -> list[Evidence]:
+        """What else has to be run of every implementation to judge its pass."""
+        evidence = []
         for participant in self.participants:
             name = participant.name
             if name not in passes:
@@ -236,27 +248,44 @@ class Session:
             if name != REFERENCE:
                 same = point is points[REFERENCE]
                 expected = passes.get(REFERENCE) if same else self.reference.pass_at(point)
-            judged[name] = judge_pass(participant, point, passes[name], expected, stride)
-        return judged
+            evidence.append(collected(participant, point, passes[name], expected))
+        return evidence
 
-    def _update(self, points: Mapping[str, Point], passes: Mapping[str, Pass], stride: Stride | None) -> list[Row]:
-        """Each implementation's own step, compared; then everybody gets the weights to go on from."""
-        rows: list[Row] = []
+    def _judged(self, evidence: Evidence, stride: Stride) -> Iterator[Row]:
+        """The rows of one implementation's evidence, wrong forward links with their cause if it can be shown."""
+        made = next(p for p in self.participants if p.name == evidence.name)
+        for result, rows in judged(evidence, stride):
+            if result is not None and any(row.verdict == "FAULT" for row in rows):
+                tensors = evidence.point.tensors(result)
+                yield from with_causes(rows, self.network, tensors, made.built(str(np.asarray(result.loss).dtype)))
+            else:
+                yield from rows
+
+    def _updated(self, points: Mapping[str, Point], passes: Mapping[str, Pass]) -> list[UpdateEvidence]:
+        """Each implementation's own step; then everybody gets the weights to go on from."""
+        evidence: list[UpdateEvidence] = []
         moved: dict[str, Mapping[str, Array]] = {}
         for participant in [p for p in self.participants if p.name in passes and p.alive]:
             point, gradients = points[participant.name], passes[participant.name].gradients
             update = participant.update_at(self.optimizer, point, gradients)
             if update is not None:
                 moved[participant.name] = read_only(update.weights)
-            if stride is not None:
-                rows += judge_update(participant, self.optimizer, point, gradients, update, stride)
+            if update is not None or participant.alive:
+                evidence.append(
+                    UpdateEvidence(
+                        name=participant.name, point=point, profile=profile_of(participant.dtype),
+                        gradients=gradients, before=participant.state_before, update=update,
+                    )
+                )  # fmt: skip
+        if REFERENCE in passes:
+            self.buffers = self.network.next_buffers(passes[REFERENCE].activations)
         if REFERENCE in moved:
             for participant in self.participants:
                 # One that has no such optimizer goes with the hand code.
                 mover = participant.name if self.free and participant.name in moved else REFERENCE
                 participant.weights = moved[mover]
             self._move_twin(points)
-        return rows
+        return evidence
 
     def _move_twin(self, points: Mapping[str, Point]) -> None:
         if self.twin is None or not self.twin.alive:

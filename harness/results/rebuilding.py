@@ -17,13 +17,14 @@ from harness.inputs.datasets.loading import DATA_SETS, RANDOM, load_data
 from harness.inputs.seals import digest_of
 from harness.results.record import Head
 from harness.usage import UsageError
-from impls.hand import Network
+from impls.contract import Inputs
+from impls.graph import TARGET, Graph
 
 LONGEST = 100_000
 """Characters of a network's text that are read: a thousand layers take a third of it."""
 
 
-def network_of(text: str) -> Network:
+def network_of(text: str) -> Graph:
     """The network that the text of a record describes.
 
     >>> network_of("Network([Dense(2, 1), Sigmoid()], SumSquaredError())").weights
@@ -36,7 +37,7 @@ def network_of(text: str) -> Network:
         made = _made(ast.parse(text[:LONGEST], mode="eval").body)
     except (SyntaxError, ValueError, TypeError, KeyError, AttributeError, RecursionError, MemoryError):
         made = None
-    if isinstance(made, Network):
+    if isinstance(made, Graph):
         return made
     raise UsageError(
         f"Cannot rebuild the network {text[:60]!r}, because it is not made of layers of the hand code alone; make the "
@@ -55,7 +56,7 @@ def _made(node: ast.expr) -> Any:
     return ast.literal_eval(node)
 
 
-def batches_of_head(head: Head, network: Network) -> Batches | None:
+def batches_of_head(head: Head, network: Graph) -> Batches | None:
     """The batches of a run, in its dtype: of the data that its record holds, or of a data set that has a name.
 
     None where neither is so. No file is read: a record names none that could be trusted.
@@ -71,16 +72,18 @@ def batches_of_head(head: Head, network: Network) -> Batches | None:
             return None
         data = load_data(name, raw="raw values" in rest, network=network, seed=head.seed)
         batches = batches_of(network, data, head.dtype, max(head.batch, 1), head.seed)
-    if head.data_digest != digest_of({"x": batches.x, "y": batches.y}):
+    if head.data_digest != digest_of(batches.named):
         raise UsageError("Cannot use the data of the record, because its digest is another; make a new record.")
     return batches
 
 
-def _kept(head: Head, network: Network) -> Batches:
+def _kept(head: Head, network: Graph) -> Batches:
     try:
-        x = np.array(head.x, head.dtype)
-        y = np.array(head.y, np.int64 if network.loss.labels else head.dtype)
-        network.check_batch(x, y)
-    except (ValueError, TypeError, OverflowError) as error:
+        held = {**(head.x if isinstance(head.x, dict) else {network.sources[0].name: head.x}), TARGET: head.y}
+        tensors = {name: network.tensors[name] for name in held}
+        read = {name: np.array(held[name], np.int64 if t.whole else head.dtype) for name, t in tensors.items()}
+        y, inputs = read.pop(TARGET), Inputs(read)
+        network.check_batch({**network.fresh_buffers(head.dtype), **inputs}, y)
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
         raise UsageError(f"Cannot use the data of the record, because {' '.join(str(error).split())[:200]}") from None
-    return Batches(x, y, max(head.batch, 1), head.seed)
+    return Batches(inputs=inputs, y=y, size=max(head.batch, 1), seed=head.seed, dtype=head.dtype)

@@ -16,6 +16,7 @@ from harness.arithmetic.profile import DTYPES
 from harness.comparison.certification import Certificate
 from harness.comparison.finding import Finding
 from harness.comparison.judge import Row
+from impls.graph import prefixed
 
 
 class PowerCount(msgspec.Struct, frozen=True):
@@ -90,7 +91,7 @@ class Head(msgspec.Struct, frozen=True, tag="run", tag_field="kind"):
     exact: bool = False
     command: str | None = None
     data_digest: str | None = None
-    x: list[list[float]] | None = None
+    x: list[Any] | dict[str, Any] | None = None
     y: list[Any] | None = None
 
 
@@ -147,7 +148,7 @@ def _of_head(head: Head) -> Iterator[str]:
             yield f"has {name} = {number}, which is less than {least}"
     if not head.implementations:
         yield "names no implementation"
-    if not head.weights or set(head.gradients) != {f"d{name}" for name in head.weights}:
+    if not head.weights or not set(head.gradients) >= {prefixed("d", name) for name in head.weights}:
         yield "has weights and gradients that do not belong together"
     if any(size < 1 for shape in head.weights.values() for size in shape):
         yield "has a weight whose shape is not made of positive numbers"

@@ -18,7 +18,7 @@ import numpy as np
 from impls.graph.backward import Backward
 from impls.graph.evaluate import evaluate
 from impls.graph.link import Link, link_of
-from impls.graph.node import Input, Node
+from impls.graph.node import Input, Node, prefixed
 from impls.graph.tensor import Shape, Tensor
 
 TARGET, LOSS = "y", "loss"
@@ -102,7 +102,7 @@ class Graph:
         for local in each.local_gives:
             names[local] = each.named(local)
             self._add(Tensor(name=names[local], role="activation", shape=shapes[local], local=local, node=each.name))
-        names |= {f"d{local}": self._gradient_name(name) for local, name in names.items()}
+        names |= {f"d{local}": prefixed("d", name) for local, name in names.items()}
         for local in each.local_gives:
             self.forward_links.append(link_of(each, names, local, names[local]))
         for name, local in each.next_buffers.items():
@@ -140,16 +140,6 @@ class Graph:
     def _refused(self, each: Node, why: str, instead: str) -> ValueError:
         return ValueError(f"Cannot connect {each.name}, {each.layer!r}, because {why}; {instead}.")
 
-    def _gradient_name(self, name: str) -> str:
-        """The name of a tensor's gradient: d before its local name."""
-        tensor = self.tensors.get(name)
-        if tensor is None or tensor.node is None:
-            return f"d{name}"
-        return self._node(tensor.node).named(f"d{tensor.local}")
-
-    def _node(self, name: str) -> Node:
-        return next(each for each in self.nodes if each.name == name)
-
     def _connect_loss(self) -> Link:
         """The target, the loss and its link; returns the link of the gradient where the backward pass begins."""
         if self.output not in self.tensors or self.tensors[self.output].role != "activation":
@@ -169,7 +159,7 @@ class Graph:
         choices = self.tensors[self.output].width if whole else None
         self._add(Tensor(name=TARGET, role="target", shape=shape, local=TARGET, whole=whole, choices=choices))
         self._add(Tensor(name=LOSS, role="loss", shape=(), local=LOSS))
-        reads, gradient = self.loss.reads, self._gradient_name(self.output)
+        reads, gradient = self.loss.reads, prefixed("d", self.output)
         names = {reads: self.output, f"d{reads}": gradient, TARGET: TARGET, LOSS: LOSS}
         self._names[LOSS] = names
         inputs = (self.output, TARGET)
@@ -180,6 +170,12 @@ class Graph:
     def names_of(self, node: str) -> Mapping[str, str]:
         """By the layer's own names, the tensors around a node; the loss is the node ``loss``."""
         return self._names[node]
+
+    @property
+    def features(self) -> int | None:
+        """Numbers in a row of the only input; None where there are several, or it has more axes or whole numbers."""
+        only, *others = self.sources
+        return None if others or only.choices or len(only.shape) != 1 else only.shape[0]
 
     @property
     def outputs(self) -> int:
@@ -256,6 +252,20 @@ class Graph:
                     initial = getattr(each.layer, "initial", _uniform)
                     weights[each.named(local)] = initial(rng, local, shape).astype(dtype)
         return weights
+
+    def fresh_buffers(self, dtype: Any = np.float64) -> dict[str, np.ndarray]:
+        """What the buffers are before the first pass, as the layers say (``initial_buffer``), or else zeros."""
+        buffers = {}
+        for each in self.nodes:
+            for local, shape in each.buffers.items():
+                initial = getattr(each.layer, "initial_buffer", lambda _, shape: np.zeros(shape))
+                buffers[each.named(local)] = initial(local, shape).astype(dtype)
+        return buffers
+
+    def next_buffers(self, activations: Mapping[str, Any]) -> dict[str, Any]:
+        """What the buffers are after a forward pass that gave these tensors."""
+        made = {name: self.tensors[name] for name in activations}
+        return {t.of: activations[name] for name, t in made.items() if t.role == "buffer" and t.of}
 
     def given(self, x: Any) -> dict[str, Any]:
         """Inputs by name, from the array of the only one, or from a mapping.

@@ -24,6 +24,7 @@ class Network(Graph):
     Attributes:
         layers: as given.
         inputs: numbers in a row of x.
+        depth: how many layers change the width.
 
     Raises:
         ValueError: no layer, or sizes that do not fit.
@@ -62,6 +63,7 @@ class Network(Graph):
                 )
             nodes.append(made)
             (output,) = made.gives
+        self.depth = depth
         super().__init__([Input("x", self.inputs)], nodes, loss, output)
 
     def __repr__(self) -> str:

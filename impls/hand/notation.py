@@ -8,6 +8,7 @@ underscore serves for a hyphen.
 from __future__ import annotations
 
 import ast
+import math
 import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -15,10 +16,19 @@ from inspect import signature
 from itertools import pairwise
 from typing import Any
 
-from impls.hand import activations, losses, optimizers
+from impls.graph import Graph, Input
+from impls.hand import activations, layers, losses, optimizers
 from impls.hand.layers.dense import Dense
 from impls.hand.network import Network
 
+LAYERS: Mapping[str, Any] = {
+    "dense": layers.Dense,
+    "embedding": layers.Embedding,
+    "add": layers.Add,
+    "multiply": layers.Multiply,
+    "concatenate": layers.Concatenate,
+    "split": layers.Split,
+}
 ACTIVATIONS: Mapping[str, Any] = {
     "sigmoid": activations.Sigmoid,
     "tanh": activations.Tanh,
@@ -88,28 +98,34 @@ def from_text(
         sizes.append(int(size))
     made_loss = made("loss", LOSSES, loss)
     last = output_activation or made_loss.output_activation or activation
-    layers: list[Any] = []
+    chain: list[Any] = []
     for inputs, outputs in pairwise(sizes):
-        layers += [Dense(inputs, outputs), made("activation", ACTIVATIONS, activation)]
-    layers[-1] = made("output activation", ACTIVATIONS, last)
-    return Network(layers, made_loss)
+        chain += [Dense(inputs, outputs), made("activation", ACTIVATIONS, activation)]
+    chain[-1] = made("output activation", ACTIVATIONS, last)
+    return Network(chain, made_loss)
 
 
-def describe(network: Network) -> str:
+def describe(network: Graph) -> str:
     """The network in one phrase: ``4-3-2-1 sigmoid``; a layer that has no activation has the identity.
+
+    A graph is told by what it reads and how many nodes and weights it has.
 
     >>> describe(Network([Dense(4, 3), activations.Tanh(), Dense(3, 1, bias=False)], losses.SumSquaredError()))
     '4-3-1 tanh then identity, layer 2 without bias'
     """
-    dense = [shape for name, shape in network.weights.items() if name.startswith("W")]
-    sizes = "-".join(str(size) for size in (dense[0][0], *(shape[1] for shape in dense)))
+    if not isinstance(network, Network):
+        inputs = ", ".join(f"{source.name} {_sizes(source)}" for source in network.sources)
+        entries = sum(math.prod(shape) for shape in network.weights.values())
+        return f"graph of {len(network.nodes)} nodes on {inputs}, {entries:,} weights, output {network.output}"
+    dense = [layer for layer in network.layers if hasattr(layer, "inputs")]
+    sizes = "-".join(str(size) for size in (network.inputs, *(layer.outputs for layer in dense)))
     after = [*network.layers[1:], None]
     kinds = dict.fromkeys(
-        "identity" if isinstance(layer, Dense) else name_of(layer)
+        "identity" if hasattr(layer, "inputs") else name_of(layer)
         for layer, following in zip(network.layers, after, strict=True)
-        if not isinstance(layer, Dense) or following is None or isinstance(following, Dense)
+        if not hasattr(layer, "inputs") or following is None or hasattr(following, "inputs")
     )
-    without = [str(depth) for depth in range(1, len(dense) + 1) if f"b{depth}" not in network.weights]
+    without = [str(depth) for depth, layer in enumerate(dense, 1) if not getattr(layer, "bias", True)]
     told = f"{sizes} {' then '.join(kinds)}"
     if len(without) == len(dense):
         return f"{told}, without bias"
@@ -127,10 +143,16 @@ def name_of(part: Any) -> str:
     return type(part).__name__
 
 
-def output_label(network: Network) -> str:
-    """What the output is called on screen: O31 for a single output neuron, O3 for a layer of them."""
-    layer = network.output[1:]
-    return f"O{layer}1" if network.outputs == 1 else f"O{layer}"
+def _sizes(source: Input) -> str:
+    sizes = "×".join(map(str, source.shape)) or "1"
+    return f"{sizes} of {source.choices} choices" if source.choices else sizes
+
+
+def output_label(network: Graph) -> str:
+    """What the output is called on screen: O31 for a single output neuron, O3 for a layer of them; a graph's name."""
+    if not isinstance(network, Network):
+        return network.output
+    return f"O{network.depth}1" if network.outputs == 1 else f"O{network.depth}"
 
 
 def made(kind: str, table: Mapping[str, Any], text: str, **more: Any) -> Any:

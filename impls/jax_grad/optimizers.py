@@ -11,6 +11,7 @@ import optax
 
 from impls import hand
 from impls.contract import Arrays, CannotCompareError, Update
+from impls.graph import prefixed
 
 
 def _adagrad(optimizer: hand.Adagrad) -> optax.GradientTransformation:
@@ -60,11 +61,11 @@ class JaxUpdater:
     def update(self, weights: Arrays, gradients: Arrays) -> Update:
         """One update and apply_updates under jit."""
         given = {name: np.array(w) for name, w in weights.items()}
-        slopes = {name: np.array(gradients["d" + name]) for name in weights}
+        slopes = {name: np.array(gradients[prefixed("d", name)]) for name in weights}
         with jax.enable_x64(self.dtype == "float64"):
             moved, self.state = self._step(given, slopes, self.state)
         state = {
-            STATE[field] + name: np.array(array)
+            prefixed(STATE[field], name): np.array(array)
             for part in _parts(self.state)
             for field, arrays in part._asdict().items()
             if field in STATE

@@ -11,6 +11,7 @@ import torch
 
 from impls import hand
 from impls.contract import Arrays, CannotCompareError, Update
+from impls.graph import prefixed
 
 
 def _epsilon_outside(optimizer: Any) -> float:
@@ -65,10 +66,10 @@ class TorchUpdater:
         """One optimizer.step(); torch keeps no step, so the new weight is what can be compared."""
         for name, parameter in self.parameters.items():
             parameter.data.copy_(torch.tensor(weights[name]))
-            parameter.grad = torch.tensor(gradients["d" + name])
+            parameter.grad = torch.tensor(gradients[prefixed("d", name)])
         self.optimizer.step()
         state = {
-            STATE[key] + name: np.array(value.detach().numpy())
+            prefixed(STATE[key], name): np.array(value.detach().numpy())
             for name, parameter in self.parameters.items()
             for key, value in self.optimizer.state[parameter].items()
             if key in STATE and value is not None

@@ -16,7 +16,7 @@ HOST = (
 """What an environment lists."""
 
 MASKS = [
-    (r"\b(numpy|torch|jax|python-flint) \d+(?:\.\d+)+[\w.+]*", r"\1 VERSION"),
+    (r"\b(numpy|torch|jax|python-flint) \d+\.\d+\.\d+[\w.+]*", r"\1 VERSION"),
     (r'("environment":\s*)\{[^{}]*\}', r'\1"HOST"'),
     (rf"(?m)^({HOST})(?:  +\S.*|\n\S.*)$", r"\1  HOST"),  # in a table, or on the next line in the text of a page
     (r"(backprop-harness, version) \S+", r"\1 VERSION"),
@@ -36,8 +36,13 @@ SHAPES = [
     (r"-{3,}", "---"),
     (r"[ \t]+", " "),
     # Where the largest is, which there is none of where all are 0.
-    (r"(?m) ?\bstep # (?:[wb]_[\d,]+|sample #, neuron #|sample #)(?= |$)", ""),
-    (r"(worst used of a weight gradient: # % of its allowance) \([^)]*\)", r"\1"),
+    (r"(?m) ?\bstep # (?:[wb]_[\d,#]+|sample #, neuron #|sample #)(?= |$)", ""),
+    (r"(worst used (?:of a weight gradient: )?# %(?: of its allowance)?) \([^)]*\)", r"\1"),
+    (r"(?m)^(\w+) [\w ]+, worst of #", r"\1 CASE, worst of #"),
+    (r"(worst entry \w+), [wb]_[\d,#]+", r"\1"),
+    # Told apart only by their last digits.
+    (r"(?m)^next best guess .*$", "next best guess"),
+    (r"(?m)^loss (?:(?:\w+ )?# → #(?: · )?)+(?: in (?:both|all three))?$", "loss # → #"),
     (r"reproduces your numbers (?:exactly|to #)", "reproduces your numbers"),
 ]
 

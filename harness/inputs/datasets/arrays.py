@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import is_zipfile
@@ -10,15 +11,22 @@ import numpy as np
 
 from harness.inputs.datasets.data import Data
 from harness.usage import UsageError, reason
+from impls.contract import Inputs
+from impls.graph import TARGET
 from impls.hand.notation import LARGEST_LAYER
 
 
 def from_arrays(x: Any, y: Any, name: str = "the given arrays") -> Data:
     """Data from two arrays: x (N, M); y (N,) of whole numbers from 0 for labels, else real (N,) or (N, K).
 
+    For a network with several inputs, or one of another shape, x is a dictionary of arrays with N rows each, by the
+    names of the inputs; y may then have the shape of the network's output.
+
     Raises:
         UsageError: shapes that do not fit, no rows, or values that are not finite numbers.
     """
+    if isinstance(x, Mapping):
+        return _by_name(x, y, name)
     try:
         x, y = np.asarray(x), np.asarray(y)
     except ValueError as error:
@@ -44,6 +52,27 @@ def from_arrays(x: Any, y: Any, name: str = "the given arrays") -> Data:
     if labelled:
         return Data(name, floats["x"], y.astype(np.int64), tuple(str(c) for c in range(int(y.max()) + 1)))
     return Data(name, floats["x"], floats["y"])
+
+
+def _by_name(x: Mapping[str, Any], y: Any, name: str) -> Data:
+    try:
+        given = {**{str(key): np.asarray(array) for key, array in x.items()}, TARGET: np.asarray(y)}
+    except ValueError as error:
+        raise UsageError(f"Cannot use {name}, because {reason(error)}; give every input and y as an array.") from None
+    rows = given[TARGET].shape[:1]
+    for key, array in given.items():
+        if array.dtype.kind not in "fiub":
+            raise UsageError(f"Cannot use {name}, because {key} is {array.dtype}; give real numbers.")
+        if not array.size or array.shape[:1] != rows:
+            shapes = ", ".join(f"{key} {array.shape}" for key, array in given.items())
+            raise UsageError(f"Cannot use {name}, because of the shapes {shapes}; give every array the same rows.")
+        if not np.all(np.isfinite(array)):
+            raise UsageError(f"Cannot use {name}, because {key} holds what is no finite number; give finite numbers.")
+    target = given.pop(TARGET)
+    inputs = Inputs({key: a if a.dtype.kind in "iu" else a.astype(np.float64) for key, a in given.items()})
+    if target.ndim == 1 and target.dtype.kind in "iu" and target.min() >= 0 and target.max() < LARGEST_LAYER:
+        return Data(name, inputs, target.astype(np.int64), tuple(str(c) for c in range(int(target.max()) + 1)))
+    return Data(name, inputs, target.astype(np.float64).reshape(len(target), *(target.shape[1:] or (1,))))
 
 
 def read_npz(path: str) -> Data:

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.usage import UsageError, visible
-from impls.graph import Graph
+from impls.contract import Inputs
+from impls.graph import TARGET, Graph
 
 Floats = NDArray[np.float64]
 
@@ -27,20 +28,21 @@ class Data:
 
     Attributes:
         name: for people.
+        x: of a network with several inputs all of them by name, each with a row per sample, whole numbers as such.
         y: class labels 0 ... C-1 of shape (N,) where `classes` is set, else real targets (N, K).
         classes: name of each class, or None.
         features: what the features are: raw values, standardised or standard normal.
     """
 
     name: str
-    x: Floats
+    x: Floats | Inputs
     y: NDArray[Any]
     classes: tuple[str, ...] | None = None
     features: str = "raw values"
 
     def describe(self) -> str:
         """One phrase: name, number of rows, what the features are."""
-        return visible(f"{self.name} N={len(self.x)}, {self.features}")
+        return visible(f"{self.name} N={len(self.y)}, {self.features}")
 
     def targets(self, network: Graph) -> NDArray[Any]:
         """The targets in the form that the network's loss reads.
@@ -51,14 +53,18 @@ class Data:
         Raises:
             UsageError: the features or the targets do not fit the network.
         """
-        inputs, outputs = network.inputs, network.outputs
-        if self.x.ndim == 2 and self.x.shape[1] != inputs:
-            raise UsageError(
-                f"Cannot use {_count(inputs, 'input')} with {self.name}, because it has "
-                f"{_count(self.x.shape[1], 'feature')}; begin the model with {self.x.shape[1]}{OR_RANDOM}."
-            )
+        self.inputs(network)
+        outputs = network.outputs
         if network.loss.labels:
             return self._labels(outputs)
+        expected = network.tensors[TARGET].shape
+        if self.classes is None and self.y.ndim > 2:
+            if self.y.shape[1:] != expected[1:]:
+                raise UsageError(
+                    f"Cannot use targets of shape {self.y.shape} with this network, because its output has the shape "
+                    f"({', '.join(map(str, expected))}); give targets of that shape."
+                )
+            return self.y
         if self.classes is None:
             if self.y.shape[1] != outputs:
                 raise UsageError(
@@ -80,6 +86,32 @@ class Data:
             f"the last layer {count} wide (one output per class) or 1 wide (the last class against the rest)"
             f"{OR_RANDOM}."
         )
+
+    def inputs(self, network: Graph) -> Inputs:
+        """What the network is fed, by the names of its inputs.
+
+        Raises:
+            UsageError: the data holds other inputs, or another number of features.
+        """
+        names, features = [source.name for source in network.sources], network.features
+        if isinstance(self.x, Inputs):
+            if set(self.x) != set(names):
+                raise UsageError(
+                    f"Cannot use {self.name}, because it holds {', '.join(self.x)} and the network reads "
+                    f"{', '.join(names)}; give just these inputs."
+                )
+            return Inputs({name: self.x[name] for name in names})
+        if len(names) > 1:
+            raise UsageError(
+                f"Cannot use {self.name}, because it holds one array and the network reads {', '.join(names)}; give a "
+                f"dictionary of them{OR_RANDOM}."
+            )
+        if features is not None and self.x.ndim == 2 and self.x.shape[1] != features:
+            raise UsageError(
+                f"Cannot use {_count(features, 'input')} with {self.name}, because it has "
+                f"{_count(self.x.shape[1], 'feature')}; begin the model with {self.x.shape[1]}{OR_RANDOM}."
+            )
+        return Inputs({names[0]: self.x})
 
     def _labels(self, outputs: int) -> NDArray[Any]:
         labels = self.y if self.classes else self.y[:, 0]
@@ -117,6 +149,7 @@ def standardise(data: Data) -> Data:
     Raises:
         UsageError: the values are so large that their mean or deviation overflows.
     """
+    assert not isinstance(data.x, Inputs)  # no file holds several
     with np.errstate(over="ignore", invalid="ignore"):
         # The rounded mean of equal numbers may be another number, and their deviation not 0.
         deviation = np.where(np.ptp(data.x, axis=0) > 0, data.x.std(axis=0), 0.0)

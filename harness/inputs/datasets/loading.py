@@ -15,7 +15,8 @@ from harness.inputs.datasets.arrays import read_npz
 from harness.inputs.datasets.csv_table import parse_csv, read_csv
 from harness.inputs.datasets.data import Data, standardise
 from harness.usage import UsageError, did_you_mean
-from impls.graph import Graph
+from impls.contract import Inputs
+from impls.graph import TARGET, Graph, Input
 
 ROWS = 128
 FEATURES = "standard normal"
@@ -40,13 +41,19 @@ def draw(network: Graph | None, seed: int) -> Data:
             'write load_data("random", network=network).'
         )
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
-    x = rng.normal(size=(ROWS, network.inputs))
+    drawn = Inputs({source.name: _drawn(rng, source) for source in network.sources})
+    x = next(iter(drawn.values())) if len(drawn) == 1 else drawn
     labels = network.loss.labels
     if labels or getattr(network.loss, "unit_targets", False):
         count = network.outputs if labels else max(network.outputs, 2)  # one output tells two classes apart
         classes = tuple(f"class {label}" for label in range(count))
         return Data("random", x, rng.integers(0, count, ROWS), classes, FEATURES)
-    return Data("random", x, rng.normal(size=(ROWS, network.outputs)), None, FEATURES)
+    return Data("random", x, rng.normal(size=network.tensors[TARGET].sized(ROWS)), None, FEATURES)
+
+
+def _drawn(rng: np.random.Generator, source: Input) -> Any:
+    shape = (ROWS, *source.shape)
+    return rng.integers(0, source.choices, shape) if source.choices else rng.normal(size=shape)
 
 
 def _iris() -> Data:

@@ -42,7 +42,7 @@ def row_of_classes(shape: tuple[int, ...]) -> tuple[int, int]:
             f"Cannot take a cross-entropy of an output of shape {shape}, because it reads one row of classes per "
             f"sample; give an output of shape (N, K)."
         )
-    return shape  # type: ignore[return-value]
+    return shape
 
 
 class SoftmaxCrossEntropy(Loss):

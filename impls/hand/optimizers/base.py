@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from inspect import signature
 from typing import Any
 
-from impls.graph import Link
+from impls.graph import Link, prefixed
 from impls.graph.primitive import Array
 from impls.hand.parameters import Parametrised, number, positive
 
@@ -44,7 +44,8 @@ def update_links(optimizer: Any, weights: Iterable[str]) -> list[Link]:
     """
     links = []
     for weight in weights:
-        names = {"W": weight, "dW": "d" + weight, "t": "t"} | {s: s + weight for s in optimizer.state}
+        names = {"W": weight, "dW": prefixed("d", weight), "t": "t"}
+        names |= {s: prefixed(s, weight) for s in optimizer.state}
         for rule in (*optimizer.state, "W"):
             method = getattr(optimizer, rule)
             inputs = tuple(names[p] for p in signature(method).parameters)

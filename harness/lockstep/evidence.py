@@ -1,0 +1,129 @@
+"""Evidence: everything that has to be run of one implementation at one point, run before anything is judged.
+
+    working      the pass in the working dtype, which the run goes on from
+    double       the same program in float64, for the formula check
+    second       a second call at the same point, at step 1: it should answer the same
+    untapped     the program that a user runs, whose intermediates are not shown, at step 1; taps should change nothing
+
+Each pass in the working dtype that is judged has one in float64 beside it. What is judged later, or elsewhere, is this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.arithmetic import Profile, profile_of
+from harness.candidates.conformance import BreachError
+from harness.candidates.implementation import Participant
+from harness.evaluation.point import Point
+from impls.contract import Arrays, CannotCompareError, Pass, Update, tensors_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """One program, run in the working dtype and, where there is such a pass, in float64."""
+
+    working: Pass
+    double: Pass | None = None
+
+    @property
+    def passes(self) -> list[Pass]:
+        """What it computed, float64 first, once where the working dtype is float64."""
+        if self.double is None or self.double is self.working:
+            return [self.working]
+        return [self.double, self.working]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What one implementation computed at one point.
+
+    Attributes:
+        profile: of the programs in the working dtype.
+        expected: the hand code's pass in the working dtype here; None if that is what is judged.
+        no_double: why there is no float64 of it, if the implementation says so.
+        second, untapped: only where they differ from the first; `differs` names the tensor.
+    """
+
+    name: str
+    point: Point
+    profile: Profile
+    first: Program
+    expected: Pass | None
+    no_double: str | None = None
+    second: Program | None = None
+    untapped: Program | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpdateEvidence:
+    """What one implementation made of its gradients; `update` is None where it has no such optimizer."""
+
+    name: str
+    point: Point
+    profile: Profile
+    gradients: Arrays
+    before: Arrays
+    update: Update | None
+
+
+def collected(participant: Participant, point: Point, working: Pass, expected: Pass | None) -> Evidence:
+    """Run whatever else is judged of an implementation whose pass in the working dtype is there."""
+    no_double = _no_double(participant)
+    programs = {"first": working, **(_again(participant, point, working) if point.step == 1 else {})}
+    made = {
+        which: _program(participant, point, result, no_double, tap=which != "untapped")
+        for which, result in programs.items()
+    }
+    return Evidence(
+        name=participant.name,
+        point=point,
+        profile=profile_of(participant.dtype, participant.eager),
+        expected=expected,
+        no_double=no_double,
+        first=made["first"],
+        second=made.get("second"),
+        untapped=made.get("untapped"),
+    )
+
+
+def _no_double(participant: Participant) -> str | None:
+    if participant.dtype == "float64":
+        return None
+    try:
+        participant.built("float64")
+    except CannotCompareError as reason:
+        return str(reason)
+    except BreachError:
+        pass  # told, and recorded, by the attempt that follows
+    return None
+
+
+def _program(participant: Participant, point: Point, working: Pass, no_double: str | None, *, tap: bool) -> Program:
+    if participant.dtype == "float64":
+        return Program(working=working, double=working)
+    double = None if no_double else participant.pass_at(point.double, tap=tap)
+    return Program(working=working, double=double)
+
+
+def _again(participant: Participant, point: Point, first: Pass) -> dict[str, Pass]:
+    """A second call and an untapped one, where they differ from the first; that they do is recorded."""
+    second, untapped = participant.pass_at(point), participant.pass_at(point, tap=False)
+    found = {}
+    if second is not None and (tensor := first_difference(first, second)):
+        message = f"answers differently the second time: {tensor} first, at step 1; both answers are judged"
+        participant.record(1, "second call differs", message, tensor, fails=False)
+        found["second"] = second
+    if untapped is not None and (tensor := first_difference(first, untapped)):
+        message = f"gives other gradients when its intermediates are tapped: {tensor} first, at step 1; both are judged"
+        participant.record(1, "tap changes the program", message, tensor, fails=False)
+        found["untapped"] = untapped
+    return found
+
+
+def first_difference(first: Pass, second: Pass) -> str | None:
+    """The first tensor that is not the same in both."""
+    one, other = tensors_of(first), tensors_of(second)
+    return next((name for name in one if name in other and not np.array_equal(one[name], other[name])), None)
