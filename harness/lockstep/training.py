@@ -101,4 +101,4 @@ def run(
             admission = admit(names, network, dtype, named=against is not None)
         session = Session(network, batches, optimizer, dtype, seed, schedule, free_run, admission, exact, command)
         head = session.head(loaded, named=against is not None)
-        return session.train(Run(head), writer, progress)
+        return session.train(Run(head, made=network), writer, progress)

@@ -10,7 +10,9 @@ from harness.diagnosis.location import GIVEN
 from harness.faults.fault import in_samples
 from harness.results.check import Check
 from harness.results.numbers import counted, grid, part, plain
+from harness.results.setting import upstream
 from harness.usage import visible
+from impls.graph import LOSS, Graph
 
 HEADERS = ("link", "shape", "used", "sees", "cos", "verdict", "")
 
@@ -46,15 +48,15 @@ def _heading(check: Check, style: str) -> str:
 
 def _forward(check: Check, style: str) -> str:
     """One line about the forward pass where there is nothing wrong with it."""
-    forward = [row for row in check.rows if not _backward(row)]
+    forward = [row for row in check.rows if not check.goes_back(row.gradient)]
     if not check.judged or any(row.verdict == "FAULT" for row in forward):
         return ""
     loss = "" if check.loss is None else f"; L = {check.loss:.12g}"
     if not forward:
         told = f"the forward pass is not shown{loss}"
     else:
-        names = ["forward pass"] if any(row.gradient != "loss" for row in forward) else []
-        names += ["loss"] if any(row.gradient == "loss" for row in forward) else []
+        names = ["forward pass"] if any(row.gradient != LOSS for row in forward) else []
+        names += ["loss"] if any(row.gradient == LOSS for row in forward) else []
         told = f"{' and '.join(names)} {'agree' if len(names) > 1 else 'agrees'}{loss}"
     return plain(f"      {told}", style)
 
@@ -72,8 +74,8 @@ def _factor(check: Check, style: str) -> str:
 
 def links(check: Check, style: str) -> str:
     """The table of links in backward order; forward links only where one is wrong."""
-    rows = [row for row in check.rows if _backward(row)] if check.judged else []
-    if any(row.verdict == "FAULT" for row in check.rows if not _backward(row)):
+    rows = [row for row in check.rows if check.goes_back(row.gradient)] if check.judged else []
+    if any(row.verdict == "FAULT" for row in check.rows if not check.goes_back(row.gradient)):
         rows = list(check.rows)
     if not rows:
         return ""
@@ -102,11 +104,11 @@ def _cells(check: Check, row: Row, style: str) -> list[str]:
 
 
 def _upstream(check: Check, row: Row) -> str:
-    """The tensor that a link's gradient comes from, the nearest that is shown."""
-    above = check.setting.upstream.get(row.gradient)
-    if any(each.gradient == above for each in check.judged):
-        return str(above)
-    return "own upstream" if _backward(row) else "own inputs"
+    """The tensors that a link's gradient comes from, where they are shown."""
+    if not check.goes_back(row.gradient):
+        return "own inputs"
+    above, judged = upstream(check.network, row.gradient), {each.gradient for each in check.judged}
+    return " and ".join(above) if above and judged.issuperset(above) else "own upstream"
 
 
 def _said(check: Check, style: str) -> Iterator[str]:
@@ -140,17 +142,20 @@ def _end(check: Check) -> Iterator[str]:
         )
     if not check.judged and check.findings:
         yield "is it for another network?   --model, --activation, --loss and --data say for which"
-    hidden = not any(row.gradient.startswith(("dz", "da")) for row in check.rows)
-    if check.wrong and hidden:
-        yield "to locate it finer   also return dz1, da1, ... by these names: return locals() will do"
+    network = check.network
+    passed_back = [network.gradient[name] for name in network.activations if name in network.gradient]
+    if check.wrong and not any(row.gradient in passed_back for row in check.rows):
+        by = ": return locals() will do" if all(name.isidentifier() for name in passed_back) else ""
+        yield f"to locate it finer   also return {', '.join(passed_back[:2])}, ... by these names{by}"
 
 
 def _next(check: Check, command: str | None) -> str:
     """What to type next, not escaped, so that it can be; nothing where nothing fits."""
     first, model = check.first_wrong, check.setting.explain
     commands = []
-    if first and model and check.setting.seed == 0 and first != "loss":
-        commands.append(f'harness explain "W{first.lstrip("dzabW")}[1,1]"{"" if model == "4-3-2-1" else f" {model}"}')
+    weight = _weight_at(check.network, first) if first else None
+    if weight and model and check.setting.seed == 0:
+        commands.append(f'harness explain "{weight}[1,1]"{"" if model == "4-3-2-1" else f" {model}"}')
     if check.verdict == "FAIL" and command:
         commands.append(f"{command} --verbose")
     if check.verdict == "PASS" and model:
@@ -158,8 +163,15 @@ def _next(check: Check, command: str | None) -> str:
     return visible(f"next  {'    '.join(commands)}") if commands else ""
 
 
-def _backward(row: Row) -> bool:
-    return row.gradient.startswith("d")
+def _weight_at(network: Graph, tensor: str) -> str | None:
+    """The weight matrix through which a tensor, or what it is the gradient of, was computed; None of the loss."""
+    told = network.tensors[network.tensors[tensor].of or tensor]
+    if told.role == "weight":
+        return next((name for name in network.weights if network.tensors[name].node == told.node), None)
+    link = network.link.get(told.name) if told.role == "activation" else None
+    while link and not (weights := [name for name in link.inputs if name in network.weights]):
+        link = network.link.get(link.inputs[0])
+    return weights[0] if link else None
 
 
 WIDTH = 21
@@ -171,11 +183,11 @@ def evidence(check: Check, diagnosis: Diagnosis, style: str) -> Iterator[str]:
     """The lines about one wrong link."""
     if len(check.diagnoses) > 1:
         yield plain(f"{diagnosis.at}{check.place(diagnosis.at)}", style)
-    for label, text in _lines(diagnosis):
+    for label, text in _lines(check.network, diagnosis):
         yield plain(f"{label:<{WIDTH}}{text}", style)
 
 
-def _lines(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
+def _lines(network: Graph, diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
     yield "what should happen", diagnosis.should
     if not diagnosis.causes:
         yield "what you computed", "no mistake of the catalogue gives these numbers: the cause is unknown"
@@ -190,7 +202,7 @@ def _lines(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
         yield "next best guess", f"{diagnosis.runner_up.says}   off by {_percent(diagnosis.runner_up.residual)}"
     entry = diagnosis.entry
     reads = "   ".join(f"{name} = {number:.7g}" for name, number in entry.reads.items())
-    where = ", ".join(filter(None, (entry.tensor, counted(entry.tensor, entry.index))))
+    where = ", ".join(filter(None, (entry.tensor, counted(network, entry.tensor, entry.index))))
     yield "worst entry", f"{where}{': ' if reads else ''}{reads}"
     yield "", f"yours {entry.actual:+.8g}   correct {entry.expected:+.8g}"
 

@@ -15,7 +15,7 @@ from harness.usage import visible
 def of_run(run: Run) -> str:
     """Of a run: every weight gradient against every implementation."""
     rows = [
-        [name, against, share(formula), share(rounding), place(gravest), gravest.verdict]
+        [name, against, share(formula), share(rounding), place(gravest, run.network), gravest.verdict]
         for name in run.head.gradients
         for against in run.head.implementations
         if (formula := run.find("formula", name, against)) or run.find("rounding", name, against)

@@ -16,6 +16,7 @@ from harness.results.drift import TWIN
 from harness.results.numbers import grid, place, plain, share, small
 from harness.results.run import Run
 from harness.usage import visible
+from impls.graph import prefixed
 from impls.registry import REFERENCE
 
 HEADERS = (
@@ -74,9 +75,10 @@ def heading(run: Run, style: str = "table") -> str:
 
 def _grid(run: Run, style: str, verbose: bool) -> str:
     names = run.head.gradients if not verbose else list(dict.fromkeys(row.gradient for row in run.rows))
+    shapes = {prefixed("d", weight): shape for weight, shape in run.head.weights.items()}
     table = []
     for name in names:
-        label = f"{name} {'×'.join(map(str, run.head.weights.get(name[1:], ())))}".strip()
+        label = f"{name} {'×'.join(map(str, shapes.get(name, ())))}".strip()
         for against in run.head.implementations:
             rows = {check: run.find(check, name, against) for check in ("formula", "rounding", "end-to-end")}
             if not any(rows.values()):
@@ -84,7 +86,7 @@ def _grid(run: Run, style: str, verbose: bool) -> str:
             cells = [label, plain(against, style)]
             for check in ("formula", "rounding"):
                 row = rows[check]
-                cells += [share(row), small(row.sees if row else None), place(row)]
+                cells += [share(row), small(row.sees if row else None), place(row, run.network)]
             row = rows["end-to-end"]
             difference = None if row is None or row.difference is None else abs(row.difference)
             cells += [small(difference), share(row)]

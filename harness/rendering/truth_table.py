@@ -20,7 +20,7 @@ def truth(run: Run, style: str, *, verbose: bool) -> str:
     worst = max(judged, key=lambda row: row.used or 0.0, default=None)
     outside = sum(row.outside for row in centre)
     within = "is within its bound of it" if not outside else f"is OUTSIDE its bound of it at {outside} entries"
-    used = f" (worst used {part(worst.used)}: {worst.gradient}, {place(worst)})" if worst else ""
+    used = f" (worst used {part(worst.used)}: {worst.gradient}, {place(worst, run.network)})" if worst else ""
     undecided = sum(c.undecided for c in certificates)
     lines = [
         f"truth  {' and '.join(known)} at step{'s' * (len(steps) > 1)} {', '.join(map(str, steps))}; the formula check "
@@ -41,7 +41,7 @@ def _table(run: Run, style: str, verbose: bool) -> str:
         for against in (CENTRE, *run.head.implementations):
             errors = [found.get((name, against, dtype)) for dtype in dtypes]
             if any(errors):
-                table.append([label, plain(against, style), *(cell for e in errors for cell in _cells(e))])
+                table.append([label, plain(against, style), *(cell for e in errors for cell in _cells(run, e))])
                 label = ""
     if not table:
         return ""
@@ -54,7 +54,7 @@ def _table(run: Run, style: str, verbose: bool) -> str:
     return f"{plain(told, style)}\n\n{text}"
 
 
-def _cells(error: TrueError | None) -> list[str]:
+def _cells(run: Run, error: TrueError | None) -> list[str]:
     if error is None:
         return [""] * len(ALIGN_OF_DTYPE)
-    return [part(error.used), ulps(error.median_ulp), ulps(error.largest_ulp), place(error)]
+    return [part(error.used), ulps(error.median_ulp), ulps(error.largest_ulp), place(error, run.network)]

@@ -17,6 +17,7 @@ from harness.results.numbers import part
 from harness.results.printable import Printable
 from harness.results.setting import Setting
 from harness.results.verdicts import Outcome
+from impls.graph import Graph
 
 SCHEMA = 1
 
@@ -42,6 +43,7 @@ class Check(Printable, text="harness.rendering.check_screen:rendered", notebook=
     """A backward pass, checked link by link.
 
     Attributes:
+        network: whose backward pass it is.
         setting: what was compared, and where.
         located: every tensor shown, judged.
         findings: what is to be said besides numbers: shapes, second call, changed inputs, ...
@@ -52,6 +54,7 @@ class Check(Printable, text="harness.rendering.check_screen:rendered", notebook=
         learning: two short trainings, if the gradient is wrong and can train.
     """
 
+    network: Graph = field(repr=False)
     setting: Setting
     located: Located
     findings: list[Finding] = field(default_factory=list)
@@ -124,6 +127,10 @@ class Check(Printable, text="harness.rendering.check_screen:rendered", notebook=
         """Name of the first wrong link."""
         return next(iter(self.wrong), None)
 
+    def goes_back(self, tensor: str) -> bool:
+        """Whether a tensor is made in the backward pass."""
+        return self.network.tensors[tensor].role == "gradient"
+
     def place(self, tensor: str) -> str:
         """File and line that make a tensor, in brackets; nothing where they are not known."""
         found = self.setting.lines.get(tensor)
@@ -143,7 +150,7 @@ def _judged(check: Check) -> Outcome:
     name = check.setting.name
     if missing:
         return Outcome("NOT COMPARED", 3, f"{name} returns no {', '.join(missing)}; what it returns is right")
-    powerless = [row.gradient for row in judged if row.verdict == "no power" and row.gradient.startswith("d")]
+    powerless = [row.gradient for row in judged if row.verdict == "no power" and check.goes_back(row.gradient)]
     if powerless:
         told = f"nothing failed, but zeros in place of {', '.join(powerless[:4])} would have passed too"
         return Outcome("NO POWER", 0, told)
@@ -162,7 +169,7 @@ def _why_wrong(check: Check) -> str:
         told += f", {shown[first].reason}"
     if others:
         told += f"; also wrong: {', '.join(f'{name}{check.place(name)}' for name in others)}"
-    inherited = sum(row.gradient.startswith("d") for row in check.located.of("inherited"))
+    inherited = sum(check.goes_back(row.gradient) for row in check.located.of("inherited"))
     if inherited:
         one = "1 later gradient is wrong only because it inherits it"
         told += f". {one if inherited == 1 else f'{inherited} later gradients are wrong only because they inherit it'}"

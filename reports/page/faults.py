@@ -10,6 +10,7 @@ from harness.results.check import Check
 from harness.results.numbers import counted, part, share, small
 from harness.results.run import Run
 from harness.results.verdicts import first_fault
+from impls.graph import Graph
 from reports.page.tables import SIGNS, Table
 
 MOST_ROWS = 40
@@ -42,12 +43,12 @@ def fault_of_run(run: Run) -> Fault | None:
         first = first_fault(run.faults)
         links = [r for r in run.steps[first.step - 1].rows if r.check == first.check and r.against == first.against]
         chain = [(row.gradient, row.verdict, share(row)) for row in links]
-        facts = _facts(first) + facts
+        facts = _facts(first, run.network) + facts
     return Fault(run.outcome.reason, chain, facts, _not_in_order(rows))
 
 
-def _facts(row: Row) -> list[tuple[str, str]]:
-    index = f" {counted(row.gradient, row.index)}" if row.index is not None else ""
+def _facts(row: Row, network: Graph | None) -> list[tuple[str, str]]:
+    index = f" {counted(network, row.gradient, row.index)}" if row.index is not None else ""
     facts = [("where", f"{row.gradient} of {row.against} at step {row.step}{index}, {row.check} check")]
     if row.difference is not None:
         facts.append(("difference", f"{row.difference:+.6e}"))
@@ -112,8 +113,9 @@ def fault_of_check(check: Check) -> Fault | None:
             facts.append(("next best guess", f"{diagnosis.runner_up.says}, off by {diagnosis.runner_up.residual:.0%}"))
         entry = diagnosis.entry
         reads = ", ".join(f"{name} = {number:.7g}" for name, number in entry.reads.items())
+        where = counted(check.network, entry.tensor, entry.index)
         facts += [
-            ("worst entry", f"{entry.tensor}, {counted(entry.tensor, entry.index)}{f': {reads}' if reads else ''}"),
+            ("worst entry", f"{entry.tensor}, {where}{f': {reads}' if reads else ''}"),
             ("expected", f"{entry.expected:+.10g}"),
             ("yours", f"{entry.actual:+.10g}"),
             ("difference", f"{entry.actual - entry.expected:+.10g}"),

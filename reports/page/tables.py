@@ -10,6 +10,7 @@ from harness.comparison.judge import SEVERITY, Row
 from harness.results.check import Check
 from harness.results.numbers import part, place, share, small, ulps
 from harness.results.run import Run
+from impls.graph import prefixed
 from impls.registry import REFERENCE
 from reports.page.explorer import Explorer, best_of
 
@@ -37,9 +38,10 @@ class Table:
 
 def gradients(run: Run) -> Table:
     """One row for each weight gradient and implementation: both checks and the difference in the working dtype."""
+    shapes = {prefixed("d", weight): shape for weight, shape in run.head.weights.items()}
     rows, verdicts = [], []
     for name in run.head.gradients:
-        label = f"{name} {'×'.join(map(str, run.head.weights.get(name[1:], ())))}"
+        label = f"{name} {'×'.join(map(str, shapes.get(name, ())))}"
         for against in run.head.implementations:
             found = {check: run.find(check, name, against) for check in ("formula", "rounding", "end-to-end")}
             judged = [row for row in found.values() if row]
@@ -48,7 +50,7 @@ def gradients(run: Run) -> Table:
             cells = [label, against]
             for check in ("formula", "rounding"):
                 row = found[check]
-                cells += [share(row), small(row.sees if row else None), place(row)]
+                cells += [share(row), small(row.sees if row else None), place(row, run.network)]
             last = found["end-to-end"]
             gap = None if last is None or last.difference is None else abs(last.difference)
             gravest = min(judged, key=lambda row: SEVERITY.index(row.verdict)).verdict
@@ -188,7 +190,7 @@ def truth(run: Run) -> Table:
         (error for error in run.true_errors if error.gradient in names), key=lambda e: names.index(e.gradient)
     )
     rows = [
-        [e.gradient, e.against, e.dtype, part(e.used), ulps(e.median_ulp), ulps(e.largest_ulp), place(e)]
+        [e.gradient, e.against, e.dtype, part(e.used), ulps(e.median_ulp), ulps(e.largest_ulp), place(e, run.network)]
         for e in errors
     ]
     headers = ["gradient", "against", "dtype", "used", "median ulp", "largest ulp", "at"]
