@@ -18,6 +18,7 @@ from impls.hand import (
     Relu,
     Scaled,
     SoftmaxCrossEntropy,
+    Split,
     SumSquaredError,
     Tanh,
     from_text,

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import harness
 from harness.cli.commands import harness as command
-from harness.inputs.networks import KINDS, LARGEST_FILE
+from harness.inputs.networks import LARGEST_FILE
+from harness.inputs.toml_reader import KINDS
 from harness.rendering.tables import render
 from impls.hand import Dense, Elu, Huber, LeakyRelu, Network, Scaled, SumSquaredError, Tanh, from_text
 from impls.hand.notation import ACTIVATIONS, LOSSES, describe

@@ -19,9 +19,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from harness.arithmetic.profile import DTYPES
 from harness.candidates.containers import Container, Declared, check_readable, container_of
 from harness.evaluation.given import fed
+from harness.formats import DTYPES
 from harness.usage import UsageError, reason, visible
 from impls.contract import Array, Inputs
 from impls.graph import TARGET, Graph, prefixed

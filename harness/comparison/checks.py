@@ -22,8 +22,8 @@ from msgspec.structs import replace
 from harness.arithmetic import Context, Profile, profile_of
 from harness.comparison.judge import Check, Row, judge, not_comparable
 from harness.evaluation.centre import NOTHING, alone, exact_inputs
-from harness.evaluation.one_sided import one_sided
 from harness.evaluation.point import Point
+from harness.evaluation.subgradients import Sides
 from harness.inputs.stride import EVERY_ENTRY, Stride
 from impls.contract import Array, Pass, tensors_of
 from impls.graph import Graph, Link
@@ -94,24 +94,10 @@ def judge_link(
             # What is read decides the branch exactly as it is shown.
             return exact_inputs(each, tensors, context, apart, (), parts if each is link else NOTHING)
 
-        sides = one_sided(link, reads, parts)
-        if sides is not None and between_subgradients(sides, actual, expected):
+        sides = Sides.of_link(link, reads, parts)
+        if sides is not None and sides.allow(actual, expected):
             return _as_convention(row)
     return row
-
-
-def between_subgradients(sides: tuple[Any, Any, Any], actual: Array, expected: Any) -> bool:
-    """Is every entry outside its allowance exactly on a kink, with a value between those of both sides?
-
-    `sides` is what `harness.evaluation.one_sided` gives.
-    """
-    kink, left, right = sides
-    with np.errstate(invalid="ignore"):  # inf - inf where nothing is bounded
-        low = np.minimum(left.value - left.bound, right.value - right.bound)
-        high = np.maximum(left.value + left.bound, right.value + right.bound)
-        inside = np.abs(actual - expected.value) <= expected.bound
-    inside |= ~(np.isfinite(expected.value) & np.isfinite(expected.bound))
-    return bool(np.all(inside | ((kink.value != 0) & (low <= actual) & (actual <= high))))
 
 
 def _in_the_whole(row: Row, link: Link, shape: tuple[int, ...], stride: Stride) -> Row:

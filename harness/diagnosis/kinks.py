@@ -24,7 +24,7 @@ from harness.comparison.checks import parts_of
 from harness.diagnosis.exact_sums import EXACT
 from harness.evaluation.expected import Walk
 from harness.evaluation.incremental import Replay
-from harness.evaluation.one_sided import one_sided
+from harness.evaluation.subgradients import Sides
 from impls.contract import Array
 from impls.graph import Graph, Link, Rule
 from impls.hand import Elu, HardSigmoid, LeakyRelu, MeanAbsoluteError, Relu
@@ -150,13 +150,6 @@ def _taken(side: Side, below: Bounded, above: Bounded, *, upper: bool) -> Bounde
 
 def on_a_kink(network: Graph, link: Link, actual: Array, bounds: Replay) -> bool:
     """Whether all that is wrong in a shown tensor stands exactly on a kink, between the values of both sides."""
-    sides = one_sided(link, lambda each: [bounds.tensors[name] for name in each.inputs], parts_of(network, link, ()))
-    if sides is None:
-        return False
-    kink, left, right = sides
-    expected = bounds.expected[link.output]
-    with np.errstate(invalid="ignore"):
-        low = np.minimum(left.value - left.bound, right.value - right.bound)
-        high = np.maximum(left.value + left.bound, right.value + right.bound)
-        inside = np.abs(actual - expected.value) <= expected.bound
-        return bool(np.all(inside | ((kink.value != 0) & (low <= actual) & (actual <= high))))
+    parts = parts_of(network, link, ())
+    sides = Sides.of_link(link, lambda each: [bounds.tensors[name] for name in each.inputs], parts)
+    return sides is not None and sides.allow(actual, bounds.expected[link.output])

@@ -17,12 +17,12 @@ import numpy as np
 from msgspec.structs import replace
 
 from harness.arithmetic import Bounded, Profile, profile_of
-from harness.comparison.checks import between_subgradients, judge_link, parts_of
+from harness.comparison.checks import judge_link, parts_of
 from harness.comparison.judge import Check, Row, judge, not_comparable
 from harness.diagnosis.alternatives import Reading, reading
-from harness.evaluation.expected import Walk, right, walk
-from harness.evaluation.one_sided import one_sided
+from harness.evaluation.expected import Walk, walk
 from harness.evaluation.point import Point
+from harness.evaluation.subgradients import Sides
 from impls.contract import Array
 from impls.graph import Graph, Link
 
@@ -107,7 +107,7 @@ def _outside(point: Point, shown: Mapping[str, Array], walked: Walk) -> frozense
         link.output
         for link in point.network.links
         if link.output in shown
-        and not right(shown[link.output], walked.expected[link.output])
+        and not walked.expected[link.output].holds(shown[link.output])
         and not _convention(point.network, link, walked, shown[link.output])
     )
 
@@ -201,14 +201,13 @@ def _convention(network: Graph, link: Link, walked: Walk, actual: Array) -> str 
         exact = isinstance(tensor, Bounded) and network.tensors[name].role != "gradient"
         return context.exact(tensor.value) if exact else tensor
 
-    sides = one_sided(link, reads, parts)
+    sides = Sides.of_link(link, reads, parts)
     if sides is None:
         return None
     expected = link.rule(*reads(link))
-    if right(actual, expected) or not between_subgradients(sides, actual, expected):
+    if expected.holds(actual) or not sides.allow(actual, expected):
         return None
-    outside = ~(np.abs(np.asarray(actual, np.float64) - expected.value) <= expected.bound)
-    count = int(np.count_nonzero(outside & (sides[0].value != 0)))
+    count = int(np.count_nonzero(expected.outside(actual) & sides.jumps))
     return f"{count} of {actual.size} arguments are exactly on a kink, where another subgradient is taken"
 
 
