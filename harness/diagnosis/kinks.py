@@ -25,6 +25,7 @@ from harness.diagnosis.exact_sums import EXACT
 from harness.evaluation.expected import Walk
 from harness.evaluation.incremental import Replay
 from harness.evaluation.subgradients import Sides
+from harness.faults.place import unscaled
 from impls.contract import Array
 from impls.graph import Graph, Link, Rule
 from impls.hand import Elu, HardSigmoid, LeakyRelu, MeanAbsoluteError, Relu
@@ -105,7 +106,7 @@ class Kinks:
 
 
 def _kind(link: Link) -> type | None:
-    layer = getattr(link.layer, "loss", link.layer)  # a loss that is scaled jumps where it does itself
+    layer = unscaled(link.layer)
     return type(layer) if type(layer) in OWN and link.of == link.names.get(link.layer.reads) else None
 
 
