@@ -54,7 +54,8 @@ class Diagnosis:
     """One mistake, located.
 
     Attributes:
-        at: name of the tensor whose link is wrong; it may be one that is not shown.
+        at: name of the tensor whose link is wrong; it may be one that is not shown. Of a gradient with several parts
+            it is the gradient, whichever part is wrong: a cause says which.
         shown_at: the first tensor shown in which it shows.
         causes: each reproduces the numbers within the allowance; several where they coincide on this data; none if
             the mistake is unknown.

@@ -8,6 +8,7 @@ from itertools import combinations
 
 from harness.diagnosis.confirmation import LEAST_ENTRIES
 from harness.diagnosis.diagnosis import Cause, Diagnosis
+from harness.diagnosis.hidden_links import gradient_of, gradients_of
 from harness.faults import Fault
 from impls.graph import Graph
 
@@ -87,7 +88,12 @@ def _one(having: Sequence[Found], name: str) -> Diagnosis:
     return replace(first.diagnosis, causes=tuple(causes), explains=explains, links=links)
 
 
-def with_evidence(diagnosis: Diagnosis) -> Diagnosis:
-    """Without the causes whose fitted number is seen in too few entries."""
-    kept = tuple(c for c in diagnosis.causes if c.number is None or c.entries >= LEAST_ENTRIES)
-    return diagnosis if kept == diagnosis.causes else replace(diagnosis, causes=kept)
+def told(network: Graph, diagnosis: Diagnosis) -> Diagnosis:
+    """Under names that can be shown, and without the causes whose fitted number is seen in too few entries."""
+    links = gradients_of(network, diagnosis.links)
+    return replace(
+        diagnosis,
+        at=gradient_of(network, diagnosis.at),
+        links=links if len(links) > 1 else (),
+        causes=tuple(c for c in diagnosis.causes if c.number is None or c.entries >= LEAST_ENTRIES),
+    )

@@ -19,17 +19,16 @@ from harness.arithmetic.threads import one_thread
 from harness.diagnosis.confirmation import Confirmed, best_of, confirmed, runner_up
 from harness.diagnosis.diagnosis import Cause, Diagnosis, worst_entry
 from harness.diagnosis.factors import paired
+from harness.diagnosis.hidden_links import gradients_of, hands_on
 from harness.diagnosis.hypotheses import Hypothesis, in_full, ranked, residual
 from harness.diagnosis.kinks import on_a_kink
-from harness.diagnosis.merging import Found, merged, with_evidence
+from harness.diagnosis.merging import Found, merged, told
 from harness.diagnosis.narrow import everything_in_float32, only_as_small
 from harness.diagnosis.patterns import told_by
 from harness.diagnosis.planted import Planted
 from harness.evaluation.point import Point
 from harness.faults import Fault, faults_at, right_formula
 from impls.contract import Array
-from impls.graph import Link
-from impls.hand import Add, Identity
 
 
 def diagnose(point: Point, shown: Mapping[str, Array], profile: Profile, faulty: Sequence[str]) -> list[Diagnosis]:
@@ -47,13 +46,13 @@ def diagnose(point: Point, shown: Mapping[str, Array], profile: Profile, faulty:
     """
     with one_thread():  # hundreds of products, each too small for more
         search = _Search(point, shown, profile, faulty)
-        return [with_evidence(d) for d in merged(point.network, search.found(), search.faults)]
+        return [told(point.network, d) for d in merged(point.network, search.found(), search.faults)]
 
 
 class _Search:
     def __init__(self, point: Point, shown: Mapping[str, Array], profile: Profile, faulty: Sequence[str]) -> None:
         self.point, self.faulty = point, list(faulty)
-        self.links: Mapping[str, Link] = point.network.link
+        self.links = point.network.link
         self.now = Planted.nothing(point, profile, shown)
         self.told: set[str] = set()
         self._faults: dict[str, list[Fault]] = {}
@@ -104,8 +103,8 @@ class _Search:
 
     def _overwritten(self, tensor: str) -> Found | None:
         """A forward tensor that is wrong where it is shown, and was right where it was read."""
-        told = self.point.network.tensors[tensor]
-        if told.role != "activation":
+        made = self.point.network.tensors[tensor]
+        if made.role != "activation":
             return None
         hidden = self.now.without(tensor)
         readers = hidden.reach.of(tensor)
@@ -113,7 +112,7 @@ class _Search:
             return None
         if not any(self.now.wrong(name) for name in readers):
             return None  # nothing tells the two apart
-        kind = CALLED.get(told.local, "tensor")
+        kind = {"a": "activation", "z": "pre-activation"}.get(made.local, "tensor")
         says = (
             f"{tensor} is not the {kind} any more where you return it (overwritten?): what is computed from it is right"
         )
@@ -170,9 +169,10 @@ class _Search:
 
         def order(c: Confirmed) -> tuple[object, ...]:
             # A wide allowance goes after all that is sharp, and a number after what has none; a backward pass is
-            # checked, so the slip is likely there.
-            backward = self.links[c.cause.at].of is not None
-            return c.hypothesis.tier == 2, c.cause.number is not None, not backward, place[id(c.hypothesis.origin)]
+            # checked, so the slip is likely there; and where paths meet rather than in one of them.
+            at, number = c.cause.at, c.cause.number is not None
+            forward, part = self.links[at].of is None, bool(self.point.network.tensors[at].through)
+            return c.hypothesis.tier == 2, number, forward, part, place[id(c.hypothesis.origin)]
 
         return tried, sorted(found, key=order)
 
@@ -201,12 +201,13 @@ class _Search:
         reached = {name: self.now.reach.of(name) & set(wrong) for name in suspects}
         most = max(len(names) for names in reached.values())
         # What hands on what it reads has nothing in it to be wrong.
-        hidden = [n for n in suspects if len(reached[n]) == most > 1 and not _hands_on(self.links[n])]
+        hidden = [n for n in suspects if len(reached[n]) == most > 1 and not hands_on(self.links[n])]
         explains = frozenset([tensor]).union(*(reached[name] for name in hidden))
         at = hidden[0] if len(hidden) == 1 else tensor
         where: tuple[str, ...] = ()
         if hidden:
-            which = f"{', '.join(hidden[:-1])} or {hidden[-1]}, which are" if hidden[1:] else f"{hidden[0]}, which is"
+            *others, last = gradients_of(self.point.network, hidden)
+            which = f"{', '.join(others)} or {last}, which are" if others else f"{last}, which is"
             where = (f"the mistake is in {which} not shown",)
         where += only_as_small(self.now, tensor)
         diagnosis = self._diagnosis(tensor, at, (), tried, explains, where)
@@ -236,26 +237,14 @@ class _Search:
         where: tuple[str, ...],
     ) -> Diagnosis:
         actual, expected = self.now.shown[tensor], self.now.bounds.expected[tensor]
-        network = self.point.network
-        known = told_by(actual, expected, *network.tensors[tensor].axes, samples=self.point.rows)
+        known = told_by(actual, expected, *self.point.network.tensors[tensor].axes, samples=self.point.rows)
         return Diagnosis(
             at=at,
             shown_at=tensor,
             causes=causes,
             runner_up=runner_up(tried, causes, tensor, self.now),
             known=(*where, *known),
-            should=right_formula(network, self.links[at]),
+            should=right_formula(self.point.network, self.links[at]),
             entry=worst_entry(self.links[tensor], actual, expected.value, self.now.floats),
             explains=tuple(name for name in self.links if name in explains),
         )
-
-
-CALLED = {"a": "activation", "z": "pre-activation"}
-"""What a layer's own name for what it gives stands for."""
-
-HAND_ON = (Identity, Add)
-"""Layers whose gradient is what they read, entry by entry."""
-
-
-def _hands_on(link: Link) -> bool:
-    return isinstance(link.layer, HAND_ON) and (link.of is not None or len(link.inputs) == 1)
