@@ -123,7 +123,7 @@ def test_what_is_said_of_names_is_of_names_with_a_path():
     assert str(check).endswith("also return fc1.dz, act1.da, ... by these names")
     below = checked({"act3.da": lambda t: -t["act4.da"]}, network=GRAPH, data=DATA)
     upstream = {line.split()[0]: line.split("your ")[-1].strip() for line in str(below).splitlines() if "your " in line}
-    assert upstream["act1.da"] == "fc2.dz and res.ds"
+    assert upstream["act1.da"] == "res.ds and fc2.dz"
     assert upstream["fc2.dW"] == "again.dz and fc2.dz"
 
 
