@@ -25,3 +25,9 @@ def gradient_of(network: Graph, name: str) -> str:
 def gradients_of(network: Graph, names: Iterable[str]) -> tuple[str, ...]:
     """The same of several, each once."""
     return tuple(dict.fromkeys(gradient_of(network, name) for name in names))
+
+
+def which_of(network: Graph, names: Iterable[str]) -> str:
+    """Links that a mistake may be in, in words: ``dz1 or da1, which are``."""
+    *others, last = gradients_of(network, names)
+    return f"{', '.join(others)} or {last}, which are" if others else f"{last}, which is"

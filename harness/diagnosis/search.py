@@ -19,7 +19,7 @@ from harness.arithmetic.threads import one_thread
 from harness.diagnosis.confirmation import Confirmed, best_of, confirmed, runner_up
 from harness.diagnosis.diagnosis import Cause, Diagnosis, worst_entry
 from harness.diagnosis.factors import paired
-from harness.diagnosis.hidden_links import gradients_of, hands_on
+from harness.diagnosis.hidden_links import hands_on, which_of
 from harness.diagnosis.hypotheses import Hypothesis, in_full, ranked, residual
 from harness.diagnosis.kinks import on_a_kink
 from harness.diagnosis.merging import Found, merged, told
@@ -29,9 +29,16 @@ from harness.diagnosis.planted import Planted
 from harness.evaluation.point import Point
 from harness.faults import Fault, faults_at, right_formula
 from impls.contract import Array
+from impls.graph import Rule
 
 
-def diagnose(point: Point, shown: Mapping[str, Array], profile: Profile, faulty: Sequence[str]) -> list[Diagnosis]:
+def diagnose(
+    point: Point,
+    shown: Mapping[str, Array],
+    profile: Profile,
+    faulty: Sequence[str],
+    planted: Mapping[str, Rule] | None = None,
+) -> list[Diagnosis]:
     """What is wrong, in the order of the walk.
 
     Args:
@@ -39,21 +46,21 @@ def diagnose(point: Point, shown: Mapping[str, Array], profile: Profile, faulty:
         shown: somebody's tensors by name, forward ones or gradients, of the shapes that the network gives them.
         profile: of the programs that are right.
         faulty: names of shown tensors that lie outside what `harness.evaluation.expected.walk` expects, in its order.
+        planted: rules in place of links, by which the others are right: what locating found.
 
     Returns:
         A diagnosis for each mistake; none for what is a convention at a kink. Every faulty tensor that is no
         convention is explained by one of them.
     """
     with one_thread():  # hundreds of products, each too small for more
-        search = _Search(point, shown, profile, faulty)
+        search = _Search(Planted.right(point, profile, shown, planted or {}), faulty)
         return [told(point.network, d) for d in merged(point.network, search.found(), search.faults)]
 
 
 class _Search:
-    def __init__(self, point: Point, shown: Mapping[str, Array], profile: Profile, faulty: Sequence[str]) -> None:
-        self.point, self.faulty = point, list(faulty)
-        self.links = point.network.link
-        self.now = Planted.nothing(point, profile, shown)
+    def __init__(self, now: Planted, faulty: Sequence[str]) -> None:
+        self.now, self.point, self.faulty = now, now.point, list(faulty)
+        self.links = now.point.network.link
         self.told: set[str] = set()
         self._faults: dict[str, list[Fault]] = {}
 
@@ -78,8 +85,7 @@ class _Search:
         if on_a_kink(self.point.network, self.links[tensor], self.now.shown[tensor], self.now.bounds):
             self.told.add(tensor)
             return None
-        overwritten = self._overwritten(tensor)
-        if overwritten:
+        if overwritten := self._overwritten(tensor):
             return overwritten
         suspects = [link.output for link in self.now.reach.suspects(tensor)]
         open_ = [name for name in suspects if self.now.reach.of(name) <= set(wrong)] or [tensor]
@@ -90,8 +96,7 @@ class _Search:
             tried, found = sorted([*tried, *more], key=lambda h: h.residual), [*found, *besides]
         best = best_of(found)
         if all(c.hypothesis.tier == 2 for c in best):
-            whole = self._in_float32(tensor, wrong, best)
-            if whole:
+            if whole := self._in_float32(tensor, wrong, best):
                 return whole
         if best:
             return self._explained(tensor, tried, found, best)
@@ -132,8 +137,7 @@ class _Search:
             if other == tensor or not names:
                 continue
             tried, found = self._hypotheses(names, other, wrong)
-            sharp = [c for c in found if c.rank == 0]
-            if sharp:
+            if sharp := [c for c in found if c.rank == 0]:
                 return self._explained(other, tried, found, best_of(sharp))
         return None
 
@@ -141,8 +145,7 @@ class _Search:
         self, tensor: str, tried: Sequence[Hypothesis], suspects: Sequence[str], wrong: Sequence[str]
     ) -> Found | None:
         """A factor at the first suspect with which a single hypothesis explains the tensor; it is planted then."""
-        backward = [link.output for link in self.point.network.backward_links]
-        first = next((name for name in backward if name in suspects), tensor)
+        first = next((link.output for link in self.point.network.backward_links if link.output in suspects), tensor)
         if first in self.now.shown or first in self.now.rules_in_bounds:
             return None
         reached = self.now.reach.of(first) & set(wrong)
@@ -163,8 +166,7 @@ class _Search:
         tried = ranked(faults, tensor, self.now.shown[tensor], self.now.floats)
         settled = {name for name in self.told if self.now.wrong(name)}
         reach = {name: self.now.reach.of(name) - settled for name in names}
-        several = len(self.faulty) > 1
-        found = confirmed(tried, tensor, self.now, reach, wrong, numbers=several)
+        found = confirmed(tried, tensor, self.now, reach, wrong, numbers=len(self.faulty) > 1)
         place = {id(fault): number for number, fault in enumerate(faults)}
 
         def order(c: Confirmed) -> tuple[object, ...]:
@@ -206,9 +208,7 @@ class _Search:
         at = hidden[0] if len(hidden) == 1 else tensor
         where: tuple[str, ...] = ()
         if hidden:
-            *others, last = gradients_of(self.point.network, hidden)
-            which = f"{', '.join(others)} or {last}, which are" if others else f"{last}, which is"
-            where = (f"the mistake is in {which} not shown",)
+            where = (f"the mistake is in {which_of(self.point.network, hidden)} not shown",)
         where += only_as_small(self.now, tensor)
         diagnosis = self._diagnosis(tensor, at, (), tried, explains, where)
         self.told |= explains

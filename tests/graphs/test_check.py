@@ -9,8 +9,8 @@ from harness.checking.templates import write_template
 from harness.diagnosis.location import located
 from harness.evaluation.point import Point
 from impls.hand import Add, Dense, GraphBuilder, MeanSquaredError, Relu, Tanh
-from tests.evident import checked
 from tests.graphs.branching import CHOICES, Centring, batch_of, branching, positions
+from tests.helpers.evident import checked
 
 GRAPH = branching()
 DATA = batch_of(GRAPH, 7)
