@@ -95,9 +95,8 @@ class _Search:
             more, besides = self._hypotheses(cleared, tensor, wrong)
             tried, found = sorted([*tried, *more], key=lambda h: h.residual), [*found, *besides]
         best = best_of(found)
-        if all(c.hypothesis.tier == 2 for c in best):
-            if whole := self._in_float32(tensor, wrong, best):
-                return whole
+        if all(c.hypothesis.tier == 2 for c in best) and (whole := self._in_float32(tensor, wrong, best)):
+            return whole
         if best:
             return self._explained(tensor, tried, found, best)
         return (

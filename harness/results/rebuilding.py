@@ -48,7 +48,7 @@ def network_of(text: str) -> Graph:
 def _made(node: ast.expr) -> Any:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in impls.hand.__all__:
         kind = getattr(impls.hand, node.func.id)
-        if isinstance(kind, type):
+        if isinstance(kind, type) or kind is impls.hand.node:
             keywords = {str(keyword.arg): _made(keyword.value) for keyword in node.keywords}
             return kind(*map(_made, node.args), **keywords)
     if isinstance(node, ast.List):
