@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import profile_of
-from harness.evaluation.expected import right, walk
+from harness.evaluation.expected import walk
 from harness.evaluation.point import Point
 from impls.hand import Network
 
@@ -35,4 +35,4 @@ def tensors_with(point: Point, faults: dict[str, Any]) -> dict[str, Any]:
 def faulty(point: Point, shown: dict[str, Any], dtype: str = "float64") -> list[str]:
     """Names of the shown tensors that are outside, in the order of the walk."""
     expected = walk(point, shown, profile_of(dtype)).expected
-    return [name for name in expected if name in shown and not right(shown[name], expected[name])]
+    return [name for name in expected if name in shown and not expected[name].holds(shown[name])]

@@ -6,9 +6,11 @@ from click.testing import CliRunner
 
 import harness
 from harness.cli.commands import harness as command
+from harness.results import record_file
 from impls.contract import Pass
 from impls.hand import GradientDescent, from_text
 from impls.hand_numpy import Hand
+from tests.full_disk import Flaky
 
 
 def typed(*words):
@@ -50,11 +52,14 @@ def test_a_mismatch_goes_before_divergence(register):
     assert harness.run(network, against=["wrong"], optimizer=GradientDescent(1e6), steps=50).verdict == "FAIL"
 
 
-def test_an_interrupt_goes_before_all_and_a_lost_record_before_a_mismatch(register, tmp_path, little_room):
+def test_an_interrupt_goes_before_all_and_a_lost_record_before_a_mismatch(register, tmp_path, monkeypatch):
     def stop(step, steps):
         if step == 11:
             raise KeyboardInterrupt
 
+    monkeypatch.setattr(Flaky, "full", range(6, 1000))
+    monkeypatch.setattr(Flaky, "calls", 0)
+    monkeypatch.setattr(record_file, "FileIO", Flaky)
     register("wrong", Doubles)
     lost = harness.run(against=["wrong"], steps=12, output=tmp_path / "a")
     assert (lost.verdict, lost.exit, lost.outcome.exit) == ("FAIL", 2, 1)

@@ -6,7 +6,7 @@ import pytest
 from harness.arithmetic import profile_of
 from harness.arithmetic.balls import Balls
 from harness.diagnosis.equivalent import forms_at
-from harness.evaluation.expected import right, walk
+from harness.evaluation.expected import walk
 from harness.evaluation.point import Point
 from impls.hand import (
     BinaryCrossEntropy,
@@ -91,10 +91,10 @@ def test_a_form_holds_the_truth_and_its_own_floats_and_nothing_further_off(activ
     off = 1e-9 if dtype == "float64" else 2e-3
     for link, form in all_forms(point):
         derived, base = form.rule(walked.read), walked.expected[link.output]
-        assert right(np.asarray(form.rule(floats), dtype), derived), form.says
+        assert derived.holds(np.asarray(form.rule(floats), dtype)), form.says
         assert np.all(np.abs(derived.value - base.value) <= derived.bound + base.bound), form.says
         far = base.value + off * (1 + np.abs(base.value))
-        assert not right(far, derived), form.says
+        assert not derived.holds(far), form.says
 
 
 def test_where_a_form_overflows_the_hand_codes_bound_judges():
@@ -109,4 +109,4 @@ def test_where_a_form_overflows_the_hand_codes_bound_judges():
     wrong = written + np.array([[1e-9], [0.0]])
     walked = walk(point, {"a1": wrong}, profile, forms=forms)
     assert walked.forms == {}
-    assert not right(wrong, walked.expected["a1"])
+    assert not walked.expected["a1"].holds(wrong)

@@ -9,7 +9,7 @@ import pytest
 from harness.arithmetic import profile_of
 from harness.arithmetic.rationals import IrrationalError, Rationals
 from harness.comparison.checks import judge_link
-from harness.evaluation.expected import right, walk
+from harness.evaluation.expected import walk
 from harness.evaluation.point import Point
 from harness.mutation.mutants import SAME, is_same, mutants_of, planted
 from harness.mutation.targets import hand_rules
@@ -111,7 +111,7 @@ def is_wrong(point, shown):
     if any(np.shape(shown[name]) != tensor.shape for name, tensor in centre.items()):
         return True
     expected = walk(point, shown, profile_of("float64")).expected
-    return any(not right(shown[name], expected[name]) for name in shown)
+    return any(not expected[name].holds(shown[name]) for name in shown)
 
 
 def is_caught(function, mutant):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.arithmetic.profile import DTYPES
+from harness.formats import DTYPES
 from impls import registry
 from impls.contract import Pass
 from impls.hand import GradientDescent, Network, Tanh, from_text

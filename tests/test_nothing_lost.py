@@ -16,9 +16,10 @@ from harness.cli.commands import harness as command
 from harness.cli.main import main
 from harness.interrupts import held_back
 from harness.lockstep import training as lockstep
-from harness.results import records
+from harness.results import record_file
 from harness.results.record_file import Writer
 from impls import registry
+from tests.full_disk import Flaky, typed_with_little_room
 
 
 def typed(*words):
@@ -88,10 +89,10 @@ def test_of_two_processes_that_write_one_file_one_wins(tmp_path):
 # -- a full disk
 
 
-def test_a_full_disk_costs_the_record_and_not_the_run(tmp_path, little_room):
+def test_a_full_disk_costs_the_record_and_not_the_run(tmp_path):
     path = tmp_path / "run.jsonl"
-    done = typed("--against", "hand", "--steps", "12", "--output", path)
-    assert done.exit_code == 2
+    done = typed_with_little_room("run", "--against", "hand", "--steps", "12", "--output", path)
+    assert done.returncode == 2
     assert "PASS  hand agrees with its float64 centre up to rounding: 6 gradients x 12 steps" in done.stdout
     kept = harness.read_run(path)
     assert 0 < len(kept.steps) < 12
@@ -102,32 +103,29 @@ def test_a_full_disk_costs_the_record_and_not_the_run(tmp_path, little_room):
     )
 
 
-def test_json_tells_of_a_record_that_could_not_be_kept(tmp_path, little_room):
-    done = typed("--against", "hand", "--steps", "12", "--json", "--output", tmp_path / "run.jsonl")
+def test_json_tells_of_a_record_that_could_not_be_kept(tmp_path):
+    words = "run", "--against", "hand", "--steps", "12", "--json", "--output", tmp_path / "run.jsonl"
+    done = typed_with_little_room(*words)
     told = json.loads(done.stdout)
-    assert (told["exit"], told["verdict"], done.exit_code) == (2, "PASS", 2)
+    assert (told["exit"], told["verdict"], done.returncode) == (2, "PASS", 2)
     assert f"harness run: {told['unrecorded']}\n" == done.stderr
 
 
-class Flaky(FileIO):
-    """A disk that is full for some writes, and takes half a line before it says so."""
-
-    full = ()
-    calls = 0
-
-    def write(self, data):
-        type(self).calls += 1
-        if self.calls in self.full:
-            super().write(data[: len(data) // 2])
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return super().write(data)
+def test_a_log_of_the_tests_may_be_longer_than_what_a_full_disk_takes(tmp_path):
+    log = tmp_path / "test.log"
+    log.write_text("." * 30_000)
+    tests = [test_a_full_disk_costs_the_record_and_not_the_run, test_json_tells_of_a_record_that_could_not_be_kept]
+    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *(f"{__file__}::{t.__name__}" for t in tests)]
+    with log.open("a") as into:
+        assert subprocess.run(words, stdout=into).returncode == 0
+    assert "2 passed" in log.read_text()
 
 
 @pytest.mark.parametrize("full", [{1}, {3}, {2, 3, 4}, {6}, {7}], ids=str)
 def test_what_could_not_be_written_is_written_when_there_is_room_again(full, tmp_path, monkeypatch):
     monkeypatch.setattr(Flaky, "full", full)
     monkeypatch.setattr(Flaky, "calls", 0)
-    monkeypatch.setattr(records, "FileIO", Flaky)
+    monkeypatch.setattr(record_file, "FileIO", Flaky)
     run = harness.run(against=["hand"], steps=5, output=tmp_path / "run.jsonl")
     read = harness.read_run(tmp_path / "run.jsonl")
     ended = 7 not in full  # the seventh line is the end, after which nothing is tried again
@@ -138,7 +136,7 @@ def test_what_could_not_be_written_is_written_when_there_is_room_again(full, tmp
 
 def test_a_disk_that_is_full_from_the_start_leaves_no_file(tmp_path, monkeypatch):
     monkeypatch.setattr(Flaky, "full", range(100))
-    monkeypatch.setattr(records, "FileIO", Flaky)
+    monkeypatch.setattr(record_file, "FileIO", Flaky)
     run = harness.run(against=["hand"], steps=3, output=tmp_path / "run.jsonl")
     assert (run.verdict, run.exit, len(run.steps)) == ("PASS", 2, 3)
     assert "no space left on device; the file is removed" in run.unrecorded
@@ -221,7 +219,7 @@ def test_ctrl_c_while_a_line_is_written_keeps_the_record_whole(tmp_path, monkeyp
                 raise KeyboardInterrupt
             return super().write(data)
 
-    monkeypatch.setattr(records, "FileIO", Pressed)
+    monkeypatch.setattr(record_file, "FileIO", Pressed)
     run = harness.run(against=["hand"], steps=9, output=tmp_path / "run.jsonl")
     read = harness.read_run(tmp_path / "run.jsonl")
     assert (run.exit, len(run.steps)) == (130, 3)

@@ -17,11 +17,12 @@ import numpy as np
 from msgspec.structs import replace
 
 from harness.arithmetic import Bounded, Profile, profile_of
-from harness.comparison.checks import between_subgradients, judge_link
+from harness.comparison.checks import judge_link
 from harness.comparison.judge import Check, Row, judge, not_comparable
 from harness.diagnosis.alternatives import Reading, reading
-from harness.evaluation.expected import Walk, right, walk
+from harness.evaluation.expected import Walk, walk
 from harness.evaluation.point import Point
+from harness.evaluation.subgradients import Sides
 from impls.contract import Array
 from impls.graph import Graph, Link
 
@@ -104,7 +105,7 @@ def _outside(point: Point, shown: Mapping[str, Array], walked: Walk) -> frozense
         link.output
         for link in point.network.links
         if link.output in shown
-        and not right(shown[link.output], walked.expected[link.output])
+        and not walked.expected[link.output].holds(shown[link.output])
         and not _convention(link, walked, shown[link.output])
     )
 
@@ -184,20 +185,16 @@ def _convention(link: Link, walked: Walk, actual: Array) -> str | None:
 
     None where it does not differ, or for another reason.
     """
-    one_sided = getattr(link.layer, "one_sided", None)
-    if one_sided is None or not link.output.startswith("d"):
-        return None
     context = walked.expected[link.output].context
     # The argument decides the branch exactly as shown; the gradient above may carry a bound.
     reads = [_reads(name, walked, context) for name in link.inputs]
-    sides = one_sided(*reads)
+    sides = Sides.of_link(link, reads)
     if sides is None:
         return None
     expected = link.rule(*reads)
-    if right(actual, expected) or not between_subgradients(sides, actual, expected):
+    if expected.holds(actual) or not sides.allow(actual, expected):
         return None
-    outside = ~(np.abs(np.asarray(actual, np.float64) - expected.value) <= expected.bound)
-    count = int(np.count_nonzero(outside & (sides[0].value != 0)))
+    count = int(np.count_nonzero(expected.outside(actual) & sides.jumps))
     return f"{count} of {actual.size} arguments are exactly on a kink, where another subgradient is taken"
 
 

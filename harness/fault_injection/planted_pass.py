@@ -16,7 +16,7 @@ import numpy as np
 from harness.arithmetic import Bounded, profile_of
 from harness.comparison.checks import parts_of
 from harness.evaluation.centre import alone
-from harness.evaluation.expected import given, right
+from harness.evaluation.expected import given
 from harness.evaluation.given import as_numbers
 from harness.evaluation.point import Point
 from harness.fault_injection.effect import Exactly, of_precision, overlap
@@ -141,7 +141,7 @@ class Ground:
 
 def accepted(value: Array, expected: Bounded) -> bool:
     """Whether a value has the shape, is finite where the right one is, and lies within the bound."""
-    return np.shape(value) == expected.shape and right(value, expected)
+    return expected.holds(value)
 
 
 def _loss(network: Graph, given: Arrays, weights: Arrays) -> Array:

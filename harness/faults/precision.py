@@ -23,9 +23,10 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Bounded, Context, Profile, profile_of
-from harness.arithmetic.rounding import DIGITS, rounded
+from harness.arithmetic.rounding import rounded
 from harness.faults.fault import Fault
 from harness.faults.place import Place
+from harness.formats import FORMATS
 from impls.graph import Rule
 from impls.hand import Dense
 from impls.hand.layers.dense import rows_of
@@ -49,7 +50,7 @@ def slips(place: Place) -> Iterator[Fault]:
         yield place.fault("accumulated in float32", says, f"{at}, summed in float32", lambda t: _accumulated(place, t))
     for dtype in ("float16", "bfloat16"):
         says = f"{at} is rounded to {dtype}"
-        digits = DIGITS[dtype]
+        digits = FORMATS[dtype].digits
         rule = lambda t, digits=digits: rounded(place.link(t), digits)  # noqa: E731
         yield place.fault(f"rounded to {dtype}", says, f"{dtype}({at})", rule)
 
@@ -61,7 +62,9 @@ def _in_float32(place: Place, t: Mapping[str, Any]) -> Any:
             narrow = {n: a.astype(np.float32) if a.dtype.kind == "f" else a for n, a in read.items()}
             return np.asarray(place.link(narrow), np.float64)
     return _in(
-        profile_of("float32"), place, {name: rounded(tensor, DIGITS["float32"]) for name, tensor in read.items()}
+        profile_of("float32"),
+        place,
+        {name: rounded(tensor, FORMATS["float32"].digits) for name, tensor in read.items()},
     )
 
 
@@ -69,7 +72,7 @@ def _accumulated(place: Place, t: Mapping[str, Any]) -> Any:
     read = {name: t[name] for name in place.link.inputs}
     if any(isinstance(tensor, Bounded) for tensor in read.values()):
         own = next(tensor for tensor in read.values() if isinstance(tensor, Bounded)).context.profile
-        return _in(replace(own, u_acc=2.0 ** -DIGITS["float32"]), place, read)
+        return _in(replace(own, u_acc=2.0 ** -FORMATS["float32"].digits), place, read)
     terms = place.of_rule(_TERMS)
     assert terms is not None
     total: Any = np.float32(0)

@@ -3,7 +3,8 @@
 from impls.graph.accumulation import Accumulation
 from impls.graph.builder import GraphBuilder
 from impls.graph.evaluate import evaluate
-from impls.graph.graph import LOSS, TARGET, Graph
+from impls.graph.forward import LOSS, TARGET
+from impls.graph.graph import Graph
 from impls.graph.link import Link, Rule, link_of
 from impls.graph.node import Input, Node, node, prefixed
 from impls.graph.primitive import Array, primitive

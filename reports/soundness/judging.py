@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import profile_of
-from harness.arithmetic.profile import DTYPES
 from harness.candidates.conformance import non_finite
 from harness.comparison import checks
 from harness.comparison.judge import Row
 from harness.comparison.updates import initial_state
 from harness.comparison.updates import update as update_rows
 from harness.evaluation.point import Point
+from harness.formats import DTYPES
 from impls.contract import Array, CannotCompareError, Implementation, Pass, tensors_of
 from impls.graph import Graph, Link
 from impls.hand import Dense, Scaled
