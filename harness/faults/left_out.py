@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from harness.faults.fault import Fault
-from harness.faults.place import Place, samples
+from harness.faults.place import Place
 from impls.contract import Array
 from impls.graph import Rule
 
@@ -114,11 +114,6 @@ def _zeroed(place: Place, axis: int) -> Any:
 
 def _summed_without(place: Place) -> Any:
     def without(indices: list[int]) -> Rule:
-        def rule(t: Mapping[str, Any]) -> Any:
-            kept = np.ones(samples(t))
-            kept[indices] = 0
-            return place.link(place.weighted(t, kept))
-
-        return rule
+        return lambda t: place.link(place.with_samples(t, indices, times=0, others=1))
 
     return without

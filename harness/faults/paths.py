@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from harness.faults.fault import Fault
-from harness.faults.place import Place, RuleTable, samples
+from harness.faults.place import Place, RuleTable
 from impls.hand import Dense
 
 CAUSES = (
@@ -120,9 +120,7 @@ def _samples(place: Place) -> Iterator[Fault]:
     for (cause, says), part in kept.items():
 
         def rule(t: Mapping[str, Any], part: slice = part) -> Any:
-            taken = np.zeros(samples(t))
-            taken[part] = 1
-            return right(place.weighted(t, taken))
+            return right(place.with_samples(t, part, times=1, others=0))
 
         which = "last" if part.start else "first"
         yield place.fault(cause, says.format(at=at), f"{at} from the {which} row of {' and '.join(upstream)}", rule)

@@ -162,12 +162,14 @@ class Place:
             and not t.whole and t.local not in gives
         ]  # fmt: skip
 
-    def weighted(self, t: Mapping[str, Any], kept: Any) -> dict[str, Any]:
-        """Tensors in which each row of what the link reads from upstream is multiplied by a number of `kept`.
+    def with_samples(self, t: Mapping[str, Any], rows: Any, *, times: int, others: int) -> dict[str, Any]:
+        """Tensors in which some rows of what the link reads from upstream are multiplied by a number, the others by one.
 
         A vjp is linear in it, so a row times 0 is a sample left out, of which there may be no other.
         """
-        return {**t, **{name: _by_row(t[name], kept) for name in self.upstream}}
+        factors = np.full(len(t[self.upstream[0]]), float(others))
+        factors[rows] = times
+        return {**t, **{name: _by_row(t[name], factors) for name in self.upstream}}
 
     def fault(self, cause: str, says: str, formula: str, rule: Rule) -> Fault:
         """A fault of this link."""
@@ -211,5 +213,5 @@ def samples(t: Mapping[str, Any]) -> int:
     return len(t[TARGET])
 
 
-def _by_row(array: Any, kept: Any) -> Any:
-    return np.reshape(kept, (-1, *(1,) * (len(array.shape) - 1))) * array
+def _by_row(array: Any, factors: Any) -> Any:
+    return np.reshape(factors, (-1, *(1,) * (len(array.shape) - 1))) * array

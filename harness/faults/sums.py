@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
 from harness.faults.fault import Fault
 from harness.faults.formulas import formula_of
 from harness.faults.place import Place, RuleTable, samples
@@ -48,9 +46,7 @@ def _twice(place: Place, which: str, part: slice) -> Fault:
     text = f"the {which} sample is counted twice in {place.at}"
 
     def rule(t: Mapping[str, Any]) -> Any:
-        taken = np.zeros(samples(t))
-        taken[part] = 1
-        return right(t) + right(place.weighted(t, taken))
+        return right(t) + right(place.with_samples(t, part, times=1, others=0))
 
     return place.fault(f"{which} sample counted twice", text, f"{formula_of(place)}, with the {which} one again", rule)
 
