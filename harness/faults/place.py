@@ -163,7 +163,7 @@ class Place:
         ]  # fmt: skip
 
     def with_samples(self, t: Mapping[str, Any], rows: Any, *, times: int, others: int) -> dict[str, Any]:
-        """Tensors in which some rows of what the link reads from upstream are multiplied by a number, the others by one.
+        """Tensors in which some rows of what comes from upstream are multiplied by a number, all others by another.
 
         A vjp is linear in it, so a row times 0 is a sample left out, of which there may be no other.
         """
