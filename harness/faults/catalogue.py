@@ -51,4 +51,4 @@ def faults_at(network: Graph, link: Link) -> list[Fault]:
     Several of one cause differ in what they take instead: another layer, another activation, another neuron.
     """
     place = place_of(network, link)
-    return [fault for family in FAMILIES for fault in family.slips(place)]
+    return [fault for family in FAMILIES for fault in family.faults(place)]

@@ -1,4 +1,4 @@
-"""Slips of the layers by which a network branches: sum, product, concatenation, split.
+"""Mistakes of the layers by which a network branches: sum, product, concatenation, split.
 
 s = p + q       forward  q or p left out, p q              back  ds q: the rule of a product
 s = p q         forward  p + q                             back  dp = ds p, ds, q
@@ -30,9 +30,9 @@ CAUSES = (
 )
 
 
-def slips(place: Place) -> Iterator[Fault]:
-    """Slips at every rule of these layers."""
-    yield from place.slips_of(_SLIPS)
+def faults(place: Place) -> Iterator[Fault]:
+    """Mistakes at every rule of these layers."""
+    yield from place.faults_of(_FAULTS)
 
 
 def _sum(place: Place) -> Iterator[Fault]:
@@ -118,7 +118,7 @@ def _one_of(first: str, second: str, kept: str) -> str:
     return f"[{', '.join(part if part == kept else '0' for part in (first, second))}]"
 
 
-_SLIPS: RuleTable = {
+_FAULTS: RuleTable = {
     Add: {"s": _sum, "dp": _by_term, "dq": _by_term},
     Multiply: {"s": _product, "dp": _by_factor, "dq": _by_factor},
     Concatenate: {"s": _joined, "dp": _cut, "dq": _cut},

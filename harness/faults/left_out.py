@@ -81,7 +81,7 @@ def _texts(at: str, named: str, plural: str) -> tuple[str, str]:
     return f"{named} {are} left out of {at}", f"{at} without {named}"
 
 
-def slips(place: Place) -> Iterator[Fault]:
+def faults(place: Place) -> Iterator[Fault]:
     """What can be left out at a link of the backward pass."""
     if place.forward:
         return

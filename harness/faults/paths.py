@@ -1,4 +1,4 @@
-"""Slips on the paths of the chain rule: one dropped, one of another weight, one sample used for all.
+"""Mistakes on the paths of the chain rule: one dropped, one of another weight, one sample used for all.
 
     dx_ni = sum_j dz_nj w_ij      every path from x_i leads through some z_j
     dW_ij = sum_n x_ni dz_nj      w_ij feeds z_j only, once per sample n
@@ -31,11 +31,11 @@ MOST_NEURONS = 8
 """Neurons of a layer each of which is tried by itself; of wider layers the first and the last."""
 
 
-def slips(place: Place) -> Iterator[Fault]:
-    """Slips on paths: of a Dense layer, of samples in the gradient of any weight, an upstream of one row elsewhere."""
+def faults(place: Place) -> Iterator[Fault]:
+    """Mistakes on the paths of a Dense layer, on samples in the gradient of a weight, one row of upstream elsewhere."""
     if place.of_weight and place.upstream:
         yield from _samples(place)
-    yield from place.slips_of(_SLIPS)
+    yield from place.faults_of(_FAULTS)
     for upstream in place.upstream if place.of_read else ():
         for which, row in (("first", slice(None, 1)), ("last", slice(-1, None))):
             text = f"the {which} row of {upstream} is used for every sample"
@@ -130,4 +130,4 @@ def _each(size: int) -> list[int]:
     return list(range(size)) if size <= MOST_NEURONS else [0, size - 1]
 
 
-_SLIPS: RuleTable = {Dense: {"dW": _of_products, "dx": _paths}}
+_FAULTS: RuleTable = {Dense: {"dW": _of_products, "dx": _paths}}

@@ -92,7 +92,7 @@ class Place:
         """What a table has for the link's rule: by the class of its layer, then by what the layer calls its output."""
         return (of_class(table, self.layer) or {}).get(self.link.local)
 
-    def slips_of(self, table: RuleTable) -> Iterator[Fault]:
+    def faults_of(self, table: RuleTable) -> Iterator[Fault]:
         """The faults that a table has for the link's rule."""
         made = self.of_rule(table)
         yield from made(self) if made else ()

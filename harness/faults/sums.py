@@ -1,4 +1,4 @@
-"""Slips in a sum: the mean, the wrong axis, a broadcast, a term counted twice, sums multiplied in place of products.
+"""Mistakes in a sum: the mean, the wrong axis, a broadcast, a term counted twice, sums multiplied in place of products.
 
 dW = sum_n x_ni dz_nj     mean over n; (sum_n x_ni)(sum_n dz_nj), and the same with a mean
 db = sum_n dz_nj          mean over n; over n and j, the one number for every j; over j where N = K fits
@@ -29,8 +29,8 @@ CAUSES = (
 )
 
 
-def slips(place: Place) -> Iterator[Fault]:
-    """Slips in the sums of the gradients of weights, and of a Dense layer's dx."""
+def faults(place: Place) -> Iterator[Fault]:
+    """Mistakes in the sums of the gradients of weights, and of a Dense layer's dx."""
     right, at = place.link, place.at
     if place.of_weight:
         text = f"{at} is the mean over the samples, where the sum belongs: this loss has its own mean or none"
@@ -38,7 +38,7 @@ def slips(place: Place) -> Iterator[Fault]:
         if place.upstream:
             for which, part in (("first", slice(None, 1)), ("last", slice(-1, None))):
                 yield _twice(place, which, part)
-    yield from place.slips_of(_SLIPS)
+    yield from place.faults_of(_FAULTS)
 
 
 def _twice(place: Place, which: str, part: slice) -> Fault:
@@ -85,4 +85,4 @@ def _of_paths(place: Place) -> Iterator[Fault]:
     yield place.fault("averaged over the samples", text, formula, lambda t: same(t) / samples(t))
 
 
-_SLIPS: RuleTable = {Dense: {"dW": _before_the_product, "db": _over_the_neurons, "dx": _of_paths}}
+_FAULTS: RuleTable = {Dense: {"dW": _before_the_product, "db": _over_the_neurons, "dx": _of_paths}}
