@@ -1,8 +1,10 @@
 """Mistakes of an embedding, where rows of a matrix of weights are looked up by whole numbers.
 
-dW = sum over n of de_n at row i_n      overwritten  what comes last, or first, of those with one i
-                                        averaged     over those with one i
-                                        shifted      row i + 1, row i − 1
+    dW = sum over n of de_n at row i_n      overwritten  what comes last, or first, of those with one i
+                                            averaged     over those with one i
+                                            shifted      row i + 1, row i − 1
+
+Formulas as in `impls.hand.layers.embedding`.
 """
 
 from __future__ import annotations
