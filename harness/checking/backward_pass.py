@@ -161,7 +161,10 @@ def concluded(
     judged = _reasoned(_inferred(judged, shown, diagnoses), findings)
     factor = common_factor(point, shown) if diagnoses else None
     loss = float(point.double.centre("float64").tensors["loss"].value)
-    return Check(setting, judged, findings, diagnoses, ignored, loss, factor)
+    return Check(
+        setting=setting, point=point, located=judged, findings=findings, diagnoses=diagnoses, ignored=ignored,
+        loss=loss, factor=factor,
+    )  # fmt: skip
 
 
 def _reasoned(judged: Located, findings: Sequence[Finding]) -> Located:
