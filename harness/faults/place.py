@@ -179,7 +179,8 @@ class Place:
         """A fault of this link with a number in it; ``{c}`` in the texts stands for it."""
         planted = lambda t: base(t) + usual * direction(t)  # noqa: E731
         texts = with_number(says, usual), with_number(formula, usual)
-        return Linear(cause, self.at, *texts, planted, says, formula, base, direction)
+        meets = any(tensor.through for tensor in self.network.tensors.values())
+        return Linear(cause, self.at, *texts, planted, says, formula, base, direction, meets)
 
     def clipped(self, cause: str, says: str, formula: str, whole: Rule, usual: float) -> Clipped:
         """A fault of this link that clips its values at a number, ``{c}`` in the texts."""
