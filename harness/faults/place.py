@@ -54,11 +54,6 @@ class Place:
         return self.link.names
 
     @property
-    def kind(self) -> str:
-        """What the layer calls the gradient that the link gives; ``forward`` of a link that gives none."""
-        return self.link.local if self.link.of else "forward"
-
-    @property
     def tensor(self) -> Tensor:
         """What the link gives."""
         return self.network.tensors[self.at]
@@ -187,11 +182,6 @@ class Place:
         planted = lambda t: np.minimum(np.maximum(whole(t), -usual), usual)  # noqa: E731
         texts = with_number(says, usual), with_number(formula, usual)
         return Clipped(cause, self.at, *texts, planted, says, formula, whole)
-
-
-def place_of(network: Graph, link: Link) -> Place:
-    """The place of a network's link."""
-    return Place(network, link)
 
 
 def of_class(table: Mapping[type, Entry], layer: Any) -> Entry | None:

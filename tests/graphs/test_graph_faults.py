@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import harness
-from harness.evaluation.expected import given
+from harness.arithmetic import profile_of
+from harness.diagnosis import diagnose
+from harness.evaluation.expected import given, walk
 from harness.evaluation.point import Point
 from harness.fault_injection.misses import FORMULA, ROUNDING, catalogue_of, of_weights_only, plant
 from harness.fault_injection.planted_pass import Ground
@@ -104,6 +106,25 @@ def test_every_fault_changes_something_unless_the_network_makes_it_the_same():
     }  # fmt: skip
     assert ("gradient of another layer", "h1.dW") in same
     assert ("derivative twice", "act3.da") in same  # the relu's is 0 or 1
+
+
+def test_a_fault_at_any_link_of_a_graph_is_located_and_named():
+    """One fault in eleven, everything shown that anybody shows: no parts of gradients."""
+    there, profile = point(branching), profile_of("float64")
+    network = there.network
+    tried = 0
+    for link, fault in catalogue_of(network)[::11]:
+        with np.errstate(all="ignore"):
+            made = evaluate(network.links, dict(there.named), planted={fault.at: fault.rule})
+        shown = {name: np.asarray(made[name]) for name in network.link if not network.tensors[name].through}
+        expected = walk(there, shown, profile).expected
+        wrong = [name for name in expected if name in shown and not expected[name].holds(shown[name])]
+        if not wrong:
+            continue
+        (diagnosis,) = diagnose(there, shown, profile, wrong)
+        assert (fault.cause, link.output) in {(cause.cause, cause.at) for cause in diagnosis.causes}, fault
+        tried += 1
+    assert tried > 50
 
 
 def test_a_sum_of_parts_has_faults_of_its_own_which_name_the_readers():
