@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.comparison.judge import Row
 from harness.diagnosis import Cause, Diagnosis
-from harness.diagnosis.location import GIVEN
 from harness.faults.fault import in_samples
+from harness.rendering import check_columns, columns
 from harness.results.check import Check
-from harness.results.numbers import counted, grid, part, plain
-from harness.results.setting import upstream
+from harness.results.numbers import counted, plain
 from harness.usage import visible
 from impls.graph import LOSS, Graph
-
-HEADERS = ("link", "shape", "used", "sees", "cos", "verdict", "")
 
 
 def rendered(check: Check, style: str = "table", *, verbose: bool = False, command: str | None = None) -> str:
@@ -48,7 +44,7 @@ def _heading(check: Check, style: str) -> str:
 
 def _forward(check: Check, style: str) -> str:
     """One line about the forward pass where there is nothing wrong with it."""
-    forward = [row for row in check.rows if not check.goes_back(row.gradient)]
+    forward = [row for row in check.rows if not check.is_gradient(row.gradient)]
     if not check.judged or any(row.verdict == "FAULT" for row in forward):
         return ""
     loss = "" if check.loss is None else f"; L = {check.loss:.12g}"
@@ -74,41 +70,10 @@ def _factor(check: Check, style: str) -> str:
 
 def links(check: Check, style: str) -> str:
     """The table of links in backward order; forward links only where one is wrong."""
-    rows = [row for row in check.rows if check.goes_back(row.gradient)] if check.judged else []
-    if any(row.verdict == "FAULT" for row in check.rows if not check.goes_back(row.gradient)):
+    rows = [row for row in check.rows if check.is_gradient(row.gradient)] if check.judged else []
+    if any(row.verdict == "FAULT" for row in check.rows if not check.is_gradient(row.gradient)):
         rows = list(check.rows)
-    if not rows:
-        return ""
-    cells = [_cells(check, row, style) for row in rows]
-    return grid(cells, HEADERS, style, ("left", "left", "right", "right", "right", "left", "left"))
-
-
-def _cells(check: Check, row: Row, style: str) -> list[str]:
-    cosine = check.located.cosines.get(row.gradient)
-    note: str | None = ""
-    if row.gradient == check.first_wrong:
-        note = "<- first wrong link"
-    elif row.verdict == "inherited":
-        note = row.reason if row.reason != GIVEN else f"right, given your {_upstream(check, row)}"
-    elif row.verdict in ("not comparable", "FAULT", "convention") or row.gradient in check.located.formed:
-        note = row.reason or ""
-    return [
-        row.gradient,
-        "×".join(map(str, check.setting.shapes[row.gradient])) or "1",
-        "" if row.verdict == "not comparable" else part(row.used),
-        "" if row.sees is None else f"{row.sees:.0e}",
-        "" if cosine is None else f"{cosine:.3f}",
-        row.verdict,
-        plain(note or "", style),
-    ]
-
-
-def _upstream(check: Check, row: Row) -> str:
-    """The tensors that a link's gradient comes from, where they are shown."""
-    if not check.goes_back(row.gradient):
-        return "own inputs"
-    above, judged = upstream(check.network, row.gradient), {each.gradient for each in check.judged}
-    return " and ".join(above) if above and judged.issuperset(above) else "own upstream"
+    return columns.text(check_columns.links(check), rows, style) if rows else ""
 
 
 def _said(check: Check, style: str) -> Iterator[str]:
@@ -124,11 +89,7 @@ def _said(check: Check, style: str) -> Iterator[str]:
 
 
 def _verbose(check: Check, style: str) -> str:
-    cells = [
-        [row.gradient, part(row.used), "" if row.sees is None else f"{row.sees:.1e}", row.verdict]
-        for row in check.located.links
-    ]
-    links = grid(cells, ("link alone", "used", "sees", "verdict"), style, ("left", "right", "right", "left"))
+    links = columns.text(check_columns.ALONE, check.located.links, style)
     return links + "\n\n" + "\n".join(f"{name}  {value}" for name, value in check.setting.environment.items())
 
 
@@ -153,25 +114,14 @@ def _next(check: Check, command: str | None) -> str:
     """What to type next, not escaped, so that it can be; nothing where nothing fits."""
     first, model = check.first_wrong, check.setting.explain
     commands = []
-    weight = _weight_at(check.network, first) if first else None
-    if weight and model and check.setting.seed == 0:
-        commands.append(f'harness explain "{weight}[1,1]"{"" if model == "4-3-2-1" else f" {model}"}')
+    entry = check.entry_near(first) if first and model and check.setting.seed == 0 else None
+    if entry:
+        commands.append(f'harness explain "{entry}"{"" if model == "4-3-2-1" else f" {model}"}')
     if check.verdict == "FAIL" and command:
         commands.append(f"{command} --verbose")
     if check.verdict == "PASS" and model:
         commands.append(f"harness power{'' if model == '4-3-2-1' else f' {model}'}")
     return visible(f"next  {'    '.join(commands)}") if commands else ""
-
-
-def _weight_at(network: Graph, tensor: str) -> str | None:
-    """The weight matrix through which a tensor, or what it is the gradient of, was computed; None of the loss."""
-    told = network.tensors[network.tensors[tensor].of or tensor]
-    if told.role == "weight":
-        return next((name for name in network.weights if network.tensors[name].node == told.node), None)
-    link = network.link.get(told.name) if told.role == "activation" else None
-    while link and not (weights := [name for name in link.inputs if name in network.weights]):
-        link = network.link.get(link.inputs[0])
-    return weights[0] if link else None
 
 
 WIDTH = 21

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness.comparison.judge import SEVERITY, Row
+from harness.comparison.judge import Row
+from harness.rendering import run_columns
 from harness.results.check import Check
-from harness.results.numbers import counted, part, share, small
+from harness.results.numbers import counted, part, share
 from harness.results.run import Run
 from harness.results.verdicts import first_fault
 from impls.graph import Graph
-from reports.page.tables import SIGNS, Table
+from reports.page.sections.section import Content, Section
+from reports.page.subjects import CheckSubject, RunSubject
+from reports.page.tables import Table, table
 
 MOST_ROWS = 40
 
@@ -31,9 +34,19 @@ class Fault:
     table: Table | None = None
 
 
+def of_run(subject: RunSubject) -> Content:
+    """The first wrong link of a run."""
+    return Content(fault_of_run(subject.run))
+
+
+def of_check(subject: CheckSubject) -> Content:
+    """The wrong links of a check, with the evidence."""
+    return Content(fault_of_check(subject.check))
+
+
 def fault_of_run(run: Run) -> Fault | None:
     """The first wrong link of a run, the chain that it stands in, and every row that is not in order."""
-    rows = run.select(lambda row: row.verdict not in ("ok", "no power"))
+    rows = run_columns.not_in_order(run)
     failed = [finding for finding in run.findings if finding.fails]
     if not rows and not failed:
         return None
@@ -67,29 +80,13 @@ def _facts(row: Row, network: Graph | None) -> list[tuple[str, str]]:
 def _not_in_order(rows: list[Row]) -> Table | None:
     if not rows:
         return None
-    told = sorted(rows, key=lambda row: (SEVERITY.index(row.verdict), row.step))
-    cells = [
-        [
-            row.check,
-            row.gradient,
-            row.against,
-            f"{SIGNS[row.verdict]} {row.verdict}",
-            str(row.step),
-            f"{row.outside:,} of {row.entries:,}" if row.entries else "",
-            small(None if row.difference is None else abs(row.difference)),
-            small(row.allowed),
-            row.cause or row.reason or "",
-        ]
-        for row in told[:MOST_ROWS]
-    ]
     more = len(rows) - MOST_ROWS
-    return Table(
+    return table(
         "Rows that are not in order",
-        ["check", "tensor", "against", "verdict", "step", "outside", "|Δ|", "allowed", "reason"],
-        cells,
-        [False, False, False, False, True, True, True, True, False],
-        [row.verdict for row in told[:MOST_ROWS]],
-        f"and {more:,} more, which the data below has" if more > 0 else None,
+        run_columns.FAULTS,
+        rows[:MOST_ROWS],
+        verdict=lambda row: row.verdict,
+        more=f"and {more:,} more, which the data below has" if more > 0 else None,
     )
 
 
@@ -131,3 +128,6 @@ def fault_of_check(check: Check) -> Fault | None:
             )
         )
     return Fault(check.reason, chain, facts)
+
+
+SECTION = Section("fault", "Located fault", of_run, of_check, "fault.html.j2")
