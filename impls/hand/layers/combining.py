@@ -25,6 +25,7 @@ class _Pairwise(Parametrised):
     """Two tensors of one shape, and their sum or product."""
 
     reads, gives = ("p", "q"), "s"
+    elementwise = True
 
     def shapes(self, read: Mapping[str, Shape]) -> dict[str, Shape]:
         """Shape of s; ValueError where p and q differ: nothing broadcasts."""
