@@ -87,7 +87,8 @@ def joined():
 def tied():
     nodes = [
         node("fc", Dense(2, 2), "x"), node("act", Tanh(), "fc.z"), node("again", Dense(2, 2), "act.a", W="fc.W"),
-        node("act2", Tanh(), "again.z"), node("act3", Sigmoid(), "act2.a"), node("twice", Multiply(), "act3.a", "act3.a"),
+        node("act2", Tanh(), "again.z"), node("act3", Sigmoid(), "act2.a"),
+        node("twice", Multiply(), "act3.a", "act3.a"),
     ]  # fmt: skip
     return Graph([Input("x", 2)], nodes, MeanSquaredError(), "twice.s")
 
@@ -270,5 +271,5 @@ def test_what_has_no_paths_says_where_they_stop():
 @pytest.mark.parametrize("start", [("dW1", (0, 0)), ("q9", (0,)), ("y", (0,)), ("W1", (3, 0)), ("W1", (0,))])
 def test_a_start_that_does_not_exist_is_refused(start):
     network = Network([Dense(3, 2)], SumSquaredError())
-    with pytest.raises(ValueError, match="^Cannot follow paths from"):
+    with pytest.raises(ValueError, match=r"^Cannot follow paths from"):
         Paths(network, on_floats(network), start)

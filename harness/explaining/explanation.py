@@ -32,8 +32,9 @@ class PathExplanation(
         network, loss, data, optimizer, seed, step, dtype: what was asked.
         sample: the one explained, counted from 0, or None for the sum over the batch.
         samples, batch: how many the data has, and how many are explained together.
-        inputs, target, loss_value: of that sample; the loss is that of the batch otherwise.
-        drawing: its lines. formula: factored, and path by path. columns: names of a path's factors.
+        inputs, target, loss_value: of that sample; the loss is that of the batch otherwise. Several inputs by name.
+        drawing: its lines. formula: factored, and path by path. columns: names of a path's factors. Where paths part
+            nothing is factored, and each path has factors of its own: no columns.
         routes_count, count: number of routes, and of paths in all samples.
         paths: all of them, or the largest; `others` what is not listed.
         routes: their sums over the batch; None where there are too many, or one sample. other_routes: not listed.
@@ -60,7 +61,7 @@ class PathExplanation(
     sample: int | None
     samples: int
     batch: int
-    inputs: list[float] | None
+    inputs: list[Any] | dict[str, Any] | None
     target: float | int | list[float] | None
     loss_value: float
     drawing: list[str]

@@ -16,7 +16,7 @@ def update(told: PathExplanation) -> str:
     lines = [f"the update by {told.update.optimizer}{rate}{only}"]
     width = max(len(row.name) for row in told.update.rows)
     for row in told.update.rows:
-        value = repr(row.value) if row.name.endswith("_new") and row.name[0] in "wb" else operand(row.value)
+        value = repr(row.value) if row.name == f"{told.short}_new" else operand(row.value)
         parts = [f"  {row.name.ljust(width)}", row.formula, row.numbers, value]
         lines += broken([parts[0], *(f"= {part}" for part in parts[1:] if part)], " " * (width + 3))
     return "\n".join(lines)

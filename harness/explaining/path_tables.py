@@ -23,7 +23,9 @@ def paths(told: PathExplanation) -> str:
 
 
 def _path_table(told: PathExplanation) -> list[str]:
-    """A table with a column for each factor; no lines if it would be too wide."""
+    """A table with a column for each factor; no lines if it would be too wide, or where paths have other factors."""
+    if not told.columns:
+        return []
     batch = told.sample is None
     numbers = [str(row.sample if batch else number) for number, row in enumerate(told.paths, 1)]
     width = max(map(len, numbers))

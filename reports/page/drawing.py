@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.explaining.references import Reference
+from harness.explaining.references import reference_of
 from harness.explaining.symbols import Nodes, outputs_of
 from harness.inputs.batches import Batches
 from harness.inputs.schedule import milestone
@@ -161,7 +161,7 @@ def _lines(network: Graph, columns: list[list[Node]]) -> tuple[list[Line], list[
         for index in np.ndindex(*shape):
             if any(i >= MOST_NEURONS for i in index):
                 continue
-            meant = Reference("weight" if name[0] == "W" else "bias", layer, name, index)
+            meant = reference_of(network, name, index)
             into = columns[layer][index[-1]]
             if name[0] == "W":
                 start = columns[layer - 1][index[0]]

@@ -26,7 +26,7 @@ from harness.explaining.formulas import by_path, factored, headings
 from harness.explaining.methods import Asked, truth_at, ways_given
 from harness.explaining.origins import Origins
 from harness.explaining.parts import Factor, PathRow, Rest, RouteRow, SampleRow, Way
-from harness.explaining.references import Reference
+from harness.explaining.references import Reference, reference_of
 from harness.inputs.batches import Batches
 from harness.inputs.schedule import SMALL, milestone
 from harness.results.run import Run
@@ -174,7 +174,7 @@ def _chosen(network: Graph, point: Point) -> list[Reference]:
         first = list({name: (name, index) for name, index in reversed(largest)}.values())
         kept = set(list(dict.fromkeys([*sorted(first, key=entries.index), *largest]))[: max(SOME_ENTRIES, len(first))])
         entries = [entry for entry in entries if entry in kept]
-    return [Reference("weight" if name[0] == "W" else "bias", int(name[1:]), name, index) for name, index in entries]
+    return [reference_of(network, name, index) for name, index in entries]
 
 
 def _at(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -14,17 +15,33 @@ from impls.hand.paths.steps import Step
 
 @dataclass(frozen=True)
 class Branch:
-    """One sequence of levels.
+    """One sequence of levels, and the steps from each of them to the next."""
 
-    Attributes:
-        levels: positions of the levels.
-        steps: from each of them to the next.
-        routes: (R, levels) the node that each of its R routes takes of every level, in order.
-    """
-
-    levels: tuple[int, ...]
     steps: tuple[Step, ...]
-    routes: np.ndarray
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Their positions."""
+        return (0, *(step.target for step in self.steps))
+
+    @cached_property
+    def routes(self) -> np.ndarray:
+        """(R, levels) the node that each of its R routes takes of every level, in order."""
+        routes = np.zeros((1, 1), int)
+        for step in self.steps:
+            before, node = np.nonzero(step.edges[routes[:, -1]])
+            routes = np.column_stack([routes[before], node])
+        return routes
+
+    @cached_property
+    def nodes(self) -> list[list[int]]:
+        """The nodes of each level that one of the routes takes."""
+        reached = [np.ones(1, bool)]
+        for step in self.steps:
+            reached.append(reached[-1] @ step.edges)
+        for place in reversed(range(len(self.steps))):
+            reached[place] = reached[place] & (self.steps[place].edges @ reached[place + 1])
+        return [np.flatnonzero(at).tolist() for at in reached]
 
     def products(self) -> Array:
         """The product along every path (N, R), multiplied from the start on."""
@@ -34,21 +51,17 @@ class Branch:
             product = factors if product is None else product * factors
         return product
 
-    def nodes(self) -> list[list[int]]:
-        """The nodes of each level that one of the routes takes."""
-        return [np.unique(taken).tolist() for taken in self.routes.T]
-
 
 def branches_of(outgoing: Mapping[int, Sequence[Step]], loss: int) -> Iterator[Branch]:
     """Every branch on which a path leads from level 0 to the loss, level by level in order."""
-    waiting: list[tuple[tuple[Step, ...], np.ndarray]] = [((), np.zeros((1, 1), int))]
+    waiting: list[tuple[tuple[Step, ...], np.ndarray]] = [((), np.ones(1, bool))]
     while waiting:
-        steps, routes = waiting.pop()
+        steps, reached = waiting.pop()
         at = steps[-1].target if steps else 0
         if at == loss:
-            yield Branch((0, *(step.target for step in steps)), steps, routes)
+            yield Branch(steps)
             continue
         for step in reversed(outgoing[at]):
-            before, node = np.nonzero(step.edges[routes[:, -1]])
-            if len(before):
-                waiting.append(((*steps, step), np.column_stack([routes[before], node])))
+            further = reached @ step.edges
+            if further.any():
+                waiting.append(((*steps, step), further))

@@ -29,6 +29,7 @@ class Derivatives:
     def __init__(self, network: Graph, tensors: Mapping[str, Array], exact: Callable[[np.ndarray], Array]) -> None:
         self.network, self.tensors, self.exact = network, tensors, exact
         self.samples = len(tensors[network.sources[0].name])
+        self._links = {(id(link.names), link.local): link for link in network.backward_links}
 
     def of(self, node: Node, read: str, given: str) -> Local:
         """Of what a node gives, called `given`, with respect to what it reads, called `read`.
@@ -41,7 +42,7 @@ class Derivatives:
         edges = self._edges(node, read, given)
         link = self._vjp(node, read)
         alone = edges.sum(axis=0).max(initial=0) <= 1 and edges.sum(axis=1).max(initial=0) <= 1
-        if alone and type(node.layer) not in WEIGHED:
+        if alone and type(node.layer) not in WEIGHED and getattr(node.layer, "elementwise", True):
             ones = link({**self.tensors, **self._upstream(node, given, np.ones((self.samples, width)))})
             return Local(edges=edges, slope=ones[:, edges.argmax(axis=0)])
         if not self._by_row(link):
@@ -91,8 +92,10 @@ class Derivatives:
         return Local(edges=edges, matrix=_spread(matrix, reached, width, self.exact))
 
     def _vjp(self, node: Node, read: str) -> Link:
+        """The network's own link, or of what it does not differentiate by, an input say, one like it."""
         names = self.network.names_of(node.name)
-        return link_of(node, names, f"d{read}", names[f"d{read}"], names[read])
+        found = self._links.get((id(names), f"d{read}"))
+        return found or link_of(node, names, f"d{read}", names[f"d{read}"], names[read])
 
     def _by_row(self, link: Link) -> list[str]:
         """What a vjp reads that has a row for each sample, gradients aside."""

@@ -42,7 +42,7 @@ class Paths:
         exact: makes the number type's array from a NumPy array of ones and zeros.
 
     Attributes:
-        levels: from the start, which has one node, to the loss, which has one, in an order in which every step leads on.
+        levels: from the start, which has one node, to the loss, which has one; every step leads to a later one.
         steps: between them, by the level that they lead into.
         samples: N.
 
@@ -91,7 +91,7 @@ class Paths:
         if tensor is None or tensor.role not in ("weight", "input", "activation") or tensor.whole:
             raise ValueError(
                 f"Cannot follow paths from {self.start!r}, because it is no weight, no input of real numbers and no "
-                f"tensor of the forward pass; name one of {', '.join((*self.network.weights, *self.network.activations))}."
+                f"tensor of the forward pass; name one of {', '.join(self.network.weights)} or of what the nodes give."
             )
         shape = tensor.shape[1:] if tensor.per_row else tensor.shape
         if len(self.index) != len(shape) or not all(0 <= i < int(n) for i, n in zip(self.index, shape, strict=True)):

@@ -55,9 +55,13 @@ class Local:
     def between(self, sources: Sequence[int], targets: Sequence[int]) -> Local:
         """Restricted to some entries of both tensors."""
         rows, columns = list(sources), list(targets)
-        matrix = None if self.matrix is None else self.matrix[..., rows, :][..., columns]
+        every = len(columns) == self.edges.shape[1]
+        matrix = None if self.matrix is None else self.matrix[..., rows, :]
         slope = None if self.slope is None else self.slope[:, columns]
-        return Local(edges=self.edges[np.ix_(rows, columns)], matrix=matrix, slope=slope)
+        return Local(
+            edges=self.edges[np.ix_(rows, columns)], slope=slope,
+            matrix=matrix if every or matrix is None else matrix[..., columns],
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
