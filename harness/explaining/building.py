@@ -14,7 +14,7 @@ import numpy as np
 from harness.evaluation.given import with_buffers
 from harness.evaluation.moment import moment_after
 from harness.explaining import tallies
-from harness.explaining.case import Case
+from harness.explaining.case import MOST_BRANCHES, Case
 from harness.explaining.explanation import PathExplanation
 from harness.explaining.moves import nudged, update_of
 from harness.explaining.origins import Origins
@@ -100,7 +100,10 @@ class _Asked:
 def _notes(case: Case, chosen: int | None) -> list[str]:
     """What is easily misunderstood; `chosen` is a sample that nobody asked for."""
     notes = [case.feeds] if case.feeds else []
-    loss, rows = case.network.loss, len(case.rows)
+    loss, rows, branches = case.network.loss, len(case.rows), len(case.branches)
+    if branches > 1:
+        counted = f"over {MOST_BRANCHES:,}" if branches > MOST_BRANCHES else f"{branches:,}"
+        notes.append(f"The paths take {counted} branches, one after the other through the tensors on the way.")
     if chosen is not None:
         notes.append(
             f"{case.meant.symbol} has a value in every sample: this is sample {chosen}, --sample K shows another."

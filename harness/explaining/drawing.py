@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 
 MOST_NODES, MOST_COLUMNS = 4, 72
 BETWEEN = "⋮"
+LEFT_OUT = "more levels"
 
 _JUNCTIONS = {  # (up, down, left, right)
     (0, 0, 1, 1): "─", (0, 1, 1, 1): "┬", (1, 0, 1, 1): "┴", (1, 1, 1, 1): "┼",
@@ -41,7 +42,7 @@ def drawn(levels: Sequence[Sequence[str]], source: str | None = None, parallel: 
     for position, column in enumerate(columns):
         if position in middle:
             if position == middle[0]:
-                blocks.append(_even([f"··· {len(middle)} more levels ···"]))
+                blocks.append(_even([f"··· {len(middle)} {LEFT_OUT} ···"]))
                 blocks.append(_bus([""], columns[middle[-1] + 1]))
             continue
         blocks.append(_even(_column(column)))

@@ -1,7 +1,7 @@
 """References: which derivative is meant, from its notation: of a chain by layer and neuron, of a graph by name.
 
-In a graph ``fc1.W[2,1]`` is an entry of a weight, ``x[3]`` of an input, ``act1.a[2]`` of what a node gives, which may be
-called by its node, ``act1[2]``, where it gives nothing else. All indices count from 1.
+In a graph ``fc1.W[2,1]`` is an entry of a weight, ``x[3]`` of an input, ``act1.a[2]`` of what a node gives. That may be
+called by its node, ``act1[2]``, where the node gives nothing else. All indices count from 1.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def ratio(of: str, by: str) -> str:
 
 
 def outputs_of(network: Network) -> list[str]:
-    """The last forward tensor of every layer of a chain, from the first: ``a1``, or ``z1`` where no activation follows."""
+    """The last forward tensor of every layer of a chain: ``a1``, or ``z1`` where no activation follows."""
     return list({network.depths[tensor]: tensor for tensor in network.activations}.values())
 
 

@@ -13,8 +13,9 @@ from itertools import islice
 import numpy as np
 
 from harness.explaining.case import MOST_BRANCHES, Case
-from harness.explaining.drawing import drawn
+from harness.explaining.drawing import LEFT_OUT, drawn
 from harness.explaining.formulas import MOST_WRITTEN, by_branch, by_path, factored, headings
+from harness.explaining.layout import WIDTH, wrapped
 from impls.hand.paths import Branch
 
 MOST_DRAWN = 4
@@ -35,15 +36,17 @@ class Written:
 
     @property
     def drawing(self) -> list[str]:
-        """Its lines."""
-        if self.plain:
-            return drawn(self.case.names, self.case.source)
-        lines: list[str] = []
-        for branch in self.shown:
-            levels, _ = self._names(branch)
-            parallel = [place for place, step in enumerate(branch.steps) if _beside(step.edges, branch, place)]
-            lines += drawn(levels, self.case.source, parallel)
+        """Its lines: every branch drawn, or where one is too long the names of its levels in a row."""
+        drawings = [self._drawn(branch) for branch in self.shown]
+        if len(drawings) > 1 and any(LEFT_OUT in line for lines in drawings for line in lines):
+            drawings = [wrapped(" ▸ ".join(self._names(branch)[1]), "", "  ", WIDTH - 3) for branch in self.shown]
+        lines = [line for lines in drawings for line in lines]
         return [*lines, f"··· {self._more} more branches ···"] if self._more != "0" else lines
+
+    def _drawn(self, branch: Branch) -> list[str]:
+        levels, _ = self._names(branch)
+        parallel = [place for place, step in enumerate(branch.steps) if _beside(step.edges, branch, place)]
+        return drawn(levels, self.case.source, parallel)
 
     @property
     def formula(self) -> dict[str, list[str]]:
@@ -86,4 +89,4 @@ def _beside(edges: np.ndarray, branch: Branch, place: int) -> bool:
     """Whether every node leads to the one beside it only."""
     taken: Sequence[list[int]] = branch.nodes[place : place + 2]
     between = edges[np.ix_(*taken)]
-    return between.shape[0] == between.shape[1] and np.array_equal(between, np.eye(len(between), dtype=bool))
+    return between.shape != (1, 1) and np.array_equal(between, np.eye(*between.shape, dtype=bool))
