@@ -40,13 +40,3 @@ def framework(request):
     if find_spec(request.param) is None and not os.environ.get("CI"):
         pytest.skip(f"{request.param} is not installed")
     return request.param
-
-
-@pytest.fixture
-def little_room():
-    """No file of this process may grow beyond 20,000 bytes: the system writes a part of a line, then fails."""
-    resource = pytest.importorskip("resource", reason="limits on files are a matter of POSIX")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

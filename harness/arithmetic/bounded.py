@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.arithmetic.enclosure import Enclosure
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, Profile
 
 Floats = NDArray[np.float64]
@@ -89,7 +90,7 @@ class Context:
         return Bounded(value, bound, self)
 
 
-class Bounded(np.lib.mixins.NDArrayOperatorsMixin):
+class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
     """An array of float64 centres with bounds of the same shape; made by `Context.exact`."""
 
     __slots__ = ("bound", "context", "contracted", "terms", "value")

@@ -25,8 +25,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-DTYPES = ("float32", "float64")
-"""Dtypes that there are profiles of."""
+from harness.formats import FORMATS
 
 UNIT_ROUNDOFF_64 = 2.0**-53
 """Unit roundoff of float64, in which centres and bounds are themselves computed."""
@@ -89,11 +88,13 @@ def constants_table() -> dict[str, Any]:
 
 @cache
 def profile_of(dtype: str, eager: bool = False) -> Profile:
-    """The profile of ``"float32"`` or ``"float64"`` on the CPU, for NumPy, PyTorch and JAX together."""
+    """The profile of a dtype on the CPU, for NumPy, PyTorch and JAX together."""
     constants = {
         name: entry["relative"] if "relative" in entry else entry["absolute"]
         for name, entry in constants_table()[dtype].items()
     }
-    if dtype == "float32":
-        return Profile(dtype, 2.0**-24, 2.0**-24, 2.0**-126, (2 - 2.0**-23) * 2.0**127, 24, constants, eager)
-    return Profile(dtype, 2.0**-53, 2.0**-53, 2.0**-1022, (2 - 2.0**-52) * 2.0**1023, 53, constants, eager)
+    of = FORMATS[dtype]
+    return Profile(
+        dtype=dtype, u=of.u, u_acc=of.u, eta=of.smallest, largest=of.largest, digits=of.digits,
+        constants=constants, eager=eager,
+    )  # fmt: skip

@@ -1,7 +1,4 @@
-"""Rounding to fewer digits than an array has room for; the range is not narrowed.
-
-Source of the digits: IEEE 754 (2019), table 3.5; bfloat16 as float32 cut to 8 bits.
-"""
+"""Rounding to fewer digits than an array has room for; the range is not narrowed."""
 
 from __future__ import annotations
 
@@ -10,9 +7,7 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic.bounded import Bounded
-
-DIGITS = {"float32": 24, "float16": 11, "bfloat16": 8}
-"""Bits of the significand, the hidden one included."""
+from harness.formats import FORMATS
 
 
 def rounded(tensor: Any, digits: int) -> Any:
@@ -35,7 +30,7 @@ def rounded(tensor: Any, digits: int) -> Any:
 def holds(array: Any, dtype: str) -> bool:
     """Whether every entry is exactly a number of that dtype, but for its range."""
     entries = np.asarray(array, np.float64)
-    return bool(np.all(_to_nearest(entries, DIGITS[dtype]) == entries))
+    return bool(np.all(_to_nearest(entries, FORMATS[dtype].digits) == entries))
 
 
 def _to_nearest(array: Any, digits: int) -> Any:

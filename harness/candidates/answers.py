@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.arithmetic.profile import DTYPES
 from harness.candidates.conformance import shapes_of
 from harness.comparison.finding import Finding, Kind
 from harness.evaluation.point import Point
+from harness.formats import DTYPES
 from harness.usage import told, visible
 from impls.contract import Array
 

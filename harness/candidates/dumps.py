@@ -18,9 +18,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from harness.arithmetic.profile import DTYPES
 from harness.candidates.conformance import shapes_of
 from harness.candidates.containers import Container, Declared, check_readable, container_of
+from harness.formats import DTYPES
 from harness.usage import UsageError, reason, visible
 from impls.contract import Array
 from impls.graph import Graph

@@ -176,7 +176,7 @@ class _Trial:
         if tensor == "output" or actual.shape != estimate.value.shape:
             return False
         sides = self.reference.sides(self.case.inputs, self.upstream, self.dtype).get(tensor[1:])
-        return sides is not None and sides.allow(actual, estimate)
+        return sides is not None and sides.widened(estimate.bound).allow(actual, estimate)
 
 
 def _tensors(answer: Answer) -> dict[str, Array]:

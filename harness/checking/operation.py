@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from harness.arithmetic.profile import DTYPES
 from harness.candidates.operation import Answer, Candidate
 from harness.candidates.operation_contracts import contracts
 from harness.checking.operation_judging import judged
@@ -18,6 +17,7 @@ from harness.evaluation.references.reference import Reference
 from harness.evaluation.references.voting import Vote, VotingReference
 from harness.faults.operations.causes import cause_of
 from harness.faults.operations.hypothesis import Situation
+from harness.formats import DTYPES
 from harness.inputs.cases import Case, drawn, random_upstream, users
 from harness.inputs.declared import Input, specified
 from harness.inputs.frameworks import as_arrays

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from harness.cli.group import harness
-from harness.cli.options import DATA_HELP, data_options, network_options, optimizer_options
+from harness.cli.options import DATA_HELP, data_options, dtype_option, network_options, optimizer_options
+from harness.formats import DTYPES
 
 __all__ = ["harness"]
 
@@ -21,7 +22,7 @@ __all__ = ["harness"]
 @click.option("--steps", type=int, help="weight updates [default: 200]")
 @click.option("--epochs", type=int, help="passes over the data, instead of --steps")
 @click.option("--batch", type=int, help="rows per step [default: all]")
-@click.option("--dtype", default="float32", show_default=True, help="float32 or float64")
+@dtype_option("float32")
 @optimizer_options
 @click.option("--seed", type=int, default=0, show_default=True, help="of weights, batches and random data")
 @click.option("--check-every", type=int, help="compare every N-th step, the first and the last only")
@@ -48,7 +49,7 @@ def run_command(**options: Any) -> None:
 @data_options("iris, or random where it does not fit")
 @network_options
 @click.option("--batch", type=int, help="rows [default: all]")
-@click.option("--dtype", default="float64", show_default=True, help="float64 or float32")
+@dtype_option("float64")
 @click.option("--seed", type=int, default=0, show_default=True, help="of weights, rows and random data")
 @click.option("--arrays", help="numpy, torch or jax: what the function is given [default: what its code uses]")
 @click.option("--timeout", type=float, default=60, show_default=True, help="seconds for loading, and for each call")
@@ -102,7 +103,7 @@ def explain_command(**options: Any) -> None:
 @optimizer_options
 @click.option("--step", type=int, default=1, show_default=True, help="step of a run; 1 is before any update")
 @click.option("--batch", type=int, help="rows per step [default: all]")
-@click.option("--dtype", default="float64", show_default=True, help="float64 or float32")
+@dtype_option("float64")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--json", "as_json", is_flag=True)
 def why_command(entry: str, **options: Any) -> None:
@@ -117,7 +118,7 @@ def why_command(entry: str, **options: Any) -> None:
 @click.option("-o", "--output", required=True, help="a new .npz or .safetensors file")
 @click.option("--rows", type=int, default=16, show_default=True, help="of the batch")
 @click.option("--seed", type=int, default=0, show_default=True, help="of weights, rows and random data")
-@click.option("--dtype", default="float64", show_default=True, help="float64 or float32")
+@dtype_option("float64")
 @data_options("random")
 @network_options
 def template_command(**options: Any) -> None:
@@ -139,7 +140,7 @@ def template_command(**options: Any) -> None:
 @click.option("--output-activation", help="of the last layer [default: what the loss needs, else --activation]")
 @click.option("--loss", help="[default: sum-squared-error]")
 @click.option("--batch", type=int, help="rows [default: all]")
-@click.option("--dtype", help="float32 or float64 [default: float32]")
+@click.option("--dtype", help=f"{' or '.join(DTYPES)} [default: float32]")
 @click.option("--seed", type=int, help="of weights, batches and random data [default: 0]")
 @click.option("--json", "as_json", is_flag=True)
 @click.option("--require-power", is_flag=True, help="exit with 4 where a fault or a mutant is missed")
@@ -180,7 +181,7 @@ def calibrate_command(**options: Any) -> None:
 
 @harness.command("conventions", short_help="what implementations choose at kinks, at ties and by default")
 @click.option("--against", help="implementations besides hand, comma-separated [default: all installed]")
-@click.option("--dtype", default="float64", show_default=True, help="float64 or float32")
+@dtype_option("float64")
 @click.option("--format", "style", type=click.Choice(["table", "markdown", "json"]))
 @click.option("--json", "as_json", is_flag=True, help="the same as --format json")
 def conventions_command(**options: Any) -> None:

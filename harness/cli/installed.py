@@ -7,11 +7,11 @@ import msgspec
 import numpy as np
 from tabulate import tabulate
 
-from harness.arithmetic.profile import DTYPES
 from harness.candidates.conformance import BreachError
 from harness.candidates.implementation import Participant
 from harness.environment import environment
 from harness.evaluation.point import Point
+from harness.formats import DTYPES
 from harness.usage import visible
 from impls import registry
 from impls.contract import CannotCompareError, Trains

@@ -7,30 +7,44 @@ from typing import Any, TypeVar
 
 import click
 
+from harness.formats import DTYPES
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 DATA_HELP = "iris, digits, diabetes, wine, breast_cancer, random, a .csv or an .npz file"
 
+
 # The names of impls.hand.notation, which is not imported for the help alone; a test compares them.
-ACTIVATIONS = (
-    "sigmoid, tanh, relu, leaky-relu, elu, softplus, silu, gelu, gelu-tanh, hard-sigmoid, softmax, identity; "
-    "parameters in brackets, elu(alpha=0.5)"
-)
-LOSSES = (
-    "sum-squared-error, mean-squared-error, huber, mean-absolute-error, binary-cross-entropy, "
-    "binary-cross-entropy-on-logits, cross-entropy, one-hot-cross-entropy"
-)
-OPTIMIZERS = "gradient-descent, momentum, nesterov, adagrad, rmsprop, adam, adamw"
+class Listing(click.Option):
+    """An option whose help lists names of the hand code, which is loaded when the help is shown."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The usual record, with {activations}, {losses} and {optimizers} replaced by their names."""
+        from impls.hand import notation
+
+        tables = {"activations": notation.ACTIVATIONS, "losses": notation.LOSSES, "optimizers": notation.OPTIMIZERS}
+        self.help = (self.help or "").format(**{name: ", ".join(table) for name, table in tables.items()})
+        return super().get_help_record(ctx)
 
 
 def network_options(command: _Command) -> _Command:
     """--activation, --output-activation and --loss of a model that is given as layer sizes."""
     return _with(
         command,
-        click.option("--activation", help=f"of the hidden layers: {ACTIVATIONS} [default: sigmoid]"),
+        click.option(
+            "--activation",
+            cls=Listing,
+            help="of the hidden layers: {activations}; parameters in brackets, elu(alpha=0.5) [default: sigmoid]",
+        ),
         click.option("--output-activation", help="of the last layer [default: what the loss needs, else --activation]"),
-        click.option("--loss", help=f"{LOSSES} [default: sum-squared-error]"),
+        click.option("--loss", cls=Listing, help="{losses} [default: sum-squared-error]"),
     )
+
+
+def dtype_option(default: str) -> Callable[[_Command], _Command]:
+    """--dtype, one of those that there are bounds for."""
+    others = " or ".join([default, *(name for name in DTYPES if name != default)])
+    return click.option("--dtype", default=default, show_default=True, help=others)
 
 
 def data_options(default: str) -> Callable[[_Command], _Command]:
@@ -54,7 +68,7 @@ def optimizer_options(command: _Command) -> _Command:
     """--optimizer and --lr."""
     return _with(
         command,
-        click.option("--optimizer", default="gradient-descent", show_default=True, help=OPTIMIZERS),
+        click.option("--optimizer", default="gradient-descent", show_default=True, cls=Listing, help="{optimizers}"),
         click.option("--lr", type=float, help="learning rate [default: the optimizer's]"),
     )
 

@@ -1,7 +1,7 @@
 """Comparing one tensor with its centre: difference, allowance, share used, what would have been seen, verdict.
 
-Acceptance is written ``abs(actual - expected) <= allowed``, so that NaN never passes. Shapes are compared
-before values and nothing broadcasts.
+Acceptance is `harness.arithmetic.enclosure`: NaN never passes. Shapes are compared before values and nothing
+broadcasts.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from harness.arithmetic import enclosure
 from harness.usage import visible
 
 Check = Literal["formula", "rounding", "end-to-end"]
@@ -101,14 +102,13 @@ def judge(
         if tail is not None:
             difference = difference - tail
         magnitude = np.abs(difference)
-        outside = actual.size - int(np.count_nonzero(magnitude <= allowed))
+        outside = int(np.count_nonzero(enclosure.outside(magnitude, expected, allowed)))
         used = magnitude / allowed
         flat = int(used.argmax())  # the first NaN, if there is one
         unbounded = 0
         if not (np.isfinite(used.flat[flat]) and np.isfinite(allowed.max())):
-            bounded = np.isfinite(allowed) & np.isfinite(expected)
+            bounded = enclosure.bounded(expected, allowed)
             unbounded = actual.size - int(np.count_nonzero(bounded))
-            outside = int(np.count_nonzero(~(magnitude <= allowed) & bounded))
             used = _where_not_finite(used, magnitude, bounded)
             flat = int(used.argmax())
         size = np.abs(expected)

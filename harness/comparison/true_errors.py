@@ -21,9 +21,11 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from harness.arithmetic import enclosure
 from harness.arithmetic.bounded import Floats
 from harness.arithmetic.true_tensor import TrueTensor
 from harness.comparison.judge import finite, largest
+from harness.formats import FORMATS
 
 
 class TrueError(msgspec.Struct, frozen=True, array_like=True):
@@ -61,10 +63,10 @@ def ulp(truth: Floats, dtype: str) -> Floats:
     >>> float(ulp(np.array(1.5), "float32")) == 2.0**-23, float(ulp(np.array(0.0), "float64"))
     (True, 5e-324)
     """
-    limits = np.finfo(dtype)
+    of = FORMATS[dtype]
     _, exponent = np.frexp(truth)  # |truth| = m 2^exponent with 1/2 <= m < 1
-    exponent = np.where(truth == 0, limits.minexp, np.clip(exponent - 1, limits.minexp, limits.maxexp - 1))
-    return np.ldexp(1.0, np.where(np.isfinite(truth), exponent, limits.maxexp - 1) - limits.nmant)
+    exponent = np.where(truth == 0, of.least, np.clip(exponent - 1, of.least, of.most))
+    return np.ldexp(1.0, np.where(np.isfinite(truth), exponent, of.most) - (of.digits - 1))
 
 
 def true_error(
@@ -74,7 +76,7 @@ def true_error(
     dtype = str(actual.dtype)
     with np.errstate(all="ignore"):
         error = truth.distance(actual)
-        bounded = np.isfinite(allowed) & np.isfinite(truth.value)
+        bounded = enclosure.bounded(truth.value, allowed)
         used = np.where((error == 0) | ~bounded, 0.0, error / allowed)
         flat = int(used.argmax())  # the first NaN, if there is one
         ulps = error / ulp(truth.value, dtype)

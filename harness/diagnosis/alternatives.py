@@ -16,7 +16,7 @@ from harness.arithmetic import Bounded, Profile
 from harness.diagnosis.equivalent import forms_at
 from harness.diagnosis.hidden_forms import hidden_forms, planted_forms
 from harness.diagnosis.kinks import Kinks
-from harness.evaluation.expected import Form, Walk, given, right, walk
+from harness.evaluation.expected import Form, Walk, given, walk
 from harness.evaluation.point import Point
 from impls.contract import Array
 from impls.graph import Link, Rule
@@ -88,13 +88,13 @@ class Reading:
         """The first form that explains, end to end, a tensor that is right as a link."""
         for link in self.point.network.links:
             name = link.output
-            if name not in self.shown or name in self._end_forms or right(self.shown[name], expected[name]):
+            if name not in self.shown or name in self._end_forms or expected[name].holds(self.shown[name]):
                 continue
-            if not right(self.shown[name], self.walked.expected[name]):
+            if not self.walked.expected[name].holds(self.shown[name]):
                 return None  # what comes behind a wrong link inherits
             tensors = {**given(self.point, expected[name].context), **expected}
             for form in self.forms(link):
-                if right(self.shown[name], form.beside(link)(tensors)):
+                if form.beside(link)(tensors).holds(self.shown[name]):
                     return form
         return None
 
@@ -104,6 +104,12 @@ class Reading:
 
     def _formed(self, forms: Mapping[str, Form]) -> dict[str, Rule]:
         return planted_forms(forms, {link.output: link for link in self.point.network.links})
+
+    @property
+    def rules(self) -> dict[str, Rule]:
+        """What stands in place of links in the right program by which the tensors are judged."""
+        planted = self._formed(self.hidden) if self.undecided_only else self.planted
+        return {**planted, **self._formed(self.walked.forms)}
 
     def right_as(self, name: str) -> str | None:
         """Of a tensor that is right in another form than the hand code's: which."""

@@ -23,6 +23,7 @@ from harness.arithmetic import Bounded
 from harness.diagnosis.exact_sums import exact_where_nothing_rounds
 from harness.evaluation.expected import Walk
 from harness.evaluation.incremental import Replay
+from harness.evaluation.subgradients import Sides
 from impls.contract import Array
 from impls.graph import Graph, Link, Rule
 from impls.hand import Dense, Elu, HardSigmoid, LeakyRelu, MeanAbsoluteError, Relu, Scaled
@@ -112,12 +113,12 @@ def _kinks(link: Link, tensors: Mapping[str, Any]) -> Iterator[tuple[Bounded, Bo
         yield link.layer.one_sided(*reads)
 
 
-def _decided(link: Link, convention: Convention, tensors: Mapping[str, Any]) -> Bounded:
-    context = next(t.context for t in map(tensors.__getitem__, link.inputs) if isinstance(t, Bounded))
-    undecided = context.undecided
-    value: Bounded = link(tensors)
-    # Only what the comparisons below leave open remains open.
-    context.undecided = undecided
+def _decided(link: Link, convention: Convention, tensors: Mapping[str, Any]) -> Any:
+    context = next((t.context for t in map(tensors.__getitem__, link.inputs) if isinstance(t, Bounded)), None)
+    undecided = context.undecided if context else 0
+    value = link(tensors)
+    if context:  # only what the comparisons below leave open remains open
+        context.undecided = undecided
     kind = _kind(link)
     for position, (mask, below, above) in enumerate(_kinks(link, tensors)):
         side = convention.sides[kind] if kind else "middle"
@@ -135,16 +136,5 @@ def _taken(side: Side, below: Bounded, above: Bounded, *, upper: bool) -> Bounde
 
 def on_a_kink(link: Link, actual: Array, bounds: Replay) -> bool:
     """Whether all that is wrong in a shown tensor stands exactly on a kink, between the values of both sides."""
-    one_sided = getattr(link.layer, "one_sided", None)
-    if one_sided is None or not link.output.startswith("d"):
-        return False
-    sides = one_sided(*[bounds.tensors[name] for name in link.inputs])
-    if sides is None:
-        return False
-    kink, left, right = sides
-    expected = bounds.expected[link.output]
-    with np.errstate(invalid="ignore"):
-        low = np.minimum(left.value - left.bound, right.value - right.bound)
-        high = np.maximum(left.value + left.bound, right.value + right.bound)
-        inside = np.abs(actual - expected.value) <= expected.bound
-        return bool(np.all(inside | ((kink.value != 0) & (low <= actual) & (actual <= high))))
+    sides = Sides.of_link(link, [bounds.tensors[name] for name in link.inputs])
+    return sides is not None and sides.allow(actual, bounds.expected[link.output])

@@ -9,7 +9,7 @@ what it was made of: a name that was used again, and handed on by ``return local
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
@@ -17,13 +17,14 @@ import numpy as np
 from msgspec.structs import replace
 
 from harness.arithmetic import Bounded, Profile, profile_of
-from harness.comparison.checks import between_subgradients, judge_link
+from harness.comparison.checks import judge_link
 from harness.comparison.judge import Check, Row, judge, not_comparable
 from harness.diagnosis.alternatives import Reading, reading
-from harness.evaluation.expected import Walk, right, walk
+from harness.evaluation.expected import Walk, walk
 from harness.evaluation.point import Point
+from harness.evaluation.subgradients import Sides
 from impls.contract import Array
-from impls.graph import Graph, Link
+from impls.graph import Graph, Link, Rule
 
 GIVEN = "right, given its own inputs"
 
@@ -39,6 +40,7 @@ class Located:
         undecided: comparisons at a kink that the bounds leave open.
         on_kinks: arguments exactly on a kink, where some tensor is inside only with both sides of each open.
         formed: tensors that are right in another form than the hand code's; the reason says which.
+        planted: rules that stand in place of links in the right program by which they are judged, by the link's name.
     """
 
     rows: list[Row]
@@ -47,6 +49,7 @@ class Located:
     undecided: int
     on_kinks: int = 0
     formed: frozenset[str] = frozenset()
+    planted: Mapping[str, Rule] = field(default_factory=dict, repr=False)
 
     @cached_property
     def faulty(self) -> list[str]:
@@ -95,7 +98,7 @@ def located(point: Point, shown: Mapping[str, Array], profile: Profile, against:
         cosines |= _cosine(name, shown[name], centre64[name].value)
     formed = frozenset(row.gradient for row in rows if row.verdict == "ok" and read.right_as(row.gradient))
     open_ = read.hull if read.hull and read.undecided_only else None
-    return Located(rows, links, cosines, (open_ or walked).undecided, read.on_kinks if open_ else 0, formed)
+    return Located(rows, links, cosines, (open_ or walked).undecided, read.on_kinks if open_ else 0, formed, read.rules)
 
 
 def _outside(point: Point, shown: Mapping[str, Array], walked: Walk) -> frozenset[str]:
@@ -104,7 +107,7 @@ def _outside(point: Point, shown: Mapping[str, Array], walked: Walk) -> frozense
         link.output
         for link in point.network.links
         if link.output in shown
-        and not right(shown[link.output], walked.expected[link.output])
+        and not walked.expected[link.output].holds(shown[link.output])
         and not _convention(link, walked, shown[link.output])
     )
 
@@ -184,20 +187,16 @@ def _convention(link: Link, walked: Walk, actual: Array) -> str | None:
 
     None where it does not differ, or for another reason.
     """
-    one_sided = getattr(link.layer, "one_sided", None)
-    if one_sided is None or not link.output.startswith("d"):
-        return None
     context = walked.expected[link.output].context
     # The argument decides the branch exactly as shown; the gradient above may carry a bound.
     reads = [_reads(name, walked, context) for name in link.inputs]
-    sides = one_sided(*reads)
+    sides = Sides.of_link(link, reads)
     if sides is None:
         return None
     expected = link.rule(*reads)
-    if right(actual, expected) or not between_subgradients(sides, actual, expected):
+    if expected.holds(actual) or not sides.allow(actual, expected):
         return None
-    outside = ~(np.abs(np.asarray(actual, np.float64) - expected.value) <= expected.bound)
-    count = int(np.count_nonzero(outside & (sides[0].value != 0)))
+    count = int(np.count_nonzero(expected.outside(actual) & sides.jumps))
     return f"{count} of {actual.size} arguments are exactly on a kink, where another subgradient is taken"
 
 

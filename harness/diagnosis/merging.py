@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+from harness.diagnosis.confirmation import LEAST_ENTRIES
 from harness.diagnosis.diagnosis import Cause, Diagnosis
-from harness.diagnosis.hypotheses import LEAST_ENTRIES
 from harness.faults import Fault
 from harness.faults.place import place_of
 from impls.graph import Graph

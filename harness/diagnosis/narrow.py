@@ -7,14 +7,16 @@ numbers taken in float64. An error that is only as small as float32's rounding i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from harness.arithmetic import Bounded, profile_of
+from harness.arithmetic import profile_of
 from harness.arithmetic.rounding import holds
-from harness.evaluation.expected import right
-from harness.evaluation.incremental import Reach, in_float32
+from harness.diagnosis.diagnosis import Cause
+from harness.diagnosis.hypotheses import residual
+from harness.diagnosis.planted import Planted
+from harness.evaluation.incremental import in_float32
 from harness.evaluation.point import Point
 from impls.contract import Array
 
@@ -25,23 +27,28 @@ def float32_numbers(point: Point, tensor: Array) -> bool:
     return any(holds(_times(tensor, n), "float32") for n in (1, rows, rows * outputs))
 
 
-def wholly_in_float32(
-    point: Point, reach: Reach, shown: Mapping[str, Array], wrong: Sequence[str]
-) -> Mapping[str, Bounded] | None:
-    """What a program that computes everything in float32 gives, if that is what is shown; else None."""
-    if not all(float32_numbers(point, array) for array in shown.values()):
+def everything_in_float32(now: Planted, tensor: str, wrong: Sequence[str], at: str) -> Cause | None:
+    """The cause of all that is wrong, where it is what a program gives that computes everything in float32."""
+    if now.profile.dtype != "float64" or not all(float32_numbers(now.point, array) for array in now.shown.values()):
         return None
-    expected = in_float32(point, reach, shown, profile_of("float32")).expected
-    return expected if all(right(shown[name], expected[name]) for name in wrong) else None
+    expected = in_float32(now.point, now.reach, now.shown, profile_of("float32")).expected
+    if not all(expected[name].holds(now.shown[name]) for name in wrong):
+        return None
+    says = (
+        "everything has the accuracy of float32, not that of float64, in which it is returned: all of it are "
+        "exactly float32 numbers"
+    )
+    size = float(np.abs(now.shown[tensor]).max())
+    off = residual(now.shown[tensor], expected[tensor].value, size)
+    return Cause("computed in float32", at, says, "the same, in float32", off)
 
 
-def only_as_small(
-    point: Point, reach: Reach, shown: Mapping[str, Array], tensor: str, outside: Array
-) -> tuple[str, ...]:
-    """What is known of an error that float32 could make and did not; `outside` marks the wrong entries."""
-    if float32_numbers(point, shown[tensor][outside]):
+def only_as_small(now: Planted, tensor: str) -> tuple[str, ...]:
+    """What is known of an error in float64 that float32 could make and did not."""
+    if now.profile.dtype != "float64" or float32_numbers(now.point, now.shown[tensor][now.outside(tensor)]):
         return ()
-    if not right(shown[tensor], in_float32(point, reach, shown, profile_of("float32")).expected[tensor]):
+    narrow = in_float32(now.point, now.reach, now.shown, profile_of("float32")).expected
+    if not narrow[tensor].holds(now.shown[tensor]):
         return ()
     return (
         "the error is as small as the rounding of float32, but these are no float32 numbers: a small number such "

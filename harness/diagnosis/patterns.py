@@ -212,3 +212,8 @@ def _place(mask: Mask, rows: str, columns: str) -> str:
     """The first entry of a mask, in words."""
     index = np.argwhere(mask)[0]
     return ", ".join(f"{what} {_listed(what, [i])}" for what, i in zip((rows, columns), index, strict=False)) or "it"
+
+
+def axes_of(kind: str) -> tuple[str, str]:
+    """What the two indices of a tensor count, by the kind of its link."""
+    return {"dW": ("input", "neuron"), "db": ("neuron", "")}.get(kind, ("sample", "neuron"))

@@ -16,35 +16,30 @@ import numpy as np
 
 from harness.arithmetic import Profile
 from harness.arithmetic.threads import one_thread
+from harness.diagnosis.confirmation import Confirmed, best_of, confirmed, runner_up
 from harness.diagnosis.diagnosis import Cause, Diagnosis, worst_entry
 from harness.diagnosis.factors import paired
-from harness.diagnosis.hypotheses import (
-    Confirmed,
-    Hypothesis,
-    best_of,
-    confirmed,
-    evident,
-    in_full,
-    ranked,
-    refuted,
-    residual,
-)
+from harness.diagnosis.hypotheses import Hypothesis, in_full, ranked, residual
 from harness.diagnosis.kinks import on_a_kink
 from harness.diagnosis.merging import Found, merged, with_evidence
-from harness.diagnosis.narrow import only_as_small, wholly_in_float32
-from harness.diagnosis.patterns import told_by
-from harness.evaluation.expected import right
-from harness.evaluation.incremental import Reach, in_bounds, in_floats
+from harness.diagnosis.narrow import everything_in_float32, only_as_small
+from harness.diagnosis.patterns import axes_of, told_by
+from harness.diagnosis.planted import Planted
 from harness.evaluation.point import Point
 from harness.faults import Fault, faults_at, right_formula
-from harness.faults.fault import FAR_OFF
 from harness.faults.place import place_of
 from impls.contract import Array
 from impls.graph import Link, Rule
 from impls.hand import Identity
 
 
-def diagnose(point: Point, shown: Mapping[str, Array], profile: Profile, faulty: Sequence[str]) -> list[Diagnosis]:
+def diagnose(
+    point: Point,
+    shown: Mapping[str, Array],
+    profile: Profile,
+    faulty: Sequence[str],
+    planted: Mapping[str, Rule] | None = None,
+) -> list[Diagnosis]:
     """What is wrong, in the order of the walk.
 
     Args:
@@ -52,27 +47,23 @@ def diagnose(point: Point, shown: Mapping[str, Array], profile: Profile, faulty:
         shown: somebody's tensors by name, forward ones or gradients, of the shapes that the network gives them.
         profile: of the programs that are right.
         faulty: names of shown tensors that lie outside what `harness.evaluation.expected.walk` expects, in its order.
+        planted: rules in place of links, by which the others are right: what locating found.
 
     Returns:
         A diagnosis for each mistake; none for what is a convention at a kink. Every faulty tensor that is no
         convention is explained by one of them.
     """
     with one_thread():  # hundreds of products, each too small for more
-        search = _Search(point, shown, profile, faulty)
+        search = _Search(Planted.right(point, profile, shown, planted or {}), faulty)
         return [with_evidence(d) for d in merged(point.network, search.found(), search.faults)]
 
 
 class _Search:
-    def __init__(self, point: Point, shown: Mapping[str, Array], profile: Profile, faulty: Sequence[str]) -> None:
-        self.point, self.profile, self.faulty = point, profile, list(faulty)
-        self.links: dict[str, Link] = {link.output: link for link in point.network.links}
-        self.shown = {n: np.asarray(a, np.float64) for n, a in shown.items() if n in self.links}
-        self.reach = Reach(point.network, self.shown)
+    def __init__(self, now: Planted, faulty: Sequence[str]) -> None:
+        self.now, self.point, self.faulty = now, now.point, list(faulty)
+        self.links: dict[str, Link] = {link.output: link for link in now.point.network.links}
         self.told: set[str] = set()
         self._faults: dict[str, list[Fault]] = {}
-        self.in_floats: dict[str, Rule] = {}
-        self.in_bounds: dict[str, Rule] = {}
-        self._replay()
 
     def faults(self, name: str) -> list[Fault]:
         """The catalogue at a link."""
@@ -83,32 +74,23 @@ class _Search:
     def found(self) -> list[Found]:
         diagnoses: list[Found] = []
         while True:
-            wrong = [name for name in self.faulty if name not in self.told and self._wrong(name)]
+            wrong = [name for name in self.faulty if name not in self.told and self.now.wrong(name)]
             if not wrong:
                 return diagnoses
-            diagnosis = self._first(wrong)
-            if diagnosis:
+            if diagnosis := self._first(wrong):
                 diagnoses.append(diagnosis)
-
-    def _replay(self) -> None:
-        """The tensors with everything that is planted so far."""
-        self.floats = in_floats(self.point, self.reach, self.shown, self.in_floats)
-        self.bounds = in_bounds(self.point, self.reach, self.shown, self.profile, self.in_bounds)
-
-    def _wrong(self, name: str) -> bool:
-        return name in self.shown and not right(self.shown[name], self.bounds.expected[name])
 
     def _first(self, wrong: Sequence[str]) -> Found | None:
         """The diagnosis of the first of the wrong tensors; None if it is a convention."""
         tensor = wrong[0]
-        if on_a_kink(self.links[tensor], self.shown[tensor], self.bounds):
+        if on_a_kink(self.links[tensor], self.now.shown[tensor], self.now.bounds):
             self.told.add(tensor)
             return None
         overwritten = self._overwritten(tensor)
         if overwritten:
             return overwritten
-        suspects = [link.output for link in self.reach.suspects(tensor)]
-        open_ = [name for name in suspects if self.reach.of(name) <= set(wrong)] or [tensor]
+        suspects = [link.output for link in self.now.reach.suspects(tensor)]
+        open_ = [name for name in suspects if self.now.reach.of(name) <= set(wrong)] or [tensor]
         tried, found = self._hypotheses(open_, tensor, wrong)
         cleared = [name for name in suspects if name not in open_ and name.startswith("d")]
         if cleared and not any(c.explains >= set(wrong) for c in found if c.rank == 0):
@@ -131,32 +113,29 @@ class _Search:
         """A forward tensor that is wrong where it is shown, and was right where it was read."""
         if tensor.startswith("d") or tensor == "loss":
             return None
-        rest = {name: array for name, array in self.shown.items() if name != tensor}
-        reach = Reach(self.point.network, rest)
-        bounds = in_bounds(self.point, reach, rest, self.profile, self.in_bounds)
-        readers = reach.of(tensor)
-        if not readers or not all(right(rest[name], bounds.expected[name]) for name in readers):
+        hidden = self.now.without(tensor)
+        readers = hidden.reach.of(tensor)
+        if not readers or any(hidden.wrong(name) for name in readers):
             return None
-        if all(right(rest[name], self.bounds.expected[name]) for name in readers):
+        if not any(self.now.wrong(name) for name in readers):
             return None  # nothing tells the two apart
         kind = "activation" if tensor.startswith("a") else "pre-activation"
         says = (
             f"{tensor} is not the {kind} any more where you return it (overwritten?): what is computed from it is right"
         )
-        floats = in_floats(self.point, reach, rest, self.in_floats)
-        off = max(residual(rest[n], floats.expected[n], float(np.abs(rest[n]).max())) for n in readers)
+        read = {name: hidden.shown[name] for name in readers}
+        off = max(residual(a, hidden.floats.expected[n], float(np.abs(a).max())) for n, a in read.items())
         cause = Cause("overwritten", tensor, says, f"what reads {tensor} reads the right one:", off)
         diagnosis = self._diagnosis(tensor, tensor, (cause,), (), frozenset([tensor]), ())
         self.told.add(tensor)
-        self.shown, self.reach = rest, reach
-        self._replay()
+        self.now = hidden
         return Found(diagnosis)
 
     def _beside(self, tensor: str, wrong: Sequence[str]) -> Found | None:
         """What explains another wrong tensor, at a link that both come from; the first may have two mistakes."""
-        both = [link.output for link in self.reach.suspects(tensor) if link.output not in self.shown]
+        both = [link.output for link in self.now.reach.suspects(tensor) if link.output not in self.now.shown]
         for other in wrong:
-            names = [name for name in both if other in self.reach.of(name) <= set(wrong)]
+            names = [name for name in both if other in self.now.reach.of(name) <= set(wrong)]
             if other == tensor or not names:
                 continue
             tried, found = self._hypotheses(names, other, wrong)
@@ -171,18 +150,16 @@ class _Search:
         """A factor at the first suspect with which a single hypothesis explains the tensor; it is planted then."""
         backward = [link.output for link in self.point.network.backward_links]
         first = next((name for name in backward if name in suspects), tensor)
-        if first in self.shown or first in self.in_bounds:
+        if first in self.now.shown or first in self.now.rules_in_bounds:
             return None
-        reached = self.reach.of(first) & set(wrong)
-        for factor, other in paired(tensor, self.shown[tensor], tried, self.faults(first), self.floats):
-            planted = {**self.in_bounds, first: factor.rule}
-            bounds = in_bounds(self.point, self.reach, self.shown, self.profile, planted)
-            reach = {other.fault.at: self.reach.of(other.fault.at) & set(wrong)}
-            if confirmed([other], tensor, self.shown, bounds, reach, wrong):
+        reached = self.now.reach.of(first) & set(wrong)
+        for factor, other in paired(tensor, self.now.shown[tensor], tried, self.faults(first), self.now.floats):
+            planted = self.now.plus(first, factor.rule, factor.rule)
+            reach = {other.fault.at: self.now.reach.of(other.fault.at) & set(wrong)}
+            if confirmed([other], tensor, planted, reach, wrong):
                 cause = Cause(factor.cause, first, f"{factor.says}, and besides", factor.formula, other.residual)
                 diagnosis = self._diagnosis(tensor, first, (cause,), tried, reached, ())
-                self.in_floats[first] = self.in_bounds[first] = factor.rule
-                self._replay()
+                self.now = planted
                 return Found(diagnosis)
         return None
 
@@ -190,11 +167,11 @@ class _Search:
         self, names: Sequence[str], tensor: str, wrong: Sequence[str]
     ) -> tuple[list[Hypothesis], list[Confirmed]]:
         faults = [fault for name in names for fault in self.faults(name)]
-        tried = ranked(faults, tensor, self.shown[tensor], self.floats)
-        settled = {name for name in self.told if self._wrong(name)}
-        reach = {name: self.reach.of(name) - settled for name in names}
+        tried = ranked(faults, tensor, self.now.shown[tensor], self.now.floats)
+        settled = {name for name in self.told if self.now.wrong(name)}
+        reach = {name: self.now.reach.of(name) - settled for name in names}
         several = len(self.faulty) > 1
-        found = confirmed(tried, tensor, self.shown, self.bounds, reach, wrong, numbers=several)
+        found = confirmed(tried, tensor, self.now, reach, wrong, numbers=several)
         place = {id(fault): number for number, fault in enumerate(faults)}
 
         def order(c: Confirmed) -> tuple[object, ...]:
@@ -205,89 +182,55 @@ class _Search:
 
         return tried, sorted(found, key=order)
 
-    def _plant(self, outcome: Confirmed) -> None:
-        at = outcome.hypothesis.fault.at
-        self.told |= outcome.explains
-        if at not in self.shown:
-            self.in_floats[at], self.in_bounds[at] = outcome.hypothesis.fault.rule, outcome.rule
-            self._replay()
-
     def _explained(
         self, tensor: str, tried: Sequence[Hypothesis], found: Sequence[Confirmed], best: Sequence[Confirmed]
     ) -> Found:
-        causes = tuple({(c.cause.cause, c.cause.at, c.cause.formula): self._in_full(c, tensor) for c in best}.values())
+        """What explains most; it is planted where its link is not shown."""
+        actual, floats, outside = self.now.shown[tensor], self.now.floats, self.now.outside(tensor)
+        causes: dict[tuple[str, str, str], Cause] = {}
+        for c in best:
+            full = in_full(c.hypothesis, tensor, actual, floats, outside)
+            causes[c.cause.cause, c.cause.at, c.cause.formula] = replace(c.cause, residual=full.residual)
         also = tuple(c.cause for c in found if c not in best)
         others = [h for h in tried if not any(h is c.hypothesis for c in found)]
-        diagnosis = self._diagnosis(tensor, causes[0].at, causes, others, best[0].explains, ())
-        self._plant(best[0])
+        at = best[0].cause.at
+        diagnosis = self._diagnosis(tensor, at, tuple(causes.values()), others, best[0].explains, ())
+        self.told |= best[0].explains
+        if at not in self.now.shown:
+            self.now = self.now.plus(at, best[0].hypothesis.fault.rule, best[0].rule)
         return Found(diagnosis, also)
-
-    def _in_full(self, outcome: Confirmed, tensor: str) -> Cause:
-        full = in_full(outcome.hypothesis, tensor, self.shown[tensor], self.floats, self._outside(tensor))
-        return replace(outcome.cause, residual=full.residual)
-
-    def _outside(self, tensor: str) -> Array:
-        """The entries of a shown tensor that are wrong."""
-        expected = self.bounds.expected[tensor]
-        return evident(self.shown[tensor], expected, expected)[0]
 
     def _unknown(
         self, tensor: str, tried: Sequence[Hypothesis], suspects: Sequence[str], wrong: Sequence[str]
     ) -> Found:
         """Located at the tensor itself, unless something else that is wrong comes from one hidden link alone."""
-        reached = {name: self.reach.of(name) & set(wrong) for name in suspects}
+        reached = {name: self.now.reach.of(name) & set(wrong) for name in suspects}
         most = max(len(names) for names in reached.values())
         # What hands on what it reads has nothing in it to be wrong.
         hidden = [n for n in suspects if len(reached[n]) == most > 1 and not isinstance(self.links[n].layer, Identity)]
         explains = frozenset([tensor]).union(*(reached[name] for name in hidden))
         at = hidden[0] if len(hidden) == 1 else tensor
-        where: tuple[str, ...] = (
-            (f"the mistake is in {_listed(hidden)}, which {_are(hidden)} not shown",) if hidden else ()
-        )
-        if self.profile.dtype == "float64":
-            where += only_as_small(self.point, self.reach, self.shown, tensor, self._outside(tensor))
+        where: tuple[str, ...] = ()
+        if hidden:
+            which = f"{', '.join(hidden[:-1])} or {hidden[-1]}, which are" if hidden[1:] else f"{hidden[0]}, which is"
+            where = (f"the mistake is in {which} not shown",)
+        where += only_as_small(self.now, tensor)
         diagnosis = self._diagnosis(tensor, at, (), tried, explains, where)
         self.told |= explains
         return Found(diagnosis)
 
     def _in_float32(self, tensor: str, wrong: Sequence[str], best: Sequence[Confirmed]) -> Found | None:
         """Everything computed in float32, where that explains more than one link in float32 does."""
-        if self.profile.dtype != "float64":
-            return None
-        # One link that is not shown may explain as much; but with nothing right, nothing speaks for just one.
-        alone = any(c.explains >= set(wrong) for c in best)
-        if alone and (tensor in {c.cause.at for c in best} or len(wrong) < len(self.shown)):
-            return None
-        narrow = wholly_in_float32(self.point, self.reach, self.shown, wrong)
-        if narrow is None:
-            return None
-        says = (
-            "everything has the accuracy of float32, not that of float64, in which it is returned: all of it are "
-            "exactly float32 numbers"
-        )
-        size = float(np.abs(self.shown[tensor]).max())
-        off = residual(self.shown[tensor], narrow[tensor].value, size)
         single = [c.cause for c in best if c.explains >= set(wrong)]
-        at = single[0].at if single else tensor
-        causes = (Cause("computed in float32", at, says, "the same, in float32", off), *single)
-        diagnosis = self._diagnosis(tensor, at, causes, (), frozenset(wrong), ())
+        # One link that is not shown may explain as much; but with nothing right, nothing speaks for just one.
+        if single and (tensor in {c.cause.at for c in best} or len(wrong) < len(self.now.shown)):
+            return None
+        cause = everything_in_float32(self.now, tensor, wrong, single[0].at if single else tensor)
+        if cause is None:
+            return None
+        diagnosis = self._diagnosis(tensor, cause.at, (cause, *single), (), frozenset(wrong), ())
         self.told |= set(wrong)
         return Found(diagnosis)
-
-    def _runner_up(self, tensor: str, causes: Sequence[Cause], tried: Sequence[Hypothesis]) -> Cause | None:
-        """The best guess that is refuted, at a link where the mistake may be; None if it is far off."""
-        actual, where = self.shown[tensor], self._outside(tensor)
-        accepted, places = {(c.cause, c.at) for c in causes}, {c.at for c in causes}
-        for guess in tried:
-            known = (guess.fault.cause, guess.fault.at) in accepted or (places and guess.fault.at not in places)
-            if guess.tier == 2 or known:
-                continue
-            full = in_full(guess, tensor, actual, self.floats, where)
-            if not full.residual <= FAR_OFF:
-                return None
-            if refuted(guess, tensor, actual, self.bounds):
-                return full.as_cause()
-        return None
 
     def _diagnosis(
         self,
@@ -298,25 +241,16 @@ class _Search:
         explains: frozenset[str],
         where: tuple[str, ...],
     ) -> Diagnosis:
-        runner_up = self._runner_up(tensor, causes, tried)
-        link = self.links[at]
-        place = place_of(self.point.network, self.links[tensor])
-        known = told_by(self.shown[tensor], self.bounds.expected[tensor], *_axes(place.kind), self.point.rows)
-        order = [name for name in self.links if name in explains]
+        actual, expected = self.now.shown[tensor], self.now.bounds.expected[tensor]
+        link, place = self.links[at], place_of(self.point.network, self.links[tensor])
+        known = told_by(actual, expected, *axes_of(place.kind), self.point.rows)
         return Diagnosis(
-            at, tensor, causes, runner_up, (*where, *known), right_formula(self.point.network, link),
-            worst_entry(place, self.shown[tensor], self.bounds.expected[tensor].value, self.floats), tuple(order),
-        )  # fmt: skip
-
-
-def _axes(kind: str) -> tuple[str, str]:
-    """What the indices of a tensor count."""
-    return {"dW": ("input", "neuron"), "db": ("neuron", "")}.get(kind, ("sample", "neuron"))
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
-
-
-def _are(names: Sequence[str]) -> str:
-    return "is" if len(names) == 1 else "are"
+            at=at,
+            shown_at=tensor,
+            causes=causes,
+            runner_up=runner_up(tried, causes, tensor, self.now),
+            known=(*where, *known),
+            should=right_formula(self.point.network, link),
+            entry=worst_entry(place, actual, expected.value, self.now.floats),
+            explains=tuple(name for name in self.links if name in explains),
+        )

@@ -46,7 +46,10 @@ class Form:
     rule: Rule
 
     def beside(self, base: Rule) -> Rule:
-        """The form where it is bounded, and `base` where it may overflow: there it explains nothing."""
+        """The form where it is bounded, and `base` where it may overflow: there it explains nothing.
+
+        For plain arrays as for bounded ones.
+        """
         return lambda tensors: bounded_or(self.rule(tensors), base(tensors))
 
 
@@ -92,7 +95,7 @@ def walk(
     def read(link: Link, value: Bounded) -> Bounded:
         nonlocal decided
         name = link.output
-        if forms and name in shown and not right(shown[name], value):
+        if forms and name in shown and not value.holds(shown[name]):
             form, value = _first_form(shown[name], value, forms(link), tensors)
             taken.update({name: form} if form else {})
         expected[name] = value
@@ -113,16 +116,17 @@ def _first_form(
     undecided = context.undecided
     for form in forms:
         value = bounded_or(form.rule(tensors), base)
-        if right(shown, value):
+        if value.holds(shown):
             return form, value
         context.undecided = undecided
     return None, base
 
 
-def bounded_or(form: Bounded, base: Bounded) -> Bounded:
-    """A form's entries where they are bounded, elsewhere those of `base`."""
-    bounded = np.isfinite(form.bound) & np.isfinite(form.value)
-    value, bound = np.where(bounded, form.value, base.value), np.where(bounded, form.bound, base.bound)
+def bounded_or(form: Any, base: Any) -> Any:
+    """A form's entries where they are bounded, or finite in plain arrays; elsewhere those of `base`."""
+    if not isinstance(form, Bounded):
+        return np.where(np.isfinite(form), form, base)
+    value, bound = np.where(form.bounded, form.value, base.value), np.where(form.bounded, form.bound, base.bound)
     return Bounded(value, bound, base.context)
 
 
@@ -134,13 +138,6 @@ def given(point: Point, context: Context) -> dict[str, Any]:
 def passed_on(shown: Array, expected: Bounded, context: Context) -> Bounded:
     """What later links read of a tensor that is shown."""
     result = context.shown(shown)
-    if right(shown, expected):
+    if expected.holds(shown):
         return Bounded(result.value, result.bound + expected.bound, context)
     return result
-
-
-def right(shown: Array, expected: Bounded) -> bool:
-    """Whether every entry is within its allowance, or where nothing is bounded."""
-    with np.errstate(invalid="ignore"):
-        inside = np.abs(np.asarray(shown, np.float64) - expected.value) <= expected.bound
-    return bool(np.all(inside | ~np.isfinite(expected.bound) | ~np.isfinite(expected.value)))

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Context, Profile
-from harness.arithmetic.rounding import DIGITS, rounded
+from harness.arithmetic.rounding import rounded
 from harness.evaluation.expected import given, passed_on
 from harness.evaluation.given import as_numbers
 from harness.evaluation.point import Point
+from harness.formats import FORMATS
 from harness.inputs.stride import EVERY_ENTRY, Stride
 from impls.contract import Array
 from impls.graph import Graph, Link, Rule, evaluate
@@ -120,7 +121,7 @@ def in_bounds(
 
 def in_float32(point: Point, reach: Reach, shown: Mapping[str, Array], profile: Profile) -> Replay:
     """A replay of a program that rounds what it is given to float32 and computes in it; `profile` is float32's."""
-    context, digits = Context(profile), DIGITS["float32"]
+    context, digits = Context(profile), FORMATS["float32"].digits
     tensors = {name: rounded(t, digits) if hasattr(t, "bound") else t for name, t in given(point, context).items()}
 
     def pass_on(actual: Array, expected: Any) -> Any:

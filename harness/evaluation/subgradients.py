@@ -1,15 +1,21 @@
-"""Kinks: which subgradients are valid where a gradient jumps, by its values on the sides of the jump."""
+"""Kinks: which subgradients are valid where a gradient jumps, by its values on the sides of the jump.
+
+The one place that decides it: for the links of a network, whose layers say where they have a kink, and for operations,
+whose kinks may be measured.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from harness.arithmetic.enclosure import Enclosure
 from harness.evaluation.references.estimate import Estimate
 from impls.contract import Array
+from impls.graph import Link
 
 
 class Total(NamedTuple):
@@ -31,6 +37,23 @@ class Sides(NamedTuple):
     totals: tuple[Total, ...] = ()
 
     @classmethod
+    def of_link(cls, link: Link, reads: Sequence[Any]) -> Sides | None:
+        """Of what a link gives where it reads bounded arrays; None if no gradient jumps there."""
+        one_sided = getattr(link.layer, "one_sided", None)
+        if one_sided is None or link.of is None:
+            return None
+        found = one_sided(*reads)
+        return None if found is None else cls.between(*found)
+
+    @classmethod
+    def between(cls, kink: Any, left: Enclosure, right: Enclosure) -> Sides:
+        """Of gradients on the left and on the right, where an argument is exactly on a kink, which is then not 0."""
+        with np.errstate(invalid="ignore"):  # inf - inf where nothing is bounded
+            low = np.minimum(left.value - left.bound, right.value - right.bound)
+            high = np.maximum(left.value + left.bound, right.value + right.bound)
+        return cls(np.where(kink.value != 0, low, np.nan), np.where(kink.value != 0, high, np.nan))
+
+    @classmethod
     def of(cls, near: Array, bound: Array) -> Sides:
         """Of gradients at points near by, stacked along a first axis, and the allowance of an entry."""
         low, high = near.min(axis=0), near.max(axis=0)
@@ -39,13 +62,23 @@ class Sides(NamedTuple):
         totals = tuple(_totals(at, np.where(jumps, bound, 0.0), jumps))
         return cls(np.where(jumps, low, np.nan), np.where(jumps, high, np.nan), totals)
 
-    def allow(self, actual: Array, estimate: Estimate) -> bool:
+    def widened(self, bound: Array) -> Sides:
+        """With room for rounding on both sides."""
+        with np.errstate(invalid="ignore"):
+            return self._replace(low=self.low - bound, high=self.high + bound)
+
+    @property
+    def jumps(self) -> Array:
+        """The entries at which the gradient jumps."""
+        return ~np.isnan(self.low)
+
+    def allow(self, actual: Array, expected: Enclosure) -> bool:
         """Whether every entry outside its allowance is at a jump, between its sides, and the sums are right."""
         with np.errstate(invalid="ignore"):  # NaN, where nothing jumps, is not between
-            valid = (self.low - estimate.bound <= actual) & (actual <= self.high + estimate.bound)
-        if not np.all(estimate.inside(actual) | ~estimate.bounded | valid):
+            valid = (self.low <= actual) & (actual <= self.high)
+        if np.any(expected.outside(actual) & ~valid):
             return False
-        at = np.where(np.isnan(self.low), 0.0, np.asarray(actual, np.float64))
+        at = np.where(self.jumps, np.asarray(actual, np.float64), 0.0)
         return all(total.estimate.holds(at.sum(axis=total.axes)) for total in self.totals)
 
 

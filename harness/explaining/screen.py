@@ -13,8 +13,7 @@ import numpy as np
 
 from harness.explaining.explanation import CONVENTIONS, PathExplanation
 from harness.explaining.layout import TIED, WIDTH, broken, count, operand, paragraph, plain
-from harness.explaining.outcomes import nudge, update, ways
-from harness.explaining.path_tables import factors, paths, samples
+from harness.explaining.tables import factors, nudge, paths, samples, update, ways
 from harness.rendering.notebook import shown
 
 FEW_INPUTS = 6

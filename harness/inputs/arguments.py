@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.arithmetic.profile import DTYPES
+from harness.formats import DTYPES, FORMATS
 from harness.inputs.datasets import Data, from_arrays, load_data
 from harness.inputs.networks import load_network
 from harness.usage import UsageError, did_you_mean
@@ -99,7 +99,7 @@ def as_flag(name: str, value: Any) -> bool:
 
 def check_parameters(network: Graph, optimizer: Any, dtype: str) -> None:
     """Raise UsageError if a parameter of a layer, the loss or the optimizer is no finite number of the dtype."""
-    largest = float(np.finfo(dtype).max)
+    largest = FORMATS[dtype].largest
     for part in (*(node.layer for node in network.nodes), network.loss, getattr(network.loss, "loss", None), optimizer):
         for name, value in getattr(part, "parameters", dict)().items():
             if isinstance(value, float) and abs(value) > largest:

@@ -7,7 +7,7 @@ run each goes on from its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -34,8 +34,6 @@ from harness.lockstep.evidence import Evidence, UpdateEvidence, collected
 from harness.lockstep.judging import judged, judged_update
 from harness.results.drift import TWIN, distance, moved_by_one_ulp
 from harness.results.record import DATA_KEPT, SCHEMA, WEIGHTS_KEPT, Head, PowerCount, Step
-from harness.results.record_file import Writer
-from harness.results.run import Run
 from harness.surveys.accuracy.inaccurate_functions import with_causes
 from impls import registry
 from impls.contract import Array, Pass, tensors_of
@@ -124,30 +122,6 @@ class Session:
             return None, None
         inputs = {name: array.tolist() for name, array in self.batches.inputs.items()}
         return next(iter(inputs.values())) if len(inputs) == 1 else inputs, self.batches.y.tolist()
-
-    def train(self, run: Run, writer: Writer | None, progress: Callable[[int, int], None] | None) -> Run:
-        """Every step, written and reported as it happens; Ctrl-C keeps the finished ones."""
-        try:
-            if writer:
-                writer.keep(run.head, run.steps)
-            for number in range(1, self.schedule.last + 1):
-                step = self.step(number)
-                run.steps.append(step)
-                run.power = self.power
-                if writer:
-                    writer.keep(run.head, run.steps)
-                if progress:
-                    progress(number, self.schedule.last)
-                if any(f.kind == "diverged" for f in step.findings) or not self.reference.alive:
-                    run.how = "diverged"
-                    break
-        except KeyboardInterrupt:
-            run.how = "interrupted"
-        if writer:
-            writer.keep(run.head, run.steps, run.end())
-            run.unrecorded = writer.complaint(len(run.steps))
-            run.recorded = None if run.unrecorded else f"{writer.path}, {writer.lines} lines"
-        return run
 
     def step(self, number: int) -> Step:
         """Everything that has to be run, then everything that is made of it."""

@@ -101,4 +101,29 @@ def run(
             admission = admit(names, network, dtype, named=against is not None)
         session = Session(network, batches, optimizer, dtype, seed, schedule, free_run, admission, exact, command)
         head = session.head(loaded, named=against is not None)
-        return session.train(Run(head), writer, progress)
+        return _train(session, Run(head), writer, progress)
+
+
+def _train(session: Session, run: Run, writer: Writer | None, progress: Callable[[int, int], None] | None) -> Run:
+    """Every step, written and reported as it happens; Ctrl-C keeps the finished ones."""
+    try:
+        if writer:
+            writer.keep(run.head, run.steps)
+        for number in range(1, session.schedule.last + 1):
+            step = session.step(number)
+            run.steps.append(step)
+            run.power = session.power
+            if writer:
+                writer.keep(run.head, run.steps)
+            if progress:
+                progress(number, session.schedule.last)
+            if any(f.kind == "diverged" for f in step.findings) or not session.reference.alive:
+                run.how = "diverged"
+                break
+    except KeyboardInterrupt:
+        run.how = "interrupted"
+    if writer:
+        writer.keep(run.head, run.steps, run.end())
+        run.unrecorded = writer.complaint(len(run.steps))
+        run.recorded = None if run.unrecorded else f"{writer.path}, {writer.lines} lines"
+    return run

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from tabulate import tabulate
+from collections.abc import Iterator
 
 from harness.comparison.judge import Row, worst
 from harness.faults.operations.hypothesis import Cause
 from harness.inputs.cases import called
+from harness.rendering import columns
+from harness.rendering.columns import Column
 from harness.results.numbers import part, share, small
 from harness.results.operation_check import OperationCheck
 from harness.usage import visible
 
-HEADERS = ("gradient", "case", "used", "sees", "at", "verdict")
-ALIGN = ("left", "left", "right", "right", "left", "left")
 MOST_FINDINGS = 12
 
 
 def render(check: OperationCheck) -> str:
     """The whole screen."""
-    parts = [_heading(check), f"{check.verdict}  {visible(check.reason)}", _grid(check)]
+    parts = [_heading(check), f"{check.verdict}  {visible(check.reason)}", columns.text(_columns(check), _rows(check))]
     parts += ["\n".join(lines) for lines in (_causes(check), _votes(check), _findings(check)) if lines]
     parts.append(f"next  {_next(check)}")
     return "\n\n".join(parts)
@@ -33,18 +33,26 @@ def _heading(check: OperationCheck) -> str:
     )
 
 
-def _grid(check: OperationCheck) -> str:
-    lines = []
+def _rows(check: OperationCheck) -> Iterator[tuple[Row, str]]:
+    """Every row, and what to call its case; a right forward pass, which is not what was asked about, in one row."""
     names = list(dict.fromkeys(row.gradient for row in check.rows))
     for name in [*check.gradients, *(["output"] if "output" in names else [])]:
-        label = name
         rows = [row for row in check.rows if row.gradient == name]
-        together = name == "output" and all(row.verdict == "ok" for row in rows)
-        for row in [worst(rows)] if together else rows:  # a right forward pass is not what was asked about
-            case = f"{check.case(row)}, worst of {len(rows)}" if together else check.case(row)
-            lines.append([label, case, _used(row), small(row.sees), _place(row), _verdict(row, check)])
-            label = ""
-    return tabulate(lines, HEADERS, tablefmt="simple", disable_numparse=True, colalign=ALIGN)
+        if name == "output" and all(row.verdict == "ok" for row in rows):
+            yield worst(rows), f"{check.case(worst(rows))}, worst of {len(rows)}"
+        else:
+            yield from ((row, check.case(row)) for row in rows)
+
+
+def _columns(check: OperationCheck) -> tuple[Column[tuple[Row, str]], ...]:
+    return (
+        Column("gradient", lambda each: each[0].gradient, once=True),
+        Column("case", lambda each: each[1]),
+        Column("used", lambda each: _used(each[0]), "right"),
+        Column("sees", lambda each: small(each[0].sees), "right"),
+        Column("at", lambda each: _place(each[0])),
+        Column("verdict", lambda each: _verdict(each[0], check)),
+    )
 
 
 def _verdict(row: Row, check: OperationCheck) -> str:

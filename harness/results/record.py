@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from harness.arithmetic.profile import DTYPES
 from harness.comparison.certification import Certificate
 from harness.comparison.finding import Finding
 from harness.comparison.judge import Row
+from harness.formats import DTYPES
 from impls.graph import prefixed
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.arithmetic.profile import DTYPES
 from harness.evaluation.point import Point
+from harness.formats import DTYPES
 from harness.results.check import Check
 from harness.testing.compared import GradientMismatch, compared, told
 from harness.testing.reference_pass import reference as take_reference

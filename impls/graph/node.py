@@ -11,7 +11,7 @@ their own. The law of names is here, and nowhere else:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,39 +38,54 @@ def prefixed(letter: str, name: str) -> str:
     return f"{path}{dot}{letter}{local}"
 
 
+def local_of(name: str) -> str:
+    """What a layer calls the tensor of that name; the names say so, which `Tensor.local` does where there is one.
+
+    >>> local_of("W1"), local_of("h0.attn.qkv.W")
+    ('W', 'W')
+    """
+    _, dot, local = name.rpartition(".")
+    return local if dot else local.rstrip("0123456789")
+
+
 def part_of(gradient: str, vjp: str) -> str:
     """The name of the part of a gradient that one vjp gives, where several add up."""
     return f"{gradient}:{vjp}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Input:
     """What a network is fed besides weights: an array with a row for each sample.
 
     Attributes:
-        shape: of one sample.
+        shape: of one sample; a number stands for one axis of that size.
         choices: 0 for real numbers; else whole numbers from 0 to choices - 1.
         gradient: whether the loss is differentiated by it.
     """
 
     name: str
     shape: tuple[int, ...]
-    choices: int = 0
-    gradient: bool = False
+    choices: int
+    gradient: bool
 
-    def __post_init__(self) -> None:
-        """Take one size for a shape of one axis; refuse what is no size, and a gradient of whole numbers."""
-        shape = (self.shape,) if isinstance(self.shape, int) else tuple(self.shape)
-        object.__setattr__(self, "shape", shape)
-        if not all(isinstance(size, int) and not isinstance(size, bool) and size >= 1 for size in shape):
+    def __init__(self, name: str, shape: int | Sequence[int], choices: int = 0, gradient: bool = False) -> None:
+        sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+        if not all(isinstance(size, int) and not isinstance(size, bool) and size >= 1 for size in sizes):
             raise ValueError(
-                f"Cannot feed an input {self.name!r} of shape {shape!r}, because every size is a count; give whole "
+                f"Cannot feed an input {name!r} of shape {shape!r}, because every size is a count; give whole "
                 f"numbers from 1 on."
             )
-        if self.choices and self.gradient:
+        if not isinstance(choices, int) or choices < 0:
             raise ValueError(
-                f"Cannot differentiate by the input {self.name!r}, because it holds whole numbers; leave gradient out."
+                f"Cannot feed an input {name!r} of {choices!r} choices, because that is a count; give a whole number, "
+                f"or leave it out for real numbers."
             )
+        if choices and gradient:
+            raise ValueError(
+                f"Cannot differentiate by the input {name!r}, because it holds whole numbers; leave gradient out."
+            )
+        for field_name, value in (("name", name), ("shape", sizes), ("choices", choices), ("gradient", gradient)):
+            object.__setattr__(self, field_name, value)
 
     @property
     def rows(self) -> Shape:

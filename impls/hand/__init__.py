@@ -15,7 +15,7 @@ No line of this package mentions a dtype. The same lines run on float32 and floa
 any array type that speaks NumPy's protocols and, for the named primitives, `impls.graph.primitive`.
 """
 
-from impls.graph import Graph, Input, Link, node
+from impls.graph import Graph, GraphBuilder, Input, Link, node
 from impls.hand.activations import (
     Elu,
     Gelu,
@@ -60,6 +60,7 @@ __all__ = [
     "GeluTanh",
     "GradientDescent",
     "Graph",
+    "GraphBuilder",
     "HardSigmoid",
     "Huber",
     "Identity",

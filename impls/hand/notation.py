@@ -17,10 +17,18 @@ from itertools import pairwise
 from typing import Any
 
 from impls.graph import Graph, Input
-from impls.hand import activations, losses, optimizers
+from impls.hand import activations, layers, losses, optimizers
 from impls.hand.layers.dense import Dense
 from impls.hand.network import Network
 
+LAYERS: Mapping[str, Any] = {
+    "dense": layers.Dense,
+    "embedding": layers.Embedding,
+    "add": layers.Add,
+    "multiply": layers.Multiply,
+    "concatenate": layers.Concatenate,
+    "split": layers.Split,
+}
 ACTIVATIONS: Mapping[str, Any] = {
     "sigmoid": activations.Sigmoid,
     "tanh": activations.Tanh,
@@ -90,11 +98,11 @@ def from_text(
         sizes.append(int(size))
     made_loss = made("loss", LOSSES, loss)
     last = output_activation or made_loss.output_activation or activation
-    layers: list[Any] = []
+    chain: list[Any] = []
     for inputs, outputs in pairwise(sizes):
-        layers += [Dense(inputs, outputs), made("activation", ACTIVATIONS, activation)]
-    layers[-1] = made("output activation", ACTIVATIONS, last)
-    return Network(layers, made_loss)
+        chain += [Dense(inputs, outputs), made("activation", ACTIVATIONS, activation)]
+    chain[-1] = made("output activation", ACTIVATIONS, last)
+    return Network(chain, made_loss)
 
 
 def describe(network: Graph) -> str:

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from inspect import signature
 from typing import Any
 
-import numpy as np
-
 from harness.arithmetic import Context, profile_of
 from harness.evaluation.references.estimate import Estimate
 from harness.evaluation.subgradients import Sides
@@ -91,10 +89,7 @@ class HandReference:
         if self.gives == "L":
             limits = [limit * tensors["dL"] for limit in limits]
         left, right = (Estimate.of(limit) for limit in limits)
-        on = Estimate.of(kink).value != 0
-        low = np.minimum(left.value - left.bound, right.value - right.bound)
-        high = np.maximum(left.value + left.bound, right.value + right.bound)
-        return {self.layer.reads: Sides(np.where(on, low, np.nan), np.where(on, high, np.nan))}
+        return {self.layer.reads: Sides.between(Estimate.of(kink), left, right)}
 
     def _forward(self, inputs: Mapping[str, Array], dtype: str) -> dict[str, Any]:
         context = Context(profile_of(dtype))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from harness.arithmetic import Bounded
+from harness.arithmetic.enclosure import Enclosure
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64
 from impls.contract import Array
 
 
-class Estimate(NamedTuple):
+@dataclass(frozen=True)
+class Estimate(Enclosure):
     """Values in float64, and the allowance of each, of the same shape."""
 
     value: Array
@@ -42,29 +45,3 @@ class Estimate(NamedTuple):
         """A sum, with its own rounding allowed."""
         value = self.value + other.value
         return Estimate(value, self.bound + other.bound + (u + UNIT_ROUNDOFF_64) * np.abs(value))
-
-    def holds(self, actual: Array) -> bool:
-        """Whether every entry is within its allowance, where anything is bounded; shapes must be the same."""
-        if np.shape(actual) != self.value.shape:
-            return False
-        return bool(np.all(self.inside(actual) | ~self.bounded))
-
-    @property
-    def bounded(self) -> Array:
-        """Where there is something to compare with."""
-        return np.isfinite(self.value) & np.isfinite(self.bound)
-
-    def inside(self, actual: Array) -> Array:
-        """Entry by entry, whether it is within its allowance."""
-        with np.errstate(invalid="ignore", over="ignore"):
-            return np.abs(np.asarray(actual, np.float64) - self.value) <= self.bound
-
-    def off(self, actual: Array) -> float:
-        """The largest difference as a share of the largest entry; infinite where shapes differ."""
-        if np.shape(actual) != self.value.shape or not self.bounded.any():
-            return np.inf
-        with np.errstate(all="ignore"):
-            difference = np.abs(np.asarray(actual, np.float64) - self.value)[self.bounded].max()
-            size = np.abs(np.asarray(actual, np.float64))[self.bounded].max()
-            share = float(difference / size) if size else float(np.inf if difference else 0.0)
-        return np.inf if np.isnan(share) else share

@@ -108,7 +108,8 @@ class VotingReference:
 
     def _convention(self, case: Case, upstream: Array, name: str, one: Estimate, other: Estimate) -> bool:
         sides = self.forms[0].sides(case.inputs, upstream, "float64")[name]
-        return sides.allow(other.value, Estimate(one.value, one.bound + other.bound))
+        bound = one.bound + other.bound
+        return sides.widened(bound).allow(other.value, Estimate(one.value, bound))
 
     def _vote(self, case: Case, upstream: Array, name: str, gradients: list[Estimate], agree: bool, seed: int) -> Vote:
         form_names = [form.name for form in self.forms]

@@ -112,7 +112,7 @@ def _explains(estimate: Estimate, actual: Array, right: Estimate, by_size: bool)
         return False
     if actual.shape != right.value.shape:
         return bool(estimate.bounded.any())
-    wrong = ~right.inside(actual) & right.bounded
+    wrong = right.outside(actual)
     if by_size or not np.isfinite(actual[wrong]).all():
         return bool(np.any(estimate.bounded & wrong))
     error = np.where(wrong, np.abs(actual - right.value), 0.0)
@@ -153,7 +153,7 @@ def patterns(actual: Array | None, right: Estimate) -> str:
     """What is known of a gradient whose cause is not: where it is wrong, signs, the range of its ratio."""
     if actual is None or actual.shape != right.value.shape:
         return "no cause known gives this shape"
-    wrong = ~right.inside(actual) & right.bounded
+    wrong = right.outside(actual)
     told = [f"{int(wrong.sum())} of {wrong.size} entries are wrong"]
     for axis in range(actual.ndim if actual.ndim > 1 else 0):
         places = np.flatnonzero(wrong.any(axis=tuple(a for a in range(actual.ndim) if a != axis)))

@@ -219,7 +219,7 @@ def _softmaxes(at: Situation, name: str) -> Iterator[Hypothesis]:
     if at.inputs[name].shape != at.upstream.shape or len(at.expected) != 1:
         return
     context = Context(profile_of(at.dtype))
-    output, dy = Bounded(*at.output, context), context.exact(at.upstream)
+    output, dy = Bounded(at.output.value, at.output.bound, context), context.exact(at.upstream)
     for axis in range(at.upstream.ndim):
         p = np.exp(output)
         soft = output * (dy - (dy * output).sum(axis=axis, keepdims=True))

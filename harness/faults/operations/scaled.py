@@ -159,7 +159,8 @@ def unsummed(at: Situation, name: str) -> Estimate:
         alone = np.zeros_like(at.upstream)
         alone[row] = at.upstream[row]
         rows.append(at.with_upstream(name, alone))
-    values, bounds = (np.stack(parts).reshape(shape[:lead] + given.shape) for parts in zip(*rows, strict=True))
+    parts = [row.value for row in rows], [row.bound for row in rows]
+    values, bounds = (np.stack(part).reshape(shape[:lead] + given.shape) for part in parts)
     return Estimate(values, bounds)
 
 

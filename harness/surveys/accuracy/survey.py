@@ -12,11 +12,12 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from harness.arithmetic.profile import DTYPES, profile_of
+from harness.arithmetic.profile import profile_of
 from harness.arithmetic.true_values import FLOAT64, NoTruthError
 from harness.candidates.conformance import BreachError
 from harness.candidates.implementation import Participant
 from harness.environment import environment
+from harness.formats import DTYPES
 from harness.surveys.accuracy.accuracy import (
     Accuracy,
     Tried,

@@ -1,0 +1,96 @@
+"""Networks with branches, by which everything that runs on graphs is tried."""
+
+import numpy as np
+
+from impls.contract import Inputs
+from impls.hand import (
+    Add,
+    Concatenate,
+    Dense,
+    Embedding,
+    Graph,
+    GraphBuilder,
+    MeanSquaredError,
+    Multiply,
+    Relu,
+    Sigmoid,
+    Softmax,
+    Split,
+    Tanh,
+)
+
+CHOICES = 5
+
+
+def branching() -> Graph:
+    """A residual sum, a weight that two nodes share, three inputs, whole numbers, a concatenation, two outputs."""
+    net = GraphBuilder()
+    x, u, k = net.input("x", 4), net.input("u", 3), net.input("k", (), choices=CHOICES)
+    h = net("act1", Tanh(), net("fc1", Dense(4, 6), x))
+    s = net("res", Add(), h, net("act2", Sigmoid(), net("fc2", Dense(6, 6), h)))
+    a = net("act4", Relu(), net("act3", Tanh(), net("again", Dense(6, 6), s, W="fc2.W")))
+    v = net("u2", Multiply(), u, net("emb", Embedding(CHOICES, 3), k))
+    p, q = net("split", Split(2), net("cat", Concatenate(), a, v))
+    out = net("out", Add(), net("h1", Dense(2, 3), p), net("h2", Dense(7, 3), q))
+    return net.loss(MeanSquaredError(), out)
+
+
+def batch_of(network: Graph, rows: int, seed: int = 0):
+    """Inputs and targets that fit."""
+    rng = np.random.default_rng(seed)
+    x = Inputs(
+        {
+            s.name: rng.integers(0, s.choices, (rows, *s.shape)) if s.choices else rng.normal(size=(rows, *s.shape))
+            for s in network.sources
+        }
+    )
+    y = rng.normal(size=network.tensors["y"].sized(rows))
+    return next(iter(x.values())) if len(x) == 1 else x, y
+
+
+def positions() -> Graph:
+    """Tokens by position, an input with a gradient, softmax over the last of three axes."""
+    net = GraphBuilder()
+    i, v = net.input("i", (5,), choices=7), net.input("v", (5, 3), gradient=True)
+    z = net("fc", Dense(3, 4), net("add", Add(), net("emb", Embedding(7, 3), i), v))
+    return net.loss(MeanSquaredError(), net("fc2", Dense(4, 2), net("sm", Softmax(), z)))
+
+
+class Gain:
+    """A weight that is called neither W nor b."""
+
+    reads, gives = "z", "s"
+
+    def __init__(self, size: int) -> None:
+        self.weights = {"g": (size,)}
+
+    def forward(self, z, g):
+        return z * g
+
+    def dz(self, ds, g):
+        return ds * g
+
+    def dg(self, ds, z):
+        return (ds * z).sum(axis=0)
+
+
+class Centring:
+    """A running mean, which a forward pass reads and updates."""
+
+    reads, gives = "x", "s"
+    apart = {"next_m": ({}, 0)}  # noqa: RUF012
+
+    def __init__(self, size: int) -> None:
+        self.weights, self.buffers = {"g": (size,)}, {"m": (size,)}
+
+    def forward(self, x, m, g):
+        return (x - m) * g
+
+    def dx(self, ds, g):
+        return ds * g
+
+    def dg(self, ds, x, m):
+        return ((x - m) * ds).sum(axis=0)
+
+    def next_m(self, m, x):
+        return 0.5 * m + 0.5 * (x.sum(axis=0) / len(x))

@@ -1,0 +1,51 @@
+"""Graphs in lockstep: hand, torch and JAX agree up to rounding, link by link and end to end, and with the truth."""
+
+import pytest
+
+import harness
+from harness.arithmetic import profile_of
+from harness.comparison.checks import end_to_end, formula, rounding
+from harness.evaluation.point import Point
+from harness.inputs.stride import EVERY_ENTRY, Stride
+from impls import registry
+from tests.graphs.branching import batch_of, branching, positions
+
+
+@pytest.mark.parametrize("make", [branching, positions])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["hand", "torch", "jax"])
+@pytest.mark.parametrize("stride", [EVERY_ENTRY, Stride(2, 1)], ids=["every entry", "every other"])
+def test_every_link_is_within_its_bound(make, dtype, name, stride):
+    network = make()
+    x, y = batch_of(network, 6)
+    weights = {n: w.astype(dtype) for n, w in network.init(1).items()}
+    point = Point(network, weights, x.astype(dtype), y.astype(dtype), 1)
+    made = registry.load(name)(network, dtype)
+    result = made.differentiate(point.weights, point.x, point.y)
+    hand = registry.load("hand")(network, dtype).differentiate(point.weights, point.x, point.y)
+    profile = profile_of(dtype, getattr(made, "eager", False))
+    links = rounding(point, name, result, profile, stride)
+    rows = [*links, *formula(point, name, result, stride), *end_to_end(point, name, result, hand, stride)]
+    shown = [link.output for link in network.links if not network.tensors[link.output].through]
+    assert [row.gradient for row in links] == shown  # parts of a gradient are no rows of their own
+    assert {row.verdict for row in rows} == {"ok"}
+
+
+def test_a_run_on_several_inputs_passes_and_is_read_back(tmp_path):
+    network = branching()
+    record = tmp_path / "run.jsonl"
+    run = harness.run(
+        network, batch_of(network, 70), steps=4, batch=20, optimizer="adam(lr=0.01)", exact=True, output=record
+    )
+    assert (run.verdict, run.exit) == ("PASS", 0)
+    again = harness.read_run(record)
+    assert (again.verdict, again.rows) == ("PASS", run.rows)
+    assert {c.truth for c in run.certificates} == {"ball"}
+    assert "fc2.dW 6×6" in str(run)
+
+
+def test_a_free_run_passes():
+    network = branching()
+    run = harness.run(network, "random", steps=3, free_run=True, dtype="float64")
+    assert run.verdict == "PASS"
+    assert run.explanation("torch").explained is True

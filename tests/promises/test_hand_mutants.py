@@ -1,0 +1,213 @@
+"""Every mechanical mutant of the hand code's backward rules is caught by the walk, or shown to be the same function."""
+
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from harness.arithmetic import profile_of
+from harness.arithmetic.rationals import IrrationalError, Rationals
+from harness.comparison.checks import judge_link
+from harness.evaluation.expected import walk
+from harness.evaluation.point import Point
+from harness.mutation.mutants import SAME, is_same, mutants_of, planted
+from harness.mutation.targets import hand_rules
+from impls.contract import tensors_of
+from impls.hand import (
+    BinaryCrossEntropy,
+    Dense,
+    Elu,
+    Gelu,
+    GeluTanh,
+    HardSigmoid,
+    Huber,
+    Identity,
+    LeakyRelu,
+    LogitBinaryCrossEntropy,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    Network,
+    OneHotCrossEntropy,
+    Relu,
+    Scaled,
+    Sigmoid,
+    Silu,
+    Softmax,
+    SoftmaxCrossEntropy,
+    Softplus,
+    SumSquaredError,
+    Tanh,
+)  # fmt: skip
+from impls.hand_numpy import Hand
+
+COUNT = 829
+"""All mutants of all rules: none disappears unnoticed."""
+
+ACTIVATIONS = [
+    Elu(0.5), Elu(), Gelu(), GeluTanh(), HardSigmoid(), Identity(), LeakyRelu(), Relu(), Sigmoid(), Silu(), Softmax(),
+    Softplus(), Softplus(1.0), Tanh(),
+]  # fmt: skip
+LOSSES = [
+    BinaryCrossEntropy(), BinaryCrossEntropy(clamp="torch"), Huber(0.7), LogitBinaryCrossEntropy(),
+    MeanAbsoluteError(), MeanSquaredError(), OneHotCrossEntropy(), SoftmaxCrossEntropy(), SumSquaredError(),
+    Scaled(MeanSquaredError(), 3.0),
+]  # fmt: skip
+
+AT_A_TIE = {
+    ("HardSigmoid.dz", "return da * (shifted >= 0) * (shifted < 6) / 6"): (HardSigmoid(), -3.0, "ok"),
+    ("HardSigmoid.dz", "return da * (shifted > 0) * (shifted <= 6) / 6"): (HardSigmoid(), 3.0, "ok"),
+    ("LeakyRelu.dz", "return np.where(z >= 0, da, self.slope * da)"): (LeakyRelu(), 0.0, "convention"),
+    ("Relu.dz", "return da * (z >= 0)"): (Relu(), 0.0, "convention"),
+    ("elu_vjp", "return np.where(z >= 0, da, da * (alpha * np.exp(np.minimum(z, 0))))"): (Elu(0.5), 0.0, "convention"),
+    ("softplus_vjp", "return dz if threshold is None else np.where(z >= threshold, da, dz)"): (
+        Softplus(1.0), 1.0, "FAULT",
+    ),
+}  # fmt: skip
+"""Mutants that differ exactly on a kink only: the layer, the kink, and what the rounding check says there."""
+
+
+def network_of(activation, loss, sizes):
+    layers = []
+    for place, (inputs, outputs) in enumerate(pairwise(sizes)):
+        last = place == len(sizes) - 2
+        needed = Sigmoid() if loss.output_activation == "sigmoid" else Identity()
+        layers += [Dense(inputs, outputs), needed if last else activation]
+    return Network(layers, loss)
+
+
+def point_of(network, seed, scale=1.0):
+    rng = np.random.default_rng(seed)
+    weights = {name: rng.normal(scale=scale, size=shape) for name, shape in network.weights.items()}
+    shape = (7, network.outputs)
+    if network.loss.labels:
+        y = rng.integers(0, network.outputs, 7)
+    else:
+        y = rng.uniform(0.05, 0.95, shape) if network.loss.unit_targets else 2 * rng.normal(size=shape)
+    return Point(network, weights, 2 * rng.normal(size=(7, network.inputs)), y, 1)
+
+
+@cache
+def points():
+    """Two networks and data sets for every activation and loss: widths equal and unequal, square and not."""
+    found = []
+    for seed, activation in enumerate(ACTIVATIONS):
+        found.append(point_of(network_of(activation, SumSquaredError(), (5, 4, 4, 3)), seed))
+        found.append(point_of(network_of(activation, MeanSquaredError(), (5, 6, 2, 2)), 100 + seed))
+    for seed, loss in enumerate(LOSSES):
+        found.append(point_of(network_of(Tanh(), loss, (5, 4, 4, 3)), 200 + seed))
+        found.append(point_of(network_of(Silu(), loss, (5, 2, 4)), 300 + seed))
+    clamped = network_of(Tanh(), BinaryCrossEntropy(clamp="torch"), (5, 4, 3))
+    return [*found, point_of(clamped, 400, scale=20.0)]  # its outputs come as close to 0 and 1 as the clamp
+
+
+def shown_by_hand(point):
+    with np.errstate(all="ignore"):
+        return tensors_of(Hand(point.network, "float64").differentiate(point.weights, point.x, point.y))
+
+
+def is_wrong(point, shown):
+    centre = point.centre("float64").tensors
+    if any(np.shape(shown[name]) != tensor.shape for name, tensor in centre.items()):
+        return True
+    expected = walk(point, shown, profile_of("float64")).expected
+    return any(not expected[name].holds(shown[name]) for name in shown)
+
+
+def is_caught(function, mutant):
+    for point in points():
+        mutant.ran.clear()
+        try:
+            with planted(function, mutant):
+                shown = shown_by_hand(point)
+        except Exception:
+            return True
+        if mutant.ran and is_wrong(point, shown):
+            return True
+    return False
+
+
+@cache
+def all_mutants():
+    return [(rule, mutant) for rule in hand_rules().values() for mutant in mutants_of(rule)]
+
+
+def key(rule, mutant):
+    return rule.__qualname__, mutant.after
+
+
+def test_the_right_rules_are_right_at_every_point():
+    assert not any(is_wrong(point, shown_by_hand(point)) for point in points())
+
+
+def test_every_mutant_that_changes_a_rule_is_caught():
+    mutants = all_mutants()
+    survivors = [key(rule, mutant) for rule, mutant in mutants if not is_caught(rule, mutant)]
+    assert set(survivors) == {*SAME, *AT_A_TIE}
+    assert (len(mutants), len(survivors)) == (COUNT, len(SAME) + len(AT_A_TIE))
+
+
+def layers_with(rule):
+    """The layers and losses that use a rule."""
+    for layer in [*ACTIVATIONS, *LOSSES]:
+        own = getattr(type(layer), "da" if layer in LOSSES else "dz")
+        if own is rule or rule.__name__ in own.__code__.co_names:
+            yield layer, own
+
+
+def arguments(layer, exact):
+    """Small fractions, on kinks and beside them, as a rule reads them."""
+    rng = np.random.default_rng(0)
+    first, second = (rng.integers(-9, 10, (40, 5)) / 2 for _ in range(2))
+    if layer in LOSSES and layer.unit_targets:
+        first, second = (rng.integers(1, 16, (40, 5)) / 16 for _ in range(2))
+    if getattr(layer, "labels", False):
+        return exact(first), rng.integers(0, 5, 40)
+    return exact(first), exact(second)
+
+
+def value(layer, own, exact):
+    result = own(layer, *arguments(layer, exact))
+    return np.asarray(getattr(result, "entries", result))
+
+
+def both(rule, mutant, layer, own):
+    """What a layer's rule gives without and with a mutant, in rational arithmetic if it is rational."""
+    try:
+        numbers = Rationals()
+        before = value(layer, own, numbers.exact)
+        exact = numbers.exact
+    except (IrrationalError, TypeError):
+        exact = np.array
+        before = value(layer, own, exact)
+    with planted(rule, mutant):
+        return before, value(layer, own, exact)
+
+
+@pytest.mark.parametrize(("rule", "after"), SAME)
+def test_a_mutant_that_is_not_caught_is_the_same_function(rule, after):
+    ((function, mutant),) = [(f, m) for f, m in all_mutants() if key(f, m) == (rule, after)]
+    tried = 0
+    for layer, own in layers_with(function):
+        mutant.ran.clear()
+        before, with_it = both(function, mutant, layer, own)
+        tried += bool(mutant.ran)
+        assert before.shape == with_it.shape
+        assert np.all(before == with_it)
+    assert tried
+    assert is_same(function, mutant)
+
+
+@pytest.mark.parametrize(("rule", "after"), AT_A_TIE)
+def test_a_mutant_at_a_tie_differs_nowhere_else(rule, after):
+    layer, kink, verdict = AT_A_TIE[rule, after]
+    ((function, mutant),) = [(f, m) for f, m in all_mutants() if key(f, m) == (rule, after)]
+    da, z = np.ones((1, 7)), kink + np.array([[-1, -0.5, -(2.0**-40), 0, 2.0**-40, 0.5, 1]])
+    before = layer.dz(da, z)
+    with planted(function, mutant):
+        with_it = layer.dz(da, z)
+    assert np.flatnonzero(before != with_it).tolist() == [3]
+    network = Network([Dense(7, 7), layer], SumSquaredError())
+    link = next(link for link in network.links if link.output == "dz1")
+    row = judge_link(link, {"da1": da, "z1": z}, with_it, profile_of("float64"), "mutant", 1)
+    assert row.verdict == verdict
