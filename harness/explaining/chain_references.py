@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from harness.explaining.symbols import joined, outputs_of, weight_symbol
 from harness.usage import UsageError
 from impls.hand import Network
 
 Kind = Literal["weight", "bias", "input", "output"]
+Entry = tuple[str, tuple[int, ...]]
+"""A tensor, and the index of an entry, without the sample, counted from 0."""
 
 _NUMBER = "([0-9]{1,9})"
 _INDEX = "_?{?([0-9]{1,9}(?:,[0-9]{1,9})?)}?"
@@ -32,17 +34,8 @@ _PATTERNS: tuple[tuple[str, Kind], ...] = (
 HOW = "write w_21^(1) or W1[2,1] for a weight, b_1^(2) or b2[1] for a bias, x3 for an input, O21 for a neuron's output"
 
 
-class Meant(NamedTuple):
-    """What a text means: `layer` is counted from 1, 0 for an input; `index`, without the sample, from 0."""
-
-    kind: Kind
-    layer: int
-    tensor: str
-    index: tuple[int, ...]
-
-
-def in_chain(text: str, plain: str, network: Network) -> Meant | None:
-    """What a text means in a chain, None where it has none of these forms.
+def in_chain(text: str, plain: str, network: Network) -> Entry | None:
+    """The entry that a text means in a chain, None where it has none of these forms.
 
     Raises:
         UsageError: there is no such thing; the message says what there is.
@@ -64,7 +57,7 @@ def _by_local(network: Network, local: str) -> dict[int, str]:
     return found
 
 
-def _weight(text: str, network: Network, numbers: list[str], plain: str) -> Meant:
+def _weight(text: str, network: Network, numbers: list[str], plain: str) -> Entry:
     layer = int(numbers[0] if plain[0] == "W" else numbers[1])
     matrices = _by_local(network, "W")
     if layer not in matrices:
@@ -79,10 +72,10 @@ def _weight(text: str, network: Network, numbers: list[str], plain: str) -> Mean
         counted = "; indices count from 1" if any(0 in pair for pair in pairs) else ""
         raise _refused(text, f"W{layer} has {inputs} rows (i) and {outputs} columns (j){counted}", _weights(network))
     i, j = inside[0]
-    return Meant("weight", layer, matrices[layer], (i - 1, j - 1))
+    return matrices[layer], (i - 1, j - 1)
 
 
-def _bias(text: str, network: Network, numbers: list[str], plain: str) -> Meant:
+def _bias(text: str, network: Network, numbers: list[str], plain: str) -> Entry:
     entry, layer = map(int, numbers if "^" in plain else numbers[::-1])
     biases = _by_local(network, "b")
     if not 1 <= layer <= network.depth:
@@ -93,20 +86,20 @@ def _bias(text: str, network: Network, numbers: list[str], plain: str) -> Meant:
     if not 1 <= entry <= size:
         counted = "; indices count from 1" if entry == 0 else ""
         raise _refused(text, f"b{layer} has {size} entries{counted}", _biases(network))
-    return Meant("bias", layer, biases[layer], (entry - 1,))
+    return biases[layer], (entry - 1,)
 
 
-def _input(text: str, network: Network, numbers: list[str], plain: str) -> Meant:  # noqa: ARG001
+def _input(text: str, network: Network, numbers: list[str], plain: str) -> Entry:  # noqa: ARG001
     entry = int(numbers[0])
     if not 1 <= entry <= network.inputs:
         counted = "; they count from 1" if entry == 0 else ""
         raise _refused(
             text, f"there are {network.inputs} inputs{counted}", f"choose {_range('x1', f'x{network.inputs}')}"
         )
-    return Meant("input", 0, network.sources[0].name, (entry - 1,))
+    return network.sources[0].name, (entry - 1,)
 
 
-def _output(text: str, network: Network, numbers: list[str], plain: str) -> Meant:  # noqa: ARG001
+def _output(text: str, network: Network, numbers: list[str], plain: str) -> Entry:  # noqa: ARG001
     pairs = [(int(numbers[0]), int(numbers[1]))] if len(numbers) > 1 else _parted(numbers[0])
     tensors = outputs_of(network)
     widths = [network.tensors[tensor].width for tensor in tensors]
@@ -118,10 +111,10 @@ def _output(text: str, network: Network, numbers: list[str], plain: str) -> Mean
         why = "it names no layer and neuron of it" if not pairs else "there is no such layer or no such neuron in it"
         raise _refused(text, why, _neurons(network))
     layer, j = inside[0]
-    return Meant("output", layer, tensors[layer - 1], (j - 1,))
+    return tensors[layer - 1], (j - 1,)
 
 
-_READERS: dict[Kind, Callable[[str, Network, list[str], str], Meant]] = {
+_READERS: dict[Kind, Callable[[str, Network, list[str], str], Entry]] = {
     "weight": _weight,
     "bias": _bias,
     "input": _input,

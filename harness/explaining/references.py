@@ -59,7 +59,7 @@ def parse(text: str, network: Graph) -> Reference:
         plain = re.sub(r"^(?:[d∂]L/)?[d∂](?=[wWbxO])", "", plain)
         meant = in_chain(text, plain, network)
         if meant is not None:
-            return reference_of(network, meant.tensor, meant.index)
+            return reference_of(network, *meant)
     found = re.fullmatch(r"(?:[d∂]L/[d∂])?(.+?)(?:\[([0-9]{1,9}(?:,[0-9]{1,9})*)\])?", plain, flags=re.ASCII)
     tensor = _called(found[1], network) if found else None
     if found is None or tensor is None:

@@ -175,7 +175,8 @@ class Paths:
         """Number of paths in one sample, exactly."""
         counts: list[np.ndarray] = [np.ones(1, object)]
         for place in range(1, len(self.levels)):
-            counts.append(sum(step.counted(counts[step.source]) for step in self.steps if step.target == place))
+            before = [step.counted(counts[step.source]) for step in self.steps if step.target == place]
+            counts.append(np.sum(before, axis=0))
         return int(counts[-1][0])
 
     @property

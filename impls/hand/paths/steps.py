@@ -42,8 +42,10 @@ class Local:
 
     def plus(self, other: Local, exact: Callable[[np.ndarray], Array]) -> Local:
         """The sum, for a layer that reads one tensor twice."""
-        if self.matrix is None and other.matrix is None and np.array_equal(self.edges, other.edges):
-            return replace(self, slope=self.slope + other.slope)
+        one, two = self.slope, other.slope
+        alone = self.matrix is None and other.matrix is None and np.array_equal(self.edges, other.edges)
+        if alone and one is not None and two is not None:
+            return replace(self, slope=one + two)
         return Local(edges=self.edges | other.edges, matrix=self._whole(exact) + other._whole(exact))
 
     def _whole(self, exact: Callable[[np.ndarray], Array]) -> Array:
