@@ -101,6 +101,11 @@ def _called(name: str, network: Graph) -> Tensor | None:
 
 
 def _index(text: str, tensor: Tensor, place: str | None) -> tuple[int, ...]:
+    if tensor.whole:
+        raise UsageError(
+            f"Cannot explain {text[:80]!r}, because {tensor.name} holds whole numbers, by which nothing is "
+            f"differentiated; choose a weight, or what a node gives."
+        )
     shape = tuple(int(size) for size in (tensor.shape[1:] if tensor.per_row else tensor.shape))
     index = tuple(int(i) - 1 for i in place.split(",")) if place else (0,) * len(shape)
     inside = len(index) == len(shape) and all(0 <= i < size for i, size in zip(index, shape, strict=True))

@@ -90,6 +90,10 @@ def samples(told: PathExplanation) -> str:
     if told.routes and told.other_routes and told.routes_count > 1:
         rows = [["▸".join(row.route), scientific(row.sum)] for row in told.routes]
         lines += table(["route, summed over the samples", "sum"], rows, "l")
+        if max(map(len, lines)) > WIDTH:
+            lines = ["  routes, and their sums over the samples"]
+            for row in told.routes:
+                lines += wrapped(f"{' ▸ '.join(row.route)}: {scientific(row.sum)}", more="    ")
         if told.other_routes.count:
             ends = max(map(len, lines))
             lines.append(sum_line(_others(told.other_routes, "route"), scientific(told.other_routes.sum), ends))
