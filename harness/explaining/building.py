@@ -15,7 +15,7 @@ from harness.evaluation.given import with_buffers
 from harness.evaluation.moment import moment_after
 from harness.explaining import tallies
 from harness.explaining.case import MOST_BRANCHES, Case
-from harness.explaining.explanation import PathExplanation
+from harness.explaining.explanation import CONVENTIONS, CONVENTIONS_OF_GRAPHS, PathExplanation
 from harness.explaining.moves import nudged, update_of
 from harness.explaining.origins import Origins
 from harness.explaining.parts import Rest
@@ -26,6 +26,7 @@ from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
 from harness.usage import UsageError
 from impls.graph import Graph
+from impls.hand import Network
 from impls.hand.notation import describe, name_of, output_label
 
 
@@ -125,9 +126,9 @@ def _as_amount(nudge: float | None) -> float | None:
 
 
 def _first(case: Case) -> list[Any] | dict[str, Any]:
-    """What the first sample holds: of the only input its numbers, of several them by name."""
+    """What the first sample holds: of a chain its numbers, of a graph those of every input by name."""
     fed = {source.name: case.given[source.name][0].tolist() for source in case.network.sources}
-    return fed if len(fed) > 1 else next(iter(fed.values()))
+    return next(iter(fed.values())) if isinstance(case.network, Network) else fed
 
 
 def _explanation(case: Case, asked: _Asked, notes: list[str]) -> PathExplanation:
@@ -156,5 +157,6 @@ def _explanation(case: Case, asked: _Asked, notes: list[str]) -> PathExplanation
         cancellation=max(1.0, case.magnitude / abs(case.total)) if case.total else None,
         update=update_of(meant, asked.optimizer, case.value, case.total, moment.state, moment.step + 1),
         nudge=nudge, notes=notes,
+        conventions=CONVENTIONS if isinstance(network, Network) else CONVENTIONS_OF_GRAPHS,
         _ways=partial(case.ways, asked.against),
     )  # fmt: skip

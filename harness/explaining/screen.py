@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.explaining.explanation import CONVENTIONS, PathExplanation
+from harness.explaining.explanation import PathExplanation
 from harness.explaining.layout import TIED, WIDTH, broken, count, operand, paragraph, plain
 from harness.explaining.tables import factors, nudge, paths, samples, update, ways
 from harness.rendering.notebook import shown
@@ -74,7 +74,7 @@ def heading(told: PathExplanation) -> str:
         )
     else:
         lines.append(f"{_batch(told)}, L = {operand(told.loss_value)}")
-    return "\n".join(paragraph(line, indent="", more="  ") for line in (*lines, *CONVENTIONS))
+    return "\n".join(paragraph(line, indent="", more="  ") for line in (*lines, *told.conventions))
 
 
 def _numbers(given: Any) -> str:
