@@ -20,6 +20,7 @@ from harness.comparison.finding import Finding
 from harness.diagnosis import Diagnosis, diagnose
 from harness.diagnosis.factors import common_factor
 from harness.diagnosis.location import Located, located
+from harness.evaluation.given import with_buffers
 from harness.evaluation.point import Point
 from harness.inputs.arguments import as_count, as_data, as_dtype, as_network, check_parameters
 from harness.inputs.batches import batches_of
@@ -76,6 +77,7 @@ def check(
     loaded_data = _data(data, network, seed, raw=raw, target=target)
     batches = batches_of(network, loaded_data, dtype, batch, seed)
     x, y = batches.at(1)
+    x = with_buffers(network, x, network.fresh_buffers(dtype))
     point = Point(network, network.init(seed, dtype), x, y, 1)
     candidate = Candidate(visible(source.name), source.function, arrays, timeout)
     obeyed = examined(candidate, point, profile_of(dtype), _parameters(source.function))
