@@ -57,11 +57,12 @@ def _plant(point: Point, fault: Fault, count: Count) -> None:
     count.causes.add(fault.cause)
     count.planted += 1
     shown, profile = _pass(point, fault), profile_of("float64")
-    wrong = located(point, shown, profile, "planted").faulty
+    judged = located(point, shown, profile, "planted")
+    wrong = judged.faulty
     if not wrong:
         count.same += 1
         return
-    found = diagnose(point, shown, profile, wrong)
+    found = diagnose(point, shown, profile, wrong, judged.planted)
     count.located += wrong[0] == fault.at
     count.named += any(cause.cause == fault.cause for diagnosis in found for cause in diagnosis.causes)
 
