@@ -86,4 +86,8 @@ def _shown_path(file: str) -> str:
 def _for_explain(network: Graph, data: str) -> str | None:
     """The model, where text and the usual data name it all."""
     sizes = describe(network).split()[0]
-    return sizes if repr(from_text(sizes)) == repr(network) and data.startswith("iris ") else None
+    try:
+        same = repr(from_text(sizes)) == repr(network)
+    except ValueError:  # a graph has no sizes
+        return None
+    return sizes if same and data.startswith("iris ") else None

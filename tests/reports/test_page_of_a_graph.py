@@ -3,13 +3,11 @@
 # ruff: noqa: E402 - what the imports need is asked for first
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import browsing
+from tests.helpers import browsing
 
 browsing.required("jinja2", "altair", "vl_convert", "latex2mathml")
 
@@ -32,6 +30,7 @@ from impls.hand import (
     from_text,
     node,
 )  # fmt: skip
+from reports.page import sections
 from reports.page.boxes import HEIGHT, WIDTH, boxes, nodes_of
 from reports.page.environment import environment
 from reports.page.neurons import stages
@@ -137,7 +136,7 @@ def test_headings_are_numbered_as_sections_are_listed():
     text = page(harness.run("2-1", against=["hand"], data="random", steps=1))
     found = re.findall(r'<h2 id="([\w-]+)-h" tabindex="-1">(\d) ([^<]+)</h2>', text)
     assert found == [(section.id, str(number), section.title) for number, section in enumerate(SECTIONS, 1)]
-    files = {path.stem for path in Path(sys.modules["reports.page.sections"].__file__).parent.glob("*.py")}
+    files = {path.stem for path in Path(sections.__file__).parent.glob("*.py")}
     assert len(files - {"__init__", "section"}) == len(SECTIONS)
 
 
