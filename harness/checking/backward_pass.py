@@ -20,6 +20,7 @@ from harness.comparison.finding import Finding
 from harness.diagnosis import Diagnosis, diagnose
 from harness.diagnosis.factors import common_factor
 from harness.diagnosis.location import Located, located
+from harness.evaluation.given import with_buffers
 from harness.evaluation.point import Point
 from harness.inputs.arguments import as_count, as_data, as_dtype, as_network, check_parameters
 from harness.inputs.batches import batches_of
@@ -28,7 +29,7 @@ from harness.results.check import Check
 from harness.results.setting import Setting, setting_of
 from harness.usage import UsageError, visible
 from impls.contract import Array
-from impls.graph import Graph
+from impls.graph import LOSS, Graph
 
 DUMPS = (".npz", ".safetensors")
 
@@ -76,6 +77,7 @@ def check(
     loaded_data = _data(data, network, seed, raw=raw, target=target)
     batches = batches_of(network, loaded_data, dtype, batch, seed)
     x, y = batches.at(1)
+    x = with_buffers(network, x, network.fresh_buffers(dtype))
     point = Point(network, network.init(seed, dtype), x, y, 1)
     candidate = Candidate(visible(source.name), source.function, arrays, timeout)
     obeyed = examined(candidate, point, profile_of(dtype), _parameters(source.function))
@@ -160,11 +162,17 @@ def concluded(
     diagnoses = diagnose(point, shown, profile, judged.faulty, judged.planted) if judged.faulty else []
     judged = _reasoned(_inferred(judged, shown, diagnoses), findings)
     factor = common_factor(point, shown) if diagnoses else None
-    loss = float(point.double.centre("float64").tensors["loss"].value)
+    loss = float(point.double.centre("float64").tensors[LOSS].value)
     return Check(
-        setting=setting, point=point, located=judged, findings=findings, diagnoses=diagnoses, ignored=ignored,
-        loss=loss, factor=factor,
-    )  # fmt: skip
+        setting=setting,
+        point=point,
+        located=judged,
+        findings=findings,
+        diagnoses=diagnoses,
+        ignored=ignored,
+        loss=loss,
+        factor=factor,
+    )
 
 
 def _reasoned(judged: Located, findings: Sequence[Finding]) -> Located:

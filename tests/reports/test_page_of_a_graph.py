@@ -13,7 +13,6 @@ browsing.required("jinja2", "altair", "vl_convert", "latex2mathml")
 
 import harness
 from harness.comparison.judge import Row
-from harness.results.numbers import counted
 from harness.results.rebuilding import network_of
 from impls.hand import (
     Add,
@@ -138,15 +137,3 @@ def test_headings_are_numbered_as_sections_are_listed():
     assert found == [(section.id, str(number), section.title) for number, section in enumerate(SECTIONS, 1)]
     files = {path.stem for path in Path(sections.__file__).parent.glob("*.py")}
     assert len(files - {"__init__", "section"}) == len(SECTIONS)
-
-
-@pytest.mark.parametrize(
-    ("tensor", "index", "told"),
-    [
-        ("fc2.W", (2, 1), "w_32"), ("fc2.dW", (2, 10), "w_3,11"), ("fc2.mW", (0, 0), "w_11"), ("fc2.db", (4,), "b_5"),
-        ("fc2.z", (3, 1), "sample 3, neuron 2"), ("fc2.dz", (0, 0), "sample 0, neuron 1"), ("loss", (), ""),
-        ("h.z", (3, 1, 4), "sample 3, position 2, neuron 5"), ("x", (3,), ""),
-    ],
-)  # fmt: skip
-def test_an_entry_is_called_by_what_its_tensor_is(tensor, index, told):
-    assert counted(tensor, index, GRAPH.weights) == told
