@@ -29,7 +29,7 @@ from harness.results.check import Check
 from harness.results.setting import Setting, setting_of
 from harness.usage import UsageError, visible
 from impls.contract import Array
-from impls.graph import LOSS, Graph
+from impls.graph import Graph
 
 DUMPS = (".npz", ".safetensors")
 
@@ -162,17 +162,11 @@ def concluded(
     diagnoses = diagnose(point, shown, profile, judged.faulty, judged.planted) if judged.faulty else []
     judged = _reasoned(_inferred(judged, shown, diagnoses), findings)
     factor = common_factor(point, shown) if diagnoses else None
-    loss = float(point.double.centre("float64").tensors[LOSS].value)
+    loss = float(point.double.centre("float64").tensors["loss"].value)
     return Check(
-        setting=setting,
-        point=point,
-        located=judged,
-        findings=findings,
-        diagnoses=diagnoses,
-        ignored=ignored,
-        loss=loss,
-        factor=factor,
-    )
+        setting=setting, point=point, located=judged, findings=findings, diagnoses=diagnoses, ignored=ignored,
+        loss=loss, factor=factor,
+    )  # fmt: skip
 
 
 def _reasoned(judged: Located, findings: Sequence[Finding]) -> Located:

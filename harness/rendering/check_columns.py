@@ -67,7 +67,7 @@ def _remark(check: Check, row: Row) -> str:
 
 def _upstream(check: Check, row: Row) -> str:
     """The tensors that a link's gradient comes from, where they are shown."""
-    if not check.goes_back(row.gradient):
+    if not check.is_gradient(row.gradient):
         return "own inputs"
     above, judged = upstream(check.network, row.gradient), {each.gradient for each in check.judged}
     return " and ".join(above) if above and judged.issuperset(above) else "own upstream"

@@ -44,7 +44,7 @@ def _heading(check: Check, style: str) -> str:
 
 def _forward(check: Check, style: str) -> str:
     """One line about the forward pass where there is nothing wrong with it."""
-    forward = [row for row in check.rows if not check.goes_back(row.gradient)]
+    forward = [row for row in check.rows if not check.is_gradient(row.gradient)]
     if not check.judged or any(row.verdict == "FAULT" for row in forward):
         return ""
     loss = "" if check.loss is None else f"; L = {check.loss:.12g}"
@@ -70,8 +70,8 @@ def _factor(check: Check, style: str) -> str:
 
 def links(check: Check, style: str) -> str:
     """The table of links in backward order; forward links only where one is wrong."""
-    rows = [row for row in check.rows if check.goes_back(row.gradient)] if check.judged else []
-    if any(row.verdict == "FAULT" for row in check.rows if not check.goes_back(row.gradient)):
+    rows = [row for row in check.rows if check.is_gradient(row.gradient)] if check.judged else []
+    if any(row.verdict == "FAULT" for row in check.rows if not check.is_gradient(row.gradient)):
         rows = list(check.rows)
     return columns.text(check_columns.links(check), rows, style) if rows else ""
 

@@ -56,7 +56,7 @@ class Check(Printable, text="harness.rendering.check_screen:rendered", notebook=
     """
 
     setting: Setting
-    point: Point = field(repr=False)
+    point: Point
     located: Located
     findings: list[Finding] = field(default_factory=list)
     diagnoses: list[Diagnosis] = field(default_factory=list)
@@ -133,13 +133,13 @@ class Check(Printable, text="harness.rendering.check_screen:rendered", notebook=
         """Whose backward pass it is."""
         return self.point.network
 
-    def goes_back(self, tensor: str) -> bool:
-        """Whether a tensor is made in the backward pass."""
-        return self.network.tensors[tensor].role == "gradient"
+    def is_gradient(self, tensor: str) -> bool:
+        """Whether a tensor belongs to the backward pass."""
+        return self.point.network.tensors[tensor].role == "gradient"
 
     def entry_near(self, tensor: str) -> str | None:
         """The first entry of the first weight of the node that a tensor belongs to, or of one before: ``W2[1,1]``."""
-        network = self.network
+        network = self.point.network
         found = network.tensors[tensor]
         node = network.tensors[found.of].node if found.of else found.node
         names = [each.name for each in network.nodes]
@@ -170,7 +170,7 @@ def _judged(check: Check) -> Outcome:
     name = check.setting.name
     if missing:
         return Outcome("NOT COMPARED", 3, f"{name} returns no {', '.join(missing)}; what it returns is right")
-    powerless = [row.gradient for row in judged if row.verdict == "no power" and check.goes_back(row.gradient)]
+    powerless = [row.gradient for row in judged if row.verdict == "no power" and check.is_gradient(row.gradient)]
     if powerless:
         told = f"nothing failed, but zeros in place of {', '.join(powerless[:4])} would have passed too"
         return Outcome("NO POWER", 0, told)
@@ -189,7 +189,7 @@ def _why_wrong(check: Check) -> str:
         told += f", {shown[first].reason}"
     if others:
         told += f"; also wrong: {', '.join(f'{name}{check.place(name)}' for name in others)}"
-    inherited = sum(check.goes_back(row.gradient) for row in check.located.of("inherited"))
+    inherited = sum(check.is_gradient(row.gradient) for row in check.located.of("inherited"))
     if inherited:
         one = "1 later gradient is wrong only because it inherits it"
         told += f". {one if inherited == 1 else f'{inherited} later gradients are wrong only because they inherit it'}"
