@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from harness.faults import (
+    accumulation,
     activation_derivatives,
     clamping,
+    combining,
     factors,
     forward,
     left_out,
+    lookup,
     losses,
     operands,
     paths,
@@ -32,6 +35,9 @@ FAMILIES = (
     steps,
     clamping,
     forward,
+    accumulation,
+    combining,
+    lookup,
     precision,
 )
 

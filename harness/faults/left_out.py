@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from harness.faults.fault import Fault
-from harness.faults.place import Place
+from harness.faults.place import Place, one_for_each, samples
 from impls.contract import Array
 from impls.graph import Rule
 
-CAUSES = ("dropped neuron", "dropped sample")
+CAUSES = ("dropped neuron", "dropped position", "dropped sample")
+_CAUSE = {"input": "neuron"}
 
 Off = Callable[[Rule], float]
 
@@ -33,7 +34,7 @@ class LeftOut(Fault):
     """Slices of a link's output that are 0. As a `Fault`, the last one is.
 
     Attributes:
-        what: what an index counts: neuron, input or sample.
+        what: what an index counts: neuron, input, position or sample.
         axis: of the link's output along which it counts; None for samples that are summed over.
         without: from indices to the rule.
     """
@@ -82,19 +83,15 @@ def _texts(at: str, named: str, plural: str) -> tuple[str, str]:
 
 def slips(place: Place) -> Iterator[Fault]:
     """What can be left out at a link of the backward pass."""
-    if place.kind == "forward":
+    if place.forward:
         return
-    if place.kind in ("dW", "db"):
-        shape = place.network.weights[place.at[1:]]
-        for axis, size in enumerate(shape):
-            if size > 1:
-                what = "input" if axis == 0 and len(shape) == 2 else "neuron"
-                yield _left_out(place, "dropped neuron", what, axis, _zeroed(place, axis))
+    for axis, (what, size) in enumerate(zip(place.tensor.axes, place.tensor.shape, strict=True)):
+        if what != "sample" and size != 1:
+            yield _left_out(place, f"dropped {_CAUSE.get(what, what)}", what, axis, _zeroed(place, axis))
+    if place.of_weight and place.upstream:
         yield _left_out(place, "dropped sample", "sample", None, _summed_without(place))
-        return
-    if place.own_width > 1:
-        yield _left_out(place, "dropped neuron", "neuron", 1, _zeroed(place, 1))
-    yield _left_out(place, "dropped sample", "sample", 0, _zeroed(place, 0))
+    elif place.tensor.per_row:
+        yield _left_out(place, "dropped sample", "sample", 0, _zeroed(place, 0))
 
 
 def _left_out(place: Place, cause: str, what: str, axis: int | None, without: Any) -> LeftOut:
@@ -116,14 +113,12 @@ def _zeroed(place: Place, axis: int) -> Any:
 
 
 def _summed_without(place: Place) -> Any:
-    dz = place.names["dz"]
-
     def without(indices: list[int]) -> Rule:
         def rule(t: Mapping[str, Any]) -> Any:
             # Rows of a product by 0 stand for rows that are left out, of which there may be no other.
-            kept = np.ones((len(t["x"]), 1))
+            kept = np.ones(samples(t))
             kept[indices] = 0
-            return place.link({**t, dz: kept * t[dz]})
+            return place.link({**t, **{name: one_for_each(t[name], kept) * t[name] for name in place.upstream}})
 
         return rule
 
