@@ -18,9 +18,8 @@ from collections.abc import Iterator, Mapping
 import msgspec
 import numpy as np
 
-from harness.arithmetic import profile_of
+from harness.arithmetic import Bounded, profile_of
 from harness.candidates.operation import LAYOUTS, Answer, Candidate
-from harness.evaluation.references.estimate import Estimate
 from harness.evaluation.references.reference import Reference
 from harness.inputs.cases import Case, called, random_upstream
 from impls.contract import Array
@@ -87,10 +86,10 @@ class _Trial:
             yield self.finding("second call", tensor, f"the second call with the same inputs gives no {tensor}")
 
     def _how_it_differs(self, tensor: str, one: Array, other: Array) -> str:
-        estimate = self.expected.get(tensor[1:])
-        if estimate is None or one.shape != other.shape or one.shape != estimate.value.shape:
+        right = self.expected.get(tensor[1:])
+        if right is None or one.shape != other.shape or one.shape != right.shape:
             return ""
-        return ": it adds to the first" if estimate.plus(Estimate(one, 0 * estimate.bound)).holds(other) else ""
+        return ": it adds to the first" if (right + one).holds(other) else ""
 
     def zero_upstream(self) -> Iterator[Finding]:
         """And whether this other answer has been written over the first."""
@@ -141,7 +140,7 @@ class _Trial:
             bounds = [self.expected[name].bound, allowed[0][name].bound, allowed[1][name].bound]
             if not one.shape == two.shape == three.shape == bounds[0].shape:
                 continue
-            zero = Estimate(np.zeros(one.shape), bounds[0] + bounds[1] + bounds[2])
+            zero = Bounded(np.zeros(one.shape), bounds[0] + bounds[1] + bounds[2], self.expected[name].context)
             with np.errstate(invalid="ignore"):
                 rest = np.asarray(three, np.float64) - one - two
             if not zero.holds(rest):
@@ -151,7 +150,7 @@ class _Trial:
     def layouts(self) -> Iterator[Finding]:
         told: set[str] = set()
         output = self.reference.output(self.case.inputs, self.dtype)
-        expected = {"output": output, **{f"d{name}": estimate for name, estimate in self.expected.items()}}
+        expected = {"output": output, **{f"d{name}": right for name, right in self.expected.items()}}
         for layout in LAYOUTS:
             answer = self.candidate(self.case.inputs, self.upstream, layout)
             shown, before = _tensors(answer), _tensors(self.first)
@@ -168,15 +167,15 @@ class _Trial:
                 told.add(tensor)
                 yield self.finding("non-contiguous inputs", tensor, f"{message} where inputs and upstream are {layout}")
 
-    def _right(self, actual: Array, expected: Mapping[str, Estimate], tensor: str) -> bool:
+    def _right(self, actual: Array, expected: Mapping[str, Bounded], tensor: str) -> bool:
         """Within the allowance, or a convention at a kink."""
-        estimate = expected[tensor]
-        if estimate.holds(actual):
+        right = expected[tensor]
+        if right.holds(actual):
             return True
-        if tensor == "output" or actual.shape != estimate.value.shape:
+        if tensor == "output" or actual.shape != right.shape:
             return False
         sides = self.reference.sides(self.case.inputs, self.upstream, self.dtype).get(tensor[1:])
-        return sides is not None and sides.widened(estimate.bound).allow(actual, estimate)
+        return sides is not None and sides.widened(right.bound).allow(actual, right)
 
 
 def _tensors(answer: Answer) -> dict[str, Array]:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from inspect import signature
 from typing import Any
 
-from harness.arithmetic import Context, profile_of
-from harness.evaluation.references.estimate import Estimate
+from harness.arithmetic import Bounded, Context, profile_of
 from harness.evaluation.subgradients import Sides
 from harness.inputs.declared import Indices, Input, Probabilities
 from harness.usage import UsageError
@@ -42,7 +41,7 @@ class HandReference:
         """Whether something is a hand layer: it has a forward rule, says what it reads, and has the rule for that."""
         return hasattr(reference, "forward") and hasattr(reference, f"d{getattr(reference, 'reads', '')}")
 
-    def output(self, inputs: Mapping[str, Array], dtype: str) -> Estimate:
+    def output(self, inputs: Mapping[str, Array], dtype: str) -> Bounded:
         """The output, as programs of the dtype may give it."""
         for name in self.differentiable:
             if inputs[name].dtype.kind != "f":
@@ -52,7 +51,7 @@ class HandReference:
         try:
             if self.gives == "L":
                 self.layer.check_targets(inputs[self.layer.reads].shape, inputs["y"])
-            return Estimate.of(self._forward(inputs, dtype)[self.gives])
+            return self._forward(inputs, dtype)[self.gives]
         except (ValueError, IndexError) as error:
             if str(error).startswith("Cannot "):
                 raise UsageError(str(error)) from None
@@ -61,10 +60,10 @@ class HandReference:
                 f"Cannot run {self.name} on inputs of the shapes {shapes}, because {error}; give shapes that fit."
             ) from None
 
-    def gradients(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Estimate]:
+    def gradients(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Bounded]:
         """The gradient of each input that has one, as programs of the dtype may give it."""
         tensors = self.tensors(inputs, upstream, dtype)
-        return {name: Estimate.of(self.rule(name, tensors)) for name in self.differentiable}
+        return {name: self.rule(name, tensors) for name in self.differentiable}
 
     def tensors(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Any]:
         """What the backward rules read, on bounded arrays, by their names for it."""
@@ -88,8 +87,7 @@ class HandReference:
         kink, *limits = found
         if self.gives == "L":
             limits = [limit * tensors["dL"] for limit in limits]
-        left, right = (Estimate.of(limit) for limit in limits)
-        return {self.layer.reads: Sides.between(Estimate.of(kink), left, right)}
+        return {self.layer.reads: Sides.between(kink, *limits)}
 
     def _forward(self, inputs: Mapping[str, Array], dtype: str) -> dict[str, Any]:
         context = Context(profile_of(dtype))

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+from harness.arithmetic import Bounded
 from harness.evaluation.references.derived import HandReference
-from harness.evaluation.references.estimate import Estimate
 from harness.faults.catalogue import faults_at
 from harness.faults.operations.hypothesis import Hypothesis, Situation
 from impls.hand import Dense, Network, Sigmoid, SumSquaredError
@@ -52,9 +52,9 @@ def _around(layer: Any, shape: tuple[int, ...]) -> Network | None:
     return Network([*before, layer], SumSquaredError())
 
 
-def _predicted(rule: Any, tensors: dict[str, Any]) -> Estimate:
+def _predicted(rule: Any, tensors: dict[str, Any]) -> Bounded:
     gradient = rule(tensors)
-    return Estimate.of(gradient * tensors["dL"] if "dL" in tensors else gradient)
+    return gradient * tensors["dL"] if "dL" in tensors else gradient
 
 
 def _in_own_names(says: str, name: str) -> str:
