@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
-from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -52,17 +51,16 @@ def elsewhere(at: Situation, name: str) -> Iterator[Hypothesis]:
 
 def _other_reads(at: Situation, name: str, reference: HandReference) -> Iterator[Hypothesis]:
     """A hand rule that reads another tensor of the same shape."""
-    tensors = reference.tensors(at.inputs, at.upstream, at.dtype)
-    for read in signature(getattr(reference.layer, f"d{name}")).parameters:
+    tensors, link = reference.tensors(at.inputs, at.upstream, at.dtype), reference.links(at.inputs)[name]
+
+    def predicted(read: str, other: str) -> Bounded:
+        return reference.sent_back(link({**tensors, read: tensors[other]}), tensors)
+
+    for read in link.inputs:
         for other, tensor in tensors.items():
-            if other != read and read in tensors and tensor.shape == tensors[read].shape:
+            if other != read and tensor.shape == tensors[read].shape:
                 says = f"{other} is used in place of {read}, in d{name}"
-                predict = partial(_read, reference, name, {**tensors, read: tensor})
-                yield Hypothesis("derivative at another tensor", says, predict)
-
-
-def _read(reference: HandReference, name: str, tensors: Mapping[str, Any]) -> Bounded:
-    return reference.rule(name, tensors)
+                yield Hypothesis("derivative at another tensor", says, partial(predicted, read, other))
 
 
 def _other_activations(at: Situation, name: str) -> Iterator[Hypothesis]:
