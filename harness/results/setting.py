@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,9 +50,8 @@ class Setting:
 
 def setting_of(name: str, point: Point, data: str, seed: int | None, function: Callable[..., Any] | None) -> Setting:
     """What is compared, and where."""
-    network, lines = point.network, lines_of(function) if function else None
-    file = _shown_path(lines.file) if lines else ""
-    made = {link.output: lines.of(link.output) for link in network.links} if lines else {}
+    network = point.network
+    line, lines = places_of(function, [link.output for link in network.links])
     return Setting(
         name=name,
         network=repr(network),
@@ -67,9 +66,21 @@ def setting_of(name: str, point: Point, data: str, seed: int | None, function: C
         upstream={link.output: name for link in network.backward_links for name in link.inputs if name.startswith("d")},
         environment=environment(),
         explain=_for_explain(network, data),
-        lines={tensor: (file, line) for tensor, line in made.items() if line},
-        line=(file, lines.first) if lines else None,
+        lines=lines,
+        line=line,
     )
+
+
+def places_of(
+    function: Callable[..., Any] | None, tensors: Iterable[str]
+) -> tuple[tuple[str, int] | None, dict[str, tuple[str, int]]]:
+    """File and line where a function begins, and of each tensor that a plain assignment in it makes."""
+    lines = lines_of(function) if function else None
+    if lines is None:
+        return None, {}
+    file = _shown_path(lines.file)
+    made = {tensor: lines.of(tensor) for tensor in tensors}
+    return (file, lines.first), {tensor: (file, line) for tensor, line in made.items() if line}
 
 
 def _shown_path(file: str) -> str:
