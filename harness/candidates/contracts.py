@@ -119,9 +119,9 @@ def _judged(
     told = {finding.message for finding in first.findings}
     if new := [finding for finding in answer.findings if finding.message not in told]:
         yield Finding(name, 1, kind, f"{when}: {new[0].message}", new[0].tensor)
-    elif wrong := located(point, answer.shown, profile, name).faulty:
+    elif wrong := (judged := located(point, answer.shown, profile, name)).faulty:
         kept = [key for key in wrong if kind == "other point" and _same(answer.shown[key], first.shown.get(key))]
-        causes = diagnose(point, answer.shown, profile, wrong)[0].causes
+        causes = diagnose(point, answer.shown, profile, wrong, judged.planted)[0].causes
         why = f"{', '.join(kept[-4:])} as in the call before" if kept else causes[0].says if causes else ""
         message = f"is wrong {when}: {wrong[0]} first, though right at first{why and f'; {why}'}"
         yield Finding(name, 1, kind, message, wrong[0])

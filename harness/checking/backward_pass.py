@@ -148,11 +148,15 @@ def concluded(
     ignored: list[str],
 ) -> Check:
     """The check of tensors that somebody made at a point and that are judged: wrong links are diagnosed."""
-    diagnoses = diagnose(point, shown, profile_of(setting.dtype), judged.faulty) if judged.faulty else []
+    profile = profile_of(setting.dtype)
+    diagnoses = diagnose(point, shown, profile, judged.faulty, judged.planted) if judged.faulty else []
     judged = _reasoned(_inferred(judged, shown, diagnoses), findings)
     factor = common_factor(point, shown) if diagnoses else None
     loss = float(point.double.centre("float64").tensors["loss"].value)
-    return Check(setting, judged, findings, diagnoses, ignored, loss, factor)
+    return Check(
+        setting=setting, point=point, located=judged, findings=findings, diagnoses=diagnoses, ignored=ignored,
+        loss=loss, factor=factor,
+    )  # fmt: skip
 
 
 def _reasoned(judged: Located, findings: Sequence[Finding]) -> Located:

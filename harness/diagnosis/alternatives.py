@@ -105,6 +105,12 @@ class Reading:
     def _formed(self, forms: Mapping[str, Form]) -> dict[str, Rule]:
         return planted_forms(forms, {link.output: link for link in self.point.network.links})
 
+    @property
+    def rules(self) -> dict[str, Rule]:
+        """What stands in place of links in the right program by which the tensors are judged."""
+        planted = self._formed(self.hidden) if self.undecided_only else self.planted
+        return {**planted, **self._formed(self.walked.forms)}
+
     def right_as(self, name: str) -> str | None:
         """Of a tensor that is right in another form than the hand code's: which."""
         forms = {**self._end_forms, **self.walked.forms}

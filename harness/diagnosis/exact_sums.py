@@ -21,9 +21,11 @@ NO_DIGIT = 5000
 """The exponent of the lowest digit of 0: above every other, so that 0 restricts no grid."""
 
 
-def exact_where_nothing_rounds(link: Link, tensors: Mapping[str, Any]) -> Bounded:
-    """What a Dense layer's forward link gives, without a bound where no program rounds."""
-    value: Bounded = link(tensors)
+def exact_where_nothing_rounds(link: Link, tensors: Mapping[str, Any]) -> Any:
+    """What a Dense layer's forward link gives, without a bound where no program rounds; plain arrays have none."""
+    value = link(tensors)
+    if not isinstance(value, Bounded):
+        return value
     x, W, *bias = (tensors[name] for name in link.inputs)
     b = bias[0] if bias else Bounded(np.zeros(W.shape[1]), np.zeros(W.shape[1]), value.context)
     exact = _by_rows_and_columns(x, W, b)

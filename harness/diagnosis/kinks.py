@@ -113,12 +113,12 @@ def _kinks(link: Link, tensors: Mapping[str, Any]) -> Iterator[tuple[Bounded, Bo
         yield link.layer.one_sided(*reads)
 
 
-def _decided(link: Link, convention: Convention, tensors: Mapping[str, Any]) -> Bounded:
-    context = next(t.context for t in map(tensors.__getitem__, link.inputs) if isinstance(t, Bounded))
-    undecided = context.undecided
-    value: Bounded = link(tensors)
-    # Only what the comparisons below leave open remains open.
-    context.undecided = undecided
+def _decided(link: Link, convention: Convention, tensors: Mapping[str, Any]) -> Any:
+    context = next((t.context for t in map(tensors.__getitem__, link.inputs) if isinstance(t, Bounded)), None)
+    undecided = context.undecided if context else 0
+    value = link(tensors)
+    if context:  # only what the comparisons below leave open remains open
+        context.undecided = undecided
     kind = _kind(link)
     for position, (mask, below, above) in enumerate(_kinks(link, tensors)):
         side = convention.sides[kind] if kind else "middle"

@@ -9,7 +9,7 @@ what it was made of: a name that was used again, and handed on by ``return local
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
@@ -24,7 +24,7 @@ from harness.evaluation.expected import Walk, walk
 from harness.evaluation.point import Point
 from harness.evaluation.subgradients import Sides
 from impls.contract import Array
-from impls.graph import Graph, Link
+from impls.graph import Graph, Link, Rule
 
 GIVEN = "right, given its own inputs"
 
@@ -40,6 +40,7 @@ class Located:
         undecided: comparisons at a kink that the bounds leave open.
         on_kinks: arguments exactly on a kink, where some tensor is inside only with both sides of each open.
         formed: tensors that are right in another form than the hand code's; the reason says which.
+        planted: rules that stand in place of links in the right program by which they are judged, by the link's name.
     """
 
     rows: list[Row]
@@ -48,6 +49,7 @@ class Located:
     undecided: int
     on_kinks: int = 0
     formed: frozenset[str] = frozenset()
+    planted: Mapping[str, Rule] = field(default_factory=dict, repr=False)
 
     @cached_property
     def faulty(self) -> list[str]:
@@ -96,7 +98,7 @@ def located(point: Point, shown: Mapping[str, Array], profile: Profile, against:
         cosines |= _cosine(name, shown[name], centre64[name].value)
     formed = frozenset(row.gradient for row in rows if row.verdict == "ok" and read.right_as(row.gradient))
     open_ = read.hull if read.hull and read.undecided_only else None
-    return Located(rows, links, cosines, (open_ or walked).undecided, read.on_kinks if open_ else 0, formed)
+    return Located(rows, links, cosines, (open_ or walked).undecided, read.on_kinks if open_ else 0, formed, read.rules)
 
 
 def _outside(point: Point, shown: Mapping[str, Array], walked: Walk) -> frozenset[str]:

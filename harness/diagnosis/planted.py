@@ -33,11 +33,11 @@ class Planted:
     rules_in_bounds: Mapping[str, Rule]
 
     @classmethod
-    def nothing(cls, point: Point, profile: Profile, shown: Mapping[str, Array]) -> Planted:
-        """The walk as it is right."""
+    def right(cls, point: Point, profile: Profile, shown: Mapping[str, Array], rules: Mapping[str, Rule]) -> Planted:
+        """The walk as it is right, where the rules, if any, stand in place of links: other forms, sides of kinks."""
         names = {link.output for link in point.network.links}
         known = {name: np.asarray(array, np.float64) for name, array in shown.items() if name in names}
-        return cls(point, profile, known, Reach(point.network, known), {}, {})
+        return cls(point, profile, known, Reach(point.network, known), rules, rules)
 
     @cached_property
     def floats(self) -> Replay:
@@ -55,8 +55,7 @@ class Planted:
 
     def outside(self, tensor: str) -> Array:
         """The entries of a shown tensor that are wrong."""
-        expected = self.bounds.expected[tensor]
-        return evident(self.shown[tensor], expected, expected)[0]
+        return self.bounds.expected[tensor].outside(self.shown[tensor])
 
     def plus(self, at: str, in_floats: Rule, in_bounds: Rule) -> Planted:
         """The same with one more rule planted."""

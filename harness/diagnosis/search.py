@@ -29,11 +29,17 @@ from harness.evaluation.point import Point
 from harness.faults import Fault, faults_at, right_formula
 from harness.faults.place import place_of
 from impls.contract import Array
-from impls.graph import Link
+from impls.graph import Link, Rule
 from impls.hand import Identity
 
 
-def diagnose(point: Point, shown: Mapping[str, Array], profile: Profile, faulty: Sequence[str]) -> list[Diagnosis]:
+def diagnose(
+    point: Point,
+    shown: Mapping[str, Array],
+    profile: Profile,
+    faulty: Sequence[str],
+    planted: Mapping[str, Rule] | None = None,
+) -> list[Diagnosis]:
     """What is wrong, in the order of the walk.
 
     Args:
@@ -41,21 +47,21 @@ def diagnose(point: Point, shown: Mapping[str, Array], profile: Profile, faulty:
         shown: somebody's tensors by name, forward ones or gradients, of the shapes that the network gives them.
         profile: of the programs that are right.
         faulty: names of shown tensors that lie outside what `harness.evaluation.expected.walk` expects, in its order.
+        planted: rules in place of links, by which the others are right: what locating found.
 
     Returns:
         A diagnosis for each mistake; none for what is a convention at a kink. Every faulty tensor that is no
         convention is explained by one of them.
     """
     with one_thread():  # hundreds of products, each too small for more
-        search = _Search(point, shown, profile, faulty)
+        search = _Search(Planted.right(point, profile, shown, planted or {}), faulty)
         return [with_evidence(d) for d in merged(point.network, search.found(), search.faults)]
 
 
 class _Search:
-    def __init__(self, point: Point, shown: Mapping[str, Array], profile: Profile, faulty: Sequence[str]) -> None:
-        self.point, self.faulty = point, list(faulty)
-        self.links: dict[str, Link] = {link.output: link for link in point.network.links}
-        self.now = Planted.nothing(point, profile, shown)
+    def __init__(self, now: Planted, faulty: Sequence[str]) -> None:
+        self.now, self.point, self.faulty = now, now.point, list(faulty)
+        self.links: dict[str, Link] = {link.output: link for link in now.point.network.links}
         self.told: set[str] = set()
         self._faults: dict[str, list[Fault]] = {}
 

@@ -46,7 +46,10 @@ class Form:
     rule: Rule
 
     def beside(self, base: Rule) -> Rule:
-        """The form where it is bounded, and `base` where it may overflow: there it explains nothing."""
+        """The form where it is bounded, and `base` where it may overflow: there it explains nothing.
+
+        For plain arrays as for bounded ones.
+        """
         return lambda tensors: bounded_or(self.rule(tensors), base(tensors))
 
 
@@ -119,10 +122,11 @@ def _first_form(
     return None, base
 
 
-def bounded_or(form: Bounded, base: Bounded) -> Bounded:
-    """A form's entries where they are bounded, elsewhere those of `base`."""
-    value = np.where(form.bounded, form.value, base.value)
-    bound = np.where(form.bounded, form.bound, base.bound)
+def bounded_or(form: Any, base: Any) -> Any:
+    """A form's entries where they are bounded, or finite in plain arrays; elsewhere those of `base`."""
+    if not isinstance(form, Bounded):
+        return np.where(np.isfinite(form), form, base)
+    value, bound = np.where(form.bounded, form.value, base.value), np.where(form.bounded, form.bound, base.bound)
     return Bounded(value, bound, base.context)
 
 

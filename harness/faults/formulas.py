@@ -34,7 +34,7 @@ def formula_of(place: Place, *, reading: Mapping[str, str] | None = None) -> str
         return told(place.layer, reading or place.names)
     if place.adds:
         return " + ".join(place.link.inputs)
-    return f"{place.link.local} of {place.layer!r}, from {', '.join(place.link.inputs)}"
+    return f"{type(place.layer).__name__}.{place.link.rule.__name__}({', '.join(place.link.inputs)})"
 
 
 def _filled(template: str) -> Callable[[Any, Mapping[str, str]], str]:

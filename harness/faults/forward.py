@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.faults.fault import Fault
-from harness.faults.losses import targets
+from harness.faults.losses import rows_of_classes, targets
 from harness.faults.place import Place, RuleTable, samples, unscaled
 from impls.hand import Dense, OneHotCrossEntropy, Softmax, SoftmaxCrossEntropy
 from impls.hand.activations import Activation
@@ -111,7 +111,7 @@ def _of_loss(place: Place) -> Iterator[Fault]:
         if (
             other.labels
             or type(other) is type(inner)
-            or (type(other) is OneHotCrossEntropy and (inner.labels or K == 1))
+            or (type(other) is OneHotCrossEntropy and (inner.labels or not rows_of_classes(place)))
         ):
             continue
         text = f"the loss is the {name_of(other)}, where the network has the {name_of(inner)}"

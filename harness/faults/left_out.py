@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from harness.faults.fault import Fault
-from harness.faults.place import Place, one_for_each, samples
+from harness.faults.place import Place, samples
 from impls.contract import Array
 from impls.graph import Rule
 
@@ -115,10 +115,9 @@ def _zeroed(place: Place, axis: int) -> Any:
 def _summed_without(place: Place) -> Any:
     def without(indices: list[int]) -> Rule:
         def rule(t: Mapping[str, Any]) -> Any:
-            # Rows of a product by 0 stand for rows that are left out, of which there may be no other.
             kept = np.ones(samples(t))
             kept[indices] = 0
-            return place.link({**t, **{name: one_for_each(t[name], kept) * t[name] for name in place.upstream}})
+            return place.link(place.weighted(t, kept))
 
         return rule
 

@@ -113,14 +113,19 @@ def targets(inner: Any, a: str) -> Any:
     return one_hot if inner.labels else lambda t: t[TARGET]
 
 
+def rows_of_classes(place: Place) -> bool:
+    """Whether the output has a row of several classes for each sample."""
+    return len(place.network.tensors[place.network.output].shape) == 2 and place.network.outputs > 1
+
+
 def _of_another_kind(place: Place, inner: Any) -> Iterator[Fault]:
     a, K = place.network.output, place.network.outputs
     y = targets(inner, a)
     for kind in LOSSES.values():
         other = kind()
-        if other.labels or type(other) is type(inner) or (type(other) is OneHotCrossEntropy and K == 1):
+        if other.labels or type(other) is type(inner):
             continue
-        if inner.labels and type(other) is OneHotCrossEntropy:  # the same loss
+        if type(other) is OneHotCrossEntropy and (inner.labels or not rows_of_classes(place)):  # of labels, the same
             continue
         label = name_of(other)
         text = f"the gradient of the {label} is taken, where the loss is the {name_of(inner)}"

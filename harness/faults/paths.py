@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from harness.faults.fault import Fault
-from harness.faults.place import Place, RuleTable, one_for_each, samples
+from harness.faults.place import Place, RuleTable, samples
 from impls.hand import Dense
 
 CAUSES = (
@@ -120,10 +120,9 @@ def _samples(place: Place) -> Iterator[Fault]:
     for (cause, says), part in kept.items():
 
         def rule(t: Mapping[str, Any], part: slice = part) -> Any:
-            # Rows of a product by 0 stand for rows that are left out, of which there may be no other.
             taken = np.zeros(samples(t))
             taken[part] = 1
-            return right({**t, **{name: one_for_each(t[name], taken) * t[name] for name in upstream}})
+            return right(place.weighted(t, taken))
 
         which = "last" if part.start else "first"
         yield place.fault(cause, says.format(at=at), f"{at} from the {which} row of {' and '.join(upstream)}", rule)

@@ -162,6 +162,13 @@ class Place:
             and not t.whole and t.local not in gives
         ]  # fmt: skip
 
+    def weighted(self, t: Mapping[str, Any], kept: Any) -> dict[str, Any]:
+        """Tensors in which each row of what the link reads from upstream is multiplied by a number of `kept`.
+
+        A vjp is linear in it, so a row times 0 is a sample left out, of which there may be no other.
+        """
+        return {**t, **{name: _by_row(t[name], kept) for name in self.upstream}}
+
     def fault(self, cause: str, says: str, formula: str, rule: Rule) -> Fault:
         """A fault of this link."""
         return Fault(cause, self.at, says, formula, rule)
@@ -204,6 +211,5 @@ def samples(t: Mapping[str, Any]) -> int:
     return len(t[TARGET])
 
 
-def one_for_each(array: Any, kept: Any) -> Any:
-    """Numbers, one for each row of an array, in as many axes as it has, so that a product is row by row."""
-    return np.reshape(kept, (-1, *(1,) * (len(array.shape) - 1)))
+def _by_row(array: Any, kept: Any) -> Any:
+    return np.reshape(kept, (-1, *(1,) * (len(array.shape) - 1))) * array

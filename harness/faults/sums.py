@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from harness.faults.fault import Fault
 from harness.faults.formulas import formula_of
 from harness.faults.place import Place, RuleTable, samples
@@ -42,12 +44,13 @@ def slips(place: Place) -> Iterator[Fault]:
 
 
 def _twice(place: Place, which: str, part: slice) -> Fault:
-    right, tensors = place.link, place.network.tensors
-    per_row = [name for name in right.inputs if tensors[name].per_row]
+    right = place.link
     text = f"the {which} sample is counted twice in {place.at}"
 
     def rule(t: Mapping[str, Any]) -> Any:
-        return right(t) + right({**t, **{name: t[name][part] for name in per_row}})
+        taken = np.zeros(samples(t))
+        taken[part] = 1
+        return right(t) + right(place.weighted(t, taken))
 
     return place.fault(f"{which} sample counted twice", text, f"{formula_of(place)}, with the {which} one again", rule)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from harness.comparison.judge import Row, worst
 from harness.faults.operations.hypothesis import Cause
 from harness.inputs.cases import called
-from harness.results.numbers import grid, part, plain, share, small
+from harness.rendering import columns
+from harness.rendering.operation_columns import every_case, of_operation
+from harness.results.numbers import part, plain, small
 from harness.results.operation_check import OperationCheck
 
-HEADERS = ("gradient", "case", "used", "sees", "at", "verdict")
-ALIGN = ("left", "left", "right", "right", "left", "left")
 MOST_FINDINGS = 12
 
 
@@ -28,51 +27,23 @@ UNTYPED = Typed()
 
 def render(check: OperationCheck, style: str = "table", typed: Typed = UNTYPED) -> str:
     """The whole text: a table or Markdown, and what to type next."""
-    heading = "\n".join(plain(line, style) for line in _heading(check))
-    parts = [heading, f"{check.verdict}  {plain(check.reason, style)}", _grid(check, style)]
+    parts = ["\n".join(plain(line, style) for line in heading(check))]
+    parts += [f"{check.verdict}  {plain(check.reason, style)}"]
+    parts += [columns.text(of_operation(check), every_case(check), style)]
     said = (_causes(check), _votes(check), _findings(check))
     parts += ["\n".join(plain(line, style) for line in lines) for lines in said if lines]
     parts.append(f"next  {plain(_next(check, typed), style)}")
     return "\n\n".join(parts)
 
 
-def _heading(check: OperationCheck) -> list[str]:
+def heading(check: OperationCheck) -> list[str]:
+    """What was compared, in two lines."""
     allowance = "measured on the reference, times a stated factor" if check.measured else "derived"
     shapes = ", ".join(f"{name} {'×'.join(map(str, shape)) or 'one number'}" for name, shape in check.shapes.items())
     return [
         f"{check.name} against {check.reference} · {check.dtype} · seed {check.seed} · allowance {allowance}",
         f"{shapes} · upstream gradients random, different in every entry",
     ]
-
-
-def _grid(check: OperationCheck, style: str) -> str:
-    lines = []
-    names = list(dict.fromkeys(row.gradient for row in check.rows))
-    for name in [*check.gradients, *(["output"] if "output" in names else [])]:
-        label = name
-        rows = [row for row in check.rows if row.gradient == name]
-        together = name == "output" and all(row.verdict == "ok" for row in rows)
-        for row in [worst(rows)] if together else rows:  # a right forward pass is not what was asked about
-            case = f"{check.case(row)}, worst of {len(rows)}" if together else check.case(row)
-            cells = [label, case, _used(row), small(row.sees), _place(row), _verdict(row, check)]
-            lines.append([plain(cell, style) for cell in cells])
-            label = ""
-    return grid(lines, HEADERS, style, ALIGN)
-
-
-def _verdict(row: Row, check: OperationCheck) -> str:
-    mark = " (measured)" if check.measured and row.verdict != "not comparable" else ""
-    reason = f"  {row.reason}" if row.reason and row.verdict != "FAULT" else ""
-    return f"{row.verdict}{mark}{reason}"
-
-
-def _used(row: Row) -> str:
-    return "" if row.verdict in ("not comparable", "no power") else share(row)
-
-
-def _place(row: Row) -> str:
-    """The entry that the numbers are of, counted from 0 as NumPy does; nothing where nothing differs."""
-    return "" if row.index is None or not row.used or not row.index else f"[{', '.join(map(str, row.index))}]"
 
 
 def _causes(check: OperationCheck) -> list[str]:

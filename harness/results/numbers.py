@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tabulate import tabulate
 
 from harness.comparison.judge import Row
 from harness.comparison.true_errors import TrueError
 from harness.usage import visible
+from impls.graph import local_of, prefixed
+from impls.hand.notation import OPTIMIZERS
+
+STATES = sorted({letter for optimizer in OPTIMIZERS.values() for letter in optimizer.state})
+"""Of every optimizer, what it calls the arrays that it keeps of a weight."""
 
 
 def plain(text: str, style: str) -> str:
@@ -62,25 +67,32 @@ def ulps(number: float | None) -> str:
     return f"{number:.2g}" if number < 99.5 else f"{number:.0f}" if number < 1e5 else f"{number:.0e}"
 
 
-def place(row: Row | TrueError | None) -> str:
-    """Where the worst entry is: step and index; nothing where nothing differs."""
+def place(row: Row | TrueError | None, weights: Iterable[str]) -> str:
+    """Where the worst entry is: step and index; nothing where nothing differs. `weights` as for `counted`."""
     if row is None or row.index is None or row.used == 0:
         return ""
-    return f"step {row.step} {entry(row)}".strip()
+    return f"step {row.step} {counted(row.gradient, row.index, weights)}".strip()
 
 
-def entry(row: Row | TrueError) -> str:
-    """Which entry is the worst; nothing where there is none."""
-    return "" if row.index is None else counted(row.gradient, row.index)
+def counted(tensor: str, index: tuple[int, ...], weights: Iterable[str]) -> str:
+    """An entry in words, counted from 1, samples from 0 as `harness explain` takes them.
 
-
-def counted(tensor: str, index: tuple[int, ...]) -> str:
-    """An entry in words, counted from 1, samples from 0 as `harness explain` takes them."""
+    Args:
+        tensor: its name.
+        index: counted from 0.
+        weights: names of the weights of its network; an entry of a weight, or of what belongs to one, is ``w_32``.
+    """
     numbers = [i + 1 for i in index]
-    kind = tensor.lstrip("dmv")[:1] if tensor != "loss" else ""
-    if kind == "W":
-        joint = "" if max(numbers) < 10 else ","
-        return f"w_{joint.join(map(str, numbers))}"
-    if kind == "b":
-        return f"b_{numbers[0]}"
-    return f"sample {index[0]}, neuron {numbers[1]}" if len(index) == 2 else ""
+    owner = next((name for name in weights if tensor in _belonging(name)), None)
+    if owner is not None:
+        joint = "" if max(numbers, default=0) < 10 else ","
+        return f"{local_of(owner).lower()}_{joint.join(map(str, numbers))}"
+    if len(index) < 2:
+        return ""
+    positions = f", position {','.join(map(str, numbers[1:-1]))}" if len(index) > 2 else ""
+    return f"sample {index[0]}{positions}, neuron {numbers[-1]}"
+
+
+def _belonging(weight: str) -> list[str]:
+    """A weight, its gradient, and what optimizers keep of it."""
+    return [weight, *(prefixed(letter, weight) for letter in ("d", *STATES))]

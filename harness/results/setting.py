@@ -63,7 +63,12 @@ def setting_of(name: str, point: Point, data: str, seed: int | None, function: C
         seed=seed,
         gradients=network.gradients,
         shapes=shapes_of(network, point.rows),
-        upstream={link.output: name for link in network.backward_links for name in link.inputs if name.startswith("d")},
+        upstream={
+            link.output: name
+            for link in network.backward_links
+            for name in link.inputs
+            if network.tensors[name].role == "gradient"
+        },
         environment=environment(),
         explain=_for_explain(network, data),
         lines=lines,

@@ -17,11 +17,10 @@ import numpy as np
 
 from impls.graph.backward import Backward
 from impls.graph.evaluate import evaluate
-from impls.graph.link import Link, link_of
-from impls.graph.node import Input, Node, prefixed
-from impls.graph.tensor import Shape, Tensor
-
-TARGET, LOSS = "y", "loss"
+from impls.graph.forward import TARGET, Forward, text_of
+from impls.graph.link import Link
+from impls.graph.node import Input, Node
+from impls.graph.tensor import Tensor
 
 
 class Graph:
@@ -47,125 +46,18 @@ class Graph:
 
     def __init__(self, sources: Sequence[Input], nodes: Sequence[Node], loss: Any, output: str) -> None:
         self.sources, self.nodes, self.loss, self.output = tuple(sources), tuple(nodes), loss, output
-        self.tensors: dict[str, Tensor] = {}
-        self.weights: dict[str, tuple[int, ...]] = {}
-        self.buffers: dict[str, tuple[int, ...]] = {}
-        self.forward_links: list[Link] = []
-        self._names: dict[str, dict[str, str]] = {}
-        if not self.nodes:
-            raise ValueError("Cannot build a network of no nodes, because it would compute nothing; give some.")
-        for source in self.sources:
-            self._add(
-                Tensor(
-                    name=source.name, role="input", shape=source.rows, local=source.name,
-                    whole=source.choices > 0, choices=source.choices or None,
-                )
-            )  # fmt: skip
-        for each in self.nodes:
-            self._connect(each)
-        first = self._connect_loss()
-        backward = Backward(self.nodes, self._names, self.tensors, self.variables, first, output)
+        forward = Forward(self.sources, self.nodes, loss, output)
+        self.weights, self.buffers, self._names = forward.weights, forward.buffers, forward.names
+        self.forward_links, self.loss_link = forward.links, forward.loss_link
+        backward = Backward(self.nodes, self._names, forward.tensors, self.variables, forward.last, output)
         self.backward_links = backward.links
         for gradient in backward.gradients:
-            self._add(gradient)
+            forward.add(gradient)
+        self.tensors: dict[str, Tensor] = forward.tensors
         if not self.gradients:
             raise ValueError(
                 "Cannot train this network, because its loss depends on no weight; give a node with weights."
             )
-
-    def _add(self, tensor: Tensor) -> None:
-        if tensor.name in self.tensors or (tensor.name in (TARGET, LOSS) and tensor.role not in ("target", "loss")):
-            raise ValueError(
-                f"Cannot add a tensor called {tensor.name!r}, because there is one of that name already; give its "
-                f"node, or the input, another name."
-            )
-        self.tensors[tensor.name] = tensor
-
-    def _connect(self, each: Node) -> None:
-        """The tensors and the forward links of a node."""
-        names = dict(zip(each.local_reads, each.reads, strict=True)) if self._reads(each) else {}
-        for local, shape in each.weights.items():
-            names[local] = each.shares.get(local) or each.named(local)
-            if local not in each.shares:
-                self._add(Tensor(name=names[local], role="weight", shape=shape, local=local, node=each.name))
-                self.weights[names[local]] = tuple(shape)
-            elif self.weights.get(names[local]) != tuple(shape):
-                raise self._refused(
-                    each, f"its weight {local} of shape {shape} is shared with {names[local]}, of "
-                    f"{self.weights.get(names[local], 'no node before')}", "share one of the same shape",
-                )  # fmt: skip
-        for local, shape in each.buffers.items():
-            names[local] = each.named(local)
-            self._add(Tensor(name=names[local], role="buffer", shape=shape, local=local, node=each.name))
-            self.buffers[names[local]] = tuple(shape)
-        shapes = self._shapes(each, names)
-        for local in each.local_gives:
-            names[local] = each.named(local)
-            self._add(Tensor(name=names[local], role="activation", shape=shapes[local], local=local, node=each.name))
-        names |= {f"d{local}": prefixed("d", name) for local, name in names.items()}
-        for local in each.local_gives:
-            self.forward_links.append(link_of(each, names, local, names[local]))
-        for name, local in each.next_buffers.items():
-            fresh, shape = f"next_{local}", each.buffers[local]
-            self._add(Tensor(name=name, role="buffer", shape=shape, local=fresh, node=each.name, of=names[local]))
-            self.forward_links.append(link_of(each, names, fresh, name))
-        self._names[each.name] = names
-
-    def _reads(self, each: Node) -> bool:
-        if each.name in self._names:
-            raise self._refused(each, "there is a node of that name already", "give it another name")
-        if len(each.reads) != len(each.local_reads):
-            raise self._refused(
-                each, f"it reads {len(each.reads)} tensors and its layer {len(each.local_reads)}",
-                f"name one tensor for each of {', '.join(each.local_reads)}",
-            )  # fmt: skip
-        for name in each.reads:
-            if name not in self.tensors or self.tensors[name].role not in ("input", "activation"):
-                raise self._refused(each, f"no input and no node before gives {name!r}", "name one that there is")
-        for local in each.shares:
-            if local not in each.weights:
-                raise self._refused(each, f"its layer has no weight {local}", "share one that it has")
-        return True
-
-    def _shapes(self, each: Node, names: Mapping[str, str]) -> Mapping[str, Shape]:
-        """The shapes of what a node gives: what its layer says, or that of what it reads."""
-        read = {local: self.tensors[names[local]].shape for local in each.local_reads}
-        told = getattr(each.layer, "shapes", None)
-        try:
-            return dict.fromkeys(each.local_gives, next(iter(read.values()))) if told is None else told(read)
-        except ValueError as error:
-            had = ", ".join(f"{local} = {names[local]} of shape {_text(shape)}" for local, shape in read.items())
-            raise self._refused(each, f"it reads {had}, and {error}", "give it sizes that fit") from None
-
-    def _refused(self, each: Node, why: str, instead: str) -> ValueError:
-        return ValueError(f"Cannot connect {each.name}, {each.layer!r}, because {why}; {instead}.")
-
-    def _connect_loss(self) -> Link:
-        """The target, the loss and its link; returns the link of the gradient where the backward pass begins."""
-        if self.output not in self.tensors or self.tensors[self.output].role != "activation":
-            raise ValueError(
-                f"Cannot take the loss of {self.output!r}, because no node gives it; name one that one does."
-            )
-        read = {name for each in self.nodes for name in each.reads} | {self.output}
-        for name, tensor in self.tensors.items():
-            if tensor.role in ("input", "activation") and name not in read:
-                raise ValueError(
-                    f"Cannot build a network in which nothing reads {name}, because it would change nothing; leave it "
-                    f"out, or let a node read it."
-                )
-        rows = self.tensors[self.output].shape
-        whole = bool(self.loss.labels)
-        shape = rows[:-1] if whole else rows
-        choices = self.tensors[self.output].width if whole else None
-        self._add(Tensor(name=TARGET, role="target", shape=shape, local=TARGET, whole=whole, choices=choices))
-        self._add(Tensor(name=LOSS, role="loss", shape=(), local=LOSS))
-        reads, gradient = self.loss.reads, prefixed("d", self.output)
-        names = {reads: self.output, f"d{reads}": gradient, TARGET: TARGET, LOSS: LOSS}
-        self._names[LOSS] = names
-        inputs = (self.output, TARGET)
-        self.loss_link = Link(LOSS, inputs, self.loss.forward, self.loss, local=LOSS, names=names)
-        rule = getattr(self.loss, f"d{reads}")
-        return Link(gradient, inputs, rule, self.loss, local=f"d{reads}", of=self.output, names=names)
 
     def names_of(self, node: str) -> Mapping[str, str]:
         """By the layer's own names, the tensors around a node; the loss is the node ``loss``."""
@@ -303,7 +195,7 @@ class Graph:
                     )
                 raise ValueError(
                     f"Cannot feed {source.name} of shape {array.shape} to this network, because it reads "
-                    f"{_text(source.rows)}; give every input as many rows."
+                    f"{text_of(source.rows)}; give every input as many rows."
                 )
             if source.choices and (
                 array.dtype.kind not in "iu" or not 0 <= array.min() <= array.max() < source.choices
@@ -341,7 +233,3 @@ class Graph:
 def _uniform(rng: np.random.Generator, _local: str, shape: tuple[int, ...]) -> np.ndarray:
     limit = np.sqrt(6 / (shape[0] + shape[-1])) if shape else 1.0
     return rng.uniform(-limit, limit, shape)
-
-
-def _text(shape: Shape) -> str:
-    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"

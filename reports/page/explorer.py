@@ -26,14 +26,15 @@ from harness.explaining.formulas import by_path, factored, headings
 from harness.explaining.methods import Asked, truth_at, ways_given
 from harness.explaining.origins import Origins
 from harness.explaining.parts import Factor, PathRow, Rest, RouteRow, SampleRow, Way
-from harness.explaining.references import Reference
+from harness.explaining.references import Reference, parse
 from harness.inputs.batches import Batches
 from harness.inputs.schedule import SMALL, milestone
-from harness.results.run import Run
 from harness.usage import UsageError
 from impls.graph import Graph
-from impls.registry import REFERENCE
+from reports.page.neurons import stages
 from reports.page.notation import mathml, symbol
+from reports.page.numbers import entry_name
+from reports.page.weights import Weights
 
 ALL_ENTRIES, SOME_ENTRIES = 30, 12
 SAMPLE = 0
@@ -125,19 +126,23 @@ class Explorer:
         return max(last, key=lambda name: last[name].cancellation or 0.0, default=None)
 
 
-def explored(run: Run, network: Graph, batches: Batches) -> Explorer:
-    """Explain what a run's record holds the weights for."""
-    steps = [s for s in range(1, len(run.steps) + 1) if milestone(s, len(run.steps)) and run.weights_at(s) is not None]
+def explored(network: Graph, weights: Weights, batches: Batches, others: list[str]) -> Explorer:
+    """Explain what there are weights for; `others` are implementations that are asked besides."""
+    if stages(network) is None:
+        return Explorer(missing="paths are followed through chains of layers, neuron by neuron, and this is a graph")
+    steps = [step for step in weights.steps if milestone(step, weights.last)]
     if not steps:
         return Explorer(missing="the record holds no weights: the network has more than 10,000, or no step was run")
     try:
-        chosen = _chosen(network, _point(run, network, batches, steps[-1]))
-        asked = Asked(network, [name for name in run.head.implementations if name != REFERENCE])
+        chosen = _chosen(network, _point(weights, network, batches, steps[-1]))
+        asked = Asked(network, others)
         light = network.multiply_adds(batches.size) <= SMALL
         made: dict[str, list[Cell | None]] = {reference.name: [] for reference in chosen}
         described: dict[str, Described] = {}
         for step in steps:
-            for reference, case, cell in _at(chosen, _point(run, network, batches, step), batches, asked, light=light):
+            for reference, case, cell in _at(
+                chosen, _point(weights, network, batches, step), batches, asked, light=light
+            ):
                 made[reference.name].append(cell)
                 if reference.name not in described:
                     described[reference.name] = _described(case)
@@ -159,10 +164,8 @@ def _rule(network: Graph, chosen: list[Reference], steps: int, *, light: bool) -
     return told if light else f"{told} Balls and central differences are left out above {SMALL:,} multiply-adds a step."
 
 
-def _point(run: Run, network: Graph, batches: Batches, step: int) -> Point:
-    weights = run.weights_at(step)
-    assert weights is not None
-    return Point(network, weights, *batches.at(step), step).double
+def _point(weights: Weights, network: Graph, batches: Batches, step: int) -> Point:
+    return Point(network, weights.before(step), *batches.at(step), step).double
 
 
 def _chosen(network: Graph, point: Point) -> list[Reference]:
@@ -170,11 +173,11 @@ def _chosen(network: Graph, point: Point) -> list[Reference]:
     if len(entries) > ALL_ENTRIES:
         forward = network.forward(point.weights, point.x)
         gradients = network.backward(point.weights, point.x, point.y, forward)
-        largest = sorted(entries, key=lambda entry: -abs(gradients[f"d{entry[0]}"][entry[1]]))
+        largest = sorted(entries, key=lambda entry: -abs(gradients[network.gradient[entry[0]]][entry[1]]))
         first = list({name: (name, index) for name, index in reversed(largest)}.values())
         kept = set(list(dict.fromkeys([*sorted(first, key=entries.index), *largest]))[: max(SOME_ENTRIES, len(first))])
         entries = [entry for entry in entries if entry in kept]
-    return [Reference("weight" if name[0] == "W" else "bias", int(name[1:]), name, index) for name, index in entries]
+    return [parse(entry_name(name, index), network) for name, index in entries]
 
 
 def _at(
@@ -188,11 +191,11 @@ def _at(
     truth: Any = "it was left out, because the network is large"
     if light:
         truth = truth_at(point, {name: centre.tensors[name].bound for name in network.gradients})
-    x, y = (np.asarray(part[:1], np.float64) for part in (batches.x, batches.y))
-    y = batches.y[:1] if network.loss.labels else y
+    only = network.sources[0].name  # of a chain
+    x, first = point.named[only], Point(network, point.weights, batches.x[:1], batches.y[:1], point.step).double
     for reference in chosen:
-        case = Case(network, moment, reference, rows, point.x, point.y)
-        alone = Case(network, moment, reference, [SAMPLE], x, y)
+        case = Case(network, moment, reference, rows, x, point.y)
+        alone = Case(network, moment, reference, [SAMPLE], first.named[only], first.y)
         try:
             ways = ways_given(case.variable, centre, case.by_paths(), answers, truth)
             yield reference, case, _cell(case, alone, ways, point.step)

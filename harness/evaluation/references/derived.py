@@ -87,7 +87,8 @@ class HandReference:
         """What the backward rules read, on bounded arrays, by their names for it."""
         tensors = self._forward(inputs, dtype)
         exact: Context = tensors.pop("context")
-        return {**tensors, f"d{self.gives}": exact.exact(upstream)}
+        given = exact.exact(upstream)
+        return {TARGET: given, **tensors, f"d{self.gives}": given}
 
     def sent_back(self, gradient: Any, tensors: Mapping[str, Any]) -> Any:
         """What a link gives; that of a loss is multiplied by the upstream, one number."""

@@ -8,7 +8,7 @@ several give the same numbers in all of these cases they cannot be told apart, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -80,11 +80,17 @@ def cause_of(
     if not holding:
         known = patterns(first.answered[name], first.expected[name])
         return Cause(f"d{name}", "unknown", known, runner_up=runner_up, runner_up_off=runner_up_off)
-    best, *rest = holding.values()
+    best, *rest = _once(holding.values())
     return Cause(
         f"d{name}", best.hypothesis.cause, best.hypothesis.says, best.off, len(situations[:LOOKED_AT]),
         tuple(one.hypothesis.says for one in rest), runner_up, runner_up_off,
     )  # fmt: skip
+
+
+def _once(holding: Iterable[_Tried]) -> list[_Tried]:
+    """One mistake, one name: where two families know a cause, the first of them tells it."""
+    told: dict[str, Hypotheses] = {}
+    return [one for one in holding if told.setdefault(one.hypothesis.cause, one.family) is one.family]
 
 
 def _tried(at: Situation, name: str, only: dict[str, _Tried]) -> Iterator[_Tried]:

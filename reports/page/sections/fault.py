@@ -1,0 +1,132 @@
+"""The located fault: the chain of links, the first wrong one, and the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from harness.comparison.judge import Row
+from harness.rendering import run_columns
+from harness.results.check import Check
+from harness.results.numbers import counted, part, share
+from harness.results.run import Run
+from harness.results.verdicts import first_fault
+from reports.page.sections.section import Content, Section
+from reports.page.subjects import CheckSubject, RunSubject
+from reports.page.tables import Table, table
+
+MOST_ROWS = 40
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The located fault.
+
+    Attributes:
+        says: the sentence. chain: every link in order, with its verdict and what to say of it.
+        facts: label and text, line by line: what should happen, what was computed, the next best guess, ...
+    """
+
+    says: str
+    chain: Sequence[tuple[str, str, str]] = field(default_factory=list)
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    table: Table | None = None
+
+
+def of_run(subject: RunSubject) -> Content:
+    """The first wrong link of a run."""
+    return Content(fault_of_run(subject.run))
+
+
+def of_check(subject: CheckSubject) -> Content:
+    """The wrong links of a check, with the evidence."""
+    return Content(fault_of_check(subject.check))
+
+
+def fault_of_run(run: Run) -> Fault | None:
+    """The first wrong link of a run, the chain that it stands in, and every row that is not in order."""
+    rows = run_columns.not_in_order(run)
+    failed = [finding for finding in run.findings if finding.fails]
+    if not rows and not failed:
+        return None
+    facts = [(finding.against, f"{finding.message} (step {finding.step})") for finding in failed]
+    chain: list[tuple[str, str, str]] = []
+    if run.faults:
+        first = first_fault(run.faults)
+        links = [r for r in run.steps[first.step - 1].rows if r.check == first.check and r.against == first.against]
+        chain = [(row.gradient, row.verdict, share(row)) for row in links]
+        facts = _facts(first, run.head.weights) + facts
+    return Fault(run.outcome.reason, chain, facts, _not_in_order(rows))
+
+
+def _facts(row: Row, weights: Iterable[str]) -> list[tuple[str, str]]:
+    index = f" {counted(row.gradient, row.index, weights)}" if row.index is not None else ""
+    facts = [("where", f"{row.gradient} of {row.against} at step {row.step}{index}, {row.check} check")]
+    if row.difference is not None:
+        facts.append(("difference", f"{row.difference:+.6e}"))
+    if row.allowed is not None:
+        facts.append(("allowed", f"{row.allowed:.2e}"))
+    facts.append(("outside", f"{row.outside:,} of {row.entries:,} entries"))
+    facts += [(name, text) for name, text in (("reason", row.reason), ("cause", row.cause)) if text]
+    # The record holds differences and allowances; the values themselves are had again by asking.
+    told = (
+        "a run record holds differences, not the values; `harness check` shows them for a backward pass of your own, "
+        "`harness explain` follows a derivative path by path"
+    )
+    return [*facts, ("expected and yours", told)]
+
+
+def _not_in_order(rows: list[Row]) -> Table | None:
+    if not rows:
+        return None
+    more = len(rows) - MOST_ROWS
+    return table(
+        "Rows that are not in order",
+        run_columns.FAULTS,
+        rows[:MOST_ROWS],
+        verdict=lambda row: row.verdict,
+        more=f"and {more:,} more, which the data below has" if more > 0 else None,
+    )
+
+
+def fault_of_check(check: Check) -> Fault | None:
+    """The wrong links of a backward pass, with the evidence for each cause."""
+    if not check.wrong and not any(finding.fails for finding in check.findings):
+        return None
+    chain = [
+        (row.gradient, row.verdict, "" if row.verdict == "not comparable" else part(row.used)) for row in check.rows
+    ]
+    facts = [(f"{f.against}", f.message) for f in check.findings if f.fails]
+    for diagnosis in check.diagnoses:
+        facts += [("link", f"{diagnosis.at}{check.place(diagnosis.at)}"), ("what should happen", diagnosis.should)]
+        facts += [("what you computed", f"{cause.formula} — {cause.says}") for cause in diagnosis.causes[:4]]
+        if not diagnosis.causes:
+            facts.append(("what you computed", "no mistake of the catalogue gives these numbers: the cause is unknown"))
+            facts += [("what is known", fact) for fact in diagnosis.known]
+        elif diagnosis.causes[0].residual is not None:
+            facts.append(("reproduces your numbers", f"to {diagnosis.causes[0].residual:.0e}"))
+        if diagnosis.runner_up:
+            facts.append(("next best guess", f"{diagnosis.runner_up.says}, off by {diagnosis.runner_up.residual:.0%}"))
+        entry = diagnosis.entry
+        where = counted(entry.tensor, entry.index, check.point.network.weights)
+        reads = ", ".join(f"{name} = {number:.7g}" for name, number in entry.reads.items())
+        facts += [
+            ("worst entry", f"{entry.tensor}, {where}{f': {reads}' if reads else ''}"),
+            ("expected", f"{entry.expected:+.10g}"),
+            ("yours", f"{entry.actual:+.10g}"),
+            ("difference", f"{entry.actual - entry.expected:+.10g}"),
+        ]
+    if check.learning:
+        learning = check.learning
+        yours = "no number any more" if learning.yours is None else f"{learning.yours:.4g}"
+        facts.append(
+            (
+                "does it matter",
+                f"trained {learning.steps} steps (lr {learning.lr:g}): loss {learning.start:.4g} → {yours} with your "
+                f"gradient, {learning.right:.4g} with the right one",
+            )
+        )
+    return Fault(check.reason, chain, facts)
+
+
+SECTION = Section("fault", "Located fault", of_run, of_check, "fault.html.j2")

@@ -1,0 +1,235 @@
+"""Each mistake in an operation's backward pass is caught, and named because it reproduces the numbers."""
+
+import numpy as np
+import pytest
+
+from harness import Indices, check_vjp
+from impls.hand import Dense, Gelu, Relu, Sigmoid, Softmax, Tanh
+from tests.candidates import numpy_layers as mine
+
+NORM = {"x": ("N", "D"), "w": ("D",), "b": ("D",)}
+
+
+def causes(forward, backward, **options):
+    found = check_vjp(forward, backward, **options)
+    assert (found.verdict, found.exit) == ("FAIL", 1)
+    assert all(cause.off is None or cause.off < 1 for cause in found.causes)
+    return {cause.gradient: (cause.cause, cause.says) for cause in found.causes}
+
+
+def wrong(part, change):
+    """Dense with one of its three gradients changed."""
+
+    def backward(u, x, W, b):
+        gradients = {"x": u @ W.T, "W": x.T @ u, "b": u.sum(0)}
+        return gradients | {part: change(u, x, W, b)}
+
+    return backward
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "cause", "says"),
+    [
+        ("x", lambda u, x, W, b: -(u @ W.T), "sign flipped", "the sign is turned"),
+        ("x", lambda u, x, W, b: 0.5 * (u @ W.T), "half", "times 1/2"),
+        ("W", lambda u, x, W, b: x.T @ u / len(x), "mean for sum", "1/(the size of axis 0 of x)"),
+        ("b", lambda u, x, W, b: u.mean(0), "mean for sum", "a mean for a sum"),
+        ("W", lambda u, x, W, b: x.T @ u * u.shape[1], "sum for mean", "the size of axis 1 of W"),
+        ("W", lambda u, x, W, b: x.T @ u * 0.7, "scaled by a constant", "0.7"),
+        ("W", lambda u, x, W, b: u.T @ x, "transposed", "dW is transposed"),
+        ("W", lambda u, x, W, b: x.T @ np.ones_like(u), "upstream missing", "all ones"),
+        ("W", lambda u, x, W, b: x[:1].T @ u[:1], "only the first row's upstream", "the others count as 0"),
+        ("W", lambda u, x, W, b: x.T @ (0 * u + u[0]), "first row's upstream for all", "for every row"),
+        ("W", lambda u, x, W, b: x.T @ (0 * u + u.mean(0)), "upstream averaged", "over the rows"),
+        ("W", lambda u, x, W, b: x.T @ (0 * u + u.sum(0)), "upstream summed", "over the rows"),
+        ("W", lambda u, x, W, b: x.T @ (u * u), "upstream squared", "squared"),
+        ("W", lambda u, x, W, b: x.T @ np.abs(u), "upstream without sign", "absolute"),
+        ("b", lambda u, x, W, b: u, "broadcast gradient not summed", "not summed"),
+        ("b", lambda u, x, W, b: u.sum(1), "summed over the wrong axis", "axis 1"),
+        ("b", lambda u, x, W, b: u.sum(0, keepdims=True), "shape", "another shape"),
+        ("W", lambda u, x, W, b: 0 * W, "zero", "its path is missing"),
+        ("x", lambda u, x, W, b: u @ (W + 1).T, "weight offset", "1 + W is used"),
+    ],
+)
+def test_mistakes_of_a_dense_layer(part, change, cause, says):
+    found = causes(mine.dense, wrong(part, change), reference=Dense(4, 3))
+    assert set(found) == {f"d{part}"}
+    assert found[f"d{part}"][0] == cause
+    assert says in found[f"d{part}"][1]
+
+
+@pytest.mark.parametrize(
+    ("reference", "forward", "backward", "cause", "says"),
+    [
+        (Relu(), mine.relu, lambda u, z: u * (u > 0), "mask from the upstream", "the sign of da is asked for"),
+        (Relu(), mine.relu, lambda u, z: 1.0 * (z > 0), "upstream missing", "all ones"),
+        (Tanh(), np.tanh, lambda u, z: u * (1 - z * z), "derivative at z", "da · (1 − z²), in dz"),
+        (Tanh(), np.tanh, lambda u, z: u * (1 - np.tanh(z)), "square missing", "1 − a is written for 1 − a²"),
+        (Tanh(), np.tanh, lambda u, z: u.copy(), "derivative missing", "as it came"),
+        (Tanh(), np.tanh, lambda u, z: u / np.cosh(z) ** 4, "derivative twice", "twice"),
+        (Sigmoid(), lambda z: 1 / (1 + np.exp(-z)), mine.tanh_backward, "derivative of another activation", "tanh"),
+        (Softmax(), mine.softmax, lambda u, z: u * mine.softmax(z), "mean term missing", "the sum term"),
+        (Softmax(), mine.softmax, lambda u, z: u * mine.softmax(z) * (1 - mine.softmax(z)), "mean term missing",
+         "diagonal"),
+    ],
+)  # fmt: skip
+def test_mistakes_of_activations(reference, forward, backward, cause, says):
+    found = causes(forward, backward, reference=reference)["dz"]
+    assert found[0] == cause
+    assert says in found[1]
+
+
+def test_gelu_variants_are_told_apart():
+    special = pytest.importorskip("scipy.special")
+
+    def tanh_form(u, z):
+        k = np.sqrt(2 / np.pi)
+        t = np.tanh(k * (z + 0.044715 * z**3))
+        return u * (0.5 * (1 + t) + 0.5 * z * (1 - t * t) * k * (1 + 3 * 0.044715 * z * z))
+
+    def sigmoid_form(u, z):
+        s = special.expit(1.702 * z)
+        return u * (s + 1.702 * z * s * (1 - s))
+
+    def gelu(z):
+        return z * special.erfc(-z / np.sqrt(2)) / 2
+
+    for form, told in ((tanh_form, "the form by tanh"), (sigmoid_form, "s(1.702 z)")):
+        cause, says = causes(gelu, form, reference=Gelu())["dz"]
+        assert cause == "another form of the function"
+        assert told in says
+
+
+@pytest.fixture(scope="module")
+def layer_norm():
+    torch = pytest.importorskip("torch")
+    return {
+        "reference": lambda x, w, b: torch.nn.functional.layer_norm(x, (x.shape[-1],), w, b),
+        "inputs": NORM,
+    }
+
+
+@pytest.mark.parametrize(
+    ("switches", "cause", "says"),
+    [
+        ({"mean": False}, "mean term missing", "the mean term is missing"),
+        ({"variance": False}, "mean term missing", "the variance term is missing"),
+        ({"mean": False, "variance": False}, "mean term missing", "treated as constants"),
+        ({"eps": 1e-6}, "eps", "eps is 1e-06 instead of 1e-05"),
+        ({"offset": 1}, "weight offset", "1 + w is used in place of w"),
+    ],
+)
+def test_mistakes_of_a_layer_norm_against_a_function_nobody_can_look_into(layer_norm, switches, cause, says):
+    def backward(u, x, w, b):
+        return mine.layer_norm_backward(u, x, w, b, **switches)
+
+    found = causes(mine.layer_norm, backward, **layer_norm)
+    assert "db" not in found
+    assert found["dx"][0] == cause
+    assert says in found["dx"][1]
+    assert all(says in told for _, told in found.values())
+
+
+def test_gradients_of_other_inputs_and_unnormalised_ones(layer_norm):
+    def swapped(u, x, w, b):
+        dx, dw, db = mine.layer_norm_backward(u, x, w, b)
+        return dx, db, dw
+
+    def unnormalised(u, x, w, b):
+        dx, _, db = mine.layer_norm_backward(u, x, w, b)
+        return dx, (u * x).sum(0), db
+
+    found = causes(mine.layer_norm, swapped, **layer_norm)
+    assert {name: told[0] for name, told in found.items()} == {
+        "dw": "gradient of another input",
+        "db": "gradient of another input",
+    }
+    assert causes(mine.layer_norm, unnormalised, **layer_norm) == {
+        "dw": ("wrong operand", "x is used in place of x̂, in dw")
+    }
+
+
+def test_lower_precision_inside_is_named(layer_norm):
+    def backward(*arrays):
+        narrow = mine.layer_norm_backward(*[array.astype(np.float32) for array in arrays])
+        return tuple(gradient.astype(np.float64) for gradient in narrow)
+
+    found = causes(mine.layer_norm, backward, **layer_norm)
+    assert {told[0] for told in found.values()} == {"computed in float32"}
+
+
+def test_repeated_indices_that_overwrite():
+    torch = pytest.importorskip("torch")
+    found = causes(mine.embedding, mine.embedding_overwriting, inputs={"W": ("V", "D"), "ids": Indices(("N",), "V")},
+                   reference=lambda W, ids: torch.nn.functional.embedding(ids, W))  # fmt: skip
+    assert found["dW"][0] == "repeated indices overwritten"
+    assert "only the last upstream" in found["dW"][1]
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+@pytest.mark.parametrize(
+    ("forward", "backward", "reference"),
+    [
+        (np.tanh, lambda u, z: mine.tanh_backward(u, z) * (1 + 1e-9 * (z == z.flat[0])), Tanh()),
+        (sigmoid, lambda u, z: u * (sigmoid(z) * (1 - sigmoid(z)) + 1e-12), Sigmoid()),
+        (mine.softmax, lambda u, z: mine.softmax_backward(u, z) * (mine.softmax(z) > 1e-7), Softmax()),
+    ],
+)  # fmt: skip
+def test_a_small_error_is_not_for_that_float32(forward, backward, reference):
+    cause, says = causes(forward, backward, reference=reference)["dz"]
+    assert cause == "unknown"
+    assert "off by at most" in says
+
+
+def test_float32_inside_is_named_where_numbers_were_widened():
+    def backward(u, z):
+        return mine.tanh_backward(u.astype(np.float32), z.astype(np.float32)).astype(np.float64)
+
+    assert causes(np.tanh, backward, reference=Tanh())["dz"][0] == "computed in float32"
+
+
+def test_a_cause_is_refuted_by_cases_that_are_right():
+    torch = pytest.importorskip("torch")
+
+    def backward(u, x):
+        return u[:, None] * x.prod(1, keepdims=True) / np.where(x == 0, 1, x)
+
+    found = check_vjp(lambda x: x.prod(1), backward, reference=lambda x: torch.prod(x, 1), inputs={"x": ("N", "M")})
+    assert [cause.cause for cause in found.causes] == ["unknown"]
+    assert found.causes[0].runner_up is None or found.causes[0].runner_up_off > 0.01
+    doubled = causes(np.tanh, lambda u, z: mine.tanh_backward(u, z) * (2 - len(z) % 2), reference=Tanh())
+    assert doubled["dz"][0] == "unknown"  # at an even number of rows only
+
+
+def test_a_constant_factor_does_not_explain_what_is_not_linear():
+    found = check_vjp(np.tanh, lambda u, z: 1.5 * mine.tanh_backward(np.clip(u, -5, 5), z), reference=Tanh())
+    assert ("linear in the upstream", "dz") in {(found.contract(f), f.tensor) for f in found.findings}
+    assert [cause.cause for cause in found.causes] == ["unknown"]
+    squared = check_vjp(np.tanh, lambda u, z: mine.tanh_backward(u * u, z), reference=Tanh())
+    assert [cause.cause for cause in squared.causes] == ["upstream squared"]
+
+
+def test_what_no_hypothesis_gives_is_unknown_with_what_is_known():
+    def backward(u, x, W, b):
+        dW = x.T @ u
+        dW[1] *= 1.25
+        return u @ W.T, dW, u.sum(0)
+
+    found = check_vjp(mine.dense, backward, reference=Dense(4, 3))
+    (cause,) = found.causes
+    assert cause.cause == "unknown"
+    known = "3 of 12 entries are wrong, only at 1 of axis 0, off by at most 1.1e-01 of the largest entry, 1.25 to 1.25 "
+    assert known in cause.says
+    assert cause.runner_up is not None
+    assert 0.01 < cause.runner_up_off <= 0.5
+    assert "cause  unknown: dW" in str(found)
+
+
+def test_a_right_gradient_beside_a_wrong_one_is_given_no_cause():
+    found = check_vjp(mine.dense, wrong("W", lambda u, x, W, b: 2 * (x.T @ u)), reference=Dense(4, 3))
+    assert {row.verdict for row in found.rows if row.gradient != "dW"} == {"ok"}
+    assert [cause.gradient for cause in found.causes] == ["dW"]
+    assert found.causes[0].reproduced == 4
