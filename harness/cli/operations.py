@@ -56,6 +56,7 @@ def answered(options: dict[str, Any]) -> Answer:
     except UsageError as error:
         click.echo(printable(f"harness check: {error}"), err=True)
         return Answer(2, "")
+    result.command = options["command"]
     typed = Typed(options["command"], options["other_dtype"], options["other_seed"])
     return answer_of(
         options, result, write_page,

@@ -43,6 +43,7 @@ class OperationCheck(Printable, text="harness.rendering.operation_screen:render"
         findings: contracts that were broken.
         causes: one per wrong gradient: its cause, or unknown with what is known.
         votes: where several forms were given.
+        command: as it was typed, where one was.
         line: file and first line of the function that gives the gradients, where that is known.
         lines: file and line that make a gradient, where a plain assignment does.
     """
@@ -58,6 +59,7 @@ class OperationCheck(Printable, text="harness.rendering.operation_screen:render"
     findings: list[Finding] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
     votes: list[Vote] = field(default_factory=list)
+    command: str | None = None
     line: tuple[str, int] | None = None
     lines: dict[str, tuple[str, int]] = field(default_factory=dict)
 
@@ -70,6 +72,11 @@ class OperationCheck(Printable, text="harness.rendering.operation_screen:render"
     def wrong(self) -> list[str]:
         """Names of gradients with a FAULT in some case, in order; the output among them."""
         return list(dict.fromkeys(row.gradient for row in self.rows if row.verdict == "FAULT"))
+
+    @property
+    def first_wrong(self) -> str | None:
+        """Name of the first wrong gradient, or of the output."""
+        return next(iter(self.wrong), None)
 
     @property
     def failing(self) -> list[Finding]:
