@@ -22,7 +22,7 @@ from harness.diagnosis.factors import common_factor
 from harness.diagnosis.location import Located, located
 from harness.evaluation.given import with_buffers
 from harness.evaluation.point import Point
-from harness.inputs.arguments import as_count, as_data, as_dtype, as_network, check_parameters
+from harness.inputs.arguments import as_count, as_data, as_dtype, as_network, as_seconds, check_parameters
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
 from harness.results.check import Check
@@ -71,7 +71,7 @@ def check(
     """
     network, dtype = as_network(network), as_dtype(dtype)
     seed, batch = as_count("seed", seed, 0) or 0, as_count("batch", batch, 1)
-    timeout = _seconds(timeout)
+    timeout = as_seconds(timeout)
     check_parameters(network, None, dtype)
     if isinstance(function, str | os.PathLike) and Path(function).suffix.lower() in DUMPS:
         _refuse_with_numbers(data=data, batch=batch, arrays=arrays)
@@ -134,14 +134,6 @@ def _parameters(function: Callable[..., Any]) -> frozenset[str]:
         return frozenset(inspect.signature(function).parameters)
     except (TypeError, ValueError):
         return frozenset()
-
-
-def _seconds(timeout: Any) -> float | None:
-    if timeout is None:
-        return None
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < 1e6:
-        raise UsageError(f"Cannot use timeout={timeout!r}, because it is a time; give seconds, more than 0.")
-    return float(timeout)
 
 
 def _refuse_with_numbers(**given: Any) -> None:
