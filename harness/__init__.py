@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from harness.fault_injection.power import Power
     from harness.inputs.datasets import Data, load_data
     from harness.inputs.declared import Indices
-    from harness.inputs.networks import from_toml, load_network
-    from harness.inputs.toml_writer import to_toml
+    from harness.inputs.networks import from_toml, load_network, to_toml
     from harness.lockstep.training import run
     from harness.mutation.score import Score, score
     from harness.results.check import Check
@@ -71,7 +70,7 @@ _HOME = {
     "reference": "testing.reference_pass",
     "run": "lockstep.training",
     "score": "mutation.score",
-    "to_toml": "inputs.toml_writer",
+    "to_toml": "inputs.networks",
     "why": "explaining.allowance.command",
 }
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from harness.arithmetic.enclosure import Enclosure
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, Profile
+from harness.formats import FORMATS
 
 Floats = NDArray[np.float64]
 
@@ -189,3 +190,31 @@ def rule_for(*functions: Any) -> Callable[[Callable[..., Bounded]], Callable[...
         return rule
 
     return register
+
+
+def rounded(tensor: Any, digits: int) -> Any:
+    """A tensor rounded to nearest to so many bits; its range is not narrowed.
+
+    Rounding is monotone: the ends of a bounded entry, rounded, bound what any member is rounded to. Where both are the
+    same number, which is nearly everywhere, every member is rounded to that number.
+    """
+    if isinstance(tensor, Bounded):
+        value = _to_nearest(tensor.value, digits)
+        low = _to_nearest(np.nextafter(tensor.value - tensor.bound, -np.inf), digits)
+        high = _to_nearest(np.nextafter(tensor.value + tensor.bound, np.inf), digits)
+        exact = tensor.bound == 0
+        bound = np.where(exact, 0.0, np.maximum(high - value, value - low))
+        return Bounded(value, np.where(np.isnan(bound), np.inf, bound), tensor.context)
+    array = np.asarray(tensor)
+    return tensor if array.dtype.kind != "f" else _to_nearest(array.astype(np.float64), digits)
+
+
+def holds(array: Any, dtype: str) -> bool:
+    """Whether every entry is exactly a number of that dtype, but for its range."""
+    entries = np.asarray(array, np.float64)
+    return bool(np.all(_to_nearest(entries, FORMATS[dtype].digits) == entries))
+
+
+def _to_nearest(array: Any, digits: int) -> Any:
+    mantissa, exponent = np.frexp(array)
+    return np.ldexp(np.rint(np.ldexp(mantissa, digits)), exponent - digits)

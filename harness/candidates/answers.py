@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from harness.candidates.conformance import shapes_of
-from harness.comparison.finding import Finding, Kind
+from harness.comparison.judge import Finding, Kind
 from harness.evaluation.point import Point
 from harness.formats import DTYPES
 from harness.usage import told, visible

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from harness.comparison.finding import Kind
-from harness.inputs.seals import seal
+from harness.comparison.judge import Kind
+from harness.evaluation.given import seal
 from harness.usage import told
 from impls.contract import Arrays, CannotCompareError, Pass, Update, tensors_of
 from impls.graph import LOSS, Graph, prefixed

@@ -18,7 +18,7 @@ import numpy as np
 from harness.arithmetic import Profile
 from harness.candidates.answers import Answer, answer_of, as_array, in_one_memory
 from harness.candidates.function import Candidate, Copy
-from harness.comparison.finding import Finding, Kind
+from harness.comparison.judge import Finding, Kind
 from harness.diagnosis import diagnose
 from harness.diagnosis.location import Located, located
 from harness.evaluation.point import Point

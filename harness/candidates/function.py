@@ -18,7 +18,7 @@ import numpy as np
 
 from harness.candidates.answers import as_array
 from harness.candidates.deadline import OverdueError, deadline
-from harness.comparison.finding import Finding
+from harness.comparison.judge import Finding
 from harness.inputs.frameworks import names_in
 from harness.usage import UsageError, did_you_mean, told
 from impls import registry

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from harness.candidates.conformance import BreachError, check_pass, check_update, guarded
-from harness.comparison.finding import Finding, Kind
-from harness.comparison.updates import initial_state
-from harness.evaluation.given import fed
+from harness.comparison.checks import initial_state
+from harness.comparison.judge import Finding, Kind
+from harness.evaluation.given import fed, read_only
 from harness.evaluation.point import Point
-from harness.inputs.seals import read_only
 from harness.usage import visible
 from impls import registry
 from impls.abilities import ChecksGradients, Comparer, Compares, GradientChecker

@@ -19,7 +19,7 @@ import numpy as np
 
 from harness.arithmetic import Bounded, profile_of
 from harness.candidates.operation import LAYOUTS, Answer, Candidate
-from harness.comparison.finding import Finding, Kind
+from harness.comparison.judge import Finding, Kind
 from harness.evaluation.references.reference import Reference
 from harness.inputs.cases import Case, random_upstream
 from impls.contract import Array

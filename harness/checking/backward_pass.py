@@ -16,7 +16,7 @@ from harness.candidates.contracts import examined
 from harness.candidates.function import Candidate
 from harness.candidates.sources import Source, checked, loaded
 from harness.checking.learning import learned
-from harness.comparison.finding import Finding
+from harness.comparison.judge import Finding
 from harness.diagnosis import Diagnosis, diagnose
 from harness.diagnosis.factors import common_factor
 from harness.diagnosis.location import Located, located

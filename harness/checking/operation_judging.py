@@ -6,8 +6,7 @@ from msgspec.structs import replace
 
 from harness.arithmetic import Bounded
 from harness.candidates.operation import Answer
-from harness.comparison.finding import Finding
-from harness.comparison.judge import Check, Row, judge, not_comparable
+from harness.comparison.judge import Check, Finding, Row, judge, not_comparable
 from harness.evaluation.references.reference import Reference
 from harness.inputs.cases import Case
 from impls.contract import Array

@@ -1,19 +1,23 @@
-"""The two checks of one step, and the end-to-end difference in the working dtype.
+"""The two checks of one step, the end-to-end difference in the working dtype, and the check of an update.
 
     formula      float64, end to end, against the bounded centre: is it the right function?
     rounding     working dtype, link by link, each link fed the implementation's own tensors: is each
                  step as accurate as its dtype allows?
     end-to-end   working dtype, against the hand code; allowed is the sum of both bounds
+    update       rounding, of each rule of the hand optimizer, fed the implementation's own state and gradient
 
 A tensor that is outside end to end is `inherited` where its own link is right, and `FAULT` where the link
 is wrong or nothing says where the difference came from. To tell, the links are run on the very tensors
 that were compared, in the very dtype.
+
+A new weight's `sees` is that of the weight, not of the step: near a weight of 1 a step of 1e-3 can only be seen to
+some 1e-4 of itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -24,9 +28,10 @@ from harness.comparison.judge import Check, Row, judge, not_comparable
 from harness.evaluation.centre import NOTHING, alone, exact_inputs
 from harness.evaluation.point import Point
 from harness.evaluation.subgradients import Sides
-from harness.inputs.stride import EVERY_ENTRY, Stride
-from impls.contract import Array, Pass, tensors_of
-from impls.graph import Graph, Link
+from harness.inputs.schedule import EVERY_ENTRY, Stride
+from impls.contract import Array, Arrays, Pass, Update, tensors_of
+from impls.graph import Graph, Link, prefixed
+from impls.hand.optimizers import update_links
 
 
 def rounding(point: Point, against: str, result: Pass, profile: Profile, stride: Stride = EVERY_ENTRY) -> list[Row]:
@@ -207,3 +212,35 @@ def _tell_inherited(
         else:
             told.append(row)
     return told
+
+
+def update(
+    optimizer: Any,
+    weights: Arrays,
+    gradients: Arrays,
+    before: Arrays,
+    after: Update,
+    profile: Profile,
+    *,
+    against: str,
+    step: int,
+    stride: Stride = EVERY_ENTRY,
+) -> list[Row]:
+    """One row for each new weight and each state; `before` and `after` are the implementation's own."""
+    rows = []
+    tensors: dict[str, Any] = {**weights, **gradients, **before, "t": np.asarray(step)}
+    new = {**after.weights, **after.state}
+    for link in _links(optimizer, tuple(weights)):
+        rows.append(judge_link(link, tensors, new[link.output], profile, against, step, stride))
+        tensors[link.output] = new[link.output]  # the weight's rule reads the state as it was updated
+    return rows
+
+
+@lru_cache(maxsize=1)  # made from signatures, slowly, and the same at every step
+def _links(optimizer: Any, weights: tuple[str, ...]) -> list[Link]:
+    return update_links(optimizer, weights)
+
+
+def initial_state(optimizer: Any, weights: Arrays) -> dict[str, Array]:
+    """What every optimizer's state is before the first step: zeros."""
+    return {prefixed(s, name): np.zeros_like(w) for name, w in weights.items() for s in optimizer.state}

@@ -1,7 +1,7 @@
-"""Comparing one tensor with its centre: difference, allowance, share used, what would have been seen, verdict.
+"""Judging one tensor: its row, with difference, allowance, share used, what would have been seen, and the verdict.
 
 Acceptance is `harness.arithmetic.enclosure`: NaN never passes. Shapes are compared before values and nothing
-broadcasts.
+broadcasts. What there is to say besides numbers is a finding.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 import numpy as np
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 from numpy.typing import NDArray
 
 from harness.arithmetic import enclosure
@@ -205,3 +205,28 @@ def largest(numbers: list[float | None]) -> float | None:
     """The largest of the numbers that exist, or None."""
     known = [number for number in numbers if number is not None]
     return max(known, default=None)
+
+
+Kind = Literal[
+    "missing", "raised", "not a pass", "names", "shape", "dtype", "non-finite", "changed its input",
+    "diverged", "second call differs", "tap changes the program", "no optimizer",
+    "timeout", "accumulates", "overwrites", "other point", "layout", "aliasing",
+    "not an array", "number of gradients", "no gradient", "not linear", "zero upstream",
+]  # fmt: skip
+
+
+class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something to say about an implementation besides its numbers; `fails` if it broke its contract."""
+
+    against: str
+    step: int
+    kind: Kind
+    message: str
+    tensor: str | None = None
+    fails: bool = True
+
+    def __post_init__(self) -> None:
+        """What somebody else's code raised or returned is shown, never obeyed, by a terminal or a log."""
+        force_setattr(self, "message", visible(self.message))
+        if self.tensor is not None:
+            force_setattr(self, "tensor", visible(self.tensor))

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from harness.arithmetic import Bounded
-from harness.arithmetic.rounding import holds
+from harness.arithmetic.bounded import holds
 from harness.diagnosis.diagnosis import Cause
 from harness.diagnosis.hypotheses import Hypothesis, in_full
 from harness.diagnosis.planted import Planted, evident

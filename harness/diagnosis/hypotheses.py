@@ -13,7 +13,7 @@ from harness.evaluation.incremental import Replay
 from harness.faults import Fault, Fitted
 from harness.faults.left_out import LeftOut
 from harness.faults.precision import WIDE
-from harness.inputs.stride import EVERY_ENTRY, Stride
+from harness.inputs.schedule import EVERY_ENTRY, Stride
 from impls.contract import Array
 from impls.graph import Rule
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.arithmetic import profile_of
-from harness.arithmetic.rounding import holds
+from harness.arithmetic.bounded import holds
 from harness.diagnosis.diagnosis import Cause
 from harness.diagnosis.hypotheses import residual
 from harness.diagnosis.planted import Planted

@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.arithmetic import Profile
-from harness.arithmetic.threads import one_thread
+from harness.arithmetic.rules.sums import one_thread
 from harness.diagnosis.confirmation import Confirmed, best_of, confirmed, runner_up
 from harness.diagnosis.diagnosis import Cause, Diagnosis, worst_entry
 from harness.diagnosis.factors import paired

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.arithmetic import Bounded, Context, Profile
 from harness.evaluation.given import as_numbers, named
-from harness.inputs.stride import EVERY_ENTRY, Stride
+from harness.inputs.schedule import EVERY_ENTRY, Stride
 from impls.contract import Array, Inputs
 from impls.graph import Graph, Link, evaluate
 

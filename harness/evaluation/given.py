@@ -1,13 +1,17 @@
-"""What a pass is given, weights and batch, by name and in any kind of number."""
+"""What a pass is given, weights and batch: by name, in any kind of number, and sealed.
+
+Somebody else's code is given copies that it cannot write to; digests tell whether it changed them all the same.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from impls.contract import Array, Inputs
+from impls.contract import Array, Arrays, Inputs
 from impls.graph import TARGET, Graph
 
 
@@ -34,3 +38,26 @@ def fed(network: Graph, given: Mapping[str, Array]) -> Array | Inputs:
     """What a network is fed besides weights, of what is given by name."""
     names = [*(source.name for source in network.sources), *network.buffers]
     return given[names[0]] if len(names) == 1 else Inputs({name: given[name] for name in names})
+
+
+def digest_of(weights: Arrays) -> str:
+    """SHA-256 over names, dtypes, shapes and bytes, in the order of the names."""
+    sha = hashlib.sha256()
+    for name in sorted(weights):
+        array = np.ascontiguousarray(weights[name])
+        sha.update(f"{name} {array.dtype.str} {array.shape} ".encode())
+        sha.update(array.tobytes())
+    return sha.hexdigest()
+
+
+def read_only(arrays: Arrays) -> dict[str, Array]:
+    """Copies nobody may write to."""
+    copies = {name: np.array(array) for name, array in arrays.items()}
+    for array in copies.values():
+        array.flags.writeable = False
+    return copies
+
+
+def seal(arrays: Arrays) -> dict[str, str]:
+    """A digest of each array by itself, by which a change is told."""
+    return {name: digest_of({name: array}) for name, array in arrays.items()}

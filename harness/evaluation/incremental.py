@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Context, Profile
-from harness.arithmetic.rounding import rounded
+from harness.arithmetic.bounded import rounded
 from harness.evaluation.expected import given, passed_on
 from harness.evaluation.given import as_numbers
 from harness.evaluation.point import Point
 from harness.formats import FORMATS
-from harness.inputs.stride import EVERY_ENTRY, Stride
+from harness.inputs.schedule import EVERY_ENTRY, Stride
 from impls.contract import Array
 from impls.graph import TARGET, Graph, Link, Rule, evaluate
 

@@ -1,7 +1,7 @@
 """A point: one network at one set of weights on one batch, where implementations are differentiated and compared.
 
 In lockstep all share one point a step; in a free run each has its own. What is derived for a point, the
-centres above all, is derived once, when it is first asked for.
+centres above all, is derived once, when it is first asked for. A moment of a training is where the next point will be.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import numpy as np
 
 from harness.arithmetic import profile_of
 from harness.evaluation.centre import Centre, end_to_end
-from harness.evaluation.given import as_numbers, fed, named
+from harness.evaluation.given import as_numbers, fed, named, read_only, seal, with_buffers
 from harness.evaluation.truth import Truth, true_tensors
-from harness.inputs.seals import read_only, seal
+from harness.inputs.batches import Batches
+from harness.usage import UsageError
 from impls.contract import Array, Inputs, Pass, tensors_of
 from impls.graph import TARGET, Graph
+from impls.hand_numpy import HandUpdater
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,3 +108,46 @@ class Point:
         dtype = np.asarray(result.loss).dtype
         given = as_numbers(self.network, self.named, lambda array: array.astype(dtype, copy=False))
         return {**given, **tensors_of(result)}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where a network stands after some steps.
+
+    Attributes:
+        step: number of steps taken.
+        state: of the optimizer: ``mW1``, ...
+        rows: of the data that the next step's batch holds, counted from 0.
+        buffers: what a forward pass has kept so far.
+    """
+
+    step: int
+    weights: Mapping[str, Array]
+    state: Mapping[str, Array]
+    rows: Array
+    buffers: Mapping[str, Array] = field(default_factory=dict)
+
+
+def moment_after(network: Graph, batches: Batches, optimizer: Any, seed: int, steps: int) -> Moment:
+    """Train the hand code, nothing compared, for so many steps from ``network.init(seed)``, in the batches' dtype.
+
+    Raises:
+        UsageError: the training diverges before.
+    """
+    dtype = batches.dtype
+    weights: Mapping[str, Array] = network.init(seed, dtype)
+    buffers, updater = network.fresh_buffers(dtype), HandUpdater(optimizer, weights)
+    with np.errstate(all="ignore"):
+        for step in range(1, steps + 1):
+            x, y = batches.at(step)
+            x = with_buffers(network, x, buffers)
+            activations = network.forward(weights, x)
+            buffers = network.next_buffers(activations)
+            update = updater.update(weights, network.backward(weights, x, y, activations))
+            weights = update.weights
+            if not all(np.all(np.isfinite(w)) for w in weights.values()):
+                raise UsageError(
+                    f"Cannot go on to the network after {steps} steps, because the training diverges at step {step}; "
+                    f"choose fewer steps or a smaller lr."
+                )
+    return Moment(steps, weights, updater.state, batches.rows(steps + 1), buffers)

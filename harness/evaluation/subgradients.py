@@ -1,13 +1,16 @@
 """Kinks: which subgradients are valid where a gradient jumps, by its values on the sides of the jump.
 
-The one place that decides it: for the links of a network, whose layers say where they have a kink, and for operations,
-whose kinks may be measured.
+The one place that decides it: for operations, whose kinks may be measured, and for the links of a network, whose layers
+say where they have a kink (``one_sided``). Where such a gradient is one part of several that add up, the sum jumps with
+it: it is the other parts and either side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from itertools import combinations
+from operator import add
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +18,6 @@ import numpy as np
 from harness.arithmetic import Bounded, Context
 from harness.arithmetic.enclosure import Enclosure
 from harness.evaluation.centre import NOTHING
-from harness.evaluation.one_sided import Reads, one_sided
 from impls.contract import Array
 from impls.graph import Link
 
@@ -91,3 +93,35 @@ def _totals(near: Array, bound: Array, jumps: Array, context: Context) -> Sequen
             if np.any(same & jumps.any(axis=axes)):
                 found.append(Total(axes, Bounded(sums[0], np.where(same, room, np.inf), context)))
     return found
+
+
+Reads = Callable[[Link], Sequence[Any]]
+"""What a link reads, as bounded arrays, arguments of a kink exact."""
+
+
+def one_sided(link: Link, reads: Reads, parts: Mapping[str, Link] = NOTHING) -> tuple[Any, Any, Any] | None:
+    """Where a gradient jumps, and its values there on both sides; None if it nowhere does.
+
+    Args:
+        parts: by name, links of the parts that `link` adds and nobody shows.
+    """
+    if not parts:
+        return _of_one(link, reads)
+    jumping = {name: sides for name, part in parts.items() if (sides := _of_one(part, reads))}
+    if not jumping:
+        return None
+    low, high = dict(zip(link.inputs, reads(link), strict=True)), {}
+    for name, value in low.items():
+        kink, below, above = jumping.get(name, (None, value, value))
+        low[name] = value if kink is None else np.where(kink, np.minimum(below, above), value)
+        high[name] = value if kink is None else np.where(kink, np.maximum(below, above), value)
+    on_any = reduce(add, (kink for kink, _, _ in jumping.values()))
+    return on_any, link.rule(*low.values()), link.rule(*high.values())
+
+
+def _of_one(link: Link, reads: Reads) -> tuple[Any, Any, Any] | None:
+    said = getattr(link.layer, "one_sided", None)
+    if said is None or link.of is None or link.of != link.names.get(link.layer.reads):
+        return None
+    sides: tuple[Any, Any, Any] | None = said(*reads(link))
+    return sides

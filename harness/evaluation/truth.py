@@ -21,8 +21,7 @@ import numpy as np
 from harness.arithmetic.bounded import Floats
 from harness.arithmetic.entries import Numbers
 from harness.arithmetic.rationals import IrrationalError, Operations, Rationals
-from harness.arithmetic.true_tensor import TrueTensor
-from harness.arithmetic.true_values import INSTALL
+from harness.arithmetic.true_values import INSTALL, TrueTensor
 from harness.evaluation.given import as_numbers, named
 from harness.usage import UsageError
 from impls.contract import Array, Inputs

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from harness.evaluation.given import with_buffers
-from harness.evaluation.moment import moment_after
+from harness.evaluation.point import moment_after
 from harness.explaining import tallies
 from harness.explaining.case import MOST_BRANCHES, Case
 from harness.explaining.explanation import CONVENTIONS, CONVENTIONS_OF_GRAPHS, PathExplanation

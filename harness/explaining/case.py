@@ -12,7 +12,7 @@ import numpy as np
 from harness.arithmetic import Bounded, Context, profile_of
 from harness.evaluation.centre import Centre
 from harness.evaluation.given import as_numbers, named
-from harness.evaluation.moment import Moment
+from harness.evaluation.point import Moment
 from harness.explaining.methods import centre_of, finite, ways_of
 from harness.explaining.parts import PathRow, Way
 from harness.explaining.references import Reference

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from harness.candidates.implementation import admit
+from harness.evaluation.given import read_only
 from harness.evaluation.point import Point
 from harness.fault_injection.misses import Planted, ask_by_differences, catalogue_of, evenly, of_weights_only, plant
 from harness.fault_injection.planted_pass import Ground
@@ -14,7 +15,6 @@ from harness.fault_injection.power import Peer, Power
 from harness.inputs.arguments import as_count, as_data, as_dtype, as_names, as_network
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
-from harness.inputs.seals import read_only
 from harness.interrupts import held_back
 from impls.abilities import GradientChecker
 from impls.graph import Graph

@@ -24,7 +24,7 @@ import numpy as np
 from harness.arithmetic import Bounded
 from harness.arithmetic.entries import Entries
 from harness.arithmetic.rationals import Rationals
-from harness.arithmetic.true_tensor import TrueTensor
+from harness.arithmetic.true_values import TrueTensor
 from harness.evaluation.point import Point
 from harness.evaluation.truth import BITS_UNASKED, exact_tensors, why_irrational
 from harness.faults import Fault

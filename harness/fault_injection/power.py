@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import to_builtins
 from tabulate import tabulate
 
-from harness.comparison.finding import Finding
+from harness.comparison.judge import Finding
 from harness.fault_injection.misses import FORMULA, OF_WEIGHTS, OURS, ROUNDING, Planted
 from harness.usage import visible
 

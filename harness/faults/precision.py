@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Bounded, Context, Profile, profile_of
-from harness.arithmetic.rounding import rounded
+from harness.arithmetic.bounded import rounded
 from harness.faults.fault import Fault
 from harness.faults.place import Place
 from harness.formats import FORMATS

@@ -1,4 +1,4 @@
-"""The schedule: at which steps every entry is compared, and at which a sample.
+"""The schedule: at which steps every entry is compared, and at which a sample, a stride of the entries.
 
 Small networks, under a million multiply-adds a step, are compared in full at every step. Larger ones are
 compared in full at steps 1, 2, 4, 8, ... and the last; at the others a rotating eighth of the entries is:
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.inputs.stride import EVERY_ENTRY, Stride
+from impls.contract import Array
 
 SMALL = 1_000_000
 STRIDE = 8
@@ -47,3 +47,28 @@ class Schedule:
 def milestone(step: int, last: int) -> bool:
     """Whether a step, counted from 1, is one of 1, 2, 4, 8, ... or the last."""
     return step & (step - 1) == 0 or step == last
+
+
+@dataclass(frozen=True)
+class Stride:
+    """Every so-many-th entry along one axis, from `offset` on."""
+
+    every: int
+    offset: int
+
+    def along(self, size: int) -> slice:
+        """The slice of an axis of that size; never empty."""
+        return slice(self.offset % min(self.every, size), None, self.every)
+
+    def origin(self, position: int, size: int) -> int:
+        """Where in an axis of that size the entry is that stands at a position of the slice."""
+        return range(size)[self.along(size)][position]
+
+    def of(self, array: Array, axis: int) -> Array:
+        """The entries of an array that it takes along an axis."""
+        index = [slice(None)] * array.ndim
+        index[axis] = self.along(array.shape[axis])
+        return array[tuple(index)]
+
+
+EVERY_ENTRY = Stride(1, 0)

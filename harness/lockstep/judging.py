@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from harness.comparison import checks
+from harness.comparison.checks import update as update_rows
 from harness.comparison.judge import Row, not_comparable
-from harness.comparison.updates import update as update_rows
-from harness.inputs.stride import Stride
+from harness.inputs.schedule import Stride
 from harness.lockstep.evidence import Evidence, Program, UpdateEvidence
 from impls.contract import Pass, tensors_of
 

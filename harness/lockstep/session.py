@@ -20,16 +20,14 @@ from harness.candidates.implementation import Admission, Participant
 from harness.comparison.certification import Certificate, certify
 from harness.comparison.judge import Row, finite
 from harness.environment import environment
-from harness.evaluation.given import with_buffers
+from harness.evaluation.given import digest_of, read_only, with_buffers
 from harness.evaluation.point import Point
 from harness.evaluation.truth import assumption
 from harness.fault_injection.counting import count_misses
 from harness.inputs.batches import Batches
 from harness.inputs.datasets import Data
 from harness.inputs.datasets.loading import DATA_SETS, RANDOM
-from harness.inputs.schedule import Schedule
-from harness.inputs.seals import digest_of, read_only
-from harness.inputs.stride import EVERY_ENTRY, Stride
+from harness.inputs.schedule import EVERY_ENTRY, Schedule, Stride
 from harness.lockstep.evidence import Evidence, UpdateEvidence, collected
 from harness.lockstep.judging import judged, judged_update
 from harness.results.drift import TWIN, distance, moved_by_one_ulp

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from harness.comparison.certification import CENTRE
-from harness.comparison.true_errors import TrueError
+from harness.comparison.certification import CENTRE, TrueError
 from harness.rendering.columns import Column, text
 from harness.results.numbers import part, place, plain, small, ulps
 from harness.results.run import Run

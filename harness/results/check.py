@@ -10,8 +10,7 @@ from typing import Any
 from msgspec import to_builtins
 from msgspec.structs import asdict as fields_of
 
-from harness.comparison.finding import Finding
-from harness.comparison.judge import Row
+from harness.comparison.judge import Finding, Row
 from harness.diagnosis import Diagnosis
 from harness.diagnosis.location import Located
 from harness.evaluation.point import Point

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
+from harness.comparison.certification import TrueError
 from harness.comparison.judge import Row
-from harness.comparison.true_errors import TrueError
 from harness.usage import visible
 from impls.graph import Graph, Tensor, prefixed
 from impls.hand.network import Network

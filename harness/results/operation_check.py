@@ -7,8 +7,7 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from harness.comparison.finding import Finding, Kind
-from harness.comparison.judge import Row, worst
+from harness.comparison.judge import Finding, Kind, Row, worst
 from harness.evaluation.references.voting import Vote
 from harness.faults.operations.hypothesis import Cause
 from harness.inputs.cases import called

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 import impls.hand
+from harness.evaluation.given import digest_of
 from harness.inputs.batches import Batches, batches_of
 from harness.inputs.datasets.loading import DATA_SETS, RANDOM, load_data
-from harness.inputs.seals import digest_of
 from harness.results.record import Head
 from harness.usage import UsageError
 from impls.contract import Inputs

@@ -13,8 +13,7 @@ from typing import Any
 import msgspec
 
 from harness.comparison.certification import Certificate
-from harness.comparison.finding import Finding
-from harness.comparison.judge import Row
+from harness.comparison.judge import Finding, Row
 from harness.formats import DTYPES
 from impls.graph import prefixed
 

@@ -13,10 +13,8 @@ import numpy as np
 from msgspec import to_builtins
 from msgspec.structs import asdict
 
-from harness.comparison.certification import Certificate
-from harness.comparison.finding import Finding
-from harness.comparison.judge import SEVERITY, Row, worst
-from harness.comparison.true_errors import TrueError, worst_error
+from harness.comparison.certification import Certificate, TrueError, worst_error
+from harness.comparison.judge import SEVERITY, Finding, Row, worst
 from harness.results.drift import TWIN, DriftVerdict, drifts, explanation
 from harness.results.printable import Printable
 from harness.results.rebuilding import network_of

@@ -15,8 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from harness.comparison.finding import Finding
-from harness.comparison.judge import Row
+from harness.comparison.judge import Finding, Row
 from harness.results.record import Head, Step
 from impls.graph import prefixed
 from impls.registry import REFERENCE

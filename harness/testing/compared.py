@@ -16,8 +16,7 @@ import numpy as np
 from harness.arithmetic import profile_of
 from harness.candidates.answers import Answer, answer_of
 from harness.checking.backward_pass import concluded
-from harness.comparison.finding import Finding
-from harness.comparison.judge import Row
+from harness.comparison.judge import Finding, Row
 from harness.diagnosis import Diagnosis
 from harness.diagnosis.location import located
 from harness.evaluation.point import Point

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from harness.candidates.answers import as_array
-from harness.evaluation.given import fed, named, with_buffers
+from harness.evaluation.given import fed, named, read_only, with_buffers
 from harness.inputs.arguments import as_count, as_data, as_dtype, as_network
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
-from harness.inputs.seals import read_only
 from harness.usage import UsageError
 from impls.contract import Array, Inputs
 from impls.graph import TARGET, Graph

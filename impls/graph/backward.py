@@ -1,7 +1,12 @@
 """Backward: the links that send the gradient of the loss back, node by node, and add it up where paths meet.
 
-Every reader of a tensor sends back one part of its gradient, its vjp. Where there is one reader, that is the gradient;
-where there are several, it is their sum, a link of its own. A weight that several nodes share is read by each of them.
+    dt = sum over readers of the vjp of that reader         every path from t leads through one of them
+
+Every reader of a tensor t sends back one part of its gradient, its vjp. Where there is one reader, that is the
+gradient; where there are several, it is their sum, a link of its own. A weight that several nodes share is read by
+each of them. In which order the parts are added is nobody's promise.
+
+Source: Rumelhart, Hinton and Williams (1986), equation (6), "taking into account all the connections".
 """
 
 from __future__ import annotations
@@ -9,10 +14,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
+from operator import add
+from typing import Any
 
-from impls.graph.accumulation import accumulation
 from impls.graph.link import Link, link_of
 from impls.graph.node import Node, part_of
+from impls.graph.primitive import primitive
 from impls.graph.tensor import Tensor
 
 
@@ -89,3 +97,31 @@ class Backward:
                 through=through,
             )
         )  # fmt: skip
+
+
+@primitive
+def accumulate(*parts: Any) -> Any:
+    """The sum of arrays of one shape, in any order."""
+    return reduce(add, parts)
+
+
+class Accumulation:
+    """The layer of the links that add parts of a gradient."""
+
+    weights: dict[str, tuple[int, ...]] = {}  # noqa: RUF012  (shared because empty)
+
+    def total(self, *parts: Any) -> Any:
+        """dt, of all parts."""
+        return accumulate(*parts)
+
+    def __repr__(self) -> str:
+        return "Accumulation()"
+
+
+def accumulation(output: str, parts: list[Link], local: str, of: str) -> Link:
+    """The link that adds what these give, the gradient of `of`; it can be taken apart where all can along one axis."""
+    axes = {part.axis for part in parts} if all(part.slices for part in parts) else set()
+    slices, axis = ({part.output: next(iter(axes)) for part in parts}, next(iter(axes))) if len(axes) == 1 else ({}, 0)
+    names = {local: of, f"d{local}": output}
+    layer = Accumulation()
+    return Link(output, tuple(part.output for part in parts), layer.total, layer, slices, axis, f"d{local}", of, names)

@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 
 from impls.graph.backward import Backward
-from impls.graph.evaluate import evaluate
 from impls.graph.forward import TARGET, Forward, text_of
-from impls.graph.link import Link
+from impls.graph.link import Link, evaluate
 from impls.graph.node import Input, Node
 from impls.graph.tensor import Tensor
 

@@ -1,15 +1,19 @@
-"""Links: a network's pass, step by step, each step knowing what it reads and what it gives.
+"""Links: a network's pass, step by step, each step knowing what it reads and what it gives; and the loop that runs it.
 
 A `Link` is one rule of a node's layer, with the names of the tensors that stand for the rule's own. Running a
 network's links in order is its forward and backward pass; running a single link on somebody else's tensors is how
 that somebody is checked.
+
+The same links run on floats (the hand pass), on bounded numbers (what every admissible program may give), on balls
+and rationals (the truth), and on a framework's arrays, where its operations stand in place of the rules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from inspect import signature
+from types import MappingProxyType
 from typing import Any
 
 from impls.graph.node import Node
@@ -64,3 +68,30 @@ def link_of(node: Node, names: Mapping[str, str], local: str, output: str, of: s
         apart, axis = {p: 0 for p in reads if p not in node.weights and p not in node.buffers}, 0
     slices = {names[p]: along for p, along in apart.items()}
     return Link(output, tuple(names[p] for p in reads), rule, node.layer, slices, axis, local, of, names)
+
+
+AS_IT_IS: Mapping[str, Rule] = MappingProxyType({})
+
+
+def evaluate(
+    links: Iterable[Link],
+    tensors: dict[str, Any],
+    *,
+    planted: Mapping[str, Rule] = AS_IT_IS,
+    passed_on: Callable[[Link, Any], Any] | None = None,
+) -> dict[str, Any]:
+    """Run links in order, each on what the links before gave.
+
+    Args:
+        links: all of a network's or some.
+        tensors: what is given, by name; what the links give is put there.
+        planted: rules in place of the links that give these tensors.
+        passed_on: what later links read, from a link and what it gave: somebody's own tensor, say, instead.
+
+    Returns:
+        `tensors`.
+    """
+    for link in links:
+        value = planted.get(link.output, link)(tensors)
+        tensors[link.output] = value if passed_on is None else passed_on(link, value)
+    return tensors

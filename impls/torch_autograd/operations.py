@@ -1,4 +1,4 @@
-"""From a hand layer or loss to torch's operation; from an elementary function to torch's."""
+"""From what is written by hand to what torch has: operations of layers and losses, elementary functions, optimizers."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import functional
 
 from impls import hand
-from impls.contract import CannotCompareError
+from impls.contract import Arrays, CannotCompareError, Update
+from impls.graph import prefixed
 
 Operation = Callable[..., Any]
 """On the framework's own arrays, in the order of the layer's parameters."""
@@ -106,3 +108,66 @@ ELEMENTARY: dict[str, Callable[..., Any]] = {
     "divide": torch.div,
 }
 """From the name in the constants table to torch's eager function."""
+
+
+def _epsilon_outside(optimizer: Any) -> float:
+    if optimizer.epsilon_from != "torch":
+        raise CannotCompareError(
+            f"Cannot update with {optimizer!r}, because torch.optim adds epsilon outside the root only; "
+            f"use epsilon_from='torch'."
+        )
+    return optimizer.epsilon
+
+
+def _momentum(optimizer: Any) -> float:
+    if not optimizer.mu:
+        raise CannotCompareError(
+            f"Cannot update with {optimizer!r}, because torch.optim.SGD keeps no state where there is no momentum; "
+            f"use GradientDescent."
+        )
+    return optimizer.mu
+
+
+OPTIMIZERS: dict[type, Callable[..., torch.optim.Optimizer]] = {
+    hand.GradientDescent: lambda o: partial(torch.optim.SGD, weight_decay=o.weight_decay),
+    hand.Momentum: lambda o: partial(torch.optim.SGD, momentum=_momentum(o), weight_decay=o.weight_decay),
+    hand.Nesterov: lambda o: partial(
+        torch.optim.SGD, momentum=_momentum(o), nesterov=True, weight_decay=o.weight_decay
+    ),
+    hand.Adagrad: lambda o: partial(torch.optim.Adagrad, eps=_epsilon_outside(o), weight_decay=o.weight_decay),
+    hand.RMSProp: lambda o: partial(
+        torch.optim.RMSprop, alpha=o.rho, eps=_epsilon_outside(o), weight_decay=o.weight_decay
+    ),
+    hand.Adam: lambda o: partial(
+        torch.optim.Adam, betas=(o.beta1, o.beta2), eps=o.epsilon, weight_decay=o.weight_decay
+    ),
+    hand.AdamW: lambda o: partial(
+        torch.optim.AdamW, betas=(o.beta1, o.beta2), eps=o.epsilon, weight_decay=o.weight_decay
+    ),
+}
+"""From a hand optimizer to the torch.optim optimizer equal to it in formula."""
+
+STATE = {"momentum_buffer": "m", "exp_avg": "m", "exp_avg_sq": "v", "sum": "v", "square_avg": "v"}
+"""From torch's name of an optimizer state to the hand optimizer's."""
+
+
+class TorchUpdater:
+    """A torch.optim optimizer on its own copies of the weights, which are set anew at every step."""
+
+    def __init__(self, optimizer: Any, weights: Arrays) -> None:
+        self.parameters = {name: torch.nn.Parameter(torch.tensor(w)) for name, w in weights.items()}
+        self.optimizer = OPTIMIZERS[type(optimizer)](optimizer)(list(self.parameters.values()), lr=optimizer.lr)
+
+    def update(self, weights: Arrays, gradients: Arrays) -> Update:
+        """One optimizer.step(); torch keeps no step, so the new weight is what can be compared."""
+        for name, parameter in self.parameters.items():
+            parameter.data.copy_(torch.tensor(weights[name]))
+            parameter.grad = torch.tensor(gradients[prefixed("d", name)])
+        self.optimizer.step()
+        state = {
+            prefixed(STATE[key], name): np.array(value.detach().numpy())
+            for name, parameter in self.parameters.items()
+            for key, value in self.optimizer.state[parameter].items()
+            if key in STATE and value is not None
+        }
+        return Update({name: np.array(p.detach().numpy()) for name, p in self.parameters.items()}, state)

@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 from msgspec.structs import replace
 
-from harness.evaluation.moment import Moment
-from harness.evaluation.point import Point
+from harness.evaluation.point import Moment, Point
 from harness.explaining import tallies
 from harness.explaining.case import Case
 from harness.explaining.methods import Asked, truth_at, ways_given

@@ -11,9 +11,9 @@ import numpy as np
 from harness.arithmetic import profile_of
 from harness.candidates.conformance import non_finite
 from harness.comparison import checks
+from harness.comparison.checks import initial_state
+from harness.comparison.checks import update as update_rows
 from harness.comparison.judge import Row
-from harness.comparison.updates import initial_state
-from harness.comparison.updates import update as update_rows
 from harness.evaluation.point import Point
 from harness.formats import DTYPES
 from impls.contract import Array, CannotCompareError, Implementation, Pass, tensors_of

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from harness.arithmetic.balls import Balls
 from harness.arithmetic.rationals import IrrationalError, Rationals
-from harness.arithmetic.true_tensor import TrueTensor
+from harness.arithmetic.true_values import TrueTensor
 from impls.hand.activations.gelu import erf
 from impls.hand.activations.sigmoidal import sigmoid
 from impls.hand.losses.squared import sign_of_difference

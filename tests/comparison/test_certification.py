@@ -12,11 +12,10 @@ import harness
 from harness.arithmetic import profile_of
 from harness.arithmetic.balls import Balls
 from harness.arithmetic.rationals import IrrationalError, Rationals
-from harness.arithmetic.true_tensor import TrueTensor
+from harness.arithmetic.true_values import TrueTensor
 from harness.cli.commands import harness as command
 from harness.comparison import checks
-from harness.comparison.certification import certify_centre, true_errors
-from harness.comparison.true_errors import true_error, ulp, worst_error
+from harness.comparison.certification import certify_centre, true_error, true_errors, ulp, worst_error
 from harness.evaluation.centre import alone
 from harness.evaluation.point import Point
 from harness.inputs.schedule import Schedule

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from harness.arithmetic import profile_of
 from harness.arithmetic.balls import Balls
 from harness.arithmetic.rationals import Rationals
-from harness.arithmetic.true_tensor import TrueTensor, decimal
+from harness.arithmetic.true_values import TrueTensor, decimal
 from harness.evaluation import truth as module
 from harness.evaluation.centre import end_to_end
 from harness.evaluation.truth import CannotCertifyError, refuse_uncertifiable, true_tensors, why_irrational

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 import harness
 from harness.arithmetic.rationals import IrrationalError
-from harness.arithmetic.true_tensor import TrueTensor
+from harness.arithmetic.true_values import TrueTensor
 from harness.cli.commands import harness as command
 from harness.evaluation.point import Point
 from harness.fault_injection.counting import count_misses

@@ -6,7 +6,7 @@ import harness
 from harness.arithmetic import profile_of
 from harness.comparison.checks import end_to_end, formula, rounding
 from harness.evaluation.point import Point
-from harness.inputs.stride import EVERY_ENTRY, Stride
+from harness.inputs.schedule import EVERY_ENTRY, Stride
 from impls import registry
 from tests.graphs.branching import batch_of, branching, positions
 

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from harness.comparison.finding import Finding
+from harness.comparison.judge import Finding
 from harness.results.run import Run
 
 HOSTILE = "<script>hacked=1</script>\"'&<img src=x onerror=hacked=2>\x1b[31m\u202egnp"

@@ -7,7 +7,7 @@ import pytest
 
 import harness
 from harness.surveys.conventions.topics import GROUPS, TOPICS
-from impls import hand, hand_conventions
+from impls import hand, hand_numpy
 
 HAND = {
     "relu at 0": "0",
@@ -143,7 +143,7 @@ def test_the_hand_layers_are_between_their_own_limits():
         "leaky relu at 0": (hand.LeakyRelu(slope=0.25), 0.0, 1.0),
         "elu at 0": (hand.Elu(alpha=0.25), 0.0, 1.0),
     }
-    measured = hand_conventions.measures(np.float64)
+    measured = hand_numpy.measures(np.float64)
     for topic, (layer, z, da) in kinks.items():
         on_kink, left, right = layer.one_sided(np.array([[da]]), np.array([[z]]))
         assert on_kink.all()

@@ -43,7 +43,7 @@ import numpy as np
 
 from harness.arithmetic.bounded import Bounded, Context, Floats, rule_for
 from harness.arithmetic.profile import profile_of
-from harness.arithmetic.rules.selection import greater, where
+from harness.arithmetic.rules.elementwise import greater, where
 from impls.hand.activations.sigmoidal import sigmoid, sigmoid_vjp, tanh_vjp
 from impls.hand.activations.smooth import elu_vjp, silu, silu_vjp, softplus, softplus_vjp
 

@@ -24,19 +24,26 @@ and Rump, "Improved error bounds for inner products in floating-point arithmetic
 A product with a single number c may be regrouped by a compiler: it reads what a program shows as fl(a b) as
 a (b c), before its last rounding, and rounds b c instead (XLA's algebraic simplifier makes one factor of two
 broadcast scalars). One rounding of the operand and one of the product more.
+
+Matrix products of the bound arithmetic itself run on one thread where they are too small for more to help. A thread
+that has nothing to do keeps spinning for a while before it sleeps. NumPy, torch and JAX have a pool each, and on a
+machine with few cores the idle threads of one take the cores that the next one needs: small products then cost several
+times what they cost on one thread. The programs that are compared run with the thread counts that they find.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from harness.arithmetic.bounded import INFLATION, Bounded, Floats, rule_for
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64
-from harness.arithmetic.threads import threads_for
-from impls.graph.accumulation import accumulate
+from impls.graph.backward import accumulate
 
 
 def _partial_sum(terms: int, u: float, magnitude: Floats, total: Floats) -> Floats:
@@ -126,3 +133,22 @@ def _matmul(x: Bounded, y: Bounded) -> Bounded:
     result = context.rounded(value, bound, 0.0, underflows=2 * terms)
     result.terms = terms
     return result
+
+
+WORTH_THREADS = 2**24
+"""Multiply-adds (some milliseconds' work) from which on a product keeps the threads that there are."""
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController().select(user_api="blas")
+
+
+def threads_for(multiply_adds: int) -> AbstractContextManager[object]:
+    """A block in which BLAS uses one thread, if that much work does not need more."""
+    return nullcontext() if multiply_adds >= WORTH_THREADS else one_thread()
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """A block in which BLAS uses one thread."""
+    return _blas().limit(limits=1)

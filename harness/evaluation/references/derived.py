@@ -16,7 +16,7 @@ from impls.graph import TARGET, Graph, Link
 from impls.graph.node import as_names
 from impls.hand import Dense
 from impls.hand.activations import Activation
-from impls.hand.losses.base import Loss
+from impls.hand.parts import Loss
 
 
 class HandReference:

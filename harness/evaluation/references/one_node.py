@@ -17,7 +17,7 @@ from impls.contract import Array
 from impls.graph import Graph, Input, Node
 from impls.graph.node import as_names
 from impls.hand import Identity
-from impls.hand.losses.base import Loss
+from impls.hand.parts import Loss
 
 
 class Given(Loss):

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.evaluation.given import with_buffers
-from harness.evaluation.moment import moment_after
-from harness.evaluation.point import Point
+from harness.evaluation.point import Point, moment_after
 from harness.explaining.allowance.split import Allowance, allowance_of
 from harness.inputs.arguments import as_count, as_data, as_dtype, as_network, as_optimizer, check_parameters
 from harness.inputs.batches import batches_of

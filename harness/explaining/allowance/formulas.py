@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from impls.graph import Accumulation, Link
-from impls.hand.activations.base import Activation
 from impls.hand.layers import Add, Concatenate, Dense, Embedding, Multiply, Split
-from impls.hand.losses.base import Loss
+from impls.hand.parts import Activation, Loss
 
 NONE = "none"
 FORMULAS: Mapping[type, Mapping[str, str]] = {

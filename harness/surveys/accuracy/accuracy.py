@@ -21,7 +21,7 @@ from harness.arithmetic.bounded import Floats
 from harness.arithmetic.profile import Profile, constants_table, profile_of
 from harness.arithmetic.true_values import TrueValues, true_values
 from harness.candidates.conformance import BreachError, guarded
-from harness.inputs.seals import read_only
+from harness.evaluation.given import read_only
 from impls.contract import Array
 
 Tried = Literal["sample", "every float32"]

@@ -18,7 +18,7 @@ import math
 import numpy as np
 
 from impls.graph.primitive import Array, primitive
-from impls.hand.activations.base import Activation
+from impls.hand.parts import Activation
 
 CUBIC = 0.044715
 ROOT_TWO_OVER_PI = math.sqrt(2 / math.pi)

@@ -17,8 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from impls.graph.primitive import Array
-from impls.hand.activations.base import Activation
-from impls.hand.parameters import number
+from impls.hand.parts import Activation, number
 
 
 class Relu(Activation):

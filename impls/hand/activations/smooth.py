@@ -21,9 +21,8 @@ from __future__ import annotations
 import numpy as np
 
 from impls.graph.primitive import Array, primitive
-from impls.hand.activations.base import Activation
 from impls.hand.activations.sigmoidal import sigmoid
-from impls.hand.parameters import number, positive
+from impls.hand.parts import Activation, number, positive
 
 
 @primitive

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from impls.graph.primitive import Array, primitive
-from impls.hand.activations.base import Activation
+from impls.hand.parts import Activation
 
 
 @primitive

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from impls.graph import Array, Shape
-from impls.hand.parameters import Parametrised
+from impls.hand.parts import Parametrised
 
 
 class _Pairwise(Parametrised):

@@ -18,7 +18,7 @@ import numpy as np
 
 from impls.graph import Array, Shape
 from impls.hand.layers.dense import rows_of
-from impls.hand.parameters import Parametrised
+from impls.hand.parts import Parametrised
 
 
 class Embedding(Parametrised):

@@ -1,10 +1,10 @@
 """Losses: one number for the whole batch."""
 
-from impls.hand.losses.base import Loss
 from impls.hand.losses.binary import BinaryCrossEntropy, LogitBinaryCrossEntropy
 from impls.hand.losses.cross_entropy import OneHotCrossEntropy, SoftmaxCrossEntropy
 from impls.hand.losses.scaled import Scaled
 from impls.hand.losses.squared import Huber, MeanAbsoluteError, MeanSquaredError, SumSquaredError
+from impls.hand.parts import Loss
 
 __all__ = [
     "BinaryCrossEntropy",

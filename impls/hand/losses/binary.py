@@ -22,8 +22,7 @@ import numpy as np
 
 from impls.graph.primitive import Array, primitive
 from impls.hand.activations.sigmoidal import sigmoid
-from impls.hand.losses.base import Loss, over
-from impls.hand.parameters import choice
+from impls.hand.parts import Loss, choice, over
 
 LEAST_LOGARITHM = -100.0
 LEAST_VARIANCE = float(np.float32(1e-12))

@@ -19,7 +19,7 @@ import numpy as np
 
 from impls.graph.primitive import Array, primitive
 from impls.hand.activations.softmax import log_softmax, softmax
-from impls.hand.losses.base import Loss
+from impls.hand.parts import Loss
 
 
 @primitive

@@ -13,8 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from impls.graph.primitive import Array
-from impls.hand.losses.base import Loss
-from impls.hand.parameters import positive
+from impls.hand.parts import Loss, positive
 
 
 class Scaled(Loss):

@@ -17,8 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from impls.graph.primitive import Array, primitive
-from impls.hand.losses.base import Loss, over
-from impls.hand.parameters import positive
+from impls.hand.parts import Loss, over, positive
 
 
 @primitive

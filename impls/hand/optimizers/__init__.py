@@ -1,8 +1,7 @@
 """Optimizers: how a weight moves against its gradient, once per batch."""
 
 from impls.hand.optimizers.adaptive import Adagrad, Adam, AdamW, RMSProp
-from impls.hand.optimizers.base import Optimizer, update_links
-from impls.hand.optimizers.descent import GradientDescent, Momentum, Nesterov
+from impls.hand.optimizers.descent import GradientDescent, Momentum, Nesterov, Optimizer, update_links
 
 __all__ = [
     "Adagrad",

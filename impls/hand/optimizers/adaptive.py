@@ -35,8 +35,8 @@ from __future__ import annotations
 import numpy as np
 
 from impls.graph.primitive import Array, primitive
-from impls.hand.optimizers.base import Optimizer
-from impls.hand.parameters import choice, fraction, positive
+from impls.hand.optimizers.descent import Optimizer
+from impls.hand.parts import choice, fraction, positive
 
 DIVISORS = ("torch", "optax")
 

@@ -1,4 +1,4 @@
-"""Optimizers that step along the gradient, or along a running sum of it.
+"""Optimizers that step along the gradient, or along a running sum of it; and what all optimizers share.
 
     gradient descent    W <- W - lr g
 
@@ -8,10 +8,12 @@
     Nesterov            m <- mu m + g
                         W <- W - lr (g + mu m)
 
-with g = dW + weight_decay W (see `Optimizer`).
+with g = dW + weight_decay W: coupled weight decay is a part of the gradient, which every rule reads instead of dW.
+That is what weight_decay means to torch.optim.SGD, Adam, Adagrad and RMSprop; in optax it is
+``chain(add_decayed_weights(weight_decay), ...)``.
 
 Equal in formula to torch.optim.SGD(lr, momentum=mu, nesterov=..., weight_decay=...) and to
-optax.sgd(lr, momentum=mu, nesterov=...), behind optax.add_decayed_weights where there is weight decay.
+optax.sgd(lr, momentum=mu, nesterov=...).
 
 Sources: Polyak, "Some methods of speeding up the convergence of iteration methods" (1964); Sutskever et al.,
 "On the importance of initialization and momentum in deep learning" (2013), equations (1) to (4), in the form
@@ -20,9 +22,34 @@ of torch.optim.SGD, which adds lr where the gradient enters the weight and not w
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from inspect import signature
+from typing import Any
+
+from impls.graph import Link, prefixed
 from impls.graph.primitive import Array
-from impls.hand.optimizers.base import Optimizer
-from impls.hand.parameters import fraction
+from impls.hand.parts import Parametrised, fraction, number, positive
+
+
+class Optimizer(Parametrised):
+    """An optimizer with a learning rate and a coupled weight decay, which is off at 0.
+
+    It has one rule for each array of its `state`, which starts at 0, and one, ``W``, for the weight. A rule is named
+    after what it gives, and its parameters say what it reads; ``W`` reads the state as *already* updated. All
+    operations are entry by entry: every array has the shape of the weight.
+    """
+
+    state: tuple[str, ...] = ()
+
+    def __init__(self, lr: float, weight_decay: float) -> None:
+        self.lr = positive("lr", lr, "an update moves by lr times the gradient")
+        self.weight_decay = number(
+            "weight_decay", weight_decay, least=0, why="it is the share of the weight in the gradient"
+        )
+
+    def decayed(self, dW: Array, W: Array) -> Array:
+        """g, the gradient of the loss plus weight_decay/2 W^2."""
+        return dW + self.weight_decay * W if self.weight_decay else dW
 
 
 class GradientDescent(Optimizer):
@@ -50,3 +77,21 @@ class Momentum(Optimizer):
 class Nesterov(Momentum):
     def W(self, W: Array, m: Array, dW: Array) -> Array:  # type: ignore[override]  # (a rule reads what it reads)
         return W - self.lr * (self.decayed(dW, W) + self.mu * m)
+
+
+def update_links(optimizer: Any, weights: Iterable[str]) -> list[Link]:
+    """The update as links: for each weight the rules of its state, then its own, which reads the new state.
+
+    They read ``W1``, ``dW1``, the state ``mW1`` and the step ``t``, and give new state and new weight under
+    the same names.
+    """
+    links = []
+    for weight in weights:
+        names = {"W": weight, "dW": prefixed("d", weight), "t": "t"}
+        names |= {s: prefixed(s, weight) for s in optimizer.state}
+        for rule in (*optimizer.state, "W"):
+            method = getattr(optimizer, rule)
+            inputs = tuple(names[p] for p in signature(method).parameters)
+            entries = {name: 0 for name in inputs if name != "t"}
+            links.append(Link(names[rule], inputs, method, optimizer, entries))
+    return links

@@ -3,6 +3,8 @@
 Which output depends on which input, whatever the numbers, is seen by putting NaN in the place of one: what it reaches
 depends on it. It is put into a row of what the layer reads, and into a row of the gradient that its vjp reads, with a
 row beside it that holds none: where that is reached too, the layer does not work row by row.
+
+What a single entry of a weight weighs, and which neuron it feeds, layers that are weighted sums say by a formula.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from impls.graph import Array, Graph, Link, Node, link_of
+from impls.hand.layers.dense import Dense
 from impls.hand.paths.steps import Local
-from impls.hand.paths.weighed import WEIGHED, weighed
 
 
 class Derivatives:
@@ -179,3 +181,22 @@ def _spread(matrix: Array, at: list[int], width: int, exact: Callable[[np.ndarra
     place = np.full(width, len(at))
     place[at] = np.arange(len(at))
     return np.concatenate([matrix, zeros], axis=-1)[..., place]
+
+
+Weighed = tuple[int | None, int]
+"""The entry of what the layer reads, None for a bias, which weighs 1; and the entry of what the layer gives."""
+
+
+def _of_dense(local: str, index: tuple[int, ...]) -> Weighed:
+    """w_ij weighs x_i and feeds z_j; b_j weighs 1."""
+    return (index[0], index[1]) if local == "W" else (None, index[0])
+
+
+WEIGHED: Mapping[type, Callable[[str, tuple[int, ...]], Weighed]] = {Dense: _of_dense}
+"""By class, because a layer that is derived from one of these may do something else with its weights."""
+
+
+def weighed(layer: Any, local: str, index: tuple[int, ...]) -> Weighed | None:
+    """What an entry of a layer's weight weighs and feeds; None of a layer that is no weighted sum."""
+    found = WEIGHED.get(type(layer))
+    return None if found is None else found(local, index)

@@ -15,9 +15,8 @@ from itertools import islice, pairwise
 import numpy as np
 
 from impls.graph import LOSS, Array, Graph, Node
-from impls.hand.paths.branches import Branch, branches_of
+from impls.hand.paths.branches import Branch, branches_of, largest
 from impls.hand.paths.derivatives import Derivatives
-from impls.hand.paths.search import largest
 from impls.hand.paths.steps import Level, Local, Step
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness.comparison.finding import Finding
-from harness.comparison.true_errors import TrueError
+from harness.comparison.certification import TrueError
+from harness.comparison.judge import Finding
 from harness.rendering import check_columns, operation_columns, run_columns
 from harness.rendering.columns import Column
 from harness.results.check import Check
