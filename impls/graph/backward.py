@@ -12,91 +12,17 @@ Source: Rumelhart, Hinton and Williams (1986), equation (6), "taking into accoun
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import reduce
 from operator import add
 from typing import Any
 
+from impls.graph.forward import Forward
 from impls.graph.link import Link, link_of
 from impls.graph.node import Node, part_of
 from impls.graph.primitive import primitive
 from impls.graph.tensor import Tensor
-
-
-class Backward:
-    """The backward pass of nodes whose forward pass is connected.
-
-    Args:
-        nodes: in the order of the forward pass.
-        names: of each node, its layer's own names to those of the tensors around it.
-        tensors: every tensor of the forward pass by name.
-        roots: tensors by which the loss is to be differentiated: weights, and inputs that are asked for.
-        first: the link of the gradient of the loss with respect to `output`, which the loss reads.
-
-    Attributes:
-        links: in order.
-        gradients: the tensors that they give.
-    """
-
-    def __init__(
-        self,
-        nodes: Sequence[Node],
-        names: Mapping[str, Mapping[str, str]],
-        tensors: Mapping[str, Tensor],
-        roots: Sequence[str],
-        first: Link,
-        output: str,
-    ) -> None:
-        self._names, self._tensors, self._wanted = names, tensors, set(roots)
-        for each in nodes:
-            if any(name in self._wanted for _, name in self._read(each)):
-                self._wanted |= set(each.gives)
-        self._parts: dict[str, list[Link]] = {}
-        self._expected = Counter(name for each in nodes for _, name in self._differentiated(each))
-        self._expected[output] += 1
-        self.gradients: list[Tensor] = []
-        self.links: list[Link] = []
-        if output in self._wanted:
-            self.links += self._sent(output, f"loss.{first.local}", first)
-        for each in reversed(nodes):
-            for local, name in self._differentiated(each):
-                vjp = f"d{local}"
-                self.links += self._sent(
-                    name, each.named(vjp), link_of(each, names[each.name], vjp, names[each.name][vjp], name)
-                )
-
-    def _read(self, each: Node) -> list[tuple[str, str]]:
-        """Local name and tensor of what a node reads: its weights first."""
-        return [(local, self._names[each.name][local]) for local in (*each.weights, *each.local_reads)]
-
-    def _differentiated(self, each: Node) -> list[tuple[str, str]]:
-        return [(local, name) for local, name in self._read(each) if name in self._wanted]
-
-    def _sent(self, name: str, vjp: str, link: Link) -> Iterator[Link]:
-        """The link of one part of a tensor's gradient, and of the sum once all parts are there."""
-        if self._expected[name] == 1:
-            self._add(name, link.output)
-            yield link
-            return
-        part = replace(link, output=part_of(link.output, vjp))
-        self._add(name, part.output, through=vjp)
-        parts = self._parts.setdefault(name, [])
-        parts.append(part)
-        yield part
-        if len(parts) == self._expected[name]:
-            self._add(name, link.output)
-            of = self._tensors[name]
-            yield accumulation(link.output, parts, of.local, name)
-
-    def _add(self, name: str, gradient: str, through: str | None = None) -> None:
-        of = self._tensors[name]
-        self.gradients.append(
-            Tensor(
-                name=gradient, role="gradient", shape=of.shape, local=f"d{of.local}", node=of.node, of=name,
-                through=through,
-            )
-        )  # fmt: skip
 
 
 @primitive
@@ -118,10 +44,77 @@ class Accumulation:
         return "Accumulation()"
 
 
-def accumulation(output: str, parts: list[Link], local: str, of: str) -> Link:
-    """The link that adds what these give, the gradient of `of`; it can be taken apart where all can along one axis."""
+class Backward:
+    """The backward pass behind a forward pass.
+
+    Args:
+        forward: the forward pass, nodes and loss connected.
+        variables: tensors by which the loss is to be differentiated: weights, and inputs that are asked for.
+
+    Attributes:
+        links: in order.
+        gradients: the tensors that they give.
+    """
+
+    def __init__(self, forward: Forward, variables: Sequence[str]) -> None:
+        self._names, self._tensors = forward.names, forward.tensors
+        self._differentiable = set(variables)
+        """What depends on a variable, the variables included: a gradient of anything else serves nobody."""
+        for node in forward.nodes:
+            if any(name in self._differentiable for _, name in self._read(node)):
+                self._differentiable |= set(node.gives)
+        self._readers = Counter(name for node in forward.nodes for _, name in self._differentiated(node))
+        self._readers[forward.output] += 1  # the loss
+        self._parts: dict[str, list[Link]] = {}
+        self.gradients: list[Tensor] = []
+        self.links: list[Link] = []
+        if forward.output in self._differentiable:
+            self._send(forward.output, f"loss.{forward.loss_vjp.local}", forward.loss_vjp)
+        for node in reversed(forward.nodes):
+            names = self._names[node.name]
+            for local, name in self._differentiated(node):
+                vjp = f"d{local}"
+                self._send(name, node.named(vjp), link_of(node, names, vjp, names[vjp], name))
+
+    def _read(self, node: Node) -> Iterator[tuple[str, str]]:
+        """Local name and tensor of what a node reads: its weights first."""
+        return ((local, self._names[node.name][local]) for local in (*node.weights, *node.local_reads))
+
+    def _differentiated(self, node: Node) -> list[tuple[str, str]]:
+        """The same, of what a node sends a gradient back to."""
+        return [(local, name) for local, name in self._read(node) if name in self._differentiable]
+
+    def _send(self, name: str, vjp: str, link: Link) -> None:
+        """Let one reader of a tensor send its gradient back: the whole, or a part, and after the last part the sum."""
+        if self._readers[name] == 1:
+            self._add(link)
+            return
+        part = replace(link, output=part_of(link.output, vjp))
+        self._add(part, through=vjp)
+        parts = self._parts.setdefault(name, [])
+        parts.append(part)
+        if len(parts) == self._readers[name]:
+            self._add(_accumulation(link.output, parts, self._tensors[name]))
+
+    def _add(self, link: Link, through: str | None = None) -> None:
+        """A link more, and the tensor that it gives, of the shape of the tensor that it is the gradient of."""
+        self.links.append(link)
+        of = self._tensors[str(link.of)]
+        self.gradients.append(
+            Tensor(
+                name=link.output, role="gradient", shape=of.shape, local=f"d{of.local}", node=of.node, of=of.name,
+                through=through,
+            )
+        )  # fmt: skip
+
+
+def _accumulation(output: str, parts: list[Link], of: Tensor) -> Link:
+    """The link that adds the parts of a tensor's gradient; its entries can be computed apart where all parts' can."""
     axes = {part.axis for part in parts} if all(part.slices for part in parts) else set()
-    slices, axis = ({part.output: next(iter(axes)) for part in parts}, next(iter(axes))) if len(axes) == 1 else ({}, 0)
-    names = {local: of, f"d{local}": output}
+    axis = axes.pop() if len(axes) == 1 else None
     layer = Accumulation()
-    return Link(output, tuple(part.output for part in parts), layer.total, layer, slices, axis, f"d{local}", of, names)
+    return Link(
+        output=output, inputs=tuple(part.output for part in parts), rule=layer.total, layer=layer,
+        slices={} if axis is None else {part.output: axis for part in parts}, axis=axis or 0,
+        local=f"d{of.local}", of=of.name, names={of.local: of.name, f"d{of.local}": output},
+    )  # fmt: skip

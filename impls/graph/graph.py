@@ -48,7 +48,7 @@ class Graph:
         forward = Forward(self.sources, self.nodes, loss, output)
         self.weights, self.buffers, self._names = forward.weights, forward.buffers, forward.names
         self.forward_links, self.loss_link = forward.links, forward.loss_link
-        backward = Backward(self.nodes, self._names, forward.tensors, self.variables, forward.last, output)
+        backward = Backward(forward, self.variables)
         self.backward_links = backward.links
         for gradient in backward.gradients:
             forward.add(gradient)
@@ -137,20 +137,20 @@ class Graph:
         """
         rng = np.random.default_rng(seed)
         weights = {}
-        for each in self.nodes:
-            for local, shape in each.weights.items():
-                if local not in each.shares:
-                    initial = getattr(each.layer, "initial", _uniform)
-                    weights[each.named(local)] = initial(rng, local, shape).astype(dtype)
+        for node in self.nodes:
+            for local, shape in node.weights.items():
+                if local not in node.shares:
+                    initial = getattr(node.layer, "initial", _uniform)
+                    weights[node.named(local)] = initial(rng, local, shape).astype(dtype)
         return weights
 
     def fresh_buffers(self, dtype: Any = np.float64) -> dict[str, np.ndarray]:
         """What the buffers are before the first pass, as the layers say (``initial_buffer``), or else zeros."""
         buffers = {}
-        for each in self.nodes:
-            for local, shape in each.buffers.items():
-                initial = getattr(each.layer, "initial_buffer", lambda _, shape: np.zeros(shape))
-                buffers[each.named(local)] = initial(local, shape).astype(dtype)
+        for node in self.nodes:
+            for local, shape in node.buffers.items():
+                initial = getattr(node.layer, "initial_buffer", lambda _, shape: np.zeros(shape))
+                buffers[node.named(local)] = initial(local, shape).astype(dtype)
         return buffers
 
     def next_buffers(self, activations: Mapping[str, Any]) -> dict[str, Any]:

@@ -67,7 +67,10 @@ def link_of(node: Node, names: Mapping[str, str], local: str, output: str, of: s
     else:
         apart, axis = {p: 0 for p in reads if p not in node.weights and p not in node.buffers}, 0
     slices = {names[p]: along for p, along in apart.items()}
-    return Link(output, tuple(names[p] for p in reads), rule, node.layer, slices, axis, local, of, names)
+    return Link(
+        output=output, inputs=tuple(names[p] for p in reads), rule=rule, layer=node.layer, slices=slices, axis=axis,
+        local=local, of=of, names=names,
+    )  # fmt: skip
 
 
 AS_IT_IS: Mapping[str, Rule] = MappingProxyType({})
