@@ -18,6 +18,12 @@ from impls.contract import Array, Arrays
 
 Measured = float | str | Sequence[float]
 """What an experiment on conventions gives: a number, the numbers of a gradient, or words."""
+Function = Callable[..., Any]
+"""On own arrays, see `Hosts`."""
+Change = Callable[[Array], Array]
+"""Of numbers that were computed, into others."""
+Differentiated = tuple[Array, list[Array | None]]
+"""The output of a function, and its gradient for each input, None for whole numbers."""
 
 
 @runtime_checkable
@@ -63,13 +69,10 @@ class Hosts(Protocol):
         """While it is entered, functions of the implementation's dtype run; nothing global stays changed."""
         ...
 
-    def vjp(
-        self, function: Callable[..., Any], inputs: Sequence[Array], upstream: Array | None
-    ) -> tuple[Array, list[Array | None]]:
-        """The output of a differentiable function on own arrays, and its gradient for each input, by autograd.
+    def vjp(self, function: Function, inputs: Sequence[Array], upstream: Array | None) -> Differentiated:
+        """The output of a differentiable function, and its gradient for each input, by autograd.
 
-        `upstream` has the shape of the output; None stands for 1, where the output is one number. The gradient of
-        whole numbers is None.
+        `upstream` has the shape of the output; None stands for 1, where the output is one number.
 
         Raises:
             CannotCompareError: the framework has no autograd.
@@ -77,13 +80,7 @@ class Hosts(Protocol):
         """
         ...
 
-    def perturbed(
-        self,
-        function: Callable[..., Any],
-        inputs: Sequence[Array],
-        upstream: Array,
-        change: Callable[[Array], Array],
-    ) -> tuple[Array, list[Array | None]]:
+    def perturbed(self, function: Function, inputs: Sequence[Array], upstream: Array, change: Change) -> Differentiated:
         """As `vjp`, but every number that an operation computes on the way, forward and backward, is changed first.
 
         Numbers that are only moved or chosen, up to their sign, are none that were computed: rounding leaves them.
@@ -99,7 +96,7 @@ class Hosts(Protocol):
         """Whether an object is this framework's, and has a backward pass of its own: ``torch.autograd.Function``."""
         ...
 
-    def pair(self, function: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    def pair(self, function: Any) -> tuple[Function, Function]:
         """Forward and backward, on own arrays, of what the framework can differentiate.
 
         ``backward(upstream, *inputs)`` gives one gradient per input, None for whole numbers.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from impls import hand
-from impls.abilities import Comparer, Measured
+from impls.abilities import Comparer, Differentiated, Function, Measured
 from impls.contract import Array, Arrays, CannotCompareError, Inputs, Pass, Update
 from impls.graph import Graph, evaluate, prefixed
 from impls.hand.activations.sigmoidal import sigmoid
@@ -107,11 +107,11 @@ class Hand:
         """Nothing needs to be set."""
         return nullcontext()
 
-    def vjp(self, *_: Any) -> tuple[Array, list[Array | None]]:
+    def vjp(self, *_: Any) -> Differentiated:
         """NumPy differentiates nothing."""
         raise CannotCompareError(NO_AUTOGRAD)
 
-    def perturbed(self, *_: Any) -> tuple[Array, list[Array | None]]:
+    def perturbed(self, *_: Any) -> Differentiated:
         """NumPy differentiates nothing."""
         raise CannotCompareError(NO_AUTOGRAD)
 
@@ -119,7 +119,7 @@ class Hand:
         """No object of NumPy's does."""
         return False
 
-    def pair(self, _: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    def pair(self, _: Any) -> tuple[Function, Function]:
         """NumPy differentiates nothing."""
         raise CannotCompareError(NO_AUTOGRAD)
 

@@ -120,15 +120,9 @@ def certificate(point: Point, truth: Truth, passes: Mapping[str, list[Pass]]) ->
         for result in results:
             errors += true_errors(point, against, tensors_of(result))
     return Certificate(
-        point.step,
-        tuple(passes),
-        truth.kind,
-        truth.bits,
-        truth.undecided,
-        _largest_share(point, truth),
-        truth.shortfall,
-        errors,
-    )
+        step=point.step, of=tuple(passes), truth=truth.kind, bits=truth.bits, undecided=truth.undecided,
+        radius=_largest_share(point, truth), shortfall=truth.shortfall, errors=errors,
+    )  # fmt: skip
 
 
 def _bound(point: Point, name: str, dtype: str) -> Floats:
@@ -201,20 +195,13 @@ def true_error(
     index = tuple(int(i) for i in np.unravel_index(flat, used.shape))
     sized = np.sort(ulps[told])
     return TrueError(
-        gradient,
-        against,
-        dtype,
-        step,
-        finite(error[index]),
-        finite(allowed[index]),
-        finite(used[index]),
-        finite(ulps[index]) if told[index] else None,
-        index,
-        finite(sized[len(sized) // 2]) if len(sized) else None,
-        finite(sized[-1]) if len(sized) else None,
-        actual.size,
-        actual.size - len(sized),
-    )
+        gradient=gradient, against=against, dtype=dtype, step=step, index=index,
+        error=finite(error[index]), allowed=finite(allowed[index]), used=finite(used[index]),
+        ulp=finite(ulps[index]) if told[index] else None,
+        median_ulp=finite(sized[len(sized) // 2]) if len(sized) else None,
+        largest_ulp=finite(sized[-1]) if len(sized) else None,
+        entries=actual.size, zeros=actual.size - len(sized),
+    )  # fmt: skip
 
 
 def worst_error(errors: Iterable[TrueError]) -> TrueError:
@@ -222,9 +209,6 @@ def worst_error(errors: Iterable[TrueError]) -> TrueError:
     errors = list(errors)
     gravest = max(errors, key=lambda e: math.inf if e.used is None else e.used)
     return replace(
-        gravest,
-        median_ulp=largest([e.median_ulp for e in errors]),
-        largest_ulp=largest([e.largest_ulp for e in errors]),
-        entries=sum(e.entries for e in errors),
-        zeros=sum(e.zeros for e in errors),
-    )
+        gravest, entries=sum(e.entries for e in errors), zeros=sum(e.zeros for e in errors),
+        median_ulp=largest([e.median_ulp for e in errors]), largest_ulp=largest([e.largest_ulp for e in errors]),
+    )  # fmt: skip

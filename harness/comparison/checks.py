@@ -81,15 +81,9 @@ def judge_link(
     if link.slices:
         actual = stride.of(actual, link.axis)
     row = judge(
-        "rounding",
-        link.output,
-        against,
-        step,
-        actual=actual,
-        expected=expected.value,
-        allowed=expected.bound,
+        "rounding", link.output, against, step, actual=actual, expected=expected.value, allowed=expected.bound,
         zero_bound=lambda: alone(link, tensors, profile_of("float64"), stride, (), parts).bound,
-    )
+    )  # fmt: skip
     row = _in_the_whole(row, link, shape, stride)
     if row.verdict == "FAULT":
         context = Context(profile_of(str(actual.dtype)))
@@ -176,16 +170,10 @@ def _compare(
             return stride.of(array, link.axis) if link.slices else array
 
         row = judge(
-            check,
-            name,
-            against,
-            point.step,
-            actual=part(tensors),
-            expected=part(expected),
-            allowed=part(allowed),
+            check, name, against, point.step, actual=part(tensors), expected=part(expected), allowed=part(allowed),
             tail=part(tails) if tails and name in tails else None,
             zero_bound=None if zeros is None else partial(part, zeros),
-        )
+        )  # fmt: skip
         rows[name] = _in_the_whole(row, link, np.shape(tensors[name]), stride)
     return rows
 

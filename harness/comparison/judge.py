@@ -122,23 +122,12 @@ def judge(
             verdict = "no power" if (size > zero_bound()).any() else "ok"
     index = tuple(int(i) for i in np.unravel_index(flat, used.shape))
     return Row(
-        check,
-        gradient,
-        against,
-        step,
-        verdict,
-        finite(difference[index]),
-        finite(allowed[index]),
-        finite(used[index]),
-        finite(sees),
-        finite(sees_95),
-        index,
-        actual.size,
-        outside,
-        zeros,
-        _reason(float(actual[index]), expected[index], allowed[index], used[index], sees, zeros == actual.size),
-        unbounded=unbounded,
-    )
+        check=check, gradient=gradient, against=against, step=step, verdict=verdict, index=index,
+        difference=finite(difference[index]), allowed=finite(allowed[index]), used=finite(used[index]),
+        sees=finite(sees), sees_95=finite(sees_95),
+        entries=actual.size, outside=outside, zeros=zeros, unbounded=unbounded,
+        reason=_reason(float(actual[index]), expected[index], allowed[index], used[index], sees, zeros == actual.size),
+    )  # fmt: skip
 
 
 def _where_not_finite(used: Floats, magnitude: Floats, bounded: NDArray[np.bool_]) -> Floats:
@@ -185,14 +174,10 @@ def worst(rows: list[Row]) -> Row:
     """
     gravest = min(rows, key=lambda row: (SEVERITY.index(row.verdict), -_share(row)))
     return replace(
-        gravest,
-        sees=largest([row.sees for row in rows]),
-        sees_95=largest([row.sees_95 for row in rows]),
-        entries=sum(row.entries for row in rows),
-        outside=sum(row.outside for row in rows),
-        zeros=sum(row.zeros for row in rows),
-        unbounded=sum(row.unbounded for row in rows),
-    )
+        gravest, sees=largest([row.sees for row in rows]), sees_95=largest([row.sees_95 for row in rows]),
+        entries=sum(row.entries for row in rows), outside=sum(row.outside for row in rows),
+        zeros=sum(row.zeros for row in rows), unbounded=sum(row.unbounded for row in rows),
+    )  # fmt: skip
 
 
 def _share(row: Row) -> float:

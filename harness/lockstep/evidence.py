@@ -78,15 +78,10 @@ def collected(participant: Participant, point: Point, working: Pass, expected: P
         for which, result in programs.items()
     }
     return Evidence(
-        name=participant.name,
-        point=point,
-        profile=profile_of(participant.dtype, participant.eager),
-        expected=expected,
-        no_double=no_double,
-        first=made["first"],
-        second=made.get("second"),
-        untapped=made.get("untapped"),
-    )
+        name=participant.name, point=point, profile=profile_of(participant.dtype, participant.eager),
+        expected=expected, no_double=no_double,
+        first=made["first"], second=made.get("second"), untapped=made.get("untapped"),
+    )  # fmt: skip
 
 
 def _no_double(participant: Participant) -> str | None:

@@ -87,32 +87,18 @@ class Session:
         x, y = self._data_kept(data)
         network = self.network
         return Head(
-            schema=SCHEMA,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            network=repr(network),
-            description=describe(network),
+            schema=SCHEMA, created=datetime.now(UTC).isoformat(timespec="seconds"), command=self.command, named=named,
+            network=repr(network), description=describe(network),
             loss_formula=network.loss.formula(output_label(network), network.outputs),
             weights={name: tuple(shape) for name, shape in network.weights.items()},
-            gradients=network.gradients,
-            activations=network.activations,
+            gradients=network.gradients, activations=network.activations,
             data=", ".join(filter(None, [data.describe(), data.meaning(network)])),
-            optimizer=repr(self.optimizer),
-            dtype=self.dtype,
-            seed=self.seed,
-            steps=self.schedule.last,
-            batch=self.batches.size,
+            data_digest=digest_of(self.batches.named), x=x, y=y,
+            optimizer=repr(self.optimizer), dtype=self.dtype, seed=self.seed, batch=self.batches.size,
+            steps=self.schedule.last, free_run=self.free, exact=self.exact,
             schedule="every entry at every step" if self.schedule.full else "sampled between steps 1, 2, 4, 8, ...",
-            implementations=self.admission.versions,
-            environment=environment() | self.admission.settings,
-            ledger=lines,
-            named=named,
-            free_run=self.free,
-            exact=self.exact,
-            command=self.command,
-            data_digest=digest_of(self.batches.named),
-            x=x,
-            y=y,
-        )
+            implementations=self.admission.versions, environment=environment() | self.admission.settings, ledger=lines,
+        )  # fmt: skip
 
     def _data_kept(self, data: Data) -> tuple[Any, list[Any] | None]:
         known = data.name in (*DATA_SETS, RANDOM)  # which can be had again, and its digest tells whether it is the same
@@ -146,17 +132,11 @@ class Session:
                 rows += [row for each in updates for row in judged_update(each, self.optimizer, stride)]
         absent = self.admission.absent if number == 1 else []
         return Step(
-            step=number,
-            digest=digest_of(here.weights),
-            checked="none" if stride is None else "full" if stride == EVERY_ENTRY else "sample",
-            losses=losses,
-            rows=rows,
+            step=number, digest=digest_of(here.weights), weights=self._kept(here), losses=losses, drift=drift,
+            checked="none" if stride is None else "full" if stride == EVERY_ENTRY else "sample", rows=rows,
             findings=absent + [finding for p in self.participants for finding in p.take_findings()],
-            undecided=undecided,
-            weights=self._kept(here),
-            drift=drift,
-            certificates=certificates,
-        )
+            undecided=undecided, certificates=certificates,
+        )  # fmt: skip
 
     def _points(self, number: int) -> dict[str, Point]:
         """Where each stands; one point for all whose weights are the same object."""

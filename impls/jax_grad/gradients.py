@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from impls.abilities import GradientChecker, Measured
+from impls.abilities import Change, Differentiated, Function, GradientChecker, Measured
 from impls.contract import Array, Arrays, CannotCompareError, Inputs, Pass
 from impls.graph import LOSS, TARGET, Graph, Link, evaluate
 from impls.jax_grad.conventions import measures
@@ -46,9 +46,7 @@ class JaxHosting:
         """Float64 mode, on or off as the dtype needs it."""
         return jax.enable_x64(self.dtype == "float64")
 
-    def vjp(
-        self, function: Callable[..., Any], inputs: Sequence[Array], upstream: Array | None
-    ) -> tuple[Array, list[Array | None]]:
+    def vjp(self, function: Function, inputs: Sequence[Array], upstream: Array | None) -> Differentiated:
         """By jax.vjp, not compiled as a whole."""
         with self.running():
             output, gradients = _differentiated(
@@ -56,13 +54,7 @@ class JaxHosting:
             )
             return self.take(output), [None if g is None else self.take(g) for g in gradients]
 
-    def perturbed(
-        self,
-        function: Callable[..., Any],
-        inputs: Sequence[Array],
-        upstream: Array,
-        change: Callable[[Array], Array],
-    ) -> tuple[Array, list[Array | None]]:
+    def perturbed(self, function: Function, inputs: Sequence[Array], upstream: Array, change: Change) -> Differentiated:
         """By evaluating the jaxpr of both passes equation by equation; a loop is one operation."""
         with self.running():
             given, dy = [self.give(array) for array in inputs], self.give(upstream)
@@ -75,7 +67,7 @@ class JaxHosting:
         """Functions made by jax.custom_vjp."""
         return isinstance(function, jax.custom_vjp)
 
-    def pair(self, function: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    def pair(self, function: Any) -> tuple[Function, Function]:
         """By jax.vjp, which takes the rule of a jax.custom_vjp function where there is one."""
 
         def backward(upstream: Any, *inputs: Any) -> tuple[Any, ...]:
@@ -84,9 +76,7 @@ class JaxHosting:
         return function, backward
 
 
-def _evaluated(
-    jaxpr: Any, constants: Sequence[Any], inputs: Sequence[Any], change: Callable[[Array], Array]
-) -> list[Any]:
+def _evaluated(jaxpr: Any, constants: Sequence[Any], inputs: Sequence[Any], change: Change) -> list[Any]:
     """The results of a jaxpr, the numbers that its equations compute changed."""
     known = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*constants, *inputs], strict=True))
 
@@ -114,7 +104,7 @@ def _is_call(equation: Any) -> bool:
     return any(word in equation.primitive.name for word in ("jit", "call", "remat", "checkpoint"))
 
 
-def _changed(result: Any, operands: Sequence[Any], change: Callable[[Array], Array]) -> Any:
+def _changed(result: Any, operands: Sequence[Any], change: Change) -> Any:
     read = [np.ravel(operand) for operand in operands if jnp.issubdtype(jnp.result_type(operand), jnp.floating)]
     if not read or not jnp.issubdtype(jnp.result_type(result), jnp.floating):
         return result
@@ -123,7 +113,7 @@ def _changed(result: Any, operands: Sequence[Any], change: Callable[[Array], Arr
     return jnp.asarray(np.where(moved, computed, change(computed)), computed.dtype)
 
 
-def _differentiated(function: Callable[..., Any], upstream: Any, inputs: Sequence[Any]) -> tuple[Any, list[Any]]:
+def _differentiated(function: Function, upstream: Any, inputs: Sequence[Any]) -> tuple[Any, list[Any]]:
     """The output, and the gradient for each input, None for whole numbers."""
     output, pull = jax.vjp(function, *inputs)
     gradients = pull(jnp.ones_like(output) if upstream is None else upstream)
@@ -214,7 +204,7 @@ class JaxGrad(JaxHosting):
         """JAX's functions, each compiled by itself; inside a larger program XLA may fuse them."""
         return {name: partial(self._evaluate, jax.jit(function)) for name, function in ELEMENTARY.items()}
 
-    def _evaluate(self, function: Callable[..., Any], *x: Array) -> Array:
+    def _evaluate(self, function: Function, *x: Array) -> Array:
         with jax.enable_x64(self.dtype == "float64"):
             return _numpy(function(*[jnp.array(operand, copy=True) for operand in x]))
 

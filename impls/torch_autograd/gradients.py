@@ -13,7 +13,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from impls.abilities import Comparer, GradientChecker, Measured
+from impls.abilities import Change, Comparer, Differentiated, Function, GradientChecker, Measured
 from impls.contract import Array, Arrays, CannotCompareError, Inputs, Pass
 from impls.graph import LOSS, TARGET, Graph, evaluate
 from impls.torch_autograd.conventions import measures
@@ -42,22 +42,14 @@ class TorchHosting:
         """Nothing needs to be set: torch knows every dtype."""
         return nullcontext()
 
-    def vjp(
-        self, function: Callable[..., Any], inputs: Sequence[Array], upstream: Array | None
-    ) -> tuple[Array, list[Array | None]]:
+    def vjp(self, function: Function, inputs: Sequence[Array], upstream: Array | None) -> Differentiated:
         """By torch.autograd.grad; an input that the output does not depend on has the gradient 0."""
         output, gradients = _differentiated(
             function, None if upstream is None else self.give(upstream), [self.give(array) for array in inputs]
         )
         return self.take(output), [None if g is None else self.take(g) for g in gradients]
 
-    def perturbed(
-        self,
-        function: Callable[..., Any],
-        inputs: Sequence[Array],
-        upstream: Array,
-        change: Callable[[Array], Array],
-    ) -> tuple[Array, list[Array | None]]:
+    def perturbed(self, function: Function, inputs: Sequence[Array], upstream: Array, change: Change) -> Differentiated:
         """By a dispatch mode, which sees every ATen operation of both passes; what works in place is left as it is."""
         with _Perturbing(change):
             output, gradients = _differentiated(function, self.give(upstream), [self.give(array) for array in inputs])
@@ -67,7 +59,7 @@ class TorchHosting:
         """Subclasses of torch.autograd.Function."""
         return isinstance(function, type) and issubclass(function, torch.autograd.Function)
 
-    def pair(self, function: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    def pair(self, function: Any) -> tuple[Function, Function]:
         """Of a torch.autograd.Function by its ``apply``, of any other function itself."""
         forward = function.apply if self.brings_backward(function) else function
 
@@ -80,7 +72,7 @@ class TorchHosting:
 class _Perturbing(TorchDispatchMode):
     """While it is entered, results of operations are changed where they are none of the operands' numbers."""
 
-    def __init__(self, change: Callable[[Array], Array]) -> None:
+    def __init__(self, change: Change) -> None:
         super().__init__()
         self.change = change
 
@@ -103,7 +95,7 @@ def _real(leaf: Any) -> bool:
     return isinstance(leaf, torch.Tensor) and leaf.is_floating_point()
 
 
-def _differentiated(function: Callable[..., Any], upstream: Any, inputs: Sequence[Any]) -> tuple[Any, list[Any]]:
+def _differentiated(function: Function, upstream: Any, inputs: Sequence[Any]) -> tuple[Any, list[Any]]:
     """The output, and the gradient for each input.
 
     The leaves are views: they share memory and strides with the inputs, so that whoever gave them sees what the
@@ -177,7 +169,7 @@ class TorchAutograd(TorchHosting):
         return {name: partial(_evaluate, function) for name, function in ELEMENTARY.items()}
 
 
-def _evaluate(function: Callable[..., Any], *x: Array) -> Array:
+def _evaluate(function: Function, *x: Array) -> Array:
     return _numpy(function(*map(torch.tensor, x)))
 
 

@@ -8,17 +8,6 @@ from impls.hand.activations.softmax import Softmax
 from impls.hand.parts import Activation
 
 __all__ = [
-    "Activation",
-    "Elu",
-    "Gelu",
-    "GeluTanh",
-    "HardSigmoid",
-    "Identity",
-    "LeakyRelu",
-    "Relu",
-    "Sigmoid",
-    "Silu",
-    "Softmax",
-    "Softplus",
-    "Tanh",
-]
+    "Activation", "Elu", "Gelu", "GeluTanh", "HardSigmoid", "Identity", "LeakyRelu", "Relu", "Sigmoid", "Silu",
+    "Softmax", "Softplus", "Tanh",
+]  # fmt: skip

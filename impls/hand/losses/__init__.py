@@ -7,14 +7,6 @@ from impls.hand.losses.squared import Huber, MeanAbsoluteError, MeanSquaredError
 from impls.hand.parts import Loss
 
 __all__ = [
-    "BinaryCrossEntropy",
-    "Huber",
-    "LogitBinaryCrossEntropy",
-    "Loss",
-    "MeanAbsoluteError",
-    "MeanSquaredError",
-    "OneHotCrossEntropy",
-    "Scaled",
-    "SoftmaxCrossEntropy",
-    "SumSquaredError",
-]
+    "BinaryCrossEntropy", "Huber", "LogitBinaryCrossEntropy", "Loss", "MeanAbsoluteError", "MeanSquaredError",
+    "OneHotCrossEntropy", "Scaled", "SoftmaxCrossEntropy", "SumSquaredError",
+]  # fmt: skip
