@@ -6,12 +6,12 @@ from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from impls import hand
-from impls.abilities import Comparer, Differentiated, Function, Measured
+from impls.abilities import Comparer, Measured
 from impls.contract import Array, Arrays, CannotCompareError, Inputs, Pass, Update
 from impls.graph import Graph, evaluate, prefixed
 from impls.hand.activations.sigmoidal import sigmoid
@@ -19,15 +19,9 @@ from impls.hand.notation import ACTIVATIONS, LOSSES
 from impls.hand.optimizers import update_links
 
 ELEMENTARY: dict[str, Callable[..., Array]] = {
-    "exp": np.exp,
-    "expm1": np.expm1,
-    "log": np.log,
-    "log1p": np.log1p,
-    "tanh": np.tanh,
-    "sigmoid": sigmoid,
-    "sqrt": np.sqrt,
-    "divide": np.divide,
-}
+    "exp": np.exp, "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "tanh": np.tanh, "sigmoid": sigmoid,
+    "sqrt": np.sqrt, "divide": np.divide,
+}  # fmt: skip
 """From the name in the constants table to NumPy's function; NumPy has no rsqrt, and erf is SciPy's."""
 
 NO_AUTOGRAD = (
@@ -107,21 +101,15 @@ class Hand:
         """Nothing needs to be set."""
         return nullcontext()
 
-    def vjp(self, *_: Any) -> Differentiated:
+    def vjp(self, *_: Any) -> NoReturn:
         """NumPy differentiates nothing."""
         raise CannotCompareError(NO_AUTOGRAD)
 
-    def perturbed(self, *_: Any) -> Differentiated:
-        """NumPy differentiates nothing."""
-        raise CannotCompareError(NO_AUTOGRAD)
+    perturbed = pair = vjp
 
     def brings_backward(self, _: Any) -> bool:
         """No object of NumPy's does."""
         return False
-
-    def pair(self, _: Any) -> tuple[Function, Function]:
-        """NumPy differentiates nothing."""
-        raise CannotCompareError(NO_AUTOGRAD)
 
 
 def _kept(array: Array) -> Array:

@@ -93,18 +93,10 @@ def operation_of(part: Any, local: str) -> Operation:
 
 
 ELEMENTARY: dict[str, Callable[..., Any]] = {
-    "exp": jnp.exp,
-    "expm1": jnp.expm1,
-    "log": jnp.log,
-    "log1p": jnp.log1p,
-    "tanh": jnp.tanh,
-    "sigmoid": jax.nn.sigmoid,
-    "sqrt": jnp.sqrt,
-    "rsqrt": jax.lax.rsqrt,
-    "erf": jax.scipy.special.erf,
-    "erfc": jax.scipy.special.erfc,
-    "divide": jnp.divide,
-}
+    "exp": jnp.exp, "expm1": jnp.expm1, "log": jnp.log, "log1p": jnp.log1p, "tanh": jnp.tanh,
+    "sigmoid": jax.nn.sigmoid, "sqrt": jnp.sqrt, "rsqrt": jax.lax.rsqrt, "erf": jax.scipy.special.erf,
+    "erfc": jax.scipy.special.erfc, "divide": jnp.divide,
+}  # fmt: skip
 """From the name in the constants table to JAX's function, which is compiled before it is measured."""
 
 

@@ -95,18 +95,10 @@ def operation_of(part: Any, local: str) -> Operation:
 
 
 ELEMENTARY: dict[str, Callable[..., Any]] = {
-    "exp": torch.exp,
-    "expm1": torch.expm1,
-    "log": torch.log,
-    "log1p": torch.log1p,
-    "tanh": torch.tanh,
-    "sigmoid": torch.sigmoid,
-    "sqrt": torch.sqrt,
-    "rsqrt": torch.rsqrt,
-    "erf": torch.erf,
-    "erfc": torch.erfc,
+    "exp": torch.exp, "expm1": torch.expm1, "log": torch.log, "log1p": torch.log1p, "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid, "sqrt": torch.sqrt, "rsqrt": torch.rsqrt, "erf": torch.erf, "erfc": torch.erfc,
     "divide": torch.div,
-}
+}  # fmt: skip
 """From the name in the constants table to torch's eager function."""
 
 
@@ -128,22 +120,20 @@ def _momentum(optimizer: Any) -> float:
     return optimizer.mu
 
 
+def _adam(kind: Any, o: hand.Adam) -> Callable[..., torch.optim.Optimizer]:
+    return partial(kind, betas=(o.beta1, o.beta2), eps=o.epsilon, weight_decay=o.weight_decay)
+
+
 OPTIMIZERS: dict[type, Callable[..., torch.optim.Optimizer]] = {
     hand.GradientDescent: lambda o: partial(torch.optim.SGD, weight_decay=o.weight_decay),
     hand.Momentum: lambda o: partial(torch.optim.SGD, momentum=_momentum(o), weight_decay=o.weight_decay),
-    hand.Nesterov: lambda o: partial(
-        torch.optim.SGD, momentum=_momentum(o), nesterov=True, weight_decay=o.weight_decay
-    ),
+    hand.Nesterov: lambda o: partial(OPTIMIZERS[hand.Momentum](o), nesterov=True),
     hand.Adagrad: lambda o: partial(torch.optim.Adagrad, eps=_epsilon_outside(o), weight_decay=o.weight_decay),
     hand.RMSProp: lambda o: partial(
         torch.optim.RMSprop, alpha=o.rho, eps=_epsilon_outside(o), weight_decay=o.weight_decay
     ),
-    hand.Adam: lambda o: partial(
-        torch.optim.Adam, betas=(o.beta1, o.beta2), eps=o.epsilon, weight_decay=o.weight_decay
-    ),
-    hand.AdamW: lambda o: partial(
-        torch.optim.AdamW, betas=(o.beta1, o.beta2), eps=o.epsilon, weight_decay=o.weight_decay
-    ),
+    hand.Adam: partial(_adam, torch.optim.Adam),
+    hand.AdamW: partial(_adam, torch.optim.AdamW),
 }
 """From a hand optimizer to the torch.optim optimizer equal to it in formula."""
 

@@ -4,13 +4,5 @@ from impls.hand.optimizers.adaptive import Adagrad, Adam, AdamW, RMSProp
 from impls.hand.optimizers.descent import GradientDescent, Momentum, Nesterov, Optimizer, update_links
 
 __all__ = [
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "GradientDescent",
-    "Momentum",
-    "Nesterov",
-    "Optimizer",
-    "RMSProp",
-    "update_links",
-]
+    "Adagrad", "Adam", "AdamW", "GradientDescent", "Momentum", "Nesterov", "Optimizer", "RMSProp", "update_links",
+]  # fmt: skip
