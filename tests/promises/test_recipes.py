@@ -39,7 +39,8 @@ BLOCK = re.compile(r"^```(\w+)\n((?:(?!```).*\n)*)```", re.MULTILINE)
 
 def blocks(recipe):
     """The blocks of code of one recipe, in order."""
-    return [dedent(code) for _, code in BLOCK.findall(RECIPES[recipe])]
+    found = BLOCK.findall(RECIPES[recipe])
+    return [dedent(re.sub(r"^\+", "", code, flags=re.MULTILINE) if kind == "diff" else code) for kind, code in found]
 
 
 def row_of(block, module):
@@ -244,7 +245,7 @@ def test_a_column_is_shown_everywhere(run, monkeypatch):
     assert "entries" not in run._repr_html_()
     monkeypatch.setattr(run_columns, "gradients", lambda run: (*gradients(run), column))
     header, row = (line.split() for line in str(run).splitlines() if line.startswith(("gradient ", "dW1 4×3")))
-    assert (header[-1], row[-1]) == ("entries", "12")
+    assert (header[-1], row[-1]) == ("entries", "24")  # of both steps
     assert "<th>entries</th>" in run._repr_html_()
     assert re.search(r"<th[^>]*>entries</th>", rendering.page(run))
 
