@@ -10,8 +10,8 @@
 
 |result| is the largest a member can have before its last rounding, |V| + propagated.
 
-A product with an array that is broadcast may be regrouped, as one with a single number (`rules.sums`): a compiler reads
-what a program shows as fl(a b), before its last rounding, and takes a (b c), c being the smaller array.
+A product with a single number, or with an array that is broadcast, may be regrouped as in `rules.sums`: a compiler
+reads what a program shows as fl(a b), before its last rounding, and takes a (b c), c being the smaller factor.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ def subtract(x: Bounded, y: Bounded) -> Bounded:
 @rule_for(np.multiply)
 def multiply(x: Bounded, y: Bounded) -> Bounded:
     value = x.value * y.value
-    regrouped = any(big.contracted and small.ndim and small.size < big.size for big, small in ((x, y), (y, x)))
+    exact = _power_of_two(x) or _power_of_two(y)
+    regrouped = not exact and any(big.contracted and small.size < big.size for big, small in ((x, y), (y, x)))
     x_bound, y_bound = (x.as_summand, y.as_summand) if regrouped else (x.bound, y.bound)
     propagated = np.abs(x.value) * y_bound + x_bound * (np.abs(y.value) + y_bound)
-    exact = _power_of_two(x) or _power_of_two(y)
     return x.context.rounded(value, propagated, 0.0 if exact else 2.0 if regrouped else 1.0)
 
 
