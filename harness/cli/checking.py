@@ -5,6 +5,7 @@ A check runs in a process apart; its answer comes back to the screen.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -20,7 +21,7 @@ from harness.inputs.networks import load_network
 from harness.rendering.github import Annotation, workflow_commands
 from harness.rendering.pages import page_writer
 from harness.usage import UsageError, visible
-from impls.graph import Graph
+from impls.graph import LOSS, TARGET, Graph
 from impls.hand.notation import describe, output_label
 
 
@@ -98,12 +99,15 @@ def template_and_print(*, model: str, output: str, **options: Any) -> int:
         options["dtype"], f"{options['rows']} rows", f"seed {options['seed']}",
     ]  # fmt: skip
     said = [f"--{name.replace('_', '-')} {quoted(value)}" for name, value in choices.items() if value is not None]
-    more = ", ".join([*network.activations, "loss", *("d" + name for name in reversed(network.activations))])
+    inputs = [source.name for source in network.sources]
+    backwards = (network.gradient[name] for name in reversed(network.activations) if name in network.gradient)
+    more = ", ".join([*network.activations, LOSS, *backwards])
     lines = [
         " · ".join(what),
         f"wrote {output}",
-        f"holds {_shapes(network, '')}, x {options['rows']}×{network.inputs}, y",
-        f"fill  {_shapes(network, 'd')}: NaN so far; leave out what your program does not compute",
+        f"holds {_shapes(network, [*network.weights, *network.buffers, *inputs], options['rows'])}, {TARGET}",
+        f"fill  {_shapes(network, network.gradients, options['rows'])}: NaN so far; leave out what your program does "
+        f"not compute",
         f"add   {more}: any of them locate a mistake more finely",
         f"next  {' '.join(['harness check', quoted(output), '--model', quoted(model), *said])}",
     ]
@@ -111,5 +115,6 @@ def template_and_print(*, model: str, output: str, **options: Any) -> int:
     return 0
 
 
-def _shapes(network: Graph, prefix: str) -> str:
-    return ", ".join(f"{prefix}{name} {'×'.join(map(str, shape))}" for name, shape in network.weights.items())
+def _shapes(network: Graph, names: Iterable[str], rows: int) -> str:
+    shapes = {name: network.tensors[name].sized(rows) for name in names}
+    return ", ".join(f"{name} {'×'.join(map(str, shape)) or '1'}" for name, shape in shapes.items())

@@ -6,7 +6,7 @@ whose kinks may be measured.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -14,6 +14,8 @@ import numpy as np
 
 from harness.arithmetic import Bounded, Context
 from harness.arithmetic.enclosure import Enclosure
+from harness.evaluation.centre import NOTHING
+from harness.evaluation.one_sided import Reads, one_sided
 from impls.contract import Array
 from impls.graph import Link
 
@@ -37,12 +39,9 @@ class Sides(NamedTuple):
     totals: tuple[Total, ...] = ()
 
     @classmethod
-    def of_link(cls, link: Link, reads: Sequence[Any]) -> Sides | None:
-        """Of what a link gives where it reads bounded arrays; None if no gradient jumps there."""
-        one_sided = getattr(link.layer, "one_sided", None)
-        if one_sided is None or link.of is None:
-            return None
-        found = one_sided(*reads)
+    def of_link(cls, link: Link, reads: Reads, parts: Mapping[str, Link] = NOTHING) -> Sides | None:
+        """Of what a link gives, or adds of hidden parts, see `one_sided`; None if no gradient jumps there."""
+        found = one_sided(link, reads, parts)
         return None if found is None else cls.between(*found)
 
     @classmethod

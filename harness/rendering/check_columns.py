@@ -7,6 +7,7 @@ from harness.diagnosis.location import GIVEN
 from harness.rendering.columns import NOTEBOOK, PAGE, TEXT, Column, dims, signed
 from harness.results.check import Check
 from harness.results.numbers import part, small
+from harness.results.setting import upstream
 
 
 def links(check: Check) -> tuple[Column[Row], ...]:
@@ -65,8 +66,8 @@ def _remark(check: Check, row: Row) -> str:
 
 
 def _upstream(check: Check, row: Row) -> str:
-    """The tensor that a link's gradient comes from, the nearest that is shown."""
-    above = check.setting.upstream.get(row.gradient)
-    if any(each.gradient == above for each in check.judged):
-        return str(above)
-    return "own upstream" if check.is_gradient(row.gradient) else "own inputs"
+    """The tensors that a link's gradient comes from, where they are shown."""
+    if not check.is_gradient(row.gradient):
+        return "own inputs"
+    above, judged = upstream(check.network, row.gradient), {each.gradient for each in check.judged}
+    return " and ".join(above) if above and judged.issuperset(above) else "own upstream"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from harness.diagnosis import Cause, Diagnosis
 from harness.faults.fault import in_samples
@@ -10,6 +10,7 @@ from harness.rendering import check_columns, columns
 from harness.results.check import Check
 from harness.results.numbers import counted, plain
 from harness.usage import visible
+from impls.graph import LOSS, Graph
 
 
 def rendered(check: Check, style: str = "table", *, verbose: bool = False, command: str | None = None) -> str:
@@ -50,8 +51,8 @@ def _forward(check: Check, style: str) -> str:
     if not forward:
         told = f"the forward pass is not shown{loss}"
     else:
-        names = ["forward pass"] if any(row.gradient != "loss" for row in forward) else []
-        names += ["loss"] if any(row.gradient == "loss" for row in forward) else []
+        names = ["forward pass"] if any(row.gradient != LOSS for row in forward) else []
+        names += ["loss"] if any(row.gradient == LOSS for row in forward) else []
         told = f"{' and '.join(names)} {'agree' if len(names) > 1 else 'agrees'}{loss}"
     return plain(f"      {told}", style)
 
@@ -102,10 +103,11 @@ def _end(check: Check) -> Iterator[str]:
         )
     if not check.judged and check.findings:
         yield "is it for another network?   --model, --activation, --loss and --data say for which"
-    weights = check.setting.gradients
-    hidden = not any(check.is_gradient(row.gradient) and row.gradient not in weights for row in check.rows)
-    if check.wrong and hidden:
-        yield "to locate it finer   also return dz1, da1, ... by these names: return locals() will do"
+    network = check.network
+    passed_back = [network.gradient[name] for name in network.activations if name in network.gradient]
+    if check.wrong and not any(row.gradient in passed_back for row in check.rows):
+        by = ": return locals() will do" if all(name.isidentifier() for name in passed_back) else ""
+        yield f"to locate it finer   also return {', '.join(passed_back[:2])}, ... by these names{by}"
 
 
 def _next(check: Check, command: str | None) -> str:
@@ -131,11 +133,11 @@ def evidence(check: Check, diagnosis: Diagnosis, style: str) -> Iterator[str]:
     """The lines about one wrong link."""
     if len(check.diagnoses) > 1:
         yield plain(f"{diagnosis.at}{check.place(diagnosis.at)}", style)
-    for label, text in _lines(diagnosis, check.point.network.weights):
+    for label, text in _lines(check.network, diagnosis):
         yield plain(f"{label:<{WIDTH}}{text}", style)
 
 
-def _lines(diagnosis: Diagnosis, weights: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _lines(network: Graph, diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
     yield "what should happen", diagnosis.should
     if not diagnosis.causes:
         yield "what you computed", "no mistake of the catalogue gives these numbers: the cause is unknown"
@@ -150,7 +152,7 @@ def _lines(diagnosis: Diagnosis, weights: Iterable[str]) -> Iterator[tuple[str, 
         yield "next best guess", f"{diagnosis.runner_up.says}   off by {_percent(diagnosis.runner_up.residual)}"
     entry = diagnosis.entry
     reads = "   ".join(f"{name} = {number:.7g}" for name, number in entry.reads.items())
-    where = ", ".join(filter(None, (entry.tensor, counted(entry.tensor, entry.index, weights))))
+    where = ", ".join(filter(None, (entry.tensor, counted(network, entry.tensor, entry.index))))
     yield "worst entry", f"{where}{': ' if reads else ''}{reads}"
     yield "", f"yours {entry.actual:+.8g}   correct {entry.expected:+.8g}"
 

@@ -58,7 +58,7 @@ def compared(run: Run, names: Iterable[str] | None = None) -> Iterator[Compared]
 
 def gradients(run: Run) -> tuple[Column[Compared], ...]:
     """Of every tensor and implementation: both checks, and the difference in the working dtype."""
-    dtype, weights = run.head.dtype, run.head.weights
+    dtype, network = run.head.dtype, run.network
     formula, rounding = "formula: float64, end to end", f"rounding: {dtype}, link by link"
     whole = f"{dtype}, hand to it"
     everywhere = (*TEXT, *PAGE)
@@ -68,14 +68,14 @@ def gradients(run: Run) -> tuple[Column[Compared], ...]:
         Column("against", lambda c: c.against, foreign=True),
         Column("formula used", lambda c: share(c.formula), "right", group=formula, short="used"),
         Column("sees", lambda c: _sees(c.formula), "right", everywhere, formula),
-        Column("at", lambda c: place(c.formula, weights), "left", everywhere, formula),
+        Column("at", lambda c: place(c.formula, network), "left", everywhere, formula),
         Column("rounding used", lambda c: share(c.rounding), "right", group=rounding, short="used"),
         Column("sees", lambda c: _sees(c.rounding), "right", everywhere, rounding),
-        Column("at", lambda c: place(c.rounding, weights), "left", everywhere, rounding),
+        Column("at", lambda c: place(c.rounding, network), "left", everywhere, rounding),
         Column("|Δ|", lambda c: small(c.difference), "right", everywhere, whole),
         Column("used", lambda c: share(c.whole), "right", everywhere, whole),
         Column("verdict", lambda c: signed(c.verdict), on=PAGE),
-        Column("at", lambda c: place(c.apart, weights), on=NOTEBOOK),
+        Column("at", lambda c: place(c.apart, network), on=NOTEBOOK),
         Column("verdict", lambda c: c.apart.verdict if c.apart else "", on=NOTEBOOK),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from harness.comparison.certification import CENTRE
@@ -10,6 +10,7 @@ from harness.comparison.true_errors import TrueError
 from harness.rendering.columns import Column, text
 from harness.results.numbers import part, place, plain, small, ulps
 from harness.results.run import Run
+from impls.graph import Graph
 
 
 def truth(run: Run, style: str, *, verbose: bool) -> str:
@@ -22,7 +23,7 @@ def truth(run: Run, style: str, *, verbose: bool) -> str:
     worst = max(judged, key=lambda row: row.used or 0.0, default=None)
     outside = sum(row.outside for row in centre)
     within = "is within its bound of it" if not outside else f"is OUTSIDE its bound of it at {outside} entries"
-    used = f" (worst used {part(worst.used)}: {worst.gradient}, {place(worst, run.head.weights)})" if worst else ""
+    used = f" (worst used {part(worst.used)}: {worst.gradient}, {place(worst, run.network)})" if worst else ""
     undecided = sum(c.undecided for c in certificates)
     lines = [
         f"truth  {' and '.join(known)} at step{'s' * (len(steps) > 1)} {', '.join(map(str, steps))}; the formula check "
@@ -50,7 +51,7 @@ def _table(run: Run, style: str, verbose: bool) -> str:
         "true error: |value - truth| as a share of the allowance, at the entry and step where it is largest; in ulp of "
         "the truth: median over entries, and largest"
     )
-    return f"{plain(told, style)}\n\n{text(_columns(dtypes, run.head.weights), rows, style)}"
+    return f"{plain(told, style)}\n\n{text(_columns(dtypes, run.network), rows, style)}"
 
 
 @dataclass(frozen=True)
@@ -62,14 +63,14 @@ class Truths:
     errors: list[TrueError | None]
 
 
-def _columns(dtypes: list[str], weights: Collection[str]) -> Iterator[Column[Truths]]:
+def _columns(dtypes: list[str], network: Graph | None) -> Iterator[Column[Truths]]:
     yield Column("gradient", lambda row: row.gradient, once=True)
     yield Column("against", lambda row: row.against, foreign=True)
     for number, dtype in enumerate(dtypes):
         yield Column(f"{dtype} used", _cell(number, lambda error: part(error.used)), "right")
         yield Column("ulp", _cell(number, lambda error: ulps(error.median_ulp)), "right")
         yield Column("largest", _cell(number, lambda error: ulps(error.largest_ulp)), "right")
-        yield Column("at", _cell(number, lambda error: place(error, weights)))
+        yield Column("at", _cell(number, lambda error: place(error, network)))
 
 
 def _cell(number: int, told: Callable[[TrueError], str]) -> Callable[[Truths], str]:

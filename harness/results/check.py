@@ -19,6 +19,7 @@ from harness.results.numbers import part
 from harness.results.printable import Printable
 from harness.results.setting import Setting
 from harness.results.verdicts import Outcome
+from impls.graph import Graph
 
 SCHEMA = 1
 
@@ -132,6 +133,11 @@ class Check(Printable, text="harness.rendering.check_screen:rendered", notebook=
     def first_wrong(self) -> str | None:
         """Name of the first wrong link."""
         return next(iter(self.wrong), None)
+
+    @property
+    def network(self) -> Graph:
+        """Whose backward pass it is."""
+        return self.point.network
 
     def is_gradient(self, tensor: str) -> bool:
         """Whether a tensor belongs to the backward pass."""

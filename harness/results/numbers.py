@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from tabulate import tabulate
 
 from harness.comparison.judge import Row
 from harness.comparison.true_errors import TrueError
 from harness.usage import visible
-from impls.graph import local_of, prefixed
+from impls.graph import Graph, Tensor, prefixed
+from impls.hand.network import Network
 from impls.hand.notation import OPTIMIZERS
 
 STATES = sorted({letter for optimizer in OPTIMIZERS.values() for letter in optimizer.state})
-"""Of every optimizer, what it calls the arrays that it keeps of a weight."""
+"""What the optimizers call what they keep of a weight."""
 
 
 def plain(text: str, style: str) -> str:
@@ -67,32 +68,39 @@ def ulps(number: float | None) -> str:
     return f"{number:.2g}" if number < 99.5 else f"{number:.0f}" if number < 1e5 else f"{number:.0e}"
 
 
-def place(row: Row | TrueError | None, weights: Iterable[str]) -> str:
-    """Where the worst entry is: step and index; nothing where nothing differs. `weights` as for `counted`."""
+def place(row: Row | TrueError | None, network: Graph | None) -> str:
+    """Where the worst entry is: step and index; nothing where nothing differs."""
     if row is None or row.index is None or row.used == 0:
         return ""
-    return f"step {row.step} {counted(row.gradient, row.index, weights)}".strip()
+    return f"step {row.step} {counted(network, row.gradient, row.index)}".strip()
 
 
-def counted(tensor: str, index: tuple[int, ...], weights: Iterable[str]) -> str:
+def counted(network: Graph | None, tensor: str, index: tuple[int, ...]) -> str:
     """An entry in words, counted from 1, samples from 0 as `harness explain` takes them.
 
-    Args:
-        tensor: its name.
-        index: counted from 0.
-        weights: names of the weights of its network; an entry of a weight, or of what belongs to one, is ``w_32``.
+    A weight's is ``w_32`` in a chain, whatever is said of the weight; in a graph it is ``fc1.W[3,2]``. Of a network
+    that is not known it is the index alone.
     """
-    numbers = [i + 1 for i in index]
-    owner = next((name for name in weights if tensor in _belonging(name)), None)
-    if owner is not None:
-        joint = "" if max(numbers, default=0) < 10 else ","
-        return f"{local_of(owner).lower()}_{joint.join(map(str, numbers))}"
-    if len(index) < 2:
+    if not index:
         return ""
-    positions = f", position {','.join(map(str, numbers[1:-1]))}" if len(index) > 2 else ""
-    return f"sample {index[0]}{positions}, neuron {numbers[-1]}"
+    numbers = [str(i + 1) for i in index]
+    told = _owner(network, tensor) if network else None
+    if told is None:
+        return f"[{','.join(numbers)}]"
+    if told.per_row:
+        counts = [str(index[0]), *numbers[1:]]
+        # A record may hold indices of any length.
+        return ", ".join(f"{what} {count}" for what, count in zip(told.axes, counts, strict=False))
+    if not isinstance(network, Network):
+        return f"{told.name}[{','.join(numbers)}]"
+    joint = "" if max(index) < 9 else ","
+    return f"{told.local.lower()}_{joint.join(numbers)}"
 
 
-def _belonging(weight: str) -> list[str]:
-    """A weight, its gradient, and what optimizers keep of it."""
-    return [weight, *(prefixed(letter, weight) for letter in ("d", *STATES))]
+def _owner(network: Graph, name: str) -> Tensor | None:
+    """The tensor of that name; what a gradient, or what an optimizer keeps, belongs to."""
+    tensor = network.tensors.get(name)
+    if tensor is None:
+        kept = (w for w in network.weights for letter in STATES if prefixed(letter, w) == name)
+        return next((network.tensors[weight] for weight in kept), None)
+    return network.tensors[tensor.of] if tensor.of else tensor

@@ -13,7 +13,7 @@ from harness.environment import environment
 from harness.evaluation.point import Point
 from harness.usage import visible
 from impls.graph import Graph
-from impls.hand import from_text
+from impls.hand import Network, from_text
 from impls.hand.notation import describe, output_label
 
 
@@ -25,7 +25,7 @@ class Setting:
         name: of the backward pass, as messages call it.
         data: one phrase about the batch.
         shapes: of every tensor that the network has, by name.
-        upstream: the gradient that each link's gradient is made from, by name.
+        upstream: the gradients that each link's gradient is made from, by name.
         explain: how `harness explain` is told of this very network and data, where it can be.
         lines: file and line that make a tensor, where a plain assignment does.
         line: file and first line of the function itself.
@@ -63,17 +63,22 @@ def setting_of(name: str, point: Point, data: str, seed: int | None, function: C
         seed=seed,
         gradients=network.gradients,
         shapes=shapes_of(network, point.rows),
-        upstream={
-            link.output: name
-            for link in network.backward_links
-            for name in link.inputs
-            if network.tensors[name].role == "gradient"
-        },
+        upstream={name: ", ".join(above) for name in network.gradient.values() if (above := upstream(network, name))},
         environment=environment(),
         explain=_for_explain(network, data),
         lines=lines,
         line=line,
     )
+
+
+def upstream(network: Graph, gradient: str) -> list[str]:
+    """The gradients that a gradient is made from; of one that is a sum, those that its parts are made from."""
+    found = dict[str, None]()
+    for name in network.link[gradient].inputs:
+        tensor = network.tensors[name]
+        if tensor.role == "gradient":
+            found |= dict.fromkeys(upstream(network, name) if tensor.through else [name])
+    return list(found)
 
 
 def places_of(
@@ -96,5 +101,7 @@ def _shown_path(file: str) -> str:
 
 def _for_explain(network: Graph, data: str) -> str | None:
     """The model, where text and the usual data name it all."""
+    if not isinstance(network, Network):
+        return None
     sizes = describe(network).split()[0]
     return sizes if repr(from_text(sizes)) == repr(network) and data.startswith("iris ") else None

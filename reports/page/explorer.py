@@ -21,12 +21,12 @@ from msgspec.structs import replace
 from harness.evaluation.moment import Moment
 from harness.evaluation.point import Point
 from harness.explaining import tallies
-from harness.explaining.case import ONE_BY_ONE, Case
-from harness.explaining.formulas import by_path, factored, headings
+from harness.explaining.case import Case
 from harness.explaining.methods import Asked, truth_at, ways_given
 from harness.explaining.origins import Origins
 from harness.explaining.parts import Factor, PathRow, Rest, RouteRow, SampleRow, Way
 from harness.explaining.references import Reference, parse
+from harness.explaining.writing import Written
 from harness.inputs.batches import Batches
 from harness.inputs.schedule import SMALL, milestone
 from harness.usage import UsageError
@@ -205,7 +205,7 @@ def _at(
 
 def _cell(case: Case, alone: Case, ways: list[Way], step: int) -> Cell:
     paths = case.paths
-    summed = paths.count <= ONE_BY_ONE
+    summed = case.one_by_one
     routes, other_routes = tallies.route_sums(paths, case.names) if summed else (None, None)
     dominant, other_samples = tallies.dominant(paths.sums(), case.rows)
     listed, others = _listed(case)
@@ -233,17 +233,18 @@ def _described(case: Case) -> Described:
     generic = case.nodes.generic(case.paths.levels)
     levels: Mapping[str, int] = {name: level for level, names in enumerate(case.names) for name in names}
     levels = {**levels, **{name: level for level, name in enumerate(generic)}}
-    routes = by_path(case.names, generic)
-    short = case.meant.short
-    shown = factored(case.names, generic)
-    formula = mathml(
-        [f"Σ_n {shown[0]}", *shown[1:]] if len(case.rows) > 1 else shown, f"∂L/∂{short}", levels, joined="·",
-        label=f"the derivative of L by {short}, {case.paths.routes} paths",
-    )  # fmt: skip
-    if len(routes) > 1:
-        routes = [f"Σ_n {route}" for route in routes] if len(case.rows) > 1 else routes
+    written = Written(case)
+    shown, routes = written.formula["factored"], written.formula["paths"]
+    short, summed, formula = case.meant.short, len(case.rows) > 1, ""
+    if shown:
+        formula = mathml(
+            [f"Σ_n {shown[0]}", *shown[1:]] if summed else shown, f"∂L/∂{short}", levels, joined="·",
+            label=f"the derivative of L by {short}, {case.paths.routes} paths",
+        )  # fmt: skip
+    if len(routes) > 1 or not shown:
+        routes = [f"Σ_n {route}" for route in routes] if summed else routes
         formula += mathml(routes, f"∂L/∂{short}", levels, joined="+", label="the same, path by path")
-    return Described(case.meant.name, symbol(case.meant.symbol), case.leads, formula, headings(generic), case.feeds)
+    return Described(case.meant.name, symbol(case.meant.symbol), case.leads, formula, written.columns, case.feeds)
 
 
 def best_of(ways: list[Way]) -> Way:

@@ -128,7 +128,7 @@ class OperationSubject:
 def _rebuilt(run: Run) -> tuple[Graph | None, Batches | None, str]:
     """Network and batches as far as the record allows, and why not further."""
     try:
-        network = network_of(run.head.network)
+        network = run.made or network_of(run.head.network)
     except UsageError as error:
         return None, None, str(error)
     if {name: tuple(shape) for name, shape in network.weights.items()} != run.head.weights:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.comparison.judge import Row, worst
@@ -12,6 +12,7 @@ from harness.results.numbers import counted, part, share
 from harness.results.operation_check import OperationCheck
 from harness.results.run import Run
 from harness.results.verdicts import first_fault
+from impls.graph import Graph
 from reports.page.sections.section import Content, Section
 from reports.page.subjects import CheckSubject, OperationSubject, RunSubject
 from reports.page.tables import Table, table
@@ -61,12 +62,12 @@ def fault_of_run(run: Run) -> Fault | None:
         first = first_fault(run.faults)
         links = [r for r in run.steps[first.step - 1].rows if r.check == first.check and r.against == first.against]
         chain = [(row.gradient, row.verdict, share(row)) for row in links]
-        facts = _facts(first, run.head.weights) + facts
+        facts = _facts(first, run.network) + facts
     return Fault(run.outcome.reason, chain, facts, _not_in_order(rows))
 
 
-def _facts(row: Row, weights: Iterable[str]) -> list[tuple[str, str]]:
-    index = f" {counted(row.gradient, row.index, weights)}" if row.index is not None else ""
+def _facts(row: Row, network: Graph | None) -> list[tuple[str, str]]:
+    index = f" {counted(network, row.gradient, row.index)}" if row.index is not None else ""
     facts = [("where", f"{row.gradient} of {row.against} at step {row.step}{index}, {row.check} check")]
     if row.difference is not None:
         facts.append(("difference", f"{row.difference:+.6e}"))
@@ -114,8 +115,8 @@ def fault_of_check(check: Check) -> Fault | None:
         if diagnosis.runner_up:
             facts.append(("next best guess", f"{diagnosis.runner_up.says}, off by {diagnosis.runner_up.residual:.0%}"))
         entry = diagnosis.entry
-        where = counted(entry.tensor, entry.index, check.point.network.weights)
         reads = ", ".join(f"{name} = {number:.7g}" for name, number in entry.reads.items())
+        where = counted(check.network, entry.tensor, entry.index)
         facts += [
             ("worst entry", f"{entry.tensor}, {where}{f': {reads}' if reads else ''}"),
             ("expected", f"{entry.expected:+.10g}"),

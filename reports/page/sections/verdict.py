@@ -63,7 +63,7 @@ def truth(run: Run) -> Table:
         Column("used", lambda error: part(error.used), "right"),
         Column("median ulp", lambda error: ulps(error.median_ulp), "right"),
         Column("largest ulp", lambda error: ulps(error.largest_ulp), "right"),
-        Column("at", lambda error: place(error, run.head.weights)),
+        Column("at", lambda error: place(error, run.network)),
     )
     errors = [error for error in run.true_errors if error.gradient in names]
     return table(
