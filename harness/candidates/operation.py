@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.candidates.deadline import OverdueError, deadline
 from harness.comparison.finding import Finding, Kind
+from harness.evaluation.references.expected import OUTPUT, gradient_of
 from harness.inputs.frameworks import host_of, kind_of
 from harness.usage import UsageError, told, visible
 from impls.abilities import Hosts
@@ -35,6 +36,12 @@ class Answer:
     findings: list[Finding] = field(default_factory=list)
     own: dict[str, Any] = field(default_factory=dict)
     before: dict[str, Array] = field(default_factory=dict)
+
+    @property
+    def tensors(self) -> dict[str, Array]:
+        """What came, by the tensors' names: ``output``, ``dx``."""
+        found = {OUTPUT: self.output, **{gradient_of(name): g for name, g in self.gradients.items()}}
+        return {name: array for name, array in found.items() if array is not None}
 
 
 class Candidate:
@@ -97,7 +104,7 @@ class Candidate:
             returned = self._called(answer, "backward", "gradients", self.backward, [dy, *own.values()])
             self._note_changes(answer, "backward", {**inputs, "upstream": upstream}, {**own, "upstream": dy})
             for name, gradient in self._by_name(answer, returned, list(inputs)).items():
-                answer.gradients[name] = self._taken(answer, f"d{name}", gradient)
+                answer.gradients[name] = self._taken(answer, gradient_of(name), gradient)
             self._note_alias(answer, own)
         self._remember(answer)
         return answer
@@ -118,11 +125,7 @@ class Candidate:
 
     def overwritten(self, answer: Answer) -> list[str]:
         """Tensors of an earlier answer that no longer are what they were."""
-        return [
-            name
-            for name, own in answer.own.items()
-            if not _same(self.host.take(own), answer.output if name == "output" else answer.gradients[name[1:]])
-        ]
+        return [name for name, own in answer.own.items() if not _same(self.host.take(own), answer.tensors[name])]
 
     def _called(
         self, answer: Answer, what: str, tensor: str, function: Callable[..., Any], arguments: Sequence[Any]
