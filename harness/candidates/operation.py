@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from harness.candidates.deadline import OverdueError, deadline
+from harness.candidates.guarded import guarded
 from harness.comparison.finding import Finding, Kind
 from harness.evaluation.references.expected import OUTPUT, gradient_of
 from harness.inputs.frameworks import host_of, kind_of
-from harness.usage import UsageError, told, visible
+from harness.usage import UsageError, visible
 from impls.abilities import Hosts
 from impls.contract import Array
 
@@ -130,15 +130,11 @@ class Candidate:
     def _called(
         self, answer: Answer, what: str, tensor: str, function: Callable[..., Any], arguments: Sequence[Any]
     ) -> Any:
-        try:
-            with deadline(self.timeout):
-                return function(*arguments)
-        except OverdueError:
-            answer.findings.append(self._finding("timeout", tensor, f"{what} did not answer within {self.timeout:g} s"))
-            return None
-        except (Exception, SystemExit) as error:  # who leaves by sys.exit(0) would end the caller's tests as passed
-            answer.findings.append(self._finding("raised", tensor, f"{what} raises {told(error)}"))
-            return None
+        returned, failure = guarded(lambda: function(*arguments), self.timeout)
+        if failure:
+            message = f"{what} {'raises ' if failure.error else ''}{failure.message}"
+            answer.findings.append(self._finding(failure.kind, tensor, message))
+        return returned
 
     def _taken(self, answer: Answer, name: str, own: Any) -> Array | None:
         """A NumPy copy of what came, None where nothing did, or something else."""
