@@ -18,7 +18,7 @@ def backward(upstream, z):
 def unsquared(upstream, z):
     a = np.tanh(z)
     dz = upstream * (1 - a)
-    return dz
+    return dz  # noqa: RET504  (the line that makes dz is told)
 
 
 def never(upstream, z):
