@@ -152,8 +152,9 @@ class Candidate:
         if any(finding.kind in ("raised", "timeout") and finding.tensor == "gradients" for finding in answer.findings):
             return {}
         if isinstance(returned, Mapping):
-            short = {str(key).removeprefix("d") if str(key) not in names else key: g for key, g in returned.items()}
-            unknown = [str(key) for key in returned if key not in names and str(key).removeprefix("d") not in names]
+            meant = {**{gradient_of(name): name for name in names}, **{name: name for name in names}}
+            short = {meant[str(key)]: gradient for key, gradient in returned.items() if str(key) in meant}
+            unknown = [str(key) for key in returned if str(key) not in meant]
             if unknown:
                 message = f"backward returns gradients of {', '.join(unknown)}; the inputs are {', '.join(names)}"
                 answer.findings.append(self._finding("names", "gradients", visible(message)))
