@@ -19,11 +19,12 @@ from tabulate import tabulate
 
 from harness.arithmetic import profile_of
 from harness.evaluation.centre import alone, end_to_end
+from harness.evaluation.point import Point
 from harness.evaluation.truth import true_tensors
 from harness.explaining import explain
 from harness.faults.catalogue import CAUSES
 from harness.inputs.datasets import load_data
-from impls.graph import Graph
+from impls.graph import TARGET, Graph
 from impls.hand import from_text
 from reports.catalogue import counted, networks
 from reports.page.sizes import page_sizes
@@ -39,7 +40,7 @@ def line(figure: str, value: str, goal: str, reached: bool) -> Line:
 
 def _batch(network: Graph, rows: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(rows, network.inputs)).astype(np.float32)
+    x = rng.normal(size=network.tensors[network.sources[0].name].sized(rows)).astype(np.float32)
     return x, rng.integers(0, network.outputs, rows)
 
 
@@ -86,9 +87,9 @@ def sees(rows: int) -> list[Line]:
         weights, (x, y) = network.init(0, np.float32), _batch(network, rows)
         centre = end_to_end(network, weights, x, y, profile_of("float64")).tensors
         activations = network.forward(weights, x)
-        tensors = {**weights, "x": x, "y": y, **activations, **network.backward(weights, x, y, activations)}
-        links = [link for link in network.links if link.output in network.gradients]
-        rounding = [alone(link, tensors, profile_of("float32")) for link in links]
+        given = Point(network, weights, x, y, 1).named
+        tensors = {**given, **activations, **network.backward(weights, x, y, activations)}
+        rounding = [alone(network.link[name], tensors, profile_of("float32")) for name in network.gradients]
         for check, goal, bounded in (
             ("formula", 1e-6, [centre[name] for name in network.gradients]),
             ("rounding", 1e-4, rounding),
@@ -124,7 +125,7 @@ def certify(model: str, activation: str, loss: str, rows: int) -> None:
     network = from_text(model, activation=activation, loss=loss)
     weights = network.init(0)
     iris = load_data("iris")
-    x, y = _batch(network, rows) if network.loss.labels else (iris.x[:rows], iris.targets(network)[:rows])
+    x, y = _batch(network, rows) if network.tensors[TARGET].whole else (iris.x[:rows], iris.targets(network)[:rows])
     centre = end_to_end(network, weights, x, y, profile_of("float64")).tensors
     begin = time.perf_counter()
     truth = true_tensors(network, weights, x, y, below={name: tensor.bound for name, tensor in centre.items()})

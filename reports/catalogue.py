@@ -16,11 +16,12 @@ from harness.diagnosis.location import located
 from harness.evaluation.point import Point
 from harness.faults.catalogue import faults_at
 from harness.faults.fault import Fault
-from impls.graph import Graph
+from impls.graph import TARGET, Graph, evaluate
 from impls.hand import from_text
 from impls.hand.notation import ACTIVATIONS
 
 LOSSES = ("mean-squared-error", "huber", "mean-absolute-error", "binary-cross-entropy-on-logits", "cross-entropy")
+ROWS = 7
 
 
 @dataclass
@@ -67,17 +68,17 @@ def _plant(point: Point, fault: Fault, count: Count) -> None:
 
 
 def _point(network: Graph, seed: int) -> Point:
-    """Weights and seven rows of no special value."""
+    """Weights and rows of no special value."""
     rng = np.random.default_rng([seed, 1])
-    x = rng.normal(size=(7, network.inputs))
-    labels = rng.integers(0, network.outputs, 7)
-    y = labels if network.loss.labels else rng.uniform(0.05, 0.95, (7, network.outputs))
+    x = rng.normal(size=network.tensors[network.sources[0].name].sized(ROWS))
+    target = network.tensors[TARGET]
+    labels = rng.integers(0, network.outputs, ROWS)
+    y = labels if target.whole else rng.uniform(0.05, 0.95, target.sized(ROWS))
     return Point(network, {name: 1.5 * w for name, w in network.init(seed).items()}, x, y, 1)
 
 
 def _pass(point: Point, fault: Fault) -> dict[str, Any]:
-    tensors: dict[str, Any] = {**point.weights, "x": point.x, "y": point.y}
+    network, planted = point.network, {fault.at: fault.rule}
     with np.errstate(all="ignore"):
-        for link in point.network.links:
-            tensors[link.output] = np.asarray((fault.rule if link.output == fault.at else link)(tensors))
-    return {link.output: tensors[link.output] for link in point.network.links}
+        tensors = evaluate(network.links, dict(point.named), planted=planted, passed_on=lambda _, v: np.asarray(v))
+    return {name: tensors[name] for name in network.link}

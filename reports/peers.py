@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from impls.graph import Graph
+from impls.graph import TARGET, Graph
 from impls.hand import GradientDescent, Relu, Sigmoid, Tanh
 from impls.hand_numpy import HandUpdater
+from reports.page.neurons import stages
 
 Step = Callable[[], float]
 LEARNING_RATE = 1e-3
@@ -45,10 +46,10 @@ def torch_step(network: Graph, weights: dict[str, np.ndarray], x: Any, y: Any) -
 
     def step() -> float:
         a = tx
-        for number, function in layers:
-            a = torch.addmm(parameters[f"b{number}"], a, parameters[f"W{number}"])
+        for matrix, bias, function in layers:
+            a = torch.addmm(parameters[bias], a, parameters[matrix])
             a = a if function is None else function(a)
-        if network.loss.labels:
+        if network.tensors[TARGET].whole:
             loss = torch.nn.functional.cross_entropy(a, ty)
         else:
             loss = torch.nn.functional.mse_loss(a, ty, reduction="sum")
@@ -71,10 +72,10 @@ def jax_step(network: Graph, weights: dict[str, np.ndarray], x: Any, y: Any) -> 
     jx, jy = jnp.asarray(x), jnp.asarray(y)
 
     def loss_of(parameters: Any, a: Any, y: Any) -> Any:
-        for number, function in layers:
-            a = a @ parameters[f"W{number}"] + parameters[f"b{number}"]
+        for matrix, bias, function in layers:
+            a = a @ parameters[matrix] + parameters[bias]
             a = a if function is None else function(a)
-        if network.loss.labels:
+        if network.tensors[TARGET].whole:
             return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(a), y[:, None], axis=1))
         return jnp.sum(jnp.square(a - y))
 
@@ -91,9 +92,10 @@ def jax_step(network: Graph, weights: dict[str, np.ndarray], x: Any, y: Any) -> 
     return step
 
 
-def _layers(network: Graph, functions: Mapping[Any, Any]) -> list[tuple[int, Any]]:
-    kinds = [layer for layer in network.layers if not hasattr(layer, "inputs")]
-    return [(number, functions.get(type(layer))) for number, layer in enumerate(kinds, 1)]
+def _layers(network: Graph, functions: Mapping[Any, Any]) -> list[tuple[str, Any, Any]]:
+    """Of every stage of a chain its matrix, its bias, and the framework's function after it, if there is one."""
+    gives = {name: node.layer for node in network.nodes for name in node.gives}
+    return [(s.matrix, s.bias, functions.get(type(gives[s.output]))) for s in stages(network) or ()]
 
 
 PEERS = {"hand": hand_step, "torch eager": torch_step, "jax jit": jax_step}

@@ -1,8 +1,9 @@
 """Answers: from what somebody's function returns to tensors of the network, by name.
 
 A function may return any of dW1, db1, dz1, da1, ..., the forward tensors z1, a1, ... and the loss, in NumPy,
-torch or JAX arrays; ``return locals()`` is fine. Names of weights, inputs and targets are what the function was
-given, other names are ignored and listed. Shape and dtype are compared before values, and nothing broadcasts.
+torch or JAX arrays; ``return locals()`` is fine. Of a graph the names are fc1.dW, fc1.dz, fc1.z. Names of weights,
+inputs and targets are what the function was given, other names are ignored and listed. Shape and dtype are compared
+before values, and nothing broadcasts.
 """
 
 from __future__ import annotations
@@ -58,8 +59,9 @@ def answer_of(returned: Any, point: Point, against: str, parameters: frozenset[s
     except Exception as error:  # a mapping of somebody's own
         message = f"returned a mapping that cannot be read: it raises {told(error)}"
         return Answer({}, {}, [], [Finding(against, 1, "not a pass", message)])
-    held = {name: named[name] for name in _order(point) if name in named}
-    expected_too = {*held, *parameters, *point.weights, "weights", "x", "y"}
+    # Of a gradient with several parts the parts are nobody's business.
+    held = {name: named[name] for name in point.network.link if name in named and name in shapes}
+    expected_too = {*held, *parameters, *point.named, "weights", "x", "y"}
     ignored = [visible(name) for name in named if name not in expected_too and not name.startswith("__")]
     shown, problems = {}, dict[tuple[Kind, str], list[str]]()
     for name, value in held.items():
@@ -70,7 +72,7 @@ def answer_of(returned: Any, point: Point, against: str, parameters: frozenset[s
             problems.setdefault(problem, []).append(name)
         readable = _readable(array, shapes[name])
         if readable is not None:  # the values are judged all the same
-            shown[name] = readable.astype(point.x.dtype)
+            shown[name] = readable.astype(point.dtype)
     for (kind, what), names in problems.items():
         findings.append(Finding(against, 1, kind, f"returned {_few(names)} {what}", names[0]))
     if not held:
@@ -132,7 +134,7 @@ def _readable(array: Array | None, shape: tuple[int, ...]) -> Array | None:
         return None
     if array.shape == shape:
         return array
-    if array.shape == shape[::-1]:
+    if array.shape == shape[::-1] and len(shape) == 2:
         return array.T
     squeezed = tuple(size for size in shape if size != 1)
     return array.reshape(shape) if tuple(size for size in array.shape if size != 1) == squeezed else None
@@ -141,10 +143,6 @@ def _readable(array: Array | None, shape: tuple[int, ...]) -> Array | None:
 def _few(names: list[str]) -> str:
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"{', '.join(names[:3])}{more}"
-
-
-def _order(point: Point) -> list[str]:
-    return [link.output for link in point.network.links]
 
 
 def _example(point: Point) -> str:

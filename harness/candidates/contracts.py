@@ -94,8 +94,7 @@ def _elsewhere(candidate: Candidate, point: Point, profile: Profile, first: Answ
     for number, (rows, when) in enumerate(ELSEWHERE, 1):
         # Of the same size and certainly others; new ones from a seed might be those of the point.
         weights = {name: np.roll(w, number) * w.dtype.type(-0.75) for name, w in point.weights.items()}
-        other = Point(point.network, weights, point.x[rows], point.y[rows], 1)
-        found = list(_judged(candidate, other, profile, "other point", when, first, np.array))
+        found = list(_judged(candidate, point.elsewhere(weights, rows), profile, "other point", when, first, np.array))
         yield from found
         if found:
             return

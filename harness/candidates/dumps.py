@@ -2,7 +2,7 @@
 
 A dump holds what a backward pass was given and what it gave, under the names that this project has for it: weights
 W1, b1, ..., inputs x, targets y, at least one gradient dW1, db1, ... or dz1, da1, ..., and whatever else there is of
-z1, a1, ... and loss. docs/dumps.md has the layout.
+z1, a1, ... and loss. Of a graph it holds every input, and every buffer, by its name. docs/dumps.md has the layout.
 
 Everything is checked by what the file declares, before a number is read.
 """
@@ -12,18 +12,19 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from inspect import signature
 from typing import TypeVar
 
 import numpy as np
 
-from harness.candidates.conformance import shapes_of
 from harness.candidates.containers import Container, Declared, check_readable, container_of
+from harness.evaluation.given import fed
 from harness.formats import DTYPES
 from harness.usage import UsageError, reason, visible
-from impls.contract import Array
-from impls.graph import Graph
+from impls.contract import Array, Inputs
+from impls.graph import TARGET, Graph, prefixed
 from impls.hand.notation import describe
 
 LARGEST_BYTES = 2**31
@@ -38,14 +39,14 @@ class Dump:
 
     Attributes:
         weights: W1 (M, K), b1 (K,), ...
-        x: inputs (N, M).
+        x: inputs (N, M), or all that the network is fed besides weights, by name; whole numbers as int64.
         y: targets, of the shape that the loss reads; labels as int64.
         shown: gradients and whatever else it holds of the network's tensors, in the order of the links.
         ignored: names that mean nothing here.
     """
 
     weights: Mapping[str, Array]
-    x: Array
+    x: Array | Inputs
     y: Array
     shown: Mapping[str, Array]
     ignored: list[str]
@@ -53,7 +54,7 @@ class Dump:
     @property
     def dtype(self) -> str:
         """In which all of it was computed."""
-        return str(self.x.dtype)
+        return str(next(iter(self.weights.values())).dtype)
 
 
 def read_dump(path: str | os.PathLike[str], network: Graph) -> Dump:
@@ -65,21 +66,26 @@ def read_dump(path: str | os.PathLike[str], network: Graph) -> Dump:
     name = os.fspath(path)
     container = container_of(name)
     check_readable(name)
-    links = [link.output for link in network.links]
+    links = [name for name in network.link if not network.tensors[name].through]
     held = _readable(name, lambda: container.names(name))
-    known = [*network.weights, "x", "y", *links]
-    _check_names(name, held, network, links)
+    known = [*_needed(network), *links]
+    _check_names(name, held, network)
     wanted = [tensor for tensor in known if tensor in held]
     arrays = _arrays(name, container, wanted, network)
     _check_values(name, arrays, network)
-    y = arrays["y"].astype(np.int64) if network.loss.labels else arrays["y"]
+    arrays = {each: array.astype(np.int64) if network.tensors[each].whole else array for each, array in arrays.items()}
     return Dump(
-        {weight: arrays[weight] for weight in network.weights},
-        arrays["x"],
-        y,
-        {tensor: arrays[tensor] for tensor in links if tensor in arrays},
-        [visible(tensor) for tensor in held if tensor not in known],
+        weights={weight: arrays[weight] for weight in network.weights},
+        x=fed(network, arrays),
+        y=arrays[TARGET],
+        shown={tensor: arrays[tensor] for tensor in links if tensor in arrays},
+        ignored=[visible(tensor) for tensor in held if tensor not in known],
     )
+
+
+def _needed(network: Graph) -> list[str]:
+    """Names of what a backward pass is given: without one of them nothing can be checked."""
+    return [*network.weights, *(source.name for source in network.sources), *network.buffers, TARGET]
 
 
 def _arrays(path: str, container: Container, wanted: list[str], network: Graph) -> dict[str, Array]:
@@ -106,26 +112,40 @@ def _readable(path: str, read: Callable[[], _T]) -> _T:
         ) from None
 
 
-def _check_names(path: str, held: Iterable[str], network: Graph, links: list[str]) -> None:
+def _check_names(path: str, held: Iterable[str], network: Graph) -> None:
     held = set(held)
-    weights = [*network.weights, *network.gradients]
-    others = sorted(name for name in held - set(weights) if re.fullmatch(r"d?[Wb][1-9][0-9]{0,5}", name, re.ASCII))
+    weights = set(_weights_of_layers(network))
+    weights |= {prefixed("d", name) for name in weights}
+    alike = {_without_numbers(name) for name in weights}
+    others = sorted(name for name in held - set(network.tensors) if _without_numbers(name) in alike)
     if others:
         raise UsageError(
             f"Cannot check {path} as {describe(network)}, because it holds {_list(others)}, which that network does "
             f"not have; give the model that it comes from."
         )
-    missing = [name for name in (*network.weights, "x", "y") if name not in held]
+    missing = [name for name in _needed(network) if name not in held]
     if missing:
         there = _list(sorted(held)) if held else "nothing"
         raise UsageError(
             f"Cannot check {path}, because it lacks {_list(missing)} and holds {there}; harness template writes a file "
             f"with every name that is needed."
         )
-    if not any(name in held for name in links if name.startswith("d")):
+    if not any(name in held for name in network.gradient.values()):
         raise UsageError(
             f"Cannot check {path}, because it holds no gradient; give at least one of {_list(network.gradients)}."
         )
+
+
+def _weights_of_layers(network: Graph) -> Iterator[str]:
+    """What the weights of the layers are called, and would be if a layer had all that its rules can read."""
+    for node in network.nodes:
+        for rule in map(node.rule, node.local_gives):
+            yield from (node.named(local) for local in signature(rule).parameters if local not in node.local_reads)
+
+
+def _without_numbers(name: str) -> str:
+    """A name with its numbers struck: the same for all layers of a chain."""
+    return re.sub(r"[1-9][0-9]{0,5}", "#", name, flags=re.ASCII)
 
 
 def _check_dtypes(path: str, declared: Mapping[str, Declared], network: Graph) -> None:
@@ -135,7 +155,7 @@ def _check_dtypes(path: str, declared: Mapping[str, Declared], network: Graph) -
             f"Cannot read {path}, because {_list(objects)} holds pickled Python objects, and reading those can run any "
             f"program; save arrays of numbers."
         )
-    floats = {name: each.dtype for name, each in declared.items() if name != "y" or not network.loss.labels}
+    floats = {name: each.dtype for name, each in declared.items() if not network.tensors[name].whole}
     wrong = {name: dtype for name, dtype in floats.items() if dtype not in DTYPES}
     if wrong:
         told = _list([f"{name} is {dtype}" for name, dtype in wrong.items()])
@@ -149,23 +169,27 @@ def _check_dtypes(path: str, declared: Mapping[str, Declared], network: Graph) -
             f"Cannot check {path}, because {of['float32']} is float32 and {of['float64']} is float64; write everything "
             f"in the one dtype that the program computed in."
         )
-    if network.loss.labels and not re.fullmatch(r"u?int(8|16|32|64)", declared["y"].dtype):
-        raise UsageError(
-            f"Cannot check {path}, because y is {declared['y'].dtype} and its loss reads class labels; write them as "
-            f"whole numbers, such as int64, from 0 to {network.outputs - 1}."
-        )
+    for name in declared:
+        tensor = network.tensors[name]
+        if tensor.whole and tensor.choices and not re.fullmatch(r"u?int(8|16|32|64)", declared[name].dtype):
+            read = "its loss reads class labels" if name == TARGET else "the network reads whole numbers"
+            raise UsageError(
+                f"Cannot check {path}, because {name} is {declared[name].dtype} and {read}; write them as whole "
+                f"numbers, such as int64, from 0 to {tensor.choices - 1}."
+            )
 
 
 def _check_shapes(path: str, declared: Mapping[str, Declared], network: Graph) -> None:
-    shape = declared["x"].shape
-    rows = shape[0] if len(shape) == 2 else 0
-    if len(shape) != 2 or rows < 1 or shape[1] != network.inputs:
-        raise UsageError(
-            f"Cannot check {path} as {describe(network)}, because x has shape {shape} instead of "
-            f"(N, {network.inputs}), with a row for each sample; write it so."
-        )
-    targets = (rows,) if network.loss.labels else (rows, network.outputs)
-    needed = {**network.weights, "x": (rows, network.inputs), "y": targets, **shapes_of(network, rows)}
+    rows = 0
+    for source in network.sources:
+        rows, *sizes = declared[source.name].shape or (0,)
+        if rows < 1 or tuple(sizes) != source.shape:
+            raise UsageError(
+                f"Cannot check {path} as {describe(network)}, because {source.name} has shape "
+                f"{declared[source.name].shape} instead of ({', '.join(map(str, source.rows))}), with a row for each "
+                f"sample; write it so."
+            )
+    needed = {name: network.tensors[name].sized(rows) for name in declared}
     wrong = [name for name, each in declared.items() if each.shape != needed[name]]
     if not wrong:
         return
@@ -178,7 +202,7 @@ def _check_shapes(path: str, declared: Mapping[str, Declared], network: Graph) -
 
 
 def _check_values(path: str, arrays: Mapping[str, Array], network: Graph) -> None:
-    for name in (*network.weights, "x", *(() if network.loss.labels else "y")):
+    for name in _needed(network):
         if not np.all(np.isfinite(arrays[name])):
             index = tuple(int(i) for i in np.argwhere(~np.isfinite(arrays[name]))[0])
             place = ",".join(map(str, index))
@@ -186,15 +210,17 @@ def _check_values(path: str, arrays: Mapping[str, Array], network: Graph) -> Non
                 f"Cannot check {path}, because {name}[{place}], counted from 0, is {arrays[name][index]}; give finite "
                 f"weights, inputs and targets."
             )
-    y = arrays["y"]
-    if network.loss.labels and not (y.min() >= 0 and y.max() < network.outputs):
-        row = int(np.argwhere((y < 0) | (y >= network.outputs))[0][0])
-        raise UsageError(
-            f"Cannot check {path}, because y[{row}], counted from 0, is {y[row]}; give labels from 0 to "
-            f"{network.outputs - 1}."
-        )
+    for name in _needed(network):
+        choices, array = network.tensors[name].choices, arrays[name]
+        if choices and not (array.min() >= 0 and array.max() < choices):
+            index = tuple(int(i) for i in np.argwhere((array < 0) | (array >= choices))[0])
+            what = "labels" if name == TARGET else "whole numbers"
+            raise UsageError(
+                f"Cannot check {path}, because {name}[{','.join(map(str, index))}], counted from 0, is {array[index]}; "
+                f"give {what} from 0 to {choices - 1}."
+            )
     try:
-        network.check_batch(arrays["x"], y)
+        network.check_batch(fed(network, arrays), arrays[TARGET])
     except ValueError as error:
         raise UsageError(str(error)) from None
     empty = [name for name, array in arrays.items() if name not in network.weights and np.isnan(array).all()]

@@ -23,7 +23,7 @@ from harness.inputs.frameworks import names_in
 from harness.usage import UsageError, did_you_mean, told
 from impls import registry
 from impls.abilities import Hosts
-from impls.contract import Array, CannotCompareError, network_of_example
+from impls.contract import Array, CannotCompareError, Inputs, network_of_example
 
 NUMPY = "numpy"
 Copy = Callable[[Array], Array]
@@ -39,7 +39,7 @@ class Call:
 
 
 class Candidate:
-    """A function ``backward(weights, x, y)``.
+    """A function ``backward(weights, x, y)``; of several inputs, and buffers, x is a dictionary of arrays by name.
 
     Args:
         name: what findings and messages call it.
@@ -53,7 +53,7 @@ class Candidate:
         self.kinds = [_known(arrays)] if arrays else list(dict.fromkeys([kind_of(function), NUMPY]))
         self._hosts: dict[tuple[str, str], Hosts] = {}
 
-    def call(self, weights: Mapping[str, Array], x: Array, y: Array, copied: Copy = np.array) -> Call:
+    def call(self, weights: Mapping[str, Array], x: Array | Inputs, y: Array, copied: Copy = np.array) -> Call:
         """One call on copies of these arrays; `copied` makes NumPy's, other frameworks have their own way.
 
         Raises:
@@ -69,13 +69,15 @@ class Candidate:
         assert first is not None
         return first
 
-    def _call_with(self, kind: str, weights: Mapping[str, Array], x: Array, y: Array, copied: Copy) -> Call:
-        given = {**weights, "x": x, "y": y}
+    def _call_with(self, kind: str, weights: Mapping[str, Array], x: Array | Inputs, y: Array, copied: Copy) -> Call:
+        inputs = x if isinstance(x, Inputs) else {"x": x}
+        given = {**weights, **inputs, "y": y}
         try:
             running, own = self._own(kind, given, copied)
             with deadline(self.timeout), redirect_stdout(sys.stderr), running, np.errstate(all="ignore"):
                 handed = {name: own[name] for name in weights}
-                returned = self.function(handed, own["x"], own["y"])
+                fed = {name: own[name] for name in inputs}
+                returned = self.function(handed, fed if isinstance(x, Inputs) else own["x"], own["y"])
         except (KeyboardInterrupt, MemoryError, UsageError):
             raise
         except OverdueError:
@@ -85,7 +87,9 @@ class Candidate:
             # Somebody else's code: whatever it raises, SystemExit included, is about it.
             message = f"raised {told(error)}{_where(error, self.function)}"
             return Call(None, [Finding(self.name, 1, "raised", message)], failed=True)
-        return Call(returned, self._changed(given, {**own, **dict.fromkeys(weights), **handed}))
+        # What it took out of a dictionary is gone, and what it put there is in its place.
+        kept = {**own, **dict.fromkeys(weights), **dict.fromkeys(inputs), **handed, **fed}
+        return Call(returned, self._changed(given, kept))
 
     def _own(
         self, kind: str, given: Mapping[str, Array], copied: Copy

@@ -15,14 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import msgspec
 import numpy as np
 
-from harness.arithmetic import profile_of
+from harness.arithmetic import Bounded, profile_of
 from harness.candidates.operation import LAYOUTS, Answer, Candidate
-from harness.evaluation.references.estimate import Estimate
+from harness.comparison.finding import Finding, Kind
 from harness.evaluation.references.reference import Reference
-from harness.inputs.cases import Case, called, random_upstream
+from harness.inputs.cases import Case, random_upstream
 from impls.contract import Array
 
 SCALES = (-2.0, 4096.0)
@@ -44,26 +43,6 @@ def contracts(
     return found
 
 
-class Finding(msgspec.Struct, frozen=True):
-    """A contract that was broken.
-
-    Attributes:
-        contract: ``shape``, ``dtype``, ``inputs not modified``, ``zero upstream``, ...
-        tensor: ``output``, ``dx``, or the name of an input.
-        case: name of the case in which it was seen.
-        fails: whether the verdict is FAIL by it; if not, it is only said.
-    """
-
-    contract: str
-    tensor: str
-    case: str
-    message: str
-    fails: bool = True
-
-    def __str__(self) -> str:
-        return f"{self.contract}: {self.message} ({called(self.case)})"
-
-
 class _Trial:
     def __init__(
         self, candidate: Candidate, reference: Reference, case: Case, upstream: Array, first: Answer, dtype: str
@@ -72,32 +51,31 @@ class _Trial:
         self.upstream, self.first, self.dtype = upstream, first, dtype
         self.expected = reference.gradients(case.inputs, upstream, dtype)
 
-    def finding(self, contract: str, tensor: str, message: str, *, fails: bool = True) -> Finding:
-        return Finding(contract, tensor, self.case.name, message, fails)
+    def finding(self, kind: Kind, tensor: str, message: str) -> Finding:
+        return Finding(self.candidate.name, 1, kind, message, tensor)
 
     def second_call(self) -> Iterator[Finding]:
         second = self.candidate(self.case.inputs, self.upstream)
         for tensor, one, other in _both(self.first, second):
             if np.array_equal(one, other, equal_nan=True):
                 continue
-            told = self._how_it_differs(tensor, one, other)
-            message = f"the second call with the same inputs answers another {tensor}{told}"
-            yield self.finding("second call", tensor, message)
+            adds = self._adds(tensor, one, other)
+            message = f"the second call with the same inputs answers another {tensor}"
+            message += ": it adds to the first" if adds else ""
+            yield self.finding("accumulates" if adds else "second call differs", tensor, message)
         for tensor in set(_tensors(self.first)) - set(_tensors(second)):
-            yield self.finding("second call", tensor, f"the second call with the same inputs gives no {tensor}")
+            yield self.finding("second call differs", tensor, f"the second call with the same inputs gives no {tensor}")
 
-    def _how_it_differs(self, tensor: str, one: Array, other: Array) -> str:
-        estimate = self.expected.get(tensor[1:])
-        if estimate is None or one.shape != other.shape or one.shape != estimate.value.shape:
-            return ""
-        return ": it adds to the first" if estimate.plus(Estimate(one, 0 * estimate.bound)).holds(other) else ""
+    def _adds(self, tensor: str, one: Array, other: Array) -> bool:
+        right = self.expected.get(tensor[1:])
+        return right is not None and one.shape == other.shape == right.shape and (right + one).holds(other)
 
     def zero_upstream(self) -> Iterator[Finding]:
         """And whether this other answer has been written over the first."""
         answer = self.candidate(self.case.inputs, np.zeros_like(self.upstream))
         for tensor in self.candidate.overwritten(self.first):
             message = f"the {tensor} returned by an earlier call changes when the next one runs"
-            yield self.finding("earlier answer", tensor, message)
+            yield self.finding("overwrites", tensor, message)
         for tensor, gradient in _tensors(answer).items():
             if tensor != "output" and np.any(gradient != 0):
                 count = int(np.count_nonzero(gradient))
@@ -115,7 +93,7 @@ class _Trial:
                 if not self._scales(one, other, scale):
                     told.add(tensor)
                     message = f"{tensor} for {scale:g} times the upstream is not {scale:g} times {tensor}"
-                    yield self.finding("linear in the upstream", tensor, message)
+                    yield self.finding("not linear", tensor, message)
 
     def _scales(self, one: Array, other: Array, scale: float) -> bool:
         """Whether one gradient is a power of two times another, where no intermediate value may have underflown."""
@@ -141,17 +119,17 @@ class _Trial:
             bounds = [self.expected[name].bound, allowed[0][name].bound, allowed[1][name].bound]
             if not one.shape == two.shape == three.shape == bounds[0].shape:
                 continue
-            zero = Estimate(np.zeros(one.shape), bounds[0] + bounds[1] + bounds[2])
+            zero = Bounded(np.zeros(one.shape), bounds[0] + bounds[1] + bounds[2], self.expected[name].context)
             with np.errstate(invalid="ignore"):
                 rest = np.asarray(three, np.float64) - one - two
             if not zero.holds(rest):
                 message = f"d{name} for the sum of two upstreams is not the sum of both d{name}"
-                yield self.finding("linear in the upstream", f"d{name}", message)
+                yield self.finding("not linear", f"d{name}", message)
 
     def layouts(self) -> Iterator[Finding]:
         told: set[str] = set()
         output = self.reference.output(self.case.inputs, self.dtype)
-        expected = {"output": output, **{f"d{name}": estimate for name, estimate in self.expected.items()}}
+        expected = {"output": output, **{f"d{name}": right for name, right in self.expected.items()}}
         for layout in LAYOUTS:
             answer = self.candidate(self.case.inputs, self.upstream, layout)
             shown, before = _tensors(answer), _tensors(self.first)
@@ -159,24 +137,24 @@ class _Trial:
                 if tensor in told or tensor not in expected or not self._right(before[tensor], expected, tensor):
                     continue
                 if tensor not in shown:
-                    reasons = [breach.message for breach in answer.breaches]
+                    reasons = [finding.message for finding in answer.findings]
                     message = reasons[0] if reasons else f"there is no {tensor}"
                 elif not self._right(shown[tensor], expected, tensor):
                     message = f"{tensor} is wrong"
                 else:
                     continue
                 told.add(tensor)
-                yield self.finding("non-contiguous inputs", tensor, f"{message} where inputs and upstream are {layout}")
+                yield self.finding("layout", tensor, f"{message} where inputs and upstream are {layout}")
 
-    def _right(self, actual: Array, expected: Mapping[str, Estimate], tensor: str) -> bool:
+    def _right(self, actual: Array, expected: Mapping[str, Bounded], tensor: str) -> bool:
         """Within the allowance, or a convention at a kink."""
-        estimate = expected[tensor]
-        if estimate.holds(actual):
+        right = expected[tensor]
+        if right.holds(actual):
             return True
-        if tensor == "output" or actual.shape != estimate.value.shape:
+        if tensor == "output" or actual.shape != right.shape:
             return False
         sides = self.reference.sides(self.case.inputs, self.upstream, self.dtype).get(tensor[1:])
-        return sides is not None and sides.widened(estimate.bound).allow(actual, estimate)
+        return sides is not None and sides.widened(right.bound).allow(actual, right)
 
 
 def _tensors(answer: Answer) -> dict[str, Array]:

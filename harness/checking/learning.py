@@ -18,7 +18,7 @@ BUDGET = 500_000_000
 
 def learned(candidate: Candidate, point: Point) -> Learning | None:
     """Train with the candidate's gradients and with the right ones; None if the candidate cannot train."""
-    network, steps = point.network, min(STEPS, 1 + BUDGET // point.network.multiply_adds(point.rows))
+    network, steps = point.network, min(STEPS, 1 + BUDGET // max(1, point.network.multiply_adds(point.rows)))
     lr = _rate(point, min(10, steps))
     if lr is None:
         return None
@@ -29,7 +29,7 @@ def learned(candidate: Candidate, point: Point) -> Learning | None:
         shown = answer_of(call.returned, point, candidate.name).shown
         if call.failed or any(name not in shown for name in network.gradients):
             return None
-        weights = {name: w - lr * shown[f"d{name}"].astype(float) for name, w in weights.items()}
+        weights = {name: w - lr * shown[network.gradient[name]].astype(float) for name, w in weights.items()}
     yours = _loss(network, weights, point)
     return Learning(steps, lr, start, yours if math.isfinite(yours) else None, right)
 
@@ -61,7 +61,7 @@ def _losses(point: Point, lr: float, steps: int) -> tuple[float, float]:
 def _step(point: Point, weights: dict[str, Array], lr: float) -> dict[str, Array]:
     activations = point.network.forward(weights, point.double.x)
     gradients = point.network.backward(weights, point.double.x, point.double.y, activations)
-    return {name: w - lr * gradients[f"d{name}"] for name, w in weights.items()}
+    return {name: w - lr * gradients[point.network.gradient[name]] for name, w in weights.items()}
 
 
 def _loss(network: Graph, weights: dict[str, Array], point: Point) -> float:
@@ -69,4 +69,4 @@ def _loss(network: Graph, weights: dict[str, Array], point: Point) -> float:
 
 
 def _like(weights: dict[str, Array], point: Point) -> dict[str, Array]:
-    return {name: w.astype(point.x.dtype) for name, w in weights.items()}
+    return {name: w.astype(point.dtype) for name, w in weights.items()}

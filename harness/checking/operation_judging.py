@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from harness.arithmetic import Bounded
 from harness.candidates.operation import Answer
-from harness.candidates.operation_contracts import Finding
+from harness.comparison.finding import Finding
 from harness.comparison.judge import Check, Row, judge, not_comparable
-from harness.evaluation.references.estimate import Estimate
 from harness.evaluation.references.reference import Reference
 from harness.inputs.cases import Case
 from impls.contract import Array
@@ -24,23 +24,21 @@ def judged(
     reference: Reference, case: Case, upstream: Array, answer: Answer, dtype: str, step: int
 ) -> tuple[list[Row], list[Finding]]:
     """The rows of one case, output first, and the contracts that its answer broke."""
-    findings = [
-        Finding(b.contract, b.tensor, case.name, b.message, fails=b.contract != "alias") for b in answer.breaches
-    ]
-    expected = {
+    findings = list(answer.findings)
+    tensors = {
         "output": reference.output(case.inputs, dtype),
         **{f"d{name}": g for name, g in reference.gradients(case.inputs, upstream, dtype).items()},
     }
     rows = []
-    for name, estimate in expected.items():
+    for name, right in tensors.items():
         actual = answer.output if name == "output" else answer.gradients.get(name[1:])
         if actual is None:
             rows.append(not_comparable(check_of(dtype), name, YOURS, step, _why_missing(name, answer)))
             if not findings or name not in {f.tensor for f in findings}:
-                findings += _missing(name, answer, case)
+                findings += _missing(name, answer, step)
             continue
-        findings += _mismatches(name, actual, estimate, case, dtype)
-        rows.append(_row(reference, case, upstream, dtype, step, name, actual, estimate))
+        findings += _mismatches(name, actual, right, step, dtype)
+        rows.append(_row(reference, case, upstream, dtype, step, name, actual, right))
     return rows, findings
 
 
@@ -52,7 +50,7 @@ def _row(
     step: int,
     name: str,
     actual: Array,
-    estimate: Estimate,
+    expected: Bounded,
 ) -> Row:
     def own_bound() -> Array:
         """Of the reference's own float64, below which its values cannot be told from 0."""
@@ -62,35 +60,35 @@ def _row(
 
     row = judge(
         check_of(dtype), name, YOURS, step,
-        actual=actual, expected=estimate.value, allowed=estimate.bound,
+        actual=actual, expected=expected.value, allowed=expected.bound,
         zero_bound=own_bound,
     )  # fmt: skip
     if row.verdict == "FAULT" and name != "output":
         sides = reference.sides(case.inputs, upstream, dtype).get(name[1:])
-        if sides is not None and sides.widened(estimate.bound).allow(actual, estimate):
+        if sides is not None and sides.widened(expected.bound).allow(actual, expected):
             reason = "exactly on a kink, another valid subgradient is taken"
             return replace(row, verdict="convention", reason=reason)
     return row
 
 
-def _mismatches(name: str, actual: Array, estimate: Estimate, case: Case, dtype: str) -> list[Finding]:
+def _mismatches(name: str, actual: Array, expected: Bounded, step: int, dtype: str) -> list[Finding]:
     found = []
-    if actual.shape != estimate.value.shape:
-        message = f"{name} has shape {actual.shape} instead of {estimate.value.shape}"
-        found.append(Finding("shape", name, case.name, message))
+    if actual.shape != expected.value.shape:
+        message = f"{name} has shape {actual.shape} instead of {expected.value.shape}"
+        found.append(Finding(YOURS, step, "shape", message, name))
     if str(actual.dtype) != dtype:
-        found.append(Finding("dtype", name, case.name, f"{name} has dtype {actual.dtype} instead of {dtype}"))
+        found.append(Finding(YOURS, step, "dtype", f"{name} has dtype {actual.dtype} instead of {dtype}", name))
     return found
 
 
 def _why_missing(name: str, answer: Answer) -> str:
-    told = [b.message for b in answer.breaches if b.tensor in (name, "output" if name == "output" else "gradients")]
+    told = [f.message for f in answer.findings if f.tensor in (name, "output" if name == "output" else "gradients")]
     return told[0] if told else f"there is no {name}"
 
 
-def _missing(name: str, answer: Answer, case: Case) -> list[Finding]:
+def _missing(name: str, answer: Answer, step: int) -> list[Finding]:
     general = "output" if name == "output" else "gradients"
-    if any(b.tensor == general and b.contract != "names" for b in answer.breaches):
+    if any(f.tensor == general and f.kind != "names" for f in answer.findings):
         return []  # told already, for all of them
     message = "forward returns nothing" if name == "output" else f"backward returns no gradient of {name[1:]}"
-    return [Finding("missing", name, case.name, message)]
+    return [Finding(YOURS, step, "no gradient", message, name)]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from harness.candidates.containers import container_of
+from harness.evaluation.given import named, with_buffers
 from harness.inputs.arguments import as_count, as_data, as_dtype, check_parameters
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
@@ -30,11 +31,11 @@ def write_template(
 ) -> Data:
     """Write a new file that `read_dump` takes once its gradients are filled; what it was drawn from is returned.
 
-    Weights, x and y are those of step 1 of ``harness run`` with the same data, seed, dtype and batch.
+    Weights, inputs and y are those of step 1 of ``harness run`` with the same data, seed, dtype and batch.
 
     Args:
         path: ends in .npz or .safetensors.
-        rows: of x and y.
+        rows: of inputs and y.
         seed: of the weights, of the choice of rows, and of random data.
         data: a name, a path, or arrays (x, y).
         raw, target: as `load_data` takes them.
@@ -49,14 +50,14 @@ def write_template(
         raise UsageError("Cannot write a template with rows=None or seed=None, because both are counts; give numbers.")
     check_parameters(network, None, dtype)
     source = as_data(data, network, start, raw=raw, target=target)
-    if size > len(source.x):
+    if size > len(source.y):
         raise UsageError(
-            f"Cannot write {size} rows of {source.name}, because it has {len(source.x)}; ask for as many or fewer."
+            f"Cannot write {size} rows of {source.name}, because it has {len(source.y)}; ask for as many or fewer."
         )
     x, y = batches_of(network, source, dtype, size, start).at(1)
-    weights = network.init(start, dtype)
-    gradients = {"d" + weight: np.full(shape, np.nan, dtype) for weight, shape in network.weights.items()}
-    packed = container.packed({**weights, "x": x, "y": y, **gradients})
+    given = named(network, network.init(start, dtype), with_buffers(network, x, network.fresh_buffers(dtype)), y)
+    gradients = {name: np.full(network.tensors[name].sized(size), np.nan, dtype) for name in network.gradients}
+    packed = container.packed({**given, **gradients})
     _write_new(name, packed)
     return source
 

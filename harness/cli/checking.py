@@ -5,6 +5,7 @@ A check runs in a process apart; its answer comes back to the screen.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -13,20 +14,29 @@ import msgspec
 from harness.candidates.isolated import Answer, Ended, apart
 from harness.checking.templates import write_template
 from harness.cli.explaining import quoted
-from harness.cli.running import paged, printable
+from harness.cli.operations import refuse_the_others, typed_again
+from harness.cli.running import printable
 from harness.cli.spelling import spelled
 from harness.inputs.networks import load_network
 from harness.rendering.github import Annotation, workflow_commands
 from harness.rendering.pages import page_writer
 from harness.usage import UsageError, visible
-from impls.graph import Graph
+from impls.graph import LOSS, TARGET, Graph
 from impls.hand.notation import describe, output_label
 
 
 def check_and_print(**options: Any) -> int:
     """Check, print, and return the exit status."""
+    try:
+        refuse_the_others(operation=bool(options["reference"]))
+    except UsageError as error:
+        click.echo(printable(f"harness check: {error}"), err=True)
+        return 2
     style = options["style"] = "json" if options["as_json"] else options["style"] or "table"
-    answer = apart("harness.cli.checking:answered", options | {"command": spelled()}, options["timeout"])
+    if options["reference"]:
+        answer = apart("harness.cli.operations:answered", options | typed_again(), options["timeout"])
+    else:
+        answer = apart("harness.cli.checking:answered", options | {"command": spelled()}, options["timeout"])
     if isinstance(answer, Ended):
         answer = Answer(1, _ended(f"{visible(options['function'])} {answer.how}", style))
     if answer.text:
@@ -38,6 +48,7 @@ def answered(options: dict[str, Any]) -> Answer:
     """What is printed, and the exit status; a complaint goes to stderr at once."""
     # Imported where the check runs; the process that only prints does without.
     from harness.checking.backward_pass import check
+    from harness.cli.operations import answer_of
     from harness.rendering.check_screen import rendered
     from harness.rendering.github import annotated
 
@@ -55,17 +66,12 @@ def answered(options: dict[str, Any]) -> Answer:
     except UsageError as error:
         click.echo(printable(f"harness check: {error}"), err=True)
         return Answer(2, "")
-    powerless = options["require_power"] and result.verdict == "NO POWER"
-    status = 4 if powerless else result.exit
-    if options["style"] == "json":
-        text = msgspec.json.format(msgspec.json.encode(result.to_dict() | {"exit": status}), indent=1).decode()
-    elif options["style"] == "github":
-        text = "\n".join(workflow_commands(annotated(result)))
-    elif options["quiet"]:
-        text = f"{result.verdict}  {result.reason}"
-    else:
-        text = rendered(result, options["style"], verbose=options["verbose"], command=options["command"])
-    return Answer(paged(write_page, result, "harness check", status), text)
+    style, command = options["style"], options["command"]
+    return answer_of(
+        options, result, write_page,
+        annotations=lambda: annotated(result),
+        text=lambda: rendered(result, style, verbose=options["verbose"], command=command),
+    )  # fmt: skip
 
 
 def _ended(reason: str, style: str) -> str:
@@ -93,12 +99,15 @@ def template_and_print(*, model: str, output: str, **options: Any) -> int:
         options["dtype"], f"{options['rows']} rows", f"seed {options['seed']}",
     ]  # fmt: skip
     said = [f"--{name.replace('_', '-')} {quoted(value)}" for name, value in choices.items() if value is not None]
-    more = ", ".join([*network.activations, "loss", *("d" + name for name in reversed(network.activations))])
+    inputs = [source.name for source in network.sources]
+    backwards = (network.gradient[name] for name in reversed(network.activations) if name in network.gradient)
+    more = ", ".join([*network.activations, LOSS, *backwards])
     lines = [
         " · ".join(what),
         f"wrote {output}",
-        f"holds {_shapes(network, '')}, x {options['rows']}×{network.inputs}, y",
-        f"fill  {_shapes(network, 'd')}: NaN so far; leave out what your program does not compute",
+        f"holds {_shapes(network, [*network.weights, *network.buffers, *inputs], options['rows'])}, {TARGET}",
+        f"fill  {_shapes(network, network.gradients, options['rows'])}: NaN so far; leave out what your program does "
+        f"not compute",
         f"add   {more}: any of them locate a mistake more finely",
         f"next  {' '.join(['harness check', quoted(output), '--model', quoted(model), *said])}",
     ]
@@ -106,5 +115,6 @@ def template_and_print(*, model: str, output: str, **options: Any) -> int:
     return 0
 
 
-def _shapes(network: Graph, prefix: str) -> str:
-    return ", ".join(f"{prefix}{name} {'×'.join(map(str, shape))}" for name, shape in network.weights.items())
+def _shapes(network: Graph, names: Iterable[str], rows: int) -> str:
+    shapes = {name: network.tensors[name].sized(rows) for name in names}
+    return ", ".join(f"{name} {'×'.join(map(str, shape)) or '1'}" for name, shape in shapes.items())

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
@@ -86,10 +87,14 @@ def judge_link(
     )
     row = _in_the_whole(row, link, shape, stride)
     if row.verdict == "FAULT":
-        # What is read decides the branch exactly as it is shown.
-        sides = Sides.of_link(
-            link, exact_inputs(link, tensors, Context(profile_of(str(actual.dtype))), stride, (), parts)
-        )
+        context = Context(profile_of(str(actual.dtype)))
+        apart = stride if link.slices else EVERY_ENTRY
+
+        def reads(each: Link) -> list[Any]:
+            # What is read decides the branch exactly as it is shown.
+            return exact_inputs(each, tensors, context, apart, (), parts if each is link else NOTHING)
+
+        sides = Sides.of_link(link, reads, parts)
         if sides is not None and sides.allow(actual, expected):
             return _as_convention(row)
     return row

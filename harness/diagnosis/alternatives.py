@@ -103,7 +103,7 @@ class Reading:
         return self.point.centre(self.profile.dtype).tensors
 
     def _formed(self, forms: Mapping[str, Form]) -> dict[str, Rule]:
-        return planted_forms(forms, {link.output: link for link in self.point.network.links})
+        return planted_forms(forms, self.point.network.link)
 
     @property
     def rules(self) -> dict[str, Rule]:
@@ -132,7 +132,7 @@ def reading(point: Point, shown: Mapping[str, Array], profile: Profile, wrong: W
 
     def forms(link: Link) -> list[Form]:
         if link.output not in known:
-            known[link.output] = forms_at(point.network, link)
+            known[link.output] = forms_at(link)
         return known[link.output]
 
     def walked(planted: Mapping[str, Rule]) -> Walk:
@@ -147,7 +147,7 @@ def reading(point: Point, shown: Mapping[str, Array], profile: Profile, wrong: W
             point.network, shown, forms, lambda rules: walked({**found.planted, **rules}), wrong
         )  # fmt: skip
     if found.hidden:
-        rules = planted_forms(found.hidden, {link.output: link for link in point.network.links})
+        rules = planted_forms(found.hidden, point.network.link)
         found.planted |= rules
         found.walked = walked(found.planted)
         found.by_hidden = outside - wrong(found.walked)

@@ -130,7 +130,7 @@ def _confirm(
             entries += origin.evidence(shown[name], telling)
     cause = replace(hypothesis, fault=fault).as_cause(number, entries)
     says = cause.says + (f"; its wrong entries are exactly {narrow} numbers" if narrow else "")
-    if number and (ratio := in_samples(*number, rows=len(bounds.tensors["x"].value))):
+    if number and (ratio := in_samples(*number, rows=bounds.rows)):
         says = says.replace(number_text(number[0]), f"{number_text(number[0])} = {ratio}")
     return Confirmed(hypothesis, replace(cause, says=says), explains, fault.rule)
 

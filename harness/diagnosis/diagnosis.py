@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.evaluation.incremental import Replay
-from harness.faults.place import Place
 from impls.contract import Array
+from impls.graph import Link
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,8 @@ class Diagnosis:
     """One mistake, located.
 
     Attributes:
-        at: name of the tensor whose link is wrong; it may be one that is not shown.
+        at: name of the tensor whose link is wrong; it may be one that is not shown. Of a gradient with several parts
+            it is the gradient, whichever part is wrong: a cause says which.
         shown_at: the first tensor shown in which it shows.
         causes: each reproduces the numbers within the allowance; several where they coincide on this data; none if
             the mistake is unknown.
@@ -77,18 +78,19 @@ class Diagnosis:
     links: tuple[str, ...] = ()
 
 
-def worst_entry(place: Place, actual: Array, expected: Array, floats: Replay) -> Entry:
+def worst_entry(link: Link, actual: Array, expected: Array, floats: Replay) -> Entry:
     """The entry furthest from what it should be; NaN is furthest of all.
 
-    At an activation and at the loss it comes with the pre-activation, the activation, the target and the upstream
-    gradient there, each of them where it has the shape of the tensor.
+    Where a gradient goes back through what has no weights, an activation or the loss, it comes with the pre-activation,
+    the activation, the target and the upstream gradient there, each of them where it has the shape of the tensor.
     """
-    tensor = place.at
+    tensor = link.output
     with np.errstate(all="ignore"):
         off = np.abs(actual - expected)
     index = tuple(int(i) for i in np.unravel_index(int(np.argmax(off)), off.shape))  # argmax gives the first NaN
-    around = [place.names[local] for local in ("z", "a", "y", "da") if local in place.names]
-    names = dict.fromkeys([*around, *place.link.inputs]) if place.kind in ("dz", "da") else {}
+    around = [link.names[local] for local in ("z", "a", "y", "da") if local in link.names]
+    through = link.of is not None and not getattr(link.layer, "weights", {})
+    names = dict.fromkeys([*around, *link.inputs]) if through else {}
     read = {name: floats.tensors[name] for name in names if name != tensor}
     reads = {name: float(value[index]) for name, value in read.items() if np.shape(value) == actual.shape}
     return Entry(tensor, index, float(actual[index]), float(expected[index]), reads)

@@ -1,4 +1,4 @@
-"""Exact sums: where a dense layer rounds nothing, in whatever order it sums, as on whole numbers.
+"""Exact sums: where a layer that sums rounds nothing, in whatever order it sums, as on whole numbers.
 
 Let every product of a weighted sum be a multiple of 2^g. If the magnitudes of products and bias add up to less than
 2^(g + p), with p digits, then every partial sum is a multiple of 2^g below that, and so a number of the dtype: no
@@ -7,7 +7,7 @@ program rounds. The largest such g is the sum of the exponents of the lowest dig
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from harness.arithmetic import Bounded
 from harness.arithmetic.bounded import Floats
 from impls.graph import Link
+from impls.hand import Add, Dense
+from impls.hand.layers.dense import rows_of
 
 NO_DIGIT = 5000
 """The exponent of the lowest digit of 0: above every other, so that 0 restricts no grid."""
@@ -28,11 +30,28 @@ def exact_where_nothing_rounds(link: Link, tensors: Mapping[str, Any]) -> Any:
         return value
     x, W, *bias = (tensors[name] for name in link.inputs)
     b = bias[0] if bias else Bounded(np.zeros(W.shape[1]), np.zeros(W.shape[1]), value.context)
+    x, z = rows_of(x), rows_of(value.value)
     exact = _by_rows_and_columns(x, W, b)
-    for column in np.unique(np.nonzero((value.value == 0) & ~exact)[1]):
-        rows = np.nonzero((value.value[:, column] == 0) & ~exact[:, column])[0]
+    for column in np.unique(np.nonzero((z == 0) & ~exact)[1]):
+        rows = np.nonzero((z[:, column] == 0) & ~exact[:, column])[0]
         exact[rows, column] = _by_terms(x[rows], W[:, column], b[column])
+    return Bounded(value.value, np.where(exact.reshape(value.shape), 0.0, value.bound), value.context)
+
+
+def _sum_of_two(link: Link, tensors: Mapping[str, Any]) -> Bounded:
+    """What an Add gives, likewise."""
+    value: Bounded = link(tensors)
+    p, q = (tensors[name] for name in link.inputs)
+    grid = np.minimum(_lowest_digit(p.value), _lowest_digit(q.value))
+    exact = (p.bound == 0) & (q.bound == 0) & _fits(np.abs(p.value) + np.abs(q.value), grid, p)
     return Bounded(value.value, np.where(exact, 0.0, value.bound), value.context)
+
+
+EXACT: Mapping[type, Callable[[Link, Mapping[str, Any]], Bounded]] = {
+    Dense: exact_where_nothing_rounds,
+    Add: _sum_of_two,
+}
+"""By class of layer: what its forward link gives, without a bound where no program rounds."""
 
 
 def _by_rows_and_columns(x: Bounded, W: Bounded, b: Bounded) -> NDArray[np.bool_]:

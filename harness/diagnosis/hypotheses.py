@@ -74,7 +74,7 @@ def _read(fault: LeftOut, tensor: str, actual: Array, part: Array, floats: Repla
     def off(rule: Rule) -> float:
         return residual(part, floats.predicted(fault.at, rule, [tensor], stride)[tensor], 1.0)
 
-    return fault.read(tensor, actual, floats.expected[tensor], off, len(floats.tensors["x"]))
+    return fault.read(tensor, actual, floats.expected[tensor], off, floats.rows)
 
 
 def stride_of(actual: Array) -> Stride:

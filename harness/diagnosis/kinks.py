@@ -11,7 +11,7 @@ hand code's, the other one or the middle. An argument that rounding may put on e
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -20,13 +20,15 @@ from typing import Any, Literal
 import numpy as np
 
 from harness.arithmetic import Bounded
-from harness.diagnosis.exact_sums import exact_where_nothing_rounds
+from harness.comparison.checks import parts_of
+from harness.diagnosis.exact_sums import EXACT
 from harness.evaluation.expected import Walk
 from harness.evaluation.incremental import Replay
 from harness.evaluation.subgradients import Sides
+from harness.faults.place import unscaled
 from impls.contract import Array
 from impls.graph import Graph, Link, Rule
-from impls.hand import Dense, Elu, HardSigmoid, LeakyRelu, MeanAbsoluteError, Relu, Scaled
+from impls.hand import Elu, HardSigmoid, LeakyRelu, MeanAbsoluteError, Relu
 
 Side = Literal["below", "above", "middle", "outside", "inside"]
 
@@ -34,6 +36,18 @@ OWN: Mapping[type, Side] = {
     Relu: "below", LeakyRelu: "below", Elu: "below", MeanAbsoluteError: "middle", HardSigmoid: "outside",
 }  # fmt: skip
 """What the hand code takes at each kind of kink."""
+
+SMOOTH: Mapping[type, Callable[[Any], bool]] = {Elu: lambda layer: layer.alpha == 1}
+"""Of a kind of layer whose derivative jumps, or not: when it does not."""
+
+
+def _of_hard_sigmoid(da: Any, z: Any) -> Iterator[tuple[Bounded, Bounded, Bounded]]:
+    yield z == -3, 0 * da, da / 6
+    yield z == 3, da / 6, 0 * da
+
+
+SEVERAL: Mapping[type, Callable[..., Iterator[tuple[Bounded, Bounded, Bounded]]]] = {HardSigmoid: _of_hard_sigmoid}
+"""Of a kind of layer with several kinks, which says nothing of them itself: as `one_sided` gives it, for each."""
 
 _SAYS: Mapping[tuple[Side, Side], str] = {
     ("below", "above"): "the other side",
@@ -62,7 +76,9 @@ class Kinks:
     def __init__(self, network: Graph, shown: Collection[str]) -> None:
         self.network = network
         self.links = [
-            link for link in network.backward_links if link.output not in shown and _kind(link) and _jumps(link)
+            link
+            for link in network.backward_links
+            if link.of and network.gradient[link.of] not in shown and _kind(link) and _jumps(link)
         ]
 
     def conventions(self) -> list[Convention]:
@@ -74,9 +90,9 @@ class Kinks:
     def decided(self, convention: Convention) -> dict[str, Rule]:
         """Rules for a walk in which every argument exactly on a kink takes its side."""
         sums: dict[str, Rule] = {
-            link.output: partial(exact_where_nothing_rounds, link)
+            link.output: partial(EXACT[type(link.layer)], link)
             for link in self.network.forward_links
-            if isinstance(link.layer, Dense)
+            if type(link.layer) in EXACT
         }
         return sums | {link.output: partial(_decided, link, convention) for link in self.links}
 
@@ -90,25 +106,24 @@ class Kinks:
 
 
 def _kind(link: Link) -> type | None:
-    layer = link.layer.loss if isinstance(link.layer, Scaled) else link.layer
-    return type(layer) if type(layer) in OWN else None
+    layer = unscaled(link.layer)
+    return type(layer) if type(layer) in OWN and link.of == link.names.get(link.layer.reads) else None
 
 
 def _jumps(link: Link) -> bool:
-    return not (isinstance(link.layer, Elu) and link.layer.alpha == 1)
+    smooth = SMOOTH.get(type(link.layer))
+    return smooth is None or not smooth(link.layer)
 
 
 def _sides(kind: type) -> tuple[Side, ...]:
-    return ("below", "above", "middle") + (("outside", "inside") if kind is HardSigmoid else ())
+    return ("below", "above", "middle") + (("outside", "inside") if kind in SEVERAL else ())
 
 
 def _kinks(link: Link, tensors: Mapping[str, Any]) -> Iterator[tuple[Bounded, Bounded, Bounded]]:
     """Where each kink is, as a comparison, and the gradients there from below and from above."""
     reads = [tensors[name] for name in link.inputs]
-    if isinstance(link.layer, HardSigmoid):
-        da, z = reads
-        yield z == -3, 0 * da, da / 6
-        yield z == 3, da / 6, 0 * da
+    if type(link.layer) in SEVERAL:
+        yield from SEVERAL[type(link.layer)](*reads)
     else:
         yield link.layer.one_sided(*reads)
 
@@ -134,7 +149,8 @@ def _taken(side: Side, below: Bounded, above: Bounded, *, upper: bool) -> Bounde
     return {"below": below, "above": above, "outside": outside, "inside": inside}[side]
 
 
-def on_a_kink(link: Link, actual: Array, bounds: Replay) -> bool:
+def on_a_kink(network: Graph, link: Link, actual: Array, bounds: Replay) -> bool:
     """Whether all that is wrong in a shown tensor stands exactly on a kink, between the values of both sides."""
-    sides = Sides.of_link(link, [bounds.tensors[name] for name in link.inputs])
+    parts = parts_of(network, link, ())
+    sides = Sides.of_link(link, lambda each: [bounds.tensors[name] for name in each.inputs], parts)
     return sides is not None and sides.allow(actual, bounds.expected[link.output])

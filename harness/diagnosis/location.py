@@ -17,7 +17,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from harness.arithmetic import Bounded, Profile, profile_of
-from harness.comparison.checks import judge_link
+from harness.comparison.checks import judge_link, parts_of
 from harness.comparison.judge import Check, Row, judge, not_comparable
 from harness.diagnosis.alternatives import Reading, reading
 from harness.evaluation.expected import Walk, walk
@@ -84,7 +84,9 @@ def located(point: Point, shown: Mapping[str, Array], profile: Profile, against:
         own = _judged("rounding", name, against, shown[name], read.expected(name), partial(sharp.bound, name))
         if own.verdict == "no power":
             own = _alone(link, point, shown, profile, own)
-        if convention := _taken(read, name) or (own.verdict != "no power" and _convention(link, walked, shown[name])):
+        if convention := _taken(read, name) or (
+            own.verdict != "no power" and _convention(point.network, link, walked, shown[name])
+        ):
             own = replace(own, verdict="convention", reason=convention)
         zeros = None if check == "formula" else partial(np.asarray, centre64[name].bound)
         end = _judged(check, name, against, shown[name], read.centre(name), zeros)
@@ -108,7 +110,7 @@ def _outside(point: Point, shown: Mapping[str, Array], walked: Walk) -> frozense
         for link in point.network.links
         if link.output in shown
         and not walked.expected[link.output].holds(shown[link.output])
-        and not _convention(link, walked, shown[link.output])
+        and not _convention(point.network, link, walked, shown[link.output])
     )
 
 
@@ -137,9 +139,12 @@ def _alone(link: Link, point: Point, shown: Mapping[str, Array], profile: Profil
     outside, and has no power.
     """
     tensors = {**point.given, **shown}
-    if not all(name in tensors for name in link.inputs):
+    parts = parts_of(point.network, link, tensors)
+    read = [*link.inputs, *(name for part in parts.values() for name in part.inputs)]
+    if not all(name in tensors or name in parts for name in read):
         return walked
-    row = judge_link(link, tensors, shown[link.output], profile, walked.against, walked.step, shown=shown)
+    actual = shown[link.output]
+    row = judge_link(link, tensors, actual, profile, walked.against, walked.step, shown=shown, parts=parts)
     return row if row.verdict == "ok" else walked
 
 
@@ -182,27 +187,30 @@ def _told(own: Row, end: Row, located_before: bool) -> Row:
     return end
 
 
-def _convention(link: Link, walked: Walk, actual: Array) -> str | None:
+def _convention(network: Graph, link: Link, walked: Walk, actual: Array) -> str | None:
     """Why a link differs only where its argument is exactly on a kink and another subgradient is as good.
 
     None where it does not differ, or for another reason.
     """
-    context = walked.expected[link.output].context
-    # The argument decides the branch exactly as shown; the gradient above may carry a bound.
-    reads = [_reads(name, walked, context) for name in link.inputs]
-    sides = Sides.of_link(link, reads)
+    context, parts = walked.expected[link.output].context, parts_of(network, link, ())
+
+    def reads(each: Link) -> list[Any]:
+        return [parts[name].rule(*reads(parts[name])) if name in parts else argument(name) for name in each.inputs]
+
+    def argument(name: str) -> Any:
+        """It decides the branch exactly as shown; the gradient above may carry a bound."""
+        tensor = walked.read[name]
+        exact = isinstance(tensor, Bounded) and network.tensors[name].role != "gradient"
+        return context.exact(tensor.value) if exact else tensor
+
+    sides = Sides.of_link(link, reads, parts)
     if sides is None:
         return None
-    expected = link.rule(*reads)
+    expected = link.rule(*reads(link))
     if expected.holds(actual) or not sides.allow(actual, expected):
         return None
     count = int(np.count_nonzero(expected.outside(actual) & sides.jumps))
     return f"{count} of {actual.size} arguments are exactly on a kink, where another subgradient is taken"
-
-
-def _reads(name: str, walked: Walk, context: Any) -> Any:
-    tensor = walked.read[name]
-    return context.exact(tensor.value) if isinstance(tensor, Bounded) and not name.startswith("d") else tensor
 
 
 def _cosine(name: str, actual: Array, expected: Array) -> dict[str, float]:

@@ -8,8 +8,8 @@ from itertools import combinations
 
 from harness.diagnosis.confirmation import LEAST_ENTRIES
 from harness.diagnosis.diagnosis import Cause, Diagnosis
+from harness.diagnosis.hidden_links import gradient_of, gradients_of
 from harness.faults import Fault
-from harness.faults.place import place_of
 from impls.graph import Graph
 
 
@@ -45,13 +45,13 @@ def merged(network: Graph, found: Sequence[Found], faults: Callable[[str], Seque
             if all(f in left for f in pair) and _one_layer(network, pair, name) and _one_number(pair, name):
                 left = [f for f in left if f not in pair]
                 together.append(_one(pair, name))
-    order = [link.output for link in network.links]
+    order = list(network.link)
     return sorted([*(f.diagnosis for f in left), *together], key=lambda d: order.index(d.shown_at))
 
 
 def _everywhere(network: Graph, having: Sequence[Found], name: str, faults: Callable[[str], Sequence[Fault]]) -> bool:
     """Whether the cause is at all links of the kinds at which it is, wherever the catalogue has it."""
-    kinds = {link.output: place_of(network, link).kind for link in network.links}
+    kinds = {link.output: link.rule.__name__ for link in network.links}
     places = {f.diagnosis.at for f in having}
     hit = {kinds[at] for at in places}
     possible = {at for at, kind in kinds.items() if kind in hit and any(f.cause == name for f in faults(at))}
@@ -60,11 +60,10 @@ def _everywhere(network: Graph, having: Sequence[Found], name: str, faults: Call
 
 def _one_layer(network: Graph, having: Sequence[Found], name: str) -> bool:
     """Whether it is said in the same words of the weights and of the biases of one layer."""
-    links = {link.output: link for link in network.links}
-    places = [place_of(network, links[f.diagnosis.at]) for f in having]
+    links = [network.link[f.diagnosis.at] for f in having]
     said = {cause.says.replace(cause.at, "") for f in having if (cause := f.cause(name))}
-    one = all(place.layer is places[0].layer and place.names == places[0].names for place in places)
-    return one and {place.kind for place in places} == {"dW", "db"} and len(said) == 1
+    one = all(link.names == links[0].names for link in links)
+    return one and all(link.of in network.weights for link in links) and len(said) == 1
 
 
 def _one_number(having: Sequence[Found], name: str) -> bool:
@@ -89,7 +88,12 @@ def _one(having: Sequence[Found], name: str) -> Diagnosis:
     return replace(first.diagnosis, causes=tuple(causes), explains=explains, links=links)
 
 
-def with_evidence(diagnosis: Diagnosis) -> Diagnosis:
-    """Without the causes whose fitted number is seen in too few entries."""
-    kept = tuple(c for c in diagnosis.causes if c.number is None or c.entries >= LEAST_ENTRIES)
-    return diagnosis if kept == diagnosis.causes else replace(diagnosis, causes=kept)
+def told(network: Graph, diagnosis: Diagnosis) -> Diagnosis:
+    """Under names that can be shown, and without the causes whose fitted number is seen in too few entries."""
+    links = gradients_of(network, diagnosis.links)
+    return replace(
+        diagnosis,
+        at=gradient_of(network, diagnosis.at),
+        links=links if len(links) > 1 else (),
+        causes=tuple(c for c in diagnosis.causes if c.number is None or c.entries >= LEAST_ENTRIES),
+    )

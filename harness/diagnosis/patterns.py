@@ -7,7 +7,7 @@ from 1, samples from 0, as everywhere that entries are named.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,29 +23,29 @@ MOST_LISTED = 6
 """Rows or columns that a sentence lists."""
 
 
-def told_by(actual: Any, expected: Bounded, rows: str, columns: str, samples: int = 1) -> tuple[str, ...]:
+def told_by(actual: Any, expected: Bounded, *axes: str, samples: int = 1) -> tuple[str, ...]:
     """Sentences about a wrong tensor, the most telling first.
 
     Args:
         actual: somebody's numbers, of the shape of `expected`.
-        rows, columns: what an index of either axis counts: sample, neuron, input.
+        axes: what an index of each axis counts: sample, position, neuron, input.
         samples: how many there are in the batch, for ratios such as N/(N − 1).
     """
     actual = np.asarray(actual, np.float64)
     finite = np.isfinite(actual)
     if not finite.all():
         kinds = "NaN" if np.isnan(actual).any() else "infinite"
-        first = _place(~finite, rows, columns)
+        first = _place(~finite, axes)
         return (f"{int((~finite).sum())} of {actual.size} entries are {kinds}, the first at {first}",)
     value, bound = expected.value, expected.bound
     same = ~expected.outside(actual)
     found = [
         *_whole(actual, value, bound, samples),
         *_transposed(actual, value, bound),
-        *_permuted(actual, value, bound, rows, columns),
-        *_scaled_along(actual, value, bound, rows, columns),
-        *(_where(same, rows, columns) if not _factor(actual, value, bound) else ()),
-        *_zeros(actual, value, bound, rows, columns),
+        *_permuted(actual, value, bound, axes),
+        *_scaled_along(actual, value, bound, axes),
+        *(_where(same, axes) if not _factor(actual, value, bound) else ()),
+        *_zeros(actual, value, bound, axes),
         *_clipped(actual, value),
     ]
     told = dict.fromkeys(found or [f"all of its {actual.size} entries are wrong"])
@@ -111,12 +111,12 @@ def _transposed(actual: Floats, value: Floats, bound: Floats) -> Iterator[str]:
             yield "it is the transpose, read row by row in the right shape"
 
 
-def _permuted(actual: Floats, value: Floats, bound: Floats, rows: str, columns: str) -> Iterator[str]:
+def _permuted(actual: Floats, value: Floats, bound: Floats, axes: Sequence[str]) -> Iterator[str]:
     order, expected = np.argsort(actual, axis=None), np.argsort(value, axis=None)
     matches = np.abs(actual.flat[order] - value.flat[expected]) <= bound.flat[expected]
     if actual.size < 2 or not matches.all() or np.all(np.abs(actual - value) <= bound):
         return
-    for axis, what in ((0, rows), (1, columns)):
+    for axis, what in enumerate(axes):
         size = actual.shape[axis] if axis < actual.ndim else 0
         for step in (1, -1) if size > 1 else ():
             turned, allowed = np.roll(value, step, axis), np.roll(bound, step, axis)
@@ -129,11 +129,11 @@ def _permuted(actual: Floats, value: Floats, bound: Floats, rows: str, columns: 
     yield "the numbers are right, but at other entries"
 
 
-def _scaled_along(actual: Floats, value: Floats, bound: Floats, rows: str, columns: str) -> Iterator[str]:
+def _scaled_along(actual: Floats, value: Floats, bound: Floats, axes: Sequence[str]) -> Iterator[str]:
     """A constant ratio in each row, or in each column, which is not the same in all."""
-    if actual.ndim != 2 or min(actual.shape) < 2 or ratio(actual, value, bound):
+    if actual.ndim < 2 or min(actual.shape) < 2 or ratio(actual, value, bound):
         return
-    for axis, what in ((0, rows), (1, columns)):
+    for axis, what in enumerate(axes):
         parts = [np.moveaxis(a, axis, 0) for a in (actual, value, bound)]
         found = [ratio(*part) for part in zip(*parts, strict=True)]
         # What is within rounding of 1 is 1.
@@ -146,13 +146,13 @@ def _scaled_along(actual: Floats, value: Floats, bound: Floats, rows: str, colum
             return
 
 
-def _where(same: Mask, rows: str, columns: str) -> Iterator[str]:
+def _where(same: Mask, axes: Sequence[str]) -> Iterator[str]:
     """Which rows or columns hold everything that is wrong."""
     if not same.any() or same.size == 1:
         return
     wrong = ~same
     yield f"{int(wrong.sum())} of {same.size} entries are wrong"
-    for axis, what in ((0, rows), (1, columns))[: same.ndim]:
+    for axis, what in enumerate(axes[: same.ndim]):
         others = tuple(k for k in range(same.ndim) if k != axis)
         touched = np.asarray(wrong.any(axis=others) if others else wrong)
         places = np.flatnonzero(touched)
@@ -173,10 +173,10 @@ def _edge(places: Any, size: int) -> str:
     return ""
 
 
-def _zeros(actual: Floats, value: Floats, bound: Floats, rows: str, columns: str) -> Iterator[str]:
+def _zeros(actual: Floats, value: Floats, bound: Floats, axes: Sequence[str]) -> Iterator[str]:
     zero = (actual == 0) & (np.abs(value) > bound)
     if zero.any() and actual.any():
-        yield f"{int(zero.sum())} entries are 0 where they should not be, the first at {_place(zero, rows, columns)}"
+        yield f"{int(zero.sum())} entries are 0 where they should not be, the first at {_place(zero, axes)}"
 
 
 def _clipped(actual: Floats, value: Floats) -> Iterator[str]:
@@ -208,12 +208,7 @@ def _listed(what: str, places: Any) -> str:
     return ", ".join(str(int(p) + first) for p in places) + (" (counted from 0)" if first == 0 else "")
 
 
-def _place(mask: Mask, rows: str, columns: str) -> str:
+def _place(mask: Mask, axes: Sequence[str]) -> str:
     """The first entry of a mask, in words."""
     index = np.argwhere(mask)[0]
-    return ", ".join(f"{what} {_listed(what, [i])}" for what, i in zip((rows, columns), index, strict=False)) or "it"
-
-
-def axes_of(kind: str) -> tuple[str, str]:
-    """What the two indices of a tensor count, by the kind of its link."""
-    return {"dW": ("input", "neuron"), "db": ("neuron", "")}.get(kind, ("sample", "neuron"))
+    return ", ".join(f"{what} {_listed(what, [i])}" for what, i in zip(axes, index, strict=False)) or "it"

@@ -19,18 +19,17 @@ from harness.arithmetic.threads import one_thread
 from harness.diagnosis.confirmation import Confirmed, best_of, confirmed, runner_up
 from harness.diagnosis.diagnosis import Cause, Diagnosis, worst_entry
 from harness.diagnosis.factors import paired
+from harness.diagnosis.hidden_links import hands_on, which_of
 from harness.diagnosis.hypotheses import Hypothesis, in_full, ranked, residual
 from harness.diagnosis.kinks import on_a_kink
-from harness.diagnosis.merging import Found, merged, with_evidence
+from harness.diagnosis.merging import Found, merged, told
 from harness.diagnosis.narrow import everything_in_float32, only_as_small
-from harness.diagnosis.patterns import axes_of, told_by
+from harness.diagnosis.patterns import told_by
 from harness.diagnosis.planted import Planted
 from harness.evaluation.point import Point
 from harness.faults import Fault, faults_at, right_formula
-from harness.faults.place import place_of
 from impls.contract import Array
-from impls.graph import Link, Rule
-from impls.hand import Identity
+from impls.graph import Rule
 
 
 def diagnose(
@@ -55,13 +54,13 @@ def diagnose(
     """
     with one_thread():  # hundreds of products, each too small for more
         search = _Search(Planted.right(point, profile, shown, planted or {}), faulty)
-        return [with_evidence(d) for d in merged(point.network, search.found(), search.faults)]
+        return [told(point.network, d) for d in merged(point.network, search.found(), search.faults)]
 
 
 class _Search:
     def __init__(self, now: Planted, faulty: Sequence[str]) -> None:
         self.now, self.point, self.faulty = now, now.point, list(faulty)
-        self.links: dict[str, Link] = {link.output: link for link in now.point.network.links}
+        self.links = now.point.network.link
         self.told: set[str] = set()
         self._faults: dict[str, list[Fault]] = {}
 
@@ -83,24 +82,21 @@ class _Search:
     def _first(self, wrong: Sequence[str]) -> Found | None:
         """The diagnosis of the first of the wrong tensors; None if it is a convention."""
         tensor = wrong[0]
-        if on_a_kink(self.links[tensor], self.now.shown[tensor], self.now.bounds):
+        if on_a_kink(self.point.network, self.links[tensor], self.now.shown[tensor], self.now.bounds):
             self.told.add(tensor)
             return None
-        overwritten = self._overwritten(tensor)
-        if overwritten:
+        if overwritten := self._overwritten(tensor):
             return overwritten
         suspects = [link.output for link in self.now.reach.suspects(tensor)]
         open_ = [name for name in suspects if self.now.reach.of(name) <= set(wrong)] or [tensor]
         tried, found = self._hypotheses(open_, tensor, wrong)
-        cleared = [name for name in suspects if name not in open_ and name.startswith("d")]
+        cleared = [name for name in suspects if name not in open_ and self.links[name].of]
         if cleared and not any(c.explains >= set(wrong) for c in found if c.rank == 0):
             more, besides = self._hypotheses(cleared, tensor, wrong)
             tried, found = sorted([*tried, *more], key=lambda h: h.residual), [*found, *besides]
         best = best_of(found)
-        if all(c.hypothesis.tier == 2 for c in best):
-            whole = self._in_float32(tensor, wrong, best)
-            if whole:
-                return whole
+        if all(c.hypothesis.tier == 2 for c in best) and (whole := self._in_float32(tensor, wrong, best)):
+            return whole
         if best:
             return self._explained(tensor, tried, found, best)
         return (
@@ -111,7 +107,8 @@ class _Search:
 
     def _overwritten(self, tensor: str) -> Found | None:
         """A forward tensor that is wrong where it is shown, and was right where it was read."""
-        if tensor.startswith("d") or tensor == "loss":
+        made = self.point.network.tensors[tensor]
+        if made.role != "activation":
             return None
         hidden = self.now.without(tensor)
         readers = hidden.reach.of(tensor)
@@ -119,7 +116,7 @@ class _Search:
             return None
         if not any(self.now.wrong(name) for name in readers):
             return None  # nothing tells the two apart
-        kind = "activation" if tensor.startswith("a") else "pre-activation"
+        kind = {"a": "activation", "z": "pre-activation"}.get(made.local, "tensor")
         says = (
             f"{tensor} is not the {kind} any more where you return it (overwritten?): what is computed from it is right"
         )
@@ -139,8 +136,7 @@ class _Search:
             if other == tensor or not names:
                 continue
             tried, found = self._hypotheses(names, other, wrong)
-            sharp = [c for c in found if c.rank == 0]
-            if sharp:
+            if sharp := [c for c in found if c.rank == 0]:
                 return self._explained(other, tried, found, best_of(sharp))
         return None
 
@@ -148,8 +144,7 @@ class _Search:
         self, tensor: str, tried: Sequence[Hypothesis], suspects: Sequence[str], wrong: Sequence[str]
     ) -> Found | None:
         """A factor at the first suspect with which a single hypothesis explains the tensor; it is planted then."""
-        backward = [link.output for link in self.point.network.backward_links]
-        first = next((name for name in backward if name in suspects), tensor)
+        first = next((link.output for link in self.point.network.backward_links if link.output in suspects), tensor)
         if first in self.now.shown or first in self.now.rules_in_bounds:
             return None
         reached = self.now.reach.of(first) & set(wrong)
@@ -170,15 +165,15 @@ class _Search:
         tried = ranked(faults, tensor, self.now.shown[tensor], self.now.floats)
         settled = {name for name in self.told if self.now.wrong(name)}
         reach = {name: self.now.reach.of(name) - settled for name in names}
-        several = len(self.faulty) > 1
-        found = confirmed(tried, tensor, self.now, reach, wrong, numbers=several)
+        found = confirmed(tried, tensor, self.now, reach, wrong, numbers=len(self.faulty) > 1)
         place = {id(fault): number for number, fault in enumerate(faults)}
 
         def order(c: Confirmed) -> tuple[object, ...]:
             # A wide allowance goes after all that is sharp, and a number after what has none; a backward pass is
-            # checked, so the slip is likely there.
-            backward = c.cause.at.startswith("d")
-            return c.hypothesis.tier == 2, c.cause.number is not None, not backward, place[id(c.hypothesis.origin)]
+            # checked, so the slip is likely there; and where paths meet rather than in one of them.
+            at, number = c.cause.at, c.cause.number is not None
+            forward, part = self.links[at].of is None, bool(self.point.network.tensors[at].through)
+            return c.hypothesis.tier == 2, number, forward, part, place[id(c.hypothesis.origin)]
 
         return tried, sorted(found, key=order)
 
@@ -207,13 +202,12 @@ class _Search:
         reached = {name: self.now.reach.of(name) & set(wrong) for name in suspects}
         most = max(len(names) for names in reached.values())
         # What hands on what it reads has nothing in it to be wrong.
-        hidden = [n for n in suspects if len(reached[n]) == most > 1 and not isinstance(self.links[n].layer, Identity)]
+        hidden = [n for n in suspects if len(reached[n]) == most > 1 and not hands_on(self.links[n])]
         explains = frozenset([tensor]).union(*(reached[name] for name in hidden))
         at = hidden[0] if len(hidden) == 1 else tensor
         where: tuple[str, ...] = ()
         if hidden:
-            which = f"{', '.join(hidden[:-1])} or {hidden[-1]}, which are" if hidden[1:] else f"{hidden[0]}, which is"
-            where = (f"the mistake is in {which} not shown",)
+            where = (f"the mistake is in {which_of(self.point.network, hidden)} not shown",)
         where += only_as_small(self.now, tensor)
         diagnosis = self._diagnosis(tensor, at, (), tried, explains, where)
         self.told |= explains
@@ -242,15 +236,14 @@ class _Search:
         where: tuple[str, ...],
     ) -> Diagnosis:
         actual, expected = self.now.shown[tensor], self.now.bounds.expected[tensor]
-        link, place = self.links[at], place_of(self.point.network, self.links[tensor])
-        known = told_by(actual, expected, *axes_of(place.kind), self.point.rows)
+        known = told_by(actual, expected, *self.point.network.tensors[tensor].axes, samples=self.point.rows)
         return Diagnosis(
             at=at,
             shown_at=tensor,
             causes=causes,
             runner_up=runner_up(tried, causes, tensor, self.now),
             known=(*where, *known),
-            should=right_formula(self.point.network, link),
-            entry=worst_entry(place, actual, expected.value, self.now.floats),
+            should=right_formula(self.point.network, self.links[at]),
+            entry=worst_entry(self.links[tensor], actual, expected.value, self.now.floats),
             explains=tuple(name for name in self.links if name in explains),
         )

@@ -20,7 +20,7 @@ from harness.evaluation.point import Point
 from harness.formats import FORMATS
 from harness.inputs.stride import EVERY_ENTRY, Stride
 from impls.contract import Array
-from impls.graph import Graph, Link, Rule, evaluate
+from impls.graph import TARGET, Graph, Link, Rule, evaluate
 
 
 class Reach:
@@ -70,6 +70,11 @@ class Replay:
 
         with np.errstate(all="ignore"):
             evaluate(reach.network.links, tensors, planted=planted, passed_on=read)
+
+    @property
+    def rows(self) -> int:
+        """Samples in the batch."""
+        return len(self.tensors[TARGET])
 
     def predicted(self, at: str, rule: Rule, wanted: Collection[str], stride: Stride = EVERY_ENTRY) -> dict[str, Any]:
         """What the tensors of `wanted` would be with the rule in place of the link at `at`, if it reaches them.

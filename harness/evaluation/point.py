@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.arithmetic import profile_of
 from harness.evaluation.centre import Centre, end_to_end
-from harness.evaluation.given import as_numbers, named
+from harness.evaluation.given import as_numbers, fed, named
 from harness.evaluation.truth import Truth, true_tensors
 from harness.inputs.seals import read_only, seal
 from impls.contract import Array, Inputs, Pass, tensors_of
@@ -60,7 +60,9 @@ class Point:
 
     def elsewhere(self, weights: Mapping[str, Array], rows: Any) -> Point:
         """The point of other weights on some of the rows."""
-        return Point(self.network, weights, self.x[rows], self.y[rows], self.step)
+        tensors = self.network.tensors
+        given = {name: array[rows] if tensors[name].per_row else array for name, array in self.named.items()}
+        return Point(self.network, weights, fed(self.network, given), given[TARGET], self.step)
 
     @cached_property
     def seals(self) -> dict[str, str]:

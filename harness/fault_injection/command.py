@@ -67,7 +67,7 @@ def power(
     ground = Ground(point, hand.differentiate(point))
     comparers, checkers = admission.comparers(dtype), admission.checkers(dtype)
     possible = catalogue_of(network)
-    chosen = evenly(possible, int(WORK / (network.multiply_adds(len(x)) + CALL)) or 1)
+    chosen = evenly(possible, int(WORK / (network.multiply_adds(point.rows) + CALL)) or 1)
     asked = {name: comparer.accepts for name, comparer in comparers.items()}
     planted: list[Planted] = []
     for link, fault in chosen:
@@ -79,7 +79,7 @@ def power(
         peers[name], planted = _by_differences(ground, planted, name, checker)
     what = (
         describe(network), network.loss.formula(output_label(network), network.outputs), loaded.describe(),
-        f"batch {len(x)}", dtype, f"seed {seed}",
+        f"batch {point.rows}", dtype, f"seed {seed}",
     )  # fmt: skip
     absent = tuple(admission.absent)
     return Power(" · ".join(what), dtype, tuple(planted), len(possible), peers, absent, against is not None)

@@ -1,7 +1,8 @@
 """The ground on which faults are planted: the right tensors at one point, and what a fault makes of them.
 
 In the working dtype a fault is put in place of its link in the hand code's own pass, and every later link goes on from
-it. In float64 the same is done from the centre.
+it. In float64 the same is done from the centre. A part of a gradient is shown by nobody: with a fault in it, the sum of
+all parts is judged.
 """
 
 from __future__ import annotations
@@ -13,26 +14,29 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Bounded, profile_of
+from harness.comparison.checks import parts_of
 from harness.evaluation.centre import alone
 from harness.evaluation.expected import given
+from harness.evaluation.given import as_numbers
 from harness.evaluation.point import Point
 from harness.fault_injection.effect import Exactly, of_precision, overlap
 from harness.faults import Fault
 from impls.contract import Array, Arrays, Pass
-from impls.graph import Graph, Link, Rule
+from impls.graph import LOSS, Graph, Link, Rule, evaluate
 
 
 class Tensors:
     """The right tensors of one dtype, by name.
 
     Attributes:
-        given: everything that a link may read.
+        given: everything that a link may read, parts of gradients too.
         dtype: its name.
     """
 
     def __init__(self, network: Graph, given: Mapping[str, Array]) -> None:
-        self.network, self.given = network, given
-        self.dtype = np.asarray(given["loss"]).dtype
+        parts = [link for link in network.backward_links if link.output not in given]
+        self.network, self.given = network, evaluate(parts, dict(given))
+        self.dtype = np.asarray(given[LOSS]).dtype
         self._alone: dict[str, Bounded] = {}
 
     def with_fault(self, fault: Fault) -> Array:
@@ -43,9 +47,22 @@ class Tensors:
     def bounded(self, link: Link) -> Bounded:
         """The right value of one link, fed these tensors, with the bound of this link alone."""
         if link.output not in self._alone:
-            shown = set(self.given) - set(self.network.weights) - {"x", "y"}
-            self._alone[link.output] = alone(link, self.given, profile_of(str(self.dtype)), shown=shown)
+            shown = {name for name in self.network.link if not self.network.tensors[name].through}
+            parts = parts_of(self.network, link, shown)
+            profile = profile_of(str(self.dtype))
+            self._alone[link.output] = alone(link, self.given, profile, shown=shown, parts=parts)
         return self._alone[link.output]
+
+    def shown(self, link: Link, value: Array) -> tuple[Link, Array]:
+        """What a program shows of a link that gave this: of a part of a gradient, the sum."""
+        part = self.network.tensors[link.output]
+        if part.through is None or part.of is None:
+            return link, value
+        whole = self.network.link[self.network.gradient[part.of]]
+        if value.shape != self.given[link.output].shape:
+            return whole, value
+        with np.errstate(all="ignore"):
+            return whole, np.asarray(whole({**self.given, link.output: value}))
 
     def gradients_after(self, link: Link, value: Array) -> dict[str, Array]:
         """Of a pass that goes on from a wrong link, the gradients of the weights that depend on it."""
@@ -77,8 +94,7 @@ class Ground:
         self.point, self.network = point, point.network
         self.centre = point.double.centre("float64").tensors
         self._exactly = Exactly(point.double)
-        y = point.double.y
-        tensors = {**point.double.weights, "x": point.double.x, "y": y, **{n: t.value for n, t in self.centre.items()}}
+        tensors = {**point.double.named, **{name: tensor.value for name, tensor in self.centre.items()}}
         self.working, self.double = Tensors(self.network, point.tensors(result)), Tensors(self.network, tensors)
 
     def changes(self, link: Link, fault: Fault, value: Array) -> bool:
@@ -103,6 +119,7 @@ class Ground:
 
     def formula(self, link: Link, value: Array) -> bool:
         """Whether the formula check, float64 and end to end, accepts what a link gives."""
+        link, value = self.double.shown(link, value)
         return accepted(value, self.centre[link.output])
 
     def formula_of_weights(self, link: Link, value: Array) -> bool:
@@ -112,14 +129,14 @@ class Ground:
 
     def rounding(self, link: Link, value: Array) -> bool:
         """Whether the rounding check, working dtype and this link alone, accepts what a link gives."""
+        link, value = self.working.shown(link, value)
         return accepted(value, self.working.bounded(link))
 
     def passes(self, dtype: str) -> tuple[Callable[[Arrays], Array], Callable[[Mapping[str, Rule]], Any], Arrays]:
         """The loss as a function of the weights, the gradient with rules planted in it, and the weights, in a dtype."""
-        weights = {name: w.astype(dtype) for name, w in self.point.weights.items()}
-        x = self.point.x.astype(dtype)
-        y = self.point.y if self.network.loss.labels else self.point.y.astype(dtype)
-        return partial(_loss, self.network, x, y), partial(_gradient, self.network, x, y), weights
+        given = as_numbers(self.network, self.point.named, lambda array: array.astype(dtype))
+        weights = {name: given.pop(name) for name in self.point.weights}
+        return partial(_loss, self.network, given), partial(_gradient, self.network, given, dtype), weights
 
 
 def accepted(value: Array, expected: Bounded) -> bool:
@@ -127,19 +144,20 @@ def accepted(value: Array, expected: Bounded) -> bool:
     return expected.holds(value)
 
 
-def _loss(network: Graph, x: Array, y: Array, weights: Arrays) -> Array:
+def _loss(network: Graph, given: Arrays, weights: Arrays) -> Array:
     with np.errstate(all="ignore"):
-        return np.asarray(network.loss_of(network.forward(weights, x), y))
+        return np.asarray(evaluate(network.links_to_loss, {**given, **weights})[LOSS])
 
 
-def _gradient(network: Graph, x: Array, y: Array, planted: Mapping[str, Rule]) -> Callable[[Arrays], dict[str, Array]]:
+def _gradient(
+    network: Graph, given: Arrays, dtype: str, planted: Mapping[str, Rule]
+) -> Callable[[Arrays], dict[str, Array]]:
+    def in_dtype(_: Link, value: Any) -> Array:
+        return np.asarray(value).astype(dtype, copy=False)
+
     def gradient(weights: Arrays) -> dict[str, Array]:
-        tensors: dict[str, Any] = {**weights, "x": x, "y": y, **network.forward(weights, x)}
-        tensors["loss"] = network.loss_of(tensors, y)
         with np.errstate(all="ignore"):
-            for link in network.backward_links:
-                value = planted.get(link.output, link)(tensors)
-                tensors[link.output] = np.asarray(value).astype(x.dtype, copy=False)
-        return {name: tensors["d" + name] for name in weights}
+            tensors = evaluate(network.links, {**given, **weights}, planted=planted, passed_on=in_dtype)
+        return {name: tensors[network.gradient[name]] for name in weights}
 
     return gradient

@@ -1,4 +1,4 @@
-"""Slips in the derivative of an activation, dz = da · f'(z).
+"""Mistakes in the derivative of an activation, dz = da · f'(z).
 
     missing          da                     at z             da · z(1 − z)      where f' is written with a
     alone            f'(z)                  at a             da · f'(a)         where f' is written with z
@@ -17,7 +17,7 @@ from typing import Any
 
 from harness.faults.fault import Fault
 from harness.faults.formulas import vjp_text
-from harness.faults.place import Place
+from harness.faults.place import Place, is_activation
 from impls.hand import Gelu, GeluTanh, LeakyRelu, Relu, Softmax
 from impls.hand.notation import ACTIVATIONS, name_of
 
@@ -33,15 +33,16 @@ CAUSES = (
     "derivative at another layer",
     "upstream of another layer",
 )
+_SIGNS_KEPT = (Relu, LeakyRelu)
 
 
-def slips(place: Place) -> Iterator[Fault]:
-    """Slips that the derivative of any activation can have."""
-    if place.kind != "dz":
+def faults(place: Place) -> Iterator[Fault]:
+    """Mistakes that the derivative of any activation can have."""
+    if not (place.of_read and is_activation(place.layer)):
         return
     right, names, layer, label = place.link, place.names, place.layer, place.label
     da, z, a = names["da"], names["z"], names["a"]
-    if da in right.inputs and len(right.inputs) == 1:  # the identity has nothing to slip in
+    if da in right.inputs and len(right.inputs) == 1:  # the identity has nothing to get wrong
         yield from _of_others(place)
         return
     written = a if a in right.inputs else z
@@ -69,29 +70,22 @@ def slips(place: Place) -> Iterator[Fault]:
         text = f"the {label} is applied to {a}, which is its output already"
         twice = applied(a=f"{label}({a})")
         yield place.fault("function applied twice", text, twice, lambda t: right({**t, a: layer.forward(t[a])}))
-    elif not isinstance(layer, Relu | LeakyRelu):  # whose outputs have the signs of their inputs
+    elif type(layer) not in _SIGNS_KEPT:  # whose outputs have the signs of their inputs
         text = f"the {label}'s derivative is taken at its output {a} instead of its input {z}"
         at_a = applied(z=a)
         yield place.fault("derivative at a", text, at_a, lambda t: right({**t, z: t[a]}))
-    for other in place.alike(written, written[0]):
+    for other in place.alike(written):
         text = f"the {label}'s derivative is taken at {other}, which belongs to another layer, instead of {written}"
         formula = applied(z=other, a=other)
         yield place.fault("derivative at another layer", text, formula, _reading(place, written, other))
-    for other in place.alike(da, "d"):
-        if other != place.at and _earlier(place, other):
-            text = f"{other} is used as the upstream gradient instead of {da}"
-            yield place.fault("upstream of another layer", text, applied(da=other), _reading(place, da, other))
+    for other in place.gradients_alike(da):
+        text = f"{other} is used as the upstream gradient instead of {da}"
+        yield place.fault("upstream of another layer", text, applied(da=other), _reading(place, da, other))
     yield from _of_others(place)
 
 
 def _reading(place: Place, name: str, other: str) -> Any:
     return lambda t: place.link({**t, name: t[other]})
-
-
-def _earlier(place: Place, gradient: str) -> bool:
-    """Whether a gradient is there when this link is computed."""
-    order = [link.output for link in place.network.links]
-    return order.index(gradient) < order.index(place.at)
 
 
 def _of_others(place: Place) -> Iterator[Fault]:
@@ -107,7 +101,7 @@ def _of_others(place: Place) -> Iterator[Fault]:
         text = f"the derivative of {label} is taken instead of {place.label}'s"
         if "a" in signature(other.dz).parameters:
             own = vjp_text(other, da=da, z=z, a=a)
-            if not (isinstance(place.layer, Softmax) and label == "sigmoid"):  # that is a coupling dropped
+            if not (type(place.layer) is Softmax and label == "sigmoid"):  # that is a coupling dropped
                 yield place.fault("derivative of another activation", text, own, _other(other, da, a))
             formula = vjp_text(other, da=da, z=z, a=f"{label}({z})")
 

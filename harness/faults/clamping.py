@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from harness.faults.fault import Fault
-from harness.faults.place import Place
-from impls.hand import BinaryCrossEntropy, Scaled
+from harness.faults.place import Place, of_class, unscaled
+from impls.hand import BinaryCrossEntropy
 
 CAUSES = ("epsilon in the denominator", "output clipped", "another clamp")
 
@@ -22,12 +22,16 @@ USUAL = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15)
 """What people write for eps."""
 
 
-def slips(place: Place) -> Iterator[Fault]:
+def faults(place: Place) -> Iterator[Fault]:
     """Small numbers in the gradient of the binary cross-entropy."""
-    loss = place.layer.loss if isinstance(place.layer, Scaled) else place.layer
-    if place.kind != "da" or not isinstance(loss, BinaryCrossEntropy):
-        return
-    a, entries = place.names["a"], f"(N·{place.network.outputs})"
+    loss = unscaled(place.layer)
+    faults_of = of_class(_FAULTS, loss)
+    if place.of_loss and faults_of:
+        yield from faults_of(place, loss)
+
+
+def _of_binary_cross_entropy(place: Place, loss: BinaryCrossEntropy) -> Iterator[Fault]:
+    a, entries = place.network.output, f"(N·{place.network.outputs})"
     other = BinaryCrossEntropy(None if loss.clamp else "torch")
     text = (
         "the form without a clamp is differentiated" if loss.clamp else "the form with torch's clamp is differentiated"
@@ -57,3 +61,6 @@ def _together(a: str, eps: float) -> Any:
 
 def _clipped(place: Place, a: str, eps: float) -> Any:
     return lambda t: place.link({**t, a: np.minimum(np.maximum(t[a], eps), 1 - eps)})
+
+
+_FAULTS: Mapping[type, Any] = {BinaryCrossEntropy: _of_binary_cross_entropy}

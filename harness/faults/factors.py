@@ -11,28 +11,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.faults.fault import Fault
-from harness.faults.place import Place
+from harness.faults.place import Place, samples
 
 CAUSES = ("sign flipped", "half", "doubled", "times N", "divided by N", "zero", "scaled by a constant")
 
 
-def slips(place: Place) -> Iterator[Fault]:
+def faults(place: Place) -> Iterator[Fault]:
     """Factors at any link of the backward pass."""
-    if place.kind == "forward":
+    if place.forward:
         return
     right, at = place.link, place.at
     yield place.fault("zero", f"{at} is 0 everywhere: it is never computed", "0", lambda t: 0 * right(t))
-    if place.kind != "da":
+    if not place.of_loss:
         yield place.fault("sign flipped", f"{at} has the wrong sign", f"−{at}", lambda t: -right(t))
         yield place.fault("half", f"{at} is half of what it should be", f"{at}/2", lambda t: right(t) / 2)
-        added = ": it may be added to that of a call before" if place.kind in ("dW", "db") else ""
+        added = ": it may be added to that of a call before" if place.of_weight else ""
         yield place.fault("doubled", f"{at} is twice what it should be{added}", f"2·{at}", lambda t: 2 * right(t))
         text = f"{at} is multiplied by the number of samples"
-        yield place.fault("times N", text, f"N·{at}", lambda t: len(t["x"]) * right(t))
-    if place.kind not in ("da", "dW", "db"):
+        yield place.fault("times N", text, f"N·{at}", lambda t: samples(t) * right(t))
+    if not (place.of_loss or place.of_weight):
         text = f"{at} is divided by the number of samples: a mean belongs to the loss, and only once"
-        yield place.fault("divided by N", text, f"{at}/N", lambda t: right(t) / len(t["x"]))
-    if place.kind not in ("dW", "db"):
+        yield place.fault("divided by N", text, f"{at}/N", lambda t: right(t) / samples(t))
+    if not place.of_weight or place.tensor.through:
         text = f"{at} is {{c}} times what it should be (a learning rate, or 1/N, multiplied in too early?)"
         yield place.fitted(
             "scaled by a constant", text, f"{{c}}·{at}", lambda t: 0 * right(t), lambda t: +right(t), 0.1

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.faults.place import Place, place_of
+from harness.faults.place import Place, unscaled
 from impls.graph import Graph, Link
-from impls.hand import Dense, Scaled
+from impls.hand import Add, Concatenate, Dense, Embedding, Multiply, Split
+from impls.hand.activations import Activation
+from impls.hand.notation import name_of
 
 
 def right_formula(network: Graph, link: Link) -> str:
@@ -18,28 +21,54 @@ def right_formula(network: Graph, link: Link) -> str:
     >>> [right_formula(network, link) for link in network.backward_links[:4]]
     ['da3 = 2·(a3 − y)', 'dz3 = da3 · a3·(1 − a3)', 'dW3 = a2ᵀ · dz3', 'db3 = sum of dz3 over the samples']
     """
-    place = place_of(network, link)
-    return f"{link.output} = {_right(place)}"
+    return f"{link.output} = {formula_of(Place(network, link))}"
 
 
-def _right(place: Place) -> str:
-    names = place.names
-    match place.kind:
-        case "dz":
-            return vjp_text(place.layer, da=names["da"], z=names["z"], a=names["a"])
-        case "da":
-            return loss_text(place.layer, names["a"], place.network.outputs)
-        case "dx":
-            return f"{names['dz']} · {names['W']}ᵀ"
-        case "dW":
-            return f"{names['x']}ᵀ · {names['dz']}"
-        case "db":
-            return f"sum of {names['dz']} over the samples"
-    if isinstance(place.layer, Dense):
-        return f"{names['x']} · {names['W']}" + (f" + {names['b']}" if place.layer.bias else "")
-    if place.at == "loss":
-        return str(place.layer.formula(names["a"], place.network.outputs)).removeprefix("L = ")
-    return f"{place.label}({names['z']})"
+def formula_of(place: Place, *, reading: Mapping[str, str] | None = None) -> str:
+    """The formula of a place's link; `reading` names tensors by the layer's own names, in place of the right ones."""
+    if place.layer is place.network.loss:
+        a, K = place.network.output, place.network.outputs
+        return str(place.layer.formula(a, K)).removeprefix("L = ") if place.forward else loss_text(place.layer, a, K)
+    told = place.of_rule(_FORMULAS)
+    if told is not None:
+        return told(place.layer, reading or place.names)
+    if place.adds:
+        return " + ".join(place.link.inputs)
+    return f"{type(place.layer).__name__}.{place.link.rule.__name__}({', '.join(place.link.inputs)})"
+
+
+def _filled(template: str) -> Callable[[Any, Mapping[str, str]], str]:
+    return lambda _layer, names: template.format(**names)
+
+
+_FORMULAS: Mapping[type, Mapping[str, Callable[[Any, Mapping[str, str]], str]]] = {
+    Dense: {
+        "z": lambda layer, names: ("{x} · {W} + {b}" if layer.bias else "{x} · {W}").format(**names),
+        "dx": _filled("{dz} · {W}ᵀ"),
+        "dW": _filled("{x}ᵀ · {dz}"),
+        "db": _filled("sum of {dz} over the samples"),
+    },
+    Activation: {
+        "a": lambda layer, names: f"{name_of(layer)}({names['z']})",
+        "dz": lambda layer, names: vjp_text(layer, da=names["da"], z=names["z"], a=names["a"]),
+    },
+    Add: {"s": _filled("{p} + {q}"), "dp": _filled("{ds}"), "dq": _filled("{ds}")},
+    Multiply: {"s": _filled("{p} · {q}"), "dp": _filled("{ds} · {q}"), "dq": _filled("{ds} · {p}")},
+    Concatenate: {
+        "s": _filled("[{p}, {q}]"),
+        "dp": _filled("the neurons of {ds} that are {p}'s, the first"),
+        "dq": _filled("the neurons of {ds} that are {q}'s, the last"),
+    },
+    Split: {
+        "p": lambda layer, names: f"the first {layer.at} neurons of {names['x']}",
+        "q": lambda layer, names: f"the neurons of {names['x']} after the first {layer.at}",
+        "dx": _filled("[{dp}, {dq}]"),
+    },
+    Embedding: {
+        "e": _filled("rows {i} of {W}"),
+        "dW": _filled("in row v the sum of {de} over every place where {i} is v"),
+    },
+}
 
 
 def vjp_text(layer: Any, *, da: str, z: str, a: str) -> str:
@@ -47,7 +76,8 @@ def vjp_text(layer: Any, *, da: str, z: str, a: str) -> str:
     if not layer.elementwise:
         weighted = a if da == "1" else f"{da}·{a}"
         return f"{a}·({da} − sum of {weighted} over the neurons)"
-    text = with_dots(layer.derivative.format(z=z, a=a, **layer.parameters()))
+    text = _with_dots(layer.derivative).format(z=z, a=a, **layer.parameters())
+    text = _without_ones(text)
     if text == "1" or da == "1":
         return da if text == "1" else text
     return f"{da} · {text}"
@@ -55,14 +85,20 @@ def vjp_text(layer: Any, *, da: str, z: str, a: str) -> str:
 
 def loss_text(loss: Any, a: str, outputs: int) -> str:
     """dL/da of a loss, for the whole batch."""
-    given = (loss.loss if isinstance(loss, Scaled) else loss).parameters()
+    given = unscaled(loss).parameters()
     entries = "N" if outputs == 1 else f"({outputs}·N)"
     y = "[class is y]" if loss.labels else "y"
     total = "(sum of y over the classes)"
-    filled = loss.derivative.format(a=a, y=y, p=f"softmax({a})", rows="N", entries=entries, total=total, **given)
-    return with_dots(filled)
+    derivative = _with_dots(loss.derivative)
+    filled = derivative.format(a=a, y=y, p=f"softmax({a})", rows="N", entries=entries, total=total, **given)
+    return _without_ones(filled)
 
 
-def with_dots(text: str) -> str:
-    """Products written with a dot, and without factors 1: ``1·a2(1 − a2)`` is ``a2·(1 − a2)``."""
-    return re.sub(r"(\)|\b[az]\d+)\(", r"\1·(", re.sub(r"\b1·", "", text))
+def _with_dots(derivative: str) -> str:
+    """Products written with a dot: ``{a}(1 − {a})`` is ``{a}·(1 − {a})``."""
+    return re.sub(r"(\)|\{[az]\})\(", r"\1·(", derivative)
+
+
+def _without_ones(formula: str) -> str:
+    """Without factors 1, which parameters may be."""
+    return re.sub(r"\b1·", "", formula)

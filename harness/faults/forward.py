@@ -1,4 +1,4 @@
-"""Slips in the forward pass, for whoever shows it, or shows gradients that only a wrong one explains.
+"""Mistakes in the forward pass, for whoever shows it, or shows gradients that only a wrong one explains.
 
 z = x W + b     b left out, subtracted or added twice; the weights of another layer; W not transposed
 a = f(z)        f left out, applied twice, another activation
@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.faults.fault import Fault
-from harness.faults.losses import targets
-from harness.faults.place import Place
-from impls.hand import Dense, OneHotCrossEntropy, Scaled, Softmax, SoftmaxCrossEntropy
+from harness.faults.losses import rows_of_classes, targets
+from harness.faults.place import Place, RuleTable, samples, unscaled
+from impls.hand import Dense, OneHotCrossEntropy, Softmax, SoftmaxCrossEntropy
+from impls.hand.activations import Activation
 from impls.hand.activations.softmax import log_softmax, softmax
 from impls.hand.notation import ACTIVATIONS, LOSSES, name_of
 
@@ -32,16 +33,10 @@ CAUSES = (
 )
 
 
-def slips(place: Place) -> Iterator[Fault]:
-    """Slips at forward links."""
-    if place.kind != "forward":
-        return
-    if place.at == "loss":
-        yield from _of_loss(place)
-    elif isinstance(place.layer, Dense):
-        yield from _of_dense(place)
-    else:
-        yield from _of_activation(place)
+def faults(place: Place) -> Iterator[Fault]:
+    """Mistakes at forward links."""
+    if place.forward:
+        yield from _of_loss(place) if place.layer is place.network.loss else place.faults_of(_FAULTS)
 
 
 def _of_dense(place: Place) -> Iterator[Fault]:
@@ -79,8 +74,9 @@ def _of_activation(place: Place) -> Iterator[Fault]:
         else:
             text = f"{label} is applied, where the network has {place.label}"
             yield place.fault("another activation", text, f"{label}({z})", rule)
-    if isinstance(layer, Softmax):
-        text = f"the softmax of {z} is taken over the samples (axis 0), where it belongs over the neurons (axis 1)"
+    if type(layer) is Softmax:
+        axis = len(place.tensor.shape) - 1
+        text = f"the softmax of {z} is taken over the samples (axis 0), where it belongs over the neurons (axis {axis})"
         yield place.fault("softmax over the samples", text, f"softmax({z}ᵀ)ᵀ", lambda t: softmax(t[z].T).T)
     if place.label != "identity":
         text, formula = f"the {place.label} is applied twice", f"{place.label}({place.label}({z}))"
@@ -88,13 +84,12 @@ def _of_activation(place: Place) -> Iterator[Fault]:
 
 
 def _of_loss(place: Place) -> Iterator[Fault]:
-    right, a, K, loss = place.link, place.names["a"], place.network.outputs, place.layer
-    inner = loss.loss if isinstance(loss, Scaled) else loss
+    right, a, K, inner = place.link, place.network.output, place.network.outputs, unscaled(place.layer)
     factors: dict[str, Any] = {
         "half": lambda t: 0.5,  # noqa: ARG005
         "twice": lambda t: 2.0,  # noqa: ARG005
-        "the number of samples times": lambda t: len(t["x"]),
-        "the number of samples and outputs times": lambda t: len(t["x"]) * K,
+        "the number of samples times": samples,
+        "the number of samples and outputs times": lambda t: t[a].size,
     }
     if K == 1:
         del factors["the number of samples and outputs times"]
@@ -107,18 +102,21 @@ def _of_loss(place: Place) -> Iterator[Fault]:
             over = lambda t, n=number: right(t) / n(t)  # noqa: E731
             yield place.fault("loss scaled", text, f"L / {what}", over)
     y = targets(inner, a)
-    if isinstance(inner, SoftmaxCrossEntropy | OneHotCrossEntropy):
+    if type(inner) in (SoftmaxCrossEntropy, OneHotCrossEntropy):
         text = f"the log-softmax of {a} is taken over the samples (axis 0), where it belongs over the classes (axis 1)"
-        across = lambda t: -(log_softmax(t[a].T).T * y(t)).sum() / len(t["x"])  # noqa: E731
+        across = lambda t: -(log_softmax(t[a].T).T * y(t)).sum() / samples(t)  # noqa: E731
         yield place.fault("softmax over the samples", text, f"mean over samples of −log softmax({a}ᵀ)ᵀ[y]", across)
     for kind in LOSSES.values():
         other = kind()
         if (
             other.labels
             or type(other) is type(inner)
-            or (isinstance(other, OneHotCrossEntropy) and (inner.labels or K == 1))
+            or (type(other) is OneHotCrossEntropy and (inner.labels or not rows_of_classes(place)))
         ):
             continue
         text = f"the loss is the {name_of(other)}, where the network has the {name_of(inner)}"
         rule = lambda t, other=other: other.forward(t[a], y(t))  # noqa: E731
         yield place.fault("another loss", text, str(other.formula(a, K)), rule)
+
+
+_FAULTS: RuleTable = {Dense: {"z": _of_dense}, Activation: {"a": _of_activation}}

@@ -1,4 +1,4 @@
-"""Slips in the gradient of the loss, and in how it meets the activation behind it.
+"""Mistakes in the gradient of the loss, and in how it meets the activation behind it.
 
 factors        sum for mean and mean for sum, 1/2, 2, N, 1/N, K, 1/K     N samples, K outputs
 sign           y − a
@@ -18,14 +18,14 @@ import numpy as np
 
 from harness.faults.fault import Fault
 from harness.faults.formulas import loss_text
-from harness.faults.place import Place
+from harness.faults.place import Place, is_activation, of_class, samples, unscaled
+from impls.graph import TARGET
 from impls.hand import (
     BinaryCrossEntropy,
     Huber,
     LogitBinaryCrossEntropy,
     MeanAbsoluteError,
     OneHotCrossEntropy,
-    Scaled,
     SoftmaxCrossEntropy,
     SumSquaredError,
 )
@@ -58,27 +58,27 @@ CAUSES = (
 )
 
 
-def slips(place: Place) -> Iterator[Fault]:
-    """Slips at the link from the loss to the output, and from there to the last pre-activation."""
-    if place.kind == "dz" and place.names["a"] == place.network.output:
+def faults(place: Place) -> Iterator[Fault]:
+    """Mistakes at the link from the loss to the output, and from there to the last pre-activation."""
+    if place.of_read and is_activation(place.layer) and place.names["a"] == place.network.output:
         yield from _fused_behind(place)
-    if place.kind != "da":
+    if not place.of_loss:
         return
-    inner = place.layer.loss if isinstance(place.layer, Scaled) else place.layer
+    inner = unscaled(place.layer)
     if inner is not place.layer:
         text = f"the factor {place.layer.by:g} of the loss is left out"
         yield place.fault("scaled by a constant", text, "da without it", lambda t: place.link(t) / place.layer.by)
     yield from _factors(place, inner)
     yield from _of_another_kind(place, inner)
-    yield from _errors(place, inner)
-    yield from _fused(place, inner)
+    for faults_of in (of_class(_ERRORS, inner) or _errors, of_class(_FUSED, inner)):
+        if faults_of:
+            yield from faults_of(place, inner)
 
 
 def _factors(place: Place, inner: Any) -> Iterator[Fault]:
-    right, K = place.link, place.network.outputs
-    text = loss_text(place.layer, place.names["a"], K)
-    over_rows = isinstance(inner, SoftmaxCrossEntropy | OneHotCrossEntropy)
-    summed = isinstance(inner, SumSquaredError)
+    right, a, K = place.link, place.network.output, place.network.outputs
+    text = loss_text(place.layer, a, K)
+    over_rows, summed = type(inner) in _MEAN_OVER_SAMPLES, type(inner) in _SUM
     sign = "it is written with y − a for a − y, or the loss is maximised"
     yield place.fault("sign flipped", f"{place.at} has the wrong sign: {sign}", f"−({text})", lambda t: -right(t))
     says = f"{place.at} is half of what it should be: the loss is taken with a factor 1/2"
@@ -86,9 +86,9 @@ def _factors(place: Place, inner: Any) -> Iterator[Fault]:
     says = f"{place.at} is twice what it should be: a factor 2 too much, or a 1/2 of the loss forgotten"
     yield place.fault("doubled", says, f"2·({text})", lambda t: 2 * right(t))
     many = {
-        "N": ("the number of samples", lambda t: len(t["x"])),
+        "N": ("the number of samples", samples),
         "K": (f"the number of outputs, {K}", lambda t: K),  # noqa: ARG005
-        "NK": ("the number of samples and outputs", lambda t: len(t["x"]) * K),
+        "NK": ("the number of samples and outputs", lambda t: t[a].size),
     }
     for name in ("N", "K", "NK") if K > 1 else ("N",):
         what, number = many[name]
@@ -107,20 +107,25 @@ def targets(inner: Any, a: str) -> Any:
     """The rule that gives the targets in the shape of the output `a`: labels as rows of 0 and 1."""
 
     def one_hot(t: Mapping[str, Any]) -> Any:
-        rows = np.zeros(t[a].shape)
-        rows[np.arange(len(rows)), t["y"]] = 1
-        return rows + 0 * t[a]  # of the number type of the output
+        chosen = np.arange(t[a].shape[-1]) == t[TARGET][..., None]
+        return chosen.astype(float) + 0 * t[a]  # of the number type of the output
 
-    return one_hot if inner.labels else lambda t: t["y"]
+    return one_hot if inner.labels else lambda t: t[TARGET]
+
+
+def rows_of_classes(place: Place) -> bool:
+    """Whether the output has a row of several classes for each sample."""
+    return len(place.network.tensors[place.network.output].shape) == 2 and place.network.outputs > 1
 
 
 def _of_another_kind(place: Place, inner: Any) -> Iterator[Fault]:
-    a, y, K = place.names["a"], targets(inner, place.names["a"]), place.network.outputs
+    a, K = place.network.output, place.network.outputs
+    y = targets(inner, a)
     for kind in LOSSES.values():
         other = kind()
-        if other.labels or type(other) is type(inner) or (isinstance(other, OneHotCrossEntropy) and K == 1):
+        if other.labels or type(other) is type(inner):
             continue
-        if inner.labels and isinstance(other, OneHotCrossEntropy):  # the same loss
+        if type(other) is OneHotCrossEntropy and (inner.labels or not rows_of_classes(place)):  # of labels, the same
             continue
         label = name_of(other)
         text = f"the gradient of the {label} is taken, where the loss is the {name_of(inner)}"
@@ -128,71 +133,100 @@ def _of_another_kind(place: Place, inner: Any) -> Iterator[Fault]:
         yield place.fault("loss of another kind", text, loss_text(other, a, K), rule)
 
 
-def _errors(place: Place, inner: Any) -> Iterator[Fault]:
-    right, a, K = place.link, place.names["a"], place.network.outputs
-    y = targets(inner, a)
-    if isinstance(inner, SoftmaxCrossEntropy | OneHotCrossEntropy):
-        text = f"the softmax of {a} is missing: its logits are compared with the targets"
-        yield place.fault("softmax missing", text, f"({a} − y)/N", lambda t: (t[a] - y(t)) / len(t["x"]))
-        text = f"the softmax of {a} is taken over the samples (axis 0), where it belongs over the classes (axis 1)"
-        across = lambda t: (softmax(t[a].T).T - y(t)) / len(t["x"])  # noqa: E731
-        yield place.fault("softmax over the samples", text, f"(softmax({a}ᵀ)ᵀ − y)/N", across)
-        text = f"the target is not subtracted from the softmax of {a}"
-        yield place.fault("target missing", text, f"softmax({a})/N", lambda t: softmax(t[a]) / len(t["x"]))
-        if inner.labels and K > 1:
-            text = "1 is added to the labels, which are counted from 0 as the classes are"
-            turned = lambda t: right({**t, "y": (t["y"] + 1) % K})  # noqa: E731
-            yield place.fault("label off by one", text, f"(softmax({a}) − [class is y + 1])/N", turned)
-            text = "1 is subtracted from the labels, as if they were counted from 1"
-            turned = lambda t: right({**t, "y": (t["y"] - 1) % K})  # noqa: E731
-            yield place.fault("label off by one", text, f"(softmax({a}) − [class is y − 1])/N", turned)
-        return
+def _errors(place: Place, inner: Any) -> Iterator[Fault]:  # noqa: ARG001
+    right, a = place.link, place.network.output
     text = f"the target y is not subtracted from {a}"
-    yield place.fault("target missing", text, f"{place.at} with y = 0", lambda t: right({**t, "y": 0 * t["y"]}))
-    if isinstance(inner, MeanAbsoluteError | Huber):
-        text = f"{a} − y is taken as it is, where the {name_of(inner)} is bounded in it"
-        plain = lambda t: (t[a] - t["y"]) / (len(t["x"]) * K)  # noqa: E731
-        yield place.fault("loss of another kind", text, f"({a} − y)/(N·K)", plain)
+    without = lambda t: right({**t, TARGET: 0 * t[TARGET]})  # noqa: E731
+    yield place.fault("target missing", text, f"{place.at} with y = 0", without)
     text = "the squared error itself is passed on, not its derivative"
-    yield place.fault("error squared", text, f"({a} − y)²", lambda t: np.square(t[a] - t["y"]))
+    yield place.fault("error squared", text, f"({a} − y)²", lambda t: np.square(t[a] - t[TARGET]))
     text = f"only the sign of {a} − y is passed on"
-    yield place.fault("error's sign only", text, f"sign({a} − y)", lambda t: sign_of_difference(t[a], t["y"]))
+    yield place.fault("error's sign only", text, f"sign({a} − y)", lambda t: sign_of_difference(t[a], t[TARGET]))
 
 
-def _fused(place: Place, inner: Any) -> Iterator[Fault]:
-    right, a, K = place.link, place.names["a"], place.network.outputs
+def _errors_of_bounded(place: Place, inner: Any) -> Iterator[Fault]:
+    a = place.network.output
+    first, *others = _errors(place, inner)
+    yield first
+    text = f"{a} − y is taken as it is, where the {name_of(inner)} is bounded in it"
+    yield place.fault("loss of another kind", text, f"({a} − y)/(N·K)", lambda t: (t[a] - t[TARGET]) / t[a].size)
+    yield from others
+
+
+def _errors_of_softmax(place: Place, inner: Any) -> Iterator[Fault]:
+    right, a, K = place.link, place.network.output, place.network.outputs
     y = targets(inner, a)
-    if isinstance(inner, BinaryCrossEntropy):
-        text = f"{a} − y is the gradient of the pre-activation, after the sigmoid's derivative, not that of {a}"
-        fused = lambda t: (t[a] - t["y"]) / (len(t["x"]) * K)  # noqa: E731
-        yield place.fault("fused gradient before its activation", text, f"({a} − y)/(N·K)", fused)
-    if isinstance(inner, LogitBinaryCrossEntropy):
-        text = f"the derivative by the probability sigmoid({a}) is taken, where the loss reads the logit {a}"
-        by = lambda t: BinaryCrossEntropy().da(sigmoid(t[a]), t["y"])  # noqa: E731
-        yield place.fault("gradient by the probability", text, loss_text(BinaryCrossEntropy(), f"s({a})", K), by)
-        text = f"s({a}) − y holds the sigmoid's derivative already; it is multiplied in once more"
-        again = lambda t: right(t) * (sigmoid(t[a]) * (1 - sigmoid(t[a])))  # noqa: E731
-        yield place.fault("derivative after a fused gradient", text, f"{place.at} · s({a})·(1 − s({a}))", again)
-    if isinstance(inner, SoftmaxCrossEntropy | OneHotCrossEntropy):
-        text = f"the derivative by the probability softmax({a}) is taken, where the loss reads the logit {a}"
-        by = lambda t: -y(t) / softmax(t[a]) / len(t["x"])  # noqa: E731
-        yield place.fault("gradient by the probability", text, f"−y/softmax({a})/N", by)
-        text = f"softmax({a}) − y holds the softmax's derivative already; it is applied once more"
-        again = lambda t: softmax_vjp(right(t), softmax(t[a]))  # noqa: E731
-        yield place.fault("derivative after a fused gradient", text, f"softmax's Jacobian · {place.at}", again)
+    text = f"the softmax of {a} is missing: its logits are compared with the targets"
+    yield place.fault("softmax missing", text, f"({a} − y)/N", lambda t: (t[a] - y(t)) / samples(t))
+    text = f"the softmax of {a} is taken over the samples (axis 0), where it belongs over the classes (axis 1)"
+    across = lambda t: (softmax(t[a].T).T - y(t)) / samples(t)  # noqa: E731
+    yield place.fault("softmax over the samples", text, f"(softmax({a}ᵀ)ᵀ − y)/N", across)
+    text = f"the target is not subtracted from the softmax of {a}"
+    yield place.fault("target missing", text, f"softmax({a})/N", lambda t: softmax(t[a]) / samples(t))
+    if inner.labels and K > 1:
+        text = "1 is added to the labels, which are counted from 0 as the classes are"
+        turned = lambda t: right({**t, TARGET: (t[TARGET] + 1) % K})  # noqa: E731
+        yield place.fault("label off by one", text, f"(softmax({a}) − [class is y + 1])/N", turned)
+        text = "1 is subtracted from the labels, as if they were counted from 1"
+        turned = lambda t: right({**t, TARGET: (t[TARGET] - 1) % K})  # noqa: E731
+        yield place.fault("label off by one", text, f"(softmax({a}) − [class is y − 1])/N", turned)
+
+
+def _fused_of_binary(place: Place, inner: Any) -> Iterator[Fault]:  # noqa: ARG001
+    a = place.network.output
+    text = f"{a} − y is the gradient of the pre-activation, after the sigmoid's derivative, not that of {a}"
+    fused = lambda t: (t[a] - t[TARGET]) / t[a].size  # noqa: E731
+    yield place.fault("fused gradient before its activation", text, f"({a} − y)/(N·K)", fused)
+
+
+def _fused_of_logit(place: Place, inner: Any) -> Iterator[Fault]:  # noqa: ARG001
+    right, a, K = place.link, place.network.output, place.network.outputs
+    text = f"the derivative by the probability sigmoid({a}) is taken, where the loss reads the logit {a}"
+    by = lambda t: BinaryCrossEntropy().da(sigmoid(t[a]), t[TARGET])  # noqa: E731
+    yield place.fault("gradient by the probability", text, loss_text(BinaryCrossEntropy(), f"s({a})", K), by)
+    text = f"s({a}) − y holds the sigmoid's derivative already; it is multiplied in once more"
+    again = lambda t: right(t) * (sigmoid(t[a]) * (1 - sigmoid(t[a])))  # noqa: E731
+    yield place.fault("derivative after a fused gradient", text, f"{place.at} · s({a})·(1 − s({a}))", again)
+
+
+def _fused_of_softmax(place: Place, inner: Any) -> Iterator[Fault]:
+    right, a = place.link, place.network.output
+    y = targets(inner, a)
+    text = f"the derivative by the probability softmax({a}) is taken, where the loss reads the logit {a}"
+    by = lambda t: -y(t) / softmax(t[a]) / samples(t)  # noqa: E731
+    yield place.fault("gradient by the probability", text, f"−y/softmax({a})/N", by)
+    text = f"softmax({a}) − y holds the softmax's derivative already; it is applied once more"
+    again = lambda t: softmax_vjp(right(t), softmax(t[a]))  # noqa: E731
+    yield place.fault("derivative after a fused gradient", text, f"softmax's Jacobian · {place.at}", again)
 
 
 def _fused_behind(place: Place) -> Iterator[Fault]:
-    loss, a, K = place.network.loss, place.names["a"], place.network.outputs
-    inner = loss.loss if isinstance(loss, Scaled) else loss
-    if isinstance(inner, SoftmaxCrossEntropy | OneHotCrossEntropy | LogitBinaryCrossEntropy):
+    inner, a, K = unscaled(place.network.loss), place.network.output, place.network.outputs
+    if type(inner) in _OF_LOGITS:
         return
     text = (
         f"{a} − y is taken for {place.at}, which is right for a sigmoid or softmax under cross-entropy; here the loss "
         f"is the {name_of(inner)}"
     )
     cause = "fused gradient with another loss"
-    yield place.fault(cause, text, f"{a} − y", lambda t: t[a] - t["y"])
-    yield place.fault(cause, text, f"({a} − y)/N", lambda t: (t[a] - t["y"]) / len(t["x"]))
+    yield place.fault(cause, text, f"{a} − y", lambda t: t[a] - t[TARGET])
+    yield place.fault(cause, text, f"({a} − y)/N", lambda t: (t[a] - t[TARGET]) / samples(t))
     if K > 1:
-        yield place.fault(cause, text, f"({a} − y)/(N·{K})", lambda t: (t[a] - t["y"]) / (len(t["x"]) * K))
+        yield place.fault(cause, text, f"({a} − y)/(N·{K})", lambda t: (t[a] - t[TARGET]) / t[a].size)
+
+
+_ERRORS: Mapping[type, Any] = {
+    MeanAbsoluteError: _errors_of_bounded,
+    Huber: _errors_of_bounded,
+    SoftmaxCrossEntropy: _errors_of_softmax,
+    OneHotCrossEntropy: _errors_of_softmax,
+}
+_FUSED: Mapping[type, Any] = {
+    BinaryCrossEntropy: _fused_of_binary,
+    LogitBinaryCrossEntropy: _fused_of_logit,
+    SoftmaxCrossEntropy: _fused_of_softmax,
+    OneHotCrossEntropy: _fused_of_softmax,
+}
+_MEAN_OVER_SAMPLES = (SoftmaxCrossEntropy, OneHotCrossEntropy)
+_OF_LOGITS = (*_MEAN_OVER_SAMPLES, LogitBinaryCrossEntropy)
+_SUM = (SumSquaredError,)

@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 
 from harness.faults.fault import Fault
-from harness.faults.place import Place
+from harness.faults.formulas import formula_of
+from harness.faults.place import Place, RuleTable
+from impls.hand import Dense
 
 CAUSES = (
     "pre-activation for activation",
@@ -32,40 +34,41 @@ CAUSES = (
 )
 
 
-def slips(place: Place) -> Iterator[Fault]:
+def faults(place: Place) -> Iterator[Fault]:
     """Wrong operands at dW, dx and db."""
-    if place.kind not in ("dW", "dx", "db"):
-        return
+    yield from place.faults_of(_FAULTS)
+
+
+def _of_weights(place: Place) -> Iterator[Fault]:
     yield from _other_gradient(place)
-    if place.kind == "dW":
-        yield from _other_input(place)
-        yield from _order_of_gradient(place)
-    elif place.kind == "dx":
-        yield from _other_weights(place)
+    yield from _other_input(place)
+    yield from _order_of_gradient(place)
+
+
+def _of_input(place: Place) -> Iterator[Fault]:
+    yield from _other_gradient(place)
+    yield from _other_weights(place)
 
 
 def _other_gradient(place: Place) -> Iterator[Fault]:
     dz = place.names["dz"]
-    behind = next((names for names in place.around if names.get("dz") == dz and "da" in names), {})
-    if behind:
-        da = behind["da"]
+    for behind in place.activations_of(place.names["z"]):
+        da = behind.names["da"]
         text = f"{da} is used in place of {dz}: the activation's derivative is left out here"
         yield _with(place, "upstream of the activation's output", text, dz, da)
-    order = [link.output for link in place.network.links]
-    for other in place.alike(dz, "d"):
-        if other != behind.get("da") and other[1] == "z" and order.index(other) < order.index(place.at):
-            text = f"{other} is used, which belongs to another layer, in place of {dz}"
-            yield _with(place, "gradient of another layer", text, dz, other)
+    for other in place.gradients_alike(dz, "z"):
+        text = f"{other} is used, which belongs to another layer, in place of {dz}"
+        yield _with(place, "gradient of another layer", text, dz, other)
 
 
 def _other_input(place: Place) -> Iterator[Fault]:
     x, z = place.names["x"], place.names["z"]
-    before = place.before(x)
+    before = place.pre_activation(x)
     if before:
         text = f"the pre-activation {before} is used in place of {x}, the activation that the weights multiply"
         yield _with(place, "pre-activation for activation", text, x, before)
-    outputs = {names["a"] for names in place.around if names.get("z") == z and "a" in names}
-    for other in place.alike(x, "xa"):
+    outputs = {link.output for link in place.activations_of(z)}
+    for other in place.readable_for(x):
         cause = "output for input" if other in outputs else "input of another layer"
         whose = "the layer's output" if other in outputs else "which another layer reads"
         yield _with(place, cause, f"{other} is used, {whose}, in place of the layer's input {x}", x, other)
@@ -121,7 +124,8 @@ def _read_in_order(name: str, order: Any, shape: tuple[int, ...]) -> Any:
 
 def _with(place: Place, cause: str, text: str, name: str, other: str) -> Fault:
     """The right rule, reading `other` where it should read `name`."""
-    names = {n: other if n == name else n for n in place.link.inputs}
-    dz, x, W = (names.get(place.names.get(local, ""), "") for local in ("dz", "x", "W"))
-    formula = {"dW": f"{x}ᵀ · {dz}", "dx": f"{dz} · {W}ᵀ", "db": f"sum of {dz} over the samples"}[place.kind]
+    formula = formula_of(place, reading={n: other if own == name else own for n, own in place.names.items()})
     return place.fault(cause, text, formula, lambda t: place.link({**t, name: t[other]}))
+
+
+_FAULTS: RuleTable = {Dense: {"dW": _of_weights, "db": _other_gradient, "dx": _of_input}}

@@ -16,7 +16,7 @@ replayed to the last digit, are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +28,8 @@ from harness.faults.fault import Fault
 from harness.faults.place import Place
 from harness.formats import FORMATS
 from impls.graph import Rule
+from impls.hand import Dense
+from impls.hand.layers.dense import rows_of
 
 CAUSES = ("computed in float32", "accumulated in float32", "rounded to float16", "rounded to bfloat16")
 
@@ -38,12 +40,12 @@ DTYPES = dict(zip(CAUSES, ("float32", "float32", "float16", "bfloat16"), strict=
 """What the result is rounded to, by cause."""
 
 
-def slips(place: Place) -> Iterator[Fault]:
+def faults(place: Place) -> Iterator[Fault]:
     """Lower precision at any link."""
     at = place.at
     says = f"{at} has the accuracy of float32, not that of the dtype it is returned in"
     yield place.fault("computed in float32", says, f"{at} in float32", lambda t: _in_float32(place, t))
-    if place.kind in ("dW", "db", "dx"):
+    if place.of_rule(_TERMS):
         says = f"{at} is accurate as a sum kept in float32 is, not as one in the dtype it is returned in"
         yield place.fault("accumulated in float32", says, f"{at}, summed in float32", lambda t: _accumulated(place, t))
     for dtype in ("float16", "bfloat16"):
@@ -71,21 +73,26 @@ def _accumulated(place: Place, t: Mapping[str, Any]) -> Any:
     if any(isinstance(tensor, Bounded) for tensor in read.values()):
         own = next(tensor for tensor in read.values() if isinstance(tensor, Bounded)).context.profile
         return _in(replace(own, u_acc=2.0 ** -FORMATS["float32"].digits), place, read)
-    if place.kind == "dW":
-        dz, x = t[place.names["dz"]], t[place.names["x"]]
-        return _summed((x[n][:, None] * dz[n] for n in range(len(x))), (x.shape[1], dz.shape[1]))
-    dz = t[place.names["dz"]]
-    if place.kind == "db":
-        return _summed(iter(dz), dz.shape[1:])
-    W = t[place.names["W"]]
-    return _summed((dz[:, [j]] * W[:, j] for j in range(W.shape[1])), (len(dz), len(W)))
-
-
-def _summed(terms: Iterator[Any], shape: tuple[int, ...]) -> Any:
-    total = np.zeros(shape, np.float32)
-    for term in terms:
+    terms = place.of_rule(_TERMS)
+    assert terms is not None
+    total: Any = np.float32(0)
+    for term in terms(*(t[name] for name in place.link.inputs)):
         total = (total + np.asarray(term, np.float64)).astype(np.float32)
     return total.astype(np.float64)
+
+
+def _products(dz: Any, x: Any) -> Iterator[Any]:
+    return (row[:, None] * upstream for row, upstream in zip(rows_of(x), rows_of(dz), strict=True))
+
+
+def _paths(dz: Any, W: Any) -> Iterator[Any]:
+    return (dz[..., [j]] * W[:, j] for j in range(W.shape[1]))
+
+
+_TERMS: Mapping[type, Mapping[str, Callable[..., Iterator[Any]]]] = {
+    Dense: {"dW": _products, "db": lambda dz: iter(rows_of(dz)), "dx": _paths}
+}
+"""What is added up, one term after the other, by the rules that add: from what the rule reads."""
 
 
 def _in(profile: Profile, place: Place, read: Mapping[str, Any]) -> Any:

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from harness.faults.fault import Fault
-from harness.faults.place import Place
+from harness.faults.place import Place, RuleTable
+from impls.hand import Dense
 
 CAUSES = (
     "weights after the update",
@@ -27,21 +28,16 @@ CAUSES = (
 )
 
 
-def slips(place: Place) -> Iterator[Fault]:
+def faults(place: Place) -> Iterator[Fault]:
     """What belongs to the step, at dx and at the gradients of weights."""
     right, at = place.link, place.at
-    if place.kind == "dx":
-        dz, W, dW = place.names["dz"], place.names["W"], place.names["dW"]
-        text = f"{W} was updated, with learning rate {{c}}, before {at} was computed with it"
-        formula = f"{dz} · ({W} − {{c}}·{dW})ᵀ"
-        against = lambda t: -(t[dz] @ t[dW].T)  # noqa: E731
-        yield place.fitted("weights after the update", text, formula, right, against, 0.1)
-    if place.kind not in ("dW", "db"):
+    yield from place.faults_of(_FAULTS)
+    weight = place.link.of
+    if not place.of_weight or weight is None or place.tensor.through:
         return
     text = f"{at} is {{c}} times the gradient: the learning rate, or another constant, is multiplied in"
     formula = f"{{c}}·{at}"
     yield place.fitted("learning rate multiplied in", text, formula, lambda t: 0 * right(t), lambda t: +right(t), 0.1)
-    weight = at[1:]
     text = f"{at} has {{c}}·{weight} added: weight decay, which this loss does not have"
     yield place.fitted("weight decay added", text, f"{at} + {{c}}·{weight}", right, lambda t: +t[weight], 0.01)
     text = f"{at} is clipped to values from −{{c}} to {{c}}"
@@ -52,3 +48,15 @@ def slips(place: Place) -> Iterator[Fault]:
 
 def _shortened(gradient: Any, t: Mapping[str, Any]) -> Any:  # noqa: ARG001
     return gradient / np.maximum(np.sqrt(np.square(gradient).sum()), 1)
+
+
+def _after_the_update(place: Place) -> Iterator[Fault]:
+    dz, W, dW = (place.names[local] for local in ("dz", "W", "dW"))
+    if place.earlier(dW):
+        text = f"{W} was updated, with learning rate {{c}}, before {place.at} was computed with it"
+        formula = f"{dz} · ({W} − {{c}}·{dW})ᵀ"
+        against = lambda t: -(t[dz] @ t[dW].T)  # noqa: E731
+        yield place.fitted("weights after the update", text, formula, place.link, against, 0.1)
+
+
+_FAULTS: RuleTable = {Dense: {"dx": _after_the_update}}

@@ -1,4 +1,4 @@
-"""Slips in the derivative of one activation: its parameter, its other form, a term or a square left out.
+"""Mistakes in the derivative of one activation: its parameter, its other form, a term or a square left out.
 
 sigmoid        a    1 − a    a(1 + a)    a²    (1 − a)²       for a(1 − a)
 tanh           1 − a    1 + a²    a²    (1 − a)²              for 1 − a²
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from harness.faults.fault import Fault
-from harness.faults.place import Place
+from harness.faults.place import Place, is_activation
 from impls.hand import Elu, Gelu, GeluTanh, HardSigmoid, LeakyRelu, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh
 from impls.hand.activations.gelu import erf, gelu_tanh_vjp, gelu_vjp
 from impls.hand.activations.sigmoidal import sigmoid
@@ -52,9 +52,9 @@ Variant = tuple[str, str, str, Derivative]
 """Cause, what it says, f'(z) as text with {z}, {a}, {da}, and da · f'(z) from (da, z, a)."""
 
 
-def slips(place: Place) -> Iterator[Fault]:
-    """Slips that only this kind of activation can have."""
-    if place.kind != "dz":
+def faults(place: Place) -> Iterator[Fault]:
+    """Mistakes that only this kind of activation can have."""
+    if not (place.of_read and is_activation(place.layer)):
         return
     names = {name: place.names[name] for name in ("da", "z", "a")}
     da, z, a = names["da"], names["z"], names["a"]
@@ -62,11 +62,11 @@ def slips(place: Place) -> Iterator[Fault]:
         says, formula = says.format(**names), f"{da} · {text.format(**names)}"
         planted = lambda t, rule=rule: rule(t[da], t[z], t[a])  # noqa: E731
         yield place.fault(cause, says, formula, planted)
-    if isinstance(place.layer, LeakyRelu | Relu):
+    usual = _SLOPES.get(type(place.layer))
+    if usual is not None:
         says = f"the derivative for {z} ≤ 0 is {{c}}"
         right = lambda t: t[da] * (t[z] > 0)  # noqa: E731
         left = lambda t: t[da] * (1 - (t[z] > 0))  # noqa: E731
-        usual = 0.01 if isinstance(place.layer, Relu) else 0.2
         yield place.fitted("another slope", says, f"{da} · (1 if {z} > 0 else {{c}})", right, left, usual)
 
 
@@ -176,7 +176,7 @@ def _of_gelu(layer: Any) -> list[Variant]:
     Phi = lambda z: 0.5 * (1 + erf(math.sqrt(0.5) * z))  # noqa: E731
     phi = lambda z: np.exp(-0.5 * (z * z)) * (1 / math.sqrt(2 * math.pi))  # noqa: E731
     s = lambda z: sigmoid(1.702 * z)  # noqa: E731
-    by_erf = isinstance(layer, Gelu)
+    by_erf = type(layer) is Gelu
     other = gelu_tanh_vjp if by_erf else gelu_vjp
     missing = "term of the derivative missing"
     return [
@@ -214,14 +214,16 @@ def _of_softmax(layer: Any) -> list[Variant]:  # noqa: ARG001
         ("coupling over the samples", "the sum of {da}·{a} runs over the samples, not over the neurons",
          "({da} − sum over the samples)", lambda da, z, a: a * (da - total(da, a, 0))),
         ("factor of the derivative missing", "the factor {a} in front is missing", "({da} − sum of {da}·{a})",
-         lambda da, z, a: da - total(da, a, 1)),
+         lambda da, z, a: da - total(da, a, -1)),
         ("sign within the derivative", "the sum of {da}·{a} is added, not subtracted", "{a}·({da} + sum of {da}·{a})",
-         lambda da, z, a: a * (da + total(da, a, 1))),
+         lambda da, z, a: a * (da + total(da, a, -1))),
         ("factor of the derivative missing", "{da} is summed without its weights {a}", "{a}·({da} − sum of {da})",
-         lambda da, z, a: a * (da - da.sum(axis=1, keepdims=True))),
+         lambda da, z, a: a * (da - da.sum(axis=-1, keepdims=True))),
     ]  # fmt: skip
 
 
+_SLOPES = {Relu: 0.01, LeakyRelu: 0.2}
+"""At the left of 0, for those that have one there or might."""
 _VARIANTS: Mapping[type, Any] = {
     Sigmoid: _of_sigmoid,
     Tanh: _of_tanh,

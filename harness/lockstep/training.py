@@ -101,7 +101,7 @@ def run(
             admission = admit(names, network, dtype, named=against is not None)
         session = Session(network, batches, optimizer, dtype, seed, schedule, free_run, admission, exact, command)
         head = session.head(loaded, named=against is not None)
-        return _train(session, Run(head), writer, progress)
+        return _train(session, Run(head, made=network), writer, progress)
 
 
 def _train(session: Session, run: Run, writer: Writer | None, progress: Callable[[int, int], None] | None) -> Run:

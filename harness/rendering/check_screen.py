@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.comparison.judge import Row
 from harness.diagnosis import Cause, Diagnosis
-from harness.diagnosis.location import GIVEN
 from harness.faults.fault import in_samples
+from harness.rendering import check_columns, columns
 from harness.results.check import Check
-from harness.results.numbers import counted, grid, part, plain
+from harness.results.numbers import counted, plain
 from harness.usage import visible
-
-HEADERS = ("link", "shape", "used", "sees", "cos", "verdict", "")
+from impls.graph import LOSS, Graph
 
 
 def rendered(check: Check, style: str = "table", *, verbose: bool = False, command: str | None = None) -> str:
@@ -46,15 +44,15 @@ def _heading(check: Check, style: str) -> str:
 
 def _forward(check: Check, style: str) -> str:
     """One line about the forward pass where there is nothing wrong with it."""
-    forward = [row for row in check.rows if not _backward(row)]
+    forward = [row for row in check.rows if not check.is_gradient(row.gradient)]
     if not check.judged or any(row.verdict == "FAULT" for row in forward):
         return ""
     loss = "" if check.loss is None else f"; L = {check.loss:.12g}"
     if not forward:
         told = f"the forward pass is not shown{loss}"
     else:
-        names = ["forward pass"] if any(row.gradient != "loss" for row in forward) else []
-        names += ["loss"] if any(row.gradient == "loss" for row in forward) else []
+        names = ["forward pass"] if any(row.gradient != LOSS for row in forward) else []
+        names += ["loss"] if any(row.gradient == LOSS for row in forward) else []
         told = f"{' and '.join(names)} {'agree' if len(names) > 1 else 'agrees'}{loss}"
     return plain(f"      {told}", style)
 
@@ -72,41 +70,10 @@ def _factor(check: Check, style: str) -> str:
 
 def links(check: Check, style: str) -> str:
     """The table of links in backward order; forward links only where one is wrong."""
-    rows = [row for row in check.rows if _backward(row)] if check.judged else []
-    if any(row.verdict == "FAULT" for row in check.rows if not _backward(row)):
+    rows = [row for row in check.rows if check.is_gradient(row.gradient)] if check.judged else []
+    if any(row.verdict == "FAULT" for row in check.rows if not check.is_gradient(row.gradient)):
         rows = list(check.rows)
-    if not rows:
-        return ""
-    cells = [_cells(check, row, style) for row in rows]
-    return grid(cells, HEADERS, style, ("left", "left", "right", "right", "right", "left", "left"))
-
-
-def _cells(check: Check, row: Row, style: str) -> list[str]:
-    cosine = check.located.cosines.get(row.gradient)
-    note: str | None = ""
-    if row.gradient == check.first_wrong:
-        note = "<- first wrong link"
-    elif row.verdict == "inherited":
-        note = row.reason if row.reason != GIVEN else f"right, given your {_upstream(check, row)}"
-    elif row.verdict in ("not comparable", "FAULT", "convention") or row.gradient in check.located.formed:
-        note = row.reason or ""
-    return [
-        row.gradient,
-        "×".join(map(str, check.setting.shapes[row.gradient])) or "1",
-        "" if row.verdict == "not comparable" else part(row.used),
-        "" if row.sees is None else f"{row.sees:.0e}",
-        "" if cosine is None else f"{cosine:.3f}",
-        row.verdict,
-        plain(note or "", style),
-    ]
-
-
-def _upstream(check: Check, row: Row) -> str:
-    """The tensor that a link's gradient comes from, the nearest that is shown."""
-    above = check.setting.upstream.get(row.gradient)
-    if any(each.gradient == above for each in check.judged):
-        return str(above)
-    return "own upstream" if _backward(row) else "own inputs"
+    return columns.text(check_columns.links(check), rows, style) if rows else ""
 
 
 def _said(check: Check, style: str) -> Iterator[str]:
@@ -122,11 +89,7 @@ def _said(check: Check, style: str) -> Iterator[str]:
 
 
 def _verbose(check: Check, style: str) -> str:
-    cells = [
-        [row.gradient, part(row.used), "" if row.sees is None else f"{row.sees:.1e}", row.verdict]
-        for row in check.located.links
-    ]
-    links = grid(cells, ("link alone", "used", "sees", "verdict"), style, ("left", "right", "right", "left"))
+    links = columns.text(check_columns.ALONE, check.located.links, style)
     return links + "\n\n" + "\n".join(f"{name}  {value}" for name, value in check.setting.environment.items())
 
 
@@ -140,26 +103,25 @@ def _end(check: Check) -> Iterator[str]:
         )
     if not check.judged and check.findings:
         yield "is it for another network?   --model, --activation, --loss and --data say for which"
-    hidden = not any(row.gradient.startswith(("dz", "da")) for row in check.rows)
-    if check.wrong and hidden:
-        yield "to locate it finer   also return dz1, da1, ... by these names: return locals() will do"
+    network = check.network
+    passed_back = [network.gradient[name] for name in network.activations if name in network.gradient]
+    if check.wrong and not any(row.gradient in passed_back for row in check.rows):
+        by = ": return locals() will do" if all(name.isidentifier() for name in passed_back) else ""
+        yield f"to locate it finer   also return {', '.join(passed_back[:2])}, ... by these names{by}"
 
 
 def _next(check: Check, command: str | None) -> str:
     """What to type next, not escaped, so that it can be; nothing where nothing fits."""
     first, model = check.first_wrong, check.setting.explain
     commands = []
-    if first and model and check.setting.seed == 0 and first != "loss":
-        commands.append(f'harness explain "W{first.lstrip("dzabW")}[1,1]"{"" if model == "4-3-2-1" else f" {model}"}')
+    entry = check.entry_near(first) if first and model and check.setting.seed == 0 else None
+    if entry:
+        commands.append(f'harness explain "{entry}"{"" if model == "4-3-2-1" else f" {model}"}')
     if check.verdict == "FAIL" and command:
         commands.append(f"{command} --verbose")
     if check.verdict == "PASS" and model:
         commands.append(f"harness power{'' if model == '4-3-2-1' else f' {model}'}")
     return visible(f"next  {'    '.join(commands)}") if commands else ""
-
-
-def _backward(row: Row) -> bool:
-    return row.gradient.startswith("d")
 
 
 WIDTH = 21
@@ -171,11 +133,11 @@ def evidence(check: Check, diagnosis: Diagnosis, style: str) -> Iterator[str]:
     """The lines about one wrong link."""
     if len(check.diagnoses) > 1:
         yield plain(f"{diagnosis.at}{check.place(diagnosis.at)}", style)
-    for label, text in _lines(diagnosis):
+    for label, text in _lines(check.network, diagnosis):
         yield plain(f"{label:<{WIDTH}}{text}", style)
 
 
-def _lines(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
+def _lines(network: Graph, diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
     yield "what should happen", diagnosis.should
     if not diagnosis.causes:
         yield "what you computed", "no mistake of the catalogue gives these numbers: the cause is unknown"
@@ -190,7 +152,7 @@ def _lines(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
         yield "next best guess", f"{diagnosis.runner_up.says}   off by {_percent(diagnosis.runner_up.residual)}"
     entry = diagnosis.entry
     reads = "   ".join(f"{name} = {number:.7g}" for name, number in entry.reads.items())
-    where = ", ".join(filter(None, (entry.tensor, counted(entry.tensor, entry.index))))
+    where = ", ".join(filter(None, (entry.tensor, counted(network, entry.tensor, entry.index))))
     yield "worst entry", f"{where}{': ' if reads else ''}{reads}"
     yield "", f"yours {entry.actual:+.8g}   correct {entry.expected:+.8g}"
 

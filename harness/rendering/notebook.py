@@ -5,35 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from harness.comparison.judge import SEVERITY
+from harness.rendering import check_columns, run_columns
+from harness.rendering.columns import Column, Thing, cells, shown_on
 from harness.results.check import Check
-from harness.results.numbers import part, place, share, small
 from harness.results.run import Run
 from harness.usage import visible
 
 
 def of_run(run: Run) -> str:
     """Of a run: every weight gradient against every implementation."""
-    rows = [
-        [name, against, share(formula), share(rounding), place(gravest), gravest.verdict]
-        for name in run.head.gradients
-        for against in run.head.implementations
-        if (formula := run.find("formula", name, against)) or run.find("rounding", name, against)
-        for rounding in [run.find("rounding", name, against)]
-        # The place is that of the check that failed; of two alike, of the rounding check.
-        for gravest in [min(filter(None, (rounding, formula)), key=lambda row: SEVERITY.index(row.verdict))]
-    ]
-    headers = ["gradient", "against", "formula used", "rounding used", "at", "verdict"]
-    return shown(run.verdict, run.outcome.reason, headers, rows)
+    judged = [each for each in run_columns.compared(run) if each.apart]
+    return shown(run.verdict, run.outcome.reason, *_table(run_columns.gradients(run), judged))
 
 
 def of_check(check: Check) -> str:
     """Of a check: every link, and what explains the first wrong one."""
-    rows = [
-        [row.gradient, "" if row.used is None else part(row.used), small(row.sees), row.verdict] for row in check.rows
-    ]
     causes = [f"{d.at}: {d.causes[0].says if d.causes else 'the cause is unknown'}" for d in check.diagnoses]
-    return shown(check.verdict, check.reason, ["link", "used", "sees", "verdict"], rows, causes)
+    return shown(check.verdict, check.reason, *_table(check_columns.links(check), check.rows), causes)
+
+
+def _table(columns: Sequence[Column[Thing]], things: Iterable[Thing]) -> tuple[list[str], list[list[str]]]:
+    columns = shown_on("notebook", columns)
+    return [column.header for column in columns], cells(columns, things)
 
 
 def shown(

@@ -9,22 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from harness.comparison.judge import SEVERITY
 from harness.inputs.schedule import milestone
+from harness.rendering import columns, run_columns
 from harness.rendering.truth_table import truth
 from harness.results.drift import TWIN
-from harness.results.numbers import grid, place, plain, share, small
+from harness.results.numbers import plain
 from harness.results.run import Run
 from harness.usage import visible
 from impls.registry import REFERENCE
 
-HEADERS = (
-    "gradient", "against",
-    "formula used", "sees", "at",
-    "rounding used", "sees", "at",
-    "|Δ|", "used",
-)  # fmt: skip
-ALIGN = ("left", "left", "right", "right", "left", "right", "right", "left", "right", "right")
 MOST_FAULTS = 12
 
 
@@ -74,55 +67,25 @@ def heading(run: Run, style: str = "table") -> str:
 
 def _grid(run: Run, style: str, verbose: bool) -> str:
     names = run.head.gradients if not verbose else list(dict.fromkeys(row.gradient for row in run.rows))
-    table = []
-    for name in names:
-        label = f"{name} {'×'.join(map(str, run.head.weights.get(name[1:], ())))}".strip()
-        for against in run.head.implementations:
-            rows = {check: run.find(check, name, against) for check in ("formula", "rounding", "end-to-end")}
-            if not any(rows.values()):
-                continue
-            cells = [label, plain(against, style)]
-            for check in ("formula", "rounding"):
-                row = rows[check]
-                cells += [share(row), small(row.sees if row else None), place(row)]
-            row = rows["end-to-end"]
-            difference = None if row is None or row.difference is None else abs(row.difference)
-            cells += [small(difference), share(row)]
-            table.append(cells)
-            label = ""
     dtype = run.head.dtype
     against = ", against the true value where it is known" if run.head.exact else ""
     groups = f"formula: float64, end to end{against} · rounding: {dtype}, link by link · |Δ|: {dtype}, hand against it"
-    text = grid(table, HEADERS, style, ALIGN)
-    return f"{groups}\n\n{text}"
+    return f"{groups}\n\n{columns.text(run_columns.gradients(run), run_columns.compared(run, names), style)}"
 
 
 def _faults(run: Run, style: str) -> str:
-    rows = run.select(lambda row: row.verdict not in ("ok", "no power"))
+    rows = run_columns.not_in_order(run)
     if not rows:
         return ""
-    table = [
-        [
-            row.check, row.gradient, plain(row.against, style), row.verdict, str(row.step),
-            f"{row.outside} of {row.entries}" if row.entries else "",
-            small(None if row.difference is None else abs(row.difference)), small(row.allowed),
-            plain(row.cause or row.reason or "", style),
-        ]
-        for row in sorted(rows, key=lambda row: (SEVERITY.index(row.verdict), row.step))[:MOST_FAULTS]
-    ]  # fmt: skip
-    headers = ("check", "tensor", "against", "verdict", "step", "outside", "|Δ|", "allowed", "reason")
-    align = ("left", "left", "left", "left", "right", "right", "right", "right", "left")
-    text = grid(table, headers, style, align)
     more = len(rows) - MOST_FAULTS
-    return text + (f"\nand {more} more rows; --json has them all" if more > 0 else "")
+    told = f"\nand {more} more rows; --json has them all" if more > 0 else ""
+    return columns.text(run_columns.FAULTS, rows[:MOST_FAULTS], style) + told
 
 
 def _drift(run: Run, style: str) -> str:
     """Drift at steps 1, 2, 4, ... and the last, beside the twin's, and what every implementation's is explained by."""
     last = len(run.steps)
-    shown = [step for step in range(1, last + 1) if milestone(step, last)]
-    table = [[str(step), *(small(drift[step - 1]) for drift in run.drift.values())] for step in shown]
-    text = grid(table, ("step", *run.drift), style, ("right",) * (1 + len(run.drift)))
+    text = columns.text(run_columns.drift(run), (step for step in range(1, last + 1) if milestone(step, last)), style)
     told = [f"{name}  drift {run.explanation(name)}" for name in run.drift if name != TWIN]
     head = f"drift: largest |w - w of hand| before each update; {TWIN}: hand, started from weights moved by one ulp"
     return "\n".join([head, "", text, "", *told])

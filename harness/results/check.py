@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,10 +14,12 @@ from harness.comparison.finding import Finding
 from harness.comparison.judge import Row
 from harness.diagnosis import Diagnosis
 from harness.diagnosis.location import Located
+from harness.evaluation.point import Point
 from harness.results.numbers import part
 from harness.results.printable import Printable
 from harness.results.setting import Setting
 from harness.results.verdicts import Outcome
+from impls.graph import Graph
 
 SCHEMA = 1
 
@@ -43,6 +46,7 @@ class Check(Printable, text="harness.rendering.check_screen:rendered", notebook=
 
     Attributes:
         setting: what was compared, and where.
+        point: the weights and the batch.
         located: every tensor shown, judged.
         findings: what is to be said besides numbers: shapes, second call, changed inputs, ...
         diagnoses: for each wrong link, in order, what explains it.
@@ -53,6 +57,7 @@ class Check(Printable, text="harness.rendering.check_screen:rendered", notebook=
     """
 
     setting: Setting
+    point: Point
     located: Located
     findings: list[Finding] = field(default_factory=list)
     diagnoses: list[Diagnosis] = field(default_factory=list)
@@ -65,6 +70,11 @@ class Check(Printable, text="harness.rendering.check_screen:rendered", notebook=
     def rows(self) -> list[Row]:
         """Every tensor, end to end, with its verdict, in the order of a training step."""
         return self.located.rows
+
+    @property
+    def gradients(self) -> Sequence[str]:
+        """Names of the gradients that were asked for, those of the weights."""
+        return self.setting.gradients
 
     @property
     def judged(self) -> list[Row]:
@@ -124,6 +134,29 @@ class Check(Printable, text="harness.rendering.check_screen:rendered", notebook=
         """Name of the first wrong link."""
         return next(iter(self.wrong), None)
 
+    @property
+    def network(self) -> Graph:
+        """Whose backward pass it is."""
+        return self.point.network
+
+    def is_gradient(self, tensor: str) -> bool:
+        """Whether a tensor belongs to the backward pass."""
+        return self.point.network.tensors[tensor].role == "gradient"
+
+    def entry_near(self, tensor: str) -> str | None:
+        """The first entry of the first weight of the node that a tensor belongs to, or of one before: ``W2[1,1]``."""
+        network = self.point.network
+        found = network.tensors[tensor]
+        node = network.tensors[found.of].node if found.of else found.node
+        names = [each.name for each in network.nodes]
+        before = names[: names.index(node) + 1] if node in names else []
+        weights = [name for each in before for name in network.weights if network.tensors[name].node == each]
+        owners = [network.tensors[name].node for name in weights]
+        if not weights:
+            return None
+        first = weights[owners.index(owners[-1])]
+        return f"{first}[{','.join('1' for _ in network.weights[first])}]"
+
     def place(self, tensor: str) -> str:
         """File and line that make a tensor, in brackets; nothing where they are not known."""
         found = self.setting.lines.get(tensor)
@@ -143,7 +176,7 @@ def _judged(check: Check) -> Outcome:
     name = check.setting.name
     if missing:
         return Outcome("NOT COMPARED", 3, f"{name} returns no {', '.join(missing)}; what it returns is right")
-    powerless = [row.gradient for row in judged if row.verdict == "no power" and row.gradient.startswith("d")]
+    powerless = [row.gradient for row in judged if row.verdict == "no power" and check.is_gradient(row.gradient)]
     if powerless:
         told = f"nothing failed, but zeros in place of {', '.join(powerless[:4])} would have passed too"
         return Outcome("NO POWER", 0, told)
@@ -162,7 +195,7 @@ def _why_wrong(check: Check) -> str:
         told += f", {shown[first].reason}"
     if others:
         told += f"; also wrong: {', '.join(f'{name}{check.place(name)}' for name in others)}"
-    inherited = sum(row.gradient.startswith("d") for row in check.located.of("inherited"))
+    inherited = sum(check.is_gradient(row.gradient) for row in check.located.of("inherited"))
     if inherited:
         one = "1 later gradient is wrong only because it inherits it"
         told += f". {one if inherited == 1 else f'{inherited} later gradients are wrong only because they inherit it'}"

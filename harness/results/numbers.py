@@ -10,6 +10,12 @@ from tabulate import tabulate
 from harness.comparison.judge import Row
 from harness.comparison.true_errors import TrueError
 from harness.usage import visible
+from impls.graph import Graph, Tensor, prefixed
+from impls.hand.network import Network
+from impls.hand.notation import OPTIMIZERS
+
+STATES = sorted({letter for optimizer in OPTIMIZERS.values() for letter in optimizer.state})
+"""What the optimizers call what they keep of a weight."""
 
 
 def plain(text: str, style: str) -> str:
@@ -62,25 +68,39 @@ def ulps(number: float | None) -> str:
     return f"{number:.2g}" if number < 99.5 else f"{number:.0f}" if number < 1e5 else f"{number:.0e}"
 
 
-def place(row: Row | TrueError | None) -> str:
+def place(row: Row | TrueError | None, network: Graph | None) -> str:
     """Where the worst entry is: step and index; nothing where nothing differs."""
     if row is None or row.index is None or row.used == 0:
         return ""
-    return f"step {row.step} {entry(row)}".strip()
+    return f"step {row.step} {counted(network, row.gradient, row.index)}".strip()
 
 
-def entry(row: Row | TrueError) -> str:
-    """Which entry is the worst; nothing where there is none."""
-    return "" if row.index is None else counted(row.gradient, row.index)
+def counted(network: Graph | None, tensor: str, index: tuple[int, ...]) -> str:
+    """An entry in words, counted from 1, samples from 0 as `harness explain` takes them.
+
+    A weight's is ``w_32`` in a chain, whatever is said of the weight; in a graph it is ``fc1.W[3,2]``. Of a network
+    that is not known it is the index alone.
+    """
+    if not index:
+        return ""
+    numbers = [str(i + 1) for i in index]
+    told = _owner(network, tensor) if network else None
+    if told is None:
+        return f"[{','.join(numbers)}]"
+    if told.per_row:
+        counts = [str(index[0]), *numbers[1:]]
+        # A record may hold indices of any length.
+        return ", ".join(f"{what} {count}" for what, count in zip(told.axes, counts, strict=False))
+    if not isinstance(network, Network):
+        return f"{told.name}[{','.join(numbers)}]"
+    joint = "" if max(index) < 9 else ","
+    return f"{told.local.lower()}_{joint.join(numbers)}"
 
 
-def counted(tensor: str, index: tuple[int, ...]) -> str:
-    """An entry in words, counted from 1, samples from 0 as `harness explain` takes them."""
-    numbers = [i + 1 for i in index]
-    kind = tensor.lstrip("dmv")[:1] if tensor != "loss" else ""
-    if kind == "W":
-        joint = "" if max(numbers) < 10 else ","
-        return f"w_{joint.join(map(str, numbers))}"
-    if kind == "b":
-        return f"b_{numbers[0]}"
-    return f"sample {index[0]}, neuron {numbers[1]}" if len(index) == 2 else ""
+def _owner(network: Graph, name: str) -> Tensor | None:
+    """The tensor of that name; what a gradient, or what an optimizer keeps, belongs to."""
+    tensor = network.tensors.get(name)
+    if tensor is None:
+        kept = (w for w in network.weights for letter in STATES if prefixed(letter, w) == name)
+        return next((network.tensors[weight] for weight in kept), None)
+    return network.tensors[tensor.of] if tensor.of else tensor

@@ -1,7 +1,8 @@
 """Rebuilding: the network and the batches of a record, from what its head says.
 
-A head holds the network as ``Network([Dense(4, 3), Sigmoid()], SumSquaredError())``. That text is parsed, never run:
-names of the hand code's layers, losses and networks, and literals, are all that it may hold.
+A head holds the network as ``Network([Dense(4, 3), Sigmoid()], SumSquaredError())``, or as the inputs and nodes of a
+graph. That text is parsed, never run: names of the hand code's layers, losses and networks, inputs and nodes, and
+literals, are all that it may hold.
 """
 
 from __future__ import annotations
@@ -29,13 +30,25 @@ def network_of(text: str) -> Graph:
 
     >>> network_of("Network([Dense(2, 1), Sigmoid()], SumSquaredError())").weights
     {'W1': (2, 1), 'b1': (1,)}
+    >>> graph = "Graph([Input('x', 2)], [node('out', Dense(2, 1), 'x')], SumSquaredError(), 'out.z')"
+    >>> repr(network_of(graph)) == graph
+    True
 
     Raises:
         UsageError: the text holds anything but layers and losses of the hand code.
     """
     try:
         made = _made(ast.parse(text[:LONGEST], mode="eval").body)
-    except (SyntaxError, ValueError, TypeError, KeyError, AttributeError, RecursionError, MemoryError):
+    except (
+        SyntaxError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+        MemoryError,
+    ):
         made = None
     if isinstance(made, Graph):
         return made
@@ -47,10 +60,10 @@ def network_of(text: str) -> Graph:
 
 def _made(node: ast.expr) -> Any:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in impls.hand.__all__:
-        kind = getattr(impls.hand, node.func.id)
-        if isinstance(kind, type):
+        make = getattr(impls.hand, node.func.id)
+        if isinstance(make, type) or make is impls.hand.node:
             keywords = {str(keyword.arg): _made(keyword.value) for keyword in node.keywords}
-            return kind(*map(_made, node.args), **keywords)
+            return make(*map(_made, node.args), **keywords)
     if isinstance(node, ast.List):
         return list(map(_made, node.elts))
     return ast.literal_eval(node)

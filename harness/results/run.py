@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +19,12 @@ from harness.comparison.judge import SEVERITY, Row, worst
 from harness.comparison.true_errors import TrueError, worst_error
 from harness.results.drift import TWIN, DriftVerdict, drifts, explanation
 from harness.results.printable import Printable
+from harness.results.rebuilding import network_of
 from harness.results.record import End, Head, PowerCount, Step
 from harness.results.record_file import read_lines
 from harness.results.verdicts import Outcome, first_fault, outcome_of
+from harness.usage import UsageError
+from impls.graph import Graph
 
 
 @dataclass
@@ -35,6 +38,7 @@ class Run(Printable, text="harness.rendering.tables:render", notebook="harness.r
         unrecorded: why its record lacks something, if it does.
         recorded: where its record was written, and how long it is, if it was.
         power: faults planted at the first step, and how many would be missed; None where no step was compared.
+        made: the network, where the run was made here.
     """
 
     head: Head
@@ -43,6 +47,20 @@ class Run(Printable, text="harness.rendering.tables:render", notebook="harness.r
     unrecorded: str | None = None
     recorded: str | None = None
     power: PowerCount | None = None
+    made: Graph | None = field(default=None, repr=False)
+
+    @cached_property
+    def network(self) -> Graph | None:
+        """The network, rebuilt where the run was read back; None if it is not made of layers of the hand code."""
+        try:
+            return self.made or network_of(self.head.network)
+        except UsageError:
+            return None
+
+    @property
+    def gradients(self) -> Sequence[str]:
+        """Names of the gradients that were asked for, those of the weights."""
+        return self.head.gradients
 
     @cached_property
     def rows(self) -> list[Row]:

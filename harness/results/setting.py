@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from harness.environment import environment
 from harness.evaluation.point import Point
 from harness.usage import visible
 from impls.graph import Graph
-from impls.hand import from_text
+from impls.hand import Network, from_text
 from impls.hand.notation import describe, output_label
 
 
@@ -25,7 +25,7 @@ class Setting:
         name: of the backward pass, as messages call it.
         data: one phrase about the batch.
         shapes: of every tensor that the network has, by name.
-        upstream: the gradient that each link's gradient is made from, by name.
+        upstream: the gradients that each link's gradient is made from, by name.
         explain: how `harness explain` is told of this very network and data, where it can be.
         lines: file and line that make a tensor, where a plain assignment does.
         line: file and first line of the function itself.
@@ -50,9 +50,8 @@ class Setting:
 
 def setting_of(name: str, point: Point, data: str, seed: int | None, function: Callable[..., Any] | None) -> Setting:
     """What is compared, and where."""
-    network, lines = point.network, lines_of(function) if function else None
-    file = _shown_path(lines.file) if lines else ""
-    made = {link.output: lines.of(link.output) for link in network.links} if lines else {}
+    network = point.network
+    line, lines = places_of(function, [link.output for link in network.links])
     return Setting(
         name=name,
         network=repr(network),
@@ -64,12 +63,34 @@ def setting_of(name: str, point: Point, data: str, seed: int | None, function: C
         seed=seed,
         gradients=network.gradients,
         shapes=shapes_of(network, point.rows),
-        upstream={link.output: name for link in network.backward_links for name in link.inputs if name.startswith("d")},
+        upstream={name: ", ".join(above) for name in network.gradient.values() if (above := upstream(network, name))},
         environment=environment(),
         explain=_for_explain(network, data),
-        lines={tensor: (file, line) for tensor, line in made.items() if line},
-        line=(file, lines.first) if lines else None,
+        lines=lines,
+        line=line,
     )
+
+
+def upstream(network: Graph, gradient: str) -> list[str]:
+    """The gradients that a gradient is made from; of one that is a sum, those that its parts are made from."""
+    found = dict[str, None]()
+    for name in network.link[gradient].inputs:
+        tensor = network.tensors[name]
+        if tensor.role == "gradient":
+            found |= dict.fromkeys(upstream(network, name) if tensor.through else [name])
+    return list(found)
+
+
+def places_of(
+    function: Callable[..., Any] | None, tensors: Iterable[str]
+) -> tuple[tuple[str, int] | None, dict[str, tuple[str, int]]]:
+    """File and line where a function begins, and of each tensor that a plain assignment in it makes."""
+    lines = lines_of(function) if function else None
+    if lines is None:
+        return None, {}
+    file = _shown_path(lines.file)
+    made = {tensor: lines.of(tensor) for tensor in tensors}
+    return (file, lines.first), {tensor: (file, line) for tensor, line in made.items() if line}
 
 
 def _shown_path(file: str) -> str:
@@ -80,5 +101,7 @@ def _shown_path(file: str) -> str:
 
 def _for_explain(network: Graph, data: str) -> str | None:
     """The model, where text and the usual data name it all."""
+    if not isinstance(network, Network):
+        return None
     sizes = describe(network).split()[0]
     return sizes if repr(from_text(sizes)) == repr(network) and data.startswith("iris ") else None

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from harness.comparison.finding import Finding
 from harness.comparison.judge import Row
 from harness.results.record import Head, Step
+from impls.graph import prefixed
 from impls.registry import REFERENCE
 
 
@@ -66,20 +67,21 @@ def _judged(head: Head, steps: Sequence[Step], rows: Sequence[Row]) -> Outcome:
     blocked = [row for row in rows if row.verdict == "not comparable" and "forward pass" in (row.reason or "")]
     if blocked:
         return Outcome("NOT COMPARED", 3, f"{blocked[0].against}: {blocked[0].reason}")
-    powerless = _without_power(steps)
+    powerless = _without_power(head, steps)
     if powerless:
         named = ", ".join(sorted(powerless)[:4])
         return Outcome("NO POWER", 0, f"nothing failed, but zeros in place of {named} would have passed too")
     return Outcome("PASS", 0, _why_passed(head, len(steps), judged))
 
 
-def _without_power(steps: Sequence[Step]) -> set[str]:
+def _without_power(head: Head, steps: Sequence[Step]) -> set[str]:
     """Gradients that some implementation had at some step without any check that could have failed."""
+    gradients = {*head.gradients, *(prefixed("d", name) for name in head.activations)}
     powerless = set()
     for step in steps:
         powered: dict[tuple[str, str], bool] = {}
         for row in step.rows:
-            if row.gradient.startswith("d") and row.verdict != "not comparable":
+            if row.gradient in gradients and row.verdict != "not comparable":
                 key = (row.gradient, row.against)
                 powered[key] = powered.get(key, False) or row.verdict != "no power"
         powerless |= {gradient for (gradient, _), has_power in powered.items() if not has_power}

@@ -64,7 +64,7 @@ class Allowance:
 
     def __repr__(self) -> str:
         point = self.point
-        return f"allow(gradients of {point.network!r} on {point.rows} rows in {point.x.dtype})"
+        return f"allow(gradients of {point.network!r} on {point.rows} rows in {point.dtype})"
 
 
 def allow(reference: Pass) -> Allowance:
@@ -81,8 +81,8 @@ def allow(reference: Pass) -> Allowance:
             f"Cannot derive an allowance from {type(reference).__name__}, because it does not say where it was taken; "
             f"give a pass of the hand code, such as harness.reference(network, weights, x, y)."
         )
-    reals = [reference.x, *reference.weights.values()]
-    dtypes = sorted({array.dtype.name for array in reals})
+    reals = [*reference.network.given(reference.x).values(), *reference.weights.values()]
+    dtypes = sorted({array.dtype.name for array in reals if array.dtype.kind not in "iu"})
     if len(dtypes) > 1 or dtypes[0] not in DTYPES:
         raise UsageError(
             f"Cannot derive an allowance in {' and '.join(dtypes)}, because there are bounds for "
@@ -105,7 +105,8 @@ def assert_gradients_match(
     Args:
         mine: a `Pass`, or arrays of NumPy, torch or JAX by name: dW1, db1, also dz1, da1, z1, a1, loss.
         reference: a pass of the hand code.
-        network, weights, x, y: where to take one, in the dtype of x, instead of a reference.
+        network, weights, x, y: where to take one, in the dtype of x, instead of a reference; x holds several inputs by
+            name.
 
     Raises:
         GradientMismatch: some gradient is missing, outside its allowance, or judged without power.
@@ -122,7 +123,9 @@ def assert_gradients_match(
     if reference is not None and len(missing) < len(given):
         raise UsageError("Cannot use a reference and network, weights, x or y, because it has its own; give one.")
     if reference is None:
-        reference = take_reference(network, weights, x, y, dtype=np.asarray(x).dtype.name)
+        reference = take_reference(
+            network, weights, x, y, dtype=None if isinstance(x, Mapping) else np.asarray(x).dtype.name
+        )
     result = allow(reference).compare(mine)
     announce(result)
     if result.verdict != "PASS":

@@ -86,7 +86,7 @@ def _summary(check: Check) -> Iterator[str]:
     for message in failed[1:4]:
         yield f"also  {message}"
     for diagnosis in check.diagnoses[:1]:
-        yield from _explained(diagnosis)
+        yield from _explained(check, diagnosis)
     if check.ignored:
         more = f" and {len(check.ignored) - MOST_IGNORED} more" if len(check.ignored) > MOST_IGNORED else ""
         yield f"ignored  {', '.join(check.ignored[:MOST_IGNORED])}{more}: no tensors of this network"
@@ -107,7 +107,7 @@ def _located(check: Check) -> str:
     return "; ".join([f"first wrong link: {first}", *told])
 
 
-def _explained(diagnosis: Diagnosis) -> Iterator[str]:
+def _explained(check: Check, diagnosis: Diagnosis) -> Iterator[str]:
     """What should happen, what happened, and where most: a line each."""
     yield f"what should happen  {diagnosis.should}"
     for cause in diagnosis.causes[:1]:
@@ -115,13 +115,13 @@ def _explained(diagnosis: Diagnosis) -> Iterator[str]:
     if not diagnosis.causes:
         yield f"what you computed   unknown; {'; '.join(diagnosis.known[:2]) or 'no pattern'}"
     entry = diagnosis.entry
-    where = f"{entry.tensor}, {counted(entry.tensor, entry.index)}"
+    where = f"{entry.tensor}, {counted(check.network, entry.tensor, entry.index)}"
     yield f"worst entry         {where}: yours {entry.actual:+.9g}, correct {entry.expected:+.9g}"
 
 
 def _names(mine: Mapping[str, Any], answer: Answer, point: Point) -> Iterator[Finding]:
     """Every gradient of a weight must be there, and nothing that looks like a tensor that is not."""
-    known = [link.output for link in point.network.links]
+    known = [name for name in point.network.link if not point.network.tensors[name].through]
     for name in answer.ignored:
         near = nearest(name, known)
         if near is not None and near not in answer.held:

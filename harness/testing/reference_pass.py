@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from harness.candidates.answers import as_array
+from harness.evaluation.given import fed, named, with_buffers
 from harness.inputs.arguments import as_count, as_data, as_dtype, as_network
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
 from harness.inputs.seals import read_only
 from harness.usage import UsageError
-from impls.contract import Array
-from impls.graph import Graph
+from impls.contract import Array, Inputs
+from impls.graph import TARGET, Graph
 from impls.hand_numpy import Hand, HandPass
 
 
@@ -34,7 +35,7 @@ def reference(
     Args:
         network: a `Network`, layer sizes, or the path of a .toml file.
         weights: arrays of NumPy, torch or JAX by name: W1, b1, ...; drawn from the seed if None.
-        x, y: the rows, x (N, inputs) and y as the loss reads it.
+        x, y: the rows, x (N, inputs), or all inputs by name, and y as the loss reads it.
         data: a `Data`, the name or path of one, instead of x and y; random rows if neither is given.
         seed: of the weights and of random rows.
         dtype: float32 or float64, which must hold every number given; that of x and the weights where they are given,
@@ -44,27 +45,42 @@ def reference(
         UsageError: something does not fit the network, or is not held by the dtype.
     """
     network, seed = as_network(network), as_count("seed", seed, 0) or 0
-    dtype = _usual(x, weights) if dtype is None else as_dtype(dtype)
+    dtype = _usual(network, x, weights) if dtype is None else as_dtype(dtype)
     if (x is None) != (y is None) or (x is not None and data is not None):
         raise UsageError("Cannot take a reference on these rows, because they are named by x and y, or by data.")
     if x is None:
         batch = batches_of(network, as_data(data or "random", network, seed, raw=False, target=None), dtype, None, seed)
         x, y = batch.at(1)
+        x = with_buffers(network, x, network.fresh_buffers(dtype))
     else:
-        x = _held("x", x, dtype)
-        y = _array("y", y) if network.loss.labels else _held("y", y, dtype)
-        try:
-            network.check_batch(x, y)
-        except ValueError as error:
-            raise UsageError(str(error)) from None
+        x, y = _batch(network, x, y, dtype)
     at = network.init(seed, dtype) if weights is None else _weights(network, weights, dtype)
-    given = read_only({**at, "x": x, "y": y})
-    return Hand(network, dtype).differentiate({name: given[name] for name in at}, given["x"], given["y"])
+    given = read_only(named(network, at, x, y))
+    return Hand(network, dtype).differentiate({name: given[name] for name in at}, fed(network, given), given[TARGET])
 
 
-def _usual(x: Any, weights: Mapping[str, Any] | None) -> str:
-    """float32 where everything given is, else float64."""
-    given = [as_array(value) for value in [*([] if x is None else [x]), *(weights or {}).values()]]
+def _batch(network: Graph, x: Any, y: Any, dtype: str) -> tuple[Array | Inputs, Array]:
+    """Rows that somebody has, in a dtype; buffers that are not given are fresh."""
+    buffers = network.fresh_buffers(dtype)
+    try:
+        inputs = network.given({**buffers, **x} if isinstance(x, Mapping) else with_buffers(network, x, buffers))
+        given = {
+            name: _array(name, array) if network.tensors[name].whole else _held(name, array, dtype)
+            for name, array in {**inputs, TARGET: y}.items()
+        }
+        network.check_batch(fed(network, given), given[TARGET])
+    except UsageError:
+        raise
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    return fed(network, given), given[TARGET]
+
+
+def _usual(network: Graph, x: Any, weights: Mapping[str, Any] | None) -> str:
+    """float32 where everything given is, whole numbers set aside, else float64."""
+    inputs = x if isinstance(x, Mapping) else {} if x is None else {network.sources[0].name: x}
+    named = {**inputs, **(weights or {})}
+    given = [as_array(a) for n, a in named.items() if not (n in network.tensors and network.tensors[n].whole)]
     return "float32" if given and all(a is not None and a.dtype == np.float32 for a in given) else "float64"
 
 

@@ -12,15 +12,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.explaining.references import Reference
-from harness.explaining.symbols import Nodes, outputs_of
+from harness.explaining.symbols import entry_name, joined
 from harness.inputs.batches import Batches
 from harness.inputs.schedule import milestone
-from harness.results.run import Run
 from impls.contract import Array
 from impls.graph import Graph
 from reports.page.explorer import SAMPLE
+from reports.page.neurons import Stage, stages
 from reports.page.numbers import spaced
+from reports.page.weights import Weights
 
 MOST_NEURONS, MOST_STEPS, MOST_NUMBERS = 8, 1000, 60_000
 WIDTH, MARGIN, GAP, ACROSS, RADIUS = 860.0, 56.0, 74.0, 110.0, 23.0
@@ -42,7 +42,6 @@ class Line(NamedTuple):
     """A weight or bias; `entry` is its place among the weights of a step."""
 
     name: str
-    symbol: str
     x1: float
     y1: float
     x2: float
@@ -94,22 +93,26 @@ class Drawing:
         return 0.6 + self.widest * abs(float(self.weights[-1, entry])) / (self.largest or 1.0) if self.steps else 1.2
 
 
-def drawn(network: Graph, run: Run | None = None, batches: Batches | None = None) -> Drawing:
-    """The drawing of a network, with the weights of a run's record and the outputs that they give, where known."""
-    nodes, hidden, columns, (width, height) = _nodes(network)
-    lines, entries = _lines(network, columns)
-    known = [] if run is None else [s for s in range(1, len(run.steps) + 1) if run.steps[s - 1].weights is not None]
+def drawn(network: Graph, kept: Weights, batches: Batches | None = None) -> Drawing | None:
+    """The drawing of a network, with the weights that are kept and the outputs that they give, where known.
+
+    None where it cannot be drawn neuron by neuron.
+    """
+    chain = stages(network)
+    if chain is None:
+        return None
+    columns, hidden, (width, height) = _columns(network, chain)
+    nodes = [node for column in columns for node in column]
+    lines, entries = _lines(network, chain, columns)
     most = max(2, min(MOST_STEPS, MOST_NUMBERS // max(len(lines) + len(nodes), 1)))
+    known = kept.steps
     steps = [known[place - 1] for place in spaced(len(known), most, lambda place: milestone(place, len(known)))]
-    dtype = run.head.dtype if run else "float64"
-    weights, values = np.zeros((len(steps), len(lines)), dtype), np.full((len(steps), len(nodes)), np.nan)
+    weights, values = np.zeros((len(steps), len(lines)), kept.dtype), np.full((len(steps), len(nodes)), np.nan)
     for place, step in enumerate(steps):
-        assert run is not None
-        at = run.weights_at(step)
-        assert at is not None
+        at = kept.before(step)
         weights[place] = [at[name][index] for name, index in entries]
         if batches is not None:
-            values[place] = _values(network, at, batches, nodes)
+            values[place] = _values(network, chain, at, batches, nodes)
     return Drawing(nodes, lines, hidden, width, height, steps, weights, values)
 
 
@@ -125,51 +128,57 @@ def legend(drawing: Drawing | None, *, known: bool) -> str:
     return told + inside + hidden
 
 
-def _values(network: Graph, weights: dict[str, Array], batches: Batches, nodes: list[Node]) -> list[float]:
+def _values(
+    network: Graph, chain: list[Stage], weights: dict[str, Array], batches: Batches, nodes: list[Node]
+) -> list[float]:
     x, y = batches.x[SAMPLE : SAMPLE + 1], batches.y[SAMPLE : SAMPLE + 1]
     with np.errstate(all="ignore"):
         forward = network.forward(weights, x)
-        columns = [x[0], *(forward[name][0] for name in outputs_of(network)), [network.loss_of(forward, y)]]
+        columns = [x[0], *(forward[stage.output][0] for stage in chain), [network.loss_of(forward, y)]]
     return [float(columns[node.column][node.entry]) for node in nodes]
 
 
-def _nodes(
-    network: Graph,
-) -> tuple[list[Node], list[tuple[float, float, int]], list[list[Node]], tuple[float, float]]:
-    names, outputs = Nodes.of(network, ""), outputs_of(network)
-    widths = [network.inputs, *(network.weights[f"W{layer}"][1] for layer in range(1, len(outputs) + 1)), 1]
-    tensors = ["x", *outputs, "loss"]
+def _columns(
+    network: Graph, chain: list[Stage]
+) -> tuple[list[list[Node]], list[tuple[float, float, int]], tuple[float, float]]:
+    """Inputs, the neurons of every stage, and the loss, each in a column; what is hidden; width and height."""
+    inputs, *_ = network.weights[chain[0].matrix]
+    widths = [inputs, *(stage.width for stage in chain), 1]
     rows = max(min(width, MOST_NEURONS) + 0.6 * (width > MOST_NEURONS) for width in widths)
     height = 2 * MARGIN + (rows - 1) * GAP
     steps = len(widths) - 1
     across = max((WIDTH - 2 * MARGIN) / steps, ACROSS)
     columns, hidden = [], []
-    for place, (tensor, width) in enumerate(zip(tensors, widths, strict=True)):
+    for place, width in enumerate(widths):
         shown = min(width, MOST_NEURONS)
         x, top = MARGIN + place * across, height / 2 - (shown - 1) * GAP / 2 - 0.3 * GAP * (width > shown)
-        columns.append([Node(names.name(tensor, i + 1), x, top + i * GAP, place, i) for i in range(shown)])
+        names = (
+            ["L"] if place == steps else [f"O{joined(place, i + 1)}" if place else f"x{i + 1}" for i in range(shown)]
+        )
+        columns.append([Node(name, x, top + i * GAP, place, i) for i, name in enumerate(names)])
         if width > shown:
             hidden.append((x, top + (shown - 0.35) * GAP, width - shown))
-    return [node for column in columns for node in column], hidden, columns, (2 * MARGIN + steps * across, height)
+    return columns, hidden, (2 * MARGIN + steps * across, height)
 
 
-def _lines(network: Graph, columns: list[list[Node]]) -> tuple[list[Line], list[tuple[str, tuple[int, ...]]]]:
+def _lines(
+    network: Graph, chain: list[Stage], columns: list[list[Node]]
+) -> tuple[list[Line], list[tuple[str, tuple[int, ...]]]]:
     lines: list[Line] = []
     entries: list[tuple[str, tuple[int, ...]]] = []
-    for name, shape in network.weights.items():
-        layer = int(name[1:])
-        for index in np.ndindex(*shape):
-            if any(i >= MOST_NEURONS for i in index):
-                continue
-            meant = Reference("weight" if name[0] == "W" else "bias", layer, name, index)
-            into = columns[layer][index[-1]]
-            if name[0] == "W":
-                start = columns[layer - 1][index[0]]
-                ends = (start.x + RADIUS, start.y, into.x - RADIUS, into.y)
-                leads = f"from {start.name} to {into.name}"
-            else:
-                ends = (into.x - 30, into.y + 36, into.x - 13, into.y + 20)
-                leads = f"the bias of {into.name}"
-            lines.append(Line(meant.name, meant.symbol, *ends, len(entries), name[0] == "b", leads))
-            entries.append((name, index))
+    for place, stage in enumerate(chain, 1):
+        for name in filter(None, (stage.matrix, stage.bias)):
+            for index in np.ndindex(*network.weights[name]):
+                if any(i >= MOST_NEURONS for i in index):
+                    continue
+                into = columns[place][index[-1]]
+                if name == stage.matrix:
+                    start = columns[place - 1][index[0]]
+                    ends = (start.x + RADIUS, start.y, into.x - RADIUS, into.y)
+                    leads = f"from {start.name} to {into.name}"
+                else:
+                    ends = (into.x - 30, into.y + 36, into.x - 13, into.y + 20)
+                    leads = f"the bias of {into.name}"
+                lines.append(Line(entry_name(name, index), *ends, len(entries), name == stage.bias, leads))
+                entries.append((name, index))
     return lines, entries

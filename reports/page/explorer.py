@@ -21,19 +21,18 @@ from msgspec.structs import replace
 from harness.evaluation.moment import Moment
 from harness.evaluation.point import Point
 from harness.explaining import tallies
-from harness.explaining.case import ONE_BY_ONE, Case
-from harness.explaining.formulas import by_path, factored, headings
+from harness.explaining.case import Case
 from harness.explaining.methods import Asked, truth_at, ways_given
 from harness.explaining.origins import Origins
 from harness.explaining.parts import Factor, PathRow, Rest, RouteRow, SampleRow, Way
-from harness.explaining.references import Reference
+from harness.explaining.references import Reference, reference_of
+from harness.explaining.writing import Written
 from harness.inputs.batches import Batches
 from harness.inputs.schedule import SMALL, milestone
-from harness.results.run import Run
 from harness.usage import UsageError
 from impls.graph import Graph
-from impls.registry import REFERENCE
 from reports.page.notation import mathml, symbol
+from reports.page.weights import Weights
 
 ALL_ENTRIES, SOME_ENTRIES = 30, 12
 SAMPLE = 0
@@ -125,19 +124,23 @@ class Explorer:
         return max(last, key=lambda name: last[name].cancellation or 0.0, default=None)
 
 
-def explored(run: Run, network: Graph, batches: Batches) -> Explorer:
-    """Explain what a run's record holds the weights for."""
-    steps = [s for s in range(1, len(run.steps) + 1) if milestone(s, len(run.steps)) and run.weights_at(s) is not None]
+def explored(network: Graph, weights: Weights, batches: Batches, others: list[str]) -> Explorer:
+    """Explain what there are weights for; `others` are implementations that are asked besides."""
+    if network.buffers:
+        return Explorer(missing=f"a forward pass reads {', '.join(network.buffers)} besides, which are not kept")
+    steps = [step for step in weights.steps if milestone(step, weights.last)]
     if not steps:
         return Explorer(missing="the record holds no weights: the network has more than 10,000, or no step was run")
     try:
-        chosen = _chosen(network, _point(run, network, batches, steps[-1]))
-        asked = Asked(network, [name for name in run.head.implementations if name != REFERENCE])
+        chosen = _chosen(network, _point(weights, network, batches, steps[-1]))
+        asked = Asked(network, others)
         light = network.multiply_adds(batches.size) <= SMALL
         made: dict[str, list[Cell | None]] = {reference.name: [] for reference in chosen}
         described: dict[str, Described] = {}
         for step in steps:
-            for reference, case, cell in _at(chosen, _point(run, network, batches, step), batches, asked, light=light):
+            for reference, case, cell in _at(
+                chosen, _point(weights, network, batches, step), batches, asked, light=light
+            ):
                 made[reference.name].append(cell)
                 if reference.name not in described:
                     described[reference.name] = _described(case)
@@ -159,10 +162,8 @@ def _rule(network: Graph, chosen: list[Reference], steps: int, *, light: bool) -
     return told if light else f"{told} Balls and central differences are left out above {SMALL:,} multiply-adds a step."
 
 
-def _point(run: Run, network: Graph, batches: Batches, step: int) -> Point:
-    weights = run.weights_at(step)
-    assert weights is not None
-    return Point(network, weights, *batches.at(step), step).double
+def _point(weights: Weights, network: Graph, batches: Batches, step: int) -> Point:
+    return Point(network, weights.before(step), *batches.at(step), step).double
 
 
 def _chosen(network: Graph, point: Point) -> list[Reference]:
@@ -170,11 +171,11 @@ def _chosen(network: Graph, point: Point) -> list[Reference]:
     if len(entries) > ALL_ENTRIES:
         forward = network.forward(point.weights, point.x)
         gradients = network.backward(point.weights, point.x, point.y, forward)
-        largest = sorted(entries, key=lambda entry: -abs(gradients[f"d{entry[0]}"][entry[1]]))
+        largest = sorted(entries, key=lambda entry: -abs(gradients[network.gradient[entry[0]]][entry[1]]))
         first = list({name: (name, index) for name, index in reversed(largest)}.values())
         kept = set(list(dict.fromkeys([*sorted(first, key=entries.index), *largest]))[: max(SOME_ENTRIES, len(first))])
         entries = [entry for entry in entries if entry in kept]
-    return [Reference("weight" if name[0] == "W" else "bias", int(name[1:]), name, index) for name, index in entries]
+    return [reference_of(network, name, index) for name, index in entries]
 
 
 def _at(
@@ -188,11 +189,10 @@ def _at(
     truth: Any = "it was left out, because the network is large"
     if light:
         truth = truth_at(point, {name: centre.tensors[name].bound for name in network.gradients})
-    x, y = (np.asarray(part[:1], np.float64) for part in (batches.x, batches.y))
-    y = batches.y[:1] if network.loss.labels else y
+    first = Point(network, point.weights, batches.x[:1], batches.y[:1], point.step).double
     for reference in chosen:
         case = Case(network, moment, reference, rows, point.x, point.y)
-        alone = Case(network, moment, reference, [SAMPLE], x, y)
+        alone = Case(network, moment, reference, [SAMPLE], first.x, first.y)
         try:
             ways = ways_given(case.variable, centre, case.by_paths(), answers, truth)
             yield reference, case, _cell(case, alone, ways, point.step)
@@ -202,7 +202,7 @@ def _at(
 
 def _cell(case: Case, alone: Case, ways: list[Way], step: int) -> Cell:
     paths = case.paths
-    summed = paths.count <= ONE_BY_ONE
+    summed = case.one_by_one
     routes, other_routes = tallies.route_sums(paths, case.names) if summed else (None, None)
     dominant, other_samples = tallies.dominant(paths.sums(), case.rows)
     listed, others = _listed(case)
@@ -230,17 +230,18 @@ def _described(case: Case) -> Described:
     generic = case.nodes.generic(case.paths.levels)
     levels: Mapping[str, int] = {name: level for level, names in enumerate(case.names) for name in names}
     levels = {**levels, **{name: level for level, name in enumerate(generic)}}
-    routes = by_path(case.names, generic)
-    short = case.meant.short
-    shown = factored(case.names, generic)
-    formula = mathml(
-        [f"Σ_n {shown[0]}", *shown[1:]] if len(case.rows) > 1 else shown, f"∂L/∂{short}", levels, joined="·",
-        label=f"the derivative of L by {short}, {case.paths.routes} paths",
-    )  # fmt: skip
-    if len(routes) > 1:
-        routes = [f"Σ_n {route}" for route in routes] if len(case.rows) > 1 else routes
+    written = Written(case)
+    shown, routes = written.formula["factored"], written.formula["paths"]
+    short, summed, formula = case.meant.short, len(case.rows) > 1, ""
+    if shown:
+        formula = mathml(
+            [f"Σ_n {shown[0]}", *shown[1:]] if summed else shown, f"∂L/∂{short}", levels, joined="·",
+            label=f"the derivative of L by {short}, {case.paths.routes} paths",
+        )  # fmt: skip
+    if len(routes) > 1 or not shown:
+        routes = [f"Σ_n {route}" for route in routes] if summed else routes
         formula += mathml(routes, f"∂L/∂{short}", levels, joined="+", label="the same, path by path")
-    return Described(case.meant.name, symbol(case.meant.symbol), case.leads, formula, headings(generic), case.feeds)
+    return Described(case.meant.name, symbol(case.meant.symbol), case.leads, formula, written.columns, case.feeds)
 
 
 def best_of(ways: list[Way]) -> Way:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from impls.contract import Array
+from impls.graph import TARGET
 from impls.hand import Dense, Identity, Network, Scaled, Sigmoid
 from impls.hand.notation import ACTIVATIONS, LOSSES, made
 from reports.soundness.optimizers import drawn_optimizer, drawn_steps, of_every_size
@@ -163,7 +164,7 @@ def _drawn(case: Case, rng: np.random.Generator, weight_scale: float, data_scale
     network, rows = case.network, case.rows
     initial = network.init(int(rng.integers(2**32)))
     weights: dict[str, Array] = {name: w * weight_scale for name, w in initial.items()}
-    x: Array = data_scale * rng.normal(size=(rows, network.inputs))
+    x: Array = data_scale * rng.normal(size=network.tensors[network.sources[0].name].sized(rows))
     features = [f"pattern {pattern}", f"weights x {weight_scale:g}", f"data x {data_scale:g}"]
     if pattern == "equal rows":
         x = np.repeat(x[:1], rows, axis=0)
@@ -191,7 +192,7 @@ def _targets(
 ) -> tuple[Array, str]:
     network, loss = case.network, case.network.loss
     shape = (case.rows, network.outputs)
-    if loss.labels:
+    if network.tensors[TARGET].whole:
         return rng.integers(0, network.outputs, case.rows), "labels"
     if loss.unit_targets:
         kind = str(rng.choice(["yes or no", "one-hot", "between"]))

@@ -17,7 +17,7 @@ from harness.arithmetic import Bounded, profile_of
 from harness.evaluation.centre import alone
 from harness.evaluation.point import Point
 from impls.contract import Array, tensors_of
-from impls.graph import Link
+from impls.graph import TARGET, Link
 from impls.hand import from_text
 from impls.hand.notation import ACTIVATIONS, LOSSES, OPTIMIZERS, name_of
 from impls.hand.optimizers import update_links
@@ -43,13 +43,12 @@ def _network(kind: str, activation: str, loss: str, outputs: Iterable[str]) -> I
     rng = np.random.default_rng(0)
     x = rng.normal(size=(ROWS, WIDTH)).astype("f4")
     y = rng.random((ROWS, WIDTH)).astype("f4") if network.loss.unit_targets else rng.normal(size=x.shape).astype("f4")
-    y = rng.integers(0, WIDTH, ROWS) if network.loss.labels else y
+    y = rng.integers(0, WIDTH, ROWS) if network.tensors[TARGET].whole else y
     weights = network.init(0, "f4")
     result = Hand(network, "float32").differentiate(weights, x, y)
     tensors = Point(network, weights, x, y, 1).tensors(result)
-    links = {link.output: link for link in network.links}
     for output in outputs:
-        yield kind, output, *_seen(links[output], tensors, tensors_of(result))
+        yield kind, output, *_seen(network.link[output], tensors, tensors_of(result))
 
 
 def _optimizer(optimizer: Any) -> Iterator[Line]:

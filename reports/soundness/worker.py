@@ -21,7 +21,7 @@ from harness.environment import environment
 from impls import registry
 from impls.contract import network_of_example
 from reports.soundness.cases import case, numbers
-from reports.soundness.judging import judge_case
+from reports.soundness.score import judge_case
 from reports.soundness.tally import Alarm, Key, Tally
 
 IMPLEMENTATIONS = ("hand", "torch", "jax")

@@ -52,7 +52,7 @@ def point_of(activation, loss, scale=3.0, labels=None):
 
 
 def all_forms(point):
-    return [(link, form) for link in point.network.links for form in forms_at(point.network, link)]
+    return [(link, form) for link in point.network.links for form in forms_at(link)]
 
 
 CASES = [(a, LOSSES[0]) for a in ACTIVATIONS] + [(Tanh(), loss) for loss in LOSSES]
@@ -101,7 +101,7 @@ def test_where_a_form_overflows_the_hand_codes_bound_judges():
     network = Network([Dense(1, 1), Tanh(), Dense(1, 1)], OneHotCrossEntropy())
     weights = {"W1": np.ones((1, 1)), "b1": np.zeros(1), "W2": np.ones((1, 1)), "b2": np.zeros(1)}
     point = Point(network, weights, np.array([[710.0], [1e-3]]), np.ones((2, 1)), 1)
-    profile, forms = profile_of("float64"), lambda link: forms_at(network, link)
+    profile, forms = profile_of("float64"), forms_at
     z = point.x
     written = 2 / (1 + np.exp(-2 * z)) - 1
     assert walk(point, {"a1": written}, profile).forms == {}

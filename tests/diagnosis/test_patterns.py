@@ -99,9 +99,11 @@ def test_a_factor_of_all_that_is_not_zero_does_not_contradict_itself():
 
 
 def test_a_ratio_in_the_number_of_samples_is_told_by_name():
-    told = told_by(VALUE * 128 / 127, expected(VALUE), "input", "neuron", 128)
+    told = told_by(VALUE * 128 / 127, expected(VALUE), "input", "neuron", samples=128)
     assert "every entry is 1.00787 = N/(N − 1) times what it should be" in told
-    assert "every entry is 1.00787 times what it should be" in told_by(VALUE * 1.00787, expected(VALUE), "", "", 128)
+    assert "every entry is 1.00787 times what it should be" in told_by(
+        VALUE * 1.00787, expected(VALUE), "", "", samples=128
+    )
 
 
 def test_a_ratio_holds_up_to_rounding_and_no_further():

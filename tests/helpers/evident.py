@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import harness
+from impls.graph import evaluate
 
 
 def checked(lines, *, network="4-3-2-1", only=None, after=(), **options):
@@ -18,12 +19,11 @@ def checked(lines, *, network="4-3-2-1", only=None, after=(), **options):
     loaded = harness.load_network(network) if isinstance(network, str) else network
 
     def backward(weights, x, y):
-        tensors = {"x": x, "y": y, **weights}
+        tensors = {**loaded.given(x), "y": y, **weights}
         with np.errstate(all="ignore"):
-            for link in loaded.links:
-                tensors[link.output] = lines.get(link.output, link)(tensors)
+            evaluate(loaded.links, tensors, planted=lines)
             tensors |= {name: line(tensors) for name, line in dict(after).items()}
-        names = [link.output for link in loaded.links]
+        names = [name for name in loaded.link if not loaded.tensors[name].through]
         return {name: tensors[name] for name in (names if only is None else only)}
 
     return harness.check(backward, network, **options)

@@ -11,8 +11,8 @@ from impls.hand.notation import ACTIVATIONS, LOSSES, OPTIMIZERS
 from impls.hand_numpy import Hand
 from reports.soundness import campaign, command
 from reports.soundness.cases import DATA_SCALES, LOSS_SCALES, PATTERNS, WEIGHT_SCALES, Case, case
-from reports.soundness.judging import judge_case
 from reports.soundness.known import KNOWN_FAULTS
+from reports.soundness.score import judge_case
 from reports.soundness.tally import Tally
 
 ENTRIES = 10_000_000

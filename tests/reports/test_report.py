@@ -22,10 +22,10 @@ import harness
 from harness.results.run import Run
 from reports.exhibits import EXHIBITS, Exhibit, made, slipped
 from reports.page import sizes
-from reports.page.check_page import page_of_check
+from reports.page.page import page_of
 from reports.page.rendering import page
-from reports.page.run_page import page_of_run
 from reports.page.series import Series
+from reports.page.subjects import CheckSubject, RunSubject
 
 SECTIONS = ["results", "drawing", "charts", "paths", "fault", "power", "conventions", "reproduce"]
 
@@ -120,22 +120,23 @@ def test_weights_that_do_not_fit_are_not_drawn(record):
 def test_data_is_kept_or_found_again_by_its_name_and_other_data_is_refused(record):
     named = harness.read_run(record)
     assert named.head.x is None
-    assert page_of_run(named).explorer.missing is None
+    assert RunSubject(named).explorer.missing is None
     x = np.arange(8.0).reshape(4, 2)
     kept = harness.run("2-2-1", (x, x[:, :1]), ["hand"], steps=2)
     assert kept.head.x == x.tolist()
-    assert page_of_run(kept).explorer.missing is None
+    assert RunSubject(kept).explorer.missing is None
     changed = msgspec.structs.replace(kept.head, x=(x + 1).tolist())
-    assert "its digest is another" in page_of_run(Run(changed, kept.steps)).explorer.missing
+    assert "its digest is another" in RunSubject(Run(changed, kept.steps)).explorer.missing
 
 
 def test_a_fault_is_located_on_the_page(register):
     register("broken", faults.LOCATED["derivative at z"][0])
-    made_page = page_of_run(harness.run(steps=2, against=["broken"]))
-    assert [name for name, verdict, _ in made_page.fault.chain if verdict == "FAULT"] == ["dz2"]
+    made_page = page_of(harness.run(steps=2, against=["broken"]))
+    fault = made_page.section("fault")
+    assert [name for name, verdict, _ in fault.chain if verdict == "FAULT"] == ["dz2"]
     assert made_page.verdict == "FAIL"
-    assert "harness check" in dict(made_page.fault.facts)["expected and yours"]
-    assert all(shown.table and shown.table.rows for shown in made_page.figures)
+    assert "harness check" in dict(fault.facts)["expected and yours"]
+    assert all(shown.table and shown.table.rows for shown in made_page.section("charts").charts)
 
 
 def test_a_check_has_a_page_with_the_cause():
@@ -145,16 +146,15 @@ def test_a_check_has_a_page_with_the_cause():
     assert [name for name in Outline(text).ids if name in SECTIONS] == SECTIONS
 
 
-def test_the_page_of_a_check_follows_paths_where_its_point_can_be_had_again():
-    check = harness.check(slipped)
-    told = page_of_check(check)
-    (cell,) = told.explorer.cells["W1[1,1]"]
+def test_the_page_of_a_check_follows_paths_at_the_point_of_the_check():
+    (cell,) = CheckSubject(harness.check(slipped)).explorer.cells["W1[1,1]"]
     point = harness.reference("4-3-2-1", data="iris")
     assert cell.ways[1].value == point.gradients["dW1"][0, 0]
     rows = harness.load_data("iris").x[:5], np.zeros((5, 1))
-    other = page_of_check(harness.check(slipped, data=rows))
-    assert other.explorer.missing == "a check keeps neither its weights nor its data"
-    assert other.drawing.steps == []
+    other = CheckSubject(harness.check(slipped, data=rows))
+    (cell,) = other.explorer.cells["W1[1,1]"]
+    assert cell.ways[1].value == harness.reference("4-3-2-1", data=rows).gradients["dW1"][0, 0]
+    assert other.drawing.steps == [1]
 
 
 def test_long_runs_are_reduced_and_keep_their_extremes():

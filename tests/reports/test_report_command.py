@@ -100,7 +100,7 @@ def test_a_notebook_shows_where_the_failing_check_failed(register):
     run = harness.run(steps=2, against=["broken"])
     failed = run.find("formula", "dW1", "broken")
     assert failed.verdict != "ok"
-    assert f"<td>{place(failed)}</td><td>{failed.verdict}</td>" in run._repr_html_()
+    assert f"<td>{place(failed, run.network)}</td><td>{failed.verdict}</td>" in run._repr_html_()
 
 
 def test_a_notebook_shows_a_hostile_name_as_text(register):

@@ -15,7 +15,7 @@ softmax    without the shift; its Jacobian, multiplied out
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -209,19 +209,19 @@ def _of_hard_sigmoid(layer: Any) -> Forms:
 
 def _of_softmax(layer: Any) -> Forms:
     def by_jacobian(da: Any, z: Any, a: Any) -> Any:
-        jacobian = a[:, :, None] * (np.eye(a.shape[1]) - a[:, None, :])
-        return (jacobian * da[:, None, :]).sum(axis=2)
+        jacobian = a[..., :, None] * (np.eye(a.shape[-1]) - a[..., None, :])
+        return (jacobian * da[..., None, :]).sum(axis=-1)
 
     forward = [Forward(f"softmax(z) = {text.format(z='z')}", loses, f) for text, loses, f in SOFTMAXES]
     backward = [
         Backward("softmax′ by its Jacobian a_i([i = j] − a_j)", "near 1", by_jacobian),
         Backward("softmax′ = a·da − a·sum a·da", "near 1",
-                 lambda da, z, a: a * da - a * (a * da).sum(axis=1, keepdims=True)),
+                 lambda da, z, a: a * da - a * (a * da).sum(axis=-1, keepdims=True)),
     ]  # fmt: skip
     return forward, backward
 
 
-_FORMS: Mapping[type, Callable[[Any], Forms]] = {
+FORMS: Mapping[type, Callable[[Any], Forms]] = {
     Sigmoid: _of_sigmoid,
     Tanh: _of_tanh,
     Elu: _of_elu,
@@ -232,14 +232,4 @@ _FORMS: Mapping[type, Callable[[Any], Forms]] = {
     HardSigmoid: _of_hard_sigmoid,
     Softmax: _of_softmax,
 }
-
-ACTIVATIONS = tuple(_FORMS)
-"""Activations that have other forms."""
-
-
-def forms_of_activation(layer: Any, kind: str) -> Iterator[tuple[str, str, Any]]:
-    """Text, what it loses, and rule: of z where `kind` is forward, of (da, z, a) where it is dz."""
-    if type(layer) not in _FORMS or kind not in ("forward", "dz"):
-        return
-    forward, backward = _FORMS[type(layer)](layer)
-    yield from (forward if kind == "forward" else backward)
+"""By class of activation: its forms, and those of its derivative."""

@@ -1,41 +1,36 @@
-"""The catalogue of forms: at a link, every other way of writing it that is known to be right."""
+"""The catalogue of forms: at a link, every other way of writing it that is known to be right, by the layer's class."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
-from harness.diagnosis.equivalent.activations import forms_of_activation
-from harness.diagnosis.equivalent.losses import forms_of_loss
+from harness.diagnosis.equivalent import activations, losses
 from harness.evaluation.expected import Form
-from harness.faults.place import Place, place_of
-from impls.graph import Graph, Link, Rule
+from impls.graph import TARGET, Link
+
+Written = Iterable[tuple[str, str, Callable[..., Any]]]
 
 
-def forms_at(network: Graph, link: Link) -> list[Form]:
-    """Other right forms of one link of a network, in the order in which they are tried; often none."""
-    place = place_of(network, link)
-    if place.layer is network.loss:
-        return [
-            Form(place.at, _says(text, loses), _of_loss(place, rule))
-            for text, loses, rule in forms_of_loss(network.loss, place.kind)
-        ]
-    return [
-        Form(place.at, _says(text, loses), _of_activation(place, rule))
-        for text, loses, rule in forms_of_activation(place.layer, place.kind)
-    ]
+def forms_at(link: Link) -> list[Form]:
+    """Other right forms of one link, in the order in which they are tried; often none."""
+    kind = type(link.layer)
+    if kind in losses.FORMS:
+        return list(_forms(link, losses.FORMS[kind](link.layer, link.of is None), (link.layer.reads, TARGET)))
+    if kind in activations.FORMS:
+        forward, backward = activations.FORMS[kind](link.layer)
+        return list(_forms(link, *((forward, ("z",)) if link.of is None else (backward, ("da", "z", "a")))))
+    return []
 
 
-def _says(text: str, loses: str) -> str:
-    return f"{text}, which loses digits {loses}" if loses else text
+def _forms(link: Link, written: Written, reads: tuple[str, ...]) -> Iterator[Form]:
+    """Forms of a link from those of its layer, which read tensors by the layer's own names."""
+    names = [link.names[local] for local in reads]
+    for text, loses, function in written:
+        says = f"{text}, which loses digits {loses}" if loses else text
+        yield Form(link.output, says, partial(_run, function, names))
 
 
-def _of_loss(place: Place, rule: Any) -> Rule:
-    a, y = place.names[place.layer.reads], place.names["y"]
-    return lambda t: rule(t[a], t[y])
-
-
-def _of_activation(place: Place, rule: Any) -> Rule:
-    names = place.names
-    if place.kind == "forward":
-        return lambda t: rule(t[names["z"]])
-    return lambda t: rule(t[names["da"]], t[names["z"]], t[names["a"]])
+def _run(function: Callable[..., Any], names: list[str], tensors: Any) -> Any:
+    return function(*(tensors[name] for name in names))

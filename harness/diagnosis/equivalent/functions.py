@@ -74,7 +74,7 @@ TANHS = (
 
 def _unshifted(z: Any) -> Any:
     power = np.exp(z)
-    return power / power.sum(axis=1, keepdims=True)
+    return power / power.sum(axis=-1, keepdims=True)
 
 
 SOFTMAXES = (Written("exp({z})/sum exp({z})", "where every entry is small", _unshifted),)

@@ -22,7 +22,7 @@ Forms = list[tuple[str, str, Any]]
 """Text, what it loses, and the rule of (a, y)."""
 
 
-def _of_binary(loss: Any, kind: str) -> Forms:
+def _of_binary(loss: Any, forward: bool) -> Forms:
     def clamped(logarithm: Any) -> Any:
         return np.maximum(logarithm, LEAST_LOGARITHM) if loss.clamp else logarithm
 
@@ -33,7 +33,7 @@ def _of_binary(loss: Any, kind: str) -> Forms:
         """One logarithm, of a or of 1 − a; other targets than 0 and 1 have both."""
         return np.where(y == 1, clamped(np.log(a)), np.where(y == 0, clamped(np.log(1 - a)), terms(a, y)))
 
-    if kind == "forward":
+    if forward:
         near = "near a = 0"
         return [
             ("binary cross-entropy by log(1 − a)", near, lambda a, y: -terms(a, y).sum() / a.size),
@@ -51,9 +51,9 @@ def _of_binary(loss: Any, kind: str) -> Forms:
     ]
 
 
-def _of_logit_binary(loss: Any, kind: str) -> Forms:  # noqa: ARG001
+def _of_logit_binary(loss: Any, forward: bool) -> Forms:  # noqa: ARG001
     found: Forms = []
-    if kind == "forward":
+    if forward:
         for text, _, f in SIGMOIDS:
             found.append(
                 (f"y·log s + (1 − y)·log(1 − s), s = {text.format(z='z')}", "far from 0",
@@ -90,12 +90,12 @@ def _logarithms() -> Iterator[tuple[str, str, Any]]:
     yield "z − (max z + log sum exp(z − max z))", near, lambda a: a - _shifted_log_sum(a)
 
 
-def _of_softmax(loss: Any, kind: str) -> Forms:
+def _of_softmax(loss: Any, forward: bool) -> Forms:
     def picked(a: Any, y: Any, f: Any) -> Any:
         logs = f(a)
         return logs[np.arange(len(y)), y] if loss.labels else y * logs
 
-    if kind == "forward":
+    if forward:
         return [
             (f"cross-entropy by {text}", loses, lambda a, y, f=f: -picked(a, y, f).sum() / len(y))
             for text, loses, f in _logarithms()
@@ -111,16 +111,17 @@ def _of_softmax(loss: Any, kind: str) -> Forms:
     ]  # fmt: skip
 
 
-_FORMS: Mapping[type, Callable[[Any, str], Forms]] = {
+def _of_scaled(loss: Any, forward: bool) -> Forms:
+    inner = FORMS.get(type(loss.loss))
+    found = inner(loss.loss, forward) if inner else []
+    return [(text, loses, lambda a, y, f=f: loss.by * f(a, y)) for text, loses, f in found]
+
+
+FORMS: Mapping[type, Callable[[Any, bool], Forms]] = {
     BinaryCrossEntropy: _of_binary,
     LogitBinaryCrossEntropy: _of_logit_binary,
     SoftmaxCrossEntropy: _of_softmax,
     OneHotCrossEntropy: _of_softmax,
+    Scaled: _of_scaled,
 }
-
-
-def forms_of_loss(loss: Any, kind: str) -> Forms:
-    """Other forms of a loss (`kind` forward) or of its gradient (da)."""
-    if isinstance(loss, Scaled):
-        return [(text, loses, lambda a, y, f=f: loss.by * f(a, y)) for text, loses, f in forms_of_loss(loss.loss, kind)]
-    return _FORMS[type(loss)](loss, kind) if type(loss) in _FORMS else []
+"""By class of loss: its forms, or those of its gradient where not `forward`."""

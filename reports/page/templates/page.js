@@ -14,6 +14,7 @@
     return new Response(stream).text();
   };
 
+  data.steps ??= [];
   const state = { at: data.steps.length - 1, weight: data.chosen };
   const views = {};
   let cells = null;
@@ -141,8 +142,9 @@
     showWeight();
     address();
     if (follow) {
-      $("paths").scrollIntoView();
-      $("paths-h").focus({ preventScroll: true });
+      const section = $("cell").closest("section");
+      section.scrollIntoView();
+      section.querySelector("h2").focus({ preventScroll: true });
     }
   }
 
@@ -166,7 +168,7 @@
     $("cell")?.addEventListener(name, (event) => light(event, on));
   }
 
-  $("download").addEventListener("click", () => {
+  $("download")?.addEventListener("click", () => {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([$("record").textContent], { type: "application/json" }));
     link.download = data.file;
@@ -204,7 +206,7 @@
     const linked = readAddress();
     showStep();
     showWeight();
-    if (linked.named) $("paths").scrollIntoView();
+    if (linked.named) $("cell").closest("section").scrollIntoView();
     addEventListener("hashchange", () => {
       const read = readAddress();
       if (read.named || read.numbered) { showStep(); showWeight(); }

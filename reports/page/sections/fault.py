@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness.comparison.judge import SEVERITY, Row
+from harness.comparison.judge import Row, worst
+from harness.rendering import run_columns
 from harness.results.check import Check
-from harness.results.numbers import counted, part, share, small
+from harness.results.numbers import counted, part, share
+from harness.results.operation_check import OperationCheck
 from harness.results.run import Run
 from harness.results.verdicts import first_fault
-from reports.page.tables import SIGNS, Table
+from impls.graph import Graph
+from reports.page.sections.section import Content, Section
+from reports.page.subjects import CheckSubject, OperationSubject, RunSubject
+from reports.page.tables import Table, table
 
 MOST_ROWS = 40
 
@@ -30,9 +35,24 @@ class Fault:
     table: Table | None = None
 
 
+def of_run(subject: RunSubject) -> Content:
+    """The first wrong link of a run."""
+    return Content(fault_of_run(subject.run))
+
+
+def of_check(subject: CheckSubject) -> Content:
+    """The wrong links of a check, with the evidence."""
+    return Content(fault_of_check(subject.check))
+
+
+def of_operation(subject: OperationSubject) -> Content:
+    """The wrong gradients of an operation, each with its cause."""
+    return Content(fault_of_operation(subject.check))
+
+
 def fault_of_run(run: Run) -> Fault | None:
     """The first wrong link of a run, the chain that it stands in, and every row that is not in order."""
-    rows = run.select(lambda row: row.verdict not in ("ok", "no power"))
+    rows = run_columns.not_in_order(run)
     failed = [finding for finding in run.findings if finding.fails]
     if not rows and not failed:
         return None
@@ -42,12 +62,12 @@ def fault_of_run(run: Run) -> Fault | None:
         first = first_fault(run.faults)
         links = [r for r in run.steps[first.step - 1].rows if r.check == first.check and r.against == first.against]
         chain = [(row.gradient, row.verdict, share(row)) for row in links]
-        facts = _facts(first) + facts
+        facts = _facts(first, run.network) + facts
     return Fault(run.outcome.reason, chain, facts, _not_in_order(rows))
 
 
-def _facts(row: Row) -> list[tuple[str, str]]:
-    index = f" {counted(row.gradient, row.index)}" if row.index is not None else ""
+def _facts(row: Row, network: Graph | None) -> list[tuple[str, str]]:
+    index = f" {counted(network, row.gradient, row.index)}" if row.index is not None else ""
     facts = [("where", f"{row.gradient} of {row.against} at step {row.step}{index}, {row.check} check")]
     if row.difference is not None:
         facts.append(("difference", f"{row.difference:+.6e}"))
@@ -66,29 +86,13 @@ def _facts(row: Row) -> list[tuple[str, str]]:
 def _not_in_order(rows: list[Row]) -> Table | None:
     if not rows:
         return None
-    told = sorted(rows, key=lambda row: (SEVERITY.index(row.verdict), row.step))
-    cells = [
-        [
-            row.check,
-            row.gradient,
-            row.against,
-            f"{SIGNS[row.verdict]} {row.verdict}",
-            str(row.step),
-            f"{row.outside:,} of {row.entries:,}" if row.entries else "",
-            small(None if row.difference is None else abs(row.difference)),
-            small(row.allowed),
-            row.cause or row.reason or "",
-        ]
-        for row in told[:MOST_ROWS]
-    ]
     more = len(rows) - MOST_ROWS
-    return Table(
+    return table(
         "Rows that are not in order",
-        ["check", "tensor", "against", "verdict", "step", "outside", "|Δ|", "allowed", "reason"],
-        cells,
-        [False, False, False, False, True, True, True, True, False],
-        [row.verdict for row in told[:MOST_ROWS]],
-        f"and {more:,} more, which the data below has" if more > 0 else None,
+        run_columns.FAULTS,
+        rows[:MOST_ROWS],
+        verdict=lambda row: row.verdict,
+        more=f"and {more:,} more, which the data below has" if more > 0 else None,
     )
 
 
@@ -112,8 +116,9 @@ def fault_of_check(check: Check) -> Fault | None:
             facts.append(("next best guess", f"{diagnosis.runner_up.says}, off by {diagnosis.runner_up.residual:.0%}"))
         entry = diagnosis.entry
         reads = ", ".join(f"{name} = {number:.7g}" for name, number in entry.reads.items())
+        where = counted(check.network, entry.tensor, entry.index)
         facts += [
-            ("worst entry", f"{entry.tensor}, {counted(entry.tensor, entry.index)}{f': {reads}' if reads else ''}"),
+            ("worst entry", f"{entry.tensor}, {where}{f': {reads}' if reads else ''}"),
             ("expected", f"{entry.expected:+.10g}"),
             ("yours", f"{entry.actual:+.10g}"),
             ("difference", f"{entry.actual - entry.expected:+.10g}"),
@@ -129,3 +134,27 @@ def fault_of_check(check: Check) -> Fault | None:
             )
         )
     return Fault(check.reason, chain, facts)
+
+
+def fault_of_operation(check: OperationCheck) -> Fault | None:
+    """The wrong gradients of an operation, the output first, and the contracts that it broke."""
+    if not check.wrong and not check.failing:
+        return None
+    names = list(dict.fromkeys(row.gradient for row in check.rows))
+    worse = [worst([row for row in check.rows if row.gradient == name]) for name in names]
+    facts = [(check.contract(finding), check.said(finding)) for finding in check.failing]
+    for cause in check.causes:
+        place = check.place(cause.gradient)
+        facts.append(("gradient", f"{cause.gradient} ({place[0]}:{place[1]})" if place else cause.gradient))
+        if cause.cause == "unknown":
+            facts.append(("what you computed", "no mistake of the catalogue gives these numbers: the cause is unknown"))
+            facts.append(("what is known", cause.says))
+        else:
+            facts += [("what you computed", says) for says in (cause.says, *cause.also[:3])]
+            facts.append(("reproduces your numbers", f"to {cause.off:.0e} in {cause.reproduced} cases"))
+        if cause.runner_up:
+            facts.append(("next best guess", f"{cause.runner_up}, off by {part(cause.runner_up_off)}"))
+    return Fault(check.reason, [(row.gradient, row.verdict, share(row)) for row in worse], facts)
+
+
+SECTION = Section("fault", "Located fault", of_run, of_check, "fault.html.j2", of_operation)

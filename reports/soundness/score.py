@@ -17,15 +17,17 @@ from harness.comparison.updates import update as update_rows
 from harness.evaluation.point import Point
 from harness.formats import DTYPES
 from impls.contract import Array, CannotCompareError, Implementation, Pass, tensors_of
-from impls.graph import Graph, Link
-from impls.hand import Dense, Scaled
+from impls.graph import TARGET, Graph, Link
 from impls.hand.notation import name_of
 from impls.hand.optimizers import update_links
+from reports.page.neurons import stages
 from reports.soundness.cases import Case, Drawn
 from reports.soundness.known import fault_of
 from reports.soundness.tally import Alarm, Key, Tally
 
 REFERENCE = "hand"
+SATURATE = ("sigmoid", "tanh", "softmax")
+"""Activations that reach 1 only by rounding."""
 Builds = Mapping[str, Callable[[Graph, str], Implementation]]
 
 
@@ -57,13 +59,13 @@ class _Judging:
         """What occurs in this case whatever its numbers are."""
         network, saw = self.case.network, self.tally.saw
         loss = network.loss
-        saw(f"loss {name_of(loss.loss if isinstance(loss, Scaled) else loss)}")
-        saw(f"loss scale {loss.by if isinstance(loss, Scaled) else 1.0:g}")
+        saw(f"loss {name_of(unscaled(loss))}")
+        saw(f"loss scale {getattr(loss, 'by', 1.0):g}")
         saw(f"optimizer {name_of(self.case.optimizer).partition('(')[0]}", f"threads {self.case.threads}")
         saw(f"batch {self.case.rows}")
-        dense = [layer for layer in network.layers if isinstance(layer, Dense)]
-        saw(f"depth {len(dense)}", *{f"width {width}" for layer in dense for width in (layer.inputs, layer.outputs)})
-        saw(*{f"activation {name_of(layer)}" for layer in network.layers if not isinstance(layer, Dense)})
+        chain = stages(network) or []
+        saw(f"depth {len(chain)}", *{f"width {width}" for each in chain for width in network.weights[each.matrix]})
+        saw(*{f"activation {name_of(node.layer)}" for node in network.nodes if not node.weights})
 
     def build(self, name: str, build: Callable[[Graph, str], Implementation], dtype: str) -> Any:
         """The implementation, or None if it says that it lacks something."""
@@ -87,7 +89,7 @@ class _Judging:
         """All implementations of one dtype at one set of weights on one batch."""
         network = self.case.network
         weights = {name: w.astype(dtype) for name, w in drawn.weights.items()}
-        x, y = drawn.x.astype(dtype), drawn.y if network.loss.labels else drawn.y.astype(dtype)
+        x, y = drawn.x.astype(dtype), drawn.y if network.tensors[TARGET].whole else drawn.y.astype(dtype)
         point = Point(network, weights, x, y, 1)
         passes: dict[str, Pass | None] = {}
         for name, made in built.items():
@@ -139,9 +141,8 @@ class _Judging:
 
     def whole(self, rows: Iterable[Row], dtype: str, drawn: Drawn, known: Mapping[str, str]) -> None:
         """Count the rows of a check from end to end."""
-        links = {link.output: link for link in self.case.network.links}
         for row in rows:
-            key = Key(row.check, rule_of(links[row.gradient]), dtype, row.against)
+            key = Key(row.check, rule_of(self.case.network.link[row.gradient]), dtype, row.against)
             if row.verdict == "FAULT" and row.gradient in known:
                 self.tally.of(key).unjudged += row.entries
             else:
@@ -164,7 +165,7 @@ class _Judging:
                 self.tally.saw("denormal")
             if not np.isfinite(size).all():
                 self.tally.saw("overflow")
-            if type(link.layer).__name__ in ("Sigmoid", "Tanh", "Softmax") and np.any(size == 1):
+            if name_of(link.layer) in SATURATE and np.any(size == 1):
                 self.tally.saw("saturation")
         gradients = [np.abs(result.gradients[name]) for name in self.case.network.gradients]
         if any(np.any((size > 0) & (size < profile.eta)) or not size.any() for size in gradients):
@@ -197,5 +198,9 @@ class _Judging:
 
 def rule_of(link: Link) -> str:
     """A link by its rule and layer: ``dz of Sigmoid``."""
-    layer = link.layer.loss if isinstance(link.layer, Scaled) else link.layer
-    return f"{link.rule.__name__} of {type(layer).__name__}"
+    return f"{link.rule.__name__} of {type(unscaled(link.layer)).__name__}"
+
+
+def unscaled(layer: Any) -> Any:
+    """The loss that a scaled one scales; any other layer itself."""
+    return getattr(layer, "loss", layer)
