@@ -4,11 +4,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help run test report lint types imports bench soundness clean
+# One process of the tests on each core, if nothing else is said: make test CORES=1.
+CORES ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+
+# The quick half: what each room does by itself.
+QUICK := $(addprefix tests/,impls inputs candidates rendering arithmetic/test_enclosure.py arithmetic/test_numbers.py diagnosis/test_patterns.py mutation/test_mutants.py mutation/test_recording.py mutation/test_targets.py)
+
+.PHONY: help run test check report lint types imports bench soundness clean
 
 help:
 	@echo "make run     train in lockstep on iris, write runs/iris.jsonl, print the table"
-	@echo "make test    the whole test suite"
+	@echo "make test    the whole test suite, on every core; CORES=1 for one"
+	@echo "make check   the quick half of it, in less than a minute on two cores"
 	@echo "make report  the gallery: reports/gallery/index.html, and Markdown tables"
 	@echo "make lint types imports    ruff, mypy, the import contract"
 	@echo "make bench   the figures"
@@ -27,7 +34,12 @@ run: $(INSTALLED)
 	$(BIN)/harness run --output runs/iris.jsonl
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	@echo "every test, on $(CORES) cores"
+	$(BIN)/python -m pytest -n $(CORES)
+
+check: $(INSTALLED)
+	@echo "the quick half of the tests, on $(CORES) cores"
+	$(BIN)/python -m pytest -n $(CORES) $(QUICK)
 
 report: $(INSTALLED)
 	$(BIN)/python -m reports

@@ -7,6 +7,7 @@
     conventions  what is chosen at kinks, and by default
     reference    a pass of the hand code                 allow        what may differ from it: mine == allow(it)
     assert_gradients_match  raises GradientMismatch      UsageError   what wrong usage raises
+    assert_vjp_matches      the same of an operation
     load_data    a data set by name or path              load_network  a network by its sizes or path
     from_toml, to_toml  a network from and as TOML text
 
@@ -35,13 +36,14 @@ if TYPE_CHECKING:
     from harness.surveys.conventions.survey import conventions
     from harness.testing.allowing import allow, assert_gradients_match
     from harness.testing.compared import GradientMismatch
+    from harness.testing.operations import assert_vjp_matches
     from harness.testing.reference_pass import reference
     from harness.usage import UsageError
 
 __all__ = [
     "Check", "Data", "GradientMismatch", "Indices", "OperationCheck", "Power", "Run", "Score", "UsageError",
-    "allow", "assert_gradients_match", "check", "check_vjp", "conventions", "explain", "from_toml", "load_data",
-    "load_network", "power", "read_run", "reference", "run", "score", "to_toml", "why",
+    "allow", "assert_gradients_match", "assert_vjp_matches", "check", "check_vjp", "conventions", "explain",
+    "from_toml", "load_data", "load_network", "power", "read_run", "reference", "run", "score", "to_toml", "why",
 ]  # fmt: skip
 
 _HOME = {
@@ -56,6 +58,7 @@ _HOME = {
     "UsageError": "usage",
     "allow": "testing.allowing",
     "assert_gradients_match": "testing.allowing",
+    "assert_vjp_matches": "testing.operations",
     "check": "checking.backward_pass",
     "check_vjp": "checking.operation",
     "conventions": "surveys.conventions.survey",

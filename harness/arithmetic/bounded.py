@@ -129,7 +129,15 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
 
     def reshape(self, *shape: int) -> Bounded:
         """As numpy.ndarray.reshape."""
-        return Bounded(self.value.reshape(*shape), self.bound.reshape(*shape), self.context)
+        return self.moved(lambda array: array.reshape(*shape))
+
+    def moved(self, change: Callable[[Floats], Floats]) -> Bounded:
+        """After a change that only moves entries, or repeats them."""
+        return Bounded(change(self.value), change(self.bound), self.context)
+
+    def widened(self, room: Any) -> Bounded:
+        """With so much more room in every entry."""
+        return Bounded(self.value, self.bound + room, self.context)
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Bounded:
         """As numpy.sum; the bound holds for any order of summation."""

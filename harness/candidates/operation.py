@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 
+from harness.candidates.guarded import guarded
+from harness.comparison.finding import Finding, Kind
+from harness.evaluation.references.expected import OUTPUT, gradient_of
 from harness.inputs.frameworks import host_of, kind_of
-from harness.usage import UsageError, told, visible
+from harness.usage import UsageError, visible
 from impls.abilities import Hosts
 from impls.contract import Array
 
@@ -17,19 +20,12 @@ Layout = Literal["contiguous", "transposed", "strided"]
 LAYOUTS: tuple[Layout, ...] = ("transposed", "strided")
 
 
-class Breach(NamedTuple):
-    """Something that a call did besides answering: which contract, about which tensor, in words."""
-
-    contract: str
-    tensor: str
-    message: str
-
-
 @dataclass
 class Answer:
     """One call of forward and backward.
 
     Attributes:
+        findings: what is to be said besides the answer.
         output, gradients: NumPy copies, by the name of the input; None, or without it, where none came.
         own: what was returned, in the candidate's own arrays, by the name of the tensor.
         before: gradients of the last call before that gave one of the same shape.
@@ -37,9 +33,15 @@ class Answer:
 
     output: Array | None = None
     gradients: dict[str, Array | None] = field(default_factory=dict)
-    breaches: list[Breach] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     own: dict[str, Any] = field(default_factory=dict)
     before: dict[str, Array] = field(default_factory=dict)
+
+    @property
+    def tensors(self) -> dict[str, Array]:
+        """What came, by the tensors' names: ``output``, ``dx``."""
+        found = {OUTPUT: self.output, **{gradient_of(name): g for name, g in self.gradients.items()}}
+        return {name: array for name, array in found.items() if array is not None}
 
 
 class Candidate:
@@ -51,7 +53,13 @@ class Candidate:
     """
 
     def __init__(
-        self, forward: Any, backward: Any, inputs: Mapping[str, Array], wanted: Sequence[str], dtype: str
+        self,
+        forward: Any,
+        backward: Any,
+        inputs: Mapping[str, Array],
+        wanted: Sequence[str],
+        dtype: str,
+        timeout: float | None = None,
     ) -> None:
         if backward is not None and not callable(backward):
             raise UsageError(
@@ -64,7 +72,7 @@ class Candidate:
                 f"torch.autograd.Function or a jax.custom_vjp function."
             )
         self.name = visible(str(getattr(forward, "__name__", type(forward).__name__)))
-        self.wanted = tuple(wanted)
+        self.wanted, self.timeout = tuple(wanted), timeout
         self._answered: dict[tuple[str, tuple[int, ...]], Array] = {}
         self.host = self._host(forward, backward, list(inputs.values()), dtype)
         if backward is None:
@@ -81,9 +89,11 @@ class Candidate:
             )
         return host
 
-    def __call__(self, inputs: Mapping[str, Array], upstream: Array, layout: Layout = "contiguous") -> Answer:
+    def __call__(
+        self, inputs: Mapping[str, Array], upstream: Array, layout: Layout = "contiguous", *, step: int = 1
+    ) -> Answer:
         """Forward, then backward, on copies of their own in the layout asked for."""
-        answer = Answer()
+        answer, self._step = Answer(), step
         host = self.host
         with host.running(), np.errstate(all="ignore"):
             own = {name: laid_out(host, array, layout) for name, array in inputs.items()}
@@ -94,7 +104,7 @@ class Candidate:
             returned = self._called(answer, "backward", "gradients", self.backward, [dy, *own.values()])
             self._note_changes(answer, "backward", {**inputs, "upstream": upstream}, {**own, "upstream": dy})
             for name, gradient in self._by_name(answer, returned, list(inputs)).items():
-                answer.gradients[name] = self._taken(answer, f"d{name}", gradient)
+                answer.gradients[name] = self._taken(answer, gradient_of(name), gradient)
             self._note_alias(answer, own)
         self._remember(answer)
         return answer
@@ -106,22 +116,25 @@ class Candidate:
                 answer.before |= {} if earlier is None else {name: earlier}
                 self._answered[name, gradient.shape] = gradient
 
+    def _finding(self, kind: Kind, tensor: str, message: str, *, fails: bool = True) -> Finding:
+        return Finding(self.name, self._step, kind, message, tensor, fails)
+
+    def overdue(self, answer: Answer) -> bool:
+        """Whether a call took longer than it may: then so would the next."""
+        return any(finding.kind == "timeout" for finding in answer.findings)
+
     def overwritten(self, answer: Answer) -> list[str]:
         """Tensors of an earlier answer that no longer are what they were."""
-        return [
-            name
-            for name, own in answer.own.items()
-            if not _same(self.host.take(own), answer.output if name == "output" else answer.gradients[name[1:]])
-        ]
+        return [name for name, own in answer.own.items() if not _same(self.host.take(own), answer.tensors[name])]
 
     def _called(
         self, answer: Answer, what: str, tensor: str, function: Callable[..., Any], arguments: Sequence[Any]
     ) -> Any:
-        try:
-            return function(*arguments)
-        except (Exception, SystemExit) as error:  # who leaves by sys.exit(0) would end the caller's tests as passed
-            answer.breaches.append(Breach("raises", tensor, f"{what} raises {told(error)}"))
-            return None
+        returned, failure = guarded(lambda: function(*arguments), self.timeout)
+        if failure:
+            message = f"{what} {'raises ' if failure.error else ''}{failure.message}"
+            answer.findings.append(self._finding(failure.kind, tensor, message))
+        return returned
 
     def _taken(self, answer: Answer, name: str, own: Any) -> Array | None:
         """A NumPy copy of what came, None where nothing did, or something else."""
@@ -129,21 +142,22 @@ class Candidate:
             return None
         if not self.host.owns(own):
             message = f"{name} is {kind_of(own)} instead of an array of {self.host.package}"
-            answer.breaches.append(Breach("type", name, message))
+            answer.findings.append(self._finding("not an array", name, message))
             return None
         answer.own[name] = own
         return self.host.take(own)
 
     def _by_name(self, answer: Answer, returned: Any, names: list[str]) -> dict[str, Any]:
         """Gradients by the name of the input: from a dictionary, a sequence in their order, or one array."""
-        if any(breach.contract == "raises" and breach.tensor == "gradients" for breach in answer.breaches):
+        if any(finding.kind in ("raised", "timeout") and finding.tensor == "gradients" for finding in answer.findings):
             return {}
         if isinstance(returned, Mapping):
-            short = {str(key).removeprefix("d") if str(key) not in names else key: g for key, g in returned.items()}
-            unknown = [str(key) for key in returned if key not in names and str(key).removeprefix("d") not in names]
+            meant = {**{gradient_of(name): name for name in names}, **{name: name for name in names}}
+            short = {meant[str(key)]: gradient for key, gradient in returned.items() if str(key) in meant}
+            unknown = [str(key) for key in returned if str(key) not in meant]
             if unknown:
                 message = f"backward returns gradients of {', '.join(unknown)}; the inputs are {', '.join(names)}"
-                answer.breaches.append(Breach("names", "gradients", visible(message)))
+                answer.findings.append(self._finding("names", "gradients", visible(message)))
             return {name: short[name] for name in names if name in short}
         if isinstance(returned, tuple | list):
             if len(returned) != len(names):
@@ -151,20 +165,20 @@ class Candidate:
                     f"backward returns {len(returned)} gradients for {len(names)} inputs; in their order "
                     f"({', '.join(names)}), None for an input without one"
                 )
-                answer.breaches.append(Breach("number of gradients", "gradients", message))
+                answer.findings.append(self._finding("number of gradients", "gradients", message))
                 return {}
             return dict(zip(names, returned, strict=True))
         if len(self.wanted) == 1:
             return {self.wanted[0]: returned}
         message = f"backward returns {kind_of(returned)} for {len(names)} inputs instead of a tuple or a dictionary"
-        answer.breaches.append(Breach("number of gradients", "gradients", message))
+        answer.findings.append(self._finding("number of gradients", "gradients", message))
         return {}
 
     def _note_changes(self, answer: Answer, what: str, before: Mapping[str, Array], own: Mapping[str, Any]) -> None:
         for name, array in before.items():
-            known = any(b.contract == "inputs not modified" and b.tensor == name for b in answer.breaches)
+            known = any(b.kind == "changed its input" and b.tensor == name for b in answer.findings)
             if not known and not _same(self.host.take(own[name]), array):
-                answer.breaches.append(Breach("inputs not modified", name, f"{what} modifies {name} in place"))
+                answer.findings.append(self._finding("changed its input", name, f"{what} modifies {name} in place"))
 
     def _note_alias(self, answer: Answer, own: Mapping[str, Any]) -> None:
         """Write into each input once all is over; an output that changes shares its memory."""
@@ -176,7 +190,9 @@ class Candidate:
             except (TypeError, ValueError):  # arrays of this framework cannot be written to
                 return
             if not _same(self.host.take(answer.own["output"]), answer.output):
-                answer.breaches.append(Breach("alias", "output", f"the output shares its memory with {name}"))
+                answer.findings.append(
+                    self._finding("aliasing", "output", f"the output shares its memory with {name}", fails=False)
+                )
                 answer.own.pop("output")
                 return
 

@@ -35,11 +35,21 @@ class Source:
 
 
 def loaded(target: str, timeout: float | None) -> Source:
-    """The function that a text names.
+    """The function that a text names, one that can be called with weights, x and y.
 
     Args:
         target: ``FILE.py:function``, ``FILE.py`` (its function ``backward``) or ``package.module:function``.
         timeout: seconds that loading may take.
+
+    Raises:
+        UsageError: there is no such file, module or function, it cannot be loaded, or not be called so.
+    """
+    source = named(target, timeout)
+    return Source(source.name, checked(source.function, source.name))
+
+
+def named(target: str, timeout: float | None, usual: str = USUAL) -> Source:
+    """Whatever a text names; `usual` in a file or module of which nothing is named.
 
     Raises:
         UsageError: there is no such file, module or function, or it cannot be loaded.
@@ -52,7 +62,7 @@ def loaded(target: str, timeout: float | None) -> Source:
     is_file = place.endswith(".py") or os.sep in place
     module = _guarded(target, timeout, lambda: _from_file(Path(place), target) if is_file else _imported(place, target))
     function: Any = module
-    for part in (wanted or USUAL).split("."):
+    for part in (wanted or usual).split("."):
         if not hasattr(function, part):
             near = did_you_mean(part, [name for name, value in vars(module).items() if callable(value)])
             raise UsageError(
@@ -60,8 +70,7 @@ def loaded(target: str, timeout: float | None) -> Source:
                 f"{place}:function."
             )
         function = getattr(function, part)
-    name = f"{place}:{wanted or USUAL}"
-    return Source(name, checked(function, name))
+    return Source(f"{place}:{wanted or usual}", function)
 
 
 def checked(function: Any, name: str) -> Callable[..., Any]:

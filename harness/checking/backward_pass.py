@@ -22,7 +22,7 @@ from harness.diagnosis.factors import common_factor
 from harness.diagnosis.location import Located, located
 from harness.evaluation.given import with_buffers
 from harness.evaluation.point import Point
-from harness.inputs.arguments import as_count, as_data, as_dtype, as_network, check_parameters
+from harness.inputs.arguments import as_count, as_data, as_dtype, as_network, as_seconds, check_parameters
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
 from harness.results.check import Check
@@ -52,10 +52,13 @@ def check(
     Args:
         function: ``backward(weights, x, y) -> dict``; weights is a dict of W1 (n_in, n_out), b1 (n_out,), ..., x is
             (N, n_in), y what the loss reads; of dW1, db1, dz1, da1, ..., z1, a1, ..., loss the dict may hold any:
-            the more, the finer a mistake is located. Or text: ``FILE.py:function``, ``package.module:function``, or
-            the path of an .npz or .safetensors file that holds weights, x, y and gradients.
-        network: a `Network`, layer sizes, or the path of a .toml file.
-        data: a `Data`, the name or path of one, or arrays (x, y); iris, or random rows where it does not fit, if None.
+            the more, the finer a mistake is located. Of a `Graph` names are fc1.W, fc1.z, fc1.dz, fc1.dW; x is a dict
+            of arrays by name where it has several inputs or buffers. Or text: ``FILE.py:function``,
+            ``package.module:function``, or the path of an .npz or .safetensors file that holds weights, x, y and
+            gradients.
+        network: a `Network` or `Graph`, layer sizes, or the path of a .toml file.
+        data: a `Data`, the name or path of one, or arrays (x, y), or x by input; iris, or random rows where it does not
+            fit, if None.
         raw, target: how to load data by name or path: see `load_data`.
         batch: the first so many rows in an order fixed by the seed; all rows if None.
         dtype: float64, in which mistakes stand out sharpest, or float32.
@@ -68,7 +71,7 @@ def check(
     """
     network, dtype = as_network(network), as_dtype(dtype)
     seed, batch = as_count("seed", seed, 0) or 0, as_count("batch", batch, 1)
-    timeout = _seconds(timeout)
+    timeout = as_seconds(timeout)
     check_parameters(network, None, dtype)
     if isinstance(function, str | os.PathLike) and Path(function).suffix.lower() in DUMPS:
         _refuse_with_numbers(data=data, batch=batch, arrays=arrays)
@@ -117,12 +120,13 @@ def _source(function: Any, timeout: float | None) -> Source:
 def _data(data: Any, network: Graph, seed: int, *, raw: bool, target: str | None) -> Data:
     if data is not None:
         return as_data(data, network, seed, raw=raw, target=target)
+    usual = "random" if network.features is None else "iris"  # rows of numbers are read by few graphs
     try:
-        iris = as_data("iris", network, seed, raw=raw, target=target)
-        iris.targets(network)
+        found = as_data(usual, network, seed, raw=raw, target=target)
+        found.targets(network)
     except UsageError:
         return as_data("random", network, seed, raw=raw, target=target)
-    return iris
+    return found
 
 
 def _parameters(function: Callable[..., Any]) -> frozenset[str]:
@@ -130,14 +134,6 @@ def _parameters(function: Callable[..., Any]) -> frozenset[str]:
         return frozenset(inspect.signature(function).parameters)
     except (TypeError, ValueError):
         return frozenset()
-
-
-def _seconds(timeout: Any) -> float | None:
-    if timeout is None:
-        return None
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < 1e6:
-        raise UsageError(f"Cannot use timeout={timeout!r}, because it is a time; give seconds, more than 0.")
-    return float(timeout)
 
 
 def _refuse_with_numbers(**given: Any) -> None:

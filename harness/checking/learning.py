@@ -18,7 +18,7 @@ BUDGET = 500_000_000
 
 def learned(candidate: Candidate, point: Point) -> Learning | None:
     """Train with the candidate's gradients and with the right ones; None if the candidate cannot train."""
-    network, steps = point.network, min(STEPS, 1 + BUDGET // point.network.multiply_adds(point.rows))
+    network, steps = point.network, min(STEPS, 1 + BUDGET // max(1, point.network.multiply_adds(point.rows)))
     lr = _rate(point, min(10, steps))
     if lr is None:
         return None

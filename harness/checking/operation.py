@@ -12,16 +12,19 @@ from harness.candidates.operation_contracts import contracts
 from harness.checking.operation_judging import judged
 from harness.comparison.judge import Row, not_comparable
 from harness.evaluation.references.derived import HandReference
+from harness.evaluation.references.expected import OUTPUT, Expected, gradient_of
 from harness.evaluation.references.measured import MeasuredReference
 from harness.evaluation.references.reference import Reference
 from harness.evaluation.references.voting import Vote, VotingReference
 from harness.faults.operations.causes import cause_of
 from harness.faults.operations.hypothesis import Situation
 from harness.formats import DTYPES
+from harness.inputs.arguments import as_seconds
 from harness.inputs.cases import Case, drawn, random_upstream, users
 from harness.inputs.declared import Input, specified
 from harness.inputs.frameworks import as_arrays
 from harness.results.operation_check import OperationCheck
+from harness.results.setting import places_of
 from harness.usage import UsageError
 from impls.contract import Array
 
@@ -36,6 +39,7 @@ def check_vjp(
     upstream: Any = None,
     dtype: str = "float64",
     seed: int = 0,
+    timeout: float | None = None,
 ) -> OperationCheck:
     """Check the backward pass of one operation: every gradient, in many cases, and the contracts of a backward.
 
@@ -68,6 +72,7 @@ def check_vjp(
         upstream: an upstream gradient of your own, used beside the random ones in the first case.
         dtype: of the candidate's arrays: float64 or float32.
         seed: of all that is drawn.
+        timeout: seconds that one call of forward or backward may take, after which no other is made; for ever if None.
 
     A gradient that is returned in the shape of the output, and not summed to that of its input, is told; but torch sums
     it itself where a ``torch.autograd.Function`` returns it, so that there it is right.
@@ -85,43 +90,54 @@ def check_vjp(
         )
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise UsageError(f"Cannot draw with seed={seed!r}, because a seed is a whole number from 0 on; give one.")
+    timeout = as_seconds(timeout)
     points, known = _points(reference, inputs, cases, dtype, seed)
     first = points[0]
     if upstream is not None:
         points.insert(1, Case("your upstream", first.inputs, as_arrays({"upstream": upstream}, dtype)["upstream"]))
     right = known or _foreign(reference, first)
-    candidate = Candidate(forward, backward, first.inputs, right.differentiable, dtype)
+    candidate = Candidate(forward, backward, first.inputs, right.differentiable, dtype, timeout)
     name = f"{candidate.name} ({candidate.host.package})"
     check = OperationCheck(name, right.name, right.measured, dtype, seed, [point.name for point in points])
+    check.line, check.lines = places_of(_of_its_own(backward or forward), [gradient_of(name) for name in first.inputs])
     check.shapes = {name: array.shape for name, array in first.inputs.items()}
     situations: dict[str, list[Situation]] = {name: [] for name in right.differentiable}
     passed: dict[str, list[Situation]] = {name: [] for name in right.differentiable}
     for step, case in enumerate(points, 1):
         dy = _upstream(right, case, dtype, np.random.default_rng([seed, step, 1]))
         if step == 1:
-            check.shapes["output"] = dy.shape
+            check.shapes[OUTPUT] = dy.shape
         votes = right.votes(case, dy, always=step == 1, seed=seed) if isinstance(right, VotingReference) else []
         check.votes += votes
-        answer = candidate(case.inputs, dy)
-        rows, findings = judged(right, case, dy, answer, dtype, step)
+        answer = candidate(case.inputs, dy, step=step)
+        expected = Expected(right, case.inputs, dy, dtype)
+        rows, findings = judged(expected, answer, step)
         check.rows += [_undecided(row, votes) for row in rows]
-        check.findings += [f for f in findings if (f.contract, f.tensor) not in _told(check)]
+        check.findings += [f for f in findings if (f.kind, f.tensor) not in _told(check)]
         situation = Situation(right, case, dy, dtype, answer.gradients, answer.before)
-        for name in _wrong(rows, answer, votes):
+        for name in _wrong(rows, expected, answer, votes):
             situations[name].append(situation)
         for row in rows:
-            if row.gradient != "output" and row.verdict == "ok" and _undecided(row, votes) is row:
-                passed[row.gradient[1:]].append(situation)
-        if step == 1 and not any(vote.gradient == "output" for vote in votes):
+            if row.gradient in expected.inputs and row.verdict == "ok" and _undecided(row, votes) is row:
+                passed[expected.inputs[row.gradient]].append(situation)
+        if candidate.overdue(answer):
+            check.cases = check.cases[:step]
+            break
+        if step == 1 and not any(vote.gradient == OUTPUT for vote in votes):
             found = contracts(candidate, right, case, dy, answer, dtype)
-            check.findings += [f for f in found if (f.contract, f.tensor) not in _told(check)]
-    broken = {finding.tensor for finding in check.findings if finding.contract == "linear in the upstream"}
+            check.findings += [f for f in found if (f.kind, f.tensor) not in _told(check)]
+    broken = {finding.tensor for finding in check.findings if finding.kind == "not linear"}
     check.causes = [
-        cause_of(name, wrong, passed[name], linear=f"d{name}" not in broken)
+        cause_of(name, wrong, passed[name], linear=gradient_of(name) not in broken)
         for name, wrong in situations.items()
         if wrong
     ]
     return check
+
+
+def _of_its_own(function: Any) -> Any:
+    """The method that is somebody's backward pass, where a class brings it; else the function itself."""
+    return getattr(function, "backward", function) if isinstance(function, type) else function
 
 
 def _points(
@@ -185,22 +201,22 @@ def _upstream(right: Reference, case: Case, dtype: str, rng: np.random.Generator
 def _undecided(row: Row, votes: Sequence[Vote]) -> Row:
     """The row, or that there is nothing to judge by where the forms of the reference differ."""
     for vote in votes:
-        if not vote.decided and vote.gradient in ("output", row.gradient):
+        if not vote.decided and vote.gradient in (OUTPUT, row.gradient):
             return not_comparable(row.check, row.gradient, row.against, row.step, vote.says)
     return row
 
 
-def _told(check: OperationCheck) -> set[tuple[str, str]]:
-    return {(finding.contract, finding.tensor) for finding in check.findings}
+def _told(check: OperationCheck) -> set[tuple[str, str | None]]:
+    return {(finding.kind, finding.tensor) for finding in check.findings}
 
 
-def _wrong(rows: list[Row], answer: Answer, votes: Sequence[Vote]) -> list[str]:
+def _wrong(rows: list[Row], expected: Expected, answer: Answer, votes: Sequence[Vote]) -> list[str]:
     """Names of inputs whose gradient came and is wrong, in values or in shape; none that nobody can judge."""
     return [
-        row.gradient[1:]
+        expected.inputs[row.gradient]
         for row in rows
-        if row.gradient != "output"
+        if row.gradient in expected.inputs
         and _undecided(row, votes) is row
-        and answer.gradients.get(row.gradient[1:]) is not None
+        and row.gradient in answer.tensors
         and row.verdict in ("FAULT", "not comparable")
     ]

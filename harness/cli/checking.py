@@ -14,7 +14,8 @@ import msgspec
 from harness.candidates.isolated import Answer, Ended, apart
 from harness.checking.templates import write_template
 from harness.cli.explaining import quoted
-from harness.cli.running import paged, printable
+from harness.cli.operations import refuse_the_others, typed_again
+from harness.cli.running import printable
 from harness.cli.spelling import spelled
 from harness.inputs.networks import load_network
 from harness.rendering.github import Annotation, workflow_commands
@@ -26,8 +27,16 @@ from impls.hand.notation import describe, output_label
 
 def check_and_print(**options: Any) -> int:
     """Check, print, and return the exit status."""
+    try:
+        refuse_the_others(operation=bool(options["reference"]))
+    except UsageError as error:
+        click.echo(printable(f"harness check: {error}"), err=True)
+        return 2
     style = options["style"] = "json" if options["as_json"] else options["style"] or "table"
-    answer = apart("harness.cli.checking:answered", options | {"command": spelled()}, options["timeout"])
+    if options["reference"]:
+        answer = apart("harness.cli.operations:answered", options | typed_again(), options["timeout"])
+    else:
+        answer = apart("harness.cli.checking:answered", options | {"command": spelled()}, options["timeout"])
     if isinstance(answer, Ended):
         answer = Answer(1, _ended(f"{visible(options['function'])} {answer.how}", style))
     if answer.text:
@@ -39,6 +48,7 @@ def answered(options: dict[str, Any]) -> Answer:
     """What is printed, and the exit status; a complaint goes to stderr at once."""
     # Imported where the check runs; the process that only prints does without.
     from harness.checking.backward_pass import check
+    from harness.cli.operations import answer_of
     from harness.rendering.check_screen import rendered
     from harness.rendering.github import annotated
 
@@ -56,17 +66,12 @@ def answered(options: dict[str, Any]) -> Answer:
     except UsageError as error:
         click.echo(printable(f"harness check: {error}"), err=True)
         return Answer(2, "")
-    powerless = options["require_power"] and result.verdict == "NO POWER"
-    status = 4 if powerless else result.exit
-    if options["style"] == "json":
-        text = msgspec.json.format(msgspec.json.encode(result.to_dict() | {"exit": status}), indent=1).decode()
-    elif options["style"] == "github":
-        text = "\n".join(workflow_commands(annotated(result)))
-    elif options["quiet"]:
-        text = f"{result.verdict}  {result.reason}"
-    else:
-        text = rendered(result, options["style"], verbose=options["verbose"], command=options["command"])
-    return Answer(paged(write_page, result, "harness check", status), text)
+    style, command = options["style"], options["command"]
+    return answer_of(
+        options, result, write_page,
+        annotations=lambda: annotated(result),
+        text=lambda: rendered(result, style, verbose=options["verbose"], command=command),
+    )  # fmt: skip
 
 
 def _ended(reason: str, style: str) -> str:

@@ -51,6 +51,9 @@ def run_command(**options: Any) -> None:
 @click.option("--batch", type=int, help="rows [default: all]")
 @dtype_option("float64")
 @click.option("--seed", type=int, default=0, show_default=True, help="of weights, rows and random data")
+@click.option("--reference", multiple=True, help="check one operation against FILE.py:function, or tanh, ...; two vote")
+@click.option("--inputs", metavar="TEXT", help='of the operation: "x=N,M; W=M,K", "y=N below K", "p=N,K probabilities"')
+@click.option("--backward", metavar="FILE.py:FUNCTION", help="of the operation, where it does not bring its own")
 @click.option("--arrays", help="numpy, torch or jax: what the function is given [default: what its code uses]")
 @click.option("--timeout", type=float, default=60, show_default=True, help="seconds for loading, and for each call")
 @click.option("--report", metavar="FILE.html", help="write the result as one page")
@@ -65,6 +68,10 @@ def check_command(**options: Any) -> None:
     TARGET is FILE.py:function, package.module:function, or an .npz or .safetensors file with weights, x, y and
     gradients. The file or module is run, as importing it would: check only code that you would run. The function is
     called as backward(weights, x, y) and returns a dictionary of any of dW1, db1, dz1, da1, ..., z1, a1, ..., loss.
+
+    With --reference, TARGET is one operation: a torch.autograd.Function, a jax.custom_vjp function, or forward(*inputs)
+    with --backward, called as backward(upstream, *inputs). --inputs names what forward takes, in its order: a letter
+    is one size wherever it stands.
     """
     from harness.cli.checking import check_and_print
 

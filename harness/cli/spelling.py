@@ -33,5 +33,6 @@ def spelled(name: str | None = None, only: Container[str] | None = None) -> str 
         elif isinstance(parameter, click.Option) and parameter.is_flag:
             words += [parameter.opts[-1]] if value else []
         else:
-            words += [parameter.opts[-1], str(value)]
+            for each in value if isinstance(value, tuple) else (value,):
+                words += [parameter.opts[-1], str(each)]
     return visible(shlex.join(words))

@@ -38,7 +38,7 @@ def told_by(actual: Any, expected: Bounded, *axes: str, samples: int = 1) -> tup
         first = _place(~finite, axes)
         return (f"{int((~finite).sum())} of {actual.size} entries are {kinds}, the first at {first}",)
     value, bound = expected.value, expected.bound
-    same = np.abs(actual - value) <= bound
+    same = ~expected.outside(actual)
     found = [
         *_whole(actual, value, bound, samples),
         *_transposed(actual, value, bound),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,12 +24,14 @@ class Moment:
         step: number of steps taken.
         state: of the optimizer: ``mW1``, ...
         rows: of the data that the next step's batch holds, counted from 0.
+        buffers: what a forward pass has kept so far.
     """
 
     step: int
     weights: Mapping[str, Array]
     state: Mapping[str, Array]
     rows: Array
+    buffers: Mapping[str, Array] = field(default_factory=dict)
 
 
 def moment_after(network: Graph, batches: Batches, optimizer: Any, seed: int, steps: int) -> Moment:
@@ -54,4 +56,4 @@ def moment_after(network: Graph, batches: Batches, optimizer: Any, seed: int, st
                     f"Cannot go on to the network after {steps} steps, because the training diverges at step {step}; "
                     f"choose fewer steps or a smaller lr."
                 )
-    return Moment(steps, weights, updater.state, batches.rows(steps + 1))
+    return Moment(steps, weights, updater.state, batches.rows(steps + 1), buffers)

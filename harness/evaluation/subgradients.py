@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from harness.arithmetic import Bounded, Context
 from harness.arithmetic.enclosure import Enclosure
 from harness.evaluation.centre import NOTHING
 from harness.evaluation.one_sided import Reads, one_sided
-from harness.evaluation.references.estimate import Estimate
 from impls.contract import Array
 from impls.graph import Link
 
@@ -24,7 +24,7 @@ class Total(NamedTuple):
     """A sum of the entries at jumps, over some axes, that no side changes; its allowance is infinite where one does."""
 
     axes: tuple[int, ...]
-    estimate: Estimate
+    expected: Bounded
 
 
 class Sides(NamedTuple):
@@ -53,12 +53,13 @@ class Sides(NamedTuple):
         return cls(np.where(kink.value != 0, low, np.nan), np.where(kink.value != 0, high, np.nan))
 
     @classmethod
-    def of(cls, near: Array, bound: Array) -> Sides:
-        """Of gradients at points near by, stacked along a first axis, and the allowance of an entry."""
+    def of(cls, near: Array, expected: Bounded) -> Sides:
+        """Of gradients at points near by, stacked along a first axis, and what is expected at the point itself."""
+        bound = expected.bound
         low, high = near.min(axis=0), near.max(axis=0)
         jumps = high - low > bound
         at = np.where(jumps, near, 0.0)
-        totals = tuple(_totals(at, np.where(jumps, bound, 0.0), jumps))
+        totals = tuple(_totals(at, np.where(jumps, bound, 0.0), jumps, expected.context))
         return cls(np.where(jumps, low, np.nan), np.where(jumps, high, np.nan), totals)
 
     def widened(self, bound: Array) -> Sides:
@@ -78,15 +79,15 @@ class Sides(NamedTuple):
         if np.any(expected.outside(actual) & ~valid):
             return False
         at = np.where(self.jumps, np.asarray(actual, np.float64), 0.0)
-        return all(total.estimate.holds(at.sum(axis=total.axes)) for total in self.totals)
+        return all(total.expected.holds(at.sum(axis=total.axes)) for total in self.totals)
 
 
-def _totals(near: Array, bound: Array, jumps: Array) -> Sequence[Total]:
+def _totals(near: Array, bound: Array, jumps: Array, context: Context) -> Sequence[Total]:
     found = []
     for count in range(1, bound.ndim + 1):
         for axes in combinations(range(bound.ndim), count):
             sums, room = near.sum(axis=tuple(axis + 1 for axis in axes)), bound.sum(axis=axes)
             same = sums.max(axis=0) - sums.min(axis=0) <= room
             if np.any(same & jumps.any(axis=axes)):
-                found.append(Total(axes, Estimate(np.asarray(sums[0]), np.where(same, room, np.inf))))
+                found.append(Total(axes, Bounded(sums[0], np.where(same, room, np.inf), context)))
     return found

@@ -11,21 +11,22 @@ from typing import Any
 
 import numpy as np
 
+from harness.evaluation.given import with_buffers
 from harness.evaluation.moment import moment_after
 from harness.explaining import tallies
-from harness.explaining.case import ONE_BY_ONE, Case
-from harness.explaining.drawing import drawn
-from harness.explaining.explanation import PathExplanation
-from harness.explaining.formulas import by_path, factored, headings
+from harness.explaining.case import MOST_BRANCHES, Case
+from harness.explaining.explanation import CONVENTIONS, CONVENTIONS_OF_GRAPHS, PathExplanation
 from harness.explaining.moves import nudged, update_of
 from harness.explaining.origins import Origins
 from harness.explaining.parts import Rest
 from harness.explaining.references import parse
+from harness.explaining.writing import Written
 from harness.inputs.arguments import as_count, as_data, as_names, as_network, as_optimizer, check_parameters
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
 from harness.usage import UsageError
 from impls.graph import Graph
+from impls.hand import Network
 from impls.hand.notation import describe, name_of, output_label
 
 
@@ -47,7 +48,8 @@ def explain(
     """One derivative of the loss, path by path, in float64.
 
     Args:
-        reference: ``w_21^(1)`` or ``W1[2,1]``, ``b2[1]``, an input ``x3`` or a neuron's output ``O21``, counted from 1.
+        reference: ``w_21^(1)`` or ``W1[2,1]``, ``b2[1]``, an input ``x3`` or a neuron's output ``O21``, counted from 1;
+            in a graph ``fc1.W[2,1]``, ``x[3]``, ``act1.a[2]``.
         network, data, raw, target, optimizer, batch, seed: as `harness.run` takes them.
         sample: explain the loss of this sample alone, a row of the data counted from 0. None: the whole batch; an
             input or an output, which has a value in every sample, is then explained in the batch's first one.
@@ -65,19 +67,21 @@ def explain(
     sample, step, seed = as_count("sample", sample, 0), as_count("step", step, 0) or 0, as_count("seed", seed, 0) or 0
     loaded = as_data(data, network, seed, raw=raw, target=target)
     batches = batches_of(network, loaded, "float64", as_count("batch", batch, 1), seed)
-    if sample is not None and sample >= len(batches.x):
+    samples = len(batches.y)
+    if sample is not None and sample >= samples:
         raise UsageError(
-            f"Cannot explain sample {sample}, because {loaded.name} has {len(batches.x)} of them, counted from 0; "
-            f"choose one from 0 to {len(batches.x) - 1}."
+            f"Cannot explain sample {sample}, because {loaded.name} has {samples} of them, counted from 0; "
+            f"choose one from 0 to {samples - 1}."
         )
     moment = moment_after(network, batches, optimizer, seed, step)
     chosen = sample is None and meant.kind in ("input", "output")
     if chosen:
         sample = int(moment.rows[0])
     rows = moment.rows.tolist() if sample is None else [sample]
-    case = Case(network, moment, meant, rows, batches.x[rows], batches.y[rows])
+    x = with_buffers(network, batches.x[rows], moment.buffers)
+    case = Case(network, moment, meant, rows, x, batches.y[rows])
     told = ", ".join(filter(None, [loaded.describe(), loaded.meaning(network)]))
-    asked = _Asked(sample, len(batches.x), told, optimizer, seed, amount, against)
+    asked = _Asked(sample, samples, told, optimizer, seed, amount, against)
     return _explanation(case, asked, _notes(case, sample if chosen else None))
 
 
@@ -97,7 +101,10 @@ class _Asked:
 def _notes(case: Case, chosen: int | None) -> list[str]:
     """What is easily misunderstood; `chosen` is a sample that nobody asked for."""
     notes = [case.feeds] if case.feeds else []
-    loss, rows = case.network.loss, len(case.rows)
+    loss, rows, branches = case.network.loss, len(case.rows), len(case.branches)
+    if branches > 1:
+        counted = f"over {MOST_BRANCHES:,}" if branches > MOST_BRANCHES else f"{branches:,}"
+        notes.append(f"The paths take {counted} branches, one after the other through the tensors on the way.")
     if chosen is not None:
         notes.append(
             f"{case.meant.symbol} has a value in every sample: this is sample {chosen}, --sample K shows another."
@@ -118,13 +125,19 @@ def _as_amount(nudge: float | None) -> float | None:
     return float(nudge)
 
 
+def _first(case: Case) -> list[Any] | dict[str, Any]:
+    """What the first sample holds: of a chain its numbers, of a graph those of every input by name."""
+    fed = {source.name: case.given[source.name][0].tolist() for source in case.network.sources}
+    return next(iter(fed.values())) if isinstance(case.network, Network) else fed
+
+
 def _explanation(case: Case, asked: _Asked, notes: list[str]) -> PathExplanation:
     paths, meant, network, moment = case.paths, case.meant, case.network, case.moment
-    generic, sample = case.nodes.generic(paths.levels), asked.sample
+    sample, written = asked.sample, Written(case)
     unlisted = paths.count - len(case.listed)
     others = Rest(unlisted, case.total - math.fsum(path.product for path in case.listed) if unlisted else 0.0)
     dominant, other_samples = tallies.dominant(paths.sums(), case.rows) if sample is None else ([], None)
-    summed = sample is None and paths.count <= ONE_BY_ONE
+    summed = sample is None and case.one_by_one
     routes, other_routes = tallies.route_sums(paths, case.names) if summed else (None, None)
     in_sample = dominant[0].sample if dominant else case.rows[0]
     nudge = None if asked.amount is None else nudged(case, asked.amount, others.sum, in_sample)
@@ -133,12 +146,10 @@ def _explanation(case: Case, asked: _Asked, notes: list[str]) -> PathExplanation
         network=describe(network), loss=network.loss.formula(output_label(network), network.outputs),
         data=asked.data, optimizer=name_of(asked.optimizer), seed=asked.seed, step=moment.step,
         sample=sample, samples=asked.samples, batch=len(case.rows),
-        inputs=None if sample is None else case.x[0].tolist(),
+        inputs=None if sample is None else _first(case),
         target=None if sample is None else case.y[0].tolist(),
         loss_value=case.loss,
-        drawing=drawn(case.names, case.source),
-        formula={"factored": factored(case.names, generic), "paths": by_path(case.names, generic)},
-        columns=headings(generic),
+        drawing=written.drawing, formula=written.formula, columns=written.columns,
         routes_count=paths.routes, count=paths.count, paths=[case.row(path) for path in case.listed], others=others,
         routes=routes, other_routes=other_routes, dominant=dominant, other_samples=other_samples,
         factors=Origins(paths, case.nodes, case.source, case.rows).of(case.listed[:1] if unlisted else case.listed),
@@ -146,5 +157,6 @@ def _explanation(case: Case, asked: _Asked, notes: list[str]) -> PathExplanation
         cancellation=max(1.0, case.magnitude / abs(case.total)) if case.total else None,
         update=update_of(meant, asked.optimizer, case.value, case.total, moment.state, moment.step + 1),
         nudge=nudge, notes=notes,
+        conventions=CONVENTIONS if isinstance(network, Network) else CONVENTIONS_OF_GRAPHS,
         _ways=partial(case.ways, asked.against),
     )  # fmt: skip

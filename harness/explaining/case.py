@@ -6,27 +6,29 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from harness.arithmetic import Bounded, Context, profile_of
 from harness.evaluation.centre import Centre
+from harness.evaluation.given import as_numbers, named
 from harness.evaluation.moment import Moment
 from harness.explaining.methods import centre_of, finite, ways_of
 from harness.explaining.parts import PathRow, Way
 from harness.explaining.references import Reference
-from harness.explaining.symbols import Nodes, outputs_of, weight_symbol
+from harness.explaining.symbols import Nodes, weight_entry
 from harness.explaining.variable import Variable, variable_of
 from harness.usage import UsageError
-from impls.contract import Array
-from impls.graph import Graph
-from impls.hand.paths import Path, Paths
+from impls.contract import Array, Inputs
+from impls.graph import Graph, Node, evaluate
+from impls.hand.paths import Branch, Path, Paths, weighed
 
 ALL_LISTED, LARGEST_LISTED = 12, 6
 """So many paths are listed all; of more, the largest few."""
 ONE_BY_ONE = 1_000_000
 """So many paths are multiplied and added one by one; more, layer by layer."""
+MOST_BRANCHES = 1000
+"""Through so many branches at most."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +44,19 @@ class Case:
     moment: Moment
     meant: Reference
     rows: Sequence[int]
-    x: Array
+    x: Array | Inputs
     y: Array
+
+    @cached_property
+    def given(self) -> Mapping[str, Array]:
+        """Weights and batch by name."""
+        return named(self.network, self.moment.weights, self.x, self.y)
 
     @cached_property
     def tensors(self) -> Mapping[str, Array]:
         """Everything that a link of the forward pass reads or gives."""
         with np.errstate(all="ignore"):
-            activations = self.network.forward(self.moment.weights, self.x)
-        return {"x": self.x, "y": self.y, **self.moment.weights, **activations}
+            return evaluate(self.network.forward_links, dict(self.given))
 
     @cached_property
     def loss(self) -> float:
@@ -63,10 +69,13 @@ class Case:
         """All paths.
 
         Raises:
-            UsageError: the loss, a local derivative or a product along a path is not finite.
+            UsageError: the loss, a local derivative or a product along a path is not finite; or a layer has no paths.
         """
         with np.errstate(all="ignore"):
-            paths = Paths(self.network, self.tensors, (self.meant.tensor, self.meant.index))
+            try:
+                paths = Paths(self.network, self.tensors, (self.meant.tensor, self.meant.index))
+            except ValueError as error:
+                raise UsageError(str(error)) from None
             if math.isfinite(self.loss) and np.isfinite(np.sum(paths.magnitudes())):
                 return paths
         raise UsageError(
@@ -95,9 +104,19 @@ class Case:
         return centre_of(self.variable)
 
     @cached_property
+    def branches(self) -> list[Branch]:
+        """The sequences of levels, of many the first few."""
+        return list(self.paths.branches(MOST_BRANCHES + 1))
+
+    @cached_property
+    def one_by_one(self) -> bool:
+        """Whether every path is multiplied by itself."""
+        return self.paths.count <= ONE_BY_ONE and len(self.branches) <= MOST_BRANCHES
+
+    @cached_property
     def total(self) -> float:
         """The sum over all paths: from left to right, sample by sample, where they are multiplied one by one."""
-        if self.paths.count <= ONE_BY_ONE:
+        if self.one_by_one:
             return float(np.cumsum(self.paths.products())[-1])
         return float(np.sum(self.paths.sums()))
 
@@ -111,25 +130,22 @@ class Case:
         """All paths of one sample in their order where they are few, else the largest."""
         if len(self.rows) > 1 or self.paths.count > ALL_LISTED:
             return self.paths.largest(LARGEST_LISTED)
-        sizes = [len(level.entries) for level in self.paths.levels]
-        return [self.paths.path(0, route) for route in np.ndindex(*sizes)]
+        return [
+            self.paths.path(0, route, branch.levels) for branch in self.branches for route in branch.routes.tolist()
+        ]
 
     def row(self, path: Path) -> PathRow:
         """A path with the names of its nodes."""
-        route = [names[node] for names, node in zip(self.names, path.route, strict=True)]
+        route = [self.names[level][node] for level, node in zip(path.levels, path.route, strict=True)]
         return PathRow(self.rows[path.sample], route, list(path.factors), path.product)
 
     def by_paths(self) -> Way:
         """The sum over the paths, and how far rounding can bring it from the truth."""
         context = Context(profile_of("float64"))
-        tensors: dict[str, Any] = {name: context.exact(w) for name, w in self.moment.weights.items()}
-        tensors |= {"x": context.exact(self.x), "y": self.y if self.network.loss.labels else context.exact(self.y)}
-        for link in self.network.forward_links:
-            tensors[link.output] = link(tensors)
+        tensors = evaluate(self.network.forward_links, as_numbers(self.network, self.given, context.exact))
         bounded = Paths(self.network, tensors, (self.meant.tensor, self.meant.index), context.exact)
-        one_by_one = self.paths.count <= ONE_BY_ONE
-        added: Bounded = (bounded.products() if one_by_one else bounded.sums()).sum()
-        way = "paths, added left to right" if one_by_one else "paths, added layer by layer"
+        added: Bounded = (bounded.products() if self.one_by_one else bounded.sums()).sum()
+        way = "paths, added left to right" if self.one_by_one else "paths, added layer by layer"
         return Way(way, self.total, allowed=finite(added.bound))
 
     def ways(self, against: Sequence[str] | None) -> list[Way]:
@@ -137,19 +153,34 @@ class Case:
         return ways_of(self.variable, self.centre, self.by_paths(), against)
 
     @cached_property
+    def uses(self) -> list[Node]:
+        """The nodes that use the weight."""
+        names = self.network.names_of
+        return [node for node in self.network.nodes if self.meant.tensor in map(names(node.name).get, node.weights)]
+
+    def _use(self, node: Node) -> tuple[str | None, str] | None:
+        """What the weight weighs in a node (1 for a bias) and what it feeds there; None of a layer that has no such."""
+        names = self.network.names_of(node.name)
+        local = next(local for local in node.weights if names[local] == self.meant.tensor)
+        told = weighed(node.layer, local, self.meant.index)
+        if told is None:
+            return None
+        source, neuron = told
+        fed = self.nodes.name(self.nodes.output(node.gives[0]), neuron + 1)
+        return "1" if source is None else self.nodes.name(node.reads[0], source + 1), fed
+
+    @cached_property
     def source(self) -> str | None:
-        """Of a weight, the node whose value it weighs; of a bias, 1."""
-        if self.meant.kind == "weight":
-            before = "x" if self.meant.layer == 1 else outputs_of(self.network)[self.meant.layer - 2]
-            return self.nodes.name(before, self.meant.index[0] + 1)
-        return "1" if self.meant.kind == "bias" else None
+        """Of a weight that one node uses, the node whose value it weighs; of a bias, 1."""
+        told = self._use(self.uses[0]) if len(self.uses) == 1 else None
+        return None if told is None else told[0]
 
     @cached_property
     def value(self) -> float:
         """Of the weight or bias; of an input or output, in the sample."""
-        if self.meant.kind in ("weight", "bias"):
+        if self.meant.learned:
             return self.variable.value
-        return float(self.tensors[self.meant.tensor][0, self.meant.index[0]])
+        return float(self.tensors[self.meant.tensor][(0, *self.meant.index)])
 
     @property
     def leads(self) -> str:
@@ -158,21 +189,32 @@ class Case:
             return "an input"
         if self.meant.kind == "output":
             return "the output of a neuron"
-        into = self.nodes.name(outputs_of(self.network)[self.meant.layer - 1], self.meant.index[-1] + 1)
+        return ", and ".join(map(self._leads, self.uses))
+
+    def _leads(self, node: Node) -> str:
+        told = self._use(node)
+        if told is None:
+            return f"a weight of {node.name}"
+        source, into = told
         if self.meant.kind == "bias":
             return f"the bias of neuron {into}"
-        return f"from {'input' if self.meant.layer == 1 else 'neuron'} {self.source} to neuron {into}"
+        kind = "input" if self.network.tensors[node.reads[0]].role == "input" else "neuron"
+        return f"from {kind} {source} to neuron {into}"
 
     @property
     def feeds(self) -> str | None:
         """Which neuron a weight feeds, and to which weights a term through another one would belong."""
-        if self.meant.kind not in ("weight", "bias") or self.network.weights[f"W{self.meant.layer}"][1] == 1:
+        if len(self.uses) > 1:
+            nodes = " and ".join(node.name for node in self.uses)
+            return f"{self.meant.symbol} is used by {nodes}: its paths start at each of them, and their sums add up."
+        told = self._use(self.uses[0]) if self.uses else None
+        *_, size = self.network.weights.get(self.meant.tensor, (1,))
+        if told is None or size == 1:
             return None
-        layer, tensor = self.meant.layer, self.paths.levels[1].tensor
-        *source, j = self.meant.index
-        others = [k for k in range(self.network.weights[f"W{layer}"][1]) if k != j]
+        tensor, (*source, j) = self.paths.levels[1].tensor, self.meant.index
+        others = [k for k in range(size) if k != j]
         through = [self.nodes.name(tensor, k + 1) for k in others[:2]]
-        belongs = [weight_symbol(layer, source[0], k) if source else f"b_{k + 1}^({layer})" for k in others[:2]]
+        belongs = [weight_entry(self.network, self.meant.tensor, (*source, k)) for k in others[:2]]
         more = ", ..." if len(others) > 2 else ""
         return (
             f"{self.meant.symbol} feeds {self.nodes.name(tensor, j + 1)} only: a term through "

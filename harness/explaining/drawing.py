@@ -3,15 +3,17 @@
        x2 ──w──▶ O11 ─┬─▶ O21 ─┬─▶ O31 ───▶ L
                       └─▶ O22 ─┘
 
-Of many nodes the first two and the last are drawn, of many levels the first and last few.
+Where each node leads to one only, as through a sum of two layers, the lines are parallel. Of many nodes the first two
+and the last are drawn, of many levels the first and last few.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 MOST_NODES, MOST_COLUMNS = 4, 72
 BETWEEN = "⋮"
+LEFT_OUT = "more levels"
 
 _JUNCTIONS = {  # (up, down, left, right)
     (0, 0, 1, 1): "─", (0, 1, 1, 1): "┬", (1, 0, 1, 1): "┴", (1, 1, 1, 1): "┼",
@@ -21,9 +23,13 @@ _JUNCTIONS = {  # (up, down, left, right)
 }  # fmt: skip
 
 
-def drawn(levels: Sequence[Sequence[str]], source: str | None = None) -> list[str]:
-    """The lines of a drawing of levels of node names; `source` stands before the weight that the first level is."""
+def drawn(levels: Sequence[Sequence[str]], source: str | None = None, parallel: Collection[int] = ()) -> list[str]:
+    """The lines of a drawing of levels of node names; `source` stands before the weight that the first level is.
+
+    From the levels at positions in `parallel` every node leads to the one beside it only.
+    """
     columns = [_shown(level) for level in levels]
+    offset = int(source is not None)
     if source is not None:
         label = columns[0][0]
         start = _column([source])
@@ -36,13 +42,14 @@ def drawn(levels: Sequence[Sequence[str]], source: str | None = None) -> list[st
     for position, column in enumerate(columns):
         if position in middle:
             if position == middle[0]:
-                blocks.append(_even([f"··· {len(middle)} more levels ···"]))
+                blocks.append(_even([f"··· {len(middle)} {LEFT_OUT} ···"]))
                 blocks.append(_bus([""], columns[middle[-1] + 1]))
             continue
         blocks.append(_even(_column(column)))
         following = columns[position + 1 : position + 2]
         if following:
-            blocks.append(_bus(column, [""] if position + 1 in middle else following[0]))
+            join = _beside if position + offset in parallel and position + 1 not in middle else _bus
+            blocks.append(join(column, [""] if position + 1 in middle else following[0]))
     height = max(len(block) for block in blocks)
     padded = [block + [" " * len(block[0])] * (height - len(block)) for block in blocks]
     return ["".join(parts).rstrip() for parts in zip(*padded, strict=True)]
@@ -72,6 +79,11 @@ def _bus(before: Sequence[str], after: Sequence[str]) -> list[str]:
         junction = _JUNCTIONS[(int(r > 0), int(r < height - 1), int(left[r]), int(right[r]))]
         lines.append(f" {'─' if left[r] else ' '}{junction}{'─▶ ' if right[r] else '   '}")
     return lines
+
+
+def _beside(before: Sequence[str], after: Sequence[str]) -> list[str]:
+    """What joins each node of a column to the one beside it."""
+    return [" ──▶ " if node != BETWEEN and to != BETWEEN else "     " for node, to in zip(before, after, strict=True)]
 
 
 def _too_wide(columns: Sequence[Sequence[str]], used: int) -> range:

@@ -17,6 +17,7 @@ CONVENTIONS = (
     "w_ij^(l): i = source, j = destination, counted from 1: w_21^(1) is W1[2,1]",
     "W has shape (n_in, n_out), z = x W + b; torch.nn.Linear keeps W transposed",
 )
+CONVENTIONS_OF_GRAPHS = ("W[i,j]: i = source, j = destination; every place is counted from 1", CONVENTIONS[1])
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,9 @@ class PathExplanation(
         network, loss, data, optimizer, seed, step, dtype: what was asked.
         sample: the one explained, counted from 0, or None for the sum over the batch.
         samples, batch: how many the data has, and how many are explained together.
-        inputs, target, loss_value: of that sample; the loss is that of the batch otherwise.
-        drawing: its lines. formula: factored, and path by path. columns: names of a path's factors.
+        inputs, target, loss_value: of that sample; the loss is that of the batch otherwise. Of a graph by name.
+        drawing: its lines. formula: factored, and path by path. columns: names of a path's factors. Where paths part
+            nothing is factored, and each path has factors of its own: no columns.
         routes_count, count: number of routes, and of paths in all samples.
         paths: all of them, or the largest; `others` what is not listed.
         routes: their sums over the batch; None where there are too many, or one sample. other_routes: not listed.
@@ -42,7 +44,7 @@ class PathExplanation(
         total: the derivative, the sum of all paths; `magnitude` is the sum of their absolute values.
         cancellation: magnitude / |total|, None where total is 0.
         update: what the optimizer makes of it. nudge: what moving the variable does.
-        notes: sentences about this derivative.
+        notes: sentences about this derivative. conventions: how indices are counted.
     """
 
     weight: str
@@ -60,7 +62,7 @@ class PathExplanation(
     sample: int | None
     samples: int
     batch: int
-    inputs: list[float] | None
+    inputs: list[Any] | dict[str, Any] | None
     target: float | int | list[float] | None
     loss_value: float
     drawing: list[str]
@@ -82,6 +84,7 @@ class PathExplanation(
     nudge: Nudge | None
     notes: list[str]
     dtype: str = "float64"
+    conventions: tuple[str, ...] = CONVENTIONS
     _ways: Callable[[], list[Way]] = field(default=list, repr=False, compare=False)
 
     @cached_property
@@ -101,10 +104,10 @@ class PathExplanation(
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of ``harness explain --json``."""
-        own = {name: value for name, value in vars(self).items() if name not in ("_ways", "ways")}
+        own = {name: value for name, value in vars(self).items() if name not in ("_ways", "ways", "conventions")}
         return {
             "schema": SCHEMA,
-            "conventions": list(CONVENTIONS),
+            "conventions": list(self.conventions),
             **to_builtins(own),
             "ways": to_builtins(self.ways),
             "reference": self.reference.way,

@@ -5,7 +5,8 @@
           + ∂L/∂O31·∂O31/∂O22·∂O22/∂O11·∂O11/∂w
 
 Where a level has one node, every path passes it, and what lies before and behind it are factors. Many paths are
-written with sums over the nodes of each level, Σ_k over O2k.
+written with sums over the nodes of each level, Σ_k over O2k. Where paths part into branches, or a layer joins each
+neuron to one only, there is a term for each path, or for each branch one with sums.
 """
 
 from __future__ import annotations
@@ -43,13 +44,32 @@ def by_path(levels: Sequence[Sequence[str]], generic: Sequence[str]) -> list[str
     """One term for each path, or a single one with sums in front."""
     if _routes(levels) <= MOST_WRITTEN:
         return ["·".join(_ratios(route)) for route in product(*levels)]
-    sums = [f"{SUM}_{letter_of(name)}" for name, level in zip(generic, levels, strict=True) if len(level) > 1]
-    return [" ".join([*sums[::-1], "·".join(_ratios(generic))])]
+    return [_sums(levels, generic)]
+
+
+def by_branch(
+    routes: Sequence[Sequence[str]], branches: Sequence[tuple[Sequence[Sequence[str]], Sequence[str]]], more: str
+) -> list[str]:
+    """One term for each path of few, else one for each branch, of which there may be `more`.
+
+    Args:
+        routes: the node names of every path, from the start to the loss, or none if there are many.
+        branches: for each its levels' node names, and the name of each level.
+    """
+    if routes:
+        return ["·".join(_ratios(route)) for route in routes]
+    terms = [_sums(levels, generic) for levels, generic in branches]
+    return [*terms, f"({more} more branches)"] if more != "0" else terms
 
 
 def headings(generic: Sequence[str]) -> list[str]:
     """What the factors of a path are called, from the start on: ``∂O11/∂w``, ``∂O2k/∂O11``, ..."""
     return _ratios(generic)[::-1]
+
+
+def _sums(levels: Sequence[Sequence[str]], generic: Sequence[str]) -> str:
+    sums = [f"{SUM}_{letter_of(name)}" for name, level in zip(generic, levels, strict=True) if len(level) > 1]
+    return " ".join([*sums[::-1], "·".join(_ratios(generic))])
 
 
 def _routes(levels: Sequence[Sequence[str]]) -> int:

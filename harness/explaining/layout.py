@@ -66,10 +66,10 @@ def paragraph(text: str, indent: str = "  ", more: str = "  ") -> str:
     return "\n".join(wrapped(text, indent, more))
 
 
-def wrapped(text: str, indent: str = "  ", more: str = "  ") -> list[str]:
+def wrapped(text: str, indent: str = "  ", more: str = "  ", width: int = WIDTH) -> list[str]:
     """The lines of a paragraph."""
     lines = wrap(
-        text, WIDTH, initial_indent=indent, subsequent_indent=more, break_long_words=False, break_on_hyphens=False
+        text, width, initial_indent=indent, subsequent_indent=more, break_long_words=False, break_on_hyphens=False
     )
     return [line.replace(TIED, " ") for line in lines]
 

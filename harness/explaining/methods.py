@@ -42,7 +42,7 @@ def centre_of(variable: Variable) -> Centre:
 
 def ways_of(variable: Variable, centre: Centre, paths: Way, against: Sequence[str] | None) -> list[Way]:
     """Every way, by paths first and the reference last; `against` names implementations, all known ones if None."""
-    name = "d" + variable.tensor
+    name = variable.gradient
     point = Point(variable.network, variable.weights, variable.x, variable.y, 1)
     answers = Asked(variable.network, against).at(point)
     truth = truth_at(point, {name: centre.tensors[name].bound})
@@ -58,7 +58,7 @@ def ways_given(
         answers: of each implementation but the hand code its pass, or why there is none.
         truth: or why it cannot be had.
     """
-    name, index = "d" + variable.tensor, variable.index
+    name, index = variable.gradient, variable.index
     network, given = variable.network, (variable.weights, variable.x)
     allowed = finite(centre.tensors[name].bound[index])
     gradients = network.backward(*given, variable.y, network.forward(*given))

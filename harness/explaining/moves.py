@@ -23,6 +23,7 @@ from harness.explaining.references import Reference
 from harness.usage import UsageError
 from impls import hand
 from impls.contract import Array
+from impls.graph import LOSS, evaluate, prefixed
 from impls.hand.notation import name_of
 from impls.hand.optimizers import update_links
 
@@ -43,12 +44,12 @@ def nudged(case: Case, amount: float, others: float, in_sample: int) -> Nudge:
     before = variable.forward(at)
     with np.errstate(all="ignore"):
         after, half = variable.forward(at + amount), variable.loss(at + amount / 2)
-    change, change_at_half = (float(loss) - float(before["loss"]) for loss in (after["loss"], half))
+    change, change_at_half = (float(loss) - float(before[LOSS]) for loss in (after[LOSS], half))
     if not np.isfinite([change, change_at_half]).all():
         raise UsageError(f"Cannot nudge by {amount:g}, because the loss is not finite there; give a smaller amount.")
     first, place = amount * case.total, list(case.rows).index(in_sample)
     nodes, arrivals = [], case.paths.arrivals()
-    for position, node in sorted({(p, n) for path in case.listed for p, n in enumerate(path.route)}):
+    for position, node in sorted({at for path in case.listed for at in zip(path.levels, path.route, strict=True)}):
         if 0 < position < len(case.names) - 1:
             level, slope = case.paths.levels[position], float(arrivals[position][place, node])
             old, new = (float(t[level.tensor][place, level.entries[node]]) for t in (before, after))
@@ -57,13 +58,13 @@ def nudged(case: Case, amount: float, others: float, in_sample: int) -> Nudge:
         amount,
         in_sample,
         nodes,
-        Moved("L", float(before["loss"]), float(after["loss"]), change, first),
+        Moved("L", float(before[LOSS]), float(after[LOSS]), change, first),
         along_paths=[amount * path.product for path in case.listed],
         others=amount * others,
         first_order=first,
         remainder=change - first,
         remainder_at_half=change_at_half - first / 2,
-        rounding=finite(2 * case.centre.tensors["loss"].bound),
+        rounding=finite(2 * case.centre.tensors[LOSS].bound),
     )
 
 
@@ -91,47 +92,48 @@ def update_of(
     reference: Reference, optimizer: Any, old: float, gradient: float, state: Mapping[str, Array], step: int
 ) -> Update | None:
     """The update of one weight or bias at a step, counted from 1; None for what is not updated."""
-    if reference.kind not in ("weight", "bias"):
+    if not reference.learned:
         return None
     weight = reference.tensor
-    tensors: dict[str, Any] = {weight: np.array([old]), "d" + weight: np.array([gradient]), "t": step}
-    tensors |= {s + weight: np.array([state[s + weight][reference.index]]) for s in optimizer.state}
-    before = {name: float(array[0]) for name, array in tensors.items() if name != "t"}
-    for link in update_links(optimizer, [weight]):
-        tensors[link.output] = link(tensors)
-    after = {name: float(tensors[name][0]) for name in before}
+    held = {"w": weight, "g": prefixed("d", weight), **{s: prefixed(s, weight) for s in optimizer.state}}
+    tensors: dict[str, Any] = {held["w"]: np.array([old]), held["g"]: np.array([gradient]), "t": step}
+    tensors |= {held[s]: np.array([state[held[s]][reference.index]]) for s in optimizer.state}
+    before = {letter: float(tensors[name][0]) for letter, name in held.items()}
+    evaluate(update_links(optimizer, [weight]), tensors)
+    after = {letter: float(tensors[name][0]) for letter, name in held.items()}
     short = reference.short
     if type(optimizer) in RULES:
-        rows = _rows(optimizer, weight, short, before, after, step)
+        rows = _rows(optimizer, short, before, after, step)
     else:
-        rows = [UpdateRow(f"{short}_new", "", "", after[weight])]
-    return Update(name_of(optimizer), old, getattr(optimizer, "lr", None), after[weight], rows)
+        rows = [UpdateRow(f"{short}_new", "", "", after["w"])]
+    return Update(name_of(optimizer), old, getattr(optimizer, "lr", None), after["w"], rows)
 
 
 def _rows(
-    optimizer: Any, weight: str, short: str, before: Mapping[str, float], after: Mapping[str, float], step: int
+    optimizer: Any, short: str, before: Mapping[str, float], after: Mapping[str, float], step: int
 ) -> list[UpdateRow]:
+    """Numbers before and after the update by letter: w the weight, g its gradient, and those of the state."""
     symbols = {name: name for name in optimizer.parameters()} | {"lr": "lr", "w": f"{short}_old"}
     symbols |= {"g": f"∂L/∂{short}", "square": f"(∂L/∂{short})²"}
     numbers = {name: operand(value) for name, value in optimizer.parameters().items() if not isinstance(value, str)}
-    numbers |= {"lr": f"{optimizer.lr:g}", "w": operand(before[weight]), "g": operand(before["d" + weight])}
+    numbers |= {"lr": f"{optimizer.lr:g}", "w": operand(before["w"]), "g": operand(before["g"])}
     numbers["square"] = f"{numbers['g']}²"
     rows = []
     decayed = optimizer.weight_decay and not isinstance(optimizer, hand.AdamW)
     if decayed:
-        g = before["d" + weight] + optimizer.weight_decay * before[weight]
+        g = before["g"] + optimizer.weight_decay * before["w"]
         template = "{g} + {weight_decay}·{w}"
         rows.append(UpdateRow("g", template.format(**symbols), opened(template.format(**numbers)), g))
         symbols["g"], numbers["g"] = "g", operand(g)
         symbols["square"], numbers["square"] = "g²", f"{operand(g)}²"
     for s in optimizer.state:
-        symbols[f"{s}_old"], numbers[f"{s}_old"] = f"{s}_old", operand(before[s + weight])
-        symbols[s], numbers[s] = f"{s}_new", operand(after[s + weight])
+        symbols[f"{s}_old"], numbers[f"{s}_old"] = f"{s}_old", operand(before[s])
+        symbols[s], numbers[s] = f"{s}_new", operand(after[s])
     for s in ("mu", "rho", "beta1", "beta2", "epsilon", "weight_decay"):  # parameters that are off are 0
         symbols[s], numbers[s] = s, f"{getattr(optimizer, s, 0):g}"
-    _add_parts(optimizer, symbols, numbers, {s: after[s + weight] for s in optimizer.state}, step)
+    _add_parts(optimizer, symbols, numbers, {s: after[s] for s in optimizer.state}, step)
     for rule, template in RULES[type(optimizer)].items():
-        name, value = (short, after[weight]) if rule == "W" else (rule, after[rule + weight])
+        name, value = (short, after["w"]) if rule == "W" else (rule, after[rule])
         rows.append(UpdateRow(f"{name}_new", template.format(**symbols), opened(template.format(**numbers)), value))
     return rows
 

@@ -16,87 +16,109 @@ import numpy as np
 
 from harness.explaining.layout import opened, operand
 from harness.explaining.parts import Factor
-from harness.explaining.symbols import Nodes, ratio, weight_symbol
-from impls.graph import Graph
-from impls.hand import Dense
+from harness.explaining.symbols import Nodes, ratio, weight_entry
+from impls.graph import TARGET, Graph, Node
 from impls.hand.activations.softmax import softmax
-from impls.hand.paths import Path, Paths
+from impls.hand.paths import Path, Paths, Step, weighed
 
 
 class Origins:
     """Tells of the factors of some paths.
 
     Args:
-        source: of a weight, the node whose value it weighs.
+        source: of a weight that one node uses, the node whose value it weighs.
         rows: the samples' numbers in the data.
     """
 
     def __init__(self, paths: Paths, nodes: Nodes, source: str | None, rows: Sequence[int]) -> None:
         self.paths, self.nodes, self.source, self.rows = paths, nodes, source, rows
-        self.tensors, self.y = paths.tensors, paths.tensors["y"]
+        self.tensors, self.y = paths.tensors, paths.tensors[TARGET]
         self.network: Graph = paths.network
-        self._activations = {
-            link.output: link.layer for link in self.network.forward_links if not isinstance(link.layer, Dense)
-        }
 
     def of(self, chosen: Iterable[Path]) -> list[Factor]:
         """Every factor of the chosen paths once, those next to the loss first."""
-        found: dict[tuple[int, int, int, int], Factor] = {}
+        found: dict[tuple[int, int, int, int, int], Factor] = {}
         for path in chosen:
-            for position, (source, target) in enumerate(pairwise(path.route)):
-                key = (position, path.sample, target, source)
+            for position, ends in enumerate(pairwise(zip(path.levels, path.route, strict=True))):
+                (before, source), (after, target) = ends
+                key = (-before, path.sample, target, source, after)
                 if key not in found:
-                    found[key] = self._factor(path, position, source, target)
-        return [found[key] for key in sorted(found, key=lambda key: (-key[0], *key[1:]))]
+                    found[key] = self._factor(path.sample, *ends, path.factors[position])
+        return [found[key] for key in sorted(found)]
 
-    def _factor(self, path: Path, position: int, source: int, target: int) -> Factor:
-        before, after = self.paths.levels[position : position + 2]
-        i, k = before.entries[source], after.entries[target]
+    def _factor(self, sample: int, start: tuple[int, int], end: tuple[int, int], value: float) -> Factor:
+        before, after = self.paths.levels[start[0]], self.paths.levels[end[0]]
+        i, k = before.entries[start[1]], after.entries[end[1]]
         by, of = self.nodes.name(before.tensor, i + 1), self.nodes.name(after.tensor, k + 1)
-        if after.tensor == "loss":
-            formula, numbers = self._loss(path.sample, before.tensor, i)
-        elif before.tensor[1:] == after.tensor[1:] and before.tensor[0] == "z":
-            formula, numbers = self._coupled(path.sample, after.tensor, i, k)
+        step = self.paths.step(start[0], end[0])
+        if step.node is None:
+            formula, numbers = self._loss(sample, before.tensor, i)
+        elif step.slope is not None or step.node.weights:
+            formula, numbers = self._neuron(sample, step, before.tensor, (i, start[1]), (k, end[1]))
         else:
-            formula, numbers = self._neuron(path.sample, position, source, target)
-        return Factor(ratio(of, by), self.rows[path.sample], formula, opened(numbers), path.factors[position])
+            formula, numbers = self._coupled(sample, step.node, after.tensor, i, k)
+        return Factor(ratio(of, by), self.rows[sample], formula, opened(numbers), value)
 
-    def _neuron(self, sample: int, position: int, source: int, target: int) -> tuple[str, str]:
-        """f'(z) times what the weighted sum has for it: a weight, or for a weight its input."""
-        step, (before, after) = self.paths.steps[position], self.paths.levels[position : position + 2]
-        i, k, layer = before.entries[source], after.entries[target], int(after.tensor[1:])
-        matrix = float((step.matrix[sample] if step.matrix.ndim == 3 else step.matrix)[source, target])
+    def _neuron(
+        self, sample: int, step: Step, before: str, source: tuple[int, int], target: tuple[int, int]
+    ) -> tuple[str, str]:
+        """f'(z) times what the weighted sum has for it: a weight, or for a weight its input.
+
+        Both places are given as the entry of the tensor and as the node of the level.
+        """
+        assert step.node is not None
+        (i, at), (k, to) = source, target
         symbols, numbers = [], []
-        if step.slope is not None:
-            text = self._text(after.tensor, k)
+        if step.activation is not None and step.slope is not None:
+            text = self._text(step.activation, k)
             if text != "1":
-                symbols, numbers = [text], [operand(float(step.slope[sample, target]))]
-        if before.tensor[0] == "W":
-            symbols.append(self.source or "")
-            numbers.append(operand(matrix))
-        elif before.tensor[0] == "b":
-            symbols.append("1")
-            numbers.append("1")
-        else:
-            symbols.append(weight_symbol(layer, i, k))
-            numbers.append(operand(matrix))
+                symbols, numbers = [text], [operand(float(step.slope[sample, to]))]
+        if step.matrix is None:
+            text = self._elementwise(step, k)
+            return ("·".join([*symbols, text] if symbols and text != "1" else symbols or [text])), ""
+        matrix = float((step.matrix[sample] if step.matrix.ndim == 3 else step.matrix)[at, to])
+        symbols.append(self._weighed(step, before, i, k))
+        numbers.append("1" if symbols[-1] == "1" else operand(matrix))
         return "·".join(symbols), " · ".join(numbers) if len(numbers) > 1 else ""
 
-    def _text(self, tensor: str, neuron: int) -> str:
+    def _weighed(self, step: Step, before: str, i: int, k: int) -> str:
+        """What a weighted sum multiplies: the weight between two neurons, or what the starting weight weighs."""
+        assert step.node is not None
+        names = self.network.names_of(step.node.name)
+        (local, *_), starts = step.reads, self.network.tensors[before].role == "weight"
+        told = weighed(step.node.layer, local, self.paths.index) if starts else None
+        if told is not None:
+            return "1" if told[0] is None else self.nodes.name(step.node.reads[0], told[0] + 1)
+        matrix = next((w for w in step.node.weights if weighed(step.node.layer, w, (i, k)) == (i, k)), None)
+        if starts or matrix is None:
+            return f"{type(step.node.layer).__name__}'"
+        return weight_entry(self.network, names[matrix], (i, k))
+
+    def _elementwise(self, step: Step, k: int) -> str:
+        """The derivative of an output by the only entry that leads to it: 1, or what the layer says of each read."""
+        assert step.node is not None
+        told = getattr(step.node.layer, "derivative", "")
+        if isinstance(told, str):
+            return self._text(step.node, k)
+        read = dict(zip(step.node.local_reads, step.node.reads, strict=True))
+        names = {local: self.nodes.name(name, k + 1) for local, name in read.items()}
+        return " + ".join(told[local].format(**names) for local in step.reads)
+
+    def _text(self, node: Node, neuron: int) -> str:
         """f'(z) of one neuron."""
-        layer, z = self._activations[tensor], f"z{self.nodes.name(tensor, neuron + 1)[1:]}"
+        layer, z = node.layer, self.nodes.name(node.reads[0], neuron + 1)
         if not getattr(layer, "derivative", ""):
             return f"{type(layer).__name__}'({z})"
-        return layer.derivative.format(a=self.nodes.name(tensor, neuron + 1), z=z, **layer.parameters())
+        return layer.derivative.format(a=self.nodes.name(node.gives[0], neuron + 1), z=z, **layer.parameters())
 
-    def _coupled(self, sample: int, tensor: str, i: int, k: int) -> tuple[str, str]:
+    def _coupled(self, sample: int, node: Node, tensor: str, i: int, k: int) -> tuple[str, str]:
         """da_k/dz_i of an activation that couples its neurons."""
-        layer, a = self._activations[tensor], self.tensors[tensor][sample]
-        same = str(int(i == k))
-        if not getattr(layer, "derivative", ""):
+        layer, a = node.layer, self.tensors[tensor][sample]
+        same, told = str(int(i == k)), getattr(node.layer, "derivative", "")
+        if not told or not isinstance(told, str):
             return f"{type(layer).__name__}'", ""
-        symbols = layer.derivative.format(a=self.nodes.name(tensor, k + 1), b=self.nodes.name(tensor, i + 1), same=same)
-        return symbols, layer.derivative.format(a=operand(a[k]), b=operand(a[i]), same=same)
+        symbols = told.format(a=self.nodes.name(tensor, k + 1), b=self.nodes.name(tensor, i + 1), same=same)
+        return symbols, told.format(a=operand(a[k]), b=operand(a[i]), same=same)
 
     def _loss(self, sample: int, tensor: str, k: int) -> tuple[str, str]:
         loss, a = self.network.loss, self.tensors[tensor]
@@ -109,7 +131,7 @@ class Origins:
                 template = _unwrapped(template.removesuffix(field))
         symbols: dict[str, Any] = {**inner.parameters(), "rows": len(a), "entries": a.size}
         numbers = dict(symbols)
-        symbols |= {"a": self.nodes.name(tensor, k + 1), "p": f"softmax(O{tensor[1:]})[{k + 1}]"}
+        symbols |= {"a": self.nodes.name(tensor, k + 1), "p": f"softmax({self.nodes.whole(tensor)})[{k + 1}]"}
         numbers |= {"a": operand(a[sample, k])}
         if "{p}" in template:
             numbers["p"] = operand(float(softmax(a)[sample, k]))

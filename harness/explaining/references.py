@@ -1,73 +1,48 @@
-"""References: which derivative is meant, from its notation: ``w_21^(1)``, ``W1[2,1]``, ``b2[1]``, ``x3``, ``O21``.
+"""References: which derivative is meant, from its notation: of a chain by layer and neuron, of a graph by name.
 
-All indices count from 1. ``w_ij^(l)`` and ``Wl[i,j]`` are the same weight, from source neuron i of the layer before
-to destination neuron j of layer l; ``O_lj`` is the output of neuron j of layer l. Where an index has two digits, a
-comma parts it from the other: ``w_2,11^(1)``, ``O2,11``. Without one, digits are parted in the only way that the
-network allows.
+In a graph ``fc1.W[2,1]`` is an entry of a weight, ``x[3]`` of an input, ``act1.a[2]`` of what a node gives. That may be
+called by its node, ``act1[2]``, where the node gives nothing else. All indices count from 1.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
-from harness.explaining.symbols import joined, outputs_of, weight_symbol
-from harness.usage import UsageError
-from impls.graph import Graph
+from harness.explaining.chain_references import HOW as HOW_IN_CHAIN
+from harness.explaining.chain_references import Kind, in_chain
+from harness.explaining.symbols import Nodes, entry_name, weight_entry
+from harness.usage import UsageError, did_you_mean
+from impls.graph import Graph, Tensor
+from impls.hand import Network
+from impls.hand.paths import weighed
 
-Kind = Literal["weight", "bias", "input", "output"]
-
-_NUMBER = "([0-9]{1,9})"
-_INDEX = "_?{?([0-9]{1,9}(?:,[0-9]{1,9})?)}?"
-_LAYER = r"\^?[({]*" + _NUMBER + "[)}]*"
-_PATTERNS: tuple[tuple[str, Kind], ...] = (
-    (rf"w{_INDEX}{_LAYER}", "weight"),
-    (rf"W{_NUMBER}\[{_NUMBER},{_NUMBER}\]", "weight"),
-    (rf"b_?{{?{_NUMBER}}}?\^[({{]*{_NUMBER}[)}}]*", "bias"),
-    (rf"b{_NUMBER}\[{_NUMBER}\]", "bias"),
-    (rf"x(?:_?{{?{_NUMBER}}}?|\[{_NUMBER}\])", "input"),
-    (rf"O(?:{_INDEX}|{_NUMBER}\[{_NUMBER}\])", "output"),
-)
-HOW = "write w_21^(1) or W1[2,1] for a weight, b_1^(2) or b2[1] for a bias, x3 for an input, O21 for a neuron's output"
+HOW = "write fc1.W[2,1] for an entry of a weight, x[3] for an input, act1.a[2] for what a node gives"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Reference:
     """What a derivative is taken with respect to.
 
     Attributes:
-        layer: counted from 1; 0 for an input.
-        tensor: its name in the network: ``W1``, ``b1``, ``x``, ``a1``, or ``z1`` where no activation follows.
+        tensor: its name in the network.
         index: of the entry, without the sample, counted from 0.
+        symbol: as the formulas write it: ``w_21^(1)``, ``fc1.W[2,1]``.
+        name: as the code writes it: ``W1[2,1]``; of an output and an input of a chain the same as the symbol.
+        short: as the formulas of one explanation write it: ``w``.
     """
 
     kind: Kind
-    layer: int
     tensor: str
     index: tuple[int, ...]
+    symbol: str
+    name: str
+    short: str
 
     @property
-    def symbol(self) -> str:
-        """As the formulas write it: ``w_21^(1)``."""
-        if self.kind == "weight":
-            return weight_symbol(self.layer, *self.index)
-        if self.kind == "bias":
-            return f"b_{self.index[0] + 1}^({self.layer})"
-        return f"x{self.index[0] + 1}" if self.kind == "input" else f"O{joined(self.layer, self.index[0] + 1)}"
-
-    @property
-    def name(self) -> str:
-        """As the code writes it, counted from 1: ``W1[2,1]``; of an output and an input the same as the symbol."""
-        if self.kind in ("input", "output"):
-            return self.symbol
-        return f"{self.tensor}[{','.join(str(i + 1) for i in self.index)}]"
-
-    @property
-    def short(self) -> str:
-        """As the formulas of one explanation write it: ``w``."""
-        return {"weight": "w", "bias": "b"}.get(self.kind, self.symbol)
+    def learned(self) -> bool:
+        """Whether an optimizer updates it."""
+        return self.kind in ("weight", "bias")
 
 
 def parse(text: str, network: Graph) -> Reference:
@@ -76,115 +51,68 @@ def parse(text: str, network: Graph) -> Reference:
     Raises:
         UsageError: it cannot be read, or there is no such thing; the message says what there is.
     """
+    how = HOW_IN_CHAIN if isinstance(network, Network) else HOW
     if not isinstance(text, str):
-        raise UsageError(f"Cannot explain {text!r}, because it is no text; {HOW}.")
+        raise UsageError(f"Cannot explain {text!r}, because it is no text; {how}.")
     plain = re.sub(r"\s", "", text)
-    plain = re.sub(r"^(?:[d∂]L/)?[d∂](?=[wWbxO])", "", plain)
-    for pattern, kind in _PATTERNS:
-        match = re.fullmatch(pattern, plain)
-        if match:
-            numbers = [number for number in match.groups() if number is not None]
-            return _READERS[kind](text, network, numbers, plain)
-    raise UsageError(f"Cannot explain {text[:80]!r}, because it names no weight, bias, input or output; {HOW}.")
-
-
-def _weight(text: str, network: Graph, numbers: list[str], plain: str) -> Reference:
-    layer = int(numbers[0] if plain[0] == "W" else numbers[1])
-    if f"W{layer}" not in network.weights:
-        raise _refused(text, f"there is no layer {layer}", _weights(network))
-    inputs, outputs = network.weights[f"W{layer}"]
-    pairs = [(int(numbers[1]), int(numbers[2]))] if plain[0] == "W" else _parted(numbers[0])
-    inside = [(i, j) for i, j in pairs if 1 <= i <= inputs and 1 <= j <= outputs]
-    if len(inside) > 1:
-        choices = " or ".join(weight_symbol(layer, i - 1, j - 1) for i, j in inside)
-        raise _refused(text, "it can be read in two ways", f"write {choices}")
-    if not inside:
-        counted = "; indices count from 1" if any(0 in pair for pair in pairs) else ""
-        raise _refused(text, f"W{layer} has {inputs} rows (i) and {outputs} columns (j){counted}", _weights(network))
-    i, j = inside[0]
-    return Reference("weight", layer, f"W{layer}", (i - 1, j - 1))
-
-
-def _bias(text: str, network: Graph, numbers: list[str], plain: str) -> Reference:
-    entry, layer = map(int, numbers if "^" in plain else numbers[::-1])
-    if f"W{layer}" not in network.weights:
-        raise _refused(text, f"there is no layer {layer}", _biases(network))
-    if f"b{layer}" not in network.weights:
-        raise _refused(text, f"layer {layer} has no bias", _biases(network))
-    (size,) = network.weights[f"b{layer}"]
-    if not 1 <= entry <= size:
-        counted = "; indices count from 1" if entry == 0 else ""
-        raise _refused(text, f"b{layer} has {size} entries{counted}", _biases(network))
-    return Reference("bias", layer, f"b{layer}", (entry - 1,))
-
-
-def _input(text: str, network: Graph, numbers: list[str], plain: str) -> Reference:  # noqa: ARG001
-    entry = int(numbers[0])
-    if not 1 <= entry <= network.inputs:
-        counted = "; they count from 1" if entry == 0 else ""
-        raise _refused(
-            text, f"there are {network.inputs} inputs{counted}", f"choose {_range('x1', f'x{network.inputs}')}"
+    if isinstance(network, Network):
+        plain = re.sub(r"^(?:[d∂]L/)?[d∂](?=[wWbxO])", "", plain)
+        meant = in_chain(text, plain, network)
+        if meant is not None:
+            return reference_of(network, *meant)
+    found = re.fullmatch(r"(?:[d∂]L/[d∂])?(.+?)(?:\[([0-9]{1,9}(?:,[0-9]{1,9})*)\])?", plain, flags=re.ASCII)
+    tensor = _called(found[1], network) if found else None
+    if found is None or tensor is None:
+        if isinstance(network, Network):
+            raise UsageError(f"Cannot explain {text[:80]!r}, because it names no weight, bias, input or output; {how}.")
+        names = [*network.weights, *(source.name for source in network.sources), *network.activations]
+        near = did_you_mean(found[1], names) if found else ""
+        raise UsageError(
+            f"Cannot explain {text[:80]!r}, because there is no such tensor{near}; {how}; weights are "
+            f"{', '.join(network.weights)}."
         )
-    return Reference("input", 0, "x", (entry - 1,))
+    return reference_of(network, tensor.name, _index(text, tensor, found[2]))
 
 
-def _output(text: str, network: Graph, numbers: list[str], plain: str) -> Reference:  # noqa: ARG001
-    pairs = [(int(numbers[0]), int(numbers[1]))] if len(numbers) > 1 else _parted(numbers[0])
-    tensors = outputs_of(network)
-    widths = [network.weights[f"W{layer}"][1] for layer in range(1, len(tensors) + 1)]
-    inside = [(i, j) for i, j in pairs if 1 <= i <= len(tensors) and 1 <= j <= widths[i - 1]]
-    if len(inside) > 1:
-        choices = " or ".join(f"O{i},{j}" for i, j in inside)
-        raise _refused(text, "it can be read in two ways", f"write {choices}")
-    if not inside:
-        why = "it names no layer and neuron of it" if not pairs else "there is no such layer or no such neuron in it"
-        raise _refused(text, why, _neurons(network))
-    layer, j = inside[0]
-    return Reference("output", layer, tensors[layer - 1], (j - 1,))
+def reference_of(network: Graph, tensor: str, index: tuple[int, ...]) -> Reference:
+    """The reference of an entry of a tensor, without the sample, counted from 0."""
+    told, nodes, name = network.tensors[tensor], Nodes.of(network, ""), entry_name(tensor, index)
+    if told.role != "weight":
+        symbol = nodes.name(tensor, index[0] + 1) if len(index) == 1 else name
+        kind: Kind = "input" if told.role == "input" else "output"
+        name = symbol if isinstance(network, Network) else name
+        return Reference(kind=kind, tensor=tensor, index=index, symbol=symbol, name=name, short=symbol)
+    layer = next(node.layer for node in network.nodes if node.name == told.node)
+    feeds = weighed(layer, told.local, index)
+    kind = "bias" if feeds is not None and feeds[0] is None else "weight"
+    symbol = weight_entry(network, tensor, index)
+    return Reference(kind=kind, tensor=tensor, index=index, symbol=symbol, name=name, short=told.local.lower())
 
 
-_READERS: dict[Kind, Callable[[str, Graph, list[str], str], Reference]] = {
-    "weight": _weight,
-    "bias": _bias,
-    "input": _input,
-    "output": _output,
-}
+def _called(name: str, network: Graph) -> Tensor | None:
+    """The tensor of that name, or of that gradient's name, or that the node of that name gives."""
+    tensor = network.tensors.get(name)
+    if tensor is not None and tensor.role == "gradient" and tensor.of:
+        tensor = network.tensors[tensor.of]
+    if tensor is None:
+        gives = next((node.gives for node in network.nodes if node.name == name), ())
+        tensor = network.tensors[gives[0]] if len(gives) == 1 else None
+    return tensor if tensor is not None and tensor.role in ("weight", "input", "activation") else None
 
 
-def _parted(digits: str) -> list[tuple[int, int]]:
-    """Every way to read digits as two indices: at the comma, or else anywhere."""
-    first, comma, second = digits.partition(",")
-    if comma:
-        return [(int(first), int(second))]
-    pairs = [(digits[:cut], digits[cut:]) for cut in range(1, len(digits))]
-    return [(int(i), int(j)) for i, j in pairs if len(digits) == 2 or "0" not in (i[0], j[0])]
-
-
-def _refused(text: str, why: str, instead: str) -> UsageError:
-    return UsageError(f"Cannot explain {text[:80]!r}, because {why}; {instead}.")
-
-
-def _range(first: str, last: str) -> str:
-    return first if first == last else f"{first} to {last}"
-
-
-def _weights(network: Graph) -> str:
-    matrices = [(int(name[1:]), shape) for name, shape in network.weights.items() if name[0] == "W"]
-    return "choose " + ", ".join(
-        _range(weight_symbol(layer, 0, 0), weight_symbol(layer, inputs - 1, outputs - 1))
-        for layer, (inputs, outputs) in matrices
-    )
-
-
-def _biases(network: Graph) -> str:
-    biases = [(name, shape[0]) for name, shape in network.weights.items() if name[0] == "b"]
-    if not biases:
-        return "choose a weight, an input or an output: no layer has a bias"
-    return "choose " + ", ".join(_range(f"{name}[1]", f"{name}[{size}]") for name, size in biases)
-
-
-def _neurons(network: Graph) -> str:
-    return "choose " + ", ".join(
-        _range(f"O{joined(layer, 1)}", f"O{joined(layer, network.weights[f'W{layer}'][1])}")
-        for layer in range(1, len(outputs_of(network)) + 1)
-    )
+def _index(text: str, tensor: Tensor, place: str | None) -> tuple[int, ...]:
+    if tensor.whole:
+        raise UsageError(
+            f"Cannot explain {text[:80]!r}, because {tensor.name} holds whole numbers, by which nothing is "
+            f"differentiated; choose a weight, or what a node gives."
+        )
+    shape = tuple(int(size) for size in (tensor.shape[1:] if tensor.per_row else tensor.shape))
+    index = tuple(int(i) - 1 for i in place.split(",")) if place else (0,) * len(shape)
+    inside = len(index) == len(shape) and all(0 <= i < size for i, size in zip(index, shape, strict=True))
+    if not inside or (not place and any(size > 1 for size in shape)):
+        first = entry_name(tensor.name, (0,) * len(shape))
+        last = entry_name(tensor.name, tuple(size - 1 for size in shape))
+        raise UsageError(
+            f"Cannot explain {text[:80]!r}, because its entries count from 1, {first} to {last}; choose one of them."
+        )
+    return index

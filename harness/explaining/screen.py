@@ -7,8 +7,11 @@ Every number printed is one of the explanation's, rounded. Boxes, arrows and sig
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from harness.explaining.explanation import CONVENTIONS, PathExplanation
+import numpy as np
+
+from harness.explaining.explanation import PathExplanation
 from harness.explaining.layout import TIED, WIDTH, broken, count, operand, paragraph, plain
 from harness.explaining.tables import factors, nudge, paths, samples, update, ways
 from harness.rendering.notebook import shown
@@ -63,15 +66,23 @@ def heading(told: PathExplanation) -> str:
     where = "at the start" if told.step == 0 else f"after {told.step} step{'s' * (told.step != 1)}"
     lines.append(f"{told.data} · seed {told.seed} · {where}")
     if told.sample is not None:
-        shown = ", ".join(plain(x) for x in (told.inputs or [])[:FEW_INPUTS])
-        more = ", ..." if len(told.inputs or []) > FEW_INPUTS else ""
+        fed = told.inputs if isinstance(told.inputs, dict) else {"x": told.inputs or []}
+        inputs = ", ".join(f"{name} = {_numbers(numbers)}" for name, numbers in fed.items())
         lines.append(
-            f"sample {told.sample} (of 0 to {told.samples - 1}): x = ({shown}{more}), y{TIED}={TIED}{_target(told)}, "
+            f"sample {told.sample} (of 0 to {told.samples - 1}): {inputs}, y{TIED}={TIED}{_target(told)}, "
             f"L{TIED}={TIED}{operand(told.loss_value)}"
         )
     else:
         lines.append(f"{_batch(told)}, L = {operand(told.loss_value)}")
-    return "\n".join(paragraph(line, indent="", more="  ") for line in (*lines, *CONVENTIONS))
+    return "\n".join(paragraph(line, indent="", more="  ") for line in (*lines, *told.conventions))
+
+
+def _numbers(given: Any) -> str:
+    """The first few numbers of an input of a sample; of one with more axes, or without any, as they stand."""
+    if not isinstance(given, list):
+        return plain(given)
+    flat = np.ravel(given).tolist()
+    return f"({', '.join(map(plain, flat[:FEW_INPUTS]))}{', ...' * (len(flat) > FEW_INPUTS)})"
 
 
 def _target(told: PathExplanation) -> str:
@@ -110,10 +121,12 @@ def formula(told: PathExplanation) -> str:
     left = f"∂L/∂{told.short}"
     each = "" if told.sample is not None else "Σ_samples "
     whole, by_path = told.formula["factored"], told.formula["paths"]
-    lines = broken([f"{left} = {each}{whole[0]}", *(f"· {factor}" for factor in whole[1:])], " " * len(left) + "   ")
-    if told.routes_count > 1:
+    lines = []
+    if whole:
+        lines = broken([f"{left} = {each}{whole[0]}", *(f"· {part}" for part in whole[1:])], " " * len(left) + "   ")
+    if told.routes_count > 1 or not whole:
         for sign, term in zip(["=", *"+" * (len(by_path) - 1)], by_path, strict=True):
-            lead = f"{' ' * len(left)} {sign} {each}"
+            lead = f"{' ' * len(left) if lines else left} {sign} {each}"
             first, *ratios = term.split("·")
             *sums, nearest = first.split(" ")
             parts = [*(f"{sum_} " for sum_ in sums), nearest, *(f"·{ratio}" for ratio in ratios)]

@@ -36,7 +36,9 @@ def paths(told: PathExplanation) -> str:
 
 
 def _path_table(told: PathExplanation) -> list[str]:
-    """A table with a column for each factor; no lines if it would be too wide."""
+    """A table with a column for each factor; no lines if it would be too wide, or where paths have other factors."""
+    if not told.columns:
+        return []
     batch = told.sample is None
     numbers = [str(row.sample if batch else number) for number, row in enumerate(told.paths, 1)]
     width = max(map(len, numbers))
@@ -88,6 +90,10 @@ def samples(told: PathExplanation) -> str:
     if told.routes and told.other_routes and told.routes_count > 1:
         rows = [["▸".join(row.route), scientific(row.sum)] for row in told.routes]
         lines += table(["route, summed over the samples", "sum"], rows, "l")
+        if max(map(len, lines)) > WIDTH:
+            lines = ["  routes, and their sums over the samples"]
+            for row in told.routes:
+                lines += wrapped(f"{' ▸ '.join(row.route)}: {scientific(row.sum)}", more="    ")
         if told.other_routes.count:
             ends = max(map(len, lines))
             lines.append(sum_line(_others(told.other_routes, "route"), scientific(told.other_routes.sum), ends))
@@ -135,7 +141,7 @@ def update(told: PathExplanation) -> str:
     lines = [f"the update by {told.update.optimizer}{rate}{only}"]
     width = max(len(row.name) for row in told.update.rows)
     for row in told.update.rows:
-        value = repr(row.value) if row.name.endswith("_new") and row.name[0] in "wb" else operand(row.value)
+        value = repr(row.value) if row.name == f"{told.short}_new" else operand(row.value)
         parts = [f"  {row.name.ljust(width)}", row.formula, row.numbers, value]
         lines += broken([parts[0], *(f"= {part}" for part in parts[1:] if part)], " " * (width + 3))
     return "\n".join(lines)

@@ -16,12 +16,16 @@ ROUTES_LISTED, SAMPLES_LISTED = 6, 5
 
 def route_sums(paths: Paths, names: Sequence[Sequence[str]]) -> tuple[list[RouteRow], Rest]:
     """The routes of largest |sum over samples|, largest first, and the rest; for paths that can be multiplied."""
-    sums = paths.products().sum(axis=0)
+    products = np.ascontiguousarray(paths.products())
+    sums = products.sum(axis=0) if products.shape[1] > 1 else products.sum(keepdims=True)[0]
+    branches = list(paths.branches())
+    ends = np.cumsum([len(branch.routes) for branch in branches])
     rows = []
-    for flat in np.argsort(-np.abs(sums), axis=None, kind="stable")[:ROUTES_LISTED]:
-        nodes = iter(np.unravel_index(flat, sums.shape))  # of the levels of several nodes
-        route = [level[int(next(nodes))] if len(level) > 1 else level[0] for level in names]
-        rows.append(RouteRow(route, float(sums.flat[flat])))
+    for place in np.argsort(-np.abs(sums), kind="stable")[:ROUTES_LISTED].tolist():
+        of = int(np.searchsorted(ends, place, side="right"))
+        taken = branches[of].routes[place - ends[of]]  # from behind
+        route = [names[level][node] for level, node in zip(branches[of].levels, taken, strict=True)]
+        rows.append(RouteRow(route, float(sums[place])))
     return rows, rest(sums, [row.sum for row in rows])
 
 

@@ -1,20 +1,23 @@
 """A variable: one number that the loss depends on, which can be moved, and by which any implementation differentiates.
 
 For a weight or a bias that number is an entry of the network's weights. An input and a neuron's output are none;
-but a Dense layer with the identity as its weights and a bias of 0, put right behind them, changes nothing, and to
-move its bias is to move them. So dL/dx and dL/dO of every implementation is the db of that layer.
+but a node with the identity as its weights and a bias of 0, put right behind them, changes nothing, and to move its
+bias is to move them. So dL/dx and dL/dO of every implementation is the db of that node.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from harness.explaining.references import Reference
-from impls.contract import Array
-from impls.hand import Dense, Network
+from impls.contract import Array, Inputs
+from impls.graph import LOSS, Graph, node
+from impls.hand import Dense
+
+MOVED = "moved"
 
 
 @dataclass(frozen=True)
@@ -23,16 +26,21 @@ class Variable:
 
     Attributes:
         tensor, index: the weight and the entry, counted from 0.
-        tensors: from the network's forward tensors to what they are called without the added layer.
+        tensors: from forward tensors of the network to what they are called without the added node.
     """
 
-    network: Network
+    network: Graph
     weights: Mapping[str, Array]
-    x: Array
+    x: Array | Inputs
     y: Array
     tensor: str
     index: tuple[int, ...]
     tensors: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def gradient(self) -> str:
+        """The name of the gradient of that weight."""
+        return self.network.gradient[self.tensor]
 
     @property
     def value(self) -> float:
@@ -45,35 +53,32 @@ class Variable:
         moved[self.index] = value
         activations = self.network.forward({**self.weights, self.tensor: moved}, self.x)
         named = {self.tensors.get(name, name): array for name, array in activations.items()}
-        return {**named, "loss": self.network.loss_of(activations, self.y)}
+        return {**named, LOSS: self.network.loss_of(activations, self.y)}
 
     def loss(self, value: float) -> float:
         """The loss with the variable at `value`."""
-        return float(self.forward(value)["loss"])
+        return float(self.forward(value)[LOSS])
 
 
-def variable_of(reference: Reference, network: Network, weights: Mapping[str, Array], x: Array, y: Array) -> Variable:
+def variable_of(
+    reference: Reference, network: Graph, weights: Mapping[str, Array], x: Array | Inputs, y: Array
+) -> Variable:
     """What a reference means, as a variable."""
-    if reference.kind in ("weight", "bias"):
+    if reference.learned:
         return Variable(network, weights, x, y, reference.tensor, reference.index)
-    behind = reference.layer
-    width = network.weights[f"W{behind}"][1] if behind else network.inputs
-    layers, seen = list(network.layers), 0
-    position = 0
-    while position < len(layers) and not (isinstance(layers[position], Dense) and seen == behind):
-        seen += isinstance(layers[position], Dense)
-        position += 1
-    layers.insert(position, Dense(width, width))
-
-    def moved(name: str) -> str:
-        depth = int(name[1:])
-        return f"{name[0]}{depth + 1}" if depth > behind else name
-
-    added = f"{behind + 1}"
-    given = {moved(name): w for name, w in weights.items()}
-    given |= {f"W{added}": np.eye(width), f"b{added}": np.zeros(width)}
-    wider = Network(layers, network.loss)
-    tensors = {moved(name): name for name in network.activations}
-    tensors |= {f"z{added}": reference.tensor, reference.tensor: f"{reference.tensor} before"}
-    ordered = {name: given[name] for name in wider.weights}
-    return Variable(wider, ordered, x, y, f"b{added}", reference.index, tensors)
+    width, name = network.tensors[reference.tensor].width, MOVED
+    while any(each.name == name for each in network.nodes):
+        name += "_"
+    added = node(name, Dense(width, width), reference.tensor)
+    (moved,) = added.gives
+    behind = [
+        replace(each, reads=tuple(moved if read == reference.tensor else read for read in each.reads))
+        for each in network.nodes
+    ]
+    first = next((i for i, each in enumerate(network.nodes) if reference.tensor in each.reads), len(behind))
+    output = moved if network.output == reference.tensor else network.output
+    wider = Graph(network.sources, [*behind[:first], added, *behind[first:]], network.loss, output)
+    given = {**weights, added.named("W"): np.eye(width), added.named("b"): np.zeros(width)}
+    ordered = {each: given[each] for each in wider.weights}
+    tensors = {moved: reference.tensor, reference.tensor: f"{reference.tensor} before"}
+    return Variable(wider, ordered, x, y, added.named("b"), reference.index, tensors)

@@ -1,4 +1,4 @@
-"""Slips where a tensor has several readers, or several nodes share a weight, and the parts of its gradient are added.
+"""Mistakes where the parts of a gradient are added: a tensor has several readers, or several nodes share a weight.
 
     dt = p + q + r      overwritten    the last part only, or the first
                         left out       p + r
@@ -22,8 +22,8 @@ MOST_PARTS = 8
 """Parts each of which is tried by itself; of more, the first and the last."""
 
 
-def slips(place: Place) -> Iterator[Fault]:
-    """Slips in the sum of a gradient's parts."""
+def faults(place: Place) -> Iterator[Fault]:
+    """Mistakes in the sum of a gradient's parts."""
     if not place.adds:
         return
     at, parts = place.at, place.link.inputs

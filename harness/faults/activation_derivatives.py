@@ -1,4 +1,4 @@
-"""Slips in the derivative of an activation, dz = da · f'(z).
+"""Mistakes in the derivative of an activation, dz = da · f'(z).
 
     missing          da                     at z             da · z(1 − z)      where f' is written with a
     alone            f'(z)                  at a             da · f'(a)         where f' is written with z
@@ -36,13 +36,13 @@ CAUSES = (
 _SIGNS_KEPT = (Relu, LeakyRelu)
 
 
-def slips(place: Place) -> Iterator[Fault]:
-    """Slips that the derivative of any activation can have."""
+def faults(place: Place) -> Iterator[Fault]:
+    """Mistakes that the derivative of any activation can have."""
     if not (place.of_read and is_activation(place.layer)):
         return
     right, names, layer, label = place.link, place.names, place.layer, place.label
     da, z, a = names["da"], names["z"], names["a"]
-    if da in right.inputs and len(right.inputs) == 1:  # the identity has nothing to slip in
+    if da in right.inputs and len(right.inputs) == 1:  # the identity has nothing to get wrong
         yield from _of_others(place)
         return
     written = a if a in right.inputs else z

@@ -20,7 +20,7 @@ from harness.faults import (
     variants,
 )
 from harness.faults.fault import Fault
-from harness.faults.place import place_of
+from harness.faults.place import Place
 from impls.graph import Graph, Link
 
 FAMILIES = (
@@ -50,5 +50,5 @@ def faults_at(network: Graph, link: Link) -> list[Fault]:
 
     Several of one cause differ in what they take instead: another layer, another activation, another neuron.
     """
-    place = place_of(network, link)
-    return [fault for family in FAMILIES for fault in family.slips(place)]
+    place = Place(network, link)
+    return [fault for family in FAMILIES for fault in family.faults(place)]

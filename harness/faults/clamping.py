@@ -22,12 +22,12 @@ USUAL = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15)
 """What people write for eps."""
 
 
-def slips(place: Place) -> Iterator[Fault]:
+def faults(place: Place) -> Iterator[Fault]:
     """Small numbers in the gradient of the binary cross-entropy."""
     loss = unscaled(place.layer)
-    slips_of = of_class(_SLIPS, loss)
-    if place.of_loss and slips_of:
-        yield from slips_of(place, loss)
+    faults_of = of_class(_FAULTS, loss)
+    if place.of_loss and faults_of:
+        yield from faults_of(place, loss)
 
 
 def _of_binary_cross_entropy(place: Place, loss: BinaryCrossEntropy) -> Iterator[Fault]:
@@ -63,4 +63,4 @@ def _clipped(place: Place, a: str, eps: float) -> Any:
     return lambda t: place.link({**t, a: np.minimum(np.maximum(t[a], eps), 1 - eps)})
 
 
-_SLIPS: Mapping[type, Any] = {BinaryCrossEntropy: _of_binary_cross_entropy}
+_FAULTS: Mapping[type, Any] = {BinaryCrossEntropy: _of_binary_cross_entropy}

@@ -1,9 +1,11 @@
-"""Slips of the layers by which a network branches: sum, product, concatenation, split.
+"""Mistakes of the layers by which a network branches: sum, product, concatenation, split.
 
-s = p + q       forward  q or p left out, p q              back  ds q: the rule of a product
-s = p q         forward  p + q                             back  dp = ds p, ds, q
-s = [p, q]      forward  [q, p]                            back  dp cut from the wrong end, one neuron beside
-[p, q] = x      forward  p cut from the other end          back  [dq, dp], a part 0, dq one neuron beside
+    s = p + q       forward  q or p left out, p q              back  ds q: the rule of a product
+    s = p q         forward  p + q                             back  dp = ds p, ds, q
+    s = [p, q]      forward  [q, p]                            back  dp cut from the wrong end, one neuron beside
+    [p, q] = x      forward  p cut from the other end          back  [dq, dp], a part 0, dq one neuron beside
+
+Formulas as in `impls.hand.layers.combining`.
 """
 
 from __future__ import annotations
@@ -30,9 +32,9 @@ CAUSES = (
 )
 
 
-def slips(place: Place) -> Iterator[Fault]:
-    """Slips at every rule of these layers."""
-    yield from place.slips_of(_SLIPS)
+def faults(place: Place) -> Iterator[Fault]:
+    """Mistakes at every rule of these layers."""
+    yield from place.faults_of(_FAULTS)
 
 
 def _sum(place: Place) -> Iterator[Fault]:
@@ -90,7 +92,7 @@ def _joined(place: Place) -> Iterator[Fault]:
 def _cut(place: Place) -> Iterator[Fault]:
     """At the gradient of a part, or at the part itself."""
     (P, Q), whole = _widths(place), place.names["x" if place.forward else "ds"]
-    first = place.link.local.endswith("p")
+    first = place.link.local in ("p", "dp")
     size = P if first else Q
     start, beside, end = (0, 1, Q) if first else (P, P - 1, 0)
     cut = lambda start: lambda t: t[whole][..., start : start + size]  # noqa: E731
@@ -118,7 +120,7 @@ def _one_of(first: str, second: str, kept: str) -> str:
     return f"[{', '.join(part if part == kept else '0' for part in (first, second))}]"
 
 
-_SLIPS: RuleTable = {
+_FAULTS: RuleTable = {
     Add: {"s": _sum, "dp": _by_term, "dq": _by_term},
     Multiply: {"s": _product, "dp": _by_factor, "dq": _by_factor},
     Concatenate: {"s": _joined, "dp": _cut, "dq": _cut},

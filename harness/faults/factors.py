@@ -16,7 +16,7 @@ from harness.faults.place import Place, samples
 CAUSES = ("sign flipped", "half", "doubled", "times N", "divided by N", "zero", "scaled by a constant")
 
 
-def slips(place: Place) -> Iterator[Fault]:
+def faults(place: Place) -> Iterator[Fault]:
     """Factors at any link of the backward pass."""
     if place.forward:
         return

@@ -8,6 +8,8 @@ linear in c, so in plain floats, T being the tensor that shows it with either ru
 
     c = (actual_e − T(base)_e) / T(direction)_e
 
+but where paths meet behind it: there T(direction) holds what the other paths give, T(0), which is taken off first.
+
 The person's program has a number c* of its own. With c* planted its entry is bounded: |actual_e − (b_e + c* d_e)| is at
 most E_e, b_e and d_e being the exact entries of both, so c* is within E_e / |d_e| of (actual_e − b_e) / d_e. b_e and
 d_e are known within their own bounds, which the quotient carries when it is taken in bounded arithmetic with E_e as
@@ -74,10 +76,15 @@ class Fitted(Fault):
 
 @dataclass(frozen=True)
 class Linear(Fitted):
-    """``base + c · direction``, both of them rules."""
+    """``base + c · direction``, both of them rules.
+
+    Attributes:
+        meets: whether paths may meet behind the link.
+    """
 
     base: Rule
     direction: Rule
+    meets: bool = False
 
     def rule_with(self, c: Any) -> Rule:
         """As `Fitted.rule_with`."""
@@ -85,7 +92,7 @@ class Linear(Fitted):
 
     def fit(self, actual: Array, predicted: Predicting) -> float | None:
         """As `Fitted.fit`."""
-        base, direction = predicted(self.base), predicted(self.direction)
+        base, direction = predicted(self.base), self._added(predicted)
         if not np.any(direction):
             return None
         entry = largest(direction)
@@ -94,7 +101,7 @@ class Linear(Fitted):
 
     def fit_bounded(self, actual: Array, predicted: Predicting, c: float) -> Bounded | None:
         """As `Fitted.fit_bounded`."""
-        base, direction = predicted(self.base), predicted(self.direction)
+        base, direction = predicted(self.base), self._added(predicted)
         for _ in range(2):  # E is that of c; where a kink misled the search, c is another one after the first turn
             planted = predicted(self.rule_with(c))
             entry = sharpest(planted.bound, direction.value)
@@ -106,6 +113,11 @@ class Linear(Fitted):
                 break
             c = float(number.value)
         return number
+
+    def _added(self, predicted: Predicting) -> Any:
+        """What the direction adds to the tensor that shows it."""
+        whole = predicted(self.direction)
+        return whole - predicted(lambda t: 0 * self.direction(t)) if self.meets else whole
 
     def evidence(self, actual: Array, decided: Array) -> int:  # noqa: ARG002
         """As `Fitted.evidence`."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.faults.place import Place, place_of, unscaled
+from harness.faults.place import Place, unscaled
 from impls.graph import Graph, Link
 from impls.hand import Add, Concatenate, Dense, Embedding, Multiply, Split
 from impls.hand.activations import Activation
@@ -21,7 +21,7 @@ def right_formula(network: Graph, link: Link) -> str:
     >>> [right_formula(network, link) for link in network.backward_links[:4]]
     ['da3 = 2·(a3 − y)', 'dz3 = da3 · a3·(1 − a3)', 'dW3 = a2ᵀ · dz3', 'db3 = sum of dz3 over the samples']
     """
-    return f"{link.output} = {formula_of(place_of(network, link))}"
+    return f"{link.output} = {formula_of(Place(network, link))}"
 
 
 def formula_of(place: Place, *, reading: Mapping[str, str] | None = None) -> str:

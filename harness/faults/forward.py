@@ -1,4 +1,4 @@
-"""Slips in the forward pass, for whoever shows it, or shows gradients that only a wrong one explains.
+"""Mistakes in the forward pass, for whoever shows it, or shows gradients that only a wrong one explains.
 
 z = x W + b     b left out, subtracted or added twice; the weights of another layer; W not transposed
 a = f(z)        f left out, applied twice, another activation
@@ -33,10 +33,10 @@ CAUSES = (
 )
 
 
-def slips(place: Place) -> Iterator[Fault]:
-    """Slips at forward links."""
+def faults(place: Place) -> Iterator[Fault]:
+    """Mistakes at forward links."""
     if place.forward:
-        yield from _of_loss(place) if place.layer is place.network.loss else place.slips_of(_SLIPS)
+        yield from _of_loss(place) if place.layer is place.network.loss else place.faults_of(_FAULTS)
 
 
 def _of_dense(place: Place) -> Iterator[Fault]:
@@ -119,4 +119,4 @@ def _of_loss(place: Place) -> Iterator[Fault]:
         yield place.fault("another loss", text, str(other.formula(a, K)), rule)
 
 
-_SLIPS: RuleTable = {Dense: {"z": _of_dense}, Activation: {"a": _of_activation}}
+_FAULTS: RuleTable = {Dense: {"z": _of_dense}, Activation: {"a": _of_activation}}

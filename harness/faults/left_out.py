@@ -2,7 +2,8 @@
 
 Which ones is read off the numbers, so that every one of a wide layer is covered, and several at once; nothing is free
 in it then, as in any other mistake. Where the tensor itself is shown, or one behind it with the same neurons, they are
-its columns or rows of zeros. A sample that is left out of a sum, or unseen, is the one without which the sum fits best.
+its columns or rows of zeros. A sample that is left out of a sum, or unseen, is the one without which the sum fits best;
+so is a neuron of a part of a gradient, which nobody shows.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from harness.faults.fault import Fault
-from harness.faults.place import Place, samples
+from harness.faults.place import Place
 from impls.contract import Array
 from impls.graph import Rule
 
@@ -23,8 +24,8 @@ _CAUSE = {"input": "neuron"}
 
 Off = Callable[[Rule], float]
 
-MOST_SAMPLES = 128
-"""Samples each of which is tried; of more, the first and the last."""
+MOST_TRIED = 128
+"""Samples, or neurons of a part, each of which is tried; of more, the first and the last."""
 MOST_LISTED = 6
 """Neurons that a sentence lists."""
 
@@ -36,11 +37,15 @@ class LeftOut(Fault):
     Attributes:
         what: what an index counts: neuron, input, position or sample.
         axis: of the link's output along which it counts; None for samples that are summed over.
+        size: how many there are; None of samples.
+        part: whether what the link gives is added to other parts, and so shows no zeros.
         without: from indices to the rule.
     """
 
     what: str
     axis: int | None
+    size: int | None
+    part: bool
     without: Any
 
     def read(self, tensor: str, actual: Array, right: Array, off: Off, rows: int) -> Fault | None:
@@ -55,16 +60,18 @@ class LeftOut(Fault):
             return self._of_best(off, rows)
         if self.axis is None:
             return None
+        if self.part and self.size:
+            return self._of_best(off, self.size)
         axis = self.axis if tensor == self.at else -1
-        if tensor != self.at and self.what != "neuron":
+        if tensor != self.at and (self.what != "neuron" or actual.shape[axis] != self.size):
             return None
         across = tuple(k for k in range(actual.ndim) if k != axis % actual.ndim)
         zero = np.all(actual == 0, axis=across) & np.any(right != 0, axis=across)
         kept = ~np.all(right == 0, axis=across) & ~zero
         return self.of(np.flatnonzero(zero).tolist()) if zero.any() and kept.any() else None
 
-    def _of_best(self, off: Off, rows: int) -> Fault:
-        tried = range(rows) if rows <= MOST_SAMPLES else (0, rows - 1)
+    def _of_best(self, off: Off, count: int) -> Fault:
+        tried = range(count) if count <= MOST_TRIED else (0, count - 1)
         return self.of([min(tried, key=lambda n: off(self.without([n])))])
 
     def of(self, indices: Sequence[int]) -> Fault:
@@ -81,7 +88,7 @@ def _texts(at: str, named: str, plural: str) -> tuple[str, str]:
     return f"{named} {are} left out of {at}", f"{at} without {named}"
 
 
-def slips(place: Place) -> Iterator[Fault]:
+def faults(place: Place) -> Iterator[Fault]:
     """What can be left out at a link of the backward pass."""
     if place.forward:
         return
@@ -96,7 +103,9 @@ def slips(place: Place) -> Iterator[Fault]:
 
 def _left_out(place: Place, cause: str, what: str, axis: int | None, without: Any) -> LeftOut:
     texts = _texts(place.at, f"the last {what}", "")
-    return LeftOut(cause, place.at, *texts, without([-1]), what, axis, without)
+    size = None if axis is None or what == "sample" else place.tensor.sized(0)[axis]
+    part = place.tensor.through is not None
+    return LeftOut(cause, place.at, *texts, without([-1]), what, axis, size, part, without)
 
 
 def _zeroed(place: Place, axis: int) -> Any:
@@ -114,11 +123,6 @@ def _zeroed(place: Place, axis: int) -> Any:
 
 def _summed_without(place: Place) -> Any:
     def without(indices: list[int]) -> Rule:
-        def rule(t: Mapping[str, Any]) -> Any:
-            kept = np.ones(samples(t))
-            kept[indices] = 0
-            return place.link(place.weighted(t, kept))
-
-        return rule
+        return lambda t: place.link(place.with_samples(t, indices, times=0, others=1))
 
     return without

@@ -1,8 +1,10 @@
-"""Slips of an embedding, where rows of a matrix of weights are looked up by whole numbers.
+"""Mistakes of an embedding, where rows of a matrix of weights are looked up by whole numbers.
 
-dW = sum over n of de_n at row i_n      overwritten  what comes last, or first, of those with one i
-                                        averaged     over those with one i
-                                        shifted      row i + 1, row i − 1
+    dW = sum over n of de_n at row i_n      overwritten  what comes last, or first, of those with one i
+                                            averaged     over those with one i
+                                            shifted      row i + 1, row i − 1
+
+Formulas as in `impls.hand.layers.embedding`.
 """
 
 from __future__ import annotations
@@ -20,9 +22,9 @@ from impls.hand.layers.dense import rows_of
 CAUSES = ("repeated index overwritten", "mean over a repeated index", "index off by one")
 
 
-def slips(place: Place) -> Iterator[Fault]:
-    """Slips at the rules of an embedding."""
-    yield from place.slips_of(_SLIPS)
+def faults(place: Place) -> Iterator[Fault]:
+    """Mistakes at the rules of an embedding."""
+    yield from place.faults_of(_FAULTS)
 
 
 def _gradient(place: Place) -> Iterator[Fault]:
@@ -66,4 +68,4 @@ def _once(index: Any, entries: int, which: str) -> Any:
     return chosen & (seen == 1)
 
 
-_SLIPS: RuleTable = {Embedding: {"e": _shifted, "dW": _gradient}}
+_FAULTS: RuleTable = {Embedding: {"e": _shifted, "dW": _gradient}}

@@ -1,4 +1,4 @@
-"""Slips in the gradient of the loss, and in how it meets the activation behind it.
+"""Mistakes in the gradient of the loss, and in how it meets the activation behind it.
 
 factors        sum for mean and mean for sum, 1/2, 2, N, 1/N, K, 1/K     N samples, K outputs
 sign           y − a
@@ -58,8 +58,8 @@ CAUSES = (
 )
 
 
-def slips(place: Place) -> Iterator[Fault]:
-    """Slips at the link from the loss to the output, and from there to the last pre-activation."""
+def faults(place: Place) -> Iterator[Fault]:
+    """Mistakes at the link from the loss to the output, and from there to the last pre-activation."""
     if place.of_read and is_activation(place.layer) and place.names["a"] == place.network.output:
         yield from _fused_behind(place)
     if not place.of_loss:
@@ -70,9 +70,9 @@ def slips(place: Place) -> Iterator[Fault]:
         yield place.fault("scaled by a constant", text, "da without it", lambda t: place.link(t) / place.layer.by)
     yield from _factors(place, inner)
     yield from _of_another_kind(place, inner)
-    for slips_of in (of_class(_ERRORS, inner) or _errors, of_class(_FUSED, inner)):
-        if slips_of:
-            yield from slips_of(place, inner)
+    for faults_of in (of_class(_ERRORS, inner) or _errors, of_class(_FUSED, inner)):
+        if faults_of:
+            yield from faults_of(place, inner)
 
 
 def _factors(place: Place, inner: Any) -> Iterator[Fault]:

@@ -34,9 +34,9 @@ CAUSES = (
 )
 
 
-def slips(place: Place) -> Iterator[Fault]:
+def faults(place: Place) -> Iterator[Fault]:
     """Wrong operands at dW, dx and db."""
-    yield from place.slips_of(_SLIPS)
+    yield from place.faults_of(_FAULTS)
 
 
 def _of_weights(place: Place) -> Iterator[Fault]:
@@ -128,4 +128,4 @@ def _with(place: Place, cause: str, text: str, name: str, other: str) -> Fault:
     return place.fault(cause, text, formula, lambda t: place.link({**t, name: t[other]}))
 
 
-_SLIPS: RuleTable = {Dense: {"dW": _of_weights, "db": _other_gradient, "dx": _of_input}}
+_FAULTS: RuleTable = {Dense: {"dW": _of_weights, "db": _other_gradient, "dx": _of_input}}

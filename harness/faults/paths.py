@@ -1,4 +1,4 @@
-"""Slips on the paths of the chain rule: one dropped, one of another weight, one sample used for all.
+"""Mistakes on the paths of the chain rule: one dropped, one of another weight, one sample used for all.
 
     dx_ni = sum_j dz_nj w_ij      every path from x_i leads through some z_j
     dW_ij = sum_n x_ni dz_nj      w_ij feeds z_j only, once per sample n
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from harness.faults.fault import Fault
-from harness.faults.place import Place, RuleTable, samples
+from harness.faults.place import Place, RuleTable
 from impls.hand import Dense
 
 CAUSES = (
@@ -31,11 +31,11 @@ MOST_NEURONS = 8
 """Neurons of a layer each of which is tried by itself; of wider layers the first and the last."""
 
 
-def slips(place: Place) -> Iterator[Fault]:
-    """Slips on paths: of a Dense layer, of samples in the gradient of any weight, an upstream of one row elsewhere."""
+def faults(place: Place) -> Iterator[Fault]:
+    """Mistakes on the paths of a Dense layer, on samples in the gradient of a weight, one row of upstream elsewhere."""
     if place.of_weight and place.upstream:
         yield from _samples(place)
-    yield from place.slips_of(_SLIPS)
+    yield from place.faults_of(_FAULTS)
     for upstream in place.upstream if place.of_read else ():
         for which, row in (("first", slice(None, 1)), ("last", slice(-1, None))):
             text = f"the {which} row of {upstream} is used for every sample"
@@ -120,9 +120,7 @@ def _samples(place: Place) -> Iterator[Fault]:
     for (cause, says), part in kept.items():
 
         def rule(t: Mapping[str, Any], part: slice = part) -> Any:
-            taken = np.zeros(samples(t))
-            taken[part] = 1
-            return right(place.weighted(t, taken))
+            return right(place.with_samples(t, part, times=1, others=0))
 
         which = "last" if part.start else "first"
         yield place.fault(cause, says.format(at=at), f"{at} from the {which} row of {' and '.join(upstream)}", rule)
@@ -132,4 +130,4 @@ def _each(size: int) -> list[int]:
     return list(range(size)) if size <= MOST_NEURONS else [0, size - 1]
 
 
-_SLIPS: RuleTable = {Dense: {"dW": _of_products, "dx": _paths}}
+_FAULTS: RuleTable = {Dense: {"dW": _of_products, "dx": _paths}}

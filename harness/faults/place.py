@@ -54,11 +54,6 @@ class Place:
         return self.link.names
 
     @property
-    def kind(self) -> str:
-        """What the layer calls the gradient that the link gives; ``forward`` of a link that gives none."""
-        return self.link.local if self.link.of else "forward"
-
-    @property
     def tensor(self) -> Tensor:
         """What the link gives."""
         return self.network.tensors[self.at]
@@ -92,7 +87,7 @@ class Place:
         """What a table has for the link's rule: by the class of its layer, then by what the layer calls its output."""
         return (of_class(table, self.layer) or {}).get(self.link.local)
 
-    def slips_of(self, table: RuleTable) -> Iterator[Fault]:
+    def faults_of(self, table: RuleTable) -> Iterator[Fault]:
         """The faults that a table has for the link's rule."""
         made = self.of_rule(table)
         yield from made(self) if made else ()
@@ -162,12 +157,14 @@ class Place:
             and not t.whole and t.local not in gives
         ]  # fmt: skip
 
-    def weighted(self, t: Mapping[str, Any], kept: Any) -> dict[str, Any]:
-        """Tensors in which each row of what the link reads from upstream is multiplied by a number of `kept`.
+    def with_samples(self, t: Mapping[str, Any], rows: Any, *, times: int, others: int) -> dict[str, Any]:
+        """Tensors in which some rows of what comes from upstream are multiplied by a number, all others by another.
 
         A vjp is linear in it, so a row times 0 is a sample left out, of which there may be no other.
         """
-        return {**t, **{name: _by_row(t[name], kept) for name in self.upstream}}
+        factors = np.full(len(t[self.upstream[0]]), float(others))
+        factors[rows] = times
+        return {**t, **{name: _by_row(t[name], factors) for name in self.upstream}}
 
     def fault(self, cause: str, says: str, formula: str, rule: Rule) -> Fault:
         """A fault of this link."""
@@ -177,18 +174,14 @@ class Place:
         """A fault of this link with a number in it; ``{c}`` in the texts stands for it."""
         planted = lambda t: base(t) + usual * direction(t)  # noqa: E731
         texts = with_number(says, usual), with_number(formula, usual)
-        return Linear(cause, self.at, *texts, planted, says, formula, base, direction)
+        meets = any(tensor.through for tensor in self.network.tensors.values())
+        return Linear(cause, self.at, *texts, planted, says, formula, base, direction, meets)
 
     def clipped(self, cause: str, says: str, formula: str, whole: Rule, usual: float) -> Clipped:
         """A fault of this link that clips its values at a number, ``{c}`` in the texts."""
         planted = lambda t: np.minimum(np.maximum(whole(t), -usual), usual)  # noqa: E731
         texts = with_number(says, usual), with_number(formula, usual)
         return Clipped(cause, self.at, *texts, planted, says, formula, whole)
-
-
-def place_of(network: Graph, link: Link) -> Place:
-    """The place of a network's link."""
-    return Place(network, link)
 
 
 def of_class(table: Mapping[type, Entry], layer: Any) -> Entry | None:
@@ -211,5 +204,5 @@ def samples(t: Mapping[str, Any]) -> int:
     return len(t[TARGET])
 
 
-def _by_row(array: Any, kept: Any) -> Any:
-    return np.reshape(kept, (-1, *(1,) * (len(array.shape) - 1))) * array
+def _by_row(array: Any, factors: Any) -> Any:
+    return np.reshape(factors, (-1, *(1,) * (len(array.shape) - 1))) * array

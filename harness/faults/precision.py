@@ -40,7 +40,7 @@ DTYPES = dict(zip(CAUSES, ("float32", "float32", "float16", "bfloat16"), strict=
 """What the result is rounded to, by cause."""
 
 
-def slips(place: Place) -> Iterator[Fault]:
+def faults(place: Place) -> Iterator[Fault]:
     """Lower precision at any link."""
     at = place.at
     says = f"{at} has the accuracy of float32, not that of the dtype it is returned in"

@@ -28,10 +28,10 @@ CAUSES = (
 )
 
 
-def slips(place: Place) -> Iterator[Fault]:
+def faults(place: Place) -> Iterator[Fault]:
     """What belongs to the step, at dx and at the gradients of weights."""
     right, at = place.link, place.at
-    yield from place.slips_of(_SLIPS)
+    yield from place.faults_of(_FAULTS)
     weight = place.link.of
     if not place.of_weight or weight is None or place.tensor.through:
         return
@@ -59,4 +59,4 @@ def _after_the_update(place: Place) -> Iterator[Fault]:
         yield place.fitted("weights after the update", text, formula, place.link, against, 0.1)
 
 
-_SLIPS: RuleTable = {Dense: {"dx": _after_the_update}}
+_FAULTS: RuleTable = {Dense: {"dx": _after_the_update}}

@@ -1,4 +1,4 @@
-"""Slips in a sum: the mean, the wrong axis, a broadcast, a term counted twice, sums multiplied in place of products.
+"""Mistakes in a sum: the mean, the wrong axis, a broadcast, a term counted twice, sums multiplied in place of products.
 
 dW = sum_n x_ni dz_nj     mean over n; (sum_n x_ni)(sum_n dz_nj), and the same with a mean
 db = sum_n dz_nj          mean over n; over n and j, the one number for every j; over j where N = K fits
@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-
-import numpy as np
 
 from harness.faults.fault import Fault
 from harness.faults.formulas import formula_of
@@ -31,8 +29,8 @@ CAUSES = (
 )
 
 
-def slips(place: Place) -> Iterator[Fault]:
-    """Slips in the sums of the gradients of weights, and of a Dense layer's dx."""
+def faults(place: Place) -> Iterator[Fault]:
+    """Mistakes in the sums of the gradients of weights, and of a Dense layer's dx."""
     right, at = place.link, place.at
     if place.of_weight:
         text = f"{at} is the mean over the samples, where the sum belongs: this loss has its own mean or none"
@@ -40,7 +38,7 @@ def slips(place: Place) -> Iterator[Fault]:
         if place.upstream:
             for which, part in (("first", slice(None, 1)), ("last", slice(-1, None))):
                 yield _twice(place, which, part)
-    yield from place.slips_of(_SLIPS)
+    yield from place.faults_of(_FAULTS)
 
 
 def _twice(place: Place, which: str, part: slice) -> Fault:
@@ -48,9 +46,7 @@ def _twice(place: Place, which: str, part: slice) -> Fault:
     text = f"the {which} sample is counted twice in {place.at}"
 
     def rule(t: Mapping[str, Any]) -> Any:
-        taken = np.zeros(samples(t))
-        taken[part] = 1
-        return right(t) + right(place.weighted(t, taken))
+        return right(t) + right(place.with_samples(t, part, times=1, others=0))
 
     return place.fault(f"{which} sample counted twice", text, f"{formula_of(place)}, with the {which} one again", rule)
 
@@ -89,4 +85,4 @@ def _of_paths(place: Place) -> Iterator[Fault]:
     yield place.fault("averaged over the samples", text, formula, lambda t: same(t) / samples(t))
 
 
-_SLIPS: RuleTable = {Dense: {"dW": _before_the_product, "db": _over_the_neurons, "dx": _of_paths}}
+_FAULTS: RuleTable = {Dense: {"dW": _before_the_product, "db": _over_the_neurons, "dx": _of_paths}}

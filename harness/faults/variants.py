@@ -1,4 +1,4 @@
-"""Slips in the derivative of one activation: its parameter, its other form, a term or a square left out.
+"""Mistakes in the derivative of one activation: its parameter, its other form, a term or a square left out.
 
 sigmoid        a    1 − a    a(1 + a)    a²    (1 − a)²       for a(1 − a)
 tanh           1 − a    1 + a²    a²    (1 − a)²              for 1 − a²
@@ -52,8 +52,8 @@ Variant = tuple[str, str, str, Derivative]
 """Cause, what it says, f'(z) as text with {z}, {a}, {da}, and da · f'(z) from (da, z, a)."""
 
 
-def slips(place: Place) -> Iterator[Fault]:
-    """Slips that only this kind of activation can have."""
+def faults(place: Place) -> Iterator[Fault]:
+    """Mistakes that only this kind of activation can have."""
     if not (place.of_read and is_activation(place.layer)):
         return
     names = {name: place.names[name] for name in ("da", "z", "a")}

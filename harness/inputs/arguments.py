@@ -149,3 +149,12 @@ def as_data(data: Any, network: Graph, seed: int, *, raw: bool, target: str | No
         f"Cannot train on data of type {type(data).__name__}, because it is neither a name, a path, a Data nor "
         f"two arrays; give (x, y)."
     )
+
+
+def as_seconds(timeout: Any) -> float | None:
+    """A time, or None where there is no limit."""
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < 1e6:
+        raise UsageError(f"Cannot use timeout={timeout!r}, because it is a time; give seconds, more than 0.")
+    return float(timeout)

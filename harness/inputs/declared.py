@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -32,6 +33,11 @@ class Probabilities:
 
 
 Input: TypeAlias = Array | Shape | Indices | Probabilities
+
+_DECLARED = re.compile(
+    r"(?P<name>[^\W\d]\w*)\s*=\s*(?P<sizes>\(\s*\)|\(?\w+(\s*,\s*\w+)*\s*,?\s*\)?)"
+    r"(\s+below\s+(?P<below>\w+)|\s+(?P<shares>probabilities))?"
+)
 
 SIZES = (5, 7, 3, 9, 11, 13, 15, 17)
 """Sizes for the letters in the order in which they come: odd, unequal, at least 2."""
@@ -68,6 +74,47 @@ def specified(inputs: Mapping[str, Any], dtype: str) -> dict[str, Input]:
                     f'number from 1 on; write ("N", 3).'
                 )
     return found
+
+
+def declared(text: str) -> dict[str, Any]:
+    """Inputs as a command says them: ``x=N,M; W=M,K; labels=N below K; p=N,K probabilities; scale=()``.
+
+    A name, then sizes: letters, or whole numbers; ``()`` is a single number. After them ``below`` a size, of whole
+    numbers from 0 on, or ``probabilities``.
+
+    >>> declared("a=N,K probabilities; y=N below K")
+    {'a': Probabilities(shape=('N', 'K')), 'y': Indices(shape=('N',), below='K')}
+
+    Raises:
+        UsageError: a part of the text says nothing of this kind.
+    """
+    found: dict[str, Any] = {}
+    for part in filter(None, map(str.strip, text.split(";"))):
+        match = _DECLARED.fullmatch(part)
+        if match is None or match["name"] in found:
+            why = "names an input twice" if match else "is no NAME=SIZES"
+            raise UsageError(
+                f'Cannot use --inputs {text!r}, because {part!r} {why}; write "x=N,M; W=M,K", "y=N below K" for whole '
+                f'numbers, "p=N,K probabilities", "c=()" for one number.'
+            )
+        shape = tuple(map(_size, filter(None, re.split(r"[\s,]+", match["sizes"].strip("() ")))))
+        found[match["name"]] = (
+            Indices(shape, _size(match["below"]))
+            if match["below"]
+            else Probabilities(shape)
+            if match["shares"]
+            else shape
+        )
+    if not found:
+        raise UsageError(
+            f'Cannot use --inputs {text!r}, because it names none; write "x=N,M; W=M,K", or leave it out with a layer '
+            f"of the hand code."
+        )
+    return found
+
+
+def _size(text: str) -> Size:
+    return int(text) if text.isdecimal() else text
 
 
 def letters_of(inputs: Mapping[str, Input]) -> list[str]:

@@ -78,6 +78,6 @@ def signed(verdict: str) -> str:
     return f"{SIGNS[verdict]} {verdict}"
 
 
-def dims(shape: Sequence[int]) -> str:
+def dims(shape: Sequence[int | str]) -> str:
     """A shape in words: 4×3."""
     return "×".join(map(str, shape))

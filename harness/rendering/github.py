@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.results.check import Check
+from harness.results.operation_check import OperationCheck
 from harness.results.run import Run
 from harness.usage import visible
 
@@ -96,3 +97,20 @@ def annotated(check: Check) -> Iterator[Annotation]:
 
 def _line(check: Check, tensor: str | None) -> tuple[str, int] | tuple[None, None]:
     return check.setting.lines.get(tensor or "") or check.setting.line or (None, None)
+
+
+def of_operation(check: OperationCheck) -> Iterator[Annotation]:
+    """The verdict of an operation first, then each wrong gradient with its cause, then contracts that it broke."""
+
+    def where(tensor: str | None) -> tuple[str, int] | tuple[None, None]:
+        return check.place(tensor) or (None, None)
+
+    first = check.wrong[0] if check.wrong else None
+    yield Annotation("error" if check.exit else "notice", check.verdict, check.reason, *where(first))
+    for cause in check.causes:
+        told = f"cause unknown: {cause.says}" if cause.cause == "unknown" else cause.says
+        yield Annotation("error", f"wrong gradient {cause.gradient}", told, *where(cause.gradient))
+    for finding in check.findings:
+        yield Annotation(
+            "error" if finding.fails else "notice", check.contract(finding), check.said(finding), *where(finding.tensor)
+        )

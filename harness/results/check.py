@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -69,6 +70,11 @@ class Check(Printable, text="harness.rendering.check_screen:rendered", notebook=
     def rows(self) -> list[Row]:
         """Every tensor, end to end, with its verdict, in the order of a training step."""
         return self.located.rows
+
+    @property
+    def gradients(self) -> Sequence[str]:
+        """Names of the gradients that were asked for, those of the weights."""
+        return self.setting.gradients
 
     @property
     def judged(self) -> list[Row]:

@@ -89,7 +89,8 @@ def counted(network: Graph | None, tensor: str, index: tuple[int, ...]) -> str:
         return f"[{','.join(numbers)}]"
     if told.per_row:
         counts = [str(index[0]), *numbers[1:]]
-        return ", ".join(f"{what} {count}" for what, count in zip(told.axes, counts, strict=True))
+        # A record may hold indices of any length.
+        return ", ".join(f"{what} {count}" for what, count in zip(told.axes, counts, strict=False))
     if not isinstance(network, Network):
         return f"{told.name}[{','.join(numbers)}]"
     joint = "" if max(index) < 9 else ","

@@ -7,12 +7,26 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from harness.candidates.operation_contracts import Finding
+from harness.comparison.finding import Finding, Kind
 from harness.comparison.judge import Row, worst
 from harness.evaluation.references.voting import Vote
 from harness.faults.operations.hypothesis import Cause
 from harness.inputs.cases import called
 from harness.results.printable import Printable
+
+CONTRACTS: dict[Kind, str] = {
+    "changed its input": "inputs not modified",
+    "raised": "raises",
+    "not an array": "type",
+    "no gradient": "missing",
+    "aliasing": "alias",
+    "second call differs": "second call",
+    "accumulates": "second call",
+    "overwrites": "earlier answer",
+    "not linear": "linear in the upstream",
+    "layout": "non-contiguous inputs",
+}
+"""What a backward pass owes, for findings that are not called by it."""
 
 
 @dataclass
@@ -29,6 +43,9 @@ class OperationCheck(Printable, text="harness.rendering.operation_screen:render"
         findings: contracts that were broken.
         causes: one per wrong gradient: its cause, or unknown with what is known.
         votes: where several forms were given.
+        command: as it was typed, where one was.
+        line: file and first line of the function that gives the gradients, where that is known.
+        lines: file and line that make a gradient, where a plain assignment does.
     """
 
     name: str
@@ -42,6 +59,9 @@ class OperationCheck(Printable, text="harness.rendering.operation_screen:render"
     findings: list[Finding] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
     votes: list[Vote] = field(default_factory=list)
+    command: str | None = None
+    line: tuple[str, int] | None = None
+    lines: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     @property
     def gradients(self) -> list[str]:
@@ -52,6 +72,11 @@ class OperationCheck(Printable, text="harness.rendering.operation_screen:render"
     def wrong(self) -> list[str]:
         """Names of gradients with a FAULT in some case, in order; the output among them."""
         return list(dict.fromkeys(row.gradient for row in self.rows if row.verdict == "FAULT"))
+
+    @property
+    def first_wrong(self) -> str | None:
+        """Name of the first wrong gradient, or of the output."""
+        return next(iter(self.wrong), None)
 
     @property
     def failing(self) -> list[Finding]:
@@ -103,7 +128,7 @@ class OperationCheck(Printable, text="harness.rendering.operation_screen:render"
             return f"{self._wrong(wrong)}{also}"
         if self.failing:
             more = f", and {len(self.failing) - 1} more" if len(self.failing) > 1 else ""
-            return f"{self.failing[0]}{more}"
+            return f"{self.said(self.failing[0])}{more}"
         if self.verdict == "NOT COMPARED":
             return self.undecided[0].says if self.undecided else "no gradient could be judged"
         if self.powerless:
@@ -148,6 +173,18 @@ class OperationCheck(Printable, text="harness.rendering.operation_screen:render"
         settled = {vote.gradient for vote in self.votes if vote.decided and vote.odd is None}
         return [name for name in self.wrong if name in settled]
 
+    def place(self, tensor: str | None) -> tuple[str, int] | None:
+        """File and line that make a tensor, or where the backward pass begins; None where that is not known."""
+        return self.lines.get(tensor or "") or self.line
+
+    def contract(self, finding: Finding) -> str:
+        """What was broken."""
+        return CONTRACTS.get(finding.kind, finding.kind)
+
+    def said(self, finding: Finding) -> str:
+        """A finding in one line."""
+        return f"{self.contract(finding)}: {finding.message} ({called(self.cases[finding.step - 1])})"
+
     def case(self, row: Row) -> str:
         """The name of a row's case."""
         return self.cases[row.step - 1]
@@ -166,7 +203,16 @@ class OperationCheck(Printable, text="harness.rendering.operation_screen:render"
             "cases": self.cases,
             "shapes": {name: list(shape) for name, shape in self.shapes.items()},
             "rows": [{**_named(row), "case": self.case(row), "measured": self.measured} for row in self.rows],
-            "findings": to_builtins(self.findings),
+            "findings": [
+                {
+                    "contract": self.contract(finding),
+                    "tensor": finding.tensor,
+                    "case": self.cases[finding.step - 1],
+                    "message": finding.message,
+                    "fails": finding.fails,
+                }
+                for finding in self.findings
+            ],
             "causes": to_builtins(self.causes),
             "votes": to_builtins(self.votes),
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -56,6 +56,11 @@ class Run(Printable, text="harness.rendering.tables:render", notebook="harness.r
             return self.made or network_of(self.head.network)
         except UsageError:
             return None
+
+    @property
+    def gradients(self) -> Sequence[str]:
+        """Names of the gradients that were asked for, those of the weights."""
+        return self.head.gradients
 
     @cached_property
     def rows(self) -> list[Row]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,9 +50,8 @@ class Setting:
 
 def setting_of(name: str, point: Point, data: str, seed: int | None, function: Callable[..., Any] | None) -> Setting:
     """What is compared, and where."""
-    network, lines = point.network, lines_of(function) if function else None
-    file = _shown_path(lines.file) if lines else ""
-    made = {name: lines.of(name) for name in network.link} if lines else {}
+    network = point.network
+    line, lines = places_of(function, [link.output for link in network.links])
     return Setting(
         name=name,
         network=repr(network),
@@ -67,8 +66,8 @@ def setting_of(name: str, point: Point, data: str, seed: int | None, function: C
         upstream={name: ", ".join(above) for name in network.gradient.values() if (above := upstream(network, name))},
         environment=environment(),
         explain=_for_explain(network, data),
-        lines={tensor: (file, line) for tensor, line in made.items() if line},
-        line=(file, lines.first) if lines else None,
+        lines=lines,
+        line=line,
     )
 
 
@@ -80,6 +79,18 @@ def upstream(network: Graph, gradient: str) -> list[str]:
         if tensor.role == "gradient":
             found |= dict.fromkeys(upstream(network, name) if tensor.through else [name])
     return list(found)
+
+
+def places_of(
+    function: Callable[..., Any] | None, tensors: Iterable[str]
+) -> tuple[tuple[str, int] | None, dict[str, tuple[str, int]]]:
+    """File and line where a function begins, and of each tensor that a plain assignment in it makes."""
+    lines = lines_of(function) if function else None
+    if lines is None:
+        return None, {}
+    file = _shown_path(lines.file)
+    made = {tensor: lines.of(tensor) for tensor in tensors}
+    return (file, lines.first), {tensor: (file, line) for tensor, line in made.items() if line}
 
 
 def _shown_path(file: str) -> str:

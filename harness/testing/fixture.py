@@ -16,13 +16,16 @@ import msgspec
 import pytest
 
 from harness.checking.backward_pass import check
+from harness.checking.operation import check_vjp
 from harness.inputs.arguments import as_names
 from harness.inputs.networks import load_network
 from harness.lockstep.training import run
 from harness.rendering.tables import render
 from harness.results.check import Check
+from harness.results.operation_check import OperationCheck
 from harness.results.run import Run
-from harness.testing.compared import GradientMismatch, first_line
+from harness.testing.compared import GradientMismatch
+from harness.testing.operations import matching_vjp, told
 from harness.testing.tally import announce
 from harness.usage import UsageError, did_you_mean
 from impls import registry
@@ -89,16 +92,40 @@ class Lockstep:
             result = check(**options)
         except UsageError as error:
             raise UsageError(str(error)) from None
+        self._keep(result)
+        announce(result)
+        if result.verdict != "PASS":
+            raise GradientMismatch(told(result.verdict, result.reason, str(result)), result)
+        return result
+
+    def check_vjp(self, *arguments: Any, **options: Any) -> OperationCheck:
+        """Check an operation's own backward pass, as `harness.check_vjp` does with the same arguments.
+
+        Raises:
+            GradientMismatch: the verdict is not PASS.
+            UsageError: something impossible was asked for.
+        """
+        __tracebackhide__ = True
+        options = {**taken(self.defaults, check_vjp), **bound("lockstep.check_vjp", check_vjp, arguments, options)}
+        missing = [name for name in ("forward", "reference") if name not in options]
+        if missing:
+            raise UsageError(
+                f"Cannot check without {' and '.join(missing)}, because nothing would be compared; give "
+                f"lockstep.check_vjp(forward, backward, reference=...)."
+            )
+        try:
+            return matching_vjp(options, self._keep)
+        except UsageError as error:
+            raise UsageError(str(error)) from None
+
+    def _keep(self, result: Check | OperationCheck) -> None:
+        """Write a record of it, if records are asked for."""
         if self.report is not None:
             line = msgspec.json.encode(result.to_dict()) + b"\n"
             for path in records(self.report, self.test):
                 with suppress(FileExistsError), path.open("xb") as file:
                     file.write(line)
                     break
-        announce(result)
-        if result.verdict != "PASS":
-            raise GradientMismatch(told(result.verdict, result.reason, str(result)), result)
-        return result
 
     def _run(self, options: dict[str, Any]) -> Run:
         if self.report is None or "output" in options:
@@ -173,11 +200,6 @@ def records(folder: Path, test: str) -> Iterator[Path]:
         path = folder / (f"{stem}.jsonl" if number == 1 else f"{stem}-{number}.jsonl")
         if not path.exists():
             yield path
-
-
-def told(verdict: str, reason: str, text: str) -> str:
-    """The verdict in one line of at most 80 characters, then everything."""
-    return f"{first_line(f'{verdict}  {reason}')}\n\n{text}"
 
 
 def refuse_unknown(names: Sequence[str]) -> None:

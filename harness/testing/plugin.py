@@ -2,6 +2,7 @@
 
     fixture   lockstep("4-3-2-1", data="iris")            trains in lockstep; fails unless the verdict is PASS
               lockstep.check(backward, "4-3-2-1")         checks a backward pass, link by link
+              lockstep.check_vjp(forward, backward, ...)  checks one operation with its own backward
     marker    @pytest.mark.lockstep(against=["torch"])    its keywords are the fixture's defaults
     options   --lockstep-against, --lockstep-require, --lockstep-report; in an ini file lockstep_against, ...
     assert mine == harness.allow(reference)               tells the first wrong link

@@ -21,7 +21,7 @@ class Tally:
     Attributes:
         verdict: the gravest.
         comparisons: runs and sets of tensors that were judged.
-        gradients: of weights, each once for each implementation compared with the hand code.
+        gradients: that were asked for, each once for each implementation compared with the hand code.
         worst_used: the largest share of an allowance that one of them used.
         worst: which, and whose.
         sees: the largest relative error that the sharpest check of a gradient may miss, largest over gradients.
@@ -39,11 +39,11 @@ class Tally:
     not_compared: str = ""
 
     def add(self, result: Any) -> None:
-        """Count a run, or anything else with a verdict, rows and a first wrong link."""
+        """Count a run, or anything else with a verdict, rows, gradients that were asked for and a first wrong link."""
         judged: dict[tuple[str, str], list[Any]] = {}
         for row in result.rows:
-            # Of the gradients of weights: a link that rounds once reaches its bound of one rounding.
-            if row.gradient[:2] in ("dW", "db") and row.against != "hand" and row.verdict != "not comparable":
+            # Of what was asked for: a link on the way that rounds once reaches its bound of one rounding.
+            if row.gradient in result.gradients and row.against != "hand" and row.verdict != "not comparable":
                 judged.setdefault((row.gradient, row.against), []).append(row)
         worst = max((row for rows in judged.values() for row in rows), key=lambda row: row.used or 0.0, default=None)
         sharpest = [min((row.sees for row in rows if row.sees is not None), default=None) for rows in judged.values()]

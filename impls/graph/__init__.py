@@ -6,11 +6,11 @@ from impls.graph.evaluate import evaluate
 from impls.graph.forward import LOSS, TARGET
 from impls.graph.graph import Graph
 from impls.graph.link import Link, Rule, link_of
-from impls.graph.node import Input, Node, local_of, node, prefixed
+from impls.graph.node import Input, Node, node, prefixed
 from impls.graph.primitive import Array, primitive
 from impls.graph.tensor import ROWS, Role, Shape, Tensor
 
 __all__ = [
     "LOSS", "ROWS", "TARGET", "Accumulation", "Array", "Graph", "GraphBuilder", "Input", "Link", "Node", "Role",
-    "Rule", "Shape", "Tensor", "evaluate", "link_of", "local_of", "node", "prefixed", "primitive",
+    "Rule", "Shape", "Tensor", "evaluate", "link_of", "node", "prefixed", "primitive",
 ]  # fmt: skip

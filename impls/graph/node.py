@@ -38,16 +38,6 @@ def prefixed(letter: str, name: str) -> str:
     return f"{path}{dot}{letter}{local}"
 
 
-def local_of(name: str) -> str:
-    """What a layer calls the tensor of that name; the names say so, which `Tensor.local` does where there is one.
-
-    >>> local_of("W1"), local_of("h0.attn.qkv.W")
-    ('W', 'W')
-    """
-    _, dot, local = name.rpartition(".")
-    return local if dot else local.rstrip("0123456789")
-
-
 def part_of(gradient: str, vjp: str) -> str:
     """The name of the part of a gradient that one vjp gives, where several add up."""
     return f"{gradient}:{vjp}"

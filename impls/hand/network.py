@@ -25,6 +25,7 @@ class Network(Graph):
         layers: as given.
         inputs: numbers in a row of x.
         depth: how many layers change the width.
+        depths: which of them each tensor belongs to, counted from 1: the activation behind it too.
 
     Raises:
         ValueError: no layer, or sizes that do not fit.
@@ -40,6 +41,7 @@ class Network(Graph):
             )
         self.inputs = self.layers[0].inputs
         nodes, given, depth, width, output = list[Node](), {"x"}, 0, self.inputs, "x"
+        self.depths: dict[str, int] = {}
         for position, layer in enumerate(self.layers):
             if hasattr(layer, "inputs"):
                 depth += 1
@@ -55,6 +57,7 @@ class Network(Graph):
                 suffix += 1
                 name = f"{depth}_{suffix}"
             given |= {f"{local}{name}" for local in own}
+            self.depths |= dict.fromkeys((f"{local}{name}" for local in own), depth)
             made = Node(f"layers[{position}]", layer, (output,), named=numbered(name))
             if len(made.gives) != 1:
                 raise ValueError(

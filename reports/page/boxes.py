@@ -17,8 +17,8 @@ from harness.results.numbers import share
 from impls.graph import LOSS, TARGET, Graph, Shape
 from reports.page.tables import Table, table
 
-WIDTH, HEIGHT, ACROSS, DOWN, LANE, MARGIN = 132.0, 62.0, 190.0, 16.0, 14.0, 16.0
-LONGEST = 20
+WIDTH, HEIGHT, ACROSS, DOWN, LANE, MARGIN = 132.0, 62.0, 172.0, 16.0, 14.0, 16.0
+LONGEST = 18
 """Characters of a line in a box; the whole text stands in the table of nodes."""
 
 
@@ -148,7 +148,7 @@ def _told(network: Graph, rows: list[Row]) -> list[Told]:
 
 def _shaped(name: str, shape: Shape, choices: int = 0) -> str:
     whole = f", whole numbers up to {choices - 1}" if choices else ""
-    return f"{name} {'×'.join(map(str, shape))}{whole}"
+    return f"{name} {dims(shape)}{whole}"
 
 
 def _box(network: Graph, told: Told, x: float, y: float) -> Box:
@@ -227,18 +227,21 @@ def _stacked(
 
 def _arrow(network: Graph, tensor: str, reader: str, places: Mapping[str, Place], lanes: Lanes) -> Arrow:
     """From the right side of what gives a tensor, through its lanes, to the left side of what reads it."""
-    giver = _giver(network, tensor)
-    (x1, y1), (x2, y2) = places[giver], places[reader]
-    read = _reads(network)[reader]
-    into = y2 + HEIGHT * (read.index(tensor) + 1) / (len(read) + 1)
-    points = [(x1 + WIDTH, y1 + HEIGHT / 2)]
+    (x1, y1), (x2, y2) = places[_giver(network, tensor)], places[reader]
     first, last = round((x1 - MARGIN) / ACROSS), round((x2 - MARGIN) / ACROSS)
+
+    def height(name: str) -> float:
+        """Of a tensor, just before the reader."""
+        return lanes.get((name, last - 1), places[_giver(network, name)][1] + HEIGHT / 2)
+
+    read = sorted(dict.fromkeys(_reads(network)[reader]), key=height)
+    points = [(x1 + WIDTH, y1 + HEIGHT / 2)]
     for at in range(first + 1, last):
         left = MARGIN + at * ACROSS
         points += [(left, lanes[tensor, at]), (left + WIDTH, lanes[tensor, at])]
-    points.append((x2 - 5, into))
+    points.append((x2 - 5, y2 + HEIGHT * (read.index(tensor) + 1) / (len(read) + 1)))
     path = f"M{points[0][0]:.0f} {points[0][1]:.0f}"
     for place, ((xa, ya), (xb, yb)) in enumerate(pairwise(points)):
         half = (xb - xa) / 2
         path += f"H{xb:.0f}" if place % 2 else f"C{xa + half:.0f} {ya:.0f} {xb - half:.0f} {yb:.0f} {xb:.0f} {yb:.0f}"
-    return Arrow(path, f"{tensor} {'×'.join(map(str, network.tensors[tensor].shape))}, read by {reader}")
+    return Arrow(path, f"{tensor} {dims(network.tensors[tensor].shape)}, read by {reader}")

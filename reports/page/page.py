@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.results.check import Check
+from harness.results.operation_check import OperationCheck
 from harness.results.run import Run
 from reports.page.figures import Figure
 from reports.page.sections import SECTIONS
 from reports.page.sections.section import Content, Section
-from reports.page.subjects import CheckSubject, RunSubject
+from reports.page.subjects import CheckSubject, OperationSubject, RunSubject
 
 SIGNS = {"PASS": "✓", "FAIL": "✗", "NO POWER": "○", "NOT COMPARED": "–"}
 
@@ -59,19 +60,23 @@ class Page:
         return next(content.shows for section, content in self.sections if section.id == name)
 
 
-def page_of(result: Run | Check) -> Page:
-    """The page of a run or a check."""
+def page_of(result: Run | Check | OperationCheck) -> Page:
+    """The page of a run, a check or the check of an operation."""
     sections: list[tuple[Section, Content]]
     if isinstance(result, Run):
         of_run = RunSubject(result)
         sections = [(section, section.of_run(of_run)) for section in SECTIONS if section.of_run]
         return _page(of_run, sections)
+    if isinstance(result, OperationCheck):
+        of_operation = OperationSubject(result)
+        sections = [(section, section.of_operation(of_operation)) for section in SECTIONS if section.of_operation]
+        return _page(of_operation, sections)
     of_check = CheckSubject(result)
     sections = [(section, section.of_check(of_check)) for section in SECTIONS if section.of_check]
     return _page(of_check, sections)
 
 
-def _page(subject: RunSubject | CheckSubject, sections: Sequence[tuple[Section, Content]]) -> Page:
+def _page(subject: RunSubject | CheckSubject | OperationSubject, sections: Sequence[tuple[Section, Content]]) -> Page:
     return Page(
         kind=subject.kind,
         title=subject.title,

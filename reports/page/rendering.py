@@ -1,4 +1,4 @@
-"""Rendering: from a `Run` or a `Check` to the text of one HTML file."""
+"""Rendering: from a `Run`, a `Check` or an `OperationCheck` to the text of one HTML file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.results.check import Check
+from harness.results.operation_check import OperationCheck
 from harness.results.run import Run
 from reports.page.environment import environment, source
 from reports.page.figures import runtime
@@ -16,7 +17,7 @@ from reports.page.numbers import script_json, shrunk
 from reports.page.page import Page, page_of
 
 
-def page(result: Run | Check) -> str:
+def page(result: Run | Check | OperationCheck) -> str:
     """The page about a result: one HTML file that asks for nothing else."""
     # Numbers near the end of a dtype's range overflow here and there; what is not finite is shown as such.
     with np.errstate(all="ignore"):

@@ -12,8 +12,10 @@ import numpy as np
 from harness.cli.spelling import spelled
 from harness.inputs.batches import Batches
 from harness.inputs.schedule import milestone
+from harness.rendering import operation_screen
 from harness.rendering.tables import heading
 from harness.results.check import Check
+from harness.results.operation_check import OperationCheck
 from harness.results.rebuilding import batches_of_head, network_of
 from harness.results.run import Run
 from harness.usage import UsageError
@@ -110,10 +112,23 @@ class CheckSubject:
         return explored(self.network, self.weights, self.batches, [])
 
 
+class OperationSubject:
+    """A check of one operation."""
+
+    kind = "check of an operation"
+    warnings = ()
+
+    def __init__(self, check: OperationCheck) -> None:
+        self.check = self.result = check
+        self.title, self.reason = check.name, check.reason
+        self.heading = operation_screen.heading(check)
+        self.command = check.command or f"harness.check_vjp(..., dtype={check.dtype!r}, seed={check.seed})"
+
+
 def _rebuilt(run: Run) -> tuple[Graph | None, Batches | None, str]:
     """Network and batches as far as the record allows, and why not further."""
     try:
-        network = network_of(run.head.network)
+        network = run.made or network_of(run.head.network)
     except UsageError as error:
         return None, None, str(error)
     if {name: tuple(shape) for name, shape in network.weights.items()} != run.head.weights:

@@ -12,7 +12,7 @@ def findings(forward, backward, *, reference, exit_status=1, **options):
     found = check_vjp(forward, backward, reference=reference, **options)
     assert found.exit == exit_status, str(found)
     assert all(finding.message in str(found) for finding in found.findings[:12])
-    return {(finding.contract, finding.tensor) for finding in found.findings}, found
+    return {(found.contract(finding), finding.tensor) for finding in found.findings}, found
 
 
 def test_gradients_of_a_broadcastable_shape():

@@ -16,6 +16,7 @@ from impls.hand import (
     Sigmoid,
     Softmax,
     Split,
+    SumSquaredError,
     Tanh,
 )
 
@@ -54,6 +55,14 @@ def positions() -> Graph:
     i, v = net.input("i", (5,), choices=7), net.input("v", (5, 3), gradient=True)
     z = net("fc", Dense(3, 4), net("add", Add(), net("emb", Embedding(7, 3), i), v))
     return net.loss(MeanSquaredError(), net("fc2", Dense(4, 2), net("sm", Softmax(), z)))
+
+
+def three_readers() -> Graph:
+    """A tensor that three nodes read, one of them twice."""
+    net = GraphBuilder()
+    h = net("act", Tanh(), net("fc", Dense(3, 4), net.input("x", 3)))
+    s = net("sum", Add(), net("one", Dense(4, 4), h), net("two", Relu(), h))
+    return net.loss(SumSquaredError(), net("out", Add(), s, net("square", Multiply(), h, h)))
 
 
 class Gain:

@@ -8,8 +8,8 @@ from harness.arithmetic import profile_of
 from harness.checking.templates import write_template
 from harness.diagnosis.location import located
 from harness.evaluation.point import Point
-from impls.hand import Add, Dense, GraphBuilder, MeanSquaredError, Relu, Tanh
-from tests.graphs.branching import CHOICES, Centring, batch_of, branching, positions
+from impls.hand import Add, Dense, Embedding, GraphBuilder, MeanSquaredError, Relu, Tanh
+from tests.graphs.branching import CHOICES, Centring, Gain, batch_of, branching, positions
 from tests.helpers.evident import checked
 
 GRAPH = branching()
@@ -43,8 +43,19 @@ def test_a_right_function_passes(network, shown, dtype):
     assert not any(network.tensors[row.gradient].through for row in check.rows)
 
 
-def test_random_data_fit_a_graph():
-    assert harness.check(only_weights(GRAPH), GRAPH).verdict == "PASS"
+def words():
+    """Whole numbers alone."""
+    net = GraphBuilder()
+    e = net("emb", Embedding(CHOICES, 3), net.input("word", (), choices=CHOICES))
+    return net.loss(MeanSquaredError(), net("gain", Gain(3), e))
+
+
+@pytest.mark.parametrize("network", [GRAPH, words()], ids=["branching", "words"])
+def test_random_data_fit_a_graph(network):
+    assert harness.check(only_weights(network), network).verdict == "PASS"
+    last = network.gradients[-1]
+    wrong = checked({last: lambda t: -network.link[last](t)}, network=network)
+    assert (wrong.first_wrong, wrong.learning.steps) == (last, 400)
 
 
 def overwritten_rows(t):

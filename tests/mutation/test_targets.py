@@ -54,14 +54,14 @@ def test_a_target_that_does_not_exist_is_refused(text, why):
 
 
 def test_a_target_is_found_by_module_or_file():
-    from impls.hand import dense
+    from impls.hand.layers import dense
 
     assert targeted("impls.hand.layers.dense:Dense.dW") is dense.Dense.dW
     assert targeted(f"{dense.__file__}:Dense.dW") is dense.Dense.dW
 
 
 def test_a_decorator_that_hides_its_function_is_told(monkeypatch):
-    from impls.hand import dense
+    from impls.hand.layers import dense
 
     def hidden(function):
         def wrapper(*args):

@@ -18,6 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli.commands import harness as command
+from tests.golden.normalising import MASKS, masked
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
@@ -60,7 +61,6 @@ def same(shown, printed):
 
 
 NOISE = [
-    (r"(numpy|torch|jax) \d[\w.+]*", r"\1"),  # versions
     (r"digest [0-9a-f]+", "digest"),  # of weights after 200 steps in float32
     (r"[\d.]+e-\d+ +[\d.]+ %$", ""),  # how far two float32 results are apart
     (r"[\d.]+ %", "%"),  # the share of an allowance that rounding used
@@ -72,10 +72,8 @@ NOISE = [
 
 
 def outline(line):
-    """The words and numbers of a line that a run prints, without its rounding errors."""
-    for pattern, kept in NOISE:
-        line = re.sub(pattern, kept, line)
-    return line.split()
+    """The words and numbers of a line that a run prints, without versions and its rounding errors."""
+    return masked(line, [*MASKS, *NOISE]).split()
 
 
 def same_in_a_run(shown, printed):

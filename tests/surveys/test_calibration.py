@@ -11,9 +11,10 @@ import pytest
 
 import harness
 from harness.arithmetic import Context
+from harness.arithmetic.profile import constants_table, profile_of
 from harness.arithmetic.true_values import FLOAT64, true_values
 from harness.cli.surveys import calibrate_and_print
-from harness.formats import DTYPES, constants_table, profile_of
+from harness.formats import DTYPES
 from harness.rendering.tables import render
 from harness.surveys.accuracy import arguments
 from harness.surveys.accuracy.accuracy import evaluated, judged, known, measured

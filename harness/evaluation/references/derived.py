@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from inspect import signature
 from typing import Any
 
-from harness.arithmetic import Context, profile_of
-from harness.evaluation.references.estimate import Estimate
+from harness.arithmetic import Bounded, Context, profile_of
+from harness.evaluation.references.one_node import is_loss, one_node
 from harness.evaluation.subgradients import Sides
 from harness.inputs.declared import Indices, Input, Probabilities
 from harness.usage import UsageError
 from impls.contract import Array
+from impls.graph import TARGET, Graph, Link
+from impls.graph.node import as_names
 from impls.hand import Dense
 from impls.hand.activations import Activation
 from impls.hand.losses.base import Loss
@@ -31,18 +33,21 @@ class HandReference:
 
     def __init__(self, layer: Any) -> None:
         self.layer, self.name = layer, f"hand {layer!r}"
-        self.gives = getattr(layer, "gives", "L")
-        known = {layer.reads, "y", *getattr(layer, "weights", ())}
+        self.reads = as_names(layer.reads)
+        self.gives = "L" if is_loss(layer) else layer.gives
+        known = {*self.reads, TARGET, *getattr(layer, "weights", ())}
         self.inputs = tuple(name for name in signature(layer.forward).parameters if name in known)
         self.differentiable = tuple(name for name in self.inputs if hasattr(layer, f"d{name}"))
         self.usual = _usual(layer)
+        self._graphs: dict[tuple[Any, ...], Graph] = {}
 
     @staticmethod
     def knows(reference: Any) -> bool:
-        """Whether something is a hand layer: it has a forward rule, says what it reads, and has the rule for that."""
-        return hasattr(reference, "forward") and hasattr(reference, f"d{getattr(reference, 'reads', '')}")
+        """Whether something is a hand layer: it has a forward rule, says what it reads, and has a gradient's rule."""
+        read = (*as_names(getattr(reference, "reads", ())), *getattr(reference, "weights", ()))
+        return hasattr(reference, "forward") and any(hasattr(reference, f"d{name}") for name in read)
 
-    def output(self, inputs: Mapping[str, Array], dtype: str) -> Estimate:
+    def output(self, inputs: Mapping[str, Array], dtype: str) -> Bounded:
         """The output, as programs of the dtype may give it."""
         for name in self.differentiable:
             if inputs[name].dtype.kind != "f":
@@ -51,8 +56,8 @@ class HandReference:
                 )
         try:
             if self.gives == "L":
-                self.layer.check_targets(inputs[self.layer.reads].shape, inputs["y"])
-            return Estimate.of(self._forward(inputs, dtype)[self.gives])
+                self.layer.check_targets(inputs[self.layer.reads].shape, inputs[TARGET])
+            return self._forward(inputs, dtype)[self.gives]
         except (ValueError, IndexError) as error:
             if str(error).startswith("Cannot "):
                 raise UsageError(str(error)) from None
@@ -61,21 +66,32 @@ class HandReference:
                 f"Cannot run {self.name} on inputs of the shapes {shapes}, because {error}; give shapes that fit."
             ) from None
 
-    def gradients(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Estimate]:
+    def gradients(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Bounded]:
         """The gradient of each input that has one, as programs of the dtype may give it."""
         tensors = self.tensors(inputs, upstream, dtype)
-        return {name: Estimate.of(self.rule(name, tensors)) for name in self.differentiable}
+        return {name: self.sent_back(link(tensors), tensors) for name, link in self.links(inputs).items()}
+
+    def links(self, inputs: Mapping[str, Array]) -> dict[str, Link]:
+        """The link that gives each gradient, in the order of the inputs."""
+        graph = self.graph(inputs)
+        return {name: graph.link[graph.gradient[name]] for name in self.differentiable}
+
+    def graph(self, inputs: Mapping[str, Array]) -> Graph:
+        """The operation as a graph of one node, on inputs of these shapes."""
+        shapes = tuple((array.shape, array.dtype.kind) for array in inputs.values())
+        if shapes not in self._graphs:
+            self._graphs[shapes] = one_node(self.layer, inputs)
+        return self._graphs[shapes]
 
     def tensors(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Any]:
         """What the backward rules read, on bounded arrays, by their names for it."""
         tensors = self._forward(inputs, dtype)
         exact: Context = tensors.pop("context")
-        return {**tensors, f"d{self.gives}": exact.exact(upstream)}
+        given = exact.exact(upstream)
+        return {TARGET: given, **tensors, f"d{self.gives}": given}
 
-    def rule(self, name: str, tensors: Mapping[str, Any]) -> Any:
-        """The gradient of one input; a loss's is multiplied by the upstream, one number."""
-        rule = getattr(self.layer, f"d{name}")
-        gradient = rule(*[tensors[read] for read in signature(rule).parameters])
+    def sent_back(self, gradient: Any, tensors: Mapping[str, Any]) -> Any:
+        """What a link gives; that of a loss is multiplied by the upstream, one number."""
         return gradient * tensors["dL"] if self.gives == "L" else gradient
 
     def sides(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Sides]:
@@ -86,10 +102,7 @@ class HandReference:
         if found is None:
             return {}
         kink, *limits = found
-        if self.gives == "L":
-            limits = [limit * tensors["dL"] for limit in limits]
-        left, right = (Estimate.of(limit) for limit in limits)
-        return {self.layer.reads: Sides.between(Estimate.of(kink), left, right)}
+        return {self.layer.reads: Sides.between(kink, *(self.sent_back(limit, tensors) for limit in limits))}
 
     def _forward(self, inputs: Mapping[str, Array], dtype: str) -> dict[str, Any]:
         context = Context(profile_of(dtype))

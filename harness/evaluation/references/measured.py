@@ -31,8 +31,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.arithmetic import profile_of
-from harness.evaluation.references.estimate import Estimate
+from harness.arithmetic import Bounded, Context, profile_of
 from harness.evaluation.subgradients import Sides
 from harness.inputs.frameworks import host_of, loaded_hosts
 from harness.usage import UsageError, told, visible
@@ -79,18 +78,18 @@ class MeasuredReference:
         self._known: dict[bytes, tuple[list[Array], list[Array]]] = {}
         self._sides: dict[bytes, list[Array]] = {}
 
-    def output(self, inputs: Mapping[str, Array], dtype: str) -> Estimate:
+    def output(self, inputs: Mapping[str, Array], dtype: str) -> Bounded:
         """The output, as programs of the dtype may give it."""
         return self._estimates(inputs, None, dtype)[0]
 
-    def gradients(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Estimate]:
+    def gradients(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Bounded]:
         """The gradient of each input that has one, as programs of the dtype may give it."""
         return dict(zip(self.differentiable, self._estimates(inputs, upstream, dtype)[1:], strict=True))
 
     def sides(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Sides]:
         """Where a gradient jumps: the lowest and highest that were found near by, NaN where it does not."""
         bounds, near = self.gradients(inputs, upstream, dtype), self._near(inputs, upstream, dtype)
-        return {name: Sides.of(near[place], bounds[name].bound) for place, name in enumerate(self.differentiable)}
+        return {name: Sides.of(near[place], bounds[name]) for place, name in enumerate(self.differentiable)}
 
     def _near(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> list[Array]:
         """Gradients near by, stacked; kept, since every gradient of a case may be asked for."""
@@ -109,18 +108,18 @@ class MeasuredReference:
             found.append(self._run(self.host, nudged, upstream)[1:])
         return [np.stack(gradients) for gradients in zip(*found, strict=True)]
 
-    def _estimates(self, inputs: Mapping[str, Array], upstream: Array | None, dtype: str) -> list[Estimate]:
+    def _estimates(self, inputs: Mapping[str, Array], upstream: Array | None, dtype: str) -> list[Bounded]:
         key = _key(inputs, upstream)
         if key not in self._known:
             self._known[key] = self._measure(inputs, upstream)
-        u, u_32 = profile_of(dtype).u, profile_of("float32").u
+        context, u_32 = Context(profile_of(dtype)), profile_of("float32").u
+        u = context.profile.u
         estimates = []
         for value, gap in zip(*self._known[key], strict=True):
             largest = gap.max(initial=0.0, where=np.isfinite(gap))
             bound = FACTOR * (u / u_32 * (gap + largest) / 2 + u * np.abs(value))
-            estimates.append(
-                Estimate(value, np.asarray(np.where(np.isfinite(value) & np.isfinite(gap), bound, np.inf)))
-            )
+            bound = np.asarray(np.where(np.isfinite(value) & np.isfinite(gap), bound, np.inf))
+            estimates.append(Bounded(value, bound, context))
         return estimates
 
     def _measure(self, inputs: Mapping[str, Array], upstream: Array | None) -> tuple[list[Array], list[Array]]:

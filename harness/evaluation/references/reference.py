@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from harness.evaluation.references.estimate import Estimate
+from harness.arithmetic import Bounded
 from harness.evaluation.subgradients import Sides
 from impls.contract import Array
 
@@ -27,11 +27,11 @@ class Reference(Protocol):
     inputs: tuple[str, ...]
     differentiable: tuple[str, ...]
 
-    def output(self, inputs: Mapping[str, Array], dtype: str) -> Estimate:
+    def output(self, inputs: Mapping[str, Array], dtype: str) -> Bounded:
         """The output, as programs of the dtype may give it."""
         ...
 
-    def gradients(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Estimate]:
+    def gradients(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Bounded]:
         """The gradient of each input that has one, as programs of the dtype may give it."""
         ...
 

@@ -15,8 +15,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from harness.arithmetic import Bounded
 from harness.evaluation.references.differences import central_difference
-from harness.evaluation.references.estimate import Estimate
+from harness.evaluation.references.expected import OUTPUT, gradient_of
 from harness.evaluation.references.measured import FACTOR, MeasuredReference
 from harness.evaluation.subgradients import Sides
 from harness.inputs.cases import Case, called
@@ -68,11 +69,11 @@ class VotingReference:
         self.name = " and ".join(form.name for form in self.forms)
         self.trusted: dict[str, MeasuredReference] = {}
 
-    def output(self, inputs: Mapping[str, Array], dtype: str) -> Estimate:
+    def output(self, inputs: Mapping[str, Array], dtype: str) -> Bounded:
         """That of the first form, with the allowance of both."""
         return _together(*[form.output(inputs, dtype) for form in self.forms])
 
-    def gradients(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Estimate]:
+    def gradients(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Bounded]:
         """Those of the first form, or of the one that a vote has found right, with the allowance of both."""
         each = [form.gradients(inputs, upstream, dtype) for form in self.forms]
         found = {}
@@ -97,7 +98,7 @@ class VotingReference:
         if not _agree(*outputs):
             told = "they are different functions, so their gradients cannot be compared"
             says = f"the outputs of {self.name} differ in {called(case.name)}: {told}"
-            return [Vote("output", case.name, {}, None, False, says)]
+            return [Vote(OUTPUT, case.name, {}, None, False, says)]
         found = []
         for name in self.differentiable:
             one, other = (form.gradients(case.inputs, upstream, "float64")[name] for form in self.forms)
@@ -106,34 +107,35 @@ class VotingReference:
                 found.append(self._vote(case, upstream, name, [one, other], agree, seed))
         return found
 
-    def _convention(self, case: Case, upstream: Array, name: str, one: Estimate, other: Estimate) -> bool:
+    def _convention(self, case: Case, upstream: Array, name: str, one: Bounded, other: Bounded) -> bool:
         sides = self.forms[0].sides(case.inputs, upstream, "float64")[name]
-        bound = one.bound + other.bound
-        return sides.widened(bound).allow(other.value, Estimate(one.value, bound))
+        both = one.widened(other.bound)
+        return sides.widened(both.bound).allow(other.value, both)
 
-    def _vote(self, case: Case, upstream: Array, name: str, gradients: list[Estimate], agree: bool, seed: int) -> Vote:
+    def _vote(self, case: Case, upstream: Array, name: str, gradients: list[Bounded], agree: bool, seed: int) -> Vote:
         form_names = [form.name for form in self.forms]
         off = self._contradictions(case, upstream, name, gradients, seed)
         against = [form for form in form_names if form in off and off[form] > 1]
-        where = f"d{name} in {called(case.name)}"
+        gradient = gradient_of(name)
+        where = f"{gradient} in {called(case.name)}"
         if agree:
             if len(against) == len(form_names):
                 says = f"{where}: {self.name} agree, the {DIFFERENCE} does not"
-                return Vote(f"d{name}", case.name, off, DIFFERENCE, True, says)
+                return Vote(gradient, case.name, off, DIFFERENCE, True, says)
             voices = f"{self.name} agree" + (
                 f", and the {DIFFERENCE} with them" if off else f"; the {DIFFERENCE} abstains"
             )
-            return Vote(f"d{name}", case.name, off, None, True, f"{where}: {voices}")
+            return Vote(gradient, case.name, off, None, True, f"{where}: {voices}")
         if len(against) == 1:
             right = next(form for form in self.forms if form.name != against[0])
             self.trusted.setdefault(name, right)
             says = f"{where}: {against[0]} is the odd one out; {right.name} and the {DIFFERENCE} agree"
-            return Vote(f"d{name}", case.name, off, against[0], True, says)
+            return Vote(gradient, case.name, off, against[0], True, says)
         why = f"the {DIFFERENCE} agrees with neither" if against else f"the {DIFFERENCE} cannot tell which is right"
-        return Vote(f"d{name}", case.name, off, None, False, f"{where}: {self.name} differ, and {why}")
+        return Vote(gradient, case.name, off, None, False, f"{where}: {self.name} differ, and {why}")
 
     def _contradictions(
-        self, case: Case, upstream: Array, name: str, gradients: list[Estimate], seed: int
+        self, case: Case, upstream: Array, name: str, gradients: list[Bounded], seed: int
     ) -> dict[str, float]:
         """By the name of the form, its largest distance from the difference over what is granted."""
         form = self.forms[0]
@@ -164,12 +166,12 @@ class VotingReference:
         return found
 
 
-def _agree(one: Estimate, other: Estimate) -> bool:
-    return Estimate(one.value, one.bound + other.bound).holds(other.value)
+def _agree(one: Bounded, other: Bounded) -> bool:
+    return one.widened(other.bound).holds(other.value)
 
 
-def _together(one: Estimate, other: Estimate) -> Estimate:
+def _together(one: Bounded, other: Bounded) -> Bounded:
     """The first, with room for both."""
     if one.value.shape != other.value.shape:
         return one
-    return Estimate(one.value, np.maximum(one.bound, other.bound) + np.abs(one.value - other.value))
+    return Bounded(one.value, np.maximum(one.bound, other.bound) + np.abs(one.value - other.value), one.context)

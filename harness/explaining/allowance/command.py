@@ -1,6 +1,6 @@
 """`harness.why`: where the allowance of one entry comes from, at a step of a run.
 
-An entry is asked for as ``dW1[3,2]``, ``dz2[5,1]`` or ``loss``, against what the network has.
+An entry is asked for as ``dW1[3,2]``, ``dz2[5,1]`` or ``loss``, in a graph as ``fc1.dW[3,2]``, against what there is.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from harness.evaluation.given import with_buffers
 from harness.evaluation.moment import moment_after
 from harness.evaluation.point import Point
 from harness.explaining.allowance.split import Allowance, allowance_of
@@ -50,14 +51,16 @@ def why(
     size, seed = as_count("batch", batch, 1), as_count("seed", seed, 0) or 0
     loaded = as_data(data, network, seed, raw=raw, target=target)
     batches = batches_of(network, loaded, dtype, size, seed)
-    weights = moment_after(network, batches, optimizer, seed, number - 1).weights
-    point = Point(network, weights, *batches.at(number), number)
-    shapes = {name: tensor.value.shape for name, tensor in point.centre(dtype).tensors.items()}
-    name, index = entry(reference, {name: shapes[name] for name in (*network.gradients, *shapes)})
+    moment = moment_after(network, batches, optimizer, seed, number - 1)
+    x, y = batches.at(number)
+    point = Point(network, moment.weights, with_buffers(network, x, moment.buffers), y, number)
+    shown = [name for name in network.link if network.tensors[name].through is None]
+    shapes = {name: network.tensors[name].sized(point.rows) for name in (*network.gradients, *shown)}
+    name, index = entry(reference, shapes)
     return allowance_of(point, name, index)
 
 
-FORM = re.compile(r"([A-Za-z]+[0-9]*)(?:\[([0-9]{1,18}(?:,[0-9]{1,18})*)\])?", flags=re.ASCII)
+FORM = re.compile(r"([A-Za-z_][\w.-]*)(?:\[([0-9]{1,18}(?:,[0-9]{1,18})*)\])?", flags=re.ASCII)
 
 
 def entry(text: str, shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, tuple[int, ...]]:

@@ -15,6 +15,7 @@ uncertainties there are; a product is counted where the later of its two factors
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +24,10 @@ from msgspec import Struct, to_builtins
 
 from harness.arithmetic import Bounded, Context, Profile, profile_of
 from harness.evaluation.centre import alone
+from harness.evaluation.given import as_numbers
 from harness.evaluation.point import Point
-from impls.graph import Link
+from harness.explaining.allowance.formulas import formula_of
+from impls.graph import Link, Rule, evaluate
 from impls.hand_numpy import Hand
 
 
@@ -93,15 +96,15 @@ def allowance_of(point: Point, tensor: str, index: tuple[int, ...]) -> Allowance
     """
     dtype = point.dtype
     profile = profile_of(dtype)
-    names = [link.output for link in point.network.links]
-    way = [name for name in reversed(names[: names.index(tensor) + 1]) if name in _reached(point, tensor)]
+    reached = _reached(point, tensor)
+    way = [link.output for link in reversed(_to(point, tensor)) if link.output in reached]
     bounds = [_bound(point, tensor, index, profile, frozenset(way[:count])) for count in range(len(way) + 1)]
     allowed = bounds[-1]
     terms = []
     for count, name in enumerate(way):
         amount = bounds[count + 1] - bounds[count]
         kind = "inherited" if count else "own rounding"
-        terms.append(Term(name, kind, formula_of(_link(point, name)), amount, _share(amount, allowed)))
+        terms.append(Term(name, kind, formula_of(point.network.link[name]), amount, _share(amount, allowed)))
     terms.append(Term(None, "centre", "2^-53 per operation", bounds[0], _share(bounds[0], allowed)))
     value = float(np.asarray(point.centre(dtype).tensors[tensor].value)[index])
     return Allowance(tensor, index, dtype, value, allowed, _alone(point, tensor, index, dtype), terms)
@@ -110,7 +113,10 @@ def allowance_of(point: Point, tensor: str, index: tuple[int, ...]) -> Allowance
 def _alone(point: Point, tensor: str, index: tuple[int, ...], dtype: str) -> float:
     with np.errstate(all="ignore"):
         result = Hand(point.network, dtype).differentiate(point.weights, point.x, point.y)
-    bounded = alone(_link(point, tensor), point.tensors(result), profile_of(dtype, eager=True))
+    network = point.network
+    link = network.link[tensor]
+    parts = {name: network.link[name] for name in link.inputs if network.tensors[name].through}
+    bounded = alone(link, point.tensors(result), profile_of(dtype, eager=True), parts=parts)
     return float(np.asarray(bounded.bound)[index])
 
 
@@ -118,8 +124,10 @@ def _share(amount: float, allowed: float) -> float:
     return amount / allowed if allowed else 0.0
 
 
-def _link(point: Point, name: str) -> Link:
-    return next(link for link in point.network.links if link.output == name)
+def _to(point: Point, tensor: str) -> list[Link]:
+    """The links up to the one that gives a tensor."""
+    links = point.network.links
+    return links[: links.index(point.network.link[tensor]) + 1]
 
 
 def _reached(point: Point, tensor: str) -> set[str]:
@@ -135,37 +143,15 @@ def _bound(point: Point, tensor: str, index: tuple[int, ...], profile: Profile, 
     """The bound of an entry where only the links that give the named tensors round."""
     exact = Profile(profile.dtype, 0.0, 0.0, 0.0, profile.largest, 53, dict.fromkeys(profile.constants, 0.0), True)
     context = Context(exact)
-    tensors: dict[str, Any] = {name: context.exact(w) for name, w in point.weights.items()}
-    tensors |= {"x": context.exact(point.x), "y": point.y if point.network.loss.labels else context.exact(point.y)}
-    for link in point.network.links:
-        context.profile = profile if link.output in rounding else exact
-        tensors[link.output] = link(tensors)
-        if link.output == tensor:
-            break
+
+    def rounded(link: Link) -> Rule:
+        def rule(tensors: Mapping[str, Any]) -> Any:
+            context.profile = profile if link.output in rounding else exact
+            return link(tensors)
+
+        return rule
+
+    links, given = _to(point, tensor), as_numbers(point.network, point.named, context.exact)
+    tensors = evaluate(links, given, planted={link.output: rounded(link) for link in links})
     result: Bounded = tensors[tensor]
     return float(np.asarray(result.bound)[index])
-
-
-FORMULAS = {
-    "Dense.forward": "n u |x| |W| + u |z|, n inputs *",
-    "Dense.dx": "n u |dz| |W|, n outputs *",
-    "Dense.dW": "n u |x| |dz|, n rows *",
-    "Dense.db": "(n - 1) u sum |dz|, n rows *",
-    "forward": "c u |a|, c of the functions in it",
-    "dz": "c u |da f'|, c of the formulas of f'",
-    "loss": "n u sum of the terms, n of them *",
-    "da": "a few u |da|",
-}
-"""The leading term of each kind of link's rounding; the rules in harness/arithmetic/rules have them in full.
-
-A sum is marked *: where its terms cancel, up to half of that.
-"""
-
-
-def formula_of(link: Link) -> str:
-    """The leading term of a link's own rounding."""
-    rule = link.rule.__name__
-    named = f"{type(link.layer).__name__}.{rule}"
-    if named in FORMULAS:
-        return FORMULAS[named]
-    return FORMULAS["loss"] if link.output == "loss" else FORMULAS.get(rule, "a few u of the result")

@@ -8,13 +8,13 @@ several give the same numbers in all of these cases they cannot be told apart, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from harness.evaluation.references.estimate import Estimate
+from harness.arithmetic import Bounded
 from harness.faults.fault import FAR_OFF
 from harness.faults.operations.catalogued import catalogued
 from harness.faults.operations.hypothesis import Cause, Hypotheses, Hypothesis, Situation
@@ -38,7 +38,7 @@ TURNED = -2.0
 class _Tried(NamedTuple):
     hypothesis: Hypothesis
     family: Hypotheses
-    estimate: Estimate
+    expected: Bounded
     off: float
     holds: bool
     reproduces: bool
@@ -80,11 +80,17 @@ def cause_of(
     if not holding:
         known = patterns(first.answered[name], first.expected[name])
         return Cause(f"d{name}", "unknown", known, runner_up=runner_up, runner_up_off=runner_up_off)
-    best, *rest = holding.values()
+    best, *rest = _once(holding.values())
     return Cause(
         f"d{name}", best.hypothesis.cause, best.hypothesis.says, best.off, len(situations[:LOOKED_AT]),
         tuple(one.hypothesis.says for one in rest), runner_up, runner_up_off,
     )  # fmt: skip
+
+
+def _once(holding: Iterable[_Tried]) -> list[_Tried]:
+    """One mistake, one name: where two families know a cause, the first of them tells it."""
+    told: dict[str, Hypotheses] = {}
+    return [one for one in holding if told.setdefault(one.hypothesis.cause, one.family) is one.family]
 
 
 def _tried(at: Situation, name: str, only: dict[str, _Tried]) -> Iterator[_Tried]:
@@ -98,31 +104,31 @@ def _tried(at: Situation, name: str, only: dict[str, _Tried]) -> Iterator[_Tried
                 continue
             try:
                 with np.errstate(all="ignore"):
-                    estimate = hypothesis.predict()
+                    expected = hypothesis.predict()
             except Exception:  # a reference may refuse what a mistake makes of its inputs; then it is no explanation
                 continue
-            explains = _explains(estimate, actual, right, hypothesis.of == "size")
-            off, reproduces = estimate.off(actual), estimate.holds(actual)
-            yield _Tried(hypothesis, family, estimate, off, explains, reproduces)
+            explains = _explains(expected, actual, right, hypothesis.of == "size")
+            off, reproduces = expected.off(actual), expected.holds(actual)
+            yield _Tried(hypothesis, family, expected, off, explains, reproduces)
 
 
-def _explains(estimate: Estimate, actual: Array, right: Estimate, by_size: bool) -> bool:
+def _explains(expected: Bounded, actual: Array, right: Bounded, by_size: bool) -> bool:
     """Whether it holds, and by allowances that are smaller than the errors: the largest one, and half of them all."""
-    if not estimate.holds(actual):
+    if not expected.holds(actual):
         return False
     if actual.shape != right.value.shape:
-        return bool(estimate.bounded.any())
+        return bool(expected.bounded.any())
     wrong = right.outside(actual)
     if by_size or not np.isfinite(actual[wrong]).all():
-        return bool(np.any(estimate.bounded & wrong))
+        return bool(np.any(expected.bounded & wrong))
     error = np.where(wrong, np.abs(actual - right.value), 0.0)
-    sharp = estimate.bounded & (estimate.bound < error)
+    sharp = expected.bounded & (expected.bound < error)
     return bool(sharp.flat[error.argmax()]) and bool(2 * np.count_nonzero(sharp & wrong) >= np.count_nonzero(wrong))
 
 
 def _uncontradicted(at: Situation, name: str, holding: dict[str, _Tried]) -> dict[str, _Tried]:
     """Those that give the right numbers too where the gradient is right; one that cannot be asked there stays."""
-    here = {one.hypothesis.says: one.estimate for one in _tried(at, name, holding)}
+    here = {one.hypothesis.says: one.expected for one in _tried(at, name, holding)}
     actual = at.answered[name]
     return {
         says: one
@@ -137,19 +143,19 @@ def _not_linear(at: Situation, name: str, holding: dict[str, _Tried]) -> dict[st
         at, upstream=np.asarray(TURNED * at.upstream, at.upstream.dtype),
         answered={of: None if g is None else TURNED * g for of, g in at.answered.items()},
     )  # fmt: skip
-    there = {one.hypothesis.says: one.estimate for one in _tried(turned, name, holding)}
+    there = {one.hypothesis.says: one.expected for one in _tried(turned, name, holding)}
     return {
         says: one
         for says, one in holding.items()
-        if says in there and one.hypothesis.of != "size" and not _agree(one.estimate.times(TURNED), there[says])
+        if says in there and one.hypothesis.of != "size" and not _agree(TURNED * one.expected, there[says])
     }
 
 
-def _agree(one: Estimate, other: Estimate) -> bool:
-    return Estimate(one.value, one.bound + other.bound).holds(other.value)
+def _agree(one: Bounded, other: Bounded) -> bool:
+    return one.widened(other.bound).holds(other.value)
 
 
-def patterns(actual: Array | None, right: Estimate) -> str:
+def patterns(actual: Array | None, right: Bounded) -> str:
     """What is known of a gradient whose cause is not: where it is wrong, signs, the range of its ratio."""
     if actual is None or actual.shape != right.value.shape:
         return "no cause known gives this shape"
@@ -159,7 +165,7 @@ def patterns(actual: Array | None, right: Estimate) -> str:
         places = np.flatnonzero(wrong.any(axis=tuple(a for a in range(actual.ndim) if a != axis)))
         if len(places) < actual.shape[axis]:
             told.append(f"only at {', '.join(map(str, places[:8]))} of axis {axis}")
-    size = Estimate(right.value, np.where(right.bounded, 0.0, np.inf)).off(actual)
+    size = Bounded(right.value, np.where(right.bounded, 0.0, np.inf), right.context).off(actual)
     if 0 < size < np.inf:
         told.append(f"off by at most {size:.1e} of the largest entry")
     with np.errstate(all="ignore"):

@@ -9,8 +9,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from harness.arithmetic import profile_of
-from harness.evaluation.references.estimate import Estimate
+from harness.arithmetic import Bounded, Context, profile_of
 from harness.evaluation.references.reference import Reference
 from harness.inputs.cases import Case
 from impls.contract import Array
@@ -61,18 +60,18 @@ class Situation:
         """Of the case."""
         return self.case.inputs
 
-    @property
-    def u(self) -> float:
-        """Unit roundoff of the candidate's dtype."""
-        return profile_of(self.dtype).u
+    @cached_property
+    def context(self) -> Context:
+        """In which programs of the candidate's dtype compute."""
+        return Context(profile_of(self.dtype))
 
     @cached_property
-    def expected(self) -> dict[str, Estimate]:
+    def expected(self) -> dict[str, Bounded]:
         """What the gradients should be."""
         return self.reference.gradients(self.inputs, self.upstream, self.dtype)
 
     @cached_property
-    def output(self) -> Estimate:
+    def output(self) -> Bounded:
         """What the output should be."""
         return self.reference.output(self.inputs, self.dtype)
 
@@ -81,11 +80,11 @@ class Situation:
         """Names of the inputs that hold real numbers."""
         return [name for name, array in self.inputs.items() if array.dtype.kind == "f"]
 
-    def with_upstream(self, name: str, upstream: Array) -> Estimate:
+    def with_upstream(self, name: str, upstream: Array) -> Bounded:
         """The gradient of one input for another upstream."""
         return self.reference.gradients(self.inputs, upstream.astype(self.upstream.dtype), self.dtype)[name]
 
-    def with_inputs(self, name: str, **changed: Array) -> Estimate:
+    def with_inputs(self, name: str, **changed: Array) -> Bounded:
         """The gradient of one input where inputs are other ones."""
         return self.reference.gradients({**self.inputs, **changed}, self.upstream, self.dtype)[name]
 
@@ -100,7 +99,7 @@ class Hypothesis(NamedTuple):
 
     cause: str
     says: str
-    predict: Callable[[], Estimate]
+    predict: Callable[[], Bounded]
     of: Literal["numbers", "constant", "size"] = "numbers"
 
 

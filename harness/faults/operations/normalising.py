@@ -26,8 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.arithmetic import Bounded, Context, profile_of
-from harness.evaluation.references.estimate import Estimate
+from harness.arithmetic import Bounded
 from harness.faults.operations.hypothesis import Hypothesis, Situation
 
 EPSILONS = (1e-5, 1e-6, 1e-8, 1e-12, 1e-3, 1e-4, 0.0)
@@ -57,7 +56,7 @@ class Form:
 
     def gradients(self, at: Situation, x: str, without: tuple[str, ...] = ()) -> tuple[Bounded, Bounded]:
         """dx, and dy x^ before it is summed to dw; terms of dx may be left out."""
-        context = Context(profile_of(at.dtype))
+        context = at.context
         g = dy = context.exact(at.upstream)
         n = int(np.prod([at.upstream.shape[axis] for axis in self.axes]))
         if self.weight is not None:
@@ -118,7 +117,7 @@ def _form(at: Situation) -> tuple[str, Form] | None:
                 if (offset and weight is None) or (outside and not eps) or _divisor(at, axis) <= ddof:
                     continue
                 form = Form(axis, centred, eps, weight, offset, outside, ddof)
-                if _agrees(Estimate.of(form.gradients(at, x)[0]), at.expected[x]):
+                if _agrees(form.gradients(at, x)[0], at.expected[x]):
                     return x, form
     return None
 
@@ -136,15 +135,14 @@ def _may_scale(at: Situation, name: str) -> bool:
         return False
 
 
-def _agrees(found: Estimate, right: Estimate) -> bool:
-    both = Estimate(found.value, found.bound + right.bound)
+def _agrees(found: Bounded, right: Bounded) -> bool:
+    both = found.widened(right.bound)
     return bool(both.bounded.any()) and both.holds(right.value)
 
 
-def _with_room(at: Situation, name: str, tensor: Any) -> Estimate:
+def _with_room(at: Situation, name: str, tensor: Bounded) -> Bounded:
     """A formula's own allowance, and the reference's: the candidate may compute the same mistake in another way."""
-    estimate = Estimate.of(tensor)
-    return Estimate(estimate.value, estimate.bound + at.expected[name].bound)
+    return tensor.widened(at.expected[name].bound)
 
 
 def _terms(at: Situation, x: str, form: Form) -> Iterator[Hypothesis]:
@@ -189,23 +187,19 @@ def _variants(at: Situation, x: str, form: Form) -> Iterator[Hypothesis]:
             yield Hypothesis(cause, f"{says}, in d{x}", partial(_dx, at, x, other_form, ()))
 
 
-def _dx(at: Situation, x: str, form: Form, without: tuple[str, ...]) -> Estimate:
+def _dx(at: Situation, x: str, form: Form, without: tuple[str, ...]) -> Bounded:
     return _with_room(at, x, form.gradients(at, x, without)[0])
 
 
 def _weights(at: Situation, name: str, x: str, form: Form) -> Iterator[Hypothesis]:
-    def summed(product_of: Any) -> Estimate:
+    def summed(product_of: Any) -> Bounded:
         shape = _spread(at.inputs[name], at.upstream.shape).shape
         padded = (1,) * (at.upstream.ndim - len(shape)) + shape
         axes = tuple(i for i, size in enumerate(padded) if size == 1)
-        added = Estimate.of(product_of.sum(axis=axes, keepdims=True))
-        return _with_room(at, name, Bounded(
-            added.value.reshape(at.inputs[name].shape), added.bound.reshape(at.inputs[name].shape), product_of.context
-        ))  # fmt: skip
+        return _with_room(at, name, product_of.sum(axis=axes, keepdims=True).reshape(*at.inputs[name].shape))
 
-    def raw() -> Estimate:
-        context = Context(profile_of(at.dtype))
-        return summed(context.exact(at.upstream) * context.exact(at.inputs[x]))
+    def raw() -> Bounded:
+        return summed(at.context.exact(at.upstream) * at.context.exact(at.inputs[x]))
 
     yield Hypothesis("wrong operand", f"{x} is used in place of x̂, in d{name}", raw)
     for eps in EPSILONS:
@@ -218,8 +212,7 @@ def _weights(at: Situation, name: str, x: str, form: Form) -> Iterator[Hypothesi
 def _softmaxes(at: Situation, name: str) -> Iterator[Hypothesis]:
     if at.inputs[name].shape != at.upstream.shape or len(at.expected) != 1:
         return
-    context = Context(profile_of(at.dtype))
-    output, dy = Bounded(at.output.value, at.output.bound, context), context.exact(at.upstream)
+    output, dy = at.output, at.context.exact(at.upstream)
     for axis in range(at.upstream.ndim):
         p = np.exp(output)
         soft = output * (dy - (dy * output).sum(axis=axis, keepdims=True))
@@ -236,7 +229,7 @@ def _softmaxes(at: Situation, name: str) -> Iterator[Hypothesis]:
             }),
         ]  # fmt: skip
         for kind, right, mistakes in forms:
-            if _agrees(Estimate.of(right), at.expected[name]):
+            if _agrees(right, at.expected[name]):
                 for says, wrong in mistakes.items():
                     told = f"{says}, in d{name} of a {kind} over axis {axis}"
                     yield Hypothesis("mean term missing", told, partial(_with_room, at, name, wrong))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import product
+from operator import add, mul
 
 import numpy as np
 
-from harness.arithmetic.profile import UNIT_ROUNDOFF_64
-from harness.evaluation.references.estimate import Estimate
+from harness.arithmetic import Bounded
 from harness.faults.operations.hypothesis import Hypothesis, Situation
 from impls.contract import Array
 
@@ -20,43 +20,43 @@ MOST_ROWS = 64
 def recognisable(at: Situation, name: str) -> Iterator[Hypothesis]:
     """Everything of this kind for the gradient of one input."""
     right = at.expected[name]
-    zeros = Estimate(np.zeros_like(right.value), np.zeros_like(right.bound))
+    zeros = at.context.exact(np.zeros(right.shape))
     yield Hypothesis("zero", f"d{name} is 0 everywhere: its path is missing", lambda: zeros)
     yield from _factors(at, name, right)
     if right.value.ndim > 1:
         yield Hypothesis(
-            "transposed", f"d{name} is transposed", partial(right.mapped, lambda array: array.swapaxes(-1, -2))
+            "transposed", f"d{name} is transposed", partial(right.moved, lambda array: array.swapaxes(-1, -2))
         )
     for other in at.expected:
         if other != name:
             says = f"d{name} is d{other}, the gradient of another input"
             yield Hypothesis("gradient of another input", says, partial(at.expected.__getitem__, other))
     if right.value.shape == at.upstream.shape:
-        passed = Estimate(np.asarray(at.upstream, np.float64), np.zeros(at.upstream.shape))
+        passed = at.context.exact(at.upstream)
         yield Hypothesis("derivative missing", f"d{name} is the upstream gradient as it came", lambda: passed)
         yield Hypothesis("derivative twice", f"the derivative is applied twice in d{name}", partial(_twice, at, name))
     yield from _shapes(at, name, right)
     yield from _states(at, name, right)
 
 
-def _twice(at: Situation, name: str) -> Estimate:
+def _twice(at: Situation, name: str) -> Bounded:
     """The derivative of what is right; what is allowed to that passes through the derivative too."""
     right = at.expected[name]
     again, room = at.with_upstream(name, right.value), at.with_upstream(name, right.bound)
-    return Estimate(again.value, again.bound + np.abs(room.value) + room.bound)
+    return again.widened(np.abs(room.value) + room.bound)
 
 
-def _factors(at: Situation, name: str, right: Estimate) -> Iterator[Hypothesis]:
+def _factors(at: Situation, name: str, right: Bounded) -> Iterator[Hypothesis]:
     named = {"1", "0"}
     for factor, cause, told in _named_factors(at):
         named.add(f"{factor:.6g}")
-        yield Hypothesis(cause, f"d{name} is the right one times {told}", partial(right.times, factor, at.u))
+        yield Hypothesis(cause, f"d{name} is the right one times {told}", partial(mul, right, factor))
     actual = at.answered.get(name)
     if actual is not None and actual.shape == right.value.shape:
         ratio = _ratio(actual, right)
         if ratio is not None and f"{ratio:.6g}" not in named:
             says = f"d{name} is the right one times {ratio:.6g}"
-            yield Hypothesis("scaled by a constant", says, partial(_measured_ratio, right, ratio, at.u), "constant")
+            yield Hypothesis("scaled by a constant", says, partial(_measured_ratio, right, ratio), "constant")
 
 
 def _named_factors(at: Situation) -> Iterator[tuple[float, str, str]]:
@@ -82,7 +82,7 @@ def _named_factors(at: Situation) -> Iterator[tuple[float, str, str]]:
         yield float(size), "sum for mean", f"{of}: a sum for a mean"
 
 
-def _ratio(actual: Array, right: Estimate) -> float | None:
+def _ratio(actual: Array, right: Bounded) -> float | None:
     """The ratio at the largest entry."""
     size = np.where(right.bounded, np.abs(right.value), -1.0)
     place = np.unravel_index(int(size.argmax()), size.shape)
@@ -91,24 +91,23 @@ def _ratio(actual: Array, right: Estimate) -> float | None:
     return float(actual[place] / right.value[place])
 
 
-def _measured_ratio(right: Estimate, ratio: float, u: float) -> Estimate:
+def _measured_ratio(right: Bounded, ratio: float) -> Bounded:
     """A ratio read off one entry is itself as uncertain as that entry."""
     place = np.unravel_index(int(np.where(right.bounded, np.abs(right.value), -1.0).argmax()), right.value.shape)
     share = right.bound[place] / abs(right.value[place])
-    scaled = right.times(ratio, u)
-    return Estimate(scaled.value, scaled.bound + share * np.abs(scaled.value))
+    return right * Bounded(np.asarray(ratio), np.asarray(share * abs(ratio)), right.context)
 
 
-def _shapes(at: Situation, name: str, right: Estimate) -> Iterator[Hypothesis]:
+def _shapes(at: Situation, name: str, right: Bounded) -> Iterator[Hypothesis]:
     """The right numbers in another shape, or a broadcast input's gradient that is not summed as it should be."""
     actual = at.answered.get(name)
     if actual is not None and actual.shape != right.value.shape:
         if actual.size == right.value.size:
             says = f"d{name} has the right numbers in another shape"
-            yield Hypothesis("shape", says, partial(right.mapped, lambda array: array.reshape(actual.shape)))
+            yield Hypothesis("shape", says, partial(right.moved, lambda array: array.reshape(actual.shape)))
         elif np.broadcast_shapes(actual.shape, right.value.shape) == actual.shape if _fit(actual, right) else False:
             says = f"d{name} is broadcast: the right numbers, repeated"
-            yield Hypothesis("shape", says, partial(right.mapped, lambda array: np.broadcast_to(array, actual.shape)))
+            yield Hypothesis("shape", says, partial(right.moved, lambda array: np.broadcast_to(array, actual.shape)))
     lead, given = at.upstream.ndim - right.value.ndim, right.value.shape
     if actual is None or lead < 1 or actual.shape == given:
         return
@@ -122,19 +121,18 @@ def _shapes(at: Situation, name: str, right: Estimate) -> Iterator[Hypothesis]:
         size = at.upstream.shape[axis]
         if np.sum(np.empty(at.upstream.shape[:lead] + given), axis=axis, keepdims=keep).shape == actual.shape:
             over = f"over axis {axis} only" + (", which is kept" if keep else "")
-            added = partial(_added, whole, axis, keep, 1.0)
+            added = partial(_added, whole, axis, keep)
             yield Hypothesis("summed over the wrong axis", f"d{name} is summed {over}", added)
-            averaged = partial(_added, whole, axis, keep, 1 / size)
+            averaged = partial(_added, whole, axis, keep, size)
             yield Hypothesis("mean for sum", f"d{name} is averaged {over}", averaged)
 
 
-def _added(whole: Callable[[], Estimate], axis: int, keep: bool, factor: float) -> Estimate:
-    rows = whole()
-    added = rows.mapped(partial(np.sum, axis=axis, keepdims=keep), rows.value.shape[axis])
-    return added.times(factor)
+def _added(whole: Callable[[], Bounded], axis: int, keep: bool, divisor: int = 1) -> Bounded:
+    total = whole().sum(axis=axis, keepdims=keep)
+    return total if divisor == 1 else total / divisor
 
 
-def _fit(actual: Array, right: Estimate) -> bool:
+def _fit(actual: Array, right: Bounded) -> bool:
     try:
         np.broadcast_shapes(actual.shape, right.value.shape)
     except ValueError:
@@ -142,7 +140,7 @@ def _fit(actual: Array, right: Estimate) -> bool:
     return True
 
 
-def unsummed(at: Situation, name: str) -> Estimate:
+def unsummed(at: Situation, name: str) -> Bounded:
     """The gradient of an input that every leading row shares, row by row, before it is summed.
 
     Found by giving the reference the upstream of one row at a time, whatever the function is.
@@ -161,14 +159,14 @@ def unsummed(at: Situation, name: str) -> Estimate:
         rows.append(at.with_upstream(name, alone))
     parts = [row.value for row in rows], [row.bound for row in rows]
     values, bounds = (np.stack(part).reshape(shape[:lead] + given.shape) for part in parts)
-    return Estimate(values, bounds)
+    return Bounded(values, bounds, at.context)
 
 
-def _states(at: Situation, name: str, right: Estimate) -> Iterator[Hypothesis]:
+def _states(at: Situation, name: str, right: Bounded) -> Iterator[Hypothesis]:
     """What an earlier call left behind."""
     earlier = at.before.get(name)
     if earlier is None or earlier.shape != right.value.shape:
         return
-    old = Estimate(np.asarray(earlier, np.float64), UNIT_ROUNDOFF_64 * np.abs(earlier))
+    old = at.context.exact(earlier)
     yield Hypothesis("stale", f"d{name} is that of the call before", lambda: old)
-    yield Hypothesis("accumulated", f"d{name} is added to that of the call before", partial(right.plus, old, at.u))
+    yield Hypothesis("accumulated", f"d{name} is added to that of the call before", partial(add, right, old))

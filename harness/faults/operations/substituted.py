@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
-from inspect import signature
 from typing import Any
 
 import numpy as np
 
-from harness.arithmetic import Context, profile_of
+from harness.arithmetic import Bounded
 from harness.evaluation.references.derived import HandReference
-from harness.evaluation.references.estimate import Estimate
 from harness.faults.operations.hypothesis import Hypothesis, Situation
 from impls.contract import Array
 from impls.hand.activations import Softmax
@@ -53,17 +51,16 @@ def elsewhere(at: Situation, name: str) -> Iterator[Hypothesis]:
 
 def _other_reads(at: Situation, name: str, reference: HandReference) -> Iterator[Hypothesis]:
     """A hand rule that reads another tensor of the same shape."""
-    tensors = reference.tensors(at.inputs, at.upstream, at.dtype)
-    for read in signature(getattr(reference.layer, f"d{name}")).parameters:
+    tensors, link = reference.tensors(at.inputs, at.upstream, at.dtype), reference.links(at.inputs)[name]
+
+    def predicted(read: str, other: str) -> Bounded:
+        return reference.sent_back(link({**tensors, read: tensors[other]}), tensors)
+
+    for read in link.inputs:
         for other, tensor in tensors.items():
-            if other != read and read in tensors and tensor.shape == tensors[read].shape:
+            if other != read and tensor.shape == tensors[read].shape:
                 says = f"{other} is used in place of {read}, in d{name}"
-                predict = partial(_read, reference, name, {**tensors, read: tensor})
-                yield Hypothesis("derivative at another tensor", says, predict)
-
-
-def _read(reference: HandReference, name: str, tensors: Mapping[str, Any]) -> Estimate:
-    return Estimate.of(reference.rule(name, tensors))
+                yield Hypothesis("derivative at another tensor", says, partial(predicted, read, other))
 
 
 def _other_activations(at: Situation, name: str) -> Iterator[Hypothesis]:
@@ -77,15 +74,14 @@ def _other_activations(at: Situation, name: str) -> Iterator[Hypothesis]:
     yield Hypothesis("another form of the function", says, partial(_quick_gelu, at, name))
 
 
-def _activated(activation: Any, z: Array, upstream: Array, at: Situation) -> Estimate:
+def _activated(activation: Any, z: Array, upstream: Array, at: Situation) -> Bounded:
     return HandReference(activation).gradients({"z": z}, upstream, at.dtype)["z"]
 
 
-def _quick_gelu(at: Situation, name: str) -> Estimate:
-    context = Context(profile_of(at.dtype))
-    z, upstream = context.exact(at.inputs[name]), context.exact(at.upstream)
+def _quick_gelu(at: Situation, name: str) -> Bounded:
+    z, upstream = at.context.exact(at.inputs[name]), at.context.exact(at.upstream)
     s = sigmoid(QUICK * z)
-    return Estimate.of(upstream * (s + QUICK * z * s * (1 - s)))
+    return upstream * (s + QUICK * z * s * (1 - s))
 
 
 def lower_precision(at: Situation, name: str) -> Iterator[Hypothesis]:
@@ -100,9 +96,9 @@ def lower_precision(at: Situation, name: str) -> Iterator[Hypothesis]:
     if actual is None or actual.shape != right.value.shape or not _held_by_float32(actual):
         return
 
-    def predict() -> Estimate:
+    def predict() -> Bounded:
         wide = at.reference.gradients(at.inputs, at.upstream, "float32")[name]
-        return Estimate(right.value, wide.bound)
+        return Bounded(right.value, wide.bound, at.context)
 
     says = f"d{name} is float64 but computed in float32: every entry is a float32 number, as far off as float32 may be"
     yield Hypothesis("computed in float32", says, predict, "size")

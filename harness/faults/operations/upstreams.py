@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from harness.evaluation.references.estimate import Estimate
+from harness.arithmetic import Bounded
 from harness.faults.operations.hypothesis import Hypothesis, Situation
 from impls.contract import Array
 
@@ -67,7 +67,7 @@ def changed_upstream(at: Situation, name: str) -> Iterator[Hypothesis]:
                     yield Hypothesis("repeated indices overwritten", says, partial(_with, at, name, change))
 
 
-def _with(at: Situation, name: str, change: Change) -> Estimate:
+def _with(at: Situation, name: str, change: Change) -> Bounded:
     return at.with_upstream(name, np.asarray(change(at.upstream)))
 
 

@@ -25,6 +25,9 @@ class _Pairwise(Parametrised):
     """Two tensors of one shape, and their sum or product."""
 
     reads, gives = ("p", "q"), "s"
+    elementwise = True
+    derivative: Mapping[str, str] = {}
+    """Of an entry of s by that of p, and of q, at the same place: as text, of the entries {p} and {q}."""
 
     def shapes(self, read: Mapping[str, Shape]) -> dict[str, Shape]:
         """Shape of s; ValueError where p and q differ: nothing broadcasts."""
@@ -34,6 +37,8 @@ class _Pairwise(Parametrised):
 
 
 class Add(_Pairwise):
+    derivative = {"p": "1", "q": "1"}  # noqa: RUF012  (never changed)
+
     def forward(self, p: Array, q: Array) -> Array:
         return p + q
 
@@ -45,6 +50,8 @@ class Add(_Pairwise):
 
 
 class Multiply(_Pairwise):
+    derivative: Mapping[str, str] = {"p": "{q}", "q": "{p}"}
+
     def forward(self, p: Array, q: Array) -> Array:
         return p * q
 
@@ -57,6 +64,7 @@ class Multiply(_Pairwise):
 
 class Concatenate(Parametrised):
     reads, gives = ("p", "q"), "s"
+    derivative: Mapping[str, str] = {"p": "1", "q": "1"}
 
     def forward(self, p: Array, q: Array) -> Array:
         return np.concatenate([p, q], axis=-1)
@@ -80,6 +88,7 @@ class Split(Parametrised):
     """The first `at` entries of each row, and the rest: a rule for each output."""
 
     reads, gives = "x", ("p", "q")
+    derivative: Mapping[str, str] = {"x": "1"}
 
     def __init__(self, at: int) -> None:
         if not isinstance(at, int) or isinstance(at, bool) or at < 1:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from harness.inputs.cases import called
 from reports.page.sections.section import Content, Section
-from reports.page.subjects import CheckSubject, RunSubject
+from reports.page.subjects import CheckSubject, OperationSubject, RunSubject
 
 MOST_ROWS = 40
 
@@ -34,6 +35,21 @@ def of_check(subject: CheckSubject) -> Content:
     return Content([*_always(check.setting.loss_formula), told, *(met or ["No link differs by a convention."])])
 
 
+def of_operation(subject: OperationSubject) -> Content:
+    """Of the check of an operation, and how its allowances were had."""
+    check = subject.check
+    allowance = (
+        "Allowances are measured on the reference, times a stated factor; none of them is derived." if check.measured
+        else "Allowances are derived: every admissible program of the same formula is within them."
+    )  # fmt: skip
+    met = [
+        f"{row.gradient} in {called(check.case(row))}: another subgradient at a kink is taken, which is right too."
+        for row in check.rows
+        if row.verdict == "convention"
+    ]
+    return Content([allowance, *(vote.says for vote in check.votes), *(met or ["No row differs by a convention."])])
+
+
 def _always(loss: str) -> list[str]:
     return [
         "w_ij^(l): i is the source, j the destination, counted from 1; W has shape (n_in, n_out), z = x W + b. "
@@ -42,4 +58,4 @@ def _always(loss: str) -> list[str]:
     ]
 
 
-SECTION = Section("conventions", "Conventions", of_run, of_check, "conventions.html.j2")
+SECTION = Section("conventions", "Conventions", of_run, of_check, "conventions.html.j2", of_operation)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness.comparison.judge import Row
+from harness.comparison.judge import Row, worst
 from harness.rendering import run_columns
 from harness.results.check import Check
 from harness.results.numbers import counted, part, share
+from harness.results.operation_check import OperationCheck
 from harness.results.run import Run
 from harness.results.verdicts import first_fault
 from impls.graph import Graph
 from reports.page.sections.section import Content, Section
-from reports.page.subjects import CheckSubject, RunSubject
+from reports.page.subjects import CheckSubject, OperationSubject, RunSubject
 from reports.page.tables import Table, table
 
 MOST_ROWS = 40
@@ -42,6 +43,11 @@ def of_run(subject: RunSubject) -> Content:
 def of_check(subject: CheckSubject) -> Content:
     """The wrong links of a check, with the evidence."""
     return Content(fault_of_check(subject.check))
+
+
+def of_operation(subject: OperationSubject) -> Content:
+    """The wrong gradients of an operation, each with its cause."""
+    return Content(fault_of_operation(subject.check))
 
 
 def fault_of_run(run: Run) -> Fault | None:
@@ -130,4 +136,25 @@ def fault_of_check(check: Check) -> Fault | None:
     return Fault(check.reason, chain, facts)
 
 
-SECTION = Section("fault", "Located fault", of_run, of_check, "fault.html.j2")
+def fault_of_operation(check: OperationCheck) -> Fault | None:
+    """The wrong gradients of an operation, the output first, and the contracts that it broke."""
+    if not check.wrong and not check.failing:
+        return None
+    names = list(dict.fromkeys(row.gradient for row in check.rows))
+    worse = [worst([row for row in check.rows if row.gradient == name]) for name in names]
+    facts = [(check.contract(finding), check.said(finding)) for finding in check.failing]
+    for cause in check.causes:
+        place = check.place(cause.gradient)
+        facts.append(("gradient", f"{cause.gradient} ({place[0]}:{place[1]})" if place else cause.gradient))
+        if cause.cause == "unknown":
+            facts.append(("what you computed", "no mistake of the catalogue gives these numbers: the cause is unknown"))
+            facts.append(("what is known", cause.says))
+        else:
+            facts += [("what you computed", says) for says in (cause.says, *cause.also[:3])]
+            facts.append(("reproduces your numbers", f"to {cause.off:.0e} in {cause.reproduced} cases"))
+        if cause.runner_up:
+            facts.append(("next best guess", f"{cause.runner_up}, off by {part(cause.runner_up_off)}"))
+    return Fault(check.reason, [(row.gradient, row.verdict, share(row)) for row in worse], facts)
+
+
+SECTION = Section("fault", "Located fault", of_run, of_check, "fault.html.j2", of_operation)

@@ -9,7 +9,7 @@ from harness.rendering.columns import Column
 from harness.results.numbers import small
 from harness.results.record import PowerCount
 from reports.page.sections.section import Content, Lines, Section
-from reports.page.subjects import CheckSubject, RunSubject
+from reports.page.subjects import CheckSubject, OperationSubject, RunSubject
 from reports.page.tables import Table, table
 
 MISSED: tuple[Column[tuple[str, int]], ...] = (
@@ -44,6 +44,18 @@ def of_check(subject: CheckSubject) -> Content:
     return Content(Lines(before=told, tables=[seen] if seen.rows else []))
 
 
+def of_operation(subject: OperationSubject) -> Content:
+    """What the check of an operation could have seen."""
+    check = subject.check
+    told = (
+        f"Zeros in place of {', '.join(check.powerless)} would have passed in every case."
+        if check.powerless
+        else "Zeros would have passed nowhere."
+    )
+    seen = sees(check.rows, check.gradients)
+    return Content(Lines(before=[told], tables=[seen] if seen.rows else []))
+
+
 def _planted(power: PowerCount) -> Table:
     return table(
         f"Of {power.planted} planted faults, missed by", MISSED,
@@ -66,4 +78,4 @@ def sees(rows: Iterable[Row], names: Iterable[str]) -> Table:
     return table("The smallest relative error of an entry that would have been seen", columns, shown)
 
 
-SECTION = Section("power", "Power", of_run, of_check)
+SECTION = Section("power", "Power", of_run, of_check, of_operation=of_operation)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from harness.environment import environment
 from harness.results.run import Run
 from reports.page.sections.section import Content, Section
-from reports.page.subjects import CheckSubject, RunSubject
+from reports.page.subjects import CheckSubject, OperationSubject, RunSubject
 
 Facts = list[tuple[str, str]]
 
@@ -25,6 +26,16 @@ def of_check(subject: CheckSubject) -> Content:
     facts += [("seed", str(setting.seed))] if setting.seed is not None else []
     shows = {"command": subject.command, "facts": [*facts, *setting.environment.items()], "ledger": []}
     return Content(shows, data={"file": f"{'run' if subject.drawing else 'result'}.json"})
+
+
+def of_operation(subject: OperationSubject) -> Content:
+    """Of the check of an operation."""
+    check = subject.check
+    facts: Facts = [
+        ("operation", check.name), ("reference", check.reference), ("dtype", check.dtype), ("seed", str(check.seed)),
+    ]  # fmt: skip
+    shows = {"command": subject.command, "facts": [*facts, *environment().items()], "ledger": []}
+    return Content(shows, data={"file": "result.json"})
 
 
 def _command(run: Run) -> str:
@@ -58,4 +69,4 @@ def _facts(run: Run) -> Facts:
     ]
 
 
-SECTION = Section("reproduce", "Reproduce", of_run, of_check, "reproduce.html.j2")
+SECTION = Section("reproduce", "Reproduce", of_run, of_check, "reproduce.html.j2", of_operation)

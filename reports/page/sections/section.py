@@ -1,4 +1,4 @@
-"""A section: what it is called, what it shows of a run and of a check, and by which template."""
+"""A section: what it is called, what it shows of a run, of a check and of an operation, and by which template."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reports.page.figures import Figure
-from reports.page.subjects import CheckSubject, RunSubject
+from reports.page.subjects import CheckSubject, OperationSubject, RunSubject
 from reports.page.tables import Table
 
 PLAIN = "section.html.j2"
@@ -58,7 +58,7 @@ class Section:
 
     Attributes:
         id: by which links lead to it.
-        of_run, of_check: make its content; None where it does not apply to a run, or to a check.
+        of_run, of_check, of_operation: make its content; None where it does not apply to one of them.
     """
 
     id: str
@@ -66,3 +66,4 @@ class Section:
     of_run: Callable[[RunSubject], Content] | None
     of_check: Callable[[CheckSubject], Content] | None
     template: str = PLAIN
+    of_operation: Callable[[OperationSubject], Content] | None = None

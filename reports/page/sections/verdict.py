@@ -7,13 +7,14 @@ from typing import Any
 
 from harness.comparison.finding import Finding
 from harness.comparison.true_errors import TrueError
-from harness.rendering import check_columns, run_columns
+from harness.rendering import check_columns, operation_columns, run_columns
 from harness.rendering.columns import Column
 from harness.results.check import Check
 from harness.results.numbers import part, place, ulps
+from harness.results.operation_check import OperationCheck
 from harness.results.run import Run
 from reports.page.sections.section import Content, Section
-from reports.page.subjects import CheckSubject, RunSubject
+from reports.page.subjects import CheckSubject, OperationSubject, RunSubject
 from reports.page.tables import Table, table
 
 
@@ -29,6 +30,12 @@ def of_check(subject: CheckSubject) -> Content:
     """Every link."""
     check = subject.check
     return Content(_shown([links(check)] if check.rows else [], check.findings))
+
+
+def of_operation(subject: OperationSubject) -> Content:
+    """Every gradient in every case."""
+    check = subject.check
+    return Content(_shown([cases(check)] if check.rows else [], check.findings))
 
 
 def _shown(tables: Sequence[Table], findings: Sequence[Finding]) -> dict[str, Any]:
@@ -73,4 +80,15 @@ def links(check: Check) -> Table:
     )  # fmt: skip
 
 
-SECTION = Section("results", "Verdict", of_run, of_check, "verdict.html.j2")
+def cases(check: OperationCheck) -> Table:
+    """Every gradient of an operation, case by case, then its output."""
+    return table(
+        "Every gradient in every case. Used is the share of the allowance, sees the smallest relative error that would "
+        "have been seen.",
+        operation_columns.of_operation(check),
+        operation_columns.every_case(check),
+        verdict=lambda line: line[0].verdict,
+    )
+
+
+SECTION = Section("results", "Verdict", of_run, of_check, "verdict.html.j2", of_operation)

@@ -1,0 +1,122 @@
+"""``harness check`` of one operation: from options to the check of its backward pass, in a process apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+import msgspec
+from click.core import ParameterSource
+
+from harness.candidates.isolated import Answer
+from harness.cli.running import paged, printable
+from harness.cli.spelling import spelled
+from harness.rendering.github import Annotation, workflow_commands
+from harness.rendering.pages import page_writer
+from harness.usage import UsageError
+
+OF_AN_OPERATION = ("inputs", "backward")
+OF_A_NETWORK = ("model", "data", "target", "raw", "activation", "output_activation", "loss", "batch", "arrays")
+
+
+def refuse_the_others(*, operation: bool) -> None:
+    """Raise UsageError for options of a network with an operation, and the other way about."""
+    context = click.get_current_context()
+    for name in OF_A_NETWORK if operation else OF_AN_OPERATION:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = f"--{name.replace('_', '-')}"
+            why = (
+                "with --reference one operation is checked, which is no network" if operation
+                else "it is about one operation, which is checked against a --reference"
+            )  # fmt: skip
+            instead = "leave one of them out" if operation else "give --reference FILE.py:function too"
+            raise UsageError(f"Cannot use {option} here, because {why}; {instead}.")
+
+
+def typed_again() -> dict[str, str | None]:
+    """The command as it was typed, and without what another one would say otherwise."""
+    names = [str(parameter.name) for parameter in click.get_current_context().command.params]
+    return {
+        "command": spelled(),
+        "other_dtype": spelled(None, [name for name in names if name != "dtype"]),
+        "other_seed": spelled(None, [name for name in names if name != "seed"]),
+    }
+
+
+def answered(options: dict[str, Any]) -> Answer:
+    """What is printed, and the exit status; a complaint goes to stderr at once."""
+    from harness.checking.operation import check_vjp
+    from harness.rendering.github import of_operation
+    from harness.rendering.operation_screen import Typed, render
+
+    try:
+        write_page = page_writer(options["report"]) if options["report"] else None
+        result = check_vjp(**_operation(options), **{name: options[name] for name in ("dtype", "seed", "timeout")})
+    except UsageError as error:
+        click.echo(printable(f"harness check: {error}"), err=True)
+        return Answer(2, "")
+    result.command = options["command"]
+    typed = Typed(options["command"], options["other_dtype"], options["other_seed"])
+    return answer_of(
+        options, result, write_page,
+        annotations=lambda: of_operation(result), text=lambda: render(result, options["style"], typed),
+    )  # fmt: skip
+
+
+def answer_of(
+    options: dict[str, Any],
+    result: Any,
+    write_page: Callable[[Any], None] | None,
+    *,
+    annotations: Callable[[], Iterable[Annotation]],
+    text: Callable[[], str],
+) -> Answer:
+    """A result in the style that was asked for, its page written, and the exit status."""
+    status = 4 if options["require_power"] and result.verdict == "NO POWER" else result.exit
+    if options["style"] == "json":
+        told = msgspec.json.format(msgspec.json.encode(result.to_dict() | {"exit": status}), indent=1).decode()
+    elif options["style"] == "github":
+        told = "\n".join(workflow_commands(annotations()))
+    elif options["quiet"]:
+        told = f"{result.verdict}  {result.reason}"
+    else:
+        told = text()
+    return Answer(paged(write_page, result, "harness check", status), told)
+
+
+def _operation(options: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of `harness.check_vjp`.
+
+    Raises:
+        UsageError: a text names nothing that there is.
+    """
+    from harness.candidates.sources import named
+    from harness.inputs.arguments import as_seconds
+    from harness.inputs.declared import declared
+
+    timeout = as_seconds(options["timeout"])
+    backward = options["backward"] and named(options["backward"], timeout, "backward").function
+    forward = named(options["function"], timeout, "forward").function
+    references = [_reference(text, timeout) for text in options["reference"]]
+    return {
+        "forward": forward,
+        "backward": backward,
+        "reference": references[0] if len(references) == 1 else references,
+        "inputs": None if options["inputs"] is None else declared(options["inputs"]),
+    }
+
+
+def _reference(text: str, timeout: float | None) -> Any:
+    """A function, or a layer of the hand code: an object in a file, an activation or a loss by its name."""
+    from harness.candidates.sources import named
+    from impls.hand.notation import ACTIVATIONS, LOSSES, made, parsed
+
+    if ":" in text or text.endswith(".py"):
+        return named(text, timeout, "reference").function
+    try:
+        kind, _ = parsed("reference", text)
+        table = LOSSES if kind in LOSSES else ACTIVATIONS
+        return made("reference", table, text)
+    except ValueError as error:
+        raise UsageError(f"{error} Or give FILE.py:function.") from None

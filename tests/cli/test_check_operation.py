@@ -1,0 +1,103 @@
+"""``harness check`` of one operation: from the command line to its verdict, page and annotations; wrong input."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import Indices, UsageError
+from harness.inputs.declared import Probabilities, declared
+
+USERS = Path(__file__).parents[1] / "users"
+RIGHT = ("operations.py", "--reference", "tanh", "--backward", "operations.py")
+WRONG = ("operations.py", "--reference", "tanh", "--backward", "operations.py:unsquared")
+
+
+def command(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "harness", "check", *map(str, arguments)],
+        cwd=USERS, capture_output=True, text=True, timeout=120, env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+def test_a_right_operation_passes():
+    done = command(*RIGHT)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "PASS  dz of forward (numpy) and hand Tanh() agree up to rounding" in done.stdout
+    assert f"harness check {' '.join(RIGHT)} --dtype float32" in done.stdout
+
+
+def test_a_wrong_one_fails_and_its_cause_is_named():
+    done = command(*WRONG, "--quiet")
+    assert done.returncode == 1
+    assert done.stdout == "FAIL  dz is wrong in 10 of 10 cases: 1 − a is written for 1 − a²: da · (1 − a), in dz\n"
+
+
+def test_a_layer_in_a_file_is_a_reference_too():
+    done = command("operations.py:forward", "--reference", "operations.py", "--backward", "operations.py", "--quiet")
+    assert done.stdout.startswith("PASS  dz of forward (numpy) and hand Tanh()"), done.stderr
+
+
+def test_json_and_annotations():
+    told = json.loads(command(*WRONG, "--json", "--seed", "3").stdout)
+    assert (told["verdict"], told["exit"], told["seed"], told["causes"][0]["gradient"]) == ("FAIL", 1, 3, "dz")
+    first = command(*WRONG, "--format", "github").stdout.splitlines()[0]
+    line = (USERS / "operations.py").read_text().splitlines().index(
+        "    dz = upstream * (1 - a)  # and not 1 - a^2"
+    ) + 1
+    assert first.startswith(f"::error file=operations.py,line={line},title=FAIL::dz is wrong in 10 of 10 cases")
+
+
+def test_a_page(tmp_path):
+    pytest.importorskip("altair")
+    page = tmp_path / "page.html"
+    assert command(*WRONG, "--report", page).returncode == 1
+    text = page.read_text()
+    for told in ("check of an operation", "✗ FAULT", "dz (operations.py:", "1 − a is written for", "--reference tanh"):
+        assert told in text, told
+
+
+def test_what_does_not_answer_ends():
+    done = command("operations.py", "--reference", "tanh", "--backward", "operations.py:never", "--timeout", "1")
+    assert done.returncode == 1
+    assert "timeout: backward did not answer within 1 s (case ordinary)" in done.stdout
+
+
+def test_who_leaves_is_told():
+    done = command("operations.py", "--reference", "tanh", "--backward", "operations.py:leaves", "--quiet")
+    assert (done.returncode, done.stdout.split(":")[0]) == (1, "FAIL  raises")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((*RIGHT, "--model", "4-3"), "Cannot use --model here, because with --reference one operation is checked"),
+        (("operations.py", "--inputs", "x=N"), "Cannot use --inputs here, because it is about one operation"),
+        (("operations.py", "--reference", "tanx"), "Cannot use the reference 'tanx', because there is none"),
+        ((*RIGHT, "--inputs", "x"), "Cannot use --inputs 'x', because 'x' is no NAME=SIZES"),
+        ((*RIGHT, "--inputs", "z=N; z=M"), "because 'z=M' names an input twice"),
+        ((*RIGHT, "--inputs", "q=N,M"), "Cannot use inputs q with hand Tanh(), because it reads z"),
+        ((*RIGHT, "--inputs", "z=N,0"), "Cannot use the size 0 of the input 'z'"),
+        (("operations.py:nothing", "--reference", "tanh"), "has no function nothing"),
+        ((*RIGHT, "--dtype", "float8"), "Cannot check in dtype='float8'"),
+        ((*RIGHT, "--timeout", "-1"), "Cannot use timeout=-1.0, because it is a time"),
+    ],
+)
+def test_wrong_input_is_one_message(arguments, told):
+    done = command(*arguments)
+    assert (done.returncode, done.stdout) == (2, ""), done.stdout
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("harness check: Cannot ")
+    assert told in done.stderr
+
+
+def test_inputs_are_declared_in_words():
+    found = declared("x=N,M; W = (M, 3); y=N below K; p=N,K probabilities; c=()")
+    assert found == {
+        "x": ("N", "M"), "W": ("M", 3), "y": Indices(("N",), below="K"), "p": Probabilities(("N", "K")), "c": (),
+    }  # fmt: skip
+    with pytest.raises(UsageError, match="because it names none"):
+        declared(" ; ")

@@ -1,0 +1,163 @@
+"""Pages of graphs: what is drawn neuron by neuron and what node by node; and what a page is made of."""
+
+# ruff: noqa: E402 - what the imports need is asked for first
+
+import base64
+import gzip
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.helpers import browsing
+
+browsing.required("jinja2", "altair", "vl_convert", "latex2mathml")
+
+import harness
+from harness.comparison.judge import Row
+from harness.results.rebuilding import network_of
+from impls.hand import (
+    Add,
+    Concatenate,
+    Dense,
+    Embedding,
+    Graph,
+    Input,
+    MeanSquaredError,
+    Network,
+    Relu,
+    Split,
+    Tanh,
+    from_text,
+    node,
+)  # fmt: skip
+from reports.page import sections
+from reports.page.boxes import HEIGHT, WIDTH, boxes, nodes_of
+from reports.page.environment import environment
+from reports.page.neurons import stages
+from reports.page.rendering import page
+from reports.page.sections import SECTIONS
+from reports.page.subjects import RunSubject
+
+GRAPH = Graph(
+    [Input("x", 4), Input("k", (), choices=5)],
+    [
+        node("fc1", Dense(4, 6), "x"), node("act1", Tanh(), "fc1.z"), node("fc2", Dense(6, 6), "act1.a"),
+        node("skip", Add(), "act1.a", "fc2.z"), node("again", Dense(6, 6), "skip.s", W="fc2.W"),
+        node("emb", Embedding(5, 3), "k"), node("cat", Concatenate(), "again.z", "emb.e"),
+        node("split", Split(2), "cat.s"), node("h1", Dense(2, 3), "split.p"), node("h2", Dense(7, 3), "split.q"),
+        node("out", Add(), "h1.z", "h2.z"),
+    ],
+    MeanSquaredError(), "out.s",
+)  # fmt: skip
+
+
+def test_a_graph_comes_back_from_its_text():
+    found = network_of(repr(GRAPH))
+    assert repr(found) == repr(GRAPH)
+    assert found.weights == GRAPH.weights
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Graph([Input('x', 4)], [node('a', __import__('os').system('true'), 'x')], MeanSquaredError(), 'a.z')",
+        "Graph([Input('x', 4)], [node('a', Dense(4, 2), 'y')], MeanSquaredError(), 'a.z')",
+        "Graph([Input('x', 4)], [5], MeanSquaredError(), 'a.z')",
+        "Graph([], [], MeanSquaredError(), 'a.z')",
+        "Graph([Input('x', 4)], [node('a', Dense(4, 2), 'x')], MeanSquaredError(), 5)",
+        "node('a', Dense(4, 2), 'x')",
+        "from_text('4-3-2-1')",
+    ],
+)
+def test_what_is_no_network_is_not_rebuilt(text):
+    with pytest.raises(harness.UsageError, match="Cannot rebuild the network"):
+        network_of(text)
+
+
+def test_a_chain_of_matrices_is_drawn_neuron_by_neuron_and_nothing_else():
+    three = stages(from_text("4-3-2-1"))
+    assert [(s.matrix, s.bias, s.width, s.output) for s in three] == [
+        ("W1", "b1", 3, "a1"), ("W2", "b2", 2, "a2"), ("W3", "b3", 1, "a3"),
+    ]  # fmt: skip
+    (stage,) = stages(Network([Dense(3, 2, bias=False), Tanh(), Relu()], MeanSquaredError()))
+    assert (stage.bias, stage.width) == (None, 2)
+    named = [node("fc1", Dense(4, 3), "x"), node("act", Tanh(), "fc1.z")]
+    assert [s.output for s in stages(Graph([Input("x", 4)], named, MeanSquaredError(), "act.a"))] == ["act.a"]
+    assert stages(GRAPH) is None
+    tied = [node("a", Dense(4, 4), "x"), node("b", Dense(4, 4), "a.z", W="a.W")]
+    assert stages(Graph([Input("x", 4)], tied, MeanSquaredError(), "b.z")) is None
+
+
+def test_every_node_has_a_box_of_its_own_right_of_what_it_reads():
+    drawn = boxes(GRAPH, [])
+    assert [box.name for box in drawn.boxes] == ["x", "k", *(each.name for each in GRAPH.nodes), "loss"]
+    place = {box.name: (box.x, box.y) for box in drawn.boxes}
+    for each in GRAPH.nodes:
+        for read in each.reads:
+            giver = GRAPH.tensors[read].node or read
+            assert place[giver][0] + WIDTH < place[each.name][0]
+    for i, a in enumerate(drawn.boxes):
+        assert 0 <= a.y <= drawn.height - HEIGHT
+        assert not any(b.x == a.x and abs(b.y - a.y) < HEIGHT for b in drawn.boxes[i + 1 :])
+    assert len(drawn.arrows) == sum(len(each.reads) for each in GRAPH.nodes) + 1
+
+
+def test_no_arrow_crosses_a_box():
+    drawn = boxes(GRAPH, [])
+    for arrow in drawn.arrows:
+        for start, y, end in re.findall(r"(?<= )(\d+) (\d+)H(\d+)", arrow.path):
+            crossed = [b.name for b in drawn.boxes if b.x < int(end) and b.x + WIDTH > int(start)]
+            inside = [b.name for b in drawn.boxes if b.name in crossed and b.y < int(y) < b.y + HEIGHT]
+            assert inside == []
+    assert sum("H" in arrow.path for arrow in drawn.arrows) == 2  # act1.a past fc2, emb.e as far as cat
+
+
+def test_a_shared_weight_and_the_gravest_row_stand_at_their_nodes():
+    wrong = Row("rounding", "fc2.dW", "torch", 1, "FAULT", used=7.0)
+    right = Row("rounding", "fc2.z", "torch", 1, "ok", used=0.5)
+    drawn = boxes(GRAPH, [right, wrong])
+    assert [box.name for box in drawn.boxes if box.shared] == ["again"]
+    assert {box.name: box.row.gradient for box in drawn.boxes if box.row} == {"fc2": "fc2.dW"}
+    told = nodes_of(drawn)
+    at = dict(zip(told.anchors, told.rows, strict=True))
+    assert "W 6×6, shared: fc2.W" in at["node-again"][4]
+    assert at["node-fc2"][-3:] == ["7 ×", "fc2.dW", "✗ FAULT"]
+
+
+def test_boxes_lead_to_rows_that_are_there_without_javascript():
+    drawn = boxes(GRAPH, [])
+    parts = environment().get_template("parts.html.j2").module
+    picture, told = parts.boxes(drawn), parts.table(nodes_of(drawn))
+    targets = re.findall(r'href="#([^"]+)"', picture)
+    assert len(targets) == len(GRAPH.nodes) + 3
+    assert all(f'id="{target}"' in told for target in targets)
+
+
+def test_headings_are_numbered_as_sections_are_listed():
+    text = page(harness.run("2-1", against=["hand"], data="random", steps=1))
+    found = re.findall(r'<h2 id="([\w-]+)-h" tabindex="-1">(\d) ([^<]+)</h2>', text)
+    assert found == [(section.id, str(number), section.title) for number, section in enumerate(SECTIONS, 1)]
+    files = {path.stem for path in Path(sections.__file__).parent.glob("*.py")}
+    assert len(files - {"__init__", "section"}) == len(SECTIONS)
+
+
+def test_the_page_of_a_graph_explains_its_derivatives_and_a_hostile_name_is_text():
+    name = "<img src=x onerror=hacked=1>"
+    nodes = [node(name, Dense(2, 2), "x"), node("skip", Add(), "x", f"{name}.z"), node("out", Dense(2, 1), "skip.s")]
+    network = Graph([Input("x", 2)], nodes, MeanSquaredError(), "out.z")
+    rng = np.random.default_rng(0)
+    run = harness.run(network, data=(rng.normal(size=(5, 2)), rng.normal(size=(5, 1))), against=["hand"], steps=2)
+    explorer = RunSubject(run).explorer
+    assert explorer.missing is None
+    cell = explorer.cells["out.W[1,1]"][-1]
+    assert cell.ways[1].value == pytest.approx(cell.total, rel=1e-12)
+    text = page(run)
+    assert "&lt;img src=x onerror=hacked=1&gt;" in text
+    assert name not in text
+    cells = gzip.decompress(base64.b64decode(re.search(r'id="cells">([^<]*)<', text)[1])).decode()
+    written = "".join(html for steps in json.loads(cells).values() for html in steps)
+    assert "onerror" in written
+    assert "<img" not in written
