@@ -88,6 +88,8 @@ def test_a_layer_is_a_class(gain, tmp_path):
     for network in with_gain(layer):
         assert harness.run(network, "random", against=["hand"], steps=3, exact=True).verdict == "PASS"
         assert harness.run(repr_read(network), "random", against=["hand"], steps=1).verdict == "PASS"
+        told = harness.explain(f"{next(iter(network.weights))}[1,1]", network, "random", against=["hand"])
+        assert {way.outside for way in told.ways} == {None, False}  # None: the exact one, and an estimate
     chain, graph = with_gain(layer)
     assert chain.gradients == ("dW1", "db1", "dg1", "dW2", "db2")
     assert graph.init(0)["scale.g"].min() >= 0.5
