@@ -28,7 +28,7 @@ from harness.arithmetic.true_tensor import TrueTensor
 from harness.evaluation.point import Point
 from harness.evaluation.truth import BITS_UNASKED, exact_tensors, why_irrational
 from harness.faults import Fault
-from harness.faults.precision import CAUSES as OF_PRECISION
+from harness.faults.precision import DTYPES
 
 MOST_IN_BALLS = 1_000_000
 """Multiply-adds of a pass that is found in balls, which takes a second or two."""
@@ -45,7 +45,7 @@ def overlap(mine: Bounded, right: Bounded) -> bool:
 
 def of_precision(fault: Fault) -> bool:
     """Whether a fault is lower precision, which in exact arithmetic is none."""
-    return fault.cause in OF_PRECISION
+    return fault.cause in DTYPES
 
 
 class Exactly:

@@ -17,12 +17,11 @@ from harness.faults.fault import Fault
 from harness.faults.place import Place
 from impls.graph import Graph
 
-CAUSES = ("part overwritten", "part left out", "part counted twice", "parts averaged")
 MOST_PARTS = 8
 """Parts each of which is tried by itself; of more, the first and the last."""
 
 
-def faults(place: Place) -> Iterator[Fault]:
+def accumulation_faults(place: Place) -> Iterator[Fault]:
     """Mistakes in the sum of a gradient's parts."""
     if not place.adds:
         return

@@ -21,22 +21,10 @@ from harness.faults.place import Place, is_activation
 from impls.hand import Gelu, GeluTanh, LeakyRelu, Relu, Softmax
 from impls.hand.notation import ACTIVATIONS, name_of
 
-CAUSES = (
-    "derivative missing",
-    "upstream missing",
-    "derivative twice",
-    "derivative at z",
-    "derivative at a",
-    "function applied twice",
-    "function in place of its derivative",
-    "derivative of another activation",
-    "derivative at another layer",
-    "upstream of another layer",
-)
 _SIGNS_KEPT = (Relu, LeakyRelu)
 
 
-def faults(place: Place) -> Iterator[Fault]:
+def derivative_faults(place: Place) -> Iterator[Fault]:
     """Mistakes that the derivative of any activation can have."""
     if not (place.of_read and is_activation(place.layer)):
         return

@@ -16,16 +16,14 @@ from harness.faults.fault import Fault
 from harness.faults.place import Place, of_class, unscaled
 from impls.hand import BinaryCrossEntropy
 
-CAUSES = ("epsilon in the denominator", "output clipped", "another clamp")
-
 USUAL = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15)
 """What people write for eps."""
 
 
-def faults(place: Place) -> Iterator[Fault]:
+def clamp_faults(place: Place) -> Iterator[Fault]:
     """Small numbers in the gradient of the binary cross-entropy."""
     loss = unscaled(place.layer)
-    faults_of = of_class(_FAULTS, loss)
+    faults_of = of_class(_CLAMPS, loss)
     if place.of_loss and faults_of:
         yield from faults_of(place, loss)
 
@@ -63,4 +61,4 @@ def _clipped(place: Place, a: str, eps: float) -> Any:
     return lambda t: place.link({**t, a: np.minimum(np.maximum(t[a], eps), 1 - eps)})
 
 
-_FAULTS: Mapping[type, Any] = {BinaryCrossEntropy: _of_binary_cross_entropy}
+_CLAMPS: Mapping[type, Any] = {BinaryCrossEntropy: _of_binary_cross_entropy}

@@ -20,21 +20,10 @@ from harness.faults.place import Place, RuleTable
 from impls.graph import Rule
 from impls.hand import Add, Concatenate, Multiply, Split
 
-CAUSES = (
-    "branch left out",
-    "another operation",
-    "own factor for the other",
-    "factor of the product missing",
-    "upstream missing",
-    "parts swapped",
-    "cut one neuron beside",
-    "gradient of one part only",
-)
 
-
-def faults(place: Place) -> Iterator[Fault]:
+def combining_faults(place: Place) -> Iterator[Fault]:
     """Mistakes at every rule of these layers."""
-    yield from place.faults_of(_FAULTS)
+    yield from place.faults_of(_BRANCHES)
 
 
 def _sum(place: Place) -> Iterator[Fault]:
@@ -120,7 +109,7 @@ def _one_of(first: str, second: str, kept: str) -> str:
     return f"[{', '.join(part if part == kept else '0' for part in (first, second))}]"
 
 
-_FAULTS: RuleTable = {
+_BRANCHES: RuleTable = {
     Add: {"s": _sum, "dp": _by_term, "dq": _by_term},
     Multiply: {"s": _product, "dp": _by_factor, "dq": _by_factor},
     Concatenate: {"s": _joined, "dp": _cut, "dq": _cut},

@@ -13,10 +13,8 @@ from collections.abc import Iterator
 from harness.faults.fault import Fault
 from harness.faults.place import Place, samples
 
-CAUSES = ("sign flipped", "half", "doubled", "times N", "divided by N", "zero", "scaled by a constant")
 
-
-def faults(place: Place) -> Iterator[Fault]:
+def factor_faults(place: Place) -> Iterator[Fault]:
     """Factors at any link of the backward pass."""
     if place.forward:
         return

@@ -19,7 +19,6 @@ from harness.faults.place import Place
 from impls.contract import Array
 from impls.graph import Rule
 
-CAUSES = ("dropped neuron", "dropped position", "dropped sample")
 _CAUSE = {"input": "neuron"}
 
 Off = Callable[[Rule], float]
@@ -88,7 +87,7 @@ def _texts(at: str, named: str, plural: str) -> tuple[str, str]:
     return f"{named} {are} left out of {at}", f"{at} without {named}"
 
 
-def faults(place: Place) -> Iterator[Fault]:
+def omission_faults(place: Place) -> Iterator[Fault]:
     """What can be left out at a link of the backward pass."""
     if place.forward:
         return

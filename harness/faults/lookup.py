@@ -19,12 +19,10 @@ from harness.faults.place import Place, RuleTable
 from impls.hand import Embedding
 from impls.hand.layers.dense import rows_of
 
-CAUSES = ("repeated index overwritten", "mean over a repeated index", "index off by one")
 
-
-def faults(place: Place) -> Iterator[Fault]:
+def lookup_faults(place: Place) -> Iterator[Fault]:
     """Mistakes at the rules of an embedding."""
-    yield from place.faults_of(_FAULTS)
+    yield from place.faults_of(_LOOKUPS)
 
 
 def _gradient(place: Place) -> Iterator[Fault]:
@@ -68,4 +66,4 @@ def _once(index: Any, entries: int, which: str) -> Any:
     return chosen & (seen == 1)
 
 
-_FAULTS: RuleTable = {Embedding: {"e": _shifted, "dW": _gradient}}
+_LOOKUPS: RuleTable = {Embedding: {"e": _shifted, "dW": _gradient}}

@@ -34,31 +34,8 @@ from impls.hand.activations.softmax import softmax, softmax_vjp
 from impls.hand.losses.squared import sign_of_difference
 from impls.hand.notation import LOSSES, name_of
 
-CAUSES = (
-    "sign flipped",
-    "half",
-    "doubled",
-    "times N",
-    "divided by N",
-    "times K",
-    "divided by K",
-    "sum for mean",
-    "mean for sum",
-    "loss of another kind",
-    "error squared",
-    "error's sign only",
-    "target missing",
-    "fused gradient before its activation",
-    "fused gradient with another loss",
-    "gradient by the probability",
-    "derivative after a fused gradient",
-    "softmax missing",
-    "softmax over the samples",
-    "label off by one",
-)
 
-
-def faults(place: Place) -> Iterator[Fault]:
+def loss_faults(place: Place) -> Iterator[Fault]:
     """Mistakes at the link from the loss to the output, and from there to the last pre-activation."""
     if place.of_read and is_activation(place.layer) and place.names["a"] == place.network.output:
         yield from _fused_behind(place)

@@ -20,21 +20,8 @@ from harness.faults.formulas import formula_of
 from harness.faults.place import Place, RuleTable
 from impls.hand import Dense
 
-CAUSES = (
-    "pre-activation for activation",
-    "output for input",
-    "input of another layer",
-    "upstream of the activation's output",
-    "gradient of another layer",
-    "weights of another layer",
-    "transposed",
-    "column-major order",
-    "not transposed",
-    "reshaped for transposed",
-)
 
-
-def faults(place: Place) -> Iterator[Fault]:
+def operand_faults(place: Place) -> Iterator[Fault]:
     """Wrong operands at dW, dx and db."""
     yield from place.faults_of(_FAULTS)
 

@@ -18,24 +18,15 @@ from harness.faults.fault import Fault
 from harness.faults.place import Place, RuleTable
 from impls.hand import Dense
 
-CAUSES = (
-    "dropped path",
-    "only one path",
-    "path of another weight",
-    "only one sample",
-    "samples out of step",
-    "first row's upstream for all",
-    "last row's upstream for all",
-)
 MOST_NEURONS = 8
 """Neurons of a layer each of which is tried by itself; of wider layers the first and the last."""
 
 
-def faults(place: Place) -> Iterator[Fault]:
+def path_faults(place: Place) -> Iterator[Fault]:
     """Mistakes on the paths of a Dense layer, on samples in the gradient of a weight, one row of upstream elsewhere."""
     if place.of_weight and place.upstream:
         yield from _samples(place)
-    yield from place.faults_of(_FAULTS)
+    yield from place.faults_of(_PATHS)
     for upstream in place.upstream if place.of_read else ():
         for which, row in (("first", slice(None, 1)), ("last", slice(-1, None))):
             text = f"the {which} row of {upstream} is used for every sample"
@@ -130,4 +121,4 @@ def _each(size: int) -> list[int]:
     return list(range(size)) if size <= MOST_NEURONS else [0, size - 1]
 
 
-_FAULTS: RuleTable = {Dense: {"dW": _of_products, "dx": _paths}}
+_PATHS: RuleTable = {Dense: {"dW": _of_products, "dx": _paths}}

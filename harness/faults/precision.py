@@ -31,16 +31,17 @@ from impls.graph import Rule
 from impls.hand import Dense
 from impls.hand.layers.dense import rows_of
 
-CAUSES = ("computed in float32", "accumulated in float32", "rounded to float16", "rounded to bfloat16")
-
 WIDE = ("computed in float32", "accumulated in float32")
 """Those whose rounding depends on the order of operations, so that their allowance is wide."""
 
-DTYPES = dict(zip(CAUSES, ("float32", "float32", "float16", "bfloat16"), strict=True))
+DTYPES = {
+    "computed in float32": "float32", "accumulated in float32": "float32",
+    "rounded to float16": "float16", "rounded to bfloat16": "bfloat16",
+}  # fmt: skip
 """What the result is rounded to, by cause."""
 
 
-def faults(place: Place) -> Iterator[Fault]:
+def precision_faults(place: Place) -> Iterator[Fault]:
     """Lower precision at any link."""
     at = place.at
     says = f"{at} has the accuracy of float32, not that of the dtype it is returned in"

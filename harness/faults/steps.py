@@ -19,19 +19,11 @@ from harness.faults.fault import Fault
 from harness.faults.place import Place, RuleTable
 from impls.hand import Dense
 
-CAUSES = (
-    "weights after the update",
-    "learning rate multiplied in",
-    "weight decay added",
-    "clipped by value",
-    "clipped by norm",
-)
 
-
-def faults(place: Place) -> Iterator[Fault]:
+def step_faults(place: Place) -> Iterator[Fault]:
     """What belongs to the step, at dx and at the gradients of weights."""
     right, at = place.link, place.at
-    yield from place.faults_of(_FAULTS)
+    yield from place.faults_of(_STEPS)
     weight = place.link.of
     if not place.of_weight or weight is None or place.tensor.through:
         return
@@ -59,4 +51,4 @@ def _after_the_update(place: Place) -> Iterator[Fault]:
         yield place.fitted("weights after the update", text, formula, place.link, against, 0.1)
 
 
-_FAULTS: RuleTable = {Dense: {"dx": _after_the_update}}
+_STEPS: RuleTable = {Dense: {"dx": _after_the_update}}

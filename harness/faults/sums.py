@@ -16,20 +16,8 @@ from harness.faults.place import Place, RuleTable, samples
 from impls.hand import Dense
 from impls.hand.layers.dense import rows_of
 
-CAUSES = (
-    "mean for sum",
-    "mean over the neurons",
-    "sum over everything",
-    "sums before the product",
-    "means before the product",
-    "summed over the samples",
-    "averaged over the samples",
-    "first sample counted twice",
-    "last sample counted twice",
-)
 
-
-def faults(place: Place) -> Iterator[Fault]:
+def sum_faults(place: Place) -> Iterator[Fault]:
     """Mistakes in the sums of the gradients of weights, and of a Dense layer's dx."""
     right, at = place.link, place.at
     if place.of_weight:
@@ -38,7 +26,7 @@ def faults(place: Place) -> Iterator[Fault]:
         if place.upstream:
             for which, part in (("first", slice(None, 1)), ("last", slice(-1, None))):
                 yield _twice(place, which, part)
-    yield from place.faults_of(_FAULTS)
+    yield from place.faults_of(_SUMS)
 
 
 def _twice(place: Place, which: str, part: slice) -> Fault:
@@ -85,4 +73,4 @@ def _of_paths(place: Place) -> Iterator[Fault]:
     yield place.fault("averaged over the samples", text, formula, lambda t: same(t) / samples(t))
 
 
-_FAULTS: RuleTable = {Dense: {"dW": _before_the_product, "db": _over_the_neurons, "dx": _of_paths}}
+_SUMS: RuleTable = {Dense: {"dW": _before_the_product, "db": _over_the_neurons, "dx": _of_paths}}
