@@ -6,7 +6,7 @@ tensor that was right has become wrong. It explains every wrong tensor that is t
 An entry is evidence where the allowance with the fault is smaller than the error without it: at a kink that is open
 either way, everything is allowed and nothing told. Most of the wrong entries must be evidence. Lower precision has wide
 allowances, so it has evidence of its own (`harness.faults.precision`). A number in a fault is fitted to one entry
-(`harness.faults.fitted`), so it is evidence only from the third on.
+(`harness.faults.fault`), so it is evidence only from the third on.
 """
 
 from __future__ import annotations

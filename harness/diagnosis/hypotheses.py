@@ -11,7 +11,7 @@ import numpy as np
 from harness.diagnosis.diagnosis import Cause
 from harness.evaluation.incremental import Replay
 from harness.faults import Fault, Fitted
-from harness.faults.left_out import LeftOut
+from harness.faults.paths import LeftOut
 from harness.faults.precision import WIDE
 from harness.inputs.stride import EVERY_ENTRY, Stride
 from impls.contract import Array

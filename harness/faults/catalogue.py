@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from harness.faults.accumulation import accumulation_faults
 from harness.faults.activation_derivatives import derivative_faults
-from harness.faults.clamping import clamp_faults
-from harness.faults.combining import combining_faults
-from harness.faults.factors import factor_faults
+from harness.faults.branches import accumulation_faults, combining_faults, lookup_faults
 from harness.faults.fault import Fault
 from harness.faults.forward import forward_faults
-from harness.faults.left_out import omission_faults
-from harness.faults.lookup import lookup_faults
-from harness.faults.losses import loss_faults
+from harness.faults.losses import clamp_faults, loss_faults
 from harness.faults.operands import operand_faults
-from harness.faults.paths import path_faults
+from harness.faults.paths import omission_faults, path_faults
 from harness.faults.place import Place
 from harness.faults.precision import precision_faults
-from harness.faults.steps import step_faults
-from harness.faults.sums import sum_faults
+from harness.faults.sums import factor_faults, step_faults, sum_faults
 from harness.faults.variants import variant_faults
 from impls.graph import Graph, Link
 
