@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
-from harness.mutation.algebra import fingerprint
 from harness.mutation.operators import OPERATORS
-from harness.mutation.sites import Site, sites_of
-from harness.mutation.source import compiled, plain_function, tree_of
+from harness.mutation.syntax import Site, fingerprint, sites_of
+from harness.mutation.targets import compiled, plain_function, tree_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,8 +12,7 @@ from typing import Any, Literal
 
 from tabulate import tabulate
 
-from harness.mutation.events import Begun, Done, Unmutated
-from harness.mutation.process import events_of, passed_again
+from harness.mutation.process import Begun, Done, Unmutated, events_of, passed_again
 from harness.usage import UsageError, visible
 
 MOST_MUTANTS = 500
