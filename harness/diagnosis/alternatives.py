@@ -2,7 +2,7 @@
 
 A right program takes a side at each kink, and writes each link in some form. What is shown tells only part of that.
 The walk is made for the hand code's choices first; only where something is outside are others asked, first the sides
-of kinks that are not shown (`kinks`), then forms of links that are not shown (`hidden_forms`). Each choice is a right
+of kinks that are not shown (`kinks`), then forms of links that are not shown (`forms`). Each choice is a right
 program with a bound of its own, so that none of them widens what is allowed.
 """
 
@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from harness.arithmetic import Bounded, Profile
-from harness.diagnosis.equivalent import forms_at
-from harness.diagnosis.hidden_forms import hidden_forms, planted_forms
+from harness.diagnosis.forms import forms_at, hidden_forms, planted_forms
 from harness.diagnosis.kinks import Kinks
 from harness.evaluation.expected import Form, Walk, given, walk
 from harness.evaluation.point import Point
