@@ -55,10 +55,7 @@ def _of_hard_sigmoid(da: Any, z: Any) -> Iterator[tuple[Bounded, Bounded, Bounde
 SEVERAL: Mapping[type, Callable[..., Iterator[tuple[Bounded, Bounded, Bounded]]]] = {HardSigmoid: _of_hard_sigmoid}
 """Of a kind of layer with several kinks, which says nothing of them itself: as `one_sided` gives it, for each."""
 
-_SAYS: Mapping[tuple[Side, Side], str] = {
-    ("below", "above"): "the other side",
-    ("outside", "inside"): "the other side",
-}
+_SAYS: Mapping[tuple[Side, Side], str] = {("below", "above"): "the other side", ("outside", "inside"): "the other side"}
 
 
 @dataclass(frozen=True)

@@ -30,16 +30,9 @@ from harness.faults.fault import ratios_of
 from impls.contract import Array
 
 FACTORS = (
-    "sign flipped",
-    "half",
-    "doubled",
-    "times N",
-    "divided by N",
-    "times K",
-    "divided by K",
-    "sum for mean",
+    "sign flipped", "half", "doubled", "times N", "divided by N", "times K", "divided by K", "sum for mean",
     "mean for sum",
-)
+)  # fmt: skip
 """Causes that multiply all of a gradient by a constant."""
 MOST_PAIRED = 4
 """Pairs, best first, that are worth a try in bounded arithmetic."""

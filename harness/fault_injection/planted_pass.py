@@ -137,22 +137,16 @@ class Tensors:
         with np.errstate(all="ignore"):
             return whole, np.asarray(whole({**self.given, link.output: value}))
 
-    def gradients_after(self, link: Link, value: Array) -> dict[str, Array]:
+    def gradients_after(self, wrong: Link, value: Array) -> dict[str, Array]:
         """Of a pass that goes on from a wrong link, the gradients of the weights that depend on it."""
-        return gradients_after(self.network, self.given, {link.output: value})
-
-
-def gradients_after(network: Graph, given: Mapping[str, Any], wrong: Mapping[str, Any]) -> dict[str, Array]:
-    """The gradients of the weights that depend on a link that gave something wrong; the others stay as they are."""
-    tensors = {**given, **wrong}
-    (start,) = [place for place, link in enumerate(network.backward_links) if link.output in wrong]
-    changed = set(wrong)
-    with np.errstate(all="ignore"):
-        for link in network.backward_links[start + 1 :]:
-            if changed.intersection(link.inputs):
-                tensors[link.output] = link(tensors)
-                changed.add(link.output)
-    return {name: np.asarray(tensors[name]) for name in network.gradients if name in changed}
+        tensors, changed, links = {**self.given, wrong.output: value}, {wrong.output}, self.network.backward_links
+        start = next(place for place, link in enumerate(links) if link.output == wrong.output)
+        with np.errstate(all="ignore"):
+            for link in links[start + 1 :]:
+                if changed.intersection(link.inputs):
+                    tensors[link.output] = link(tensors)
+                    changed.add(link.output)
+        return {name: np.asarray(tensors[name]) for name in self.network.gradients if name in changed}
 
 
 class Ground:
@@ -173,7 +167,7 @@ class Ground:
     def changes(self, link: Link, fault: Fault, value: Array) -> bool:
         """Whether a fault, whose value in float64 this is, changes anything."""
         alone = self.double.bounded(link)
-        if accepted(value, alone):
+        if alone.holds(value):
             return False
         if of_precision(fault) or value.shape != alone.shape:
             return True
@@ -193,28 +187,23 @@ class Ground:
     def formula(self, link: Link, value: Array) -> bool:
         """Whether the formula check, float64 and end to end, accepts what a link gives."""
         link, value = self.double.shown(link, value)
-        return accepted(value, self.centre[link.output])
+        return self.centre[link.output].holds(value)
 
     def formula_of_weights(self, link: Link, value: Array) -> bool:
         """Whether it accepts the gradients of all weights, which is what it sees of a program that shows no more."""
         after = self.double.gradients_after(link, value)
-        return all(accepted(after[name], self.centre[name]) for name in after)
+        return all(self.centre[name].holds(after[name]) for name in after)
 
     def rounding(self, link: Link, value: Array) -> bool:
         """Whether the rounding check, working dtype and this link alone, accepts what a link gives."""
         link, value = self.working.shown(link, value)
-        return accepted(value, self.working.bounded(link))
+        return self.working.bounded(link).holds(value)
 
     def passes(self, dtype: str) -> tuple[Callable[[Arrays], Array], Callable[[Mapping[str, Rule]], Any], Arrays]:
         """The loss as a function of the weights, the gradient with rules planted in it, and the weights, in a dtype."""
         given = as_numbers(self.network, self.point.named, lambda array: array.astype(dtype))
         weights = {name: given.pop(name) for name in self.point.weights}
         return partial(_loss, self.network, given), partial(_gradient, self.network, given, dtype), weights
-
-
-def accepted(value: Array, expected: Bounded) -> bool:
-    """Whether a value has the shape, is finite where the right one is, and lies within the bound."""
-    return expected.holds(value)
 
 
 def _loss(network: Graph, given: Arrays, weights: Arrays) -> Array:

@@ -16,23 +16,10 @@ from harness.faults.variants import variant_faults
 from impls.graph import Graph, Link
 
 FAMILIES = (
-    loss_faults,
-    factor_faults,
-    derivative_faults,
-    variant_faults,
-    operand_faults,
-    sum_faults,
-    omission_faults,
-    path_faults,
-    step_faults,
-    clamp_faults,
-    forward_faults,
-    accumulation_faults,
-    combining_faults,
-    lookup_faults,
+    loss_faults, factor_faults, derivative_faults, variant_faults, operand_faults, sum_faults, omission_faults,
+    path_faults, step_faults, clamp_faults, forward_faults, accumulation_faults, combining_faults, lookup_faults,
     precision_faults,
-)
-
+)  # fmt: skip
 CAUSES = (
     "sign flipped", "half", "doubled", "times N", "divided by N", "times K", "divided by K", "sum for mean",
     "mean for sum", "loss of another kind", "error squared", "error's sign only", "target missing",

@@ -161,8 +161,8 @@ class Linear(Fitted):
         base, direction = predicted(self.base), self._added(predicted)
         if not np.any(direction):
             return None
-        entry = largest(direction)
-        c = float((actual[entry] - base[entry]) / direction[entry])
+        entry = int(np.argmax(np.abs(direction)))
+        c = float((actual.flat[entry] - base.flat[entry]) / direction.flat[entry])
         return c if np.isfinite(c) else None
 
     def fit_bounded(self, actual: Array, predicted: Predicting, c: float) -> Bounded | None:
@@ -220,8 +220,3 @@ def sharpest(bound: Array, direction: Array) -> tuple[int, ...]:
     with np.errstate(all="ignore"):
         off = np.where(direction != 0, bound / np.abs(direction), np.inf)
     return tuple(int(i) for i in np.unravel_index(int(np.argmin(off)), off.shape))
-
-
-def largest(array: Array) -> tuple[int, ...]:
-    """Index of the largest magnitude."""
-    return tuple(int(i) for i in np.unravel_index(int(np.argmax(np.abs(array))), array.shape))

@@ -14,6 +14,7 @@ clamps         of the binary cross-entropy: (1 − y)/(1 − a + eps) − y/(a +
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -143,12 +144,11 @@ def _errors_of_softmax(place: Place, inner: Any) -> Iterator[Fault]:
     text = f"the target is not subtracted from the softmax of {a}"
     yield place.fault("target missing", text, f"softmax({a})/N", lambda t: softmax(t[a]) / samples(t))
     if inner.labels and K > 1:
-        text = "1 is added to the labels, which are counted from 0 as the classes are"
-        turned = lambda t: right({**t, TARGET: (t[TARGET] + 1) % K})  # noqa: E731
-        yield place.fault("label off by one", text, f"(softmax({a}) − [class is y + 1])/N", turned)
-        text = "1 is subtracted from the labels, as if they were counted from 1"
-        turned = lambda t: right({**t, TARGET: (t[TARGET] - 1) % K})  # noqa: E731
-        yield place.fault("label off by one", text, f"(softmax({a}) − [class is y − 1])/N", turned)
+        added = "1 is added to the labels, which are counted from 0 as the classes are"
+        for by, text in ((1, added), (-1, "1 is subtracted from the labels, as if they were counted from 1")):
+            turned = lambda t, by=by: right({**t, TARGET: (t[TARGET] + by) % K})  # noqa: E731
+            formula = f"(softmax({a}) − [class is y {'+' if by > 0 else '−'} 1])/N"
+            yield place.fault("label off by one", text, formula, turned)
 
 
 def _fused_of_binary(place: Place, inner: Any) -> Iterator[Fault]:  # noqa: ARG001
@@ -209,6 +209,7 @@ _FUSED: Mapping[type, Any] = {
 _MEAN_OVER_SAMPLES = (SoftmaxCrossEntropy, OneHotCrossEntropy)
 _OF_LOGITS = (*_MEAN_OVER_SAMPLES, LogitBinaryCrossEntropy)
 _SUM = (SumSquaredError,)
+_CLAMPED = (BinaryCrossEntropy,)
 
 
 USUAL = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15)
@@ -217,43 +218,24 @@ USUAL = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15)
 
 def clamp_faults(place: Place) -> Iterator[Fault]:
     """Small numbers in the gradient of the binary cross-entropy."""
-    loss = unscaled(place.layer)
-    faults_of = of_class(_CLAMPS, loss)
-    if place.of_loss and faults_of:
-        yield from faults_of(place, loss)
-
-
-def _of_binary_cross_entropy(place: Place, loss: BinaryCrossEntropy) -> Iterator[Fault]:
-    a, entries = place.network.output, f"(N·{place.network.outputs})"
-    other = BinaryCrossEntropy(None if loss.clamp else "torch")
-    text = (
-        "the form without a clamp is differentiated" if loss.clamp else "the form with torch's clamp is differentiated"
-    )
-    yield place.fault("another clamp", text, f"{place.at} of {other!r}", lambda t: other.da(t[a], t["y"]))
+    inner, a, entries = unscaled(place.layer), place.network.output, f"(N·{place.network.outputs})"
+    if not (place.of_loss and type(inner) in _CLAMPED):
+        return
+    other = BinaryCrossEntropy(None if inner.clamp else "torch")
+    which = "without a clamp" if inner.clamp else "with torch's clamp"
+    text = f"the form {which} is differentiated"
+    yield place.fault("another clamp", text, f"{place.at} of {other!r}", lambda t: other.da(t[a], t[TARGET]))
     for eps in USUAL:
         text = f"{eps:g} is added in the denominator"
-        apart = f"((1 − y)/(1 − {a} + {eps:g}) − y/({a} + {eps:g}))/{entries}"
-        together = f"({a} − y)/({a}·(1 − {a}) + {eps:g})/{entries}"
-        yield place.fault("epsilon in the denominator", text, apart, _apart(a, eps))
-        yield place.fault("epsilon in the denominator", text, together, _together(a, eps))
+        formula = f"((1 − y)/(1 − {a} + {eps:g}) − y/({a} + {eps:g}))/{entries}"
+        yield place.fault("epsilon in the denominator", text, formula, partial(_apart, a, eps))
+        formula = f"({a} − y)/({a}·(1 − {a}) + {eps:g})/{entries}"
+        together = lambda t, eps=eps: (t[a] - t[TARGET]) / (t[a] * (1 - t[a]) + eps) / t[a].size  # noqa: E731
+        yield place.fault("epsilon in the denominator", text, formula, together)
         text = f"{a} is clipped to [{eps:g}, 1 − {eps:g}] first"
-        yield place.fault("output clipped", text, f"{place.at} of the clipped {a}", _clipped(place, a, eps))
+        clipped = lambda t, eps=eps: place.link({**t, a: np.minimum(np.maximum(t[a], eps), 1 - eps)})  # noqa: E731
+        yield place.fault("output clipped", text, f"{place.at} of the clipped {a}", clipped)
 
 
-def _apart(a: str, eps: float) -> Any:
-    def rule(t: Mapping[str, Any]) -> Any:
-        y = t["y"]
-        return ((1 - y) / (1 - t[a] + eps) - y / (t[a] + eps)) / t[a].size
-
-    return rule
-
-
-def _together(a: str, eps: float) -> Any:
-    return lambda t: (t[a] - t["y"]) / (t[a] * (1 - t[a]) + eps) / t[a].size
-
-
-def _clipped(place: Place, a: str, eps: float) -> Any:
-    return lambda t: place.link({**t, a: np.minimum(np.maximum(t[a], eps), 1 - eps)})
-
-
-_CLAMPS: Mapping[type, Any] = {BinaryCrossEntropy: _of_binary_cross_entropy}
+def _apart(a: str, eps: float, t: Mapping[str, Any]) -> Any:
+    return ((1 - t[TARGET]) / (1 - t[a] + eps) - t[TARGET] / (t[a] + eps)) / t[a].size

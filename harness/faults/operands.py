@@ -83,8 +83,8 @@ def _other_weights(place: Place) -> Iterator[Fault]:
         order = np.arange(M * K).reshape(K, M)
         text = f"the numbers of {W} are read row by row in the shape of its transpose: reshaped, not transposed"
         formula = f"{dz} · {W}.reshape({K}, {M})"
-        rule = _read_in_order(W, order, (M, K))
-        yield place.fault("reshaped for transposed", text, formula, lambda t: t[dz] @ rule(t))
+        entries = np.unravel_index(order, (M, K))
+        yield place.fault("reshaped for transposed", text, formula, lambda t: t[dz] @ t[W][entries])
 
 
 def _order_of_gradient(place: Place) -> Iterator[Fault]:
@@ -102,11 +102,6 @@ def _order_of_gradient(place: Place) -> Iterator[Fault]:
         formula = f"({dz}ᵀ · {x}).reshape({M}, {K})"
         entries = np.unravel_index(order, (M, K))
         yield place.fault("column-major order", text, formula, lambda t: right(t)[entries])
-
-
-def _read_in_order(name: str, order: Any, shape: tuple[int, ...]) -> Any:
-    entries = np.unravel_index(order, shape)
-    return lambda t: t[name][entries]
 
 
 def _with(place: Place, cause: str, text: str, name: str, other: str) -> Fault:

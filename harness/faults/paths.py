@@ -51,7 +51,7 @@ def _paths(place: Place) -> Iterator[Fault]:
     dz, W, K = place.names["dz"], place.names["W"], place.layer.outputs
     if K == 1:
         return
-    for j in _each(K):
+    for j in range(K) if K <= MOST_NEURONS else (0, K - 1):
         others = [k for k in range(K) if k != j]
 
         def dropped(t: Mapping[str, Any], others: list[int] = others) -> Any:
@@ -69,7 +69,7 @@ def _paths(place: Place) -> Iterator[Fault]:
         yield place.fault("only one path", text, f"{dz} · {W}ᵀ, column {j + 1} only", only)
 
 
-def _out_of_step(place: Place) -> Iterator[Fault]:
+def _of_products(place: Place) -> Iterator[Fault]:
     right, x, dz = place.link, place.names["x"], place.names["dz"]
     for step in (1, -1):
 
@@ -78,10 +78,6 @@ def _out_of_step(place: Place) -> Iterator[Fault]:
 
         text = f"the rows of {x} and {dz} are one sample out of step"
         yield place.fault("samples out of step", text, f"({x} moved by {step} row)ᵀ · {dz}", shifted)
-
-
-def _of_products(place: Place) -> Iterator[Fault]:
-    yield from _out_of_step(place)
     yield from _other_weights(place)
 
 
@@ -113,21 +109,15 @@ def _other_weights(place: Place) -> Iterator[Fault]:
 
 def _samples(place: Place) -> Iterator[Fault]:
     right, at, upstream = place.link, place.at, place.upstream
-    kept = {
-        ("only one sample", "only the first sample counts in {at}"): slice(None, 1),
-        ("only one sample", "only the last sample counts in {at}: each overwrites the one before"): slice(-1, None),
-    }
-    for (cause, says), part in kept.items():
+    overwritten = ": each overwrites the one before"
+    for which, part, why in (("first", slice(None, 1), ""), ("last", slice(-1, None), overwritten)):
 
         def rule(t: Mapping[str, Any], part: slice = part) -> Any:
             return right(place.with_samples(t, part, times=1, others=0))
 
-        which = "last" if part.start else "first"
-        yield place.fault(cause, says.format(at=at), f"{at} from the {which} row of {' and '.join(upstream)}", rule)
-
-
-def _each(size: int) -> list[int]:
-    return list(range(size)) if size <= MOST_NEURONS else [0, size - 1]
+        text = f"only the {which} sample counts in {at}{why}"
+        formula = f"{at} from the {which} row of {' and '.join(upstream)}"
+        yield place.fault("only one sample", text, formula, rule)
 
 
 _PATHS: RuleTable = {Dense: {"dW": _of_products, "dx": _paths}}

@@ -62,11 +62,8 @@ def _in_float32(place: Place, t: Mapping[str, Any]) -> Any:
         with np.errstate(over="ignore", invalid="ignore"):
             narrow = {n: a.astype(np.float32) if a.dtype.kind == "f" else a for n, a in read.items()}
             return np.asarray(place.link(narrow), np.float64)
-    return _in(
-        profile_of("float32"),
-        place,
-        {name: rounded(tensor, FORMATS["float32"].digits) for name, tensor in read.items()},
-    )
+    operands = {name: rounded(tensor, FORMATS["float32"].digits) for name, tensor in read.items()}
+    return _in(profile_of("float32"), place, operands)
 
 
 def _accumulated(place: Place, t: Mapping[str, Any]) -> Any:

@@ -159,10 +159,7 @@ SAME: Mapping[tuple[str, str], str] = {
     ("LogitBinaryCrossEntropy.da", "return logit_cross_entropy_vjp(a, y) / y.size"): "y.size = a.size",
     ("MeanAbsoluteError.da", "return sign_of_difference(a, y) / y.size"): "y.size = a.size",
     ("MeanSquaredError.da", "return 2 * (a - y) / y.size"): "y.size = a.size",
-    (
-        "one_hot_cross_entropy_vjp",
-        "return (softmax(a) * y.sum(axis=1, keepdims=True) - y) / len(a)",
-    ): "len(a) = len(y)",
+    ("one_hot_cross_entropy_vjp", "return (softmax(a) * y.sum(axis=1, keepdims=True) - y) / len(a)"): "len(a) = len(y)",
     ("softmax_cross_entropy_vjp", "da[np.arange(len(a)), y] -= 1"): "len(a) = len(y)",
     ("softmax_cross_entropy_vjp", "da[np.arange(len(da)), y] -= 1"): "len(da) = len(y)",
     ("softmax_cross_entropy_vjp", "da /= len(a)"): "len(a) = len(y)",

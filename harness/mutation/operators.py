@@ -30,19 +30,8 @@ COMPARISONS: Mapping[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
 PRODUCTS = ("dot", "matmul")
 AXIS_NAMES = ("axis", "dim", "axes")
 NO_NUMBER = (
-    "locals",
-    "dict",
-    "list",
-    "tuple",
-    "set",
-    "len",
-    "range",
-    "zip",
-    "enumerate",
-    "isinstance",
-    "print",
-    "type",
-)
+    "locals", "dict", "list", "tuple", "set", "len", "range", "zip", "enumerate", "isinstance", "print", "type",
+)  # fmt: skip
 """Functions whose result is no number to be negated."""
 
 

@@ -240,8 +240,3 @@ def _last_words(output: Path) -> str:
     telling = [line for line in lines if line.startswith(("ERROR", "E  ", "INTERNALERROR"))]
     chosen = telling[0] if telling else lines[-1] if lines else "it said nothing"
     return visible(chosen)[:200]
-
-
-def passed_again(events: list[Event]) -> bool:
-    """Whether the test passed once more after all mutants."""
-    return all(event.passed for event in events if isinstance(event, Again))

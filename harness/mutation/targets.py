@@ -129,8 +129,9 @@ def plain_function(function: Any) -> FunctionType:
     inner = getattr(inner, "__func__", inner)
     name = getattr(function, "__qualname__", repr(function))
     if not isinstance(inner, FunctionType):
+        kind = "a class" if isinstance(inner, type) else f"of type {type(inner).__name__}"
         raise UsageError(
-            f"Cannot plant mutants in {name}, because it is {_kind(inner)} and no function written in Python; "
+            f"Cannot plant mutants in {name}, because it is {kind} and no function written in Python; "
             f"{_instead(inner)}."
         )
     if inner.__name__ == "<lambda>":
@@ -139,10 +140,6 @@ def plain_function(function: Any) -> FunctionType:
             f"write it with def."
         )
     return inner
-
-
-def _kind(thing: Any) -> str:
-    return "a class" if isinstance(thing, type) else f"of type {type(thing).__name__}"
 
 
 def _instead(thing: Any) -> str:
@@ -217,20 +214,15 @@ def _wrapped(tree: FunctionTree, function: FunctionType) -> ast.Module:
     """The function in a class, if it is a method, in a function that owns what it closes over."""
     body: list[ast.stmt] = [tree]
     if (owner := _owner(function)) is not None:
-        body = [_class(owner, body)]
+        (around,) = ast.parse(f"class {owner}: pass").body
+        assert isinstance(around, ast.ClassDef)
+        around.body, body = body, [around]
     if free := [name for name in function.__code__.co_freevars if name != "__class__"]:
         (outer,) = ast.parse(f"def {OUTER}():\n    {' = '.join(free)} = None").body
         assert isinstance(outer, ast.FunctionDef)
         outer.body += body
         body = [outer]
     return ast.fix_missing_locations(ast.Module(body, type_ignores=[]))
-
-
-def _class(name: str, body: list[ast.stmt]) -> ast.stmt:
-    (made,) = ast.parse(f"class {name}: pass").body
-    assert isinstance(made, ast.ClassDef)
-    made.body = body
-    return made
 
 
 def _owner(function: FunctionType) -> str | None:
