@@ -34,13 +34,10 @@ def _sum(place: Place) -> Iterator[Fault]:
     p, q = place.names["p"], place.names["q"]
     for kept, missing in ((p, q), (q, p)):
         text = f"{missing} is left out of {place.at}"
-        yield place.fault("branch left out", text, kept, _as_it_is(kept))
+        alone = lambda t, kept=kept: +t[kept]  # noqa: E731
+        yield place.fault("branch left out", text, kept, alone)
     text = f"{p} and {q} are multiplied, where they are to be added"
     yield place.fault("another operation", text, f"{p} · {q}", lambda t: t[p] * t[q])
-
-
-def _as_it_is(name: str) -> Rule:
-    return lambda t: +t[name]
 
 
 def _product(place: Place) -> Iterator[Fault]:
@@ -71,11 +68,6 @@ def _other(place: Place) -> str:
     return place.names["q" if place.link.local == "dp" else "p"]
 
 
-def _widths(place: Place) -> tuple[int, int]:
-    tensors = place.network.tensors
-    return tensors[place.names["p"]].width, tensors[place.names["q"]].width
-
-
 def _joined(place: Place) -> Iterator[Fault]:
     p, q = place.names["p"], place.names["q"]
     text = f"{p} and {q} are put together in the other order"
@@ -84,7 +76,8 @@ def _joined(place: Place) -> Iterator[Fault]:
 
 def _cut(place: Place) -> Iterator[Fault]:
     """At the gradient of a part, or at the part itself."""
-    (P, Q), whole = _widths(place), place.names["x" if place.forward else "ds"]
+    P, Q = (place.network.tensors[place.names[part]].width for part in ("p", "q"))
+    whole = place.names["x" if place.forward else "ds"]
     first = place.link.local in ("p", "dp")
     size = P if first else Q
     start, beside, end = (0, 1, Q) if first else (P, P - 1, 0)
@@ -100,17 +93,9 @@ def _together(place: Place) -> Iterator[Fault]:
     text = f"{dp} and {dq} are put together in the other order"
     yield place.fault("parts swapped", text, f"[{dq}, {dp}]", lambda t: np.concatenate([t[dq], t[dp]], axis=-1))
     for kept, missing in ((dp, dq), (dq, dp)):
-
-        def only(t: Mapping[str, Any], missing: str = missing) -> Any:
-            return place.link({**t, missing: 0 * t[missing]})
-
-        formula = _one_of(dp, dq, kept)
+        only = lambda t, missing=missing: place.link({**t, missing: 0 * t[missing]})  # noqa: E731
+        formula = f"[{dp}, 0]" if kept == dp else f"[0, {dq}]"
         yield place.fault("gradient of one part only", f"only {kept} reaches {place.at}, {missing} is 0", formula, only)
-
-
-def _one_of(first: str, second: str, kept: str) -> str:
-    """Both parts, the one that is not kept as 0."""
-    return f"[{', '.join(part if part == kept else '0' for part in (first, second))}]"
 
 
 _BRANCHES: RuleTable = {
@@ -149,11 +134,8 @@ def accumulation_faults(place: Place) -> Iterator[Fault]:
     yield place.fault("parts averaged", text, f"({' + '.join(parts)})/{len(parts)}", mean)
 
 
-def _sum_of(place: Place, parts: list[str]) -> Any:
-    def rule(t: Mapping[str, Any]) -> Any:
-        return place.link.rule(*(t[part] for part in parts))
-
-    return rule
+def _sum_of(place: Place, parts: list[str]) -> Rule:
+    return lambda t: place.link.rule(*(t[part] for part in parts))
 
 
 def _reader(network: Graph, part: str) -> str:
@@ -177,10 +159,7 @@ def lookup_faults(place: Place) -> Iterator[Fault]:
 def _gradient(place: Place) -> Iterator[Fault]:
     i, de, at, V = place.names["i"], place.names["de"], place.at, place.layer.entries
     for which, why in (("last", "each overwrites the one before"), ("first", "later ones are not added")):
-
-        def kept(t: Mapping[str, Any], which: str = which) -> Any:
-            return _once(t[i], V, which) @ rows_of(t[de])
-
+        kept = lambda t, which=which: _once(t[i], V, which) @ rows_of(t[de])  # noqa: E731
         text = f"where a number of {i} occurs more than once, only the {which} counts in {at}: {why}"
         formula = f"in row v {de} of the {which} place where {i} is v"
         yield place.fault("repeated index overwritten", text, formula, kept)
@@ -199,10 +178,7 @@ def _shifted(place: Place) -> Iterator[Fault]:
     """The rule with other rows of the matrix."""
     i, V = place.names["i"], place.layer.entries
     for step, told in ((1, "1 is added to"), (-1, "1 is subtracted from")) if V > 2 else ((1, "1 is added to"),):
-
-        def rule(t: Mapping[str, Any], step: int = step) -> Any:
-            return place.link({**t, i: (t[i] + step) % V})
-
+        rule = lambda t, step=step: place.link({**t, i: (t[i] + step) % V})  # noqa: E731
         text = f"{told} the numbers of {i}, which are counted from 0 as the rows of {place.names['W']} are"
         formula = f"{place.at} from {i} {'+' if step > 0 else '−'} 1"
         yield place.fault("index off by one", text, formula, rule)

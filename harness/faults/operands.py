@@ -10,8 +10,7 @@ row in the right shape, are what column-major order gives (C, Fortran and CUDA a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -70,10 +69,7 @@ def _other_weights(place: Place) -> Iterator[Fault]:
             yield _with(place, "weights of another layer", text, W, other)
         if other != W and shape == shapes[W][::-1] and shape[0] != shape[1]:
             text = f"{other} is used, which belongs to another layer, in place of the transposed {W}"
-
-            def rule(t: Mapping[str, Any], other: str = other) -> Any:
-                return t[dz] @ t[other]
-
+            rule = lambda t, other=other: t[dz] @ t[other]  # noqa: E731
             yield place.fault("weights of another layer", text, f"{dz} · {other}", rule)
     M, K = shapes[W]
     if M == K > 1:

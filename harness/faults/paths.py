@@ -53,18 +53,12 @@ def _paths(place: Place) -> Iterator[Fault]:
         return
     for j in range(K) if K <= MOST_NEURONS else (0, K - 1):
         others = [k for k in range(K) if k != j]
-
-        def dropped(t: Mapping[str, Any], others: list[int] = others) -> Any:
-            return t[dz][..., others] @ t[W][:, others].T
-
+        dropped = lambda t, others=others: t[dz][..., others] @ t[W][:, others].T  # noqa: E731
         text = f"the path through neuron {j + 1} of {place.names['z']} is left out of the sum"
         yield place.fault("dropped path", text, f"{dz} · {W}ᵀ without column {j + 1}", dropped)
         if K == 2:  # the other path is then the only one
             continue
-
-        def only(t: Mapping[str, Any], j: int = j) -> Any:
-            return t[dz][..., [j]] @ t[W][:, [j]].T
-
+        only = lambda t, j=j: t[dz][..., [j]] @ t[W][:, [j]].T  # noqa: E731
         text = f"only the path through neuron {j + 1} of {place.names['z']} counts: the others are overwritten"
         yield place.fault("only one path", text, f"{dz} · {W}ᵀ, column {j + 1} only", only)
 
@@ -72,10 +66,7 @@ def _paths(place: Place) -> Iterator[Fault]:
 def _of_products(place: Place) -> Iterator[Fault]:
     right, x, dz = place.link, place.names["x"], place.names["dz"]
     for step in (1, -1):
-
-        def shifted(t: Mapping[str, Any], step: int = step) -> Any:
-            return right({**t, x: t[x][np.roll(np.arange(len(t[x])), step)]})
-
+        shifted = lambda t, step=step: right({**t, x: t[x][np.roll(np.arange(len(t[x])), step)]})  # noqa: E731
         text = f"the rows of {x} and {dz} are one sample out of step"
         yield place.fault("samples out of step", text, f"({x} moved by {step} row)ᵀ · {dz}", shifted)
     yield from _other_weights(place)
@@ -87,15 +78,11 @@ def _other_weights(place: Place) -> Iterator[Fault]:
     if K > 1:
         for step in (-1, 1) if K > 2 else (1,):
             turned = np.roll(np.arange(K), step)
-
-            def added(t: Mapping[str, Any], turned: Any = turned) -> Any:
-                return right(t) + right({**t, dz: t[dz][..., turned]})
-
+            added = lambda t, turned=turned: right(t) + right({**t, dz: t[dz][..., turned]})  # noqa: E731
             which = "next" if step < 0 else "previous"
             text = f"a path through the {which} neuron is added, which belongs to another weight"
-            yield place.fault(
-                "path of another weight", text, f"{x}ᵀ · {dz} + {x}ᵀ · ({dz} of the neuron beside)", added
-            )
+            formula = f"{x}ᵀ · {dz} + {x}ᵀ · ({dz} of the neuron beside)"
+            yield place.fault("path of another weight", text, formula, added)
         text = f"paths through every neuron of {place.names['z']} are added, where the weight feeds only one of them"
         formula = f"{x}ᵀ · (sum of {dz} over the neurons)"
         everything = lambda t: right({**t, dz: 0 * t[dz] + t[dz].sum(axis=-1, keepdims=True)})  # noqa: E731
@@ -111,10 +98,7 @@ def _samples(place: Place) -> Iterator[Fault]:
     right, at, upstream = place.link, place.at, place.upstream
     overwritten = ": each overwrites the one before"
     for which, part, why in (("first", slice(None, 1), ""), ("last", slice(-1, None), overwritten)):
-
-        def rule(t: Mapping[str, Any], part: slice = part) -> Any:
-            return right(place.with_samples(t, part, times=1, others=0))
-
+        rule = lambda t, part=part: right(place.with_samples(t, part, times=1, others=0))  # noqa: E731
         text = f"only the {which} sample counts in {at}{why}"
         formula = f"{at} from the {which} row of {' and '.join(upstream)}"
         yield place.fault("only one sample", text, formula, rule)

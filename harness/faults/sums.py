@@ -38,13 +38,10 @@ def sum_faults(place: Place) -> Iterator[Fault]:
 
 
 def _twice(place: Place, which: str, part: slice) -> Fault:
-    right = place.link
     text = f"the {which} sample is counted twice in {place.at}"
-
-    def rule(t: Mapping[str, Any]) -> Any:
-        return right(t) + right(place.with_samples(t, part, times=1, others=0))
-
-    return place.fault(f"{which} sample counted twice", text, f"{formula_of(place)}, with the {which} one again", rule)
+    formula = f"{formula_of(place)}, with the {which} one again"
+    rule = lambda t: place.link(t) + place.link(place.with_samples(t, part, times=1, others=0))  # noqa: E731
+    return place.fault(f"{which} sample counted twice", text, formula, rule)
 
 
 def _before_the_product(place: Place) -> Iterator[Fault]:
@@ -102,9 +99,8 @@ def factor_faults(place: Place) -> Iterator[Fault]:
         yield place.fault("divided by N", text, f"{at}/N", lambda t: right(t) / samples(t))
     if not place.of_weight or place.tensor.through:
         text = f"{at} is {{c}} times what it should be (a learning rate, or 1/N, multiplied in too early?)"
-        yield place.fitted(
-            "scaled by a constant", text, f"{{c}}·{at}", lambda t: 0 * right(t), lambda t: +right(t), 0.1
-        )
+        formula = f"{{c}}·{at}"
+        yield place.fitted("scaled by a constant", text, formula, lambda t: 0 * right(t), lambda t: +right(t), 0.1)
 
 
 def step_faults(place: Place) -> Iterator[Fault]:
