@@ -18,8 +18,8 @@ from harness.candidates.sources import Source, checked, loaded
 from harness.checking.learning import learned
 from harness.comparison.judge import Finding
 from harness.diagnosis import Diagnosis, diagnose
-from harness.diagnosis.factors import common_factor
 from harness.diagnosis.location import Located, located
+from harness.diagnosis.whole_pass import common_factor
 from harness.evaluation.given import with_buffers
 from harness.evaluation.point import Point
 from harness.inputs.arguments import as_count, as_data, as_dtype, as_network, as_seconds, check_parameters

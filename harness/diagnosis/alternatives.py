@@ -2,7 +2,7 @@
 
 A right program takes a side at each kink, and writes each link in some form. What is shown tells only part of that.
 The walk is made for the hand code's choices first; only where something is outside are others asked, first the sides
-of kinks that are not shown (`kinks`), then forms of links that are not shown (`hidden_forms`). Each choice is a right
+of kinks that are not shown (`kinks`), then forms of links that are not shown (`forms`). Each choice is a right
 program with a bound of its own, so that none of them widens what is allowed.
 """
 
@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from harness.arithmetic import Bounded, Profile
-from harness.diagnosis.equivalent import forms_at
-from harness.diagnosis.hidden_forms import hidden_forms, planted_forms
+from harness.diagnosis.forms import forms_at, hidden_forms, planted_forms
 from harness.diagnosis.kinks import Kinks
 from harness.evaluation.expected import Form, Walk, given, walk
 from harness.evaluation.point import Point
@@ -77,7 +76,8 @@ class Reading:
     def _end_to_end(self, planted: Mapping[str, Rule]) -> Mapping[str, Bounded]:
         """Every tensor from x on; a form that no link alone needed may be needed here, where bounds are sharper."""
         rules = {**planted, **self._formed(self.walked.forms)}
-        expected = walk(self.point, {}, self.profile, rules).expected if rules else self._hand
+        hand = self.point.centre(self.profile.dtype).tensors
+        expected = walk(self.point, {}, self.profile, rules).expected if rules else hand
         while form := self._needed(expected):
             self._end_forms[form.at] = form
             rules |= self._formed({form.at: form})
@@ -97,10 +97,6 @@ class Reading:
                 if form.beside(link)(tensors).holds(self.shown[name]):
                     return form
         return None
-
-    @property
-    def _hand(self) -> Mapping[str, Bounded]:
-        return self.point.centre(self.profile.dtype).tensors
 
     def _formed(self, forms: Mapping[str, Form]) -> dict[str, Rule]:
         return planted_forms(forms, self.point.network.link)
@@ -143,9 +139,8 @@ def reading(point: Point, shown: Mapping[str, Array], profile: Profile, wrong: W
         _decide(found, Kinks(point.network, shown), walked, wrong)
     outside = wrong(found.walked)
     if outside:
-        found.hidden = hidden_forms(
-            point.network, shown, forms, lambda rules: walked({**found.planted, **rules}), wrong
-        )  # fmt: skip
+        beside = lambda rules: walked({**found.planted, **rules})  # noqa: E731
+        found.hidden = hidden_forms(point.network, shown, forms, beside, wrong)
     if found.hidden:
         rules = planted_forms(found.hidden, point.network.link)
         found.planted |= rules

@@ -6,7 +6,7 @@ tensor that was right has become wrong. It explains every wrong tensor that is t
 An entry is evidence where the allowance with the fault is smaller than the error without it: at a kink that is open
 either way, everything is allowed and nothing told. Most of the wrong entries must be evidence. Lower precision has wide
 allowances, so it has evidence of its own (`harness.faults.precision`). A number in a fault is fitted to one entry
-(`harness.faults.fitted`), so it is evidence only from the third on.
+(`harness.faults.fault`), so it is evidence only from the third on.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ import numpy as np
 
 from harness.arithmetic import Bounded
 from harness.arithmetic.bounded import holds
-from harness.diagnosis.diagnosis import Cause
-from harness.diagnosis.hypotheses import Hypothesis, in_full
-from harness.diagnosis.planted import Planted, evident
+from harness.diagnosis.diagnosis import LEAST_ENTRIES, Cause
+from harness.diagnosis.hypotheses import Hypothesis, Planted, evident, in_full
 from harness.evaluation.incremental import Replay
 from harness.faults import Fault, Fitted
 from harness.faults.fault import FAR_OFF, in_samples, number_text
@@ -28,8 +27,6 @@ from harness.faults.precision import DTYPES, WIDE, replayed
 from impls.contract import Array
 from impls.graph import Rule
 
-LEAST_ENTRIES = 3
-"""A number is fitted to one entry; two agree by chance more easily than three."""
 MOST_CONFIRMED = 12
 """Hypotheses of one kind, best first, that are tried in bounded arithmetic, which is slow."""
 MOST_REFUTED = 4

@@ -17,15 +17,11 @@ import numpy as np
 from harness.arithmetic import Profile
 from harness.arithmetic.rules.sums import one_thread
 from harness.diagnosis.confirmation import Confirmed, best_of, confirmed, runner_up
-from harness.diagnosis.diagnosis import Cause, Diagnosis, worst_entry
-from harness.diagnosis.factors import paired
-from harness.diagnosis.hidden_links import hands_on, which_of
-from harness.diagnosis.hypotheses import Hypothesis, in_full, ranked, residual
+from harness.diagnosis.diagnosis import Cause, Diagnosis, Found, hands_on, merged, told, which_of, worst_entry
+from harness.diagnosis.hypotheses import Hypothesis, Planted, in_full, ranked, residual
 from harness.diagnosis.kinks import on_a_kink
-from harness.diagnosis.merging import Found, merged, told
-from harness.diagnosis.narrow import everything_in_float32, only_as_small
 from harness.diagnosis.patterns import told_by
-from harness.diagnosis.planted import Planted
+from harness.diagnosis.whole_pass import everything_in_float32, only_as_small, paired
 from harness.evaluation.point import Point
 from harness.faults import Fault, faults_at, right_formula
 from impls.contract import Array

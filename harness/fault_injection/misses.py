@@ -3,6 +3,10 @@
 A check misses a fault if it accepts a gradient that is wrong by more than rounding. So a fault that changes nothing on
 this data is nobody's miss; and one that changes nothing beyond the rounding of the dtype in which a check compares
 (float32 inside of float32) is none of that check's. The formula check, in float64, has to see it.
+
+A run plants some at its first step, and counts how many its checks would miss. It asks only what costs next to nothing:
+both checks and comparisons of arrays. A large network gets an even sample of the faults, a very large one none, and the
+line says so.
 """
 
 from __future__ import annotations
@@ -10,11 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from harness.evaluation.point import Point
 from harness.fault_injection.planted_pass import Ground
 from harness.faults import Fault
 from harness.faults.catalogue import faults_at
-from impls.abilities import GradientChecker
-from impls.contract import Array, Arrays
+from harness.results.record import PowerCount
+from impls.abilities import Comparer, GradientChecker
+from impls.contract import Array, Arrays, Pass
 from impls.graph import Graph, Link
 
 FORMULA, OF_WEIGHTS, ROUNDING = "formula", "weights only", "rounding"
@@ -27,7 +33,7 @@ class Planted:
 
     Attributes:
         fault: the mistake and its place.
-        differs: whether it changes anything beyond rounding: see `harness.fault_injection.effect`.
+        differs: whether it changes anything beyond rounding: see `harness.fault_injection.planted_pass`.
         visible: whether it does so in the working dtype.
         accepted: by the name of each check that was asked, whether it took the faulty gradients for right.
     """
@@ -100,3 +106,34 @@ def _gradients(ground: Ground, link: Link, value: Array) -> Arrays | None:
     if value.shape != ground.working.given[link.output].shape:
         return None
     return ground.working.gradients_after(link, value)
+
+
+WORK = 5e8
+"""Multiply-adds of passes into which faults are planted, in one run."""
+FEWEST = 5
+"""Where that is enough for fewer faults, none is planted."""
+
+MOST_NAMED = 20
+
+
+def count_misses(point: Point, result: Pass, comparers: Mapping[str, Comparer]) -> PowerCount:
+    """Plant faults into the hand code's pass at a point, and count what is missed."""
+    network = point.network
+    work = network.multiply_adds(point.rows)
+    if work * FEWEST > WORK:
+        why = f"a step of {work:,} multiply-adds is too long for it; harness power plants a sample"
+        return PowerCount(0, 0, 0, 0, 0, {}, why)
+    possible = catalogue_of(network)
+    chosen = evenly(possible, int(WORK / work))
+    ground = Ground(point, result)
+    quick = {name: comparer.quick or comparer.accepts for name, comparer in comparers.items()}
+    planted = [plant(ground, link, fault, quick) for link, fault in chosen]
+    return PowerCount(
+        len(planted),
+        len(possible),
+        len({each.fault.at for each in planted}),
+        sum(not each.differs for each in planted),
+        sum(each.missed for each in planted),
+        {name: sum(each.missed_by(name) for each in planted) for name in comparers},
+        which=[f"{each.fault.cause} at {each.fault.at}" for each in planted if each.missed][:MOST_NAMED],
+    )

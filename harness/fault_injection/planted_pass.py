@@ -1,28 +1,101 @@
-"""The ground on which faults are planted: the right tensors at one point, and what a fault makes of them.
+"""The ground on which faults are planted: the right tensors at one point, and whether a fault changes anything there.
 
 In the working dtype a fault is put in place of its link in the hand code's own pass, and every later link goes on from
 it. In float64 the same is done from the centre. A part of a gradient is shown by nobody: with a fault in it, the sum of
 all parts is judged.
+
+A program with a fault and one without it may round differently where both compute the same numbers, so unequal floats
+prove nothing. The rule, in the order in which it is cheap:
+
+1. What lies within the float64 rounding of its one link changes nothing: no program is told from a right one by it.
+2. The faulty rule is run on bounded arrays. Where some entry's box and the right one's have no number in common, it
+   changes something.
+3. Where all boxes overlap, both are found in exact arithmetic, or in balls, from the exact tensors of the whole pass.
+   If they are equal, or differ by less than balls far below that rounding can tell, the fault changes nothing.
+4. What none of this settles changes something: so the power of a comparison is rather told too small than too large.
+
+A fault of precision is rounding and nothing else: only the first rule applies to it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from harness.arithmetic import Bounded, profile_of
+from harness.arithmetic.entries import Entries
+from harness.arithmetic.rationals import Rationals
+from harness.arithmetic.true_values import TrueTensor
 from harness.comparison.checks import parts_of
 from harness.evaluation.centre import alone
 from harness.evaluation.expected import given
 from harness.evaluation.given import as_numbers
 from harness.evaluation.point import Point
-from harness.fault_injection.effect import Exactly, of_precision, overlap
+from harness.evaluation.truth import BITS_UNASKED, exact_tensors, why_irrational
 from harness.faults import Fault
+from harness.faults.precision import DTYPES
 from impls.contract import Array, Arrays, Pass
 from impls.graph import LOSS, Graph, Link, Rule, evaluate
+
+MOST_IN_BALLS = 1_000_000
+"""Multiply-adds of a pass that is found in balls, which takes a second or two."""
+
+
+def overlap(mine: Bounded, right: Bounded) -> bool:
+    """Whether every entry's box has a number in common with the right one's; where nothing is bounded it has."""
+    if mine.shape != right.shape:
+        return False
+    with np.errstate(all="ignore"):
+        apart = np.abs(mine.value - right.value) > mine.bound + right.bound
+    return not apart.any()
+
+
+def of_precision(fault: Fault) -> bool:
+    """Whether a fault is lower precision, which in exact arithmetic is none."""
+    return fault.cause in DTYPES
+
+
+class Exactly:
+    """The tensors of one pass in exact arithmetic or in balls, found when they are first asked for."""
+
+    def __init__(self, point: Point) -> None:
+        self.point = point
+
+    @cached_property
+    def tensors(self) -> dict[str, Any] | None:
+        """By name; None where they cannot be found here, or it would take too long."""
+        point = self.point
+        numbers: Any = Rationals()
+        if why_irrational(point.network, point.rows) is not None:
+            if find_spec("flint") is None or point.network.multiply_adds(point.rows) > MOST_IN_BALLS:
+                return None
+            from harness.arithmetic.balls import Balls
+
+            numbers = Balls(BITS_UNASKED)
+        try:
+            return exact_tensors(point.network, numbers, point.weights, point.x, point.y)
+        except (ArithmeticError, ValueError):  # a number that is not finite, or a division by 0
+            return None
+
+    def same(self, fault: Fault, bound: Bounded) -> bool:
+        """Whether the faulty link is shown to give what the right one gives; `bound` holds the rounding of the link."""
+        if self.tensors is None:
+            return False
+        right = self.tensors[fault.at]
+        try:
+            mine = fault.rule(self.tensors)
+        except (ArithmeticError, ValueError, TypeError):  # a rule that these numbers cannot follow
+            return False
+        if not isinstance(mine, Entries) or mine.shape != right.shape:
+            return False
+        difference = TrueTensor(mine - right)
+        with np.errstate(invalid="ignore"):
+            none = np.abs(difference.value) <= difference.radius
+        return bool(np.all(none & difference.far_below(bound.bound) & np.isfinite(difference.radius)))
 
 
 class Tensors:
@@ -64,22 +137,16 @@ class Tensors:
         with np.errstate(all="ignore"):
             return whole, np.asarray(whole({**self.given, link.output: value}))
 
-    def gradients_after(self, link: Link, value: Array) -> dict[str, Array]:
+    def gradients_after(self, wrong: Link, value: Array) -> dict[str, Array]:
         """Of a pass that goes on from a wrong link, the gradients of the weights that depend on it."""
-        return gradients_after(self.network, self.given, {link.output: value})
-
-
-def gradients_after(network: Graph, given: Mapping[str, Any], wrong: Mapping[str, Any]) -> dict[str, Array]:
-    """The gradients of the weights that depend on a link that gave something wrong; the others stay as they are."""
-    tensors = {**given, **wrong}
-    (start,) = [place for place, link in enumerate(network.backward_links) if link.output in wrong]
-    changed = set(wrong)
-    with np.errstate(all="ignore"):
-        for link in network.backward_links[start + 1 :]:
-            if changed.intersection(link.inputs):
-                tensors[link.output] = link(tensors)
-                changed.add(link.output)
-    return {name: np.asarray(tensors[name]) for name in network.gradients if name in changed}
+        tensors, changed, links = {**self.given, wrong.output: value}, {wrong.output}, self.network.backward_links
+        start = next(place for place, link in enumerate(links) if link.output == wrong.output)
+        with np.errstate(all="ignore"):
+            for link in links[start + 1 :]:
+                if changed.intersection(link.inputs):
+                    tensors[link.output] = link(tensors)
+                    changed.add(link.output)
+        return {name: np.asarray(tensors[name]) for name in self.network.gradients if name in changed}
 
 
 class Ground:
@@ -98,9 +165,9 @@ class Ground:
         self.working, self.double = Tensors(self.network, point.tensors(result)), Tensors(self.network, tensors)
 
     def changes(self, link: Link, fault: Fault, value: Array) -> bool:
-        """Whether a fault, whose value in float64 this is, changes anything; see `harness.fault_injection.effect`."""
+        """Whether a fault, whose value in float64 this is, changes anything."""
         alone = self.double.bounded(link)
-        if accepted(value, alone):
+        if alone.holds(value):
             return False
         if of_precision(fault) or value.shape != alone.shape:
             return True
@@ -120,28 +187,23 @@ class Ground:
     def formula(self, link: Link, value: Array) -> bool:
         """Whether the formula check, float64 and end to end, accepts what a link gives."""
         link, value = self.double.shown(link, value)
-        return accepted(value, self.centre[link.output])
+        return self.centre[link.output].holds(value)
 
     def formula_of_weights(self, link: Link, value: Array) -> bool:
         """Whether it accepts the gradients of all weights, which is what it sees of a program that shows no more."""
         after = self.double.gradients_after(link, value)
-        return all(accepted(after[name], self.centre[name]) for name in after)
+        return all(self.centre[name].holds(after[name]) for name in after)
 
     def rounding(self, link: Link, value: Array) -> bool:
         """Whether the rounding check, working dtype and this link alone, accepts what a link gives."""
         link, value = self.working.shown(link, value)
-        return accepted(value, self.working.bounded(link))
+        return self.working.bounded(link).holds(value)
 
     def passes(self, dtype: str) -> tuple[Callable[[Arrays], Array], Callable[[Mapping[str, Rule]], Any], Arrays]:
         """The loss as a function of the weights, the gradient with rules planted in it, and the weights, in a dtype."""
         given = as_numbers(self.network, self.point.named, lambda array: array.astype(dtype))
         weights = {name: given.pop(name) for name in self.point.weights}
         return partial(_loss, self.network, given), partial(_gradient, self.network, given, dtype), weights
-
-
-def accepted(value: Array, expected: Bounded) -> bool:
-    """Whether a value has the shape, is finite where the right one is, and lies within the bound."""
-    return expected.holds(value)
 
 
 def _loss(network: Graph, given: Arrays, weights: Arrays) -> Array:

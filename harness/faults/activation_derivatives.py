@@ -11,7 +11,7 @@ f' stands for the whole vector-Jacobian product where outputs are coupled (softm
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from inspect import signature
 from typing import Any
 
@@ -21,22 +21,10 @@ from harness.faults.place import Place, is_activation
 from impls.hand import Gelu, GeluTanh, LeakyRelu, Relu, Softmax
 from impls.hand.notation import ACTIVATIONS, name_of
 
-CAUSES = (
-    "derivative missing",
-    "upstream missing",
-    "derivative twice",
-    "derivative at z",
-    "derivative at a",
-    "function applied twice",
-    "function in place of its derivative",
-    "derivative of another activation",
-    "derivative at another layer",
-    "upstream of another layer",
-)
 _SIGNS_KEPT = (Relu, LeakyRelu)
 
 
-def faults(place: Place) -> Iterator[Fault]:
+def derivative_faults(place: Place) -> Iterator[Fault]:
     """Mistakes that the derivative of any activation can have."""
     if not (place.of_read and is_activation(place.layer)):
         return
@@ -55,12 +43,8 @@ def faults(place: Place) -> Iterator[Fault]:
     text = f"only the {label}'s derivative is taken; the upstream gradient {da} is missing"
     yield place.fault("upstream missing", text, applied(da="1"), lambda t: right({**t, da: 0 * t[da] + 1}))
     text = f"the {label}'s derivative is applied twice"
-    yield place.fault(
-        "derivative twice",
-        text,
-        applied(da=applied() if layer.elementwise else place.at),
-        lambda t: right({**t, da: right(t)}),
-    )
+    formula = applied(da=applied() if layer.elementwise else place.at)
+    yield place.fault("derivative twice", text, formula, lambda t: right({**t, da: right(t)}))
     text = f"{da} is multiplied by the {label} itself instead of its derivative"
     yield place.fault("function in place of its derivative", text, f"{da} · {a}", lambda t: t[da] * t[a])
     if written == a:
@@ -104,10 +88,7 @@ def _of_others(place: Place) -> Iterator[Fault]:
             if not (type(place.layer) is Softmax and label == "sigmoid"):  # that is a coupling dropped
                 yield place.fault("derivative of another activation", text, own, _other(other, da, a))
             formula = vjp_text(other, da=da, z=z, a=f"{label}({z})")
-
-            def anew(t: Mapping[str, Any], other: Any = other) -> Any:
-                return other.dz(t[da], other.forward(t[z]))
-
+            anew = lambda t, other=other: other.dz(t[da], other.forward(t[z]))  # noqa: E731
             yield place.fault("derivative of another activation", text, formula, anew)
         else:
             formula = vjp_text(other, da=da, z=z, a=a)

@@ -2,46 +2,56 @@
 
 from __future__ import annotations
 
-from harness.faults import (
-    accumulation,
-    activation_derivatives,
-    clamping,
-    combining,
-    factors,
-    forward,
-    left_out,
-    lookup,
-    losses,
-    operands,
-    paths,
-    precision,
-    steps,
-    sums,
-    variants,
-)
+from harness.faults.activation_derivatives import derivative_faults
+from harness.faults.branches import accumulation_faults, combining_faults, lookup_faults
 from harness.faults.fault import Fault
+from harness.faults.forward import forward_faults
+from harness.faults.losses import clamp_faults, loss_faults
+from harness.faults.operands import operand_faults
+from harness.faults.paths import omission_faults, path_faults
 from harness.faults.place import Place
+from harness.faults.precision import precision_faults
+from harness.faults.sums import factor_faults, step_faults, sum_faults
+from harness.faults.variants import variant_faults
 from impls.graph import Graph, Link
 
 FAMILIES = (
-    losses,
-    factors,
-    activation_derivatives,
-    variants,
-    operands,
-    sums,
-    left_out,
-    paths,
-    steps,
-    clamping,
-    forward,
-    accumulation,
-    combining,
-    lookup,
-    precision,
-)
-
-CAUSES: tuple[str, ...] = tuple(dict.fromkeys(cause for family in FAMILIES for cause in family.CAUSES))
+    loss_faults, factor_faults, derivative_faults, variant_faults, operand_faults, sum_faults, omission_faults,
+    path_faults, step_faults, clamp_faults, forward_faults, accumulation_faults, combining_faults, lookup_faults,
+    precision_faults,
+)  # fmt: skip
+CAUSES = (
+    "sign flipped", "half", "doubled", "times N", "divided by N", "times K", "divided by K", "sum for mean",
+    "mean for sum", "loss of another kind", "error squared", "error's sign only", "target missing",
+    "fused gradient before its activation", "fused gradient with another loss", "gradient by the probability",
+    "derivative after a fused gradient", "softmax missing", "softmax over the samples", "label off by one",
+    "zero", "scaled by a constant",
+    "derivative missing", "upstream missing", "derivative twice", "derivative at z", "derivative at a",
+    "function applied twice", "function in place of its derivative", "derivative of another activation",
+    "derivative at another layer", "upstream of another layer",
+    "factor of the derivative missing", "sign within the derivative", "square missing", "square too much",
+    "mask inverted", "mask from the upstream", "mask from the upstream too", "mask missing", "another slope",
+    "parameter left out", "another form of the function", "term of the derivative missing", "coupling missing",
+    "coupling over the samples",
+    "pre-activation for activation", "output for input", "input of another layer",
+    "upstream of the activation's output", "gradient of another layer", "weights of another layer", "transposed",
+    "column-major order", "not transposed", "reshaped for transposed",
+    "mean over the neurons", "sum over everything", "sums before the product", "means before the product",
+    "summed over the samples", "averaged over the samples", "first sample counted twice", "last sample counted twice",
+    "dropped neuron", "dropped position", "dropped sample",
+    "dropped path", "only one path", "path of another weight", "only one sample", "samples out of step",
+    "first row's upstream for all", "last row's upstream for all",
+    "weights after the update", "learning rate multiplied in", "weight decay added", "clipped by value",
+    "clipped by norm",
+    "epsilon in the denominator", "output clipped", "another clamp",
+    "bias missing", "bias subtracted", "bias added twice", "weights of another layer forward", "not transposed forward",
+    "activation missing", "activation applied twice", "another activation", "loss scaled", "another loss",
+    "part overwritten", "part left out", "part counted twice", "parts averaged",
+    "branch left out", "another operation", "own factor for the other", "factor of the product missing",
+    "parts swapped", "cut one neuron beside", "gradient of one part only",
+    "repeated index overwritten", "mean over a repeated index", "index off by one",
+    "computed in float32", "accumulated in float32", "rounded to float16", "rounded to bfloat16",
+)  # fmt: skip
 """The names of all causes."""
 
 
@@ -51,4 +61,4 @@ def faults_at(network: Graph, link: Link) -> list[Fault]:
     Several of one cause differ in what they take instead: another layer, another activation, another neuron.
     """
     place = Place(network, link)
-    return [fault for family in FAMILIES for fault in family.faults(place)]
+    return [fault for family in FAMILIES for fault in family(place)]

@@ -18,22 +18,8 @@ from impls.hand.activations import Activation
 from impls.hand.activations.softmax import log_softmax, softmax
 from impls.hand.notation import ACTIVATIONS, LOSSES, name_of
 
-CAUSES = (
-    "bias missing",
-    "bias subtracted",
-    "bias added twice",
-    "weights of another layer forward",
-    "not transposed forward",
-    "activation missing",
-    "activation applied twice",
-    "another activation",
-    "loss scaled",
-    "another loss",
-    "softmax over the samples",
-)
 
-
-def faults(place: Place) -> Iterator[Fault]:
+def forward_faults(place: Place) -> Iterator[Fault]:
     """Mistakes at forward links."""
     if place.forward:
         yield from _of_loss(place) if place.layer is place.network.loss else place.faults_of(_FAULTS)

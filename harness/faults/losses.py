@@ -7,11 +7,14 @@ error          (a − y)^2 not differentiated, sign(a − y), a without its targ
 fused          a − y belongs to the pre-activation z of a sigmoid or softmax under cross-entropy (Bishop, "Pattern
                Recognition and Machine Learning" (2006), equations (4.91), (4.109)): taken as the gradient of the
                output, or of z under another loss; or a gradient by the probability taken as one by the logit
+clamps         of the binary cross-entropy: (1 − y)/(1 − a + eps) − y/(a + eps), (a − y)/(a(1 − a) + eps), a clipped to
+               [eps, 1 − eps]; torch's floor 1e-12 under a(1 − a), where the loss has none, or the reverse
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,31 +37,8 @@ from impls.hand.activations.softmax import softmax, softmax_vjp
 from impls.hand.losses.squared import sign_of_difference
 from impls.hand.notation import LOSSES, name_of
 
-CAUSES = (
-    "sign flipped",
-    "half",
-    "doubled",
-    "times N",
-    "divided by N",
-    "times K",
-    "divided by K",
-    "sum for mean",
-    "mean for sum",
-    "loss of another kind",
-    "error squared",
-    "error's sign only",
-    "target missing",
-    "fused gradient before its activation",
-    "fused gradient with another loss",
-    "gradient by the probability",
-    "derivative after a fused gradient",
-    "softmax missing",
-    "softmax over the samples",
-    "label off by one",
-)
 
-
-def faults(place: Place) -> Iterator[Fault]:
+def loss_faults(place: Place) -> Iterator[Fault]:
     """Mistakes at the link from the loss to the output, and from there to the last pre-activation."""
     if place.of_read and is_activation(place.layer) and place.names["a"] == place.network.output:
         yield from _fused_behind(place)
@@ -164,12 +144,11 @@ def _errors_of_softmax(place: Place, inner: Any) -> Iterator[Fault]:
     text = f"the target is not subtracted from the softmax of {a}"
     yield place.fault("target missing", text, f"softmax({a})/N", lambda t: softmax(t[a]) / samples(t))
     if inner.labels and K > 1:
-        text = "1 is added to the labels, which are counted from 0 as the classes are"
-        turned = lambda t: right({**t, TARGET: (t[TARGET] + 1) % K})  # noqa: E731
-        yield place.fault("label off by one", text, f"(softmax({a}) − [class is y + 1])/N", turned)
-        text = "1 is subtracted from the labels, as if they were counted from 1"
-        turned = lambda t: right({**t, TARGET: (t[TARGET] - 1) % K})  # noqa: E731
-        yield place.fault("label off by one", text, f"(softmax({a}) − [class is y − 1])/N", turned)
+        added = "1 is added to the labels, which are counted from 0 as the classes are"
+        for by, text in ((1, added), (-1, "1 is subtracted from the labels, as if they were counted from 1")):
+            turned = lambda t, by=by: right({**t, TARGET: (t[TARGET] + by) % K})  # noqa: E731
+            formula = f"(softmax({a}) − [class is y {'+' if by > 0 else '−'} 1])/N"
+            yield place.fault("label off by one", text, formula, turned)
 
 
 def _fused_of_binary(place: Place, inner: Any) -> Iterator[Fault]:  # noqa: ARG001
@@ -230,3 +209,33 @@ _FUSED: Mapping[type, Any] = {
 _MEAN_OVER_SAMPLES = (SoftmaxCrossEntropy, OneHotCrossEntropy)
 _OF_LOGITS = (*_MEAN_OVER_SAMPLES, LogitBinaryCrossEntropy)
 _SUM = (SumSquaredError,)
+_CLAMPED = (BinaryCrossEntropy,)
+
+
+USUAL = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15)
+"""What people write for eps."""
+
+
+def clamp_faults(place: Place) -> Iterator[Fault]:
+    """Small numbers in the gradient of the binary cross-entropy."""
+    inner, a, entries = unscaled(place.layer), place.network.output, f"(N·{place.network.outputs})"
+    if not (place.of_loss and type(inner) in _CLAMPED):
+        return
+    other = BinaryCrossEntropy(None if inner.clamp else "torch")
+    which = "without a clamp" if inner.clamp else "with torch's clamp"
+    text = f"the form {which} is differentiated"
+    yield place.fault("another clamp", text, f"{place.at} of {other!r}", lambda t: other.da(t[a], t[TARGET]))
+    for eps in USUAL:
+        text = f"{eps:g} is added in the denominator"
+        formula = f"((1 − y)/(1 − {a} + {eps:g}) − y/({a} + {eps:g}))/{entries}"
+        yield place.fault("epsilon in the denominator", text, formula, partial(_apart, a, eps))
+        formula = f"({a} − y)/({a}·(1 − {a}) + {eps:g})/{entries}"
+        together = lambda t, eps=eps: (t[a] - t[TARGET]) / (t[a] * (1 - t[a]) + eps) / t[a].size  # noqa: E731
+        yield place.fault("epsilon in the denominator", text, formula, together)
+        text = f"{a} is clipped to [{eps:g}, 1 − {eps:g}] first"
+        clipped = lambda t, eps=eps: place.link({**t, a: np.minimum(np.maximum(t[a], eps), 1 - eps)})  # noqa: E731
+        yield place.fault("output clipped", text, f"{place.at} of the clipped {a}", clipped)
+
+
+def _apart(a: str, eps: float, t: Mapping[str, Any]) -> Any:
+    return ((1 - t[TARGET]) / (1 - t[a] + eps) - t[TARGET] / (t[a] + eps)) / t[a].size

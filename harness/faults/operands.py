@@ -10,8 +10,7 @@ row in the right shape, are what column-major order gives (C, Fortran and CUDA a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -20,21 +19,8 @@ from harness.faults.formulas import formula_of
 from harness.faults.place import Place, RuleTable
 from impls.hand import Dense
 
-CAUSES = (
-    "pre-activation for activation",
-    "output for input",
-    "input of another layer",
-    "upstream of the activation's output",
-    "gradient of another layer",
-    "weights of another layer",
-    "transposed",
-    "column-major order",
-    "not transposed",
-    "reshaped for transposed",
-)
 
-
-def faults(place: Place) -> Iterator[Fault]:
+def operand_faults(place: Place) -> Iterator[Fault]:
     """Wrong operands at dW, dx and db."""
     yield from place.faults_of(_FAULTS)
 
@@ -83,10 +69,7 @@ def _other_weights(place: Place) -> Iterator[Fault]:
             yield _with(place, "weights of another layer", text, W, other)
         if other != W and shape == shapes[W][::-1] and shape[0] != shape[1]:
             text = f"{other} is used, which belongs to another layer, in place of the transposed {W}"
-
-            def rule(t: Mapping[str, Any], other: str = other) -> Any:
-                return t[dz] @ t[other]
-
+            rule = lambda t, other=other: t[dz] @ t[other]  # noqa: E731
             yield place.fault("weights of another layer", text, f"{dz} · {other}", rule)
     M, K = shapes[W]
     if M == K > 1:
@@ -96,8 +79,8 @@ def _other_weights(place: Place) -> Iterator[Fault]:
         order = np.arange(M * K).reshape(K, M)
         text = f"the numbers of {W} are read row by row in the shape of its transpose: reshaped, not transposed"
         formula = f"{dz} · {W}.reshape({K}, {M})"
-        rule = _read_in_order(W, order, (M, K))
-        yield place.fault("reshaped for transposed", text, formula, lambda t: t[dz] @ rule(t))
+        entries = np.unravel_index(order, (M, K))
+        yield place.fault("reshaped for transposed", text, formula, lambda t: t[dz] @ t[W][entries])
 
 
 def _order_of_gradient(place: Place) -> Iterator[Fault]:
@@ -115,11 +98,6 @@ def _order_of_gradient(place: Place) -> Iterator[Fault]:
         formula = f"({dz}ᵀ · {x}).reshape({M}, {K})"
         entries = np.unravel_index(order, (M, K))
         yield place.fault("column-major order", text, formula, lambda t: right(t)[entries])
-
-
-def _read_in_order(name: str, order: Any, shape: tuple[int, ...]) -> Any:
-    entries = np.unravel_index(order, shape)
-    return lambda t: t[name][entries]
 
 
 def _with(place: Place, cause: str, text: str, name: str, other: str) -> Fault:

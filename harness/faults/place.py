@@ -5,7 +5,7 @@ What a mistake can be depends on what the link gives, going back the gradient of
     a weight            a sum over the samples
     what a layer reads  sample by sample, from an upstream gradient
     the output          by the loss, the first of all
-    several readers     the sum of their parts (`harness.faults.accumulation`)
+    several readers     the sum of their parts (`harness.faults.branches`)
 
 and on the class of its layer, by which families keep tables.
 """
@@ -19,8 +19,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from harness.faults.fault import Fault, with_number
-from harness.faults.fitted import Clipped, Linear
+from harness.faults.fault import Clipped, Fault, Linear, with_number
 from impls.graph import TARGET, Graph, Link, Rule, Tensor
 from impls.graph.node import as_names
 from impls.hand.activations import Activation

@@ -31,16 +31,17 @@ from impls.graph import Rule
 from impls.hand import Dense
 from impls.hand.layers.dense import rows_of
 
-CAUSES = ("computed in float32", "accumulated in float32", "rounded to float16", "rounded to bfloat16")
-
 WIDE = ("computed in float32", "accumulated in float32")
 """Those whose rounding depends on the order of operations, so that their allowance is wide."""
 
-DTYPES = dict(zip(CAUSES, ("float32", "float32", "float16", "bfloat16"), strict=True))
+DTYPES = {
+    "computed in float32": "float32", "accumulated in float32": "float32",
+    "rounded to float16": "float16", "rounded to bfloat16": "bfloat16",
+}  # fmt: skip
 """What the result is rounded to, by cause."""
 
 
-def faults(place: Place) -> Iterator[Fault]:
+def precision_faults(place: Place) -> Iterator[Fault]:
     """Lower precision at any link."""
     at = place.at
     says = f"{at} has the accuracy of float32, not that of the dtype it is returned in"
@@ -61,11 +62,8 @@ def _in_float32(place: Place, t: Mapping[str, Any]) -> Any:
         with np.errstate(over="ignore", invalid="ignore"):
             narrow = {n: a.astype(np.float32) if a.dtype.kind == "f" else a for n, a in read.items()}
             return np.asarray(place.link(narrow), np.float64)
-    return _in(
-        profile_of("float32"),
-        place,
-        {name: rounded(tensor, FORMATS["float32"].digits) for name, tensor in read.items()},
-    )
+    operands = {name: rounded(tensor, FORMATS["float32"].digits) for name, tensor in read.items()}
+    return _in(profile_of("float32"), place, operands)
 
 
 def _accumulated(place: Place, t: Mapping[str, Any]) -> Any:

@@ -1,8 +1,14 @@
-"""Mistakes in a sum: the mean, the wrong axis, a broadcast, a term counted twice, sums multiplied in place of products.
+"""Mistakes in a sum, and constants: the mean, the wrong axis, a term twice, a factor of the whole, what the step adds.
 
 dW = sum_n x_ni dz_nj     mean over n; (sum_n x_ni)(sum_n dz_nj), and the same with a mean
 db = sum_n dz_nj          mean over n; over n and j, the one number for every j; over j where N = K fits
 dx = sum_j dz_nj w_ij     mean over j; over n too, the same row for every sample
+any gradient g            −g, g/2, 2 g, N g, 0; g/N where no mean takes the place of a sum over the N samples
+the step's                lr dW, the update itself; dW + c W, the derivative of a penalty that this loss does not have;
+                          dz (W − lr dW)^T, where the weights were updated before dx was taken;
+                          min(max(dW, −c), c), clipped by value; dW / max(|dW|, 1), clipped by norm
+
+The numbers lr and c are the person's own, so they are fitted. `losses` names the factors that losses are known for.
 """
 
 from __future__ import annotations
@@ -10,26 +16,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from harness.faults.fault import Fault
 from harness.faults.formulas import formula_of
 from harness.faults.place import Place, RuleTable, samples
 from impls.hand import Dense
 from impls.hand.layers.dense import rows_of
 
-CAUSES = (
-    "mean for sum",
-    "mean over the neurons",
-    "sum over everything",
-    "sums before the product",
-    "means before the product",
-    "summed over the samples",
-    "averaged over the samples",
-    "first sample counted twice",
-    "last sample counted twice",
-)
 
-
-def faults(place: Place) -> Iterator[Fault]:
+def sum_faults(place: Place) -> Iterator[Fault]:
     """Mistakes in the sums of the gradients of weights, and of a Dense layer's dx."""
     right, at = place.link, place.at
     if place.of_weight:
@@ -38,17 +34,14 @@ def faults(place: Place) -> Iterator[Fault]:
         if place.upstream:
             for which, part in (("first", slice(None, 1)), ("last", slice(-1, None))):
                 yield _twice(place, which, part)
-    yield from place.faults_of(_FAULTS)
+    yield from place.faults_of(_SUMS)
 
 
 def _twice(place: Place, which: str, part: slice) -> Fault:
-    right = place.link
     text = f"the {which} sample is counted twice in {place.at}"
-
-    def rule(t: Mapping[str, Any]) -> Any:
-        return right(t) + right(place.with_samples(t, part, times=1, others=0))
-
-    return place.fault(f"{which} sample counted twice", text, f"{formula_of(place)}, with the {which} one again", rule)
+    formula = f"{formula_of(place)}, with the {which} one again"
+    rule = lambda t: place.link(t) + place.link(place.with_samples(t, part, times=1, others=0))  # noqa: E731
+    return place.fault(f"{which} sample counted twice", text, formula, rule)
 
 
 def _before_the_product(place: Place) -> Iterator[Fault]:
@@ -85,4 +78,60 @@ def _of_paths(place: Place) -> Iterator[Fault]:
     yield place.fault("averaged over the samples", text, formula, lambda t: same(t) / samples(t))
 
 
-_FAULTS: RuleTable = {Dense: {"dW": _before_the_product, "db": _over_the_neurons, "dx": _of_paths}}
+_SUMS: RuleTable = {Dense: {"dW": _before_the_product, "db": _over_the_neurons, "dx": _of_paths}}
+
+
+def factor_faults(place: Place) -> Iterator[Fault]:
+    """Factors at any link of the backward pass."""
+    if place.forward:
+        return
+    right, at = place.link, place.at
+    yield place.fault("zero", f"{at} is 0 everywhere: it is never computed", "0", lambda t: 0 * right(t))
+    if not place.of_loss:
+        yield place.fault("sign flipped", f"{at} has the wrong sign", f"−{at}", lambda t: -right(t))
+        yield place.fault("half", f"{at} is half of what it should be", f"{at}/2", lambda t: right(t) / 2)
+        added = ": it may be added to that of a call before" if place.of_weight else ""
+        yield place.fault("doubled", f"{at} is twice what it should be{added}", f"2·{at}", lambda t: 2 * right(t))
+        text = f"{at} is multiplied by the number of samples"
+        yield place.fault("times N", text, f"N·{at}", lambda t: samples(t) * right(t))
+    if not (place.of_loss or place.of_weight):
+        text = f"{at} is divided by the number of samples: a mean belongs to the loss, and only once"
+        yield place.fault("divided by N", text, f"{at}/N", lambda t: right(t) / samples(t))
+    if not place.of_weight or place.tensor.through:
+        text = f"{at} is {{c}} times what it should be (a learning rate, or 1/N, multiplied in too early?)"
+        formula = f"{{c}}·{at}"
+        yield place.fitted("scaled by a constant", text, formula, lambda t: 0 * right(t), lambda t: +right(t), 0.1)
+
+
+def step_faults(place: Place) -> Iterator[Fault]:
+    """What belongs to the step, at dx and at the gradients of weights."""
+    right, at = place.link, place.at
+    yield from place.faults_of(_STEPS)
+    weight = place.link.of
+    if not place.of_weight or weight is None or place.tensor.through:
+        return
+    text = f"{at} is {{c}} times the gradient: the learning rate, or another constant, is multiplied in"
+    formula = f"{{c}}·{at}"
+    yield place.fitted("learning rate multiplied in", text, formula, lambda t: 0 * right(t), lambda t: +right(t), 0.1)
+    text = f"{at} has {{c}}·{weight} added: weight decay, which this loss does not have"
+    yield place.fitted("weight decay added", text, f"{at} + {{c}}·{weight}", right, lambda t: +t[weight], 0.01)
+    text = f"{at} is clipped to values from −{{c}} to {{c}}"
+    yield place.clipped("clipped by value", text, f"min(max({at}, −{{c}}), {{c}})", right, 1.0)
+    text = f"{at} is scaled down to length 1"
+    yield place.fault("clipped by norm", text, f"{at}/max(|{at}|, 1)", lambda t: _shortened(right(t), t))
+
+
+def _shortened(gradient: Any, t: Mapping[str, Any]) -> Any:  # noqa: ARG001
+    return gradient / np.maximum(np.sqrt(np.square(gradient).sum()), 1)
+
+
+def _after_the_update(place: Place) -> Iterator[Fault]:
+    dz, W, dW = (place.names[local] for local in ("dz", "W", "dW"))
+    if place.earlier(dW):
+        text = f"{W} was updated, with learning rate {{c}}, before {place.at} was computed with it"
+        formula = f"{dz} · ({W} − {{c}}·{dW})ᵀ"
+        against = lambda t: -(t[dz] @ t[dW].T)  # noqa: E731
+        yield place.fitted("weights after the update", text, formula, place.link, against, 0.1)
+
+
+_STEPS: RuleTable = {Dense: {"dx": _after_the_update}}

@@ -27,23 +27,6 @@ from impls.hand import Elu, Gelu, GeluTanh, HardSigmoid, LeakyRelu, Relu, Sigmoi
 from impls.hand.activations.gelu import erf, gelu_tanh_vjp, gelu_vjp
 from impls.hand.activations.sigmoidal import sigmoid
 
-CAUSES = (
-    "factor of the derivative missing",
-    "sign within the derivative",
-    "square missing",
-    "square too much",
-    "mask inverted",
-    "mask from the upstream",
-    "mask from the upstream too",
-    "mask missing",
-    "another slope",
-    "parameter left out",
-    "another form of the function",
-    "term of the derivative missing",
-    "coupling missing",
-    "coupling over the samples",
-)
-
 TORCH_THRESHOLD = 20.0
 """Above which torch's softplus is z itself."""
 
@@ -52,7 +35,7 @@ Variant = tuple[str, str, str, Derivative]
 """Cause, what it says, f'(z) as text with {z}, {a}, {da}, and da · f'(z) from (da, z, a)."""
 
 
-def faults(place: Place) -> Iterator[Fault]:
+def variant_faults(place: Place) -> Iterator[Fault]:
     """Mistakes that only this kind of activation can have."""
     if not (place.of_read and is_activation(place.layer)):
         return

@@ -23,7 +23,7 @@ from harness.environment import environment
 from harness.evaluation.given import digest_of, read_only, with_buffers
 from harness.evaluation.point import Point
 from harness.evaluation.truth import assumption
-from harness.fault_injection.counting import count_misses
+from harness.fault_injection.misses import count_misses
 from harness.inputs.batches import Batches
 from harness.inputs.datasets import Data
 from harness.inputs.datasets.loading import DATA_SETS, RANDOM

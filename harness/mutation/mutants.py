@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
-from harness.mutation.algebra import fingerprint
 from harness.mutation.operators import OPERATORS
-from harness.mutation.sites import Site, sites_of
-from harness.mutation.source import compiled, plain_function, tree_of
+from harness.mutation.syntax import Site, fingerprint, sites_of
+from harness.mutation.targets import compiled, plain_function, tree_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,10 +159,7 @@ SAME: Mapping[tuple[str, str], str] = {
     ("LogitBinaryCrossEntropy.da", "return logit_cross_entropy_vjp(a, y) / y.size"): "y.size = a.size",
     ("MeanAbsoluteError.da", "return sign_of_difference(a, y) / y.size"): "y.size = a.size",
     ("MeanSquaredError.da", "return 2 * (a - y) / y.size"): "y.size = a.size",
-    (
-        "one_hot_cross_entropy_vjp",
-        "return (softmax(a) * y.sum(axis=1, keepdims=True) - y) / len(a)",
-    ): "len(a) = len(y)",
+    ("one_hot_cross_entropy_vjp", "return (softmax(a) * y.sum(axis=1, keepdims=True) - y) / len(a)"): "len(a) = len(y)",
     ("softmax_cross_entropy_vjp", "da[np.arange(len(a)), y] -= 1"): "len(a) = len(y)",
     ("softmax_cross_entropy_vjp", "da[np.arange(len(da)), y] -= 1"): "len(da) = len(y)",
     ("softmax_cross_entropy_vjp", "da /= len(a)"): "len(a) = len(y)",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Mapping
 
-from harness.mutation.sites import Site, reads_self
+from harness.mutation.syntax import Site, reads_self
 
 Operator = Callable[[Site], Iterator[ast.AST]]
 
@@ -30,19 +30,8 @@ COMPARISONS: Mapping[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
 PRODUCTS = ("dot", "matmul")
 AXIS_NAMES = ("axis", "dim", "axes")
 NO_NUMBER = (
-    "locals",
-    "dict",
-    "list",
-    "tuple",
-    "set",
-    "len",
-    "range",
-    "zip",
-    "enumerate",
-    "isinstance",
-    "print",
-    "type",
-)
+    "locals", "dict", "list", "tuple", "set", "len", "range", "zip", "enumerate", "isinstance", "print", "type",
+)  # fmt: skip
 """Functions whose result is no number to be negated."""
 
 

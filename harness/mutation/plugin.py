@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from types import CodeType, TracebackType
@@ -20,11 +20,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from harness.mutation.events import Again, Begun, Done, Plan, Unmutated, Unusable, tell
 from harness.mutation.mutants import Mutant, is_same, mutants_of, planted, replaced, watched
+from harness.mutation.process import Again, Begun, Done, Plan, Unmutated, Unusable, tell
 from harness.mutation.recording import Recording, recording
-from harness.mutation.source import plain_function
-from harness.mutation.targets import hand_rules, targeted
+from harness.mutation.targets import hand_rules, plain_function, targeted
 from harness.usage import UsageError, visible
 
 PLAN = "HARNESS_MUTANTS_PLAN"
@@ -109,8 +108,7 @@ class Runs:
         file = plain_function(function).__code__.co_filename
         same = is_same(function, mutant)
         tell(
-            self.plan.events,
-            Begun(number, name, mutant.operator, file, mutant.line, mutant.before, mutant.after, same),
+            self.plan.events, Begun(number, name, mutant.operator, file, mutant.line, mutant.before, mutant.after, same)
         )
         with planted(function, mutant):
             failure, itself = self.run(mutant.code, limit)
@@ -211,11 +209,10 @@ def _forget_compiled() -> bool:
 
     A compiled function that calls a target would go on with the target as it was.
     """
-    clears: list[Callable[[], Any]] = []
+    cleared = False
     for name, module in list(sys.modules.items()):
         clear = vars(module).get("clear_caches") if "." not in name and hasattr(module, "__dict__") else None
         if callable(clear):
-            clears.append(clear)
-    for clear in clears:
-        clear()
-    return bool(clears)
+            clear()
+            cleared = True
+    return cleared

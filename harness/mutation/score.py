@@ -12,8 +12,7 @@ from typing import Any, Literal
 
 from tabulate import tabulate
 
-from harness.mutation.events import Begun, Done, Unmutated
-from harness.mutation.process import events_of, passed_again
+from harness.mutation.process import Again, Begun, Done, Unmutated, events_of
 from harness.usage import UsageError, visible
 
 MOST_MUTANTS = 500
@@ -206,9 +205,8 @@ def score(
     begun = {event.number: event for event in events if isinstance(event, Begun)}
     done = {event.number: event for event in events if isinstance(event, Done)}
     tried = tuple(_tried(begun[number], done[number]) for number in sorted(begun))
-    return Score(
-        test, target, tried, unmutated.uncalled, unmutated.possible, passed_again(events), unmutated.seconds
-    )  # fmt: skip
+    reliable = all(event.passed for event in events if isinstance(event, Again))
+    return Score(test, target, tried, unmutated.uncalled, unmutated.possible, reliable, unmutated.seconds)
 
 
 def _tried(begun: Begun, done: Done) -> Tried:

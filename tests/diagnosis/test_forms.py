@@ -5,7 +5,7 @@ import pytest
 
 from harness.arithmetic import profile_of
 from harness.arithmetic.balls import Balls
-from harness.diagnosis.equivalent import forms_at
+from harness.diagnosis.forms import forms_at
 from harness.evaluation.expected import walk
 from harness.evaluation.point import Point
 from impls.hand import (

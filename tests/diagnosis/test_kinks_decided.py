@@ -7,7 +7,7 @@ import pytest
 
 import harness
 from harness.arithmetic import profile_of
-from harness.diagnosis.exact_sums import exact_where_nothing_rounds
+from harness.diagnosis.kinks import exact_where_nothing_rounds
 from harness.diagnosis.location import located
 from harness.evaluation.expected import walk
 from harness.evaluation.point import Point

@@ -14,10 +14,17 @@ from harness.arithmetic.rationals import IrrationalError
 from harness.arithmetic.true_values import TrueTensor
 from harness.cli.commands import harness as command
 from harness.evaluation.point import Point
-from harness.fault_injection.counting import count_misses
-from harness.fault_injection.effect import Exactly, of_precision
-from harness.fault_injection.misses import FORMULA, OF_WEIGHTS, ROUNDING, Planted, catalogue_of, of_weights_only, plant
-from harness.fault_injection.planted_pass import Ground
+from harness.fault_injection.misses import (
+    FORMULA,
+    OF_WEIGHTS,
+    ROUNDING,
+    Planted,
+    catalogue_of,
+    count_misses,
+    of_weights_only,
+    plant,
+)
+from harness.fault_injection.planted_pass import Exactly, Ground, of_precision
 from harness.faults import Fault
 from harness.results.record_file import read_lines
 from impls import registry

@@ -146,7 +146,7 @@ def test_a_cause_is_named(gain, made, monkeypatch):
 
         assert cause_of(backward, network) != "gain left out"
         with monkeypatch.context() as listed:
-            listed.setattr(catalogue, "FAMILIES", (*catalogue.FAMILIES, family))
+            listed.setattr(catalogue, "FAMILIES", (*catalogue.FAMILIES, family.gain_faults))
             assert "gain left out" in [fault.cause for fault in faults_at(network, network.link[at])]
             assert cause_of(backward, network) == "gain left out"
 

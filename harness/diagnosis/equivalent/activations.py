@@ -16,67 +16,50 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from harness.diagnosis.equivalent.functions import SIGMOIDS, SOFTMAXES, TANHS, plus_exp
+from harness.diagnosis.equivalent.functions import SIGMOIDS, SOFTMAXES, TANHS, Written, plus_exp
 from impls.hand import Elu, Gelu, GeluTanh, HardSigmoid, Sigmoid, Silu, Softmax, Softplus, Tanh
 from impls.hand.activations.gelu import CUBIC, ROOT_TWO_OVER_PI, erf
 
-
-class Forward(NamedTuple):
-    """A form of a = f(z): its text, what it loses, and the function of z."""
-
-    text: str
-    loses: str
-    rule: Any
-
-
-class Backward(NamedTuple):
-    """A form of dz: its text, what it loses, and the function of da, z and a."""
-
-    text: str
-    loses: str
-    rule: Any
-
-
-Forms = tuple[list[Forward], list[Backward]]
+Forms = tuple[list[Written], list[Written]]
+"""Of a = f(z), as functions of z, and of dz, as functions of da, z and a."""
 
 
 def _of_sigmoid(layer: Any) -> Forms:
-    forward = [Forward(f"sigmoid(z) = {text.format(z='z')}", loses, f) for text, loses, f in SIGMOIDS]
+    forward = [Written(f"sigmoid(z) = {text.format(z='z')}", loses, f) for text, loses, f in SIGMOIDS]
     backward = [
-        Backward("sigmoid′ = a − a²", "near 1", lambda da, z, a: da * (a - a * a)),
-        Backward("sigmoid′ = exp(−z)/(1 + exp(−z))²", "", lambda da, z, a: da * (np.exp(-z) / np.square(plus_exp(-z)))),
-        Backward("sigmoid′ = exp(z)/(1 + exp(z))²", "", lambda da, z, a: da * (np.exp(z) / np.square(plus_exp(z)))),
-        Backward("sigmoid′ = 1/(2 + exp(z) + exp(−z))", "", lambda da, z, a: da * (1 / (2 + np.exp(z) + np.exp(-z)))),
-        Backward("sigmoid′ = (1 − tanh²(z/2))/4", "far from 0",
-                 lambda da, z, a: da * ((1 - np.square(np.tanh(z / 2))) / 4)),
+        Written("sigmoid′ = a − a²", "near 1", lambda da, z, a: da * (a - a * a)),
+        Written("sigmoid′ = exp(−z)/(1 + exp(−z))²", "", lambda da, z, a: da * (np.exp(-z) / np.square(plus_exp(-z)))),
+        Written("sigmoid′ = exp(z)/(1 + exp(z))²", "", lambda da, z, a: da * (np.exp(z) / np.square(plus_exp(z)))),
+        Written("sigmoid′ = 1/(2 + exp(z) + exp(−z))", "", lambda da, z, a: da * (1 / (2 + np.exp(z) + np.exp(-z)))),
+        Written("sigmoid′ = (1 − tanh²(z/2))/4", "far from 0",
+                lambda da, z, a: da * ((1 - np.square(np.tanh(z / 2))) / 4)),
     ]  # fmt: skip
     for text, loses, f in SIGMOIDS:
         s = text.format(z="z")
         backward += [
-            Backward(
-                f"sigmoid′ = s(1 − s), s = {s}", loses or "near 1", lambda da, z, a, f=f: da * (f(z) * (1 - f(z)))
-            ),
-            Backward(f"sigmoid′ = s − s², s = {s}", "near 1", lambda da, z, a, f=f: da * (f(z) - np.square(f(z)))),
-        ]
+            Written(f"sigmoid′ = s(1 − s), s = {s}", loses or "near 1",
+                    lambda da, z, a, f=f: da * (f(z) * (1 - f(z)))),
+            Written(f"sigmoid′ = s − s², s = {s}", "near 1", lambda da, z, a, f=f: da * (f(z) - np.square(f(z)))),
+        ]  # fmt: skip
     return forward, backward
 
 
 def _of_tanh(layer: Any) -> Forms:
-    forward = [Forward(f"tanh(z) = {text.format(z='z')}", loses, f) for text, loses, f in TANHS]
+    forward = [Written(f"tanh(z) = {text.format(z='z')}", loses, f) for text, loses, f in TANHS]
     far = "far from 0"
     backward = [
-        Backward("tanh′ = 4/(exp(z) + exp(−z))²", "", lambda da, z, a: da * (4 / np.square(np.exp(z) + np.exp(-z)))),
-        Backward("tanh′ = 1/cosh²(z)", "", lambda da, z, a: da * (1 / np.square((np.exp(z) + np.exp(-z)) / 2))),
-        Backward("tanh′ = 1 − tanh²(z)", far, lambda da, z, a: da * (1 - np.square(np.tanh(z)))),
+        Written("tanh′ = 4/(exp(z) + exp(−z))²", "", lambda da, z, a: da * (4 / np.square(np.exp(z) + np.exp(-z)))),
+        Written("tanh′ = 1/cosh²(z)", "", lambda da, z, a: da * (1 / np.square((np.exp(z) + np.exp(-z)) / 2))),
+        Written("tanh′ = 1 − tanh²(z)", far, lambda da, z, a: da * (1 - np.square(np.tanh(z)))),
     ]
-    for text, _, f in TANHS:
-        backward.append(
-            Backward(f"tanh′ = 1 − t², t = {text.format(z='z')}", far, lambda da, z, a, f=f: da * (1 - np.square(f(z))))
-        )
+    backward += [
+        Written(f"tanh′ = 1 − t², t = {text.format(z='z')}", far, lambda da, z, a, f=f: da * (1 - np.square(f(z))))
+        for text, _, f in TANHS
+    ]
     return forward, backward
 
 
@@ -90,16 +73,16 @@ def _of_elu(layer: Any) -> Forms:
         return np.where(z > 0, da, da * value)
 
     forward = [
-        Forward("elu(z) = alpha·(exp(z) − 1)", "near 0", lambda z: left(z, alpha * (np.exp(z) - 1))),
-        Forward("elu(z) = alpha·exp(z) − alpha", "near 0", lambda z: left(z, alpha * np.exp(z) - alpha)),
+        Written("elu(z) = alpha·(exp(z) − 1)", "near 0", lambda z: left(z, alpha * (np.exp(z) - 1))),
+        Written("elu(z) = alpha·exp(z) − alpha", "near 0", lambda z: left(z, alpha * np.exp(z) - alpha)),
     ]
     backward = [
-        Backward("elu′ = a + alpha", "far left", lambda da, z, a: slope(da, z, a + alpha)),
-        Backward("elu′ = alpha·exp(z)", "", lambda da, z, a: slope(da, z, alpha * np.exp(z))),
-        Backward("elu′ = alpha·(exp(z) − 1) + alpha", "far left",
-                 lambda da, z, a: slope(da, z, alpha * (np.exp(z) - 1) + alpha)),
-        Backward("elu′ = alpha·expm1(z) + alpha", "far left",
-                 lambda da, z, a: slope(da, z, alpha * np.expm1(z) + alpha)),
+        Written("elu′ = a + alpha", "far left", lambda da, z, a: slope(da, z, a + alpha)),
+        Written("elu′ = alpha·exp(z)", "", lambda da, z, a: slope(da, z, alpha * np.exp(z))),
+        Written("elu′ = alpha·(exp(z) − 1) + alpha", "far left",
+                lambda da, z, a: slope(da, z, alpha * (np.exp(z) - 1) + alpha)),
+        Written("elu′ = alpha·expm1(z) + alpha", "far left",
+                lambda da, z, a: slope(da, z, alpha * np.expm1(z) + alpha)),
     ]  # fmt: skip
     return forward, backward
 
@@ -121,13 +104,13 @@ def _of_softplus(layer: Any) -> Forms:
         ("−log(1 − sigmoid(z))", far, lambda z: -np.log(1 - 1 / plus_exp(-z))),
     ]
     forward = [
-        Forward(f"softplus(z) = {text}", loses, lambda z, f=f: below(z, f(z), z)) for text, loses, f in functions
+        Written(f"softplus(z) = {text}", loses, lambda z, f=f: below(z, f(z), z)) for text, loses, f in functions
     ]
     backward = [
-        Backward(f"softplus′ = {text.format(z='z')}", loses, lambda da, z, a, f=f: below(z, da * f(z), da))
+        Written(f"softplus′ = {text.format(z='z')}", loses, lambda da, z, a, f=f: below(z, da * f(z), da))
         for text, loses, f in SIGMOIDS
     ]
-    backward.append(Backward("softplus′ = 1 − exp(−a)", far, lambda da, z, a: below(z, da * (1 - np.exp(-a)), da)))
+    backward.append(Written("softplus′ = 1 − exp(−a)", far, lambda da, z, a: below(z, da * (1 - np.exp(-a)), da)))
     return forward, backward
 
 
@@ -140,19 +123,19 @@ def _of_silu(layer: Any) -> Forms:
         up = np.exp(z)
         return da * (up * (1 + up + z) / np.square(1 + up))
 
-    forward = [Forward("silu(z) = z/(1 + exp(−z))", "", lambda z: z / plus_exp(-z))]
+    forward = [Written("silu(z) = z/(1 + exp(−z))", "", lambda z: z / plus_exp(-z))]
     backward = [
-        Backward("silu′ = (1 + e + z·e)/(1 + e)², e = exp(−z)", "near its root", quotient),
-        Backward("silu′ = e(1 + e + z)/(1 + e)², e = exp(z)", "near its root", quotient_up),
+        Written("silu′ = (1 + e + z·e)/(1 + e)², e = exp(−z)", "near its root", quotient),
+        Written("silu′ = e(1 + e + z)/(1 + e)², e = exp(z)", "near its root", quotient_up),
     ]
     for text, loses, f in SIGMOIDS:
         s = text.format(z="z")
-        forward.append(Forward(f"silu(z) = z·s, s = {s}", loses, lambda z, f=f: z * f(z)))
+        forward.append(Written(f"silu(z) = z·s, s = {s}", loses, lambda z, f=f: z * f(z)))
         backward += [
-            Backward(f"silu′ = a + s(1 − a), s = {s}", "far right", lambda da, z, a, f=f: da * (a + f(z) * (1 - a))),
-            Backward(f"silu′ = s(1 + z(1 − s)), s = {s}", loses or "near its root",
+            Written(f"silu′ = a + s(1 − a), s = {s}", "far right", lambda da, z, a, f=f: da * (a + f(z) * (1 - a))),
+            Written(f"silu′ = s(1 + z(1 − s)), s = {s}", loses or "near its root",
                      lambda da, z, a, f=f: da * (f(z) * (1 + z * (1 - f(z))))),
-            Backward(f"silu′ = s + z·s(1 − s), s = {s}", loses or "near its root",
+            Written(f"silu′ = s + z·s(1 − s), s = {s}", loses or "near its root",
                      lambda da, z, a, f=f: da * (f(z) + z * f(z) * (1 - f(z)))),
         ]  # fmt: skip
     return forward, backward
@@ -165,10 +148,10 @@ def _of_gelu(layer: Any) -> Forms:
     def density(z: Any) -> Any:
         return np.exp(-0.5 * np.square(z)) / math.sqrt(2 * math.pi)
 
-    forward = [Forward("gelu(z) = 0.5·z·(1 + erf(z/√2))", "far left", lambda z: z * distribution(z))]
+    forward = [Written("gelu(z) = 0.5·z·(1 + erf(z/√2))", "far left", lambda z: z * distribution(z))]
     backward = [
-        Backward("gelu′ = 0.5·(1 + erf(z/√2)) + z·φ(z)", "far left",
-                 lambda da, z, a: da * (distribution(z) + z * density(z))),
+        Written("gelu′ = 0.5·(1 + erf(z/√2)) + z·φ(z)", "far left",
+                lambda da, z, a: da * (distribution(z) + z * density(z))),
     ]  # fmt: skip
     return forward, backward
 
@@ -186,10 +169,8 @@ def _of_gelu_tanh(layer: Any) -> Forms:
     forward, backward = [], []
     for text, loses, f in TANHS:
         t = text.format(z="t")
-        forward.append(Forward(f"gelu(z) = z/2·(1 + T), T = {t}", loses, lambda z, f=f: 0.5 * z * (1 + f(argument(z)))))
-        backward.append(
-            Backward(f"gelu′ by T = {t}", loses, lambda da, z, a, f=f: da * derivative(z, f(argument(z))))
-        )  # fmt: skip
+        forward.append(Written(f"gelu(z) = z/2·(1 + T), T = {t}", loses, lambda z, f=f: 0.5 * z * (1 + f(argument(z)))))
+        backward.append(Written(f"gelu′ by T = {t}", loses, lambda da, z, a, f=f: da * derivative(z, f(argument(z)))))
     return forward, backward
 
 
@@ -198,12 +179,10 @@ def _of_hard_sigmoid(layer: Any) -> Forms:
         return np.minimum(np.maximum(value, 0), 1)
 
     forward = [
-        Forward("hard sigmoid(z) = z/6 + 1/2, clipped", "near −3", lambda z: clipped(z, z / 6 + 0.5)),
-        Forward("hard sigmoid(z) = z·(1/6) + 1/2, clipped", "near −3", lambda z: clipped(z, z * (1 / 6) + 0.5)),
+        Written("hard sigmoid(z) = z/6 + 1/2, clipped", "near −3", lambda z: clipped(z, z / 6 + 0.5)),
+        Written("hard sigmoid(z) = z·(1/6) + 1/2, clipped", "near −3", lambda z: clipped(z, z * (1 / 6) + 0.5)),
     ]
-    backward = [
-        Backward("hard sigmoid′ = (1/6)·[−3 < z < 3]", "", lambda da, z, a: da * (1 / 6) * (z > -3) * (z < 3)),
-    ]
+    backward = [Written("hard sigmoid′ = (1/6)·[−3 < z < 3]", "", lambda da, z, a: da * (1 / 6) * (z > -3) * (z < 3))]
     return forward, backward
 
 
@@ -212,11 +191,11 @@ def _of_softmax(layer: Any) -> Forms:
         jacobian = a[..., :, None] * (np.eye(a.shape[-1]) - a[..., None, :])
         return (jacobian * da[..., None, :]).sum(axis=-1)
 
-    forward = [Forward(f"softmax(z) = {text.format(z='z')}", loses, f) for text, loses, f in SOFTMAXES]
+    forward = [Written(f"softmax(z) = {text.format(z='z')}", loses, f) for text, loses, f in SOFTMAXES]
     backward = [
-        Backward("softmax′ by its Jacobian a_i([i = j] − a_j)", "near 1", by_jacobian),
-        Backward("softmax′ = a·da − a·sum a·da", "near 1",
-                 lambda da, z, a: a * da - a * (a * da).sum(axis=-1, keepdims=True)),
+        Written("softmax′ by its Jacobian a_i([i = j] − a_j)", "near 1", by_jacobian),
+        Written("softmax′ = a·da − a·sum a·da", "near 1",
+                lambda da, z, a: a * da - a * (a * da).sum(axis=-1, keepdims=True)),
     ]  # fmt: skip
     return forward, backward
 

@@ -13,11 +13,11 @@ import numpy as np
 
 
 class Written(NamedTuple):
-    """A form of a function: its text, what it loses, and the function."""
+    """A form of a function or of its derivative: its text, what it loses, and the function."""
 
     text: str
     loses: str
-    function: Callable[[Any], Any]
+    function: Callable[..., Any]
 
 
 def plus_exp(z: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Constant factors: of every gradient, or of one mistake.
+"""Mistakes of the whole pass: a constant factor of every gradient, beside another mistake too, and float32 for float64.
 
 Where every gradient is the right one times one and the same number, the chain rule is right, and the loss is another:
 half of it, its mean, its negative. Where the first gradient may be right as it is, the number is 1, and whatever is
@@ -7,6 +7,10 @@ wrong has another reason.
 Whoever shows gradients of the weights only, and takes the mean where the network's loss is a sum, may have a slip in
 the first derivative besides. Neither explains anything alone. But everything is linear in the gradient of the loss:
 with the slip planted, the numbers are right up to one constant, and that constant tells the factor.
+
+What was computed or rounded in float32 and returned in float64 is exactly a float32 number, or the mean of such
+numbers taken in float64. An error that is only as small as float32's rounding is no evidence: a small number such as
+1e-8, added somewhere, makes the same.
 """
 
 from __future__ import annotations
@@ -15,24 +19,20 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from harness.diagnosis.hypotheses import Hypothesis, residual, stride_of
-from harness.evaluation.incremental import Replay
+from harness.arithmetic import profile_of
+from harness.arithmetic.bounded import holds
+from harness.diagnosis.diagnosis import Cause
+from harness.diagnosis.hypotheses import Hypothesis, Planted, residual, stride_of
+from harness.evaluation.incremental import Replay, in_float32
 from harness.evaluation.point import Point
 from harness.faults import Fault
 from harness.faults.fault import ratios_of
 from impls.contract import Array
 
 FACTORS = (
-    "sign flipped",
-    "half",
-    "doubled",
-    "times N",
-    "divided by N",
-    "times K",
-    "divided by K",
-    "sum for mean",
+    "sign flipped", "half", "doubled", "times N", "divided by N", "times K", "divided by K", "sum for mean",
     "mean for sum",
-)
+)  # fmt: skip
 """Causes that multiply all of a gradient by a constant."""
 MOST_PAIRED = 4
 """Pairs, best first, that are worth a try in bounded arithmetic."""
@@ -114,3 +114,44 @@ def _shortest(least: float, most: float, rows: int) -> float:
     named = next((n for n in ratios_of(rows).values() if least <= n <= most), middle)
     numbers = (float(f"{middle:.{digits}g}") for digits in range(1, SHORT + 1))
     return next((n for n in numbers if least <= n <= most), named)
+
+
+def float32_numbers(point: Point, tensor: Array) -> bool:
+    """Whether numbers are exactly those of float32, or their mean taken in float64."""
+    rows, outputs = point.rows, point.network.outputs
+    return any(holds(_times(tensor, n), "float32") for n in (1, rows, rows * outputs))
+
+
+def everything_in_float32(now: Planted, tensor: str, wrong: Sequence[str], at: str) -> Cause | None:
+    """The cause of all that is wrong, where it is what a program gives that computes everything in float32."""
+    if now.profile.dtype != "float64" or not all(float32_numbers(now.point, array) for array in now.shown.values()):
+        return None
+    expected = in_float32(now.point, now.reach, now.shown, profile_of("float32")).expected
+    if not all(expected[name].holds(now.shown[name]) for name in wrong):
+        return None
+    says = (
+        "everything has the accuracy of float32, not that of float64, in which it is returned: all of it are "
+        "exactly float32 numbers"
+    )
+    size = float(np.abs(now.shown[tensor]).max())
+    off = residual(now.shown[tensor], expected[tensor].value, size)
+    return Cause("computed in float32", at, says, "the same, in float32", off)
+
+
+def only_as_small(now: Planted, tensor: str) -> tuple[str, ...]:
+    """What is known of an error in float64 that float32 could make and did not."""
+    if now.profile.dtype != "float64" or float32_numbers(now.point, now.shown[tensor][now.outside(tensor)]):
+        return ()
+    narrow = in_float32(now.point, now.reach, now.shown, profile_of("float32")).expected
+    if not narrow[tensor].holds(now.shown[tensor]):
+        return ()
+    return (
+        "the error is as small as the rounding of float32, but these are no float32 numbers: a small number such "
+        "as 1e-8 may be added or multiplied in",
+    )
+
+
+def _times(tensor: Array, n: int) -> Array:
+    """A multiple, where the tensor is exactly its n-th part; the tensor itself elsewhere."""
+    many = np.asarray(np.float32(tensor * n), np.float64)
+    return np.where(many / n == tensor, many, tensor)

@@ -1,4 +1,4 @@
-"""Hidden forms: where links that are not shown were computed in another right form, which one explains what is shown.
+"""Forms: at a link, every other way of writing it that is right, and which of them links that are not shown were in.
 
 Each choice of forms is a right program with a bound of its own, so that what one of them explains is right. First
 every form is allowed at once, as a hull: what lies outside that is explained by none. Then forms that cannot be
@@ -8,7 +8,7 @@ first: the same form in all layers of a kind, then one for each layer. No more t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice, product
 from typing import Any
@@ -16,14 +16,41 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Bounded
+from harness.diagnosis.equivalent import activations, losses
 from harness.evaluation.expected import Form, Walk, bounded_or
-from impls.graph import Graph, Link, Rule
+from impls.graph import TARGET, Graph, Link, Rule
 
 MOST = 200
 """Combinations tried, in the search by layer and in that by kind."""
 
 Option = Sequence[Form]
 """Forms that are taken together, at one link or at all links of a kind; none of them for the hand code's own."""
+
+
+Written = Iterable[tuple[str, str, Callable[..., Any]]]
+
+
+def forms_at(link: Link) -> list[Form]:
+    """Other right forms of one link, in the order in which they are tried; often none."""
+    kind = type(link.layer)
+    if kind in losses.FORMS:
+        return list(_forms(link, losses.FORMS[kind](link.layer, link.of is None), (link.layer.reads, TARGET)))
+    if kind in activations.FORMS:
+        forward, backward = activations.FORMS[kind](link.layer)
+        return list(_forms(link, *((forward, ("z",)) if link.of is None else (backward, ("da", "z", "a")))))
+    return []
+
+
+def _forms(link: Link, written: Written, reads: tuple[str, ...]) -> Iterator[Form]:
+    """Forms of a link from those of its layer, which read tensors by the layer's own names."""
+    names = [link.names[local] for local in reads]
+    for text, loses, function in written:
+        says = f"{text}, which loses digits {loses}" if loses else text
+        yield Form(link.output, says, partial(_run, function, names))
+
+
+def _run(function: Callable[..., Any], names: list[str], tensors: Any) -> Any:
+    return function(*(tensors[name] for name in names))
 
 
 def hidden_forms(

@@ -1,0 +1,194 @@
+"""Mistakes where a network branches: sum, product, concatenation, split, the parts of a gradient, rows looked up.
+
+    s = p + q             forward  q or p left out, p q          back  ds q: the rule of a product
+    s = p q               forward  p + q                         back  dp = ds p, ds, q
+    s = [p, q]            forward  [q, p]                        back  dp cut from the wrong end, one neuron beside
+    [p, q] = x            forward  p cut from the other end      back  [dq, dp], a part 0, dq one neuron beside
+    dt = p + q + r        the last or the first part only, p + r, p + q + r + q, (p + q + r)/3
+    dW = sum of de_n      at row i_n: the last or the first of those with one i only, their mean, row i + 1, row i − 1
+
+dt has parts where a tensor has several readers, or several nodes share a weight; each is told by the reader that sends
+it back. Formulas as in `impls.hand.layers.combining` and `impls.hand.layers.embedding`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from harness.faults.fault import Fault
+from harness.faults.place import Place, RuleTable
+from impls.graph import Graph, Rule
+from impls.hand import Add, Concatenate, Embedding, Multiply, Split
+from impls.hand.layers.dense import rows_of
+
+
+def combining_faults(place: Place) -> Iterator[Fault]:
+    """Mistakes at every rule of these layers."""
+    yield from place.faults_of(_BRANCHES)
+
+
+def _sum(place: Place) -> Iterator[Fault]:
+    p, q = place.names["p"], place.names["q"]
+    for kept, missing in ((p, q), (q, p)):
+        text = f"{missing} is left out of {place.at}"
+        alone = lambda t, kept=kept: +t[kept]  # noqa: E731
+        yield place.fault("branch left out", text, kept, alone)
+    text = f"{p} and {q} are multiplied, where they are to be added"
+    yield place.fault("another operation", text, f"{p} · {q}", lambda t: t[p] * t[q])
+
+
+def _product(place: Place) -> Iterator[Fault]:
+    p, q = place.names["p"], place.names["q"]
+    text = f"{p} and {q} are added, where they are to be multiplied"
+    yield place.fault("another operation", text, f"{p} + {q}", lambda t: t[p] + t[q])
+
+
+def _by_term(place: Place) -> Iterator[Fault]:
+    ds, other = place.names["ds"], _other(place)
+    text = f"the rule of a product is taken, where {place.names['s']} is a sum"
+    yield place.fault("another operation", text, f"{ds} · {other}", lambda t: t[ds] * t[other])
+
+
+def _by_factor(place: Place) -> Iterator[Fault]:
+    ds, other, own = place.names["ds"], _other(place), str(place.link.of)
+    if own != other:
+        text = f"{ds} is multiplied by {own} itself, where the other factor {other} belongs"
+        yield place.fault("own factor for the other", text, f"{ds} · {own}", lambda t: t[ds] * t[own])
+    text = f"the factor {other} is missing in {place.at}"
+    yield place.fault("factor of the product missing", text, ds, lambda t: +t[ds])
+    text = f"only the factor {other} is taken; the upstream gradient {ds} is missing"
+    yield place.fault("upstream missing", text, other, lambda t: 0 * t[ds] + t[other])
+
+
+def _other(place: Place) -> str:
+    """Of two tensors, the one that the link does not differentiate by."""
+    return place.names["q" if place.link.local == "dp" else "p"]
+
+
+def _joined(place: Place) -> Iterator[Fault]:
+    p, q = place.names["p"], place.names["q"]
+    text = f"{p} and {q} are put together in the other order"
+    yield place.fault("parts swapped", text, f"[{q}, {p}]", lambda t: np.concatenate([t[q], t[p]], axis=-1))
+
+
+def _cut(place: Place) -> Iterator[Fault]:
+    """At the gradient of a part, or at the part itself."""
+    P, Q = (place.network.tensors[place.names[part]].width for part in ("p", "q"))
+    whole = place.names["x" if place.forward else "ds"]
+    first = place.link.local in ("p", "dp")
+    size = P if first else Q
+    start, beside, end = (0, 1, Q) if first else (P, P - 1, 0)
+    cut = lambda start: lambda t: t[whole][..., start : start + size]  # noqa: E731
+    what = f"neurons {end + 1} to {end + size} of {whole} are taken, which are cut from the wrong end"
+    yield place.fault("parts swapped", what, f"{whole}[..., {end}:{end + size}]", cut(end))
+    text = f"{place.at} is cut out of {whole} at neuron {beside + 1}, where it begins at neuron {start + 1}"
+    yield place.fault("cut one neuron beside", text, f"{whole}[..., {beside}:{beside + size}]", cut(beside))
+
+
+def _together(place: Place) -> Iterator[Fault]:
+    dp, dq = place.names["dp"], place.names["dq"]
+    text = f"{dp} and {dq} are put together in the other order"
+    yield place.fault("parts swapped", text, f"[{dq}, {dp}]", lambda t: np.concatenate([t[dq], t[dp]], axis=-1))
+    for kept, missing in ((dp, dq), (dq, dp)):
+        only = lambda t, missing=missing: place.link({**t, missing: 0 * t[missing]})  # noqa: E731
+        formula = f"[{dp}, 0]" if kept == dp else f"[0, {dq}]"
+        yield place.fault("gradient of one part only", f"only {kept} reaches {place.at}, {missing} is 0", formula, only)
+
+
+_BRANCHES: RuleTable = {
+    Add: {"s": _sum, "dp": _by_term, "dq": _by_term},
+    Multiply: {"s": _product, "dp": _by_factor, "dq": _by_factor},
+    Concatenate: {"s": _joined, "dp": _cut, "dq": _cut},
+    Split: {"p": _cut, "q": _cut, "dx": _together},
+}
+
+
+MOST_PARTS = 8
+"""Parts each of which is tried by itself; of more, the first and the last."""
+
+
+def accumulation_faults(place: Place) -> Iterator[Fault]:
+    """Mistakes in the sum of a gradient's parts."""
+    if not place.adds:
+        return
+    at, parts = place.at, place.link.inputs
+    names = [_reader(place.network, part) for part in parts]
+    for k, what in ((len(parts) - 1, "overwritten by it"), (0, "never added")):
+        rest = f"that through {names[0 if k else 1]} is" if len(parts) == 2 else "the others are"
+        text = f"only the path through {names[k]} counts in {at}: {rest} {what}"
+        yield place.fault("part overwritten", text, parts[k], _sum_of(place, [parts[k]]))
+    tried = range(len(parts)) if len(parts) <= MOST_PARTS else (0, len(parts) - 1)
+    for k in tried if len(parts) > 2 else ():  # without one of two, the other is the only one
+        others = [part for part in parts if part != parts[k]]
+        text = f"the path through {names[k]} is left out of {at}"
+        yield place.fault("part left out", text, " + ".join(others), _sum_of(place, others))
+    for k in tried:
+        text = f"the path through {names[k]} is counted twice in {at}"
+        formula = f"{' + '.join(parts)} + {parts[k]}"
+        yield place.fault("part counted twice", text, formula, _sum_of(place, [*parts, parts[k]]))
+    text = f"{at} is the mean over its {len(parts)} paths, where their sum belongs"
+    mean = lambda t: place.link(t) / len(parts)  # noqa: E731
+    yield place.fault("parts averaged", text, f"({' + '.join(parts)})/{len(parts)}", mean)
+
+
+def _sum_of(place: Place, parts: list[str]) -> Rule:
+    return lambda t: place.link.rule(*(t[part] for part in parts))
+
+
+def _reader(network: Graph, part: str) -> str:
+    """The node that sends back a part of a gradient; where one node sends several, the vjp."""
+    through, links = network.tensors[part].through, network.link
+    beside = [name for name in network.link if _sends(network, name, part)]
+    nodes = [each.name for each in network.nodes if network.names_of(each.name) is links[part].names]
+    return (nodes[0] if nodes else "the loss") if len(beside) == 1 else str(through)
+
+
+def _sends(network: Graph, name: str, part: str) -> bool:
+    one, other = network.link[name], network.link[part]
+    return one.of == other.of and one.names is other.names
+
+
+def lookup_faults(place: Place) -> Iterator[Fault]:
+    """Mistakes at the rules of an embedding."""
+    yield from place.faults_of(_LOOKUPS)
+
+
+def _gradient(place: Place) -> Iterator[Fault]:
+    i, de, at, V = place.names["i"], place.names["de"], place.at, place.layer.entries
+    for which, why in (("last", "each overwrites the one before"), ("first", "later ones are not added")):
+        kept = lambda t, which=which: _once(t[i], V, which) @ rows_of(t[de])  # noqa: E731
+        text = f"where a number of {i} occurs more than once, only the {which} counts in {at}: {why}"
+        formula = f"in row v {de} of the {which} place where {i} is v"
+        yield place.fault("repeated index overwritten", text, formula, kept)
+
+    def averaged(t: Mapping[str, Any]) -> Any:
+        occurs = np.bincount(np.ravel(t[i]), minlength=V)
+        return place.link(t) / np.maximum(occurs, 1)[:, None].astype(float)
+
+    text = f"where a number of {i} occurs more than once, the mean is taken, where the sum belongs"
+    formula = f"in row v the mean of {de} over every place where {i} is v"
+    yield place.fault("mean over a repeated index", text, formula, averaged)
+    yield from _shifted(place)
+
+
+def _shifted(place: Place) -> Iterator[Fault]:
+    """The rule with other rows of the matrix."""
+    i, V = place.names["i"], place.layer.entries
+    for step, told in ((1, "1 is added to"), (-1, "1 is subtracted from")) if V > 2 else ((1, "1 is added to"),):
+        rule = lambda t, step=step: place.link({**t, i: (t[i] + step) % V})  # noqa: E731
+        text = f"{told} the numbers of {i}, which are counted from 0 as the rows of {place.names['W']} are"
+        formula = f"{place.at} from {i} {'+' if step > 0 else '−'} 1"
+        yield place.fault("index off by one", text, formula, rule)
+
+
+def _once(index: Any, entries: int, which: str) -> Any:
+    """A row for each number, in which only its first or its last occurrence is 1."""
+    chosen = np.arange(entries)[:, None] == np.ravel(index)
+    seen = np.cumsum(chosen[:, ::-1], axis=1)[:, ::-1] if which == "last" else np.cumsum(chosen, axis=1)
+    return chosen & (seen == 1)
+
+
+_LOOKUPS: RuleTable = {Embedding: {"e": _shifted, "dW": _gradient}}
