@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.checking.backward_pass import check
     from harness.checking.operation import check_vjp
     from harness.explaining import explain
-    from harness.explaining.allowance.command import why
+    from harness.explaining.allowance import why
     from harness.fault_injection.command import power
     from harness.fault_injection.power import Power
     from harness.inputs.datasets import Data, load_data
@@ -72,7 +72,7 @@ _HOME = {
     "run": "lockstep.training",
     "score": "mutation.score",
     "to_toml": "inputs.toml_writer",
-    "why": "explaining.allowance.command",
+    "why": "explaining.allowance",
 }
 
 

@@ -13,8 +13,7 @@ from tabulate import tabulate
 
 from harness.cli.running import ASCII, named, printable, specified
 from harness.explaining import explain
-from harness.explaining.allowance import Allowance
-from harness.explaining.allowance.command import why
+from harness.explaining.allowance import Allowance, why
 from harness.explaining.screen import blocks
 from harness.results.numbers import small
 from harness.usage import UsageError
