@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from harness.results.check import Check
     from harness.results.operation_check import OperationCheck
     from harness.results.run import Run, read_run
-    from harness.surveys.conventions.survey import conventions
+    from harness.surveys.conventions import conventions
     from harness.testing.allowing import allow, assert_gradients_match
     from harness.testing.compared import GradientMismatch
     from harness.testing.operations import assert_vjp_matches
@@ -61,7 +61,7 @@ _HOME = {
     "assert_vjp_matches": "testing.operations",
     "check": "checking.backward_pass",
     "check_vjp": "checking.operation",
-    "conventions": "surveys.conventions.survey",
+    "conventions": "surveys.conventions",
     "explain": "explaining",
     "from_toml": "inputs.networks",
     "load_data": "inputs.datasets",

@@ -8,10 +8,9 @@ from tabulate import tabulate
 
 from harness.cli.progress import Progress
 from harness.cli.running import named, printable
-from harness.surveys.accuracy import Calibration, calibrate
-from harness.surveys.accuracy.accuracy import Accuracy, place, size
-from harness.surveys.conventions import screen
-from harness.surveys.conventions.survey import conventions
+from harness.surveys.accuracy import Accuracy, place, size
+from harness.surveys.calibration import Calibration, calibrate
+from harness.surveys.conventions import conventions, render
 from harness.usage import UsageError
 from impls.registry import REFERENCE
 
@@ -31,7 +30,7 @@ def calibrate_and_print(*, as_json: bool, exhaustive: bool, seed: int, **names: 
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(result.to_dict()), indent=1))
     else:
-        click.echo(printable(render(result)))
+        click.echo(printable(_screen(result)))
     return result.exit
 
 
@@ -46,11 +45,11 @@ def conventions_and_print(*, against: str | None, dtype: str, style: str | None,
     if as_json or style == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(result.to_dict()), indent=1))
     else:
-        click.echo(printable(screen.render(result, style or "table")))
+        click.echo(printable(render(result, style or "table")))
     return result.exit
 
 
-def render(result: Calibration) -> str:
+def _screen(result: Calibration) -> str:
     """The whole screen: who, the unit, the verdict, a table for each dtype, what was not measured, what next."""
     who = " · ".join(f"{name} {v}" if name == REFERENCE else v for name, v in result.implementations.items())
     tried = " and ".join(dict.fromkeys(row.tried for row in result.measured))

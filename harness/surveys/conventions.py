@@ -1,4 +1,4 @@
-"""The survey: every implementation asked at every topic, and where their answers differ.
+"""Conventions: what every implementation does at every topic where mathematics leaves a choice, and where they differ.
 
 Two right gradients may differ at a kink, a tie or a singular point, and two right losses by a default. What each
 framework does there is a fact about its version, so it is measured, never looked up.
@@ -15,12 +15,14 @@ from harness.candidates.conformance import BreachError, guarded
 from harness.candidates.implementation import Participant
 from harness.environment import environment
 from harness.inputs.arguments import as_dtype, as_names
+from harness.results.numbers import grid, plain
 from harness.results.printable import Printable
-from harness.surveys.conventions.topics import GROUPS, TOPICS, Topic
+from harness.surveys.topics import GROUPS, TOPICS, Topic
 from harness.usage import visible
 from impls import registry
 from impls.abilities import Conventional, Measured
 from impls.contract import CannotCompareError, network_of_example
+from impls.registry import REFERENCE
 
 Experiments = Mapping[str, Callable[[], Measured]]
 
@@ -43,7 +45,7 @@ class Answers:
 
 
 @dataclass
-class Conventions(Printable, text="harness.surveys.conventions.screen:render"):
+class Conventions(Printable, text="harness.surveys.conventions:render"):
     """What was measured at all topics, complete or interrupted.
 
     Attributes:
@@ -177,3 +179,37 @@ def _answer(name: str, topic: Topic, experiment: Callable[[], Measured], result:
         known = " | ".join(topic.choices)
         result.notes.append(f"{topic.name}: {words} of {name} is none of the answers known so far ({known})")
     return words
+
+
+NONE = "—"
+
+
+def render(result: Conventions, style: str = "table") -> str:
+    """The whole screen; `style` is table or markdown."""
+    who = " · ".join(f"{name} {v}" if name == REFERENCE else v for name, v in result.implementations.items())
+    heading = f"conventions of {who or 'nothing'} · {result.dtype} · measured by running them"
+    parts = [plain(heading, style), plain(result.reason, style)]
+    if result.answers:
+        parts.append(_table(result, style))
+    notes = [*result.missing.values(), *result.notes]
+    if notes:
+        parts.append("\n".join(f"note  {plain(note, style)}" for note in notes))
+    other = "float32" if result.dtype == "float64" else "float64"
+    parts.append(f"next  harness conventions --dtype {other}    harness run --activation relu    harness doctor")
+    return "\n\n".join(parts)
+
+
+def _table(result: Conventions, style: str) -> str:
+    names = list(result.implementations)
+    answers = {each.topic.name: each for each in result.answers}
+    table = []
+    for group, topics in GROUPS.items():
+        asked = [answers[topic.name] for topic in topics if topic.name in answers]
+        if asked:
+            table.append([f"{group}:", *[""] * (len(names) + 2)])
+        for each in asked:
+            words = [each.words.get(name, NONE) for name in names]
+            row = [each.topic.name, *words, "differs" if each.differ else "", each.topic.says]
+            table.append([plain(cell, style) for cell in row])
+    headers = ["topic", *names, "", "what was measured"]
+    return grid(table, headers, style, ("left",) * len(headers))

@@ -18,7 +18,7 @@ from harness.candidates.conformance import BreachError
 from harness.candidates.implementation import Participant
 from harness.environment import environment
 from harness.formats import DTYPES
-from harness.surveys.accuracy.accuracy import (
+from harness.surveys.accuracy import (
     Accuracy,
     Tried,
     Worst,
@@ -29,7 +29,7 @@ from harness.surveys.accuracy.accuracy import (
     size,
     unmeasured,
 )
-from harness.surveys.accuracy.arguments import CHUNK, EVERY_FLOAT32, batches, every_float32
+from harness.surveys.arguments import CHUNK, EVERY_FLOAT32, batches, every_float32
 from harness.usage import UsageError
 from impls import registry
 from impls.abilities import Computes
