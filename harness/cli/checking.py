@@ -16,7 +16,7 @@ from harness.checking.templates import write_template
 from harness.cli.explaining import quoted
 from harness.cli.operations import refuse_the_others, typed_again
 from harness.cli.running import printable
-from harness.cli.spelling import spelled
+from harness.cli.terminal import spelled
 from harness.inputs.networks import load_network
 from harness.rendering.github import Annotation, workflow_commands
 from harness.rendering.pages import page_writer

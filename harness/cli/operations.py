@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from harness.candidates.isolated import Answer
 from harness.cli.running import paged, printable
-from harness.cli.spelling import spelled
+from harness.cli.terminal import spelled
 from harness.rendering.github import Annotation, workflow_commands
 from harness.rendering.pages import page_writer
 from harness.usage import UsageError

@@ -1,13 +1,43 @@
-"""Spelling: a command as it would be typed again, without what only says how to show or keep its result."""
+"""The terminal: a command as it would be typed again, and a bar of its progress."""
 
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Container
+from typing import Any
 
 import click
 
 from harness.usage import visible
+
+
+class Progress:
+    """A bar, named for what it counts, that is gone when the command is done."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._bar: Any = None
+
+    def __enter__(self) -> Progress:
+        if sys.stderr is not None and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import Progress as Bar
+
+            self._bar = Bar(console=Console(stderr=True), transient=True)
+            self._task = self._bar.add_task(self._what, total=None)
+            self._bar.start()
+        return self
+
+    def at(self, done: float, of: float) -> None:
+        """So much is done, of so much."""
+        if self._bar:
+            self._bar.update(self._task, total=of, completed=done)
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
 
 NOT_ASKED = frozenset({"output", "report", "style", "as_json", "quiet", "verbose", "require_power"})
 
