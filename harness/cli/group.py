@@ -63,6 +63,9 @@ def harness() -> None:
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+OF_A_NETWORK = ("activation", "output_activation", "loss")
+"""Options of `network_options`, which `load_network` takes."""
+
 DATA_HELP = "iris, digits, diabetes, wine, breast_cancer, random, a .csv or an .npz file"
 
 

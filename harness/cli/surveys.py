@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import click
-import msgspec
 import numpy as np
 from tabulate import tabulate
 
 from harness.candidates.conformance import BreachError
 from harness.candidates.implementation import Participant
-from harness.cli.running import named, printable
-from harness.cli.terminal import Progress
+from harness.cli.terminal import Progress, complain, indented, named, printable
 from harness.environment import environment
 from harness.evaluation.point import Point
 from harness.formats import DTYPES
@@ -34,10 +32,9 @@ def calibrate_and_print(*, as_json: bool, exhaustive: bool, seed: int, **names: 
         with Progress("functions") as progress:
             result = calibrate(against, functions, dtypes, seed=seed, exhaustive=exhaustive, progress=progress.at)
     except UsageError as error:
-        click.echo(f"harness calibrate: {printable(str(error))}", err=True)
-        return 2
+        return complain("harness calibrate", error)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(result.to_dict()), indent=1))
+        click.echo(indented(result.to_dict()))
     else:
         click.echo(printable(_screen(result)))
     return result.exit
@@ -49,10 +46,9 @@ def conventions_and_print(*, against: str | None, dtype: str, style: str | None,
         with Progress("topics") as progress:
             result = conventions(named(against), dtype, progress=progress.at)
     except UsageError as error:
-        click.echo(f"harness conventions: {printable(str(error))}", err=True)
-        return 2
+        return complain("harness conventions", error)
     if as_json or style == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(result.to_dict()), indent=1))
+        click.echo(indented(result.to_dict()))
     else:
         click.echo(printable(render(result, style or "table")))
     return result.exit
@@ -142,7 +138,7 @@ def print_implementations(as_json: bool) -> int:
     """A row per implementation; exit status 0, or 1 if an installed one breaks the contract."""
     rows = [_examine(name) for name in registry.names()]
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(rows), indent=1))
+        click.echo(indented(rows))
     else:
         headers = ("name", "version", "dtypes", "optimizers", "conformance")
         click.echo(
@@ -162,7 +158,7 @@ def print_doctor(as_json: bool) -> int:
         except Exception as error:
             found[name] = visible(" ".join(str(error).split())[:200])
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=1))
+        click.echo(indented(found))
     else:
         click.echo(tabulate(list(found.items()), tablefmt="plain", disable_numparse=True, colalign=("left", "left")))
     return 0

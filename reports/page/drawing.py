@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.explaining.symbols import joined
+from harness.explaining.symbols import entry_name, joined
 from harness.inputs.batches import Batches
 from harness.inputs.schedule import milestone
 from impls.contract import Array
 from impls.graph import Graph
 from reports.page.explorer import SAMPLE
 from reports.page.neurons import Stage, stages
-from reports.page.numbers import entry_name, spaced
+from reports.page.numbers import spaced
 from reports.page.weights import Weights
 
 MOST_NEURONS, MOST_STEPS, MOST_NUMBERS = 8, 1000, 60_000

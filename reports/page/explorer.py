@@ -26,6 +26,7 @@ from harness.explaining.explanation import Factor, PathRow, Rest, RouteRow, Samp
 from harness.explaining.methods import Asked, truth_at, ways_given
 from harness.explaining.origins import Origins
 from harness.explaining.references import Reference, parse
+from harness.explaining.symbols import entry_name
 from harness.explaining.writing import Written
 from harness.inputs.batches import Batches
 from harness.inputs.schedule import SMALL, milestone
@@ -33,7 +34,6 @@ from harness.usage import UsageError
 from impls.graph import Graph
 from reports.page.neurons import stages
 from reports.page.notation import mathml, symbol
-from reports.page.numbers import entry_name
 from reports.page.weights import Weights
 
 ALL_ENTRIES, SOME_ENTRIES = 30, 12

@@ -44,8 +44,3 @@ def spaced(steps: int, most: int, kept: Any) -> list[int]:
         return list(range(1, steps + 1))
     even = np.unique(np.linspace(1, steps, most).round().astype(int)).tolist()
     return sorted({*even, *(step for step in range(1, steps + 1) if kept(step))})
-
-
-def entry_name(tensor: str, index: tuple[int, ...]) -> str:
-    """An entry as the code writes it, counted from 1: ``W1[2,1]``."""
-    return f"{tensor}[{','.join(str(i + 1) for i in index)}]"
