@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from harness.results.run import Run, read_run
     from harness.surveys.conventions import conventions
     from harness.testing.allowing import allow, assert_gradients_match
-    from harness.testing.compared import GradientMismatch
-    from harness.testing.operations import assert_vjp_matches
+    from harness.testing.compared import GradientMismatch, assert_vjp_matches
     from harness.testing.reference_pass import reference
     from harness.usage import UsageError
 
@@ -58,7 +57,7 @@ _HOME = {
     "UsageError": "usage",
     "allow": "testing.allowing",
     "assert_gradients_match": "testing.allowing",
-    "assert_vjp_matches": "testing.operations",
+    "assert_vjp_matches": "testing.compared",
     "check": "checking.backward_pass",
     "check_vjp": "checking.operation",
     "conventions": "surveys.conventions",

@@ -24,8 +24,7 @@ from harness.rendering.tables import render
 from harness.results.check import Check
 from harness.results.operation_check import OperationCheck
 from harness.results.run import Run
-from harness.testing.compared import GradientMismatch
-from harness.testing.operations import matching_vjp, told
+from harness.testing.compared import GradientMismatch, headed, matching_vjp
 from harness.testing.tally import announce
 from harness.usage import UsageError, did_you_mean
 from impls import registry
@@ -74,7 +73,7 @@ class Lockstep:
                 pytest.skip(missing[0])
         announce(result)
         if result.verdict != "PASS":
-            raise GradientMismatch(told(result.verdict, result.outcome.reason, render(result)), result)
+            raise GradientMismatch(headed(result.verdict, result.outcome.reason, render(result)), result)
         return result
 
     def check(self, *arguments: Any, **options: Any) -> Check:
@@ -95,7 +94,7 @@ class Lockstep:
         self._keep(result)
         announce(result)
         if result.verdict != "PASS":
-            raise GradientMismatch(told(result.verdict, result.reason, str(result)), result)
+            raise GradientMismatch(headed(result.verdict, result.reason, str(result)), result)
         return result
 
     def check_vjp(self, *arguments: Any, **options: Any) -> OperationCheck:
