@@ -19,7 +19,6 @@ from harness.usage import UsageError, visible
 from impls import registry
 from impls.contract import CannotCompareError, Trains
 from impls.hand import from_text
-from impls.registry import REFERENCE
 
 HEADERS = ("function", "against", "points", "largest", "table", "verdict", "at")
 ALIGN = ("left", "left", "right", "right", "right", "left", "left")
@@ -56,10 +55,9 @@ def conventions_and_print(*, against: str | None, dtype: str, style: str | None,
 
 def _screen(result: Calibration) -> str:
     """The whole screen: who, the unit, the verdict, a table for each dtype, what was not measured, what next."""
-    who = " · ".join(f"{name} {v}" if name == REFERENCE else v for name, v in result.implementations.items())
     tried = " and ".join(dict.fromkeys(row.tried for row in result.measured))
     parts = [
-        f"elementary functions of {who or 'nothing'} · {tried or 'nothing tried'} · seed {result.seed}\n"
+        f"elementary functions of {result.who} · {tried or 'nothing tried'} · seed {result.seed}\n"
         "u = 2^-24 in float32, 2^-53 in float64, half the distance from 1 to the next number; off by k u means "
         "|computed - f(x)| = k u |f(x)|, for erfc k u",
         f"{result.verdict}  {result.reason}",

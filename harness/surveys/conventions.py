@@ -17,12 +17,12 @@ from harness.environment import environment
 from harness.inputs.arguments import as_dtype, as_names
 from harness.results.numbers import grid, plain
 from harness.results.printable import Printable
+from harness.surveys import Survey
 from harness.surveys.topics import GROUPS, TOPICS, Topic
 from harness.usage import visible
 from impls import registry
 from impls.abilities import Conventional, Measured
 from impls.contract import CannotCompareError, network_of_example
-from impls.registry import REFERENCE
 
 Experiments = Mapping[str, Callable[[], Measured]]
 
@@ -45,25 +45,18 @@ class Answers:
 
 
 @dataclass
-class Conventions(Printable, text="harness.surveys.conventions:render"):
+class Conventions(Survey, Printable, text="harness.surveys.conventions:render"):
     """What was measured at all topics, complete or interrupted.
 
     Attributes:
-        named: whether implementations were asked for by name.
         answers: in the order of the topics; those that nobody answers are left out.
-        implementations: version of each that could be built.
-        missing: why another could not, by name.
         notes: what else there is to say.
-        how: finished or interrupted.
     """
 
+    unusable = "cannot be used"
     dtype: str
-    named: bool
     answers: list[Answers] = field(default_factory=list)
-    implementations: dict[str, str] = field(default_factory=dict)
-    missing: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    how: str = "finished"
 
     @property
     def exit(self) -> int:
@@ -83,7 +76,7 @@ class Conventions(Printable, text="harness.surveys.conventions:render"):
         shared = [each for each in self.answers if len(each.words) > 1]
         text = f"of {len(self.answers)} topics, {len(shared)} are answered by more than one: "
         text += f"{len(differing)} differ{'s' * (len(differing) == 1)} ({where})" if differing else "none differs"
-        return f"{text} (interrupted: what was finished)" if self.how == "interrupted" else text
+        return self.marked(text)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of ``harness conventions --json``; all answers are in words, numbers among them."""
@@ -156,10 +149,8 @@ def _experiments_of(name: str, result: Conventions) -> Experiments:
             result.missing[name] = f"{name} tells no conventions; add a method conventions() to its implementation"
             return {}
         experiments = dict(guarded(made.conventions, {}, {}))
-    except Exception as error:  # somebody else's code: whatever it raises is about it
-        expected = isinstance(error, registry.NotInstalledError | CannotCompareError | BreachError)
-        text = " ".join(str(error).split())[:300]
-        result.missing[name] = visible(text if expected else f"{name} cannot be used: {type(error).__name__}: {text}")
+    except Exception as error:
+        result.missing[name] = visible(result.why_not(name, error))
         return {}
     result.implementations[name] = version
     others = [str(topic)[:80] for topic in experiments if topic not in TOPICS]
@@ -186,8 +177,7 @@ NONE = "—"
 
 def render(result: Conventions, style: str = "table") -> str:
     """The whole screen; `style` is table or markdown."""
-    who = " · ".join(f"{name} {v}" if name == REFERENCE else v for name, v in result.implementations.items())
-    heading = f"conventions of {who or 'nothing'} · {result.dtype} · measured by running them"
+    heading = f"conventions of {result.who} · {result.dtype} · measured by running them"
     parts = [plain(heading, style), plain(result.reason, style)]
     if result.answers:
         parts.append(_table(result, style))
