@@ -109,9 +109,8 @@ def _index(text: str, tensor: Tensor, place: str | None) -> tuple[int, ...]:
             f"differentiated; choose a weight, or what a node gives."
         )
     shape = tuple(int(size) for size in (tensor.shape[1:] if tensor.per_row else tensor.shape))
-    index = tuple(int(i) - 1 for i in place.split(",")) if place else (0,) * len(shape)
-    inside = len(index) == len(shape) and all(0 <= i < size for i, size in zip(index, shape, strict=True))
-    if not inside or (not place and any(size > 1 for size in shape)):
+    index = _inside(place, shape)
+    if index is None:
         first = entry_name(tensor.name, (0,) * len(shape))
         last = entry_name(tensor.name, tuple(size - 1 for size in shape))
         raise UsageError(
@@ -147,13 +146,21 @@ def entry(text: str, shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, tuple[
             f"{', '.join(shapes)}."
         )
     shape = shapes[name]
-    index = tuple(int(i) - 1 for i in place.split(",")) if place else (0,) * len(shape)
-    inside = len(index) == len(shape) and all(0 <= i < size for i, size in zip(index, shape, strict=True))
-    if not inside or (not place and any(size > 1 for size in shape)):
+    index = _inside(place, shape)
+    if index is None:
         sizes = " and ".join(f"1 to {size}" for size in shape)
         has = f"its entries are {name}[{','.join('ij'[: len(shape)])}], {sizes}" if shape else "it is one number"
         raise UsageError(f"Cannot look for {text[:80]!r}, because {has}; write for example {_example({name: shape})}.")
     return name, index
+
+
+def _inside(place: str | None, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The index that a place means, counted from 0, None where there is none; a tensor of one entry needs no place."""
+    if not place:
+        return None if any(size != 1 for size in shape) else (0,) * len(shape)
+    index = tuple(int(i) - 1 for i in place.split(","))
+    inside = len(index) == len(shape) and all(0 <= i < size for i, size in zip(index, shape, strict=True))
+    return index if inside else None
 
 
 def _example(shapes: Mapping[str, tuple[int, ...]]) -> str:

@@ -162,12 +162,13 @@ def matching_vjp(options: Mapping[str, Any], keep: Callable[[OperationCheck], No
     result = check_vjp(**options)
     if keep:
         keep(result)
-    announce(result)
-    if result.verdict != "PASS":
-        raise GradientMismatch(headed(result.verdict, result.reason, str(result)), result)
+    settle(result, result.reason)
     return result
 
 
-def headed(verdict: str, reason: str, text: str) -> str:
-    """The verdict in one line of at most 80 characters, then everything."""
-    return f"{first_line(f'{verdict}  {reason}')}\n\n{text}"
+def settle(result: Any, reason: str) -> None:
+    """Count a result and raise unless it passed: the verdict in one line of at most 80 characters, then everything."""
+    __tracebackhide__ = True
+    announce(result)
+    if result.verdict != "PASS":
+        raise GradientMismatch(f"{first_line(f'{result.verdict}  {reason}')}\n\n{result}", result)
