@@ -8,7 +8,7 @@ INSTALLED := .venv/.installed
 CORES ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 
 # The quick half: what each room does by itself.
-QUICK := $(addprefix tests/,impls inputs candidates rendering graphs mutation/test_mutants.py mutation/test_targets.py mutation/test_recording.py)
+QUICK := $(addprefix tests/,impls inputs candidates rendering arithmetic/test_enclosure.py arithmetic/test_numbers.py diagnosis/test_patterns.py mutation/test_mutants.py mutation/test_recording.py mutation/test_targets.py)
 
 .PHONY: help run test check report lint types imports bench soundness clean
 

@@ -59,9 +59,8 @@ class Profile:
     def assumptions(self) -> list[str]:
         """The ledger: what the bounds of this profile take for granted, a sentence each."""
         table = ", ".join(f"{name} {value:g}" for name, value in self.constants.items())
-        kind = (
-            "exhaustive on all floats, division and power sampled" if self.dtype == "float32" else "sampled, rounded up"
-        )
+        exhaustive = any(entry["provenance"] == "exhaustive" for entry in constants_table()[self.dtype].values())
+        kind = "exhaustive on all floats, division and power sampled" if exhaustive else "sampled, rounded up"
         return [
             f"{self.dtype}: rounding to nearest, unit roundoff of operands, accumulation and storage "
             f"2^{_exponent(self.u)}, 2^{_exponent(self.u_acc)} and 2^{_exponent(self.u)}",

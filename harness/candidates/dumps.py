@@ -160,14 +160,14 @@ def _check_dtypes(path: str, declared: Mapping[str, Declared], network: Graph) -
     if wrong:
         told = _list([f"{name} is {dtype}" for name, dtype in wrong.items()])
         raise UsageError(
-            f"Cannot check {path}, because {told}, and bounds are known for float32 and float64 only; write everything "
+            f"Cannot check {path}, because {told}, and bounds are known for {_list(DTYPES)} only; write everything "
             f"in the one of them that the program computed in."
         )
     if len(set(floats.values())) > 1:
-        of = {dtype: _list([name for name, found in floats.items() if found == dtype]) for dtype in DTYPES}
+        of = {dtype: [name for name, found in floats.items() if found == dtype] for dtype in DTYPES}
+        told = _list([f"{_list(names)} is {dtype}" for dtype, names in of.items() if names])
         raise UsageError(
-            f"Cannot check {path}, because {of['float32']} is float32 and {of['float64']} is float64; write everything "
-            f"in the one dtype that the program computed in."
+            f"Cannot check {path}, because {told}; write everything in the one dtype that the program computed in."
         )
     for name in declared:
         tensor = network.tensors[name]

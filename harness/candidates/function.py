@@ -7,9 +7,8 @@ the framework whose names its code uses, or NumPy's; if it cannot work with thes
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from types import CodeType, ModuleType
 from typing import Any
@@ -17,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from harness.candidates.answers import as_array
-from harness.candidates.deadline import OverdueError, deadline
+from harness.candidates.guarded import guarded
 from harness.comparison.finding import Finding
 from harness.inputs.frameworks import names_in
-from harness.usage import UsageError, did_you_mean, told
+from harness.usage import UsageError, did_you_mean
 from impls import registry
 from impls.abilities import Hosts
 from impls.contract import Array, CannotCompareError, Inputs, network_of_example
@@ -72,21 +71,21 @@ class Candidate:
     def _call_with(self, kind: str, weights: Mapping[str, Array], x: Array | Inputs, y: Array, copied: Copy) -> Call:
         inputs = x if isinstance(x, Inputs) else {"x": x}
         given = {**weights, **inputs, "y": y}
-        try:
-            running, own = self._own(kind, given, copied)
-            with deadline(self.timeout), redirect_stdout(sys.stderr), running, np.errstate(all="ignore"):
-                handed = {name: own[name] for name in weights}
-                fed = {name: own[name] for name in inputs}
-                returned = self.function(handed, fed if isinstance(x, Inputs) else own["x"], own["y"])
-        except (KeyboardInterrupt, MemoryError, UsageError):
-            raise
-        except OverdueError:
-            message = f"did not answer within {self.timeout:g} s"
-            return Call(None, [Finding(self.name, 1, "timeout", message)], failed=True)
-        except BaseException as error:
-            # Somebody else's code: whatever it raises, SystemExit included, is about it.
-            message = f"raised {told(error)}{_where(error, self.function)}"
-            return Call(None, [Finding(self.name, 1, "raised", message)], failed=True)
+        own, handed, fed = dict[str, Any](), dict[str, Any](), dict[str, Any]()
+
+        def call() -> Any:
+            running, arrays = self._own(kind, given, copied)
+            own.update(arrays)
+            handed.update({name: own[name] for name in weights})
+            fed.update({name: own[name] for name in inputs})
+            with running:
+                return self.function(handed, fed if isinstance(x, Inputs) else own["x"], own["y"])
+
+        returned, failure = guarded(call, self.timeout)
+        if failure:
+            where = _where(failure.error, self.function) if failure.error else ""
+            message = f"raised {failure.message}{where}" if failure.error else failure.message
+            return Call(None, [Finding(self.name, 1, failure.kind, message)], failed=True)
         # What it took out of a dictionary is gone, and what it put there is in its place.
         kept = {**own, **dict.fromkeys(weights), **dict.fromkeys(inputs), **handed, **fed}
         return Call(returned, self._changed(given, kept))

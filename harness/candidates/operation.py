@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from harness.candidates.deadline import OverdueError, deadline
+from harness.candidates.guarded import guarded
 from harness.comparison.finding import Finding, Kind
+from harness.evaluation.references.expected import OUTPUT, gradient_of
 from harness.inputs.frameworks import host_of, kind_of
-from harness.usage import UsageError, told, visible
+from harness.usage import UsageError, visible
 from impls.abilities import Hosts
 from impls.contract import Array
 
@@ -35,6 +36,12 @@ class Answer:
     findings: list[Finding] = field(default_factory=list)
     own: dict[str, Any] = field(default_factory=dict)
     before: dict[str, Array] = field(default_factory=dict)
+
+    @property
+    def tensors(self) -> dict[str, Array]:
+        """What came, by the tensors' names: ``output``, ``dx``."""
+        found = {OUTPUT: self.output, **{gradient_of(name): g for name, g in self.gradients.items()}}
+        return {name: array for name, array in found.items() if array is not None}
 
 
 class Candidate:
@@ -97,7 +104,7 @@ class Candidate:
             returned = self._called(answer, "backward", "gradients", self.backward, [dy, *own.values()])
             self._note_changes(answer, "backward", {**inputs, "upstream": upstream}, {**own, "upstream": dy})
             for name, gradient in self._by_name(answer, returned, list(inputs)).items():
-                answer.gradients[name] = self._taken(answer, f"d{name}", gradient)
+                answer.gradients[name] = self._taken(answer, gradient_of(name), gradient)
             self._note_alias(answer, own)
         self._remember(answer)
         return answer
@@ -118,24 +125,16 @@ class Candidate:
 
     def overwritten(self, answer: Answer) -> list[str]:
         """Tensors of an earlier answer that no longer are what they were."""
-        return [
-            name
-            for name, own in answer.own.items()
-            if not _same(self.host.take(own), answer.output if name == "output" else answer.gradients[name[1:]])
-        ]
+        return [name for name, own in answer.own.items() if not _same(self.host.take(own), answer.tensors[name])]
 
     def _called(
         self, answer: Answer, what: str, tensor: str, function: Callable[..., Any], arguments: Sequence[Any]
     ) -> Any:
-        try:
-            with deadline(self.timeout):
-                return function(*arguments)
-        except OverdueError:
-            answer.findings.append(self._finding("timeout", tensor, f"{what} did not answer within {self.timeout:g} s"))
-            return None
-        except (Exception, SystemExit) as error:  # who leaves by sys.exit(0) would end the caller's tests as passed
-            answer.findings.append(self._finding("raised", tensor, f"{what} raises {told(error)}"))
-            return None
+        returned, failure = guarded(lambda: function(*arguments), self.timeout)
+        if failure:
+            message = f"{what} {'raises ' if failure.error else ''}{failure.message}"
+            answer.findings.append(self._finding(failure.kind, tensor, message))
+        return returned
 
     def _taken(self, answer: Answer, name: str, own: Any) -> Array | None:
         """A NumPy copy of what came, None where nothing did, or something else."""
@@ -153,8 +152,9 @@ class Candidate:
         if any(finding.kind in ("raised", "timeout") and finding.tensor == "gradients" for finding in answer.findings):
             return {}
         if isinstance(returned, Mapping):
-            short = {str(key).removeprefix("d") if str(key) not in names else key: g for key, g in returned.items()}
-            unknown = [str(key) for key in returned if key not in names and str(key).removeprefix("d") not in names]
+            meant = {**{gradient_of(name): name for name in names}, **{name: name for name in names}}
+            short = {meant[str(key)]: gradient for key, gradient in returned.items() if str(key) in meant}
+            unknown = [str(key) for key in returned if str(key) not in meant]
             if unknown:
                 message = f"backward returns gradients of {', '.join(unknown)}; the inputs are {', '.join(names)}"
                 answer.findings.append(self._finding("names", "gradients", visible(message)))

@@ -13,13 +13,14 @@ other layouts, where a blocked sum may run in another order: there it is judged 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 
 from harness.arithmetic import Bounded, profile_of
 from harness.candidates.operation import LAYOUTS, Answer, Candidate
 from harness.comparison.finding import Finding, Kind
+from harness.evaluation.references.expected import OUTPUT, Expected
 from harness.evaluation.references.reference import Reference
 from harness.inputs.cases import Case, random_upstream
 from impls.contract import Array
@@ -49,7 +50,7 @@ class _Trial:
     ) -> None:
         self.candidate, self.reference, self.case = candidate, reference, case
         self.upstream, self.first, self.dtype = upstream, first, dtype
-        self.expected = reference.gradients(case.inputs, upstream, dtype)
+        self.expected = Expected(reference, case.inputs, upstream, dtype)
 
     def finding(self, kind: Kind, tensor: str, message: str) -> Finding:
         return Finding(self.candidate.name, 1, kind, message, tensor)
@@ -63,11 +64,11 @@ class _Trial:
             message = f"the second call with the same inputs answers another {tensor}"
             message += ": it adds to the first" if adds else ""
             yield self.finding("accumulates" if adds else "second call differs", tensor, message)
-        for tensor in set(_tensors(self.first)) - set(_tensors(second)):
+        for tensor in set(self.first.tensors) - set(second.tensors):
             yield self.finding("second call differs", tensor, f"the second call with the same inputs gives no {tensor}")
 
     def _adds(self, tensor: str, one: Array, other: Array) -> bool:
-        right = self.expected.get(tensor[1:])
+        right = self.expected.tensors.get(tensor)
         return right is not None and one.shape == other.shape == right.shape and (right + one).holds(other)
 
     def zero_upstream(self) -> Iterator[Finding]:
@@ -76,8 +77,8 @@ class _Trial:
         for tensor in self.candidate.overwritten(self.first):
             message = f"the {tensor} returned by an earlier call changes when the next one runs"
             yield self.finding("overwrites", tensor, message)
-        for tensor, gradient in _tensors(answer).items():
-            if tensor != "output" and np.any(gradient != 0):
+        for tensor, gradient in answer.tensors.items():
+            if tensor != OUTPUT and np.any(gradient != 0):
                 count = int(np.count_nonzero(gradient))
                 yield self.finding(
                     "zero upstream", tensor, f"{tensor} is not 0 in {count} entries where the upstream is 0"
@@ -88,7 +89,7 @@ class _Trial:
         for scale in SCALES:
             answer = self.candidate(self.case.inputs, np.asarray(scale * self.upstream, self.upstream.dtype))
             for tensor, one, other in _both(self.first, answer):
-                if tensor in told or tensor == "output" or one.shape != other.shape:
+                if tensor in told or tensor == OUTPUT or one.shape != other.shape:
                     continue
                 if not self._scales(one, other, scale):
                     told.add(tensor)
@@ -109,61 +110,44 @@ class _Trial:
         if not np.array_equal(total - other, self.upstream):
             return  # somebody's own upstream, whose sum rounds
         with_other, with_total = (self.candidate(self.case.inputs, dy) for dy in (other, total))
-        allowed = [self.reference.gradients(self.case.inputs, dy, self.dtype) for dy in (other, total)]
-        for name, one in self.first.gradients.items():
-            two, three = with_other.gradients.get(name), with_total.gradients.get(name)
-            if one is None or two is None or three is None or name not in self.expected:
+        others = [Expected(self.reference, self.case.inputs, dy, self.dtype).tensors for dy in (other, total)]
+        two, three = with_other.tensors, with_total.tensors
+        for tensor, one in self.first.tensors.items():
+            if tensor == OUTPUT or tensor not in two or tensor not in three or tensor not in self.expected.inputs:
                 continue
-            if not self.expected[name].holds(one):
+            right = self.expected.tensors[tensor]
+            if not right.holds(one):
                 continue  # what is wrong already has no allowance of its own
-            bounds = [self.expected[name].bound, allowed[0][name].bound, allowed[1][name].bound]
-            if not one.shape == two.shape == three.shape == bounds[0].shape:
+            if not one.shape == two[tensor].shape == three[tensor].shape:
                 continue
-            zero = Bounded(np.zeros(one.shape), bounds[0] + bounds[1] + bounds[2], self.expected[name].context)
+            zero = Bounded(np.zeros(one.shape), right.bound + sum(each[tensor].bound for each in others), right.context)
             with np.errstate(invalid="ignore"):
-                rest = np.asarray(three, np.float64) - one - two
+                rest = np.asarray(three[tensor], np.float64) - one - two[tensor]
             if not zero.holds(rest):
-                message = f"d{name} for the sum of two upstreams is not the sum of both d{name}"
-                yield self.finding("not linear", f"d{name}", message)
+                message = f"{tensor} for the sum of two upstreams is not the sum of both {tensor}"
+                yield self.finding("not linear", tensor, message)
 
     def layouts(self) -> Iterator[Finding]:
         told: set[str] = set()
-        output = self.reference.output(self.case.inputs, self.dtype)
-        expected = {"output": output, **{f"d{name}": right for name, right in self.expected.items()}}
         for layout in LAYOUTS:
             answer = self.candidate(self.case.inputs, self.upstream, layout)
-            shown, before = _tensors(answer), _tensors(self.first)
-            for tensor in before:
-                if tensor in told or tensor not in expected or not self._right(before[tensor], expected, tensor):
+            shown = answer.tensors
+            for tensor, before in self.first.tensors.items():
+                if tensor in told or tensor not in self.expected.tensors or not self.expected.right(tensor, before):
                     continue
                 if tensor not in shown:
                     reasons = [finding.message for finding in answer.findings]
                     message = reasons[0] if reasons else f"there is no {tensor}"
-                elif not self._right(shown[tensor], expected, tensor):
+                elif not self.expected.right(tensor, shown[tensor]):
                     message = f"{tensor} is wrong"
                 else:
                     continue
                 told.add(tensor)
                 yield self.finding("layout", tensor, f"{message} where inputs and upstream are {layout}")
 
-    def _right(self, actual: Array, expected: Mapping[str, Bounded], tensor: str) -> bool:
-        """Within the allowance, or a convention at a kink."""
-        right = expected[tensor]
-        if right.holds(actual):
-            return True
-        if tensor == "output" or actual.shape != right.shape:
-            return False
-        sides = self.reference.sides(self.case.inputs, self.upstream, self.dtype).get(tensor[1:])
-        return sides is not None and sides.widened(right.bound).allow(actual, right)
-
-
-def _tensors(answer: Answer) -> dict[str, Array]:
-    found = {} if answer.output is None else {"output": answer.output}
-    return found | {f"d{name}": g for name, g in answer.gradients.items() if g is not None}
-
 
 def _both(one: Answer, other: Answer) -> Iterator[tuple[str, Array, Array]]:
-    theirs = _tensors(other)
-    for tensor, array in _tensors(one).items():
+    theirs = other.tensors
+    for tensor, array in one.tensors.items():
         if tensor in theirs:
             yield tensor, array, theirs[tensor]

@@ -12,6 +12,7 @@ from harness.candidates.operation_contracts import contracts
 from harness.checking.operation_judging import judged
 from harness.comparison.judge import Row, not_comparable
 from harness.evaluation.references.derived import HandReference
+from harness.evaluation.references.expected import OUTPUT, Expected, gradient_of
 from harness.evaluation.references.measured import MeasuredReference
 from harness.evaluation.references.reference import Reference
 from harness.evaluation.references.voting import Vote, VotingReference
@@ -98,35 +99,36 @@ def check_vjp(
     candidate = Candidate(forward, backward, first.inputs, right.differentiable, dtype, timeout)
     name = f"{candidate.name} ({candidate.host.package})"
     check = OperationCheck(name, right.name, right.measured, dtype, seed, [point.name for point in points])
-    check.line, check.lines = places_of(_of_its_own(backward or forward), [f"d{name}" for name in first.inputs])
+    check.line, check.lines = places_of(_of_its_own(backward or forward), [gradient_of(name) for name in first.inputs])
     check.shapes = {name: array.shape for name, array in first.inputs.items()}
     situations: dict[str, list[Situation]] = {name: [] for name in right.differentiable}
     passed: dict[str, list[Situation]] = {name: [] for name in right.differentiable}
     for step, case in enumerate(points, 1):
         dy = _upstream(right, case, dtype, np.random.default_rng([seed, step, 1]))
         if step == 1:
-            check.shapes["output"] = dy.shape
+            check.shapes[OUTPUT] = dy.shape
         votes = right.votes(case, dy, always=step == 1, seed=seed) if isinstance(right, VotingReference) else []
         check.votes += votes
         answer = candidate(case.inputs, dy, step=step)
-        rows, findings = judged(right, case, dy, answer, dtype, step)
+        expected = Expected(right, case.inputs, dy, dtype)
+        rows, findings = judged(expected, answer, step)
         check.rows += [_undecided(row, votes) for row in rows]
         check.findings += [f for f in findings if (f.kind, f.tensor) not in _told(check)]
         situation = Situation(right, case, dy, dtype, answer.gradients, answer.before)
-        for name in _wrong(rows, answer, votes):
+        for name in _wrong(rows, expected, answer, votes):
             situations[name].append(situation)
         for row in rows:
-            if row.gradient != "output" and row.verdict == "ok" and _undecided(row, votes) is row:
-                passed[row.gradient[1:]].append(situation)
+            if row.gradient in expected.inputs and row.verdict == "ok" and _undecided(row, votes) is row:
+                passed[expected.inputs[row.gradient]].append(situation)
         if candidate.overdue(answer):
             check.cases = check.cases[:step]
             break
-        if step == 1 and not any(vote.gradient == "output" for vote in votes):
+        if step == 1 and not any(vote.gradient == OUTPUT for vote in votes):
             found = contracts(candidate, right, case, dy, answer, dtype)
             check.findings += [f for f in found if (f.kind, f.tensor) not in _told(check)]
     broken = {finding.tensor for finding in check.findings if finding.kind == "not linear"}
     check.causes = [
-        cause_of(name, wrong, passed[name], linear=f"d{name}" not in broken)
+        cause_of(name, wrong, passed[name], linear=gradient_of(name) not in broken)
         for name, wrong in situations.items()
         if wrong
     ]
@@ -199,7 +201,7 @@ def _upstream(right: Reference, case: Case, dtype: str, rng: np.random.Generator
 def _undecided(row: Row, votes: Sequence[Vote]) -> Row:
     """The row, or that there is nothing to judge by where the forms of the reference differ."""
     for vote in votes:
-        if not vote.decided and vote.gradient in ("output", row.gradient):
+        if not vote.decided and vote.gradient in (OUTPUT, row.gradient):
             return not_comparable(row.check, row.gradient, row.against, row.step, vote.says)
     return row
 
@@ -208,13 +210,13 @@ def _told(check: OperationCheck) -> set[tuple[str, str | None]]:
     return {(finding.kind, finding.tensor) for finding in check.findings}
 
 
-def _wrong(rows: list[Row], answer: Answer, votes: Sequence[Vote]) -> list[str]:
+def _wrong(rows: list[Row], expected: Expected, answer: Answer, votes: Sequence[Vote]) -> list[str]:
     """Names of inputs whose gradient came and is wrong, in values or in shape; none that nobody can judge."""
     return [
-        row.gradient[1:]
+        expected.inputs[row.gradient]
         for row in rows
-        if row.gradient != "output"
+        if row.gradient in expected.inputs
         and _undecided(row, votes) is row
-        and answer.gradients.get(row.gradient[1:]) is not None
+        and row.gradient in answer.tensors
         and row.verdict in ("FAULT", "not comparable")
     ]

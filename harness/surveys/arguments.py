@@ -26,15 +26,16 @@ CROSSINGS = (
 )  # fmt: skip
 """Near these, reductions, polynomials, saturation, under- and overflow begin in one function or another."""
 
-DENSITY = {"float32": (2048, 400_000, 128), "float64": (8, 20_000, 6)}
-"""Points in a binade, in an interval, and at each distance from a crossing; a float64 is costly to judge."""
+DENSE, SPARSE = (2048, 400_000, 128), (8, 20_000, 6)
+"""Points in a binade, in an interval, and at each distance from a crossing: of what float64 judges, and of float64
+itself, which ball arithmetic judges at some cost."""
 
 
 def sample(dtype: str, seed: int) -> Array:
     """Random finite arguments of a dtype, reproducible by their seed."""
     rng = np.random.default_rng(seed)
     info = np.finfo(dtype)
-    in_binade, in_interval, at_distance = DENSITY[dtype]
+    in_binade, in_interval, at_distance = SPARSE if dtype == "float64" else DENSE
     exponents = np.arange(info.minexp - info.nmant, info.maxexp)
     mantissas = rng.uniform(1, 2, (in_binade, exponents.size))
     mantissas[0] = 1.0

@@ -25,14 +25,12 @@ from harness.explaining.case import Case
 from harness.explaining.explanation import Factor, PathRow, Rest, RouteRow, SampleRow, Way
 from harness.explaining.methods import Asked, truth_at, ways_given
 from harness.explaining.origins import Origins
-from harness.explaining.references import Reference, parse
-from harness.explaining.symbols import entry_name
+from harness.explaining.references import Reference, reference_of
 from harness.explaining.writing import Written
 from harness.inputs.batches import Batches
 from harness.inputs.schedule import SMALL, milestone
 from harness.usage import UsageError
 from impls.graph import Graph
-from reports.page.neurons import stages
 from reports.page.notation import mathml, symbol
 from reports.page.weights import Weights
 
@@ -128,8 +126,8 @@ class Explorer:
 
 def explored(network: Graph, weights: Weights, batches: Batches, others: list[str]) -> Explorer:
     """Explain what there are weights for; `others` are implementations that are asked besides."""
-    if stages(network) is None:
-        return Explorer(missing="paths are followed through chains of layers, neuron by neuron, and this is a graph")
+    if network.buffers:
+        return Explorer(missing=f"a forward pass reads {', '.join(network.buffers)} besides, which are not kept")
     steps = [step for step in weights.steps if milestone(step, weights.last)]
     if not steps:
         return Explorer(missing="the record holds no weights: the network has more than 10,000, or no step was run")
@@ -177,7 +175,7 @@ def _chosen(network: Graph, point: Point) -> list[Reference]:
         first = list({name: (name, index) for name, index in reversed(largest)}.values())
         kept = set(list(dict.fromkeys([*sorted(first, key=entries.index), *largest]))[: max(SOME_ENTRIES, len(first))])
         entries = [entry for entry in entries if entry in kept]
-    return [parse(entry_name(name, index), network) for name, index in entries]
+    return [reference_of(network, name, index) for name, index in entries]
 
 
 def _at(
@@ -191,11 +189,10 @@ def _at(
     truth: Any = "it was left out, because the network is large"
     if light:
         truth = truth_at(point, {name: centre.tensors[name].bound for name in network.gradients})
-    only = network.sources[0].name  # of a chain
-    x, first = point.named[only], Point(network, point.weights, batches.x[:1], batches.y[:1], point.step).double
+    first = Point(network, point.weights, batches.x[:1], batches.y[:1], point.step).double
     for reference in chosen:
-        case = Case(network, moment, reference, rows, x, point.y)
-        alone = Case(network, moment, reference, [SAMPLE], first.named[only], first.y)
+        case = Case(network, moment, reference, rows, point.x, point.y)
+        alone = Case(network, moment, reference, [SAMPLE], first.x, first.y)
         try:
             ways = ways_given(case.variable, centre, case.by_paths(), answers, truth)
             yield reference, case, _cell(case, alone, ways, point.step)

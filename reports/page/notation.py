@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from html import escape
 
 from latex2mathml.converter import convert
 
+from harness.usage import visible
+
 RATIO = re.compile(r"∂([^/·()\s]+)/∂([^/·()\s]+)")
+SHORT = re.compile(r"[A-Za-zα-ω][\d,]*[a-z]?'*|[Lw]")
+"""A name of a chain: one letter, and indices, the last of which may be a letter that a sum runs over."""
 TOKEN = re.compile(r"∂[^/·()\s]+/∂[^/·()\s]+|Σ_\S+|[·()+=]")
 
 
@@ -29,13 +34,14 @@ def mathml(terms: Sequence[str], left: str, levels: Mapping[str, int], *, joined
     for position, term in enumerate(terms):
         parts += [_sign(joined)] if position else []
         parts += [_token(token, levels) for token in TOKEN.findall(term)]
-    # The label holds only names made of letters and digits of the network's own notation.
-    return f'<math display="block" aria-label="{label}">{"".join(parts)}</math>'
+    return f'<math display="block" aria-label="{escape(label)}">{"".join(parts)}</math>'
 
 
 def symbol(name: str) -> str:
     """One variable, ``w_21^(1)``, ``b_1^(2)``, ``O21``, as inline MathML."""
     found = re.fullmatch(r"([wb])_([\d,]+)\^\((\d+)\)", name)
+    if found is None and not SHORT.fullmatch(name):
+        return f"<math>{_written(name)}</math>"
     return convert(f"{found[1]}_{{{found[2]}}}^{{({found[3]})}}" if found else _latex(name))
 
 
@@ -53,8 +59,19 @@ def _ratio(text: str, levels: Mapping[str, int]) -> str:
         return ""
     of, by = found.groups()
     into = f' data-into="{levels[of]}"' if of in levels else ""
+    if not (SHORT.fullmatch(of) and SHORT.fullmatch(by)):
+        return f"<mrow{into}><mfrac>{_differential(of)}{_differential(by)}</mfrac></mrow>"
     fraction = rf"\frac{{\partial {_latex(of)}}}{{\partial {_latex(by)}}}"
     return f"<mrow{into}>{_bare(fraction)}</mrow>"
+
+
+def _differential(node: str) -> str:
+    return f"<mrow><mi>&#x02202;</mi>{_written(node)}</mrow>"
+
+
+def _written(node: str) -> str:
+    """A name of a graph as it is: somebody chose it, and it may hold anything."""
+    return f'<mi mathvariant="normal">{escape(visible(node))}</mi>'
 
 
 def _latex(node: str) -> str:

@@ -216,3 +216,13 @@ def test_a_float32_sum_in_any_order_stays_within_its_bound(n, order):
         assert inside(total, context.exact(terms).sum())
         product = context.exact(terms[None, :]) @ context.exact(np.ones((n, 1)))
         assert inside(total, product[0, 0])
+
+
+@pytest.mark.parametrize("size", [(), (3,), (500, 1)], ids=["a number", "a row", "a column"])
+def test_a_product_with_less_may_be_regrouped_by_a_compiler(size):
+    rng = np.random.default_rng(0)
+    a, b, c = rng.normal(size=(500, 3)).astype("f4"), np.float32(2 / 384), np.asarray(rng.normal(size=size), "f4")
+    shown, regrouped = b * a, a * (b * c)  # as XLA does where it is asked for b a and for (b a) c
+    for eager, every in ((False, True), (True, False)):
+        context = Context(profile_of("float32", eager))
+        assert inside(regrouped, context.shown(shown) * context.exact(c)).all() == every

@@ -65,4 +65,4 @@ def test_where_nothing_is_bounded_judge_and_diagnosis_see_the_same_convention(at
     bounds = in_bounds(point, Reach(point.network, shown), shown, PROFILE, {})
     assert row.unbounded == 1
     assert (row.verdict in ("ok", "convention")) is valid
-    assert on_a_kink(link, shown["dz1"], bounds) is valid
+    assert on_a_kink(point.network, link, shown["dz1"], bounds) is valid

@@ -1,10 +1,14 @@
 """Right backward passes in every form and framework raise no alarm; wrong ones in every form do."""
 
+import time
+
 import numpy as np
 import pytest
 
-from harness import Indices, check_vjp
+from harness import Indices, UsageError, check_vjp
+from harness.evaluation.references.derived import HandReference
 from impls.hand import Dense, Gelu, MeanAbsoluteError, Relu, Softmax, SoftmaxCrossEntropy, Tanh
+from impls.hand.layers import Embedding, Multiply
 from tests.candidates import numpy_layers as mine
 
 BOTH = pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -218,3 +222,44 @@ def test_the_result_is_one_object_for_text_and_json():
     assert lines[0].startswith("tanh (numpy) against hand Tanh()")
     assert lines[3].startswith("FAIL  dz is wrong in 10 of 10 cases")
     assert lines[-1].startswith("next  ")
+
+
+def test_a_layer_with_two_inputs_and_one_with_whole_numbers_are_references_too():
+    def product_backward(u, p, q):
+        return u * q, u * p
+
+    sizes = {"p": ("N", "K"), "q": ("N", "K")}
+    found = passes(lambda p, q: p * q, product_backward, reference=Multiply(), inputs=sizes)
+    assert found.gradients == ["dp", "dq"]
+
+    def rows_backward(u, i, W):
+        gradient = np.zeros_like(W)
+        np.add.at(gradient, i, u)
+        return {"dW": gradient}
+
+    table = {"i": Indices(("N",), below=7), "W": (7, 3)}
+    passes(lambda i, W: W[i], rows_backward, reference=Embedding(7, 3), inputs=table)
+
+
+def test_a_call_that_does_not_answer_is_the_last():
+    calls = []
+
+    def backward(u, z):
+        calls.append(z)
+        time.sleep(30)
+
+    found = check_vjp(np.tanh, backward, reference=Tanh(), timeout=0.2)
+    assert (found.exit, len(calls), found.cases) == (1, 1, ["ordinary"])
+    assert found.reason == "timeout: backward did not answer within 0.2 s (case ordinary)"
+    with pytest.raises(UsageError, match="because it is a time"):
+        check_vjp(np.tanh, backward, reference=Tanh(), timeout=0)
+
+
+def test_the_nodes_links_have_the_layers_own_names():
+    reference = HandReference(Dense(4, 3))
+    inputs = {"x": np.ones((5, 4)), "W": np.ones((4, 3)), "b": np.ones(3)}
+    links = reference.links(inputs)
+    assert {name: (link.output, link.inputs) for name, link in links.items()} == {
+        "x": ("dx", ("dz", "W")), "W": ("dW", ("dz", "x")), "b": ("db", ("dz",)),
+    }  # fmt: skip
+    assert reference.graph(inputs).tensors["dW"].of == "W"

@@ -2,9 +2,13 @@
 
 # ruff: noqa: E402 - what the imports need is asked for first
 
+import base64
+import gzip
+import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.helpers import browsing
@@ -35,6 +39,7 @@ from reports.page.environment import environment
 from reports.page.neurons import stages
 from reports.page.rendering import page
 from reports.page.sections import SECTIONS
+from reports.page.subjects import RunSubject
 
 GRAPH = Graph(
     [Input("x", 4), Input("k", (), choices=5)],
@@ -137,3 +142,22 @@ def test_headings_are_numbered_as_sections_are_listed():
     assert found == [(section.id, str(number), section.title) for number, section in enumerate(SECTIONS, 1)]
     files = {path.stem for path in Path(sections.__file__).parent.glob("*.py")}
     assert len(files - {"__init__", "section"}) == len(SECTIONS)
+
+
+def test_the_page_of_a_graph_explains_its_derivatives_and_a_hostile_name_is_text():
+    name = "<img src=x onerror=hacked=1>"
+    nodes = [node(name, Dense(2, 2), "x"), node("skip", Add(), "x", f"{name}.z"), node("out", Dense(2, 1), "skip.s")]
+    network = Graph([Input("x", 2)], nodes, MeanSquaredError(), "out.z")
+    rng = np.random.default_rng(0)
+    run = harness.run(network, data=(rng.normal(size=(5, 2)), rng.normal(size=(5, 1))), against=["hand"], steps=2)
+    explorer = RunSubject(run).explorer
+    assert explorer.missing is None
+    cell = explorer.cells["out.W[1,1]"][-1]
+    assert cell.ways[1].value == pytest.approx(cell.total, rel=1e-12)
+    text = page(run)
+    assert "&lt;img src=x onerror=hacked=1&gt;" in text
+    assert name not in text
+    cells = gzip.decompress(base64.b64decode(re.search(r'id="cells">([^<]*)<', text)[1])).decode()
+    written = "".join(html for steps in json.loads(cells).values() for html in steps)
+    assert "onerror" in written
+    assert "<img" not in written

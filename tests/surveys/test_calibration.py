@@ -27,7 +27,8 @@ from impls.hand_numpy import Hand
 
 @pytest.fixture(autouse=True)
 def few_points(monkeypatch):
-    monkeypatch.setattr(arguments, "DENSITY", {"float32": (16, 4000, 2), "float64": (1, 300, 1)})
+    monkeypatch.setattr(arguments, "DENSE", (16, 4000, 2))
+    monkeypatch.setattr(arguments, "SPARSE", (1, 300, 1))
 
 
 def having(**functions):

@@ -218,3 +218,49 @@ def test_loading_the_plugin_imports_neither_a_framework_nor_numpy():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     own = ["harness", *(f"harness.testing{module}" for module in ("", ".plugin", ".tally"))]
     assert done.stdout == f"[] {own}\n"
+
+
+OPERATION = """
+import numpy as np
+from impls.hand import Tanh
+
+def forward(z):
+    return np.tanh(z)
+
+def right(upstream, z):
+    return upstream * (1 - np.tanh(z) ** 2)
+
+def wrong(upstream, z):
+    return upstream * (1 - np.tanh(z))
+"""
+
+
+def test_an_operation_is_compared_and_counted(session, summary):
+    result = session(f"""{OPERATION}
+def test_fixture(lockstep):
+    assert lockstep.check_vjp(forward, right, reference=Tanh()).verdict == "PASS"
+
+def test_assertion():
+    harness.assert_vjp_matches(forward, right, reference=Tanh())
+""")
+    result.assert_outcomes(passed=2)
+    assert summary(result)[0].startswith("lockstep: 2 comparisons, 2 gradients agree up to rounding; worst used ")
+
+
+def test_a_wrong_operation_fails_with_its_gradient_and_cause(session, summary):
+    result = session(f"""{OPERATION}
+def test_fixture(lockstep):
+    lockstep.check_vjp(forward, wrong, reference=Tanh())
+
+def test_assertion():
+    harness.assert_vjp_matches(forward, wrong, reference=Tanh())
+
+def test_nothing(lockstep):
+    lockstep.check_vjp(forward)
+""")
+    result.assert_outcomes(failed=3)
+    result.stdout.fnmatch_lines(["E*GradientMismatch: FAIL  dz is wrong in 10 of 10 cases: 1 − a is written for*"])
+    result.stdout.fnmatch_lines(["E*UsageError: Cannot check without reference, because nothing would be compared;*"])
+    assert summary(result) == [
+        "lockstep: 2 tests failed, first test_inner.py::test_fixture (FAIL, first wrong link dz)"
+    ]

@@ -1,13 +1,17 @@
 """Rules of the arithmetic operations, entry by entry.
 
     x + y, x - y   E_x + E_y                          u |result|; u |X| more where X may be unrounded
-    x * y          |X| E_y + E_x A(Y)                 u |result|; nothing if a factor is a power of two
+    x * y          |X| E_y + E_x A(Y)                 u |result|; nothing if a factor is a power of two; 2 u |result|
+                                                      and u |X| |Y| more where X may be unrounded, see below
     x / y          (E_x + |V| E_y) / (|Y| - E_y)      2.01 u |result| (XLA: x * (1/y)); u for powers of two;
                                                       unbounded where y may be 0; eta |x| more where 1/y
                                                       may be below eta, and be flushed
     -x, +x, |x|    E_x                                nothing
 
 |result| is the largest a member can have before its last rounding, |V| + propagated.
+
+A product with a single number, or with an array that is broadcast, may be regrouped as in `rules.sums`: a compiler
+reads what a program shows as fl(a b), before its last rounding, and takes a (b c), c being the smaller factor.
 """
 
 from __future__ import annotations
@@ -46,9 +50,11 @@ def subtract(x: Bounded, y: Bounded) -> Bounded:
 @rule_for(np.multiply)
 def multiply(x: Bounded, y: Bounded) -> Bounded:
     value = x.value * y.value
-    propagated = np.abs(x.value) * y.bound + x.bound * (np.abs(y.value) + y.bound)
     exact = _power_of_two(x) or _power_of_two(y)
-    return x.context.rounded(value, propagated, 0.0 if exact else 1.0)
+    regrouped = not exact and any(big.contracted and small.size < big.size for big, small in ((x, y), (y, x)))
+    x_bound, y_bound = (x.as_summand, y.as_summand) if regrouped else (x.bound, y.bound)
+    propagated = np.abs(x.value) * y_bound + x_bound * (np.abs(y.value) + y_bound)
+    return x.context.rounded(value, propagated, 0.0 if exact else 2.0 if regrouped else 1.0)
 
 
 @rule_for(np.divide)

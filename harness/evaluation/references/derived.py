@@ -43,9 +43,9 @@ class HandReference:
 
     @staticmethod
     def knows(reference: Any) -> bool:
-        """Whether something is a hand layer: it has a forward rule, says what it reads, and has the rules for that."""
-        reads = as_names(getattr(reference, "reads", ""))
-        return hasattr(reference, "forward") and all(hasattr(reference, f"d{name}") for name in reads)
+        """Whether something is a hand layer: it has a forward rule, says what it reads, and has a gradient's rule."""
+        read = (*as_names(getattr(reference, "reads", ())), *getattr(reference, "weights", ()))
+        return hasattr(reference, "forward") and any(hasattr(reference, f"d{name}") for name in read)
 
     def output(self, inputs: Mapping[str, Array], dtype: str) -> Bounded:
         """The output, as programs of the dtype may give it."""

@@ -17,6 +17,7 @@ import numpy as np
 
 from harness.arithmetic import Bounded
 from harness.evaluation.references.differences import central_difference
+from harness.evaluation.references.expected import OUTPUT, gradient_of
 from harness.evaluation.references.measured import FACTOR, MeasuredReference
 from harness.evaluation.subgradients import Sides
 from harness.inputs.cases import Case, called
@@ -97,7 +98,7 @@ class VotingReference:
         if not _agree(*outputs):
             told = "they are different functions, so their gradients cannot be compared"
             says = f"the outputs of {self.name} differ in {called(case.name)}: {told}"
-            return [Vote("output", case.name, {}, None, False, says)]
+            return [Vote(OUTPUT, case.name, {}, None, False, says)]
         found = []
         for name in self.differentiable:
             one, other = (form.gradients(case.inputs, upstream, "float64")[name] for form in self.forms)
@@ -115,22 +116,23 @@ class VotingReference:
         form_names = [form.name for form in self.forms]
         off = self._contradictions(case, upstream, name, gradients, seed)
         against = [form for form in form_names if form in off and off[form] > 1]
-        where = f"d{name} in {called(case.name)}"
+        gradient = gradient_of(name)
+        where = f"{gradient} in {called(case.name)}"
         if agree:
             if len(against) == len(form_names):
                 says = f"{where}: {self.name} agree, the {DIFFERENCE} does not"
-                return Vote(f"d{name}", case.name, off, DIFFERENCE, True, says)
+                return Vote(gradient, case.name, off, DIFFERENCE, True, says)
             voices = f"{self.name} agree" + (
                 f", and the {DIFFERENCE} with them" if off else f"; the {DIFFERENCE} abstains"
             )
-            return Vote(f"d{name}", case.name, off, None, True, f"{where}: {voices}")
+            return Vote(gradient, case.name, off, None, True, f"{where}: {voices}")
         if len(against) == 1:
             right = next(form for form in self.forms if form.name != against[0])
             self.trusted.setdefault(name, right)
             says = f"{where}: {against[0]} is the odd one out; {right.name} and the {DIFFERENCE} agree"
-            return Vote(f"d{name}", case.name, off, against[0], True, says)
+            return Vote(gradient, case.name, off, against[0], True, says)
         why = f"the {DIFFERENCE} agrees with neither" if against else f"the {DIFFERENCE} cannot tell which is right"
-        return Vote(f"d{name}", case.name, off, None, False, f"{where}: {self.name} differ, and {why}")
+        return Vote(gradient, case.name, off, None, False, f"{where}: {self.name} differ, and {why}")
 
     def _contradictions(
         self, case: Case, upstream: Array, name: str, gradients: list[Bounded], seed: int

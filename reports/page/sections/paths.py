@@ -18,7 +18,8 @@ COUNTS = {4: "four", 5: "five", 6: "six", 7: "seven"}
 
 def of_run(subject: RunSubject) -> Content:
     """Every explained derivative."""
-    return _content(subject.explorer, f"No derivative is explained here: {subject.explorer.missing}.")
+    missing = f"No derivative is explained here: {subject.explorer.missing}."
+    return _content(subject.explorer, missing, drawn=subject.drawing is not None)
 
 
 def of_check(subject: CheckSubject) -> Content:
@@ -26,15 +27,16 @@ def of_check(subject: CheckSubject) -> Content:
     check, missing = subject.check, subject.explorer.missing
     entry = check.entry_near(check.first_wrong) if check.first_wrong and check.setting.explain else None
     command = f'harness explain "{entry}" {check.setting.explain}' if entry else "harness explain"
-    return _content(
-        subject.explorer, f"No derivative is explained here: {missing}. {command} follows one path by path."
-    )
+    told = f"No derivative is explained here: {missing}. {command} follows one path by path."
+    return _content(subject.explorer, told, drawn=subject.drawing is not None)
 
 
-def _content(explorer: Explorer, missing: str) -> Content:
+def _content(explorer: Explorer, missing: str, *, drawn: bool) -> Content:
     chosen = explorer.worth
     data = {"explained": explorer.steps, "chosen": chosen}
-    cells = {name: [_cell(explorer.weights[name], cell) for cell in made] for name, made in explorer.cells.items()}
+    cells = {
+        name: [_cell(explorer.weights[name], cell, drawn) for cell in made] for name, made in explorer.cells.items()
+    }
     packed = {"cells": json.dumps(cells, separators=(",", ":"))} if cells else {}
     begin = explorer.cells[chosen][-1] if chosen else None
     if begin is None or chosen is None:
@@ -42,17 +44,18 @@ def _content(explorer: Explorer, missing: str) -> Content:
     fall = waterfall(begin)
     shows = {
         "cell": cells[chosen][-1], "weights": explorer.weights, "chosen": chosen, "waterfall": fall,
-        "rule": explorer.rule, "last": explorer.steps[-1], "derivatives": derivatives(explorer),
+        "rule": explorer.rule, "last": explorer.steps[-1], "drawn": drawn, "derivatives": derivatives(explorer),
     }  # fmt: skip
     return Content(shows, [fall], data, packed)
 
 
-def _cell(described: Described, cell: Cell | None) -> str:
+def _cell(described: Described, cell: Cell | None, drawn: bool) -> str:
     if cell is None:
         return "<p>Not explained here: the loss or a derivative on the way is not finite.</p>"
     reference = best_of(cell.ways)
     shows: dict[str, Any] = {
-        "d": described, "c": cell, "cancels": _cancels(cell), "count": COUNTS.get(len(cell.ways), str(len(cell.ways))),
+        "d": described, "c": cell, "drawn": drawn,
+        "cancels": _cancels(cell), "count": COUNTS.get(len(cell.ways), str(len(cell.ways))),
         "reference": "exact" if reference is cell.ways[-1] else "matrix", "bars": json.dumps(waterfall_rows(cell)),
     }  # fmt: skip
     return environment().get_template("cell.html.j2").render(**shows)

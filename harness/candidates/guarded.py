@@ -1,0 +1,39 @@
+"""Somebody else's code, called under guard: whatever it raises, prints or takes too long for is about it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from harness.candidates.deadline import OverdueError, deadline
+from harness.comparison.finding import Kind
+from harness.usage import UsageError, told
+
+
+class Failure(NamedTuple):
+    """Why a call gave no answer: ``timeout``, or ``raised`` with what it raised, in words that follow its name."""
+
+    kind: Kind
+    message: str
+    error: BaseException | None = None
+
+
+def guarded(call: Callable[[], Any], timeout: float | None) -> tuple[Any, Failure | None]:
+    """What a call returns, or how it failed; what it prints goes to stderr, overflow and the like are not mentioned.
+
+    Raises:
+        KeyboardInterrupt, MemoryError, UsageError: they are nobody's fault, or the caller's.
+    """
+    try:
+        with deadline(timeout), redirect_stdout(sys.stderr), np.errstate(all="ignore"):
+            return call(), None
+    except (KeyboardInterrupt, MemoryError, UsageError):
+        raise
+    except OverdueError:
+        return None, Failure("timeout", f"did not answer within {timeout:g} s")
+    except BaseException as error:  # SystemExit included: who leaves by sys.exit(0) would end the caller's tests
+        return None, Failure("raised", told(error), error)

@@ -1,0 +1,58 @@
+"""What an operation should give at one point: its output and the gradient of each input, by the tensors' names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from harness.arithmetic import Bounded
+from harness.evaluation.references.reference import Reference
+from harness.evaluation.subgradients import Sides
+from impls.contract import Array
+
+OUTPUT = "output"
+
+
+def gradient_of(name: str) -> str:
+    """What the gradient of an input is called."""
+    return f"d{name}"
+
+
+class Expected:
+    """An operation at a point, by its reference.
+
+    Attributes:
+        inputs: names, by those of their gradients.
+    """
+
+    def __init__(self, reference: Reference, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> None:
+        self.reference, self.given, self.upstream, self.dtype = reference, inputs, upstream, dtype
+        self.inputs = {gradient_of(name): name for name in reference.differentiable}
+
+    @cached_property
+    def tensors(self) -> dict[str, Bounded]:
+        """The output, then each gradient."""
+        return self._in(self.dtype)
+
+    def own_bound(self, tensor: str) -> Array:
+        """Of the reference's own float64, below which its values cannot be told from 0."""
+        return self._in("float64")[tensor].bound / self.reference.factor
+
+    def convention(self, tensor: str, actual: Array) -> bool:
+        """Whether a gradient that is outside its allowance takes no more than another valid subgradient."""
+        sides, right = self._sides.get(tensor), self.tensors[tensor]
+        return sides is not None and actual.shape == right.shape and sides.widened(right.bound).allow(actual, right)
+
+    def right(self, tensor: str, actual: Array) -> bool:
+        """Within the allowance, or a convention at a kink."""
+        return self.tensors[tensor].holds(actual) or self.convention(tensor, actual)
+
+    @cached_property
+    def _sides(self) -> dict[str, Sides]:
+        found = self.reference.sides(self.given, self.upstream, self.dtype)
+        return {gradient_of(name): sides for name, sides in found.items()}
+
+    def _in(self, dtype: str) -> dict[str, Bounded]:
+        gradients = self.reference.gradients(self.given, self.upstream, dtype)
+        output = self.reference.output(self.given, dtype)
+        return {OUTPUT: output, **{gradient_of(name): gradient for name, gradient in gradients.items()}}
