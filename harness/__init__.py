@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.checking.backward_pass import check
     from harness.checking.operation import check_vjp
     from harness.explaining import explain
-    from harness.explaining.allowance.command import why
+    from harness.explaining.allowance import why
     from harness.fault_injection.command import power
     from harness.fault_injection.power import Power
     from harness.inputs.datasets import Data, load_data
@@ -32,10 +32,9 @@ if TYPE_CHECKING:
     from harness.results.check import Check
     from harness.results.operation_check import OperationCheck
     from harness.results.run import Run, read_run
-    from harness.surveys.conventions.survey import conventions
+    from harness.surveys.conventions import conventions
     from harness.testing.allowing import allow, assert_gradients_match
-    from harness.testing.compared import GradientMismatch
-    from harness.testing.operations import assert_vjp_matches
+    from harness.testing.compared import GradientMismatch, assert_vjp_matches
     from harness.testing.reference_pass import reference
     from harness.usage import UsageError
 
@@ -57,10 +56,10 @@ _HOME = {
     "UsageError": "usage",
     "allow": "testing.allowing",
     "assert_gradients_match": "testing.allowing",
-    "assert_vjp_matches": "testing.operations",
+    "assert_vjp_matches": "testing.compared",
     "check": "checking.backward_pass",
     "check_vjp": "checking.operation",
-    "conventions": "surveys.conventions.survey",
+    "conventions": "surveys.conventions",
     "explain": "explaining",
     "from_toml": "inputs.networks",
     "load_data": "inputs.datasets",
@@ -70,8 +69,8 @@ _HOME = {
     "reference": "testing.reference_pass",
     "run": "lockstep.training",
     "score": "mutation.score",
-    "to_toml": "inputs.networks",
-    "why": "explaining.allowance.command",
+    "to_toml": "inputs.toml_writer",
+    "why": "explaining.allowance",
 }
 
 

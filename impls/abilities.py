@@ -155,7 +155,7 @@ class Conventional(Protocol):
     """What an implementation has besides, if it can tell what it chooses where mathematics leaves a choice."""
 
     def conventions(self) -> Mapping[str, Callable[[], Measured]]:
-        """Experiments by their name in ``harness.surveys.conventions.topics``: ``relu at 0``, ``gelu``, ...
+        """Experiments by their name in ``harness.surveys.topics``: ``relu at 0``, ``gelu``, ...
 
         Each runs what is installed, in the implementation's dtype, and gives the number measured, or the numbers of
         a gradient, or the name of a choice in words. A topic for which it has no function is left out.

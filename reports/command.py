@@ -21,7 +21,7 @@ def report(record: str, output: str) -> None:
 
 def _report(record: str, output: str) -> int:
     # Imported now, since the help of all commands imports this file.
-    from harness.cli.running import printable
+    from harness.cli.terminal import complain, printable
     from harness.rendering.pages import page_writer
     from harness.results.run import read_run
     from harness.usage import UsageError
@@ -31,7 +31,6 @@ def _report(record: str, output: str) -> int:
         run = read_run(record)
         write_page(run)
     except UsageError as error:
-        click.echo(printable(f"harness report: {error}"), err=True)
-        return 2
+        return complain("harness report", error)
     click.echo(printable(f"{run.verdict}  {run.outcome.reason}\n{output}"))
     return 0

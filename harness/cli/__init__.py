@@ -1,5 +1,51 @@
 """The command line; other packages add commands."""
 
-from harness.cli.main import main
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+import click
+
+from harness.cli.commands import harness
+from harness.usage import reason, visible
 
 __all__ = ["main"]
+
+
+def _let_idle_threads_sleep() -> None:
+    """Ask the thread pools of NumPy and torch not to spin while they have nothing to do, unless told otherwise.
+
+    Several pools on few cores take each other's cores that way. Libraries read this when they are loaded; it
+    changes no thread count and no number.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # in powers of two of processor cycles
+
+
+def main() -> None:
+    """Run the command line; wrong usage, an interrupt and a closed pipe end without a traceback."""
+    _let_idle_threads_sleep()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # where it cannot encode a character, ? stands in its place
+            stream.reconfigure(errors="replace")
+    try:
+        sys.exit(harness(standalone_mode=False))
+    except click.ClickException as error:
+        told = io.StringIO()
+        error.show(told)
+        click.echo("\n".join(map(visible, told.getvalue().rstrip().split("\n"))), err=True)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except MemoryError as error:
+        click.echo(f"Cannot go on, because memory is short ({error}); choose a smaller model or batch.", err=True)
+        sys.exit(2)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + 13)  # as if ended by SIGPIPE, and no verdict
+    except OSError as error:
+        click.echo(f"Cannot go on, because {reason(error)}; what was written before stays.", err=True)
+        sys.exit(2)

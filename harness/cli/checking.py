@@ -9,14 +9,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import click
-import msgspec
 
 from harness.candidates.isolated import Answer, Ended, apart
 from harness.checking.templates import write_template
 from harness.cli.explaining import quoted
+from harness.cli.group import OF_A_NETWORK
 from harness.cli.operations import refuse_the_others, typed_again
-from harness.cli.running import printable
-from harness.cli.spelling import spelled
+from harness.cli.terminal import complain, indented, printable, spelled
 from harness.inputs.networks import load_network
 from harness.rendering.github import Annotation, workflow_commands
 from harness.rendering.pages import page_writer
@@ -30,8 +29,7 @@ def check_and_print(**options: Any) -> int:
     try:
         refuse_the_others(operation=bool(options["reference"]))
     except UsageError as error:
-        click.echo(printable(f"harness check: {error}"), err=True)
-        return 2
+        return complain("harness check", error)
     style = options["style"] = "json" if options["as_json"] else options["style"] or "table"
     if options["reference"]:
         answer = apart("harness.cli.operations:answered", options | typed_again(), options["timeout"])
@@ -54,18 +52,12 @@ def answered(options: dict[str, Any]) -> Answer:
 
     try:
         write_page = page_writer(options["report"]) if options["report"] else None
-        network = load_network(
-            options["model"],
-            activation=options["activation"],
-            output_activation=options["output_activation"],
-            loss=options["loss"],
-        )
+        network = load_network(options["model"], **{name: options[name] for name in OF_A_NETWORK})
         same = ("raw", "target", "batch", "dtype", "seed", "arrays", "timeout")
         keywords = {name: options[name] for name in same}
         result = check(options["function"], network, options["data"], **keywords)
     except UsageError as error:
-        click.echo(printable(f"harness check: {error}"), err=True)
-        return Answer(2, "")
+        return Answer(complain("harness check", error), "")
     style, command = options["style"], options["command"]
     return answer_of(
         options, result, write_page,
@@ -77,9 +69,7 @@ def answered(options: dict[str, Any]) -> Answer:
 def _ended(reason: str, style: str) -> str:
     """The answer where the process that checked gave none."""
     if style == "json":
-        return msgspec.json.format(
-            msgspec.json.encode({"verdict": "FAIL", "exit": 1, "reason": reason}), indent=1
-        ).decode()
+        return indented({"verdict": "FAIL", "exit": 1, "reason": reason}).decode()
     if style == "github":
         return workflow_commands([Annotation("error", "FAIL", reason)])[0]
     return f"FAIL  {reason}"
@@ -87,13 +77,12 @@ def _ended(reason: str, style: str) -> str:
 
 def template_and_print(*, model: str, output: str, **options: Any) -> int:
     """Write the file, say what it holds and how to go on, and return the exit status."""
-    choices = {name: options.pop(name) for name in ("activation", "output_activation", "loss")}
+    choices = {name: options.pop(name) for name in OF_A_NETWORK}
     try:
         network = load_network(model, **choices)
         source = write_template(output, network, **options)
     except UsageError as error:
-        click.echo(printable(f"harness template: {error}"), err=True)
-        return 2
+        return complain("harness template", error)
     what = [
         describe(network), network.loss.formula(output_label(network), network.outputs), source.describe(),
         options["dtype"], f"{options['rows']} rows", f"seed {options['seed']}",

@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from harness.cli.group import harness
-from harness.cli.options import DATA_HELP, data_options, dtype_option, network_options, optimizer_options
+from harness.cli.group import DATA_HELP, data_options, dtype_option, harness, network_options, optimizer_options
 from harness.formats import DTYPES
 
 __all__ = ["harness"]
@@ -158,7 +157,7 @@ def power_command(**options: Any) -> None:
     what torch.testing.assert_close, np.allclose, gradcheck and check_grads would miss. Of a test, with --of: small
     mistakes in the function that --target names, the backward rules of impls.hand if none.
     """
-    from harness.cli.powering import power_and_print
+    from harness.cli.running import power_and_print
 
     sys.exit(power_and_print(**options))
 
@@ -167,7 +166,7 @@ def power_command(**options: Any) -> None:
 @click.option("--json", "as_json", is_flag=True)
 def implementations_command(as_json: bool) -> None:
     """List every implementation with its version, and try each on a tiny network."""
-    from harness.cli.installed import print_implementations
+    from harness.cli.surveys import print_implementations
 
     sys.exit(print_implementations(as_json))
 
@@ -202,6 +201,6 @@ def conventions_command(**options: Any) -> None:
 @click.option("--json", "as_json", is_flag=True)
 def doctor_command(as_json: bool) -> None:
     """Print what may change numbers on this machine."""
-    from harness.cli.installed import print_doctor
+    from harness.cli.surveys import print_doctor
 
     sys.exit(print_doctor(as_json))

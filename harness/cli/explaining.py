@@ -8,14 +8,14 @@ import shlex
 from typing import Any
 
 import click
-import msgspec
 from tabulate import tabulate
 
-from harness.cli.running import ASCII, named, printable, specified
+from harness.cli.running import specified
+from harness.cli.terminal import ASCII, complain, indented, named, printable
 from harness.explaining import explain
-from harness.explaining.allowance import Allowance
-from harness.explaining.allowance.command import why
+from harness.explaining.allowance import Allowance, why
 from harness.explaining.screen import blocks
+from harness.explaining.symbols import entry_name
 from harness.results.numbers import small
 from harness.usage import UsageError
 
@@ -32,8 +32,7 @@ def explain_and_print(*, as_json: bool, reference: str, **options: Any) -> int:
         keywords = {name: options[name] for name in same}
         told = explain(reference, network, optimizer=optimizer, against=named(options["against"]), **keywords)
     except UsageError as error:
-        click.echo(printable(f"harness explain: {error}"), err=True)
-        return 2
+        return complain("harness explain", error)
     if as_json:
         # json writes the number of paths of any network in full; in UTF-8, whatever the terminal can show.
         click.echo(json.dumps(told.to_dict(), indent=1, ensure_ascii=False, allow_nan=False).encode())
@@ -73,17 +72,15 @@ def why_and_print(reference: str, *, as_json: bool, **options: Any) -> int:
         same = ("raw", "target", "step", "batch", "dtype", "seed")
         answer = why(reference, network, options["data"], optimizer=optimizer, **{name: options[name] for name in same})
     except UsageError as error:
-        click.echo(printable(f"harness why: {error}"), err=True)
-        return 2
+        return complain("harness why", error)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(answer.to_dict()), indent=1))
+        click.echo(indented(answer.to_dict()))
     else:
         click.echo(printable(_text(answer)))
     return 0
 
 
 def _text(answer: Allowance) -> str:
-    place = f"[{','.join(str(i + 1) for i in answer.index)}]" if answer.index else ""
     check = "float64, end to end: the formula check" if answer.dtype == "float64" else f"{answer.dtype}, end to end"
     table = [
         [term.link or "centre", term.kind, term.formula, small(term.amount), f"{100 * term.share:.1f} %"]
@@ -94,7 +91,7 @@ def _text(answer: Allowance) -> str:
     align = ("left", "left", "left", "right", "right")
     return "\n".join(
         [
-            f"{answer.tensor}{place} = {answer.value!r}",
+            f"{entry_name(answer.tensor, answer.index)} = {answer.value!r}",
             f"allowed {small(answer.allowed)}, {check}",
             f"        own rounding {small(answer.terms[0].amount)}, inherited {small(answer.inherited)}, "
             f"of the float64 centre {small(answer.terms[-1].amount)}",

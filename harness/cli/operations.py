@@ -6,24 +6,22 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
-import msgspec
 from click.core import ParameterSource
 
 from harness.candidates.isolated import Answer
-from harness.cli.running import paged, printable
-from harness.cli.spelling import spelled
+from harness.cli.terminal import complain, indented, paged, spelled
 from harness.rendering.github import Annotation, workflow_commands
 from harness.rendering.pages import page_writer
 from harness.usage import UsageError
 
 OF_AN_OPERATION = ("inputs", "backward")
-OF_A_NETWORK = ("model", "data", "target", "raw", "activation", "output_activation", "loss", "batch", "arrays")
+OF_A_MODEL = ("model", "data", "target", "raw", "activation", "output_activation", "loss", "batch", "arrays")
 
 
 def refuse_the_others(*, operation: bool) -> None:
     """Raise UsageError for options of a network with an operation, and the other way about."""
     context = click.get_current_context()
-    for name in OF_A_NETWORK if operation else OF_AN_OPERATION:
+    for name in OF_A_MODEL if operation else OF_AN_OPERATION:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = f"--{name.replace('_', '-')}"
             why = (
@@ -54,8 +52,7 @@ def answered(options: dict[str, Any]) -> Answer:
         write_page = page_writer(options["report"]) if options["report"] else None
         result = check_vjp(**_operation(options), **{name: options[name] for name in ("dtype", "seed", "timeout")})
     except UsageError as error:
-        click.echo(printable(f"harness check: {error}"), err=True)
-        return Answer(2, "")
+        return Answer(complain("harness check", error), "")
     result.command = options["command"]
     typed = Typed(options["command"], options["other_dtype"], options["other_seed"])
     return answer_of(
@@ -75,7 +72,7 @@ def answer_of(
     """A result in the style that was asked for, its page written, and the exit status."""
     status = 4 if options["require_power"] and result.verdict == "NO POWER" else result.exit
     if options["style"] == "json":
-        told = msgspec.json.format(msgspec.json.encode(result.to_dict() | {"exit": status}), indent=1).decode()
+        told = indented(result.to_dict() | {"exit": status}).decode()
     elif options["style"] == "github":
         told = "\n".join(workflow_commands(annotations()))
     elif options["quiet"]:

@@ -1,31 +1,26 @@
-"""``harness run``: from options to a run, from a run to text."""
+"""``harness run`` and ``harness power``: from options to a run, or to what would be missed; and from that to text."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 import msgspec
 
-from harness.cli.progress import Progress
-from harness.cli.spelling import spelled
+from harness.cli.group import OF_A_NETWORK
+from harness.cli.terminal import Progress, complain, indented, named, paged, printable, spelled
+from harness.fault_injection.command import power
+from harness.fault_injection.power import Power
 from harness.inputs.networks import load_network
 from harness.lockstep.training import run
+from harness.mutation.score import Score, score
 from harness.rendering.github import of_run, workflow_commands
 from harness.rendering.pages import page_writer
 from harness.rendering.tables import Typed, render
 from harness.results.run import Run
-from harness.usage import UsageError, visible
+from harness.usage import UsageError
 from impls.graph import Graph
 from impls.hand.notation import OPTIMIZERS, made
-
-ASCII = str.maketrans(
-    {"·": "|", "×": "x", "Δ": "D", "→": "->", "±": "+-", "—": "-"}
-    | {"∂": "d", "Σ": "sum", "−": "-", "²": "^2", "√": "sqrt", "½": "1/2", "Φ": "Phi", "φ": "phi", "▸": ">", "⋮": ":"}
-    | {"─": "-", "▶": ">", "│": "|"} | dict.fromkeys("┬┴┼├┤└┘┌┐", "+")
-)  # fmt: skip
 
 OF_ITS_POWER = frozenset(
     {"model", "against", "data", "target", "raw", "activation", "output_activation", "loss", "batch", "dtype", "seed"}
@@ -40,25 +35,13 @@ def run_and_print(**options: Any) -> int:
         write_page = page_writer(options["report"]) if options["report"] else None
         result = _run(options)
     except UsageError as error:
-        click.echo(printable(f"harness run: {error}"), err=True)
-        return 2
+        return complain("harness run", error)
     if result.unrecorded:
-        click.echo(printable(f"harness run: {result.unrecorded}"), err=True)
+        complain("harness run", result.unrecorded)
     powerless = options["require_power"] and result.verdict == "NO POWER" and result.exit == 0
     status = 4 if powerless else result.exit
     _print(result, style, status, quiet=options["quiet"], verbose=options["verbose"])
     return paged(write_page, result, "harness run", status)
-
-
-def paged(write_page: Callable[[Any], None] | None, result: Any, command: str, status: int) -> int:
-    """Write the page that was asked for, if one was; the exit status, 2 where it cannot be kept."""
-    try:
-        if write_page:
-            write_page(result)
-    except UsageError as error:
-        click.echo(printable(f"{command}: {error}"), err=True)
-        return status if status == 130 else 2
-    return status
 
 
 def specified(options: dict[str, Any]) -> tuple[Graph, Any]:
@@ -67,34 +50,12 @@ def specified(options: dict[str, Any]) -> tuple[Graph, Any]:
     Raises:
         UsageError: a text, a name or a number cannot be used.
     """
-    network = load_network(
-        options["model"],
-        activation=options["activation"],
-        output_activation=options["output_activation"],
-        loss=options["loss"],
-    )
+    network = load_network(options["model"], **{name: options[name] for name in OF_A_NETWORK})
     try:
         rate = {} if options["lr"] is None else {"lr": options["lr"]}
         return network, made("optimizer", OPTIMIZERS, options["optimizer"], **rate)
     except ValueError as error:
         raise UsageError(str(error)) from None
-
-
-def named(text: str | None, option: str = "against") -> list[str] | None:
-    """The names that an option lists, comma-separated; None where it was not given.
-
-    Raises:
-        UsageError: it names none.
-    """
-    if text is None:
-        return None
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        raise UsageError(
-            f"Cannot go by --{option} {text!r}, because --{option} names none; name some, comma-separated, or leave it "
-            f"out for all."
-        )
-    return names
 
 
 def _run(options: dict[str, Any]) -> Run:
@@ -110,7 +71,7 @@ def _run(options: dict[str, Any]) -> Run:
 
 def _print(result: Run, style: str, status: int, *, quiet: bool, verbose: bool) -> None:
     if style == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(result.to_dict() | {"exit": status}), indent=1))
+        click.echo(indented(result.to_dict() | {"exit": status}))
     elif style == "jsonl":
         for line in (result.head, *result.steps, result.end()):
             click.echo(msgspec.json.encode(line))
@@ -124,11 +85,44 @@ def _print(result: Run, style: str, status: int, *, quiet: bool, verbose: bool) 
         click.echo(printable(render(result, style, verbose=verbose, typed=typed)))
 
 
-def printable(text: str, stand_ins: Mapping[int, str] = ASCII) -> str:
-    """Nothing but text and line ends; ASCII where nothing else goes, by stand-ins for what is not."""
-    text = "\n".join(map(visible, text.split("\n")))
+OF_A_COMPARISON = (
+    "model", "against", "data", "raw", "activation", "output_activation", "loss", "batch", "dtype", "seed",
+)  # fmt: skip
+"""Options that say which comparison is meant; with --of, a test is."""
+
+
+def power_and_print(*, as_json: bool, require_power: bool, **options: Any) -> int:
+    """Print what would be missed, and return the exit status."""
     try:
-        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
-    except UnicodeEncodeError:
-        return text.translate(stand_ins)
-    return text
+        answer = _score(options) if options["of"] is not None else _power(options)
+    except UsageError as error:
+        return complain("harness power", error)
+    status = answer.exit or (4 if require_power and answer.verdict == "NO POWER" else 0)
+    if as_json:
+        click.echo(indented(answer.to_dict() | {"exit": status}))
+    else:
+        click.echo(printable(str(answer)))
+    return status
+
+
+def _power(options: dict[str, Any]) -> Power:
+    if options["timeout"] is not None:
+        raise UsageError("Cannot use --timeout without --of, because it limits each mutant of a test; name a test.")
+    network = load_network(options["model"] or "4-3-2-1", **{name: options[name] for name in OF_A_NETWORK})
+    given = {name: options[name] for name in ("dtype", "seed") if options[name] is not None}
+    with Progress("faults") as progress:
+        return power(
+            network, options["data"] or "iris", named(options["against"]), raw=options["raw"],
+            target=options["target"], batch=options["batch"], progress=progress.at, **given,
+        )  # fmt: skip
+
+
+def _score(options: dict[str, Any]) -> Score:
+    for name in OF_A_COMPARISON:
+        if options[name]:
+            shown = "MODEL" if name == "model" else f"--{name.replace('_', '-')}"
+            raise UsageError(
+                f"Cannot use {shown} with --of, because the test brings its own data; leave it out, or leave out --of."
+            )
+    with Progress("mutants") as progress:
+        return score(options["of"], options["target"], timeout=options["timeout"], progress=progress.at)

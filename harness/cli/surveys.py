@@ -1,19 +1,24 @@
-"""``harness calibrate`` and ``harness conventions``: from options to a survey, from a survey to text."""
+"""What is here: ``harness implementations``, ``doctor``, ``calibrate`` and ``conventions``, from options to text."""
 
 from __future__ import annotations
 
 import click
-import msgspec
+import numpy as np
 from tabulate import tabulate
 
-from harness.cli.progress import Progress
-from harness.cli.running import named, printable
-from harness.surveys.accuracy import Calibration, calibrate
-from harness.surveys.accuracy.accuracy import Accuracy, place, size
-from harness.surveys.conventions import screen
-from harness.surveys.conventions.survey import conventions
-from harness.usage import UsageError
-from impls.registry import REFERENCE
+from harness.candidates.conformance import BreachError
+from harness.candidates.implementation import Participant
+from harness.cli.terminal import Progress, complain, indented, named, printable
+from harness.environment import environment
+from harness.evaluation.point import Point
+from harness.formats import DTYPES
+from harness.surveys.accuracy import Accuracy, place, size
+from harness.surveys.calibration import Calibration, calibrate
+from harness.surveys.conventions import conventions, render
+from harness.usage import UsageError, visible
+from impls import registry
+from impls.contract import CannotCompareError, Trains
+from impls.hand import from_text
 
 HEADERS = ("function", "against", "points", "largest", "table", "verdict", "at")
 ALIGN = ("left", "left", "right", "right", "right", "left", "left")
@@ -26,12 +31,11 @@ def calibrate_and_print(*, as_json: bool, exhaustive: bool, seed: int, **names: 
         with Progress("functions") as progress:
             result = calibrate(against, functions, dtypes, seed=seed, exhaustive=exhaustive, progress=progress.at)
     except UsageError as error:
-        click.echo(f"harness calibrate: {printable(str(error))}", err=True)
-        return 2
+        return complain("harness calibrate", error)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(result.to_dict()), indent=1))
+        click.echo(indented(result.to_dict()))
     else:
-        click.echo(printable(render(result)))
+        click.echo(printable(_screen(result)))
     return result.exit
 
 
@@ -41,21 +45,19 @@ def conventions_and_print(*, against: str | None, dtype: str, style: str | None,
         with Progress("topics") as progress:
             result = conventions(named(against), dtype, progress=progress.at)
     except UsageError as error:
-        click.echo(f"harness conventions: {printable(str(error))}", err=True)
-        return 2
+        return complain("harness conventions", error)
     if as_json or style == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(result.to_dict()), indent=1))
+        click.echo(indented(result.to_dict()))
     else:
-        click.echo(printable(screen.render(result, style or "table")))
+        click.echo(printable(render(result, style or "table")))
     return result.exit
 
 
-def render(result: Calibration) -> str:
+def _screen(result: Calibration) -> str:
     """The whole screen: who, the unit, the verdict, a table for each dtype, what was not measured, what next."""
-    who = " · ".join(f"{name} {v}" if name == REFERENCE else v for name, v in result.implementations.items())
     tried = " and ".join(dict.fromkeys(row.tried for row in result.measured))
     parts = [
-        f"elementary functions of {who or 'nothing'} · {tried or 'nothing tried'} · seed {result.seed}\n"
+        f"elementary functions of {result.who} · {tried or 'nothing tried'} · seed {result.seed}\n"
         "u = 2^-24 in float32, 2^-53 in float64, half the distance from 1 to the next number; off by k u means "
         "|computed - f(x)| = k u |f(x)|, for erfc k u",
         f"{result.verdict}  {result.reason}",
@@ -102,3 +104,59 @@ def _footer(result: Calibration) -> str:
         lines.append("largest  seen at these points; a sample underestimates it, in float32 --exhaustive does not")
     lines.append("next  harness calibrate --exhaustive --function exp    harness doctor    harness run")
     return "\n".join(lines)
+
+
+def _examine(name: str) -> dict[str, str]:
+    """Version, dtypes and conformance of one implementation, tried on a tiny network."""
+    found = {"name": name, "version": "", "dtypes": "", "trains": "", "conformance": ""}
+    network = from_text("3-2-1", activation="tanh")
+    held = []
+    try:
+        build = registry.load(name)
+        for dtype in DTYPES:
+            participant = Participant(name, build, network, dtype)
+            found["version"], _ = participant.describe()
+            rng = np.random.default_rng(0)
+            x, y = rng.normal(size=(5, 3)).astype(dtype), rng.normal(size=(5, 1)).astype(dtype)
+            participant.differentiate(Point(network, network.init(0, dtype), x, y, 1))
+            held.append(dtype)
+            found["trains"] = "yes" if isinstance(participant.built(dtype), Trains) else "no"
+        found["conformance"] = "ok"
+    except (registry.NotInstalledError, CannotCompareError) as reason:
+        found["conformance"] = str(reason)
+    except BreachError as breach:
+        found["conformance"] = f"breaks the contract: {breach}"
+    except Exception as error:
+        found["conformance"] = f"cannot be imported: {type(error).__name__}: {str(error)[:200]}"
+    found["dtypes"] = ", ".join(held)
+    return {key: visible(text) for key, text in found.items()}
+
+
+def print_implementations(as_json: bool) -> int:
+    """A row per implementation; exit status 0, or 1 if an installed one breaks the contract."""
+    rows = [_examine(name) for name in registry.names()]
+    if as_json:
+        click.echo(indented(rows))
+    else:
+        headers = ("name", "version", "dtypes", "optimizers", "conformance")
+        click.echo(
+            tabulate([list(row.values()) for row in rows], headers, disable_numparse=True, colalign=("left",) * 5)
+        )
+    return int(any(row["conformance"].startswith("breaks") for row in rows))
+
+
+def print_doctor(as_json: bool) -> int:
+    """Environment of the process and settings of every installed implementation."""
+    found = environment()
+    network = from_text("3-2-1", activation="tanh")
+    for name in registry.names():
+        try:
+            version, settings = Participant(name, registry.load(name), network, "float32").describe()
+            found |= {name: version, **settings}
+        except Exception as error:
+            found[name] = visible(" ".join(str(error).split())[:200])
+    if as_json:
+        click.echo(indented(found))
+    else:
+        click.echo(tabulate(list(found.items()), tablefmt="plain", disable_numparse=True, colalign=("left", "left")))
+    return 0

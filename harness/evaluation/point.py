@@ -78,7 +78,7 @@ class Point:
             return self
         tensors = as_numbers(self.network, self.named, lambda array: array.astype(np.float64))
         weights = {name: tensors[name] for name in self.weights}
-        return Point(self.network, weights, self.x.astype(np.float64), tensors[TARGET], self.step, self.certified)
+        return Point(self.network, weights, fed(self.network, tensors), tensors[TARGET], self.step, self.certified)
 
     def centre(self, dtype: str) -> Centre:
         """Every tensor here as a bounded array, for the programs of a dtype."""

@@ -1,4 +1,4 @@
-"""`explain`: from what a caller names to an explanation."""
+"""`explain`: from what a caller names to an explanation, with the tallies of a whole batch."""
 
 from __future__ import annotations
 
@@ -13,21 +13,28 @@ import numpy as np
 
 from harness.evaluation.given import with_buffers
 from harness.evaluation.point import moment_after
-from harness.explaining import tallies
 from harness.explaining.case import MOST_BRANCHES, Case
-from harness.explaining.explanation import CONVENTIONS, CONVENTIONS_OF_GRAPHS, PathExplanation
+from harness.explaining.explanation import (
+    CONVENTIONS,
+    CONVENTIONS_OF_GRAPHS,
+    PathExplanation,
+    Rest,
+    RouteRow,
+    SampleRow,
+)
 from harness.explaining.moves import nudged, update_of
 from harness.explaining.origins import Origins
-from harness.explaining.parts import Rest
 from harness.explaining.references import parse
 from harness.explaining.writing import Written
 from harness.inputs.arguments import as_count, as_data, as_names, as_network, as_optimizer, check_parameters
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
 from harness.usage import UsageError
+from impls.contract import Array
 from impls.graph import Graph
 from impls.hand import Network
 from impls.hand.notation import describe, name_of, output_label
+from impls.hand.paths import Paths
 
 
 def explain(
@@ -136,9 +143,9 @@ def _explanation(case: Case, asked: _Asked, notes: list[str]) -> PathExplanation
     sample, written = asked.sample, Written(case)
     unlisted = paths.count - len(case.listed)
     others = Rest(unlisted, case.total - math.fsum(path.product for path in case.listed) if unlisted else 0.0)
-    dominant, other_samples = tallies.dominant(paths.sums(), case.rows) if sample is None else ([], None)
+    dominant, other_samples = dominant_samples(paths.sums(), case.rows) if sample is None else ([], None)
     summed = sample is None and case.one_by_one
-    routes, other_routes = tallies.route_sums(paths, case.names) if summed else (None, None)
+    routes, other_routes = route_sums(paths, case.names) if summed else (None, None)
     in_sample = dominant[0].sample if dominant else case.rows[0]
     nudge = None if asked.amount is None else nudged(case, asked.amount, others.sum, in_sample)
     return PathExplanation(
@@ -160,3 +167,35 @@ def _explanation(case: Case, asked: _Asked, notes: list[str]) -> PathExplanation
         conventions=CONVENTIONS if isinstance(network, Network) else CONVENTIONS_OF_GRAPHS,
         _ways=partial(case.ways, asked.against),
     )  # fmt: skip
+
+
+ROUTES_LISTED, SAMPLES_LISTED = 6, 5
+
+
+def route_sums(paths: Paths, names: Sequence[Sequence[str]]) -> tuple[list[RouteRow], Rest]:
+    """The routes of largest |sum over samples|, largest first, and the rest; for paths that can be multiplied."""
+    products = np.ascontiguousarray(paths.products())
+    sums = products.sum(axis=0) if products.shape[1] > 1 else products.sum(keepdims=True)[0]
+    branches = list(paths.branches())
+    ends = np.cumsum([len(branch.routes) for branch in branches])
+    rows = []
+    for place in np.argsort(-np.abs(sums), kind="stable")[:ROUTES_LISTED].tolist():
+        of = int(np.searchsorted(ends, place, side="right"))
+        taken = branches[of].routes[place - ends[of]]  # from behind
+        route = [names[level][node] for level, node in zip(branches[of].levels, taken, strict=True)]
+        rows.append(RouteRow(route, float(sums[place])))
+    return rows, _rest(sums, [row.sum for row in rows])
+
+
+def dominant_samples(sums: Array, samples: Sequence[int]) -> tuple[list[SampleRow], Rest]:
+    """The samples whose paths have the largest |sum|, largest first, and the rest."""
+    size = float(np.abs(sums).sum())
+    order = np.argsort(-np.abs(sums), kind="stable")[:SAMPLES_LISTED]
+    rows = [SampleRow(samples[int(n)], float(sums[n]), abs(float(sums[n])) / size if size else None) for n in order]
+    return rows, _rest(sums, [row.sum for row in rows])
+
+
+def _rest(sums: Array, listed: Sequence[float]) -> Rest:
+    """What is not listed."""
+    count = sums.size - len(listed)
+    return Rest(count, float(sums.sum()) - math.fsum(listed) if count else 0.0)

@@ -13,11 +13,10 @@ from harness.arithmetic import Bounded, Context, profile_of
 from harness.evaluation.centre import Centre
 from harness.evaluation.given import as_numbers, named
 from harness.evaluation.point import Moment
-from harness.explaining.methods import centre_of, finite, ways_of
-from harness.explaining.parts import PathRow, Way
+from harness.explaining.explanation import PathRow, Way
+from harness.explaining.methods import Variable, centre_of, finite, variable_of, ways_of
 from harness.explaining.references import Reference
 from harness.explaining.symbols import Nodes, weight_entry
-from harness.explaining.variable import Variable, variable_of
 from harness.usage import UsageError
 from impls.contract import Array, Inputs
 from impls.graph import Graph, Node, evaluate

@@ -1,29 +1,36 @@
 """The same derivative in other ways: each value beside its distance from the reference and what rounding allows.
 
+Every other way differentiates by a variable: one number that the loss depends on, which can be moved. For a weight or
+a bias that number is an entry of the network's weights. An input and a neuron's output are none; but a node with the
+identity as its weights and a bias of 0, put right behind them, changes nothing, and to move its bias is to move them.
+So dL/dx and dL/dO of every implementation is the db of that node.
+
 The reference is ball arithmetic, where python-flint is installed; else the matrix backward pass.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from msgspec.structs import replace
+from msgspec import structs
 
 from harness.arithmetic import profile_of
 from harness.candidates.implementation import admit
 from harness.evaluation.centre import Centre, end_to_end
 from harness.evaluation.point import Point
 from harness.evaluation.references.differences import central_difference
-from harness.explaining.parts import Way
-from harness.explaining.variable import Variable
+from harness.explaining.explanation import Way
+from harness.explaining.references import Reference
 from harness.interrupts import held_back
 from harness.usage import visible
 from impls import registry
-from impls.contract import Array, Pass
-from impls.graph import Graph
+from impls.contract import Array, Inputs, Pass
+from impls.graph import LOSS, Graph, node
+from impls.hand import Dense
 
 if TYPE_CHECKING:
     from harness.evaluation.truth import Truth
@@ -79,7 +86,7 @@ def judged(way: Way, reference: Fraction, doubt: float | None) -> Way:
     difference, outside = Fraction(way.value) - reference, None
     if way.allowed is not None and doubt is not None and not way.estimate:
         outside = not abs(difference) <= Fraction(way.allowed) + Fraction(doubt)
-    return replace(way, difference=float(difference), outside=outside)
+    return structs.replace(way, difference=float(difference), outside=outside)
 
 
 def finite(bound: Any) -> float | None:
@@ -147,3 +154,70 @@ def _exact(truth: Truth | str, name: str, index: tuple[int, ...]) -> tuple[Way, 
         return Way(way, reason="its ball is unbounded here"), None
     value = Fraction(known)
     return Way(way, float(value), 0.0, float(radius), digits=f"{tensor.digits(index, SHOWN)} ± {radius}"), value
+
+
+MOVED = "moved"
+
+
+@dataclass(frozen=True)
+class Variable:
+    """An entry of a weight of a network on a batch.
+
+    Attributes:
+        tensor, index: the weight and the entry, counted from 0.
+        tensors: from forward tensors of the network to what they are called without the added node.
+    """
+
+    network: Graph
+    weights: Mapping[str, Array]
+    x: Array | Inputs
+    y: Array
+    tensor: str
+    index: tuple[int, ...]
+    tensors: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def gradient(self) -> str:
+        """The name of the gradient of that weight."""
+        return self.network.gradient[self.tensor]
+
+    @property
+    def value(self) -> float:
+        """Where it stands; 0 for an input or an output, which it moves."""
+        return float(self.weights[self.tensor][self.index])
+
+    def forward(self, value: float) -> dict[str, Array]:
+        """The forward tensors, and the loss, with the variable at `value`."""
+        moved = self.weights[self.tensor].copy()
+        moved[self.index] = value
+        activations = self.network.forward({**self.weights, self.tensor: moved}, self.x)
+        named = {self.tensors.get(name, name): array for name, array in activations.items()}
+        return {**named, LOSS: self.network.loss_of(activations, self.y)}
+
+    def loss(self, value: float) -> float:
+        """The loss with the variable at `value`."""
+        return float(self.forward(value)[LOSS])
+
+
+def variable_of(
+    reference: Reference, network: Graph, weights: Mapping[str, Array], x: Array | Inputs, y: Array
+) -> Variable:
+    """What a reference means, as a variable."""
+    if reference.learned:
+        return Variable(network, weights, x, y, reference.tensor, reference.index)
+    width, name = network.tensors[reference.tensor].width, MOVED
+    while any(each.name == name for each in network.nodes):
+        name += "_"
+    added = node(name, Dense(width, width), reference.tensor)
+    (moved,) = added.gives
+    behind = [
+        replace(each, reads=tuple(moved if read == reference.tensor else read for read in each.reads))
+        for each in network.nodes
+    ]
+    first = next((i for i, each in enumerate(network.nodes) if reference.tensor in each.reads), len(behind))
+    output = moved if network.output == reference.tensor else network.output
+    wider = Graph(network.sources, [*behind[:first], added, *behind[first:]], network.loss, output)
+    given = {**weights, added.named("W"): np.eye(width), added.named("b"): np.zeros(width)}
+    ordered = {each: given[each] for each in wider.weights}
+    tensors = {moved: reference.tensor, reference.tensor: f"{reference.tensor} before"}
+    return Variable(wider, ordered, x, y, added.named("b"), reference.index, tensors)

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from harness.explaining.case import Case
+from harness.explaining.explanation import Moved, Nudge, Update, UpdateRow
 from harness.explaining.layout import opened, operand
 from harness.explaining.methods import finite
-from harness.explaining.parts import Moved, Nudge, Update, UpdateRow
 from harness.explaining.references import Reference
 from harness.usage import UsageError
 from impls import hand

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.explaining.explanation import Factor
 from harness.explaining.layout import opened, operand
-from harness.explaining.parts import Factor
 from harness.explaining.symbols import Nodes, ratio, weight_entry
 from impls.graph import TARGET, Graph, Node
 from impls.hand.activations.softmax import softmax

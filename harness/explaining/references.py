@@ -1,12 +1,14 @@
-"""References: which derivative is meant, from its notation: of a chain by layer and neuron, of a graph by name.
+"""References: which derivative, or which entry of a tensor, is meant, from its notation.
 
-In a graph ``fc1.W[2,1]`` is an entry of a weight, ``x[3]`` of an input, ``act1.a[2]`` of what a node gives. That may be
-called by its node, ``act1[2]``, where the node gives nothing else. All indices count from 1.
+In a chain ``w_21^(1)`` goes by layer and neuron. In a graph ``fc1.W[2,1]`` is an entry of a weight, ``x[3]`` of an
+input, ``act1.a[2]`` of what a node gives. That may be called by its node, ``act1[2]``, where the node gives nothing
+else. An entry of any tensor is asked for as ``dW1[3,2]``, ``dz2[5,1]`` or ``loss``. All indices count from 1.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.explaining.chain_references import HOW as HOW_IN_CHAIN
@@ -107,12 +109,60 @@ def _index(text: str, tensor: Tensor, place: str | None) -> tuple[int, ...]:
             f"differentiated; choose a weight, or what a node gives."
         )
     shape = tuple(int(size) for size in (tensor.shape[1:] if tensor.per_row else tensor.shape))
-    index = tuple(int(i) - 1 for i in place.split(",")) if place else (0,) * len(shape)
-    inside = len(index) == len(shape) and all(0 <= i < size for i, size in zip(index, shape, strict=True))
-    if not inside or (not place and any(size > 1 for size in shape)):
+    index = _inside(place, shape)
+    if index is None:
         first = entry_name(tensor.name, (0,) * len(shape))
         last = entry_name(tensor.name, tuple(size - 1 for size in shape))
         raise UsageError(
             f"Cannot explain {text[:80]!r}, because its entries count from 1, {first} to {last}; choose one of them."
         )
     return index
+
+
+FORM = re.compile(r"([A-Za-z_][\w.-]*)(?:\[([0-9]{1,18}(?:,[0-9]{1,18})*)\])?", flags=re.ASCII)
+
+
+def entry(text: str, shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, tuple[int, ...]]:
+    """Name and index, counted from 0, of the entry that a text names, counted from 1.
+
+    A tensor of one entry needs no index.
+
+    >>> entry("dW1[3,2]", {"dW1": (4, 3)})
+    ('dW1', (2, 1))
+
+    Raises:
+        UsageError: the text names no entry; the message says what exists.
+    """
+    match = FORM.fullmatch("".join(text.split()))
+    if not match:
+        raise UsageError(
+            f"Cannot look for {text[:80]!r}, because an entry is written as a tensor and its place, counted from 1; "
+            f"write for example {_example(shapes)}."
+        )
+    name, place = match.groups()
+    if name not in shapes:
+        raise UsageError(
+            f"Cannot look for {text[:80]!r}, because there is no tensor {name}{did_you_mean(name, shapes)}; there are "
+            f"{', '.join(shapes)}."
+        )
+    shape = shapes[name]
+    index = _inside(place, shape)
+    if index is None:
+        sizes = " and ".join(f"1 to {size}" for size in shape)
+        has = f"its entries are {name}[{','.join('ij'[: len(shape)])}], {sizes}" if shape else "it is one number"
+        raise UsageError(f"Cannot look for {text[:80]!r}, because {has}; write for example {_example({name: shape})}.")
+    return name, index
+
+
+def _inside(place: str | None, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The index that a place means, counted from 0, None where there is none; a tensor of one entry needs no place."""
+    if not place:
+        return None if any(size != 1 for size in shape) else (0,) * len(shape)
+    index = tuple(int(i) - 1 for i in place.split(","))
+    inside = len(index) == len(shape) and all(0 <= i < size for i, size in zip(index, shape, strict=True))
+    return index if inside else None
+
+
+def _example(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    name, shape = next(iter(shapes.items()))
+    return f"{name}[{','.join(map(str, shape))}]" if shape else name

@@ -1,7 +1,7 @@
 """An explanation as text, at most 80 columns wide, block by block: what needs no framework comes first.
 
 Every number printed is one of the explanation's, rounded. Boxes, arrows and signs have ASCII stand-ins
-(`harness.cli.running.printable`), one column each but for Σ.
+(`harness.cli.terminal.printable`), one column each but for Σ.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.explaining.explanation import PathExplanation
+from harness.explaining.explanation import Factor, PathExplanation, Rest, Way
 from harness.explaining.layout import (
     WIDTH,
     broken,
@@ -19,7 +19,6 @@ from harness.explaining.layout import (
     table,
     wrapped,
 )
-from harness.explaining.parts import Factor, Rest, Way
 
 
 def paths(told: PathExplanation) -> str:

@@ -32,7 +32,7 @@ from harness.lockstep.evidence import Evidence, UpdateEvidence, collected
 from harness.lockstep.judging import judged, judged_update
 from harness.results.drift import TWIN, distance, moved_by_one_ulp
 from harness.results.record import DATA_KEPT, SCHEMA, WEIGHTS_KEPT, Head, PowerCount, Step
-from harness.surveys.accuracy.inaccurate_functions import with_causes
+from harness.surveys.accuracy import with_causes
 from impls import registry
 from impls.contract import Array, Pass, tensors_of
 from impls.graph import Graph

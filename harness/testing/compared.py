@@ -1,4 +1,4 @@
-"""Compared: tensors that somebody has, checked against the hand code at one point, and told in a few lines.
+"""Compared: tensors or an operation that somebody has, checked against the hand code, and told in a few lines.
 
 A test must show every gradient of a weight. Names that mean nothing to the network are ignored, as `harness.check`
 ignores them, but one that looks like a tensor that is missing is taken for a slip, and fails. What is wrong is told in
@@ -7,7 +7,7 @@ few lines, the first of at most 80 characters, because pytest shows eight.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from harness.arithmetic import profile_of
 from harness.candidates.answers import Answer, answer_of
 from harness.checking.backward_pass import concluded
+from harness.checking.operation import check_vjp
 from harness.comparison.judge import Finding, Row
 from harness.diagnosis import Diagnosis
 from harness.diagnosis.location import located
@@ -23,7 +24,9 @@ from harness.evaluation.point import Point
 from harness.rendering.check_screen import links
 from harness.results.check import Check
 from harness.results.numbers import counted
+from harness.results.operation_check import OperationCheck
 from harness.results.setting import setting_of
+from harness.testing.tally import announce
 from harness.usage import did_you_mean, nearest
 
 
@@ -136,3 +139,35 @@ def _not_numbers(check: Check, answer: Answer) -> Iterator[Finding]:
         name = row.gradient
         if row.unbounded and row.verdict != "FAULT" and np.isnan(answer.shown[name]).any():
             yield Finding(MINE, 1, "non-finite", f"{name} holds NaN where a correct program may overflow", name)
+
+
+def assert_vjp_matches(forward: Any, backward: Any = None, **options: Any) -> None:
+    """Raise unless every gradient of an operation is within its allowance, in every case, and it keeps its contracts.
+
+    Args:
+        forward, backward, options: as of `harness.check_vjp`: reference, inputs, cases, upstream, dtype, seed, timeout.
+
+    Raises:
+        GradientMismatch: the verdict is not PASS; its first line names the gradient and the cause.
+        UsageError: something impossible was asked for.
+    """
+    __tracebackhide__ = True
+    matching_vjp({"forward": forward, "backward": backward, **options})
+
+
+def matching_vjp(options: Mapping[str, Any], keep: Callable[[OperationCheck], None] | None = None) -> OperationCheck:
+    """The check of an operation that passed; `keep` gets it, passed or not."""
+    __tracebackhide__ = True
+    result = check_vjp(**options)
+    if keep:
+        keep(result)
+    settle(result, result.reason)
+    return result
+
+
+def settle(result: Any, reason: str) -> None:
+    """Count a result and raise unless it passed: the verdict in one line of at most 80 characters, then everything."""
+    __tracebackhide__ = True
+    announce(result)
+    if result.verdict != "PASS":
+        raise GradientMismatch(f"{first_line(f'{result.verdict}  {reason}')}\n\n{result}", result)

@@ -20,13 +20,10 @@ from harness.checking.operation import check_vjp
 from harness.inputs.arguments import as_names
 from harness.inputs.networks import load_network
 from harness.lockstep.training import run
-from harness.rendering.tables import render
 from harness.results.check import Check
 from harness.results.operation_check import OperationCheck
 from harness.results.run import Run
-from harness.testing.compared import GradientMismatch
-from harness.testing.operations import matching_vjp, told
-from harness.testing.tally import announce
+from harness.testing.compared import matching_vjp, settle
 from harness.usage import UsageError, did_you_mean
 from impls import registry
 
@@ -72,9 +69,7 @@ class Lockstep:
                 pytest.fail(missing[0], pytrace=False)
             if len(result.head.implementations) < 2:
                 pytest.skip(missing[0])
-        announce(result)
-        if result.verdict != "PASS":
-            raise GradientMismatch(told(result.verdict, result.outcome.reason, render(result)), result)
+        settle(result, result.outcome.reason)
         return result
 
     def check(self, *arguments: Any, **options: Any) -> Check:
@@ -93,9 +88,7 @@ class Lockstep:
         except UsageError as error:
             raise UsageError(str(error)) from None
         self._keep(result)
-        announce(result)
-        if result.verdict != "PASS":
-            raise GradientMismatch(told(result.verdict, result.reason, str(result)), result)
+        settle(result, result.reason)
         return result
 
     def check_vjp(self, *arguments: Any, **options: Any) -> OperationCheck:

@@ -37,6 +37,14 @@ class Forward:
         self.links: list[Link] = []
         if not nodes:
             raise ValueError("Cannot build a network of no nodes, because it would compute nothing; give some.")
+        wrong: list[Any] = [s for s in sources if not isinstance(s, Input)]
+        wrong += [n for n in nodes if not isinstance(n, Node)]
+        wrong += [loss] if isinstance(loss, type) or not hasattr(loss, "check_targets") else []
+        if wrong:
+            raise ValueError(
+                f"Cannot build a network with {wrong[0]!r}, because it is made of inputs, nodes and a loss; write "
+                f"Graph([Input(...), ...], [node(...), ...], SumSquaredError(), output)."
+            )
         for source in sources:
             self.add(
                 Tensor(
@@ -90,7 +98,9 @@ class Forward:
 
     def _check(self, node: Node) -> None:
         """Raise ValueError unless the node has a name of its own, and what it reads and shares is there."""
-        if node.name in self.names:
+        if not (hasattr(node.layer, "reads") and hasattr(node.layer, "gives")) or isinstance(node.layer, type):
+            raise self._refused(node, "it is no layer, which says what it reads and gives", "give a layer")
+        if node.name in self.names or node.name == LOSS:
             raise self._refused(node, "there is a node of that name already", "give it another name")
         if len(node.reads) != len(node.local_reads):
             raise self._refused(
@@ -100,6 +110,13 @@ class Forward:
         for name in node.reads:
             if name not in self.tensors or self.tensors[name].role not in ("input", "activation"):
                 raise self._refused(node, f"no input and no node before gives {name!r}", "name one that there is")
+        wholes: Mapping[str, int] = getattr(node.layer, "whole", {})
+        for local, name in zip(node.local_reads, node.reads, strict=True):
+            choices = self.tensors[name].choices or 0
+            if bool(choices) != (local in wholes) or choices > wholes.get(local, 0):
+                has = f"{name} holds {f'{choices} whole numbers' if choices else 'real numbers'}"
+                takes = f"whole numbers below {wholes[local]}" if local in wholes else "real numbers"
+                raise self._refused(node, f"{has} and it reads {takes}", "let it read such an input")
         for local in node.shares:
             if local not in node.weights:
                 raise self._refused(node, f"its layer has no weight {local}", "share one that it has")

@@ -58,7 +58,14 @@ def link_of(node: Node, names: Mapping[str, str], local: str, output: str, of: s
     does not say of a gradient of a weight cannot be; everything else is computed row by row.
     """
     rule = node.rule(local)
-    reads = [p for p in signature(rule).parameters if p in names]
+    takes = signature(rule).parameters
+    reads = [p for p in takes if p in names]
+    unknown = [p for p, taken in takes.items() if p not in names and taken.default is taken.empty]
+    if unknown:
+        raise ValueError(
+            f"Cannot connect {node.name}, {node.layer!r}, because its rule for {local} reads {', '.join(unknown)}, "
+            f"which the layer neither reads nor gives nor owns; name only what it does."
+        )
     told = getattr(node.layer, "apart", {})
     if local in told:
         apart, axis = told[local]

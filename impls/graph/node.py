@@ -11,6 +11,7 @@ their own. The law of names is here, and nowhere else:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,6 +44,19 @@ def part_of(gradient: str, vjp: str) -> str:
     return f"{gradient}:{vjp}"
 
 
+def _count(number: object) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool)
+
+
+def checked_name(what: str, name: object) -> None:
+    """Raise ValueError unless a name is made of letters, digits and underscores, in parts joined by dots."""
+    if not isinstance(name, str) or not re.fullmatch(r"[^\W\d]\w*(\.\w+)*", name):
+        raise ValueError(
+            f"Cannot call {what} {str(name)[:40]!r}, because a name is made of letters, digits and underscores, in "
+            f"parts joined by dots, and begins with a letter; choose one such as h0.attn."
+        )
+
+
 @dataclass(frozen=True, init=False)
 class Input:
     """What a network is fed besides weights: an array with a row for each sample.
@@ -59,16 +73,22 @@ class Input:
     gradient: bool
 
     def __init__(self, name: str, shape: int | Sequence[int], choices: int = 0, gradient: bool = False) -> None:
-        sizes = (shape,) if isinstance(shape, int) else tuple(shape)
-        if not all(isinstance(size, int) and not isinstance(size, bool) and size >= 1 for size in sizes):
+        checked_name("an input", name)
+        sizes = tuple(shape) if isinstance(shape, Sequence) else (shape,)
+        if not all(_count(size) and size >= 1 for size in sizes):
             raise ValueError(
                 f"Cannot feed an input {name!r} of shape {shape!r}, because every size is a count; give whole "
                 f"numbers from 1 on."
             )
-        if not isinstance(choices, int) or choices < 0:
+        if not _count(choices) or choices < 0:
             raise ValueError(
                 f"Cannot feed an input {name!r} of {choices!r} choices, because that is a count; give a whole number, "
                 f"or leave it out for real numbers."
+            )
+        if not isinstance(gradient, bool):
+            raise ValueError(
+                f"Cannot feed an input {name!r} with gradient={gradient!r}, because it has one or not; give True or "
+                f"False."
             )
         if choices and gradient:
             raise ValueError(
@@ -138,7 +158,13 @@ class Node:
 
     def rule(self, local: str) -> Callable[..., Any]:
         """The layer's rule for what it calls `local`: of its only output, ``forward``."""
-        return getattr(self.layer, "forward" if self.local_gives == (local,) else local)
+        name = "forward" if self.local_gives == (local,) else local
+        rule = getattr(self.layer, name, None)
+        if not callable(rule):
+            raise ValueError(
+                f"Cannot connect {self.name}, {self.layer!r}, because its layer has no rule {name}; write one."
+            )
+        return rule
 
     def __repr__(self) -> str:
         reads = "".join(f", {name!r}" for name in self.reads)
@@ -151,7 +177,16 @@ def node(name: str, layer: Any, *reads: str, **shares: str) -> Node:
 
     >>> node("out", "a layer", "act.a", W="fc1.W")
     node('out', 'a layer', 'act.a', W='fc1.W')
+
+    Raises:
+        ValueError: a name is none.
     """
+    checked_name("a node", name)
+    for read in (*reads, *shares.values()):
+        if not isinstance(read, str):
+            raise ValueError(
+                f"Cannot let the node {name!r} read {read!r}, because a tensor is read by its name; give the name."
+            )
     return Node(name, layer, reads, shares, qualified(name))
 
 

@@ -59,6 +59,11 @@ class Network(Graph):
             given |= {f"{local}{name}" for local in own}
             self.depths |= dict.fromkeys((f"{local}{name}" for local in own), depth)
             made = Node(f"layers[{position}]", layer, (output,), named=numbered(name))
+            if len(made.local_reads) != 1:
+                raise ValueError(
+                    f"Cannot put layers[{position}], {layer!r}, in a row, because it reads {len(made.local_reads)} "
+                    f"tensors; build a Graph, which says who reads which."
+                )
             if len(made.gives) != 1:
                 raise ValueError(
                     f"Cannot put layers[{position}], {layer!r}, in a row, because it gives {len(made.gives)} tensors; "

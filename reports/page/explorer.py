@@ -19,11 +19,11 @@ import numpy as np
 from msgspec.structs import replace
 
 from harness.evaluation.point import Moment, Point
-from harness.explaining import tallies
+from harness.explaining.building import dominant_samples, route_sums
 from harness.explaining.case import Case
+from harness.explaining.explanation import Factor, PathRow, Rest, RouteRow, SampleRow, Way
 from harness.explaining.methods import Asked, truth_at, ways_given
 from harness.explaining.origins import Origins
-from harness.explaining.parts import Factor, PathRow, Rest, RouteRow, SampleRow, Way
 from harness.explaining.references import Reference, reference_of
 from harness.explaining.writing import Written
 from harness.inputs.batches import Batches
@@ -202,8 +202,8 @@ def _at(
 def _cell(case: Case, alone: Case, ways: list[Way], step: int) -> Cell:
     paths = case.paths
     summed = case.one_by_one
-    routes, other_routes = tallies.route_sums(paths, case.names) if summed else (None, None)
-    dominant, other_samples = tallies.dominant(paths.sums(), case.rows)
+    routes, other_routes = route_sums(paths, case.names) if summed else (None, None)
+    dominant, other_samples = dominant_samples(paths.sums(), case.rows)
     listed, others = _listed(case)
     return Cell(
         step, case.value, case.total, case.magnitude, paths.count, listed, others, routes, other_routes, dominant,

@@ -24,7 +24,7 @@ def mathml(terms: Sequence[str], left: str, levels: Mapping[str, int], *, joined
     """``left = term joined term ...`` as one block of MathML.
 
     Args:
-        terms: as `harness.explaining.formulas` writes them.
+        terms: as `harness.explaining.symbols` writes them.
         left: a ratio, ``∂L/∂w``.
         levels: of each node's name, the level it stands on.
         joined: the sign between two terms.

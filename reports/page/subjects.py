@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from harness.cli.spelling import spelled
+from harness.cli.terminal import spelled
 from harness.inputs.batches import Batches
 from harness.inputs.schedule import milestone
 from harness.rendering import operation_screen

@@ -1,5 +1,5 @@
 """``python -m reports.soundness``."""
 
-from reports.soundness.command import main
+from reports.soundness.campaign import main
 
 main()

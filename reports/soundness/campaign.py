@@ -1,18 +1,23 @@
-"""A campaign: cases with 1 and with 2 threads, in processes of their own, until enough entries were compared."""
+"""A campaign: cases with 1 and with 2 threads, in processes of their own, until enough entries were compared.
+
+The command runs one, or one case again, and prints what was counted.
+"""
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import msgspec
+from tabulate import tabulate
 
-from reports.soundness.known import KNOWN_FAULTS
-from reports.soundness.tally import Tally
+from reports.soundness.cases import case, threads_of
+from reports.soundness.tally import KNOWN_FAULTS, Alarm, Count, Tally
 from reports.soundness.worker import environment_for
 
 THREADS = (1, 2)
@@ -73,3 +78,106 @@ def _block(seed: int, threads: int, first: int) -> Tally:
     if done.returncode:
         raise RuntimeError(f"{' '.join(words[1:])} ended with {done.returncode}: {done.stderr.decode()[-2000:]}")
     return msgspec.msgpack.decode(done.stdout, type=Tally)
+
+
+SAYS = "The command: run a campaign, or one case again, and print what was counted."
+ENTRIES = 10_000_000
+MOST_ALARMS = 20
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Exit with 0 if nobody was called wrong, with 1 otherwise."""
+    parser = argparse.ArgumentParser(prog="python -m reports.soundness", description=SAYS)
+    parser.add_argument("--entries", type=int, default=ENTRIES, help="entries to compare (default: 10 million)")
+    parser.add_argument("--seed", type=int, default=0, help="of all cases")
+    parser.add_argument("--case", type=int, help="judge this case of the seed again, and nothing else")
+    parser.add_argument("--json", action="store_true", help="print the counts as JSON")
+    options = parser.parse_args(arguments)
+    if options.case is not None:
+        sys.exit(again(options.seed, options.case))
+    campaign = run(options.entries, options.seed, None if options.json else _progress)
+    print(as_json(campaign) if options.json else as_text(campaign))
+    sys.exit(0 if campaign.sound else 1)
+
+
+def _progress(campaign: Campaign) -> None:
+    compared, alarms = campaign.tally.total().compared, len(campaign.tally.alarms)
+    print(f"{campaign.seconds:5.0f} s, {campaign.cases} cases, {compared:,} entries, {alarms} alarms", file=sys.stderr)
+
+
+def again(seed: int, number: int) -> int:
+    """Judge one case again, with its number of threads; 1 if there is an alarm."""
+    threads = threads_of(number)
+    words = [sys.executable, "-m", "reports.soundness.worker", *map(str, (seed, threads, number // 2, 1))]
+    done = subprocess.run(words, env=environment_for(threads), stdout=subprocess.PIPE, check=True)
+    tally = msgspec.msgpack.decode(done.stdout, type=Tally)
+    print(f"case {number} of seed {seed}, {threads} threads: {case(seed, number).network!r}")
+    print(_counts(tally))
+    for alarm in tally.alarms:
+        print(told(alarm))
+    return 1 if tally.alarms else 0
+
+
+def as_text(campaign: Campaign) -> str:
+    """Everything that was counted, alarms last."""
+    tally = campaign.tally
+    parts = [_counts(tally), _rules(tally)]
+    parts += [f"{fault.name}: met {tally.known.get(fault.name, 0)} times, {fault.reason}" for fault in KNOWN_FAULTS]
+    parts += [f"not comparable, {times} times: {what}" for what, times in sorted(tally.lacking.items())]
+    parts += [told(alarm) for alarm in tally.alarms[:MOST_ALARMS]]
+    parts += [f"stale: {name} is listed in reports/soundness/tally.py and was never met" for name in campaign.stale]
+    return "\n\n".join([*parts, headline(campaign)])
+
+
+def headline(campaign: Campaign) -> str:
+    """One line: how much was compared, how fast, how many alarms."""
+    compared, alarms = campaign.tally.total().compared, len(campaign.tally.alarms)
+    return (
+        f"{compared:,} entries compared in {campaign.cases} cases, {compared / campaign.seconds:,.0f} a second, "
+        f"seed {campaign.seed}: {alarms} alarms"
+    )
+
+
+def _counts(tally: Tally) -> str:
+    """Entries by check, dtype and implementation."""
+    groups: dict[tuple[str, str, str], Count] = {}
+    for key, count in tally.counts.items():
+        groups.setdefault((key.check, key.dtype, key.against), Count()).add(count)
+    lines = [
+        [*group, *(f"{n:,}" for n in (c.compared, c.powerless, c.unbounded, c.unjudged)), f"{100 * c.used:.0f} %"]
+        for group, c in sorted(groups.items())
+    ]
+    headers = ("check", "dtype", "against", "compared", "no power", "unbounded", "not judged", "most used")
+    return tabulate(lines, headers, disable_numparse=True, colalign=("left",) * 3 + ("right",) * 5)
+
+
+def _rules(tally: Tally) -> str:
+    """The largest share of an allowance that anybody used, by rule."""
+    groups: dict[tuple[str, str, str], Count] = {}
+    for key, count in tally.counts.items():
+        if key.check in ("rounding", "update"):
+            groups.setdefault((key.rule, key.dtype, key.against), Count()).add(count)
+    best: dict[tuple[str, str], tuple[str, Count]] = {}
+    for (rule, dtype, against), count in groups.items():
+        if count.used >= best.get((rule, dtype), ("", Count()))[1].used:
+            best[rule, dtype] = (against, count)
+    lines = [[*key, f"{100 * c.used:.0f} %", against, c.where] for key, (against, c) in sorted(best.items())]
+    headers = ("rule", "dtype", "most used", "by", "where")
+    return tabulate(lines, headers, disable_numparse=True, colalign=("left", "left", "right", "left", "left"))
+
+
+def told(alarm: Alarm) -> str:
+    """An alarm, with the line that repeats it."""
+    what = f"{alarm.what.rule}, {alarm.what.check}, {alarm.what.dtype}, {alarm.what.against}"
+    repeat = f"python -m reports.soundness --seed {alarm.seed} --case {alarm.number}"
+    return f"ALARM {what}\n  {alarm.text}\n  {alarm.network}, {alarm.point}\n  again: {repeat}"
+
+
+def as_json(campaign: Campaign) -> str:
+    """The counts, one object for each check, rule, dtype and implementation, and the alarms."""
+    tally = campaign.tally
+    counts = [key._asdict() | msgspec.structs.asdict(count) for key, count in sorted(tally.counts.items())]
+    alarms = [msgspec.structs.asdict(alarm) | {"what": alarm.what._asdict()} for alarm in tally.alarms]
+    result = {"seed": campaign.seed, "cases": campaign.cases, "seconds": campaign.seconds, "counts": counts}
+    result |= {"seen": tally.seen, "known": tally.known, "lacking": tally.lacking, "alarms": alarms}
+    return msgspec.json.encode(result | {"stale": campaign.stale, "sound": campaign.sound}).decode()

@@ -22,8 +22,7 @@ from impls.hand.notation import name_of
 from impls.hand.optimizers import update_links
 from reports.page.neurons import stages
 from reports.soundness.cases import Case, Drawn
-from reports.soundness.known import fault_of
-from reports.soundness.tally import Alarm, Key, Tally
+from reports.soundness.tally import Alarm, Key, Tally, fault_of
 
 REFERENCE = "hand"
 SATURATE = ("sigmoid", "tanh", "softmax")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import harness
 from harness.evaluation.point import Point
 from harness.explaining.allowance import allowance_of
-from harness.explaining.allowance.command import entry
+from harness.explaining.references import entry
 from impls.hand import from_text
 from impls.hand.notation import ACTIVATIONS
 

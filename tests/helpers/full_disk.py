@@ -9,7 +9,7 @@ import pytest
 
 LITTLE_ROOM = """
 import resource
-from harness.cli.main import main
+from harness.cli import main
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 main()
 """

@@ -9,11 +9,10 @@ from impls.contract import Pass
 from impls.hand import GradientDescent, Network, Tanh, from_text
 from impls.hand.notation import ACTIVATIONS, LOSSES, OPTIMIZERS
 from impls.hand_numpy import Hand
-from reports.soundness import campaign, command
+from reports.soundness import campaign
 from reports.soundness.cases import DATA_SCALES, LOSS_SCALES, PATTERNS, WEIGHT_SCALES, Case, case
-from reports.soundness.known import KNOWN_FAULTS
 from reports.soundness.score import judge_case
-from reports.soundness.tally import Tally
+from reports.soundness.tally import KNOWN_FAULTS, Tally
 
 ENTRIES = 10_000_000
 SEED = 0
@@ -44,8 +43,8 @@ def found():
 
 def test_ten_million_entries_of_correct_implementations_raise_no_alarm(found, capsys):
     with capsys.disabled():
-        print(f"\n{command.headline(found)}")
-    assert [command.told(alarm) for alarm in found.tally.alarms] == []
+        print(f"\n{campaign.headline(found)}")
+    assert [campaign.told(alarm) for alarm in found.tally.alarms] == []
     assert found.stale == []
     assert found.tally.total().compared >= ENTRIES
     assert found.sound
@@ -148,5 +147,5 @@ def test_a_case_is_the_same_case_again():
 
 
 def test_one_case_can_be_judged_again_by_its_number(capfd):
-    assert command.again(SEED, 1) == 0
+    assert campaign.again(SEED, 1) == 0
     assert "case 1 of seed 0, 2 threads" in capfd.readouterr().out

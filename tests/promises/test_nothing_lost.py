@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 import harness
+from harness.cli import main
 from harness.cli.commands import harness as command
-from harness.cli.main import main
 from harness.interrupts import held_back
 from harness.lockstep import training as lockstep
 from harness.results import record_file

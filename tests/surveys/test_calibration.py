@@ -16,9 +16,9 @@ from harness.arithmetic.true_values import FLOAT64, true_values
 from harness.cli.surveys import calibrate_and_print
 from harness.formats import DTYPES
 from harness.rendering.tables import render
-from harness.surveys.accuracy import arguments
-from harness.surveys.accuracy.accuracy import evaluated, judged, known, measured
-from harness.surveys.accuracy.survey import calibrate
+from harness.surveys import arguments
+from harness.surveys.accuracy import evaluated, judged, known, measured
+from harness.surveys.calibration import calibrate
 from impls import registry
 from impls.contract import CannotCompareError
 from impls.hand import Network, Tanh, from_text

@@ -134,7 +134,7 @@ def test_the_command_with_wrong_words(line):
 
 def test_the_function_stays_one_after_the_survey_and_neither_imports_a_framework():
     code = (
-        "import sys, harness, harness.surveys.conventions.survey; assert callable(harness.conventions); "
+        "import sys, harness, harness.surveys.conventions; assert callable(harness.conventions); "
         "harness.conventions(['hand']); assert callable(harness.conventions); "
         "assert not {'torch', 'jax', 'optax'} & set(sys.modules)"
     )

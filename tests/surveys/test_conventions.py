@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import harness
-from harness.surveys.conventions.topics import GROUPS, TOPICS
+from harness.surveys.topics import GROUPS, TOPICS
 from impls import hand, hand_numpy
 
 HAND = {

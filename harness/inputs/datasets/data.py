@@ -97,7 +97,7 @@ class Data:
         if isinstance(self.x, Inputs):
             if set(self.x) != set(names):
                 raise UsageError(
-                    f"Cannot use {self.name}, because it holds {', '.join(self.x)} and the network reads "
+                    f"Cannot use {self.name}, because it holds {', '.join(self.x) or 'nothing'} and the network reads "
                     f"{', '.join(names)}; give just these inputs."
                 )
             return Inputs({name: self.x[name] for name in names})

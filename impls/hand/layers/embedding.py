@@ -35,6 +35,11 @@ class Embedding(Parametrised):
         self.entries, self.width = entries, width
 
     @property
+    def whole(self) -> dict[str, int]:
+        """What it reads as whole numbers, and below what."""
+        return {"i": self.entries}
+
+    @property
     def weights(self) -> dict[str, tuple[int, ...]]:
         """Shape of W."""
         return {"W": (self.entries, self.width)}

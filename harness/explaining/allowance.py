@@ -1,4 +1,4 @@
-"""Where an allowance comes from: the bound of one entry, split into what each link on its way contributes.
+"""Where an allowance comes from, term by term: the bound of one entry, split into what each link contributes.
 
 A bound grows along the pass. Each link adds its own rounding, and carries on what its inputs are uncertain by.
 To split it, the pass is run on bounded arrays again and again, each time letting one more link round: first
@@ -11,10 +11,14 @@ the entry grows by when a link begins to round is that link's contribution:
 
 The bounds of the runs telescope, so the contributions add up to the allowance, whatever products of
 uncertainties there are; a product is counted where the later of its two factors is switched on.
+
+Beside each stands the leading term of the link's rounding; the rules in harness/arithmetic/rules have them in full.
+A sum is marked *: where its terms cancel, up to half of that.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,10 +28,15 @@ from msgspec import Struct, to_builtins
 
 from harness.arithmetic import Bounded, Context, Profile, profile_of
 from harness.evaluation.centre import alone
-from harness.evaluation.given import as_numbers
-from harness.evaluation.point import Point
-from harness.explaining.allowance.formulas import formula_of
-from impls.graph import Link, Rule, evaluate
+from harness.evaluation.given import as_numbers, with_buffers
+from harness.evaluation.point import Point, moment_after
+from harness.explaining.references import entry
+from harness.inputs.arguments import as_count, as_data, as_dtype, as_network, as_optimizer, check_parameters
+from harness.inputs.batches import batches_of
+from harness.inputs.datasets import Data
+from impls.graph import Accumulation, Graph, Link, Rule, evaluate
+from impls.hand.layers import Add, Concatenate, Dense, Embedding, Multiply, Split
+from impls.hand.parts import Activation, Loss
 from impls.hand_numpy import Hand
 
 
@@ -155,3 +164,71 @@ def _bound(point: Point, tensor: str, index: tuple[int, ...], profile: Profile, 
     tensors = evaluate(links, given, planted={link.output: rounded(link) for link in links})
     result: Bounded = tensors[tensor]
     return float(np.asarray(result.bound)[index])
+
+
+NONE = "none"
+FORMULAS: Mapping[type, Mapping[str, str]] = {
+    Dense: {
+        "z": "n u |x| |W| + u |z|, n inputs *",
+        "dx": "n u |dz| |W|, n outputs *",
+        "dW": "n u |x| |dz|, n rows *",
+        "db": "(n - 1) u sum |dz|, n rows *",
+    },
+    Activation: {"a": "c u |a|, c of the functions in it", "dz": "c u |da f'|, c of the formulas of f'"},
+    Loss: {"loss": "n u sum of the terms, n of them *", "da": "a few u |da|"},
+    Add: {"s": "u |s|", "dp": NONE, "dq": NONE},
+    Multiply: {"s": "u |s|", "dp": "u |dp|", "dq": "u |dq|"},
+    Concatenate: {"s": NONE, "dp": NONE, "dq": NONE},
+    Split: {"p": NONE, "q": NONE, "dx": NONE},
+    Embedding: {"e": NONE, "dW": "(n - 1) u sum |de|, n rows *"},
+}
+"""By what the layer calls what the link gives."""
+
+
+def formula_of(link: Link) -> str:
+    """The leading term of a link's own rounding."""
+    if isinstance(link.layer, Accumulation):
+        return "(n - 1) u sum of the parts, n of them *"
+    for kind in type(link.layer).__mro__:
+        if kind in FORMULAS:
+            return FORMULAS[kind].get(link.local, "a few u of the result")
+    return "a few u of the result"
+
+
+def why(
+    reference: str,
+    network: Graph | str | os.PathLike[str] = "4-3-2-1",
+    data: Data | str | os.PathLike[str] | tuple[Any, Any] = "iris",
+    *,
+    raw: bool = False,
+    target: str | None = None,
+    optimizer: Any = "gradient-descent",
+    step: int = 1,
+    batch: int | None = None,
+    dtype: str = "float64",
+    seed: int = 0,
+) -> Allowance:
+    """Where the allowance of an entry comes from: own rounding and what it inherits, link by link.
+
+    Args:
+        reference: a tensor and a place counted from 1: ``dW1[3,2]``, ``dz2[5,1]``, ``loss``.
+        network, data, raw, target, optimizer, batch, seed: as `harness.run` takes them.
+        step: of a run, counted from 1: step 1 is at the initial weights.
+        dtype: float64, the formula check's, or float32, end to end.
+
+    Raises:
+        UsageError: there is no such entry, or something impossible was asked for.
+    """
+    network, optimizer = as_network(network), as_optimizer(optimizer)
+    dtype, number = as_dtype(dtype), as_count("step", step, 1) or 1
+    check_parameters(network, optimizer, dtype)
+    size, seed = as_count("batch", batch, 1), as_count("seed", seed, 0) or 0
+    loaded = as_data(data, network, seed, raw=raw, target=target)
+    batches = batches_of(network, loaded, dtype, size, seed)
+    moment = moment_after(network, batches, optimizer, seed, number - 1)
+    x, y = batches.at(number)
+    point = Point(network, moment.weights, with_buffers(network, x, moment.buffers), y, number)
+    shown = [name for name in network.link if network.tensors[name].through is None]
+    shapes = {name: network.tensors[name].sized(point.rows) for name in (*network.gradients, *shown)}
+    name, index = entry(reference, shapes)
+    return allowance_of(point, name, index)

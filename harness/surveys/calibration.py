@@ -18,7 +18,8 @@ from harness.candidates.conformance import BreachError
 from harness.candidates.implementation import Participant
 from harness.environment import environment
 from harness.formats import DTYPES
-from harness.surveys.accuracy.accuracy import (
+from harness.surveys import Survey
+from harness.surveys.accuracy import (
     Accuracy,
     Tried,
     Worst,
@@ -29,33 +30,23 @@ from harness.surveys.accuracy.accuracy import (
     size,
     unmeasured,
 )
-from harness.surveys.accuracy.arguments import CHUNK, EVERY_FLOAT32, batches, every_float32
+from harness.surveys.arguments import CHUNK, EVERY_FLOAT32, batches, every_float32
 from harness.usage import UsageError
 from impls import registry
 from impls.abilities import Computes
-from impls.contract import Array, CannotCompareError, network_of_example
+from impls.contract import Array, network_of_example
 from impls.hand.notation import lookup
 
 Functions = Mapping[str, Callable[..., Array]]
 
 
 @dataclass
-class Calibration:
-    """What was measured, complete or interrupted.
+class Calibration(Survey):
+    """What was measured, complete or interrupted."""
 
-    Attributes:
-        named: whether implementations were asked for by name.
-        implementations: version of each that could be built.
-        missing: why another could not, by name.
-        how: finished or interrupted.
-    """
-
+    unusable = "could not be imported"
     seed: int
-    named: bool
     rows: list[Accuracy] = field(default_factory=list)
-    implementations: dict[str, str] = field(default_factory=dict)
-    missing: dict[str, str] = field(default_factory=dict)
-    how: str = "finished"
 
     @property
     def measured(self) -> list[Accuracy]:
@@ -79,8 +70,7 @@ class Calibration:
     @property
     def reason(self) -> str:
         """The rest of the first line."""
-        text = self._why()
-        return f"{text} (interrupted: what was finished)" if self.how == "interrupted" else text
+        return self.marked(self._why())
 
     def _why(self) -> str:
         wrong = [row.reason or "" for row in self.rows if row.verdict in ("EXCEEDS", "failed")]
@@ -177,10 +167,8 @@ def _functions_of(name: str, dtype: str, result: Calibration) -> Functions | str
         result.implementations[name], _ = participant.describe()
         made = participant.built(dtype)
         return made.elementary() if isinstance(made, Computes) else f"{name} shows no elementary functions"
-    except Exception as error:  # somebody else's code: whatever it raises is about it
-        expected = isinstance(error, registry.NotInstalledError | CannotCompareError | BreachError)
-        text = " ".join(str(error).split())[:300]
-        reason = text if expected else f"{name} could not be imported: {type(error).__name__}: {text}"
+    except Exception as error:
+        reason = result.why_not(name, error)
         if name not in result.implementations:
             result.missing[name] = reason
         return reason

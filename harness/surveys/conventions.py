@@ -1,4 +1,4 @@
-"""The survey: every implementation asked at every topic, and where their answers differ.
+"""Conventions: what every implementation does at every topic where mathematics leaves a choice, and where they differ.
 
 Two right gradients may differ at a kink, a tie or a singular point, and two right losses by a default. What each
 framework does there is a fact about its version, so it is measured, never looked up.
@@ -15,8 +15,10 @@ from harness.candidates.conformance import BreachError, guarded
 from harness.candidates.implementation import Participant
 from harness.environment import environment
 from harness.inputs.arguments import as_dtype, as_names
+from harness.results.numbers import grid, plain
 from harness.results.printable import Printable
-from harness.surveys.conventions.topics import GROUPS, TOPICS, Topic
+from harness.surveys import Survey
+from harness.surveys.topics import GROUPS, TOPICS, Topic
 from harness.usage import visible
 from impls import registry
 from impls.abilities import Conventional, Measured
@@ -43,25 +45,18 @@ class Answers:
 
 
 @dataclass
-class Conventions(Printable, text="harness.surveys.conventions.screen:render"):
+class Conventions(Survey, Printable, text="harness.surveys.conventions:render"):
     """What was measured at all topics, complete or interrupted.
 
     Attributes:
-        named: whether implementations were asked for by name.
         answers: in the order of the topics; those that nobody answers are left out.
-        implementations: version of each that could be built.
-        missing: why another could not, by name.
         notes: what else there is to say.
-        how: finished or interrupted.
     """
 
+    unusable = "cannot be used"
     dtype: str
-    named: bool
     answers: list[Answers] = field(default_factory=list)
-    implementations: dict[str, str] = field(default_factory=dict)
-    missing: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    how: str = "finished"
 
     @property
     def exit(self) -> int:
@@ -81,7 +76,7 @@ class Conventions(Printable, text="harness.surveys.conventions.screen:render"):
         shared = [each for each in self.answers if len(each.words) > 1]
         text = f"of {len(self.answers)} topics, {len(shared)} are answered by more than one: "
         text += f"{len(differing)} differ{'s' * (len(differing) == 1)} ({where})" if differing else "none differs"
-        return f"{text} (interrupted: what was finished)" if self.how == "interrupted" else text
+        return self.marked(text)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of ``harness conventions --json``; all answers are in words, numbers among them."""
@@ -154,10 +149,8 @@ def _experiments_of(name: str, result: Conventions) -> Experiments:
             result.missing[name] = f"{name} tells no conventions; add a method conventions() to its implementation"
             return {}
         experiments = dict(guarded(made.conventions, {}, {}))
-    except Exception as error:  # somebody else's code: whatever it raises is about it
-        expected = isinstance(error, registry.NotInstalledError | CannotCompareError | BreachError)
-        text = " ".join(str(error).split())[:300]
-        result.missing[name] = visible(text if expected else f"{name} cannot be used: {type(error).__name__}: {text}")
+    except Exception as error:
+        result.missing[name] = visible(result.why_not(name, error))
         return {}
     result.implementations[name] = version
     others = [str(topic)[:80] for topic in experiments if topic not in TOPICS]
@@ -177,3 +170,36 @@ def _answer(name: str, topic: Topic, experiment: Callable[[], Measured], result:
         known = " | ".join(topic.choices)
         result.notes.append(f"{topic.name}: {words} of {name} is none of the answers known so far ({known})")
     return words
+
+
+NONE = "—"
+
+
+def render(result: Conventions, style: str = "table") -> str:
+    """The whole screen; `style` is table or markdown."""
+    heading = f"conventions of {result.who} · {result.dtype} · measured by running them"
+    parts = [plain(heading, style), plain(result.reason, style)]
+    if result.answers:
+        parts.append(_table(result, style))
+    notes = [*result.missing.values(), *result.notes]
+    if notes:
+        parts.append("\n".join(f"note  {plain(note, style)}" for note in notes))
+    other = "float32" if result.dtype == "float64" else "float64"
+    parts.append(f"next  harness conventions --dtype {other}    harness run --activation relu    harness doctor")
+    return "\n\n".join(parts)
+
+
+def _table(result: Conventions, style: str) -> str:
+    names = list(result.implementations)
+    answers = {each.topic.name: each for each in result.answers}
+    table = []
+    for group, topics in GROUPS.items():
+        asked = [answers[topic.name] for topic in topics if topic.name in answers]
+        if asked:
+            table.append([f"{group}:", *[""] * (len(names) + 2)])
+        for each in asked:
+            words = [each.words.get(name, NONE) for name in names]
+            row = [each.topic.name, *words, "differs" if each.differ else "", each.topic.says]
+            table.append([plain(cell, style) for cell in row])
+    headers = ["topic", *names, "", "what was measured"]
+    return grid(table, headers, style, ("left",) * len(headers))

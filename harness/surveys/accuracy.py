@@ -5,13 +5,16 @@ absolute. Measured is the smallest c that would do, less what the truth itself i
 called worse than the table is certainly worse. Where an operand is below eta, and may be flushed, f at
 zero is as good. Nothing is promised, hence judged, outside the domain of f, where f at such a zero does
 not exist, where f, c u |f| added, overflows, and for a quotient x * (1/y) where 1/y is below eta.
+
+A function that is worse than the table can be the cause of a wrong link, which then is no wrong gradient: it is
+evaluated by itself, at the very arguments of the link.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -19,10 +22,13 @@ from msgspec.structs import replace
 
 from harness.arithmetic.bounded import Floats
 from harness.arithmetic.profile import Profile, constants_table, profile_of
-from harness.arithmetic.true_values import TrueValues, true_values
+from harness.arithmetic.true_values import NoTruthError, TrueValues, true_values
 from harness.candidates.conformance import BreachError, guarded
+from harness.comparison.judge import Row
 from harness.evaluation.given import read_only
+from impls.abilities import Computes
 from impls.contract import Array
+from impls.graph import Graph, Link
 
 Tried = Literal["sample", "every float32"]
 Truth = tuple[TrueValues, TrueValues | None]
@@ -182,3 +188,43 @@ def place(row: Accuracy) -> str:
     """Where the largest error is, in the shortest digits that give the same number of that dtype."""
     number = np.dtype(row.dtype).type
     return ", ".join(f"{name} = {number(value)!s}" for name, value in zip("xy", row.at, strict=False))
+
+
+def exceeding(against: str, implementation: Any, function: str, *x: Array) -> str | None:
+    """The sentence that says that a function of an implementation is worse than the table at some of x.
+
+    None if it is not, or if that cannot be told: the implementation does not show its functions, breaks
+    the contract, or what computes the truth is not installed.
+    """
+    if not isinstance(implementation, Computes):
+        return None
+    try:
+        computed = evaluated(implementation.elementary()[function], *x)
+        worst = measured(function, x, computed, known(function, *x))
+    except (BreachError, NoTruthError, KeyError):
+        return None
+    return judged(function, against, str(x[0].dtype), "sample", worst).reason
+
+
+def with_causes(rows: list[Row], network: Graph, tensors: Mapping[str, Array], implementation: Any) -> list[Row]:
+    """Rows of one pass; a wrong forward link that a poor elementary function explains says so.
+
+    Args:
+        tensors: those of the pass, in its dtype.
+        implementation: what made them, built for that dtype.
+    """
+    links = {link.output: link for link in network.forward_links}
+    return [
+        replace(row, cause=_cause(row, links[row.gradient], tensors, implementation))
+        if row.verdict == "FAULT" and row.gradient in links
+        else row
+        for row in rows
+    ]
+
+
+def _cause(row: Row, link: Link, tensors: Mapping[str, Array], implementation: Any) -> str | None:
+    sentences = [
+        exceeding(row.against, implementation, function, tensors[link.inputs[0]])
+        for function in getattr(link.layer, "elementary", ())
+    ]
+    return next(filter(None, sentences), None)
