@@ -69,7 +69,7 @@ _HOME = {
     "reference": "testing.reference_pass",
     "run": "lockstep.training",
     "score": "mutation.score",
-    "to_toml": "inputs.toml_writer",
+    "to_toml": "inputs.networks",
     "why": "explaining.allowance",
 }
 

@@ -28,6 +28,8 @@ def as_network(network: Any) -> Graph:
         UsageError: it is none of these, or cannot be read or built.
     """
     if isinstance(network, Graph):
+        if not network.weights:
+            raise UsageError(f"Cannot use {network!r}, because it has no weights to train; give a node that has some.")
         return network
     if not isinstance(network, str | os.PathLike):
         raise UsageError(f"Cannot use network={network!r}, because it is no Network; give one, or text such as 4-3-1.")

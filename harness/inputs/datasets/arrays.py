@@ -33,7 +33,7 @@ def from_arrays(x: Any, y: Any, name: str = "the given arrays") -> Data:
         raise UsageError(f"Cannot use {name}, because {reason(error)}; give x and y as arrays.") from None
     if x.dtype.kind not in "fiub" or y.dtype.kind not in "fiub":
         raise UsageError(f"Cannot use {name}, because x is {x.dtype} and y is {y.dtype}; give real numbers.")
-    if x.ndim != 2 or y.ndim not in (1, 2) or len(x) != len(y):
+    if x.ndim < 2 or not y.ndim or (x.ndim == 2 and y.ndim > 2) or len(x) != len(y):
         raise UsageError(
             f"Cannot use {name}, because x has shape {x.shape} and y has shape {y.shape}; give x of shape "
             f"(N, M) and y of shape (N,) or (N, K)."
@@ -42,13 +42,13 @@ def from_arrays(x: Any, y: Any, name: str = "the given arrays") -> Data:
         raise UsageError(f"Cannot use {name}, because it holds no rows; give at least one row of numbers.")
     labelled = y.ndim == 1 and y.dtype.kind in "iu" and y.min() >= 0 and y.max() < LARGEST_LAYER
     floats = {}
-    for label, array in (("x", x), ("y", y.reshape(len(y), -1))):
+    for label, array in (("x", x), ("y", y if y.ndim > 1 else y[:, None])):
         with np.errstate(over="ignore"):  # told below, by place
             floats[label] = array.astype(np.float64)
         if not np.all(np.isfinite(floats[label])):
-            row, column = np.argwhere(~np.isfinite(floats[label]))[0]
-            value = array[row, column]
-            raise UsageError(f"Cannot use {name}, because {label}[{row},{column}] is {value}; give finite numbers.")
+            at = tuple(np.argwhere(~np.isfinite(floats[label]))[0].tolist())
+            place = f"{label}[{','.join(map(str, at))}]"
+            raise UsageError(f"Cannot use {name}, because {place} is {array[at]}; give finite numbers.")
     if labelled:
         return Data(name, floats["x"], y.astype(np.int64), tuple(str(c) for c in range(int(y.max()) + 1)))
     return Data(name, floats["x"], floats["y"])
