@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from harness.candidates.answers import as_array
-from harness.candidates.deadline import OverdueError, deadline
+from harness.candidates.isolated import OverdueError, deadline
 from harness.comparison.finding import Finding
 from harness.inputs.frameworks import names_in
 from harness.usage import UsageError, did_you_mean, told

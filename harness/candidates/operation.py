@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from harness.candidates.deadline import OverdueError, deadline
+from harness.candidates.isolated import OverdueError, deadline
 from harness.comparison.finding import Finding, Kind
 from harness.inputs.frameworks import host_of, kind_of
 from harness.usage import UsageError, told, visible

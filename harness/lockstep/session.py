@@ -32,8 +32,8 @@ from harness.inputs.seals import digest_of, read_only
 from harness.inputs.stride import EVERY_ENTRY, Stride
 from harness.lockstep.evidence import Evidence, UpdateEvidence, collected
 from harness.lockstep.judging import judged, judged_update
-from harness.results.drift import TWIN, distance, moved_by_one_ulp
 from harness.results.record import DATA_KEPT, SCHEMA, WEIGHTS_KEPT, Head, PowerCount, Step
+from harness.results.verdicts import TWIN, distance, moved_by_one_ulp
 from harness.surveys.accuracy.inaccurate_functions import with_causes
 from impls import registry
 from impls.contract import Array, Pass, tensors_of

@@ -17,12 +17,11 @@ from harness.comparison.certification import Certificate
 from harness.comparison.finding import Finding
 from harness.comparison.judge import SEVERITY, Row, worst
 from harness.comparison.true_errors import TrueError, worst_error
-from harness.results.drift import TWIN, DriftVerdict, drifts, explanation
 from harness.results.printable import Printable
 from harness.results.rebuilding import network_of
 from harness.results.record import End, Head, PowerCount, Step
 from harness.results.record_file import read_lines
-from harness.results.verdicts import Outcome, first_fault, outcome_of
+from harness.results.verdicts import TWIN, DriftVerdict, Outcome, drifts, explanation, first_fault, outcome_of
 from harness.usage import UsageError
 from impls.graph import Graph
 

@@ -25,8 +25,7 @@ from impls.registry import REFERENCE
 from reports.page.drawing import Drawing, drawn
 from reports.page.explorer import Explorer, explored
 from reports.page.numbers import spaced
-from reports.page.series import Series
-from reports.page.weights import Weights
+from reports.page.series import Series, Weights
 
 MOST_STEPS = 1000
 NO_DATA = (

@@ -22,8 +22,7 @@ import harness
 from harness.results.run import Run
 from reports.exhibits import EXHIBITS, Exhibit, made, slipped
 from reports.page import sizes
-from reports.page.page import page_of
-from reports.page.rendering import page
+from reports.page.rendering import page, page_of
 from reports.page.series import Series
 from reports.page.subjects import CheckSubject, RunSubject
 
