@@ -156,6 +156,14 @@ def test_the_page_of_a_check_follows_paths_at_the_point_of_the_check():
     assert other.drawing.steps == [1]
 
 
+def test_the_page_of_a_check_counts_the_samples_of_a_batch_within_their_data_set():
+    check = harness.check(slipped, batch=10)
+    batches = CheckSubject(check).batches
+    assert len(batches.y) == 150
+    assert batches.rows(1).tolist() != list(range(10))
+    assert np.array_equal(batches.at(1)[0], check.point.x)
+
+
 def test_long_runs_are_reduced_and_keep_their_extremes():
     run = sizes.invented(1_500, 20)
     wrong = msgspec.structs.replace(run.steps[776].rows[5], verdict="FAULT", used=7.0, outside=1)
