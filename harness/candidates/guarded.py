@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from harness.candidates.deadline import OverdueError, deadline
+from harness.candidates.isolated import OverdueError, deadline
 from harness.comparison.judge import Kind
 from harness.usage import UsageError, told
 

@@ -1,18 +1,25 @@
-"""Somebody else's code, run in a process of its own, so that whatever it does there is still an answer here.
+"""Somebody else's code, run under a deadline or in a process of its own, so that there is always an answer here.
 
 It may end its process, crash it, never come back, or print from anywhere. The child's stdout is this process's
 stderr; its answer comes back through a pipe.
+
+Loading a file and one call of a function may have a deadline. An alarm interrupts Python code. Code that swallows the
+interrupt, or does not come back from compiled code, is ended with the process a little later, by a watchdog that
+needs nothing of the interpreter; a trace of where it was goes to stderr.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -82,3 +89,51 @@ def child() -> None:
 def _named(function: str) -> Callable[[dict[str, Any]], Answer]:
     module, _, name = function.partition(":")
     return getattr(import_module(module), name)
+
+
+GRACE = 2.0
+"""Seconds between the alarm and the end of the process."""
+
+
+class OverdueError(BaseException):
+    """The deadline has passed; no Exception, so that a bare ``except Exception`` does not swallow it."""
+
+
+@contextmanager
+def deadline(seconds: float | None) -> Iterator[None]:
+    """End the block after so many seconds; not at all if None.
+
+    Outside the main thread, and where the system has no alarm, only the watchdog can do that.
+
+    Raises:
+        OverdueError: the block took longer.
+    """
+    if seconds is None:
+        yield
+        return
+    alarmed = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+    previous: Any = None
+    if alarmed:
+        previous = signal.signal(signal.SIGALRM, _raise)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+    watched = _watch(seconds + GRACE)
+    try:
+        yield
+    finally:
+        if watched:
+            faulthandler.cancel_dump_traceback_later()
+        if alarmed:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, previous)
+
+
+def _raise(number: int, frame: Any) -> None:  # noqa: ARG001  (a signal handler's signature)
+    raise OverdueError
+
+
+def _watch(seconds: float) -> bool:
+    try:
+        faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__ or sys.stderr)
+    except (AttributeError, OSError, RuntimeError, ValueError):  # stderr is closed, or no file of the system's
+        return False
+    return True

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from harness.candidates.deadline import OverdueError, deadline
+from harness.candidates.isolated import OverdueError, deadline
 from harness.usage import UsageError, did_you_mean, told, visible
 
 PARAMETERS = ("weights", "x", "y")

@@ -30,8 +30,8 @@ from harness.inputs.datasets.loading import DATA_SETS, RANDOM
 from harness.inputs.schedule import EVERY_ENTRY, Schedule, Stride
 from harness.lockstep.evidence import Evidence, UpdateEvidence, collected
 from harness.lockstep.judging import judged, judged_update
-from harness.results.drift import TWIN, distance, moved_by_one_ulp
 from harness.results.record import DATA_KEPT, SCHEMA, WEIGHTS_KEPT, Head, PowerCount, Step
+from harness.results.verdicts import TWIN, distance, moved_by_one_ulp
 from harness.surveys.accuracy import with_causes
 from impls import registry
 from impls.contract import Array, Pass, tensors_of

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from harness.inputs.schedule import milestone
 from harness.rendering import columns, run_columns
 from harness.rendering.truth_table import truth
-from harness.results.drift import TWIN
 from harness.results.numbers import plain
 from harness.results.run import Run
+from harness.results.verdicts import TWIN
 from harness.usage import visible
 from impls.registry import REFERENCE
 

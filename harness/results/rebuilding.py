@@ -14,9 +14,11 @@ import numpy as np
 
 import impls.hand
 from harness.evaluation.given import digest_of
+from harness.evaluation.point import Point
 from harness.inputs.batches import Batches, batches_of
 from harness.inputs.datasets.loading import DATA_SETS, RANDOM, load_data
 from harness.results.record import Head
+from harness.results.setting import Setting
 from harness.usage import UsageError
 from impls.contract import Inputs
 from impls.graph import TARGET, Graph
@@ -80,14 +82,41 @@ def batches_of_head(head: Head, network: Graph) -> Batches | None:
     if head.x is not None and head.y is not None:
         batches = _kept(head, network)
     else:
-        name, _, rest = head.data.partition(" N=")
-        if name not in (*DATA_SETS, RANDOM):
+        named = _named(head.data, network, head.dtype, max(head.batch, 1), head.seed)
+        if named is None:
             return None
-        data = load_data(name, raw="raw values" in rest, network=network, seed=head.seed)
-        batches = batches_of(network, data, head.dtype, max(head.batch, 1), head.seed)
+        batches = named
     if head.data_digest != digest_of(batches.named):
         raise UsageError("Cannot use the data of the record, because its digest is another; make a new record.")
     return batches
+
+
+def batches_of_check(setting: Setting, point: Point) -> Batches:
+    """The batches of a check, the first of which is its point's: of the data set, where that has a name.
+
+    Elsewhere the batch is all there is, and its samples are counted within it.
+    """
+    inputs = Inputs({source.name: point.named[source.name] for source in point.network.sources})
+    seed = setting.seed or 0
+    alone = Batches(inputs=inputs, y=point.y, size=point.rows, seed=seed, dtype=setting.dtype)
+    try:
+        named = _named(setting.data, point.network, setting.dtype, point.rows, seed)
+    except UsageError:
+        return alone
+    if named is None:
+        return alone
+    rows = named.rows(1)
+    same = digest_of({name: array[rows] for name, array in named.named.items()}) == digest_of(alone.named)
+    return named if same else alone
+
+
+def _named(data: str, network: Graph, dtype: str, size: int, seed: int) -> Batches | None:
+    """The batches of a data set as a head or a setting describes it; None where it has no name."""
+    name, _, rest = data.partition(" N=")
+    if name not in (*DATA_SETS, RANDOM):
+        return None
+    loaded = load_data(name, raw="raw values" in rest, network=network, seed=seed)
+    return batches_of(network, loaded, dtype, size, seed)
 
 
 def _kept(head: Head, network: Graph) -> Batches:

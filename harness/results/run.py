@@ -15,12 +15,11 @@ from msgspec.structs import asdict
 
 from harness.comparison.certification import Certificate, TrueError, worst_error
 from harness.comparison.judge import SEVERITY, Finding, Row, worst
-from harness.results.drift import TWIN, DriftVerdict, drifts, explanation
 from harness.results.printable import Printable
 from harness.results.rebuilding import network_of
 from harness.results.record import End, Head, PowerCount, Step
 from harness.results.record_file import read_lines
-from harness.results.verdicts import Outcome, first_fault, outcome_of
+from harness.results.verdicts import TWIN, DriftVerdict, Outcome, drifts, explanation, first_fault, outcome_of
 from harness.usage import UsageError
 from impls.graph import Graph
 

@@ -15,7 +15,7 @@ from harness.comparison.judge import Row, worst
 from harness.rendering.columns import Column, dims, signed
 from harness.results.numbers import share
 from impls.graph import LOSS, TARGET, Graph, Shape
-from reports.page.tables import Table, table
+from reports.page.sections.section import Table, table
 
 WIDTH, HEIGHT, ACROSS, DOWN, LANE, MARGIN = 132.0, 62.0, 172.0, 16.0, 14.0, 16.0
 LONGEST = 18

@@ -20,7 +20,7 @@ from impls.graph import Graph
 from reports.page.explorer import SAMPLE
 from reports.page.neurons import Stage, stages
 from reports.page.numbers import spaced
-from reports.page.weights import Weights
+from reports.page.series import Weights
 
 MOST_NEURONS, MOST_STEPS, MOST_NUMBERS = 8, 1000, 60_000
 WIDTH, MARGIN, GAP, ACROSS, RADIUS = 860.0, 56.0, 74.0, 110.0, 23.0

@@ -31,7 +31,7 @@ from harness.inputs.schedule import SMALL, milestone
 from harness.usage import UsageError
 from impls.graph import Graph
 from reports.page.notation import mathml, symbol
-from reports.page.weights import Weights
+from reports.page.series import Weights
 
 ALL_ENTRIES, SOME_ENTRIES = 30, 12
 SAMPLE = 0

@@ -2,10 +2,13 @@
 
 A page shows at most `COLUMNS` columns. Of more steps, several share a column, and a column keeps its extremes: the
 largest share and who had it, the largest difference, the smallest and the largest loss.
+
+And the weights of a result, which are kept at some steps only.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -17,6 +20,7 @@ from numpy.typing import NDArray
 
 from harness.comparison.judge import Row
 from harness.results.run import Run
+from impls.contract import Array
 from impls.registry import REFERENCE
 
 COLUMNS = 400
@@ -175,3 +179,25 @@ def _rank(row: Row) -> tuple[int, float]:
 
 def _told(row: Row) -> tuple[str, str, float | None, str]:
     return row.against, row.check, row.used, row.verdict
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights by name, before the update of a step.
+
+    Attributes:
+        steps: at which they are kept, of `last` steps.
+        at: gives them.
+        dtype: they are of.
+    """
+
+    steps: list[int]
+    last: int
+    at: Callable[[int], dict[str, Array] | None]
+    dtype: str
+
+    def before(self, step: int) -> dict[str, Array]:
+        """At a step at which they are kept."""
+        weights = self.at(step)
+        assert weights is not None
+        return weights

@@ -16,17 +16,15 @@ from harness.rendering import operation_screen
 from harness.rendering.tables import heading
 from harness.results.check import Check
 from harness.results.operation_check import OperationCheck
-from harness.results.rebuilding import batches_of_head, network_of
+from harness.results.rebuilding import batches_of_check, batches_of_head, network_of
 from harness.results.run import Run
 from harness.usage import UsageError
-from impls.contract import Inputs
 from impls.graph import Graph
 from impls.registry import REFERENCE
 from reports.page.drawing import Drawing, drawn
 from reports.page.explorer import Explorer, explored
 from reports.page.numbers import spaced
-from reports.page.series import Series
-from reports.page.weights import Weights
+from reports.page.series import Series, Weights
 
 MOST_STEPS = 1000
 NO_DATA = (
@@ -95,10 +93,7 @@ class CheckSubject:
         ]
         self.command = spelled() or f"harness check {setting.name}"
         self.network: Graph = point.network
-        inputs = Inputs({source.name: point.named[source.name] for source in point.network.sources})
-        self.batches = Batches(
-            inputs=inputs, y=point.y, size=point.rows, seed=setting.seed or 0, dtype=setting.dtype
-        )  # fmt: skip
+        self.batches = batches_of_check(setting, point)
         self.weights = Weights([1], 1, {1: dict(point.weights)}.get, setting.dtype)
 
     @cached_property

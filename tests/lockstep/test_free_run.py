@@ -8,7 +8,7 @@ import pytest
 
 import harness
 from harness.rendering.tables import render
-from harness.results.drift import TWIN, distance, moved_by_one_ulp
+from harness.results.verdicts import TWIN, distance, moved_by_one_ulp
 from impls.contract import Pass
 from impls.hand import from_text
 from impls.hand_numpy import Hand

@@ -28,7 +28,7 @@ from harness.inputs import toml_reader
 from harness.rendering import run_columns
 from impls import hand, registry
 from impls.hand import Dense, GraphBuilder, LeakyRelu, MeanSquaredError, Network, Tanh, layers, notation
-from reports.page import page, rendering, sections
+from reports.page import rendering, sections
 from tests.graphs.branching import batch_of, branching, positions
 from tests.promises.test_docs import ROOT
 
@@ -256,7 +256,7 @@ def test_a_section_is_shown(run, made, monkeypatch):
     (code,) = blocks("Add a section of the page")
     section = made("reports.page.sections.cost", code).SECTION
     assert "multiply-adds" not in rendering.page(run)
-    monkeypatch.setattr(page, "SECTIONS", (*sections.SECTIONS, section))
+    monkeypatch.setattr(rendering, "SECTIONS", (*sections.SECTIONS, section))
     shown = rendering.page(run)
     assert '<a href="#cost">Cost</a>' in shown
     assert f"A pass over 150 rows takes {run.network.multiply_adds(150):,} multiply-adds." in shown

@@ -22,8 +22,7 @@ import harness
 from harness.results.run import Run
 from reports.exhibits import EXHIBITS, Exhibit, made, slipped
 from reports.page import sizes
-from reports.page.page import page_of
-from reports.page.rendering import page
+from reports.page.rendering import page, page_of
 from reports.page.series import Series
 from reports.page.subjects import CheckSubject, RunSubject
 
@@ -155,6 +154,14 @@ def test_the_page_of_a_check_follows_paths_at_the_point_of_the_check():
     (cell,) = other.explorer.cells["W1[1,1]"]
     assert cell.ways[1].value == harness.reference("4-3-2-1", data=rows).gradients["dW1"][0, 0]
     assert other.drawing.steps == [1]
+
+
+def test_the_page_of_a_check_counts_the_samples_of_a_batch_within_their_data_set():
+    check = harness.check(slipped, batch=10)
+    batches = CheckSubject(check).batches
+    assert len(batches.y) == 150
+    assert batches.rows(1).tolist() != list(range(10))
+    assert np.array_equal(batches.at(1)[0], check.point.x)
 
 
 def test_long_runs_are_reduced_and_keep_their_extremes():

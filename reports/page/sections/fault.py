@@ -13,9 +13,8 @@ from harness.results.operation_check import OperationCheck
 from harness.results.run import Run
 from harness.results.verdicts import first_fault
 from impls.graph import Graph
-from reports.page.sections.section import Content, Section
+from reports.page.sections.section import Content, Section, Table, table
 from reports.page.subjects import CheckSubject, OperationSubject, RunSubject
-from reports.page.tables import Table, table
 
 MOST_ROWS = 40
 

@@ -11,11 +11,10 @@ from harness.rendering.columns import Column
 from harness.results.numbers import part, small
 from harness.results.run import Run
 from impls.registry import REFERENCE
-from reports.page import check_chart, run_charts
-from reports.page.sections.section import Content, Lines, Section, Shown
+from reports.page import charts
+from reports.page.sections.section import Content, Lines, Section, Shown, Table, table
 from reports.page.series import Series, Worst
 from reports.page.subjects import CheckSubject, RunSubject
-from reports.page.tables import Table, table
 
 SOME = "1, 2, 4, 8, ... and the last"
 TOLD_LOSSES = f"At steps {SOME} as a table: losses, differences and what rounding allows"
@@ -35,17 +34,17 @@ SHARES: tuple[Column[Worst], ...] = (
 def of_run(subject: RunSubject) -> Content:
     """The charts of a run, each with its table."""
     run, series = subject.run, subject.series
-    charts, notes = _charts(run, series)
+    shown, notes = _charts(run, series)
     reduced = [f"Shown are {series.reduced}."] if series.reduced else []
-    return Content(Lines(small=reduced, charts=charts, after=notes), [shown.figure for shown in charts])
+    return Content(Lines(small=reduced, charts=shown, after=notes), [each.figure for each in shown])
 
 
 def of_check(subject: CheckSubject) -> Content:
     """The share of every link."""
     check = subject.check
     used = any(row.used for row in check.rows)
-    charts = [Shown("Shares of the allowance", check_chart.shares(check))] if used else []
-    return Content(Lines(charts=charts, after=[NO_STEPS]), [shown.figure for shown in charts])
+    shown = [Shown("Shares of the allowance", charts.shares(check))] if used else []
+    return Content(Lines(charts=shown, after=[NO_STEPS]), [each.figure for each in shown])
 
 
 def _charts(run: Run, series: Series) -> tuple[list[Shown], list[str]]:
@@ -55,16 +54,12 @@ def _charts(run: Run, series: Series) -> tuple[list[Shown], list[str]]:
     at = [step for step in range(1, last + 1) if milestone(step, last)]
     shown, notes = [], []
     if any(value is not None for values in run.losses.values() for value in values):
-        shown.append(
-            Shown("Loss, and how far the losses are apart", run_charts.loss(series), losses(run, at), TOLD_LOSSES)
-        )
+        shown.append(Shown("Loss, and how far the losses are apart", charts.loss(series), losses(run, at), TOLD_LOSSES))
     if run.rows:
-        shown.append(Shown("Shares of the allowance", run_charts.heat(series), shares(series), TOLD_SHARES))
-        shown.append(
-            Shown("How often which share was used", run_charts.histogram(series), histogram(series.histogram()))
-        )
+        shown.append(Shown("Shares of the allowance", charts.heat(series), shares(series), TOLD_SHARES))
+        shown.append(Shown("How often which share was used", charts.histogram(series), histogram(series.histogram())))
     if series.drift():
-        shown.append(Shown("Drift", run_charts.drift(series), drift(run, at), f"At steps {SOME} as a table"))
+        shown.append(Shown("Drift", charts.drift(series), drift(run, at), f"At steps {SOME} as a table"))
         notes += [f"{name}: drift {run.explanation(name)}." for name in run.drift if name in run.head.implementations]
     elif run.head.free_run:
         notes.append("Drift: no weights came apart.")

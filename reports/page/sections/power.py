@@ -8,9 +8,8 @@ from harness.comparison.judge import Row
 from harness.rendering.columns import Column
 from harness.results.numbers import small
 from harness.results.record import PowerCount
-from reports.page.sections.section import Content, Lines, Section
+from reports.page.sections.section import Content, Lines, Section, Table, table
 from reports.page.subjects import CheckSubject, OperationSubject, RunSubject
-from reports.page.tables import Table, table
 
 MISSED: tuple[Column[tuple[str, int]], ...] = (
     Column("comparison", lambda row: row[0]),

@@ -7,15 +7,14 @@ from typing import Any
 
 from harness.comparison.certification import TrueError
 from harness.comparison.judge import Finding
-from harness.rendering import check_columns, operation_columns, run_columns
+from harness.rendering import check_columns, operation_screen, run_columns
 from harness.rendering.columns import Column
 from harness.results.check import Check
 from harness.results.numbers import part, place, ulps
 from harness.results.operation_check import OperationCheck
 from harness.results.run import Run
-from reports.page.sections.section import Content, Section
+from reports.page.sections.section import Content, Section, Table, table
 from reports.page.subjects import CheckSubject, OperationSubject, RunSubject
-from reports.page.tables import Table, table
 
 
 def of_run(subject: RunSubject) -> Content:
@@ -85,8 +84,8 @@ def cases(check: OperationCheck) -> Table:
     return table(
         "Every gradient in every case. Used is the share of the allowance, sees the smallest relative error that would "
         "have been seen.",
-        operation_columns.of_operation(check),
-        operation_columns.every_case(check),
+        operation_screen.of_operation(check),
+        operation_screen.every_case(check),
         verdict=lambda line: line[0].verdict,
     )
 
