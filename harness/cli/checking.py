@@ -11,17 +11,11 @@ from typing import Any
 import click
 
 from harness.candidates.isolated import Answer, Ended, apart
-from harness.checking.templates import write_template
-from harness.cli.explaining import quoted
 from harness.cli.group import OF_A_NETWORK
 from harness.cli.operations import refuse_the_others, typed_again
-from harness.cli.terminal import complain, indented, printable, spelled
-from harness.inputs.networks import load_network
-from harness.rendering.github import Annotation, workflow_commands
+from harness.cli.terminal import complain, indented, printable, quoted, spelled
 from harness.rendering.pages import page_writer
 from harness.usage import UsageError, visible
-from impls.graph import LOSS, TARGET, Graph
-from impls.hand.notation import describe, output_label
 
 
 def check_and_print(**options: Any) -> int:
@@ -47,6 +41,7 @@ def answered(options: dict[str, Any]) -> Answer:
     # Imported where the check runs; the process that only prints does without.
     from harness.checking.backward_pass import check
     from harness.cli.operations import answer_of
+    from harness.inputs.networks import load_network
     from harness.rendering.check_screen import rendered
     from harness.rendering.github import annotated
 
@@ -71,12 +66,19 @@ def _ended(reason: str, style: str) -> str:
     if style == "json":
         return indented({"verdict": "FAIL", "exit": 1, "reason": reason}).decode()
     if style == "github":
+        from harness.rendering.github import Annotation, workflow_commands
+
         return workflow_commands([Annotation("error", "FAIL", reason)])[0]
     return f"FAIL  {reason}"
 
 
 def template_and_print(*, model: str, output: str, **options: Any) -> int:
     """Write the file, say what it holds and how to go on, and return the exit status."""
+    from harness.checking.templates import write_template
+    from harness.inputs.networks import load_network
+    from impls.graph import LOSS, TARGET
+    from impls.hand.notation import describe, output_label
+
     choices = {name: options.pop(name) for name in OF_A_NETWORK}
     try:
         network = load_network(model, **choices)
@@ -104,6 +106,6 @@ def template_and_print(*, model: str, output: str, **options: Any) -> int:
     return 0
 
 
-def _shapes(network: Graph, names: Iterable[str], rows: int) -> str:
+def _shapes(network: Any, names: Iterable[str], rows: int) -> str:
     shapes = {name: network.tensors[name].sized(rows) for name in names}
     return ", ".join(f"{name} {'×'.join(map(str, shape)) or '1'}" for name, shape in shapes.items())

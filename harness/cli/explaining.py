@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
-import shlex
 from typing import Any
 
 import click
 from tabulate import tabulate
 
 from harness.cli.running import specified
-from harness.cli.terminal import ASCII, complain, indented, named, printable
+from harness.cli.terminal import ASCII, complain, indented, named, printable, quoted
 from harness.explaining import explain
 from harness.explaining.allowance import Allowance, why
 from harness.explaining.screen import blocks
@@ -58,11 +56,6 @@ def typed() -> str:
         elif name not in ("sample", "step", "nudge"):
             words += [parameter.opts[0], *([] if value is True else [str(value)])]
     return " ".join(map(quoted, words))
-
-
-def quoted(word: str) -> str:
-    """A word as every shell takes it: in double quotes where it needs some and holds nothing that means more there."""
-    return f'"{word}"' if re.fullmatch(r"[\w^()\[\]{}, -]*[^\w-][\w^()\[\]{}, -]*", word) else shlex.quote(word)
 
 
 def why_and_print(reference: str, *, as_json: bool, **options: Any) -> int:

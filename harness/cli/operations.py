@@ -10,7 +10,6 @@ from click.core import ParameterSource
 
 from harness.candidates.isolated import Answer
 from harness.cli.terminal import complain, indented, paged, spelled
-from harness.rendering.github import Annotation, workflow_commands
 from harness.rendering.pages import page_writer
 from harness.usage import UsageError
 
@@ -66,7 +65,7 @@ def answer_of(
     result: Any,
     write_page: Callable[[Any], None] | None,
     *,
-    annotations: Callable[[], Iterable[Annotation]],
+    annotations: Callable[[], Iterable[Any]],
     text: Callable[[], str],
 ) -> Answer:
     """A result in the style that was asked for, its page written, and the exit status."""
@@ -74,6 +73,8 @@ def answer_of(
     if options["style"] == "json":
         told = indented(result.to_dict() | {"exit": status}).decode()
     elif options["style"] == "github":
+        from harness.rendering.github import workflow_commands
+
         told = "\n".join(workflow_commands(annotations()))
     elif options["quiet"]:
         told = f"{result.verdict}  {result.reason}"

@@ -5,6 +5,7 @@ A bar of progress, a command as it would be typed again, names in a list, text t
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Callable, Container, Mapping
@@ -125,3 +126,8 @@ def paged(write_page: Callable[[Any], None] | None, result: Any, command: str, s
         complaint = complain(command, error)
         return status if status == 130 else complaint
     return status
+
+
+def quoted(word: str) -> str:
+    """A word as every shell takes it: in double quotes where it needs some and holds nothing that means more there."""
+    return f'"{word}"' if re.fullmatch(r"[\w^()\[\]{}, -]*[^\w-][\w^()\[\]{}, -]*", word) else shlex.quote(word)
