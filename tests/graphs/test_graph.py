@@ -77,6 +77,13 @@ def test_buffers_go_from_step_to_step():
     assert {row.verdict for row in run.rows if row.gradient == "run.next_m"} == {"ok"}
 
 
+class WithoutRule:
+    reads, gives, weights = "x", "s", {"g": (3,)}
+
+    def forward(self, x, g):
+        return x * g
+
+
 X, K = Input("x", 3), Input("k", (), choices=4)
 FC = node("fc", Dense(3, 2), "x")
 WRONG = {
@@ -108,6 +115,25 @@ WRONG = {
     "a gradient of whole numbers": lambda: Input("k", (), choices=3, gradient=True),
     "a size of nothing": lambda: Input("x", 0),
     "no entries": lambda: Embedding(0, 3),
+    "a node called loss": lambda: Graph([X], [node("loss", Dense(3, 2), "x")], MeanSquaredError(), "loss.z"),
+    "an embedding of real numbers": lambda: Graph(
+        [X], [FC, node("e", Embedding(3, 2), "fc.z")], MeanSquaredError(), "e.e"
+    ),
+    "whole numbers in a dense layer": lambda: Graph(
+        [Input("x", 3, choices=5)], [node("fc", Dense(3, 2), "x")], MeanSquaredError(), "fc.z"
+    ),
+    "more choices than entries": lambda: Graph([K], [node("e", Embedding(3, 2), "k")], MeanSquaredError(), "e.e"),
+    "a layer without a rule": lambda: Graph([X], [node("a", WithoutRule(), "x")], MeanSquaredError(), "a.s"),
+    "no layer": lambda: Graph([X], [node("a", object(), "x")], MeanSquaredError(), "a.s"),
+    "a layer's class": lambda: Graph([X], [node("a", Dense, "x")], MeanSquaredError(), "a.z"),
+    "a loss's class": lambda: Graph([X], [FC], MeanSquaredError, "fc.z"),
+    "a layer for a node": lambda: Graph([X], [Dense(3, 2)], MeanSquaredError(), "fc.z"),
+    "a list of tensors": lambda: node("a", Dense(3, 2), ["x"]),
+    "a name with a line break": lambda: node("a\nb", Dense(3, 2), "x"),
+    "no name": lambda: Input("", 3),
+    "half a size": lambda: Input("x", 3.5),
+    "a gradient by word": lambda: Input("x", 3, gradient="no"),
+    "two tensors in a row": lambda: Network([Dense(3, 3), Add()], MeanSquaredError()),
 }
 
 
@@ -128,6 +154,18 @@ def test_data_that_does_not_fit_is_refused():
     three = Graph([Input("v", (5, 3))], [node("fc", Dense(3, 4), "v")], SoftmaxCrossEntropy(), "fc.z")
     with pytest.raises(ValueError, match="one row of classes per sample"):
         three.check_batch(np.zeros((6, 5, 3)), np.zeros((6, 5), int))
+
+
+def test_whole_numbers_alone_and_arrays_of_more_axes_are_data():
+    rng = np.random.default_rng(0)
+    tokens = Graph([K], [node("e", Embedding(4, 3), "k"), node("d", Dense(3, 2), "e.e")], MeanSquaredError(), "d.z")
+    assert harness.run(tokens, "random", steps=1, against=["hand"]).verdict == "PASS"
+    three = Graph([Input("v", (5, 3))], [node("fc", Dense(3, 2), "v")], MeanSquaredError(), "fc.z")
+    batch = rng.normal(size=(6, 5, 3)), rng.normal(size=(6, 5, 2))
+    assert harness.run(three, batch, steps=1, against=["hand"]).verdict == "PASS"
+    nothing = Graph([Input("x", 3, gradient=True)], [node("t", Tanh(), "x")], MeanSquaredError(), "t.a")
+    with pytest.raises(harness.UsageError, match="no weights"):
+        harness.run(nothing, "random", steps=1)
 
 
 def test_a_graph_is_the_same_read_back_from_toml_and_from_a_record(tmp_path):

@@ -47,7 +47,10 @@ def one_node(layer: Any, inputs: Mapping[str, Array]) -> Graph:
         return Graph([Input("z", inputs[layer.reads].shape[1:], gradient=True)], [passing], layer, layer.reads)
     reads = as_names(layer.reads)
     node = Node("operation", layer, reads)
-    sources = [Input(name, inputs[name].shape[1:], gradient=inputs[name].dtype.kind == "f") for name in reads]
+    whole: Mapping[str, int] = getattr(layer, "whole", {})
+    sources = [
+        Input(name, inputs[name].shape[1:], whole.get(name, 0), inputs[name].dtype.kind == "f") for name in reads
+    ]
     return Graph(sources, [node], Given(*node.gives), *node.gives)
 
 
