@@ -84,7 +84,7 @@ def counted(network: Graph | None, tensor: str, index: tuple[int, ...]) -> str:
     if not index:
         return ""
     numbers = [str(i + 1) for i in index]
-    told = _owner(network, tensor) if network else None
+    told = owner(network, tensor) if network else None
     if told is None:
         return f"[{','.join(numbers)}]"
     if told.per_row:
@@ -97,7 +97,7 @@ def counted(network: Graph | None, tensor: str, index: tuple[int, ...]) -> str:
     return f"{told.local.lower()}_{joint.join(numbers)}"
 
 
-def _owner(network: Graph, name: str) -> Tensor | None:
+def owner(network: Graph, name: str) -> Tensor | None:
     """The tensor of that name; what a gradient, or what an optimizer keeps, belongs to."""
     tensor = network.tensors.get(name)
     if tensor is None:

@@ -15,6 +15,7 @@ from msgspec.structs import asdict
 
 from harness.comparison.certification import Certificate, TrueError, worst_error
 from harness.comparison.judge import SEVERITY, Finding, Row, worst
+from harness.results.numbers import owner
 from harness.results.printable import Printable
 from harness.results.rebuilding import network_of
 from harness.results.record import End, Head, PowerCount, Step
@@ -197,7 +198,26 @@ def read_run(path: str | Path) -> Run:
     """The run that ``harness run --output`` wrote, up to its last whole step.
 
     Raises:
-        UsageError: the file cannot be read, is damaged before its last line, or has a newer schema.
+        UsageError: the file cannot be read, is damaged before its last line, contradicts itself, or has a newer schema.
     """
     head, steps, end = read_lines(Path(path))
-    return Run(head, steps, end.how if end else "cut off", power=end.power if end else None)
+    run = Run(head, steps, end.how if end else "cut off", power=end.power if end else None)
+    wrong = _contradiction(run)
+    if wrong:
+        raise UsageError(f"Cannot read {path}, because {wrong}; give a file that `harness run --output` wrote.")
+    return run
+
+
+def _contradiction(run: Run) -> str | None:
+    """What a record says that its network does not have, in words that follow "because"; None if nothing."""
+    network, head = run.network, run.head
+    if network is None:
+        return None
+    made = (dict(network.weights), tuple(network.gradients), network.activations)
+    if made != (head.weights, tuple(head.gradients), tuple(head.activations)):
+        return "line 1 names weights or tensors that its network does not have"
+    rows = (row for step in run.steps for row in step.rows)
+    strange = next((row for row in rows if owner(network, row.gradient) is None), None)
+    if strange is None:
+        return None
+    return f"step {strange.step} has a row of {strange.gradient[:40]!r}, which its network does not have"
