@@ -147,10 +147,9 @@ SAME: Mapping[tuple[str, str], str] = {
     ("clipped_difference", "return np.minimum(np.maximum(-delta, a - y), delta)"): "max commutes",
     ("elu_vjp", "return np.where(z > 0, da, da * (alpha * np.exp(np.minimum(0, z))))"): "min commutes",
     ("elu_vjp", "return np.where(z > 0, da, da * (alpha * np.exp(np.minimum(z, 1))))"): "used where z <= 0 only",
-    ("softmax_vjp", "return a * (da - (da * a).sum(axis=-1, keepdims=True))"): "axis 1 is the last of two",
     (
         "one_hot_cross_entropy_vjp",
-        "return (softmax(a) * y.sum(axis=-1, keepdims=True) - y) / len(y)",
+        "return (softmax(a) * y.sum(axis=1, keepdims=True) - y) / len(y)",
     ): "axis 1 is the last of two",
     # The targets have exactly the output's shape, or one label per row: check_targets sees to it.
     ("BinaryCrossEntropy.da", "return (a - y) / np.maximum(a * (1 - a), LEAST_VARIANCE) / y.size"): "y.size = a.size",
@@ -159,7 +158,10 @@ SAME: Mapping[tuple[str, str], str] = {
     ("LogitBinaryCrossEntropy.da", "return logit_cross_entropy_vjp(a, y) / y.size"): "y.size = a.size",
     ("MeanAbsoluteError.da", "return sign_of_difference(a, y) / y.size"): "y.size = a.size",
     ("MeanSquaredError.da", "return 2 * (a - y) / y.size"): "y.size = a.size",
-    ("one_hot_cross_entropy_vjp", "return (softmax(a) * y.sum(axis=1, keepdims=True) - y) / len(a)"): "len(a) = len(y)",
+    (
+        "one_hot_cross_entropy_vjp",
+        "return (softmax(a) * y.sum(axis=-1, keepdims=True) - y) / len(a)",
+    ): "len(a) = len(y)",
     ("softmax_cross_entropy_vjp", "da[np.arange(len(a)), y] -= 1"): "len(a) = len(y)",
     ("softmax_cross_entropy_vjp", "da[np.arange(len(da)), y] -= 1"): "len(da) = len(y)",
     ("softmax_cross_entropy_vjp", "da /= len(a)"): "len(a) = len(y)",

@@ -40,8 +40,9 @@ from impls.hand import (
     Tanh,
 )  # fmt: skip
 from impls.hand_numpy import Hand
+from tests.graphs.branching import batch_of, branching, positions
 
-COUNT = 829
+COUNT = 855
 """All mutants of all rules: none disappears unnoticed."""
 
 ACTIVATIONS = [
@@ -98,7 +99,14 @@ def points():
         found.append(point_of(network_of(Tanh(), loss, (5, 4, 4, 3)), 200 + seed))
         found.append(point_of(network_of(Silu(), loss, (5, 2, 4)), 300 + seed))
     clamped = network_of(Tanh(), BinaryCrossEntropy(clamp="torch"), (5, 4, 3))
-    return [*found, point_of(clamped, 400, scale=20.0)]  # its outputs come as close to 0 and 1 as the clamp
+    found.append(point_of(clamped, 400, scale=20.0))  # its outputs come as close to 0 and 1 as the clamp
+    return found + [graph_point_of(network, seed) for seed, network in enumerate((branching(), positions()), 500)]
+
+
+def graph_point_of(network, seed):
+    rng = np.random.default_rng(seed)
+    weights = {name: rng.normal(size=shape) for name, shape in network.weights.items()}
+    return Point(network, weights, *batch_of(network, 7, seed), 1)
 
 
 def shown_by_hand(point):
@@ -108,7 +116,7 @@ def shown_by_hand(point):
 
 def is_wrong(point, shown):
     centre = point.centre("float64").tensors
-    if any(np.shape(shown[name]) != tensor.shape for name, tensor in centre.items()):
+    if any(np.shape(shown[name]) != centre[name].shape for name in shown):
         return True
     expected = walk(point, shown, profile_of("float64")).expected
     return any(not expected[name].holds(shown[name]) for name in shown)
