@@ -263,3 +263,24 @@ def test_the_nodes_links_have_the_layers_own_names():
         "x": ("dx", ("dz", "W")), "W": ("dW", ("dz", "x")), "b": ("db", ("dz",)),
     }  # fmt: skip
     assert reference.graph(inputs).tensors["dW"].of == "W"
+
+
+def test_an_operation_that_gives_one_number_is_checked():
+    import torch
+
+    class SumOfSquares(torch.autograd.Function):
+        factor = 2
+
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return (x * x).sum()
+
+        @staticmethod
+        def backward(ctx, dy):
+            return SumOfSquares.factor * dy * ctx.saved_tensors[0]
+
+    options = {"reference": lambda x: (x * x).sum(), "inputs": {"x": ("N", "M")}}
+    passes(SumOfSquares.apply, **options)
+    SumOfSquares.factor = 1
+    assert check_vjp(SumOfSquares.apply, **options).exit == 1

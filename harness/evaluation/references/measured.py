@@ -134,9 +134,9 @@ class MeasuredReference:
                 narrow, wide = self._run(self.narrow, near, dy), self._run(self.host, near, dy)
                 gaps = [np.maximum(g, np.abs(n - w)) for g, n, w in zip(gaps, narrow, wide, strict=True)]
             moves = [self._moved(inputs, upstream, values, way) for way in (1, -1)]
-            for gap, up, down in zip(gaps, *moves, strict=True):
+            for place, (up, down) in enumerate(zip(*moves, strict=True)):
                 least = np.minimum(up, down)
-                np.maximum(gap, least, out=gap, where=np.isfinite(least))
+                gaps[place] = np.where(np.isfinite(least), np.maximum(gaps[place], least), gaps[place])
         return values, gaps
 
     def _moved(self, inputs: Mapping[str, Array], upstream: Array | None, values: list[Array], way: int) -> list[Array]:
