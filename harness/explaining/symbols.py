@@ -76,7 +76,7 @@ def weight_entry(network: Graph, tensor: str, index: tuple[int, ...]) -> str:
 
 @dataclass(frozen=True)
 class Nodes:
-    """Names of the nodes of paths: ``x2``; ``O11``, a neuron's output; ``z11`` where an activation couples; ``L``."""
+    """Names of the nodes of paths: ``act1[2]``; ``split.p[k]`` where a node gives several tensors; ``L``."""
 
     network: Graph
     start: str
@@ -84,38 +84,26 @@ class Nodes:
     @classmethod
     def of(cls, network: Graph, start: str) -> Nodes:
         """For a network's paths from a weight, called `start`."""
-        return cls(network, start)
-
-    @cached_property
-    def _outputs(self) -> list[str]:
-        return outputs_of(self.network) if isinstance(self.network, Network) else []
+        return ChainNodes(network, start) if isinstance(network, Network) else Nodes(network, start)
 
     def name(self, tensor: str, index: int | str) -> str:
         """The node of that index, counted from 1, or a letter in its place."""
         if tensor == LOSS:
             return "L"
-        told = self.network.tensors[tensor]
-        if told.role == "weight":
-            return self.start
-        if isinstance(self.network, Network):
-            if told.role == "input":
-                return f"{tensor}{index}"
-            letter = "O" if tensor in self._outputs else told.local
-            return f"{letter}{joined(self.network.depths[tensor], index)}"
+        return self.start if self.network.tensors[tensor].role == "weight" else self.entry(tensor, index)
+
+    def entry(self, tensor: str, index: int | str) -> str:
+        """An entry of a tensor of the forward pass."""
         return f"{self.whole(tensor)}[{index}]"
 
     def output(self, tensor: str) -> str:
-        """In a chain the last tensor of the layer that gives this one; else the activation that alone reads it."""
-        if isinstance(self.network, Network):
-            return self._outputs[self.network.depths[tensor] - 1]
+        """The activation that alone reads a tensor, or the tensor itself."""
         readers = [each for each in self.network.nodes if tensor in each.reads]
         alone = len(readers) == 1 and len(readers[0].reads) == 1 and not readers[0].weights
         return readers[0].gives[0] if alone and getattr(readers[0].layer, "elementwise", False) else tensor
 
     def whole(self, tensor: str) -> str:
-        """What a tensor of the forward pass is called as a whole: ``O3``, ``act1``."""
-        if isinstance(self.network, Network):
-            return f"O{self.network.depths[tensor]}"
+        """What a tensor of the forward pass is called as a whole: ``act1``."""
         node = next((each for each in self.network.nodes if tensor in each.gives), None)
         return node.name if node is not None and len(node.gives) == 1 else tensor
 
@@ -130,6 +118,33 @@ class Nodes:
             self.name(level.tensor, next(letters)) if len(level.entries) > 1 else self.names(level)[0]
             for level in levels
         ]
+
+
+@dataclass(frozen=True)
+class ChainNodes(Nodes):
+    """Those of a chain: ``x2``; ``O11``, a neuron's output; ``z11`` where an activation couples."""
+
+    network: Network
+
+    @cached_property
+    def _outputs(self) -> list[str]:
+        return outputs_of(self.network)
+
+    def entry(self, tensor: str, index: int | str) -> str:
+        """``x2``, ``O11``, ``z11``."""
+        told = self.network.tensors[tensor]
+        if told.role == "input":
+            return f"{tensor}{index}"
+        letter = "O" if tensor in self._outputs else told.local
+        return f"{letter}{joined(self.network.depths[tensor], index)}"
+
+    def output(self, tensor: str) -> str:
+        """The last tensor of the layer that gives this one."""
+        return self._outputs[self.network.depths[tensor] - 1]
+
+    def whole(self, tensor: str) -> str:
+        """The layer's outputs together: ``O3``."""
+        return f"O{self.network.depths[tensor]}"
 
 
 MOST_WRITTEN = 4
