@@ -10,7 +10,7 @@ aliasing                  tensors that differ in name do not share memory
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,7 @@ from harness.candidates.function import Candidate, Copy
 from harness.comparison.judge import Finding, Kind
 from harness.diagnosis import diagnose
 from harness.diagnosis.location import Located, located
+from harness.dialects import Recognised, recognised
 from harness.evaluation.point import Point
 from impls.contract import Array
 
@@ -33,29 +34,43 @@ ELSEWHERE = (
 
 @dataclass(frozen=True)
 class Obeyed:
-    """The first answer, judged, and everything that is to be said besides its numbers."""
+    """The first answer, as it is read, and everything that is to be said besides its numbers."""
 
     answer: Answer
-    located: Located
+    read: Recognised
     findings: list[Finding]
 
 
-def examined(candidate: Candidate, point: Point, profile: Profile, parameters: frozenset[str]) -> Obeyed:
-    """Call the candidate at a point, again, at another point and with another layout."""
+def examined(
+    candidate: Candidate, point: Point, profile: Profile, parameters: frozenset[str], *, strict: bool = False
+) -> Obeyed:
+    """Call the candidate at a point, again, at another point and with another layout.
+
+    Args:
+        strict: whether it must be right as it stands, in no dialect.
+    """
     call = candidate.call(point.weights, point.x, point.y)
     if call.failed:
-        return Obeyed(Answer({}, {}, [], []), located(point, {}, profile, candidate.name), call.findings)
+        nothing = located(point, {}, profile, candidate.name)
+        read = Recognised(dialects=(), point=point, shown={}, located=nothing)
+        return Obeyed(Answer({}, {}, [], []), read, call.findings)
     answer = answer_of(call.returned, point, candidate.name, parameters)
-    findings = [*call.findings, *answer.findings]
-    judged = located(point, answer.shown, profile, candidate.name)
-    if answer.shown:
-        findings += _aliased(candidate.name, answer)
-        right_here = not judged.faulty
-        findings += _second(candidate, point, profile, answer, right_here)
-        if right_here:  # elsewhere it would only be wrong again
-            findings += _elsewhere(candidate, point, profile, answer)
-            findings += _other_layout(candidate, point, profile, answer)
-    return Obeyed(answer, judged, findings)
+    first: Obeyed | None = None
+    for read in recognised(point, answer.shown, profile, candidate.name, strict=strict):
+        findings = [*call.findings, *answer.findings]
+        if answer.shown:
+            findings += _aliased(candidate.name, answer)
+            right_here = not read.located.faulty
+            findings += _second(candidate, read, point, profile, answer, right_here)
+            if right_here:  # elsewhere it would only be wrong again
+                findings += _elsewhere(candidate, read, point, profile, answer)
+                findings += _other_layout(candidate, read, point, profile, answer)
+        obeyed = Obeyed(answer, read, findings)
+        first = first or obeyed
+        if not any(finding.fails for finding in findings):
+            return obeyed  # of several that are as good here, the one that holds elsewhere too
+    assert first is not None
+    return first
 
 
 def _aliased(name: str, answer: Answer) -> Iterator[Finding]:
@@ -64,7 +79,9 @@ def _aliased(name: str, answer: Answer) -> Iterator[Finding]:
         yield Finding(name, 1, "aliasing", message, other, fails=False)
 
 
-def _second(candidate: Candidate, point: Point, profile: Profile, first: Answer, right_here: bool) -> Iterator[Finding]:
+def _second(
+    candidate: Candidate, read: Recognised, point: Point, profile: Profile, first: Answer, right_here: bool
+) -> Iterator[Finding]:
     """What a second call at the same point shows."""
     name = candidate.name
     call = candidate.call(point.weights, point.x, point.y)
@@ -83,30 +100,43 @@ def _second(candidate: Candidate, point: Point, profile: Profile, first: Answer,
         yield Finding(name, 1, "overwrites", message, overwritten)
     if not differs:
         return
-    fails = right_here and bool(located(point, again, profile, name).faulty)
+    fails = right_here and bool(_located(read, point, again, profile, name)[-1].faulty)
     how = "and is wrong then" if fails else "by what rounding explains" if right_here else "at the same point"
     message = f"answers differently the second time, {differs[0]} first, {how}"
     yield Finding(name, 1, "second call differs", message, differs[0], fails=fails)
 
 
-def _elsewhere(candidate: Candidate, point: Point, profile: Profile, first: Answer) -> Iterator[Finding]:
+def _elsewhere(
+    candidate: Candidate, read: Recognised, point: Point, profile: Profile, first: Answer
+) -> Iterator[Finding]:
     """What calls at other weights show, on as many rows and on fewer: what is kept from a call before is stale."""
     for number, (rows, when) in enumerate(ELSEWHERE, 1):
         # Of the same size and certainly others; new ones from a seed might be those of the point.
         weights = {name: np.roll(w, number) * w.dtype.type(-0.75) for name, w in point.weights.items()}
-        found = list(_judged(candidate, point.elsewhere(weights, rows), profile, "other point", when, first, np.array))
+        found = list(
+            _judged(candidate, read, point.elsewhere(weights, rows), profile, "other point", when, first, np.array)
+        )
         yield from found
         if found:
             return
 
 
-def _other_layout(candidate: Candidate, point: Point, profile: Profile, first: Answer) -> Iterator[Finding]:
+def _other_layout(
+    candidate: Candidate, read: Recognised, point: Point, profile: Profile, first: Answer
+) -> Iterator[Finding]:
     """What a call with NumPy arrays that are not contiguous shows."""
-    yield from _judged(candidate, point, profile, "layout", "when arrays are not contiguous", first, _strided)
+    yield from _judged(candidate, read, point, profile, "layout", "when arrays are not contiguous", first, _strided)
 
 
 def _judged(
-    candidate: Candidate, point: Point, profile: Profile, kind: Kind, when: str, first: Answer, copied: Copy
+    candidate: Candidate,
+    read: Recognised,
+    point: Point,
+    profile: Profile,
+    kind: Kind,
+    when: str,
+    first: Answer,
+    copied: Copy,
 ) -> Iterator[Finding]:
     """What one more call shows that the first did not; `kind` is other point or layout."""
     name = candidate.name
@@ -118,12 +148,22 @@ def _judged(
     told = {finding.message for finding in first.findings}
     if new := [finding for finding in answer.findings if finding.message not in told]:
         yield Finding(name, 1, kind, f"{when}: {new[0].message}", new[0].tensor)
-    elif wrong := (judged := located(point, answer.shown, profile, name)).faulty:
-        kept = [key for key in wrong if kind == "other point" and _same(answer.shown[key], first.shown.get(key))]
-        causes = diagnose(point, answer.shown, profile, wrong, judged.planted)[0].causes
+        return
+    meant, shown, judged = _located(read, point, answer.shown, profile, name)
+    if wrong := judged.faulty:
+        kept = [key for key in wrong if kind == "other point" and _same(shown[key], first.shown.get(key))]
+        causes = diagnose(meant, shown, profile, wrong, judged.planted)[0].causes
         why = f"{', '.join(kept[-4:])} as in the call before" if kept else causes[0].says if causes else ""
         message = f"is wrong {when}: {wrong[0]} first, though right at first{why and f'; {why}'}"
         yield Finding(name, 1, kind, message, wrong[0])
+
+
+def _located(
+    read: Recognised, point: Point, shown: Mapping[str, Array], profile: Profile, name: str
+) -> tuple[Point, Mapping[str, Array], Located]:
+    """What a further call shows, read as the first, and judged."""
+    meant, taken = read.elsewhere(point, shown)
+    return meant, taken, located(meant, taken, profile, name)
 
 
 def _changed(held: object, copied: Array | None) -> bool:

@@ -18,8 +18,9 @@ from harness.candidates.sources import Source, checked, loaded
 from harness.checking.learning import learned
 from harness.comparison.judge import Finding
 from harness.diagnosis import Diagnosis, diagnose
-from harness.diagnosis.location import Located, located
+from harness.diagnosis.location import Located
 from harness.diagnosis.whole_pass import common_factor
+from harness.dialects import Recognised, ambiguous, recognised
 from harness.evaluation.given import with_buffers
 from harness.evaluation.point import Point
 from harness.inputs.arguments import as_count, as_data, as_dtype, as_network, as_seconds, check_parameters
@@ -46,6 +47,7 @@ def check(
     seed: int = 0,
     arrays: str | None = None,
     timeout: float | None = None,
+    strict: bool = False,
 ) -> Check:
     """Check a backward pass link by link: find the first wrong one, and what explains it.
 
@@ -65,6 +67,7 @@ def check(
         seed: of the weights, the order of the rows and random data.
         arrays: kind of arrays that the function is given: numpy, torch, jax; found in its code if None.
         timeout: seconds that loading, or one call, may take; for ever if None.
+        strict: whether it must be right as the network says it; otherwise it may be in a dialect of `harness.dialects`.
 
     Raises:
         UsageError: something impossible was asked for, or the file or module cannot be loaded.
@@ -75,7 +78,7 @@ def check(
     check_parameters(network, None, dtype)
     if isinstance(function, str | os.PathLike) and Path(function).suffix.lower() in DUMPS:
         _refuse_with_numbers(data=data, batch=batch, arrays=arrays)
-        return _numbers(Path(function), network)
+        return _numbers(Path(function), network, strict=strict)
     source = _source(function, timeout)
     loaded_data = _data(data, network, seed, raw=raw, target=target)
     batches = batches_of(network, loaded_data, dtype, batch, seed)
@@ -83,24 +86,24 @@ def check(
     x = with_buffers(network, x, network.fresh_buffers(dtype))
     point = Point(network, network.init(seed, dtype), x, y, 1)
     candidate = Candidate(visible(source.name), source.function, arrays, timeout)
-    obeyed = examined(candidate, point, profile_of(dtype), _parameters(source.function))
+    obeyed = examined(candidate, point, profile_of(dtype), _parameters(source.function), strict=strict)
     setting = setting_of(candidate.name, point, loaded_data.describe(), seed, source.function)
     answer = obeyed.answer
-    result = concluded(setting, point, answer.shown, obeyed.located, obeyed.findings, answer.ignored)
+    result = concluded(setting, obeyed.read, obeyed.findings, answer.ignored)
     if not result.wrong:
         return result
     return _with_learning(result, candidate, point)
 
 
-def _numbers(path: Path, network: Graph) -> Check:
+def _numbers(path: Path, network: Graph, *, strict: bool) -> Check:
     """The check of a file that holds weights, inputs, targets and gradients."""
     from harness.candidates.dumps import read_dump
 
     dump = read_dump(path, network)
     point = Point(network, dump.weights, dump.x, dump.y, 1)
     setting = setting_of(visible(str(path)), point, f"x, y and weights of {visible(path.name)}", None, None)
-    judged = located(point, dump.shown, profile_of(setting.dtype), setting.name)
-    return concluded(setting, point, dump.shown, judged, [], dump.ignored)
+    read, *_ = recognised(point, dump.shown, profile_of(setting.dtype), setting.name, strict=strict)
+    return concluded(setting, read, [], dump.ignored)
 
 
 def _with_learning(result: Check, candidate: Candidate, point: Point) -> Check:
@@ -145,23 +148,17 @@ def _refuse_with_numbers(**given: Any) -> None:
             )
 
 
-def concluded(
-    setting: Setting,
-    point: Point,
-    shown: Mapping[str, Array],
-    judged: Located,
-    findings: list[Finding],
-    ignored: list[str],
-) -> Check:
-    """The check of tensors that somebody made at a point and that are judged: wrong links are diagnosed."""
-    profile = profile_of(setting.dtype)
+def concluded(setting: Setting, read: Recognised, findings: list[Finding], ignored: list[str]) -> Check:
+    """The check of tensors that somebody made at a point, as they are read: wrong links are diagnosed."""
+    profile, point, shown, judged = profile_of(setting.dtype), read.point, read.shown, read.located
     diagnoses = diagnose(point, shown, profile, judged.faulty, judged.planted) if judged.faulty else []
     judged = _reasoned(_inferred(judged, shown, diagnoses), findings)
     factor = common_factor(point, shown) if diagnoses else None
+    meant = ambiguous(point, factor) if factor is not None and not read.dialects else None
     loss = float(point.double.centre("float64").tensors["loss"].value)
     return Check(
         setting=setting, point=point, located=judged, findings=findings, diagnoses=diagnoses, ignored=ignored,
-        loss=loss, factor=factor,
+        loss=loss, factor=factor, dialect=read.says or None, option=read.option or meant,
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from harness.arithmetic import Bounded
 from harness.diagnosis.equivalent import activations, losses
 from harness.evaluation.expected import Form, Walk, bounded_or
+from harness.faults.place import of_class
 from impls.graph import TARGET, Graph, Link, Rule
 
 MOST = 200
@@ -32,9 +33,10 @@ Written = Iterable[tuple[str, str, Callable[..., Any]]]
 
 def forms_at(link: Link) -> list[Form]:
     """Other right forms of one link, in the order in which they are tried; often none."""
+    of_loss = of_class(losses.FORMS, link.layer)
+    if of_loss:
+        return list(_forms(link, of_loss(link.layer, link.of is None), (link.layer.reads, TARGET)))
     kind = type(link.layer)
-    if kind in losses.FORMS:
-        return list(_forms(link, losses.FORMS[kind](link.layer, link.of is None), (link.layer.reads, TARGET)))
     if kind in activations.FORMS:
         forward, backward = activations.FORMS[kind](link.layer)
         return list(_forms(link, *((forward, ("z",)) if link.of is None else (backward, ("da", "z", "a")))))

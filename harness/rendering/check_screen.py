@@ -65,7 +65,10 @@ def _factor(check: Check, style: str) -> str:
     why = f": {causes[0].says}" if causes else ""
     name = in_samples(check.factor, 0.0, check.setting.rows)
     told = f"{check.factor:.17g}" if name is None else f"{check.factor:.6g} = {name}"
-    return plain(f"every gradient is {told} × the reference{why}. Not a chain-rule fault.", style)
+    meant = f" If that loss is meant, say so: {check.option}." if check.option else ""
+    if check.factor < 0:
+        meant = " Weights that are updated with w += lr·dW need it so; the gradient of the loss is its negative."
+    return plain(f"every gradient is {told} × the reference{why}. Not a chain-rule fault.{meant}", style)
 
 
 def links(check: Check, style: str) -> str:
@@ -117,6 +120,8 @@ def _next(check: Check, command: str | None) -> str:
     entry = check.entry_near(first) if first and model and check.setting.seed == 0 else None
     if entry:
         commands.append(f'harness explain "{entry}"{"" if model == "4-3-2-1" else f" {model}"}')
+    if check.option and command:
+        commands.append(f"{command} {check.option}")
     if check.verdict == "FAIL" and command:
         commands.append(f"{command} --verbose")
     if check.verdict == "PASS" and model:

@@ -53,6 +53,8 @@ class Check(Printable, text="harness.rendering.check_screen:rendered", notebook=
         loss: the loss at the point, right.
         factor: the number by which every gradient is the right one's multiple, if that is all that is wrong.
         learning: two short trainings, if the gradient is wrong and can train.
+        dialect: how it is read where it is not read as it stands, in words that follow ``is right``.
+        option: what says so on the command line, where something does; or what would make it right, if that is meant.
     """
 
     setting: Setting
@@ -64,6 +66,8 @@ class Check(Printable, text="harness.rendering.check_screen:rendered", notebook=
     loss: float | None = None
     factor: float | None = None
     learning: Learning | None = None
+    dialect: str | None = None
+    option: str | None = None
 
     @property
     def rows(self) -> list[Row]:
@@ -120,6 +124,8 @@ class Check(Printable, text="harness.rendering.check_screen:rendered", notebook=
             "diagnoses": [asdict(diagnosis) for diagnosis in self.diagnoses],
             "ignored": self.ignored,
             "learning": asdict(self.learning) if self.learning else None,
+            "dialect": self.dialect,
+            "option": self.option,
         }
 
     @cached_property
@@ -198,7 +204,7 @@ def _why_wrong(check: Check) -> str:
     if inherited:
         one = "1 later gradient is wrong only because it inherits it"
         told += f". {one if inherited == 1 else f'{inherited} later gradients are wrong only because they inherit it'}"
-    return told
+    return told + (f"; read {check.dialect}" if check.dialect else "")
 
 
 def _why_right(check: Check, judged: list[Row]) -> str:
@@ -207,10 +213,15 @@ def _why_right(check: Check, judged: list[Row]) -> str:
     others = len(judged) - len(gradients)
     besides = f" and {others} intermediates" if others > 1 else " and 1 intermediate" if others else ""
     which = " of a weight gradient:" if gradients else ""
+    right = f"{check.setting.name} is right up to rounding{_read_as(check)}"
     return (
-        f"{check.setting.name} is right up to rounding: {len(gradients)} gradients{besides}; worst used{which} "
+        f"{right}: {len(gradients)} gradients{besides}; worst used{which} "
         f"{part(worst.used)} of its allowance ({worst.gradient}){_not_decided(check.located.on_kinks)}"
     )
+
+
+def _read_as(check: Check) -> str:
+    return f" {check.dialect}" if check.dialect else ""
 
 
 def _not_decided(arguments: int) -> str:

@@ -19,7 +19,7 @@ from harness.checking.backward_pass import concluded
 from harness.checking.operation import check_vjp
 from harness.comparison.judge import Finding, Row
 from harness.diagnosis import Diagnosis
-from harness.diagnosis.location import located
+from harness.dialects import recognised
 from harness.evaluation.point import Point
 from harness.rendering.check_screen import links
 from harness.results.check import Check
@@ -63,9 +63,9 @@ def compared(mine: Mapping[str, Any], point: Point) -> Check:
     """
     answer = answer_of(mine, point, MINE)
     setting = setting_of(MINE, point, "the rows of the reference", None, None)
-    judged = located(point, answer.shown, profile_of(setting.dtype), MINE)
+    read, *_ = recognised(point, answer.shown, profile_of(setting.dtype), MINE)
     findings = [*answer.findings, *_names(mine, answer, point)]
-    check = concluded(setting, point, answer.shown, judged, findings, answer.ignored)
+    check = concluded(setting, read, findings, answer.ignored)
     return replace(check, findings=[*check.findings, *_not_numbers(check, answer)])
 
 

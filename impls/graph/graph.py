@@ -10,8 +10,9 @@ a gradient is computed of what depends on a weight, or on an input by which the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -224,6 +225,22 @@ class Graph:
         self.loss.check_targets(activations[self.output].shape, y)
         tensors = evaluate(self.backward_links, {**self.given(x), TARGET: y, **weights, **activations})
         return {name: tensors[name] for name in self.gradient.values()}
+
+    def with_links(self, others: Mapping[str, Link], loss: Any = None) -> Self:
+        """The same nodes and tensors, with other links in place of those that give these tensors.
+
+        Args:
+            others: by the name of what each gives.
+            loss: what the loss is then, where it is another.
+        """
+        other = copy(self)
+        other.forward_links = [others.get(link.output, link) for link in self.forward_links]
+        other.loss_link = others.get(self.loss_link.output, self.loss_link)
+        other.backward_links = [others.get(link.output, link) for link in self.backward_links]
+        other.loss = self.loss if loss is None else loss
+        for name in ("link", "readers"):  # they were found for the links before
+            other.__dict__.pop(name, None)
+        return other
 
     def __repr__(self) -> str:
         return f"Graph({list(self.sources)!r}, {list(self.nodes)!r}, {self.loss!r}, {self.output!r})"

@@ -114,7 +114,7 @@ def _of_softmax(loss: Any, forward: bool) -> Forms:
 def _of_scaled(loss: Any, forward: bool) -> Forms:
     inner = FORMS.get(type(loss.loss))
     found = inner(loss.loss, forward) if inner else []
-    return [(text, loses, lambda a, y, f=f: loss.by * f(a, y)) for text, loses, f in found]
+    return [(text, loses, lambda a, y, f=f: loss.times(f(a, y), a)) for text, loses, f in found]
 
 
 FORMS: Mapping[type, Callable[[Any, bool], Forms]] = {

@@ -28,15 +28,18 @@ class Scaled(Loss):
         self.output_activation = loss.output_activation
         self.derivative = loss.derivative and f"{self.by:g}·{loss.derivative}"
 
+    def times(self, inner: Array, a: Array) -> Array:  # noqa: ARG002  (a factor may depend on the batch)
+        return self.by * inner
+
     def forward(self, a: Array, y: Array) -> Array:
-        return self.by * self.loss.forward(a, y)
+        return self.times(self.loss.forward(a, y), a)
 
     def da(self, a: Array, y: Array) -> Array:
-        return self.by * self.loss.da(a, y)
+        return self.times(self.loss.da(a, y), a)
 
     def one_sided(self, a: Array, y: Array) -> tuple[Array, Array, Array] | None:
         sides = self.loss.one_sided(a, y)
-        return sides and (sides[0], self.by * sides[1], self.by * sides[2])
+        return sides and (sides[0], self.times(sides[1], a), self.times(sides[2], a))
 
     def check_targets(self, shape: tuple[int, ...], y: Array) -> None:
         self.loss.check_targets(shape, y)

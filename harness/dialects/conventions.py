@@ -1,0 +1,136 @@
+"""Conventions: the network's own loss and gradients of the weights, with other tensors in between.
+
+softmax output     a2 = softmax(z2), where the network's loss takes the softmax itself and its a2 is z2; da2 is then
+                   the gradient by the probability, or by z2
+fused gradient     what is called da2 is the gradient by z2 already: there is no other step from da2 to dz2
+moved factor       gradients sample by sample are those of f L, and the gradients of the weights are divided by f:
+                   with f = N the loss of each sample by itself, and 1/N in dW and db
+
+Sources of the last: Goodfellow, Bengio and Courville, "Deep Learning" (2016), section 8.1.3, where the gradient is a
+mean of gradients of single samples; Nielsen, "Neural Networks and Deep Learning" (2015), equation (20), likewise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from harness.arithmetic import Bounded, Context, profile_of
+from harness.diagnosis.patterns import ratio
+from harness.dialects.dialect import Dialect
+from harness.dialects.factors import Factor, either, factors_of
+from harness.dialects.losses import Rescaled
+from harness.evaluation.point import Point
+from impls.contract import Array
+from impls.graph import Graph, Link
+from impls.hand import Identity, OneHotCrossEntropy, SoftmaxCrossEntropy
+from impls.hand.activations import Activation
+from impls.hand.activations.softmax import softmax
+
+
+def softmax_outputs(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialect]:
+    """The output is shown after the softmax that the network's loss takes."""
+    network = point.network
+    link = network.link.get(network.output)
+    if link is None or link.output not in shown or not isinstance(link.layer, Identity):
+        return
+    if isinstance(network.loss, SoftmaxCrossEntropy | OneHotCrossEntropy):
+        says = f"with {link.output} = softmax({link.inputs[0]}), which its loss takes itself"
+        yield Dialect(says=says, network=network, taken=partial(_logits, link))
+
+
+def _logits(link: Link, point: Point, shown: Mapping[str, Array]) -> Mapping[str, Array]:
+    """Without the probabilities, and without their gradient, where they are what they should be."""
+    context, output = Context(profile_of(point.dtype)), link.output
+    (read,) = link.inputs
+    logits = context.exact(shown[read]) if read in shown else point.centre(point.dtype).tensors[read]
+    probabilities = softmax(logits)
+    if output not in shown or not probabilities.holds(shown[output]):
+        return shown
+    left = {name: array for name, array in shown.items() if name != output}
+    gradient = point.network.gradient[output]
+    if gradient in shown and _by_probability(context, point, shown[output]).holds(shown[gradient]):
+        del left[gradient]
+    return left
+
+
+def _by_probability(context: Context, point: Point, p: Array) -> Bounded:
+    """−y/p/N, the gradient of the cross-entropy by the probabilities."""
+    y = np.eye(p.shape[-1])[point.y] if point.network.loss.labels else point.y
+    exact: Bounded = context.exact(-np.asarray(y, np.float64)) / context.exact(p) / len(p)
+    return exact
+
+
+def fused_gradients(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialect]:
+    """What is called the gradient by the output is that by its pre-activation."""
+    network = point.network
+    link = network.link.get(network.output)
+    if link is None or not isinstance(link.layer, Activation) or network.gradient[network.output] not in shown:
+        return
+    da, dz = network.gradient[network.output], network.gradient[link.inputs[0]]
+    says = f"with {da} for the gradient by {link.inputs[0]}, in one step"
+    yield Dialect(says=says, network=network, taken=partial(_one_step, da, dz))
+
+
+def _one_step(da: str, dz: str, _point: Point, shown: Mapping[str, Array]) -> Mapping[str, Array]:
+    """Under the name of the gradient by the pre-activation, where both are the same or only one is shown."""
+    if da not in shown or (dz in shown and not np.array_equal(shown[da], shown[dz])):
+        return shown
+    return {**{name: array for name, array in shown.items() if name != da}, dz: shown[da]}
+
+
+def moved_factors(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialect]:
+    """A factor of the loss stands in the gradients of the weights instead."""
+    network = point.network
+    centre = point.centre(point.dtype).tensors
+    by_row = [link.output for link in network.backward_links if network.tensors[link.output].per_row]
+    first = next((name for name in by_row if name in shown), None)
+    if first is None or any(source.gradient for source in network.sources):
+        return
+    found = ratio(np.asarray(shown[first], np.float64), centre[first].value, centre[first].bound)
+    for factor in factors_of(*found, point.rows, network.outputs) if found else ():
+        says = f"with {factor.text} times the loss in gradients sample by sample, and the weights' divided by it"
+        if factor.text == "N":
+            says = "with gradients of each sample's own loss, and 1/N in those of the weights"
+        yield Dialect(says=says, network=with_moved(network, factor, point.rows))
+
+
+class Moved(Rescaled):
+    """A loss whose gradient comes times a factor that the loss itself does not have."""
+
+    def forward(self, a: Any, y: Any) -> Any:
+        """The loss as it is."""
+        return self.loss.forward(a, y)
+
+
+def with_moved(network: Graph, factor: Factor, rows: int) -> Graph:
+    """The network with a factor in the gradient of the loss, and none in those of the weights."""
+    loss, links = Moved(network.loss, factor, rows), dict[str, Link]()
+    for link in network.links:
+        of_loss = link.layer is network.loss
+        if of_loss:
+            links[link.output] = replace(link, layer=loss, rule=loss.forward if link.of is None else loss.da)
+        elif link.of in network.weights and (upstream := _upstream(network, link)):
+            links[link.output] = replace(link, rule=partial(_divided, link, upstream, factor))
+    return network.with_links(links, loss)
+
+
+def _upstream(network: Graph, link: Link) -> tuple[int, ...]:
+    """The places, among what a link reads, of gradients with a row for each sample."""
+    tensors = [network.tensors[name] for name in link.inputs]
+    return tuple(place for place, tensor in enumerate(tensors) if tensor.role == "gradient" and tensor.per_row)
+
+
+def _divided(link: Link, upstream: tuple[int, ...], factor: Factor, *reads: Any) -> Any:
+    """The gradient of a weight divided by the factor: after the sum over the samples, or each of them before it."""
+    rows = len(reads[upstream[0]])
+    before = [factor.times(read, rows, inverse=True) if place in upstream else read for place, read in enumerate(reads)]
+    return either(factor.times(link.rule(*reads), rows, inverse=True), link.rule(*before))
+
+
+CONVENTIONS = (softmax_outputs, fused_gradients, moved_factors)
+"""Every convention, in the order in which they are tried."""

@@ -1,0 +1,107 @@
+"""Factors that people put before a loss, or leave out: 1/2, N, 1/N, the number of outputs, a constant of their own.
+
+A factor is read off as a quotient, which is known to within rounding only. Of the numbers that it may be, those with a
+name are meant first; of all others the simplest fraction. N is the number of samples of whatever batch it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from harness.arithmetic import Bounded
+from harness.faults.fault import number_text
+
+NAMED_POWERS = {Fraction(1, 2): -1, Fraction(2): 1, Fraction(1): 0}
+"""Constants with a name, by the power of 2."""
+LARGEST_DENOMINATORS = (10, 100, 1000, 10**4, 10**6, 10**9)
+LARGEST_SHOWN = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Factor:
+    """A constant times a power of the number of samples.
+
+    Attributes:
+        constant: exact.
+        samples: the power of N: 0, 1 or −1.
+        text: as people write it.
+    """
+
+    constant: Fraction
+    samples: int
+    text: str
+
+    def at(self, rows: int) -> float:
+        """Its value for so many samples."""
+        return float(self.constant * Fraction(rows) ** self.samples)
+
+    def times(self, tensor: Any, rows: int, *, inverse: bool = False) -> Any:
+        """A tensor times the factor, or divided by it, on plain and bounded arrays.
+
+        Multiplied and divided one after the other, so that the bound covers a product with the quotient as well.
+        """
+        exact = self.constant * Fraction(rows) ** self.samples
+        exact = 1 / exact if inverse else exact
+        above, below = float(exact.numerator), float(exact.denominator)
+        product = tensor if above == 1 else above * tensor
+        return product if below == 1 else product / below
+
+
+def factors_of(number: float, off: float, rows: int, outputs: int) -> Iterator[Factor]:
+    """What a positive number may be that is known to within `off`: those with a name first; nothing if it may be 1."""
+    if not number > off or abs(number - 1) <= off:
+        return
+    found = False
+    for factor in named(outputs):
+        if abs(factor.at(rows) - number) <= off:
+            found = True
+            yield factor
+    if not found:
+        simplest = (Fraction(number).limit_denominator(most) for most in LARGEST_DENOMINATORS)
+        fitting = next((fraction for fraction in simplest if abs(float(fraction) - number) <= off), None)
+        if fitting is not None:
+            yield Factor(constant=fitting, samples=0, text=fraction_text(fitting))
+
+
+def named(outputs: int) -> Iterator[Factor]:
+    """Factors that have a name, constants first, for a network with so many outputs."""
+    for samples in (0, -1, 1):
+        for constant in NAMED_POWERS:
+            for power in (0, -1, 1) if outputs > 1 else (0,):
+                if samples or power or constant != 1:
+                    exact = constant * Fraction(outputs) ** power
+                    above = [
+                        text for text, times in (("2", constant == 2), ("N", samples > 0), ("K", power > 0)) if times
+                    ]
+                    below = [
+                        text
+                        for text, times in (("2", constant * 2 == 1), ("N", samples < 0), ("K", power < 0))
+                        if times
+                    ]
+                    yield Factor(constant=exact, samples=samples, text=_quotient(above, below))
+
+
+def _quotient(above: list[str], below: list[str]) -> str:
+    if not below:
+        return "·".join(above)
+    bottom = "·".join(below)
+    return f"{'·'.join(above) or '1'}/{bottom if len(below) == 1 else f'({bottom})'}"
+
+
+def fraction_text(number: Fraction) -> str:
+    """A decimal where it is a short one, else a quotient; six digits of what is neither.
+
+    >>> fraction_text(Fraction(37, 100)), fraction_text(Fraction(1, 3))
+    ('0.37', '1/3')
+    """
+    decimal = number_text(float(number))
+    short = Fraction(decimal) == number or number.denominator > LARGEST_SHOWN
+    return decimal if short else f"{number.numerator}/{number.denominator}"
+
+
+def either(one: Any, other: Any) -> Any:
+    """What a program may give that computes one of two forms of one function; of plain arrays the first."""
+    return one.widened(abs(one.value - other.value) + other.bound) if isinstance(one, Bounded) else one

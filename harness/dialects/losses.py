@@ -1,0 +1,98 @@
+"""Another loss: the network's times a constant, in the loss and in every gradient.
+
+    L' = c L        da' = c da        c = L' / L, read off the loss that is shown
+
+A program that does so consistently is right for its own loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from harness.dialects.dialect import Dialect
+from harness.dialects.factors import Factor, factors_of
+from harness.evaluation.point import Point
+from harness.faults.place import unscaled
+from impls.contract import Array
+from impls.graph import LOSS, Graph
+from impls.hand import MeanSquaredError, Scaled, SumSquaredError
+from impls.hand.notation import name_of
+
+
+class Rescaled(Scaled):
+    """A loss times a factor that may depend on the number of samples."""
+
+    def __init__(self, loss: Any, factor: Factor, rows: int) -> None:
+        super().__init__(unscaled(loss), factor.at(rows))
+        self.loss, self.factor, self.rows = loss, factor, rows
+
+    def times(self, inner: Any, a: Any) -> Any:
+        """As `Scaled.times`."""
+        return self.factor.times(inner, len(a))
+
+
+def scaled_losses(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialect]:
+    """Dialects in which the loss that is shown is the network's, times a constant."""
+    if LOSS not in shown or not np.all(np.isfinite(shown[LOSS])):
+        return
+    right = point.centre(point.dtype).tensors[LOSS]
+    value, bound = float(right.value), float(right.bound)
+    if not abs(value) > bound:
+        return
+    number = float(shown[LOSS]) / value
+    off = (abs(number) + 1) * bound / (abs(value) - bound)
+    for factor in factors_of(number, off, point.rows, point.network.outputs):
+        network = with_factor(point.network, factor, point.rows)
+        option = option_of(point.network, factor)
+        yield Dialect(says=f"for {factor.text} times that loss", network=network, of_loss=True, option=option)
+
+
+def ambiguous(point: Point, number: float) -> str | None:
+    """What would make it right that every gradient is so many times the network's, if another loss is meant.
+
+    Nothing where the number is negative: no loss is meant to grow.
+    """
+    outputs = point.network.outputs
+    factors = factors_of(number, 4 * float(np.finfo(point.dtype).eps) * abs(number), point.rows, outputs)
+    return next((option for factor in factors if (option := option_of(point.network, factor))), None)
+
+
+def with_factor(network: Graph, factor: Factor, rows: int) -> Graph:
+    """The network with its loss, and so all gradients, times a factor."""
+    loss = Rescaled(network.loss, factor, rows)
+    links = {}
+    for link in network.links:
+        if link.layer is network.loss:
+            links[link.output] = replace(link, layer=loss, rule=loss.forward if link.of is None else loss.da)
+    return network.with_links(links, loss)
+
+
+def option_of(network: Graph, factor: Factor) -> str | None:
+    """What says on the command line that the loss is meant to be multiplied; None where nothing does.
+
+    A sum of squares and its mean over all entries are one another's multiples, whatever the batch.
+    """
+    loss = unscaled(network.loss)
+    by = factor.constant * Fraction(getattr(network.loss, "by", 1))
+    for kind, power in _SQUARES.items():
+        moved = power - _SQUARES.get(type(loss), 0)
+        if moved == factor.samples and (moved == 0 or type(loss) in _SQUARES):
+            other = loss if moved == 0 else kind()
+            return _option(other, by / Fraction(network.outputs) ** moved)
+    return None
+
+
+_SQUARES: dict[type, int] = {SumSquaredError: 0, MeanSquaredError: -1}
+"""Losses that are one another's multiples, and the power of N and of K in each."""
+
+
+def _option(loss: Any, by: Fraction) -> str:
+    text = name_of(loss)
+    if by != 1:
+        text = f"{text[:-1]}, by={float(by):.17g})" if text.endswith(")") else f"{text}(by={float(by):.17g})"
+    return f'--loss "{text}"' if by != 1 else f"--loss {text}"

@@ -1,0 +1,101 @@
+"""Recognition: in which dialect somebody's tensors are right, or least of them wrong.
+
+Dialects are tried where something is wrong as it stands, one alone first, then two together. One in which nothing is
+wrong is taken. Another loss is taken only where the loss that is shown is that one. One that leaves a mistake is taken
+only where it leaves fewer than there are without it, each mistake explaining all that it can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from harness.arithmetic import Profile
+from harness.diagnosis import diagnose
+from harness.diagnosis.location import Located, located
+from harness.dialects.conventions import CONVENTIONS
+from harness.dialects.dialect import Dialect
+from harness.dialects.losses import scaled_losses
+from harness.evaluation.point import Point
+from impls.contract import Array
+from impls.graph import LOSS
+
+DIALECTS: tuple[Callable[[Point, Mapping[str, Array]], Iterator[Dialect]], ...] = (*CONVENTIONS, scaled_losses)
+TOGETHER = 2
+"""Dialects that one program may be written in at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recognised:
+    """What somebody shows, as it is read.
+
+    Attributes:
+        dialects: in which; none where it is read as it stands.
+        point: of the network that is meant.
+        shown: tensors, under the names of what they stand for.
+        located: these, judged.
+    """
+
+    dialects: tuple[Dialect, ...]
+    point: Point
+    shown: Mapping[str, Array]
+    located: Located
+
+    @property
+    def says(self) -> str:
+        """The dialects in words that follow ``is right``; empty if there is none."""
+        return ", ".join(dialect.says for dialect in self.dialects)
+
+    @property
+    def option(self) -> str | None:
+        """What says so on the command line, where something does."""
+        return next((dialect.option for dialect in self.dialects if dialect.option), None)
+
+    def elsewhere(self, point: Point, shown: Mapping[str, Array]) -> tuple[Point, Mapping[str, Array]]:
+        """Another point of the program, and what it shows there, read likewise."""
+        for dialect in self.dialects:
+            point, shown = dialect.point(point), dialect.taken(dialect.point(point), shown)
+        return point, shown
+
+
+def recognised(
+    point: Point, shown: Mapping[str, Array], profile: Profile, against: str, *, strict: bool = False
+) -> list[Recognised]:
+    """How it may be read, all of them equally good: as it stands, or in the dialects that leave least wrong.
+
+    Args:
+        point, shown, profile, against: as in `harness.diagnosis.location.located`.
+        strict: whether it is read as it stands whatever is wrong then.
+    """
+    judged = located(point, shown, profile, against)
+    plain = Recognised(dialects=(), point=point, shown=shown, located=judged)
+    if strict or not judged.faulty:
+        return [plain]
+    tried, partly = [plain], list[Recognised]()
+    for _ in range(TOGETHER):
+        tried = [more for each in tried for more in _with_one_more(each, profile, against)]
+        right = [each for each in tried if not each.located.faulty]
+        if right:
+            return right
+        partly += tried
+    fewest = min(partly, key=lambda each: len(each.located.faulty), default=None)
+    return [fewest if fewest and _mistakes(fewest, profile) < _mistakes(plain, profile) else plain]
+
+
+def _with_one_more(read: Recognised, profile: Profile, against: str) -> Iterator[Recognised]:
+    """What one more dialect makes better."""
+    for dialects in DIALECTS:
+        for dialect in dialects(read.point, read.shown):
+            point = dialect.point(read.point)
+            shown = dialect.taken(point, read.shown)
+            if point is read.point and shown is read.shown:
+                continue
+            judged = located(point, shown, profile, against)
+            fewer = len(judged.faulty) < len(read.located.faulty)
+            if fewer and not (dialect.of_loss and LOSS in judged.faulty):
+                yield Recognised(dialects=(*read.dialects, dialect), point=point, shown=shown, located=judged)
+
+
+def _mistakes(read: Recognised, profile: Profile) -> int:
+    """How many there are, each explaining all that it can."""
+    return len(diagnose(read.point, read.shown, profile, read.located.faulty, read.located.planted))
