@@ -36,7 +36,6 @@ def _row(expected: Expected, step: int, name: str, actual: Array, right: Bounded
     row = judge(
         check_of(expected.dtype), name, YOURS, step,
         actual=actual, expected=right.value, allowed=right.bound,
-        zero_bound=lambda: expected.own_bound(name),
     )  # fmt: skip
     if row.verdict == "FAULT" and expected.convention(name, actual):
         reason = "exactly on a kink, another valid subgradient is taken"

@@ -17,7 +17,7 @@ some 1e-4 of itself.
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -80,10 +80,7 @@ def judge_link(
     shape = actual.shape
     if link.slices:
         actual = stride.of(actual, link.axis)
-    row = judge(
-        "rounding", link.output, against, step, actual=actual, expected=expected.value, allowed=expected.bound,
-        zero_bound=lambda: alone(link, tensors, profile_of("float64"), stride, (), parts).bound,
-    )  # fmt: skip
+    row = judge("rounding", link.output, against, step, actual=actual, expected=expected.value, allowed=expected.bound)
     row = _in_the_whole(row, link, shape, stride)
     if row.verdict == "FAULT":
         context = Context(profile_of(str(actual.dtype)))
@@ -115,31 +112,26 @@ def _as_convention(row: Row) -> Row:
 def formula(point: Point, against: str, result: Pass, stride: Stride = EVERY_ENTRY) -> list[Row]:
     """Every tensor of a pass against the centre, or the truth at a certified point, within its dtype's bounds.
 
-    In float64, for which this check is made, the allowance is the centre's own bound, so zeros can pass only
-    where the centre is zero within it, or nothing is bounded.
+    In float64, for which this check is made, the allowance is the centre's own bound.
     """
     dtype = str(np.asarray(result.loss).dtype)
-    centre64 = point.double.centre("float64").tensors
-    centre = centre64 if dtype == "float64" else point.centre(dtype).tensors
+    centre = (point.double if dtype == "float64" else point).centre(dtype).tensors
     expected = {name: tensor.value for name, tensor in centre.items()}
     allowed = {name: tensor.bound for name, tensor in centre.items()}
-    zeros = None if centre is centre64 else {name: tensor.bound for name, tensor in centre64.items()}
     true = point.truth.judging if point.truth else {}
     expected |= {name: tensor.value for name, tensor in true.items()}
     tails = {name: tensor.tail for name, tensor in true.items()}
-    rows = _compare("formula", point, against, result, expected, allowed, zeros, stride, tails)
+    rows = _compare("formula", point, against, result, expected, allowed, stride, tails)
     return _tell_inherited(point, against, result, rows, profile_of(dtype), stride)
 
 
 def end_to_end(point: Point, against: str, result: Pass, reference: Pass, stride: Stride = EVERY_ENTRY) -> list[Row]:
     """Every tensor of a pass in the working dtype against the reference's, which has its own rounding."""
-    dtype = str(np.asarray(result.loss).dtype)
-    centre, centre64 = point.centre(dtype), point.double.centre("float64")
+    centre = point.centre(dtype := str(np.asarray(result.loss).dtype))
     values = tensors_of(reference)
     expected = {name: np.asarray(values[name], np.float64) for name in centre.tensors if name in values}
     allowed = {name: 2 * tensor.bound for name, tensor in centre.tensors.items()}
-    zeros = {name: tensor.bound for name, tensor in centre64.tensors.items()}
-    rows = _compare("end-to-end", point, against, result, expected, allowed, zeros, stride)
+    rows = _compare("end-to-end", point, against, result, expected, allowed, stride)
     return _tell_inherited(point, against, result, rows, profile_of(dtype), stride)
 
 
@@ -150,7 +142,6 @@ def _compare(
     result: Pass,
     expected: Mapping[str, Array],
     allowed: Mapping[str, Array],
-    zeros: Mapping[str, Array] | None,
     stride: Stride,
     tails: Mapping[str, Array] | None = None,
 ) -> dict[str, Row]:
@@ -172,7 +163,6 @@ def _compare(
         row = judge(
             check, name, against, point.step, actual=part(tensors), expected=part(expected), allowed=part(allowed),
             tail=part(tails) if tails and name in tails else None,
-            zero_bound=None if zeros is None else partial(part, zeros),
         )  # fmt: skip
         rows[name] = _in_the_whole(row, link, np.shape(tensors[name]), stride)
     return rows

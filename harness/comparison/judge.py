@@ -7,7 +7,6 @@ broadcasts. What there is to say besides numbers is a finding.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
@@ -80,18 +79,15 @@ def judge(
     expected: Floats,
     allowed: Floats,
     tail: Floats | None = None,
-    zero_bound: Callable[[], Floats] | None = None,
     outside_verdict: Verdict = "FAULT",
 ) -> Row:
-    """Judge one tensor.
+    """Judge one tensor; it has no power if half of the whole tensor in its place would pass, or twice it.
 
     Args:
         actual: the implementation's values, any float dtype.
         expected: the centre, of the same shape.
         allowed: largest difference per entry that rounding alone can cause.
         tail: what `expected` lacks of the number meant, where that is known to more digits.
-        zero_bound: the centre's own float64 bound, asked for only if zeros in place of the tensor would
-            pass; None if `allowed` is that bound.
         outside_verdict: what a tensor outside its allowance is called.
     """
     if actual.shape != expected.shape:
@@ -105,21 +101,19 @@ def judge(
         outside = int(np.count_nonzero(enclosure.outside(magnitude, expected, allowed)))
         used = magnitude / allowed
         flat = int(used.argmax())  # the first NaN, if there is one
-        unbounded = 0
+        unbounded, telling = 0, np.abs(expected) > 2 * allowed
         if not (np.isfinite(used.flat[flat]) and np.isfinite(allowed.max())):
             bounded = enclosure.bounded(expected, allowed)
             unbounded = actual.size - int(np.count_nonzero(bounded))
-            used = _where_not_finite(used, magnitude, bounded)
+            used, telling = _where_not_finite(used, magnitude, bounded), telling & bounded
             flat = int(used.argmax())
         size = np.abs(expected)
         sees, sees_95, zeros = _sees(size, allowed)
         verdict: Verdict = "ok"
         if outside:
             verdict = outside_verdict
-        elif unbounded and not np.any(bounded & (size > allowed)):
+        elif zeros < actual.size and not telling.any():
             verdict = "no power"
-        elif zero_bound is not None and (size <= allowed).all():
-            verdict = "no power" if (size > zero_bound()).any() else "ok"
     index = tuple(int(i) for i in np.unravel_index(flat, used.shape))
     return Row(
         check=check, gradient=gradient, against=against, step=step, verdict=verdict, index=index,

@@ -8,7 +8,7 @@ what it was made of: a name that was used again, and handed on by ``return local
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from msgspec.structs import replace
 
-from harness.arithmetic import Bounded, Profile, profile_of
+from harness.arithmetic import Bounded, Profile
 from harness.comparison.checks import judge_link, parts_of
 from harness.comparison.judge import Check, Row, judge, not_comparable
 from harness.diagnosis.alternatives import Reading, reading
-from harness.evaluation.expected import Walk, walk
+from harness.evaluation.expected import Walk
 from harness.evaluation.point import Point
 from harness.evaluation.subgradients import Sides
 from impls.contract import Array
@@ -70,7 +70,7 @@ def located(point: Point, shown: Mapping[str, Array], profile: Profile, against:
         profile: of the programs that may have made them.
         against: what rows call whoever made them.
     """
-    read, sharp = reading(point, shown, profile, partial(_outside, point, shown)), _Sharp(point, shown)
+    read = reading(point, shown, profile, partial(_outside, point, shown))
     walked, centre64 = read.walked, point.double.centre("float64").tensors
     check: Check = "formula" if profile.dtype == "float64" else "end-to-end"
     rows, links, cosines = [], [], dict[str, float]()
@@ -81,15 +81,14 @@ def located(point: Point, shown: Mapping[str, Array], profile: Profile, against:
             if name in point.network.gradients:
                 rows.append(not_comparable(check, name, against, point.step, f"{against} returns no {name}"))
             continue
-        own = _judged("rounding", name, against, shown[name], read.expected(name), partial(sharp.bound, name))
+        own = _judged("rounding", name, against, shown[name], read.expected(name))
         if own.verdict == "no power":
             own = _alone(link, point, shown, profile, own)
         if convention := _taken(read, name) or (
             own.verdict != "no power" and _convention(point.network, link, walked, shown[name])
         ):
             own = replace(own, verdict="convention", reason=convention)
-        zeros = None if check == "formula" else partial(np.asarray, centre64[name].bound)
-        end = _judged(check, name, against, shown[name], read.centre(name), zeros)
+        end = _judged(check, name, against, shown[name], read.centre(name))
         if own.verdict == "FAULT" and end.verdict == "ok" and inputs[name] & wrong:
             own = end
         if own.verdict == "FAULT":
@@ -148,29 +147,9 @@ def _alone(link: Link, point: Point, shown: Mapping[str, Array], profile: Profil
     return row if row.verdict == "ok" else walked
 
 
-class _Sharp:
-    """The walk with float64 bounds, taken when needed: it tells what is 0 from what is lost in rounding."""
-
-    def __init__(self, point: Point, shown: Mapping[str, Array]) -> None:
-        self.point, self.shown = point, shown
-
-    def bound(self, name: str) -> Array:
-        """The bound of one tensor, given what is shown before it."""
-        return np.asarray(self._expected[name].bound)
-
-    @cached_property
-    def _expected(self) -> Mapping[str, Bounded]:
-        double = {name: array.astype(np.float64) for name, array in self.shown.items()}
-        return walk(self.point.double, double, profile_of("float64")).expected
-
-
-def _judged(
-    check: Check, name: str, against: str, actual: Array, expected: Bounded, zero_bound: Callable[[], Array] | None
-) -> Row:
-    return judge(
-        check, name, against, 1,
-        actual=actual, expected=np.asarray(expected.value), allowed=np.asarray(expected.bound), zero_bound=zero_bound,
-    )  # fmt: skip
+def _judged(check: Check, name: str, against: str, actual: Array, expected: Bounded) -> Row:
+    value, bound = np.asarray(expected.value), np.asarray(expected.bound)
+    return judge(check, name, against, 1, actual=actual, expected=value, allowed=bound)
 
 
 def _told(own: Row, end: Row, located_before: bool) -> Row:

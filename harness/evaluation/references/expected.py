@@ -34,10 +34,6 @@ class Expected:
         """The output, then each gradient."""
         return self._in(self.dtype)
 
-    def own_bound(self, tensor: str) -> Array:
-        """Of the reference's own float64, below which its values cannot be told from 0."""
-        return self._in("float64")[tensor].bound / self.reference.factor
-
     def convention(self, tensor: str, actual: Array) -> bool:
         """Whether a gradient that is outside its allowance takes no more than another valid subgradient."""
         sides, right = self._sides.get(tensor), self.tensors[tensor]
