@@ -94,5 +94,5 @@ _SQUARES: dict[type, int] = {SumSquaredError: 0, MeanSquaredError: -1}
 def _option(loss: Any, by: Fraction) -> str:
     text = name_of(loss)
     if by != 1:
-        text = f"{text[:-1]}, by={float(by):.17g})" if text.endswith(")") else f"{text}(by={float(by):.17g})"
+        text = f"{text[:-1]}, by={float(by)!r})" if text.endswith(")") else f"{text}(by={float(by)!r})"
     return f'--loss "{text}"' if by != 1 else f"--loss {text}"

@@ -64,7 +64,7 @@ def _factor(check: Check, style: str) -> str:
     causes = check.diagnoses[0].causes
     why = f": {causes[0].says}" if causes else ""
     name = in_samples(check.factor, 0.0, check.setting.rows)
-    told = f"{check.factor:.17g}" if name is None else f"{check.factor:.6g} = {name}"
+    told = repr(check.factor) if name is None else f"{check.factor:.6g} = {name}"
     meant = f" If that loss is meant, say so: {check.option}." if check.option else ""
     if check.factor < 0:
         meant = " Weights that are updated with w += lr·dW need it so; the gradient of the loss is its negative."

@@ -117,7 +117,7 @@ def footer(run: Run, style: str = "table", *, verbose: bool = False, typed: Type
         if powerless:
             elsewhere = "; another check has power" if run.verdict == "PASS" else ""
             named = ", ".join(powerless)
-            lines.append(f"no power  {named}: zeros would pass there ({_powerless_checks(run)}){elsewhere}")
+            lines.append(f"no power  {named}: half of it would pass there ({_powerless_checks(run)}){elsewhere}")
     if run.power:
         lines.append(f"power  {plain(str(run.power), style)}")
         if verbose:

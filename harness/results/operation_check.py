@@ -99,7 +99,7 @@ class OperationCheck(Printable, text="harness.rendering.operation_screen:render"
 
     @property
     def powerless(self) -> list[str]:
-        """Gradients, and the output, in whose place zeros would have passed in every case."""
+        """Gradients, and the output, half of which would have passed in every case."""
         return [
             name
             for name in [*self.gradients, "output"]
@@ -131,7 +131,7 @@ class OperationCheck(Printable, text="harness.rendering.operation_screen:render"
         if self.verdict == "NOT COMPARED":
             return self.undecided[0].says if self.undecided else "no gradient could be judged"
         if self.powerless:
-            return f"zeros in place of {', '.join(self.powerless)} would have passed in every case"
+            return f"half of {', '.join(self.powerless)} would have passed in every case"
         return self._passed()
 
     def _wrong(self, wrong: list[str]) -> str:

@@ -82,7 +82,7 @@ def _judged(head: Head, steps: Sequence[Step], rows: Sequence[Row]) -> Outcome:
     powerless = _without_power(head, steps)
     if powerless:
         named = ", ".join(sorted(powerless)[:4])
-        return Outcome("NO POWER", 0, f"nothing failed, but zeros in place of {named} would have passed too")
+        return Outcome("NO POWER", 0, f"nothing failed, but half of {named} would have passed too")
     return Outcome("PASS", 0, _why_passed(head, len(steps), judged))
 
 

@@ -35,8 +35,8 @@ class Count(msgspec.Struct):
     """Entries by where they ended.
 
     Attributes:
-        compared: within a finite bound, in a row where zeros in place of the tensor would have been noticed.
-        powerless: within a finite bound, in a row where zeros would have passed too.
+        compared: within a finite bound, in a row where half of the tensor would have been noticed.
+        powerless: within a finite bound, in a row where half of it would have passed too.
         unbounded: nothing is bounded there: a correct program may overflow or divide by zero.
         unjudged: behind another subgradient at a kink, or behind a known fault of a framework.
         used: largest share of an allowance, and the case where it was.

@@ -148,7 +148,7 @@ def test_entries_at_which_nothing_is_bounded_are_neither_inside_nor_outside():
 def test_a_tensor_of_which_nothing_is_bounded_is_never_ok():
     row = judged([1.0, 2.0], [1.0, 2.0], [np.inf, np.inf])
     assert (row.verdict, row.unbounded) == ("no power", 2)
-    assert judged([0.0, 2.0], [0.0, 2.0], [0.0, np.inf]).verdict == "no power"  # zeros would pass
+    assert judged([0.0, 2.0], [0.0, 2.0], [0.0, np.inf]).verdict == "no power"  # half of it would pass
 
 
 def test_a_convention_at_a_kink_stays_one_where_another_entry_is_infinite():

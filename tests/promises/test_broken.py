@@ -169,7 +169,7 @@ def test_a_wrong_update_is_a_fault_of_the_update_link(register):
 
 
 def wide_run(register, build):
-    """A network so wide that zeros would pass end to end in float32."""
+    """A network so wide that half of a gradient would pass end to end in float32."""
     register("other", build)
     rng = np.random.default_rng(0)
     data = harness.Data("random", rng.normal(size=(32, 400)), rng.integers(0, 10, 32), tuple("0123456789"))

@@ -24,7 +24,7 @@ def of_run(subject: RunSubject) -> Content:
     tables = [_planted(run.power)] if run.power and not run.power.left_out else []
     powerless = sorted({row.gradient for row in run.rows if row.verdict == "no power"})
     if powerless:
-        told.append(f"Zeros in place of {', '.join(powerless)} would pass one of the checks.")
+        told.append(f"Half of {', '.join(powerless)} would pass one of the checks.")
     tables.append(sees(run.rows, run.head.gradients))
     return Content(Lines(before=told, tables=[each for each in tables if each.rows]))
 
@@ -34,9 +34,9 @@ def of_check(subject: CheckSubject) -> Content:
     check = subject.check
     powerless = [row.gradient for row in check.rows if row.verdict == "no power"]
     zeros = (
-        f"Zeros in place of {', '.join(powerless)} would have passed."
+        f"Half of {', '.join(powerless)} would have passed."
         if powerless
-        else "Zeros would have passed nowhere."
+        else "Half of a gradient would have passed nowhere."
     )
     told = [zeros, f"`harness power --of {check.setting.name}` plants faults in the function itself."]
     seen = sees([row for row in check.located.links if row.sees], check.setting.gradients)
@@ -47,9 +47,9 @@ def of_operation(subject: OperationSubject) -> Content:
     """What the check of an operation could have seen."""
     check = subject.check
     told = (
-        f"Zeros in place of {', '.join(check.powerless)} would have passed in every case."
+        f"Half of {', '.join(check.powerless)} would have passed in every case."
         if check.powerless
-        else "Zeros would have passed nowhere."
+        else "Half of a gradient would have passed nowhere."
     )
     seen = sees(check.rows, check.gradients)
     return Content(Lines(before=[told], tables=[seen] if seen.rows else []))
