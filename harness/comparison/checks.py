@@ -30,7 +30,7 @@ from harness.evaluation.point import Point
 from harness.evaluation.subgradients import Sides
 from harness.inputs.schedule import EVERY_ENTRY, Stride
 from impls.contract import Array, Arrays, Pass, Update, tensors_of
-from impls.graph import Graph, Link, prefixed
+from impls.graph import Graph, Link
 from impls.hand.optimizers import update_links
 
 
@@ -227,8 +227,3 @@ def update(
 @lru_cache(maxsize=1)  # made from signatures, slowly, and the same at every step
 def _links(optimizer: Any, weights: tuple[str, ...]) -> list[Link]:
     return update_links(optimizer, weights)
-
-
-def initial_state(optimizer: Any, weights: Arrays) -> dict[str, Array]:
-    """What every optimizer's state is before the first step: zeros."""
-    return {prefixed(s, name): np.zeros_like(w) for name, w in weights.items() for s in optimizer.state}
