@@ -36,7 +36,7 @@ class Expected:
 
     def own_bound(self, tensor: str) -> Array:
         """Of the reference's own float64, below which its values cannot be told from 0."""
-        return self._in("float64")[tensor].bound / self.reference.factor
+        return self._double[tensor].bound / self.reference.factor
 
     def convention(self, tensor: str, actual: Array) -> bool:
         """Whether a gradient that is outside its allowance takes no more than another valid subgradient."""
@@ -51,6 +51,10 @@ class Expected:
     def _sides(self) -> dict[str, Sides]:
         found = self.reference.sides(self.given, self.upstream, self.dtype)
         return {gradient_of(name): sides for name, sides in found.items()}
+
+    @cached_property
+    def _double(self) -> dict[str, Bounded]:
+        return self.tensors if self.dtype == "float64" else self._in("float64")
 
     def _in(self, dtype: str) -> dict[str, Bounded]:
         gradients = self.reference.gradients(self.given, self.upstream, dtype)
