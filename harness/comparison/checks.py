@@ -25,7 +25,7 @@ from msgspec.structs import replace
 
 from harness.arithmetic import Context, Profile, profile_of
 from harness.comparison.judge import Check, Row, judge, not_comparable
-from harness.evaluation.centre import NOTHING, alone, exact_inputs
+from harness.evaluation.centre import NOTHING, alone, exact_inputs, sampled
 from harness.evaluation.point import Point
 from harness.evaluation.subgradients import Sides
 from harness.inputs.schedule import EVERY_ENTRY, Stride
@@ -78,8 +78,7 @@ def judge_link(
     """
     expected = alone(link, tensors, profile, stride, shown, parts)
     shape = actual.shape
-    if link.slices:
-        actual = stride.of(actual, link.axis)
+    actual = sampled(link, actual, stride)
     row = judge(
         "rounding", link.output, against, step, actual=actual, expected=expected.value, allowed=expected.bound,
         zero_bound=lambda: alone(link, tensors, profile_of("float64"), stride, (), parts).bound,
@@ -166,8 +165,7 @@ def _compare(
             continue
 
         def part(arrays: Mapping[str, Array], link: Link = link) -> Array:
-            array = np.asarray(arrays[link.output])
-            return stride.of(array, link.axis) if link.slices else array
+            return sampled(link, np.asarray(arrays[link.output]), stride)
 
         row = judge(
             check, name, against, point.step, actual=part(tensors), expected=part(expected), allowed=part(allowed),
