@@ -13,10 +13,10 @@ import numpy as np
 from impls import hand
 from impls.abilities import Comparer, Measured
 from impls.contract import Array, Arrays, CannotCompareError, Inputs, Pass, Update
-from impls.graph import Graph, evaluate, prefixed
+from impls.graph import Graph, evaluate
 from impls.hand.activations.sigmoidal import sigmoid
 from impls.hand.notation import ACTIVATIONS, LOSSES
-from impls.hand.optimizers import update_links
+from impls.hand.optimizers import initial_state, update_links
 
 ELEMENTARY: dict[str, Callable[..., Array]] = {
     "exp": np.exp, "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "tanh": np.tanh, "sigmoid": sigmoid,
@@ -130,7 +130,7 @@ class HandUpdater:
 
     def __init__(self, optimizer: Any, weights: Arrays) -> None:
         self.links, self.t = update_links(optimizer, weights), 0
-        self.state = {prefixed(s, name): np.zeros_like(w) for name, w in weights.items() for s in optimizer.state}
+        self.state = initial_state(optimizer, weights)
 
     def update(self, weights: Arrays, gradients: Arrays) -> Update:
         """State first, then the weight, link by link."""

@@ -144,6 +144,10 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
         """As numpy.sum; the bound holds for any order of summation."""
         return _apply(RULES[np.sum], self, axis, keepdims)
 
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Bounded:
+        """As numpy.mean; the bound holds for any order of summation, divided by the number of terms afterwards."""
+        return _apply(RULES[np.mean], self, axis, keepdims)
+
     def max(self, axis: Any = None, keepdims: bool = False) -> Bounded:
         """As numpy.max."""
         return _apply(RULES[np.max], self, axis, keepdims)

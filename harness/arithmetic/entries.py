@@ -23,7 +23,7 @@ from harness.arithmetic.bounded import Floats
 
 Objects = NDArray[np.object_]
 
-METHODS: Mapping[Any, str] = {np.sum: "sum", np.max: "max", np.min: "min"}
+METHODS: Mapping[Any, str] = {np.sum: "sum", np.mean: "mean", np.max: "max", np.min: "min"}
 """NumPy functions that are methods of an array."""
 
 OPERATORS: Mapping[Any, Callable[..., Any]] = {
@@ -130,6 +130,11 @@ class Entries(np.lib.mixins.NDArrayOperatorsMixin):
         """As numpy.sum."""
         with self.numbers.working():
             return Entries(np.sum(self.entries, axis=axis, keepdims=keepdims), self.numbers)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Entries:
+        """As numpy.mean."""
+        total = self.sum(axis, keepdims)
+        return total / (self.size // max(total.size, 1))
 
     def max(self, axis: int | None = None, keepdims: bool = False) -> Entries:
         """As numpy.max."""

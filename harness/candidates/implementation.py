@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from harness.candidates.conformance import BreachError, check_pass, check_update, guarded
-from harness.comparison.checks import initial_state
 from harness.comparison.judge import Finding, Kind
 from harness.evaluation.given import fed, read_only
 from harness.evaluation.point import Point
@@ -19,6 +18,7 @@ from impls import registry
 from impls.abilities import ChecksGradients, Comparer, Compares, GradientChecker
 from impls.contract import Array, CannotCompareError, Describes, Implementation, Pass, Trains, Update, Updater
 from impls.graph import TARGET, Graph
+from impls.hand.optimizers import initial_state
 
 
 class Participant:

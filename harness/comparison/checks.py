@@ -25,12 +25,12 @@ from msgspec.structs import replace
 
 from harness.arithmetic import Context, Profile, profile_of
 from harness.comparison.judge import Check, Row, judge, not_comparable
-from harness.evaluation.centre import NOTHING, alone, exact_inputs
+from harness.evaluation.centre import NOTHING, alone, exact_inputs, sampled
 from harness.evaluation.point import Point
 from harness.evaluation.subgradients import Sides
 from harness.inputs.schedule import EVERY_ENTRY, Stride
 from impls.contract import Array, Arrays, Pass, Update, tensors_of
-from impls.graph import Graph, Link, prefixed
+from impls.graph import Graph, Link
 from impls.hand.optimizers import update_links
 
 
@@ -78,8 +78,7 @@ def judge_link(
     """
     expected = alone(link, tensors, profile, stride, shown, parts)
     shape = actual.shape
-    if link.slices:
-        actual = stride.of(actual, link.axis)
+    actual = sampled(link, actual, stride)
     row = judge("rounding", link.output, against, step, actual=actual, expected=expected.value, allowed=expected.bound)
     row = _in_the_whole(row, link, shape, stride)
     if row.verdict == "FAULT":
@@ -157,8 +156,7 @@ def _compare(
             continue
 
         def part(arrays: Mapping[str, Array], link: Link = link) -> Array:
-            array = np.asarray(arrays[link.output])
-            return stride.of(array, link.axis) if link.slices else array
+            return sampled(link, np.asarray(arrays[link.output]), stride)
 
         row = judge(
             check, name, against, point.step, actual=part(tensors), expected=part(expected), allowed=part(allowed),
@@ -217,8 +215,3 @@ def update(
 @lru_cache(maxsize=1)  # made from signatures, slowly, and the same at every step
 def _links(optimizer: Any, weights: tuple[str, ...]) -> list[Link]:
     return update_links(optimizer, weights)
-
-
-def initial_state(optimizer: Any, weights: Arrays) -> dict[str, Array]:
-    """What every optimizer's state is before the first step: zeros."""
-    return {prefixed(s, name): np.zeros_like(w) for name, w in weights.items() for s in optimizer.state}

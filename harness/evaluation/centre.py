@@ -36,6 +36,11 @@ def end_to_end(network: Graph, weights: Mapping[str, Array], x: Array | Inputs, 
     return Centre({name: tensors[name] for name in network.link}, context.undecided)
 
 
+def sampled(link: Link, array: Any, stride: Stride) -> Any:
+    """The entries of what a link gives that a stride of them takes: all, where none can be computed apart."""
+    return stride.of(array, link.axis) if link.slices else array
+
+
 def alone(
     link: Link,
     tensors: Mapping[str, Array],

@@ -138,7 +138,7 @@ def why_irrational(network: Graph, rows: int) -> str | None:
     given = [t for t in network.tensors.values() if t.role in ("input", "target", "weight", "buffer")]
     ones = {t.name: np.zeros(t.sized(1), int) if t.whole else np.ones(t.sized(1)) for t in given}
     try:
-        evaluate(network.links, as_numbers(network, ones, numbers.exact))
+        exact_tensors(network, numbers, ones)
     except IrrationalError as error:
         return f"{error.function} is irrational"
     most, asked = MOST_MULTIPLY_ADDS[numbers.flint], network.multiply_adds(rows)
@@ -174,15 +174,13 @@ def _within(network: Graph, bits: int, given: Mapping[str, Array]) -> Truth:
     return Truth("ball", bits, numbers.undecided, tensors)
 
 
-def exact_tensors(
-    network: Graph, numbers: Numbers, weights: Mapping[str, Array], x: Array | Inputs, y: Array
-) -> dict[str, Any]:
+def exact_tensors(network: Graph, numbers: Numbers, given: Mapping[str, Array]) -> dict[str, Any]:
     """Everything that the links of one pass read or give, by name, in numbers of this kind."""
-    return evaluate(network.links, as_numbers(network, named(network, weights, x, y), numbers.exact))
+    return evaluate(network.links, as_numbers(network, given, numbers.exact))
 
 
 def _tensors(network: Graph, numbers: Numbers, given: Mapping[str, Array]) -> dict[str, TrueTensor]:
-    tensors = evaluate(network.links, as_numbers(network, given, numbers.exact))
+    tensors = exact_tensors(network, numbers, given)
     return {name: TrueTensor(tensors[name]) for name in network.link}
 
 

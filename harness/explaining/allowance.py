@@ -27,6 +27,7 @@ import numpy as np
 from msgspec import Struct, to_builtins
 
 from harness.arithmetic import Bounded, Context, Profile, profile_of
+from harness.comparison.checks import parts_of
 from harness.evaluation.centre import alone
 from harness.evaluation.given import as_numbers, with_buffers
 from harness.evaluation.point import Point, moment_after
@@ -122,9 +123,8 @@ def allowance_of(point: Point, tensor: str, index: tuple[int, ...]) -> Allowance
 def _alone(point: Point, tensor: str, index: tuple[int, ...], dtype: str) -> float:
     with np.errstate(all="ignore"):
         result = Hand(point.network, dtype).differentiate(point.weights, point.x, point.y)
-    network = point.network
-    link = network.link[tensor]
-    parts = {name: network.link[name] for name in link.inputs if network.tensors[name].through}
+    link = point.network.link[tensor]
+    parts = parts_of(point.network, link, ())
     bounded = alone(link, point.tensors(result), profile_of(dtype, eager=True), parts=parts)
     return float(np.asarray(bounded.bound)[index])
 

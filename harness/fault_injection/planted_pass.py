@@ -77,7 +77,7 @@ class Exactly:
 
             numbers = Balls(BITS_UNASKED)
         try:
-            return exact_tensors(point.network, numbers, point.weights, point.x, point.y)
+            return exact_tensors(point.network, numbers, point.named)
         except (ArithmeticError, ValueError):  # a number that is not finite, or a division by 0
             return None
 

@@ -1,6 +1,7 @@
 """Which framework a function is written in, found out by running it.
 
-Only frameworks that are imported already are asked: a function of one that is not could not have been made.
+Only frameworks that are imported are asked: a function of one that is not could not have been made, unless it imports
+that itself, and then it has done so once it was run.
 """
 
 from __future__ import annotations
@@ -43,29 +44,33 @@ def host_of(function: Callable[..., Any], inputs: Sequence[Array], dtype: str, *
     Raises:
         UsageError: it runs in none; what the likeliest one raised is told.
     """
-    hosts = {name: host for name, host in loaded_hosts(dtype).items() if not (autograd and host.package == "numpy")}
-    bringing = [host for host in hosts.values() if host.brings_backward(function)]
+    bringing = [host for host in loaded_hosts(dtype).values() if host.brings_backward(function)]
     if bringing:
         return bringing[0]
-    mentioned = _modules_of(function)
-    ordered = sorted(hosts.values(), key=lambda host: host.package not in mentioned)  # stable: hand, torch, jax
-    reasons: list[str] = []
-    for host in ordered:
-        try:
-            output = run(host, function, inputs)
-        except (Exception, SystemExit) as error:
-            reasons.append(f"with {host.package} arrays it raises {told(error)}")
-            continue
-        if host.owns(output):
-            return host
-        reasons.append(f"with {host.package} arrays it returns {kind_of(output)}")
+    reasons, tried, mentioned = list[tuple[bool, str]](), set[str](), _modules_of(function)
+    # A function that imports its framework when it is called has loaded it after a round, for another one.
+    while fresh := {name: host for name, host in loaded_hosts(dtype).items() if name not in tried}:
+        tried |= set(fresh)
+        asked = [(autograd and host.package == "numpy", host.package not in mentioned, host) for host in fresh.values()]
+        for useless, unlikely, host in sorted(asked, key=lambda each: each[:2]):  # stable: hand, torch, jax
+            try:
+                output = run(host, function, inputs)
+            except (Exception, SystemExit) as error:
+                if not useless or isinstance(error, ImportError):
+                    reasons.append((unlikely, f"with {host.package} arrays it raises {told(error)}"))
+                continue
+            if host.owns(output) and not useless:
+                return host
+            if not useless:
+                reasons.append((unlikely, f"with {host.package} arrays it returns {kind_of(output)}"))
     what = getattr(function, "__name__", type(function).__name__)
-    if not ordered:
+    if not reasons:
         raise UsageError(
             f"Cannot differentiate {what!r}, because no framework is imported; import torch or jax, and write it there."
         )
+    _, reason = min(reasons, key=lambda each: each[0])
     raise UsageError(
-        f"Cannot run {what!r}, because {reasons[0]}; {_instead(reasons[0])}, in the order of the inputs, that returns "
+        f"Cannot run {what!r}, because {reason}; {_instead(reason)}, in the order of the inputs, that returns "
         f"one array."
     )
 
@@ -101,7 +106,7 @@ def _modules_of(function: Any) -> set[str]:
         for name in names_in(code):
             value = known.get(name)
             home = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
-            found.add(str(home).partition(".")[0] if home else name)
+            found.add(str(home).partition(".")[0] if home else name.partition(".")[0])
     return found
 
 

@@ -136,7 +136,7 @@ class Forward:
 
     def _connect_loss(self, loss: Any, output: str) -> tuple[Link, Link]:
         """The target and the loss; its link, and that of its vjp."""
-        if output not in self.tensors or self.tensors[output].role != "activation":
+        if not isinstance(output, str) or output not in self.tensors or self.tensors[output].role != "activation":
             raise ValueError(f"Cannot take the loss of {output!r}, because no node gives it; name one that one does.")
         read = {name for node in self.nodes for name in node.reads} | {output}
         for name, tensor in self.tensors.items():

@@ -9,7 +9,7 @@ a gradient is computed of what depends on a weight, or on an input by which the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from functools import cached_property
 from typing import Any, Self
@@ -40,11 +40,17 @@ class Graph:
         links: every link in the order of a training step.
 
     Raises:
-        ValueError: a name stands twice, or for nothing that a node before gives; shapes do not fit; nobody reads what a
-            node gives; or the loss depends on no weight.
+        ValueError: inputs or nodes are no list; a name stands twice, or for nothing that a node before gives; shapes do
+            not fit; nobody reads what a node gives; or the loss depends on no weight.
     """
 
     def __init__(self, sources: Sequence[Input], nodes: Sequence[Node], loss: Any, output: str) -> None:
+        for given in (sources, nodes):
+            if not isinstance(given, Iterable):
+                raise ValueError(
+                    f"Cannot build a network with {given!r} by itself, because inputs and nodes come in lists; write "
+                    f"Graph([Input(...), ...], [node(...), ...], SumSquaredError(), output)."
+                )
         self.sources, self.nodes, self.loss, self.output = tuple(sources), tuple(nodes), loss, output
         forward = Forward(self.sources, self.nodes, loss, output)
         self.weights, self.buffers, self._names = forward.weights, forward.buffers, forward.names

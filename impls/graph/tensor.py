@@ -10,7 +10,6 @@ Nobody needs to take a name apart to know any of this.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,7 +48,7 @@ class Tensor:
     @property
     def axes(self) -> tuple[str, ...]:
         """What each axis counts: sample, position and neuron of what has rows; input and neuron of a weight."""
-        if self.shape and self.shape[0] == ROWS:
+        if self.per_row:
             return ("sample", *("position",) * (len(self.shape) - 2), *("neuron",) * (len(self.shape) > 1))
         return ("input",) * (len(self.shape) - 1) + ("neuron",) * bool(self.shape)
 
@@ -66,6 +65,3 @@ class Tensor:
     def sized(self, rows: int) -> tuple[int, ...]:
         """Its shape on so many rows."""
         return tuple(rows if size == ROWS else int(size) for size in self.shape)
-
-
-Tensors = Mapping[str, Tensor]

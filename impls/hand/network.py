@@ -11,7 +11,7 @@ The gradient with respect to x is not computed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from impls.graph import Graph, Input, Node
@@ -28,10 +28,15 @@ class Network(Graph):
         depths: which of them each tensor belongs to, counted from 1: the activation behind it too.
 
     Raises:
-        ValueError: no layer, or sizes that do not fit.
+        ValueError: no list, no layer, or sizes that do not fit.
     """
 
     def __init__(self, layers: Sequence[Any], loss: Any) -> None:
+        if not isinstance(layers, Iterable):
+            raise ValueError(
+                f"Cannot build a network with {layers!r} by itself, because layers come in a list; write "
+                f"Network([Dense(inputs, outputs), ...], SumSquaredError())."
+            )
         self.layers = tuple(layers)
         if not self.layers or not hasattr(self.layers[0], "inputs"):
             first = f"layers[0], {self.layers[0]!r}" if self.layers else "no layers"

@@ -116,7 +116,8 @@ def describe(network: Graph) -> str:
     if not isinstance(network, Network):
         inputs = ", ".join(f"{source.name} {_sizes(source)}" for source in network.sources)
         entries = sum(math.prod(shape) for shape in network.weights.values())
-        return f"graph of {len(network.nodes)} nodes on {inputs}, {entries:,} weights, output {network.output}"
+        size = f"{counted(len(network.nodes), 'node')} on {inputs}, {counted(entries, 'weight')}"
+        return f"graph of {size}, output {network.output}"
     dense = [layer for layer in network.layers if hasattr(layer, "inputs")]
     sizes = "-".join(str(size) for size in (network.inputs, *(layer.outputs for layer in dense)))
     after = [*network.layers[1:], None]
@@ -143,9 +144,14 @@ def name_of(part: Any) -> str:
     return type(part).__name__
 
 
+def counted(number: int, noun: str, more: str = "s") -> str:
+    """A number of things: ``1 node``, ``1,200 weights``; `more` makes the noun a plural."""
+    return f"{number:,} {noun}{'' if number == 1 else more}"
+
+
 def _sizes(source: Input) -> str:
     sizes = "×".join(map(str, source.shape)) or "1"
-    return f"{sizes} of {source.choices} choices" if source.choices else sizes
+    return f"{sizes} of {counted(source.choices, 'choice')}" if source.choices else sizes
 
 
 def output_label(network: Graph) -> str:

@@ -83,6 +83,8 @@ class Activation(Parametrised):
     neurons: of their outputs {a} and {b}, {same} being 1 for one and the same neuron, else 0."""
     elementary: tuple[str, ...] = ()
     """Elementary functions of z that it is made of, by their names in the constants table."""
+    usual_inputs = "z=N,K"
+    """What its forward rule reads, as ``--inputs`` says it, where it is checked by itself and the user does not say."""
 
     def one_sided(self, *read: Array) -> tuple[Array, Array, Array] | None:  # noqa: ARG002
         """Where ``dz`` jumps, and the gradients there from either side; None for an activation without a kink."""
@@ -103,6 +105,13 @@ class Loss(Parametrised):
     derivative = ""
     """dL/da as text, of the output {a}, its target {y}, parameters by name, and what a loss needs of these: its softmax
     {p}, the sum {total} of its row's targets, the number of {rows} N and of {entries} N K."""
+
+    @property
+    def usual_inputs(self) -> str:
+        """What its forward rule reads, as `Activation.usual_inputs` says it."""
+        a = "a=N,K probabilities" if self.output_activation == "sigmoid" else "a=N,K"
+        y = "y=N below K" if self.labels else "y=N,K probabilities" if self.unit_targets else "y=N,K"
+        return f"{a}; {y}"
 
     def one_sided(self, a: Array, y: Array) -> tuple[Array, Array, Array] | None:  # noqa: ARG002
         """Where ``da`` jumps, and the gradients there from either side; None for a loss without a kink."""

@@ -11,7 +11,6 @@ import numpy as np
 from harness.arithmetic import profile_of
 from harness.candidates.conformance import non_finite
 from harness.comparison import checks
-from harness.comparison.checks import initial_state
 from harness.comparison.checks import update as update_rows
 from harness.comparison.judge import Row
 from harness.evaluation.point import Point
@@ -19,7 +18,7 @@ from harness.formats import DTYPES
 from impls.contract import Array, CannotCompareError, Implementation, Pass, tensors_of
 from impls.graph import TARGET, Graph, Link
 from impls.hand.notation import name_of
-from impls.hand.optimizers import update_links
+from impls.hand.optimizers import initial_state, update_links
 from reports.page.neurons import stages
 from reports.soundness.cases import Case, Drawn
 from reports.soundness.tally import Alarm, Key, Tally, fault_of

@@ -68,6 +68,8 @@ UNARY = {
     "square": np.square,
     "sigmoid": sigmoid,
     "sum": lambda a: a.sum(axis=0),
+    "mean": lambda a: a.mean(axis=0),
+    "mean of all": lambda a: np.mean(a, keepdims=True),
     "log of 1 + exp": lambda a: np.log(1 + np.exp(a)),
     "root": lambda a: np.sqrt(a * a + 0.1),
     "softmax": softmax,
@@ -214,6 +216,10 @@ def test_a_float32_sum_in_any_order_stays_within_its_bound(n, order):
             total = np.cumsum(arranged, dtype="f4")[-1]
         context = Context(profile_of("float32"))
         assert inside(total, context.exact(terms).sum())
+        mean = context.exact(terms).mean()
+        assert inside(total / np.float32(n), mean)
+        assert inside(total * (np.float32(1) / np.float32(n)), mean)
+        assert mean.bound <= context.exact(terms).sum().bound
         product = context.exact(terms[None, :]) @ context.exact(np.ones((n, 1)))
         assert inside(total, product[0, 0])
 

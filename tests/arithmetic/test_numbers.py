@@ -71,7 +71,8 @@ def test_shapes_sums_and_products_are_numpys(numbers):
     assert (a.shape, a.T.shape, a.ndim, a.size, len(a)) == ((2, 3), (3, 2), 2, 6, 2)
     for exact, plain in (
         (a @ a.T, x @ x.T), (a.sum(axis=0), x.sum(axis=0)), (np.sum(a, axis=1, keepdims=True), x.sum(1, keepdims=True)),
-        (a.sum(), x.sum()), (a.max(axis=1, keepdims=True), x.max(axis=1, keepdims=True)), (a.max(), x.max()),
+        (a.sum(), x.sum()), (a.mean(axis=1), x.mean(axis=1)), (np.mean(a), x.mean()),
+        (a.max(axis=1, keepdims=True), x.max(axis=1, keepdims=True)), (a.max(), x.max()),
         (np.min(a, axis=0), x.min(axis=0)), (a.max(keepdims=True), x.max(keepdims=True)), (a[1, :2], x[1, :2]),
         (np.maximum(a, 0.5), np.maximum(x, 0.5)), (np.minimum(a, 0), np.minimum(x, 0)), (np.sign(a), np.sign(x)),
         (np.absolute(a), np.absolute(x)), (np.square(a), np.square(x)), (-a, -x), (a**2, x**2), (a - 1, x - 1),

@@ -1,5 +1,7 @@
 """Right backward passes in every form and framework raise no alarm; wrong ones in every form do."""
 
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -284,3 +286,69 @@ def test_an_operation_that_gives_one_number_is_checked():
     passes(SumOfSquares.apply, **options)
     SumOfSquares.factor = 1
     assert check_vjp(SumOfSquares.apply, **options).exit == 1
+
+
+@pytest.mark.parametrize("loaded", ["", "import torch; ", "import jax; "])
+@pytest.mark.parametrize("imports", ["from torch import tanh", "from jax.numpy import tanh"])
+def test_a_reference_may_import_its_framework_when_it_is_called(imports, loaded):
+    pytest.importorskip("torch")
+    pytest.importorskip("jax")
+    code = f"""{loaded}import numpy as np
+from harness import UsageError, check_vjp
+
+def reference(z):
+    {imports}
+    return tanh(z)
+
+options = {{"reference": reference, "inputs": {{"z": ("N", "M")}}}}
+print(check_vjp(np.tanh, lambda u, z: u * (1 - np.tanh(z) ** 2), **options).verdict)
+print(check_vjp(np.tanh, lambda u, z: u * (1 - np.tanh(z)), **options).verdict)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["PASS", "FAIL"], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("import nowhere", "because with numpy arrays it raises ModuleNotFoundError: No module named 'nowhere'"),
+        ("from torch import tan as f; f(2)", "because with torch arrays it raises TypeError"),
+        ("return np.tanh(z)", "because no framework is imported"),
+    ],
+)
+def test_a_reference_that_imports_what_does_not_serve_is_refused(body, said):
+    pytest.importorskip("torch")
+    code = f"""import numpy as np
+from harness import UsageError, check_vjp
+
+def reference(z):
+    {body}
+
+try:
+    check_vjp(np.tanh, lambda u, z: u, reference=reference, inputs={{"z": ("N", "M")}})
+except UsageError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert said in done.stdout, done.stderr
+
+
+class Centred:
+    """c = x - mean of its row; its own derivative, since centring is symmetric."""
+
+    reads, gives = "x", "c"
+
+    def forward(self, x):
+        return x - x.mean(axis=1, keepdims=True)
+
+    def dx(self, dc):
+        return dc - np.mean(dc, axis=1, keepdims=True)
+
+
+@BOTH
+def test_a_layer_of_ones_own_may_take_a_mean(dtype):
+    options = {"reference": Centred(), "inputs": {"x": ("N", "M")}, "dtype": dtype}
+    layer = Centred()
+    assert not passes(layer.forward, lambda u, x: u - u.sum(1, keepdims=True) / x.shape[1], **options).measured
+    for wrong in (lambda u, x: u, lambda u, x: u - u.sum(1, keepdims=True) / (x.shape[1] - 1)):
+        assert check_vjp(layer.forward, wrong, **options).verdict == "FAIL"

@@ -1,10 +1,12 @@
 """Templates: a dump to fill, filled by hand, by the page's example in Python and by the one in C."""
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -103,8 +105,8 @@ def test_no_part_of_a_template_stays_where_the_disk_is_full(tmp_path):
 # -- the examples of the page ----------------------------------------------------------------------------------
 
 
-def example(language):
-    return re.search(rf"```{language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)[1]
+def example(language, of=0):
+    return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)[of]
 
 
 def all_right(path, network):
@@ -118,6 +120,17 @@ def test_the_example_in_python(tmp_path):
     write_template(tmp_path / "dump.npz", network)
     subprocess.run([sys.executable, "-c", example("python")], cwd=tmp_path, check=True)
     assert all_right(tmp_path / "dump.npz", network) == {"dz1": True, "dW1": True, "db1": True}
+
+
+def test_the_example_of_a_graph(tmp_path, monkeypatch):
+    monkeypatch.chdir(copytree(PAGE.parent / "examples", tmp_path / "page"))
+    written = typed("residual.toml", "-o", "residual.npz").stdout
+    subprocess.run([sys.executable, "-c", example("python", of=1)], check=True)
+    words = shlex.split(written.splitlines()[-1].removeprefix("next  harness "))
+    done = CliRunner().invoke(command, words)
+    assert done.exit_code == 1
+    printed = [line for line in done.stdout.splitlines() if line in example("text").splitlines()]
+    assert printed == example("text").splitlines()
 
 
 def test_the_example_in_c(tmp_path):

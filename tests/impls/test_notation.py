@@ -2,7 +2,21 @@
 
 import pytest
 
-from impls.hand import AdamW, Dense, Elu, Huber, LeakyRelu, Network, SumSquaredError, Tanh, from_text
+from impls.hand import (
+    AdamW,
+    Dense,
+    Elu,
+    Embedding,
+    Graph,
+    Huber,
+    Input,
+    LeakyRelu,
+    Network,
+    SumSquaredError,
+    Tanh,
+    from_text,
+    node,
+)
 from impls.hand.notation import ACTIVATIONS, LOSSES, OPTIMIZERS, describe, made, name_of
 
 NAMES = [(kind, table, name) for kind, table in
@@ -85,3 +99,11 @@ def test_a_rate_given_twice_is_refused():
 )
 def test_networks_that_differ_in_activations_or_biases_have_other_names(layers, told):
     assert describe(Network(layers, SumSquaredError())) == told
+
+
+def test_a_graph_is_told_by_how_many_nodes_and_weights_it_has():
+    one = Graph([Input("x", 1)], [node("fc", Dense(1, 1, bias=False), "x")], SumSquaredError(), "fc.z")
+    assert describe(one) == "graph of 1 node on x 1, 1 weight, output fc.z"
+    nodes = [node("e", Embedding(1, 50), "k"), node("fc", Dense(50, 40), "e.e")]
+    two = Graph([Input("k", (), choices=1)], nodes, SumSquaredError(), "fc.z")
+    assert describe(two) == "graph of 2 nodes on k 1 of 1 choice, 2,090 weights, output fc.z"

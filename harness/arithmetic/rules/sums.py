@@ -1,6 +1,7 @@
 """Rules of sums, dot products and matrix products, valid for any order of summation.
 
     sum of n        sum E + (n - 1) u P + n eta                 M = sum A
+    mean of n       that of a sum, then of a division by n
     dot product     M - N + u M + (n - 1) u P + 2 n eta         M = A(X) A(Y), N = |X| |Y|, matrix products
 
 with u that of the accumulation and P the largest magnitude that a partial sum can have, in any order,
@@ -78,6 +79,12 @@ def sum_(x: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
     slack = 1 + 2 * terms * UNIT_ROUNDOFF_64
     bound = _unless_overflown((propagated + local + own) * slack, partial, p.largest)
     return context.rounded(value, bound, 0.0, underflows=terms)
+
+
+@rule_for(np.mean)
+def mean_(x: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
+    total = sum_(x, axis, keepdims)
+    return total / (x.size // max(total.size, 1))
 
 
 @rule_for(accumulate)

@@ -8,15 +8,12 @@ from typing import Any
 
 from harness.arithmetic import Bounded, Context, profile_of
 from harness.evaluation.references.one_node import is_loss, one_node
-from harness.evaluation.subgradients import Sides
-from harness.inputs.declared import Indices, Input, Probabilities
+from harness.evaluation.subgradients import Sides, one_sided
+from harness.inputs.declared import declared
 from harness.usage import UsageError
 from impls.contract import Array
 from impls.graph import TARGET, Graph, Link
 from impls.graph.node import as_names
-from impls.hand import Dense
-from impls.hand.activations import Activation
-from impls.hand.parts import Loss
 
 
 class HandReference:
@@ -24,12 +21,11 @@ class HandReference:
 
     Attributes:
         measured: False, since every allowance is derived.
-        factor: 1, for the same reason.
         inputs: names of what its forward rule reads: x, W, b, or z, or a, y.
-        usual: what these inputs are, where the user does not say; empty for a layer of another kind.
+        usual: what these inputs are, where the user does not say; empty for a layer that does not say either.
     """
 
-    measured, factor = False, 1
+    measured = False
 
     def __init__(self, layer: Any) -> None:
         self.layer, self.name = layer, f"hand {layer!r}"
@@ -38,7 +34,8 @@ class HandReference:
         known = {*self.reads, TARGET, *getattr(layer, "weights", ())}
         self.inputs = tuple(name for name in signature(layer.forward).parameters if name in known)
         self.differentiable = tuple(name for name in self.inputs if hasattr(layer, f"d{name}"))
-        self.usual = _usual(layer)
+        said = getattr(layer, "usual_inputs", "")
+        self.usual = declared(said) if said else {}
         self._graphs: dict[tuple[Any, ...], Graph] = {}
 
     @staticmethod
@@ -96,13 +93,13 @@ class HandReference:
 
     def sides(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Sides]:
         """Where a gradient jumps: the lowest and highest valid subgradient, NaN elsewhere."""
-        tensors = self.tensors(inputs, upstream, dtype)
-        one_sided = getattr(self.layer, "one_sided", None)  # a Dense layer has no kink
-        found = one_sided and one_sided(*[tensors[read] for read in signature(one_sided).parameters if read in tensors])
-        if found is None:
-            return {}
-        kink, *limits = found
-        return {self.layer.reads: Sides.between(kink, *(self.sent_back(limit, tensors) for limit in limits))}
+        tensors, found = self.tensors(inputs, upstream, dtype), {}
+        for name, link in self.links(inputs).items():
+            sided = one_sided(link, lambda each: [tensors[read] for read in each.inputs])
+            if sided is not None:
+                kink, *limits = sided
+                found[name] = Sides.between(kink, *(self.sent_back(limit, tensors) for limit in limits))
+        return found
 
     def _forward(self, inputs: Mapping[str, Array], dtype: str) -> dict[str, Any]:
         context = Context(profile_of(dtype))
@@ -111,16 +108,3 @@ class HandReference:
         }
         output = self.layer.forward(*[tensors[name] for name in self.inputs])
         return {**tensors, self.gives: output, "context": context}
-
-
-def _usual(layer: Any) -> dict[str, Input]:
-    if isinstance(layer, Dense):
-        return {"x": ("N", layer.inputs), **layer.weights}
-    if isinstance(layer, Activation):
-        return {"z": ("N", "K")}
-    if not isinstance(layer, Loss):
-        return {}
-    a: Input = Probabilities(("N", "K")) if layer.output_activation == "sigmoid" else ("N", "K")
-    if layer.labels:
-        return {"a": a, "y": Indices(("N",), below="K")}
-    return {"a": a, "y": Probabilities(("N", "K")) if layer.unit_targets else ("N", "K")}

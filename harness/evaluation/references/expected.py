@@ -32,7 +32,9 @@ class Expected:
     @cached_property
     def tensors(self) -> dict[str, Bounded]:
         """The output, then each gradient."""
-        return self._in(self.dtype)
+        gradients = self.reference.gradients(self.given, self.upstream, self.dtype)
+        output = self.reference.output(self.given, self.dtype)
+        return {OUTPUT: output, **{gradient_of(name): gradient for name, gradient in gradients.items()}}
 
     def convention(self, tensor: str, actual: Array) -> bool:
         """Whether a gradient that is outside its allowance takes no more than another valid subgradient."""
@@ -47,8 +49,3 @@ class Expected:
     def _sides(self) -> dict[str, Sides]:
         found = self.reference.sides(self.given, self.upstream, self.dtype)
         return {gradient_of(name): sides for name, sides in found.items()}
-
-    def _in(self, dtype: str) -> dict[str, Bounded]:
-        gradients = self.reference.gradients(self.given, self.upstream, dtype)
-        output = self.reference.output(self.given, dtype)
-        return {OUTPUT: output, **{gradient_of(name): gradient for name, gradient in gradients.items()}}

@@ -55,12 +55,11 @@ class MeasuredReference:
 
     Attributes:
         measured: True, since no allowance is derived.
-        factor: by which an allowance exceeds what was measured.
         inputs: names in the order of the function's parameters.
         differentiable: those of them that hold reals.
     """
 
-    measured, factor = True, FACTOR
+    measured = True
 
     def __init__(self, function: Callable[..., Any], inputs: Mapping[str, Array]) -> None:
         self.function, self.inputs = function, tuple(inputs)
@@ -69,7 +68,7 @@ class MeasuredReference:
             raise UsageError(
                 f"Cannot differentiate by {', '.join(inputs)}, because they hold whole numbers; give arrays of floats."
             )
-        doubled = [_double(array) for array in inputs.values()]
+        doubled = [double(array) for array in inputs.values()]
         self.host = host_of(function, doubled, "float64", autograd=True)
         narrow = [host for host in loaded_hosts("float32").values() if host.package == self.host.package]
         self.narrow: Hosts = narrow[0]
@@ -104,7 +103,7 @@ class MeasuredReference:
         for ways in _ways({name: inputs[name] for name in self.differentiable}):
             nudged = dict(inputs)
             for name, way in ways.items():
-                nudged[name] = _double(inputs[name]) + reach * np.maximum(np.abs(inputs[name]), 1) * way
+                nudged[name] = double(inputs[name]) + reach * np.maximum(np.abs(inputs[name]), 1) * way
             found.append(self._run(self.host, nudged, upstream)[1:])
         return [np.stack(gradients) for gradients in zip(*found, strict=True)]
 
@@ -145,7 +144,7 @@ class MeasuredReference:
         dy = np.zeros(values[0].shape) if upstream is None else np.asarray(upstream, np.float64)
         try:
             output, gradients = self.host.perturbed(
-                self.function, [_double(array) for array in inputs.values()], dy,
+                self.function, [double(array) for array in inputs.values()], dy,
                 lambda numbers: numbers * (1 + way * u * rng.uniform(0, 1, numbers.shape)),
             )  # fmt: skip
         except Exception:  # compiled, say, and not to be run operation by operation: the gaps alone must do
@@ -204,7 +203,8 @@ def _key(inputs: Mapping[str, Array], upstream: Array | None) -> bytes:
     return b"".join(array.tobytes() + str(array.shape).encode() for array in arrays)
 
 
-def _double(array: Array) -> Array:
+def double(array: Array) -> Array:
+    """Reals in float64, whole numbers and masks as they are."""
     return array.astype(np.float64) if array.dtype.kind == "f" else array
 
 

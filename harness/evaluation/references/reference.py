@@ -16,14 +16,12 @@ class Reference(Protocol):
     Attributes:
         name: for people.
         measured: whether allowances are measured, not derived.
-        factor: by which an allowance exceeds the rounding of the reference itself.
         inputs: names, in the order of forward's parameters.
         differentiable: those that have a gradient.
     """
 
     name: str
     measured: bool
-    factor: int
     inputs: tuple[str, ...]
     differentiable: tuple[str, ...]
 

@@ -18,7 +18,7 @@ import numpy as np
 from harness.arithmetic import Bounded
 from harness.evaluation.references.differences import central_difference
 from harness.evaluation.references.expected import OUTPUT, gradient_of
-from harness.evaluation.references.measured import FACTOR, MeasuredReference
+from harness.evaluation.references.measured import MeasuredReference, double
 from harness.evaluation.subgradients import Sides
 from harness.inputs.cases import Case, called
 from harness.usage import UsageError
@@ -55,7 +55,7 @@ class VotingReference:
         measured: True: nobody's allowance is derived.
     """
 
-    measured, factor = True, FACTOR
+    measured = True
 
     def __init__(self, functions: Sequence[Any], inputs: Mapping[str, Array]) -> None:
         self.forms = [MeasuredReference(function, inputs) for function in functions]
@@ -99,9 +99,9 @@ class VotingReference:
             told = "they are different functions, so their gradients cannot be compared"
             says = f"the outputs of {self.name} differ in {called(case.name)}: {told}"
             return [Vote(OUTPUT, case.name, {}, None, False, says)]
-        found = []
+        found, each = [], [form.gradients(case.inputs, upstream, "float64") for form in self.forms]
         for name in self.differentiable:
-            one, other = (form.gradients(case.inputs, upstream, "float64")[name] for form in self.forms)
+            one, other = (gradients[name] for gradients in each)
             agree = _agree(one, other) or self._convention(case, upstream, name, one, other)
             if always or not agree:
                 found.append(self._vote(case, upstream, name, [one, other], agree, seed))
@@ -140,7 +140,7 @@ class VotingReference:
         """By the name of the form, its largest distance from the difference over what is granted."""
         form = self.forms[0]
         rng = np.random.default_rng([seed, 7])
-        inputs = {n: array.astype(np.float64) if array.dtype.kind == "f" else array for n, array in case.inputs.items()}
+        inputs = {n: double(array) for n, array in case.inputs.items()}
         dy = np.asarray(upstream, np.float64)
         found: dict[str, float] = {}
         for _ in range(DIRECTIONS):

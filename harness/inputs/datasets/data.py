@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from harness.usage import UsageError, visible
 from impls.contract import Inputs
 from impls.graph import TARGET, Graph
+from impls.hand.notation import counted
 
 Floats = NDArray[np.float64]
 
@@ -68,8 +69,8 @@ class Data:
         if self.classes is None:
             if self.y.shape[1] != outputs:
                 raise UsageError(
-                    f"Cannot use {_count(outputs, 'output')} with {self.name}, because it has "
-                    f"{_count(self.y.shape[1], 'target column')}; make the last layer {self.y.shape[1]} wide"
+                    f"Cannot use {counted(outputs, 'output')} with {self.name}, because it has "
+                    f"{counted(self.y.shape[1], 'target column')}; make the last layer {self.y.shape[1]} wide"
                     f"{OR_RANDOM}."
                 )
             return self.y
@@ -82,7 +83,7 @@ class Data:
             one_hot[np.arange(len(labels)), labels] = 1
             return one_hot
         raise UsageError(
-            f"Cannot use {outputs} outputs with {self.name}, because it has {_count(count, 'class', 'es')}; make "
+            f"Cannot use {outputs} outputs with {self.name}, because it has {counted(count, 'class', 'es')}; make "
             f"the last layer {count} wide (one output per class) or 1 wide (the last class against the rest)"
             f"{OR_RANDOM}."
         )
@@ -108,8 +109,8 @@ class Data:
             )
         if features is not None and self.x.ndim == 2 and self.x.shape[1] != features:
             raise UsageError(
-                f"Cannot use {_count(features, 'input')} with {self.name}, because it has "
-                f"{_count(self.x.shape[1], 'feature')}; begin the model with {self.x.shape[1]}{OR_RANDOM}."
+                f"Cannot use {counted(features, 'input')} with {self.name}, because it has "
+                f"{counted(self.x.shape[1], 'feature')}; begin the model with {self.x.shape[1]}{OR_RANDOM}."
             )
         return Inputs({names[0]: self.x})
 
@@ -120,7 +121,7 @@ class Data:
             return labels.astype(np.int64)
         if self.classes:
             count = len(self.classes)
-            wrong, instead = f"it has {_count(count, 'class', 'es')}", f"make the last layer {count} wide"
+            wrong, instead = f"it has {counted(count, 'class', 'es')}", f"make the last layer {count} wide"
         elif self.y.shape[1] != 1:
             wrong = f"it has {self.y.shape[1]} target columns"
             instead = "cross-entropy needs one column of class labels"
@@ -128,7 +129,7 @@ class Data:
             wrong = f"the target of sample {outside[0] + 1} is {labels[outside[0]]:.17g}"
             instead = f"cross-entropy needs whole numbers from 0 to {outputs - 1}"
         raise UsageError(
-            f"Cannot read the targets of {self.name} as class labels of {_count(outputs, 'output')}, because "
+            f"Cannot read the targets of {self.name} as class labels of {counted(outputs, 'output')}, because "
             f"{wrong}; {instead}."
         )
 
@@ -137,10 +138,6 @@ class Data:
         if self.classes and network.outputs == 1 and not network.loss.labels:
             return visible(f"target 1 for {self.classes[-1]}")
         return None
-
-
-def _count(number: int, noun: str, more: str = "s") -> str:
-    return f"{number} {noun}{'' if number == 1 else more}"
 
 
 def standardise(data: Data) -> Data:

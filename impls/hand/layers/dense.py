@@ -51,6 +51,12 @@ class Dense:
         shapes: dict[str, tuple[int, ...]] = {"W": (self.inputs, self.outputs)}
         return shapes | {"b": (self.outputs,)} if self.bias else shapes
 
+    @property
+    def usual_inputs(self) -> str:
+        """What its forward rule reads, as ``--inputs`` says it, where it is checked by itself."""
+        shapes = {"x": ("N", self.inputs), **self.weights}
+        return "; ".join(f"{name}={','.join(map(str, shape))}" for name, shape in shapes.items())
+
     def forward(self, x: Array, W: Array, b: Array = None) -> Array:
         z = x @ W
         if self.bias:

@@ -22,9 +22,11 @@ of torch.optim.SGD, which adds lr where the gradient enters the weight and not w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from inspect import signature
 from typing import Any
+
+import numpy as np
 
 from impls.graph import Link, prefixed
 from impls.graph.primitive import Array
@@ -77,6 +79,11 @@ class Momentum(Optimizer):
 class Nesterov(Momentum):
     def W(self, W: Array, m: Array, dW: Array) -> Array:  # type: ignore[override]  # (a rule reads what it reads)
         return W - self.lr * (self.decayed(dW, W) + self.mu * m)
+
+
+def initial_state(optimizer: Any, weights: Mapping[str, Array]) -> dict[str, Array]:
+    """What every optimizer's state is before the first step: zeros."""
+    return {prefixed(s, name): np.zeros_like(w) for name, w in weights.items() for s in optimizer.state}
 
 
 def update_links(optimizer: Any, weights: Iterable[str]) -> list[Link]:

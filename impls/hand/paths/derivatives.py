@@ -45,8 +45,7 @@ class Derivatives:
         link = self._vjp(node, read)
         alone = edges.sum(axis=0).max(initial=0) <= 1 and edges.sum(axis=1).max(initial=0) <= 1
         if alone and type(node.layer) not in WEIGHED and getattr(node.layer, "elementwise", True):
-            ones = link({**self.tensors, **self._upstream(node, given, np.ones((self.samples, width)))})
-            return Local(edges=edges, slope=ones[:, edges.argmax(axis=0)])
+            return Local(edges=edges, slope=self._of_ones(node, read, given)[:, edges.argmax(axis=0)])
         if not self._by_row(link):
             return Local(edges=edges, matrix=link({**self.tensors, **self._upstream(node, given, np.eye(width))}).T)
         return Local(edges=edges, matrix=self._coupled(node, link, given, width))
@@ -54,8 +53,7 @@ class Derivatives:
     def slope(self, activation: Node) -> Array:
         """f'(z) of an elementwise activation, (N, K)."""
         (read,), (given,) = activation.local_reads, activation.local_gives
-        ones = np.ones((self.samples, self._width(self.network.names_of(activation.name)[given])))
-        return self._vjp(activation, read)({**self.tensors, **self._upstream(activation, given, ones)})
+        return self._of_ones(activation, read, given)
 
     def of_weight(self, node: Node, weight: str, index: tuple[int, ...], given: str) -> Local:
         """Of what a node gives with respect to one entry of its weight, (N, 1, K).
@@ -92,6 +90,11 @@ class Derivatives:
         matrix = np.concatenate(entries).reshape(len(reached), self.samples).T[:, None, :]
         edges = np.isin(np.arange(width), reached)[None]
         return Local(edges=edges, matrix=_spread(matrix, reached, width, self.exact))
+
+    def _of_ones(self, node: Node, read: str, given: str) -> Array:
+        """What a vjp makes of 1 for every entry of one output: where each reaches one entry, its derivative."""
+        ones = np.ones((self.samples, self._width(self.network.names_of(node.name)[given])))
+        return self._vjp(node, read)({**self.tensors, **self._upstream(node, given, ones)})
 
     def _vjp(self, node: Node, read: str) -> Link:
         """The network's own link, or of what it does not differentiate by, an input say, one like it."""
