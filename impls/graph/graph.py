@@ -58,6 +58,14 @@ class Graph:
                 "Cannot train this network, because its loss depends on no weight; give a node with weights."
             )
 
+    def with_loss(self, loss: Any) -> Graph:
+        """The same nodes under the same names, and another loss of the same output.
+
+        Raises:
+            ValueError: it is no loss.
+        """
+        return Graph(self.sources, self.nodes, loss, self.output)
+
     def names_of(self, node: str) -> Mapping[str, str]:
         """By the layer's own names, the tensors around a node; the loss is the node ``loss``."""
         return self._names[node]

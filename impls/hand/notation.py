@@ -52,6 +52,8 @@ LOSSES: Mapping[str, Any] = {
     "binary-cross-entropy-on-logits": losses.LogitBinaryCrossEntropy,
     "cross-entropy": losses.SoftmaxCrossEntropy,
     "one-hot-cross-entropy": losses.OneHotCrossEntropy,
+    "categorical-cross-entropy": losses.CategoricalCrossEntropy,
+    "sparse-categorical-cross-entropy": losses.SparseCategoricalCrossEntropy,
 }
 OPTIMIZERS: Mapping[str, Any] = {
     "gradient-descent": optimizers.GradientDescent,

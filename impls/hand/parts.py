@@ -57,6 +57,11 @@ def fraction(name: str, value: float) -> float:
     )
 
 
+def inside(epsilon: float) -> float:
+    """A number inside a logarithm, beside the probability; 0 for none."""
+    return number("epsilon", epsilon, least=0, why="it keeps the argument of a logarithm from 0")
+
+
 def choice(name: str, value: Any, choices: Sequence[Any]) -> Any:
     """One of the choices."""
     if value in choices:
@@ -103,6 +108,11 @@ class Loss(Parametrised):
     derivative = ""
     """dL/da as text, of the output {a}, its target {y}, parameters by name, and what a loss needs of these: its softmax
     {p}, the sum {total} of its row's targets, the number of {rows} N and of {entries} N K."""
+
+    @property
+    def on_probabilities(self) -> bool:
+        """Whether it reads numbers from 0 to 1, which an activation has made of logits."""
+        return self.output_activation in ("sigmoid", "softmax")
 
     def one_sided(self, a: Array, y: Array) -> tuple[Array, Array, Array] | None:  # noqa: ARG002
         """Where ``da`` jumps, and the gradients there from either side; None for a loss without a kink."""

@@ -33,7 +33,21 @@ def _binary_cross_entropy(loss: hand.BinaryCrossEntropy) -> Operation:
             f"Cannot run {loss!r} in JAX, because that backward pass is PyTorch's own and no derivative of its "
             f"forward pass; use BinaryCrossEntropy() or LogitBinaryCrossEntropy()."
         )
+    if loss.epsilon:
+        return lambda a, y: -jnp.mean(y * jnp.log(a + loss.epsilon) + (1 - y) * jnp.log(1 - a + loss.epsilon))
     return lambda a, y: -jnp.mean(y * jnp.log(a) + (1 - y) * jnp.log1p(-a))
+
+
+def _categorical(loss: hand.CategoricalCrossEntropy) -> Operation:
+    return lambda a, y: -jnp.sum(y * jnp.log(a + loss.epsilon if loss.epsilon else a)) / len(y)
+
+
+def _sparse_categorical(loss: hand.SparseCategoricalCrossEntropy) -> Operation:
+    def of_labels(a: Any, y: Any) -> Any:
+        chosen = jnp.take_along_axis(a, y[:, None], axis=1)
+        return -jnp.mean(jnp.log(chosen + loss.epsilon if loss.epsilon else chosen))
+
+    return of_labels
 
 
 def _cross_entropy(_: hand.SoftmaxCrossEntropy) -> Operation:
@@ -72,6 +86,8 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.LogitBinaryCrossEntropy: lambda _: lambda a, y: jnp.mean(optax.sigmoid_binary_cross_entropy(a, y)),
     hand.SoftmaxCrossEntropy: _cross_entropy,
     hand.OneHotCrossEntropy: lambda _: lambda a, y: jnp.mean(optax.softmax_cross_entropy(a, y)),
+    hand.CategoricalCrossEntropy: _categorical,
+    hand.SparseCategoricalCrossEntropy: _sparse_categorical,
     hand.Scaled: _scaled,
 }
 """From a hand layer or loss to JAX's operation with its parameters; a row is all that a new layer needs."""

@@ -120,7 +120,7 @@ def _usual(layer: Any) -> dict[str, Input]:
         return {"z": ("N", "K")}
     if not isinstance(layer, Loss):
         return {}
-    a: Input = Probabilities(("N", "K")) if layer.output_activation == "sigmoid" else ("N", "K")
+    a: Input = Probabilities(("N", "K")) if layer.on_probabilities else ("N", "K")
     if layer.labels:
         return {"a": a, "y": Indices(("N",), below="K")}
     return {"a": a, "y": Probabilities(("N", "K")) if layer.unit_targets else ("N", "K")}
