@@ -12,10 +12,11 @@ from typing import Any
 
 from harness.faults.fault import Fault
 from harness.faults.losses import other_losses, targets
-from harness.faults.place import Place, RuleTable, samples, unscaled
+from harness.faults.place import Place, RuleTable, samples
 from impls.hand import Dense, OneHotCrossEntropy, Softmax, SoftmaxCrossEntropy
 from impls.hand.activations import Activation
 from impls.hand.activations.softmax import log_softmax, softmax
+from impls.hand.losses.scaled import bare
 from impls.hand.notation import ACTIVATIONS, name_of
 
 
@@ -70,7 +71,7 @@ def _of_activation(place: Place) -> Iterator[Fault]:
 
 
 def _of_loss(place: Place) -> Iterator[Fault]:
-    right, a, K, inner = place.link, place.network.output, place.network.outputs, unscaled(place.layer)
+    right, a, K, inner = place.link, place.network.output, place.network.outputs, bare(place.layer)
     factors: dict[str, Any] = {
         "half": lambda t: 0.5,  # noqa: ARG005
         "twice": lambda t: 2.0,  # noqa: ARG005

@@ -22,7 +22,7 @@ import numpy as np
 
 from harness.faults.fault import Fault
 from harness.faults.formulas import loss_text
-from harness.faults.place import Place, is_activation, of_class, samples, unscaled
+from harness.faults.place import Place, is_activation, of_class, samples
 from impls.graph import TARGET, Rule
 from impls.hand import (
     BinaryCrossEntropy,
@@ -38,6 +38,7 @@ from impls.hand import (
 )
 from impls.hand.activations.sigmoidal import sigmoid
 from impls.hand.activations.softmax import softmax, softmax_vjp
+from impls.hand.losses.scaled import bare
 from impls.hand.losses.squared import sign_of_difference
 from impls.hand.notation import LOSSES, name_of
 
@@ -48,8 +49,8 @@ def loss_faults(place: Place) -> Iterator[Fault]:
         yield from _fused_behind(place)
     if not place.of_loss:
         return
-    inner = unscaled(place.layer)
-    if inner is not place.layer:
+    inner = bare(place.layer)
+    if place.layer.by != 1:
         text = f"the factor {place.layer.by:g} of the loss is left out"
         yield place.fault("scaled by a constant", text, "da without it", lambda t: place.link(t) / place.layer.by)
     yield from _factors(place, inner)
@@ -213,7 +214,7 @@ def _fused_of_softmax(place: Place, inner: Any) -> Iterator[Fault]:
 
 
 def _fused_behind(place: Place) -> Iterator[Fault]:
-    inner, a, K = unscaled(place.network.loss), place.network.output, place.network.outputs
+    inner, a, K = bare(place.network.loss), place.network.output, place.network.outputs
     if type(inner) in _OF_LOGITS:
         return
     y = targets(inner, a)
@@ -260,7 +261,7 @@ USUAL = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15)
 
 def clamp_faults(place: Place) -> Iterator[Fault]:
     """Small numbers in the gradient of a cross-entropy on probabilities."""
-    inner, a = unscaled(place.layer), place.network.output
+    inner, a = bare(place.layer), place.network.output
     if not (place.of_loss and isinstance(inner, BinaryCrossEntropy | CategoricalCrossEntropy)):
         return
     for text, other in _other_clamps(inner):

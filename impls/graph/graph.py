@@ -221,11 +221,14 @@ class Graph:
             evaluate(self.forward_links, tensors)
         return {name: tensors[name] for name in self.activations}
 
-    def loss_of(self, activations: Mapping[str, Any], y: Any) -> Any:
-        """The loss L, one number for the whole batch."""
-        output = activations[self.output]
-        self.loss.check_targets(output.shape, y)
-        return self.loss.forward(output, y)
+    def loss_of(self, tensors: Mapping[str, Any], y: Any) -> Any:
+        """The loss L, one number for the whole batch.
+
+        Args:
+            tensors: what it reads, by name: the forward tensors, and weights that have a penalty.
+        """
+        self.loss.check_targets(tensors[self.output].shape, y)
+        return self.loss_link({**tensors, TARGET: y})
 
     def backward(self, weights: Mapping[str, Any], x: Any, y: Any, activations: Mapping[str, Any]) -> dict[str, Any]:
         """All gradients by name, those of the weights and of every forward tensor; of sums, not their parts."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from inspect import signature
 from typing import Any
 
@@ -108,11 +108,17 @@ class Loss(Parametrised):
     derivative = ""
     """dL/da as text, of the output {a}, its target {y}, parameters by name, and what a loss needs of these: its softmax
     {p}, the sum {total} of its row's targets, the number of {rows} N and of {entries} N K."""
+    by = 1.0
+    """The constant that scales it."""
 
     @property
     def on_probabilities(self) -> bool:
         """Whether it reads numbers from 0 to 1, which an activation has made of logits."""
         return self.output_activation in ("sigmoid", "softmax")
+
+    def penalised(self, weights: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:  # noqa: ARG002
+        """Names of the weights that ``forward`` reads after a and y, from the shapes of all: those with a penalty."""
+        return ()
 
     def one_sided(self, a: Array, y: Array) -> tuple[Array, Array, Array] | None:  # noqa: ARG002
         """Where ``da`` jumps, and the gradients there from either side; None for a loss without a kink."""

@@ -59,6 +59,21 @@ def _scaled(loss: hand.Scaled) -> Operation:
     return lambda a, y: loss.by * inner(a, y)
 
 
+def _penalised(loss: hand.Penalised) -> Operation:
+    inner, penalty = operation_of(loss.loss, "loss"), loss.penalty
+
+    def of_one(w: Any) -> Any:
+        terms = [penalty.square * jnp.square(w).sum()] if penalty.l2 else []
+        terms += [penalty.l1 * jnp.abs(w).sum()] if penalty.l1 else []
+        return sum(terms)
+
+    def penalised(a: Any, y: Any, *weights: Any) -> Any:
+        added = sum(map(of_one, weights))
+        return inner(a, y) + (added / len(y) if penalty.mean else added)
+
+    return penalised
+
+
 FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Dense: lambda _: lambda x, W, b=None: x @ W if b is None else x @ W + b,
     hand.Embedding: lambda _: lambda i, W: jnp.take(W, i, axis=0),
@@ -89,6 +104,7 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.CategoricalCrossEntropy: _categorical,
     hand.SparseCategoricalCrossEntropy: _sparse_categorical,
     hand.Scaled: _scaled,
+    hand.Penalised: _penalised,
 }
 """From a hand layer or loss to JAX's operation with its parameters; a row is all that a new layer needs."""
 

@@ -60,6 +60,21 @@ def _dense(_: hand.Dense) -> Operation:
     return affine
 
 
+def _penalised(loss: hand.Penalised) -> Operation:
+    inner, penalty = operation_of(loss.loss, "loss"), loss.penalty
+
+    def of_one(w: Any) -> Any:
+        terms = [penalty.square * torch.square(w).sum()] if penalty.l2 else []
+        terms += [penalty.l1 * torch.abs(w).sum()] if penalty.l1 else []
+        return sum(terms)
+
+    def penalised(a: Any, y: Any, *weights: Any) -> Any:
+        added = sum(map(of_one, weights))
+        return inner(a, y) + (added / len(y) if penalty.mean else added)
+
+    return penalised
+
+
 FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Dense: _dense,
     hand.Embedding: lambda _: functional.embedding,
@@ -91,6 +106,7 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.CategoricalCrossEntropy: _categorical,
     hand.SparseCategoricalCrossEntropy: _sparse_categorical,
     hand.Scaled: _scaled,
+    hand.Penalised: _penalised,
 }
 """From a hand layer or loss to torch's operation with its parameters; a row is all that a new layer needs."""
 
