@@ -108,6 +108,8 @@ class Loss(Parametrised):
     derivative = ""
     """dL/da as text, of the output {a}, its target {y}, parameters by name, and what a loss needs of these: its softmax
     {p}, the sum {total} of its row's targets, the number of {rows} N and of {entries} N K."""
+    applies = ""
+    """The activation that it applies itself to what it reads, by name."""
     by = 1.0
     """The constant that scales it."""
 

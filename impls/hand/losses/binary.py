@@ -42,7 +42,7 @@ def logit_cross_entropy_vjp(a: Array, y: Array) -> Array:
 
 class LogitBinaryCrossEntropy(Loss):
     derivative = "(s({a}) − {y})/{entries}"
-    output_activation = "identity"
+    output_activation, applies = "identity", "sigmoid"
     unit_targets = True
 
     def forward(self, a: Array, y: Array) -> Array:

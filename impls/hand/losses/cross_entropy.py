@@ -63,7 +63,7 @@ def check_labels(shape: tuple[int, ...], y: Array) -> None:
 class SoftmaxCrossEntropy(Loss):
     derivative = "({p} − {y})/{rows}"
     labels = True
-    output_activation = "identity"
+    output_activation, applies = "identity", "softmax"
 
     def forward(self, a: Array, y: Array) -> Array:
         return -log_softmax(a)[np.arange(len(y)), y].sum() / len(y)
@@ -81,7 +81,7 @@ class SoftmaxCrossEntropy(Loss):
 
 class OneHotCrossEntropy(Loss):
     derivative = "({p}·{total} − {y})/{rows}"
-    output_activation = "identity"
+    output_activation, applies = "identity", "softmax"
     unit_targets = True
 
     def check_targets(self, shape: tuple[int, ...], y: Array) -> None:
