@@ -57,7 +57,7 @@ class Hand:
     def differentiate(self, weights: Arrays, x: Array | Inputs, y: Array, *, tap: bool = True) -> HandPass:
         """Forward and backward through the hand-written links."""
         activations = self.network.forward(weights, x)
-        loss = np.asarray(self.network.loss_of(activations, y))
+        loss = np.asarray(self.network.loss_of({**weights, **activations}, y))
         gradients = self.network.backward(weights, x, y, activations)
         if not tap:
             gradients, activations = {name: gradients[name] for name in self.network.gradients}, {}

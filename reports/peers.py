@@ -27,7 +27,7 @@ def hand_step(network: Graph, weights: dict[str, np.ndarray], x: Any, y: Any) ->
 
     def step() -> float:
         activations = network.forward(held, x)
-        loss = network.loss_of(activations, y)
+        loss = network.loss_of({**held, **activations}, y)
         held.update(updater.update(held, network.backward(held, x, y, activations)).weights)
         return float(loss)
 

@@ -65,7 +65,7 @@ def _step(point: Point, weights: dict[str, Array], lr: float) -> dict[str, Array
 
 
 def _loss(network: Graph, weights: dict[str, Array], point: Point) -> float:
-    return float(network.loss_of(network.forward(weights, point.double.x), point.double.y))
+    return float(network.loss_of({**weights, **network.forward(weights, point.double.x)}, point.double.y))
 
 
 def _like(weights: dict[str, Array], point: Point) -> dict[str, Array]:

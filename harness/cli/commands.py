@@ -142,9 +142,7 @@ def template_command(**options: Any) -> None:
 @click.option("--against", help="implementations whose own checks are asked, comma-separated [default: all installed]")
 @click.option("--data", help=f"{DATA_HELP} [default: iris]")
 @click.option("--raw", is_flag=True, help="do not standardise the features")
-@click.option("--activation", help="of the hidden layers [default: sigmoid]")
-@click.option("--output-activation", help="of the last layer [default: what the loss needs, else --activation]")
-@click.option("--loss", help="[default: sum-squared-error]")
+@network_options
 @click.option("--batch", type=int, help="rows [default: all]")
 @click.option("--dtype", help=f"{' or '.join(DTYPES)} [default: float32]")
 @click.option("--seed", type=int, help="of weights, batches and random data [default: 0]")

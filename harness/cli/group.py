@@ -63,7 +63,7 @@ def harness() -> None:
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-OF_A_NETWORK = ("activation", "output_activation", "loss")
+OF_A_NETWORK = ("activation", "output_activation", "loss", "l2", "l1")
 """Options of `network_options`, which `load_network` takes."""
 
 DATA_HELP = "iris, digits, diabetes, wine, breast_cancer, random, a .csv or an .npz file"
@@ -83,7 +83,7 @@ class Listing(click.Option):
 
 
 def network_options(command: _Command) -> _Command:
-    """--activation, --output-activation and --loss of a model that is given as layer sizes."""
+    """--activation, --output-activation, --loss, --l2 and --l1 of a model that is given as layer sizes."""
     return _with(
         command,
         click.option(
@@ -92,7 +92,18 @@ def network_options(command: _Command) -> _Command:
             help="of the hidden layers: {activations}; parameters in brackets, elu(alpha=0.5) [default: sigmoid]",
         ),
         click.option("--output-activation", help="of the last layer [default: what the loss needs, else --activation]"),
-        click.option("--loss", cls=Listing, help="{losses} [default: sum-squared-error]"),
+        click.option(
+            "--loss",
+            cls=Listing,
+            help='{losses}; any of them scaled, "huber(by=0.5)" [default: sum-squared-error]',
+        ),
+        click.option("--l2", type=float, help="add this times the sum of w^2 over all weights but biases to the loss"),
+        click.option(
+            "--l1",
+            type=float,
+            help='the same of |w|; with 1/2, over N, biases too: --loss "huber(l2=0.1, '
+            'half=True, mean=True, biases=True)"',
+        ),
     )
 
 

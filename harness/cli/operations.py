@@ -9,12 +9,13 @@ import click
 from click.core import ParameterSource
 
 from harness.candidates.isolated import Answer
+from harness.cli.group import OF_A_NETWORK
 from harness.cli.terminal import complain, indented, paged, spelled
 from harness.rendering.pages import page_writer
 from harness.usage import UsageError
 
 OF_AN_OPERATION = ("inputs", "backward")
-OF_A_MODEL = ("model", "data", "target", "raw", "activation", "output_activation", "loss", "batch", "arrays")
+OF_A_MODEL = ("model", "data", "target", "raw", *OF_A_NETWORK, "batch", "arrays")
 
 
 def refuse_the_others(*, operation: bool) -> None:
@@ -108,13 +109,13 @@ def _operation(options: dict[str, Any]) -> dict[str, Any]:
 def _reference(text: str, timeout: float | None) -> Any:
     """A function, or a layer of the hand code: an object in a file, an activation or a loss by its name."""
     from harness.candidates.sources import named
-    from impls.hand.notation import ACTIVATIONS, LOSSES, made, parsed
+    from impls.hand.notation import ACTIVATIONS, LOSSES_IN_TEXT, made, parsed
 
     if ":" in text or text.endswith(".py"):
         return named(text, timeout, "reference").function
     try:
         kind, _ = parsed("reference", text)
-        table = LOSSES if kind in LOSSES else ACTIVATIONS
+        table = LOSSES_IN_TEXT if kind in LOSSES_IN_TEXT else ACTIVATIONS
         return made("reference", table, text)
     except ValueError as error:
         raise UsageError(f"{error} Or give FILE.py:function.") from None

@@ -22,9 +22,7 @@ from harness.usage import UsageError
 from impls.graph import Graph
 from impls.hand.notation import OPTIMIZERS, made
 
-OF_ITS_POWER = frozenset(
-    {"model", "against", "data", "target", "raw", "activation", "output_activation", "loss", "batch", "dtype", "seed"}
-)
+OF_ITS_POWER = frozenset({"model", "against", "data", "target", "raw", *OF_A_NETWORK, "batch", "dtype", "seed"})
 """Options that harness power shares."""
 
 
@@ -85,9 +83,7 @@ def _print(result: Run, style: str, status: int, *, quiet: bool, verbose: bool) 
         click.echo(printable(render(result, style, verbose=verbose, typed=typed)))
 
 
-OF_A_COMPARISON = (
-    "model", "against", "data", "raw", "activation", "output_activation", "loss", "batch", "dtype", "seed",
-)  # fmt: skip
+OF_A_COMPARISON = ("model", "against", "data", "raw", *OF_A_NETWORK, "batch", "dtype", "seed")
 """Options that say which comparison is meant; with --of, a test is."""
 
 

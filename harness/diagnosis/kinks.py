@@ -30,11 +30,11 @@ from harness.comparison.checks import parts_of
 from harness.evaluation.expected import Walk
 from harness.evaluation.incremental import Replay
 from harness.evaluation.subgradients import Sides
-from harness.faults.place import unscaled
 from impls.contract import Array
 from impls.graph import Graph, Link, Rule
 from impls.hand import Add, Dense, Elu, HardSigmoid, LeakyRelu, MeanAbsoluteError, Relu
 from impls.hand.layers.dense import rows_of
+from impls.hand.losses.scaled import bare
 
 Side = Literal["below", "above", "middle", "outside", "inside"]
 
@@ -109,7 +109,7 @@ class Kinks:
 
 
 def _kind(link: Link) -> type | None:
-    layer = unscaled(link.layer)
+    layer = bare(link.layer)
     return type(layer) if type(layer) in OWN and link.of == link.names.get(link.layer.reads) else None
 
 

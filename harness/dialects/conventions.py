@@ -23,7 +23,7 @@ from harness.arithmetic import Bounded, Context, profile_of
 from harness.diagnosis.patterns import ratio
 from harness.dialects.dialect import Dialect
 from harness.dialects.factors import Factor, either, factors_of
-from harness.dialects.losses import Rescaled
+from harness.dialects.losses import with_factor
 from harness.evaluation.point import Point
 from impls.contract import Array
 from impls.graph import Graph, Link
@@ -99,24 +99,15 @@ def moved_factors(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialect]
         yield Dialect(says=says, network=with_moved(network, factor, point.rows))
 
 
-class Moved(Rescaled):
-    """A loss whose gradient comes times a factor that the loss itself does not have."""
-
-    def forward(self, a: Any, y: Any) -> Any:
-        """The loss as it is."""
-        return self.loss.forward(a, y)
-
-
 def with_moved(network: Graph, factor: Factor, rows: int) -> Graph:
     """The network with a factor in the gradient of the loss, and none in those of the weights."""
-    loss, links = Moved(network.loss, factor, rows), dict[str, Link]()
-    for link in network.links:
-        of_loss = link.layer is network.loss
-        if of_loss:
-            links[link.output] = replace(link, layer=loss, rule=loss.forward if link.of is None else loss.da)
-        elif link.of in network.weights and (upstream := _upstream(network, link)):
-            links[link.output] = replace(link, rule=partial(_divided, link, upstream, factor))
-    return network.with_links(links, loss)
+    moved = with_factor(network, factor, rows, moved=True)
+    links = {
+        link.output: replace(link, rule=partial(_divided, link, upstream, factor))
+        for link in network.backward_links
+        if link.of in network.weights and (upstream := _upstream(network, link))
+    }
+    return moved.with_links(links)
 
 
 def _upstream(network: Graph, link: Link) -> tuple[int, ...]:

@@ -12,12 +12,13 @@ from fractions import Fraction
 from typing import Any
 
 from harness.arithmetic import Bounded
-from harness.faults.fault import number_text
 
 NAMED_POWERS = {Fraction(1, 2): -1, Fraction(2): 1, Fraction(1): 0}
 """Constants with a name, by the power of 2."""
 LARGEST_DENOMINATORS = (10, 100, 1000, 10**4, 10**6, 10**9)
 LARGEST_SHOWN = 1000
+NEAR_ONE = 1e-3
+"""Nobody multiplies a loss by what is nearer to 1: something else makes the difference."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +52,8 @@ class Factor:
 
 
 def factors_of(number: float, off: float, rows: int, outputs: int) -> Iterator[Factor]:
-    """What a positive number may be that is known to within `off`: those with a name first; nothing if it may be 1."""
-    if not number > off or abs(number - 1) <= off:
+    """What a positive number may be that is known to within `off`: those with a name first; nothing if it is nearly 1."""
+    if not number > off or abs(number - 1) <= max(off, NEAR_ONE):
         return
     found = False
     for factor in named(outputs):
@@ -97,7 +98,7 @@ def fraction_text(number: Fraction) -> str:
     >>> fraction_text(Fraction(37, 100)), fraction_text(Fraction(1, 3))
     ('0.37', '1/3')
     """
-    decimal = number_text(float(number))
+    decimal = f"{float(number):.6g}"
     short = Fraction(decimal) == number or number.denominator > LARGEST_SHOWN
     return decimal if short else f"{number.numerator}/{number.denominator}"
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,10 @@ import numpy as np
 from harness.dialects.dialect import Dialect
 from harness.dialects.factors import Factor, factors_of
 from harness.evaluation.point import Point
-from harness.faults.place import unscaled
 from impls.contract import Array
-from impls.graph import LOSS, Graph
+from impls.graph import LOSS, TARGET, Graph, Link
 from impls.hand import MeanSquaredError, Scaled, SumSquaredError
+from impls.hand.losses.scaled import bare
 from impls.hand.notation import name_of
 
 
@@ -28,7 +29,7 @@ class Rescaled(Scaled):
     """A loss times a factor that may depend on the number of samples."""
 
     def __init__(self, loss: Any, factor: Factor, rows: int) -> None:
-        super().__init__(unscaled(loss), factor.at(rows))
+        super().__init__(bare(loss), factor.at(rows))
         self.loss, self.factor, self.rows = loss, factor, rows
 
     def times(self, inner: Any, a: Any) -> Any:
@@ -62,14 +63,20 @@ def ambiguous(point: Point, number: float) -> str | None:
     return next((option for factor in factors if (option := option_of(point.network, factor))), None)
 
 
-def with_factor(network: Graph, factor: Factor, rows: int) -> Graph:
-    """The network with its loss, and so all gradients, times a factor."""
+def with_factor(network: Graph, factor: Factor, rows: int, *, moved: bool = False) -> Graph:
+    """The network with its loss, and so all gradients, times a factor; of the gradients only where it is `moved`."""
     loss = Rescaled(network.loss, factor, rows)
+    of_loss = (network.loss,) if moved else (network.loss, getattr(network.loss, "penalty", None))
     links = {}
     for link in network.links:
-        if link.layer is network.loss:
-            links[link.output] = replace(link, layer=loss, rule=loss.forward if link.of is None else loss.da)
+        if link.layer in of_loss and not (moved and link.of is None):
+            layer = loss if link.layer is network.loss else link.layer
+            links[link.output] = replace(link, layer=layer, rule=partial(_times, link, factor))
     return network.with_links(links, loss)
+
+
+def _times(link: Link, factor: Factor, *reads: Any) -> Any:
+    return factor.times(link.rule(*reads), len(reads[link.inputs.index(TARGET)]))
 
 
 def option_of(network: Graph, factor: Factor) -> str | None:
@@ -77,7 +84,7 @@ def option_of(network: Graph, factor: Factor) -> str | None:
 
     A sum of squares and its mean over all entries are one another's multiples, whatever the batch.
     """
-    loss = unscaled(network.loss)
+    loss = bare(network.loss)
     by = factor.constant * Fraction(getattr(network.loss, "by", 1))
     for kind, power in _SQUARES.items():
         moved = power - _SQUARES.get(type(loss), 0)
@@ -92,7 +99,10 @@ _SQUARES: dict[type, int] = {SumSquaredError: 0, MeanSquaredError: -1}
 
 
 def _option(loss: Any, by: Fraction) -> str:
+    return option_for(loss if by == 1 else Scaled(loss, float(by)))
+
+
+def option_for(loss: Any) -> str:
+    """What says on the command line that this is the loss."""
     text = name_of(loss)
-    if by != 1:
-        text = f"{text[:-1]}, by={float(by)!r})" if text.endswith(")") else f"{text}(by={float(by)!r})"
-    return f'--loss "{text}"' if by != 1 else f"--loss {text}"
+    return f'--loss "{text}"' if "(" in text else f"--loss {text}"

@@ -16,11 +16,14 @@ from harness.diagnosis.location import Located, located
 from harness.dialects.conventions import CONVENTIONS
 from harness.dialects.dialect import Dialect
 from harness.dialects.losses import scaled_losses
+from harness.dialects.penalties import epsilons, penalties
 from harness.evaluation.point import Point
 from impls.contract import Array
 from impls.graph import LOSS
 
-DIALECTS: tuple[Callable[[Point, Mapping[str, Array]], Iterator[Dialect]], ...] = (*CONVENTIONS, scaled_losses)
+DIALECTS: tuple[Callable[[Point, Mapping[str, Array]], Iterator[Dialect]], ...] = (
+    *CONVENTIONS, scaled_losses, penalties, epsilons,
+)  # fmt: skip
 TOGETHER = 2
 """Dialects that one program may be written in at once."""
 

@@ -24,6 +24,7 @@ from harness.explaining.explanation import (
 )
 from harness.explaining.moves import nudged, update_of
 from harness.explaining.origins import Origins
+from harness.explaining.penalty import note_of, penalty_of, without_penalty
 from harness.explaining.references import parse
 from harness.explaining.writing import Written
 from harness.inputs.arguments import as_count, as_data, as_names, as_network, as_optimizer, check_parameters
@@ -86,15 +87,17 @@ def explain(
         sample = int(moment.rows[0])
     rows = moment.rows.tolist() if sample is None else [sample]
     x = with_buffers(network, batches.x[rows], moment.buffers)
-    case = Case(network, moment, meant, rows, x, batches.y[rows])
+    case = Case(without_penalty(network), moment, meant, rows, x, batches.y[rows])
+    added = penalty_of(network, meant, case.value, case.y) if meant.learned else 0.0
     told = ", ".join(filter(None, [loaded.describe(), loaded.meaning(network)]))
-    asked = _Asked(sample, samples, told, optimizer, seed, amount, against)
-    return _explanation(case, asked, _notes(case, sample if chosen else None))
+    asked = _Asked(sample, samples, told, optimizer, seed, amount, against, added)
+    notes = _notes(case, sample if chosen else None) + note_of(network, meant, added, case.total)
+    return _explanation(case, asked, notes)
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """What was asked, besides the derivative itself."""
+    """What was asked, besides the derivative itself, and what a penalty adds to that."""
 
     sample: int | None
     samples: int
@@ -103,6 +106,7 @@ class _Asked:
     seed: int
     amount: float | None
     against: Sequence[str] | None
+    added: float
 
 
 def _notes(case: Case, chosen: int | None) -> list[str]:
@@ -162,7 +166,7 @@ def _explanation(case: Case, asked: _Asked, notes: list[str]) -> PathExplanation
         factors=Origins(paths, case.nodes, case.source, case.rows).of(case.listed[:1] if unlisted else case.listed),
         total=case.total, magnitude=case.magnitude,
         cancellation=max(1.0, case.magnitude / abs(case.total)) if case.total else None,
-        update=update_of(meant, asked.optimizer, case.value, case.total, moment.state, moment.step + 1),
+        update=update_of(meant, asked.optimizer, case.value, case.total + asked.added, moment.state, moment.step + 1),
         nudge=nudge, notes=notes,
         conventions=CONVENTIONS if isinstance(network, Network) else CONVENTIONS_OF_GRAPHS,
         _ways=partial(case.ways, asked.against),

@@ -190,9 +190,10 @@ class Variable:
         """The forward tensors, and the loss, with the variable at `value`."""
         moved = self.weights[self.tensor].copy()
         moved[self.index] = value
-        activations = self.network.forward({**self.weights, self.tensor: moved}, self.x)
+        weights = {**self.weights, self.tensor: moved}
+        activations = self.network.forward(weights, self.x)
         named = {self.tensors.get(name, name): array for name, array in activations.items()}
-        return {**named, LOSS: self.network.loss_of(activations, self.y)}
+        return {**named, LOSS: self.network.loss_of({**weights, **activations}, self.y)}
 
     def loss(self, value: float) -> float:
         """The loss with the variable at `value`."""

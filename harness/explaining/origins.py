@@ -19,6 +19,7 @@ from harness.explaining.layout import opened, operand
 from harness.explaining.symbols import Nodes, ratio, weight_entry
 from impls.graph import TARGET, Graph, Node
 from impls.hand.activations.softmax import softmax
+from impls.hand.losses.scaled import bare
 from impls.hand.paths import Path, Paths, Step, weighed
 
 
@@ -123,13 +124,12 @@ class Origins:
     def _loss(self, sample: int, tensor: str, k: int) -> tuple[str, str]:
         loss, a = self.network.loss, self.tensors[tensor]
         template = getattr(loss, "derivative", "")
-        inner = getattr(loss, "loss", loss)
         if not template:
             return f"{type(loss).__name__}'", ""
         for count, field in ((a.size, "/{entries}"), (len(a), "/{rows}")):
             if count == 1 and template.endswith(field):
                 template = _unwrapped(template.removesuffix(field))
-        symbols: dict[str, Any] = {**inner.parameters(), "rows": len(a), "entries": a.size}
+        symbols: dict[str, Any] = {**bare(loss).parameters(), "rows": len(a), "entries": a.size}
         numbers = dict(symbols)
         symbols |= {"a": self.nodes.name(tensor, k + 1), "p": f"softmax({self.nodes.whole(tensor)})[{k + 1}]"}
         numbers |= {"a": operand(a[sample, k])}

@@ -23,6 +23,7 @@ FAMILIES = (
 CAUSES = (
     "sign flipped", "half", "doubled", "times N", "divided by N", "times K", "divided by K", "sum for mean",
     "mean for sum", "loss of another kind", "error squared", "error's sign only", "target missing",
+    "logarithm not differentiated",
     "fused gradient before its activation", "fused gradient with another loss", "gradient by the probability",
     "derivative after a fused gradient", "softmax missing", "softmax over the samples", "label off by one",
     "zero", "scaled by a constant",

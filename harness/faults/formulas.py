@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.faults.place import Place, unscaled
+from harness.faults.place import Place
 from impls.graph import Graph, Link
 from impls.hand import Add, Concatenate, Dense, Embedding, Multiply, Split
 from impls.hand.activations import Activation
+from impls.hand.losses.scaled import bare
 from impls.hand.notation import name_of
 
 
@@ -85,7 +86,7 @@ def vjp_text(layer: Any, *, da: str, z: str, a: str) -> str:
 
 def loss_text(loss: Any, a: str, outputs: int) -> str:
     """dL/da of a loss, for the whole batch."""
-    given = unscaled(loss).parameters()
+    given = bare(loss).parameters()
     entries = "N" if outputs == 1 else f"({outputs}·N)"
     y = "[class is y]" if loss.labels else "y"
     total = "(sum of y over the classes)"

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.faults.fault import Fault
-from harness.faults.losses import rows_of_classes, targets
-from harness.faults.place import Place, RuleTable, samples, unscaled
+from harness.faults.losses import other_losses, targets
+from harness.faults.place import Place, RuleTable, samples
 from impls.hand import Dense, OneHotCrossEntropy, Softmax, SoftmaxCrossEntropy
 from impls.hand.activations import Activation
 from impls.hand.activations.softmax import log_softmax, softmax
-from impls.hand.notation import ACTIVATIONS, LOSSES, name_of
+from impls.hand.losses.scaled import bare
+from impls.hand.notation import ACTIVATIONS, name_of
 
 
 def forward_faults(place: Place) -> Iterator[Fault]:
@@ -70,7 +71,7 @@ def _of_activation(place: Place) -> Iterator[Fault]:
 
 
 def _of_loss(place: Place) -> Iterator[Fault]:
-    right, a, K, inner = place.link, place.network.output, place.network.outputs, unscaled(place.layer)
+    right, a, K, inner = place.link, place.network.output, place.network.outputs, bare(place.layer)
     factors: dict[str, Any] = {
         "half": lambda t: 0.5,  # noqa: ARG005
         "twice": lambda t: 2.0,  # noqa: ARG005
@@ -92,14 +93,7 @@ def _of_loss(place: Place) -> Iterator[Fault]:
         text = f"the log-softmax of {a} is taken over the samples (axis 0), where it belongs over the classes (axis 1)"
         across = lambda t: -(log_softmax(t[a].T).T * y(t)).sum() / samples(t)  # noqa: E731
         yield place.fault("softmax over the samples", text, f"mean over samples of −log softmax({a}ᵀ)ᵀ[y]", across)
-    for kind in LOSSES.values():
-        other = kind()
-        if (
-            other.labels
-            or type(other) is type(inner)
-            or (type(other) is OneHotCrossEntropy and (inner.labels or not rows_of_classes(place)))
-        ):
-            continue
+    for other in other_losses(place, inner):
         text = f"the loss is the {name_of(other)}, where the network has the {name_of(inner)}"
         rule = lambda t, other=other: other.forward(t[a], y(t))  # noqa: E731
         yield place.fault("another loss", text, str(other.formula(a, K)), rule)

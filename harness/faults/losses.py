@@ -7,33 +7,38 @@ error          (a − y)^2 not differentiated, sign(a − y), a without its targ
 fused          a − y belongs to the pre-activation z of a sigmoid or softmax under cross-entropy (Bishop, "Pattern
                Recognition and Machine Learning" (2006), equations (4.91), (4.109)): taken as the gradient of the
                output, or of z under another loss; or a gradient by the probability taken as one by the logit
-clamps         of the binary cross-entropy: (1 − y)/(1 − a + eps) − y/(a + eps), (a − y)/(a(1 − a) + eps), a clipped to
-               [eps, 1 − eps]; torch's floor 1e-12 under a(1 − a), where the loss has none, or the reverse
+logarithm      of the categorical cross-entropy: y log a not differentiated, the error of the other classes added
+clamps         of cross-entropies on probabilities: y/(a + eps) and (1 − y)/(1 − a + eps), (a − y)/(a(1 − a) + eps), a
+               clipped to [eps, 1 − eps], where the loss has no such eps, or none of the loss's; torch's floor 1e-12
+               under a(1 − a), where the loss has none, or the reverse
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from harness.faults.fault import Fault
 from harness.faults.formulas import loss_text
-from harness.faults.place import Place, is_activation, of_class, samples, unscaled
-from impls.graph import TARGET
+from harness.faults.place import Place, is_activation, of_class, samples
+from impls.graph import TARGET, Rule
 from impls.hand import (
     BinaryCrossEntropy,
+    CategoricalCrossEntropy,
     Huber,
     LogitBinaryCrossEntropy,
     MeanAbsoluteError,
     OneHotCrossEntropy,
+    Softmax,
     SoftmaxCrossEntropy,
+    SparseCategoricalCrossEntropy,
     SumSquaredError,
 )
 from impls.hand.activations.sigmoidal import sigmoid
 from impls.hand.activations.softmax import softmax, softmax_vjp
+from impls.hand.losses.scaled import bare
 from impls.hand.losses.squared import sign_of_difference
 from impls.hand.notation import LOSSES, name_of
 
@@ -44,8 +49,8 @@ def loss_faults(place: Place) -> Iterator[Fault]:
         yield from _fused_behind(place)
     if not place.of_loss:
         return
-    inner = unscaled(place.layer)
-    if inner is not place.layer:
+    inner = bare(place.layer)
+    if place.layer.by != 1:
         text = f"the factor {place.layer.by:g} of the loss is left out"
         yield place.fault("scaled by a constant", text, "da without it", lambda t: place.link(t) / place.layer.by)
     yield from _factors(place, inner)
@@ -98,15 +103,20 @@ def rows_of_classes(place: Place) -> bool:
     return len(place.network.tensors[place.network.output].shape) == 2 and place.network.outputs > 1
 
 
+def other_losses(place: Place, inner: Any) -> Iterator[Any]:
+    """Losses of other kinds that take such targets, labels as rows of 0 and 1."""
+    classes = rows_of_classes(place)
+    for kind in LOSSES.values():
+        of_classes = kind in _OF_LABELS.values()
+        if kind in (*_OF_LABELS, type(inner), _OF_LABELS.get(type(inner))) or (of_classes and not classes):
+            continue
+        yield kind()
+
+
 def _of_another_kind(place: Place, inner: Any) -> Iterator[Fault]:
     a, K = place.network.output, place.network.outputs
     y = targets(inner, a)
-    for kind in LOSSES.values():
-        other = kind()
-        if other.labels or type(other) is type(inner):
-            continue
-        if type(other) is OneHotCrossEntropy and (inner.labels or not rows_of_classes(place)):  # of labels, the same
-            continue
+    for other in other_losses(place, inner):
         label = name_of(other)
         text = f"the gradient of the {label} is taken, where the loss is the {name_of(inner)}"
         rule = lambda t, other=other: other.da(t[a], y(t))  # noqa: E731
@@ -134,7 +144,7 @@ def _errors_of_bounded(place: Place, inner: Any) -> Iterator[Fault]:
 
 
 def _errors_of_softmax(place: Place, inner: Any) -> Iterator[Fault]:
-    right, a, K = place.link, place.network.output, place.network.outputs
+    a = place.network.output
     y = targets(inner, a)
     text = f"the softmax of {a} is missing: its logits are compared with the targets"
     yield place.fault("softmax missing", text, f"({a} − y)/N", lambda t: (t[a] - y(t)) / samples(t))
@@ -143,19 +153,43 @@ def _errors_of_softmax(place: Place, inner: Any) -> Iterator[Fault]:
     yield place.fault("softmax over the samples", text, f"(softmax({a}ᵀ)ᵀ − y)/N", across)
     text = f"the target is not subtracted from the softmax of {a}"
     yield place.fault("target missing", text, f"softmax({a})/N", lambda t: softmax(t[a]) / samples(t))
+    yield from _labels_off(place, inner, f"(softmax({a}) − [class is y")
+
+
+def _errors_of_categorical(place: Place, inner: Any) -> Iterator[Fault]:
+    a = place.network.output
+    y = targets(inner, a)
+    text = f"the target y is left out: −1/{a} is taken for every class"
+    yield place.fault("target missing", text, f"−1/{a}/N", lambda t: -1 / t[a] / samples(t))
+    text = "the loss itself is passed on, not its derivative"
+    logarithm = lambda t: -y(t) * np.log(t[a]) / samples(t)  # noqa: E731
+    yield place.fault("logarithm not differentiated", text, f"−y·log({a})/N", logarithm)
+    text = f"the other classes are added, as in the binary cross-entropy, where the loss is the {name_of(inner)}"
+    binary = lambda t: ((1 - y(t)) / (1 - t[a]) - y(t) / t[a]) / samples(t)  # noqa: E731
+    yield place.fault("loss of another kind", text, f"((1 − y)/(1 − {a}) − y/{a})/N", binary)
+    yield from _labels_off(place, inner, "−[class is y")
+
+
+def _labels_off(place: Place, inner: Any, before: str) -> Iterator[Fault]:
+    right, a, K = place.link, place.network.output, place.network.outputs
+    after = f"/{a}/N" if isinstance(inner, CategoricalCrossEntropy) else ")/N"
     if inner.labels and K > 1:
         added = "1 is added to the labels, which are counted from 0 as the classes are"
         for by, text in ((1, added), (-1, "1 is subtracted from the labels, as if they were counted from 1")):
             turned = lambda t, by=by: right({**t, TARGET: (t[TARGET] + by) % K})  # noqa: E731
-            formula = f"(softmax({a}) − [class is y {'+' if by > 0 else '−'} 1])/N"
+            formula = f"{before} {'+' if by > 0 else '−'} 1]{after}"
             yield place.fault("label off by one", text, formula, turned)
 
 
-def _fused_of_binary(place: Place, inner: Any) -> Iterator[Fault]:  # noqa: ARG001
+def _fused_of_probability(place: Place, inner: Any) -> Iterator[Fault]:
     a = place.network.output
-    text = f"{a} − y is the gradient of the pre-activation, after the sigmoid's derivative, not that of {a}"
-    fused = lambda t: (t[a] - t[TARGET]) / t[a].size  # noqa: E731
-    yield place.fault("fused gradient before its activation", text, f"({a} − y)/(N·K)", fused)
+    y = targets(inner, a)
+    kind, by, many = ("softmax", "N", samples) if isinstance(inner, CategoricalCrossEntropy) else (
+        "sigmoid", "(N·K)", lambda t: t[a].size
+    )  # fmt: skip
+    text = f"{a} − y is the gradient of the pre-activation, after the {kind}'s derivative, not that of {a}"
+    fused = lambda t: (t[a] - y(t)) / many(t)  # noqa: E731
+    yield place.fault("fused gradient before its activation", text, f"({a} − y)/{by}", fused)
 
 
 def _fused_of_logit(place: Place, inner: Any) -> Iterator[Fault]:  # noqa: ARG001
@@ -180,18 +214,23 @@ def _fused_of_softmax(place: Place, inner: Any) -> Iterator[Fault]:
 
 
 def _fused_behind(place: Place) -> Iterator[Fault]:
-    inner, a, K = unscaled(place.network.loss), place.network.output, place.network.outputs
+    inner, a, K = bare(place.network.loss), place.network.output, place.network.outputs
     if type(inner) in _OF_LOGITS:
+        return
+    y = targets(inner, a)
+    if isinstance(inner, CategoricalCrossEntropy) and type(place.layer) is Softmax:
+        text = f"{a} − y is taken for {place.at}, without the 1/N of the mean over the samples"
+        yield place.fault("sum for mean", text, f"{a} − y", lambda t: t[a] - y(t))
         return
     text = (
         f"{a} − y is taken for {place.at}, which is right for a sigmoid or softmax under cross-entropy; here the loss "
         f"is the {name_of(inner)}"
     )
     cause = "fused gradient with another loss"
-    yield place.fault(cause, text, f"{a} − y", lambda t: t[a] - t[TARGET])
-    yield place.fault(cause, text, f"({a} − y)/N", lambda t: (t[a] - t[TARGET]) / samples(t))
+    yield place.fault(cause, text, f"{a} − y", lambda t: t[a] - y(t))
+    yield place.fault(cause, text, f"({a} − y)/N", lambda t: (t[a] - y(t)) / samples(t))
     if K > 1:
-        yield place.fault(cause, text, f"({a} − y)/(N·{K})", lambda t: (t[a] - t[TARGET]) / t[a].size)
+        yield place.fault(cause, text, f"({a} − y)/(N·{K})", lambda t: (t[a] - y(t)) / t[a].size)
 
 
 _ERRORS: Mapping[type, Any] = {
@@ -199,17 +238,21 @@ _ERRORS: Mapping[type, Any] = {
     Huber: _errors_of_bounded,
     SoftmaxCrossEntropy: _errors_of_softmax,
     OneHotCrossEntropy: _errors_of_softmax,
+    CategoricalCrossEntropy: _errors_of_categorical,
 }
 _FUSED: Mapping[type, Any] = {
-    BinaryCrossEntropy: _fused_of_binary,
+    BinaryCrossEntropy: _fused_of_probability,
+    CategoricalCrossEntropy: _fused_of_probability,
     LogitBinaryCrossEntropy: _fused_of_logit,
     SoftmaxCrossEntropy: _fused_of_softmax,
     OneHotCrossEntropy: _fused_of_softmax,
 }
-_MEAN_OVER_SAMPLES = (SoftmaxCrossEntropy, OneHotCrossEntropy)
-_OF_LOGITS = (*_MEAN_OVER_SAMPLES, LogitBinaryCrossEntropy)
+_OF_LABELS = {SoftmaxCrossEntropy: OneHotCrossEntropy, SparseCategoricalCrossEntropy: CategoricalCrossEntropy}
+"""Losses of labels, and what they are of the same labels as rows of 0 and 1."""
+_ON_LOGITS = (SoftmaxCrossEntropy, OneHotCrossEntropy)
+_MEAN_OVER_SAMPLES = (*_ON_LOGITS, SparseCategoricalCrossEntropy, CategoricalCrossEntropy)
+_OF_LOGITS = (*_ON_LOGITS, LogitBinaryCrossEntropy)
 _SUM = (SumSquaredError,)
-_CLAMPED = (BinaryCrossEntropy,)
 
 
 USUAL = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15)
@@ -217,25 +260,39 @@ USUAL = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15)
 
 
 def clamp_faults(place: Place) -> Iterator[Fault]:
-    """Small numbers in the gradient of the binary cross-entropy."""
-    inner, a, entries = unscaled(place.layer), place.network.output, f"(N·{place.network.outputs})"
-    if not (place.of_loss and type(inner) in _CLAMPED):
+    """Small numbers in the gradient of a cross-entropy on probabilities."""
+    inner, a = bare(place.layer), place.network.output
+    if not (place.of_loss and isinstance(inner, BinaryCrossEntropy | CategoricalCrossEntropy)):
         return
-    other = BinaryCrossEntropy(None if inner.clamp else "torch")
-    which = "without a clamp" if inner.clamp else "with torch's clamp"
-    text = f"the form {which} is differentiated"
-    yield place.fault("another clamp", text, f"{place.at} of {other!r}", lambda t: other.da(t[a], t[TARGET]))
+    for text, other in _other_clamps(inner):
+        yield place.fault("another clamp", text, f"{place.at} of {other!r}", lambda t, o=other: o.da(t[a], t[TARGET]))
+    added = _added_to_binary if isinstance(inner, BinaryCrossEntropy) else _added_to_categorical
     for eps in USUAL:
         text = f"{eps:g} is added in the denominator"
-        formula = f"((1 − y)/(1 − {a} + {eps:g}) − y/({a} + {eps:g}))/{entries}"
-        yield place.fault("epsilon in the denominator", text, formula, partial(_apart, a, eps))
-        formula = f"({a} − y)/({a}·(1 − {a}) + {eps:g})/{entries}"
-        together = lambda t, eps=eps: (t[a] - t[TARGET]) / (t[a] * (1 - t[a]) + eps) / t[a].size  # noqa: E731
-        yield place.fault("epsilon in the denominator", text, formula, together)
+        for formula, rule in added(place, inner, eps) if eps != inner.epsilon else ():
+            yield place.fault("epsilon in the denominator", text, formula, rule)
         text = f"{a} is clipped to [{eps:g}, 1 − {eps:g}] first"
         clipped = lambda t, eps=eps: place.link({**t, a: np.minimum(np.maximum(t[a], eps), 1 - eps)})  # noqa: E731
         yield place.fault("output clipped", text, f"{place.at} of the clipped {a}", clipped)
 
 
-def _apart(a: str, eps: float, t: Mapping[str, Any]) -> Any:
-    return ((1 - t[TARGET]) / (1 - t[a] + eps) - t[TARGET] / (t[a] + eps)) / t[a].size
+def _other_clamps(inner: Any) -> Iterator[tuple[str, Any]]:
+    if inner.epsilon:
+        yield f"the epsilon {inner.epsilon:g} of the loss is left out", type(inner)()
+    elif isinstance(inner, BinaryCrossEntropy):
+        which = "without a clamp" if inner.clamp else "with torch's clamp"
+        yield f"the form {which} is differentiated", BinaryCrossEntropy(None if inner.clamp else "torch")
+
+
+def _added_to_binary(place: Place, _: Any, eps: float) -> Iterator[tuple[str, Rule]]:
+    a, entries = place.network.output, f"(N·{place.network.outputs})"
+    other = BinaryCrossEntropy(epsilon=eps)
+    apart = f"((1 − y)/(1 − {a} + {eps:g}) − y/({a} + {eps:g}))/{entries}"
+    yield apart, lambda t: other.da(t[a], t[TARGET])
+    together = f"({a} − y)/({a}·(1 − {a}) + {eps:g})/{entries}"
+    yield together, lambda t: (t[a] - t[TARGET]) / (t[a] * (1 - t[a]) + eps) / t[a].size
+
+
+def _added_to_categorical(place: Place, inner: Any, eps: float) -> Iterator[tuple[str, Rule]]:
+    a, other = place.network.output, type(inner)(epsilon=eps)
+    yield loss_text(other, a, place.network.outputs), lambda t: other.da(t[a], t[TARGET])

@@ -193,11 +193,6 @@ def is_activation(layer: Any) -> bool:
     return isinstance(layer, Activation)
 
 
-def unscaled(loss: Any) -> Any:
-    """A loss without the constant that scales it."""
-    return getattr(loss, "loss", loss)
-
-
 def samples(t: Mapping[str, Any]) -> int:
     """N, the number of samples."""
     return len(t[TARGET])

@@ -15,6 +15,7 @@ from harness.inputs.networks import load_network
 from harness.usage import UsageError, did_you_mean
 from impls import registry
 from impls.graph import Graph
+from impls.hand.losses.scaled import bare
 from impls.hand.notation import OPTIMIZERS, made
 
 LARGEST_COUNT = 2**63 - 1
@@ -102,7 +103,8 @@ def as_flag(name: str, value: Any) -> bool:
 def check_parameters(network: Graph, optimizer: Any, dtype: str) -> None:
     """Raise UsageError if a parameter of a layer, the loss or the optimizer is no finite number of the dtype."""
     largest = FORMATS[dtype].largest
-    for part in (*(node.layer for node in network.nodes), network.loss, getattr(network.loss, "loss", None), optimizer):
+    losses = network.loss, getattr(network.loss, "loss", None), bare(network.loss)
+    for part in (*(node.layer for node in network.nodes), *losses, optimizer):
         for name, value in getattr(part, "parameters", dict)().items():
             if isinstance(value, float) and abs(value) > largest:
                 raise UsageError(

@@ -11,9 +11,11 @@
     [[layers]]
     kind = "leaky-relu"
 
-A layer or a loss is a table: its ``kind`` is a name of `impls.hand.notation`, or ``dense``, or ``scaled`` (a loss
-times a constant), and its other keys are the parameters of that class's constructor, which may be left out where
-they have a usual value. Or it is a string, the same in the text form: ``"leaky-relu(slope=0.1)"``.
+A layer or a loss is a table: its ``kind`` is a name of `impls.hand.notation`, or ``dense``, and its other keys are the
+parameters of that class's constructor, which may be left out where they have a usual value; of a loss also ``by``, a
+constant that scales it, and ``l2``, ``l1``, ``half``, ``mean`` and ``biases``, a penalty that is added. Or it is a
+string, the same in the text form: ``"leaky-relu(slope=0.1)"``. A loss may be of the kind ``scaled``, too, with ``by``
+and the ``loss``.
 
 A graph says what it is fed, its nodes in an order in which each reads what those before give, and what the loss reads:
 
@@ -52,6 +54,8 @@ from harness.inputs.toml_reader import KINDS, Reader
 from harness.usage import UsageError, reason
 from impls.graph import Graph, Input, Node
 from impls.hand import Network, from_text
+from impls.hand.losses.scaled import taken_apart
+from impls.hand.notation import LOSSES
 
 LARGEST_FILE = 1_000_000
 """Bytes: several times what a network of a thousand layers takes."""
@@ -63,19 +67,21 @@ def load_network(
     activation: str | None = None,
     output_activation: str | None = None,
     loss: str | None = None,
+    l2: float | None = None,
+    l1: float | None = None,
 ) -> Graph:
     """The network that layer sizes describe, or the one in the .toml file of that path.
 
     Args:
         source: layer sizes, such as 4-3-2-1, or a path that ends in .toml.
-        activation, output_activation, loss: what layer sizes leave open, see `impls.hand.from_text`; a file says
-            it itself.
+        activation, output_activation, loss, l2, l1: what layer sizes leave open, see `impls.hand.from_text`; a file
+            says it itself.
 
     Raises:
         UsageError: it is neither, or cannot be read or used; file and place in it are named.
     """
     name = os.fspath(source)
-    choices = {"activation": activation, "output_activation": output_activation, "loss": loss}
+    choices = {"activation": activation, "output_activation": output_activation, "loss": loss, "l2": l2, "l1": l1}
     given = {key: value for key, value in choices.items() if value is not None}
     if Path(name).suffix.lower() != ".toml":
         try:
@@ -177,16 +183,18 @@ def _node(each: Node) -> dict[str, Any]:
 
 def _table(what: str, part: Any) -> dict[str, Any]:
     """Kind and parameters of a layer or a loss; TOML has no None, which is always the usual value."""
-    name = next((name for name, kind in KINDS[what].items() if type(part) is kind), None)
+    part, outer = taken_apart(part)
+    name = next((name for name, kind in _CLASSES[what].items() if type(part) is kind), None)
     if name is None:
         raise UsageError(
             f"Cannot write the {what.removeprefix('node ')} {part!r} as TOML, because it has no name there; use one of "
-            f"{', '.join(KINDS[what])}."
+            f"{', '.join(_CLASSES[what])}."
         )
-    given = {key: getattr(part, key) for key in signature(type(part)).parameters}
-    if "loss" in given:
-        given["loss"] = _table("loss", given["loss"])
+    given = {key: getattr(part, key) for key in signature(type(part)).parameters} | outer
     return {"kind": name} | {key: value for key, value in given.items() if value is not None}
+
+
+_CLASSES = {**KINDS, "loss": LOSSES}
 
 
 def _key(key: str) -> str:

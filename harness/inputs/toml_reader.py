@@ -16,12 +16,12 @@ import msgspec
 from harness.usage import UsageError
 from impls.graph import Graph, Input, Node, node
 from impls.hand import Network, Scaled
-from impls.hand.notation import ACTIVATIONS, LARGEST_LAYER, LAYERS, LOSSES, lookup, parsed
+from impls.hand.notation import ACTIVATIONS, LARGEST_LAYER, LAYERS, LOSSES_IN_TEXT, lookup, parsed
 
 KINDS: Mapping[str, Mapping[str, Any]] = {
     "layer": {"dense": LAYERS["dense"], **ACTIVATIONS},
     "node layer": {**LAYERS, **ACTIVATIONS},
-    "loss": {**LOSSES, "scaled": Scaled},
+    "loss": {**LOSSES_IN_TEXT, "scaled": Scaled},
 }
 """What a layer of a chain, the layer of a node, and a loss may be called."""
 

@@ -19,6 +19,7 @@ from harness.candidates.conformance import non_finite
 from harness.candidates.implementation import Admission, Participant
 from harness.comparison.certification import Certificate, certify
 from harness.comparison.judge import Row, finite
+from harness.comparison.remarks import remarks_on
 from harness.environment import environment
 from harness.evaluation.given import digest_of, read_only, with_buffers
 from harness.evaluation.point import Point
@@ -130,11 +131,11 @@ class Session:
                 if number == 1 and REFERENCE in passes:
                     self.power = count_misses(here, passes[REFERENCE], self.admission.comparers(self.dtype))
                 rows += [row for each in updates for row in judged_update(each, self.optimizer, stride)]
-        absent = self.admission.absent if number == 1 else []
+        before = [*remarks_on(self.network), *self.admission.absent] if number == 1 else []
         return Step(
             step=number, digest=digest_of(here.weights), weights=self._kept(here), losses=losses, drift=drift,
             checked="none" if stride is None else "full" if stride == EVERY_ENTRY else "sample", rows=rows,
-            findings=absent + [finding for p in self.participants for finding in p.take_findings()],
+            findings=before + [finding for p in self.participants for finding in p.take_findings()],
             undecided=undecided, certificates=certificates,
         )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.comparison.remarks import KIND, lines_of
 from harness.diagnosis import Cause, Diagnosis
 from harness.faults.fault import in_samples
 from harness.rendering import check_columns, columns
@@ -39,7 +40,8 @@ def _heading(check: Check, style: str) -> str:
     seed = "" if setting.seed is None else f" · seed {setting.seed}"
     what = f"{setting.description} · {setting.loss_formula}"
     first = f"{what} · {setting.data} · {setting.dtype} · batch {setting.rows}{seed}"
-    return f"{plain(first, style)}\nw_ij^(l): i = source, j = destination; W has shape (n_in, n_out), z = x W + b"
+    conventions = "w_ij^(l): i = source, j = destination; W has shape (n_in, n_out), z = x W + b"
+    return "\n".join([plain(first, style), conventions, *lines_of(check.findings)])
 
 
 def _forward(check: Check, style: str) -> str:
@@ -82,7 +84,7 @@ def links(check: Check, style: str) -> str:
 def _said(check: Check, style: str) -> Iterator[str]:
     """Findings, other than the one that the verdict tells, and names that mean nothing here."""
     for finding in check.findings:
-        if finding.message not in check.reason:
+        if finding.message not in check.reason and finding.kind != KIND:
             yield plain(f"{'also' if finding.fails else 'note'}  {finding.against} {finding.message}", style)
     if check.located.undecided:
         yield f"note  {check.located.undecided} arguments are so near a kink that either side may be taken"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from harness.comparison.remarks import KIND, lines_of
 from harness.inputs.schedule import milestone
 from harness.rendering import columns, run_columns
 from harness.rendering.truth_table import truth
@@ -61,6 +62,7 @@ def heading(run: Run, style: str = "table") -> str:
             " · ".join(filter(None, what)),
             f"{who} · {weights} (digest {run.weights_digest[:12]})",
             "w_ij^(l): i = source, j = destination; W has shape (n_in, n_out), z = x W + b",
+            *lines_of(run.findings),
         ]
     )
 
@@ -95,6 +97,8 @@ def footer(run: Run, style: str = "table", *, verbose: bool = False, typed: Type
     """Loss, what else was checked, findings, and the next command."""
     lines = []
     for finding in run.findings:
+        if finding.kind == KIND:
+            continue
         said = plain(f"{finding.against}: {finding.message}", style)
         lines.append(f"{'failed' if finding.fails else 'note'}  {said}")
     losses = {name: values for name, values in run.losses.items() if values}

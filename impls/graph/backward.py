@@ -18,7 +18,7 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-from impls.graph.forward import Forward
+from impls.graph.forward import LOSS, Forward
 from impls.graph.link import Link, link_of
 from impls.graph.node import Node, part_of
 from impls.graph.primitive import primitive
@@ -64,12 +64,13 @@ class Backward:
             if any(name in self._differentiable for _, name in self._read(node)):
                 self._differentiable |= set(node.gives)
         self._readers = Counter(name for node in forward.nodes for _, name in self._differentiated(node))
-        self._readers[forward.output] += 1  # the loss
+        self._readers.update(str(vjp.of) for vjp in forward.loss_vjps)
         self._parts: dict[str, list[Link]] = {}
         self.gradients: list[Tensor] = []
         self.links: list[Link] = []
-        if forward.output in self._differentiable:
-            self._send(forward.output, f"loss.{forward.loss_vjp.local}", forward.loss_vjp)
+        for vjp in forward.loss_vjps:
+            if vjp.of in self._differentiable:
+                self._send(vjp.of, f"{LOSS}.{vjp.local}", vjp)
         for node in reversed(forward.nodes):
             names = self._names[node.name]
             for local, name in self._differentiated(node):

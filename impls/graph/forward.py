@@ -22,7 +22,8 @@ class Forward:
         links: without the loss's.
         loss_link: gives the loss.
         output: the tensor that the loss reads.
-        loss_vjp: gives the gradient of that, with which the backward pass begins.
+        loss_vjps: give the gradients of what the loss reads, with which the backward pass begins: of the output, and of
+            weights with a penalty.
 
     Raises:
         ValueError: see `Graph`.
@@ -54,7 +55,7 @@ class Forward:
             )  # fmt: skip
         for node in nodes:
             self._connect(node)
-        self.loss_link, self.loss_vjp = self._connect_loss(loss, output)
+        self.loss_link, *self.loss_vjps = self._connect_loss(loss, output)
 
     def add(self, tensor: Tensor) -> None:
         """A tensor more, or ValueError where there is one of its name."""
@@ -134,8 +135,8 @@ class Forward:
     def _refused(self, node: Node, why: str, instead: str) -> ValueError:
         return ValueError(f"Cannot connect {node.name}, {node.layer!r}, because {why}; {instead}.")
 
-    def _connect_loss(self, loss: Any, output: str) -> tuple[Link, Link]:
-        """The target and the loss; its link, and that of its vjp."""
+    def _connect_loss(self, loss: Any, output: str) -> list[Link]:
+        """The target and the loss; its link, and those of its vjps."""
         if not isinstance(output, str) or output not in self.tensors or self.tensors[output].role != "activation":
             raise ValueError(f"Cannot take the loss of {output!r}, because no node gives it; name one that one does.")
         read = {name for node in self.nodes for name in node.reads} | {output}
@@ -153,13 +154,23 @@ class Forward:
         self.add(Tensor(name=LOSS, role="loss", shape=(), local=LOSS))
         vjp, gradient = f"d{loss.reads}", prefixed("d", output)
         names = self.names[LOSS] = {loss.reads: output, vjp: gradient, TARGET: TARGET, LOSS: LOSS}
-        inputs = (output, TARGET)
-        return (
-            Link(output=LOSS, inputs=inputs, rule=loss.forward, layer=loss, local=LOSS, names=names),
+        inputs, penalised = (output, TARGET), loss.penalised(self.weights)
+        return [
+            Link(output=LOSS, inputs=(*inputs, *penalised), rule=loss.forward, layer=loss, local=LOSS, names=names),
             Link(
                 output=gradient, inputs=inputs, rule=getattr(loss, vjp), layer=loss, local=vjp, of=output, names=names
             ),
-        )
+            *(_penalty_link(loss.penalty, weight) for weight in penalised),
+        ]
+
+
+def _penalty_link(penalty: Any, weight: str) -> Link:
+    """What a penalty adds to the gradient of a weight, entry by entry."""
+    names = {"w": weight, "dw": prefixed("d", weight), TARGET: TARGET}
+    return Link(
+        output=names["dw"], inputs=(weight, TARGET), rule=penalty.dw, layer=penalty, slices={weight: -1}, axis=-1,
+        local="dw", of=weight, names=names,
+    )  # fmt: skip
 
 
 def text_of(shape: Shape) -> str:

@@ -65,6 +65,14 @@ class Graph:
                 "Cannot train this network, because its loss depends on no weight; give a node with weights."
             )
 
+    def with_loss(self, loss: Any) -> Graph:
+        """The same nodes under the same names, and another loss of the same output.
+
+        Raises:
+            ValueError: it is no loss.
+        """
+        return Graph(self.sources, self.nodes, loss, self.output)
+
     def names_of(self, node: str) -> Mapping[str, str]:
         """By the layer's own names, the tensors around a node; the loss is the node ``loss``."""
         return self._names[node]
@@ -220,11 +228,14 @@ class Graph:
             evaluate(self.forward_links, tensors)
         return {name: tensors[name] for name in self.activations}
 
-    def loss_of(self, activations: Mapping[str, Any], y: Any) -> Any:
-        """The loss L, one number for the whole batch."""
-        output = activations[self.output]
-        self.loss.check_targets(output.shape, y)
-        return self.loss.forward(output, y)
+    def loss_of(self, tensors: Mapping[str, Any], y: Any) -> Any:
+        """The loss L, one number for the whole batch.
+
+        Args:
+            tensors: what it reads, by name: the forward tensors, and weights that have a penalty.
+        """
+        self.loss.check_targets(tensors[self.output].shape, y)
+        return self.loss_link({**tensors, TARGET: y})
 
     def backward(self, weights: Mapping[str, Any], x: Any, y: Any, activations: Mapping[str, Any]) -> dict[str, Any]:
         """All gradients by name, those of the weights and of every forward tensor; of sums, not their parts."""

@@ -79,5 +79,9 @@ class Network(Graph):
         self.depth = depth
         super().__init__([Input("x", self.inputs)], nodes, loss, output)
 
+    def with_loss(self, loss: Any) -> Network:
+        """The same layers, and another loss."""
+        return Network(self.layers, loss)
+
     def __repr__(self) -> str:
         return f"Network({list(self.layers)!r}, {self.loss!r})"

@@ -2,7 +2,8 @@
 
 Activations, losses and optimizers have names, with parameters in brackets where they are not the usual ones:
 ``leaky-relu``, ``leaky-relu(slope=0.2)``, ``huber(delta=0.5)``, ``adamw(lr=0.001, weight_decay=0.1)``. An
-underscore serves for a hyphen.
+underscore serves for a hyphen. A loss takes besides its own what scales it and what is added to it:
+``sum-squared-error(by=0.5)``, ``cross-entropy(l2=0.01, half=True)``.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from inspect import signature
+from inspect import Parameter, signature
 from itertools import pairwise
 from typing import Any
 
 from impls.graph import Graph, Input
 from impls.hand import activations, layers, losses, optimizers
 from impls.hand.layers.dense import Dense
+from impls.hand.losses.scaled import taken_apart
 from impls.hand.network import Network
 
 LAYERS: Mapping[str, Any] = {
@@ -52,7 +54,33 @@ LOSSES: Mapping[str, Any] = {
     "binary-cross-entropy-on-logits": losses.LogitBinaryCrossEntropy,
     "cross-entropy": losses.SoftmaxCrossEntropy,
     "one-hot-cross-entropy": losses.OneHotCrossEntropy,
+    "categorical-cross-entropy": losses.CategoricalCrossEntropy,
+    "sparse-categorical-cross-entropy": losses.SparseCategoricalCrossEntropy,
 }
+AROUND: Mapping[str, Parameter] = {
+    name: parameter.replace(kind=Parameter.KEYWORD_ONLY, default=False if parameter.annotation is bool else None)
+    for kind in (losses.Scaled, losses.Penalised)
+    for name, parameter in signature(kind, eval_str=True).parameters.items()
+    if name != "loss"
+}
+"""What every loss takes besides its own parameters: a constant (`Scaled`), and a penalty (`Penalised`)."""
+
+
+def around(kind: Any) -> Any:
+    """The constructor of a loss as text has it: with a constant, and with a penalty, where they are given."""
+
+    def built(**given: Any) -> Any:
+        outer = {name: given.pop(name) for name in AROUND if name in given}
+        loss, by = kind(**given), outer.pop("by", None)
+        loss = loss if by is None else losses.Scaled(loss, by)
+        return losses.Penalised(loss, **outer) if outer else loss
+
+    own = signature(kind, eval_str=True)
+    built.__signature__ = own.replace(parameters=[*own.parameters.values(), *AROUND.values()])  # type: ignore[attr-defined]
+    return built
+
+
+LOSSES_IN_TEXT: Mapping[str, Any] = {name: around(kind) for name, kind in LOSSES.items()}
 OPTIMIZERS: Mapping[str, Any] = {
     "gradient-descent": optimizers.GradientDescent,
     "momentum": optimizers.Momentum,
@@ -71,11 +99,13 @@ def from_text(
     activation: str = "sigmoid",
     output_activation: str | None = None,
     loss: str = "sum-squared-error",
+    **penalty: float,
 ) -> Network:
     """The network that `text` describes, every Dense layer followed by an activation.
 
     The last layer's activation is `output_activation`: if None, what the loss needs (identity for one that
-    reads logits, sigmoid for one that reads probabilities), or else `activation`.
+    reads logits, sigmoid or softmax for one that reads probabilities), or else `activation`. `l2` and `l1` weigh a
+    penalty that is added to the loss, see `impls.hand.losses.penalised`.
 
     >>> from_text("4-3-1", activation="leaky-relu(slope=0.1)", output_activation="identity")
     Network([Dense(4, 3), LeakyRelu(slope=0.1), Dense(3, 1), Identity()], SumSquaredError())
@@ -96,7 +126,7 @@ def from_text(
                 f"what is possible; give each layer 1 to {LARGEST_LAYER} neurons."
             )
         sizes.append(int(size))
-    made_loss = made("loss", LOSSES, loss)
+    made_loss = made("loss", LOSSES_IN_TEXT, loss, **penalty)
     last = output_activation or made_loss.output_activation or activation
     chain: list[Any] = []
     for inputs, outputs in pairwise(sizes):
@@ -135,12 +165,14 @@ def describe(network: Graph) -> str:
 
 def name_of(part: Any) -> str:
     """The text form of an activation, a loss or an optimizer: ``leaky-relu(slope=0.2)``."""
+    part, outer = taken_apart(part)
     for table in (ACTIVATIONS, LOSSES, OPTIMIZERS):
         for name, kind in table.items():
             if type(part) is kind:
                 usual, given = kind().parameters(), part.parameters()
-                unusual = ", ".join(f"{p}={value!r}" for p, value in given.items() if value != usual.get(p))
-                return f"{name}({unusual})" if unusual else name
+                unusual = {p: value for p, value in given.items() if value != usual.get(p)} | outer
+                told = ", ".join(f"{p}={value!r}" for p, value in unusual.items())
+                return f"{name}({told})" if told else name
     return type(part).__name__
 
 

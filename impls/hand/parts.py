@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from inspect import signature
 from typing import Any
 
@@ -55,6 +55,11 @@ def fraction(name: str, value: float) -> float:
         f"Cannot use {name}={value!r}, because it is the share of the past that is kept; "
         f"give a number from 0 to below 1, such as 0.9."
     )
+
+
+def inside(epsilon: float) -> float:
+    """A number inside a logarithm, beside the probability; 0 for none."""
+    return number("epsilon", epsilon, least=0, why="it keeps the argument of a logarithm from 0")
 
 
 def choice(name: str, value: Any, choices: Sequence[Any]) -> Any:
@@ -105,11 +110,24 @@ class Loss(Parametrised):
     derivative = ""
     """dL/da as text, of the output {a}, its target {y}, parameters by name, and what a loss needs of these: its softmax
     {p}, the sum {total} of its row's targets, the number of {rows} N and of {entries} N K."""
+    applies = ""
+    """The activation that it applies itself to what it reads, by name."""
+    by = 1.0
+    """The constant that scales it."""
+
+    @property
+    def on_probabilities(self) -> bool:
+        """Whether it reads numbers from 0 to 1, which an activation has made of logits."""
+        return self.output_activation in ("sigmoid", "softmax")
+
+    def penalised(self, weights: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:  # noqa: ARG002
+        """Names of the weights that ``forward`` reads after a and y, from the shapes of all: those with a penalty."""
+        return ()
 
     @property
     def usual_inputs(self) -> str:
         """What its forward rule reads, as `Activation.usual_inputs` says it."""
-        a = "a=N,K probabilities" if self.output_activation == "sigmoid" else "a=N,K"
+        a = "a=N,K probabilities" if self.on_probabilities else "a=N,K"
         y = "y=N below K" if self.labels else "y=N,K probabilities" if self.unit_targets else "y=N,K"
         return f"{a}; {y}"
 

@@ -33,7 +33,21 @@ def _binary_cross_entropy(loss: hand.BinaryCrossEntropy) -> Operation:
             f"Cannot run {loss!r} in JAX, because that backward pass is PyTorch's own and no derivative of its "
             f"forward pass; use BinaryCrossEntropy() or LogitBinaryCrossEntropy()."
         )
+    if loss.epsilon:
+        return lambda a, y: -jnp.mean(y * jnp.log(a + loss.epsilon) + (1 - y) * jnp.log(1 - a + loss.epsilon))
     return lambda a, y: -jnp.mean(y * jnp.log(a) + (1 - y) * jnp.log1p(-a))
+
+
+def _categorical(loss: hand.CategoricalCrossEntropy) -> Operation:
+    return lambda a, y: -jnp.sum(y * jnp.log(a + loss.epsilon if loss.epsilon else a)) / len(y)
+
+
+def _sparse_categorical(loss: hand.SparseCategoricalCrossEntropy) -> Operation:
+    def of_labels(a: Any, y: Any) -> Any:
+        chosen = jnp.take_along_axis(a, y[:, None], axis=1)
+        return -jnp.mean(jnp.log(chosen + loss.epsilon if loss.epsilon else chosen))
+
+    return of_labels
 
 
 def _cross_entropy(_: hand.SoftmaxCrossEntropy) -> Operation:
@@ -43,6 +57,21 @@ def _cross_entropy(_: hand.SoftmaxCrossEntropy) -> Operation:
 def _scaled(loss: hand.Scaled) -> Operation:
     inner = operation_of(loss.loss, "loss")
     return lambda a, y: loss.by * inner(a, y)
+
+
+def _penalised(loss: hand.Penalised) -> Operation:
+    inner, penalty = operation_of(loss.loss, "loss"), loss.penalty
+
+    def of_one(w: Any) -> Any:
+        terms = [penalty.square * jnp.square(w).sum()] if penalty.l2 else []
+        terms += [penalty.l1 * jnp.abs(w).sum()] if penalty.l1 else []
+        return sum(terms)
+
+    def penalised(a: Any, y: Any, *weights: Any) -> Any:
+        added = sum(map(of_one, weights))
+        return inner(a, y) + (added / len(y) if penalty.mean else added)
+
+    return penalised
 
 
 FORWARD: dict[type, Callable[[Any], Operations]] = {
@@ -72,7 +101,10 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.LogitBinaryCrossEntropy: lambda _: lambda a, y: jnp.mean(optax.sigmoid_binary_cross_entropy(a, y)),
     hand.SoftmaxCrossEntropy: _cross_entropy,
     hand.OneHotCrossEntropy: lambda _: lambda a, y: jnp.mean(optax.softmax_cross_entropy(a, y)),
+    hand.CategoricalCrossEntropy: _categorical,
+    hand.SparseCategoricalCrossEntropy: _sparse_categorical,
     hand.Scaled: _scaled,
+    hand.Penalised: _penalised,
 }
 """From a hand layer or loss to JAX's operation with its parameters; a row is all that a new layer needs."""
 

@@ -29,7 +29,21 @@ def _softplus(layer: hand.Softplus) -> Operation:
 def _binary_cross_entropy(loss: hand.BinaryCrossEntropy) -> Operation:
     if loss.clamp:
         return functional.binary_cross_entropy
+    if loss.epsilon:
+        return lambda a, y: -(y * torch.log(a + loss.epsilon) + (1 - y) * torch.log(1 - a + loss.epsilon)).mean()
     return lambda a, y: -(y * torch.log(a) + (1 - y) * torch.log1p(-a)).mean()
+
+
+def _categorical(loss: hand.CategoricalCrossEntropy) -> Operation:
+    return lambda a, y: -(y * torch.log(a + loss.epsilon if loss.epsilon else a)).sum() / len(y)
+
+
+def _sparse_categorical(loss: hand.SparseCategoricalCrossEntropy) -> Operation:
+    def of_labels(a: Any, y: Any) -> Any:
+        chosen = a.gather(1, y[:, None])
+        return -torch.log(chosen + loss.epsilon if loss.epsilon else chosen).mean()
+
+    return of_labels
 
 
 def _scaled(loss: hand.Scaled) -> Operation:
@@ -44,6 +58,21 @@ def _dense(_: hand.Dense) -> Operation:
         return torch.addmm(b, x, W) if x.ndim == 2 else functional.linear(x, W.T, b)
 
     return affine
+
+
+def _penalised(loss: hand.Penalised) -> Operation:
+    inner, penalty = operation_of(loss.loss, "loss"), loss.penalty
+
+    def of_one(w: Any) -> Any:
+        terms = [penalty.square * torch.square(w).sum()] if penalty.l2 else []
+        terms += [penalty.l1 * torch.abs(w).sum()] if penalty.l1 else []
+        return sum(terms)
+
+    def penalised(a: Any, y: Any, *weights: Any) -> Any:
+        added = sum(map(of_one, weights))
+        return inner(a, y) + (added / len(y) if penalty.mean else added)
+
+    return penalised
 
 
 FORWARD: dict[type, Callable[[Any], Operations]] = {
@@ -74,7 +103,10 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.LogitBinaryCrossEntropy: lambda _: functional.binary_cross_entropy_with_logits,
     hand.SoftmaxCrossEntropy: lambda _: functional.cross_entropy,
     hand.OneHotCrossEntropy: lambda _: functional.cross_entropy,
+    hand.CategoricalCrossEntropy: _categorical,
+    hand.SparseCategoricalCrossEntropy: _sparse_categorical,
     hand.Scaled: _scaled,
+    hand.Penalised: _penalised,
 }
 """From a hand layer or loss to torch's operation with its parameters; a row is all that a new layer needs."""
 

@@ -134,7 +134,7 @@ def _values(
     x, y = batches.x[SAMPLE : SAMPLE + 1], batches.y[SAMPLE : SAMPLE + 1]
     with np.errstate(all="ignore"):
         forward = network.forward(weights, x)
-        columns = [x[0], *(forward[stage.output][0] for stage in chain), [network.loss_of(forward, y)]]
+        columns = [x[0], *(forward[stage.output][0] for stage in chain), [network.loss_of({**weights, **forward}, y)]]
     return [float(columns[node.column][node.entry]) for node in nodes]
 
 

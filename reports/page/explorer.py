@@ -24,12 +24,14 @@ from harness.explaining.case import Case
 from harness.explaining.explanation import Factor, PathRow, Rest, RouteRow, SampleRow, Way
 from harness.explaining.methods import Asked, truth_at, ways_given
 from harness.explaining.origins import Origins
+from harness.explaining.penalty import without_penalty
 from harness.explaining.references import Reference, reference_of
 from harness.explaining.writing import Written
 from harness.inputs.batches import Batches
 from harness.inputs.schedule import SMALL, milestone
 from harness.usage import UsageError
 from impls.graph import Graph
+from impls.hand import Penalised
 from reports.page.notation import mathml, symbol
 from reports.page.series import Weights
 
@@ -125,6 +127,7 @@ class Explorer:
 
 def explored(network: Graph, weights: Weights, batches: Batches, others: list[str]) -> Explorer:
     """Explain what there are weights for; `others` are implementations that are asked besides."""
+    network, penalised = without_penalty(network), isinstance(network.loss, Penalised)
     if network.buffers:
         return Explorer(missing=f"a forward pass reads {', '.join(network.buffers)} besides, which are not kept")
     steps = [step for step in weights.steps if milestone(step, weights.last)]
@@ -145,7 +148,9 @@ def explored(network: Graph, weights: Weights, batches: Batches, others: list[st
                     described[reference.name] = _described(case)
     except UsageError as error:
         return Explorer(missing=str(error))
-    return Explorer(steps, described, made, rule=_rule(network, chosen, len(steps), light=light))
+    rule = _rule(network, chosen, len(steps), light=light)
+    rule += " L is told without its penalty, through which no path leads." if penalised else ""
+    return Explorer(steps, described, made, rule=rule)
 
 
 def _rule(network: Graph, chosen: list[Reference], steps: int, *, light: bool) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 
 from impls.contract import Array
 from impls.graph import TARGET
-from impls.hand import Dense, Identity, Network, Scaled, Sigmoid
+from impls.hand import Dense, Identity, Network, Scaled
 from impls.hand.notation import ACTIVATIONS, LOSSES, made
 from reports.soundness.optimizers import drawn_optimizer, drawn_steps, of_every_size
 
@@ -139,8 +139,8 @@ def case(seed: int, number: int) -> Case:
         layers.append(Dense(inputs, outputs, bias=bool(rng.random() < 0.75)))
         if position == depth - 1 or rng.random() < 0.9:
             layers.append(made("activation", ACTIVATIONS, name + _parameters(rng, name)))
-    if loss.output_activation == "sigmoid" and last not in ("softmax", "hard-sigmoid"):
-        layers[-1] = Sigmoid()
+    if loss.on_probabilities and last not in ("softmax", "sigmoid", "hard-sigmoid"):
+        layers[-1] = made("activation", ACTIVATIONS, loss.output_activation)
     elif loss.output_activation == "identity" and rng.random() < 0.5:
         layers[-1] = Identity()
     work = sum(a * b for a, b in itertools.pairwise(widths))

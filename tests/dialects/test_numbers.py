@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
 import harness
 from harness.dialects.factors import factors_of
 from impls.hand import from_text
-from tests.dialects.written import written
+from tests.dialects.written import penalised, written
 
 SQUARED = ("4-3-1", "tanh", "sigmoid", "sum-squared-error")
 MEAN = ("4-3-3", "tanh", "sigmoid", "mean-squared-error")
@@ -145,3 +146,69 @@ def test_a_factor_has_the_name_that_people_give_it():
     assert of(-0.5) == []
     assert of(3.14159265358979) == ["3.14159"]
     assert next(factors_of(1 / 3, 1e-15, 150, 1)).constant == Fraction(1, 3)
+
+
+PENALTIES = {
+    "l2": {"l2": 0.01},
+    "l2 halved": {"l2": 0.03, "half": True},
+    "l2 over N": {"l2": 0.7, "mean": True},
+    "l2 halved, over N": {"l2": 0.5, "half": True, "mean": True},
+    "l2 of biases too": {"l2": 0.02, "biases": True},
+    "l1": {"l1": 0.004},
+    "l1 over N": {"l1": 0.2, "mean": True},
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", PENALTIES)
+def test_a_penalty_that_was_not_said_is_found_with_its_number(name, dtype):
+    found = checked(penalised(**PENALTIES[name]), SQUARED, rows=40, dtype=dtype)
+    assert found.verdict == "PASS", str(found)
+    number = PENALTIES[name].get("l2") or PENALTIES[name]["l1"]
+    said = checked(penalised(**PENALTIES[name]), (*SQUARED[:3], found.option.split('"')[1]), rows=40, dtype=dtype)
+    assert said.verdict == "PASS", str(said)
+    assert said.dialect is None
+    assert any(f"{n:g}" in found.option for n in (number, 2 * number, number / 2))
+
+
+@pytest.mark.parametrize(
+    ("mistake", "at"),
+    [("penalty in the gradients only", "dW2"), ("penalty in the loss only", "loss"), ("penalty of one layer", "loss"),
+     ("factor 2 forgotten", "loss")],
+)  # fmt: skip
+def test_a_penalty_in_one_place_only_stays_a_mistake(mistake, at):
+    found = checked(penalised(l2=0.01, mistake=mistake), SQUARED, rows=40)
+    assert found.verdict == "FAIL"
+    assert found.first_wrong == at, str(found)
+
+
+def epsilon_inside(epsilon, *, gradient_too):
+    def backward(weights, x, y):
+        W1, b1, W2, b2 = (weights[name] for name in ("W1", "b1", "W2", "b2"))
+        a1 = np.tanh(x @ W1 + b1)
+        a2 = 1 / (1 + np.exp(-(a1 @ W2 + b2)))
+        loss = -(y * np.log(a2 + epsilon) + (1 - y) * np.log(1 - a2 + epsilon)).mean()
+        e = epsilon if gradient_too else 0
+        da2 = ((1 - y) / (1 - a2 + e) - y / (a2 + e)) / a2.size
+        dz2 = da2 * a2 * (1 - a2)
+        dz1 = dz2 @ W2.T * (1 - a1**2)
+        return {
+            "a2": a2, "loss": loss, "da2": da2, "dz2": dz2, "dW2": a1.T @ dz2, "db2": dz2.sum(0), "dz1": dz1,
+            "dW1": x.T @ dz1, "db1": dz1.sum(0),
+        }  # fmt: skip
+
+    return backward
+
+
+@pytest.mark.parametrize("epsilon", [1e-5, 1e-8, 1e-12])
+def test_an_epsilon_in_the_loss_and_in_its_gradient_is_found_with_its_value(epsilon):
+    found = checked(epsilon_inside(epsilon, gradient_too=True), BINARY)
+    assert found.verdict == "PASS", str(found)
+    assert f"{epsilon:g} added inside the logarithm" in found.reason
+
+
+@pytest.mark.parametrize("epsilon", [1e-5, 1e-8])
+def test_an_epsilon_in_the_loss_only_is_a_mistake_with_its_name(epsilon):
+    found = checked(epsilon_inside(epsilon, gradient_too=False), BINARY)
+    assert (found.verdict, found.first_wrong) == ("FAIL", "loss")
+    assert found.diagnoses[0].causes, str(found)

@@ -88,3 +88,33 @@ def written(
         return {name: made[name] for name in shows or made}
 
     return backward
+
+
+def penalised(
+    *,
+    l2: float = 0.0,
+    l1: float = 0.0,
+    half: bool = False,
+    mean: bool = False,
+    biases: bool = False,
+    of=None,
+    mistake: str = "",
+):
+    """A program with a penalty on its weights: in the loss, and in the gradients unless that is the mistake."""
+    program = written() if of is None else of
+
+    def backward(weights, x, y):
+        found = program(weights, x, y)
+        real, n = x.dtype.type, len(x) if mean else 1
+        for name, w in weights.items():
+            if w.ndim > 1 or biases:
+                square = real(l2 / 2 if half else l2)
+                if mistake != "penalty in the gradients only":
+                    found["loss"] = found["loss"] + (square * (w**2).sum() + real(l1) * np.abs(w).sum()) / n
+                if mistake == "penalty in the loss only" or (mistake == "penalty of one layer" and name == "W2"):
+                    continue
+                slope = square * w if mistake == "factor 2 forgotten" else 2 * square * w
+                found[f"d{name}"] = found[f"d{name}"] + (slope + real(l1) * np.sign(w)) / n
+        return found
+
+    return backward

@@ -19,7 +19,7 @@ DATA = batch_of(GRAPH, 7)
 def everything(network):
     def backward(weights, x, y):
         activations = network.forward(weights, x)
-        loss = network.loss_of(activations, y)
+        loss = network.loss_of({**weights, **activations}, y)
         return {**activations, "loss": loss, **network.backward(weights, x, y, activations)}
 
     return backward

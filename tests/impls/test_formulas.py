@@ -92,6 +92,21 @@ def binary(a, y):
     return -y * mp.log(a) - (1 - y) * mp.log(1 - a)
 
 
+def categorical(epsilon=0):
+    return lambda a, y: mean(
+        -mp.fsum(t * mp.log(p + epsilon) for t, p in zip(targets, row, strict=True))
+        for row, targets in zip(a, y, strict=True)
+    )
+
+
+def sparse_categorical(epsilon=0):
+    return lambda a, y: mean(-mp.log(row[int(label)] + epsilon) for row, label in zip(a, y, strict=True))
+
+
+def epsilon_inside(a, y):
+    return -y * mp.log(a + mp.mpf(0.25)) - (1 - y) * mp.log(1 - a + mp.mpf(0.25))
+
+
 LOSS_DEFINITIONS = {
     "sum-squared-error": lambda a, y: pairwise_mean(lambda x, t: (x - t) ** 2)(a, y) * len(a) * len(a[0]),
     "mean-squared-error": pairwise_mean(lambda x, t: (x - t) ** 2),
@@ -100,6 +115,11 @@ LOSS_DEFINITIONS = {
     "mean-absolute-error": pairwise_mean(lambda x, t: abs(x - t)),
     "binary-cross-entropy": pairwise_mean(binary),
     "binary-cross-entropy(clamp='torch')": pairwise_mean(binary),
+    "binary-cross-entropy(epsilon=0.25)": pairwise_mean(epsilon_inside),
+    "categorical-cross-entropy": categorical(),
+    "categorical-cross-entropy(epsilon=0.25)": categorical(mp.mpf(0.25)),
+    "sparse-categorical-cross-entropy": sparse_categorical(),
+    "sparse-categorical-cross-entropy(epsilon=0.25)": sparse_categorical(mp.mpf(0.25)),
     "binary-cross-entropy-on-logits": pairwise_mean(lambda a, y: binary(1 / (1 + mp.exp(-a)), y)),
     "cross-entropy": lambda a, y: mean(-log_softmax(row)[int(label)] for row, label in zip(a, y, strict=True)),
     "one-hot-cross-entropy": lambda a, y: mean(
@@ -113,7 +133,7 @@ LOSS_DEFINITIONS = {
 def test_a_loss_and_its_gradient_are_true(name):
     loss, rng = made("loss", LOSSES, name), np.random.default_rng(len(name))
     a, y = rng.normal(size=(3, 4)) * 2, rng.normal(size=(3, 4)) * 2
-    if loss.output_activation == "sigmoid":
+    if loss.on_probabilities:
         a = 1 / (1 + np.exp(-a))
     if loss.unit_targets:
         y = rng.uniform(size=(3, 4))

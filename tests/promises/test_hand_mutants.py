@@ -16,6 +16,7 @@ from harness.mutation.targets import hand_rules
 from impls.contract import tensors_of
 from impls.hand import (
     BinaryCrossEntropy,
+    CategoricalCrossEntropy,
     Dense,
     Elu,
     Gelu,
@@ -36,6 +37,7 @@ from impls.hand import (
     Softmax,
     SoftmaxCrossEntropy,
     Softplus,
+    SparseCategoricalCrossEntropy,
     SumSquaredError,
     Tanh,
 )  # fmt: skip
@@ -52,7 +54,8 @@ ACTIVATIONS = [
 LOSSES = [
     BinaryCrossEntropy(), BinaryCrossEntropy(clamp="torch"), Huber(0.7), LogitBinaryCrossEntropy(),
     MeanAbsoluteError(), MeanSquaredError(), OneHotCrossEntropy(), SoftmaxCrossEntropy(), SumSquaredError(),
-    Scaled(MeanSquaredError(), 3.0),
+    Scaled(MeanSquaredError(), 3.0), BinaryCrossEntropy(epsilon=0.25), CategoricalCrossEntropy(),
+    SparseCategoricalCrossEntropy(0.25),
 ]  # fmt: skip
 
 AT_A_TIE = {
@@ -72,7 +75,7 @@ def network_of(activation, loss, sizes):
     layers = []
     for place, (inputs, outputs) in enumerate(pairwise(sizes)):
         last = place == len(sizes) - 2
-        needed = Sigmoid() if loss.output_activation == "sigmoid" else Identity()
+        needed = {"sigmoid": Sigmoid(), "softmax": Softmax()}.get(loss.output_activation, Identity())
         layers += [Dense(inputs, outputs), needed if last else activation]
     return Network(layers, loss)
 

@@ -24,18 +24,23 @@ logit cross-entropy'   s(a) - y                                      torch, the 
                                         |1 - y| s(a) (k(a) + 3 u) + |y| s(-a) (k(-a) + 3 u), k of softplus' (smooth.py)
                        the larger of the two, and u |result|
 
+reciprocal  of the probability of each row's class, 0 elsewhere: one division.
+
 Sources: torch's ATen/native/Loss.cpp and BinaryOps kernels; optax/losses/_regression.py, _classification.py, read
 at the pinned versions; the bounds are derived here.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from harness.arithmetic.bounded import Bounded, Floats, rule_for
-from harness.arithmetic.rules.elementwise import subtract
+from harness.arithmetic.rules.elementwise import divide, subtract
 from harness.arithmetic.rules.smooth import Constants, both, sigmoid_at, sigmoid_error, softplus_slope_error
 from impls.hand.losses.binary import logit_cross_entropy, logit_cross_entropy_vjp
+from impls.hand.losses.categorical import chosen_reciprocal
 from impls.hand.losses.squared import clipped_difference, huber, sign_of_difference
 
 
@@ -95,3 +100,12 @@ def logit_cross_entropy_vjp_(a: Bounded, y: Bounded) -> Bounded:
         return np.maximum(u * sigmoid_error(c) * sigmoid_at(high), up + down)
 
     return a.context.rounded(value, a.bound / 4 + y.bound + both(a.context, error), 1.0, underflows=4 * (yes + no))
+
+
+@rule_for(chosen_reciprocal)
+def chosen_reciprocal_(a: Bounded, y: Any) -> Bounded:
+    chosen = (np.arange(len(y)), y)
+    reciprocal = divide(a.context.constant(1.0), a[chosen])
+    value, bound = np.zeros(a.shape), np.zeros(a.shape)
+    value[chosen], bound[chosen] = reciprocal.value, reciprocal.bound
+    return Bounded(value, bound, a.context)

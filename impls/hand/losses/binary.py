@@ -11,6 +11,8 @@ backward pass is no derivative of that, but
 
     clamp = "torch"    da = (a - y) / max(a (1 - a), 1e-12) / (N K)     1e-12 as a float32, in float64 too
 
+With epsilon, on probabilities, a + epsilon stands for a and 1 - a + epsilon for 1 - a, in the loss and in da.
+
 Source: Bishop, "Pattern Recognition and Machine Learning" (2006), equations (4.90), (4.91); for the clamp,
 PyTorch's documentation of torch.nn.BCELoss, and its kernel binary_cross_entropy_backward for the 1e-12, which is
 a `constexpr float` (ATen/native/Loss.cpp).
@@ -22,7 +24,7 @@ import numpy as np
 
 from impls.graph.primitive import Array, primitive
 from impls.hand.activations.sigmoidal import sigmoid
-from impls.hand.parts import Loss, choice, over
+from impls.hand.parts import Loss, choice, inside, over
 
 LEAST_LOGARITHM = -100.0
 LEAST_VARIANCE = float(np.float32(1e-12))
@@ -40,7 +42,7 @@ def logit_cross_entropy_vjp(a: Array, y: Array) -> Array:
 
 class LogitBinaryCrossEntropy(Loss):
     derivative = "(s({a}) − {y})/{entries}"
-    output_activation = "identity"
+    output_activation, applies = "identity", "sigmoid"
     unit_targets = True
 
     def forward(self, a: Array, y: Array) -> Array:
@@ -58,13 +60,23 @@ class BinaryCrossEntropy(Loss):
     output_activation = "sigmoid"
     unit_targets = True
 
-    def __init__(self, clamp: str | None = None) -> None:
-        self.clamp = choice("clamp", clamp, (None, "torch"))
+    def __init__(self, clamp: str | None = None, epsilon: float = 0.0) -> None:
+        self.clamp, self.epsilon = choice("clamp", clamp, (None, "torch")), inside(epsilon)
+        if clamp and epsilon:
+            raise ValueError(
+                f"Cannot use epsilon={epsilon!r} with clamp={clamp!r}, because either keeps the logarithm from 0; "
+                f"leave one out."
+            )
         if clamp:
             self.derivative = "({a} − {y})/max({a}(1 − {a}), 1e-12)/{entries}"
+        if epsilon:
+            self.derivative = "((1 − {y})/(1 − {a} + {epsilon:g}) − {y}/({a} + {epsilon:g}))/{entries}"
 
     def forward(self, a: Array, y: Array) -> Array:
-        yes, no = np.log(a), np.log1p(-a)
+        if self.epsilon:
+            yes, no = np.log(a + self.epsilon), np.log(1 - a + self.epsilon)
+        else:
+            yes, no = np.log(a), np.log1p(-a)
         if self.clamp:
             yes, no = np.maximum(yes, LEAST_LOGARITHM), np.maximum(no, LEAST_LOGARITHM)
         return -(y * yes + (1 - y) * no).sum() / a.size
@@ -72,8 +84,14 @@ class BinaryCrossEntropy(Loss):
     def da(self, a: Array, y: Array) -> Array:
         if self.clamp:
             return (a - y) / np.maximum(a * (1 - a), LEAST_VARIANCE) / a.size
+        if self.epsilon:
+            return ((1 - y) / (1 - a + self.epsilon) - y / (a + self.epsilon)) / a.size
         return ((1 - y) / (1 - a) - y / a) / a.size
 
     def formula(self, output: str, outputs: int) -> str:
         clamped = f", logarithms not below {LEAST_LOGARITHM:g}" if self.clamp else ""
-        return f"L = mean over {over(outputs)} of -y log {output} - (1 - y) log(1 - {output}){clamped}"
+        yes, no = (
+            (f"({output} + {self.epsilon:g})", f"(1 - {output} + {self.epsilon:g})") if self.epsilon
+            else (output, f"(1 - {output})")
+        )  # fmt: skip
+        return f"L = mean over {over(outputs)} of -y log {yes} - (1 - y) log{no}{clamped}"

@@ -45,10 +45,25 @@ def row_of_classes(shape: tuple[int, ...]) -> tuple[int, int]:
     return shape
 
 
+def check_labels(shape: tuple[int, ...], y: Array) -> None:
+    """Raise ValueError unless y holds one class label, 0 to K-1, per row of an output of that shape."""
+    rows, classes = row_of_classes(shape)
+    if y.shape != (rows,) or y.dtype.kind not in "iu":
+        raise ValueError(
+            f"Cannot use targets of shape {y.shape} and dtype {y.dtype} with a cross-entropy of labels, because it "
+            f"reads one class label per row; give whole numbers of shape ({rows},)."
+        )
+    if len(y) and not 0 <= y.min() <= y.max() < classes:
+        raise ValueError(
+            f"Cannot use class labels from {y.min()} to {y.max()} with {classes} outputs, because "
+            f"each output stands for one class; give labels from 0 to {classes - 1}."
+        )
+
+
 class SoftmaxCrossEntropy(Loss):
     derivative = "({p} − {y})/{rows}"
     labels = True
-    output_activation = "identity"
+    output_activation, applies = "identity", "softmax"
 
     def forward(self, a: Array, y: Array) -> Array:
         return -log_softmax(a)[np.arange(len(y)), y].sum() / len(y)
@@ -58,18 +73,7 @@ class SoftmaxCrossEntropy(Loss):
 
     def check_targets(self, shape: tuple[int, ...], y: Array) -> None:
         """Raise ValueError unless y holds one class label, 0 to K-1, per row."""
-        rows, classes = row_of_classes(shape)
-        if y.shape != (rows,) or y.dtype.kind not in "iu":
-            raise ValueError(
-                f"Cannot use targets of shape {y.shape} and dtype {y.dtype} with softmax "
-                f"cross-entropy, because it reads one class label per row; give whole numbers of "
-                f"shape ({rows},)."
-            )
-        if len(y) and not 0 <= y.min() <= y.max() < classes:
-            raise ValueError(
-                f"Cannot use class labels from {y.min()} to {y.max()} with {classes} outputs, because "
-                f"each output stands for one class; give labels from 0 to {classes - 1}."
-            )
+        check_labels(shape, y)
 
     def formula(self, output: str, outputs: int) -> str:  # noqa: ARG002  (one signature for all losses)
         return f"L = mean over samples of -log softmax({output})[y]"
@@ -77,7 +81,7 @@ class SoftmaxCrossEntropy(Loss):
 
 class OneHotCrossEntropy(Loss):
     derivative = "({p}·{total} − {y})/{rows}"
-    output_activation = "identity"
+    output_activation, applies = "identity", "softmax"
     unit_targets = True
 
     def check_targets(self, shape: tuple[int, ...], y: Array) -> None:

@@ -1,4 +1,4 @@
-"""Loss scaling: another loss times a constant, which scales every gradient alike.
+"""Losses made of another: times a constant, which scales every gradient alike.
 
     L = by L_inner             da = by da_inner
 
@@ -16,16 +16,28 @@ from impls.graph.primitive import Array
 from impls.hand.parts import Loss, positive
 
 
-class Scaled(Loss):
+class OfAnother(Loss):
+    """A loss made of another, which reads what that one reads."""
+
+    def __init__(self, loss: Any) -> None:
+        self.loss: Any = loss
+        self.labels, self.unit_targets, self.output_activation = loss.labels, loss.unit_targets, loss.output_activation
+        self.derivative, self.by = loss.derivative, loss.by
+
+    def check_targets(self, shape: tuple[int, ...], y: Array) -> None:
+        self.loss.check_targets(shape, y)
+
+
+class Scaled(OfAnother):
     def __init__(self, loss: Any, by: float) -> None:
-        if isinstance(loss, Scaled):
+        if isinstance(loss, OfAnother):
             raise ValueError(
                 f"Cannot scale {loss!r} again, because one factor says it all; scale {loss.loss!r} by the product."
-            )
-        self.loss: Any = loss
+                if isinstance(loss, Scaled) else
+                f"Cannot scale {loss!r}, because a penalty is added to the scaled loss; scale {loss.loss!r}."
+            )  # fmt: skip
+        super().__init__(loss)
         self.by = positive("by", by, "it scales the loss")
-        self.labels, self.unit_targets = loss.labels, loss.unit_targets
-        self.output_activation = loss.output_activation
         self.derivative = loss.derivative and f"{self.by:g}·{loss.derivative}"
 
     def times(self, inner: Array, a: Array) -> Array:  # noqa: ARG002  (a factor may depend on the batch)
@@ -41,8 +53,24 @@ class Scaled(Loss):
         sides = self.loss.one_sided(a, y)
         return sides and (sides[0], self.times(sides[1], a), self.times(sides[2], a))
 
-    def check_targets(self, shape: tuple[int, ...], y: Array) -> None:
-        self.loss.check_targets(shape, y)
-
     def formula(self, output: str, outputs: int) -> str:
         return f"{self.loss.formula(output, outputs)}, times {self.by:g}"
+
+
+def taken_apart(part: Any) -> tuple[Any, dict[str, Any]]:
+    """A loss without what scales it and is added to it, and the parameters that say these; any other part as it is.
+
+    >>> from impls.hand import Huber
+    >>> taken_apart(Scaled(Huber(), 0.5))
+    (Huber(delta=1.0), {'by': 0.5})
+    """
+    outer: dict[str, Any] = {}
+    while isinstance(part, OfAnother):
+        outer = {name: value for name, value in part.parameters().items() if name != "loss"} | outer
+        part = part.loss
+    return part, outer
+
+
+def bare(loss: Any) -> Any:
+    """A loss without what scales it, and without what is added to it."""
+    return taken_apart(loss)[0]
