@@ -52,7 +52,7 @@ class Factor:
 
 
 def factors_of(number: float, off: float, rows: int, outputs: int) -> Iterator[Factor]:
-    """What a positive number may be that is known to within `off`: those with a name first; nothing if it is nearly 1."""
+    """What a positive number may be that is known to within `off`, names first; nothing if it is nearly 1."""
     if not number > off or abs(number - 1) <= max(off, NEAR_ONE):
         return
     found = False

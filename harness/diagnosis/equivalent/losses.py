@@ -23,6 +23,9 @@ Forms = list[tuple[str, str, Any]]
 
 
 def _of_binary(loss: Any, forward: bool) -> Forms:
+    if loss.epsilon:
+        return []  # they are of the logarithm itself
+
     def clamped(logarithm: Any) -> Any:
         return np.maximum(logarithm, LEAST_LOGARITHM) if loss.clamp else logarithm
 
