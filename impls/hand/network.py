@@ -79,5 +79,10 @@ class Network(Graph):
         self.depth = depth
         super().__init__([Input("x", self.inputs)], nodes, loss, output)
 
+    @property
+    def output_label(self) -> str:
+        """O31 for a single output neuron, O3 for a layer of them."""
+        return f"O{self.depth}1" if self.outputs == 1 else f"O{self.depth}"
+
     def __repr__(self) -> str:
         return f"Network({list(self.layers)!r}, {self.loss!r})"
