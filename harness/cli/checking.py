@@ -77,7 +77,7 @@ def template_and_print(*, model: str, output: str, **options: Any) -> int:
     from harness.checking.templates import write_template
     from harness.inputs.networks import load_network
     from impls.graph import LOSS, TARGET
-    from impls.hand.notation import describe, output_label
+    from impls.hand.notation import describe
 
     choices = {name: options.pop(name) for name in OF_A_NETWORK}
     try:
@@ -86,7 +86,7 @@ def template_and_print(*, model: str, output: str, **options: Any) -> int:
     except UsageError as error:
         return complain("harness template", error)
     what = [
-        describe(network), network.loss.formula(output_label(network), network.outputs), source.describe(),
+        describe(network), network.loss_formula, source.describe(),
         options["dtype"], f"{options['rows']} rows", f"seed {options['seed']}",
     ]  # fmt: skip
     said = [f"--{name.replace('_', '-')} {quoted(value)}" for name, value in choices.items() if value is not None]

@@ -15,8 +15,7 @@ from harness.evaluation.given import with_buffers
 from harness.evaluation.point import moment_after
 from harness.explaining.case import MOST_BRANCHES, Case
 from harness.explaining.explanation import (
-    CONVENTIONS,
-    CONVENTIONS_OF_GRAPHS,
+    LAYOUT,
     PathExplanation,
     Rest,
     RouteRow,
@@ -34,7 +33,7 @@ from harness.usage import UsageError
 from impls.contract import Array
 from impls.graph import Graph
 from impls.hand import Network
-from impls.hand.notation import describe, name_of, output_label
+from impls.hand.notation import describe, name_of
 from impls.hand.paths import Paths
 
 
@@ -154,7 +153,7 @@ def _explanation(case: Case, asked: _Asked, notes: list[str]) -> PathExplanation
     nudge = None if asked.amount is None else nudged(case, asked.amount, others.sum, in_sample)
     return PathExplanation(
         weight=meant.symbol, name=meant.name, kind=meant.kind, short=meant.short, value=case.value, leads=case.leads,
-        network=describe(network), loss=network.loss.formula(output_label(network), network.outputs),
+        network=describe(network), loss=network.loss_formula,
         data=asked.data, optimizer=name_of(asked.optimizer), seed=asked.seed, step=moment.step,
         sample=sample, samples=asked.samples, batch=len(case.rows),
         inputs=None if sample is None else _first(case),
@@ -168,7 +167,7 @@ def _explanation(case: Case, asked: _Asked, notes: list[str]) -> PathExplanation
         cancellation=max(1.0, case.magnitude / abs(case.total)) if case.total else None,
         update=update_of(meant, asked.optimizer, case.value, case.total + asked.added, moment.state, moment.step + 1),
         nudge=nudge, notes=notes,
-        conventions=CONVENTIONS if isinstance(network, Network) else CONVENTIONS_OF_GRAPHS,
+        conventions=(case.nodes.conventions, LAYOUT),
         _ways=partial(case.ways, asked.against),
     )  # fmt: skip
 

@@ -16,7 +16,7 @@ from harness.evaluation.point import Moment
 from harness.explaining.explanation import PathRow, Way
 from harness.explaining.methods import Variable, centre_of, finite, variable_of, ways_of
 from harness.explaining.references import Reference
-from harness.explaining.symbols import Nodes, weight_entry
+from harness.explaining.symbols import Nodes
 from harness.usage import UsageError
 from impls.contract import Array, Inputs
 from impls.graph import Graph, Node, evaluate
@@ -213,7 +213,7 @@ class Case:
         tensor, (*source, j) = self.paths.levels[1].tensor, self.meant.index
         others = [k for k in range(size) if k != j]
         through = [self.nodes.name(tensor, k + 1) for k in others[:2]]
-        belongs = [weight_entry(self.network, self.meant.tensor, (*source, k)) for k in others[:2]]
+        belongs = [self.nodes.weight(self.meant.tensor, (*source, k)) for k in others[:2]]
         more = ", ..." if len(others) > 2 else ""
         return (
             f"{self.meant.symbol} feeds {self.nodes.name(tensor, j + 1)} only: a term through "

@@ -13,11 +13,7 @@ from msgspec import to_builtins
 from harness.results.printable import Printable
 
 SCHEMA = 1
-CONVENTIONS = (
-    "w_ij^(l): i = source, j = destination, counted from 1: w_21^(1) is W1[2,1]",
-    "W has shape (n_in, n_out), z = x W + b; torch.nn.Linear keeps W transposed",
-)
-CONVENTIONS_OF_GRAPHS = ("W[i,j]: i = source, j = destination; every place is counted from 1", CONVENTIONS[1])
+LAYOUT = "W has shape (n_in, n_out), z = x W + b; torch.nn.Linear keeps W transposed"
 
 
 @dataclass(frozen=True)
@@ -84,7 +80,7 @@ class PathExplanation(
     nudge: Nudge | None
     notes: list[str]
     dtype: str = "float64"
-    conventions: tuple[str, ...] = CONVENTIONS
+    conventions: tuple[str, ...] = (LAYOUT,)
     _ways: Callable[[], list[Way]] = field(default=list, repr=False, compare=False)
 
     @cached_property

@@ -16,7 +16,7 @@ import numpy as np
 
 from harness.explaining.explanation import Factor
 from harness.explaining.layout import opened, operand
-from harness.explaining.symbols import Nodes, ratio, weight_entry
+from harness.explaining.symbols import Nodes, ratio
 from impls.graph import TARGET, Graph, Node
 from impls.hand.activations.softmax import softmax
 from impls.hand.losses.scaled import bare
@@ -93,7 +93,7 @@ class Origins:
         matrix = next((w for w in step.node.weights if weighed(step.node.layer, w, (i, k)) == (i, k)), None)
         if starts or matrix is None:
             return f"{type(step.node.layer).__name__}'"
-        return weight_entry(self.network, names[matrix], (i, k))
+        return self.nodes.weight(names[matrix], (i, k))
 
     def _elementwise(self, step: Step, k: int) -> str:
         """The derivative of an output by the only entry that leads to it: 1, or what the layer says of each read."""

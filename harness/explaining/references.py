@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from harness.explaining.chain_references import HOW as HOW_IN_CHAIN
 from harness.explaining.chain_references import Kind, in_chain
-from harness.explaining.symbols import Nodes, entry_name, weight_entry
+from harness.explaining.symbols import Nodes, entry_name
 from harness.usage import UsageError, did_you_mean
 from impls.graph import Graph, Tensor
 from impls.hand import Network
@@ -87,7 +87,7 @@ def reference_of(network: Graph, tensor: str, index: tuple[int, ...]) -> Referen
     layer = next(node.layer for node in network.nodes if node.name == told.node)
     feeds = weighed(layer, told.local, index)
     kind = "bias" if feeds is not None and feeds[0] is None else "weight"
-    symbol = weight_entry(network, tensor, index)
+    symbol = nodes.weight(tensor, index)
     return Reference(kind=kind, tensor=tensor, index=index, symbol=symbol, name=name, short=told.local.lower())
 
 

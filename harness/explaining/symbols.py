@@ -24,6 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, product
+from typing import ClassVar
 
 from impls.graph import LOSS, Graph
 from impls.hand import Network
@@ -63,23 +64,17 @@ def outputs_of(network: Network) -> list[str]:
     return list({network.depths[tensor]: tensor for tensor in network.activations}.values())
 
 
-def weight_entry(network: Graph, tensor: str, index: tuple[int, ...]) -> str:
-    """A weight's entry in a formula: ``w_21^(1)`` or ``b_1^(2)`` of a weighted sum in a chain, else its name."""
-    node = next(each for each in network.nodes if tensor in (network.names_of(each.name)[w] for w in each.weights))
-    told = weighed(node.layer, network.tensors[tensor].local, index)
-    if not isinstance(network, Network) or told is None:
-        return entry_name(tensor, index)
-    source, neuron = told
-    layer = network.depths[tensor]
-    return f"b_{neuron + 1}^({layer})" if source is None else weight_symbol(layer, source, neuron)
-
-
 @dataclass(frozen=True)
 class Nodes:
-    """Names of the nodes of paths: ``act1[2]``; ``split.p[k]`` where a node gives several tensors; ``L``."""
+    """Names of the nodes of paths: ``act1[2]``; ``split.p[k]`` where a node gives several tensors; ``L``.
+
+    Attributes:
+        conventions: of indices, in a sentence.
+    """
 
     network: Graph
     start: str
+    conventions: ClassVar = "W[i,j]: i = source, j = destination; every place is counted from 1"
 
     @classmethod
     def of(cls, network: Graph, start: str) -> Nodes:
@@ -95,6 +90,10 @@ class Nodes:
     def entry(self, tensor: str, index: int | str) -> str:
         """An entry of a tensor of the forward pass."""
         return f"{self.whole(tensor)}[{index}]"
+
+    def weight(self, tensor: str, index: tuple[int, ...]) -> str:
+        """A weight's entry in a formula."""
+        return entry_name(tensor, index)
 
     def output(self, tensor: str) -> str:
         """The activation that alone reads a tensor, or the tensor itself."""
@@ -125,6 +124,7 @@ class ChainNodes(Nodes):
     """Those of a chain: ``x2``; ``O11``, a neuron's output; ``z11`` where an activation couples."""
 
     network: Network
+    conventions: ClassVar = "w_ij^(l): i = source, j = destination, counted from 1: w_21^(1) is W1[2,1]"
 
     @cached_property
     def _outputs(self) -> list[str]:
@@ -137,6 +137,16 @@ class ChainNodes(Nodes):
             return f"{tensor}{index}"
         letter = "O" if tensor in self._outputs else told.local
         return f"{letter}{joined(self.network.depths[tensor], index)}"
+
+    def weight(self, tensor: str, index: tuple[int, ...]) -> str:
+        """``w_21^(1)`` or ``b_1^(2)`` of a weighted sum."""
+        told, layer = self.network.tensors[tensor], self.network.depths[tensor]
+        owner = next(node.layer for node in self.network.nodes if node.name == told.node)
+        found = weighed(owner, told.local, index)
+        if found is None:
+            return super().weight(tensor, index)
+        source, neuron = found
+        return f"b_{neuron + 1}^({layer})" if source is None else weight_symbol(layer, source, neuron)
 
     def output(self, tensor: str) -> str:
         """The last tensor of the layer that gives this one."""

@@ -18,7 +18,7 @@ from harness.inputs.datasets import Data
 from harness.interrupts import held_back
 from impls.abilities import GradientChecker
 from impls.graph import Graph
-from impls.hand.notation import describe, output_label
+from impls.hand.notation import describe
 
 WORK = 3e10
 """Multiply-adds that planting may take; a larger network gets an even sample of the faults."""
@@ -78,7 +78,7 @@ def power(
     for name, checker in checkers.items():
         peers[name], planted = _by_differences(ground, planted, name, checker)
     what = (
-        describe(network), network.loss.formula(output_label(network), network.outputs), loaded.describe(),
+        describe(network), network.loss_formula, loaded.describe(),
         f"batch {point.rows}", dtype, f"seed {seed}",
     )  # fmt: skip
     absent = tuple(admission.absent)

@@ -37,7 +37,7 @@ from harness.surveys.accuracy import with_causes
 from impls import registry
 from impls.contract import Array, Pass, tensors_of
 from impls.graph import Graph
-from impls.hand.notation import describe, output_label
+from impls.hand.notation import describe
 from impls.registry import REFERENCE
 
 
@@ -90,7 +90,7 @@ class Session:
         return Head(
             schema=SCHEMA, created=datetime.now(UTC).isoformat(timespec="seconds"), command=self.command, named=named,
             network=repr(network), description=describe(network),
-            loss_formula=network.loss.formula(output_label(network), network.outputs),
+            loss_formula=network.loss_formula,
             weights={name: tuple(shape) for name, shape in network.weights.items()},
             gradients=network.gradients, activations=network.activations,
             data=", ".join(filter(None, [data.describe(), data.meaning(network)])),

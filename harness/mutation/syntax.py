@@ -144,13 +144,11 @@ MOST_POWER = 12
 FIELD: Mapping[type, Callable[[Fraction, Fraction], Fraction]] = {ast.Add: add, ast.Sub: sub, ast.Mult: mul}
 
 
-def same_function(first: ast.AST, second: ast.AST) -> bool:
-    """Whether two syntax trees compute the same real function, as far as rational arithmetic shows it."""
-    return fingerprint(first) == fingerprint(second)
-
-
 def fingerprint(tree: ast.AST) -> tuple[Any, ...]:
-    """What two trees share if they are one function: value and unknowns of an expression, the form of all else."""
+    """What two trees share if they compute one real function, as far as rational arithmetic shows it.
+
+    Of an expression its value and unknowns, of all else the form.
+    """
     if isinstance(tree, ast.AugAssign):  # x *= y is x = x * y, whether or not it is done in place
         target = ast.parse(ast.unparse(tree.target), mode="eval").body
         return ("AugAssign", fingerprint(tree.target), fingerprint(ast.BinOp(target, tree.op, tree.value)))

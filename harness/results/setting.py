@@ -14,7 +14,7 @@ from harness.evaluation.point import Point
 from harness.usage import visible
 from impls.graph import Graph
 from impls.hand import Network, from_text
-from impls.hand.notation import describe, output_label
+from impls.hand.notation import describe
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def setting_of(name: str, point: Point, data: str, seed: int | None, function: C
         name=name,
         network=repr(network),
         description=describe(network),
-        loss_formula=network.loss.formula(output_label(network), network.outputs),
+        loss_formula=network.loss_formula,
         data=data,
         rows=point.rows,
         dtype=point.dtype,

@@ -89,6 +89,16 @@ class Graph:
         return self.tensors[self.output].width
 
     @property
+    def output_label(self) -> str:
+        """What the output is called on screen: the tensor's name."""
+        return self.output
+
+    @property
+    def loss_formula(self) -> str:
+        """The loss in one line, of the output and the target."""
+        return str(self.loss.formula(self.output_label, self.outputs))
+
+    @property
     def links(self) -> list[Link]:
         """Every link in the order of a training step: forward, loss, backward."""
         return [*self.forward_links, self.loss_link, *self.backward_links]

@@ -83,5 +83,10 @@ class Network(Graph):
         """The same layers, and another loss."""
         return Network(self.layers, loss)
 
+    @property
+    def output_label(self) -> str:
+        """O31 for a single output neuron, O3 for a layer of them."""
+        return f"O{self.depth}1" if self.outputs == 1 else f"O{self.depth}"
+
     def __repr__(self) -> str:
         return f"Network({list(self.layers)!r}, {self.loss!r})"

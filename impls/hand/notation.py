@@ -186,13 +186,6 @@ def _sizes(source: Input) -> str:
     return f"{sizes} of {counted(source.choices, 'choice')}" if source.choices else sizes
 
 
-def output_label(network: Graph) -> str:
-    """What the output is called on screen: O31 for a single output neuron, O3 for a layer of them; a graph's name."""
-    if not isinstance(network, Network):
-        return network.output
-    return f"O{network.depth}1" if network.outputs == 1 else f"O{network.depth}"
-
-
 def made(kind: str, table: Mapping[str, Any], text: str, **more: Any) -> Any:
     """What the text names in a table, made with the parameters that it gives in brackets, and `more`.
 

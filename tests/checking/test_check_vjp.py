@@ -243,6 +243,17 @@ def test_a_layer_with_two_inputs_and_one_with_whole_numbers_are_references_too()
     passes(lambda i, W: W[i], rows_backward, reference=Embedding(7, 3), inputs=table)
 
 
+def test_a_layer_of_ones_own_may_say_what_it_usually_reads():
+    class Product(Multiply):
+        usual_inputs = "p=N,K; q=N,K"
+
+    found = passes(lambda p, q: p * q, lambda u, p, q: (u * q, u * p), reference=Product())
+    assert "other sizes" in found.cases
+    assert HandReference(Multiply()).usual == {}
+    with pytest.raises(UsageError, match="nothing says what it reads"):
+        check_vjp(lambda p, q: p * q, lambda u, p, q: (u * q, u * p), reference=Multiply())
+
+
 def test_a_call_that_does_not_answer_is_the_last():
     calls = []
 

@@ -29,7 +29,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.arithmetic.bounded import Bounded, Floats, rule_for
+from harness.arithmetic.bounded import Bounded, rule_for
 
 
 def _power_of_two(x: Bounded) -> bool:
@@ -103,18 +103,22 @@ def absolute(x: Bounded) -> Bounded:
 
 @rule_for(np.maximum)
 def maximum(x: Bounded, y: Bounded) -> Bounded:
-    value = np.maximum(x.value, y.value)
-    low = np.maximum(x.value - x.bound, y.value - y.bound)
-    high = np.maximum(x.value + x.bound, y.value + y.bound)
-    return Bounded(value, _image(value, low, high), x.context)
+    return _chosen(np.maximum, x, y)
 
 
 @rule_for(np.minimum)
 def minimum(x: Bounded, y: Bounded) -> Bounded:
-    value = np.minimum(x.value, y.value)
-    low = np.minimum(x.value - x.bound, y.value - y.bound)
-    high = np.minimum(x.value + x.bound, y.value + y.bound)
-    return Bounded(value, _image(value, low, high), x.context)
+    return _chosen(np.minimum, x, y)
+
+
+def _chosen(choose: np.ufunc, x: Bounded, y: Bounded) -> Bounded:
+    """What grows with both operands: its image lies between those of their ends."""
+    value = choose(x.value, y.value)
+    low = choose(x.value - x.bound, y.value - y.bound)
+    high = choose(x.value + x.bound, y.value + y.bound)
+    # One ulp more: low and high were rounded.
+    bound = np.nextafter(np.maximum(high - value, value - low), np.inf) * (high > low)
+    return Bounded(value, bound, x.context)
 
 
 def _mask(x: Bounded, y: Bounded, value: NDArray[np.bool_]) -> Bounded:
@@ -156,8 +160,3 @@ def where(mask: Bounded, x: Bounded, y: Bounded) -> Bounded:
 def concatenate(parts: Sequence[Bounded], axis: int = 0) -> Bounded:
     values, bounds = [part.value for part in parts], [part.bound for part in parts]
     return Bounded(np.concatenate(values, axis=axis), np.concatenate(bounds, axis=axis), parts[0].context)
-
-
-def _image(value: Floats, low: Floats, high: Floats) -> Floats:
-    # One ulp more: low and high were rounded.
-    return np.nextafter(np.maximum(high - value, value - low), np.inf) * (high > low)
