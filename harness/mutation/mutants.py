@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
-from harness.mutation.operators import OPERATORS
-from harness.mutation.syntax import Site, fingerprint, sites_of
+from harness.edits.operators import OPERATORS
+from harness.edits.syntax import Site, fingerprint, sites_of
 from harness.mutation.targets import compiled, plain_function, tree_of
 
 

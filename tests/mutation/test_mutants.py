@@ -7,9 +7,9 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
+from harness.edits.operators import OPERATORS
+from harness.edits.syntax import same_function
 from harness.mutation.mutants import mutants_of, planted, watched
-from harness.mutation.operators import OPERATORS
-from harness.mutation.syntax import same_function
 
 
 def changes(function, operator=None):
