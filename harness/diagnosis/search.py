@@ -18,12 +18,16 @@ from harness.arithmetic import Profile
 from harness.arithmetic.rules.sums import one_thread
 from harness.diagnosis.confirmation import Confirmed, best_of, confirmed, runner_up
 from harness.diagnosis.diagnosis import Cause, Diagnosis, Found, hands_on, merged, told, which_of, worst_entry
+from harness.diagnosis.edited import near, shortest
 from harness.diagnosis.hypotheses import Hypothesis, Planted, in_full, ranked, residual
 from harness.diagnosis.kinks import on_a_kink
+from harness.diagnosis.parts import moved_faults, parts_of
 from harness.diagnosis.patterns import told_by
 from harness.diagnosis.whole_pass import everything_in_float32, only_as_small, paired
 from harness.evaluation.point import Point
 from harness.faults import Fault, faults_at, right_formula
+from harness.faults.edits import EditFault, edit_faults
+from harness.faults.place import Place
 from impls.contract import Array
 from impls.graph import Rule
 
@@ -59,12 +63,19 @@ class _Search:
         self.links = now.point.network.link
         self.told: set[str] = set()
         self._faults: dict[str, list[Fault]] = {}
+        self._edits: dict[str, list[EditFault]] = {}
 
     def faults(self, name: str) -> list[Fault]:
         """The catalogue at a link."""
         if name not in self._faults:
             self._faults[name] = faults_at(self.point.network, self.links[name])
         return self._faults[name]
+
+    def edits(self, name: str) -> list[EditFault]:
+        """The edits of a link's rule."""
+        if name not in self._edits:
+            self._edits[name] = list(edit_faults(Place(self.point.network, self.links[name])))
+        return self._edits[name]
 
     def found(self) -> list[Found]:
         diagnoses: list[Found] = []
@@ -96,7 +107,8 @@ class _Search:
         if best:
             return self._explained(tensor, tried, found, best)
         return (
-            self._beside(tensor, wrong)
+            self._edited(tensor, [*open_, *cleared], wrong)
+            or self._beside(tensor, wrong)
             or self._behind_a_factor(tensor, tried, open_, wrong)
             or self._unknown(tensor, tried, open_, wrong)
         )
@@ -123,6 +135,23 @@ class _Search:
         self.told.add(tensor)
         self.now = hidden
         return Found(diagnosis)
+
+    def _edited(self, tensor: str, suspects: Sequence[str], wrong: Sequence[str]) -> Found | None:
+        """The edits of the rule, at a suspect, that give the numbers; those of all entries before those of a part."""
+        parts = {name: parts_of(self.links[name], tensor, self.now) for name in suspects}
+        faults: list[Fault] = []
+        for name in suspects:
+            faults += self.edits(name)
+            if parts[name]:
+                faults += [*self.faults(name), *moved_faults(self.links[name], tensor, self.now)]
+        tried = near(faults, tensor, self.now, parts)
+        settled = {name for name in self.told if self.now.wrong(name)}
+        reach = {name: self.now.reach.of(name) - settled for name in suspects}
+        found = confirmed(tried, tensor, self.now, reach, wrong)
+        if not found:
+            return None
+        best = shortest(best_of(found), self.now)
+        return self._explained(tensor, tried, found, best)
 
     def _beside(self, tensor: str, wrong: Sequence[str]) -> Found | None:
         """What explains another wrong tensor, at a link that both come from; the first may have two mistakes."""
