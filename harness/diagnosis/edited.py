@@ -15,11 +15,11 @@ import numpy as np
 
 from harness.arithmetic import Bounded
 from harness.diagnosis.confirmation import Confirmed
-from harness.diagnosis.hypotheses import Hypothesis, Planted, residual
+from harness.diagnosis.hypotheses import Hypothesis, Planted, ranked, residual
 from harness.diagnosis.parts import Part, chosen
 from harness.evaluation.incremental import in_floats
 from harness.faults import Fault, Fitted
-from harness.faults.edits import EditFault
+from harness.faults.edits import EditFault, Numbered
 from harness.faults.paths import LeftOut
 from harness.faults.precision import WIDE
 from impls.contract import Array
@@ -41,12 +41,23 @@ def near(faults: Iterable[Fault], tensor: str, now: Planted, parts: Mapping[str,
         parts: of what each link gives, those that may be wrong alone.
     """
     found: list[Hypothesis] = []
+    free: list[Numbered] = []
     with np.errstate(all="ignore"):
         for fault in faults:
-            if not isinstance(fault, Fitted | LeftOut) and fault.cause not in WIDE:
+            if isinstance(fault, Numbered):
+                free += [fault] if _is_linear(fault, now) else []
+            elif not isinstance(fault, Fitted | LeftOut) and fault.cause not in WIDE:
                 found += _near(fault, tensor, now, parts.get(fault.at, ()))
-    found.sort(key=lambda h: h.residual)
-    return [h for h in found[:MOST_DECIDED] if _is_bounded(h.fault.rule, now)]
+    fitted = [h for h in ranked(free, tensor, now.shown[tensor], now.floats) if h.residual <= NEAR]
+    both = [sorted(some, key=lambda h: h.residual)[:MOST_DECIDED] for some in (found, fitted)]
+    return [h for some in both for h in some if _is_bounded(h.fault.rule, now)]
+
+
+def _is_linear(fault: Numbered, now: Planted) -> bool:
+    try:
+        return fault.linear(now.floats.tensors)
+    except Exception:
+        return False
 
 
 def _near(fault: Fault, tensor: str, now: Planted, parts: Sequence[Part]) -> Iterator[Hypothesis]:
@@ -91,10 +102,12 @@ def shortest(best: Sequence[Confirmed], now: Planted) -> list[Confirmed]:
 
     Of several that are one function, written otherwise, the shortest: they agree at another point too.
     """
-    whole = [c for c in best if c.hypothesis.fault is c.hypothesis.origin] or list(best)
+    whole = [c for c in best if isinstance(c.hypothesis.origin, Fitted) or c.hypothesis.fault is c.hypothesis.origin]
+    whole = whole or list(best)
     tensors = _elsewhere(now)
     found: list[tuple[Confirmed, Array | None]] = []
-    for c in sorted(whole, key=lambda c: len(c.cause.formula)):
+    links = now.point.network.link
+    for c in sorted(whole, key=lambda c: (links[c.cause.at].of is None, len(c.cause.formula))):
         value = _value(c.hypothesis.fault.rule, tensors, np.shape(tensors[c.cause.at]))
         if not any(c.cause.at == other.cause.at and _same(value, there) for other, there in found):
             found.append((c, value))

@@ -26,7 +26,7 @@ from harness.diagnosis.patterns import told_by
 from harness.diagnosis.whole_pass import everything_in_float32, only_as_small, paired
 from harness.evaluation.point import Point
 from harness.faults import Fault, faults_at, right_formula
-from harness.faults.edits import EditFault, edit_faults
+from harness.faults.edits import edit_faults
 from harness.faults.place import Place
 from impls.contract import Array
 from impls.graph import Rule
@@ -63,7 +63,7 @@ class _Search:
         self.links = now.point.network.link
         self.told: set[str] = set()
         self._faults: dict[str, list[Fault]] = {}
-        self._edits: dict[str, list[EditFault]] = {}
+        self._edits: dict[str, list[Fault]] = {}
 
     def faults(self, name: str) -> list[Fault]:
         """The catalogue at a link."""
@@ -71,10 +71,10 @@ class _Search:
             self._faults[name] = faults_at(self.point.network, self.links[name])
         return self._faults[name]
 
-    def edits(self, name: str) -> list[EditFault]:
+    def edits(self, name: str) -> list[Fault]:
         """The edits of a link's rule."""
         if name not in self._edits:
-            self._edits[name] = list(edit_faults(Place(self.point.network, self.links[name])))
+            self._edits[name] = list(edit_faults(Place(self.point.network, self.links[name]), name in self.now.shown))
         return self._edits[name]
 
     def found(self) -> list[Found]:
@@ -104,8 +104,12 @@ class _Search:
         best = best_of(found)
         if all(c.hypothesis.tier == 2 for c in best) and (whole := self._in_float32(tensor, wrong, best)):
             return whole
-        if best:
+        # A number that is seen in too few entries explains nothing by itself.
+        told = [c for c in best if c.rank < 2 or c.cause.number is None]
+        if best and (told or not (edited := self._edited(tensor, [*open_, *cleared], wrong))):
             return self._explained(tensor, tried, found, best)
+        if best:
+            return edited
         return (
             self._edited(tensor, [*open_, *cleared], wrong)
             or self._beside(tensor, wrong)

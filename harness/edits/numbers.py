@@ -1,6 +1,7 @@
 """Slips in numbers, beside those of `operators`: what is taken once too often, another tensor, fewer digits.
 
-`OTHER` stands for a tensor that the formula does not name; whoever runs the edited formula says which.
+`OTHER` stands for a tensor that the formula does not name, and `NUMBER` for a number; whoever runs the edited formula
+says which. The functions that are called to round, or to take another sample, are his too.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ from harness.edits.operators import OPERATORS, Operator
 from harness.edits.syntax import Site
 
 OTHER = "other"
+NUMBER = "number"
 DIGITS = ("float32", "bfloat16")
 """Functions that round to the digits of a dtype."""
+SAMPLES = ("next_sample", "sample_before", "first_sample", "last_sample")
+"""Functions that take for each sample another one."""
 FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "exp": ("expm1",), "expm1": ("exp",), "tanh": ("exp",), "log": ("log1p",), "log1p": ("log",),
     "maximum": ("minimum",), "minimum": ("maximum",),
@@ -32,6 +36,26 @@ def fewer_digits(site: Site) -> Iterator[ast.AST]:
     if _tensor(site):
         for dtype in DIGITS:
             yield ast.Call(ast.Name(dtype, ast.Load()), [site.node], [])
+
+
+def another_sample(site: Site) -> Iterator[ast.AST]:
+    """An operand whose rows are those of other samples."""
+    if _tensor(site):
+        for name in SAMPLES:
+            yield ast.Call(ast.Name(name, ast.Load()), [site.node], [])
+
+
+def number(site: Site) -> Iterator[ast.AST]:
+    """Another number: in place of an operand or a constant, added to a term, or a factor of it."""
+    node, free = site.node, ast.Name(NUMBER, ast.Load())
+    constant = isinstance(node, ast.Constant) and type(node.value) in (int, float)
+    if _tensor(site) or (constant and isinstance(site.parent, ast.BinOp | ast.UnaryOp | ast.Call)):
+        yield free
+    whole = isinstance(site.parent, ast.BinOp | ast.Call | ast.Return)
+    if whole and (isinstance(node, ast.BinOp) or _tensor(site)):
+        yield ast.BinOp(node, ast.Add(), free)
+    if isinstance(site.parent, ast.BinOp) and isinstance(site.parent.op, ast.Add | ast.Sub) and not constant:
+        yield ast.BinOp(free, ast.Mult(), node)
 
 
 def doubled(site: Site) -> Iterator[ast.AST]:
@@ -84,6 +108,7 @@ def absolute(site: Site) -> Iterator[ast.AST]:
 NUMERIC: Mapping[str, Operator] = {
     **{name: operator for name, operator in OPERATORS.items() if name != "comparison"},
     "another tensor": other_operand,
+    "another sample": another_sample,
     "doubled term": doubled,
     "halved term": halved,
     "function": function,
@@ -92,6 +117,8 @@ NUMERIC: Mapping[str, Operator] = {
     "fewer digits": fewer_digits,
 }
 """Every operator, for a formula whose numbers are searched for."""
+NUMBERS: Mapping[str, Operator] = {"number": number}
+"""Those that leave a number free."""
 
 
 def _tensor(site: Site) -> bool:

@@ -14,7 +14,8 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
+from operator import itemgetter
 from types import FunctionType
 from typing import Any
 
@@ -23,15 +24,16 @@ import numpy as np
 from harness.arithmetic import Bounded
 from harness.arithmetic.bounded import rounded
 from harness.edits.changes import changes_of
-from harness.edits.numbers import NUMERIC, OTHER
+from harness.edits.numbers import NUMBER, NUMBERS, NUMERIC, OTHER
 from harness.edits.syntax import FunctionTree
-from harness.faults.fault import Fault
+from harness.faults.fault import Fault, Linear, with_number
 from harness.faults.place import Place
 from harness.faults.spellings import parameters_of, spellings_of
 from harness.formats import FORMATS
-from impls.graph import TARGET, Link
-from impls.hand import Dense
+from impls.graph import TARGET, Link, Rule
+from impls.hand import Dense, OneHotCrossEntropy, SoftmaxCrossEntropy
 from impls.hand.activations.gelu import erf
+from impls.hand.activations.softmax import softmax
 from impls.hand.layers.dense import rows_of
 
 CAUSE = "edit of the rule"
@@ -68,19 +70,61 @@ class EditFault(Fault):
     right: str = ""
 
 
-def edit_faults(place: Place) -> Iterator[EditFault]:
-    """Every edit of a place's rule, with every tensor that is there already in place of another."""
+def edit_faults(place: Place, shown: bool) -> Iterator[Fault]:
+    """Every edit of a place's rule, with every tensor in place of another, and with a number of its own.
+
+    Args:
+        shown: whether what the link gives is shown, so that it may have been computed after what follows it.
+    """
     seen: set[str] = set()
+    others = _others(place, shown)
     for edit in edits_at(place):
-        others = [*_others(place)] if OTHER in edit.reads else [""]
-        for other in others:
-            names = _Names({**_names(place), OTHER: other})
+        for other in others if OTHER in edit.reads else [""]:
+            names = _Names({**_names(place), OTHER: other, NUMBER: "{c}"})
             wrong, right = edit.wrong.format_map(names), edit.right.format_map(names)
             if wrong in seen or wrong == right:
                 continue
             seen.add(wrong)
-            says = f"{place.at} is computed by a line that differs from the right one, {right}: {edit.operator}"
-            yield EditFault(CAUSE, place.at, says, wrong, _rule(place, edit, other), edit.operator, right)
+            says = f"{place.at} is computed by a formula that differs from the right one, {right}: {edit.operator}"
+            run = partial(_run, place, edit, others.get(other))
+            if NUMBER in edit.reads:
+                yield _numbered(place, says, wrong, run)
+            else:
+                yield EditFault(CAUSE, place.at, says, wrong, run, edit.operator, right)
+
+
+def _numbered(place: Place, says: str, formula: str, run: Callable[..., Any]) -> Numbered:
+    base, direction = partial(run, number=0.0), lambda t: run(t, number=1.0) - run(t, number=0.0)
+    meets = any(tensor.through for tensor in place.network.tensors.values())
+    usual = with_number(says, 1.0), with_number(formula, 1.0)
+    return Numbered(
+        CAUSE, place.at, *usual, partial(run, number=1.0), says, formula, base, direction, meets, run
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Numbered(Linear):
+    """An edit with a number in it, on which what the link gives depends linearly.
+
+    Attributes:
+        run: what is computed, from tensors and ``number``.
+    """
+
+    run: Callable[..., Any] = field(kw_only=False, default=lambda t, number: None)  # noqa: ARG005
+
+    def rule_with(self, c: Any) -> Rule:
+        """As `Fitted.rule_with`."""
+        return partial(self.run, number=c)
+
+    def linear(self, t: Mapping[str, Any]) -> bool:
+        """Whether what the link gives is linear in the number, given these tensors."""
+        with np.errstate(all="ignore"):
+            one, two = self.run(t, number=1.0), self.run(t, number=2.0)
+            zero = self.run(t, number=0.0)
+            return bool(np.all(np.abs((two - one) - (one - zero)) <= LINEAR * np.abs(two - zero).max()))
+
+
+LINEAR = 1e-10
 
 
 def edits_at(place: Place) -> Iterator[Edit]:
@@ -92,25 +136,36 @@ def edits_at(place: Place) -> Iterator[Edit]:
         yield from _own_edits(place.link)
 
 
-def _rule(place: Place, edit: Edit, other: str) -> Callable[[Mapping[str, Any]], Any]:
+def _run(
+    place: Place, edit: Edit, other: Callable[[Mapping[str, Any]], Any] | None, t: Mapping[str, Any], number: Any = None
+) -> Any:
+    """What an edited rule gives."""
     by_row = isinstance(place.layer, Dense) and place.link.local in ("dW", "db")
-    parameters, names = parameters_of(place), place.names
+    parameters, names, rows = parameters_of(place), place.names, len(t[TARGET])
 
-    def value(name: str, t: Mapping[str, Any]) -> Any:
-        if name == "N":
-            return float(len(t[TARGET]))
-        if name == "Y":
-            return np.eye(place.network.outputs)[t[TARGET]]
+    def value(name: str) -> Any:
+        if name in (NUMBER, "N"):
+            return number if name == NUMBER else float(rows)
         if name in parameters:
             return parameters[name]
-        tensor = t[other if name == OTHER else names.get(name, TARGET if name == "y" else name)]
-        return rows_of(tensor) if by_row and tensor.ndim > 2 else tensor
+        if name == "Y":
+            return _one_hot(place, t)
+        tensor = other(t) if name == OTHER and other else t[names.get(name, TARGET if name == "y" else name)]
+        return rows_of(tensor) if by_row and getattr(tensor, "ndim", 0) > 2 else tensor
 
-    return lambda t: edit.function(**{name: value(name, t) for name in edit.reads})
+    result, shape = edit.function(**{name: value(name) for name in edit.reads}), place.tensor.sized(rows)
+    return result if getattr(result, "shape", ()) == shape else _as_large(result, shape)
+
+
+def _as_large(result: Any, shape: tuple[int, ...]) -> Any:
+    """A result that NumPy repeats where it is assigned to the entries of an array of that shape."""
+    if isinstance(result, Bounded):
+        return result.moved(lambda array: np.broadcast_to(array, shape))
+    return np.broadcast_to(result, shape)
 
 
 def _names(place: Place) -> Mapping[str, str]:
-    return _Names({"y": TARGET, "Y": f"onehot({TARGET})", **place.names})
+    return {"y": TARGET, "Y": f"onehot({TARGET})", **place.names}
 
 
 class _Names(dict[str, str]):
@@ -120,14 +175,27 @@ class _Names(dict[str, str]):
         return name
 
 
-def _others(place: Place) -> Iterator[str]:
-    """Tensors that are there when the link is computed, or given."""
-    links = place.network.link
-    for tensor in place.network.tensors.values():
-        if tensor.role in ("loss", "state") or tensor.whole or tensor.name == place.at:
-            continue
-        if tensor.name not in links or place.earlier(tensor.name):
-            yield tensor.name
+def _one_hot(place: Place, t: Mapping[str, Any]) -> Any:
+    return np.eye(place.network.outputs)[t[TARGET]]
+
+
+def _others(place: Place, shown: bool) -> Mapping[str, Callable[[Mapping[str, Any]], Any]]:
+    """What may be read in place of a tensor: given, computed before the link, or not from it; by its text."""
+    network, behind = place.network, {place.at}
+    for link in network.links:
+        if not behind.isdisjoint(link.inputs):
+            behind.add(link.output)
+    found: dict[str, Callable[[Mapping[str, Any]], Any]] = {}
+    for tensor in network.tensors.values():
+        there = tensor.name not in network.link or (tensor.name not in behind if shown else place.earlier(tensor.name))
+        if there and tensor.role != "state" and not tensor.whole:
+            found[tensor.name] = itemgetter(tensor.name)
+    found["N"] = lambda t: float(len(t[TARGET]))
+    if network.loss.labels:
+        found[f"onehot({TARGET})"] = partial(_one_hot, place)
+    if isinstance(network.loss, SoftmaxCrossEntropy | OneHotCrossEntropy) and network.output not in behind:
+        found[f"softmax({network.output})"] = lambda t: softmax(t[network.output])
+    return found
 
 
 @lru_cache(maxsize=256)
@@ -145,11 +213,11 @@ def _edits_of(text: str) -> tuple[Edit, ...]:
 def _compiled(tree: FunctionTree, namespace: Mapping[str, Any]) -> Iterator[Edit]:
     own = [argument.arg for argument in tree.args.args]
     right = _text(tree, own)
-    for change in changes_of(tree, NUMERIC):
+    for change in changes_of(tree, {**NUMERIC, **NUMBERS}):
         if change.equal:
             continue
-        takes_other = any(isinstance(node, ast.Name) and node.id == OTHER for node in ast.walk(change.node))
-        reads = [*own, OTHER] if takes_other else own
+        used = {node.id for node in ast.walk(change.node) if isinstance(node, ast.Name)}
+        reads = [*own, *(name for name in (OTHER, NUMBER) if name in used)]
         tree.args.args = [ast.arg(name) for name in reads]
         powers = _Powers().visit(ast.parse(ast.unparse(ast.fix_missing_locations(tree))))
         tree.args.args = [ast.arg(name) for name in own]
@@ -215,8 +283,14 @@ def _narrow(dtype: str) -> Callable[[Any], Any]:
     return lambda tensor: rounded(tensor, FORMATS[dtype].digits)
 
 
+def _taking(rows: Callable[[int], Any]) -> Callable[[Any], Any]:
+    return lambda tensor: tensor[rows(len(tensor))]
+
+
 NAMESPACE: Mapping[str, Any] = {
     "np": np, "erf": erf, "power": power, "float32": _narrow("float32"), "bfloat16": _narrow("bfloat16"),
+    "next_sample": _taking(lambda n: (np.arange(n) + 1) % n), "sample_before": _taking(lambda n: np.arange(n) - 1),
+    "first_sample": _taking(lambda n: np.zeros(n, int)), "last_sample": _taking(lambda n: np.full(n, n - 1)),
     **{name: getattr(builtins, name) for name in ("len", "range", "float", "int")},
 }  # fmt: skip
 """What an edited formula may call."""
