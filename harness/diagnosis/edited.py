@@ -41,16 +41,23 @@ def near(faults: Iterable[Fault], tensor: str, now: Planted, parts: Mapping[str,
         parts: of what each link gives, those that may be wrong alone.
     """
     found: list[Hypothesis] = []
-    free: list[Numbered] = []
     with np.errstate(all="ignore"):
         for fault in faults:
-            if isinstance(fault, Numbered):
-                free += [fault] if _is_linear(fault, now) else []
-            elif not isinstance(fault, Fitted | LeftOut) and fault.cause not in WIDE:
+            if not isinstance(fault, Fitted | LeftOut) and fault.cause not in WIDE:
                 found += _near(fault, tensor, now, parts.get(fault.at, ()))
-    fitted = [h for h in ranked(free, tensor, now.shown[tensor], now.floats) if h.residual <= NEAR]
-    both = [sorted(some, key=lambda h: h.residual)[:MOST_DECIDED] for some in (found, fitted)]
-    return [h for some in both for h in some if _is_bounded(h.fault.rule, now)]
+    return _best(found, now)
+
+
+def fitted(faults: Iterable[Fault], tensor: str, now: Planted) -> list[Hypothesis]:
+    """The edits with a number of their own that come near the numbers; the best first."""
+    with np.errstate(all="ignore"):
+        free = [fault for fault in faults if isinstance(fault, Numbered) and _is_linear(fault, now)]
+        return _best([h for h in ranked(free, tensor, now.shown[tensor], now.floats) if h.residual <= NEAR], now)
+
+
+def _best(found: Iterable[Hypothesis], now: Planted) -> list[Hypothesis]:
+    best = sorted(found, key=lambda h: h.residual)[:MOST_DECIDED]
+    return [h for h in best if _is_bounded(h.fault.rule, now)]
 
 
 def _is_linear(fault: Numbered, now: Planted) -> bool:

@@ -112,7 +112,7 @@ def _regions(other: Array) -> Iterator[tuple[str, Mask]]:
 def listed(what: str, places: Any) -> str:
     """Samples counted from 0, neurons and inputs from 1: ``samples 32 to 63 (counted from 0)``."""
     first = 0 if what in ("sample", "position") else 1
-    numbers = [int(place) + first for place in places]
+    numbers = sorted({int(place) + first for place in places})
     plural = "s" if len(numbers) > 1 else ""
     if len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1:
         told = f"{numbers[0]} to {numbers[-1]}"

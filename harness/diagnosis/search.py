@@ -18,7 +18,7 @@ from harness.arithmetic import Profile
 from harness.arithmetic.rules.sums import one_thread
 from harness.diagnosis.confirmation import Confirmed, best_of, confirmed, runner_up
 from harness.diagnosis.diagnosis import Cause, Diagnosis, Found, hands_on, merged, told, which_of, worst_entry
-from harness.diagnosis.edited import near, shortest
+from harness.diagnosis.edited import fitted, near, shortest
 from harness.diagnosis.hypotheses import Hypothesis, Planted, in_full, ranked, residual
 from harness.diagnosis.kinks import on_a_kink
 from harness.diagnosis.parts import moved_faults, parts_of
@@ -148,14 +148,12 @@ class _Search:
             faults += self.edits(name)
             if parts[name]:
                 faults += [*self.faults(name), *moved_faults(self.links[name], tensor, self.now)]
-        tried = near(faults, tensor, self.now, parts)
         settled = {name for name in self.told if self.now.wrong(name)}
         reach = {name: self.now.reach.of(name) - settled for name in suspects}
-        found = confirmed(tried, tensor, self.now, reach, wrong)
-        if not found:
-            return None
-        best = shortest(best_of(found), self.now)
-        return self._explained(tensor, tried, found, best)
+        for tried in (near(faults, tensor, self.now, parts), fitted(faults, tensor, self.now)):
+            if found := confirmed(tried, tensor, self.now, reach, wrong):
+                return self._explained(tensor, tried, found, shortest(best_of(found), self.now))
+        return None
 
     def _beside(self, tensor: str, wrong: Sequence[str]) -> Found | None:
         """What explains another wrong tensor, at a link that both come from; the first may have two mistakes."""

@@ -154,6 +154,9 @@ def _run(
         return rows_of(tensor) if by_row and getattr(tensor, "ndim", 0) > 2 else tensor
 
     result, shape = edit.function(**{name: value(name) for name in edit.reads}), place.tensor.sized(rows)
+    context = next((tensor.context for tensor in t.values() if isinstance(tensor, Bounded)), None)
+    if context and not isinstance(result, Bounded):
+        result = context.constant(result)
     return result if getattr(result, "shape", ()) == shape else _as_large(result, shape)
 
 
