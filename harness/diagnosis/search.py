@@ -74,7 +74,8 @@ class _Search:
     def edits(self, name: str) -> list[Fault]:
         """The edits of a link's rule."""
         if name not in self._edits:
-            self._edits[name] = list(edit_faults(Place(self.point.network, self.links[name]), name in self.now.shown))
+            place, shown = Place(self.point.network, self.links[name]), name in self.now.shown
+            self._edits[name] = list(edit_faults(place, self.point.rows, shown))
         return self._edits[name]
 
     def found(self) -> list[Found]:

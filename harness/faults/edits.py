@@ -28,7 +28,7 @@ from harness.edits.numbers import NUMBER, NUMBERS, NUMERIC, OTHER
 from harness.edits.syntax import FunctionTree
 from harness.faults.fault import Fault, Linear, with_number
 from harness.faults.place import Place
-from harness.faults.spellings import parameters_of, spellings_of
+from harness.faults.spellings import entry_spellings_of, parameters_of, spellings_of
 from harness.formats import FORMATS
 from impls.graph import TARGET, Link, Rule
 from impls.hand import Dense, OneHotCrossEntropy, SoftmaxCrossEntropy
@@ -70,15 +70,16 @@ class EditFault(Fault):
     right: str = ""
 
 
-def edit_faults(place: Place, shown: bool) -> Iterator[Fault]:
+def edit_faults(place: Place, rows: int, shown: bool) -> Iterator[Fault]:
     """Every edit of a place's rule, with every tensor in place of another, and with a number of its own.
 
     Args:
+        rows: samples in the batch.
         shown: whether what the link gives is shown, so that it may have been computed after what follows it.
     """
     seen: set[str] = set()
     others = _others(place, shown)
-    for edit in edits_at(place):
+    for edit in edits_at(place, _products(place, rows)):
         for other in others if OTHER in edit.reads else [""]:
             names = _Names({**_names(place), OTHER: other, NUMBER: "{c}"})
             wrong, right = edit.wrong.format_map(names), edit.right.format_map(names)
@@ -125,12 +126,18 @@ class Numbered(Linear):
 
 
 LINEAR = 1e-10
+MOST_ENTRIES = 30_000
+"""Products that a matrix product may have to be written out one by one."""
 
 
-def edits_at(place: Place) -> Iterator[Edit]:
+def _products(place: Place, rows: int) -> float:
+    return rows * place.layer.inputs * place.layer.outputs if isinstance(place.layer, Dense) else np.inf
+
+
+def edits_at(place: Place, entries: float = 0) -> Iterator[Edit]:
     """The edits of every spelling of a place's rule."""
     spelled = spellings_of(place)
-    for text in spelled:
+    for text in (*spelled, *(entry_spellings_of(place) if entries <= MOST_ENTRIES else ())):
         yield from _edits_of(text)
     if not spelled and not place.adds:
         yield from _own_edits(place.link)
@@ -154,6 +161,7 @@ def _run(
         return rows_of(tensor) if by_row and getattr(tensor, "ndim", 0) > 2 else tensor
 
     result, shape = edit.function(**{name: value(name) for name in edit.reads}), place.tensor.sized(rows)
+    result = result if hasattr(result, "shape") else np.asarray(result)
     context = next((tensor.context for tensor in t.values() if isinstance(tensor, Bounded)), None)
     if context and not isinstance(result, Bounded):
         result = context.constant(result)
@@ -161,10 +169,13 @@ def _run(
 
 
 def _as_large(result: Any, shape: tuple[int, ...]) -> Any:
-    """A result that NumPy repeats where it is assigned to the entries of an array of that shape."""
-    if isinstance(result, Bounded):
-        return result.moved(lambda array: np.broadcast_to(array, shape))
-    return np.broadcast_to(result, shape)
+    """A result that NumPy repeats where it is assigned to the entries of an array of that shape, sample by sample."""
+    by_sample = len(shape) > 1 and result.shape == shape[:1] != shape[-1:]
+
+    def repeated(array: Any) -> Any:
+        return np.broadcast_to(array[:, None] if by_sample else array, shape)
+
+    return result.moved(repeated) if isinstance(result, Bounded) else repeated(result)
 
 
 def _names(place: Place) -> Mapping[str, str]:
@@ -182,6 +193,10 @@ def _one_hot(place: Place, t: Mapping[str, Any]) -> Any:
     return np.eye(place.network.outputs)[t[TARGET]]
 
 
+def _shifted(a: Any) -> Any:
+    return a - a.max(axis=-1, keepdims=True)
+
+
 def _others(place: Place, shown: bool) -> Mapping[str, Callable[[Mapping[str, Any]], Any]]:
     """What may be read in place of a tensor: given, computed before the link, or not from it; by its text."""
     network, behind = place.network, {place.at}
@@ -194,10 +209,14 @@ def _others(place: Place, shown: bool) -> Mapping[str, Callable[[Mapping[str, An
         if there and tensor.role != "state" and not tensor.whole:
             found[tensor.name] = itemgetter(tensor.name)
     found["N"] = lambda t: float(len(t[TARGET]))
+    found["n"] = lambda t: np.arange(len(t[TARGET]), dtype=float)[:, None]
+    for width in sorted({tensor.width for tensor in network.tensors.values() if tensor.shape} - {1}):
+        found[str(width)] = lambda _, width=width: float(width)
     if network.loss.labels:
         found[f"onehot({TARGET})"] = partial(_one_hot, place)
     if isinstance(network.loss, SoftmaxCrossEntropy | OneHotCrossEntropy) and network.output not in behind:
         found[f"softmax({network.output})"] = lambda t: softmax(t[network.output])
+        found[f"np.exp({network.output} - max)"] = lambda t: np.exp(_shifted(t[network.output]))
     return found
 
 

@@ -127,6 +127,12 @@ SPELLINGS: Mapping[type, Mapping[str, Spelled]] = {
 
 WITHOUT_BIAS: Mapping[str, Spelled] = {"z": ("x @ W",)}
 
+BY_ENTRY: Mapping[str, Spelled] = {
+    "dx": ("(dz[:, None, :] * W[None, :, :]).sum(axis=-1)",),
+    "dW": ("(x[:, :, None] * dz[:, None, :]).sum(axis=0)",),
+}
+"""Of a Dense layer, in loops over entries, each of which is a sum of products."""
+
 FUSED: Mapping[tuple[type, type], Spelled] = {
     (BinaryCrossEntropy, Sigmoid): ("(a - y) / a.size", "(a - y) / N / K"),
     (SumSquaredError, Sigmoid): ("2 * (a - y) * a * (1 - a)",),
@@ -149,6 +155,11 @@ def spellings_of(place: Place) -> Spelled:
     if isinstance(layer, Dense) and not layer.bias:
         own = WITHOUT_BIAS.get(local, own)
     return own + fused_spellings(place)
+
+
+def entry_spellings_of(place: Place) -> Spelled:
+    """Spellings by loops over entries."""
+    return BY_ENTRY.get(place.link.local, ()) if isinstance(place.layer, Dense) else ()
 
 
 def fused_spellings(place: Place) -> Spelled:
