@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.arithmetic import Bounded
 from harness.diagnosis.confirmation import Confirmed
-from harness.diagnosis.hypotheses import Hypothesis, Planted, ranked, residual
+from harness.diagnosis.hypotheses import Hypothesis, Planted, evident, ranked, residual
 from harness.diagnosis.parts import Part, chosen
 from harness.evaluation.incremental import in_floats
 from harness.faults import Fault, Fitted
@@ -29,6 +29,9 @@ NEAR = 1e-3
 """Off by more of the largest entry, an edit does not give the numbers, in whatever dtype."""
 SAME = 1e-9
 """Two functions that differ by less of the largest entry, at a point of no special values, are one."""
+MOST_REPLAYED = 20_000
+"""Numbers in a network's tensors for which a whole pass is worth a try with each edit."""
+MOST_TOGETHER = 4
 MOST_DECIDED = 16
 """Hypotheses, best first, that are worth a try in bounded arithmetic."""
 
@@ -102,6 +105,41 @@ def _is_bounded(rule: Rule, now: Planted) -> bool:
             return isinstance(rule(now.bounds.tensors), Bounded)
     except Exception:
         return False
+
+
+def everywhere(
+    edits: Sequence[Sequence[Fault]], tensor: str, now: Planted, wrong: Sequence[str]
+) -> tuple[list[EditFault], Planted, frozenset[str]] | None:
+    """The same edit at several links at once, of which none explains the tensor alone, with what it explains.
+
+    Args:
+        edits: of each of the links.
+    """
+    written = [{e.written: e for e in some if isinstance(e, EditFault) and e.written} for some in edits]
+    actual = now.shown[tensor]
+    size, found = float(np.abs(actual).max()), []
+    for text in written[0] if sum(np.size(t) for t in now.floats.tensors.values()) <= MOST_REPLAYED else ():
+        together = [some[text] for some in written if text in some]
+        with np.errstate(all="ignore"):
+            try:
+                expected = now.plus_all({e.at: e.rule for e in together}).floats.expected
+            except Exception:
+                continue
+            off = residual(actual, expected[tensor], size) if expected[tensor].shape == actual.shape else np.inf
+        if off <= NEAR:
+            found.append((off, together))
+    for _, together in sorted(found, key=lambda each: each[0])[:MOST_TOGETHER]:
+        planted = now.plus_all({e.at: e.rule for e in together})
+        try:
+            bounds = planted.bounds
+        except Exception:
+            continue
+        expected, rest = bounds.expected[tensor], [name for name in now.shown if not now.wrong(name)]
+        outside, decided = evident(actual, now.bounds.expected[tensor], expected)
+        evidence = 2 * np.count_nonzero(decided) > np.count_nonzero(outside)
+        if evidence and expected.holds(actual) and not any(planted.wrong(name) for name in rest):
+            return together, planted, frozenset(name for name in wrong if not planted.wrong(name))
+    return None
 
 
 def shortest(best: Sequence[Confirmed], now: Planted) -> list[Confirmed]:

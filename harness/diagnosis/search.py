@@ -18,7 +18,7 @@ from harness.arithmetic import Profile
 from harness.arithmetic.rules.sums import one_thread
 from harness.diagnosis.confirmation import Confirmed, best_of, confirmed, runner_up
 from harness.diagnosis.diagnosis import Cause, Diagnosis, Found, hands_on, merged, told, which_of, worst_entry
-from harness.diagnosis.edited import fitted, near, shortest
+from harness.diagnosis.edited import everywhere, fitted, near, shortest
 from harness.diagnosis.hypotheses import Hypothesis, Planted, in_full, ranked, residual
 from harness.diagnosis.kinks import on_a_kink
 from harness.diagnosis.parts import moved_faults, parts_of
@@ -113,6 +113,7 @@ class _Search:
             return edited
         return (
             self._edited(tensor, [*open_, *cleared], wrong)
+            or self._everywhere(tensor, open_, wrong)
             or self._beside(tensor, wrong)
             or self._behind_a_factor(tensor, tried, open_, wrong)
             or self._unknown(tensor, tried, open_, wrong)
@@ -154,6 +155,26 @@ class _Search:
         for tried in (near(faults, tensor, self.now, parts), fitted(faults, tensor, self.now)):
             if found := confirmed(tried, tensor, self.now, reach, wrong):
                 return self._explained(tensor, tried, found, shortest(best_of(found), self.now))
+        return None
+
+    def _everywhere(self, tensor: str, suspects: Sequence[str], wrong: Sequence[str]) -> Found | None:
+        """One edit at every link of a kind that is not shown: a helper function, or a loop over the layers."""
+        kinds: dict[tuple[str, str], list[str]] = {}
+        for name, link in self.links.items():
+            if name not in self.now.shown:
+                kinds.setdefault((repr(type(link.layer)), link.rule.__name__), []).append(name)
+        for names in kinds.values():
+            if len(names) < 2 or not set(names) & set(suspects):
+                continue
+            if found := everywhere([self.edits(name) for name in names], tensor, self.now, wrong):
+                edits, planted, explains = found
+                off = residual(self.now.shown[tensor], planted.floats.expected[tensor], 1.0)
+                says = f"{edits[0].says}; the same at {', '.join(edit.at for edit in edits[1:])}"
+                cause = Cause(edits[0].cause, edits[0].at, says, edits[0].formula, off)
+                diagnosis = self._diagnosis(tensor, edits[0].at, (cause,), (), explains, ())
+                self.told |= explains
+                self.now = planted
+                return Found(replace(diagnosis, links=tuple(edit.at for edit in edits)))
         return None
 
     def _beside(self, tensor: str, wrong: Sequence[str]) -> Found | None:

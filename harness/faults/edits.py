@@ -64,10 +64,12 @@ class EditFault(Fault):
     Attributes:
         operator: the kind of edit.
         right: the formula as it is right.
+        written: the formula by the layer's own names, the same at every link of the kind; empty with another tensor.
     """
 
     operator: str = ""
     right: str = ""
+    written: str = ""
 
 
 def edit_faults(place: Place, rows: int, shown: bool) -> Iterator[Fault]:
@@ -91,7 +93,8 @@ def edit_faults(place: Place, rows: int, shown: bool) -> Iterator[Fault]:
             if NUMBER in edit.reads:
                 yield _numbered(place, says, wrong, run)
             else:
-                yield EditFault(CAUSE, place.at, says, wrong, run, edit.operator, right)
+                written = "" if other else edit.wrong
+                yield EditFault(CAUSE, place.at, says, wrong, run, edit.operator, right, written)
 
 
 def _numbered(place: Place, says: str, formula: str, run: Callable[..., Any]) -> Numbered:
