@@ -166,6 +166,11 @@ class Planted:
         floats, bounds = {**self.rules_in_floats, at: in_floats}, {**self.rules_in_bounds, at: in_bounds}
         return replace(self, rules_in_floats=floats, rules_in_bounds=bounds)
 
+    def plus_all(self, rules: Mapping[str, Rule]) -> Planted:
+        """The same with more rules planted."""
+        floats, bounds = {**self.rules_in_floats, **rules}, {**self.rules_in_bounds, **rules}
+        return replace(self, rules_in_floats=floats, rules_in_bounds=bounds)
+
     def without(self, tensor: str) -> Planted:
         """The same where a tensor is not shown."""
         rest = {name: array for name, array in self.shown.items() if name != tensor}

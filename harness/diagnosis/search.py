@@ -18,12 +18,16 @@ from harness.arithmetic import Profile
 from harness.arithmetic.rules.sums import one_thread
 from harness.diagnosis.confirmation import Confirmed, best_of, confirmed, runner_up
 from harness.diagnosis.diagnosis import Cause, Diagnosis, Found, hands_on, merged, told, which_of, worst_entry
+from harness.diagnosis.edited import everywhere, fitted, near, shortest
 from harness.diagnosis.hypotheses import Hypothesis, Planted, in_full, ranked, residual
 from harness.diagnosis.kinks import on_a_kink
+from harness.diagnosis.parts import moved_faults, parts_of
 from harness.diagnosis.patterns import told_by
 from harness.diagnosis.whole_pass import everything_in_float32, only_as_small, paired
 from harness.evaluation.point import Point
 from harness.faults import Fault, faults_at, right_formula
+from harness.faults.edits import edit_faults
+from harness.faults.place import Place
 from impls.contract import Array
 from impls.graph import Rule
 
@@ -59,12 +63,20 @@ class _Search:
         self.links = now.point.network.link
         self.told: set[str] = set()
         self._faults: dict[str, list[Fault]] = {}
+        self._edits: dict[str, list[Fault]] = {}
 
     def faults(self, name: str) -> list[Fault]:
         """The catalogue at a link."""
         if name not in self._faults:
             self._faults[name] = faults_at(self.point.network, self.links[name])
         return self._faults[name]
+
+    def edits(self, name: str) -> list[Fault]:
+        """The edits of a link's rule."""
+        if name not in self._edits:
+            place, shown = Place(self.point.network, self.links[name]), name in self.now.shown
+            self._edits[name] = list(edit_faults(place, self.point.rows, shown))
+        return self._edits[name]
 
     def found(self) -> list[Found]:
         diagnoses: list[Found] = []
@@ -93,10 +105,16 @@ class _Search:
         best = best_of(found)
         if all(c.hypothesis.tier == 2 for c in best) and (whole := self._in_float32(tensor, wrong, best)):
             return whole
-        if best:
+        # A number that is seen in too few entries explains nothing by itself.
+        told = [c for c in best if c.rank < 2 or c.cause.number is None]
+        if best and (told or not (edited := self._edited(tensor, [*open_, *cleared], wrong))):
             return self._explained(tensor, tried, found, best)
+        if best:
+            return edited
         return (
-            self._beside(tensor, wrong)
+            self._edited(tensor, [*open_, *cleared], wrong)
+            or self._everywhere(tensor, open_, wrong)
+            or self._beside(tensor, wrong)
             or self._behind_a_factor(tensor, tried, open_, wrong)
             or self._unknown(tensor, tried, open_, wrong)
         )
@@ -123,6 +141,41 @@ class _Search:
         self.told.add(tensor)
         self.now = hidden
         return Found(diagnosis)
+
+    def _edited(self, tensor: str, suspects: Sequence[str], wrong: Sequence[str]) -> Found | None:
+        """The edits of the rule, at a suspect, that give the numbers; those of all entries before those of a part."""
+        parts = {name: parts_of(self.links[name], tensor, self.now) for name in suspects}
+        faults: list[Fault] = []
+        for name in suspects:
+            faults += self.edits(name)
+            if parts[name]:
+                faults += [*self.faults(name), *moved_faults(self.links[name], tensor, self.now)]
+        settled = {name for name in self.told if self.now.wrong(name)}
+        reach = {name: self.now.reach.of(name) - settled for name in suspects}
+        for tried in (near(faults, tensor, self.now, parts), fitted(faults, tensor, self.now)):
+            if found := confirmed(tried, tensor, self.now, reach, wrong):
+                return self._explained(tensor, tried, found, shortest(best_of(found), self.now))
+        return None
+
+    def _everywhere(self, tensor: str, suspects: Sequence[str], wrong: Sequence[str]) -> Found | None:
+        """One edit at every link of a kind that is not shown: a helper function, or a loop over the layers."""
+        kinds: dict[tuple[str, str], list[str]] = {}
+        for name, link in self.links.items():
+            if name not in self.now.shown:
+                kinds.setdefault((repr(type(link.layer)), link.rule.__name__), []).append(name)
+        for names in kinds.values():
+            if len(names) < 2 or not set(names) & set(suspects):
+                continue
+            if found := everywhere([self.edits(name) for name in names], tensor, self.now, wrong):
+                edits, planted, explains = found
+                off = residual(self.now.shown[tensor], planted.floats.expected[tensor], 1.0)
+                says = f"{edits[0].says}; the same at {', '.join(edit.at for edit in edits[1:])}"
+                cause = Cause(edits[0].cause, edits[0].at, says, edits[0].formula, off)
+                diagnosis = self._diagnosis(tensor, edits[0].at, (cause,), (), explains, ())
+                self.told |= explains
+                self.now = planted
+                return Found(replace(diagnosis, links=tuple(edit.at for edit in edits)))
+        return None
 
     def _beside(self, tensor: str, wrong: Sequence[str]) -> Found | None:
         """What explains another wrong tensor, at a link that both come from; the first may have two mistakes."""

@@ -162,7 +162,8 @@ class Linear(Fitted):
         if not np.any(direction):
             return None
         entry = int(np.argmax(np.abs(direction)))
-        c = float((actual.flat[entry] - base.flat[entry]) / direction.flat[entry])
+        with np.errstate(all="ignore"):
+            c = float((actual.flat[entry] - base.flat[entry]) / direction.flat[entry])
         return c if np.isfinite(c) else None
 
     def fit_bounded(self, actual: Array, predicted: Predicting, c: float) -> Bounded | None:

@@ -7,16 +7,14 @@ function's and stay as they are; what `return locals()` gives has no new names.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from copy import copy
 from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
-from harness.mutation.operators import OPERATORS
-from harness.mutation.syntax import Site, fingerprint, sites_of
+from harness.edits.changes import changes_of
+from harness.edits.syntax import Site
 from harness.mutation.targets import compiled, plain_function, tree_of
 
 
@@ -51,28 +49,12 @@ def mutants_of(function: Any) -> list[Mutant]:
     function = plain_function(function)
     tree = tree_of(function)
     found: list[Mutant] = []
-    seen: set[Any] = set()
-    for site in sites_of(tree):
-        before = _header(site.statement)
-        original = fingerprint(before)
-        shown = _text(before)
-        seen.add((id(site.statement), original))
-        for name, operator in OPERATORS.items():
-            for node in operator(site):
-                site.put(node)
-                try:
-                    changed = site.block[site.position]
-                    mark = fingerprint(_header(changed))
-                    if mark != original and (id(site.statement), mark) in seen:
-                        continue
-                    seen.add((id(site.statement), mark))
-                    ran: set[int] = set()
-                    code = compiled(tree, function, site, ran)
-                    if code is not None:
-                        after, line = _text(_header(changed)), site.statement.lineno
-                        found.append(Mutant(name, line, shown, after, code, mark == original, ran))
-                finally:
-                    site.put(site.node)
+    for change in changes_of(tree):
+        ran: set[int] = set()
+        code = compiled(tree, function, change.site, ran)
+        if code is not None:
+            line = change.site.statement.lineno
+            found.append(Mutant(change.operator, line, change.before, change.after, code, change.equal, ran))
     return found
 
 
@@ -108,24 +90,6 @@ def replaced(function: Any, code: CodeType) -> Iterator[None]:
     finally:
         inner.__code__ = own
         _forget(function)
-
-
-def _header(statement: ast.stmt) -> ast.stmt:
-    """A statement without the blocks that it holds."""
-    if not any(isinstance(getattr(statement, slot, None), list) for slot in ("body", "handlers", "cases")):
-        return statement
-    header = copy(statement)
-    for slot in ("body", "orelse", "finalbody", "handlers", "cases"):
-        if hasattr(header, slot):
-            setattr(header, slot, [ast.Pass()] if slot == "body" else [])
-    return header
-
-
-def _text(statement: ast.stmt) -> str:
-    try:
-        return ast.unparse(ast.fix_missing_locations(copy(statement))).split("\n")[0].strip()
-    except (AttributeError, ValueError):  # a match statement without cases has no text
-        return type(statement).__name__
 
 
 def _forget(function: Any) -> None:

@@ -20,7 +20,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import impls.hand as hand
-from harness.mutation.syntax import FunctionTree, Site
+from harness.edits.syntax import FunctionTree, Site
 from harness.usage import UsageError, did_you_mean
 
 

@@ -7,9 +7,9 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
+from harness.edits.operators import OPERATORS
+from harness.edits.syntax import fingerprint
 from harness.mutation.mutants import mutants_of, planted, watched
-from harness.mutation.operators import OPERATORS
-from harness.mutation.syntax import fingerprint
 
 
 def changes(function, operator=None):

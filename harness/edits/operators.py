@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Mapping
 
-from harness.mutation.syntax import Site, reads_self
+from harness.edits.syntax import Site, reads_self
 
 Operator = Callable[[Site], Iterator[ast.AST]]
 
