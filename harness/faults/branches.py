@@ -21,7 +21,7 @@ import numpy as np
 from harness.faults.fault import Fault
 from harness.faults.place import Place, RuleTable
 from impls.graph import Graph, Rule
-from impls.hand import Add, Concatenate, Embedding, Multiply, Split
+from impls.hand import Add, Concatenate, Embedding, Multiply, Penalty, Split
 from impls.hand.layers.dense import rows_of
 
 
@@ -114,23 +114,28 @@ def accumulation_faults(place: Place) -> Iterator[Fault]:
     """Mistakes in the sum of a gradient's parts."""
     if not place.adds:
         return
-    at, parts = place.at, place.link.inputs
-    names = [_reader(place.network, part) for part in parts]
+    network, at = place.network, place.at
+    added = [part for part in place.link.inputs if isinstance(network.link[part].layer, Penalty)]
+    parts = [part for part in place.link.inputs if part not in added]
+    if len(parts) < 2:  # and what a penalty adds, whose mistakes are told where it is made
+        return
+    names = [_reader(network, part) for part in parts]
     for k, what in ((len(parts) - 1, "overwritten by it"), (0, "never added")):
         rest = f"that through {names[0 if k else 1]} is" if len(parts) == 2 else "the others are"
         text = f"only the path through {names[k]} counts in {at}: {rest} {what}"
-        yield place.fault("part overwritten", text, parts[k], _sum_of(place, [parts[k]]))
+        yield place.fault("part overwritten", text, parts[k], _sum_of(place, [parts[k], *added]))
     tried = range(len(parts)) if len(parts) <= MOST_PARTS else (0, len(parts) - 1)
     for k in tried if len(parts) > 2 else ():  # without one of two, the other is the only one
         others = [part for part in parts if part != parts[k]]
         text = f"the path through {names[k]} is left out of {at}"
-        yield place.fault("part left out", text, " + ".join(others), _sum_of(place, others))
+        yield place.fault("part left out", text, " + ".join(others), _sum_of(place, [*others, *added]))
     for k in tried:
         text = f"the path through {names[k]} is counted twice in {at}"
         formula = f"{' + '.join(parts)} + {parts[k]}"
-        yield place.fault("part counted twice", text, formula, _sum_of(place, [*parts, parts[k]]))
+        yield place.fault("part counted twice", text, formula, _sum_of(place, [*parts, parts[k], *added]))
     text = f"{at} is the mean over its {len(parts)} paths, where their sum belongs"
-    mean = lambda t: place.link(t) / len(parts)  # noqa: E731
+    parted, rest = _sum_of(place, parts), _sum_of(place, added)
+    mean = lambda t: parted(t) / len(parts) + (rest(t) if added else 0)  # noqa: E731
     yield place.fault("parts averaged", text, f"({' + '.join(parts)})/{len(parts)}", mean)
 
 

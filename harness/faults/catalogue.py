@@ -9,11 +9,13 @@ from harness.faults.forward import forward_faults
 from harness.faults.losses import clamp_faults, loss_faults
 from harness.faults.operands import operand_faults
 from harness.faults.paths import omission_faults, path_faults
+from harness.faults.penalties import penalty_faults
 from harness.faults.place import Place
 from harness.faults.precision import precision_faults
 from harness.faults.sums import factor_faults, step_faults, sum_faults
 from harness.faults.variants import variant_faults
 from impls.graph import Graph, Link
+from impls.hand import Penalty
 
 FAMILIES = (
     loss_faults, factor_faults, derivative_faults, variant_faults, operand_faults, sum_faults, omission_faults,
@@ -45,6 +47,7 @@ CAUSES = (
     "weights after the update", "learning rate multiplied in", "weight decay added", "clipped by value",
     "clipped by norm",
     "epsilon in the denominator", "output clipped", "another clamp",
+    "penalty missing", "penalty not differentiated", "sign of the weight missing", "penalty on a bias",
     "bias missing", "bias subtracted", "bias added twice", "weights of another layer forward", "not transposed forward",
     "activation missing", "activation applied twice", "another activation", "loss scaled", "another loss",
     "part overwritten", "part left out", "part counted twice", "parts averaged",
@@ -62,4 +65,5 @@ def faults_at(network: Graph, link: Link) -> list[Fault]:
     Several of one cause differ in what they take instead: another layer, another activation, another neuron.
     """
     place = Place(network, link)
-    return [fault for family in FAMILIES for fault in family(place)]
+    families = (penalty_faults,) if isinstance(link.layer, Penalty) else FAMILIES
+    return [fault for family in families for fault in family(place)]

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.faults.place import Place
 from impls.graph import Graph, Link
-from impls.hand import Add, Concatenate, Dense, Embedding, Multiply, Split
+from impls.hand import Add, Concatenate, Dense, Embedding, Multiply, Penalty, Split
 from impls.hand.activations import Activation
 from impls.hand.losses.scaled import bare
 from impls.hand.notation import name_of
@@ -34,7 +34,9 @@ def formula_of(place: Place, *, reading: Mapping[str, str] | None = None) -> str
     if told is not None:
         return told(place.layer, reading or place.names)
     if place.adds:
-        return " + ".join(place.link.inputs)
+        parts = [Place(place.network, place.network.link[part]) for part in place.link.inputs]
+        whole = any(isinstance(part.layer, Penalty) for part in parts)
+        return " + ".join(formula_of(part) if whole else part.at for part in parts)
     return f"{type(place.layer).__name__}.{place.link.rule.__name__}({', '.join(place.link.inputs)})"
 
 
@@ -49,6 +51,7 @@ _FORMULAS: Mapping[type, Mapping[str, Callable[[Any, Mapping[str, str]], str]]] 
         "dW": _filled("{x}ᵀ · {dz}"),
         "db": _filled("sum of {dz} over the samples"),
     },
+    Penalty: {"dw": lambda layer, names: layer.text(names["w"])},
     Activation: {
         "a": lambda layer, names: f"{name_of(layer)}({names['z']})",
         "dz": lambda layer, names: vjp_text(layer, da=names["da"], z=names["z"], a=names["a"]),

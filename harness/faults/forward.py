@@ -13,6 +13,7 @@ from typing import Any
 from harness.faults.fault import Fault
 from harness.faults.losses import other_losses, targets
 from harness.faults.place import Place, RuleTable, samples
+from impls.graph import TARGET, Rule
 from impls.hand import Dense, OneHotCrossEntropy, Softmax, SoftmaxCrossEntropy
 from impls.hand.activations import Activation
 from impls.hand.activations.softmax import log_softmax, softmax
@@ -92,11 +93,28 @@ def _of_loss(place: Place) -> Iterator[Fault]:
     if type(inner) in (SoftmaxCrossEntropy, OneHotCrossEntropy):
         text = f"the log-softmax of {a} is taken over the samples (axis 0), where it belongs over the classes (axis 1)"
         across = lambda t: -(log_softmax(t[a].T).T * y(t)).sum() / samples(t)  # noqa: E731
-        yield place.fault("softmax over the samples", text, f"mean over samples of −log softmax({a}ᵀ)ᵀ[y]", across)
+        yield place.fault(
+            "softmax over the samples",
+            text,
+            f"mean over samples of −log softmax({a}ᵀ)ᵀ[y]",
+            _with_penalty(place, across),
+        )
     for other in other_losses(place, inner):
         text = f"the loss is the {name_of(other)}, where the network has the {name_of(inner)}"
         rule = lambda t, other=other: other.forward(t[a], y(t))  # noqa: E731
-        yield place.fault("another loss", text, str(other.formula(a, K)), rule)
+        yield place.fault("another loss", text, str(other.formula(a, K)), _with_penalty(place, rule))
+    if place.layer.penalised(place.network.weights):
+        text, loss = "the penalty is left out of the loss", place.layer.loss
+        yield place.fault("penalty missing", text, loss.formula(a, K), lambda t: loss.forward(t[a], t[TARGET]))
+
+
+def _with_penalty(place: Place, rule: Rule) -> Rule:
+    """A loss and the penalty that the network's loss has."""
+    loss, network = place.layer, place.network
+    penalised = loss.penalised(network.weights)
+    if not penalised:
+        return rule
+    return lambda t: rule(t) + sum(loss.penalty.forward(t[w], t[TARGET]) for w in penalised)
 
 
 _FAULTS: RuleTable = {Dense: {"z": _of_dense}, Activation: {"a": _of_activation}}

@@ -113,8 +113,14 @@ def step_faults(place: Place) -> Iterator[Fault]:
     text = f"{at} is {{c}} times the gradient: the learning rate, or another constant, is multiplied in"
     formula = f"{{c}}·{at}"
     yield place.fitted("learning rate multiplied in", text, formula, lambda t: 0 * right(t), lambda t: +right(t), 0.1)
-    text = f"{at} has {{c}}·{weight} added: weight decay, which this loss does not have"
-    yield place.fitted("weight decay added", text, f"{at} + {{c}}·{weight}", right, lambda t: +t[weight], 0.01)
+    penalised = place.network.loss.penalised(place.network.weights)
+    if weight not in penalised:
+        cause = "penalty on a bias" if penalised else "weight decay added"
+        why = (
+            "a penalty, which is on other weights only" if penalised else "weight decay, which this loss does not have"
+        )
+        text = f"{at} has {{c}}·{weight} added: {why}"
+        yield place.fitted(cause, text, f"{at} + {{c}}·{weight}", right, lambda t: +t[weight], 0.01)
     text = f"{at} is clipped to values from −{{c}} to {{c}}"
     yield place.clipped("clipped by value", text, f"min(max({at}, −{{c}}), {{c}})", right, 1.0)
     text = f"{at} is scaled down to length 1"
