@@ -1,35 +1,75 @@
-"""Obeying: what a backward pass must keep to besides the right numbers.
+"""Contracts: what a backward pass must keep to besides the right numbers, found by calling it again.
 
 shape, dtype, names       see `harness.candidates.answers`
 inputs                    it changes nothing that it was given
 second call               it answers the same again, accumulates nothing, and leaves the first answer alone
+zero upstream             gives exactly 0
+linear                    backward(c u) = c backward(u), exactly for c a power of two, short of underflow;
+                          backward(u + v) = backward(u) + backward(v) within the allowances of the three
 another point             it is right at other weights and on fewer rows too: nothing stale, nothing built in
 layout                    it is right when arrays are not contiguous
 aliasing                  tensors that differ in name do not share memory
+
+Whoever is asked, a whole network's backward pass or an operation's, answers at a point and says what is wrong there
+(`Candidate`); what needs an upstream gradient is asked of an operation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol, TypeVar
 
 import numpy as np
 
-from harness.arithmetic import Profile
-from harness.candidates.answers import Answer, answer_of, as_array, in_one_memory
-from harness.candidates.function import Candidate, Copy
+from harness.arithmetic import Bounded, Profile, profile_of
+from harness.candidates.answers import Answer, as_array, in_one_memory
+from harness.candidates.function import BackwardPass
+from harness.candidates.handed import Layout, same
+from harness.candidates.operation import Operation
 from harness.comparison.judge import Finding, Kind
-from harness.diagnosis import diagnose
-from harness.diagnosis.location import Located, located
 from harness.dialects import Recognised, recognised
 from harness.evaluation.point import Point
+from harness.evaluation.references.expected import OUTPUT, Expected
+from harness.inputs.cases import random_upstream
 from impls.contract import Array
 
-ELSEWHERE = (
-    (slice(None, None, -1), "at other weights"),
-    (slice(None, None, -2), "at other weights and on fewer rows"),
-)
-"""The rows of further points, and in words where they are."""
+SCALES = (-2.0, 4096.0)
+"""One of them turns signs, the other is large, where a gradient might be clipped; both are powers of two."""
+
+At = TypeVar("At")
+
+
+class Candidate(Protocol[At]):
+    """Somebody's backward pass, which can be asked at a point.
+
+    Attributes:
+        name: for people.
+        layouts: of arrays, besides contiguous ones, in which it must be right.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]: ...  # noqa: D102
+
+    def answer(self, at: At, layout: Layout = "contiguous") -> Answer:
+        """What one call gives, and what is to be said of it."""
+        ...
+
+    def wrong(self, at: At, answer: Answer) -> list[str]:
+        """Tensors of an answer that are wrong by themselves, in order."""
+        ...
+
+    def elsewhere(self, at: At) -> Iterator[tuple[str, At]]:
+        """Other points, in words and by themselves."""
+        ...
+
+    def why(self, at: At, answer: Answer) -> str:
+        """The cause of what is wrong, in words; or nothing."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -41,30 +81,18 @@ class Obeyed:
     findings: list[Finding]
 
 
-def examined(
-    candidate: Candidate, point: Point, profile: Profile, parameters: frozenset[str], *, strict: bool = False
-) -> Obeyed:
+def examined(candidate: BackwardPass, point: Point, profile: Profile, *, strict: bool = False) -> Obeyed:
     """Call the candidate at a point, again, at another point and with another layout.
 
     Args:
         strict: whether it must be right as it stands, in no dialect.
     """
-    call = candidate.call(point.weights, point.x, point.y)
-    if call.failed:
-        nothing = located(point, {}, profile, candidate.name)
-        read = Recognised(dialects=(), point=point, shown={}, located=nothing)
-        return Obeyed(Answer({}, {}, [], []), read, call.findings)
-    answer = answer_of(call.returned, point, candidate.name, parameters)
+    answer = candidate.answer(point)
     first: Obeyed | None = None
     for read in recognised(point, answer.shown, profile, candidate.name, strict=strict):
-        findings = [*call.findings, *answer.findings]
+        findings = [*answer.findings, *_aliased(candidate.name, answer)]
         if answer.shown:
-            findings += _aliased(candidate.name, answer)
-            right_here = not read.located.faulty
-            findings += _second(candidate, read, point, profile, answer, right_here)
-            if right_here:  # elsewhere it would only be wrong again
-                findings += _elsewhere(candidate, read, point, profile, answer)
-                findings += _other_layout(candidate, read, point, profile, answer)
+            findings += broken_contracts(candidate.read_as(read), point, answer, read.located.faulty)
         obeyed = Obeyed(answer, read, findings)
         first = first or obeyed
         if not any(finding.fails for finding in findings):
@@ -73,111 +101,138 @@ def examined(
     return first
 
 
+def broken_contracts(candidate: Candidate[At], at: At, first: Answer, wrong: list[str]) -> list[Finding]:
+    """Every contract that is broken where the candidate is called again.
+
+    Args:
+        at: where it gave its first answer.
+        wrong: tensors that were wrong in it.
+    """
+    found = list(_second(candidate, at, first, wrong))
+    if isinstance(candidate, Operation) and isinstance(at, Expected):
+        repeats = not found
+        found += _zero_upstream(candidate, at, first)
+        if repeats:
+            found += [*_scaled(candidate, at, first), *_added(candidate, at, first)]
+    if not wrong:  # elsewhere it would only be wrong again
+        for further in (_elsewhere(candidate, at, first), _layouts(candidate, at, first)):
+            found += islice(further, 1)  # what another point or layout shows besides is the same again
+    return found
+
+
 def _aliased(name: str, answer: Answer) -> Iterator[Finding]:
     for one, other in in_one_memory(answer.held):
         message = f"returned {one} and {other} in the same memory: what is written to one changes the other"
         yield Finding(name, 1, "aliasing", message, other, fails=False)
 
 
-def _second(
-    candidate: Candidate, read: Recognised, point: Point, profile: Profile, first: Answer, right_here: bool
-) -> Iterator[Finding]:
-    """What a second call at the same point shows."""
-    name = candidate.name
-    call = candidate.call(point.weights, point.x, point.y)
-    if call.failed:
-        yield Finding(name, 1, call.findings[0].kind, f"the second time: {call.findings[0].message}")
+def _second(candidate: Candidate[At], at: At, first: Answer, wrong: list[str]) -> Iterator[Finding]:
+    name, answer = candidate.name, candidate.answer(at)
+    if new := _news(answer, first):
+        yield Finding(name, 1, new.kind, f"the second time: {new.message}", new.tensor)
         return
-    again = answer_of(call.returned, point, name).shown
-    differs = [key for key in first.shown if key not in again or not _same(first.shown[key], again[key])]
+    again = answer.shown
+    differs = [key for key in first.shown if key not in again or not same(first.shown[key], again[key])]
     if differs and all(key in again and np.array_equal(again[key], 2 * first.shown[key]) for key in differs):
         message = f"accumulates: {', '.join(differs[:4])} of the second call is twice that of the first"
         yield Finding(name, 1, "accumulates", message, differs[0])
         return
-    overwritten = next((key for key, value in first.held.items() if _changed(value, first.shown.get(key))), None)
-    if overwritten:
-        message = f"returned {overwritten} in memory that the second call writes to; return a new array"
-        yield Finding(name, 1, "overwrites", message, overwritten)
+    yield from _overwritten(name, first)
     if not differs:
         return
-    fails = right_here and bool(_located(read, point, again, profile, name)[-1].faulty)
-    how = "and is wrong then" if fails else "by what rounding explains" if right_here else "at the same point"
+    fails = not wrong and bool(candidate.wrong(at, answer))
+    how = "and is wrong then" if fails else "at the same point" if wrong else "by what rounding explains"
     message = f"answers differently the second time, {differs[0]} first, {how}"
     yield Finding(name, 1, "second call differs", message, differs[0], fails=fails)
 
 
-def _elsewhere(
-    candidate: Candidate, read: Recognised, point: Point, profile: Profile, first: Answer
-) -> Iterator[Finding]:
-    """What calls at other weights show, on as many rows and on fewer: what is kept from a call before is stale."""
-    for number, (rows, when) in enumerate(ELSEWHERE, 1):
-        # Of the same size and certainly others; new ones from a seed might be those of the point.
-        weights = {name: np.roll(w, number) * w.dtype.type(-0.75) for name, w in point.weights.items()}
-        found = list(
-            _judged(candidate, read, point.elsewhere(weights, rows), profile, "other point", when, first, np.array)
-        )
-        yield from found
-        if found:
+def _overwritten(name: str, first: Answer) -> Iterator[Finding]:
+    """Of an earlier answer that no longer is what it was, after another call: the first tensor."""
+    for key, copied in first.shown.items():
+        held = as_array(first.held[key])
+        if held is not None and held.shape == copied.shape and not same(copied, held):
+            message = f"returned {key} in memory that the second call writes to; return a new array"
+            yield Finding(name, 1, "overwrites", message, key)
             return
 
 
-def _other_layout(
-    candidate: Candidate, read: Recognised, point: Point, profile: Profile, first: Answer
-) -> Iterator[Finding]:
-    """What a call with NumPy arrays that are not contiguous shows."""
-    yield from _judged(candidate, read, point, profile, "layout", "when arrays are not contiguous", first, _strided)
+def _zero_upstream(candidate: Operation, at: Expected, first: Answer) -> Iterator[Finding]:
+    """And whether this other answer has been written over the first."""
+    answer = candidate.answer(at.under(np.zeros_like(at.upstream)))
+    yield from _overwritten(candidate.name, first)
+    for tensor, gradient in answer.shown.items():
+        if tensor != OUTPUT and np.any(gradient != 0):
+            message = f"{tensor} is not 0 in {np.count_nonzero(gradient)} entries where the upstream is 0"
+            yield Finding(candidate.name, 1, "zero upstream", message, tensor)
+
+
+def _scaled(candidate: Operation, at: Expected, first: Answer) -> Iterator[Finding]:
+    told: set[str] = set()
+    for scale in SCALES:
+        shown = candidate.answer(at.under(np.asarray(scale * at.upstream, at.upstream.dtype))).shown
+        for tensor in [name for name in first.shown if name in shown and name not in (OUTPUT, *told)]:
+            one, other = first.shown[tensor], shown[tensor]
+            if one.shape == other.shape and not _scales(one, other, scale, profile_of(at.dtype)):
+                told.add(tensor)
+                message = f"{tensor} for {scale:g} times the upstream is not {scale:g} times {tensor}"
+                yield Finding(candidate.name, 1, "not linear", message, tensor)
+
+
+def _scales(one: Array, other: Array, scale: float, profile: Profile) -> bool:
+    """Whether one gradient is a power of two times another, where no intermediate value may have underflown."""
+    tiny = profile.eta / profile.u
+    with np.errstate(all="ignore"):
+        equal = (scale * one == other) | (np.isnan(one) & np.isnan(other))
+        return bool(np.all(equal | ((np.abs(one) < tiny) & (np.abs(other) < abs(scale) * tiny))))
+
+
+def _added(candidate: Operation, at: Expected, first: Answer) -> Iterator[Finding]:
+    other = random_upstream(at.upstream.shape, at.dtype, np.random.default_rng(1))
+    total = np.asarray(at.upstream + other, at.upstream.dtype)
+    if not np.array_equal(total - other, at.upstream):
+        return  # somebody's own upstream, whose sum rounds
+    points = at.under(other), at.under(total)
+    two, three = (candidate.answer(point).shown for point in points)
+    for tensor in [name for name in at.inputs if name in first.shown and name in two and name in three]:
+        one, right = first.shown[tensor], at.tensors[tensor]
+        if not right.holds(one) or not one.shape == two[tensor].shape == three[tensor].shape:
+            continue  # what is wrong already has no allowance of its own
+        zero = Bounded(
+            np.zeros(one.shape), right.bound + sum(point.tensors[tensor].bound for point in points), right.context
+        )
+        with np.errstate(invalid="ignore"):
+            rest = np.asarray(three[tensor], np.float64) - one - two[tensor]
+        if not zero.holds(rest):
+            message = f"{tensor} for the sum of two upstreams is not the sum of both {tensor}"
+            yield Finding(candidate.name, 1, "not linear", message, tensor)
+
+
+def _elsewhere(candidate: Candidate[At], at: At, first: Answer) -> Iterator[Finding]:
+    for when, other in candidate.elsewhere(at):
+        yield from _judged(candidate, other, "contiguous", first, "other point", when)
+
+
+def _layouts(candidate: Candidate[At], at: At, first: Answer) -> Iterator[Finding]:
+    for layout in candidate.layouts:
+        yield from _judged(candidate, at, layout, first, "layout", "when arrays are not contiguous")
 
 
 def _judged(
-    candidate: Candidate,
-    read: Recognised,
-    point: Point,
-    profile: Profile,
-    kind: Kind,
-    when: str,
-    first: Answer,
-    copied: Copy,
+    candidate: Candidate[At], at: At, layout: Layout, first: Answer, kind: Kind, when: str
 ) -> Iterator[Finding]:
-    """What one more call shows that the first did not; `kind` is other point or layout."""
-    name = candidate.name
-    call = candidate.call(point.weights, point.x, point.y, copied)
-    if call.failed:
-        yield Finding(name, 1, kind, f"{when}: {call.findings[0].message}")
-        return
-    answer = answer_of(call.returned, point, name)
-    told = {finding.message for finding in first.findings}
-    if new := [finding for finding in answer.findings if finding.message not in told]:
-        yield Finding(name, 1, kind, f"{when}: {new[0].message}", new[0].tensor)
-        return
-    meant, shown, judged = _located(read, point, answer.shown, profile, name)
-    if wrong := judged.faulty:
-        kept = [key for key in wrong if kind == "other point" and _same(shown[key], first.shown.get(key))]
-        causes = diagnose(meant, shown, profile, wrong, judged.planted)[0].causes
-        why = f"{', '.join(kept[-4:])} as in the call before" if kept else causes[0].says if causes else ""
+    """What one more call shows that the first, which was right, did not."""
+    answer = candidate.answer(at, layout)
+    if new := _news(answer, first):
+        yield Finding(candidate.name, 1, kind, f"{when}: {new.message}", new.tensor)
+    elif wrong := candidate.wrong(at, answer):
+        seen = [key for key in wrong if kind == "other point" and key in answer.shown]
+        kept = [key for key in seen if same(answer.shown[key], first.shown.get(key))]
+        why = f"{', '.join(kept[-4:])} as in the call before" if kept else candidate.why(at, answer)
         message = f"is wrong {when}: {wrong[0]} first, though right at first{why and f'; {why}'}"
-        yield Finding(name, 1, kind, message, wrong[0])
+        yield Finding(candidate.name, 1, kind, message, wrong[0])
 
 
-def _located(
-    read: Recognised, point: Point, shown: Mapping[str, Array], profile: Profile, name: str
-) -> tuple[Point, Mapping[str, Array], Located]:
-    """What a further call shows, read as the first, and judged."""
-    meant, taken = read.elsewhere(point, shown)
-    return meant, taken, located(meant, taken, profile, name)
-
-
-def _changed(held: object, copied: Array | None) -> bool:
-    array = as_array(held)
-    return copied is not None and array is not None and array.shape == copied.shape and not _same(array, copied)
-
-
-def _same(one: Array, other: Array | None) -> bool:
-    return other is not None and np.array_equal(one, other, equal_nan=True)
-
-
-def _strided(array: Array) -> Array:
-    """The same numbers, every other entry of a larger array in Fortran order."""
-    wide = np.zeros(tuple(2 * size for size in array.shape), array.dtype, order="F")
-    view = wide[tuple(slice(None, None, 2) for _ in array.shape)]
-    view[...] = array
-    return view
+def _news(answer: Answer, first: Answer) -> Finding | None:
+    """The first finding about a call that the first call did not give."""
+    told = {finding.message for finding in first.findings}
+    return next((finding for finding in answer.findings if finding.message not in told), None)

@@ -1,43 +1,42 @@
-"""A candidate: somebody's backward pass, called under guard with arrays of its own kind.
+"""A backward pass as a function: somebody's ``backward(weights, x, y)``, called with arrays of its own kind.
 
-The function gets copies it may write to; whatever it raises, changes or prints is about it. It is given arrays of
-the framework whose names its code uses, or NumPy's; if it cannot work with these, NumPy's again.
+It is given arrays of the framework whose names its code uses, or NumPy's; if it cannot work with these, NumPy's again.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from types import CodeType, ModuleType
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from copy import copy
+from dataclasses import replace
+from typing import Any, Self
 
 import numpy as np
 
-from harness.candidates.answers import as_array
+from harness.arithmetic import profile_of
+from harness.candidates.answers import Answer, answer_of
 from harness.candidates.guarded import guarded
+from harness.candidates.handed import Handed, Layout
 from harness.comparison.judge import Finding
-from harness.inputs.frameworks import names_in
+from harness.diagnosis import diagnose
+from harness.diagnosis.location import Located, located
+from harness.dialects import Recognised
+from harness.evaluation.point import Point
+from harness.inputs.frameworks import named_in
 from harness.usage import UsageError, did_you_mean
 from impls import registry
 from impls.abilities import Hosts
 from impls.contract import Array, CannotCompareError, Inputs, network_of_example
 
 NUMPY = "numpy"
-Copy = Callable[[Array], Array]
+ELSEWHERE = (
+    (slice(None, None, -1), "at other weights"),
+    (slice(None, None, -2), "at other weights and on fewer rows"),
+)
+"""The rows of further points, and in words where they are."""
 
 
-@dataclass(frozen=True)
-class Call:
-    """One call: what was returned, and what is wrong with how."""
-
-    returned: Any
-    findings: list[Finding]
-    failed: bool = False
-
-
-class Candidate:
+class BackwardPass:
     """A function ``backward(weights, x, y)``; of several inputs, and buffers, x is a dictionary of arrays by name.
 
     Args:
@@ -50,87 +49,99 @@ class Candidate:
     def __init__(self, name: str, function: Callable[..., Any], arrays: str | None, timeout: float | None) -> None:
         self.name, self.function, self.timeout = name, function, timeout
         self.kinds = [_known(arrays)] if arrays else list(dict.fromkeys([kind_of(function), NUMPY]))
+        self._parameters = _parameters(function)
         self._hosts: dict[tuple[str, str], Hosts] = {}
+        self._read: Recognised | None = None
 
-    def call(self, weights: Mapping[str, Array], x: Array | Inputs, y: Array, copied: Copy = np.array) -> Call:
-        """One call on copies of these arrays; `copied` makes NumPy's, other frameworks have their own way.
+    def read_as(self, read: Recognised) -> Self:
+        """The same function, all of whose answers are read in the dialect in which the first was."""
+        other = copy(self)
+        other._read = read
+        return other
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """In which a function of NumPy arrays must be right too."""
+        return ("strided",) if self.kinds == [NUMPY] else ()
+
+    def answer(self, at: Point, layout: Layout = "contiguous") -> Answer:
+        """One call at a point, on copies; without tensors if it fails.
 
         Raises:
             KeyboardInterrupt, MemoryError: they are nobody's fault.
         """
-        first: Call | None = None
+        first: Answer | None = None
         for kind in list(self.kinds):
-            made = self._call_with(kind, weights, x, y, copied)
-            if not made.failed:
+            answer, failed = self._answer_with(kind, at, layout)
+            if not failed:
                 self.kinds = [kind]  # the next calls need not try
-                return made
-            first = first or made
+                return answer
+            first = first or answer
         assert first is not None
         return first
 
-    def _call_with(self, kind: str, weights: Mapping[str, Array], x: Array | Inputs, y: Array, copied: Copy) -> Call:
-        inputs = x if isinstance(x, Inputs) else {"x": x}
-        given = {**weights, **inputs, "y": y}
-        own, handed, fed = dict[str, Any](), dict[str, Any](), dict[str, Any]()
+    def wrong(self, at: Point, answer: Answer) -> list[str]:
+        """Tensors of an answer whose link is wrong, in order."""
+        *_, judged = self._judged(at, answer)
+        return judged.faulty
+
+    def elsewhere(self, at: Point) -> Iterator[tuple[str, Point]]:
+        """Other points, in words and by themselves: what was kept of the first shows there."""
+        for number, (rows, when) in enumerate(ELSEWHERE, 1):
+            # Other numbers in every entry: of weights that are all alike, weights moved might be those of the point.
+            weights = {name: np.roll(w, number) * w.dtype.type(-0.75) for name, w in at.weights.items()}
+            yield when, at.elsewhere(weights, rows)
+
+    def why(self, at: Point, answer: Answer) -> str:
+        """The likeliest cause of what is wrong, in words, or nothing."""
+        point, shown, judged = self._judged(at, answer)
+        causes = diagnose(point, shown, profile_of(at.dtype), judged.faulty, judged.planted)[0].causes
+        return causes[0].says if causes else ""
+
+    def _judged(self, at: Point, answer: Answer) -> tuple[Point, Mapping[str, Array], Located]:
+        point, shown = self._read.elsewhere(at, answer.shown) if self._read else (at, answer.shown)
+        return point, shown, located(point, shown, profile_of(at.dtype), self.name)
+
+    def _answer_with(self, kind: str, at: Point, layout: Layout) -> tuple[Answer, bool]:
+        inputs = at.x if isinstance(at.x, Inputs) else {"x": at.x}
+        handed = Handed(self._host(kind, at.dtype), {**at.weights, **inputs, "y": at.y}, layout)
+        weights, fed = ({name: handed.own[name] for name in names} for names in (at.weights, inputs))
 
         def call() -> Any:
-            running, arrays = self._own(kind, given, copied)
-            own.update(arrays)
-            handed.update({name: own[name] for name in weights})
-            fed.update({name: own[name] for name in inputs})
-            with running:
-                return self.function(handed, fed if isinstance(x, Inputs) else own["x"], own["y"])
+            with self._host(kind, at.dtype).running():
+                return self.function(weights, fed if isinstance(at.x, Inputs) else handed.own["x"], handed.own["y"])
 
         returned, failure = guarded(call, self.timeout)
         if failure:
             where = _where(failure.error, self.function) if failure.error else ""
             message = f"raised {failure.message}{where}" if failure.error else failure.message
-            return Call(None, [Finding(self.name, 1, failure.kind, message)], failed=True)
+            return Answer({}, {}, [], [Finding(self.name, 1, failure.kind, message)]), True
+        answer = answer_of(returned, at, self.name, self._parameters)
         # What it took out of a dictionary is gone, and what it put there is in its place.
-        kept = {**own, **dict.fromkeys(weights), **dict.fromkeys(inputs), **handed, **fed}
-        return Call(returned, self._changed(given, kept))
+        changed = handed.changed({**handed.own, **dict.fromkeys(at.weights), **dict.fromkeys(inputs), **weights, **fed})
+        if not changed:
+            return answer, False
+        message = f"changed {', '.join(changed)}, which it was given to read"
+        finding = Finding(self.name, 1, "changed its input", message, changed[0])
+        return replace(answer, findings=[finding, *answer.findings]), False
 
-    def _own(
-        self, kind: str, given: Mapping[str, Array], copied: Copy
-    ) -> tuple[AbstractContextManager[Any], dict[str, Any]]:
-        """Copies as arrays of a kind, and the settings under which functions on these run."""
-        if kind == NUMPY:
-            return nullcontext(), {name: copied(array) for name, array in given.items()}
-        dtype = next(str(array.dtype) for array in given.values() if array.dtype.kind == "f")
+    def _host(self, kind: str, dtype: str) -> Hosts:
         if (kind, dtype) not in self._hosts:
             self._hosts[kind, dtype] = _host(kind, dtype)
-        host = self._hosts[kind, dtype]
-        with host.running():
-            return host.running(), {name: host.give(array) for name, array in given.items()}
-
-    def _changed(self, given: Mapping[str, Array], own: Mapping[str, Any]) -> list[Finding]:
-        changed = [name for name, array in given.items() if not _equal(own[name], array)]
-        message = f"changed {', '.join(changed)}, which it was given to read"
-        return [Finding(self.name, 1, "changed its input", message, changed[0])] if changed else []
-
-
-def _equal(own: Any, given: Array) -> bool:
-    array = as_array(own)
-    return array is not None and np.array_equal(array, given)
+        return self._hosts[kind, dtype]
 
 
 def kind_of(function: Callable[..., Any]) -> str:
     """The framework whose names a function's code uses, directly or in functions of its own module; NumPy's if none."""
-    names, seen, todo = set(registry.names()), set[Any](), [function]
-    while todo:
-        each = inspect.unwrap(todo.pop())
-        code = getattr(each, "__code__", None)
-        if not isinstance(code, CodeType) or code in seen:
-            continue
-        seen.add(code)
-        for name in names_in(code):
-            value = each.__globals__.get(name)
-            root = (value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)) or name
-            if str(root).partition(".")[0] in names:
-                return str(root).partition(".")[0]
-            if callable(value) and getattr(value, "__module__", None) == each.__module__:
-                todo.append(value)
-    return NUMPY
+    named = named_in(function)
+    return next((name for name in registry.names() if name in named and name != registry.REFERENCE), NUMPY)
+
+
+def _parameters(function: Callable[..., Any]) -> frozenset[str]:
+    try:
+        return frozenset(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return frozenset()
 
 
 def _known(kind: str) -> str:
@@ -145,7 +156,7 @@ def _known(kind: str) -> str:
 
 def _host(kind: str, dtype: str) -> Hosts:
     try:
-        host = registry.load(kind)(network_of_example(), dtype)
+        host = registry.load(registry.REFERENCE if kind == NUMPY else kind)(network_of_example(), dtype)
     except (ImportError, CannotCompareError) as error:
         raise UsageError(str(error)) from None
     if not isinstance(host, Hosts):

@@ -1,65 +1,42 @@
-"""The candidate: somebody's forward and backward, called on copies, with everything noted that it did besides."""
+"""An operation: somebody's forward and backward, called on copies, with everything noted that they did besides."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
 
-import numpy as np
-
+from harness.candidates.answers import Answer, as_array, in_one_memory
 from harness.candidates.guarded import guarded
+from harness.candidates.handed import LAYOUTS, Handed, Layout
 from harness.comparison.judge import Finding, Kind
-from harness.evaluation.references.expected import OUTPUT, gradient_of
+from harness.evaluation.references.expected import OUTPUT, Expected, gradient_of
 from harness.inputs.frameworks import host_of, kind_of
 from harness.usage import UsageError, visible
 from impls.abilities import Hosts
 from impls.contract import Array
 
-Layout = Literal["contiguous", "transposed", "strided"]
-LAYOUTS: tuple[Layout, ...] = ("transposed", "strided")
+Note = Callable[..., None]
+"""Takes the kind of a finding, its tensor and its message."""
+FAILED = object()
+"""What a call gives that raises or overruns."""
+GRADIENTS = "gradients"
+"""What a finding about the whole backward call is of."""
 
 
-@dataclass
-class Answer:
-    """One call of forward and backward.
-
-    Attributes:
-        findings: what is to be said besides the answer.
-        output, gradients: NumPy copies, by the name of the input; None, or without it, where none came.
-        own: what was returned, in the candidate's own arrays, by the name of the tensor.
-        before: gradients of the last call before that gave one of the same shape.
-    """
-
-    output: Array | None = None
-    gradients: dict[str, Array | None] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
-    own: dict[str, Any] = field(default_factory=dict)
-    before: dict[str, Array] = field(default_factory=dict)
-
-    @property
-    def tensors(self) -> dict[str, Array]:
-        """What came, by the tensors' names: ``output``, ``dx``."""
-        found = {OUTPUT: self.output, **{gradient_of(name): g for name, g in self.gradients.items()}}
-        return {name: array for name, array in found.items() if array is not None}
-
-
-class Candidate:
+class Operation:
     """A pair of functions on one framework's arrays.
 
     Attributes:
         name: of the forward function, for people.
         host: of the arrays that it takes.
+        before: gradients of the last call before the last that gave one of the same shape, by the tensor's name.
     """
 
+    layouts = LAYOUTS
+
     def __init__(
-        self,
-        forward: Any,
-        backward: Any,
-        inputs: Mapping[str, Array],
-        wanted: Sequence[str],
-        dtype: str,
-        timeout: float | None = None,
+        self, forward: Any, backward: Any, inputs: Mapping[str, Array], dtype: str, timeout: float | None = None
     ) -> None:
         if backward is not None and not callable(backward):
             raise UsageError(
@@ -72,13 +49,11 @@ class Candidate:
                 f"torch.autograd.Function or a jax.custom_vjp function."
             )
         self.name = visible(str(getattr(forward, "__name__", type(forward).__name__)))
-        self.wanted, self.timeout = tuple(wanted), timeout
+        self.timeout, self.before = timeout, dict[str, Array]()
         self._answered: dict[tuple[str, tuple[int, ...]], Array] = {}
         self.host = self._host(forward, backward, list(inputs.values()), dtype)
-        if backward is None:
-            self.forward, self.backward = self.host.pair(forward)
-        else:
-            self.forward, self.backward = forward, backward
+        pair: tuple[Any, Any] = (forward, backward) if backward is not None else self.host.pair(forward)
+        self.forward, self.backward = pair
 
     @staticmethod
     def _host(forward: Any, backward: Any, inputs: Sequence[Array], dtype: str) -> Hosts:
@@ -89,123 +64,102 @@ class Candidate:
             )
         return host
 
-    def __call__(
-        self, inputs: Mapping[str, Array], upstream: Array, layout: Layout = "contiguous", *, step: int = 1
-    ) -> Answer:
-        """Forward, then backward, on copies of their own in the layout asked for."""
-        answer, self._step = Answer(), step
-        host = self.host
-        with host.running(), np.errstate(all="ignore"):
-            own = {name: laid_out(host, array, layout) for name, array in inputs.items()}
-            dy = laid_out(host, upstream, layout)
-            output = self._called(answer, "forward", "output", self.forward, list(own.values()))
-            answer.output = self._taken(answer, "output", output)
-            self._note_changes(answer, "forward", {**inputs}, own)
-            returned = self._called(answer, "backward", "gradients", self.backward, [dy, *own.values()])
-            self._note_changes(answer, "backward", {**inputs, "upstream": upstream}, {**own, "upstream": dy})
-            for name, gradient in self._by_name(answer, returned, list(inputs)).items():
-                answer.gradients[name] = self._taken(answer, gradient_of(name), gradient)
-            self._note_alias(answer, own)
-        self._remember(answer)
-        return answer
+    def answer(self, at: Expected, layout: Layout = "contiguous") -> Answer:
+        """Forward, then backward, on copies of their own."""
+        findings = list[Finding]()
+        note = partial(_note, findings, self.name)
+        given = Handed(self.host, at.given, layout)
+        upstream = Handed(self.host, {"upstream": at.upstream}, layout)
+        output = self._called(note, "forward", OUTPUT, self.forward, *given.own.values())
+        held = self._taken(note, {OUTPUT: output})
+        shown = self._copied(held)
+        modified = given.changed()
+        for name in modified:
+            note("changed its input", name, f"forward modifies {name} in place")
+        returned = self._called(note, "backward", GRADIENTS, self.backward, *upstream.own.values(), *given.own.values())
+        for name in [*given.changed(), *upstream.changed()]:
+            if name not in modified:
+                note("changed its input", name, f"backward modifies {name} in place")
+        gradients = self._taken(note, self._by_name(note, returned, at))
+        _note_alias(note, given.own, output)
+        self._remember(self._copied(gradients))
+        return Answer(shown | self._copied(gradients), held | gradients, [], findings)
 
-    def _remember(self, answer: Answer) -> None:
-        for name, gradient in answer.gradients.items():
-            if gradient is not None:
-                earlier = self._answered.get((name, gradient.shape))
-                answer.before |= {} if earlier is None else {name: earlier}
-                self._answered[name, gradient.shape] = gradient
+    def wrong(self, at: Expected, answer: Answer) -> list[str]:
+        """Tensors of the reference that an answer does not have, or not right."""
+        return [name for name in at.tensors if name not in answer.shown or not at.right(name, answer.shown[name])]
 
-    def _finding(self, kind: Kind, tensor: str, message: str, *, fails: bool = True) -> Finding:
-        return Finding(self.name, self._step, kind, message, tensor, fails)
+    def elsewhere(self, at: Expected) -> Iterator[tuple[str, Expected]]:  # noqa: ARG002
+        """No other points: every case is one."""
+        return iter(())
 
-    def overdue(self, answer: Answer) -> bool:
-        """Whether a call took longer than it may: then so would the next."""
-        return any(finding.kind == "timeout" for finding in answer.findings)
+    def why(self, at: Expected, answer: Answer) -> str:  # noqa: ARG002
+        """Nothing: causes are looked for in every case together."""
+        return ""
 
-    def overwritten(self, answer: Answer) -> list[str]:
-        """Tensors of an earlier answer that no longer are what they were."""
-        return [name for name, own in answer.own.items() if not _same(self.host.take(own), answer.tensors[name])]
+    def _remember(self, gradients: Mapping[str, Array]) -> None:
+        known = {(name, gradient.shape): gradient for name, gradient in gradients.items()}
+        self.before = {key[0]: self._answered[key] for key in known if key in self._answered}
+        self._answered |= known
 
-    def _called(
-        self, answer: Answer, what: str, tensor: str, function: Callable[..., Any], arguments: Sequence[Any]
-    ) -> Any:
-        returned, failure = guarded(lambda: function(*arguments), self.timeout)
+    def _called(self, note: Note, what: str, tensor: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        def call() -> Any:
+            with self.host.running():
+                return function(*arguments)
+
+        returned, failure = guarded(call, self.timeout)
         if failure:
-            message = f"{what} {'raises ' if failure.error else ''}{failure.message}"
-            answer.findings.append(self._finding(failure.kind, tensor, message))
+            note(failure.kind, tensor, f"{what} {'raises ' if failure.error else ''}{failure.message}")
+            return FAILED
         return returned
 
-    def _taken(self, answer: Answer, name: str, own: Any) -> Array | None:
-        """A NumPy copy of what came, None where nothing did, or something else."""
-        if own is None:
-            return None
-        if not self.host.owns(own):
-            message = f"{name} is {kind_of(own)} instead of an array of {self.host.package}"
-            answer.findings.append(self._finding("not an array", name, message))
-            return None
-        answer.own[name] = own
-        return self.host.take(own)
+    def _taken(self, note: Note, returned: Mapping[str, Any]) -> dict[str, Any]:
+        """What came of it, in own arrays."""
+        for name, own in returned.items():
+            if own is not None and own is not FAILED and not self.host.owns(own):
+                note("not an array", name, f"{name} is {kind_of(own)} instead of an array of {self.host.package}")
+        return {name: own for name, own in returned.items() if self.host.owns(own)}
 
-    def _by_name(self, answer: Answer, returned: Any, names: list[str]) -> dict[str, Any]:
-        """Gradients by the name of the input: from a dictionary, a sequence in their order, or one array."""
-        if any(finding.kind in ("raised", "timeout") and finding.tensor == "gradients" for finding in answer.findings):
+    def _copied(self, held: Mapping[str, Any]) -> dict[str, Array]:
+        return {name: self.host.take(own) for name, own in held.items()}
+
+    def _by_name(self, note: Note, returned: Any, at: Expected) -> dict[str, Any]:
+        """Gradients by their names: from a dictionary, a sequence in the order of the inputs, or one array."""
+        names = list(at.given)
+        if returned is FAILED:
             return {}
         if isinstance(returned, Mapping):
-            meant = {**{gradient_of(name): name for name in names}, **{name: name for name in names}}
-            short = {meant[str(key)]: gradient for key, gradient in returned.items() if str(key) in meant}
+            meant = {**{gradient_of(name): gradient_of(name) for name in names}, **{n: gradient_of(n) for n in names}}
             unknown = [str(key) for key in returned if str(key) not in meant]
             if unknown:
                 message = f"backward returns gradients of {', '.join(unknown)}; the inputs are {', '.join(names)}"
-                answer.findings.append(self._finding("names", "gradients", visible(message)))
-            return {name: short[name] for name in names if name in short}
+                note("names", GRADIENTS, message)
+            known = {meant[str(key)]: gradient for key, gradient in returned.items() if str(key) in meant}
+            return {gradient_of(name): known[gradient_of(name)] for name in names if gradient_of(name) in known}
+        if isinstance(returned, tuple | list) and len(returned) == len(names):
+            return dict(zip(map(gradient_of, names), returned, strict=True))
         if isinstance(returned, tuple | list):
-            if len(returned) != len(names):
-                message = (
-                    f"backward returns {len(returned)} gradients for {len(names)} inputs; in their order "
-                    f"({', '.join(names)}), None for an input without one"
-                )
-                answer.findings.append(self._finding("number of gradients", "gradients", message))
-                return {}
-            return dict(zip(names, returned, strict=True))
-        if len(self.wanted) == 1:
-            return {self.wanted[0]: returned}
-        message = f"backward returns {kind_of(returned)} for {len(names)} inputs instead of a tuple or a dictionary"
-        answer.findings.append(self._finding("number of gradients", "gradients", message))
+            note(
+                "number of gradients", GRADIENTS,
+                f"backward returns {len(returned)} gradients for {len(names)} inputs; in their order "
+                f"({', '.join(names)}), None for an input without one",
+            )  # fmt: skip
+        elif len(at.inputs) == 1:
+            return dict.fromkeys(at.inputs, returned)
+        else:
+            message = f"backward returns {kind_of(returned)} for {len(names)} inputs instead of a tuple or a dictionary"
+            note("number of gradients", GRADIENTS, message)
         return {}
 
-    def _note_changes(self, answer: Answer, what: str, before: Mapping[str, Array], own: Mapping[str, Any]) -> None:
-        for name, array in before.items():
-            known = any(b.kind == "changed its input" and b.tensor == name for b in answer.findings)
-            if not known and not _same(self.host.take(own[name]), array):
-                answer.findings.append(self._finding("changed its input", name, f"{what} modifies {name} in place"))
 
-    def _note_alias(self, answer: Answer, own: Mapping[str, Any]) -> None:
-        """Write into each input once all is over; an output that changes shares its memory."""
-        for name, array in own.items():
-            if answer.output is None or not answer.output.size or answer.output.dtype.kind != "f":
-                return
-            try:
-                array[...] = 0 * array - 1
-            except (TypeError, ValueError):  # arrays of this framework cannot be written to
-                return
-            if not _same(self.host.take(answer.own["output"]), answer.output):
-                answer.findings.append(
-                    self._finding("aliasing", "output", f"the output shares its memory with {name}", fails=False)
-                )
-                answer.own.pop("output")
-                return
+def _note(findings: list[Finding], name: str, kind: Kind, tensor: str, message: str, *, fails: bool = True) -> None:
+    findings.append(Finding(name, 1, kind, message, tensor, fails))
 
 
-def laid_out(host: Hosts, array: Array, layout: Layout) -> Any:
-    """An own array of these numbers, whose memory is in another order or has gaps."""
-    if layout == "contiguous" or not array.ndim:
-        return host.give(array)
-    if layout == "transposed" and array.ndim > 1:
-        return host.give(np.ascontiguousarray(array.swapaxes(-1, -2))).swapaxes(-1, -2)
-    return host.give(np.repeat(array, 2, axis=-1))[..., ::2]
-
-
-def _same(one: Array, other: Array | None) -> bool:
-    """The same numbers; whole numbers may have been narrowed by the framework."""
-    return other is not None and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+def _note_alias(note: Note, own: Mapping[str, Any], output: Any) -> None:
+    array = as_array(output)
+    if array is None or array.dtype.kind != "f" or not array.flags.writeable:  # nobody can write to the input by it
+        return
+    shared = [name for name, other in in_one_memory({**own, OUTPUT: output}) if other == OUTPUT]
+    for name in shared[:1]:
+        note("aliasing", OUTPUT, f"the output shares its memory with {name}", fails=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +12,7 @@ from msgspec.structs import replace as replaced
 
 from harness.arithmetic import profile_of
 from harness.candidates.contracts import examined
-from harness.candidates.function import Candidate
+from harness.candidates.function import BackwardPass
 from harness.candidates.sources import Source, checked, loaded
 from harness.checking.learning import learned
 from harness.comparison.judge import Finding
@@ -86,8 +85,8 @@ def check(
     x, y = batches.at(1)
     x = with_buffers(network, x, network.fresh_buffers(dtype))
     point = Point(network, network.init(seed, dtype), x, y, 1)
-    candidate = Candidate(visible(source.name), source.function, arrays, timeout)
-    obeyed = examined(candidate, point, profile_of(dtype), _parameters(source.function), strict=strict)
+    candidate = BackwardPass(visible(source.name), source.function, arrays, timeout)
+    obeyed = examined(candidate, point, profile_of(dtype), strict=strict)
     setting = setting_of(candidate.name, point, loaded_data.describe(), seed, source.function)
     answer = obeyed.answer
     result = concluded(setting, obeyed.read, obeyed.findings, answer.ignored)
@@ -107,7 +106,7 @@ def _numbers(path: Path, network: Graph, *, strict: bool) -> Check:
     return concluded(setting, read, [], dump.ignored)
 
 
-def _with_learning(result: Check, candidate: Candidate, point: Point) -> Check:
+def _with_learning(result: Check, candidate: BackwardPass, point: Point) -> Check:
     shown = {row.gradient for row in result.judged}
     if not shown.issuperset(point.network.gradients):
         return result
@@ -131,13 +130,6 @@ def _data(data: Any, network: Graph, seed: int, *, raw: bool, target: str | None
     except UsageError:
         return as_data("random", network, seed, raw=raw, target=target)
     return found
-
-
-def _parameters(function: Callable[..., Any]) -> frozenset[str]:
-    try:
-        return frozenset(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        return frozenset()
 
 
 def _refuse_with_numbers(**given: Any) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from harness.candidates.answers import answer_of
-from harness.candidates.function import Candidate
+from harness.candidates.function import BackwardPass
 from harness.evaluation.point import Point
 from harness.results.check import Learning
 from impls.contract import Array
@@ -16,7 +15,7 @@ BUDGET = 500_000_000
 """Multiply-adds that the training with the right gradient may take; large networks train fewer steps."""
 
 
-def learned(candidate: Candidate, point: Point) -> Learning | None:
+def learned(candidate: BackwardPass, point: Point) -> Learning | None:
     """Train with the candidate's gradients and with the right ones; None if the candidate cannot train."""
     network, steps = point.network, min(STEPS, 1 + BUDGET // max(1, point.network.multiply_adds(point.rows)))
     lr = _rate(point, min(10, steps))
@@ -25,9 +24,8 @@ def learned(candidate: Candidate, point: Point) -> Learning | None:
     start, right = _losses(point, lr, steps)
     weights = {name: w.astype(float) for name, w in point.weights.items()}
     for _ in range(steps):
-        call = candidate.call(_like(weights, point), point.x, point.y)
-        shown = answer_of(call.returned, point, candidate.name).shown
-        if call.failed or any(name not in shown for name in network.gradients):
+        shown = candidate.answer(point.elsewhere(_like(weights, point), slice(None))).shown
+        if any(name not in shown for name in network.gradients):
             return None
         weights = {name: w - lr * shown[network.gradient[name]].astype(float) for name, w in weights.items()}
     yours = _loss(network, weights, point)

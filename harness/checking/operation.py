@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.candidates.operation import Answer, Candidate
-from harness.candidates.operation_contracts import contracts
+from harness.candidates.answers import Answer
+from harness.candidates.contracts import broken_contracts
+from harness.candidates.operation import Operation
 from harness.checking.operation_judging import judged
 from harness.comparison.judge import Row, not_comparable
 from harness.evaluation.references.derived import HandReference
@@ -96,7 +97,7 @@ def check_vjp(
     if upstream is not None:
         points.insert(1, Case("your upstream", first.inputs, as_arrays({"upstream": upstream}, dtype)["upstream"]))
     right = known or _foreign(reference, first)
-    candidate = Candidate(forward, backward, first.inputs, right.differentiable, dtype, timeout)
+    candidate = Operation(forward, backward, first.inputs, dtype, timeout)
     name = f"{candidate.name} ({candidate.host.package})"
     check = OperationCheck(name, right.name, right.measured, dtype, seed, [point.name for point in points])
     check.line, check.lines = places_of(_of_its_own(backward or forward), [gradient_of(name) for name in first.inputs])
@@ -109,22 +110,26 @@ def check_vjp(
             check.shapes[OUTPUT] = dy.shape
         votes = right.votes(case, dy, always=step == 1, seed=seed) if isinstance(right, VotingReference) else []
         check.votes += votes
-        answer = candidate(case.inputs, dy, step=step)
         expected = Expected(right, case.inputs, dy, dtype)
+        answer = candidate.answer(expected)
         rows, findings = judged(expected, answer, step)
         check.rows += [_undecided(row, votes) for row in rows]
         check.findings += [f for f in findings if (f.kind, f.tensor) not in _told(check)]
-        situation = Situation(right, case, dy, dtype, answer.gradients, answer.before)
+        answered, before = (
+            {of: shown.get(tensor) for tensor, of in expected.inputs.items()}
+            for shown in (answer.shown, candidate.before)
+        )
+        situation = Situation(right, case, dy, dtype, answered, before)
         for name in _wrong(rows, expected, answer, votes):
             situations[name].append(situation)
         for row in rows:
             if row.gradient in expected.inputs and row.verdict == "ok" and _undecided(row, votes) is row:
                 passed[expected.inputs[row.gradient]].append(situation)
-        if candidate.overdue(answer):
+        if any(finding.kind == "timeout" for finding in answer.findings):  # then so would the next
             check.cases = check.cases[:step]
             break
         if step == 1 and not any(vote.gradient == OUTPUT for vote in votes):
-            found = contracts(candidate, right, case, dy, answer, dtype)
+            found = broken_contracts(candidate, expected, answer, candidate.wrong(expected, answer))
             check.findings += [f for f in found if (f.kind, f.tensor) not in _told(check)]
     broken = {finding.tensor for finding in check.findings if finding.kind == "not linear"}
     check.causes = [
@@ -217,6 +222,6 @@ def _wrong(rows: list[Row], expected: Expected, answer: Answer, votes: Sequence[
         for row in rows
         if row.gradient in expected.inputs
         and _undecided(row, votes) is row
-        and row.gradient in answer.tensors
+        and row.gradient in answer.shown
         and row.verdict in ("FAULT", "not comparable")
     ]

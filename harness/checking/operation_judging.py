@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from harness.arithmetic import Bounded
-from harness.candidates.operation import Answer
+from harness.candidates.answers import Answer
+from harness.candidates.operation import GRADIENTS
 from harness.comparison.judge import Check, Finding, Row, judge, not_comparable
 from harness.evaluation.references.expected import OUTPUT, Expected
 from impls.contract import Array
@@ -20,7 +21,8 @@ def check_of(dtype: str) -> Check:
 
 def judged(expected: Expected, answer: Answer, step: int) -> tuple[list[Row], list[Finding]]:
     """The rows of one case, output first, and the contracts that its answer broke."""
-    findings, rows, shown = list(answer.findings), list[Row](), answer.tensors
+    rows, shown = list[Row](), answer.shown
+    findings = [replace(finding, step=step) for finding in answer.findings]
     for name, right in expected.tensors.items():
         if name not in shown:
             rows.append(not_comparable(check_of(expected.dtype), name, YOURS, step, _why_missing(name, answer)))
@@ -67,4 +69,4 @@ def _missing(name: str, expected: Expected, answer: Answer, step: int) -> list[F
 
 def _general(name: str) -> str:
     """What a finding about a whole call is of."""
-    return name if name == OUTPUT else "gradients"
+    return name if name == OUTPUT else GRADIENTS

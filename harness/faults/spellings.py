@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.faults.place import Place, of_class, unscaled
+from harness.faults.place import Place, of_class
 from impls.hand import (
     Add,
     BinaryCrossEntropy,
@@ -38,6 +38,7 @@ from impls.hand import (
     SumSquaredError,
     Tanh,
 )  # fmt: skip
+from impls.hand.losses.scaled import bare
 
 Spelled = tuple[str, ...]
 
@@ -144,7 +145,7 @@ FUSED: Mapping[tuple[type, type], Spelled] = {
 
 def spellings_of(place: Place) -> Spelled:
     """The spellings of a place's rule; none where nobody wrote one down."""
-    layer, local = unscaled(place.layer), place.link.local
+    layer, local = bare(place.layer), place.link.local
     if place.adds or (layer is not place.layer):
         return ()
     if isinstance(layer, Softplus) and layer.threshold is not None:

@@ -6,6 +6,7 @@ that itself, and then it has done so once it was run.
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -47,7 +48,7 @@ def host_of(function: Callable[..., Any], inputs: Sequence[Array], dtype: str, *
     bringing = [host for host in loaded_hosts(dtype).values() if host.brings_backward(function)]
     if bringing:
         return bringing[0]
-    reasons, tried, mentioned = list[tuple[bool, str]](), set[str](), _modules_of(function)
+    reasons, tried, mentioned = list[tuple[bool, str]](), set[str](), named_in(function)
     # A function that imports its framework when it is called has loaded it after a round, for another one.
     while fresh := {name: host for name, host in loaded_hosts(dtype).items() if name not in tried}:
         tried |= set(fresh)
@@ -96,18 +97,32 @@ def kind_of(value: Any) -> str:
     return "nothing" if value is None else f"a {type(value).__module__}.{type(value).__qualname__}"
 
 
-def _modules_of(function: Any) -> set[str]:
-    """Top-level packages that a function's code names, or that it comes from."""
-    found = {str(getattr(function, "__module__", None) or type(function).__module__).partition(".")[0]}
+def named_in(function: Any) -> set[str]:
+    """Top-level packages that a function's code names, or comes from; so do functions of its own module that it names.
+
+    What stands for nothing that is loaded counts by its own name.
+    """
+    found, seen, todo = {_home_of(function)}, set[CodeType](), [function]
     if isinstance(getattr(function, "__self__", None), ModuleType | type):
-        found.add(str(getattr(function.__self__, "__module__", None) or function.__self__.__name__).partition(".")[0])
-    code, known = getattr(function, "__code__", None), getattr(function, "__globals__", {})
-    if isinstance(code, CodeType):
+        found.add(_home_of(function.__self__))
+    while todo:
+        each = inspect.unwrap(todo.pop())
+        code, known = getattr(each, "__code__", None), getattr(each, "__globals__", {})
+        if not isinstance(code, CodeType) or code in seen:
+            continue
+        seen.add(code)
         for name in names_in(code):
             value = known.get(name)
-            home = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
-            found.add(str(home).partition(".")[0] if home else name.partition(".")[0])
+            found.add(_home_of(value, name.partition(".")[0]))
+            if callable(value) and getattr(value, "__module__", None) == each.__module__:
+                todo.append(value)
     return found
+
+
+def _home_of(value: Any, name: str = "") -> str:
+    """The top-level package that something comes from; a name that stands for nothing with a home stays itself."""
+    home = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+    return str(home or name or type(value).__module__).partition(".")[0]
 
 
 def as_arrays(values: Mapping[str, Any], dtype: str) -> dict[str, Array]:

@@ -29,6 +29,10 @@ class Expected:
         self.reference, self.given, self.upstream, self.dtype = reference, inputs, upstream, dtype
         self.inputs = {gradient_of(name): name for name in reference.differentiable}
 
+    def under(self, upstream: Array) -> Expected:
+        """The same with another upstream gradient."""
+        return Expected(self.reference, self.given, upstream, self.dtype)
+
     @cached_property
     def tensors(self) -> dict[str, Bounded]:
         """The output, then each gradient."""
