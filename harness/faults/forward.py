@@ -8,10 +8,13 @@ L               a factor, sum for mean and mean for sum, another loss
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
+import numpy as np
+
 from harness.faults.fault import Fault
-from harness.faults.losses import other_losses, targets
+from harness.faults.losses import USUAL, other_losses, targets
 from harness.faults.place import Place, RuleTable, samples
 from impls.graph import TARGET, Rule
 from impls.hand import Dense, OneHotCrossEntropy, Softmax, SoftmaxCrossEntropy
@@ -99,6 +102,7 @@ def _of_loss(place: Place) -> Iterator[Fault]:
             f"mean over samples of −log softmax({a}ᵀ)ᵀ[y]",
             _with_penalty(place, across),
         )
+    yield from _of_logarithm(place, inner)
     for other in other_losses(place, inner):
         text = f"the loss is the {name_of(other)}, where the network has the {name_of(inner)}"
         rule = lambda t, other=other: other.forward(t[a], y(t))  # noqa: E731
@@ -106,6 +110,31 @@ def _of_loss(place: Place) -> Iterator[Fault]:
     if place.layer.penalised(place.network.weights):
         text, loss = "the penalty is left out of the loss", place.layer.loss
         yield place.fault("penalty missing", text, loss.formula(a, K), lambda t: loss.forward(t[a], t[TARGET]))
+
+
+def _of_logarithm(place: Place, inner: Any) -> Iterator[Fault]:
+    """Small numbers that keep the logarithm of a cross-entropy from that of 0."""
+    a, y = place.network.output, targets(inner, place.network.output)
+
+    def on_logits(eps: float, t: Any) -> Any:
+        return -(y(t) * np.log(softmax(t[a]) + eps)).sum() / samples(t)
+
+    def with_epsilon(eps: float, t: Any) -> Any:
+        return type(inner)(epsilon=eps).forward(t[a], t[TARGET])
+
+    def clipped(eps: float, t: Any) -> Any:
+        return inner.forward(np.minimum(np.maximum(t[a], eps), 1 - eps), t[TARGET])
+
+    takes_softmax = type(inner) in (SoftmaxCrossEntropy, OneHotCrossEntropy)
+    for eps in USUAL if takes_softmax or getattr(inner, "epsilon", None) == 0 else ():
+        text, rule = f"{eps:g} is added inside the logarithm", on_logits if takes_softmax else with_epsilon
+        formula = f"mean over samples of −log(softmax({a}) + {eps:g})[y]"
+        if not takes_softmax:
+            formula = str(type(inner)(epsilon=eps).formula(a, place.network.outputs))
+            says = f"{a} is clipped to [{eps:g}, 1 − {eps:g}] in the loss"
+            cut = _with_penalty(place, partial(clipped, eps))
+            yield place.fault("output clipped", says, f"loss of the clipped {a}", cut)
+        yield place.fault("epsilon inside the logarithm", text, formula, _with_penalty(place, partial(rule, eps)))
 
 
 def _with_penalty(place: Place, rule: Rule) -> Rule:
