@@ -31,7 +31,6 @@ _PATTERNS: tuple[tuple[str, Kind], ...] = (
     (rf"x(?:_?{{?{_NUMBER}}}?|\[{_NUMBER}\])", "input"),
     (rf"O(?:{_INDEX}|{_NUMBER}\[{_NUMBER}\])", "output"),
 )
-HOW = "write w_21^(1) or W1[2,1] for a weight, b_1^(2) or b2[1] for a bias, x3 for an input, O21 for a neuron's output"
 
 
 def in_chain(text: str, plain: str, network: Network) -> Entry | None:

@@ -11,15 +11,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.explaining.chain_references import HOW as HOW_IN_CHAIN
 from harness.explaining.chain_references import Kind, in_chain
 from harness.explaining.symbols import Nodes, entry_name
 from harness.usage import UsageError, did_you_mean
 from impls.graph import Graph, Tensor
 from impls.hand import Network
 from impls.hand.paths import weighed
-
-HOW = "write fc1.W[2,1] for an entry of a weight, x[3] for an input, act1.a[2] for what a node gives"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +50,7 @@ def parse(text: str, network: Graph) -> Reference:
     Raises:
         UsageError: it cannot be read, or there is no such thing; the message says what there is.
     """
-    how = HOW_IN_CHAIN if isinstance(network, Network) else HOW
+    how = Nodes.of(network, "").how
     if not isinstance(text, str):
         raise UsageError(f"Cannot explain {text!r}, because it is no text; {how}.")
     plain = re.sub(r"\s", "", text)
@@ -78,11 +75,11 @@ def parse(text: str, network: Graph) -> Reference:
 
 def reference_of(network: Graph, tensor: str, index: tuple[int, ...]) -> Reference:
     """The reference of an entry of a tensor, without the sample, counted from 0."""
-    told, nodes, name = network.tensors[tensor], Nodes.of(network, ""), entry_name(tensor, index)
+    told, nodes = network.tensors[tensor], Nodes.of(network, "")
+    name = nodes.in_code(tensor, index)
     if told.role != "weight":
         symbol = nodes.name(tensor, index[0] + 1) if len(index) == 1 else name
         kind: Kind = "input" if told.role == "input" else "output"
-        name = symbol if isinstance(network, Network) else name
         return Reference(kind=kind, tensor=tensor, index=index, symbol=symbol, name=name, short=symbol)
     layer = next(node.layer for node in network.nodes if node.name == told.node)
     feeds = weighed(layer, told.local, index)

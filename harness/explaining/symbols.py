@@ -70,11 +70,13 @@ class Nodes:
 
     Attributes:
         conventions: of indices, in a sentence.
+        how: to write what is meant, for messages.
     """
 
     network: Graph
     start: str
     conventions: ClassVar = "W[i,j]: i = source, j = destination; every place is counted from 1"
+    how: ClassVar = "write fc1.W[2,1] for an entry of a weight, x[3] for an input, act1.a[2] for what a node gives"
 
     @classmethod
     def of(cls, network: Graph, start: str) -> Nodes:
@@ -90,6 +92,10 @@ class Nodes:
     def entry(self, tensor: str, index: int | str) -> str:
         """An entry of a tensor of the forward pass."""
         return f"{self.whole(tensor)}[{index}]"
+
+    def in_code(self, tensor: str, index: tuple[int, ...]) -> str:
+        """An entry as code writes it."""
+        return entry_name(tensor, index)
 
     def weight(self, tensor: str, index: tuple[int, ...]) -> str:
         """A weight's entry in a formula."""
@@ -125,6 +131,10 @@ class ChainNodes(Nodes):
 
     network: Network
     conventions: ClassVar = "w_ij^(l): i = source, j = destination, counted from 1: w_21^(1) is W1[2,1]"
+    how: ClassVar = (
+        "write w_21^(1) or W1[2,1] for a weight, b_1^(2) or b2[1] for a bias, x3 for an input, "
+        "O21 for a neuron's output"
+    )
 
     @cached_property
     def _outputs(self) -> list[str]:
@@ -137,6 +147,11 @@ class ChainNodes(Nodes):
             return f"{tensor}{index}"
         letter = "O" if tensor in self._outputs else told.local
         return f"{letter}{joined(self.network.depths[tensor], index)}"
+
+    def in_code(self, tensor: str, index: tuple[int, ...]) -> str:
+        """``W1[2,1]``; ``x2`` and ``O11`` as in formulas."""
+        weight = self.network.tensors[tensor].role == "weight"
+        return super().in_code(tensor, index) if weight or len(index) != 1 else self.entry(tensor, index[0] + 1)
 
     def weight(self, tensor: str, index: tuple[int, ...]) -> str:
         """``w_21^(1)`` or ``b_1^(2)`` of a weighted sum."""
