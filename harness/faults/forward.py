@@ -96,12 +96,8 @@ def _of_loss(place: Place) -> Iterator[Fault]:
     if type(inner) in (SoftmaxCrossEntropy, OneHotCrossEntropy):
         text = f"the log-softmax of {a} is taken over the samples (axis 0), where it belongs over the classes (axis 1)"
         across = lambda t: -(log_softmax(t[a].T).T * y(t)).sum() / samples(t)  # noqa: E731
-        yield place.fault(
-            "softmax over the samples",
-            text,
-            f"mean over samples of −log softmax({a}ᵀ)ᵀ[y]",
-            _with_penalty(place, across),
-        )
+        formula = f"mean over samples of −log softmax({a}ᵀ)ᵀ[y]"
+        yield place.fault("softmax over the samples", text, formula, _with_penalty(place, across))
     yield from _of_logarithm(place, inner)
     for other in other_losses(place, inner):
         text = f"the loss is the {name_of(other)}, where the network has the {name_of(inner)}"

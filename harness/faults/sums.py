@@ -116,9 +116,7 @@ def step_faults(place: Place) -> Iterator[Fault]:
     penalised = place.network.loss.penalised(place.network.weights)
     if weight not in penalised:
         cause = "penalty on a bias" if penalised else "weight decay added"
-        why = (
-            "a penalty, which is on other weights only" if penalised else "weight decay, which this loss does not have"
-        )
+        why = "a penalty, which only other weights have" if penalised else "weight decay, which this loss does not have"
         text = f"{at} has {{c}}·{weight} added: {why}"
         yield place.fitted(cause, text, f"{at} + {{c}}·{weight}", right, lambda t: +t[weight], 0.01)
     text = f"{at} is clipped to values from −{{c}} to {{c}}"

@@ -17,6 +17,9 @@ NETWORKS = [
     *(from_text("3-3-3", activation="tanh", loss=loss) for loss in LOSSES),
     from_text("3-2-3-2"),
     from_text("3-2-2", loss='binary-cross-entropy(clamp="torch")'),
+    from_text("3-2-2", loss="binary-cross-entropy(epsilon=1e-7)"),
+    from_text("3-2-2", loss="sparse-categorical-cross-entropy(epsilon=1e-7, l2=0.1, half=True)"),
+    from_text("3-3-3", loss="mean-squared-error(by=3, l2=0.1, l1=0.2, mean=True)"),
 ]
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from impls.hand import (
     AdamW,
+    CategoricalCrossEntropy,
     Dense,
     Elu,
     Embedding,
@@ -12,12 +13,14 @@ from impls.hand import (
     Input,
     LeakyRelu,
     Network,
+    Penalised,
+    Scaled,
     SumSquaredError,
     Tanh,
     from_text,
     node,
 )
-from impls.hand.notation import ACTIVATIONS, LOSSES, OPTIMIZERS, describe, made, name_of
+from impls.hand.notation import ACTIVATIONS, LOSSES, LOSSES_IN_TEXT, OPTIMIZERS, describe, made, name_of
 
 NAMES = [(kind, table, name) for kind, table in
          [("activation", ACTIVATIONS), ("loss", LOSSES), ("optimizer", OPTIMIZERS)] for name in table]  # fmt: skip
@@ -36,11 +39,17 @@ def test_every_name_is_read_and_printed_back(kind, table, name):
         ("leaky-relu(slope=0.2)", LeakyRelu(0.2)), ("elu( alpha = 3 )", Elu(3)), ("huber(delta=1e-3)", Huber(1e-3)),
         ("adamw(lr=0.5, beta1=0)", AdamW(0.5, beta1=0)), ("leaky-relu()", LeakyRelu()),
         ("leaky-relu(slope=-0.5)", LeakyRelu(-0.5)),
+        ("sum-squared-error(by=0.5)", Scaled(SumSquaredError(), 0.5)), ("huber(delta=2, by=3)", Scaled(Huber(2), 3)),
+        ("huber(l2=0.01)", Penalised(Huber(), l2=0.01)), ("huber(l2=1, half=True)", Penalised(Huber(), 1, half=True)),
+        (
+            "categorical-cross-entropy(epsilon=1e-7, by=2, l1=0.5, mean=True, biases=True)",
+            Penalised(Scaled(CategoricalCrossEntropy(1e-7), 2), l1=0.5, mean=True, biases=True),
+        ),
     ],
     ids=str,
 )  # fmt: skip
 def test_parameters_stand_in_brackets(text, part):
-    table = {**ACTIVATIONS, **LOSSES, **OPTIMIZERS}
+    table = {**ACTIVATIONS, **LOSSES_IN_TEXT, **OPTIMIZERS}
     assert repr(made("part", table, text)) == repr(part)
     assert repr(made("part", table, name_of(part))) == repr(part)
 
@@ -54,7 +63,12 @@ def test_a_network_prints_the_parameters_that_are_not_the_usual_ones():
 
 
 def test_the_last_activation_is_the_one_that_the_loss_needs():
-    for loss, last in [("cross-entropy", "Identity()"), ("binary-cross-entropy", "Sigmoid()"), ("huber", "Tanh()")]:
+    for loss, last in [
+        ("cross-entropy", "Identity()"),
+        ("binary-cross-entropy", "Sigmoid()"),
+        ("huber", "Tanh()"),
+        ("categorical-cross-entropy(by=2, l2=1)", "Softmax()"),
+    ]:
         assert repr(from_text("4-3-2", activation="tanh", loss=loss).layers[-1]) == last
 
 

@@ -14,7 +14,7 @@ from harness.cli.commands import harness as command
 from harness.inputs.networks import LARGEST_FILE
 from harness.inputs.toml_reader import KINDS
 from harness.rendering.tables import render
-from impls.hand import Dense, Elu, Huber, LeakyRelu, Network, Scaled, SumSquaredError, Tanh, from_text
+from impls.hand import Dense, Elu, Huber, LeakyRelu, Network, Penalised, Scaled, SumSquaredError, Tanh, from_text
 from impls.hand.notation import ACTIVATIONS, LOSSES, describe
 
 EVERY_KEY = """
@@ -135,7 +135,9 @@ def networks(draw):
     for inputs, outputs in pairwise(sizes):
         layers.append(Dense(inputs, outputs, bias=draw(st.booleans())))
         layers += draw(st.lists(ACTIVATION, max_size=1))
-    return Network(layers, draw(LOSS | st.builds(Scaled, LOSS, POSITIVE)))
+    loss = draw(LOSS | st.builds(Scaled, LOSS, POSITIVE))
+    penalised = st.builds(Penalised, st.just(loss), POSITIVE, POSITIVE | st.just(0.0), *[st.booleans()] * 3)
+    return Network(layers, draw(st.just(loss) | penalised))
 
 
 @settings(deadline=None, max_examples=200)
@@ -145,13 +147,34 @@ def test_a_network_written_as_toml_is_read_back_the_same(network):
 
 
 def test_every_kind_of_layer_and_loss_has_a_name_and_is_written():
-    needed = {"dense": [4, 3], "scaled": [SumSquaredError(), 2]}
+    needed = {"dense": [4, 3]}
     for kind, make in KINDS["layer"].items():
         part = make(*needed.get(kind, []))
         layers = [part] if kind == "dense" else [Dense(4, 3), part]
         assert f'kind = "{kind}"' in harness.to_toml(Network(layers, SumSquaredError()))
-    for kind, make in KINDS["loss"].items():
-        assert f'"{kind}"' in harness.to_toml(Network([Dense(4, 3)], make(*needed.get(kind, []))))
+    for kind in LOSSES:
+        assert f'"{kind}"' in harness.to_toml(Network([Dense(4, 3)], LOSSES[kind]()))
+
+
+ONE_LOSS = {
+    "text": 'loss = "sum-squared-error(by=0.5, l2=0.01, half=True)"\n',
+    "table": 'loss = {kind = "sum-squared-error", by = 0.5, l2 = 0.01, half = true}\n',
+    "scaled": 'loss = {kind = "sum-squared-error", by = 0.5, l2 = 0.01, half = true}\n',
+}
+
+
+@pytest.mark.parametrize("written", ONE_LOSS.values(), ids=ONE_LOSS)
+def test_a_loss_is_scaled_and_has_a_penalty_in_text_and_as_a_table(written):
+    network = harness.from_toml(written + LAYERS)
+    assert repr(network.loss) == "Penalised(loss=Scaled(loss=SumSquaredError(), by=0.5), l2=0.01, half=True)"
+    assert 'loss = { kind = "sum-squared-error", by = 0.5, l2 = 0.01, half = true }' in harness.to_toml(network)
+
+
+def test_a_penalty_is_given_beside_layer_sizes():
+    network = harness.load_network("4-3-1", loss="huber(delta=2)", l2=0.01, l1=0.5)
+    assert repr(network.loss) == "Penalised(loss=Huber(delta=2.0), l2=0.01, l1=0.5)"
+    with pytest.raises(ValueError, match="l2 would have two values"):
+        harness.load_network("4-3-1", loss="huber(l2=0.01)", l2=0.01)
 
 
 def test_a_layer_of_ones_own_has_no_name_to_be_written_by():
@@ -208,6 +231,12 @@ REFUSED = {
     "NaN": (FIRST + '{kind = "leaky-relu", slope = nan}]', " at layers[1]: ", "a finite number"),
     "an unknown choice": (
         LAYERS + 'loss = {kind = "binary-cross-entropy", clamp = "trch"}', " at loss: ", "one of None, 'torch'",
+    ),
+    "a penalty of nothing": (LAYERS + 'loss = {kind = "huber", l2 = 0}', " at loss: ", "give one above 0"),
+    "a penalty of text": (LAYERS + 'loss = {kind = "huber", l2 = "0"}', " at loss.l2, ", "expected float, got str"),
+    "a half of nothing": (LAYERS + 'loss = "huber(l1=1, half=True)"', " at loss: ", "leave half out"),
+    "a penalty scaled": (
+        LAYERS + 'loss = {kind = "scaled", by = 2, loss = "huber(l2=1)"}', " at loss: ", "a penalty is added to the",
     ),
     "a loss scaled twice": (
         LAYERS + 'loss = {kind = "scaled", by = 2, loss = {kind = "scaled", by = 3, loss = "huber"}}',
