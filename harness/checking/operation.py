@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from harness.candidates.answers import Answer
-from harness.candidates.contracts import broken_contracts
 from harness.candidates.operation import Operation
-from harness.checking.operation_judging import judged
-from harness.comparison.judge import Row, not_comparable
+from harness.checking.operation_judging import Tried, tried_at
+from harness.comparison.judge import Finding
 from harness.evaluation.references.derived import HandReference
 from harness.evaluation.references.expected import OUTPUT, Expected, gradient_of
 from harness.evaluation.references.measured import MeasuredReference
 from harness.evaluation.references.reference import Reference
-from harness.evaluation.references.voting import Vote, VotingReference
+from harness.evaluation.references.voting import VotingReference
 from harness.faults.operations.causes import cause_of
-from harness.faults.operations.hypothesis import Situation
 from harness.formats import DTYPES
 from harness.inputs.arguments import as_seconds
 from harness.inputs.cases import Case, drawn, random_upstream, users
@@ -98,46 +96,41 @@ def check_vjp(
         points.insert(1, Case("your upstream", first.inputs, as_arrays({"upstream": upstream}, dtype)["upstream"]))
     right = known or _foreign(reference, first)
     candidate = Operation(forward, backward, first.inputs, dtype, timeout)
-    name = f"{candidate.name} ({candidate.host.package})"
-    check = OperationCheck(name, right.name, right.measured, dtype, seed, [point.name for point in points])
-    check.line, check.lines = places_of(_of_its_own(backward or forward), [gradient_of(name) for name in first.inputs])
-    check.shapes = {name: array.shape for name, array in first.inputs.items()}
-    situations: dict[str, list[Situation]] = {name: [] for name in right.differentiable}
-    passed: dict[str, list[Situation]] = {name: [] for name in right.differentiable}
+    tried = list[Tried]()
     for step, case in enumerate(points, 1):
         dy = _upstream(right, case, dtype, np.random.default_rng([seed, step, 1]))
-        if step == 1:
-            check.shapes[OUTPUT] = dy.shape
         votes = right.votes(case, dy, always=step == 1, seed=seed) if isinstance(right, VotingReference) else []
-        check.votes += votes
-        expected = Expected(right, case.inputs, dy, dtype)
-        answer = candidate.answer(expected)
-        rows, findings = judged(expected, answer, step)
-        check.rows += [_undecided(row, votes) for row in rows]
-        check.findings += [f for f in findings if (f.kind, f.tensor) not in _told(check)]
-        answered, before = (
-            {of: shown.get(tensor) for tensor, of in expected.inputs.items()}
-            for shown in (answer.shown, candidate.before)
-        )
-        situation = Situation(right, case, dy, dtype, answered, before)
-        for name in _wrong(rows, expected, answer, votes):
-            situations[name].append(situation)
-        for row in rows:
-            if row.gradient in expected.inputs and row.verdict == "ok" and _undecided(row, votes) is row:
-                passed[expected.inputs[row.gradient]].append(situation)
-        if any(finding.kind == "timeout" for finding in answer.findings):  # then so would the next
-            check.cases = check.cases[:step]
+        tried.append(tried_at(candidate, Expected(right, case.inputs, dy, dtype), votes, step))
+        if tried[-1].overdue:  # then so would the next be
             break
-        if step == 1 and not any(vote.gradient == OUTPUT for vote in votes):
-            found = broken_contracts(candidate, expected, answer, candidate.wrong(expected, answer))
-            check.findings += [f for f in found if (f.kind, f.tensor) not in _told(check)]
-    broken = {finding.tensor for finding in check.findings if finding.kind == "not linear"}
-    check.causes = [
-        cause_of(name, wrong, passed[name], linear=gradient_of(name) not in broken)
-        for name, wrong in situations.items()
-        if wrong
-    ]
-    return check
+    findings: dict[tuple[str, str | None], Finding] = {}
+    for finding in chain.from_iterable(each.findings for each in tried):
+        findings.setdefault((finding.kind, finding.tensor), finding)
+    line, lines = places_of(_of_its_own(backward or forward), [gradient_of(name) for name in first.inputs])
+    return OperationCheck(
+        name=f"{candidate.name} ({candidate.host.package})",
+        reference=right.name,
+        measured=right.measured,
+        dtype=dtype,
+        seed=seed,
+        cases=[case.name for case in points[: len(tried)]],
+        shapes={name: array.shape for name, array in {**first.inputs, OUTPUT: tried[0].situation.upstream}.items()},
+        rows=[row for each in tried for row in each.rows],
+        findings=list(findings.values()),
+        causes=[
+            cause_of(
+                name,
+                [each.situation for each in tried if name in each.wrong],
+                [each.situation for each in tried if name in each.right],
+                linear=("not linear", gradient_of(name)) not in findings,
+            )
+            for name in right.differentiable
+            if any(name in each.wrong for each in tried)
+        ],
+        votes=[vote for each in tried for vote in each.votes],
+        line=line,
+        lines=lines,
+    )
 
 
 def _of_its_own(function: Any) -> Any:
@@ -201,27 +194,3 @@ def _upstream(right: Reference, case: Case, dtype: str, rng: np.random.Generator
             f"array of that shape, with arrays or whole numbers as inputs so that it is fixed."
         )
     return case.upstream.astype(dtype)
-
-
-def _undecided(row: Row, votes: Sequence[Vote]) -> Row:
-    """The row, or that there is nothing to judge by where the forms of the reference differ."""
-    for vote in votes:
-        if not vote.decided and vote.gradient in (OUTPUT, row.gradient):
-            return not_comparable(row.check, row.gradient, row.against, row.step, vote.says)
-    return row
-
-
-def _told(check: OperationCheck) -> set[tuple[str, str | None]]:
-    return {(finding.kind, finding.tensor) for finding in check.findings}
-
-
-def _wrong(rows: list[Row], expected: Expected, answer: Answer, votes: Sequence[Vote]) -> list[str]:
-    """Names of inputs whose gradient came and is wrong, in values or in shape; none that nobody can judge."""
-    return [
-        expected.inputs[row.gradient]
-        for row in rows
-        if row.gradient in expected.inputs
-        and _undecided(row, votes) is row
-        and row.gradient in answer.shown
-        and row.verdict in ("FAULT", "not comparable")
-    ]

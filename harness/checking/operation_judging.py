@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
 from msgspec.structs import replace
 
-from harness.arithmetic import Bounded
 from harness.candidates.answers import Answer
-from harness.candidates.operation import GRADIENTS
+from harness.candidates.contracts import broken_contracts
+from harness.candidates.operation import GRADIENTS, Operation
 from harness.comparison.judge import Check, Finding, Row, judge, not_comparable
 from harness.evaluation.references.expected import OUTPUT, Expected
-from impls.contract import Array
+from harness.evaluation.references.voting import Vote
+from harness.faults.operations.hypothesis import Situation
 
 YOURS = "yours"
 
@@ -19,22 +23,65 @@ def check_of(dtype: str) -> Check:
     return "formula" if dtype == "float64" else "rounding"
 
 
-def judged(expected: Expected, answer: Answer, step: int) -> tuple[list[Row], list[Finding]]:
-    """The rows of one case, output first, and the contracts that its answer broke."""
-    rows, shown = list[Row](), answer.shown
+@dataclass(frozen=True)
+class Tried:
+    """One case, answered and judged.
+
+    Attributes:
+        rows: output first; not comparable where the forms of the reference differ.
+        findings: what is to be said besides numbers.
+        wrong, right: names of inputs whose gradient came and is wrong, in values or in shape; or right.
+    """
+
+    situation: Situation
+    rows: list[Row]
+    findings: list[Finding]
+    votes: list[Vote]
+    wrong: list[str]
+    right: list[str]
+
+    @property
+    def overdue(self) -> bool:
+        """Whether a call took longer than it may."""
+        return any(finding.kind == "timeout" for finding in self.findings)
+
+
+def tried_at(candidate: Operation, expected: Expected, votes: list[Vote], step: int) -> Tried:
+    """Ask an operation in one case; in the first, ask it again, for the contracts that no single answer shows."""
+    answer = candidate.answer(expected)
+    situation = Situation.of(expected, answer.shown, candidate.before)
     findings = [replace(finding, step=step) for finding in answer.findings]
-    for name, right in expected.tensors.items():
-        if name not in shown:
-            rows.append(not_comparable(check_of(expected.dtype), name, YOURS, step, _why_missing(name, answer)))
-            if name not in {finding.tensor for finding in findings}:
-                findings += _missing(name, expected, answer, step)
-            continue
-        findings += _mismatches(name, shown[name], right, step, expected.dtype)
-        rows.append(_row(expected, step, name, shown[name], right))
-    return rows, findings
+    rows = dict[str, Row]()
+    for name in expected.tensors:
+        findings += _mismatches(name, expected, answer, step)
+        rows[name] = _row(expected, step, name, answer)
+    undecided = {name: vote.says for vote in reversed(votes) if not vote.decided for name in _about(vote, rows)}
+    judged = {of: rows[name] for name, of in expected.inputs.items() if name not in undecided}
+    for name, why in undecided.items():
+        rows[name] = not_comparable(rows[name].check, name, YOURS, step, why)
+    overdue, disputed = (finding.kind == "timeout" for finding in findings), (vote.gradient == OUTPUT for vote in votes)
+    if step == 1 and not any(overdue) and not any(disputed):
+        findings += broken_contracts(candidate, expected, answer, candidate.wrong(expected, answer))
+    came = {name for name, row in judged.items() if row.gradient in answer.shown}
+    return Tried(
+        situation=situation,
+        rows=list(rows.values()),
+        findings=findings,
+        votes=votes,
+        wrong=[name for name, row in judged.items() if name in came and row.verdict in ("FAULT", "not comparable")],
+        right=[name for name, row in judged.items() if row.verdict == "ok"],
+    )
 
 
-def _row(expected: Expected, step: int, name: str, actual: Array, right: Bounded) -> Row:
+def _about(vote: Vote, judged: Mapping[str, Row]) -> list[str]:
+    """The rows that a vote is about: of the output, all."""
+    return list(judged) if vote.gradient == OUTPUT else [vote.gradient]
+
+
+def _row(expected: Expected, step: int, name: str, answer: Answer) -> Row:
+    if name not in answer.shown:
+        return not_comparable(check_of(expected.dtype), name, YOURS, step, _why_missing(name, answer))
+    actual, right = answer.shown[name], expected.tensors[name]
     row = judge(
         check_of(expected.dtype), name, YOURS, step,
         actual=actual, expected=right.value, allowed=right.bound,
@@ -45,26 +92,29 @@ def _row(expected: Expected, step: int, name: str, actual: Array, right: Bounded
     return row
 
 
-def _mismatches(name: str, actual: Array, right: Bounded, step: int, dtype: str) -> list[Finding]:
-    found = []
-    if actual.shape != right.shape:
-        found.append(Finding(YOURS, step, "shape", f"{name} has shape {actual.shape} instead of {right.shape}", name))
-    if str(actual.dtype) != dtype:
-        found.append(Finding(YOURS, step, "dtype", f"{name} has dtype {actual.dtype} instead of {dtype}", name))
-    return found
+def _mismatches(name: str, expected: Expected, answer: Answer, step: int) -> Iterator[Finding]:
+    """Of a tensor that is missing without a reason, or has another shape or dtype."""
+    if name not in answer.shown:
+        if not any(_tells(finding, name) for finding in answer.findings):
+            of = expected.inputs.get(name)
+            message = f"backward returns no gradient of {of}" if of else "forward returns nothing"
+            yield Finding(YOURS, step, "no gradient", message, name)
+        return
+    actual, shape = answer.shown[name], expected.tensors[name].shape
+    if actual.shape != shape:
+        yield Finding(YOURS, step, "shape", f"{name} has shape {actual.shape} instead of {shape}", name)
+    if str(actual.dtype) != expected.dtype:
+        yield Finding(YOURS, step, "dtype", f"{name} has dtype {actual.dtype} instead of {expected.dtype}", name)
+
+
+def _tells(finding: Finding, name: str) -> bool:
+    """Whether a finding says why a tensor is missing: one of it, or of its whole call but for the names of others."""
+    return finding.tensor == name or (finding.tensor == _general(name) and finding.kind != "names")
 
 
 def _why_missing(name: str, answer: Answer) -> str:
     told = [finding.message for finding in answer.findings if finding.tensor in (name, _general(name))]
     return told[0] if told else f"there is no {name}"
-
-
-def _missing(name: str, expected: Expected, answer: Answer, step: int) -> list[Finding]:
-    if any(finding.tensor == _general(name) and finding.kind != "names" for finding in answer.findings):
-        return []  # told already, for all of them
-    of = expected.inputs.get(name)
-    message = f"backward returns no gradient of {of}" if of else "forward returns nothing"
-    return [Finding(YOURS, step, "no gradient", message, name)]
 
 
 def _general(name: str) -> str:

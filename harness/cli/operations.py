@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -50,10 +51,10 @@ def answered(options: dict[str, Any]) -> Answer:
 
     try:
         write_page = page_writer(options["report"]) if options["report"] else None
-        result = check_vjp(**_operation(options), **{name: options[name] for name in ("dtype", "seed", "timeout")})
+        found = check_vjp(**_operation(options), **{name: options[name] for name in ("dtype", "seed", "timeout")})
     except UsageError as error:
         return Answer(complain("harness check", error), "")
-    result.command = options["command"]
+    result = replace(found, command=options["command"])
     typed = Typed(options["command"], options["other_dtype"], options["other_seed"])
     return answer_of(
         options, result, write_page,

@@ -14,32 +14,13 @@ import numpy as np
 
 from harness.evaluation.incremental import Replay
 from harness.faults import Fault
+from harness.faults.cause import Cause
 from impls.contract import Array
 from impls.graph import Graph, Link
 from impls.hand import Add, Identity
 
 LEAST_ENTRIES = 3
 """A number is fitted to one entry; two agree by chance more easily than three."""
-
-
-@dataclass(frozen=True)
-class Cause:
-    """A mistake of the catalogue, held against somebody's numbers.
-
-    Attributes:
-        cause, at, says, formula: as in `harness.faults.Fault`.
-        residual: largest |actual − predicted| at the first tensor that shows it, relative to the largest |actual|.
-        number: the constant in the mistake, where it has one that was fitted, and how far it may be off.
-        entries: how many entries held against it the number could be seen in.
-    """
-
-    cause: str
-    at: str
-    says: str
-    formula: str
-    residual: float
-    number: tuple[float, float] | None = None
-    entries: int = 0
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Bounded, Profile
-from harness.diagnosis.diagnosis import Cause
 from harness.evaluation.incremental import Reach, Replay, in_bounds, in_floats
 from harness.evaluation.point import Point
 from harness.faults import Fault, Fitted
+from harness.faults.cause import Cause
 from harness.faults.paths import LeftOut
 from harness.faults.precision import WIDE
 from harness.inputs.schedule import EVERY_ENTRY, Stride

@@ -17,7 +17,7 @@ import numpy as np
 from harness.arithmetic import Profile
 from harness.arithmetic.rules.sums import one_thread
 from harness.diagnosis.confirmation import Confirmed, best_of, confirmed, runner_up
-from harness.diagnosis.diagnosis import Cause, Diagnosis, Found, hands_on, merged, told, which_of, worst_entry
+from harness.diagnosis.diagnosis import Diagnosis, Found, hands_on, merged, told, which_of, worst_entry
 from harness.diagnosis.edited import everywhere, fitted, near, shortest
 from harness.diagnosis.hypotheses import Hypothesis, Planted, in_full, ranked, residual
 from harness.diagnosis.kinks import on_a_kink
@@ -26,6 +26,7 @@ from harness.diagnosis.patterns import told_by
 from harness.diagnosis.whole_pass import everything_in_float32, only_as_small, paired
 from harness.evaluation.point import Point
 from harness.faults import Fault, faults_at, right_formula
+from harness.faults.cause import Cause
 from harness.faults.edits import edit_faults
 from harness.faults.place import Place
 from impls.contract import Array

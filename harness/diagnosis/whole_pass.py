@@ -21,11 +21,11 @@ import numpy as np
 
 from harness.arithmetic import profile_of
 from harness.arithmetic.bounded import holds
-from harness.diagnosis.diagnosis import Cause
 from harness.diagnosis.hypotheses import Hypothesis, Planted, residual, stride_of
 from harness.evaluation.incremental import Replay, in_float32
 from harness.evaluation.point import Point
 from harness.faults import Fault
+from harness.faults.cause import Cause
 from harness.faults.fault import ratios_of
 from impls.contract import Array
 

@@ -107,9 +107,9 @@ def of_operation(check: OperationCheck) -> Iterator[Annotation]:
 
     first = check.wrong[0] if check.wrong else None
     yield Annotation("error" if check.exit else "notice", check.verdict, check.reason, *where(first))
-    for cause in check.causes:
-        told = f"cause unknown: {cause.says}" if cause.cause == "unknown" else cause.says
-        yield Annotation("error", f"wrong gradient {cause.gradient}", told, *where(cause.gradient))
+    for found in check.causes:
+        told = found.says if found.causes else f"cause unknown: {found.known}"
+        yield Annotation("error", f"wrong gradient {found.at}", told, *where(found.at))
     for finding in check.findings:
         yield Annotation(
             "error" if finding.fails else "notice", check.contract(finding), check.said(finding), *where(finding.tensor)

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from harness.comparison.judge import Row, worst
-from harness.faults.operations.hypothesis import Cause
 from harness.inputs.cases import called
 from harness.rendering import columns
 from harness.rendering.columns import PAGE, TEXT, Column, signed
@@ -53,22 +52,17 @@ def heading(check: OperationCheck) -> list[str]:
 
 def _causes(check: OperationCheck) -> list[str]:
     lines = []
-    for cause in check.causes:
-        if cause.cause == "unknown":
-            lines.append(f"cause  unknown: {cause.gradient}: {cause.says}")
-        else:
-            cases = "the one case that is wrong" if cause.reproduced == 1 else f"all cases tried ({cause.reproduced})"
-            lines.append(f"cause  {cause.cause}: {cause.says}")
-            lines.append(f"       reproduces your numbers to {small(cause.off)} in {cases}")
-            lines += [f"       or, which gives the same numbers: {says}" for says in cause.also[:3]]
-        lines += _runner_up(cause)
+    for found in check.causes:
+        if not found.causes:
+            lines.append(f"cause  unknown: {found.at}: {found.known}")
+        for best in found.causes[:1]:
+            cases = "the one case that is wrong" if found.reproduced == 1 else f"all cases tried ({found.reproduced})"
+            lines.append(f"cause  {best.cause}: {best.says}")
+            lines.append(f"       reproduces your numbers to {small(best.residual)} in {cases}")
+        lines += [f"       or, which gives the same numbers: {other.says}" for other in found.causes[1:4]]
+        if guess := found.runner_up:
+            lines.append(f"       next best guess: {guess.says}, off by {part(guess.residual)}")
     return lines
-
-
-def _runner_up(cause: Cause) -> list[str]:
-    if cause.runner_up is None or cause.runner_up_off is None:
-        return []
-    return [f"       next best guess: {cause.runner_up}, off by {part(cause.runner_up_off)}"]
 
 
 def _votes(check: OperationCheck) -> list[str]:

@@ -17,7 +17,7 @@ from harness.evaluation.point import Point
 from harness.results.numbers import part
 from harness.results.printable import Printable
 from harness.results.setting import Setting
-from harness.results.verdicts import Outcome
+from harness.results.verdicts import Judged, Outcome
 from impls.graph import Graph
 
 SCHEMA = 1
@@ -40,7 +40,9 @@ class Learning:
 
 
 @dataclass(frozen=True)
-class Check(Printable, text="harness.rendering.check_screen:rendered", notebook="harness.rendering.notebook:of_check"):
+class Check(
+    Judged, Printable, text="harness.rendering.check_screen:rendered", notebook="harness.rendering.notebook:of_check"
+):
     """A backward pass, checked link by link.
 
     Attributes:
@@ -88,21 +90,6 @@ class Check(Printable, text="harness.rendering.check_screen:rendered", notebook=
     def outcome(self) -> Outcome:
         """Verdict, exit status and the rest of the first line."""
         return _judged(self)
-
-    @property
-    def verdict(self) -> str:
-        """PASS, FAIL, NO POWER or NOT COMPARED."""
-        return self.outcome.verdict
-
-    @property
-    def exit(self) -> int:
-        """The exit status that the verdict calls for."""
-        return self.outcome.exit
-
-    @property
-    def reason(self) -> str:
-        """The rest of the first line."""
-        return self.outcome.reason
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of ``harness check --json``."""

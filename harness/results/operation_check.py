@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from msgspec import to_builtins
 
 from harness.comparison.judge import Finding, Kind, Row, worst
+from harness.evaluation.references.expected import OUTPUT
 from harness.evaluation.references.voting import Vote
-from harness.faults.operations.hypothesis import Cause
+from harness.faults.operations.causes import Explanation
 from harness.inputs.cases import called
 from harness.results.printable import Printable
+from harness.results.verdicts import Judged, Outcome
 
 CONTRACTS: dict[Kind, str] = {
     "changed its input": "inputs not modified",
@@ -28,8 +31,8 @@ CONTRACTS: dict[Kind, str] = {
 """What a backward pass owes, for findings that are not called by it."""
 
 
-@dataclass
-class OperationCheck(Printable, text="harness.rendering.operation_screen:render"):
+@dataclass(frozen=True, kw_only=True)
+class OperationCheck(Judged, Printable, text="harness.rendering.operation_screen:render"):
     """An operation's backward pass against a reference.
 
     Attributes:
@@ -40,7 +43,7 @@ class OperationCheck(Printable, text="harness.rendering.operation_screen:render"
         shapes: of each input, and of the output, in the first case.
         rows: ``output``, then one per gradient, of every case.
         findings: contracts that were broken.
-        causes: one per wrong gradient: its cause, or unknown with what is known.
+        causes: why each wrong gradient is wrong.
         votes: where several forms were given.
         command: as it was typed, where one was.
         line: file and first line of the function that gives the gradients, where that is known.
@@ -52,12 +55,12 @@ class OperationCheck(Printable, text="harness.rendering.operation_screen:render"
     measured: bool
     dtype: str
     seed: int
-    cases: list[str] = field(default_factory=list)
-    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    rows: list[Row] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    causes: list[Cause] = field(default_factory=list)
-    votes: list[Vote] = field(default_factory=list)
+    cases: list[str]
+    shapes: dict[str, tuple[int, ...]]
+    rows: list[Row]
+    findings: list[Finding]
+    causes: list[Explanation]
+    votes: list[Vote]
     command: str | None = None
     line: tuple[str, int] | None = None
     lines: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -65,7 +68,7 @@ class OperationCheck(Printable, text="harness.rendering.operation_screen:render"
     @property
     def gradients(self) -> list[str]:
         """Names of the gradients that were asked for."""
-        return list(dict.fromkeys(row.gradient for row in self.rows if row.gradient != "output"))
+        return list(dict.fromkeys(row.gradient for row in self.rows if row.gradient != OUTPUT))
 
     @property
     def wrong(self) -> list[str]:
@@ -87,55 +90,46 @@ class OperationCheck(Printable, text="harness.rendering.operation_screen:render"
         """Votes that name a form of the reference, or nobody: there is no reference to judge by."""
         return [vote for vote in self.votes if not vote.decided]
 
-    @property
-    def verdict(self) -> str:
-        """FAIL, NOT COMPARED, NO POWER (of some gradient, in every case) or PASS."""
+    @cached_property
+    def outcome(self) -> Outcome:
+        """Verdict, exit status and the rest of the first line."""
+        judged = [row for row in self.rows if row.gradient != OUTPUT and row.verdict != "not comparable"]
         if self.wrong or self.failing:
-            return "FAIL"
-        judged = [row for row in self.rows if row.gradient != "output" and row.verdict != "not comparable"]
+            return Outcome("FAIL", 1, self._why_failed())
         if self.undecided or not judged:
-            return "NOT COMPARED"
-        return "NO POWER" if self.powerless else "PASS"
+            why = self.undecided[0].says if self.undecided else "no gradient could be judged"
+            return Outcome("NOT COMPARED", 3, why)
+        if self.powerless:
+            told = f"half of {', '.join(self.powerless)} would have passed in every case"
+            return Outcome("NO POWER", 0, told)
+        return Outcome("PASS", 0, self._why_passed())
 
     @property
     def powerless(self) -> list[str]:
         """Gradients, and the output, half of which would have passed in every case."""
         return [
             name
-            for name in [*self.gradients, "output"]
+            for name in [*self.gradients, OUTPUT]
             if {row.verdict for row in self.rows if row.gradient == name} - {"not comparable"} == {"no power"}
         ]
 
-    @property
-    def exit(self) -> int:
-        """1 FAIL, 3 could not compare, 0."""
-        return {"FAIL": 1, "NOT COMPARED": 3}.get(self.verdict, 0)
-
-    @property
-    def reason(self) -> str:
-        """The rest of the first line."""
+    def _why_failed(self) -> str:
         wrong = sorted(self.wrong, key=lambda name: -self._faults(name))  # stable: the output first
-        if wrong and wrong[0] == "output":
-            row = next(row for row in self.rows if row.gradient == "output" and row.verdict == "FAULT")
-            told = f", {row.reason}" if row.reason else ""
-            return (
-                f"the output of {self.name} is not the reference's in {self._in_cases('output')}: "
-                f"first in {called(self.case(row))}{told}"
-            )
-        if wrong:
-            also = f"; {self.failing[0].message}" if self.failing else ""
-            return f"{self._wrong(wrong)}{also}"
-        if self.failing:
+        if not wrong:
             more = f", and {len(self.failing) - 1} more" if len(self.failing) > 1 else ""
             return f"{self.said(self.failing[0])}{more}"
-        if self.verdict == "NOT COMPARED":
-            return self.undecided[0].says if self.undecided else "no gradient could be judged"
-        if self.powerless:
-            return f"half of {', '.join(self.powerless)} would have passed in every case"
-        return self._passed()
+        if wrong[0] == OUTPUT:
+            row = next(row for row in self.rows if row.gradient == OUTPUT and row.verdict == "FAULT")
+            told = f", {row.reason}" if row.reason else ""
+            return (
+                f"the output of {self.name} is not the reference's in {self._in_cases(OUTPUT)}: "
+                f"first in {called(self.case(row))}{told}"
+            )
+        also = f"; {self.failing[0].message}" if self.failing else ""
+        return f"{self._wrong(wrong)}{also}"
 
     def _wrong(self, wrong: list[str]) -> str:
-        causes = {cause.gradient: cause for cause in self.causes}
+        causes = {explanation.at: explanation for explanation in self.causes}
         told = [f"{name} is wrong in {self._in_cases(name)}" for name in wrong]
         first = causes.get(wrong[0])
         alone = f"; {self.name} is the odd one out" if self.alone else ""
@@ -149,9 +143,9 @@ class OperationCheck(Printable, text="harness.rendering.operation_screen:render"
         rows = [row for row in self.rows if row.gradient == name and row.verdict != "not comparable"]
         return f"{self._faults(name)} of {len(rows)} cases"
 
-    def _passed(self) -> str:
+    def _why_passed(self) -> str:
         gradients, words = self.gradients, "within a measured allowance" if self.measured else "up to rounding"
-        judged = [row for row in self.rows if row.gradient != "output" and row.verdict == "ok"]
+        judged = [row for row in self.rows if row.gradient != OUTPUT and row.verdict == "ok"]
         if not judged:
             return f"{', '.join(gradients)} of {self.name} take another convention at kinks, all of them valid"
         row = worst(judged)
@@ -212,7 +206,7 @@ class OperationCheck(Printable, text="harness.rendering.operation_screen:render"
                 }
                 for finding in self.findings
             ],
-            "causes": to_builtins(self.causes),
+            "causes": [explanation.to_dict() for explanation in self.causes],
             "votes": to_builtins(self.votes),
         }
 

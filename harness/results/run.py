@@ -20,13 +20,13 @@ from harness.results.printable import Printable
 from harness.results.rebuilding import network_of
 from harness.results.record import End, Head, PowerCount, Step
 from harness.results.record_file import read_lines
-from harness.results.verdicts import TWIN, DriftVerdict, Outcome, drifts, explanation, first_fault, outcome_of
+from harness.results.verdicts import TWIN, DriftVerdict, Judged, Outcome, drifts, explanation, first_fault, outcome_of
 from harness.usage import UsageError
 from impls.graph import Graph
 
 
 @dataclass
-class Run(Printable, text="harness.rendering.tables:render", notebook="harness.rendering.notebook:of_run"):
+class Run(Judged, Printable, text="harness.rendering.tables:render", notebook="harness.rendering.notebook:of_run"):
     """A run, complete or partial.
 
     Attributes:
@@ -88,11 +88,6 @@ class Run(Printable, text="harness.rendering.tables:render", notebook="harness.r
     def outcome(self) -> Outcome:
         """Verdict, exit status and the sentence that gives the reason."""
         return outcome_of(self.head, self.steps, self.rows, self.how)
-
-    @property
-    def verdict(self) -> str:
-        """PASS, FAIL, NO POWER or NOT COMPARED."""
-        return self.outcome.verdict
 
     @property
     def exit(self) -> int:

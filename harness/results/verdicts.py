@@ -42,6 +42,30 @@ class Outcome(NamedTuple):
     reason: str
 
 
+class Judged:
+    """A result with an outcome."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """Verdict, exit status and the rest of the first line."""
+        raise NotImplementedError
+
+    @property
+    def verdict(self) -> str:
+        """PASS, FAIL, NO POWER or NOT COMPARED."""
+        return self.outcome.verdict
+
+    @property
+    def exit(self) -> int:
+        """The exit status that the verdict calls for."""
+        return self.outcome.exit
+
+    @property
+    def reason(self) -> str:
+        """The rest of the first line."""
+        return self.outcome.reason
+
+
 def outcome_of(head: Head, steps: Sequence[Step], rows: Sequence[Row], how: str) -> Outcome:
     """The outcome of a run, complete or not.
 

@@ -13,8 +13,8 @@ NORM = {"x": ("N", "D"), "w": ("D",), "b": ("D",)}
 def causes(forward, backward, **options):
     found = check_vjp(forward, backward, **options)
     assert (found.verdict, found.exit) == ("FAIL", 1)
-    assert all(cause.off is None or cause.off < 1 for cause in found.causes)
-    return {cause.gradient: (cause.cause, cause.says) for cause in found.causes}
+    assert all(cause.residual < 1 for explanation in found.causes for cause in explanation.causes)
+    return {cause.at: (cause.cause, cause.says) for cause in found.causes}
 
 
 def wrong(part, change):
@@ -199,7 +199,7 @@ def test_a_cause_is_refuted_by_cases_that_are_right():
 
     found = check_vjp(lambda x: x.prod(1), backward, reference=lambda x: torch.prod(x, 1), inputs={"x": ("N", "M")})
     assert [cause.cause for cause in found.causes] == ["unknown"]
-    assert found.causes[0].runner_up is None or found.causes[0].runner_up_off > 0.01
+    assert found.causes[0].runner_up is None or found.causes[0].runner_up.residual > 0.01
     doubled = causes(np.tanh, lambda u, z: mine.tanh_backward(u, z) * (2 - len(z) % 2), reference=Tanh())
     assert doubled["dz"][0] == "unknown"  # at an even number of rows only
 
@@ -224,12 +224,12 @@ def test_what_no_hypothesis_gives_is_unknown_with_what_is_known():
     known = "3 of 12 entries are wrong, only at 1 of axis 0, off by at most 1.1e-01 of the largest entry, 1.25 to 1.25 "
     assert known in cause.says
     assert cause.runner_up is not None
-    assert 0.01 < cause.runner_up_off <= 0.5
+    assert 0.01 < cause.runner_up.residual <= 0.5
     assert "cause  unknown: dW" in str(found)
 
 
 def test_a_right_gradient_beside_a_wrong_one_is_given_no_cause():
     found = check_vjp(mine.dense, wrong("W", lambda u, x, W, b: 2 * (x.T @ u)), reference=Dense(4, 3))
     assert {row.verdict for row in found.rows if row.gradient != "dW"} == {"ok"}
-    assert [cause.gradient for cause in found.causes] == ["dW"]
+    assert [cause.at for cause in found.causes] == ["dW"]
     assert found.causes[0].reproduced == 4

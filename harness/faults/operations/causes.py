@@ -9,15 +9,17 @@ several give the same numbers in all of these cases they cannot be told apart, a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from harness.arithmetic import Bounded
+from harness.evaluation.references.expected import gradient_of
+from harness.faults.cause import Cause
 from harness.faults.fault import FAR_OFF
 from harness.faults.operations.catalogued import catalogued
-from harness.faults.operations.hypothesis import Cause, Hypotheses, Hypothesis, Situation
+from harness.faults.operations.hypothesis import Hypotheses, Hypothesis, Situation
 from harness.faults.operations.normalising import normalisations
 from harness.faults.operations.scaled import recognisable
 from harness.faults.operations.substituted import elsewhere, lower_precision
@@ -35,6 +37,48 @@ TURNED = -2.0
 """The upstream is multiplied by this to see what is linear in it: exact, and it turns signs."""
 
 
+@dataclass(frozen=True)
+class Explanation:
+    """Why a gradient is wrong.
+
+    Attributes:
+        at: its name.
+        causes: mistakes that give the same numbers in every case looked at, the first the likeliest; none if unknown.
+        known: of the numbers, where the cause is not.
+        reproduced: cases in which the causes give these numbers within the allowance.
+        runner_up: the mistake that comes nearest of those that do not reproduce the numbers.
+    """
+
+    at: str
+    causes: tuple[Cause, ...]
+    known: str
+    reproduced: int
+    runner_up: Cause | None
+
+    @property
+    def cause(self) -> str:
+        """The name of the likeliest mistake, or ``unknown``."""
+        return self.causes[0].cause if self.causes else "unknown"
+
+    @property
+    def says(self) -> str:
+        """The likeliest mistake in one line, or what is known."""
+        return self.causes[0].says if self.causes else self.known
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {
+            "gradient": self.at,
+            "cause": self.cause,
+            "says": self.says,
+            "off": self.causes[0].residual if self.causes else None,
+            "reproduced": self.reproduced,
+            "also": [cause.says for cause in self.causes[1:]],
+            "runner_up": self.runner_up.says if self.runner_up else None,
+            "runner_up_off": self.runner_up.residual if self.runner_up else None,
+        }
+
+
 class _Tried(NamedTuple):
     hypothesis: Hypothesis
     family: Hypotheses
@@ -44,11 +88,14 @@ class _Tried(NamedTuple):
     reproduces: bool
     """Whether every entry that is bounded is within its allowance, be it evidence or not."""
 
+    def as_cause(self, name: str) -> Cause:
+        return Cause(self.hypothesis.cause, gradient_of(name), self.hypothesis.says, "", self.off)
+
 
 def cause_of(
     name: str, situations: Sequence[Situation], right: Sequence[Situation] = (), *, linear: bool = True
-) -> Cause:
-    """The cause of one gradient's being wrong in these cases, or unknown with what is known.
+) -> Explanation:
+    """Why one gradient is wrong in these cases: its causes, or what is known.
 
     Args:
         right: cases in which it is right.
@@ -75,16 +122,13 @@ def cause_of(
     for situation in right[:LOOKED_AT]:
         near = _uncontradicted(situation, name, near) if near else near
     nearest = next(iter(near.values()), None)
-    runner_up = None if nearest is None else nearest.hypothesis.says
-    runner_up_off = None if nearest is None else nearest.off
-    if not holding:
-        known = patterns(first.answered[name], first.expected[name])
-        return Cause(f"d{name}", "unknown", known, runner_up=runner_up, runner_up_off=runner_up_off)
-    best, *rest = _once(holding.values())
-    return Cause(
-        f"d{name}", best.hypothesis.cause, best.hypothesis.says, best.off, len(situations[:LOOKED_AT]),
-        tuple(one.hypothesis.says for one in rest), runner_up, runner_up_off,
-    )  # fmt: skip
+    return Explanation(
+        at=gradient_of(name),
+        causes=tuple(one.as_cause(name) for one in _once(holding.values())),
+        known="" if holding else patterns(first.answered[name], first.expected[name]),
+        reproduced=len(situations[:LOOKED_AT]) if holding else 0,
+        runner_up=None if nearest is None else nearest.as_cause(name),
+    )
 
 
 def _once(holding: Iterable[_Tried]) -> list[_Tried]:
@@ -139,11 +183,7 @@ def _uncontradicted(at: Situation, name: str, holding: dict[str, _Tried]) -> dic
 
 def _not_linear(at: Situation, name: str, holding: dict[str, _Tried]) -> dict[str, _Tried]:
     """Those whose gradient for a multiple of the upstream is not that multiple."""
-    turned = replace(
-        at, upstream=np.asarray(TURNED * at.upstream, at.upstream.dtype),
-        answered={of: None if g is None else TURNED * g for of, g in at.answered.items()},
-    )  # fmt: skip
-    there = {one.hypothesis.says: one.expected for one in _tried(turned, name, holding)}
+    there = {one.hypothesis.says: one.expected for one in _tried(at.turned(TURNED), name, holding)}
     return {
         says: one
         for says, one in holding.items()

@@ -7,58 +7,52 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-import msgspec
+import numpy as np
 
 from harness.arithmetic import Bounded, Context, profile_of
+from harness.evaluation.references.expected import OUTPUT, Expected
 from harness.evaluation.references.reference import Reference
-from harness.inputs.cases import Case
 from impls.contract import Array
-
-
-class Cause(msgspec.Struct, frozen=True):
-    """Why a gradient is wrong.
-
-    Attributes:
-        cause: name of the mistake, or ``unknown``.
-        says: the mistake in one line, or what is known of it.
-        off: largest difference between the gradient and what the mistake gives, as a share of the largest entry; in
-            the case that was looked at first. None if unknown.
-        reproduced: cases in which the mistake gives these numbers within the allowance.
-        also: other mistakes that give the same numbers in all of them.
-        runner_up: the mistake that comes nearest of those that do not reproduce the numbers.
-        runner_up_off: how far off that is.
-    """
-
-    gradient: str
-    cause: str
-    says: str
-    off: float | None = None
-    reproduced: int = 0
-    also: tuple[str, ...] = ()
-    runner_up: str | None = None
-    runner_up_off: float | None = None
 
 
 @dataclass(frozen=True)
 class Situation:
-    """One case in which a gradient is wrong, and all that a hypothesis may use.
+    """One case, and all that a hypothesis may use.
 
     Attributes:
-        answered: the candidate's gradients here.
+        at: the reference in this case.
+        answered: the candidate's gradients here, by the name of the input.
         before: the candidate's gradients in the call before this one.
     """
 
-    reference: Reference
-    case: Case
-    upstream: Array
-    dtype: str
+    at: Expected
     answered: Mapping[str, Array | None]
     before: Mapping[str, Array | None]
+
+    @classmethod
+    def of(cls, at: Expected, answered: Mapping[str, Array], before: Mapping[str, Array]) -> Situation:
+        """From gradients by their own names."""
+        return cls(at, *({name: g.get(tensor) for tensor, name in at.inputs.items()} for g in (answered, before)))
+
+    @property
+    def reference(self) -> Reference:
+        """What the candidate is compared with."""
+        return self.at.reference
 
     @property
     def inputs(self) -> Mapping[str, Array]:
         """Of the case."""
-        return self.case.inputs
+        return self.at.given
+
+    @property
+    def upstream(self) -> Array:
+        """Of the case."""
+        return self.at.upstream
+
+    @property
+    def dtype(self) -> str:
+        """In which the candidate computes."""
+        return self.at.dtype
 
     @cached_property
     def context(self) -> Context:
@@ -68,17 +62,23 @@ class Situation:
     @cached_property
     def expected(self) -> dict[str, Bounded]:
         """What the gradients should be."""
-        return self.reference.gradients(self.inputs, self.upstream, self.dtype)
+        return {name: self.at.tensors[gradient] for gradient, name in self.at.inputs.items()}
 
-    @cached_property
+    @property
     def output(self) -> Bounded:
         """What the output should be."""
-        return self.reference.output(self.inputs, self.dtype)
+        return self.at.tensors[OUTPUT]
 
     @property
     def reals(self) -> list[str]:
         """Names of the inputs that hold real numbers."""
         return [name for name, array in self.inputs.items() if array.dtype.kind == "f"]
+
+    def turned(self, factor: float) -> Situation:
+        """With the upstream and the gradients that came multiplied by a power of two."""
+        upstream = np.asarray(factor * self.upstream, self.upstream.dtype)
+        answered = {name: None if array is None else factor * array for name, array in self.answered.items()}
+        return Situation(self.at.under(upstream), answered, self.before)
 
     def with_upstream(self, name: str, upstream: Array) -> Bounded:
         """The gradient of one input for another upstream."""

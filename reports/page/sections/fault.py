@@ -142,17 +142,18 @@ def fault_of_operation(check: OperationCheck) -> Fault | None:
     names = list(dict.fromkeys(row.gradient for row in check.rows))
     worse = [worst([row for row in check.rows if row.gradient == name]) for name in names]
     facts = [(check.contract(finding), check.said(finding)) for finding in check.failing]
-    for cause in check.causes:
-        place = check.place(cause.gradient)
-        facts.append(("gradient", f"{cause.gradient} ({place[0]}:{place[1]})" if place else cause.gradient))
-        if cause.cause == "unknown":
-            facts.append(("what you computed", "no mistake of the catalogue gives these numbers: the cause is unknown"))
-            facts.append(("what is known", cause.says))
+    for found in check.causes:
+        place = check.place(found.at)
+        facts.append(("gradient", f"{found.at} ({place[0]}:{place[1]})" if place else found.at))
+        facts += [("what you computed", cause.says) for cause in found.causes[:4]]
+        if found.causes:
+            off = found.causes[0].residual
+            facts.append(("reproduces your numbers", f"to {off:.0e} in {found.reproduced} cases"))
         else:
-            facts += [("what you computed", says) for says in (cause.says, *cause.also[:3])]
-            facts.append(("reproduces your numbers", f"to {cause.off:.0e} in {cause.reproduced} cases"))
-        if cause.runner_up:
-            facts.append(("next best guess", f"{cause.runner_up}, off by {part(cause.runner_up_off)}"))
+            facts.append(("what you computed", "no mistake of the catalogue gives these numbers: the cause is unknown"))
+            facts.append(("what is known", found.known))
+        if guess := found.runner_up:
+            facts.append(("next best guess", f"{guess.says}, off by {part(guess.residual)}"))
     return Fault(check.reason, [(row.gradient, row.verdict, share(row)) for row in worse], facts)
 
 
