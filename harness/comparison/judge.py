@@ -81,6 +81,7 @@ def judge(
     allowed: Floats,
     tail: Floats | None = None,
     zero_bound: Callable[[], Floats] | None = None,
+    half: bool = False,
     outside_verdict: Verdict = "FAULT",
 ) -> Row:
     """Judge one tensor.
@@ -92,6 +93,7 @@ def judge(
         tail: what `expected` lacks of the number meant, where that is known to more digits.
         zero_bound: the centre's own float64 bound, asked for only if zeros in place of the tensor would
             pass; None if `allowed` is that bound.
+        half: whether it must be told from half of it, not from zeros only.
         outside_verdict: what a tensor outside its allowance is called.
     """
     if actual.shape != expected.shape:
@@ -118,7 +120,7 @@ def judge(
             verdict = outside_verdict
         elif unbounded and not np.any(bounded & (size > allowed)):
             verdict = "no power"
-        elif zero_bound is not None and (size <= allowed).all():
+        elif zero_bound is not None and (size <= (2 * allowed if half else allowed)).all():
             verdict = "no power" if (size > zero_bound()).any() else "ok"
     index = tuple(int(i) for i in np.unravel_index(flat, used.shape))
     return Row(
@@ -196,7 +198,7 @@ Kind = Literal[
     "missing", "raised", "not a pass", "names", "shape", "dtype", "non-finite", "changed its input",
     "diverged", "second call differs", "tap changes the program", "no optimizer",
     "timeout", "accumulates", "overwrites", "other point", "layout", "aliasing",
-    "not an array", "number of gradients", "no gradient", "not linear", "zero upstream",
+    "not an array", "number of gradients", "no gradient", "not linear", "zero upstream", "update",
 ]  # fmt: skip
 
 

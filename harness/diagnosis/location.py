@@ -70,9 +70,10 @@ def located(point: Point, shown: Mapping[str, Array], profile: Profile, against:
         profile: of the programs that may have made them.
         against: what rows call whoever made them.
     """
-    read, sharp = reading(point, shown, profile, partial(_outside, point, shown)), _Sharp(point, shown)
-    walked, centre64 = read.walked, point.double.centre("float64").tensors
+    read, sharp = reading(point, shown, profile, partial(_outside, point, shown)), _Sharp(point.computed, shown)
+    walked, centre64 = read.walked, point.computed.double.centre("float64").tensors
     check: Check = "formula" if profile.dtype == "float64" else "end-to-end"
+    widened = point.computed is not point  # by what is lost in reading the gradients, which may be all of them
     rows, links, cosines = [], [], dict[str, float]()
     inputs, wrong = shown_inputs(point.network, shown), set[str]()
     for link in point.network.links:
@@ -81,15 +82,15 @@ def located(point: Point, shown: Mapping[str, Array], profile: Profile, against:
             if name in point.network.gradients:
                 rows.append(not_comparable(check, name, against, point.step, f"{against} returns no {name}"))
             continue
-        own = _judged("rounding", name, against, shown[name], read.expected(name), partial(sharp.bound, name))
+        own = _judged("rounding", name, against, shown[name], read.expected(name), partial(sharp.bound, name), widened)
         if own.verdict == "no power":
             own = _alone(link, point, shown, profile, own)
         if convention := _taken(read, name) or (
             own.verdict != "no power" and _convention(point.network, link, walked, shown[name])
         ):
             own = replace(own, verdict="convention", reason=convention)
-        zeros = None if check == "formula" else partial(np.asarray, centre64[name].bound)
-        end = _judged(check, name, against, shown[name], read.centre(name), zeros)
+        zeros = partial(np.asarray, centre64[name].bound) if widened or check == "end-to-end" else None
+        end = _judged(check, name, against, shown[name], read.centre(name), zeros, widened)
         if own.verdict == "FAULT" and end.verdict == "ok" and inputs[name] & wrong:
             own = end
         if own.verdict == "FAULT":
@@ -165,11 +166,18 @@ class _Sharp:
 
 
 def _judged(
-    check: Check, name: str, against: str, actual: Array, expected: Bounded, zero_bound: Callable[[], Array] | None
+    check: Check,
+    name: str,
+    against: str,
+    actual: Array,
+    expected: Bounded,
+    zero_bound: Callable[[], Array] | None,
+    half: bool,
 ) -> Row:
     return judge(
         check, name, against, 1,
         actual=actual, expected=np.asarray(expected.value), allowed=np.asarray(expected.bound), zero_bound=zero_bound,
+        half=half,
     )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """Optimizers: how a weight moves against its gradient, once per batch."""
 
 from impls.hand.optimizers.adaptive import Adagrad, Adam, AdamW, RMSProp
-from impls.hand.optimizers.descent import GradientDescent, Momentum, Nesterov, Optimizer, update_links
+from impls.hand.optimizers.descent import GradientDescent, Momentum, Nesterov, Optimizer, read_off, update_links
 
 __all__ = [
-    "Adagrad", "Adam", "AdamW", "GradientDescent", "Momentum", "Nesterov", "Optimizer", "RMSProp", "update_links",
+    "Adagrad", "Adam", "AdamW", "GradientDescent", "Momentum", "Nesterov", "Optimizer", "RMSProp", "read_off",
+    "update_links",
 ]  # fmt: skip
