@@ -80,7 +80,8 @@ class OptimizerCandidate:
                     if takes_state and isinstance(returned, tuple) and len(returned) == 2:
                         state[0] = returned[1]
                     return self._after(returned, own, passed, weights, gradients, number)
-                failed.append(Finding(self.name, number, failure.kind, f"{_at(number)}{failure.message}"))
+                raised = "raises " if failure.kind == "raised" else ""
+                failed.append(Finding(self.name, number, failure.kind, f"{_at(number)}{raised}{failure.message}"))
                 state[:] = before[0]
                 if before[1] and not callable(fresh):
                     vars(fresh).update(before[1])
@@ -117,8 +118,8 @@ class OptimizerCandidate:
         made, failure = guarded(lambda: self._made(**self._taken(self._made)), self.timeout)
         if failure:
             raise UsageError(
-                f"Cannot check {self.name}, because {self.name}(...) {failure.message}; give an object, or let it take "
-                f"parameters by the names {', '.join(self._parameters)} only."
+                f"Cannot check {self.name}, because making one raises {failure.message}; give an object, or let "
+                f"it take parameters by the names {', '.join(self._parameters)} only."
             )
         return made
 

@@ -41,7 +41,7 @@ class ReadOff(dict[str, Array]):
         self.lr, self.moved = lr, moved
 
 
-def gradients_from_update(step: Callable[..., Any], *, lr: float) -> FromUpdate:
+def gradients_from_update(step: Callable[..., Any], *, lr: float, name: str | None = None) -> FromUpdate:
     """A function ``backward(weights, x, y)`` for `harness.check`, made of one that only updates the weights.
 
     >>> import numpy as np
@@ -71,6 +71,7 @@ def gradients_from_update(step: Callable[..., Any], *, lr: float) -> FromUpdate:
             `harness.candidates.updates`. If it takes a learning rate, by the name lr, learning_rate, eta or alpha, it
             is given this one.
         lr: the learning rate of the step, above 0; the larger the sharper.
+        name: what messages call it; its own name if None.
 
     Raises:
         UsageError: lr is no positive number, or step can be called neither so nor so.
@@ -78,17 +79,17 @@ def gradients_from_update(step: Callable[..., Any], *, lr: float) -> FromUpdate:
     if isinstance(lr, bool) or not isinstance(lr, int | float) or not 0 < lr < np.inf:
         raise UsageError(
             f"Cannot read gradients off an update with lr={lr!r}, because they are its differences divided by it; give "
-            f"the learning rate of the step, a number above 0."
+            f"the learning rate of the step, a number above 0 (--lr)."
         )
-    return FromUpdate(step, float(lr))
+    return FromUpdate(step, float(lr), name or str(getattr(step, "__qualname__", type(step).__name__)))
 
 
 class FromUpdate:
     """A backward pass made of an update; see `gradients_from_update`."""
 
-    def __init__(self, step: Callable[..., Any], lr: float) -> None:
+    def __init__(self, step: Callable[..., Any], lr: float, name: str) -> None:
         self.__wrapped__, self.lr = step, lr
-        self.__name__ = self.__qualname__ = getattr(step, "__qualname__", type(step).__name__)
+        self.__name__ = self.__qualname__ = name
         self.__signature__ = inspect.Signature(
             [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in ("weights", "x", "y")]
         )

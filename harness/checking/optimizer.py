@@ -10,7 +10,8 @@ import numpy as np
 from harness.candidates.optimizers import OptimizerCandidate
 from harness.comparison.judge import Finding
 from harness.diagnosis.optimizers import Taken, facts, judged, reproduces
-from harness.faults.optimizers import Variant, as_written, variants_of
+from harness.faults.optimizers.catalogue import variants_of
+from harness.faults.optimizers.written import Variant, as_written
 from harness.formats import DTYPES
 from harness.inputs.arguments import as_count, as_dtype, as_optimizer, as_seconds
 from harness.results.optimizer_check import OptimizerCheck, Written
@@ -22,7 +23,7 @@ SEQUENCES: Mapping[str, tuple[float, tuple[float, ...]]] = {
     "ordinary gradients": (1.0, (1.0,)),
     "zero gradients first": (1.0, (0.0, 0.0, 1.0)),
     "zero gradients between": (1.0, (1.0, 0.0)),
-    "large gradients": (1e6, (1e6,)),
+    "large gradients": (1.0, (1e6,)),
     "tiny gradients": (1e-8, (1e-8,)),
     "falling gradients": (1.0, (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5)),
 }
@@ -68,12 +69,12 @@ def check_optimizer(
         UsageError: it is no such thing, or there is no such optimizer.
     """
     optimizer, seed = as_optimizer(optimizer), as_count("seed", seed, 0) or 0
-    called: str = name or getattr(step, "__qualname__", type(step).__name__)
+    called = name or str(getattr(step, "__qualname__", type(step).__name__))
     candidate = OptimizerCandidate(called, step, optimizer, as_seconds(timeout))
     findings: list[Finding] = []
     made = [
         _run(candidate, sequence, each, seed, findings)
-        for each in ([as_dtype(dtype)] if dtype else DTYPES)
+        for each in ([as_dtype(dtype)] if dtype else reversed(DTYPES))
         for sequence in SEQUENCES
     ]
     findings += _again(candidate, made[0], seed)
@@ -127,4 +128,5 @@ def _again(candidate: OptimizerCandidate, first: Taken, seed: int) -> list[Findi
 def _named(found: Sequence[Variant]) -> Written | None:
     if not found:
         return None
-    return Written(cause=found[0].cause, says=found[0].says, also=tuple(v.says for v in found[1 : 1 + MOST_ALIKE]))
+    first, *others = dict.fromkeys(variant.says for variant in found)
+    return Written(cause=found[0].cause, says=first, also=tuple(others[:MOST_ALIKE]))

@@ -18,7 +18,7 @@ from harness.arithmetic import Bounded, Context, profile_of
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64
 from harness.comparison.judge import Row, judge, worst
 from harness.diagnosis.patterns import told_by
-from harness.faults.optimizers import Rule, Variant
+from harness.faults.optimizers.written import Rule, Variant
 from impls.contract import Array, Arrays
 
 
@@ -54,7 +54,7 @@ def followed(variant: Variant, run: Taken) -> Iterator[dict[str, Bounded]]:
             fresh = {s: context.exact(np.zeros(weight.shape)) for s in rules.state}
             read = {
                 "W": context.exact(weight), "dW": context.exact(gradients[name]),
-                "t": variant.counted(number, tensor, len(weights)), **state.get(name, fresh),
+                "t": variant.t(number, tensor, len(weights)), **state.get(name, fresh),
             }  # fmt: skip
             for s, rule in rules.state.items():
                 read[s] = _called(rule, read)
@@ -94,11 +94,14 @@ def judged(variant: Variant, run: Taken, against: str) -> list[Row]:
                 zero_bound=partial(np.zeros, actual.shape), half=True,
             )  # fmt: skip
             found.setdefault(name, []).append(row)
-    return [_first_wrong([row for row in rows if row.verdict != "no power"] or rows) for rows in found.values()]
+    return [_of_all(rows) for rows in found.values()]
 
 
-def _first_wrong(rows: list[Row]) -> Row:
-    return next((row for row in rows if row.verdict == "FAULT"), None) or worst(rows)
+def _of_all(rows: list[Row]) -> Row:
+    """The first wrong step, or else the worst of those that move the weight so far that it is seen."""
+    seen = [row for row in rows if row.verdict == "ok" and row.zeros < row.entries]
+    unseen = [row for row in rows if row.verdict == "no power"]
+    return next((row for row in rows if row.verdict == "FAULT"), None) or worst(seen or unseen or rows)
 
 
 def facts(variant: Variant, run: Taken, row: Row) -> tuple[str, ...]:
@@ -114,4 +117,5 @@ def _step(run: Taken, number: int, name: str, new: Bounded) -> tuple[Array, Boun
     with np.errstate(all="ignore"):
         actual = np.asarray(run.after[number][name], np.float64) - old
         right = new.value - old
-        return actual, Bounded(right, new.bound + UNIT_ROUNDOFF_64 * (np.abs(actual) + np.abs(right)), new.context)
+        rounded = UNIT_ROUNDOFF_64 * (np.abs(np.where(np.isfinite(actual), actual, 0.0)) + np.abs(right))
+        return actual, Bounded(right, new.bound + rounded, new.context)

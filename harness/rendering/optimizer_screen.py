@@ -1,10 +1,10 @@
-"""What the check of an optimizer prints: the verdict, every weight in every sequence, the mistake, what next."""
+"""What the check of an optimizer prints: the verdict, the worst weight of every sequence, the mistake, what next."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.comparison.judge import Row
+from harness.comparison.judge import Row, worst
 from harness.rendering import columns
 from harness.rendering.columns import Column
 from harness.results.numbers import part, plain, small
@@ -14,12 +14,12 @@ Line = tuple[Row, tuple[str, str]]
 """A row, its sequence and dtype."""
 
 COLUMNS: tuple[Column[Line], ...] = (
-    Column("sequence", lambda line: line[1][0], once=True),
     Column("dtype", lambda line: line[1][1], once=True),
-    Column("weight", lambda line: line[0].gradient),
+    Column("sequence", lambda line: line[1][0]),
+    Column("worst weight", lambda line: line[0].gradient),
     Column("used", lambda line: "" if line[0].verdict == "no power" else part(line[0].used), "right"),
     Column("sees", lambda line: small(line[0].sees), "right"),
-    Column("worst at", lambda line: f"step {line[0].step}"),
+    Column("at", lambda line: f"step {line[0].step}"),
     Column("verdict", lambda line: line[0].verdict),
 )
 
@@ -27,10 +27,13 @@ COLUMNS: tuple[Column[Line], ...] = (
 def rendered(check: OptimizerCheck, style: str = "table", command: str | None = None) -> str:
     """The whole text, as a table or in Markdown; `command` as it was typed, if there was one."""
     heading = f"{check.name} against {check.optimizer} · {check.steps} steps a sequence · seed {check.seed}"
-    note = "each step from the weights before it, the state from its first step on; sees: the share of a step"
+    note = "each step from the weights before it, the state followed from the first; sees: relative to the step"
     parts = [plain(f"{heading}\n{note}", style) if style != "table" else f"{heading}\n{note}"]
     parts.append(f"{check.verdict}  {plain(check.reason, style)}")
-    lines = list(zip(check.rows, check.where, strict=True))
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row, at in zip(check.rows, check.where, strict=True):
+        found.setdefault(at, []).append(row)
+    lines = [(worst(rows), at) for at, rows in found.items()]
     parts.append(columns.text(COLUMNS, lines, style) if lines else "")
     parts.append("\n".join(plain(line, style) for line in _said(check)))
     parts.append(f"next  {plain(_next(check, command), style)}")

@@ -116,7 +116,9 @@ class OptimizerCheck(Printable, text="harness.rendering.optimizer_screen:rendere
         faults = [(row, at) for row, at in zip(self.rows, self.where, strict=True) if row.verdict == "FAULT"]
         first, (sequence, dtype) = min(faults, key=lambda fault: fault[0].step)
         named = f": {self.mistake.says}" if self.mistake else ""
-        return f"{', '.join(self.wrong[:MOST_NAMED])} wrong, first at step {first.step} of {sequence} ({dtype}){named}"
+        every = len(self.wrong) == len({row.gradient for row in self.rows})
+        which = "every weight is" if every else f"{', '.join(self.wrong)} {'is' if len(self.wrong) == 1 else 'are'}"
+        return f"{which} wrong, first at step {first.step} of {sequence} ({dtype}){named}"
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of ``harness check --optimizer --json``."""

@@ -104,9 +104,9 @@ def adagrad(weights, gradients, state, epsilon, *, slip=None):
     return new, state
 
 
-def rmsprop(weights, gradients, state, rho, *, slip=None):
+def rmsprop(weights, gradients, state, *, rho=RHO, epsilon=EPS, slip=None):
     for name, g in gradients.items():
         kept = {"rho swapped": 1 - rho}.get(slip, rho)
         state[name] = kept * state.get(name, 0) + (1 if slip == "1 − rho missing" else 1 - kept) * g**2
-        weights[name] -= LR * g / (np.sqrt(state[name]) + EPS)
+        weights[name] -= LR * g / (np.sqrt(state[name]) + epsilon)
     return weights, state
