@@ -30,12 +30,12 @@ def said_of_reading(name: str, returned: object, point: Point, judged: Located) 
         return
     told = f"shows its update only: gradients are (W − new W)/{returned.lr:g}, and what that rounds is allowed"
     yield Finding(name, 1, "update", told, fails=False)
-    if not returned.moved and judged.faulty:
+    unseen = [row.gradient for row in judged.of("no power")]
+    if not returned.moved and not unseen:
         raise UsageError(
             f"Cannot read gradients off {name}, because it leaves every weight as it was; let it change the arrays "
             f"that it is given, or return the new ones."
         )
-    unseen = [row.gradient for row in judged.of("no power")]
     if unseen:
         enough = max(_enough(point, gradient) for gradient in unseen)
         instead = f"with lr={enough:g} it would be seen" if math.isfinite(enough) else "choose a larger one"
