@@ -2,6 +2,8 @@
 
     run          train in lockstep and compare           read_run     a recorded run
     check        somebody's backward pass: the first wrong link, and what explains it
+    gradients_from_update   a backward pass made of a step that only updates the weights
+    check_optimizer         somebody's optimizer: momentum, Adam, ..., step by step
     check_vjp    one operation with its own backward     power        which faults a comparison would have missed
     explain      one derivative, path by path            why          where an allowance comes from
     conventions  what is chosen at kinks, and by default
@@ -18,8 +20,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from harness.candidates.updates import gradients_from_update
     from harness.checking.backward_pass import check
     from harness.checking.operation import check_vjp
+    from harness.checking.optimizer import check_optimizer
     from harness.explaining import explain
     from harness.explaining.allowance import why
     from harness.fault_injection.command import power
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from harness.mutation.score import Score, score
     from harness.results.check import Check
     from harness.results.operation_check import OperationCheck
+    from harness.results.optimizer_check import OptimizerCheck
     from harness.results.run import Run, read_run
     from harness.surveys.conventions import conventions
     from harness.testing.allowing import allow, assert_gradients_match
@@ -39,9 +44,10 @@ if TYPE_CHECKING:
     from harness.usage import UsageError
 
 __all__ = [
-    "Check", "Data", "GradientMismatch", "Indices", "OperationCheck", "Power", "Run", "Score", "UsageError",
-    "allow", "assert_gradients_match", "assert_vjp_matches", "check", "check_vjp", "conventions", "explain",
-    "from_toml", "load_data", "load_network", "power", "read_run", "reference", "run", "score", "to_toml", "why",
+    "Check", "Data", "GradientMismatch", "Indices", "OperationCheck", "OptimizerCheck", "Power", "Run", "Score",
+    "UsageError", "allow", "assert_gradients_match", "assert_vjp_matches", "check", "check_optimizer", "check_vjp",
+    "conventions", "explain", "from_toml", "gradients_from_update", "load_data", "load_network", "power", "read_run",
+    "reference", "run", "score", "to_toml", "why",
 ]  # fmt: skip
 
 _HOME = {
@@ -50,6 +56,7 @@ _HOME = {
     "GradientMismatch": "testing.compared",
     "Indices": "inputs.declared",
     "OperationCheck": "results.operation_check",
+    "OptimizerCheck": "results.optimizer_check",
     "Power": "fault_injection.power",
     "Run": "results.run",
     "Score": "mutation.score",
@@ -58,10 +65,12 @@ _HOME = {
     "assert_gradients_match": "testing.allowing",
     "assert_vjp_matches": "testing.compared",
     "check": "checking.backward_pass",
+    "check_optimizer": "checking.optimizer",
     "check_vjp": "checking.operation",
     "conventions": "surveys.conventions",
     "explain": "explaining",
     "from_toml": "inputs.networks",
+    "gradients_from_update": "candidates.updates",
     "load_data": "inputs.datasets",
     "load_network": "inputs.networks",
     "power": "fault_injection.command",

@@ -32,12 +32,14 @@ class Answer:
         held: the arrays as they were returned, not copied.
         ignored: names that mean nothing here.
         findings: what is wrong with names, shapes and dtypes.
+        returned: whatever it was.
     """
 
     shown: dict[str, Array]
     held: dict[str, Any]
     ignored: list[str]
     findings: list[Finding]
+    returned: Any = None
 
 
 def answer_of(returned: Any, point: Point, against: str, parameters: frozenset[str] = frozenset()) -> Answer:
@@ -83,7 +85,7 @@ def answer_of(returned: Any, point: Point, against: str, parameters: frozenset[s
     for one, other in in_one_memory(held):
         if one in shown and other in shown and np.array_equal(shown[one], shown[other], equal_nan=True):
             del shown[one]
-    return Answer(shown, held, ignored, findings)
+    return Answer(shown, held, ignored, findings, returned)
 
 
 def in_one_memory(held: Mapping[str, Any]) -> list[tuple[str, str]]:

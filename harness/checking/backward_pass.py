@@ -14,7 +14,9 @@ from harness.arithmetic import profile_of
 from harness.candidates.contracts import examined
 from harness.candidates.function import BackwardPass
 from harness.candidates.sources import Source, checked, loaded
+from harness.candidates.updates import FromUpdate, read_off_from
 from harness.checking.learning import learned
+from harness.checking.reading import said_of_factor, said_of_reading
 from harness.comparison.judge import Finding
 from harness.comparison.remarks import remarks_on
 from harness.diagnosis import Diagnosis, diagnose
@@ -54,7 +56,8 @@ def check(
     Args:
         function: ``backward(weights, x, y) -> dict``; weights is a dict of W1 (n_in, n_out), b1 (n_out,), ..., x is
             (N, n_in), y what the loss reads; of dW1, db1, dz1, da1, ..., z1, a1, ..., loss the dict may hold any:
-            the more, the finer a mistake is located. Of a `Graph` names are fc1.W, fc1.z, fc1.dz, fc1.dW; x is a dict
+            the more, the finer a mistake is located; `gradients_from_update` makes one of a step that only updates the
+            weights. Of a `Graph` names are fc1.W, fc1.z, fc1.dz, fc1.dW; x is a dict
             of arrays by name where it has several inputs or buffers. Or text: ``FILE.py:function``,
             ``package.module:function``, or the path of an .npz or .safetensors file that holds weights, x, y and
             gradients.
@@ -84,14 +87,19 @@ def check(
     batches = batches_of(network, loaded_data, dtype, batch, seed)
     x, y = batches.at(1)
     x = with_buffers(network, x, network.fresh_buffers(dtype))
+    if isinstance(source.function, FromUpdate):
+        network = read_off_from(network, source.function.lr)
     point = Point(network, network.init(seed, dtype), x, y, 1)
     candidate = BackwardPass(visible(source.name), source.function, arrays, timeout)
     obeyed = examined(candidate, point, profile_of(dtype), strict=strict)
     setting = setting_of(candidate.name, point, loaded_data.describe(), seed, source.function)
     answer = obeyed.answer
-    result = concluded(setting, obeyed.read, obeyed.findings, answer.ignored)
+    findings = [*obeyed.findings, *said_of_reading(candidate.name, answer.returned, point, obeyed.read.located)]
+    result = concluded(setting, obeyed.read, findings, answer.ignored)
     if not result.wrong:
         return result
+    rate = said_of_factor(candidate.name, answer.returned, result.factor)
+    result = replace(result, findings=[*result.findings, *rate])
     return _with_learning(result, candidate, point)
 
 

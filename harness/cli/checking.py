@@ -13,22 +13,26 @@ import click
 from harness.candidates.isolated import Answer, Ended, apart
 from harness.cli.group import OF_A_NETWORK
 from harness.cli.operations import refuse_the_others, typed_again
-from harness.cli.terminal import complain, indented, printable, quoted, spelled
+from harness.cli.terminal import complain, indented, printable, quoted
 from harness.rendering.pages import page_writer
 from harness.usage import UsageError, visible
+
+ANSWERED = {
+    "network": "harness.cli.checking:answered",
+    "operation": "harness.cli.operations:answered",
+    "optimizer": "harness.cli.optimizers:answered",
+}
 
 
 def check_and_print(**options: Any) -> int:
     """Check, print, and return the exit status."""
+    what = "optimizer" if options["optimizer"] else "operation" if options["reference"] else "network"
     try:
-        refuse_the_others(operation=bool(options["reference"]))
+        refuse_the_others(what)
     except UsageError as error:
         return complain("harness check", error)
     style = options["style"] = "json" if options["as_json"] else options["style"] or "table"
-    if options["reference"]:
-        answer = apart("harness.cli.operations:answered", options | typed_again(), options["timeout"])
-    else:
-        answer = apart("harness.cli.checking:answered", options | {"command": spelled()}, options["timeout"])
+    answer = apart(ANSWERED[what], options | typed_again(), options["timeout"])
     if isinstance(answer, Ended):
         answer = Answer(1, _ended(f"{visible(options['function'])} {answer.how}", style))
     if answer.text:
@@ -50,7 +54,7 @@ def answered(options: dict[str, Any]) -> Answer:
         network = load_network(options["model"], **{name: options[name] for name in OF_A_NETWORK})
         same = ("raw", "target", "batch", "dtype", "seed", "arrays", "timeout")
         keywords = {name: options[name] for name in same}
-        result = check(options["function"], network, options["data"], **keywords)
+        result = check(_function(options), network, options["data"], **keywords)
     except UsageError as error:
         return Answer(complain("harness check", error), "")
     style, command = options["style"], options["command"]
@@ -59,6 +63,18 @@ def answered(options: dict[str, Any]) -> Answer:
         annotations=lambda: annotated(result),
         text=lambda: rendered(result, style, verbose=options["verbose"], command=command),
     )  # fmt: skip
+
+
+def _function(options: dict[str, Any]) -> Any:
+    """What is checked: what was typed, or with --update the gradients that its update shows."""
+    if not options["update"]:
+        return options["function"]
+    from harness.candidates.sources import named
+    from harness.candidates.updates import gradients_from_update
+    from harness.inputs.arguments import as_seconds
+
+    source = named(options["function"], as_seconds(options["timeout"]), "step")
+    return gradients_from_update(source.function, lr=options["lr"], name=source.name)
 
 
 def _ended(reason: str, style: str) -> str:

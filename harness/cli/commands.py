@@ -53,6 +53,13 @@ def run_command(**options: Any) -> None:
 @click.option("--reference", multiple=True, help="check one operation against FILE.py:function, or tanh, ...; two vote")
 @click.option("--inputs", metavar="TEXT", help='of the operation: "x=N,M; W=M,K", "y=N below K", "p=N,K probabilities"')
 @click.option("--backward", metavar="FILE.py:FUNCTION", help="of the operation, where it does not bring its own")
+@click.option(
+    "--update", is_flag=True, help="TARGET only updates weights, with --lr: gradients are read off one update"
+)
+@click.option(
+    "--optimizer", metavar="TEXT", help='TARGET is an optimizer, to be this one: "adam(beta1=0.8)", momentum, ...'
+)
+@click.option("--lr", type=float, help="learning rate of the update, or of the optimizer")
 @click.option("--arrays", help="numpy, torch or jax: what the function is given [default: what its code uses]")
 @click.option("--timeout", type=float, default=60, show_default=True, help="seconds for loading, and for each call")
 @click.option("--report", metavar="FILE.html", help="write the result as one page")
@@ -67,6 +74,12 @@ def check_command(**options: Any) -> None:
     TARGET is FILE.py:function, package.module:function, or an .npz or .safetensors file with weights, x, y and
     gradients. The file or module is run, as importing it would: check only code that you would run. The function is
     called as backward(weights, x, y) and returns a dictionary of any of dW1, db1, dz1, da1, ..., z1, a1, ..., loss.
+
+    With --update, TARGET is called as step(weights, x, y) and updates the weights once by gradient descent with --lr,
+    in place or by returning new ones; a method of an object that keeps W1, b1, ... is called as step(x, y).
+
+    With --optimizer, TARGET is step(weights, gradients, state), which returns new weights and state, or an object or
+    a class with step(weights, gradients).
 
     With --reference, TARGET is one operation: a torch.autograd.Function, a jax.custom_vjp function, or forward(*inputs)
     with --backward, called as backward(upstream, *inputs). --inputs names what forward takes, in its order: a letter

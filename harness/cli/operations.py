@@ -16,30 +16,48 @@ from harness.rendering.pages import page_writer
 from harness.usage import UsageError
 
 OF_AN_OPERATION = ("inputs", "backward")
-OF_A_MODEL = ("model", "data", "target", "raw", *OF_A_NETWORK, "batch", "arrays")
+OF_A_MODEL = ("model", "data", "target", "raw", *OF_A_NETWORK, "batch", "arrays", "update")
+LEAVE_OUT = "leave one of them out"
+REFUSED = {
+    "operation": (
+        (*OF_A_MODEL, "lr"), "with --reference one operation is checked, which is no network", LEAVE_OUT,
+    ),
+    "network": (
+        OF_AN_OPERATION, "it is about one operation, which is checked against a --reference",
+        "give --reference FILE.py:function too",
+    ),
+    "optimizer": (
+        (*OF_A_MODEL, *OF_AN_OPERATION, "reference", "report"),
+        "with --optimizer the update of weights is checked, without a network", LEAVE_OUT,
+    ),
+}  # fmt: skip
+"""Of what is checked: options that are about something else, why that is so, and what to do."""
 
 
-def refuse_the_others(*, operation: bool) -> None:
-    """Raise UsageError for options of a network with an operation, and the other way about."""
+def refuse_the_others(what: str) -> None:
+    """Raise UsageError for options that are not about what is checked: a network, an operation or an optimizer."""
     context = click.get_current_context()
-    for name in OF_A_MODEL if operation else OF_AN_OPERATION:
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            option = f"--{name.replace('_', '-')}"
-            why = (
-                "with --reference one operation is checked, which is no network" if operation
-                else "it is about one operation, which is checked against a --reference"
-            )  # fmt: skip
-            instead = "leave one of them out" if operation else "give --reference FILE.py:function too"
-            raise UsageError(f"Cannot use {option} here, because {why}; {instead}.")
+    names, why, instead = REFUSED[what]
+    if what == "network" and not context.params["update"]:
+        _refuse(context, "lr", "it is the learning rate of an update", "give --update or --optimizer too")
+    for name in names:
+        _refuse(context, name, why, instead)
 
 
-def typed_again() -> dict[str, str | None]:
-    """The command as it was typed, and without what another one would say otherwise."""
-    names = [str(parameter.name) for parameter in click.get_current_context().command.params]
+def _refuse(context: click.Context, name: str, why: str, instead: str) -> None:
+    if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+        raise UsageError(f"Cannot use --{name.replace('_', '-')} here, because {why}; {instead}.")
+
+
+def typed_again() -> dict[str, Any]:
+    """The command as it was typed, and without what another one would say otherwise; whether it says a dtype."""
+    context = click.get_current_context()
+    names = [str(parameter.name) for parameter in context.command.params]
     return {
         "command": spelled(),
         "other_dtype": spelled(None, [name for name in names if name != "dtype"]),
         "other_seed": spelled(None, [name for name in names if name != "seed"]),
+        "dtype_said": context.get_parameter_source("dtype") is ParameterSource.COMMANDLINE,
     }
 
 

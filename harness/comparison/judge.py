@@ -190,7 +190,7 @@ Kind = Literal[
     "missing", "raised", "not a pass", "names", "shape", "dtype", "non-finite", "changed its input",
     "diverged", "second call differs", "tap changes the program", "no optimizer",
     "timeout", "accumulates", "overwrites", "other point", "layout", "aliasing",
-    "not an array", "number of gradients", "no gradient", "not linear", "zero upstream", "network",
+    "not an array", "number of gradients", "no gradient", "not linear", "zero upstream", "network", "update",
 ]  # fmt: skip
 
 

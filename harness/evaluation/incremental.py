@@ -84,7 +84,7 @@ class Replay:
         """
         reach, found = self._reach, {}
         with np.errstate(all="ignore"):
-            value = rule(self.tensors)
+            value = reach.network.link[at].read(rule(self.tensors), self.tensors)
             if at in reach.shown:
                 return {at: self.part(at, value, stride)} if at in wanted else {}
             tensors, changed = {**self.tensors, at: value}, {at}
@@ -94,13 +94,13 @@ class Replay:
                     continue
                 rule = self._planted.get(name, link)
                 if name not in reach.shown:
-                    tensors[name] = rule(tensors)
+                    tensors[name] = link.read(rule(tensors), tensors)
                     changed.add(name)
                 elif rule is link and link.slices:
                     parts = {n: stride.of(tensors[n], axis) for n, axis in link.slices.items()}
-                    found[name] = link({**tensors, **parts})
+                    found[name] = link.read(link({**tensors, **parts}), tensors)
                 else:
-                    found[name] = self.part(name, rule(tensors), stride)
+                    found[name] = self.part(name, link.read(rule(tensors), tensors), stride)
         return found
 
     def part(self, name: str, tensor: Any, stride: Stride) -> Any:

@@ -7,7 +7,7 @@ centres above all, is derived once, when it is first asked for. A moment of a tr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -38,7 +38,7 @@ class Point:
     y: Array
     step: int
     certified: bool = False
-    _centres: dict[str, Centre] = field(default_factory=dict, repr=False)
+    _centres: dict[str, Centre] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def rows(self) -> int:
@@ -59,6 +59,11 @@ class Point:
     def given(self) -> dict[str, Array]:
         """Weights and batch as implementations get them: read-only."""
         return read_only(self.named)
+
+    @cached_property
+    def computed(self) -> Point:
+        """The point itself; where gradients are read off something else, the same as if they were shown."""
+        return self if self.network.computed is self.network else replace(self, network=self.network.computed)
 
     def elsewhere(self, weights: Mapping[str, Array], rows: Any) -> Point:
         """The point of other weights on some of the rows."""

@@ -37,15 +37,15 @@ def as_network(network: Any) -> Graph:
     return load_network(network)
 
 
-def as_optimizer(optimizer: Any) -> Any:
-    """A hand-written optimizer, given as one or by name.
+def as_optimizer(optimizer: Any, **more: float) -> Any:
+    """A hand-written optimizer, given as one or by name; `more` are parameters besides those in its brackets.
 
     Raises:
         UsageError: it is neither.
     """
     if isinstance(optimizer, str):
         try:
-            return made("optimizer", OPTIMIZERS, optimizer)
+            return made("optimizer", OPTIMIZERS, optimizer, **more)
         except ValueError as error:
             raise UsageError(str(error)) from None
     if isinstance(optimizer, type) or not hasattr(optimizer, "state"):

@@ -110,7 +110,9 @@ def _end(check: Check) -> Iterator[str]:
         yield "is it for another network?   --model, --activation, --loss and --data say for which"
     network = check.network
     passed_back = [network.gradient[name] for name in network.activations if name in network.gradient]
-    if check.wrong and not any(row.gradient in passed_back for row in check.rows):
+    if check.wrong and network is not network.computed:
+        yield "to locate it finer   check a function that returns the gradients, dW1, dz1, ..., and not the update"
+    elif check.wrong and not any(row.gradient in passed_back for row in check.rows):
         by = ": return locals() will do" if all(name.isidentifier() for name in passed_back) else ""
         yield f"to locate it finer   also return {', '.join(passed_back[:2])}, ... by these names{by}"
 

@@ -16,6 +16,7 @@ from typing import Literal
 
 from harness.results.check import Check
 from harness.results.operation_check import OperationCheck
+from harness.results.optimizer_check import OptimizerCheck
 from harness.results.run import Run
 from harness.usage import visible
 
@@ -114,3 +115,11 @@ def of_operation(check: OperationCheck) -> Iterator[Annotation]:
         yield Annotation(
             "error" if finding.fails else "notice", check.contract(finding), check.said(finding), *where(finding.tensor)
         )
+
+
+def of_optimizer(check: OptimizerCheck) -> Iterator[Annotation]:
+    """The verdict of an optimizer first, then what was found besides."""
+    yield Annotation("error" if check.exit else "notice", check.verdict, check.reason)
+    for finding in check.findings:
+        level: Literal["error", "notice"] = "error" if finding.fails else "notice"
+        yield Annotation(level, finding.kind, f"{finding.against} {finding.message}")

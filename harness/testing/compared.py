@@ -15,8 +15,10 @@ import numpy as np
 
 from harness.arithmetic import profile_of
 from harness.candidates.answers import Answer, answer_of
+from harness.candidates.updates import ReadOff, read_off_from
 from harness.checking.backward_pass import concluded
 from harness.checking.operation import check_vjp
+from harness.checking.reading import said_of_factor, said_of_reading
 from harness.comparison.judge import Finding, Row
 from harness.diagnosis import Diagnosis
 from harness.dialects import recognised
@@ -61,12 +63,16 @@ def compared(mine: Mapping[str, Any], point: Point) -> Check:
         mine: arrays of NumPy, torch or JAX by name: dW1, db1, also dz1, da1, z1, a1, loss.
         point: network, weights and batch at which they were computed, in their dtype.
     """
+    if isinstance(mine, ReadOff):
+        point = replace(point, network=read_off_from(point.network, mine.lr))
     answer = answer_of(mine, point, MINE)
     setting = setting_of(MINE, point, "the rows of the reference", None, None)
     read, *_ = recognised(point, answer.shown, profile_of(setting.dtype), MINE)
-    findings = [*answer.findings, *_names(mine, answer, point)]
+    said = said_of_reading(MINE, mine, point, read.located)
+    findings = [*answer.findings, *_names(mine, answer, point), *said]
     check = concluded(setting, read, findings, answer.ignored)
-    return replace(check, findings=[*check.findings, *_not_numbers(check, answer)])
+    rate = said_of_factor(MINE, mine, check.factor)
+    return replace(check, findings=[*check.findings, *_not_numbers(check, answer), *rate])
 
 
 def told(check: Check) -> str:

@@ -9,8 +9,9 @@ a gradient is computed of what depends on a weight, or on an input by which the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -38,6 +39,7 @@ class Graph:
         activations: names of all forward tensors, in order.
         gradients: names of the gradients of the weights, and of inputs with a gradient.
         links: every link in the order of a training step.
+        computed: the network itself; of one whose gradients are read off something else, that of which they are shown.
 
     Raises:
         ValueError: inputs or nodes are no list; a name stands twice, or for nothing that a node before gives; shapes do
@@ -64,6 +66,26 @@ class Graph:
             raise ValueError(
                 "Cannot train this network, because its loss depends on no weight; give a node with weights."
             )
+        self.computed: Graph = self
+
+    def read_off(self, reading: Callable[[Any, Any], Any]) -> Graph:
+        """This network as seen by whom no gradient of a weight is shown, who reads it off what is shown of the weight.
+
+        Args:
+            reading: from the gradient and the weight to what is read; the gradient itself where nothing rounds.
+        """
+        seen = copy(self)
+        for name in ("link", "readers"):  # kept of the links as they were
+            seen.__dict__.pop(name, None)
+
+        def seen_as(link: Link) -> Link:
+            of = link.of
+            if of not in self.weights or link.output not in self.gradients:
+                return link
+            return replace(link, reading=lambda value, tensors: reading(value, tensors[of]))
+
+        seen.backward_links = [seen_as(link) for link in self.backward_links]
+        return seen
 
     def with_loss(self, loss: Any) -> Graph:
         """The same nodes under the same names, and another loss of the same output.

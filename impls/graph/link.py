@@ -34,6 +34,8 @@ class Link:
         local: what the layer calls the output: ``z``, ``dW``, ``loss``.
         of: of a link that gives a gradient, or a part of one, the tensor that it belongs to; None going forward.
         names: by the layer's own names, the tensors around the link's node.
+        reading: from the output, and tensors by name, to what somebody reads off a number shown in its place; None
+            where the output is shown itself. The rule, and whatever is planted for it, is what is computed.
     """
 
     output: str
@@ -45,10 +47,15 @@ class Link:
     local: str = ""
     of: str | None = None
     names: Mapping[str, str] = field(default_factory=dict, repr=False)
+    reading: Callable[[Any, Mapping[str, Any]], Any] | None = None
 
     def __call__(self, tensors: Mapping[str, Any]) -> Any:
         """The output, from a mapping that holds every input."""
         return self.rule(*[tensors[name] for name in self.inputs])
+
+    def read(self, value: Any, tensors: Mapping[str, Any]) -> Any:
+        """What is read where the link, or what is planted in its place, gives this."""
+        return value if self.reading is None else self.reading(value, tensors)
 
 
 def link_of(node: Node, names: Mapping[str, str], local: str, output: str, of: str | None = None) -> Link:
@@ -102,6 +109,6 @@ def evaluate(
         `tensors`.
     """
     for link in links:
-        value = planted.get(link.output, link)(tensors)
+        value = link.read(planted.get(link.output, link)(tensors), tensors)
         tensors[link.output] = value if passed_on is None else passed_on(link, value)
     return tensors

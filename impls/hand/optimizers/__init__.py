@@ -7,10 +7,11 @@ from impls.hand.optimizers.descent import (
     Nesterov,
     Optimizer,
     initial_state,
+    read_off,
     update_links,
 )
 
 __all__ = [
     "Adagrad", "Adam", "AdamW", "GradientDescent", "Momentum", "Nesterov", "Optimizer", "RMSProp",
-    "initial_state", "update_links",
+    "initial_state", "read_off", "update_links",
 ]  # fmt: skip

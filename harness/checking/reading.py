@@ -1,0 +1,64 @@
+"""Reading: what is to be said of gradients that are read off an update, their learning rate above all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from harness.arithmetic import profile_of
+from harness.candidates.updates import ReadOff
+from harness.comparison.judge import Finding
+from harness.diagnosis.location import Located
+from harness.evaluation.point import Point
+from harness.usage import UsageError
+from impls.contract import Array
+
+
+def said_of_reading(name: str, returned: object, point: Point, judged: Located) -> Iterator[Finding]:
+    """How the gradients were read, that no weight moved, and the learning rate that would show what is not seen.
+
+    Args:
+        returned: what the backward pass returned; nothing is said of other than a `ReadOff`.
+        point: where it was called, its network one whose gradients are read off.
+
+    Raises:
+        UsageError: no weight moved, which rounding does not explain.
+    """
+    if not isinstance(returned, ReadOff):
+        return
+    told = f"shows its update only: gradients are (W − new W)/{returned.lr:g}, and what that rounds is allowed"
+    yield Finding(name, 1, "update", told, fails=False)
+    unseen = [row.gradient for row in judged.of("no power")]
+    if not returned.moved and not unseen:
+        raise UsageError(
+            f"Cannot read gradients off {name}, because it leaves every weight as it was; let it change the arrays "
+            f"that it is given, or return the new ones."
+        )
+    if unseen:
+        enough = max(_enough(point, gradient) for gradient in unseen)
+        instead = f"with lr={enough:g} it would be seen" if math.isfinite(enough) else "choose a larger one"
+        few = f"lr={returned.lr:g} is too small to tell {', '.join(unseen)} from twice or half of it: {instead}"
+        yield Finding(name, 1, "update", few, unseen[0], fails=False)
+
+
+def said_of_factor(name: str, returned: object, factor: float | None) -> Iterator[Finding]:
+    """Where every gradient is the right one times a constant: the learning rate with which they would be right."""
+    if isinstance(returned, ReadOff) and factor is not None and factor > 0:
+        told = (
+            f"is right if its learning rate is {returned.lr * factor:g}, not the {returned.lr:g} that was given as lr"
+        )
+        yield Finding(name, 1, "update", told, fails=False)
+
+
+def _enough(point: Point, gradient: str) -> float:
+    """The least power of ten with which half of a gradient is told from the whole in some entry: u |W|/lr is less."""
+    u = profile_of(point.dtype).u
+    tensor = point.computed.centre(point.dtype).tensors[gradient]
+    weight: Array = np.abs(np.asarray(point.weights[str(point.network.tensors[gradient].of)], np.float64))
+    room = np.abs(tensor.value) / 2 - tensor.bound
+    with np.errstate(all="ignore"):
+        least = np.min(np.where(room > 0, u * weight / room, np.inf))
+    # Where the weight is 0, W' is lr g, which any lr shows.
+    return 10.0 ** (math.floor(math.log10(least)) + 1) if 0 < least < np.inf else float(least)

@@ -1,0 +1,144 @@
+"""What a check of an optimizer found, the same object for text, JSON and tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec import to_builtins
+from msgspec.structs import asdict as fields_of
+
+from harness.comparison.judge import Finding, Row
+from harness.results.numbers import part
+from harness.results.printable import Printable
+
+SCHEMA = 1
+MOST_NAMED = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """How somebody's optimizer is written, where that is not as the hand code has it.
+
+    Attributes:
+        cause: name of the mistake.
+        says: in one line for the person who made it; of a right form, its formula.
+        also: what gives the same numbers in every sequence.
+    """
+
+    cause: str
+    says: str
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerCheck(Printable, text="harness.rendering.optimizer_screen:rendered"):
+    """An optimizer, step by step against the hand code's of that name.
+
+    Attributes:
+        name: of what was checked.
+        optimizer: the hand code's, with its parameters.
+        steps: in each sequence.
+        sequences: what they are, in order, the same in each dtype.
+        rows: one for each weight, sequence and dtype: the worst step.
+        where: of each row, its sequence and dtype.
+        findings: what is to be said besides numbers.
+        form: the right form that its numbers have, where it is not the hand code's own.
+        mistake: the variant that reproduces all of its numbers, if they are wrong and there is one.
+        known: what the numbers tell of themselves, where there is none.
+    """
+
+    name: str
+    optimizer: str
+    seed: int
+    steps: int
+    sequences: tuple[str, ...]
+    rows: list[Row]
+    where: list[tuple[str, str]]
+    findings: list[Finding] = field(default_factory=list)
+    form: Written | None = None
+    mistake: Written | None = None
+    known: tuple[str, ...] = ()
+
+    @property
+    def wrong(self) -> list[str]:
+        """Names of the weights that are wrong in some sequence, in order."""
+        return list(dict.fromkeys(row.gradient for row in self.rows if row.verdict == "FAULT"))
+
+    @property
+    def failing(self) -> list[Finding]:
+        """Findings by which the verdict is FAIL."""
+        return [finding for finding in self.findings if finding.fails]
+
+    @property
+    def powerless(self) -> list[str]:
+        """Weights of which half a step, or none, would have passed in every sequence of a dtype."""
+        seen: dict[tuple[str, str], set[str]] = {}
+        for row, (_, dtype) in zip(self.rows, self.where, strict=True):
+            seen.setdefault((row.gradient, dtype), set()).add(row.verdict)
+        return [f"{weight} in {dtype}" for (weight, dtype), verdicts in seen.items() if verdicts == {"no power"}]
+
+    @property
+    def verdict(self) -> str:
+        """PASS, FAIL, NO POWER or NOT COMPARED."""
+        if self.wrong or self.failing:
+            return "FAIL"
+        if not self.rows:
+            return "NOT COMPARED"
+        return "NO POWER" if self.powerless else "PASS"
+
+    @property
+    def exit(self) -> int:
+        """The exit status that the verdict calls for."""
+        return {"FAIL": 1, "NOT COMPARED": 3}.get(self.verdict, 0)
+
+    @property
+    def reason(self) -> str:
+        """The rest of the first line."""
+        if self.wrong:
+            return self._why_wrong()
+        if self.failing:
+            return f"{self.failing[0].against} {self.failing[0].message}"
+        if self.verdict == "NOT COMPARED":
+            return "no step could be judged"
+        if self.powerless:
+            few = ", ".join(self.powerless[:MOST_NAMED])
+            return f"nothing failed, but half a step of {few} would have passed too: lr is too small to be seen"
+        worst = max(self.rows, key=lambda row: row.used or 0.0)
+        dtypes = " and ".join(dict.fromkeys(dtype for _, dtype in self.where))
+        form = f", as {self.form.says}" if self.form else ""
+        return (
+            f"{self.name} is {self.optimizer} up to rounding{form}: {len(self.sequences)} sequences of {self.steps} "
+            f"steps in {dtypes}; worst used {part(worst.used)} of its allowance ({worst.gradient})"
+        )
+
+    def _why_wrong(self) -> str:
+        faults = [(row, at) for row, at in zip(self.rows, self.where, strict=True) if row.verdict == "FAULT"]
+        first, (sequence, dtype) = min(faults, key=lambda fault: fault[0].step)
+        named = f": {self.mistake.says}" if self.mistake else ""
+        every = len(self.wrong) == len({row.gradient for row in self.rows})
+        which = "every weight is" if every else f"{', '.join(self.wrong)} {'is' if len(self.wrong) == 1 else 'are'}"
+        return f"{which} wrong, first at step {first.step} of {sequence} ({dtype}){named}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object of ``harness check --optimizer --json``."""
+        return {
+            "schema": SCHEMA,
+            "verdict": self.verdict,
+            "exit": self.exit,
+            "reason": self.reason,
+            "name": self.name,
+            "optimizer": self.optimizer,
+            "seed": self.seed,
+            "steps": self.steps,
+            "sequences": list(self.sequences),
+            "wrong": self.wrong,
+            "form": to_builtins(self.form),
+            "mistake": to_builtins(self.mistake),
+            "known": list(self.known),
+            "findings": to_builtins(self.findings),
+            "rows": [
+                fields_of(row) | {"sequence": sequence, "dtype": dtype}
+                for row, (sequence, dtype) in zip(self.rows, self.where, strict=True)
+            ],
+        }
