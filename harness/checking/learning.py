@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from time import perf_counter
 
+from harness.arithmetic.rules.sums import one_thread
 from harness.candidates.function import BackwardPass
 from harness.evaluation.point import Point
 from harness.results.check import Learning
@@ -11,21 +13,32 @@ from impls.contract import Array
 from impls.graph import Graph
 
 STEPS = 400
-BUDGET = 500_000_000
+BUDGET = 150_000_000
 """Multiply-adds that the training with the right gradient may take; large networks train fewer steps."""
+OVERHEAD = 3000
+"""Multiply-adds in the time of one call of NumPy."""
+SECONDS = 1.0
+"""That the candidate's own training may take; then nothing is told of it."""
 
 
 def learned(candidate: BackwardPass, point: Point) -> Learning | None:
-    """Train with the candidate's gradients and with the right ones; None if the candidate cannot train."""
-    network, steps = point.network, min(STEPS, 1 + BUDGET // max(1, point.network.multiply_adds(point.rows)))
+    """Train with the candidate's gradients and with the right ones; None if the candidate cannot, or is slow."""
+    with one_thread():
+        return _learned(candidate, point)
+
+
+def _learned(candidate: BackwardPass, point: Point) -> Learning | None:
+    network = point.network
+    steps = min(STEPS, 1 + BUDGET // (network.multiply_adds(point.rows) + OVERHEAD * len(network.links)))
     lr = _rate(point, min(10, steps))
     if lr is None:
         return None
     start, right = _losses(point, lr, steps)
     weights = {name: w.astype(float) for name, w in point.weights.items()}
+    begin = perf_counter()
     for _ in range(steps):
         shown = candidate.answer(point.elsewhere(_like(weights, point), slice(None))).shown
-        if any(name not in shown for name in network.gradients):
+        if any(name not in shown for name in network.gradients) or perf_counter() - begin > SECONDS:
             return None
         weights = {name: w - lr * shown[network.gradient[name]].astype(float) for name, w in weights.items()}
     yours = _loss(network, weights, point)

@@ -9,7 +9,7 @@ from harness.diagnosis import Cause, Diagnosis
 from harness.faults.fault import in_samples
 from harness.rendering import check_columns, columns
 from harness.results.check import Check
-from harness.results.numbers import counted, plain
+from harness.results.numbers import counted, percent, plain
 from harness.usage import visible
 from impls.graph import LOSS, Graph
 
@@ -158,7 +158,7 @@ def _lines(network: Graph, diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
     for position, fact in enumerate(diagnosis.known if not diagnosis.causes else ()):
         yield "" if position else "what is known", fact
     if diagnosis.runner_up:
-        yield "next best guess", f"{diagnosis.runner_up.says}   off by {_percent(diagnosis.runner_up.residual)}"
+        yield "next best guess", f"{diagnosis.runner_up.says}   off by {percent(diagnosis.runner_up.residual)}"
     entry = diagnosis.entry
     reads = "   ".join(f"{name} = {number:.7g}" for name, number in entry.reads.items())
     where = ", ".join(filter(None, (entry.tensor, counted(network, entry.tensor, entry.index))))
@@ -170,7 +170,3 @@ def _reproduces(cause: Cause) -> str:
     if cause.residual == 0:
         return "reproduces your numbers exactly"
     return f"reproduces your numbers to {cause.residual:.0e}"
-
-
-def _percent(residual: float) -> str:
-    return f"{100 * residual:.2g} %" if residual < 10 else f"{residual:.1g} ×"

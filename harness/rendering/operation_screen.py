@@ -12,7 +12,7 @@ from harness.comparison.judge import Row, worst
 from harness.inputs.cases import called
 from harness.rendering import columns
 from harness.rendering.columns import PAGE, TEXT, Column, signed
-from harness.results.numbers import part, plain, share, small
+from harness.results.numbers import percent, plain, share, small
 from harness.results.operation_check import OperationCheck
 
 MOST_FINDINGS = 12
@@ -61,7 +61,7 @@ def _causes(check: OperationCheck) -> list[str]:
             lines.append(f"       reproduces your numbers to {small(best.residual)} in {cases}")
         lines += [f"       or, which gives the same numbers: {other.says}" for other in found.causes[1:4]]
         if guess := found.runner_up:
-            lines.append(f"       next best guess: {guess.says}, off by {part(guess.residual)}")
+            lines.append(f"       next best guess: {guess.says}, off by {percent(guess.residual)}")
     return lines
 
 

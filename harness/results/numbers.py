@@ -54,6 +54,11 @@ def part(used: float | None) -> str:
     return f"{100 * used:.1f} %"
 
 
+def percent(number: float) -> str:
+    """A share to two digits, however small; what is many times the whole as that."""
+    return f"{100 * number:.2g} %" if number < 10 else f"{number:.1g} ×"
+
+
 def small(number: float | None) -> str:
     """A number to two digits, or nothing."""
     if number is None:

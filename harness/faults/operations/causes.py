@@ -17,7 +17,7 @@ import numpy as np
 from harness.arithmetic import Bounded
 from harness.evaluation.references.expected import gradient_of
 from harness.faults.cause import Cause
-from harness.faults.fault import FAR_OFF
+from harness.faults.fault import FAR_OFF, number_text
 from harness.faults.operations.catalogued import catalogued
 from harness.faults.operations.hypothesis import Hypotheses, Hypothesis, Situation
 from harness.faults.operations.normalising import normalisations
@@ -212,7 +212,9 @@ def patterns(actual: Array | None, right: Bounded) -> str:
         ratio = (np.asarray(actual, np.float64) / right.value)[wrong]
     ratio = ratio[np.isfinite(ratio)]
     if ratio.size:
-        told.append(f"{ratio.min():.3g} to {ratio.max():.3g} times the right ones")
+        ends = dict.fromkeys(number_text(float(f"{end:.3g}")) for end in (ratio.min(), ratio.max()))
+        if ends != {"1": None}:
+            told.append(f"{' to '.join(ends)} times the right ones")
         if np.all(ratio < 0):
             told.append("all of the other sign")
     elif np.all(~np.isfinite(np.asarray(actual)[wrong])):
