@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.comparison.judge import Finding
+from harness.comparison.judge import Finding, Kind
 from impls.graph import Graph
 from impls.hand.losses.scaled import bare
 from impls.hand.notation import name_of
 
-KIND = "network"
+KIND: Kind = "network"
 
 
 def remarks_on(network: Graph) -> list[Finding]:

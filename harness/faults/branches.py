@@ -134,8 +134,8 @@ def accumulation_faults(place: Place) -> Iterator[Fault]:
         formula = f"{' + '.join(parts)} + {parts[k]}"
         yield place.fault("part counted twice", text, formula, _sum_of(place, [*parts, parts[k], *added]))
     text = f"{at} is the mean over its {len(parts)} paths, where their sum belongs"
-    parted, rest = _sum_of(place, parts), _sum_of(place, added)
-    mean = lambda t: parted(t) / len(parts) + (rest(t) if added else 0)  # noqa: E731
+    parted, unparted = _sum_of(place, parts), _sum_of(place, added)
+    mean = lambda t: parted(t) / len(parts) + (unparted(t) if added else 0)  # noqa: E731
     yield place.fault("parts averaged", text, f"({' + '.join(parts)})/{len(parts)}", mean)
 
 

@@ -22,6 +22,8 @@ def right_formula(network: Graph, link: Link) -> str:
     >>> [right_formula(network, link) for link in network.backward_links[:4]]
     ['da3 = 2·(a3 − y)', 'dz3 = da3 · a3·(1 − a3)', 'dW3 = a2ᵀ · dz3', 'db3 = sum of dz3 over the samples']
     """
+    if isinstance(link.layer, Penalty):  # a part that nobody shows is told with the others
+        link = network.link[link.names["dw"]]
     return f"{link.output} = {formula_of(Place(network, link))}"
 
 

@@ -265,7 +265,8 @@ def clamp_faults(place: Place) -> Iterator[Fault]:
     if not (place.of_loss and isinstance(inner, BinaryCrossEntropy | CategoricalCrossEntropy)):
         return
     for text, other in _other_clamps(inner):
-        yield place.fault("another clamp", text, f"{place.at} of {other!r}", lambda t, o=other: o.da(t[a], t[TARGET]))
+        unlike = lambda t, other=other: other.da(t[a], t[TARGET])  # noqa: E731
+        yield place.fault("another clamp", text, f"{place.at} of {other!r}", unlike)
     added = _added_to_binary if isinstance(inner, BinaryCrossEntropy) else _added_to_categorical
     for eps in USUAL:
         text = f"{eps:g} is added in the denominator"

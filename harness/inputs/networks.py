@@ -82,7 +82,7 @@ def load_network(
     """
     name = os.fspath(source)
     choices = {"activation": activation, "output_activation": output_activation, "loss": loss, "l2": l2, "l1": l1}
-    given = {key: value for key, value in choices.items() if value is not None}
+    given: dict[str, Any] = {key: value for key, value in choices.items() if value is not None}
     if Path(name).suffix.lower() != ".toml":
         try:
             return from_text(name, **given)

@@ -64,13 +64,13 @@ class Backward:
             if any(name in self._differentiable for _, name in self._read(node)):
                 self._differentiable |= set(node.gives)
         self._readers = Counter(name for node in forward.nodes for _, name in self._differentiated(node))
-        self._readers.update(str(vjp.of) for vjp in forward.loss_vjps)
+        self._readers.update(str(link.of) for link in forward.loss_vjps)
         self._parts: dict[str, list[Link]] = {}
         self.gradients: list[Tensor] = []
         self.links: list[Link] = []
-        for vjp in forward.loss_vjps:
-            if vjp.of in self._differentiable:
-                self._send(vjp.of, f"{LOSS}.{vjp.local}", vjp)
+        for link in forward.loss_vjps:
+            if link.of in self._differentiable:
+                self._send(str(link.of), f"{LOSS}.{link.local}", link)
         for node in reversed(forward.nodes):
             names = self._names[node.name]
             for local, name in self._differentiated(node):
