@@ -107,12 +107,13 @@ class _Search:
             return whole
         # A number that is seen in too few entries explains nothing by itself.
         told = [c for c in best if c.rank < 2 or c.cause.number is None]
-        if best and (told or not (edited := self._edited(tensor, [*open_, *cleared], wrong))):
+        if best and (told or not (edited := self._edited(tensor, open_, wrong))):
             return self._explained(tensor, tried, found, best)
         if best:
             return edited
         return (
-            self._edited(tensor, [*open_, *cleared], wrong)
+            self._edited(tensor, open_, wrong)
+            or (self._edited(tensor, cleared, wrong) if cleared else None)
             or self._everywhere(tensor, open_, wrong)
             or self._beside(tensor, wrong)
             or self._behind_a_factor(tensor, tried, open_, wrong)

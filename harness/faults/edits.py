@@ -236,23 +236,27 @@ def _edits_of(text: str) -> tuple[Edit, ...]:
 
 
 def _compiled(tree: FunctionTree, namespace: Mapping[str, Any]) -> Iterator[Edit]:
-    own = [argument.arg for argument in tree.args.args]
+    own_arguments = tree.args.args
+    own = [argument.arg for argument in own_arguments]
+    ast.fix_missing_locations(tree)
     right = _text(tree, own)
     for change in changes_of(tree, {**NUMERIC, **NUMBERS}):
         if change.equal:
             continue
         used = {node.id for node in ast.walk(change.node) if isinstance(node, ast.Name)}
         reads = [*own, *(name for name in (OTHER, NUMBER) if name in used)]
-        tree.args.args = [ast.arg(name) for name in reads]
-        powers = _Powers().visit(ast.parse(ast.unparse(ast.fix_missing_locations(tree))))
-        tree.args.args = [ast.arg(name) for name in own]
+        tree.args.args = [ast.arg(name, lineno=1, col_offset=0) for name in reads]
+        ast.fix_missing_locations(change.site.statement if change.node is change.site.node else change.node)
         try:
-            code = compile(ast.fix_missing_locations(powers), "<edit>", "exec")
+            code = compile(ast.Module([tree], []), "<edit>", "exec")
         except (SyntaxError, ValueError):
             continue
+        finally:
+            wrong = _text(tree, reads)
+            tree.args.args = own_arguments
         made: dict[str, Any] = {}
         exec(code, dict(namespace), made)
-        yield Edit(change.operator, right, _text(tree, reads), made[tree.name], tuple(reads))
+        yield Edit(change.operator, right, wrong, made[tree.name], tuple(reads))
 
 
 def _own_edits(link: Link) -> Iterator[Edit]:
@@ -276,32 +280,9 @@ def _own_edits(link: Link) -> Iterator[Edit]:
 
 def _text(tree: FunctionTree, reads: list[str]) -> str:
     """A function's lines as one, with its tensors in braces."""
-    lines = ast.unparse(ast.fix_missing_locations(ast.Module(tree.body, []))).split("\n")
+    lines = [line for statement in tree.body for line in ast.unparse(statement).split("\n")]
     shown = "; ".join(line.strip() for line in lines).replace("return ", "").replace("{", "{{").replace("}", "}}")
     return re.sub(rf"(?<![\w.])({'|'.join(map(re.escape, reads))})\b(?!=)", r"{\1}", shown) if reads else shown
-
-
-class _Powers(ast.NodeTransformer):
-    """Powers, of which bounded arrays know only whole ones, as a function."""
-
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        """x ** y as power(x, y)."""
-        self.generic_visit(node)
-        if not isinstance(node.op, ast.Pow):
-            return node
-        return ast.Call(ast.Name("power", ast.Load()), [node.left, node.right], [])
-
-
-def power(x: Any, y: Any) -> Any:
-    """x to the power y, on bounded arrays by repeated multiplication or by exp(y log x)."""
-    if not isinstance(x, Bounded) and not isinstance(y, Bounded):
-        return x**y
-    if not isinstance(y, Bounded) and y in (1, 2, 3, 4):
-        result = x
-        for _ in range(int(y) - 1):
-            result = result * x
-        return result
-    return np.exp(y * np.log(x))
 
 
 def _narrow(dtype: str) -> Callable[[Any], Any]:
@@ -313,7 +294,7 @@ def _taking(rows: Callable[[int], Any]) -> Callable[[Any], Any]:
 
 
 NAMESPACE: Mapping[str, Any] = {
-    "np": np, "erf": erf, "power": power, "float32": _narrow("float32"), "bfloat16": _narrow("bfloat16"),
+    "np": np, "erf": erf, "float32": _narrow("float32"), "bfloat16": _narrow("bfloat16"),
     "next_sample": _taking(lambda n: (np.arange(n) + 1) % n), "sample_before": _taking(lambda n: np.arange(n) - 1),
     "first_sample": _taking(lambda n: np.zeros(n, int)), "last_sample": _taking(lambda n: np.full(n, n - 1)),
     **{name: getattr(builtins, name) for name in ("len", "range", "float", "int")},
