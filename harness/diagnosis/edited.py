@@ -8,7 +8,7 @@ the wrong entries alone is the mistake of a condition, a loop or a slice: the re
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from harness.faults import Fault, Fitted
 from harness.faults.edits import EditFault, Numbered
 from harness.faults.paths import LeftOut
 from harness.faults.precision import WIDE
+from harness.inputs.schedule import EVERY_ENTRY, Stride
 from impls.contract import Array
 from impls.graph import Rule, evaluate
 
@@ -29,6 +30,12 @@ NEAR = 1e-3
 """Off by more of the largest entry, an edit does not give the numbers, in whatever dtype."""
 SAME = 1e-9
 """Two functions that differ by less of the largest entry, at a point of no special values, are one."""
+MOST_ENTRIES = 200_000_000
+"""Entries of links, about, that a search computes: a second or two."""
+AT_LEAST = 5_000
+"""What an edit costs however small it is, in entries."""
+FEW = 8
+"""Rows, or columns, that are asked first."""
 MOST_REPLAYED = 20_000
 """Numbers in a network's tensors for which a whole pass is worth a try with each edit."""
 MOST_TOGETHER = 4
@@ -36,7 +43,30 @@ MOST_DECIDED = 16
 """Hypotheses, best first, that are worth a try in bounded arithmetic."""
 
 
-def near(faults: Iterable[Fault], tensor: str, now: Planted, parts: Mapping[str, Sequence[Part]]) -> list[Hypothesis]:
+@dataclass
+class Work:
+    """What the search may still compute.
+
+    Attributes:
+        left: entries of links, about.
+        missed: edits that were not tried any more.
+    """
+
+    left: int = MOST_ENTRIES
+    missed: int = 0
+
+    def allows(self, fault: Fault, now: Planted) -> bool:
+        """Whether a fault is to be tried; it is paid for then."""
+        if self.left <= 0:
+            self.missed += 1
+            return False
+        self.left -= AT_LEAST + int(np.size(now.floats.expected[fault.at]))
+        return True
+
+
+def near(
+    faults: Iterable[Fault], tensor: str, now: Planted, parts: Mapping[str, Sequence[Part]], work: Work
+) -> list[Hypothesis]:
     """The faults that come near the numbers, in all entries or in a part; the best first.
 
     Args:
@@ -46,15 +76,20 @@ def near(faults: Iterable[Fault], tensor: str, now: Planted, parts: Mapping[str,
     found: list[Hypothesis] = []
     with np.errstate(all="ignore"):
         for fault in faults:
-            if not isinstance(fault, Fitted | LeftOut) and fault.cause not in WIDE:
+            plain = not isinstance(fault, Fitted | LeftOut) and fault.cause not in WIDE
+            if plain and work.allows(fault, now):
                 found += _near(fault, tensor, now, parts.get(fault.at, ()))
     return _best(found, now)
 
 
-def fitted(faults: Iterable[Fault], tensor: str, now: Planted) -> list[Hypothesis]:
+def fitted(faults: Iterable[Fault], tensor: str, now: Planted, work: Work) -> list[Hypothesis]:
     """The edits with a number of their own that come near the numbers; the best first."""
     with np.errstate(all="ignore"):
-        free = [fault for fault in faults if isinstance(fault, Numbered) and _is_linear(fault, now)]
+        free = [
+            fault
+            for fault in faults
+            if isinstance(fault, Numbered) and work.allows(fault, now) and _is_linear(fault, now)
+        ]
         return _best([h for h in ranked(free, tensor, now.shown[tensor], now.floats) if h.residual <= NEAR], now)
 
 
@@ -81,12 +116,25 @@ def _near(fault: Fault, tensor: str, now: Planted, parts: Sequence[Part]) -> Ite
     for part in parts:
         planted = replace(part.of(fault), rule=part.rule(fault.rule, link))
         candidates.append((planted, chosen(part.mask, value, right)))
-    size = float(np.abs(actual).max())
+    size, few = float(np.abs(actual).max()), _few(tensor, now)
     for planted, given in candidates:
-        predicted = floats.predicted(fault.at, lambda _, given=given: given, [tensor]).get(tensor)
-        off = np.inf if predicted is None else residual(actual, predicted, size)
-        if off <= NEAR:
+        for stride in (few, EVERY_ENTRY):  # a sample first, which nearly every edit is refuted by
+            part = floats.part(tensor, actual, stride)
+            predicted = floats.predicted(fault.at, lambda _, given=given: given, [tensor], stride).get(tensor)
+            off = np.inf if predicted is None else residual(part, predicted, size)
+            if not off <= NEAR:
+                break
+        else:
             yield Hypothesis(planted, fault, off)
+
+
+def _few(tensor: str, now: Planted) -> Stride:
+    """A few of the entries that a link gives apart, one that is wrong among them."""
+    outside, link = now.outside(tensor), now.point.network.link[tensor]
+    size = outside.shape[link.axis] if link.slices else 1
+    every = max(1, size // FEW)
+    wrong = np.argwhere(outside)
+    return Stride(every, int(wrong[0][link.axis]) % every if len(wrong) else 0)
 
 
 def _value(rule: Rule, tensors: Mapping[str, Any], shape: tuple[int, ...]) -> Array | None:

@@ -18,7 +18,7 @@ from harness.arithmetic import Profile
 from harness.arithmetic.rules.sums import one_thread
 from harness.diagnosis.confirmation import Confirmed, best_of, confirmed, runner_up
 from harness.diagnosis.diagnosis import Diagnosis, Found, hands_on, merged, told, which_of, worst_entry
-from harness.diagnosis.edited import everywhere, fitted, near, shortest
+from harness.diagnosis.edited import Work, everywhere, fitted, near, shortest
 from harness.diagnosis.hypotheses import Hypothesis, Planted, in_full, ranked, residual
 from harness.diagnosis.kinks import on_a_kink
 from harness.diagnosis.parts import moved_faults, parts_of
@@ -27,7 +27,7 @@ from harness.diagnosis.whole_pass import everything_in_float32, only_as_small, p
 from harness.evaluation.point import Point
 from harness.faults import Fault, faults_at, right_formula
 from harness.faults.cause import Cause
-from harness.faults.edits import edit_faults
+from harness.faults.edits import edit_faults, pair_faults
 from harness.faults.place import Place
 from impls.contract import Array
 from impls.graph import Rule
@@ -64,6 +64,7 @@ class _Search:
         self.links = now.point.network.link
         self.told: set[str] = set()
         self._faults: dict[str, list[Fault]] = {}
+        self.work = Work()
         self._edits: dict[str, list[Fault]] = {}
 
     def faults(self, name: str) -> list[Fault]:
@@ -108,12 +109,13 @@ class _Search:
             return whole
         # A number that is seen in too few entries explains nothing by itself.
         told = [c for c in best if c.rank < 2 or c.cause.number is None]
-        if best and (told or not (edited := self._edited(tensor, [*open_, *cleared], wrong))):
+        if best and (told or not (edited := self._edited(tensor, open_, wrong))):
             return self._explained(tensor, tried, found, best)
         if best:
             return edited
         return (
-            self._edited(tensor, [*open_, *cleared], wrong)
+            self._edited(tensor, open_, wrong)
+            or (self._edited(tensor, cleared, wrong) if cleared else None)
             or self._everywhere(tensor, open_, wrong)
             or self._beside(tensor, wrong)
             or self._behind_a_factor(tensor, tried, open_, wrong)
@@ -144,18 +146,26 @@ class _Search:
         return Found(diagnosis)
 
     def _edited(self, tensor: str, suspects: Sequence[str], wrong: Sequence[str]) -> Found | None:
-        """The edits of the rule, at a suspect, that give the numbers; those of all entries before those of a part."""
+        """The edits of the rule, at a suspect, that give the numbers: of all entries before those of a part."""
         parts = {name: parts_of(self.links[name], tensor, self.now) for name in suspects}
-        faults: list[Fault] = []
-        for name in suspects:
-            faults += self.edits(name)
-            if parts[name]:
-                faults += [*self.faults(name), *moved_faults(self.links[name], tensor, self.now)]
+        edits = [edit for name in suspects for edit in self.edits(name)]
+        others = [
+            fault
+            for name in suspects
+            if parts[name]
+            for fault in (*self.faults(name), *moved_faults(self.links[name], tensor, self.now))
+        ]
+        pairs = (pair for name in suspects for pair in pair_faults(Place(self.point.network, self.links[name])))
         settled = {name for name in self.told if self.now.wrong(name)}
         reach = {name: self.now.reach.of(name) - settled for name in suspects}
-        for tried in (near(faults, tensor, self.now, parts), fitted(faults, tensor, self.now)):
-            if found := confirmed(tried, tensor, self.now, reach, wrong):
-                return self._explained(tensor, tried, found, shortest(best_of(found), self.now))
+        for tried in (
+            lambda: near([*edits, *others], tensor, self.now, parts, self.work),
+            lambda: fitted(edits, tensor, self.now, self.work),
+            lambda: near(pairs, tensor, self.now, {}, self.work),
+        ):
+            hypotheses = tried()
+            if found := confirmed(hypotheses, tensor, self.now, reach, wrong):
+                return self._explained(tensor, hypotheses, found, shortest(best_of(found), self.now))
         return None
 
     def _everywhere(self, tensor: str, suspects: Sequence[str], wrong: Sequence[str]) -> Found | None:
@@ -259,6 +269,8 @@ class _Search:
         if hidden:
             where = (f"the mistake is in {which_of(self.point.network, hidden)} not shown",)
         where += only_as_small(self.now, tensor)
+        if self.work.missed:
+            where += (f"the search among edits of the rule was cut: {self.work.missed} of them were not tried",)
         diagnosis = self._diagnosis(tensor, at, (), tried, explains, where)
         self.told |= explains
         return Found(diagnosis)

@@ -97,6 +97,18 @@ def edit_faults(place: Place, rows: int, shown: bool) -> Iterator[Fault]:
                 yield EditFault(CAUSE, place.at, says, wrong, run, edit.operator, right, written)
 
 
+def pair_faults(place: Place) -> Iterator[Fault]:
+    """Every two edits of a place's rule, of the small slips alone."""
+    names, seen = _Names(_names(place)), set[str]()
+    for text in spellings_of(place)[:MOST_SPELLINGS]:
+        for edit in _pairs_of(text):
+            wrong, right = edit.wrong.format_map(names), edit.right.format_map(names)
+            if wrong not in seen:
+                seen.add(wrong)
+                says = f"{place.at} is computed by a formula that differs from the right one, {right}: {edit.operator}"
+                yield EditFault(CAUSE, place.at, says, wrong, partial(_run, place, edit, None), edit.operator, right)
+
+
 def _numbered(place: Place, says: str, formula: str, run: Callable[..., Any]) -> Numbered:
     base, direction = partial(run, number=0.0), lambda t: run(t, number=1.0) - run(t, number=0.0)
     meets = any(tensor.through for tensor in place.network.tensors.values())
@@ -129,6 +141,11 @@ class Numbered(Linear):
 
 
 LINEAR = 1e-10
+PAIRED = {name: NUMERIC[name] for name in ("sign", "operator", "dropped term", "doubled term", "axis", "off by one")}
+MOST_SPELLINGS = 3
+"""Spellings of a rule in which two edits are tried."""
+MOST_PAIRS = 1500
+"""Pairs of edits of one spelling, after which no more are made."""
 MOST_ENTRIES = 30_000
 """Products that a matrix product may have to be written out one by one."""
 
@@ -226,33 +243,67 @@ def _others(place: Place, shown: bool) -> Mapping[str, Callable[[Mapping[str, An
 @lru_cache(maxsize=256)
 def _edits_of(text: str) -> tuple[Edit, ...]:
     """The edits of a spelling."""
+    return tuple(_compiled(_spelled(text), NAMESPACE))
+
+
+def _spelled(text: str) -> FunctionTree:
+    """A spelling as a function of what it reads."""
     *lines, last = text.split("; ")
     tree = ast.parse("\n    ".join(["def rule():", *lines, f"return {last}"])).body[0]
     assert isinstance(tree, FunctionTree)
     bound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     free = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - bound - set(NAMESPACE)
     tree.args.args = [ast.arg(name) for name in sorted(free)]
-    return tuple(_compiled(tree, NAMESPACE))
+    ast.fix_missing_locations(tree)
+    return tree
 
 
 def _compiled(tree: FunctionTree, namespace: Mapping[str, Any]) -> Iterator[Edit]:
+    """Every edit of a function."""
     own = [argument.arg for argument in tree.args.args]
+    ast.fix_missing_locations(tree)
     right = _text(tree, own)
     for change in changes_of(tree, {**NUMERIC, **NUMBERS}):
-        if change.equal:
-            continue
-        used = {node.id for node in ast.walk(change.node) if isinstance(node, ast.Name)}
-        reads = [*own, *(name for name in (OTHER, NUMBER) if name in used)]
-        tree.args.args = [ast.arg(name) for name in reads]
-        powers = _Powers().visit(ast.parse(ast.unparse(ast.fix_missing_locations(tree))))
-        tree.args.args = [ast.arg(name) for name in own]
-        try:
-            code = compile(ast.fix_missing_locations(powers), "<edit>", "exec")
-        except (SyntaxError, ValueError):
-            continue
-        made: dict[str, Any] = {}
-        exec(code, dict(namespace), made)
-        yield Edit(change.operator, right, _text(tree, reads), made[tree.name], tuple(reads))
+        if not change.equal and (edit := _edit(tree, [change.node], change.operator, right, own, namespace)):
+            yield edit
+
+
+@lru_cache(maxsize=64)
+def _pairs_of(text: str) -> tuple[Edit, ...]:
+    """Two edits of a spelling at once, each of them a slip of a sign, an operation, a term or an axis."""
+    tree = _spelled(text)
+    own, right = [argument.arg for argument in tree.args.args], _text(tree, [a.arg for a in tree.args.args])
+    found: dict[str, Edit] = {}
+    for one in changes_of(tree, PAIRED):
+        for other in changes_of(tree, PAIRED) if not one.equal else ():
+            told = f"two edits, {one.operator} and {other.operator}"
+            edit = None if other.equal else _edit(tree, [one.node, other.node], told, right, own, NAMESPACE)
+            if edit and edit.wrong != right:
+                found.setdefault(edit.wrong, edit)
+        if len(found) > MOST_PAIRS:
+            break
+    return tuple(found.values())
+
+
+def _edit(
+    tree: FunctionTree, nodes: list[ast.AST], operator: str, right: str, own: list[str], namespace: Mapping[str, Any]
+) -> Edit | None:
+    """The edit that stands in a tree; None where it is no program."""
+    used = {node.id for changed in nodes for node in ast.walk(changed) if isinstance(node, ast.Name)}
+    reads, arguments = [*own, *(name for name in (OTHER, NUMBER) if name in used)], tree.args.args
+    tree.args.args = [ast.arg(name, lineno=1, col_offset=0) for name in reads]
+    for changed in nodes:
+        ast.fix_missing_locations(changed)
+    try:
+        code = compile(ast.Module([tree], []), "<edit>", "exec")
+        wrong = _text(tree, reads)
+    except (SyntaxError, ValueError):
+        return None
+    finally:
+        tree.args.args = arguments
+    made: dict[str, Any] = {}
+    exec(code, dict(namespace), made)
+    return Edit(operator, right, wrong, made[tree.name], tuple(reads))
 
 
 def _own_edits(link: Link) -> Iterator[Edit]:
@@ -276,32 +327,9 @@ def _own_edits(link: Link) -> Iterator[Edit]:
 
 def _text(tree: FunctionTree, reads: list[str]) -> str:
     """A function's lines as one, with its tensors in braces."""
-    lines = ast.unparse(ast.fix_missing_locations(ast.Module(tree.body, []))).split("\n")
+    lines = [line for statement in tree.body for line in ast.unparse(statement).split("\n")]
     shown = "; ".join(line.strip() for line in lines).replace("return ", "").replace("{", "{{").replace("}", "}}")
     return re.sub(rf"(?<![\w.])({'|'.join(map(re.escape, reads))})\b(?!=)", r"{\1}", shown) if reads else shown
-
-
-class _Powers(ast.NodeTransformer):
-    """Powers, of which bounded arrays know only whole ones, as a function."""
-
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        """x ** y as power(x, y)."""
-        self.generic_visit(node)
-        if not isinstance(node.op, ast.Pow):
-            return node
-        return ast.Call(ast.Name("power", ast.Load()), [node.left, node.right], [])
-
-
-def power(x: Any, y: Any) -> Any:
-    """x to the power y, on bounded arrays by repeated multiplication or by exp(y log x)."""
-    if not isinstance(x, Bounded) and not isinstance(y, Bounded):
-        return x**y
-    if not isinstance(y, Bounded) and y in (1, 2, 3, 4):
-        result = x
-        for _ in range(int(y) - 1):
-            result = result * x
-        return result
-    return np.exp(y * np.log(x))
 
 
 def _narrow(dtype: str) -> Callable[[Any], Any]:
@@ -313,7 +341,7 @@ def _taking(rows: Callable[[int], Any]) -> Callable[[Any], Any]:
 
 
 NAMESPACE: Mapping[str, Any] = {
-    "np": np, "erf": erf, "power": power, "float32": _narrow("float32"), "bfloat16": _narrow("bfloat16"),
+    "np": np, "erf": erf, "float32": _narrow("float32"), "bfloat16": _narrow("bfloat16"),
     "next_sample": _taking(lambda n: (np.arange(n) + 1) % n), "sample_before": _taking(lambda n: np.arange(n) - 1),
     "first_sample": _taking(lambda n: np.zeros(n, int)), "last_sample": _taking(lambda n: np.full(n, n - 1)),
     **{name: getattr(builtins, name) for name in ("len", "range", "float", "int")},

@@ -1,7 +1,11 @@
-"""Slips planted in networks from scratch by the operators of mutation, and what the diagnosis says of them."""
+"""Slips planted in networks from scratch by the operators of mutation, and what the diagnosis says of them.
+
+``python -m tests.helpers.slips [EVERY [OFFSET]]`` prints how many of them are named, program by program.
+"""
 
 from __future__ import annotations
 
+import sys
 import time
 import warnings
 from dataclasses import dataclass
@@ -122,3 +126,25 @@ def slips_of(program: Any, every: int = 1, offset: int = 0) -> list[Slip]:
         if diagnoses:
             found.append(Slip(program, mutant, where, diagnoses, seconds))
     return found
+
+
+def main(every: int = 1, offset: int = 0) -> None:
+    """Figures of every so-many-th slip, and each that is not named or named at another line's link."""
+    total = np.zeros(4, int)
+    slowest = 0.0
+    for program in PROGRAMS:
+        slips = slips_of(program, every, offset)
+        outside = [slip for slip in slips if not slip.in_catalogue]
+        named = [slip for slip in outside if slip.named]
+        wrong = [slip for slip in named if not slip.right]
+        counts = np.array([len(slips), len(outside), len(named), len(wrong)])
+        total, slowest = total + counts, max([slowest, *(slip.seconds for slip in slips)])
+        print(f"{program.__name__:<18}", *counts, flush=True)
+        for slip in [*(slip for slip in outside if not slip.named), *wrong]:
+            print(f"    {'at another link' if slip.named else 'not named'}  {slip}", flush=True)
+    print(f"slips {total[0]}, outside the catalogue {total[1]}, named {total[2]}, at another link {total[3]}")
+    print(f"named of those outside {total[2] / max(1, total[1]):.1%}; slowest diagnosis {slowest:.2f} s")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

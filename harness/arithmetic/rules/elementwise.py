@@ -7,6 +7,7 @@
                                                       unbounded where y may be 0; eta |x| more where 1/y
                                                       may be below eta, and be flushed
     -x, +x, |x|    E_x                                nothing
+    x ** n         as n - 1 products, n = 1 ... 4     which no power function is worse than; else as exp(n log x)
 
 |result| is the largest a member can have before its last rounding, |V| + propagated.
 
@@ -84,6 +85,17 @@ def divide(x: Bounded, y: Bounded) -> Bounded:
 @rule_for(np.square)
 def square(x: Bounded) -> Bounded:
     return x.context.rounded(x.value * x.value, x.bound * (2 * np.abs(x.value) + x.bound))
+
+
+@rule_for(np.power)
+def power(x: Bounded, y: Bounded) -> Bounded:
+    exponent = y.value.item() if y.size == 1 and not y.bound.any() else None
+    if exponent not in (1, 2, 3, 4):
+        return np.exp(y * np.log(x))
+    result = positive(x)
+    for _ in range(int(exponent) - 1):
+        result = multiply(result, x)
+    return result
 
 
 @rule_for(np.negative)
