@@ -62,32 +62,30 @@ class OptimizerCandidate:
 
     def start(self) -> Callable[[Arrays, Arrays, int], Moved]:
         """A fresh one, whose state is that of no step: from weights, gradients and the number of the step."""
-        fresh = self._fresh()
-        step, takes_state = self._stepping(fresh)
-        state: list[Any] = [{}] if takes_state else []
+        begun = [self._begun()]
 
         def moved(weights: Arrays, gradients: Arrays, number: int) -> Moved:
             failed: list[Finding] = []
             for kind in list(self.kinds):
-                own, passed = kind(
-                    {k: w.copy() for k, w in weights.items()}, {k: g.copy() for k, g in gradients.items()}
-                )
-                # What a call that raises has done to the state is undone.
-                before = deepcopy((state, vars(fresh) if hasattr(fresh, "__dict__") else {}))
+                step, state = begun[0]
+                own, passed = kind(_copies(weights), _copies(gradients))
                 returned, failure = guarded(partial(step, own, passed, *state), self.timeout)
                 if failure is None:
-                    self.kinds = [kind]
-                    if takes_state and isinstance(returned, tuple) and len(returned) == 2:
+                    self.kinds = [kind]  # the next calls need not try
+                    if state and isinstance(returned, tuple) and len(returned) == 2:
                         state[0] = returned[1]
                     return self._after(returned, own, passed, weights, gradients, number)
                 raised = "raises " if failure.kind == "raised" else ""
                 failed.append(Finding(self.name, number, failure.kind, f"{_at(number)}{raised}{failure.message}"))
-                state[:] = before[0]
-                if before[1] and not callable(fresh):
-                    vars(fresh).update(before[1])
+                begun[0] = self._begun()  # what a call that raises has done to its state is forgotten
             return Moved({}, failed[:1])
 
         return moved
+
+    def _begun(self) -> tuple[Callable[..., Any], list[Any]]:
+        """What makes steps from a fresh start, and in a list the state that it takes, if it takes one."""
+        step, takes_state = self._stepping(self._fresh())
+        return step, [{}] if takes_state else []
 
     def _after(self, returned: Any, own: Any, passed: Any, weights: Arrays, gradients: Arrays, number: int) -> Moved:
         findings = []
@@ -149,6 +147,10 @@ class OptimizerCandidate:
         except (TypeError, ValueError):
             return {}
         return {name: value for name, value in self._parameters.items() if name in takes}
+
+
+def _copies(arrays: Arrays) -> dict[str, Array]:
+    return {name: array.copy() for name, array in arrays.items()}
 
 
 def _binds(step: Callable[..., Any], count: int, given: Mapping[str, Any]) -> bool:

@@ -38,7 +38,7 @@ def said_of_reading(name: str, returned: object, point: Point, judged: Located) 
         )
     if unseen:
         enough = max(_enough(point, gradient) for gradient in unseen)
-        instead = f"with lr={enough:g} it would be seen" if math.isfinite(enough) else "choose a larger one"
+        instead = f"lr={enough:g} would do" if math.isfinite(enough) else "choose a larger one"
         few = f"lr={returned.lr:g} is too small to tell {', '.join(unseen)} from twice or half of it: {instead}"
         yield Finding(name, 1, "update", few, unseen[0], fails=False)
 

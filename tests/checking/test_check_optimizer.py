@@ -1,11 +1,14 @@
 """Optimizers of one's own: right ones pass in whatever way they are written, wrong ones are found and named."""
 
+import json
 from functools import partial
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import harness
+from harness.cli.commands import harness as command
 from impls.hand import optimizers as hand
 from tests.users import optimizers as mine
 from tests.users.optimizers import B1, B2, DECAY, EPS, LR, MU, RHO
@@ -147,3 +150,25 @@ def test_a_step_too_small_to_be_seen_has_no_power():
 def test_wrong_use_is_told(step, optimizer, said):
     with pytest.raises(harness.UsageError, match=said):
         harness.check_optimizer(step, optimizer)
+
+
+def test_the_command_checks_an_optimizer(monkeypatch, capfd):
+    monkeypatch.chdir("tests/users")
+    words = ["check", "optimizers.py:velocity", "--lr", "0.01"]
+    done = CliRunner().invoke(command, [*words, "--optimizer", "momentum", "--dtype", "float64", "--quiet"])
+    assert (done.exit_code, done.output.split()[0]) == (0, "PASS")
+    done = CliRunner().invoke(command, [*words, "--optimizer", "nesterov", "--json"])
+    told = json.loads(done.output)
+    assert (done.exit_code, told["verdict"], told["mistake"]["cause"]) == (1, "FAIL", "not Nesterov")
+    assert {row["dtype"] for row in told["rows"]} == {"float64", "float32"}
+    done = CliRunner().invoke(command, [*words, "--optimizer", "nesterov", "--format", "github"])
+    assert done.output.startswith("::error title=FAIL::every weight is wrong, first at step 1 of ordinary gradients")
+    for more, said in (
+        (["--optimizer", "adam", "--model", "4-1"], "without a network"),
+        (["--optimizer", "adam", "--report", "page.html"], "without a network"),
+        (["--optimizer", "adamm"], "did you mean adam"),
+        (["--optimizer", "adam(lr=0.1)"], "two values"),
+    ):
+        done = CliRunner().invoke(command, [*words, *more])
+        assert done.exit_code == 2
+        assert said in done.stderr + capfd.readouterr().err

@@ -66,7 +66,7 @@ def test_a_rate_too_small_has_no_power_and_the_one_that_is_told_has():
     found = checked(partial(steps.in_place, rate=1e-10), 1e-10, dtype="float32")
     assert (found.verdict, found.exit) == ("NO POWER", 0), str(found)
     told = next(finding.message for finding in found.findings if "too small" in finding.message)
-    enough = float(told.partition("with lr=")[2].split()[0])
+    enough = float(told.rpartition("lr=")[2].split()[0])
     assert checked(partial(steps.in_place, rate=enough), enough, dtype="float32").verdict == "PASS"
     less = enough / 100
     assert checked(partial(steps.in_place, rate=less), less, dtype="float32").verdict == "NO POWER"
