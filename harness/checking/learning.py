@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from harness.candidates.answers import answer_of
 from harness.candidates.function import Candidate
 from harness.evaluation.point import Point
 from harness.results.check import Learning
@@ -26,7 +25,7 @@ def learned(candidate: Candidate, point: Point) -> Learning | None:
     weights = {name: w.astype(float) for name, w in point.weights.items()}
     for _ in range(steps):
         call = candidate.call(_like(weights, point), point.x, point.y)
-        shown = answer_of(call.returned, point, candidate.name).shown
+        shown = candidate.answer(call, point).shown
         if call.failed or any(name not in shown for name in network.gradients):
             return None
         weights = {name: w - lr * shown[network.gradient[name]].astype(float) for name, w in weights.items()}
