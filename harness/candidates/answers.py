@@ -150,9 +150,10 @@ class _Reading:
             got = f"only {', '.join((unread or found.ignored or ['what it was given'])[:6])}"
             got = got if found.any else "an empty dictionary"
             self._say("names", f"returned {got}, none of which is a gradient of this network; expected {expected}")
-        elif unread and missing and missing != untrained(self.point.network, shown):
+        elif any(reshaped(array.shape, self.shapes[name]) for array in found.unread.values() for name in missing):
             self._say("names", f"returned {', '.join(unread[:6])} too; expected {expected}", fails=False)
-        self.findings += not_trained(self.point.network, shown, self.against, strict=self.strict)
+        else:
+            self.findings += not_trained(self.point.network, shown, self.against, strict=self.strict)
 
     def _say_shapes(self, found: Named, arrays: Mapping[str, Array | None]) -> None:
         """What is wrong with tensors before their numbers are looked at, those with the same said together."""
@@ -220,7 +221,7 @@ def not_trained(network: Graph, shown: Collection[str], against: str, *, strict:
     """What there is to say where no gradient of a bias is shown and every other is."""
     without = untrained(network, shown)
     message = f"returned no {', '.join(without)}: read as biases that are not trained"
-    return [Finding(against, 1, "names", message, without[0], strict)] if without else []
+    return [Finding(against, 1, "not trained", message, without[0], strict)] if without else []
 
 
 def _dims(shape: tuple[int, ...]) -> str:

@@ -134,7 +134,7 @@ class Candidate:
     ) -> tuple[AbstractContextManager[Any], dict[str, Any]]:
         """Copies as arrays of a kind, and the settings under which functions on these run."""
         if kind == NUMPY:
-            return nullcontext(), {name: copied(array) for name, array in given.items()}
+            return nullcontext(), {name: copied(a) if a.ndim else np.array(a) for name, a in given.items()}
         dtype = next(str(array.dtype) for array in given.values() if array.dtype.kind == "f")
         if (kind, dtype) not in self._hosts:
             self._hosts[kind, dtype] = _host(kind, dtype)

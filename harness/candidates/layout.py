@@ -95,9 +95,10 @@ class Layout:
             if not all(name in each for each in samples):
                 continue
             parts, tensor = [each[name] for each in samples], self._tensor(name)
-            whole = np.concatenate(parts) if tensor.per_row else np.sum(parts, axis=0, dtype=parts[0].dtype)
-            own = name == LOSS or tensor.role == "gradient"
-            shown[name] = whole / whole.dtype.type(rows) if own and self.mean else whole
+            with np.errstate(all="ignore"):  # of numbers that are not finite
+                whole = np.concatenate(parts) if tensor.per_row else np.sum(parts, axis=0, dtype=parts[0].dtype)
+                own = name == LOSS or tensor.role == "gradient"
+                shown[name] = whole / whole.dtype.type(rows) if own and self.mean else whole
         return shown
 
     def rows(self, available: int) -> int:

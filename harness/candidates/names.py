@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -209,26 +210,24 @@ class _Finding:
         """The gradients of the weights where nothing is named, in the one order that the shapes fit."""
         arrays = [leaf for leaf in leaves if (array := numbers_of(leaf.value)) is not None and array.ndim]
         ordered = self._orders()
-        for fits in (_exactly, _as_many):
-            fitting = [order for order in ordered if self._fit(order, arrays, fits)]
+        for fits, backwards in product((_exactly, _as_many), (False, True)):
+            fitting = [order for order in self._orders(backwards=backwards) if self._fit(order, arrays, fits)]
             if fitting and (len(fitting) == 1 or fitting[0] == ordered[0]):
                 return dict(zip(fitting[0], arrays, strict=True))
         flat = len(arrays) == len(ordered[0]) and all(len(leaf.path) == 1 for leaf in arrays)
         near = flat and sum(self._fit([n], [leaf], _as_many) for n, leaf in zip(ordered[0], arrays, strict=True))
         return dict(zip(ordered[0], arrays, strict=True)) if 2 * near > len(arrays) else {}
 
-    def _orders(self) -> list[list[str]]:
-        """Orders in which people return gradients: that of the weights, by kind, and both from the last layer on."""
-        tensors = [(self.network.tensors[name], self.network.gradient[name]) for name in self.network.weights]
-        kinds = list(dict.fromkeys(tensor.local for tensor, _ in tensors))
-        nodes = list(dict.fromkeys(tensor.node for tensor, _ in tensors))
-        orders = [[gradient for _, gradient in tensors]]
-        for layers in (nodes, nodes[::-1]):
-            for by in (kinds, kinds[::-1]):
-                of = {(tensor.node, tensor.local): gradient for tensor, gradient in tensors}
-                orders.append([of[node, kind] for node in layers for kind in by if (node, kind) in of])
-                orders.append([of[node, kind] for kind in by for node in layers if (node, kind) in of])
-            orders.append([of[node, kinds[0]] for node in layers if (node, kinds[0]) in of])
+    def _orders(self, *, backwards: bool = False) -> list[list[str]]:
+        """Orders in which people return gradients: that of the weights first; or those from the last layer on."""
+        tensors = [self.network.tensors[name] for name in self.network.weights]
+        of = {(tensor.node, tensor.local): self.network.gradient[tensor.name] for tensor in tensors}
+        kinds = list(dict.fromkeys(tensor.local for tensor in tensors))
+        nodes = list(dict.fromkeys(tensor.node for tensor in tensors))[:: -1 if backwards else 1]
+        orders = []
+        for by in (kinds, kinds[::-1], kinds[:1]):
+            orders.append([of[node, kind] for node in nodes for kind in by if (node, kind) in of])
+            orders.append([of[node, kind] for kind in by for node in nodes if (node, kind) in of])
         return [list(order) for order in dict.fromkeys(map(tuple, orders))]
 
     def _fit(self, order: list[str], leaves: list[Leaf], fits: Callable[..., bool]) -> bool:

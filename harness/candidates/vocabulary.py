@@ -32,6 +32,10 @@ PREFIXES = ("dl", "dj", "de", "dc", "d", "grad", "g")
 """Marks that are written together with what they mark, in small letters: dw, gradw, dldw."""
 
 
+REMEMBERED = 10_000
+"""Names of which it is kept what they say: a training asks for the same ones at every step."""
+
+
 class Parsed(NamedTuple):
     """What a name says: whether it is marked as a gradient, its other words, sorted, its numbers and places."""
 
@@ -68,9 +72,17 @@ class Vocabulary:
             if owner not in self._owners:
                 self._owners.append(owner)
         self.depth = len(self._owners)
+        self._read: dict[Path, Parsed | None] = {}
 
     def parsed(self, path: Path) -> Parsed | None:
         """What a name says; None where a word of it is unknown, or none says what it is."""
+        if path not in self._read:
+            if len(self._read) > REMEMBERED:
+                self._read.clear()
+            self._read[path] = self._parse(path)
+        return self._read[path]
+
+    def _parse(self, path: Path) -> Parsed | None:
         marked, words, around, numbers, places = False, list[str](), list[str](), list[int](), list[int]()
         for part in path:
             if isinstance(part, int):
@@ -102,7 +114,7 @@ class Vocabulary:
 
     def lacks_place(self, path: Path) -> bool:
         """Whether a path means the same weight of every layer: ``dW``, of which a list holds one after the other."""
-        name = self.parsed(path)
+        name = self.parsed(path) if path and isinstance(path[-1], str) else None
         if name is None or name.numbers or self.weight(name, 1, 0):
             return False
         return self.weight(name._replace(places=(0,)), 1, 0) is not None
@@ -164,7 +176,7 @@ def _words(name: str) -> tuple[str, ...]:
 
 def _tokens(text: str) -> list[str] | None:
     """The words and numbers of a name, in small letters; None where there is anything else in it."""
-    text = text.replace("∂", " d ").replace("∇", " nabla ")
+    text = re.sub("d([LJEC])d(?=[A-Za-z])", r"d \1 d ", text.replace("∂", " d ").replace("∇", " nabla "))
     if len(text) > 200 or not re.fullmatch(r"[A-Za-z0-9_.,/|() -]*", text):
         return None
     return [token.lower() for token in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]{1,9}", text)]

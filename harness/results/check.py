@@ -172,7 +172,8 @@ def _judged(check: Check) -> Outcome:
     judged = check.judged
     if not judged:
         return Outcome("NOT COMPARED", 5, "nothing could be judged, so nothing was compared")
-    without = untrained(check.network, {row.gradient for row in judged})
+    said = any(finding.kind == "not trained" for finding in check.findings)
+    without = untrained(check.network, {row.gradient for row in judged}) if said else []
     missing = [row.gradient for row in check.rows if row.verdict == "not comparable" and row.gradient not in without]
     name = check.setting.name
     if missing:
