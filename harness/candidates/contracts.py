@@ -24,9 +24,10 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from harness.arithmetic import Bounded, Profile, profile_of
-from harness.candidates.answers import Answer, as_array, in_one_memory
+from harness.candidates.answers import Answer
+from harness.candidates.arrays import as_array, in_one_memory
 from harness.candidates.function import BackwardPass
-from harness.candidates.handed import Layout, same
+from harness.candidates.handed import Strides, same
 from harness.candidates.operation import Operation
 from harness.comparison.judge import Finding, Kind
 from harness.dialects import Recognised, recognised
@@ -53,9 +54,9 @@ class Candidate(Protocol[At]):
     def name(self) -> str: ...  # noqa: D102
 
     @property
-    def layouts(self) -> tuple[Layout, ...]: ...  # noqa: D102
+    def layouts(self) -> tuple[Strides, ...]: ...  # noqa: D102
 
-    def answer(self, at: At, layout: Layout = "contiguous") -> Answer:
+    def answer(self, at: At, layout: Strides = "contiguous") -> Answer:
         """What one call gives, and what is to be said of it."""
         ...
 
@@ -148,7 +149,7 @@ def _second(candidate: Candidate[At], at: At, first: Answer, wrong: list[str]) -
 
 def _overwritten(name: str, first: Answer) -> Iterator[Finding]:
     """Of an earlier answer that no longer is what it was, after another call: the first tensor."""
-    for key, copied in first.shown.items():
+    for key, copied in first.copies.items():
         held = as_array(first.held[key])
         if held is not None and held.shape == copied.shape and not same(copied, held):
             message = f"returned {key} in memory that the second call writes to; return a new array"
@@ -218,7 +219,7 @@ def _layouts(candidate: Candidate[At], at: At, first: Answer) -> Iterator[Findin
 
 
 def _judged(
-    candidate: Candidate[At], at: At, layout: Layout, first: Answer, kind: Kind, when: str
+    candidate: Candidate[At], at: At, layout: Strides, first: Answer, kind: Kind, when: str
 ) -> Iterator[Finding]:
     """What one more call shows that the first, which was right, did not."""
     answer = candidate.answer(at, layout)
@@ -235,4 +236,5 @@ def _judged(
 def _news(answer: Answer, first: Answer) -> Finding | None:
     """The first finding about a call that the first call did not give."""
     told = {finding.message for finding in first.findings}
-    return next((finding for finding in answer.findings if finding.message not in told), None)
+    news = (finding for finding in answer.findings if finding.fails and finding.message not in told)
+    return next(news, None)

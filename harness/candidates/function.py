@@ -14,9 +14,12 @@ from typing import Any, Self
 import numpy as np
 
 from harness.arithmetic import profile_of
-from harness.candidates.answers import Answer, answer_of
+from harness.candidates.answers import Answer, OneByOne, answer_of
 from harness.candidates.guarded import guarded
-from harness.candidates.handed import Handed, Layout
+from harness.candidates.handed import Handed, Strides
+from harness.candidates.layout import Layout
+from harness.candidates.leaves import copied_leaves
+from harness.candidates.printing import Printed
 from harness.comparison.judge import Finding
 from harness.diagnosis import diagnose
 from harness.diagnosis.location import Located, located
@@ -44,10 +47,25 @@ class BackwardPass:
         function: it.
         arrays: the kind that it is given: numpy, torch, jax, ...; found in its code if None.
         timeout: seconds that one call may take, or None.
+        layout: in which it is given its arrays, and returns others; in rows if None.
+        strict: whether an answer fails that has to be read as something else.
+
+    Attributes:
+        printed: what it has printed.
     """
 
-    def __init__(self, name: str, function: Callable[..., Any], arrays: str | None, timeout: float | None) -> None:
-        self.name, self.function, self.timeout = name, function, timeout
+    def __init__(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        arrays: str | None,
+        timeout: float | None,
+        *,
+        layout: Layout | None = None,
+        strict: bool = False,
+    ) -> None:
+        self.name, self.function, self.timeout, self.layout, self.strict = name, function, timeout, layout, strict
+        self.printed = Printed()
         self.kinds = [_known(arrays)] if arrays else list(dict.fromkeys([kind_of(function), NUMPY]))
         self._parameters = _parameters(function)
         self._hosts: dict[tuple[str, str], Hosts] = {}
@@ -60,12 +78,12 @@ class BackwardPass:
         return other
 
     @property
-    def layouts(self) -> tuple[Layout, ...]:
+    def layouts(self) -> tuple[Strides, ...]:
         """In which a function of NumPy arrays must be right too."""
         return ("strided",) if self.kinds == [NUMPY] else ()
 
-    def answer(self, at: Point, layout: Layout = "contiguous") -> Answer:
-        """One call at a point, on copies; without tensors if it fails.
+    def answer(self, at: Point, layout: Strides = "contiguous") -> Answer:
+        """One call at a point, on copies, or one for each sample where they are alone; without tensors if it fails.
 
         Raises:
             KeyboardInterrupt, MemoryError: they are nobody's fault.
@@ -102,28 +120,48 @@ class BackwardPass:
         point, shown = self._read.elsewhere(at, answer.shown) if self._read else (at, answer.shown)
         return point, shown, located(point, shown, profile_of(at.dtype), self.name)
 
-    def _answer_with(self, kind: str, at: Point, layout: Layout) -> tuple[Answer, bool]:
-        inputs = at.x if isinstance(at.x, Inputs) else {"x": at.x}
-        handed = Handed(self._host(kind, at.dtype), {**at.weights, **inputs, "y": at.y}, layout)
+    def _answer_with(self, kind: str, at: Point, strides: Strides) -> tuple[Answer, bool]:
+        """The answer, and whether a call failed."""
+        alone = self.layout is not None and self.layout.alone
+        asked = self.layout.asked(at.x, at.y) if self.layout is not None and alone else [(at.x, at.y)]
+        each, findings = list[Any](), dict[str, Finding]()
+        for x, y in asked:
+            returned, found, failed = self._called(kind, at, x, y, strides)
+            if failed:
+                return Answer({}, findings=found), True
+            each.append(
+                copied_leaves(returned) if alone else returned
+            )  # before the next call writes to the same memory
+            findings |= {finding.message: finding for finding in found}
+        answered = OneByOne(each) if alone else each[0]
+        answer = answer_of(answered, at, self.name, self._parameters, layout=self.layout, strict=self.strict)
+        return replace(answer, findings=[*findings.values(), *answer.findings]), False
+
+    def _called(
+        self, kind: str, at: Point, x: Array | Inputs, y: Array, strides: Strides
+    ) -> tuple[Any, list[Finding], bool]:
+        """What one call returns, what is to be said of it, and whether it failed."""
+        inputs = x if isinstance(x, Inputs) else {"x": x}
+        given = {**at.weights, **inputs, "y": y}
+        if self.layout is not None:
+            given = {name: self.layout.laid(name, array) for name, array in given.items()}
+        host = self._host(kind, at.dtype)
+        handed = Handed(host, given, strides)
         weights, fed = ({name: handed.own[name] for name in names} for names in (at.weights, inputs))
 
         def call() -> Any:
-            with self._host(kind, at.dtype).running():
-                return self.function(weights, fed if isinstance(at.x, Inputs) else handed.own["x"], handed.own["y"])
+            with host.running():
+                return self.function(weights, fed if isinstance(x, Inputs) else handed.own["x"], handed.own["y"])
 
-        returned, failure = guarded(call, self.timeout)
+        returned, failure = guarded(call, self.timeout, self.printed)
         if failure:
             where = _where(failure.error, self.function) if failure.error else ""
             message = f"raised {failure.message}{where}" if failure.error else failure.message
-            return Answer({}, {}, [], [Finding(self.name, 1, failure.kind, message)]), True
-        answer = answer_of(returned, at, self.name, self._parameters)
+            return None, [Finding(self.name, 1, failure.kind, message)], True
         # What it took out of a dictionary is gone, and what it put there is in its place.
         changed = handed.changed({**handed.own, **dict.fromkeys(at.weights), **dict.fromkeys(inputs), **weights, **fed})
-        if not changed:
-            return answer, False
         message = f"changed {', '.join(changed)}, which it was given to read"
-        finding = Finding(self.name, 1, "changed its input", message, changed[0])
-        return replace(answer, findings=[finding, *answer.findings]), False
+        return returned, [Finding(self.name, 1, "changed its input", message, changed[0])] if changed else [], False
 
     def _host(self, kind: str, dtype: str) -> Hosts:
         if (kind, dtype) not in self._hosts:

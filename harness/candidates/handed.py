@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from harness.candidates.answers import as_array
+from harness.candidates.arrays import as_array
 from impls.abilities import Hosts
 from impls.contract import Array
 
-Layout = Literal["contiguous", "transposed", "strided"]
-LAYOUTS: tuple[Layout, ...] = ("transposed", "strided")
+Strides = Literal["contiguous", "transposed", "strided"]
+STRIDES: tuple[Strides, ...] = ("transposed", "strided")
 """Those that are not contiguous: memory in another order, or that with gaps."""
 
 
@@ -24,7 +24,7 @@ class Handed:
         own: the copies.
     """
 
-    def __init__(self, host: Hosts, given: Mapping[str, Array], layout: Layout = "contiguous") -> None:
+    def __init__(self, host: Hosts, given: Mapping[str, Array], layout: Strides = "contiguous") -> None:
         self.given = given
         with host.running():
             self.own = {name: _laid_out(host, array, layout) for name, array in given.items()}
@@ -39,7 +39,7 @@ class Handed:
         return [name for name, array in self.given.items() if not same(array, as_array(own[name]))]
 
 
-def _laid_out(host: Hosts, array: Array, layout: Layout) -> Any:
+def _laid_out(host: Hosts, array: Array, layout: Strides) -> Any:
     if layout == "contiguous" or not array.ndim:
         return host.give(array)
     wide = np.repeat(array, 2, axis=-1) if layout == "strided" else array

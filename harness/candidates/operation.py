@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from harness.candidates.answers import Answer, as_array, in_one_memory
+from harness.candidates.answers import Answer
+from harness.candidates.arrays import as_array, in_one_memory
 from harness.candidates.guarded import guarded
-from harness.candidates.handed import LAYOUTS, Handed, Layout
+from harness.candidates.handed import STRIDES, Handed, Strides
 from harness.comparison.judge import Finding, Kind
 from harness.evaluation.references.expected import OUTPUT, Expected, gradient_of
 from harness.inputs.frameworks import host_of, kind_of
@@ -33,7 +34,7 @@ class Operation:
         before: gradients of the last call before the last that gave one of the same shape, by the tensor's name.
     """
 
-    layouts = LAYOUTS
+    layouts = STRIDES
 
     def __init__(
         self, forward: Any, backward: Any, inputs: Mapping[str, Array], dtype: str, timeout: float | None = None
@@ -64,7 +65,7 @@ class Operation:
             )
         return host
 
-    def answer(self, at: Expected, layout: Layout = "contiguous") -> Answer:
+    def answer(self, at: Expected, layout: Strides = "contiguous") -> Answer:
         """Forward, then backward, on copies of their own."""
         findings = list[Finding]()
         note = partial(_note, findings, self.name)
@@ -82,8 +83,9 @@ class Operation:
                 note("changed its input", name, f"backward modifies {name} in place")
         gradients = self._taken(note, self._by_name(note, returned, at))
         _note_alias(note, given.own, output)
-        self._remember(self._copied(gradients))
-        return Answer(shown | self._copied(gradients), held | gradients, [], findings)
+        copied = self._copied(gradients)
+        self._remember(copied)
+        return Answer(shown | copied, held=held | gradients, copies=shown | copied, findings=findings)
 
     def wrong(self, at: Expected, answer: Answer) -> list[str]:
         """Tensors of the reference that an answer does not have, or not right."""

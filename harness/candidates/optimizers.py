@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from harness.candidates.answers import as_array
+from harness.candidates.arrays import as_array
 from harness.candidates.guarded import guarded
 from harness.candidates.updates import RATES, new_weights
 from harness.comparison.judge import Finding

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.candidates.answers import as_array
+from harness.candidates.arrays import as_array
 from harness.usage import UsageError, told, visible
 from impls.contract import Array
 from impls.graph import Graph, prefixed

@@ -11,8 +11,11 @@ from typing import Any
 from msgspec.structs import replace as replaced
 
 from harness.arithmetic import profile_of
+from harness.candidates.answers import not_trained
 from harness.candidates.contracts import examined
 from harness.candidates.function import BackwardPass
+from harness.candidates.layout import layout_of
+from harness.candidates.other_layouts import right_elsewhere
 from harness.candidates.sources import Source, checked, loaded
 from harness.candidates.updates import FromUpdate, read_off_from
 from harness.checking.learning import learned
@@ -49,6 +52,7 @@ def check(
     seed: int = 0,
     arrays: str | None = None,
     timeout: float | None = None,
+    layout: str = "rows",
     strict: bool = False,
 ) -> Check:
     """Check a backward pass link by link: find the first wrong one, and what explains it.
@@ -56,8 +60,9 @@ def check(
     Args:
         function: ``backward(weights, x, y) -> dict``; weights is a dict of W1 (n_in, n_out), b1 (n_out,), ..., x is
             (N, n_in), y what the loss reads; of dW1, db1, dz1, da1, ..., z1, a1, ..., loss the dict may hold any:
-            the more, the finer a mistake is located; `gradients_from_update` makes one of a step that only updates the
-            weights. Of a `Graph` names are fc1.W, fc1.z, fc1.dz, fc1.dW; x is a dict
+            the more, the finer a mistake is located; other names, and tuples and lists, are read as
+            `harness.candidates.names` says, and `gradients_from_update` makes a function of a step that only updates
+            the weights. Of a `Graph` names are fc1.W, fc1.z, fc1.dz, fc1.dW; x is a dict
             of arrays by name where it has several inputs or buffers. Or text: ``FILE.py:function``,
             ``package.module:function``, or the path of an .npz or .safetensors file that holds weights, x, y and
             gradients.
@@ -70,7 +75,10 @@ def check(
         seed: of the weights, the order of the rows and random data.
         arrays: kind of arrays that the function is given: numpy, torch, jax; found in its code if None.
         timeout: seconds that loading, or one call, may take; for ever if None.
-        strict: whether it must be right as the network says it; otherwise it may be in a dialect of `harness.dialects`.
+        layout: how the arrays lie that the function is given and returns: rows, columns, sample, sample-column; see
+            `harness.candidates.layout`.
+        strict: fail what has to be read as something else than was returned: in another shape, under another name,
+            with biases that are not trained, in a dialect of `harness.dialects`.
 
     Raises:
         UsageError: something impossible was asked for, or the file or module cannot be loaded.
@@ -80,7 +88,7 @@ def check(
     timeout = as_seconds(timeout)
     check_parameters(network, None, dtype)
     if isinstance(function, str | os.PathLike) and Path(function).suffix.lower() in DUMPS:
-        _refuse_with_numbers(data=data, batch=batch, arrays=arrays)
+        _refuse_with_numbers(data=data, batch=batch, arrays=arrays, layout=None if layout == "rows" else layout)
         return _numbers(Path(function), network, strict=strict)
     source = _source(function, timeout)
     loaded_data = _data(data, network, seed, raw=raw, target=target)
@@ -90,17 +98,21 @@ def check(
     if isinstance(source.function, FromUpdate):
         network = read_off_from(network, source.function.lr)
     point = Point(network, network.init(seed, dtype), x, y, 1)
-    candidate = BackwardPass(visible(source.name), source.function, arrays, timeout)
-    obeyed = examined(candidate, point, profile_of(dtype), strict=strict)
-    setting = setting_of(candidate.name, point, loaded_data.describe(), seed, source.function)
+    lies = layout_of(layout, network, point)
+    point = point.elsewhere(point.weights, slice(0, lies.rows(point.rows)))
+    name, profile = visible(source.name), profile_of(dtype)
+    candidate = BackwardPass(name, source.function, arrays, timeout, layout=lies, strict=strict)
+    obeyed = examined(candidate, point, profile, strict=strict)
+    setting = setting_of(name, point, loaded_data.describe(), seed, source.function, layout)
     answer = obeyed.answer
-    findings = [*obeyed.findings, *said_of_reading(candidate.name, answer.returned, point, obeyed.read.located)]
+    findings = [*obeyed.findings, *right_elsewhere(candidate, point, profile, obeyed, layout)]
+    findings += said_of_reading(name, answer.returned, point, obeyed.read.located)
     result = concluded(setting, obeyed.read, findings, answer.ignored)
-    if not result.wrong:
-        return result
-    rate = said_of_factor(candidate.name, answer.returned, result.factor)
-    result = replace(result, findings=[*result.findings, *rate])
-    return _with_learning(result, candidate, point)
+    if result.wrong:
+        rate = said_of_factor(name, answer.returned, result.factor)
+        result = _with_learning(replace(result, findings=[*result.findings, *rate]), candidate, point)
+    candidate.printed.tell(name)
+    return result
 
 
 def _numbers(path: Path, network: Graph, *, strict: bool) -> Check:
@@ -111,7 +123,8 @@ def _numbers(path: Path, network: Graph, *, strict: bool) -> Check:
     point = Point(network, dump.weights, dump.x, dump.y, 1)
     setting = setting_of(visible(str(path)), point, f"x, y and weights of {visible(path.name)}", None, None)
     read, *_ = recognised(point, dump.shown, profile_of(setting.dtype), setting.name, strict=strict)
-    return concluded(setting, read, [], dump.ignored)
+    findings = not_trained(network, dump.shown, setting.name, strict=strict)
+    return concluded(setting, read, findings, dump.ignored)
 
 
 def _with_learning(result: Check, candidate: BackwardPass, point: Point) -> Check:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from time import perf_counter
 
+import numpy as np
+
 from harness.arithmetic.rules.sums import one_thread
 from harness.candidates.function import BackwardPass
 from harness.evaluation.point import Point
@@ -19,8 +21,11 @@ OVERHEAD = 3000
 """Multiply-adds in the time of one call of NumPy."""
 SECONDS = 1.0
 """That the candidate's own training may take; then nothing is told of it."""
+CALLS = 1_500
+"""Calls that it may take of a function that is called for one sample at a time."""
 
 
+@np.errstate(all="ignore")  # a wrong gradient may lead anywhere
 def learned(candidate: BackwardPass, point: Point) -> Learning | None:
     """Train with the candidate's gradients and with the right ones; None if the candidate cannot, or is slow."""
     with one_thread():
@@ -30,6 +35,8 @@ def learned(candidate: BackwardPass, point: Point) -> Learning | None:
 def _learned(candidate: BackwardPass, point: Point) -> Learning | None:
     network = point.network
     steps = min(STEPS, 1 + BUDGET // (network.multiply_adds(point.rows) + OVERHEAD * len(network.links)))
+    if candidate.layout and candidate.layout.alone:
+        steps = min(steps, 1 + CALLS // point.rows)
     lr = _rate(point, min(10, steps))
     if lr is None:
         return None

@@ -61,6 +61,14 @@ def run_command(**options: Any) -> None:
 )
 @click.option("--lr", type=float, help="learning rate of the update, or of the optimizer")
 @click.option("--arrays", help="numpy, torch or jax: what the function is given [default: what its code uses]")
+@click.option(
+    "--layout",
+    type=click.Choice(["rows", "columns", "sample", "sample-column"]),
+    default="rows",
+    show_default=True,
+    help="of what the function is given and returns; one sample at a time, as a row or as a column",
+)
+@click.option("--strict", is_flag=True, help="fail other shapes and names too, and biases without gradients")
 @click.option("--timeout", type=float, default=60, show_default=True, help="seconds for loading, and for each call")
 @click.option("--report", metavar="FILE.html", help="write the result as one page")
 @click.option("--format", "style", type=click.Choice(["table", "markdown", "json", "github"]))
@@ -74,6 +82,8 @@ def check_command(**options: Any) -> None:
     TARGET is FILE.py:function, package.module:function, or an .npz or .safetensors file with weights, x, y and
     gradients. The file or module is run, as importing it would: check only code that you would run. The function is
     called as backward(weights, x, y) and returns a dictionary of any of dW1, db1, dz1, da1, ..., z1, a1, ..., loss.
+    Gradients under other names (W1, grad_W1, {"layer1": {"dW": ...}}, a tuple in the order of the weights) and in
+    another shape of as many entries are read where nothing else can be meant; a note says how, and --strict fails it.
 
     With --update, TARGET is called as step(weights, x, y) and updates the weights once by gradient descent with --lr,
     in place or by returning new ones; a method of an object that keeps W1, b1, ... is called as step(x, y).

@@ -16,7 +16,9 @@ from harness.rendering.pages import page_writer
 from harness.usage import UsageError
 
 OF_AN_OPERATION = ("inputs", "backward")
-OF_A_MODEL = ("model", "data", "target", "raw", *OF_A_NETWORK, "batch", "arrays", "update")
+OF_A_MODEL = (
+    "model", "data", "target", "raw", *OF_A_NETWORK, "batch", "arrays", "update", "layout", "strict",
+)  # fmt: skip
 LEAVE_OUT = "leave one of them out"
 REFUSED = {
     "operation": (
