@@ -1,26 +1,31 @@
-"""Answers: from what somebody's function returns to tensors of the network, by name.
+"""Answers: from what somebody's function returns to tensors of the network, by name, in rows.
 
-A function may return any of dW1, db1, dz1, da1, ..., the forward tensors z1, a1, ... and the loss, in NumPy,
-torch or JAX arrays; ``return locals()`` is fine. Of a graph the names are fc1.dW, fc1.dz, fc1.z. Names of weights,
-inputs and targets are what the function was given, other names are ignored and listed. Shape and dtype are compared
-before values, and nothing broadcasts.
+A function may return any of dW1, db1, dz1, da1, ..., the forward tensors z1, a1, ... and the loss, in NumPy, torch or
+JAX arrays or as lists and numbers; ``return locals()`` is fine. Of a graph the names are fc1.dW, fc1.dz, fc1.z. What
+has other names, or another layout, is read as `harness.candidates.names` and `harness.candidates.layout` say.
+
+Shape and dtype are compared before values, and nothing broadcasts. As many numbers in another shape are read where no
+axis is permuted; that is said, and fails only where everything has to be as it is asked for (`strict`). Whatever stands
+under a tensor's name is judged, or refused by that name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from itertools import combinations
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from harness.candidates.arrays import as_array, few, in_one_memory, reshaped
 from harness.candidates.conformance import shapes_of
-from harness.comparison.judge import Finding, Kind
+from harness.candidates.layout import Layout
+from harness.candidates.names import Named, named
+from harness.comparison.judge import Finding
 from harness.evaluation.point import Point
-from harness.formats import DTYPES
-from harness.usage import told, visible
+from harness.usage import told
 from impls.contract import Array
+from impls.graph import Graph
 
 
 @dataclass(frozen=True)
@@ -30,17 +35,34 @@ class Answer:
     Attributes:
         shown: tensors of the network by name, in the right shape and dtype, in the order of the links.
         held: the arrays as they were returned, not copied.
+        copies: the numbers that these held when they were read.
         ignored: names that mean nothing here.
-        findings: what is wrong with names, shapes and dtypes.
+        findings: what is wrong with names, shapes and dtypes, and how what is not as it was asked for was read.
     """
 
     shown: dict[str, Array]
-    held: dict[str, Any]
-    ignored: list[str]
-    findings: list[Finding]
+    held: dict[str, Any] = field(default_factory=dict)
+    copies: dict[str, Array] = field(default_factory=dict)
+    ignored: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
 
 
-def answer_of(returned: Any, point: Point, against: str, parameters: frozenset[str] = frozenset()) -> Answer:
+@dataclass(frozen=True)
+class OneByOne:
+    """What a function returned that was called for one sample after the other."""
+
+    answers: Sequence[Any]
+
+
+def answer_of(
+    returned: Any,
+    point: Point,
+    against: str,
+    parameters: frozenset[str] = frozenset(),
+    *,
+    layout: Layout | None = None,
+    strict: bool = False,
+) -> Answer:
     """Read what a function returned when it was called at a point.
 
     Args:
@@ -48,106 +70,162 @@ def answer_of(returned: Any, point: Point, against: str, parameters: frozenset[s
         point: network, weights and batch; its dtype is the one expected.
         against: what findings call the function.
         parameters: names that ``locals()`` holds anyway, not worth listing.
+        layout: in which it was called, and answers; in rows if None.
+        strict: whether what has to be read as something else fails.
     """
-    shapes, findings = shapes_of(point.network, point.rows), list[Finding]()
-    if not isinstance(returned, Mapping):
-        what = "nothing" if returned is None else f"{_article(type(returned).__name__)}"
-        message = f"returned {what} instead of a dictionary of gradients such as {_example(point)}"
-        return Answer({}, {}, [], [Finding(against, 1, "not a pass", message)])
-    try:
-        named = {str(name): value for name, value in returned.items()}
-    except Exception as error:  # a mapping of somebody's own
-        message = f"returned a mapping that cannot be read: it raises {told(error)}"
-        return Answer({}, {}, [], [Finding(against, 1, "not a pass", message)])
-    # Of a gradient with several parts the parts are nobody's business.
-    held = {name: named[name] for name in point.network.link if name in named and name in shapes}
-    expected_too = {*held, *parameters, *point.named, "weights", "x", "y"}
-    ignored = [visible(name) for name in named if name not in expected_too and not name.startswith("__")]
-    shown, problems = {}, dict[tuple[Kind, str], list[str]]()
-    for name, value in held.items():
-        if value is None:
-            continue
-        array = as_array(value)
-        if problem := _problem(value, array, shapes[name], point.dtype):
-            problems.setdefault(problem, []).append(name)
-        readable = _readable(array, shapes[name])
-        if readable is not None:  # the values are judged all the same
-            shown[name] = readable.astype(point.dtype)
-    for (kind, what), names in problems.items():
-        findings.append(Finding(against, 1, kind, f"returned {_few(names)} {what}", names[0]))
-    if not held:
-        got = f"only {', '.join(ignored[:6])}" if ignored else "an empty dictionary"
-        message = f"returned {got}, none of which is a gradient of this network; return {_example(point)}, ..."
-        findings.append(Finding(against, 1, "names", message))
-    # Memory that was used again for a later tensor holds the later one's numbers under both names.
-    for one, other in in_one_memory(held):
-        if one in shown and other in shown and np.array_equal(shown[one], shown[other], equal_nan=True):
-            del shown[one]
-    return Answer(shown, held, ignored, findings)
+    layout = layout or Layout(point.network)
+    if not isinstance(returned, OneByOne):
+        return _Reading(point, against, layout, strict=strict).answer(returned, parameters)
+    answers = [
+        _Reading(sample, against, layout, strict=strict).answer(each, parameters)
+        for sample, each in zip(layout.samples(point), returned.answers, strict=True)
+    ]
+    findings = {finding.message: finding for answer in answers for finding in answer.findings}
+    shown = layout.together([answer.shown for answer in answers])
+    return Answer(shown, ignored=answers[0].ignored, findings=list(findings.values()))
 
 
-def in_one_memory(held: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Pairs of names whose arrays share memory, in the order of the names."""
-    arrays = {name: array for name, value in held.items() if (array := as_array(value)) is not None and array.size > 1}
-    return [(one, other) for one, other in combinations(arrays, 2) if np.may_share_memory(arrays[one], arrays[other])]
+class _Reading:
+    """Reading one answer, and what there is to say of it."""
 
+    def __init__(self, point: Point, against: str, layout: Layout, *, strict: bool) -> None:
+        self.point, self.against, self.layout, self.strict = point, against, layout, strict
+        self.findings: list[Finding] = []
+        rows = shapes_of(point.network, point.rows)
+        self.shapes = {name: layout.shape(name, point.rows) for name in rows}
 
-def as_array(value: Any) -> Array | None:
-    """A NumPy array of the same numbers, from NumPy, torch (detached, on the CPU), JAX or lists; None if it is none."""
-    try:
-        for method in ("detach", "cpu"):
-            value = getattr(value, method, lambda value=value: value)()
-    except Exception:  # a tensor without numbers has nothing to copy
+    def answer(self, returned: Any, parameters: Iterable[str]) -> Answer:
+        """The tensors that were returned."""
+        try:
+            found = self._named(returned, parameters)
+        except Exception as error:  # a mapping of somebody's own
+            message = f"returned a mapping that cannot be read: it raises {told(error)}"
+            self._say("not a pass", message)
+            found = None
+        if found is None:
+            return Answer({}, findings=self.findings)
+        arrays = {name: as_array(value) for name, value in found.held.items() if value is not None}
+        self._say_shapes(found, arrays)
+        shown = {name: shown for name, array in arrays.items() if (shown := self._shown(name, array)) is not None}
+        self._say_names(found, shown)
+        # Memory that was used again for a later tensor holds the later one's numbers under both names; but of the
+        # gradients that training needs each has to be there.
+        for one, other in in_one_memory(found.held):
+            spare = one in shown and other in shown and one not in self.point.network.gradients
+            if spare and np.array_equal(shown[one], shown[other], equal_nan=True):
+                del shown[one]
+        copies = {name: np.array(array) for name, array in arrays.items() if name in shown and array is not None}
+        return Answer(shown, found.held, copies, found.ignored, self.findings)
+
+    def _named(self, returned: Any, parameters: Iterable[str]) -> Named | None:
+        """What was returned, by the network's names; None where it is nothing of the kind."""
+        if not isinstance(returned, Mapping | list | tuple):
+            what = "nothing" if returned is None else _article(type(returned).__name__)
+            such = ", ".join(self.point.network.gradients[-2:])
+            self._say("not a pass", f"returned {what} instead of a dictionary of gradients such as {such}")
+            return None
+        return named(returned, self.point.network, self.shapes, self._given, parameters)
+
+    def _given(self) -> Mapping[str, Array]:
+        """Weights and the only input, as the function was given them."""
+        given = {name: self.layout.laid(name, array) for name, array in self.point.weights.items()}
+        return given if isinstance(self.point.x, Mapping) else {**given, "x": self.layout.laid("x", self.point.x)}
+
+    def _say_names(self, found: Named, shown: Mapping[str, Array]) -> None:
+        """Whatever there is to say of names."""
+        gradients = self.point.network.gradients
+        if found.called:
+            names = self._in_order(found.called)
+            read = f"returned {few([found.called[name] for name in names])}: read as {few(names)}"
+            self._say("names", read, fails=self.strict)
+        for said in found.said:
+            self._say("names", said, fails=False)
+        for name, both in found.doubted.items():
+            self._say("names", f"returned {both}, which differ though either may be {name}; return {name}", name)
+        unread = [f"{said} {_dims(array.shape)}" for said, array in found.unread.items()]
+        missing = [name for name in gradients if name not in found.held and name not in found.doubted]
+        expected = ", ".join(f"{name} {_dims(self.shapes[name])}" for name in missing[:6])
+        expected += f" and {len(missing) - 6} more" if len(missing) > 6 else ""
+        if not found.held and not found.doubted:
+            got = f"only {', '.join((unread or found.ignored or ['what it was given'])[:6])}"
+            got = got if found.any else "an empty dictionary"
+            self._say("names", f"returned {got}, none of which is a gradient of this network; expected {expected}")
+        elif any(reshaped(array.shape, self.shapes[name]) for array in found.unread.values() for name in missing):
+            self._say("names", f"returned {', '.join(unread[:6])} too; expected {expected}", fails=False)
+        else:
+            self.findings += not_trained(self.point.network, shown, self.against, strict=self.strict)
+
+    def _say_shapes(self, found: Named, arrays: Mapping[str, Array | None]) -> None:
+        """What is wrong with tensors before their numbers are looked at, those with the same said together."""
+        problems, otherwise = dict[tuple[str, str], list[str]](), dict[str, tuple[int, ...]]()
+        for name, array in arrays.items():
+            if array is not None and array.shape != self.shapes[name] and reshaped(array.shape, self.shapes[name]):
+                otherwise[name] = array.shape
+            if problem := self._problem(name, found.held[name], array):
+                problems.setdefault(problem, []).append(name)
+        for (kind, what), names in problems.items():
+            called = [f"{found.called[name]}, read as {name}," if name in found.called else name for name in names]
+            self._say(kind, f"returned {few(called)} {what}", names[0])
+        if otherwise:
+            names = self._in_order(otherwise)
+            shapes, right = few([str(otherwise[name]) for name in names]), few([str(self.shapes[n]) for n in names])
+            self._say("shape", f"returned {few(names)} of shape {shapes}: read as {right}", names[0], fails=self.strict)
+
+    def _problem(self, name: str, value: Any, array: Array | None) -> tuple[str, str] | None:
+        """Kind of what is wrong, and words that follow the name."""
+        shape = self.shapes[name]
+        if array is None or array.dtype.kind not in "fiub":
+            of = f" of {value.dtype}" if hasattr(value, "dtype") else ""
+            return "dtype", f"as {type(value).__name__}{of}, which cannot be read as an array of real numbers"
+        if array.shape != shape and not reshaped(array.shape, shape):
+            hint = ""
+            if array.shape == shape[::-1]:
+                w = "(n_out, n_in)" if self.layout.columns else "(n_in, n_out)"
+                hint = f"; that is the shape of its transpose: W has shape {w} here"
+            elif array.size == int(np.prod(shape)):
+                hint = "; as many numbers in another shape: nothing broadcasts here"
+            return "shape", f"of shape {array.shape} instead of {shape}{hint}"
+        dtype = self.point.dtype
+        if array.dtype != np.dtype(dtype) and not isinstance(value, int | float | list | tuple):
+            return "dtype", f"as {array.dtype}, though it was given {dtype}"
         return None
-    if isinstance(value, np.ma.MaskedArray):  # what is masked is no number
-        return None
-    if isinstance(value, np.ndarray | np.generic):
-        return np.asarray(value)
-    if not isinstance(value, int | float | list | tuple) and not hasattr(value, "__array__"):
-        return None
-    try:
-        return np.asarray(value)
-    except Exception:  # somebody else's class
-        return None
+
+    def _shown(self, name: str, array: Array | None) -> Array | None:
+        """The numbers in rows, where there is no doubt which number belongs where; they are judged all the same."""
+        shape = self.shapes[name]
+        if array is None or array.dtype.kind not in "fiub":
+            return None
+        if array.shape == shape[::-1] and not reshaped(array.shape, shape):
+            array = array.T
+        elif not reshaped(array.shape, shape):
+            return None
+        with np.errstate(all="ignore"):  # numbers that the dtype does not hold are not right either
+            return np.array(self.layout.back(name, array.reshape(shape), self.point.rows), self.point.dtype)
+
+    def _in_order(self, names: Mapping[str, Any]) -> list[str]:
+        """Names in the order in which people write them: the gradients of the weights as the weights stand."""
+        return list(dict.fromkeys(name for name in (*self.point.network.gradients, *names) if name in names))
+
+    def _say(self, kind: Any, message: str, tensor: str | None = None, *, fails: bool = True) -> None:
+        self.findings.append(Finding(self.against, 1, kind, message, tensor, fails))
 
 
-def _problem(value: Any, array: Array | None, shape: tuple[int, ...], dtype: str) -> tuple[Kind, str] | None:
-    """What is wrong with a tensor before its numbers are looked at, in words that follow its name."""
-    if array is None or array.dtype.kind not in "fiub":
-        of = f" of {value.dtype}" if hasattr(value, "dtype") else ""
-        return "dtype", f"as {type(value).__name__}{of}, which cannot be read as an array of real numbers"
-    if array.shape != shape:
-        hint = ""
-        if array.shape == shape[::-1] and len(shape) == 2:
-            hint = "; that is the shape of its transpose: W has shape (n_in, n_out) here"
-        elif array.size == int(np.prod(shape)):
-            hint = "; as many numbers in another shape: nothing broadcasts here"
-        return "shape", f"of shape {array.shape} instead of {shape}{hint}"
-    if array.dtype != np.dtype(dtype) and not isinstance(value, int | float | list | tuple):
-        return "dtype", f"as {array.dtype}, though it was given {dtype}"
-    return None
+def untrained(network: Graph, shown: Collection[str]) -> list[str]:
+    """The gradients of the biases, where none of them is shown and every other weight's is."""
+    missing = [name for name in network.gradients if name not in shown]
+    biases = [network.gradient[name] for name in network.weights if network.tensors[name].local == "b"]
+    return missing if missing and missing == [name for name in network.gradients if name in biases] else []
 
 
-def _readable(array: Array | None, shape: tuple[int, ...]) -> Array | None:
-    """The numbers in the shape that they should have, where there is no doubt which number belongs where."""
-    if array is None or array.dtype.name not in DTYPES:
-        return None
-    if array.shape == shape:
-        return array
-    if array.shape == shape[::-1] and len(shape) == 2:
-        return array.T
-    squeezed = tuple(size for size in shape if size != 1)
-    return array.reshape(shape) if tuple(size for size in array.shape if size != 1) == squeezed else None
+def not_trained(network: Graph, shown: Collection[str], against: str, *, strict: bool) -> list[Finding]:
+    """What there is to say where no gradient of a bias is shown and every other is."""
+    without = untrained(network, shown)
+    message = f"returned no {', '.join(without)}: read as biases that are not trained"
+    return [Finding(against, 1, "not trained", message, without[0], strict)] if without else []
 
 
-def _few(names: list[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"{', '.join(names[:3])}{more}"
-
-
-def _example(point: Point) -> str:
-    """The names of the last layer's gradients, as an example."""
-    return ", ".join(list(point.network.gradients)[-2:])
+def _dims(shape: tuple[int, ...]) -> str:
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
 
 def _article(kind: str) -> str:

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.arithmetic import Profile
-from harness.candidates.answers import Answer, answer_of, as_array, in_one_memory
+from harness.candidates.answers import Answer
+from harness.candidates.arrays import as_array, in_one_memory
 from harness.candidates.function import Candidate, Copy
 from harness.comparison.judge import Finding, Kind
 from harness.diagnosis import diagnose
@@ -44,8 +45,8 @@ def examined(candidate: Candidate, point: Point, profile: Profile, parameters: f
     """Call the candidate at a point, again, at another point and with another layout."""
     call = candidate.call(point.weights, point.x, point.y)
     if call.failed:
-        return Obeyed(Answer({}, {}, [], []), located(point, {}, profile, candidate.name), call.findings)
-    answer = answer_of(call.returned, point, candidate.name, parameters)
+        return Obeyed(Answer({}), located(point, {}, profile, candidate.name), call.findings)
+    answer = candidate.answer(call, point, parameters)
     findings = [*call.findings, *answer.findings]
     judged = located(point, answer.shown, profile, candidate.name)
     if answer.shown:
@@ -71,13 +72,13 @@ def _second(candidate: Candidate, point: Point, profile: Profile, first: Answer,
     if call.failed:
         yield Finding(name, 1, call.findings[0].kind, f"the second time: {call.findings[0].message}")
         return
-    again = answer_of(call.returned, point, name).shown
+    again = candidate.answer(call, point).shown
     differs = [key for key in first.shown if key not in again or not _same(first.shown[key], again[key])]
     if differs and all(key in again and np.array_equal(again[key], 2 * first.shown[key]) for key in differs):
         message = f"accumulates: {', '.join(differs[:4])} of the second call is twice that of the first"
         yield Finding(name, 1, "accumulates", message, differs[0])
         return
-    overwritten = next((key for key, value in first.held.items() if _changed(value, first.shown.get(key))), None)
+    overwritten = next((key for key, value in first.held.items() if _changed(value, first.copies.get(key))), None)
     if overwritten:
         message = f"returned {overwritten} in memory that the second call writes to; return a new array"
         yield Finding(name, 1, "overwrites", message, overwritten)
@@ -114,9 +115,9 @@ def _judged(
     if call.failed:
         yield Finding(name, 1, kind, f"{when}: {call.findings[0].message}")
         return
-    answer = answer_of(call.returned, point, name)
+    answer = candidate.answer(call, point)
     told = {finding.message for finding in first.findings}
-    if new := [finding for finding in answer.findings if finding.message not in told]:
+    if new := [finding for finding in answer.findings if finding.fails and finding.message not in told]:
         yield Finding(name, 1, kind, f"{when}: {new[0].message}", new[0].tensor)
     elif wrong := (judged := located(point, answer.shown, profile, name)).faulty:
         kept = [key for key in wrong if kind == "other point" and _same(answer.shown[key], first.shown.get(key))]

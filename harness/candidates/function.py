@@ -15,9 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from harness.candidates.answers import as_array
+from harness.candidates.answers import Answer, OneByOne, answer_of
+from harness.candidates.arrays import as_array
 from harness.candidates.guarded import guarded
+from harness.candidates.layout import Layout
+from harness.candidates.leaves import copied_leaves
+from harness.candidates.printing import Printed
 from harness.comparison.judge import Finding
+from harness.evaluation.point import Point
 from harness.inputs.frameworks import names_in
 from harness.usage import UsageError, did_you_mean
 from impls import registry
@@ -45,10 +50,25 @@ class Candidate:
         function: it.
         arrays: the kind that it is given: numpy, torch, jax, ...; found in its code if None.
         timeout: seconds that one call may take, or None.
+        layout: in which it is given its arrays, and returns others; in rows if None.
+        strict: whether an answer fails that has to be read as something else.
+
+    Attributes:
+        printed: what it has printed.
     """
 
-    def __init__(self, name: str, function: Callable[..., Any], arrays: str | None, timeout: float | None) -> None:
-        self.name, self.function, self.timeout = name, function, timeout
+    def __init__(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        arrays: str | None,
+        timeout: float | None,
+        *,
+        layout: Layout | None = None,
+        strict: bool = False,
+    ) -> None:
+        self.name, self.function, self.timeout, self.layout, self.strict = name, function, timeout, layout, strict
+        self.printed = Printed()
         self.kinds = [_known(arrays)] if arrays else list(dict.fromkeys([kind_of(function), NUMPY]))
         self._hosts: dict[tuple[str, str], Hosts] = {}
 
@@ -68,9 +88,28 @@ class Candidate:
         assert first is not None
         return first
 
+    def answer(self, call: Call, point: Point, parameters: frozenset[str] = frozenset()) -> Answer:
+        """What a call at a point returned, read."""
+        return answer_of(call.returned, point, self.name, parameters, layout=self.layout, strict=self.strict)
+
     def _call_with(self, kind: str, weights: Mapping[str, Array], x: Array | Inputs, y: Array, copied: Copy) -> Call:
+        """One call, or one for each sample where they are alone."""
+        if self.layout is None or not self.layout.alone:
+            return self._called(kind, weights, x, y, copied)
+        answers, findings = [], dict[str, Finding]()
+        for own_x, own_y in self.layout.asked(x, y):
+            call = self._called(kind, weights, own_x, own_y, copied)
+            if call.failed:
+                return call
+            answers.append(copied_leaves(call.returned))  # before the next call writes to the same memory
+            findings |= {finding.message: finding for finding in call.findings}
+        return Call(OneByOne(answers), list(findings.values()))
+
+    def _called(self, kind: str, weights: Mapping[str, Array], x: Array | Inputs, y: Array, copied: Copy) -> Call:
         inputs = x if isinstance(x, Inputs) else {"x": x}
         given = {**weights, **inputs, "y": y}
+        if self.layout is not None:
+            given = {name: self.layout.laid(name, array) for name, array in given.items()}
         own, handed, fed = dict[str, Any](), dict[str, Any](), dict[str, Any]()
 
         def call() -> Any:
@@ -81,7 +120,7 @@ class Candidate:
             with running:
                 return self.function(handed, fed if isinstance(x, Inputs) else own["x"], own["y"])
 
-        returned, failure = guarded(call, self.timeout)
+        returned, failure = guarded(call, self.timeout, self.printed)
         if failure:
             where = _where(failure.error, self.function) if failure.error else ""
             message = f"raised {failure.message}{where}" if failure.error else failure.message
@@ -95,7 +134,7 @@ class Candidate:
     ) -> tuple[AbstractContextManager[Any], dict[str, Any]]:
         """Copies as arrays of a kind, and the settings under which functions on these run."""
         if kind == NUMPY:
-            return nullcontext(), {name: copied(array) for name, array in given.items()}
+            return nullcontext(), {name: copied(a) if a.ndim else np.array(a) for name, a in given.items()}
         dtype = next(str(array.dtype) for array in given.values() if array.dtype.kind == "f")
         if (kind, dtype) not in self._hosts:
             self._hosts[kind, dtype] = _host(kind, dtype)

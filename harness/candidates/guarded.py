@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from harness.candidates.isolated import OverdueError, deadline
+from harness.candidates.printing import Printed, told_at_the_end
 from harness.comparison.judge import Kind
 from harness.usage import UsageError, told
 
@@ -22,14 +21,21 @@ class Failure(NamedTuple):
     error: BaseException | None = None
 
 
-def guarded(call: Callable[[], Any], timeout: float | None) -> tuple[Any, Failure | None]:
+def guarded(
+    call: Callable[[], Any], timeout: float | None, printed: Printed | None = None
+) -> tuple[Any, Failure | None]:
     """What a call returns, or how it failed; what it prints goes to stderr, overflow and the like are not mentioned.
+
+    Args:
+        call: it.
+        timeout: seconds that it may take, or None.
+        printed: what calls before this one have printed.
 
     Raises:
         KeyboardInterrupt, MemoryError, UsageError: they are nobody's fault, or the caller's.
     """
     try:
-        with deadline(timeout), redirect_stdout(sys.stderr), np.errstate(all="ignore"):
+        with deadline(timeout), printed.redirected() if printed else told_at_the_end("it"), np.errstate(all="ignore"):
             return call(), None
     except (KeyboardInterrupt, MemoryError, UsageError):
         raise

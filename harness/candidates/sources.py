@@ -12,13 +12,13 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from harness.candidates.isolated import OverdueError, deadline
+from harness.candidates.printing import told_at_the_end
 from harness.usage import UsageError, did_you_mean, told, visible
 
 PARAMETERS = ("weights", "x", "y")
@@ -109,7 +109,7 @@ def _names_function(target: str) -> bool:
 def _guarded(target: str, timeout: float | None, load: Callable[[], ModuleType]) -> ModuleType:
     """The module; whatever running it raises, `SystemExit` included, becomes one message."""
     try:
-        with deadline(timeout), redirect_stdout(sys.stderr):
+        with deadline(timeout), told_at_the_end(target):
             return load()
     except (KeyboardInterrupt, MemoryError, UsageError):
         raise

@@ -12,8 +12,10 @@ from typing import Any
 from msgspec.structs import replace as replaced
 
 from harness.arithmetic import profile_of
+from harness.candidates.answers import not_trained
 from harness.candidates.contracts import examined
 from harness.candidates.function import Candidate
+from harness.candidates.layout import layout_of
 from harness.candidates.sources import Source, checked, loaded
 from harness.checking.learning import learned
 from harness.comparison.judge import Finding
@@ -46,13 +48,16 @@ def check(
     seed: int = 0,
     arrays: str | None = None,
     timeout: float | None = None,
+    layout: str = "rows",
+    strict: bool = False,
 ) -> Check:
     """Check a backward pass link by link: find the first wrong one, and what explains it.
 
     Args:
         function: ``backward(weights, x, y) -> dict``; weights is a dict of W1 (n_in, n_out), b1 (n_out,), ..., x is
             (N, n_in), y what the loss reads; of dW1, db1, dz1, da1, ..., z1, a1, ..., loss the dict may hold any:
-            the more, the finer a mistake is located. Of a `Graph` names are fc1.W, fc1.z, fc1.dz, fc1.dW; x is a dict
+            the more, the finer a mistake is located; other names, and tuples and lists, are read as
+            `harness.candidates.names` says. Of a `Graph` names are fc1.W, fc1.z, fc1.dz, fc1.dW; x is a dict
             of arrays by name where it has several inputs or buffers. Or text: ``FILE.py:function``,
             ``package.module:function``, or the path of an .npz or .safetensors file that holds weights, x, y and
             gradients.
@@ -65,6 +70,10 @@ def check(
         seed: of the weights, the order of the rows and random data.
         arrays: kind of arrays that the function is given: numpy, torch, jax; found in its code if None.
         timeout: seconds that loading, or one call, may take; for ever if None.
+        layout: how the arrays lie that the function is given and returns: rows, columns, sample, sample-column; see
+            `harness.candidates.layout`.
+        strict: fail what has to be read as something else than was returned: in another shape, under another name,
+            with biases that are not trained.
 
     Raises:
         UsageError: something impossible was asked for, or the file or module cannot be loaded.
@@ -74,25 +83,28 @@ def check(
     timeout = as_seconds(timeout)
     check_parameters(network, None, dtype)
     if isinstance(function, str | os.PathLike) and Path(function).suffix.lower() in DUMPS:
-        _refuse_with_numbers(data=data, batch=batch, arrays=arrays)
-        return _numbers(Path(function), network)
+        _refuse_with_numbers(data=data, batch=batch, arrays=arrays, layout=None if layout == "rows" else layout)
+        return _numbers(Path(function), network, strict=strict)
     source = _source(function, timeout)
     loaded_data = _data(data, network, seed, raw=raw, target=target)
     batches = batches_of(network, loaded_data, dtype, batch, seed)
     x, y = batches.at(1)
     x = with_buffers(network, x, network.fresh_buffers(dtype))
     point = Point(network, network.init(seed, dtype), x, y, 1)
-    candidate = Candidate(visible(source.name), source.function, arrays, timeout)
+    lies = layout_of(layout, network, point)
+    point = point.elsewhere(point.weights, slice(0, lies.rows(point.rows)))
+    candidate = Candidate(visible(source.name), source.function, arrays, timeout, layout=lies, strict=strict)
     obeyed = examined(candidate, point, profile_of(dtype), _parameters(source.function))
-    setting = setting_of(candidate.name, point, loaded_data.describe(), seed, source.function)
+    setting = setting_of(candidate.name, point, loaded_data.describe(), seed, source.function, layout)
     answer = obeyed.answer
     result = concluded(setting, point, answer.shown, obeyed.located, obeyed.findings, answer.ignored)
-    if not result.wrong:
-        return result
-    return _with_learning(result, candidate, point)
+    if result.wrong:
+        result = _with_learning(result, candidate, point)
+    candidate.printed.tell(candidate.name)
+    return result
 
 
-def _numbers(path: Path, network: Graph) -> Check:
+def _numbers(path: Path, network: Graph, *, strict: bool) -> Check:
     """The check of a file that holds weights, inputs, targets and gradients."""
     from harness.candidates.dumps import read_dump
 
@@ -100,7 +112,8 @@ def _numbers(path: Path, network: Graph) -> Check:
     point = Point(network, dump.weights, dump.x, dump.y, 1)
     setting = setting_of(visible(str(path)), point, f"x, y and weights of {visible(path.name)}", None, None)
     judged = located(point, dump.shown, profile_of(setting.dtype), setting.name)
-    return concluded(setting, point, dump.shown, judged, [], dump.ignored)
+    findings = not_trained(network, dump.shown, setting.name, strict=strict)
+    return concluded(setting, point, dump.shown, judged, findings, dump.ignored)
 
 
 def _with_learning(result: Check, candidate: Candidate, point: Point) -> Check:

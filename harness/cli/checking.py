@@ -48,7 +48,7 @@ def answered(options: dict[str, Any]) -> Answer:
     try:
         write_page = page_writer(options["report"]) if options["report"] else None
         network = load_network(options["model"], **{name: options[name] for name in OF_A_NETWORK})
-        same = ("raw", "target", "batch", "dtype", "seed", "arrays", "timeout")
+        same = ("raw", "target", "batch", "dtype", "seed", "arrays", "timeout", "layout", "strict")
         keywords = {name: options[name] for name in same}
         result = check(options["function"], network, options["data"], **keywords)
     except UsageError as error:

@@ -54,6 +54,14 @@ def run_command(**options: Any) -> None:
 @click.option("--inputs", metavar="TEXT", help='of the operation: "x=N,M; W=M,K", "y=N below K", "p=N,K probabilities"')
 @click.option("--backward", metavar="FILE.py:FUNCTION", help="of the operation, where it does not bring its own")
 @click.option("--arrays", help="numpy, torch or jax: what the function is given [default: what its code uses]")
+@click.option(
+    "--layout",
+    type=click.Choice(["rows", "columns", "sample", "sample-column"]),
+    default="rows",
+    show_default=True,
+    help="of what the function is given and returns; one sample at a time, as a row or as a column",
+)
+@click.option("--strict", is_flag=True, help="fail other shapes and names too, and biases without gradients")
 @click.option("--timeout", type=float, default=60, show_default=True, help="seconds for loading, and for each call")
 @click.option("--report", metavar="FILE.html", help="write the result as one page")
 @click.option("--format", "style", type=click.Choice(["table", "markdown", "json", "github"]))

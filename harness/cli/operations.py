@@ -14,7 +14,9 @@ from harness.rendering.pages import page_writer
 from harness.usage import UsageError
 
 OF_AN_OPERATION = ("inputs", "backward")
-OF_A_MODEL = ("model", "data", "target", "raw", "activation", "output_activation", "loss", "batch", "arrays")
+OF_A_MODEL = (
+    "model", "data", "target", "raw", "activation", "output_activation", "loss", "batch", "arrays", "layout", "strict",
+)  # fmt: skip
 
 
 def refuse_the_others(*, operation: bool) -> None:

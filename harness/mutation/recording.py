@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.candidates.answers import as_array
+from harness.candidates.arrays import as_array
 
 NAMED = (FunctionType, BuiltinFunctionType, MethodType, ModuleType, type, np.ufunc)
 """What is the same where it is the same object."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.candidates.layout import WORDS
 from harness.diagnosis import Cause, Diagnosis
 from harness.faults.fault import in_samples
 from harness.rendering import check_columns, columns
@@ -39,7 +40,7 @@ def _heading(check: Check, style: str) -> str:
     seed = "" if setting.seed is None else f" · seed {setting.seed}"
     what = f"{setting.description} · {setting.loss_formula}"
     first = f"{what} · {setting.data} · {setting.dtype} · batch {setting.rows}{seed}"
-    return f"{plain(first, style)}\nw_ij^(l): i = source, j = destination; W has shape (n_in, n_out), z = x W + b"
+    return f"{plain(first, style)}\nw_ij^(l): i = source, j = destination; {WORDS[setting.layout]}"
 
 
 def _forward(check: Check, style: str) -> str:

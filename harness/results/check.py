@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import to_builtins
 from msgspec.structs import asdict as fields_of
 
+from harness.candidates.answers import untrained
 from harness.comparison.judge import Finding, Row
 from harness.diagnosis import Diagnosis
 from harness.diagnosis.location import Located
@@ -171,7 +172,9 @@ def _judged(check: Check) -> Outcome:
     judged = check.judged
     if not judged:
         return Outcome("NOT COMPARED", 5, "nothing could be judged, so nothing was compared")
-    missing = [row.gradient for row in check.rows if row.verdict == "not comparable"]
+    said = any(finding.kind == "not trained" for finding in check.findings)
+    without = untrained(check.network, {row.gradient for row in judged}) if said else []
+    missing = [row.gradient for row in check.rows if row.verdict == "not comparable" and row.gradient not in without]
     name = check.setting.name
     if missing:
         return Outcome("NOT COMPARED", 3, f"{name} returns no {', '.join(missing)}; what it returns is right")
@@ -179,7 +182,8 @@ def _judged(check: Check) -> Outcome:
     if powerless:
         told = f"nothing failed, but zeros in place of {', '.join(powerless[:4])} would have passed too"
         return Outcome("NO POWER", 0, told)
-    return Outcome("PASS", 0, _why_right(check, judged))
+    not_trained = "; biases are not trained: no db returned" if without else ""
+    return Outcome("PASS", 0, f"{_why_right(check, judged)}{not_trained}")
 
 
 def _why_wrong(check: Check) -> str:

@@ -29,6 +29,7 @@ class Setting:
         explain: how `harness explain` is told of this very network and data, where it can be.
         lines: file and line that make a tensor, where a plain assignment does.
         line: file and first line of the function itself.
+        layout: in which the function was given its arrays and returned others, one of `harness.candidates.layout`.
     """
 
     name: str
@@ -44,11 +45,19 @@ class Setting:
     upstream: Mapping[str, str]
     environment: Mapping[str, str]
     explain: str | None = None
+    layout: str = "rows"
     lines: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     line: tuple[str, int] | None = None
 
 
-def setting_of(name: str, point: Point, data: str, seed: int | None, function: Callable[..., Any] | None) -> Setting:
+def setting_of(
+    name: str,
+    point: Point,
+    data: str,
+    seed: int | None,
+    function: Callable[..., Any] | None,
+    layout: str = "rows",
+) -> Setting:
     """What is compared, and where."""
     network = point.network
     line, lines = places_of(function, [link.output for link in network.links])
@@ -66,6 +75,7 @@ def setting_of(name: str, point: Point, data: str, seed: int | None, function: C
         upstream={name: ", ".join(above) for name in network.gradient.values() if (above := upstream(network, name))},
         environment=environment(),
         explain=_for_explain(network, data),
+        layout=layout,
         lines=lines,
         line=line,
     )

@@ -32,8 +32,8 @@ class Allowance:
     __array_ufunc__ = None  # an array on the left does not spread itself over it
     __hash__ = None  # type: ignore[assignment]  # equal to more than itself
 
-    def __init__(self, point: Point) -> None:
-        self.point = point
+    def __init__(self, point: Point, *, strict: bool = False) -> None:
+        self.point, self.strict = point, strict
         self._judged: tuple[object, Check] | None = None
 
     def compare(self, mine: Any) -> Check:
@@ -48,7 +48,7 @@ class Allowance:
                 f"Cannot compare {type(mine).__name__} with an allowance, because it is neither a Pass nor a "
                 f"dictionary of gradients by name; give one, such as {{{self.point.network.gradients[0]!r}: ...}}."
             )
-        return compared(tensors, self.point)
+        return compared(tensors, self.point, strict=self.strict)
 
     def __eq__(self, mine: object) -> bool:
         result = self.compare(mine)
@@ -67,11 +67,13 @@ class Allowance:
         return f"allow(gradients of {point.network!r} on {point.rows} rows in {point.dtype})"
 
 
-def allow(reference: Pass) -> Allowance:
+def allow(reference: Pass, *, strict: bool = False) -> Allowance:
     """What may differ from a reference through rounding alone, derived entry by entry.
 
     Args:
         reference: a pass of the hand code, from `harness.reference` or `impls.hand_numpy.Hand.differentiate`.
+        strict: whether a gradient in another shape of as many entries, or under another name that can mean nothing
+            else, fails too.
 
     Raises:
         UsageError: it is something else, or neither in float32 nor in float64.
@@ -88,7 +90,7 @@ def allow(reference: Pass) -> Allowance:
             f"Cannot derive an allowance in {' and '.join(dtypes)}, because there are bounds for "
             f"{' and '.join(DTYPES)}, one at a time; take the reference in one of them."
         )
-    return Allowance(Point(reference.network, reference.weights, reference.x, reference.y, 1))
+    return Allowance(Point(reference.network, reference.weights, reference.x, reference.y, 1), strict=strict)
 
 
 def assert_gradients_match(
@@ -99,6 +101,7 @@ def assert_gradients_match(
     weights: Mapping[str, Any] | None = None,
     x: Any = None,
     y: Any = None,
+    strict: bool = False,
 ) -> None:
     """Raise unless every gradient is there and within its allowance.
 
@@ -107,6 +110,7 @@ def assert_gradients_match(
         reference: a pass of the hand code.
         network, weights, x, y: where to take one, in the dtype of x, instead of a reference; x holds several inputs by
             name.
+        strict: as of `allow`.
 
     Raises:
         GradientMismatch: some gradient is missing, outside its allowance, or judged without power.
@@ -126,7 +130,7 @@ def assert_gradients_match(
         reference = take_reference(
             network, weights, x, y, dtype=None if isinstance(x, Mapping) else np.asarray(x).dtype.name
         )
-    result = allow(reference).compare(mine)
+    result = allow(reference, strict=strict).compare(mine)
     announce(result)
     if result.verdict != "PASS":
         raise GradientMismatch(told(result), result)

@@ -54,17 +54,18 @@ CUT = "…"
 MOST_IGNORED = 12
 
 
-def compared(mine: Mapping[str, Any], point: Point) -> Check:
+def compared(mine: Mapping[str, Any], point: Point, *, strict: bool = False) -> Check:
     """Check tensors by name at a point.
 
     Args:
         mine: arrays of NumPy, torch or JAX by name: dW1, db1, also dz1, da1, z1, a1, loss.
         point: network, weights and batch at which they were computed, in their dtype.
+        strict: fail what has to be read as something else: in another shape, under another name.
     """
-    answer = answer_of(mine, point, MINE)
+    answer = answer_of(mine, point, MINE, strict=strict)
     setting = setting_of(MINE, point, "the rows of the reference", None, None)
     judged = located(point, answer.shown, profile_of(setting.dtype), MINE)
-    findings = [*answer.findings, *_names(mine, answer, point)]
+    findings = [*answer.findings, *_names(answer, point)]
     check = concluded(setting, point, answer.shown, judged, findings, answer.ignored)
     return replace(check, findings=[*check.findings, *_not_numbers(check, answer)])
 
@@ -121,14 +122,14 @@ def _explained(check: Check, diagnosis: Diagnosis) -> Iterator[str]:
     yield f"worst entry         {where}: yours {entry.actual:+.9g}, correct {entry.expected:+.9g}"
 
 
-def _names(mine: Mapping[str, Any], answer: Answer, point: Point) -> Iterator[Finding]:
+def _names(answer: Answer, point: Point) -> Iterator[Finding]:
     """Every gradient of a weight must be there, and nothing that looks like a tensor that is not."""
     known = [name for name in point.network.link if not point.network.tensors[name].through]
     for name in answer.ignored:
         near = nearest(name, known)
         if near is not None and near not in answer.held:
             yield Finding(MINE, 1, "names", f"{name} is no tensor of this network{did_you_mean(name, known)}", name)
-    missing = [name for name in point.network.gradients if mine.get(name) is None]
+    missing = [name for name in point.network.gradients if name not in answer.held]
     if missing:
         yield Finding(MINE, 1, "names", f"{', '.join(missing)} missing", missing[0])
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.candidates.answers import as_array
+from harness.candidates.arrays import as_array
 from harness.evaluation.given import fed, named, read_only, with_buffers
 from harness.inputs.arguments import as_count, as_data, as_dtype, as_network
 from harness.inputs.batches import batches_of

@@ -173,12 +173,35 @@ def test_a_name_that_looks_like_a_tensor_that_is_missing_fails(reference, name, 
     assert first_line(mine, reference) == f"FAIL  {name} is no tensor of this network (did you mean {meant}?)"
 
 
-@pytest.mark.parametrize("shape", [(3, 4), (12,), (1, 4, 3), ()])
+@pytest.mark.parametrize("shape", [(3, 4), (13,), (5, 4, 3), ()])
 def test_another_shape_is_told_before_values(reference, shape):
     mine = weight_gradients(reference)
     mine["dW1"] = np.zeros(shape, reference.loss.dtype)
     assert mine != harness.allow(reference)
     assert first_line(mine, reference).startswith(f"FAIL  returned dW1 of shape {shape} instead of (4, 3)")
+
+
+@pytest.mark.parametrize("shape", [(12,), (1, 4, 3), (4, 3, 1)])
+def test_as_many_numbers_in_another_shape_are_judged_and_fail_if_told_to(reference, shape):
+    mine = weight_gradients(reference)
+    mine["dW1"] = mine["dW1"].reshape(shape)
+    assert mine == harness.allow(reference)
+    assert mine != harness.allow(reference, strict=True)
+    assert told(harness.allow(reference, strict=True).compare(mine)).startswith(
+        f"FAIL  returned dW1 of shape {shape}: read as (4, 3)"
+    )
+    mine["dW1"] = -mine["dW1"]
+    assert mine != harness.allow(reference)
+    assert first_line(mine, reference) == "FAIL  first wrong link: dW1"
+
+
+def test_other_names_are_read_and_fail_if_told_to(reference):
+    mine = {name[1:]: gradient for name, gradient in weight_gradients(reference).items()}
+    assert mine == harness.allow(reference)
+    assert mine != harness.allow(reference, strict=True)
+    harness.assert_gradients_match(mine, reference)
+    with pytest.raises(harness.GradientMismatch, match="returned W1, b1, W2 and 1 more: read as dW1, db1, dW2"):
+        harness.assert_gradients_match(mine, reference, strict=True)
 
 
 def test_another_dtype_is_told(reference):
