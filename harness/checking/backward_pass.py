@@ -16,6 +16,7 @@ from harness.candidates.answers import not_trained
 from harness.candidates.contracts import examined
 from harness.candidates.function import Candidate
 from harness.candidates.layout import layout_of
+from harness.candidates.other_layouts import right_elsewhere
 from harness.candidates.sources import Source, checked, loaded
 from harness.checking.learning import learned
 from harness.comparison.judge import Finding
@@ -95,9 +96,10 @@ def check(
     point = point.elsewhere(point.weights, slice(0, lies.rows(point.rows)))
     candidate = Candidate(visible(source.name), source.function, arrays, timeout, layout=lies, strict=strict)
     obeyed = examined(candidate, point, profile_of(dtype), _parameters(source.function))
+    findings = [*obeyed.findings, *right_elsewhere(candidate, point, profile_of(dtype), obeyed, layout)]
     setting = setting_of(candidate.name, point, loaded_data.describe(), seed, source.function, layout)
     answer = obeyed.answer
-    result = concluded(setting, point, answer.shown, obeyed.located, obeyed.findings, answer.ignored)
+    result = concluded(setting, point, answer.shown, obeyed.located, findings, answer.ignored)
     if result.wrong:
         result = _with_learning(result, candidate, point)
     candidate.printed.tell(candidate.name)

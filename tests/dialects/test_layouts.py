@@ -22,7 +22,20 @@ def test_a_right_program_passes_in_its_layout(layout, program, dtype):
         assert (check.verdict, [f for f in check.findings if f.kind != "names"]) == ("PASS", []), str(check)
         assert {row.gradient for row in check.judged} >= set(check.gradients)
     assert "read as: " in str(check).split("\n")[1]
-    assert harness.check(program, programs.MODEL, batch=20, dtype=dtype).verdict == "FAIL"
+
+
+@pytest.mark.parametrize(("layout", "program"), WRITTEN.items(), ids=WRITTEN)
+def test_the_layout_in_which_it_is_right_is_named_where_it_was_asked_in_another(layout, program):
+    for asked in ("rows", "columns"):
+        if asked != layout:
+            check = harness.check(program, programs.MODEL, layout=asked, batch=16)
+            assert check.verdict == "FAIL"
+            assert (
+                f"note  {check.setting.name} is right in another layout: layout='{layout}' (--layout {layout})"
+                in str(check)
+            )
+    wrong = partial(program, slope=programs.slope_of_z)
+    assert "another layout" not in str(harness.check(wrong, programs.MODEL, batch=16))
 
 
 @pytest.mark.parametrize(("layout", "program"), WRITTEN.items(), ids=WRITTEN)
