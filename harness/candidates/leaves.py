@@ -44,6 +44,16 @@ def leaves_of(value: Any, whole: Collection[str], words: Vocabulary, path: Path 
             yield from leaves_of(member, whole, words, (*path, *key))
     elif path:
         yield Leaf(path, value)
+        if (gradient := _kept_gradient(value)) is not None:
+            yield Leaf((*path, "grad"), gradient)
+
+
+def _kept_gradient(value: Any) -> Any:
+    """The gradient that a torch parameter keeps beside its numbers."""
+    try:
+        return value.grad if value.is_leaf and value.requires_grad else None
+    except Exception:  # anything else
+        return None
 
 
 def _members(value: Any, layers: int) -> list[tuple[Path, Any]] | None:

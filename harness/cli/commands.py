@@ -75,6 +75,8 @@ def check_command(**options: Any) -> None:
     TARGET is FILE.py:function, package.module:function, or an .npz or .safetensors file with weights, x, y and
     gradients. The file or module is run, as importing it would: check only code that you would run. The function is
     called as backward(weights, x, y) and returns a dictionary of any of dW1, db1, dz1, da1, ..., z1, a1, ..., loss.
+    Gradients under other names (W1, grad_W1, {"layer1": {"dW": ...}}, a tuple in the order of the weights) and in
+    another shape of as many entries are read where nothing else can be meant; a note says how, and --strict fails it.
 
     With --reference, TARGET is one operation: a torch.autograd.Function, a jax.custom_vjp function, or forward(*inputs)
     with --backward, called as backward(upstream, *inputs). --inputs names what forward takes, in its order: a letter

@@ -322,6 +322,21 @@ def test_a_network_without_biases():
     assert check(lambda *given: list(backward(*given).values()), network).verdict == "PASS"
 
 
+def test_the_gradient_that_a_torch_parameter_keeps_is_read():
+    torch = pytest.importorskip("torch")
+
+    def backward(weights, x, y, factor=1.0):
+        parameters = {name: torch.nn.Parameter(torch.as_tensor(w)) for name, w in weights.items()}
+        for name, w in parameters.items():
+            w.grad = torch.as_tensor(factor * programs.in_rows(weights, x, y)[f"d{name}"])
+        return parameters
+
+    found = check(backward)
+    assert found.verdict == "PASS", str(found)
+    assert "returned W1.grad, b1.grad, W2.grad and 1 more: read as dW1, db1, dW2 and 1 more" in str(found)
+    assert check(lambda *given: backward(*given, factor=1.001)).verdict == "FAIL"
+
+
 class Endless(dict):
     """A mapping that never ends."""
 
