@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -28,24 +29,29 @@ class Leaf(NamedTuple):
         return visible("".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in self.path).removeprefix("."))
 
 
-def leaves_of(value: Any, whole: Collection[str], words: Vocabulary, path: Path = ()) -> Iterator[Leaf]:
-    """Everything in containers that is no container itself; nor is a list of numbers.
+def leaves_of(returned: Any, whole: Collection[str], words: Vocabulary) -> list[Leaf]:
+    """Everything in containers that is no container itself, in order; nor is a list of numbers.
+
+    What lies further in is looked into later, so that much of something else hides nothing that lies outside of it.
 
     Args:
-        value: what was returned.
+        returned: what was returned.
         whole: keys of the outermost mapping of which what they hold is not taken apart.
         words: by which a list of layers is told from an array.
-        path: of the value.
     """
-    closed = len(path) >= DEEPEST or (len(path) == 1 and path[0] in whole)
-    inner = None if closed else _members(value, words.depth if words.lacks_place(path) else 0)
-    if inner:
-        for key, member in inner:
-            yield from leaves_of(member, whole, words, (*path, *key))
-    elif path:
-        yield Leaf(path, value)
-        if (gradient := _kept_gradient(value)) is not None:
-            yield Leaf((*path, "grad"), gradient)
+    found, waiting, seen = list[tuple[Path, Leaf]](), deque[tuple[Path, Path, Any]]([((), (), returned)]), 0
+    while waiting:
+        at, path, value = waiting.popleft()
+        closed = len(path) >= DEEPEST or (len(path) == 1 and path[0] in whole) or seen > MOST
+        inner = None if closed else _members(value, words.depth if words.lacks_place(path) else 0)
+        if inner:
+            seen += len(inner)
+            waiting.extend(((*at, n), (*path, *key), member) for n, (key, member) in enumerate(inner))
+        elif path:
+            found.append((at, Leaf(path, value)))
+            if (gradient := _kept_gradient(value)) is not None:
+                found.append((at, Leaf((*path, "grad"), gradient)))
+    return [leaf for _, leaf in sorted(found, key=lambda each: each[0])]
 
 
 def _kept_gradient(value: Any) -> Any:

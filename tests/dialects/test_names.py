@@ -352,3 +352,12 @@ def test_mappings_of_somebodys_own_are_read_as_far_as_they_go():
     holds_itself = {}
     holds_itself["again"] = [holds_itself]
     assert check(lambda weights, x, y: holds_itself).verdict == "FAIL"
+
+    class Deep(Endless):
+        def items(self):
+            return ((name, Deep()) for name, _ in super().items())
+
+    def behind(weights, x, y):
+        return {"history": [x] * 20_000, "deep": Deep()} | programs.in_rows(weights, x, y) | {"more": Deep()}
+
+    assert check(behind).verdict == "PASS"
