@@ -212,3 +212,10 @@ def test_a_graph_of_several_inputs_and_shared_weights_lies_in_any_layout(layout)
     check = harness.check(backward, network, "random", layout=layout, batch=16)
     assert check.verdict == "PASS", str(check)
     assert {row.gradient for row in check.judged} >= {"fc2.dW", "emb.dW", "h1.db", "res.s", "loss"}
+
+
+def test_the_fixture_takes_layout_and_strict(lockstep):
+    assert lockstep.check(programs.in_columns, programs.MODEL, layout="columns", batch=9).verdict == "PASS"
+    lockstep.check(programs.backprop, programs.MODEL, layout="sample-column", batch=8)
+    with pytest.raises(harness.GradientMismatch, match="read as dW1, db1, dW2"):
+        lockstep.check(programs.backprop, programs.MODEL, layout="sample-column", batch=8, strict=True)
