@@ -48,12 +48,14 @@ def test_a_right_program_passes(loss, fused):
 def test_an_epsilon_is_part_of_the_loss_where_it_is_said(loss):
     said = f"{loss}(epsilon=0.001)"
     assert checked(said, fused=False, epsilon=0.001).verdict == "PASS"
-    assert checked(said, fused=True, epsilon=0.001).wrong == ["dz2"]  # a − y is the gradient without an epsilon
+    fused = checked(said, fused=True, epsilon=0.001)  # (a − y)/N, which is the gradient without an epsilon
+    assert fused.wrong == ["da2"]
+    assert "the epsilon 0.001 of the loss is left out" in {each.says for each in fused.diagnoses[0].causes}
     assert checked(loss, fused=False, epsilon=0.001).wrong == ["loss", "da2"]
 
 
 MISTAKES = {
-    "sum for mean": (True, {"dz2": lambda a, y, n: a - y}, "dz2"),
+    "sum for mean": (True, {"dz2": lambda a, y, n: a - y}, "da2"),
     "sign flipped": (False, {"da2": lambda a, y, n: y / a / n}, "da2"),
     "target missing": (False, {"da2": lambda a, y, n: -1 / a / n}, "da2"),
     "logarithm not differentiated": (False, {"da2": lambda a, y, n: -y * np.log(a) / n}, "da2"),
