@@ -105,7 +105,7 @@ def template_and_print(*, model: str, output: str, **options: Any) -> int:
         describe(network), network.loss_formula, source.describe(),
         options["dtype"], f"{options['rows']} rows", f"seed {options['seed']}",
     ]  # fmt: skip
-    said = [f"--{name.replace('_', '-')} {quoted(value)}" for name, value in choices.items() if value is not None]
+    said = [f"--{name.replace('_', '-')} {quoted(str(value))}" for name, value in choices.items() if value is not None]
     inputs = [source.name for source in network.sources]
     backwards = (network.gradient[name] for name in reversed(network.activations) if name in network.gradient)
     more = ", ".join([*network.activations, LOSS, *backwards])

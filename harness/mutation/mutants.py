@@ -126,6 +126,18 @@ SAME: Mapping[tuple[str, str], str] = {
         "one_hot_cross_entropy_vjp",
         "return (softmax(a) * y.sum(axis=-1, keepdims=True) - y) / len(a)",
     ): "len(a) = len(y)",
+    (
+        "BinaryCrossEntropy.da",
+        "return ((1 - y) / (1 - a + self.epsilon) - y / (a + self.epsilon)) / y.size",
+    ): "y.size = a.size",
+    ("CategoricalCrossEntropy.da", "return -y / self._logged(a) / len(a)"): "len(a) = len(y)",
+    (
+        "SparseCategoricalCrossEntropy.da",
+        "return -chosen_reciprocal(self._logged(a), y) / len(a)",
+    ): "len(a) = len(y)",
+    ("chosen_reciprocal", "rows, chosen = (np.arange(len(a)), a * 0)"): "len(a) = len(y)",
+    ("chosen_reciprocal", "rows, chosen = (np.arange(len(y)), -(a * 0))"): "-0 = 0",
+    ("chosen_reciprocal", "rows, chosen = (np.arange(len(y)), -a * 0)"): "-0 = 0",
     ("softmax_cross_entropy_vjp", "da[np.arange(len(a)), y] -= 1"): "len(a) = len(y)",
     ("softmax_cross_entropy_vjp", "da[np.arange(len(da)), y] -= 1"): "len(da) = len(y)",
     ("softmax_cross_entropy_vjp", "da /= len(a)"): "len(a) = len(y)",

@@ -30,6 +30,7 @@ from impls.hand import (
     MeanSquaredError,
     Network,
     OneHotCrossEntropy,
+    Penalised,
     Relu,
     Scaled,
     Sigmoid,
@@ -44,7 +45,7 @@ from impls.hand import (
 from impls.hand_numpy import Hand
 from tests.graphs.branching import batch_of, branching, positions
 
-COUNT = 855
+COUNT = 994
 """All mutants of all rules: none disappears unnoticed."""
 
 ACTIVATIONS = [
@@ -55,7 +56,8 @@ LOSSES = [
     BinaryCrossEntropy(), BinaryCrossEntropy(clamp="torch"), Huber(0.7), LogitBinaryCrossEntropy(),
     MeanAbsoluteError(), MeanSquaredError(), OneHotCrossEntropy(), SoftmaxCrossEntropy(), SumSquaredError(),
     Scaled(MeanSquaredError(), 3.0), BinaryCrossEntropy(epsilon=0.25), CategoricalCrossEntropy(),
-    SparseCategoricalCrossEntropy(0.25),
+    SparseCategoricalCrossEntropy(0.25), Penalised(MeanSquaredError(), 0.3, 0.2, mean=True),
+    Penalised(SumSquaredError(), 0.3), Penalised(SumSquaredError(), l1=0.2, biases=True),
 ]  # fmt: skip
 
 AT_A_TIE = {
@@ -170,7 +172,7 @@ def arguments(layer, exact):
     """Small fractions, on kinks and beside them, as a rule reads them."""
     rng = np.random.default_rng(0)
     first, second = (rng.integers(-9, 10, (40, 5)) / 2 for _ in range(2))
-    if layer in LOSSES and layer.unit_targets:
+    if layer in LOSSES and (layer.unit_targets or layer.on_probabilities):
         first, second = (rng.integers(1, 16, (40, 5)) / 16 for _ in range(2))
     if getattr(layer, "labels", False):
         return exact(first), rng.integers(0, 5, 40)
