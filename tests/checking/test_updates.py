@@ -11,6 +11,7 @@ import harness
 from harness.arithmetic import Context, profile_of
 from harness.cli.commands import harness as command
 from impls.hand.optimizers import read_off
+from tests.graphs.branching import branching
 from tests.users import steps
 
 RATES = [10.0**exponent for exponent in range(-6, 4)]
@@ -107,6 +108,19 @@ def test_the_rule_holds_whatever_the_sizes_of_weight_gradient_and_rate(dtype):
         exact = read_off(context.exact(near), context.exact(W[:500]), lr)
         rounded = read_off(context.exact(near / 8), context.exact(W[:500]), lr)
         assert np.median(exact.bound / np.abs(near)) < np.median(rounded.bound / np.abs(near / 8)) / 2
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1, "PASS"), (2, "FAIL")])
+def test_a_step_of_a_graph_with_shared_weights_is_read_too(factor, verdict):
+    network = branching()
+
+    def step(weights, x, y):
+        found = network.backward(weights, x, y, network.forward(weights, x))
+        moved = {name: w - 0.1 * found[network.gradient[name]] for name, w in weights.items()}
+        return moved | {"fc2.W": weights["fc2.W"] - 0.1 * factor * found["fc2.dW"]}
+
+    found = checked(step, 0.1, network=network)
+    assert (found.verdict, found.wrong) == (verdict, ["fc2.dW"] * (factor - 1)), str(found)
 
 
 def test_a_step_that_changes_nothing_is_wrong_use():
