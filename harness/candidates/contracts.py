@@ -28,6 +28,7 @@ from harness.candidates.answers import Answer, as_array, in_one_memory
 from harness.candidates.function import BackwardPass
 from harness.candidates.handed import Layout, same
 from harness.candidates.operation import Operation
+from harness.candidates.overflow import at_large_numbers
 from harness.comparison.judge import Finding, Kind
 from harness.diagnosis.location import Located, located
 from harness.evaluation.point import Point
@@ -88,6 +89,8 @@ def examined(candidate: BackwardPass, point: Point, profile: Profile) -> Obeyed:
     findings = [*answer.findings, *_aliased(candidate.name, answer)]
     if answer.shown:
         findings += broken_contracts(candidate, point, answer, judged.faulty)
+        if not judged.faulty and not any(finding.kind == "other point" for finding in findings):
+            findings += filter(None, [at_large_numbers(candidate, point)])
     return Obeyed(answer, judged, findings)
 
 

@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from harness.arithmetic import profile_of
 from harness.candidates.answers import Answer, answer_of
 from harness.candidates.guarded import guarded
 from harness.candidates.handed import Handed, Layout
+from harness.candidates.probes import probes
 from harness.comparison.judge import Finding
 from harness.diagnosis import diagnose
 from harness.diagnosis.location import located
@@ -27,11 +26,6 @@ from impls.abilities import Hosts
 from impls.contract import CannotCompareError, Inputs, network_of_example
 
 NUMPY = "numpy"
-ELSEWHERE = (
-    (slice(None, None, -1), "at other weights"),
-    (slice(None, None, -2), "at other weights and on fewer rows"),
-)
-"""The rows of further points, and in words where they are."""
 
 
 class BackwardPass:
@@ -76,11 +70,9 @@ class BackwardPass:
         return located(at, answer.shown, profile_of(at.dtype), self.name).faulty
 
     def elsewhere(self, at: Point) -> Iterator[tuple[str, Point]]:
-        """Other points, in words and by themselves: what was kept of the first shows there."""
-        for number, (rows, when) in enumerate(ELSEWHERE, 1):
-            # Other numbers in every entry: of weights that are all alike, weights moved might be those of the point.
-            weights = {name: np.roll(w, number) * w.dtype.type(-0.75) for name, w in at.weights.items()}
-            yield when, at.elsewhere(weights, rows)
+        """Other points, in words and by themselves; last the same again."""
+        yield from probes(at)
+        yield "the third time", at
 
     def why(self, at: Point, answer: Answer) -> str:
         """The likeliest cause of what is wrong, in words, or nothing."""

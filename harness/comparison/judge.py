@@ -195,7 +195,7 @@ def largest(numbers: list[float | None]) -> float | None:
 Kind = Literal[
     "missing", "raised", "not a pass", "names", "shape", "dtype", "non-finite", "changed its input",
     "diverged", "second call differs", "tap changes the program", "no optimizer",
-    "timeout", "accumulates", "overwrites", "other point", "layout", "aliasing",
+    "timeout", "accumulates", "overwrites", "other point", "overflow", "layout", "aliasing",
     "not an array", "number of gradients", "no gradient", "not linear", "zero upstream",
 ]  # fmt: skip
 
