@@ -100,7 +100,7 @@ def _without_a_class(point: Point) -> Array | None:
     """The rows without those of the last target, where there are few different ones; None where there are not."""
     kinds, which = np.unique(point.y, axis=0, return_inverse=True)
     rows = np.flatnonzero(np.ravel(which) != len(kinds) - 1)
-    return rows if 2 <= len(kinds) <= point.rows // 2 else None
+    return rows[: 2 * MOST_ROWS] if 2 <= len(kinds) <= point.rows // 2 else None
 
 
 def _scaled_inputs(point: Point, scale: float) -> Point:
