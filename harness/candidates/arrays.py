@@ -39,7 +39,7 @@ def numbers_of(value: Any) -> Array | None:
 
 def in_one_memory(held: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Pairs of names whose arrays share memory, in the order of the names."""
-    arrays = {name: array for name, value in held.items() if (array := as_array(value)) is not None and array.size > 1}
+    arrays = {name: array for name, value in held.items() if (array := as_array(value)) is not None and array.ndim}
     return [(one, other) for one, other in combinations(arrays, 2) if np.may_share_memory(arrays[one], arrays[other])]
 
 

@@ -29,6 +29,7 @@ from harness.candidates.arrays import as_array, in_one_memory
 from harness.candidates.function import BackwardPass
 from harness.candidates.handed import Strides, same
 from harness.candidates.operation import Operation
+from harness.candidates.overflow import at_large_numbers
 from harness.comparison.judge import Finding, Kind
 from harness.dialects import Recognised, recognised
 from harness.evaluation.point import Point
@@ -91,9 +92,11 @@ def examined(candidate: BackwardPass, point: Point, profile: Profile, *, strict:
     answer = candidate.answer(point)
     first: Obeyed | None = None
     for read in recognised(point, answer.shown, profile, candidate.name, strict=strict):
-        findings = [*answer.findings, *_aliased(candidate.name, answer)]
+        asked, findings = candidate.read_as(read), [*answer.findings, *_aliased(candidate.name, answer)]
         if answer.shown:
-            findings += broken_contracts(candidate.read_as(read), point, answer, read.located.faulty)
+            findings += broken_contracts(asked, point, answer, read.located.faulty)
+            if not read.located.faulty and not any(finding.kind == "other point" for finding in findings):
+                findings += filter(None, [at_large_numbers(asked, point)])
         obeyed = Obeyed(answer, read, findings)
         first = first or obeyed
         if not any(finding.fails for finding in findings):

@@ -6,12 +6,10 @@ It is given arrays of the framework whose names its code uses, or NumPy's; if it
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import replace
 from typing import Any, Self
-
-import numpy as np
 
 from harness.arithmetic import profile_of
 from harness.candidates.answers import Answer, OneByOne, answer_of
@@ -20,9 +18,10 @@ from harness.candidates.handed import Handed, Strides
 from harness.candidates.layout import Layout
 from harness.candidates.leaves import copied_leaves
 from harness.candidates.printing import Printed
+from harness.candidates.probes import probes
 from harness.comparison.judge import Finding
 from harness.diagnosis import diagnose
-from harness.diagnosis.location import Located, located
+from harness.diagnosis.location import located
 from harness.dialects import Recognised
 from harness.evaluation.point import Point
 from harness.inputs.frameworks import named_in
@@ -32,11 +31,6 @@ from impls.abilities import Hosts
 from impls.contract import Array, CannotCompareError, Inputs, network_of_example
 
 NUMPY = "numpy"
-ELSEWHERE = (
-    (slice(None, None, -1), "at other weights"),
-    (slice(None, None, -2), "at other weights and on fewer rows"),
-)
-"""The rows of further points, and in words where they are."""
 
 
 class BackwardPass:
@@ -100,25 +94,29 @@ class BackwardPass:
 
     def wrong(self, at: Point, answer: Answer) -> list[str]:
         """Tensors of an answer whose link is wrong, in order."""
-        *_, judged = self._judged(at, answer)
-        return judged.faulty
+        return self.read(at, answer).located.faulty
 
     def elsewhere(self, at: Point) -> Iterator[tuple[str, Point]]:
-        """Other points, in words and by themselves: what was kept of the first shows there."""
-        for number, (rows, when) in enumerate(ELSEWHERE, 1):
-            # Other numbers in every entry: of weights that are all alike, weights moved might be those of the point.
-            weights = {name: np.roll(w, number) * w.dtype.type(-0.75) for name, w in at.weights.items()}
-            yield when, at.elsewhere(weights, rows)
+        """Other points, in words and by themselves; last the same again."""
+        for when, other in probes(at):
+            rows = self.layout.rows(other.rows) if self.layout else other.rows
+            yield when, other if rows == other.rows else other.elsewhere(other.weights, slice(0, rows))
+        yield "the third time", at
 
     def why(self, at: Point, answer: Answer) -> str:
         """The likeliest cause of what is wrong, in words, or nothing."""
-        point, shown, judged = self._judged(at, answer)
-        causes = diagnose(point, shown, profile_of(at.dtype), judged.faulty, judged.planted)[0].causes
+        read = self.read(at, answer)
+        judged, profile = read.located, profile_of(at.dtype)
+        causes = diagnose(read.point, read.shown, profile, judged.faulty, judged.planted)[0].causes
         return causes[0].says if causes else ""
 
-    def _judged(self, at: Point, answer: Answer) -> tuple[Point, Mapping[str, Array], Located]:
-        point, shown = self._read.elsewhere(at, answer.shown) if self._read else (at, answer.shown)
-        return point, shown, located(point, shown, profile_of(at.dtype), self.name)
+    def read(self, at: Point, answer: Answer) -> Recognised:
+        """An answer, read in the dialect of the first, and judged."""
+        point, shown, dialects = at, answer.shown, ()
+        if self._read:
+            (point, shown), dialects = self._read.elsewhere(at, answer.shown), self._read.dialects
+        judged = located(point, shown, profile_of(at.dtype), self.name)
+        return Recognised(dialects=dialects, point=point, shown=shown, located=judged)
 
     def _answer_with(self, kind: str, at: Point, strides: Strides) -> tuple[Answer, bool]:
         """The answer, and whether a call failed."""

@@ -189,7 +189,7 @@ def largest(numbers: list[float | None]) -> float | None:
 Kind = Literal[
     "missing", "raised", "not a pass", "names", "shape", "dtype", "non-finite", "changed its input",
     "diverged", "second call differs", "tap changes the program", "no optimizer",
-    "timeout", "accumulates", "overwrites", "other point", "layout", "aliasing", "not trained",
+    "timeout", "accumulates", "overwrites", "other point", "overflow", "layout", "aliasing", "not trained",
     "not an array", "number of gradients", "no gradient", "not linear", "zero upstream", "network", "update",
 ]  # fmt: skip
 

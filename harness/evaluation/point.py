@@ -71,6 +71,11 @@ class Point:
         given = {name: array[rows] if tensors[name].per_row else array for name, array in self.named.items()}
         return Point(self.network, weights, fed(self.network, given), given[TARGET], self.step)
 
+    def where(self, given: Mapping[str, Array]) -> Point:
+        """The point with other inputs or targets, by name."""
+        given = {**self.named, **given}
+        return Point(self.network, self.weights, fed(self.network, given), given[TARGET], self.step)
+
     @cached_property
     def seals(self) -> dict[str, str]:
         """By which a change of what is given is told."""

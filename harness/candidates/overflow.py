@@ -1,0 +1,57 @@
+"""Large numbers: a mistake that shows only there, and a right form that overflows there.
+
+Where numbers are made larger step by step (`harness.candidates.probes.ladders`), a right function may give what is not
+finite, or lose every digit, because a naive form of it computes exp(z) on its way: 1/(1 + e^-z), e^z / sum e^z,
+log(1 + e^z). That is a note, with the smallest scale at which it happens. exp overflows from log(largest number) on,
+its square from half of that on: below it, what is wrong and finite is a mistake.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.arithmetic import profile_of
+from harness.candidates.answers import Answer
+from harness.candidates.function import BackwardPass
+from harness.candidates.probes import FIRST, Larger, ladders
+from harness.comparison.judge import Finding
+from harness.evaluation.point import Point
+
+
+def at_large_numbers(candidate: BackwardPass, point: Point) -> Finding | None:
+    """What shows at larger numbers, of a function that is right at the point: at the smallest scale that shows it."""
+    for ladder in ladders(point):
+        tried = [larger for larger in ladder if larger.scale == FIRST or larger is ladder[-1]]
+        if any(_spoilt(candidate, larger.at, candidate.answer(larger.at)) for larger in tried):
+            return next(filter(None, (_shown(candidate, larger) for larger in ladder)), None)
+    return None
+
+
+def _shown(candidate: BackwardPass, larger: Larger) -> Finding | None:
+    answer = candidate.answer(larger.at)
+    wrong = _spoilt(candidate, larger.at, answer)
+    if not wrong:
+        return None
+    finite = all(np.isfinite(answer.shown[name]).all() for name in wrong if name in answer.shown)
+    if finite and larger.largest < np.log(np.finfo(larger.at.dtype).max) / 2:
+        why = candidate.why(larger.at, answer)
+        message = f"is wrong at {larger.when}: {wrong[0]} first, though right at first{why and f'; {why}'}"
+        return Finding(candidate.name, 1, "other point", message, wrong[0])
+    how = "loses every digit" if finite else "overflows"
+    message = f"is right; {how} from {larger.when} on, where numbers reach {larger.largest:.3g}: {wrong[0]} first"
+    return Finding(candidate.name, 1, "overflow", message, wrong[0], fails=False)
+
+
+def _spoilt(candidate: BackwardPass, at: Point, answer: Answer) -> list[str]:
+    """Tensors that are wrong by more than one rounding of their largest entry.
+
+    By less than that forms differ that are flat, or 0, from some argument on.
+    """
+    read = candidate.read(at, answer)
+    right, u = read.point.centre(at.dtype).tensors, profile_of(at.dtype).u
+    with np.errstate(all="ignore"):
+        return [
+            name
+            for name in read.located.faulty
+            if not np.max(np.abs(read.shown[name] - right[name].value)) <= u * np.max(np.abs(right[name].value))
+        ]
