@@ -112,9 +112,8 @@ class BackwardPass:
 
     def read(self, at: Point, answer: Answer) -> Recognised:
         """An answer, read in the dialect of the first, and judged."""
-        point, shown, dialects = at, answer.shown, ()
-        if self._read:
-            (point, shown), dialects = self._read.elsewhere(at, answer.shown), self._read.dialects
+        dialects = self._read.dialects if self._read else ()
+        point, shown = self._read.elsewhere(at, answer.shown) if self._read else (at, answer.shown)
         judged = located(point, shown, profile_of(at.dtype), self.name)
         return Recognised(dialects=dialects, point=point, shown=shown, located=judged)
 

@@ -41,4 +41,4 @@ class Dialect:
 
     def point(self, point: Point) -> Point:
         """A point of the network that is meant, where a point of the network is."""
-        return point if self.network is point.network else replace(point, network=self.network, _centres={})
+        return point if self.network is point.network else replace(point, network=self.network)
