@@ -24,7 +24,8 @@ logit cross-entropy'   s(a) - y                                      torch, the 
                                         |1 - y| s(a) (k(a) + 3 u) + |y| s(-a) (k(-a) + 3 u), k of softplus' (smooth.py)
                        the larger of the two, and u |result|
 
-reciprocal  of the probability of each row's class, 0 elsewhere: one division.
+reciprocal  of the probability of each row's class, 0 elsewhere: one division. Elsewhere a program may multiply by
+             0, so that nothing is bounded where a may not be finite.
 
 Sources: torch's ATen/native/Loss.cpp and BinaryOps kernels; optax/losses/_regression.py, _classification.py, read
 at the pinned versions; the bounds are derived here.
@@ -106,6 +107,7 @@ def logit_cross_entropy_vjp_(a: Bounded, y: Bounded) -> Bounded:
 def chosen_reciprocal_(a: Bounded, y: Any) -> Bounded:
     chosen = (np.arange(len(y)), y)
     reciprocal = divide(a.context.constant(1.0), a[chosen])
-    value, bound = np.zeros(a.shape), np.zeros(a.shape)
+    value = np.zeros(a.shape)
+    bound = np.where(np.isfinite(a.value) & np.isfinite(a.bound), 0.0, np.inf)  # 0 times what is not finite is no 0
     value[chosen], bound[chosen] = reciprocal.value, reciprocal.bound
     return Bounded(value, bound, a.context)
