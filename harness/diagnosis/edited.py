@@ -131,8 +131,9 @@ def _near(fault: Fault, tensor: str, now: Planted, parts: Sequence[Part]) -> Ite
 def _few(tensor: str, now: Planted) -> Stride:
     """A few of the entries that a link gives apart, one that is wrong among them."""
     outside, link = now.outside(tensor), now.point.network.link[tensor]
-    size = outside.shape[link.axis] if link.slices else 1
-    every = max(1, size // FEW)
+    if not link.slices:
+        return EVERY_ENTRY
+    every = max(1, outside.shape[link.axis] // FEW)
     wrong = np.argwhere(outside)
     return Stride(every, int(wrong[0][link.axis]) % every if len(wrong) else 0)
 
