@@ -1,5 +1,6 @@
 """Beyond the catalogue: slips in networks from scratch are named, and none of them at a link where it is not."""
 
+import ast
 from functools import cache
 
 import numpy as np
@@ -8,9 +9,11 @@ import pytest
 import harness
 from harness.arithmetic import profile_of
 from harness.diagnosis.location import located
-from harness.faults.edits import CAUSE
+from harness.faults.edited_formulas import NAMESPACE, Edit, spelled
+from harness.faults.edits import CAUSE, run_of
 from harness.faults.place import Place
-from harness.faults.spellings import BY_ENTRY, SPELLINGS, spellings_of
+from harness.faults.spellings import BY_ENTRY, SPELLINGS, entry_spellings_of, spellings_of
+from impls.graph import evaluate
 from impls.hand import Dense
 from tests.helpers.diagnosing import point_of
 from tests.helpers.evident import checked, right
@@ -152,27 +155,20 @@ LAYERS = [
     ("sizes", "options"), LAYERS, ids=lambda each: each if isinstance(each, str) else "-".join(each.values())
 )
 def test_every_spelling_is_the_rule(sizes, options):
-    from harness.faults import edits
-
     network = harness.load_network(sizes, **options)
     point = point_of(network, rows=6)
-    tensors = {**point.given, **point.weights}
-    for link in network.links:
-        tensors[link.output] = link(tensors)
+    tensors = evaluate(network.links, {**point.given, **point.weights})
     for link in network.links:
         place = Place(network, link)
-        by_entry = edits.entry_spellings_of(place)
-        for text in (*spellings_of(place), *by_entry):
-            tree = edits._spelled(text)
-            made = {}
-            exec(compile(edits.ast.Module([tree], []), "<spelling>", "exec"), dict(edits.NAMESPACE), made)
-            reads = tuple(argument.arg for argument in tree.args.args)
-            edit = edits.Edit("none", text, text, made["rule"], reads)
-            value = edits._run(place, edit, None, tensors)
+        for text in (*spellings_of(place), *entry_spellings_of(place)):
+            tree, made = spelled(text), {}
+            exec(compile(ast.Module([tree], []), "<spelling>", "exec"), dict(NAMESPACE), made)
+            edit = Edit("none", text, text, made["rule"], tuple(argument.arg for argument in tree.args.args))
+            value = run_of(place, edit, None, tensors)
             assert np.allclose(value, tensors[link.output], rtol=1e-12, atol=1e-14), (link.output, text)
 
 
 def test_what_is_spelled_is_a_rule():
-    for kind, spelled in {**SPELLINGS, Dense: {**SPELLINGS[Dense], **BY_ENTRY}}.items():
-        for local in spelled:
+    for kind, rules in {**SPELLINGS, Dense: {**SPELLINGS[Dense], **BY_ENTRY}}.items():
+        for local in rules:
             assert hasattr(kind, local) or local in ("z", "a", "s", "loss")
