@@ -60,7 +60,7 @@ def edit_faults(place: Place, rows: int, shown: bool) -> Iterator[Fault]:
             if wrong in seen or wrong == right:
                 continue
             seen.add(wrong)
-            says = f"{place.at} is computed by a formula that differs from the right one, {right}: {edit.operator}"
+            says = f"the right formula is {right}: one edit, {edit.operator}"
             run = partial(run_of, place, edit, others.get(other))
             if NUMBER in edit.reads:
                 yield _numbered(place, says, wrong, run)
@@ -77,7 +77,7 @@ def pair_faults(place: Place) -> Iterator[Fault]:
             wrong, right = edit.wrong.format_map(names), edit.right.format_map(names)
             if wrong not in seen:
                 seen.add(wrong)
-                says = f"{place.at} is computed by a formula that differs from the right one, {right}: {edit.operator}"
+                says = f"the right formula is {right}: {edit.operator}"
                 yield EditFault(CAUSE, place.at, says, wrong, partial(run_of, place, edit, None), edit.operator, right)
 
 
