@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -112,7 +113,7 @@ def _near(fault: Fault, tensor: str, now: Planted, parts: Sequence[Part]) -> Ite
     if value is None:
         return
     link = now.rules_in_floats.get(fault.at, now.point.network.link[fault.at])
-    candidates = [(fault, value)] if isinstance(fault, EditFault) else []
+    candidates: list[tuple[Fault, Array]] = [(fault, value)] if isinstance(fault, EditFault) else []
     for part in parts:
         planted = replace(part.of(fault), rule=part.rule(fault.rule, link))
         candidates.append((planted, chosen(part.mask, value, right)))
@@ -120,7 +121,7 @@ def _near(fault: Fault, tensor: str, now: Planted, parts: Sequence[Part]) -> Ite
     for planted, given in candidates:
         for stride in (few, EVERY_ENTRY):  # a sample first, which nearly every edit is refuted by
             part = floats.part(tensor, actual, stride)
-            predicted = floats.predicted(fault.at, lambda _, given=given: given, [tensor], stride).get(tensor)
+            predicted = floats.predicted(fault.at, partial(_given, given), [tensor], stride).get(tensor)
             off = np.inf if predicted is None else residual(part, predicted, size)
             if not off <= NEAR:
                 break
@@ -128,11 +129,16 @@ def _near(fault: Fault, tensor: str, now: Planted, parts: Sequence[Part]) -> Ite
             yield Hypothesis(planted, fault, off)
 
 
+def _given(value: Array, _: Mapping[str, Any]) -> Array:
+    return value
+
+
 def _few(tensor: str, now: Planted) -> Stride:
     """A few of the entries that a link gives apart, one that is wrong among them."""
     outside, link = now.outside(tensor), now.point.network.link[tensor]
-    size = outside.shape[link.axis] if link.slices else 1
-    every = max(1, size // FEW)
+    if not link.slices:
+        return EVERY_ENTRY
+    every = max(1, outside.shape[link.axis] // FEW)
     wrong = np.argwhere(outside)
     return Stride(every, int(wrong[0][link.axis]) % every if len(wrong) else 0)
 
@@ -140,7 +146,8 @@ def _few(tensor: str, now: Planted) -> Stride:
 def _value(rule: Rule, tensors: Mapping[str, Any], shape: tuple[int, ...]) -> Array | None:
     """What an edited rule gives; None where that is no tensor of the right shape."""
     try:
-        value = np.asarray(rule(tensors), np.float64)
+        with np.errstate(all="ignore"):
+            value = np.asarray(rule(tensors), np.float64)
     except Exception:  # an edit may do anything: an axis too many, shapes that do not fit
         return None
     return value if value.shape == shape else None

@@ -72,7 +72,7 @@ def _behind(outside: Mask, axes: tuple[str, ...], shape: tuple[int, ...], own: t
     """Samples or neurons of a link that is not shown, the same as are wrong in what shows it."""
     for axis, what in enumerate(axes):
         across = tuple(k for k in range(outside.ndim) if k != axis)
-        touched = outside.any(axis=across)
+        touched = np.asarray(outside.any(axis=across))
         for place, name in enumerate(own):
             if name == what and shape[place] == len(touched) and not touched.all():
                 mask = touched.reshape([-1 if k == place else 1 for k in range(len(shape))])

@@ -18,17 +18,15 @@ from harness.arithmetic import Profile
 from harness.arithmetic.rules.sums import one_thread
 from harness.diagnosis.confirmation import Confirmed, best_of, confirmed, runner_up
 from harness.diagnosis.diagnosis import Diagnosis, Found, hands_on, merged, told, which_of, worst_entry
-from harness.diagnosis.edited import Work, everywhere, fitted, near, shortest
+from harness.diagnosis.edited import shortest
+from harness.diagnosis.edits import Edits
 from harness.diagnosis.hypotheses import Hypothesis, Planted, in_full, ranked, residual
 from harness.diagnosis.kinks import on_a_kink
-from harness.diagnosis.parts import moved_faults, parts_of
 from harness.diagnosis.patterns import told_by
 from harness.diagnosis.whole_pass import everything_in_float32, only_as_small, paired
 from harness.evaluation.point import Point
 from harness.faults import Fault, faults_at, right_formula
 from harness.faults.cause import Cause
-from harness.faults.edits import edit_faults, pair_faults
-from harness.faults.place import Place
 from impls.contract import Array
 from impls.graph import Rule
 
@@ -64,21 +62,13 @@ class _Search:
         self.links = now.point.network.link
         self.told: set[str] = set()
         self._faults: dict[str, list[Fault]] = {}
-        self.work = Work()
-        self._edits: dict[str, list[Fault]] = {}
+        self.edits = Edits(now.point.network)
 
     def faults(self, name: str) -> list[Fault]:
         """The catalogue at a link."""
         if name not in self._faults:
             self._faults[name] = faults_at(self.point.network, self.links[name])
         return self._faults[name]
-
-    def edits(self, name: str) -> list[Fault]:
-        """The edits of a link's rule."""
-        if name not in self._edits:
-            place, shown = Place(self.point.network, self.links[name]), name in self.now.shown
-            self._edits[name] = list(edit_faults(place, self.point.rows, shown))
-        return self._edits[name]
 
     def found(self) -> list[Found]:
         diagnoses: list[Found] = []
@@ -146,46 +136,21 @@ class _Search:
         return Found(diagnosis)
 
     def _edited(self, tensor: str, suspects: Sequence[str], wrong: Sequence[str]) -> Found | None:
-        """The edits of the rule, at a suspect, that give the numbers: of all entries before those of a part."""
-        parts = {name: parts_of(self.links[name], tensor, self.now) for name in suspects}
-        edits = [edit for name in suspects for edit in self.edits(name)]
-        others = [
-            fault
-            for name in suspects
-            if parts[name]
-            for fault in (*self.faults(name), *moved_faults(self.links[name], tensor, self.now))
-        ]
-        pairs = (pair for name in suspects for pair in pair_faults(Place(self.point.network, self.links[name])))
+        """The edits of the rule at a suspect, or at a part of what it gives."""
         settled = {name for name in self.told if self.now.wrong(name)}
         reach = {name: self.now.reach.of(name) - settled for name in suspects}
-        for tried in (
-            lambda: near([*edits, *others], tensor, self.now, parts, self.work),
-            lambda: fitted(edits, tensor, self.now, self.work),
-            lambda: near(pairs, tensor, self.now, {}, self.work),
-        ):
-            hypotheses = tried()
-            if found := confirmed(hypotheses, tensor, self.now, reach, wrong):
-                return self._explained(tensor, hypotheses, found, shortest(best_of(found), self.now))
+        for tried in self.edits.tried(tensor, suspects, self.now, self.faults):
+            if found := confirmed(tried, tensor, self.now, reach, wrong):
+                return self._explained(tensor, tried, found, shortest(best_of(found), self.now))
         return None
 
     def _everywhere(self, tensor: str, suspects: Sequence[str], wrong: Sequence[str]) -> Found | None:
-        """One edit at every link of a kind that is not shown: a helper function, or a loop over the layers."""
-        kinds: dict[tuple[str, str], list[str]] = {}
-        for name, link in self.links.items():
-            if name not in self.now.shown:
-                kinds.setdefault((repr(type(link.layer)), link.rule.__name__), []).append(name)
-        for names in kinds.values():
-            if len(names) < 2 or not set(names) & set(suspects):
-                continue
-            if found := everywhere([self.edits(name) for name in names], tensor, self.now, wrong):
-                edits, planted, explains = found
-                off = residual(self.now.shown[tensor], planted.floats.expected[tensor], 1.0)
-                says = f"{edits[0].says}; the same at {', '.join(edit.at for edit in edits[1:])}"
-                cause = Cause(edits[0].cause, edits[0].at, says, edits[0].formula, off)
-                diagnosis = self._diagnosis(tensor, edits[0].at, (cause,), (), explains, ())
-                self.told |= explains
-                self.now = planted
-                return Found(replace(diagnosis, links=tuple(edit.at for edit in edits)))
+        """One edit at every link of a kind that is not shown."""
+        for cause, links, planted, explains in self.edits.everywhere(tensor, suspects, self.now, wrong):
+            diagnosis = self._diagnosis(tensor, cause.at, (cause,), (), explains, ())
+            self.told |= explains
+            self.now = planted
+            return Found(replace(diagnosis, links=links))
         return None
 
     def _beside(self, tensor: str, wrong: Sequence[str]) -> Found | None:
@@ -269,8 +234,8 @@ class _Search:
         if hidden:
             where = (f"the mistake is in {which_of(self.point.network, hidden)} not shown",)
         where += only_as_small(self.now, tensor)
-        if self.work.missed:
-            where += (f"the search among edits of the rule was cut: {self.work.missed} of them were not tried",)
+        if self.edits.work.missed:
+            where += (f"the search among edits of the rule was cut: {self.edits.work.missed} of them were not tried",)
         diagnosis = self._diagnosis(tensor, at, (), tried, explains, where)
         self.told |= explains
         return Found(diagnosis)

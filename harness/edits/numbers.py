@@ -35,14 +35,14 @@ def fewer_digits(site: Site) -> Iterator[ast.AST]:
     """An operand rounded to a narrower dtype."""
     if _tensor(site):
         for dtype in DIGITS:
-            yield ast.Call(ast.Name(dtype, ast.Load()), [site.node], [])
+            yield _called(ast.Name(dtype, ast.Load()), site)
 
 
 def another_sample(site: Site) -> Iterator[ast.AST]:
     """An operand whose rows are those of other samples."""
     if _tensor(site):
         for name in SAMPLES:
-            yield ast.Call(ast.Name(name, ast.Load()), [site.node], [])
+            yield _called(ast.Name(name, ast.Load()), site)
 
 
 def number(site: Site) -> Iterator[ast.AST]:
@@ -52,9 +52,14 @@ def number(site: Site) -> Iterator[ast.AST]:
     if _tensor(site) or (constant and isinstance(site.parent, ast.BinOp | ast.UnaryOp | ast.Call)):
         yield free
     whole = isinstance(site.parent, ast.BinOp | ast.Call | ast.Return)
-    if whole and (isinstance(node, ast.BinOp) or _tensor(site)):
+    if whole and isinstance(node, ast.BinOp | ast.Name) and (isinstance(node, ast.BinOp) or _tensor(site)):
         yield ast.BinOp(node, ast.Add(), free)
-    if isinstance(site.parent, ast.BinOp) and isinstance(site.parent.op, ast.Add | ast.Sub) and not constant:
+    if (
+        isinstance(site.parent, ast.BinOp)
+        and isinstance(site.parent.op, ast.Add | ast.Sub)
+        and isinstance(node, ast.expr)
+        and not constant
+    ):
         yield ast.BinOp(free, ast.Mult(), node)
 
 
@@ -102,7 +107,7 @@ def branch(site: Site) -> Iterator[ast.AST]:
 def absolute(site: Site) -> Iterator[ast.AST]:
     """The size of what has a sign."""
     if _tensor(site):
-        yield ast.Call(ast.Attribute(ast.Name("np", ast.Load()), "absolute", ast.Load()), [site.node], [])
+        yield _called(ast.Attribute(ast.Name("np", ast.Load()), "absolute", ast.Load()), site)
 
 
 NUMERIC: Mapping[str, Operator] = {
@@ -124,6 +129,11 @@ NUMBERS: Mapping[str, Operator] = {"number": number}
 def _tensor(site: Site) -> bool:
     node = site.node
     return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in site.names
+
+
+def _called(function: ast.expr, site: Site) -> ast.Call:
+    assert isinstance(site.node, ast.expr)
+    return ast.Call(function, [site.node], [])
 
 
 def _times(number: float, node: ast.expr) -> ast.expr:
