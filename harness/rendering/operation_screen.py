@@ -5,7 +5,7 @@ Its table, column by column, is the page's too: every gradient in every case, th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from harness.comparison.judge import Row, worst
@@ -35,7 +35,7 @@ def render(check: OperationCheck, style: str = "table", typed: Typed = UNTYPED) 
     parts = ["\n".join(plain(line, style) for line in heading(check))]
     parts += [f"{check.verdict}  {plain(check.reason, style)}"]
     parts += [columns.text(of_operation(check), every_case(check), style)]
-    said = (_causes(check), _votes(check), _findings(check))
+    said = (told_causes(check.causes), _votes(check), _findings(check))
     parts += ["\n".join(plain(line, style) for line in lines) for lines in said if lines]
     parts.append(f"next  {plain(_next(check, typed), style)}")
     return "\n\n".join(parts)
@@ -51,9 +51,10 @@ def heading(check: OperationCheck) -> list[str]:
     ]
 
 
-def _causes(check: OperationCheck) -> list[str]:
+def told_causes(found: Sequence[Cause]) -> list[str]:
+    """Each with how well it reproduces the numbers, and the next best guess."""
     lines = []
-    for cause in check.causes:
+    for cause in found:
         if cause.cause == "unknown":
             lines.append(f"cause  unknown: {cause.gradient}: {cause.says}")
         else:
