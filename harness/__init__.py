@@ -5,11 +5,12 @@
     gradients_from_update   a backward pass made of a step that only updates the weights
     check_optimizer         somebody's optimizer: momentum, Adam, ..., step by step
     check_vjp    one operation with its own backward     power        which faults a comparison would have missed
+    check_chain  gradients by hand of every step of a forward pass of one's own
     explain      one derivative, path by path            why          where an allowance comes from
     conventions  what is chosen at kinks, and by default
     reference    a pass of the hand code                 allow        what may differ from it: mine == allow(it)
     assert_gradients_match  raises GradientMismatch      UsageError   what wrong usage raises
-    assert_vjp_matches      the same of an operation
+    assert_vjp_matches, assert_chain_matches  the same of an operation, and of a chain
     load_data    a data set by name or path              load_network  a network by its sizes or path
     from_toml, to_toml  a network from and as TOML text
 
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.candidates.updates import gradients_from_update
     from harness.checking.backward_pass import check
+    from harness.checking.chain import check_chain
     from harness.checking.operation import check_vjp
     from harness.checking.optimizer import check_optimizer
     from harness.explaining import explain
@@ -33,24 +35,27 @@ if TYPE_CHECKING:
     from harness.inputs.networks import from_toml, load_network, to_toml
     from harness.lockstep.training import run
     from harness.mutation.score import Score, score
+    from harness.results.chain_check import ChainCheck
     from harness.results.check import Check
     from harness.results.operation_check import OperationCheck
     from harness.results.optimizer_check import OptimizerCheck
     from harness.results.run import Run, read_run
     from harness.surveys.conventions import conventions
     from harness.testing.allowing import allow, assert_gradients_match
-    from harness.testing.compared import GradientMismatch, assert_vjp_matches
+    from harness.testing.compared import GradientMismatch, assert_chain_matches, assert_vjp_matches
     from harness.testing.reference_pass import reference
     from harness.usage import UsageError
 
 __all__ = [
-    "Check", "Data", "GradientMismatch", "Indices", "OperationCheck", "OptimizerCheck", "Power", "Run", "Score",
-    "UsageError", "allow", "assert_gradients_match", "assert_vjp_matches", "check", "check_optimizer", "check_vjp",
-    "conventions", "explain", "from_toml", "gradients_from_update", "load_data", "load_network", "power", "read_run",
+    "ChainCheck", "Check", "Data", "GradientMismatch", "Indices", "OperationCheck", "OptimizerCheck", "Power", "Run",
+    "Score", "UsageError", "allow", "assert_chain_matches", "assert_gradients_match", "assert_vjp_matches", "check",
+    "check_chain", "check_optimizer", "check_vjp", "conventions", "explain", "from_toml", "gradients_from_update",
+    "load_data", "load_network", "power", "read_run",
     "reference", "run", "score", "to_toml", "why",
 ]  # fmt: skip
 
 _HOME = {
+    "ChainCheck": "results.chain_check",
     "Check": "results.check",
     "Data": "inputs.datasets",
     "GradientMismatch": "testing.compared",
@@ -62,9 +67,11 @@ _HOME = {
     "Score": "mutation.score",
     "UsageError": "usage",
     "allow": "testing.allowing",
+    "assert_chain_matches": "testing.compared",
     "assert_gradients_match": "testing.allowing",
     "assert_vjp_matches": "testing.compared",
     "check": "checking.backward_pass",
+    "check_chain": "checking.chain",
     "check_optimizer": "checking.optimizer",
     "check_vjp": "checking.operation",
     "conventions": "surveys.conventions",

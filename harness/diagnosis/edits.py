@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from harness.diagnosis.diagnosis import Cause
 from harness.diagnosis.edited import Work, everywhere, fitted, near
 from harness.diagnosis.hypotheses import Hypothesis, Planted, residual
 from harness.diagnosis.parts import moved_faults, parts_of
 from harness.faults import Fault
+from harness.faults.cause import Cause
 from harness.faults.edits import edit_faults, pair_faults
 from harness.faults.place import Place
 from impls.graph import Graph

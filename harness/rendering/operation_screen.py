@@ -5,7 +5,7 @@ Its table, column by column, is the page's too: every gradient in every case, th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from harness.comparison.judge import Row, worst
@@ -34,7 +34,7 @@ def render(check: OperationCheck, style: str = "table", typed: Typed = UNTYPED) 
     parts = ["\n".join(plain(line, style) for line in heading(check))]
     parts += [f"{check.verdict}  {plain(check.reason, style)}"]
     parts += [columns.text(of_operation(check), every_case(check), style)]
-    said = (_causes(check), _votes(check), _findings(check))
+    said = (told_causes(check.causes), _votes(check), _findings(check))
     parts += ["\n".join(plain(line, style) for line in lines) for lines in said if lines]
     parts.append(f"next  {plain(_next(check, typed), style)}")
     return "\n\n".join(parts)
@@ -50,17 +50,19 @@ def heading(check: OperationCheck) -> list[str]:
     ]
 
 
-def _causes(check: OperationCheck) -> list[str]:
+def told_causes(found: Sequence[Explanation]) -> list[str]:
+    """Each with how well it reproduces the numbers, and the next best guess."""
     lines = []
-    for found in check.causes:
-        if not found.causes:
-            lines.append(f"cause  unknown: {found.at}: {found.known}")
-        for best in found.causes[:1]:
-            cases = "the one case that is wrong" if found.reproduced == 1 else f"all cases tried ({found.reproduced})"
+    for explanation in found:
+        if not explanation.causes:
+            lines.append(f"cause  unknown: {explanation.at}: {explanation.known}")
+        for best in explanation.causes[:1]:
+            n = explanation.reproduced
+            cases = "the one case that is wrong" if n == 1 else f"all cases tried ({n})"
             lines.append(f"cause  {best.cause}: {best.says}")
             lines.append(f"       reproduces your numbers to {small(best.residual)} in {cases}")
-        lines += [f"       or, which gives the same numbers: {other.says}" for other in found.causes[1:4]]
-        if guess := found.runner_up:
+        lines += [f"       or, which gives the same numbers: {other.says}" for other in explanation.causes[1:4]]
+        if guess := explanation.runner_up:
             lines.append(f"       next best guess: {guess.says}, off by {percent(guess.residual)}")
     return lines
 

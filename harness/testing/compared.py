@@ -17,6 +17,7 @@ from harness.arithmetic import profile_of
 from harness.candidates.answers import Answer, answer_of
 from harness.candidates.updates import ReadOff, read_off_from
 from harness.checking.backward_pass import concluded
+from harness.checking.chain import check_chain
 from harness.checking.operation import check_vjp
 from harness.checking.reading import said_of_factor, said_of_reading
 from harness.comparison.judge import Finding, Row
@@ -160,6 +161,21 @@ def assert_vjp_matches(forward: Any, backward: Any = None, **options: Any) -> No
     """
     __tracebackhide__ = True
     matching_vjp({"forward": forward, "backward": backward, **options})
+
+
+def assert_chain_matches(forward: Any = None, backward: Any = None, **options: Any) -> None:
+    """Raise unless every gradient by hand of a chain is within its allowance, given your own upstream.
+
+    Args:
+        forward, backward, options: as of `harness.check_chain`: inputs, tensors, gradients, loss.
+
+    Raises:
+        GradientMismatch: the verdict is not PASS; its first line names the first wrong gradient.
+        UsageError: something impossible was asked for.
+    """
+    __tracebackhide__ = True
+    result = check_chain(forward, backward, **options)
+    settle(result, result.reason)
 
 
 def matching_vjp(options: Mapping[str, Any], keep: Callable[[OperationCheck], None] | None = None) -> OperationCheck:

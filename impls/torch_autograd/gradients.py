@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_leaves
 
 from impls.abilities import Change, Comparer, Differentiated, Function, GradientChecker, Measured
 from impls.contract import Array, Arrays, CannotCompareError, Inputs, Pass
 from impls.graph import LOSS, TARGET, Graph, evaluate
+from impls.torch_autograd.chains import TorchChain, moved, real
 from impls.torch_autograd.conventions import measures
 from impls.torch_autograd.operations import ELEMENTARY, OPTIMIZERS, TorchUpdater, operation_of
 from impls.torch_autograd.peers import COMPARERS, GRADIENT_CHECKERS
@@ -68,6 +69,10 @@ class TorchHosting:
 
         return forward, backward
 
+    def chain(self, forward: Function, inputs: Mapping[str, Any], loss: str) -> TorchChain:
+        """Of a forward pass that is run here, or of finished tensors, while torch keeps their graph."""
+        return TorchChain(forward, inputs, loss)
+
 
 class _Perturbing(TorchDispatchMode):
     """While it is entered, results of operations are changed where they are none of the operands' numbers."""
@@ -80,19 +85,7 @@ class _Perturbing(TorchDispatchMode):
         results = func(*args, **(kwargs or {}))
         if any(returned.alias_info is not None for returned in func._schema.returns):  # a view, or in place
             return results
-        read = [leaf.detach().flatten() for leaf in tree_leaves((args, kwargs)) if _real(leaf)]
-        if not read:  # a constant
-            return results
-        known = torch.cat([numbers.to(torch.float64) for numbers in read]).abs()
-        return tree_map(lambda result: self._changed(result, known) if _real(result) else result, results)
-
-    def _changed(self, result: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-        changed = torch.from_numpy(np.asarray(self.change(result.detach().numpy()))).to(result.dtype)
-        return torch.where(torch.isin(result.abs(), known), result, changed.reshape(result.shape))
-
-
-def _real(leaf: Any) -> bool:
-    return isinstance(leaf, torch.Tensor) and leaf.is_floating_point()
+        return moved(results, [leaf for leaf in tree_leaves((args, kwargs)) if real(leaf)], self.change)
 
 
 def _differentiated(function: Function, upstream: Any, inputs: Sequence[Any]) -> tuple[Any, list[Any]]:

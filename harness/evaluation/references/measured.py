@@ -100,7 +100,7 @@ class MeasuredReference:
     def _nudge(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> list[Array]:
         reach = NUDGE * profile_of(dtype).u
         found: list[list[Array]] = []
-        for ways in _ways({name: inputs[name] for name in self.differentiable}):
+        for ways in ways_of({name: inputs[name] for name in self.differentiable}):
             nudged = dict(inputs)
             for name, way in ways.items():
                 nudged[name] = double(inputs[name]) + reach * np.maximum(np.abs(inputs[name]), 1) * way
@@ -111,15 +111,7 @@ class MeasuredReference:
         key = _key(inputs, upstream)
         if key not in self._known:
             self._known[key] = self._measure(inputs, upstream)
-        context, u_32 = Context(profile_of(dtype)), profile_of("float32").u
-        u = context.profile.u
-        estimates = []
-        for value, gap in zip(*self._known[key], strict=True):
-            largest = gap.max(initial=0.0, where=np.isfinite(gap))
-            bound = FACTOR * (u / u_32 * (gap + largest) / 2 + u * np.abs(value))
-            bound = np.asarray(np.where(np.isfinite(value) & np.isfinite(gap), bound, np.inf))
-            estimates.append(Bounded(value, bound, context))
-        return estimates
+        return [allowed(value, gap, dtype) for value, gap in zip(*self._known[key], strict=True)]
 
     def _measure(self, inputs: Mapping[str, Array], upstream: Array | None) -> tuple[list[Array], list[Array]]:
         """Values in float64, and the gap of each entry, not finite where one of the runs is not."""
@@ -128,8 +120,8 @@ class MeasuredReference:
         gaps = [np.zeros(value.shape) for value in values]
         with np.errstate(all="ignore"):
             for _ in range(POINTS):
-                near = {name: _jittered(array, rng) for name, array in inputs.items()}
-                dy = None if upstream is None else _jittered(upstream, rng)
+                near = {name: jittered(array, rng) for name, array in inputs.items()}
+                dy = None if upstream is None else jittered(upstream, rng)
                 narrow, wide = self._run(self.narrow, near, dy), self._run(self.host, near, dy)
                 gaps = [np.maximum(g, np.abs(n - w)) for g, n, w in zip(gaps, narrow, wide, strict=True)]
             moves = [self._moved(inputs, upstream, values, way) for way in (1, -1)]
@@ -180,7 +172,16 @@ class MeasuredReference:
         return [np.asarray(array, np.float64) for array in results]
 
 
-def _ways(inputs: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
+def allowed(value: Array, gap: Array, dtype: str) -> Bounded:
+    """A value, and what is allowed to programs of the dtype by the largest gaps that were measured in float32."""
+    context, u_32 = Context(profile_of(dtype)), profile_of("float32").u
+    u, largest = context.profile.u, gap.max(initial=0.0, where=np.isfinite(gap))
+    with np.errstate(all="ignore"):
+        bound = FACTOR * (u / u_32 * (gap + largest) / 2 + u * np.abs(value))
+    return Bounded(value, np.asarray(np.where(np.isfinite(value) & np.isfinite(gap), bound, np.inf)), context)
+
+
+def ways_of(inputs: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
     """Directions: all up and all down, then by shares of their own and back; and each entry alone where values repeat.
 
     Of entries that tie, chance would leave some that never win.
@@ -208,7 +209,7 @@ def double(array: Array) -> Array:
     return array.astype(np.float64) if array.dtype.kind == "f" else array
 
 
-def _jittered(array: Array, rng: np.random.Generator) -> Array:
+def jittered(array: Array, rng: np.random.Generator) -> Array:
     """A point near by that float32 holds: zeros stay zeros, so that what is on a kink at 0 stays there."""
     if array.dtype.kind != "f":
         return array

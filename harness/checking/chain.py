@@ -1,0 +1,216 @@
+"""Checking gradients by hand of every step of a forward pass that somebody wrote: a chain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from msgspec.structs import replace
+
+from harness.arithmetic import Bounded
+from harness.checking.chain_causes import cause_in_chain
+from harness.checking.operation_judging import YOURS, check_of
+from harness.comparison.judge import Finding, Row, judge, not_comparable
+from harness.evaluation.references.chained import ChainReference
+from harness.evaluation.references.expected import gradient_of
+from harness.formats import DTYPES
+from harness.inputs.frameworks import kind_of, loaded_hosts
+from harness.results.chain_check import ChainCheck
+from harness.results.setting import places_of
+from harness.usage import UsageError, did_you_mean, told
+from impls.abilities import Chain, Chains, Hosts
+from impls.contract import Array, CannotCompareError
+
+LOSS = "loss"
+
+
+def check_chain(
+    forward: Callable[[Any], Mapping[str, Any]] | None = None,
+    backward: Callable[[Any, Any], Mapping[str, Any]] | None = None,
+    *,
+    inputs: Mapping[str, Any] | None = None,
+    tensors: Mapping[str, Any] | None = None,
+    gradients: Mapping[str, Any] | None = None,
+    loss: str = LOSS,
+) -> ChainCheck:
+    """Check gradients by hand of the named steps of a forward pass, each given your own gradients of later steps.
+
+    >>> import torch
+    >>> def forward(p):
+    ...     z = p["x"] @ p["w"]
+    ...     h = torch.tanh(z)
+    ...     loss = (h ** 2).sum()
+    ...     return locals()
+    >>> def backward(p, t):
+    ...     dh = 2 * t["h"]
+    ...     dz = dh * (1 - t["h"])
+    ...     dw = p["x"].T @ dz
+    ...     return locals()
+    >>> found = check_chain(forward, backward, inputs={"x": torch.randn(5, 3), "w": torch.randn(3, 2)})
+    >>> found.verdict, found.wrong
+    ('FAIL', ['dz'])
+
+    Args:
+        forward: from a dictionary of tensors to a dictionary of named tensors, ``return locals()``; what else is in it
+            does not matter.
+        backward: ``backward(inputs, tensors)``, both without a graph, returns the gradients by name: that of ``h`` is
+            ``dh``. Of steps without a gradient the links are judged as parts of others.
+        inputs: of forward, by name, in float64 or float32: their gradients are judged too, where they are shown.
+        tensors: in place of `forward` and `inputs`, in a notebook: tensors that a forward pass has made, ``globals()``
+            say, whose graph torch still has: no ``backward()``, or one with ``retain_graph=True``.
+        gradients: in place of `backward`: ``globals()``, say.
+        loss: the name of the tensor, of one number, that the gradients are of.
+
+    Allowances are measured, see `harness.evaluation.references.chained`. A gradient that is not made from your own
+    upstream but right by itself passes.
+
+    Returns:
+        The verdict (PASS, FAIL, NO POWER, NOT COMPARED) with exit status, rows, findings and causes; ``str()`` of it
+        is for people.
+
+    Raises:
+        UsageError: there is no chain to check: no loss, no graph, other dtypes.
+    """
+    _either(forward, tensors, "forward and inputs, or tensors")
+    _either(backward, gradients, "backward, or gradients")
+    given = inputs or {}
+    host, chain = _chain(forward or (lambda _: dict(tensors or {})), given, loss)
+    dtype = str(chain.tensors[loss].dtype)
+    check = ChainCheck(host.package, dtype, len(chain.tensors))
+    if gradients is None and backward is not None:
+        check.line, check.lines = places_of(backward, [gradient_of(name) for name in chain.tensors])
+        try:
+            gradients = backward(dict(chain.inputs), dict(chain.returned))
+        except (Exception, SystemExit) as error:
+            check.findings = [Finding(YOURS, 1, "raised", f"your backward pass raises {told(error)}", "gradients")]
+            return check
+    own = _named_gradients(gradients)
+    shown = {name: _array(host, own[gradient_of(name)]) for name in chain.tensors if gradient_of(name) in own}
+    check.unseen = [name for name in chain.tensors if name not in shown and name != loss]
+    known = {gradient_of(name) for name in (*chain.tensors, *chain.constants)}
+    check.ignored = [name for name, value in own.items() if name not in known and host.owns(value)]
+    again = None if forward is None else (lambda other: _chain(forward, {**given, **other}, loss)[1])
+    reference = ChainReference(chain, list(shown), _given(chain, shown, loss), dtype, again)
+    try:
+        rows = [_row(reference, name, shown[name]) for name in reference.expected]
+    except Exception as error:
+        raise UsageError(
+            f"Cannot run the chain backward, because {host.package} raises {told(error)}; check it before the graph is "
+            f"freed or changed in place: call loss.backward(retain_graph=True), or give forward as a function."
+        ) from error
+    check.rows = rows + [
+        not_comparable(check_of(dtype), gradient_of(name), YOURS, 1, f"{name} has no gradient in {host.package}")
+        for name in chain.constants
+        if gradient_of(name) in own
+    ]
+    check.shapes = {gradient_of(name): array.shape for name, array in shown.items()}
+    check.findings = [
+        finding for name in reference.expected for finding in _mismatches(chain, name, shown[name], dtype)
+    ]
+    check.causes = [cause_in_chain(reference, name[1:], shown, own) for name in check.wrong]
+    return check
+
+
+def _either(one: Any, other: Any, what: str) -> None:
+    if (one is None) == (other is None):
+        raise UsageError(f"Cannot check a chain, because it takes {what}, and exactly one of them; give one.")
+
+
+def _chain(forward: Callable[[Any], Any], inputs: Mapping[str, Any], loss: str) -> tuple[Any, Chain]:
+    """The framework that owns the loss, and the forward pass as it ran there."""
+
+    def checked(given: Any) -> Mapping[str, Any]:
+        returned = forward(given)
+        if not isinstance(returned, Mapping):
+            raise UsageError(
+                f"Cannot use what forward returns, because it is {kind_of(returned)}; give a dictionary of named "
+                f"tensors: return locals()."
+            )
+        if loss not in returned:
+            raise UsageError(
+                f"Cannot find the loss {loss!r} among {', '.join(map(str, returned))}"
+                f"{did_you_mean(loss, map(str, returned))}; name it: loss=..."
+            )
+        return returned
+
+    hosts = [host for host in loaded_hosts("float64").values() if isinstance(host, Hosts) and isinstance(host, Chains)]
+    if not hosts:
+        raise UsageError("Cannot check a chain, because torch is not imported; write the forward pass in torch.")
+    host: Any = hosts[0]
+    try:
+        with host.running():
+            chain: Chain = host.chain(checked, inputs, loss)
+    except UsageError:
+        raise
+    except CannotCompareError as error:
+        raise UsageError(
+            f"Cannot check the chain, because {error}; give tensors that {host.package} can run."
+        ) from error
+    except (Exception, SystemExit) as error:
+        raise UsageError(f"Cannot run forward, because it raises {told(error)}; correct it first.") from error
+    if chain.tensors[loss].size != 1:
+        raise UsageError(
+            f"Cannot use {loss!r} of shape {chain.tensors[loss].shape} as the loss, because gradients are of one "
+            f"number; sum it, or average it."
+        )
+    dtypes = {str(array.dtype): name for name, array in chain.tensors.items()}
+    if len(dtypes) > 1 or not set(dtypes) <= set(DTYPES):
+        which = ", ".join(f"{name} is {dtype}" for dtype, name in dtypes.items())
+        raise UsageError(
+            f"Cannot check the chain, because {which}; compute all of it in one of {' and '.join(DTYPES)}."
+        )
+    return host, chain
+
+
+def _named_gradients(gradients: Any) -> dict[str, Any]:
+    if not isinstance(gradients, Mapping):
+        raise UsageError(
+            f"Cannot use the gradients, because they are {kind_of(gradients)}; give a dictionary by name: that of h is "
+            f"dh. In a function: return locals()."
+        )
+    return {str(name): value for name, value in gradients.items() if str(name).startswith("d") and value is not None}
+
+
+def _array(host: Any, value: Any) -> Array:
+    return host.take(value) if host.owns(value) else np.asarray(value)
+
+
+def _given(chain: Chain, shown: Mapping[str, Array], loss: str) -> dict[str, Array]:
+    """Gradients that others can be made from; in place of one that is not finite or has another shape, what arrives."""
+    given = {loss: np.ones(chain.tensors[loss].shape)}
+    for name, array in shown.items():
+        usable = array.shape == chain.tensors[name].shape and array.dtype.kind == "f" and np.isfinite(array).all()
+        if usable and (name == loss or not any(chain.same[name] == chain.same[other] for other in given)):
+            given[name] = np.asarray(array, np.float64)
+    return given
+
+
+def _row(reference: ChainReference, name: str, actual: Array) -> Row:
+    """Judged given the gradients that it is made from; or by itself, where it is made from others that are right."""
+
+    def judged(right: Bounded) -> Row:
+        return judge(
+            check_of(reference.dtype), gradient_of(name), YOURS, 1,
+            actual=actual, expected=right.value, allowed=right.bound,
+            zero_bound=lambda: np.full(right.shape, np.inf if reference.is_zero(name) else 0.0),
+        )  # fmt: skip
+
+    right = reference.expected[name]
+    row = judged(right)
+    if row.verdict == "FAULT" and reference.end_to_end[name].holds(actual):
+        return replace(judged(reference.end_to_end[name]), reason="right, though it is not made from your own upstream")
+    if row.verdict == "FAULT" and reference.convention(name, actual):
+        return replace(row, verdict="convention", reason="exactly on a kink, another valid subgradient is taken")
+    if row.verdict == "ok" and np.all(np.abs(right.value) <= right.bound) and row.zeros < row.entries:
+        return replace(row, reason="0 but for rounding")
+    return row
+
+
+def _mismatches(chain: Chain, name: str, actual: Array, dtype: str) -> Iterator[Finding]:
+    gradient, shape = gradient_of(name), chain.tensors[name].shape
+    if actual.shape != shape:
+        told = f"{gradient} has shape {actual.shape} instead of {shape}"
+        yield Finding(YOURS, 1, "shape", told, gradient)
+    elif str(actual.dtype) != dtype:
+        yield Finding(YOURS, 1, "dtype", f"{gradient} has dtype {actual.dtype} instead of {dtype}", gradient)

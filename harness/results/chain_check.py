@@ -1,0 +1,131 @@
+"""What a check of somebody's own chain found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec import to_builtins
+
+from harness.comparison.judge import Finding, Row
+from harness.faults.operations.causes import Explanation
+from harness.results.printable import Printable
+
+
+@dataclass
+class ChainCheck(Printable, text="harness.rendering.chain_screen:render"):
+    """Gradients by hand of the named tensors of a forward pass, each judged given those that it is made from.
+
+    Attributes:
+        package: whose autograd is the reference.
+        tensors: how many named tensors of the forward pass have a gradient.
+        rows: one per gradient that was shown, in the order of the backward pass; the allowances are measured.
+        shapes: of each gradient.
+        findings: other shapes and dtypes than a gradient should have, or that the backward pass raises.
+        causes: one per wrong gradient: its cause, or unknown with what is known.
+        unseen: tensors with a gradient that was not shown, so that their links are judged as parts of others.
+        ignored: what looks like a gradient by its name, of no tensor there is.
+        line: file and first line of the backward pass, where that is known.
+        lines: file and line that make a gradient, where a plain assignment does.
+    """
+
+    package: str
+    dtype: str
+    tensors: int
+    rows: list[Row] = field(default_factory=list)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    causes: list[Explanation] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+    line: tuple[str, int] | None = None
+    lines: dict[str, tuple[str, int]] = field(default_factory=dict)
+
+    @property
+    def gradients(self) -> list[str]:
+        """Names of the gradients that were shown."""
+        return [row.gradient for row in self.rows]
+
+    @property
+    def wrong(self) -> list[str]:
+        """Gradients that are wrong in values, shape or dtype, in the order of the backward pass."""
+        broken = {finding.tensor for finding in self.findings}
+        return [row.gradient for row in self.rows if row.verdict == "FAULT" or row.gradient in broken]
+
+    @property
+    def first_wrong(self) -> str | None:
+        """The first of them."""
+        return next(iter(self.wrong), None)
+
+    @property
+    def powerless(self) -> list[str]:
+        """Gradients in whose place zeros would have passed."""
+        return [row.gradient for row in self.rows if row.verdict == "no power"]
+
+    @property
+    def verdict(self) -> str:
+        """FAIL, NOT COMPARED, NO POWER (of some gradient) or PASS."""
+        if self.wrong or self.findings:
+            return "FAIL"
+        if all(row.verdict == "not comparable" for row in self.rows):
+            return "NOT COMPARED"
+        return "NO POWER" if self.powerless else "PASS"
+
+    @property
+    def exit(self) -> int:
+        """1 FAIL, 3 could not compare, 0."""
+        return {"FAIL": 1, "NOT COMPARED": 3}.get(self.verdict, 0)
+
+    @property
+    def reason(self) -> str:
+        """The rest of the first line."""
+        if self.wrong:
+            return self._wrong(self.wrong)
+        if self.findings:
+            return self.findings[0].message
+        if self.verdict == "NOT COMPARED":
+            return "no gradient of a named tensor was shown: call the one of h dh"
+        if self.powerless:
+            return f"nothing failed, but zeros in place of {', '.join(self.powerless)} would have passed too"
+        kinks = [row.gradient for row in self.rows if row.verdict == "convention"]
+        judged = [row for row in self.rows if row.verdict == "ok" and row.used is not None]
+        told = f"; another valid subgradient is taken at kinks in {', '.join(kinks)}" if kinks else ""
+        if not judged:
+            return f"nothing is wrong{told}"
+        row = max(judged, key=lambda row: row.used or 0.0)
+        share = f"; worst used {100 * (row.used or 0.0):.1f} % ({row.gradient})"
+        own = ", each given your own upstream," if len(judged) > 1 else ""
+        return (
+            f"{len(judged)} gradients by hand{own} agree with {self.package} within a measured allowance{share}{told}"
+        )
+
+    def _wrong(self, wrong: list[str]) -> str:
+        first, *others = wrong
+        shape = next((finding.message for finding in self.findings if finding.tensor == first), None)
+        cause = next((cause for cause in self.causes if cause.at == first and cause.causes), None)
+        place = self.lines.get(first) or self.line
+        where = f" ({place[0]}:{place[1]})" if place else ""
+        headline = shape or f"{first} is wrong"
+        told = f": {cause.says}" if cause else ""
+        also = f"; wrong by themselves too: {', '.join(others)}" if others else ""
+        return f"{headline}{where}{told}{also}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as JSON holds it."""
+        return {
+            "verdict": self.verdict,
+            "exit": self.exit,
+            "reason": self.reason,
+            "reference": self.package,
+            "allowance": "measured",
+            "dtype": self.dtype,
+            "first_wrong": self.first_wrong,
+            "wrong": self.wrong,
+            "rows": [{name: to_builtins(getattr(row, name)) for name in row.__struct_fields__} for row in self.rows],
+            "shapes": {name: list(shape) for name, shape in self.shapes.items()},
+            "findings": to_builtins(self.findings),
+            "causes": [cause.to_dict() for cause in self.causes],
+            "unseen": self.unseen,
+            "ignored": self.ignored,
+            "lines": {name: list(place) for name, place in self.lines.items()},
+        }

@@ -1,0 +1,1 @@
+"""Chains: forward passes with names, and their gradients by hand."""

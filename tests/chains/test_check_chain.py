@@ -1,0 +1,342 @@
+"""A learner's own chain: right ones pass in the forms that people write, a mistake is found where it is, and named."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+import harness
+from tests.chains import ninja
+from tests.chains.mistakes import MISTAKES, with_mistake
+
+SMALL = {"rows": 16, "hidden": 20}
+DTYPES = [torch.float32, torch.float64]
+NAMES = [
+    "logprobs",
+    "probs",
+    "counts_sum_inv",
+    "counts_sum",
+    "counts",
+    "norm_logits",
+    "logit_maxes",
+    "logits",
+    "h",
+    "W2",
+    "b2",
+    "hpreact",
+    "bngain",
+    "bnbias",
+    "bnraw",
+    "bnvar_inv",
+    "bnvar",
+    "bndiff2",
+    "bndiff",
+    "bnmeani",
+    "hprebn",
+    "embcat",
+    "W1",
+    "b1",
+    "emb",
+    "C",
+]
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("sizes", [{}, SMALL, {"rows": 7, "vocabulary": 5, "hidden": 3, "seed": 1}], ids=str)
+def test_26_right_gradients_pass(sizes, dtype):
+    check = harness.check_chain(ninja.forward, ninja.backward, inputs=ninja.parameters(**sizes, dtype=dtype))
+    assert check.verdict == "PASS", check
+    assert {row.gradient for row in check.rows} == {f"d{name}" for name in NAMES}
+    assert {row.verdict for row in check.rows} == {"ok"}
+    assert {row.gradient for row in check.rows if row.reason} == {"dlogit_maxes", "db1"}, "which are 0 but for rounding"
+    assert max(row.used for row in check.rows) < 0.2
+    assert not check.unseen
+
+
+def test_it_takes_less_than_five_seconds():
+    """Of the processor's time, in a process of its own, whatever else the machine does."""
+    program = (
+        "import time, torch, harness; from tests.chains import ninja; start = time.process_time(); "
+        "harness.check_chain(ninja.forward, ninja.backward, inputs=ninja.parameters()); "
+        "print(time.process_time() - start)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 5
+
+
+@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_found_where_it_is_and_named(mistake):
+    inputs = ninja.parameters(**SMALL, dtype=torch.float64)
+    check = harness.check_chain(ninja.forward, with_mistake(mistake), inputs=inputs)
+    assert (check.verdict, check.exit) == ("FAIL", 1)
+    assert tuple(check.wrong) == mistake.wrong
+    assert check.causes[0].cause == mistake.cause, check
+
+
+@pytest.mark.parametrize("name", ["second use forgotten", "n for n - 1", "indices overwritten", "wrong operand"])
+def test_in_float32_too(name):
+    mistake = MISTAKES[name]
+    check = harness.check_chain(ninja.forward, with_mistake(mistake), inputs=ninja.parameters(**SMALL))
+    assert tuple(check.wrong) == mistake.wrong
+    assert check.causes[0].cause == mistake.cause, check
+
+
+@pytest.mark.parametrize(("dtype", "off"), [(torch.float32, 3e-3), (torch.float64, 1e-11)], ids=str)
+def test_small_errors_are_seen_everywhere(dtype, off):
+    def backward(p, t):
+        right = ninja.backward(p, t)
+        return {f"d{name}": right[f"d{name}"] * (1 + place * off) for place, name in enumerate(NAMES, 1)}
+
+    check = harness.check_chain(ninja.forward, backward, inputs=ninja.parameters(**SMALL, dtype=dtype))
+    assert set(check.wrong) == {f"d{name}" for name in NAMES} - {"dlogit_maxes", "db1"}
+
+
+def fused(p, t):
+    """Cross-entropy and batch norm in one formula each; what lies between is left out."""
+    n = p["Xb"].shape[0]
+    dlogits = functional.softmax(t["logits"], 1)
+    dlogits[range(n), p["Yb"]] -= 1
+    dlogits = dlogits / n
+    dh = dlogits @ p["W2"].T
+    dhpreact = dh * (1 - t["h"] ** 2)
+    centred = n * dhpreact - dhpreact.sum(0) - n / (n - 1) * t["bnraw"] * (dhpreact * t["bnraw"]).sum(0)
+    dhprebn = p["bngain"] * t["bnvar_inv"] / n * centred
+    dW1 = t["embcat"].T @ dhprebn
+    return locals()
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_steps_may_be_left_out(dtype):
+    check = harness.check_chain(ninja.forward, fused, inputs=ninja.parameters(dtype=dtype))
+    assert check.verdict == "PASS", check
+    assert [row.gradient for row in check.rows] == ["dlogits", "dh", "dhpreact", "dhprebn", "dW1"]
+    assert "bnraw" in check.unseen
+
+
+def test_a_wrong_fused_formula_is_found():
+    def backward(p, t):
+        found = fused(p, t)
+        found["dhprebn"] = found["dhprebn"] + p["bngain"] * t["bnvar_inv"] * found["dhpreact"].mean(0)
+        return found
+
+    check = harness.check_chain(ninja.forward, backward, inputs=ninja.parameters())
+    assert check.first_wrong == "dhprebn"
+    assert "dhpreact" not in check.wrong
+
+
+def test_a_right_gradient_that_is_not_made_from_a_wrong_one_passes():
+    def backward(p, t):
+        return {**ninja.backward(p, t), "dprobs": torch.ones_like(t["probs"]), "dlogits": fused(p, t)["dlogits"]}
+
+    check = harness.check_chain(ninja.forward, backward, inputs=ninja.parameters(**SMALL))
+    rows = {row.gradient: row for row in check.rows}
+    assert check.first_wrong == "dprobs"
+    assert rows["dlogits"].verdict == "ok"
+
+
+def test_finished_tensors_of_a_notebook():
+    leaves = {n: v.requires_grad_() if v.is_floating_point() else v for n, v in ninja.parameters(**SMALL).items()}
+    tensors = {**leaves, **ninja.forward(leaves), "i": 3, "words": ["a"]}
+    tensors["h"].retain_grad()
+    tensors["loss"].backward(retain_graph=True)
+    held = {name: tensors[name].grad.clone() for name in ("h", "W1")}
+    with torch.no_grad():
+        gradients = ninja.backward(leaves, tensors)
+    check = harness.check_chain(tensors=tensors, gradients=gradients)
+    assert all(torch.equal(tensors[name].grad, before) for name, before in held.items())
+    assert check.verdict == "PASS"
+    assert len(check.rows) == 26
+    gradients["dh"] = -gradients["dh"]
+    assert harness.check_chain(tensors=tensors, gradients=gradients).wrong == ["dh"], "dhpreact is right by itself"
+    tensors["loss"].backward()
+    with pytest.raises(harness.UsageError, match="retain_graph=True"):
+        harness.check_chain(tensors=tensors, gradients=gradients)
+
+
+def small(forward, backward, **options):
+    rng = np.random.default_rng(0)
+    inputs = {"x": torch.tensor(rng.normal(size=(5, 3))), "w": torch.tensor(rng.normal(size=(3, 3)))}
+    return harness.check_chain(forward, backward, inputs=inputs | options)
+
+
+def squared(p):
+    z = p["x"] @ p["w"]
+    also = z
+    flat = z.view(-1)
+    z2 = z + z * z.sum(0, keepdim=True)
+    aside = z2.exp()
+    count = z.argmax(1)
+    loss = (z2**2).sum() + flat[0] + also[0, 1]
+    return {"z": z, "also": also, "flat": flat, "z2": z2, "aside": aside, "count": count, "loss": loss}
+
+
+def of_squared(p, t):
+    dz2, z = 2 * t["z2"], t["z"]
+    dflat = torch.zeros_like(t["flat"])
+    dflat[0] = 1
+    dz = dz2 * (1 + z.sum(0, keepdim=True)) + (dz2 * z).sum(0, keepdim=True) + dflat.view(5, 3)
+    dz[0, 1] += 1
+    return {
+        "dz2": dz2, "dflat": dflat, "dz": dz, "dalso": dz, "daside": torch.zeros_like(z), "dw": p["x"].T @ dz,
+        "dloss": torch.ones(()).double(),
+    }  # fmt: skip
+
+
+def test_two_names_of_one_tensor_views_and_what_the_loss_does_not_read():
+    check = small(squared, of_squared)
+    assert check.verdict == "PASS", check
+    assert check.unseen == ["x"]
+
+
+@pytest.mark.parametrize("name", ["z", "also", "flat", "aside", "w", "loss"])
+def test_each_of_them_is_judged(name):
+    def backward(p, t):
+        found = of_squared(p, t)
+        return found | {f"d{name}": found[f"d{name}"] + 1e-9}
+
+    assert f"d{name}" in small(squared, backward).wrong
+
+
+def test_nothing_that_backward_does_in_place_reaches_the_forward_pass():
+    def backward(p, t):
+        found = of_squared(p, t)
+        t["z2"].zero_()
+        p["x"].zero_()
+        return found
+
+    assert small(squared, backward).verdict == "PASS"
+
+
+def rectified(p):
+    z = p["x"] @ p["w"]
+    h = torch.relu(z)
+    loss = (h * torch.arange(1.0, 16).view(5, 3).double()).sum()
+    return locals()
+
+
+def of_rectified(at_zero):
+    def backward(p, t):
+        dh = torch.arange(1.0, 16).view(5, 3).double()
+        dz = dh * torch.where(t["z"] == 0, at_zero, (t["z"] > 0).double())
+        return {"dh": dh, "dz": dz}
+
+    return backward
+
+
+@pytest.mark.parametrize(("at_zero", "verdict"), [(0.0, "ok"), (1.0, "convention"), (-1.0, "FAULT"), (2.0, "FAULT")])
+def test_at_a_kink_every_subgradient_is_valid_and_nothing_else(at_zero, verdict):
+    w = torch.randn(3, 3, generator=torch.Generator().manual_seed(0)).double()
+    w[:, 1] = 0
+    check = small(rectified, of_rectified(at_zero), w=w)
+    assert {row.gradient: row.verdict for row in check.rows} == {"dh": "ok", "dz": verdict}
+    assert ("another valid subgradient is taken at kinks in dz" in check.reason) == (verdict == "convention")
+
+
+def test_a_forward_pass_that_draws_is_checked_as_it_was_and_excuses_nothing():
+    def forward(p):
+        h = functional.dropout(p["x"], 0.5)
+        loss = (h**2).sum()
+        return locals()
+
+    def right(p, t):
+        dh = 2 * t["h"]
+        return {"dh": dh, "dx": torch.where(t["h"] == 0, 0.0, t["h"] / p["x"]) * dh}
+
+    assert small(forward, right).verdict == "PASS"
+    assert small(forward, lambda p, t: {"dh": 2 * t["h"], "dx": 2 * t["h"]}).wrong == ["dx"]
+
+
+def test_no_power_where_zeros_would_pass():
+    def forward(p):
+        y = 1e6 * p["x"]
+        loss = y.sum() - (1e6 - 1) * p["x"].sum()
+        return locals()
+
+    def backward(p, t):
+        dy = torch.ones_like(t["y"])
+        return {"dy": dy, "dx": 1e6 * dy - (1e6 - 1)}
+
+    check = harness.check_chain(forward, backward, inputs={"x": torch.randn(4, 2)})
+    assert (check.verdict, check.powerless) == ("NO POWER", ["dx"])
+
+
+def test_one_nan_is_a_fault_and_the_others_are_judged_all_the_same():
+    def backward(p, t):
+        found = ninja.backward(p, t)
+        found["dh"] = found["dh"].clone()
+        found["dh"][0, 0] = float("nan")
+        return found
+
+    check = harness.check_chain(ninja.forward, backward, inputs=ninja.parameters(**SMALL))
+    assert check.wrong == ["dh"]
+
+
+def test_another_dtype_and_a_gradient_of_whole_numbers():
+    def backward(p, t):
+        found = ninja.backward(p, t)
+        return {**found, "dh": found["dh"].double(), "dXb": p["Xb"], "dnothing": found["dh"]}
+
+    check = harness.check_chain(ninja.forward, backward, inputs=ninja.parameters(**SMALL))
+    assert check.wrong == ["dh"]
+    assert "dtype float64 instead of float32" in check.reason
+    assert {row.gradient: row.verdict for row in check.rows}["dXb"] == "not comparable"
+    assert check.ignored == ["dnothing"]
+
+
+def test_a_backward_pass_that_raises_fails():
+    check = small(squared, lambda p, t: {"dz": t["zz"]})
+    assert check.verdict == "FAIL"
+    assert "raises KeyError" in check.reason
+    assert "raises KeyError" in str(check)
+
+
+def test_nothing_shown_is_not_compared():
+    check = small(squared, lambda p, t: {})
+    assert (check.verdict, check.exit) == ("NOT COMPARED", 3)
+
+
+def test_the_screen_and_the_record_say_the_same():
+    mistake = MISTAKES["sign lost"]
+    check = harness.check_chain(ninja.forward, with_mistake(mistake), inputs=ninja.parameters(**SMALL))
+    record = json.loads(json.dumps(check.to_dict()))
+    assert record["first_wrong"] == "dcounts_sum"
+    assert record["causes"][0]["cause"] == "sign flipped"
+    assert f"FAIL  {record['reason']}" in str(check)
+    assert "cause  sign flipped: dcounts_sum is the right one times −1" in str(check)
+
+
+def test_the_line_is_told():
+    check = small(squared, of_squared_wrong)
+    assert "test_check_chain.py:" in check.reason
+    with pytest.raises(harness.GradientMismatch, match="dz2 is wrong"):
+        harness.assert_chain_matches(squared, of_squared_wrong, inputs={"x": torch.randn(5, 3), "w": torch.randn(3, 3)})
+
+
+def of_squared_wrong(p, t):
+    dz2 = t["z2"]
+    return locals()
+
+
+@pytest.mark.parametrize(
+    ("forward", "arguments", "message"),
+    [
+        (lambda p: p["x"].sum(), {"gradients": {}}, "a dictionary of named"),
+        (lambda p: {"los": p["x"].sum()}, {"gradients": {}}, "did you mean los"),
+        (lambda p: {"loss": p["x"]}, {"gradients": {}}, "one number"),
+        (lambda p: {"loss": p["y"].sum()}, {"gradients": {}}, "KeyError"),
+        (lambda p: {"loss": p["x"].sum().half()}, {"gradients": {}}, "float16"),
+        (lambda p: {"loss": p["x"].sum()}, {"gradients": [1]}, "a list of 1"),
+        (lambda p: {"loss": p["x"].sum()}, {}, "exactly one"),
+        (None, {"tensors": {}, "gradients": {}, "backward": of_squared}, "exactly one"),
+        (None, {"tensors": {"loss": torch.ones(())}, "gradients": {}}, "requires no gradient"),
+        (None, {"tensors": {"loss": 3.0}, "gradients": {}}, "no tensor"),
+    ],
+)
+def test_wrong_use_is_told(forward, arguments, message):
+    inputs = {"inputs": {"x": torch.ones(2)}} if forward else {}
+    with pytest.raises(harness.UsageError, match=message):
+        harness.check_chain(forward, **inputs, **arguments)
