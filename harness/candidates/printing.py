@@ -1,4 +1,4 @@
-"""Printing: what somebody else's code prints goes to stderr, and after some lines no further."""
+"""Printing: what somebody else's code prints when it is first called goes to stderr, and after some lines no further."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ LINES, LONGEST = 20, 4_000
 
 
 class Printed:
-    """A stream in place of stdout and stderr, the same for all calls of a function; `told` says what it kept back.
+    """A stream in place of stdout and stderr, the same for all calls of a function; `tell` says what it kept back.
 
-    Whatever else a stream can do, the stderr of the process does.
+    What is printed again when the function is called again is nothing new. Whatever else a stream can do, the stderr
+    of the process does.
     """
 
     def __init__(self) -> None:
-        self.lines, self.characters = 0, 0
+        self.calls, self.lines, self.characters = 0, 0, 0
         self.stream: TextIO = sys.stderr
 
     def write(self, text: str) -> int:
         """Pass on what is within the limits."""
+        if self.calls > 1:
+            return len(text)
         if self.lines < LINES and self.characters < LONGEST * LINES:
             room = text.split("\n")[: LINES - self.lines + 1]
             shown = "\n".join(room) if len(room) <= LINES - self.lines else "\n".join([*room[:-1], ""])
@@ -46,6 +49,7 @@ class Printed:
         """Stdout and stderr are this stream until the block ends."""
         if sys.stderr is not self:
             self.stream = sys.stderr
+        self.calls += 1
         with redirect_stdout(self), redirect_stderr(self):
             yield
 
