@@ -1,4 +1,4 @@
-"""Printing: what somebody else's code prints when it is first called goes to stderr, and after some lines no further."""
+"""Printing: what somebody else's code prints at its first call goes to stderr, and after some lines no further."""
 
 from __future__ import annotations
 

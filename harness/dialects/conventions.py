@@ -12,9 +12,9 @@ mean of gradients of single samples; Nielsen, "Neural Networks and Deep Learning
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 import numpy as np
@@ -103,7 +103,7 @@ def with_moved(network: Graph, factor: Factor, rows: int) -> Graph:
     """The network with a factor in the gradient of the loss, and none in those of the weights."""
     moved = with_factor(network, factor, rows, moved=True)
     links = {
-        link.output: replace(link, rule=partial(_divided, link, upstream, factor))
+        link.output: replace(link, rule=_divided(link, upstream, factor))
         for link in network.backward_links
         if link.of in network.weights and (upstream := _upstream(network, link))
     }
@@ -116,11 +116,16 @@ def _upstream(network: Graph, link: Link) -> tuple[int, ...]:
     return tuple(place for place, tensor in enumerate(tensors) if tensor.role == "gradient" and tensor.per_row)
 
 
-def _divided(link: Link, upstream: tuple[int, ...], factor: Factor, *reads: Any) -> Any:
+def _divided(link: Link, upstream: tuple[int, ...], factor: Factor) -> Callable[..., Any]:
     """The gradient of a weight divided by the factor: after the sum over the samples, or each of them before it."""
-    rows = len(reads[upstream[0]])
-    before = [factor.times(read, rows, inverse=True) if place in upstream else read for place, read in enumerate(reads)]
-    return either(factor.times(link.rule(*reads), rows, inverse=True), link.rule(*before))
+
+    @wraps(link.rule)
+    def rule(*reads: Any) -> Any:
+        rows = len(reads[upstream[0]])
+        before = [factor.times(r, rows, inverse=True) if place in upstream else r for place, r in enumerate(reads)]
+        return either(factor.times(link.rule(*reads), rows, inverse=True), link.rule(*before))
+
+    return rule
 
 
 CONVENTIONS = (softmax_outputs, fused_gradients, moved_factors)

@@ -7,10 +7,10 @@ A program that does so consistently is right for its own loss.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
-from functools import partial
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -71,12 +71,16 @@ def with_factor(network: Graph, factor: Factor, rows: int, *, moved: bool = Fals
     for link in network.links:
         if link.layer in of_loss and not (moved and link.of is None):
             layer = loss if link.layer is network.loss else link.layer
-            links[link.output] = replace(link, layer=layer, rule=partial(_times, link, factor))
+            links[link.output] = replace(link, layer=layer, rule=_times(link, factor))
     return network.with_links(links, loss)
 
 
-def _times(link: Link, factor: Factor, *reads: Any) -> Any:
-    return factor.times(link.rule(*reads), len(reads[link.inputs.index(TARGET)]))
+def _times(link: Link, factor: Factor) -> Callable[..., Any]:
+    @wraps(link.rule)
+    def rule(*reads: Any) -> Any:
+        return factor.times(link.rule(*reads), len(reads[link.inputs.index(TARGET)]))
+
+    return rule
 
 
 def option_of(network: Graph, factor: Factor) -> str | None:

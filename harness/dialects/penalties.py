@@ -25,7 +25,7 @@ from impls.graph import LOSS, Graph
 from impls.hand import Penalised
 
 MOST_DIGITS = 6
-EPSILONS = tuple(10.0**-power for power in range(4, 17))
+EPSILONS = tuple(10.0**-power for power in range(2, 17))
 
 Interval = tuple[float, float]
 

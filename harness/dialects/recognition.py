@@ -95,8 +95,15 @@ def _with_one_more(read: Recognised, profile: Profile, against: str) -> Iterator
                 continue
             judged = located(point, shown, profile, against)
             fewer = len(judged.faulty) < len(read.located.faulty)
-            if fewer and not (dialect.of_loss and LOSS in judged.faulty):
+            if fewer and not (dialect.of_loss and not _bears_out(read, judged)):
                 yield Recognised(dialects=(*read.dialects, dialect), point=point, shown=shown, located=judged)
+
+
+def _bears_out(read: Recognised, judged: Located) -> bool:
+    """Whether another loss, whose number was read off the loss that is shown, is borne out by a gradient."""
+    tensors = read.point.network.tensors
+    right_now = set(read.located.faulty) - set(judged.faulty)
+    return LOSS not in judged.faulty and any(tensors[name].role == "gradient" for name in right_now)
 
 
 def _mistakes(read: Recognised, profile: Profile) -> int:

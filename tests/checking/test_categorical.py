@@ -51,7 +51,8 @@ def test_an_epsilon_is_part_of_the_loss_where_it_is_said(loss):
     fused = checked(said, fused=True, epsilon=0.001)  # (a − y)/N, which is the gradient without an epsilon
     assert fused.wrong == ["da2"]
     assert "the epsilon 0.001 of the loss is left out" in {each.says for each in fused.diagnoses[0].causes}
-    assert checked(loss, fused=False, epsilon=0.001).wrong == ["loss", "da2"]
+    unsaid = checked(loss, fused=False, epsilon=0.001)
+    assert (unsaid.verdict, unsaid.dialect) == ("PASS", "with 0.001 added inside the logarithm")
 
 
 MISTAKES = {
