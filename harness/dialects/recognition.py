@@ -77,10 +77,11 @@ def recognised(
     tried, partly = [plain], list[Recognised]()
     for _ in range(TOGETHER):
         tried = [more for each in tried for more in _with_one_more(each, profile, against)]
-        right = [each for each in tried if not each.located.faulty]
+        borne_out = [each for each in tried if _borne_out(each, plain)]
+        right = [each for each in borne_out if not each.located.faulty]
         if right:
             return right
-        partly += tried
+        partly += borne_out
     fewest = min(partly, key=lambda each: len(each.located.faulty), default=None)
     return [fewest if fewest and _mistakes(fewest, profile) < _mistakes(plain, profile) else plain]
 
@@ -95,15 +96,15 @@ def _with_one_more(read: Recognised, profile: Profile, against: str) -> Iterator
                 continue
             judged = located(point, shown, profile, against)
             fewer = len(judged.faulty) < len(read.located.faulty)
-            if fewer and not (dialect.of_loss and not _bears_out(read, judged)):
+            if fewer and not (dialect.of_loss and LOSS in judged.faulty):
                 yield Recognised(dialects=(*read.dialects, dialect), point=point, shown=shown, located=judged)
 
 
-def _bears_out(read: Recognised, judged: Located) -> bool:
-    """Whether another loss, whose number was read off the loss that is shown, is borne out by a gradient."""
-    tensors = read.point.network.tensors
-    right_now = set(read.located.faulty) - set(judged.faulty)
-    return LOSS not in judged.faulty and any(tensors[name].role == "gradient" for name in right_now)
+def _borne_out(read: Recognised, plain: Recognised) -> bool:
+    """Whether another loss, whose number was read off the loss that is shown, makes some gradient right as well."""
+    tensors, right_now = plain.point.network.tensors, set(plain.located.faulty) - set(read.located.faulty)
+    of_loss = any(dialect.of_loss for dialect in read.dialects)
+    return not of_loss or any(tensors[name].role == "gradient" for name in right_now)
 
 
 def _mistakes(read: Recognised, profile: Profile) -> int:
