@@ -107,15 +107,24 @@ def _end(check: Check) -> Iterator[str]:
             f"does it matter       trained {learning.steps} steps (lr {learning.lr:g}): loss {learning.start:.4g} → "
             f"{yours} with your gradient, {learning.right:.4g} with the right one"
         )
-    if not check.judged and check.findings:
+    if _may_be_another(check):
         yield "is it for another network?   --model, --activation, --loss and --data say for which"
-    network = check.network
+    network, unseen = check.network, check.verdict == "NO POWER"
     passed_back = [network.gradient[name] for name in network.activations if name in network.gradient]
-    if check.wrong and network is not network.computed:
-        yield "to locate it finer   check a function that returns the gradients, dW1, dz1, ..., and not the update"
-    elif check.wrong and not any(row.gradient in passed_back for row in check.rows):
+    hidden = [name for name in passed_back if name not in {row.gradient for row in check.rows}]
+    label = f"{'to see it' if unseen else 'to locate it finer':<{WIDTH}}"
+    if (check.wrong or unseen) and network is not network.computed:
+        yield f"{label}check a function that returns the gradients, dW1, dz1, ..., and not the update"
+    elif (unseen and hidden) or (check.wrong and hidden == passed_back):
         by = ": return locals() will do" if all(name.isidentifier() for name in passed_back) else ""
-        yield f"to locate it finer   also return {', '.join(passed_back[:2])}, ... by these names{by}"
+        yield f"{label}also return {', '.join(hidden[:2])}, ... by these names{by}"
+
+
+def _may_be_another(check: Check) -> bool:
+    """Whether the function may be one for another network: it cannot use these shapes, or lacks some gradient."""
+    missing = any(row.verdict == "not comparable" for row in check.rows)
+    unusable = any(finding.fails and finding.kind in ("raised", "shape", "names") for finding in check.findings)
+    return (missing or unusable) and check.verdict != "PASS"
 
 
 def _next(check: Check, command: str | None) -> str:
