@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.candidates.isolated import OverdueError, deadline
-from harness.candidates.printing import Printed, told_at_the_end
+from harness.candidates.printing import Printed
 from harness.comparison.judge import Kind
 from harness.usage import UsageError, told
 
@@ -21,9 +21,7 @@ class Failure(NamedTuple):
     error: BaseException | None = None
 
 
-def guarded(
-    call: Callable[[], Any], timeout: float | None, printed: Printed | None = None
-) -> tuple[Any, Failure | None]:
+def guarded(call: Callable[[], Any], timeout: float | None, printed: Printed) -> tuple[Any, Failure | None]:
     """What a call returns, or how it failed; what it prints goes to stderr, overflow and the like are not mentioned.
 
     Args:
@@ -35,7 +33,7 @@ def guarded(
         KeyboardInterrupt, MemoryError, UsageError: they are nobody's fault, or the caller's.
     """
     try:
-        with deadline(timeout), printed.redirected() if printed else told_at_the_end("it"), np.errstate(all="ignore"):
+        with deadline(timeout), printed.redirected(), np.errstate(all="ignore"):
             return call(), None
     except (KeyboardInterrupt, MemoryError, UsageError):
         raise

@@ -10,6 +10,7 @@ from harness.candidates.answers import Answer
 from harness.candidates.arrays import as_array, in_one_memory
 from harness.candidates.guarded import guarded
 from harness.candidates.handed import STRIDES, Handed, Strides
+from harness.candidates.printing import Printed
 from harness.comparison.judge import Finding, Kind
 from harness.evaluation.references.expected import OUTPUT, Expected, gradient_of
 from harness.inputs.frameworks import host_of, kind_of
@@ -32,6 +33,7 @@ class Operation:
         name: of the forward function, for people.
         host: of the arrays that it takes.
         before: gradients of the last call before the last that gave one of the same shape, by the tensor's name.
+        printed: what forward and backward have printed.
     """
 
     layouts = STRIDES
@@ -50,9 +52,10 @@ class Operation:
                 f"torch.autograd.Function or a jax.custom_vjp function."
             )
         self.name = visible(str(getattr(forward, "__name__", type(forward).__name__)))
-        self.timeout, self.before = timeout, dict[str, Array]()
+        self.timeout, self.before, self.printed = timeout, dict[str, Array](), {"forward": Printed()}
         self._answered: dict[tuple[str, tuple[int, ...]], Array] = {}
-        self.host = self._host(forward, backward, list(inputs.values()), dtype)
+        with self.printed["forward"].redirected():  # which runs it
+            self.host = self._host(forward, backward, list(inputs.values()), dtype)
         pair: tuple[Any, Any] = (forward, backward) if backward is not None else self.host.pair(forward)
         self.forward, self.backward = pair
 
@@ -109,7 +112,7 @@ class Operation:
             with self.host.running():
                 return function(*arguments)
 
-        returned, failure = guarded(call, self.timeout)
+        returned, failure = guarded(call, self.timeout, self.printed.setdefault(what, Printed()))
         if failure:
             note(failure.kind, tensor, f"{what} {'raises ' if failure.error else ''}{failure.message}")
             return FAILED

@@ -20,6 +20,7 @@ import numpy as np
 
 from harness.candidates.arrays import as_array
 from harness.candidates.guarded import guarded
+from harness.candidates.printing import Printed
 from harness.candidates.updates import RATES, new_weights
 from harness.comparison.judge import Finding
 from harness.usage import UsageError, visible
@@ -57,7 +58,7 @@ class OptimizerCandidate:
         self._parameters = parameters | {
             other: parameters[own] for other, own in OTHER_NAMES.items() if own in parameters
         }
-        self._made = made
+        self._made, self.printed = made, Printed()
         self._stepping(self._fresh())
 
     def start(self) -> Callable[[Arrays, Arrays, int], Moved]:
@@ -69,7 +70,7 @@ class OptimizerCandidate:
             for kind in list(self.kinds):
                 step, state = begun[0]
                 own, passed = kind(_copies(weights), _copies(gradients))
-                returned, failure = guarded(partial(step, own, passed, *state), self.timeout)
+                returned, failure = guarded(partial(step, own, passed, *state), self.timeout, self.printed)
                 if failure is None:
                     self.kinds = [kind]  # the next calls need not try
                     if state and isinstance(returned, tuple) and len(returned) == 2:
@@ -113,7 +114,7 @@ class OptimizerCandidate:
         """What has made no step: a copy of the object, a new object of the class, or the function."""
         if not inspect.isclass(self._made):
             return self._made if inspect.isroutine(self._made) else deepcopy(self._made)
-        made, failure = guarded(lambda: self._made(**self._taken(self._made)), self.timeout)
+        made, failure = guarded(lambda: self._made(**self._taken(self._made)), self.timeout, self.printed)
         if failure:
             raise UsageError(
                 f"Cannot check {self.name}, because making one raises {failure.message}; give an object, or let "

@@ -103,6 +103,8 @@ def check_vjp(
         tried.append(tried_at(candidate, Expected(right, case.inputs, dy, dtype), votes, step))
         if tried[-1].overdue:  # then so would the next be
             break
+    for what, printed in candidate.printed.items():
+        printed.tell(f"{candidate.name}, {what},")
     findings: dict[tuple[str, str | None], Finding] = {}
     for finding in chain.from_iterable(each.findings for each in tried):
         findings.setdefault((finding.kind, finding.tensor), finding)

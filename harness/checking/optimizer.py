@@ -78,6 +78,7 @@ def check_optimizer(
         for sequence in SEQUENCES
     ]
     findings += _again(candidate, made[0], seed)
+    candidate.printed.tell(called)
     hand, variants = as_written(optimizer), list(variants_of(optimizer))
     found = [hand, *(v for v in variants if v.right)]
     form = next((v for v in found if all(reproduces(v, run) for run in made)), hand)

@@ -202,3 +202,21 @@ def test_a_gradient_that_is_not_finite():
     contracts, found = findings(np.tanh, lambda u, z: u * np.nan, reference=Tanh())
     assert "they are not finite" in found.causes[0].says
     assert ("zero upstream", "dz") in contracts
+
+
+def test_what_an_operation_prints_is_passed_on_once(capsys):
+    def forward(z):
+        print("forward")
+        return np.tanh(z)
+
+    def backward(upstream, z):
+        for number in range(30):
+            print("line", number)
+        return upstream * (1 - np.tanh(z) ** 2)
+
+    assert check_vjp(forward, backward, reference=Tanh()).verdict == "PASS"
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("forward\n") == 1
+    assert err.count("line ") == 20
+    assert "forward, backward, printed 30 lines, of which the first 20 are shown" in err
