@@ -9,6 +9,7 @@ import sys
 import click
 
 from harness.cli.commands import harness
+from harness.cli.group import ClosedPipeError
 from harness.usage import reason, visible
 
 __all__ = ["main"]
@@ -43,7 +44,7 @@ def main() -> None:
     except MemoryError as error:
         click.echo(f"Cannot go on, because memory is short ({error}); choose a smaller model or batch.", err=True)
         sys.exit(2)
-    except BrokenPipeError:
+    except (ClosedPipeError, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + 13)  # as if ended by SIGPIPE, and no verdict
     except OSError as error:

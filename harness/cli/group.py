@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points, version
 from typing import Any, TypeVar
 
@@ -13,8 +14,32 @@ from harness.formats import DTYPES
 COMMANDS_GROUP = "harness.commands"
 
 
+class ClosedPipeError(Exception):
+    """Nobody reads any more what a command prints."""
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise ClosedPipeError from None
+
+
 class Commands(click.Group):
     """Own commands, and those that packages register in the entry-point group ``harness.commands``."""
+
+    # Where the pipe is closed click itself would end with status 1, which means a mismatch.
+
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
+        """As click's; help is printed here."""
+        with _told_apart():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click's."""
+        with _told_apart():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
         """Own commands in order, then others by name."""

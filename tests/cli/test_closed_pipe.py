@@ -1,0 +1,21 @@
+"""Who stops reading gets no verdict: the status is that of a process that SIGPIPE ended, and no mismatch."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    "arguments", [("implementations",), ("run", "--steps", "1", "--against", "hand", "--json"), ("--help",)]
+)
+def test_a_closed_pipe_is_no_mismatch(arguments):
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as closed:
+        command = [sys.executable, "-m", "harness", *arguments]
+        ended = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+    assert ended.returncode == 128 + 13, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "Exception ignored" not in ended.stderr
