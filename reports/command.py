@@ -27,7 +27,7 @@ def _report(record: str, output: str) -> int:
     from harness.usage import UsageError
 
     try:
-        write_page = page_writer(output)
+        write_page = page_writer(output, record)
         run = read_run(record)
         write_page(run)
     except UsageError as error:

@@ -30,7 +30,7 @@ def run_and_print(**options: Any) -> int:
     """Run, print, and return the exit status."""
     style = "json" if options["as_json"] else options["style"] or "table"
     try:
-        write_page = page_writer(options["report"]) if options["report"] else None
+        write_page = page_writer(options["report"], options["output"]) if options["report"] else None
         result = _run(options)
     except UsageError as error:
         return complain("harness run", error)
