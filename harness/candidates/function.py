@@ -11,6 +11,8 @@ from copy import copy
 from dataclasses import replace
 from typing import Any, Self
 
+import numpy as np
+
 from harness.arithmetic import profile_of
 from harness.candidates.answers import Answer, OneByOne, answer_of
 from harness.candidates.guarded import guarded
@@ -154,6 +156,8 @@ class BackwardPass:
         if failure:
             where = _where(failure.error, self.function) if failure.error else ""
             message = f"raised {failure.message}{where}" if failure.error else failure.message
+            if isinstance(failure.error, AttributeError) and isinstance(failure.error.obj, np.ndarray):
+                message += "; if it takes arrays of torch or jax, --arrays says so"
             return None, [Finding(self.name, 1, failure.kind, message)], True
         # What it took out of a dictionary is gone, and what it put there is in its place.
         changed = handed.changed({**handed.own, **dict.fromkeys(at.weights), **dict.fromkeys(inputs), **weights, **fed})
