@@ -170,6 +170,8 @@ class BackwardPass:
         if failure:
             where = _where(failure.error, self.function) if failure.error else ""
             message = f"raised {failure.message}{where}" if failure.error else failure.message
+            if isinstance(failure.error, AttributeError) and isinstance(failure.error.obj, np.ndarray):
+                message += "; if it takes arrays of torch or jax, --arrays says so"
             return None, [Finding(self.name, 1, failure.kind, message)], True
         # What it took out of a dictionary is gone, and what it put there is in its place.
         changed = handed.changed({**handed.own, **dict.fromkeys(at.weights), **dict.fromkeys(inputs), **weights, **fed})

@@ -9,7 +9,7 @@ from harness.candidates.contracts import Obeyed
 from harness.candidates.function import BackwardPass
 from harness.candidates.layout import LAYOUTS, layout_of
 from harness.comparison.judge import Finding
-from harness.diagnosis.location import located
+from harness.dialects import recognised
 from harness.evaluation.point import Point
 from harness.usage import UsageError
 
@@ -37,4 +37,4 @@ def _right(candidate: BackwardPass, point: Point, profile: Profile, layout: str)
     answer = other.answer(at)
     whole = answer.shown.keys() >= set(point.network.gradients)
     right = not any(finding.fails for finding in answer.findings)
-    return whole and right and not located(at, answer.shown, profile, candidate.name).faulty
+    return whole and right and not recognised(at, answer.shown, profile, candidate.name)[0].located.faulty

@@ -90,6 +90,11 @@ def checked(function: Any, name: str) -> Callable[..., Any]:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # compiled code does not tell
         return function
+    if next(iter(signature.parameters), None) == "self":
+        raise UsageError(
+            f"Cannot check {name}, because it is a method and is called as backward(weights, x, y); give a "
+            f"function that puts the weights into an object and calls it, or, where it updates them, say --update."
+        )
     try:
         signature.bind(*PARAMETERS)
     except TypeError:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from harness.candidates.arrays import as_array
+from harness.candidates.layout import Layout
 from harness.usage import UsageError, told, visible
 from impls.contract import Array
 from impls.graph import Graph, prefixed
@@ -114,9 +115,13 @@ def _difference(before: Array, after: Array, lr: float) -> Array:
         return read.astype(after.dtype) if after.dtype.kind == "f" else read
 
 
-def read_off_from(network: Graph, lr: float) -> Graph:
-    """The network whose gradients of weights are read off an update with this learning rate."""
-    return network.read_off(lambda dW, W: read_off(dW, W, lr))
+def read_off_from(network: Graph, lr: float, lies: Layout | None = None) -> Graph:
+    """The network whose gradients of weights are read off an update with this learning rate.
+
+    A function that is called for one sample at a time, as `lies` tells, makes an update of each.
+    """
+    alone, mean = (lies.alone, lies.mean) if lies else (False, False)
+    return network.read_off(lambda dW, W, rows: read_off(dW, W, lr, rows if alone else 1, mean))
 
 
 Called = Callable[[Mapping[str, Any], Any, Any], Mapping[str, Any]]

@@ -95,10 +95,10 @@ def check(
     batches = batches_of(network, loaded_data, dtype, batch, seed)
     x, y = batches.at(1)
     x = with_buffers(network, x, network.fresh_buffers(dtype))
-    if isinstance(source.function, FromUpdate):
-        network = read_off_from(network, source.function.lr)
     point = Point(network, network.init(seed, dtype), x, y, 1)
     lies = layout_of(layout, network, point)
+    if isinstance(source.function, FromUpdate):
+        point = replace(point, network=read_off_from(network, source.function.lr, lies))
     point = point.elsewhere(point.weights, slice(0, lies.rows(point.rows)))
     name, profile = visible(source.name), profile_of(dtype)
     candidate = BackwardPass(name, source.function, arrays, timeout, layout=lies, strict=strict)

@@ -68,7 +68,7 @@ def run_command(**options: Any) -> None:
     show_default=True,
     help="of what the function is given and returns; one sample at a time, as a row or as a column",
 )
-@click.option("--strict", is_flag=True, help="fail other shapes and names too, and biases without gradients")
+@click.option("--strict", is_flag=True, help="fail dialects, other shapes and names, and biases without gradients")
 @click.option("--timeout", type=float, default=60, show_default=True, help="seconds for loading, and for each call")
 @click.option("--report", metavar="FILE.html", help="write the result as one page")
 @click.option("--format", "style", type=click.Choice(["table", "markdown", "json", "github"]))
@@ -84,6 +84,9 @@ def check_command(**options: Any) -> None:
     called as backward(weights, x, y) and returns a dictionary of any of dW1, db1, dz1, da1, ..., z1, a1, ..., loss.
     Gradients under other names (W1, grad_W1, {"layer1": {"dW": ...}}, a tuple in the order of the weights) and in
     another shape of as many entries are read where nothing else can be meant; a note says how, and --strict fails it.
+
+    A program that is right for another loss that it shows (half of it, a penalty), or in another convention (1/N in
+    dW and db only, softmax as the output), passes in that dialect; the verdict says which, and --strict forbids it.
 
     With --update, TARGET is called as step(weights, x, y) and updates the weights once by gradient descent with --lr,
     in place or by returning new ones; a method of an object that keeps W1, b1, ... is called as step(x, y).

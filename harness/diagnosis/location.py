@@ -41,6 +41,7 @@ class Located:
         on_kinks: arguments exactly on a kink, where some tensor is inside only with both sides of each open.
         formed: tensors that are right in another form than the hand code's; the reason says which.
         planted: rules that stand in place of links in the right program by which they are judged, by the link's name.
+        regardless: tensors that are right end to end, and not given what is shown wrong before them.
     """
 
     rows: list[Row]
@@ -50,11 +51,17 @@ class Located:
     on_kinks: int = 0
     formed: frozenset[str] = frozenset()
     planted: Mapping[str, Rule] = field(default_factory=dict, repr=False)
+    regardless: frozenset[str] = frozenset()
 
     @cached_property
     def faulty(self) -> list[str]:
         """Tensors whose own link is wrong, in order; the first of them is the first wrong link."""
         return [row.gradient for row in self.rows if row.verdict == "FAULT"]
+
+    @property
+    def amiss(self) -> int:
+        """How many tensors are wrong, or are right though they should not be."""
+        return len(self.faulty) + len(self.regardless)
 
     def of(self, verdict: str) -> list[Row]:
         """The rows with a verdict."""
@@ -74,7 +81,7 @@ def located(point: Point, shown: Mapping[str, Array], profile: Profile, against:
     walked, centre64 = read.walked, point.double.centre("float64").tensors
     check: Check = "formula" if profile.dtype == "float64" else "end-to-end"
     rows, links, cosines = [], [], dict[str, float]()
-    inputs, wrong = shown_inputs(point.network, shown), set[str]()
+    inputs, wrong, regardless = shown_inputs(point.network, shown), set[str](), set[str]()
     for link in point.network.links:
         name = link.output
         if name not in shown:
@@ -91,6 +98,7 @@ def located(point: Point, shown: Mapping[str, Array], profile: Profile, against:
         end = _judged(check, name, against, shown[name], read.centre(name))
         if own.verdict == "FAULT" and end.verdict == "ok" and inputs[name] & wrong:
             own = end
+            regardless.add(name)
         if own.verdict == "FAULT":
             wrong.add(name)
         links.append(own)
@@ -99,7 +107,10 @@ def located(point: Point, shown: Mapping[str, Array], profile: Profile, against:
         cosines |= _cosine(name, shown[name], centre64[name].value)
     formed = frozenset(row.gradient for row in rows if row.verdict == "ok" and read.right_as(row.gradient))
     open_ = read.hull if read.hull and read.undecided_only else None
-    return Located(rows, links, cosines, (open_ or walked).undecided, read.on_kinks if open_ else 0, formed, read.rules)
+    return Located(
+        rows, links, cosines, (open_ or walked).undecided, read.on_kinks if open_ else 0, formed, read.rules,
+        frozenset(regardless),
+    )  # fmt: skip
 
 
 def _outside(point: Point, shown: Mapping[str, Array], walked: Walk) -> frozenset[str]:

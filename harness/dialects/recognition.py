@@ -82,7 +82,7 @@ def recognised(
         if right:
             return right
         partly += borne_out
-    fewest = min(partly, key=lambda each: len(each.located.faulty), default=None)
+    fewest = min(partly, key=lambda each: each.located.amiss, default=None)
     return [fewest if fewest and _mistakes(fewest, profile) < _mistakes(plain, profile) else plain]
 
 
@@ -95,7 +95,7 @@ def _with_one_more(read: Recognised, profile: Profile, against: str) -> Iterator
             if point is read.point and shown is read.shown:
                 continue
             judged = located(point, shown, profile, against)
-            fewer = len(judged.faulty) < len(read.located.faulty)
+            fewer = judged.amiss < read.located.amiss
             if fewer and not (dialect.of_loss and LOSS in judged.faulty):
                 yield Recognised(dialects=(*read.dialects, dialect), point=point, shown=shown, located=judged)
 
@@ -108,5 +108,9 @@ def _borne_out(read: Recognised, plain: Recognised) -> bool:
 
 
 def _mistakes(read: Recognised, profile: Profile) -> int:
-    """How many there are, each explaining all that it can."""
-    return len(diagnose(read.point, read.shown, profile, read.located.faulty, read.located.planted))
+    """How many there are, each explaining all that it can; and what is right though a wrong tensor leads to it.
+
+    That is another mistake, which undoes the first: or none is, and what is shown is right in another dialect.
+    """
+    told = diagnose(read.point, read.shown, profile, read.located.faulty, read.located.planted)
+    return len(told) + len(read.located.regardless)

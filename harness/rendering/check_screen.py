@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+
+import numpy as np
 
 from harness.candidates.layout import WORDS
 from harness.comparison.remarks import KIND, lines_of
 from harness.diagnosis import Cause, Diagnosis
+from harness.dialects import factors_of
 from harness.faults.fault import in_samples
 from harness.rendering import check_columns, columns
 from harness.results.check import Check
 from harness.results.numbers import counted, percent, plain
 from harness.usage import visible
 from impls.graph import LOSS, Graph
+
+LOSS_OPTION = re.compile(r""" --loss[ =](?:'[^']*'|"[^"]*"|\S+)""")
+"""In a command, the loss that another is said instead of."""
 
 
 def rendered(check: Check, style: str = "table", *, verbose: bool = False, command: str | None = None) -> str:
@@ -66,8 +73,10 @@ def _factor(check: Check, style: str) -> str:
         return ""
     causes = check.diagnoses[0].causes
     why = f": {causes[0].says}" if causes else ""
-    name = in_samples(check.factor, 0.0, check.setting.rows)
-    told = repr(check.factor) if name is None else f"{check.factor:.6g} = {name}"
+    rows, off = check.setting.rows, 4 * float(np.finfo(check.setting.dtype).eps) * abs(check.factor)
+    named = (factor.text for factor in factors_of(check.factor, off, rows, check.network.outputs) if factor.samples)
+    name = in_samples(check.factor, 0.0, rows) or next(named, None)
+    told = f"{check.factor:.6g}" if name is None else f"{check.factor:.6g} = {name}"
     meant = f" If that loss is meant, say so: {check.option}." if check.option else ""
     if check.factor < 0:
         meant = " Weights that are updated with w += lr·dW need it so; the gradient of the loss is its negative."
@@ -113,7 +122,7 @@ def _end(check: Check) -> Iterator[str]:
     passed_back = [network.gradient[name] for name in network.activations if name in network.gradient]
     hidden = [name for name in passed_back if name not in {row.gradient for row in check.rows}]
     label = f"{'to see it' if unseen else 'to locate it finer':<{WIDTH}}"
-    if (check.wrong or unseen) and network is not network.computed:
+    if (check.wrong or unseen) and any(link.reading for link in network.links):
         yield f"{label}check a function that returns the gradients, dW1, dz1, ..., and not the update"
     elif (unseen and hidden) or (check.wrong and hidden == passed_back):
         by = ": return locals() will do" if all(name.isidentifier() for name in passed_back) else ""
@@ -121,10 +130,17 @@ def _end(check: Check) -> Iterator[str]:
 
 
 def _may_be_another(check: Check) -> bool:
-    """Whether the function may be one for another network: it cannot use these shapes, or lacks some gradient."""
-    missing = any(row.verdict == "not comparable" for row in check.rows)
-    unusable = any(finding.fails and finding.kind in ("raised", "shape", "names") for finding in check.findings)
-    return (missing or unusable) and check.verdict != "PASS"
+    """Whether the function may be one for another network: it gives nothing, other shapes, or too few gradients."""
+    shapes = any(finding.fails and finding.kind == "shape" for finding in check.findings)
+    return bool(check.findings and not check.judged) or shapes or _of_another_depth(check)
+
+
+def _of_another_depth(check: Check) -> bool:
+    """Whether weights lack a gradient, and none of those that have one has it right."""
+    of_weights = [row for row in check.rows if row.gradient in check.network.gradients]
+    missing = [row for row in of_weights if row.verdict == "not comparable"]
+    wrong = [row for row in of_weights if row.verdict in ("FAULT", "inherited")]
+    return bool(missing and wrong) and len(missing) + len(wrong) == len(of_weights)
 
 
 def _next(check: Check, command: str | None) -> str:
@@ -135,7 +151,7 @@ def _next(check: Check, command: str | None) -> str:
     if entry:
         commands.append(f'harness explain "{entry}"{"" if model == "4-3-2-1" else f" {model}"}')
     if check.option and command:
-        commands.append(f"{command} {check.option}")
+        commands.append(f"{LOSS_OPTION.sub('', command)} {check.option}")
     if check.verdict == "FAIL" and command:
         commands.append(f"{command} --verbose")
     if check.verdict == "PASS" and model:

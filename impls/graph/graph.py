@@ -68,11 +68,12 @@ class Graph:
             )
         self.computed: Graph = self
 
-    def read_off(self, reading: Callable[[Any, Any], Any]) -> Graph:
+    def read_off(self, reading: Callable[[Any, Any, int], Any]) -> Graph:
         """This network as seen by whom no gradient of a weight is shown, who reads it off what is shown of the weight.
 
         Args:
-            reading: from the gradient and the weight to what is read; the gradient itself where nothing rounds.
+            reading: from the gradient, the weight and the number of samples to what is read; the gradient itself where
+                nothing rounds.
         """
         seen = copy(self)
         for name in ("link", "readers"):  # kept of the links as they were
@@ -82,7 +83,7 @@ class Graph:
             of = link.of
             if of not in self.weights or link.output not in self.gradients:
                 return link
-            return replace(link, reading=lambda value, tensors: reading(value, tensors[of]))
+            return replace(link, reading=lambda value, tensors: reading(value, tensors[of], len(tensors[TARGET])))
 
         seen.backward_links = [seen_as(link) for link in self.backward_links]
         return seen

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
 BLOCK = re.compile(r"^    \$ ((?:harness|pytest) .*)\n((?:    .*\n|\n(?=    ))*)", re.MULTILINE)
 FRACTION = r"\d+\.\d+(e-\d+)?"
-RESIDUAL = re.compile(r"(?<=reproduces your numbers )(exactly|to \de-\d\d)")
+ROUNDING = re.compile(r"(?<=reproduces your numbers )(exactly|to \de-\d\d)|(?<= used of a weight gradient: ).*")
 WAY = re.compile(r"  (\S.*?)(?:, h=\S+)? {2,}(-?[\d.]+(?:e-\d+)?) +([+-][\d.]+e-\d+|0) +(~?)([\d.]+e-\d+)")
 
 
@@ -45,11 +45,11 @@ def true_derivative(value, minus_exact):
 def same(shown, printed):
     """Is it the same line, or the same derivative by the same way?
 
-    How well a cause reproduces numbers, some roundings, is not compared. The last digits of a derivative are other
-    ones elsewhere, as is the h of a central difference, which is chosen by its error: compared is the true
+    How well a cause reproduces numbers, and how much roundings use, is not compared. The last digits of a derivative
+    are other ones elsewhere, as is the h of a central difference, which is chosen by its error: compared is the true
     derivative that a line tells, its value less its error. That the error is within what is allowed, for a bound.
     """
-    if RESIDUAL.sub("", shown) == RESIDUAL.sub("", printed):
+    if ROUNDING.sub("", shown) == ROUNDING.sub("", printed):
         return True
     ours, theirs = WAY.fullmatch(shown), WAY.fullmatch(printed)
     if not ours or not theirs or ours[1] != theirs[1] or ours[4] != theirs[4]:

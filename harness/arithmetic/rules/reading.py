@@ -16,6 +16,15 @@ lr may have been multiplied into a factor of g instead, as ``lr * x.T @ dz`` doe
 more, and E counts n such roundings, n being the number of terms: E / n more. Where it is not known how many E counts,
 it counts one: E more.
 
+Where samples come one at a time, each updates the same W, and the g' of all are added up. With M for the sum of their
+|g|, what single readings are off adds up to
+
+    |sum g' - g| <= E + 6 u M + n (u |W| + eta) / lr         n samples; u |W| / lr, not n times it, for their mean
+
+2 u M being of the products, u M of an lr multiplied into a factor, u M of the W' beyond the W, 2 u M of the quotients.
+The addition, of which E knows, rounds what was read off and not g: 1 + n u more. E counts n - 1 roundings of partial
+sums, which reach M/2, so that u M is at most 2 E / (n - 1).
+
 Source: Sterbenz, "Floating-Point Computation" (1974), theorem 4.3.1; Higham, "Accuracy and Stability of Numerical
 Algorithms" (2002), section 2.2; the bound is derived here.
 """
@@ -33,9 +42,11 @@ from impls.hand.optimizers import read_off
 
 
 @rule_for(read_off)
-def read_off_(dW: Bounded, W: Any, lr: float) -> Bounded:
+def read_off_(dW: Bounded, W: Any, lr: float, updates: int = 1, mean: bool = False) -> Bounded:
     context = dW.context
     W = W if isinstance(W, Bounded) else context.exact(W)
+    if updates > 1:
+        return _added_up(dW, W, lr, updates, mean)
     step = multiply(context.constant(lr), dW.widened(dW.bound / max(dW.terms, 1)))
     size, along = np.abs(W.value), step.value * np.sign(W.value)
     exact = (along - step.bound >= size / 2) & (along + step.bound <= 2 * size) & (W.bound == 0)
@@ -43,3 +54,12 @@ def read_off_(dW: Bounded, W: Any, lr: float) -> Bounded:
     reach = np.abs(W.value - step.value) + step.bound + W.bound + 2 * UNIT_ROUNDOFF_64 * size
     update = np.where(exact, 0.0, context.profile.u * reach)
     return context.rounded(dW.value, (step.bound + W.bound + update) / lr, 2.0)
+
+
+def _added_up(dW: Bounded, W: Bounded, lr: float, updates: int, mean: bool) -> Bounded:
+    """The sum, or the mean, of what is read off one update of each sample."""
+    p = dW.context.profile
+    spread = 2 * dW.bound / max(dW.terms - 1, 1)
+    lost = (p.u * (np.abs(W.value) + W.bound) + W.bound + p.eta) / lr
+    room = (dW.bound + 6 * spread + lost * (1 if mean else updates)) * (1 + updates * p.u)
+    return dW.context.rounded(dW.value, room, 0.0)

@@ -34,8 +34,11 @@ from impls.hand.parts import Parametrised, fraction, number, positive
 
 
 @primitive
-def read_off(dW: Array, W: Array, lr: float) -> Array:  # noqa: ARG001  (what is lost in reading depends on them)
-    """(W - (W - lr dW)) / lr, the gradient as it is read off an update: dW, where nothing rounds."""
+def read_off(dW: Array, W: Array, lr: float, updates: int = 1, mean: bool = False) -> Array:  # noqa: ARG001  (what is lost in reading depends on them)
+    """(W - (W - lr dW)) / lr, the gradient as it is read off an update: dW, where nothing rounds.
+
+    Of several updates, one for each sample and each of W as it was, what is read is added up, or averaged (`mean`).
+    """
     return dW
 
 
