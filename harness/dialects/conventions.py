@@ -20,25 +20,25 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Bounded, Context, profile_of
-from harness.diagnosis.patterns import ratio
 from harness.dialects.dialect import Dialect
-from harness.dialects.factors import Factor, either, factors_of
-from harness.dialects.losses import with_factor
+from harness.dialects.factors import Factor, either
+from harness.dialects.losses import factors_in, with_factor
 from harness.evaluation.point import Point
 from impls.contract import Array
 from impls.graph import Graph, Link
 from impls.hand import Identity, OneHotCrossEntropy, SoftmaxCrossEntropy
 from impls.hand.activations import Activation
 from impls.hand.activations.softmax import softmax
+from impls.hand.losses.scaled import OfAnother, Scaled, bare
 
 
 def softmax_outputs(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialect]:
     """The output is shown after the softmax that the network's loss takes."""
     network = point.network
     link = network.link.get(network.output)
-    if link is None or link.output not in shown or not isinstance(link.layer, Identity):
+    if link is None or not {link.output, network.gradient[link.output]} & shown.keys():
         return
-    if isinstance(network.loss, SoftmaxCrossEntropy | OneHotCrossEntropy):
+    if isinstance(link.layer, Identity) and isinstance(bare(network.loss), SoftmaxCrossEntropy | OneHotCrossEntropy):
         says = f"with {link.output} = softmax({link.inputs[0]}), which its loss takes itself"
         yield Dialect(says=says, network=network, taken=partial(_logits, link))
 
@@ -49,19 +49,23 @@ def _logits(link: Link, point: Point, shown: Mapping[str, Array]) -> Mapping[str
     (read,) = link.inputs
     logits = context.exact(shown[read]) if read in shown else point.centre(point.dtype).tensors[read]
     probabilities = softmax(logits)
-    if output not in shown or not probabilities.holds(shown[output]):
+    if output in shown and not probabilities.holds(shown[output]):
         return shown
-    left = {name: array for name, array in shown.items() if name != output}
-    gradient = point.network.gradient[output]
-    if gradient in shown and _by_probability(context, point, shown[output]).holds(shown[gradient]):
-        del left[gradient]
-    return left
+    gradient, p = point.network.gradient[output], context.exact(shown[output]) if output in shown else probabilities
+    read = {output}
+    if gradient in shown and _by_probability(context, point, p).holds(shown[gradient]):
+        read.add(gradient)
+    return {name: array for name, array in shown.items() if name not in read} if read & shown.keys() else shown
 
 
-def _by_probability(context: Context, point: Point, p: Array) -> Bounded:
-    """−y/p/N, the gradient of the cross-entropy by the probabilities."""
-    y = np.eye(p.shape[-1])[point.y] if point.network.loss.labels else point.y
-    exact: Bounded = context.exact(-np.asarray(y, np.float64)) / context.exact(p) / len(p)
+def _by_probability(context: Context, point: Point, p: Bounded) -> Bounded:
+    """−y/p/N, the gradient of the cross-entropy by the probabilities, times what the loss is multiplied by."""
+    loss = point.network.loss
+    y = np.eye(p.value.shape[-1])[point.y] if loss.labels else point.y
+    exact: Bounded = context.exact(-np.asarray(y, np.float64)) / p / len(p.value)
+    while isinstance(loss, OfAnother):
+        exact = loss.times(exact, p.value) if isinstance(loss, Scaled) else exact
+        loss = loss.loss
     return exact
 
 
@@ -86,13 +90,10 @@ def _one_step(da: str, dz: str, _point: Point, shown: Mapping[str, Array]) -> Ma
 def moved_factors(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialect]:
     """A factor of the loss stands in the gradients of the weights instead."""
     network = point.network
-    centre = point.centre(point.dtype).tensors
     by_row = [link.output for link in network.backward_links if network.tensors[link.output].per_row]
-    first = next((name for name in by_row if name in shown), None)
-    if first is None or any(source.gradient for source in network.sources):
+    if any(source.gradient for source in network.sources):
         return
-    found = ratio(np.asarray(shown[first], np.float64), centre[first].value, centre[first].bound)
-    for factor in factors_of(*found, point.rows, network.outputs) if found else ():
+    for factor in factors_in(point, shown, by_row):
         says = f"with {factor.text} times the loss in gradients sample by sample, and the weights' divided by it"
         if factor.text == "N":
             says = "with gradients of each sample's own loss, and 1/N in those of the weights"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
 from typing import Any
 
 from harness.arithmetic import Bounded
@@ -67,22 +68,22 @@ def factors_of(number: float, off: float, rows: int, outputs: int) -> Iterator[F
             yield Factor(constant=fitting, samples=0, text=fraction_text(fitting))
 
 
-def named(outputs: int) -> Iterator[Factor]:
-    """Factors that have a name, constants first, for a network with so many outputs."""
-    for samples in (0, -1, 1):
-        for constant in NAMED_POWERS:
-            for power in (0, -1, 1) if outputs > 1 else (0,):
-                if samples or power or constant != 1:
-                    exact = constant * Fraction(outputs) ** power
-                    above = [
-                        text for text, times in (("2", constant == 2), ("N", samples > 0), ("K", power > 0)) if times
-                    ]
-                    below = [
-                        text
-                        for text, times in (("2", constant * 2 == 1), ("N", samples < 0), ("K", power < 0))
-                        if times
-                    ]
-                    yield Factor(constant=exact, samples=samples, text=_quotient(above, below))
+def named(outputs: int) -> list[Factor]:
+    """Factors that have a name, those without N first, then the shorter ones, for a network with so many outputs."""
+    found: dict[tuple[Fraction, int], Factor] = {}
+    powers = product((0, -1, 1), NAMED_POWERS, (0, -1, 1) if outputs > 1 else (0,))
+    for samples, constant, power in sorted(powers, key=_length):
+        exact = constant * Fraction(outputs) ** power
+        if samples or exact != 1:
+            parts = {"2": NAMED_POWERS[constant], "N": samples, "K": power}
+            text = _quotient([part for part in parts if parts[part] > 0], [part for part in parts if parts[part] < 0])
+            found.setdefault((exact, samples), Factor(constant=exact, samples=samples, text=text))
+    return list(found.values())
+
+
+def _length(powers: tuple[int, Fraction, int]) -> tuple[bool, int]:
+    samples, constant, power = powers
+    return samples != 0, abs(NAMED_POWERS[constant]) + abs(power)
 
 
 def _quotient(above: list[str], below: list[str]) -> str:

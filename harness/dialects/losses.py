@@ -7,7 +7,7 @@ A program that does so consistently is right for its own loss.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from functools import wraps
@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from harness.diagnosis.patterns import ratio
 from harness.dialects.dialect import Dialect
 from harness.dialects.factors import Factor, factors_of
 from harness.evaluation.point import Point
 from impls.contract import Array
 from impls.graph import LOSS, TARGET, Graph, Link
-from impls.hand import MeanSquaredError, Scaled, SumSquaredError
+from impls.hand import MeanSquaredError, Penalised, Scaled, SumSquaredError
 from impls.hand.losses.scaled import bare
 from impls.hand.notation import name_of
 
@@ -83,7 +84,18 @@ def _times(link: Link, factor: Factor) -> Callable[..., Any]:
     return rule
 
 
-def option_of(network: Graph, factor: Factor) -> str | None:
+def factors_in(point: Point, shown: Mapping[str, Array], names: Iterable[str]) -> Iterator[Factor]:
+    """What the first of these tensors that is shown as a multiple of the network's own is multiplied by."""
+    centre = point.centre(point.dtype).tensors
+    for name in names:
+        if name in shown and (
+            found := ratio(np.asarray(shown[name], np.float64), centre[name].value, centre[name].bound)
+        ):
+            yield from factors_of(*found, point.rows, point.network.outputs)
+            return
+
+
+def option_of(network: Graph, factor: Factor, **penalty: Any) -> str | None:
     """What says on the command line that the loss is meant to be multiplied; None where nothing does.
 
     A sum of squares and its mean over all entries are one another's multiples, whatever the batch.
@@ -94,7 +106,7 @@ def option_of(network: Graph, factor: Factor) -> str | None:
         moved = power - _SQUARES.get(type(loss), 0)
         if moved == factor.samples and (moved == 0 or type(loss) in _SQUARES):
             other = loss if moved == 0 else kind()
-            return _option(other, by / Fraction(network.outputs) ** moved)
+            return _option(other, by / Fraction(network.outputs) ** moved, penalty)
     return None
 
 
@@ -102,8 +114,9 @@ _SQUARES: dict[type, int] = {SumSquaredError: 0, MeanSquaredError: -1}
 """Losses that are one another's multiples, and the power of N and of K in each."""
 
 
-def _option(loss: Any, by: Fraction) -> str:
-    return option_for(loss if by == 1 else Scaled(loss, float(by)))
+def _option(loss: Any, by: Fraction, penalty: Mapping[str, Any]) -> str:
+    loss = loss if by == 1 else Scaled(loss, float(by))
+    return option_for(Penalised(loss, **penalty) if penalty else loss)
 
 
 def option_for(loss: Any) -> str:

@@ -1,7 +1,8 @@
 """Penalties and epsilons that nobody said: in the loss that is shown, and in the gradients.
 
 A penalty adds c w or c sign(w) to the gradient of each weight w, with one and the same c, which is read off there. What
-it adds to the loss then leaves nothing open but how people write it: with or without 1/2, over N or not.
+it adds to the loss then leaves nothing open but how people write it: with or without 1/2, over N or not. Of a loss that
+is multiplied besides, the factor is read off a gradient to which no penalty adds anything.
 
     dW − dW_right = c w         L2 with l2 = c/2, or c where it is halved; times N where it is a mean
     dW − dW_right = c sign(w)   L1 with l1 = c, or c N
@@ -11,13 +12,16 @@ An epsilon inside a logarithm is one of those that people write.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import product
 from typing import Any
 
 import numpy as np
 
+from harness.arithmetic import profile_of
 from harness.dialects.dialect import Dialect
-from harness.dialects.losses import option_for
+from harness.dialects.factors import Factor
+from harness.dialects.losses import Rescaled, factors_in, option_for, option_of
 from harness.evaluation.point import Point
 from harness.faults.fault import number_text, sharpest
 from impls.contract import Array
@@ -25,6 +29,8 @@ from impls.graph import LOSS, Graph
 from impls.hand import Penalised
 
 MOST_DIGITS = 6
+OPERATIONS = 6
+"""Roundings between a weight and its gradient with a penalty: of c, the product, 1/2, N, the factor and the sum."""
 EPSILONS = tuple(10.0**-power for power in range(2, 17))
 
 Interval = tuple[float, float]
@@ -35,17 +41,32 @@ def penalties(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialect]:
     network = point.network
     if LOSS not in shown or not _says_itself(network):
         return
-    for kind, direction in {"l2": lambda w: w, "l1": np.sign}.items():
-        large = [name for name, shape in network.weights.items() if len(shape) > 1]
-        found = _coefficient(point, shown, large, direction)
+    large = [name for name, shape in network.weights.items() if len(shape) > 1]
+    small = [name for name in network.weights if name not in large]
+    without = [network.gradient[name] for name in small] + [
+        link.output for link in network.backward_links if link.of not in network.weights
+    ]
+    for factor, (kind, direction) in product((None, *factors_in(point, shown, without)), _DIRECTIONS.items()):
+        found = _coefficient(point, shown, large, direction, factor)
         if found is None or found[1] <= 0:
             continue
-        small = [name for name in network.weights if name not in large]
-        also = _coefficient(point, shown, small, direction)
+        also = _coefficient(point, shown, small, direction, factor)
         biases = bool(small) and also is not None and _meet(found, also) is not None
         for number, half, mean in _written(kind, found, point.rows):
-            loss = Penalised(network.loss, **{kind: number}, half=half, mean=mean, biases=biases)
-            yield _for(point, loss, f"with the {_said(kind, number, half=half, mean=mean)} added to the loss")
+            added = {kind: number, "half": half, "mean": mean, "biases": biases}
+            says = f"with the {_said(kind, number, half=half, mean=mean)} added to the loss"
+            yield _penalised(point, factor, added, says)
+
+
+def _penalised(point: Point, factor: Factor | None, penalty: Mapping[str, Any], says: str) -> Dialect:
+    """The network's loss, times a factor, and a penalty."""
+    network = point.network
+    if factor is None:
+        return _for(point, Penalised(network.loss, **penalty), says)
+    loss = Penalised(Rescaled(network.loss, factor, point.rows), **penalty)
+    says = f"for {factor.text} times that loss, {says.replace('the loss', 'it')}"
+    option = option_of(network, factor, **penalty)
+    return Dialect(says=says, network=network.with_loss(loss), of_loss=True, option=option)
 
 
 def _says_itself(network: Graph) -> bool:
@@ -53,15 +74,25 @@ def _says_itself(network: Graph) -> bool:
     return network.loss_link.layer is network.loss and not network.loss.penalised(network.weights)
 
 
-def _coefficient(point: Point, shown: Mapping[str, Array], names: list[str], direction: Any) -> Interval | None:
+_DIRECTIONS: Mapping[str, Callable[[Array], Array]] = {"l2": np.asarray, "l1": np.sign}
+"""What a penalty adds to the gradient of a weight, but for its coefficient."""
+
+
+def _coefficient(
+    point: Point, shown: Mapping[str, Array], names: list[str], direction: Any, factor: Factor | None
+) -> Interval | None:
     """Between which numbers the c of ``c direction(w)`` lies that is added to all of these gradients."""
     centre, found = point.centre(point.dtype).tensors, None
+    u = profile_of(point.dtype).u
     for name in names:
         gradient = point.network.gradient[name]
         if gradient not in shown:
             return None
         right, w = centre[gradient], np.asarray(direction(np.asarray(point.weights[name], np.float64)))
-        added, bound = np.asarray(shown[gradient], np.float64) - right.value, 2 * right.bound
+        right = factor.times(right, point.rows) if factor else right
+        # What is added is rounded as well, in each of the few operations that it takes.
+        added = np.asarray(shown[gradient], np.float64) - right.value
+        bound = 2 * right.bound + OPERATIONS * u * (np.abs(right.value) + np.abs(added))
         entry = sharpest(bound, w)
         with np.errstate(all="ignore"):
             c, off = float(added[entry] / w[entry]), float(bound[entry] / abs(w[entry]))

@@ -24,7 +24,7 @@ from impls.graph import LOSS
 DIALECTS: tuple[Callable[[Point, Mapping[str, Array]], Iterator[Dialect]], ...] = (
     *CONVENTIONS, scaled_losses, penalties, epsilons,
 )  # fmt: skip
-TOGETHER = 2
+TOGETHER = 3
 """Dialects that one program may be written in at once."""
 
 
