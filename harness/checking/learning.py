@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 
@@ -20,7 +20,7 @@ BUDGET = 150_000_000
 OVERHEAD = 3000
 """Multiply-adds in the time of one call of NumPy."""
 SECONDS = 1.0
-"""That the candidate's own training may take; then nothing is told of it."""
+"""Of the processor that the candidate's own training may take; of one that takes more nothing is told."""
 CALLS = 1_500
 """Calls that it may take of a function that is called for one sample at a time."""
 
@@ -42,10 +42,10 @@ def _learned(candidate: BackwardPass, point: Point) -> Learning | None:
         return None
     start, right = _losses(point, lr, steps)
     weights = {name: w.astype(float) for name, w in point.weights.items()}
-    begin = perf_counter()
+    begin = process_time()
     for _ in range(steps):
         shown = candidate.answer(point.elsewhere(_like(weights, point), slice(None))).shown
-        if any(name not in shown for name in network.gradients) or perf_counter() - begin > SECONDS:
+        if any(name not in shown for name in network.gradients) or process_time() - begin > SECONDS:
             return None
         weights = {name: w - lr * shown[network.gradient[name]].astype(float) for name, w in weights.items()}
     yours = _loss(network, weights, point)

@@ -7,6 +7,9 @@ is multiplied besides, the factor is read off a gradient to which no penalty add
     dW − dW_right = c w         L2 with l2 = c/2, or c where it is halved; times N where it is a mean
     dW − dW_right = c sign(w)   L1 with l1 = c, or c N
 
+Where a mistake is in some of the gradients, c is read off the loss alone, and a gradient that it makes right bears it
+out.
+
 An epsilon inside a logarithm is one of those that people write.
 """
 
@@ -48,6 +51,8 @@ def penalties(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialect]:
     ]
     for factor, (kind, direction) in product((None, *factors_in(point, shown, without)), _DIRECTIONS.items()):
         found = _coefficient(point, shown, large, direction, factor)
+        if found is None and factor is None:
+            yield from _of_the_loss(point, shown, kind, large, small)
         if found is None or found[1] <= 0:
             continue
         also = _coefficient(point, shown, small, direction, factor)
@@ -67,6 +72,22 @@ def _penalised(point: Point, factor: Factor | None, penalty: Mapping[str, Any], 
     says = f"for {factor.text} times that loss, {says.replace('the loss', 'it')}"
     option = option_of(network, factor, **penalty)
     return Dialect(says=says, network=network.with_loss(loss), of_loss=True, option=option)
+
+
+def _of_the_loss(
+    point: Point, shown: Mapping[str, Array], kind: str, large: list[str], small: list[str]
+) -> Iterator[Dialect]:
+    """Penalties read off the loss alone, where the gradients do not show one and the same: some may be mistaken."""
+    right = point.centre(point.dtype).tensors[LOSS]
+    added, off = float(shown[LOSS]) - float(right.value), 2 * float(right.bound)
+    for biases in (False, True) if small else (False,):
+        weights = [np.asarray(point.weights[name], np.float64) for name in (large + small if biases else large)]
+        total = sum(float((w**2).sum() / 2 if kind == "l2" else np.abs(w).sum()) for w in weights)
+        if not added > off or not total:
+            continue
+        for number, half, mean in _written(kind, ((added - off) / total, (added + off) / total), point.rows)[:1]:
+            loss = Penalised(point.network.loss, **{kind: number}, half=half, mean=mean, biases=biases)
+            yield _for(point, loss, f"with the {_said(kind, number, half=half, mean=mean)} added to the loss")
 
 
 def _says_itself(network: Graph) -> bool:

@@ -86,6 +86,16 @@ def test_a_factor_has_its_name_and_the_step_is_right_with_it():
     assert checked(step, ("4-5-3", {"loss": loss}), layout="columns").verdict == "PASS"
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("slip", "wrong"), [(None, []), ("no mask", ["dz1"]), ("no decay of W2", ["dW2"]), ("no decay", ["loss"])]
+)
+def test_a_penalty_that_nobody_said_does_not_hide_the_mistake(slip, wrong, dtype):
+    found = checked(newcomers.scores(slip), ("4-5-3", {"activation": "relu", "loss": "cross-entropy"}), dtype=dtype)
+    assert (found.verdict, found.wrong) == ("FAIL" if slip else "PASS", wrong), str(found)
+    assert (found.dialect is None) == (slip == "no decay")
+
+
 def test_a_method_is_no_backward_pass():
     with pytest.raises(harness.UsageError, match="it is a method"):
         harness.check(newcomers.Scores.loss, "4-5-3")

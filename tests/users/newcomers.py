@@ -89,13 +89,28 @@ def online(weights, x, y, lr, slip=None):
 
 
 class Scores:
-    """Keeps its weights in a dictionary, and takes inputs and labels."""
+    """Softmax, labels and a penalty; keeps its weights in a dictionary, and takes inputs and labels."""
 
     def __init__(self, params):
         self.params = params
 
-    def loss(self, X, y, reg=0.0):
-        return self.params, X, y, reg
+    def loss(self, X, y, reg=0.0, slip=None):
+        hidden = np.maximum(0, X @ self.params["W1"] + self.params["b1"])
+        scores = hidden @ self.params["W2"] + self.params["b2"]
+        p = np.exp(scores - scores.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        data = -np.log(p[np.arange(len(X)), y]).mean()
+        p[np.arange(len(X)), y] -= 1
+        p /= len(X)
+        dhidden = p @ self.params["W2"].T * (1 if slip == "no mask" else hidden > 0)
+        grads = {"W2": hidden.T @ p, "b2": p.sum(axis=0), "W1": X.T @ dhidden, "b1": dhidden.sum(axis=0)}
+        for name in ("W1",) if slip == "no decay of W2" else () if slip == "no decay" else ("W1", "W2"):
+            grads[name] += 2 * reg * self.params[name]
+        return data + reg * sum((self.params[name] ** 2).sum() for name in ("W1", "W2")), grads
+
+
+def scores(slip=None):
+    return lambda weights, x, y: Scores(weights).loss(x, y, 0.05, slip)
 
 
 def in_torch(weights, x, y):
