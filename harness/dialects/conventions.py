@@ -52,10 +52,10 @@ def _logits(link: Link, point: Point, shown: Mapping[str, Array]) -> Mapping[str
     if output in shown and not probabilities.holds(shown[output]):
         return shown
     gradient, p = point.network.gradient[output], context.exact(shown[output]) if output in shown else probabilities
-    read = {output}
+    taken = {output}
     if gradient in shown and _by_probability(context, point, p).holds(shown[gradient]):
-        read.add(gradient)
-    return {name: array for name, array in shown.items() if name not in read} if read & shown.keys() else shown
+        taken.add(gradient)
+    return {name: array for name, array in shown.items() if name not in taken} if taken & shown.keys() else shown
 
 
 def _by_probability(context: Context, point: Point, p: Bounded) -> Bounded:

@@ -30,10 +30,6 @@ def page_writer(path: str, record: str | None = None) -> Callable[[Any], None]:
         UsageError: the path cannot be a page's, or nothing that makes pages is installed.
     """
     file = Path(path)
-    if record is not None and file.resolve() == Path(record).resolve():
-        raise UsageError(
-            f"Cannot write a page to {path!r}, because that is the record it is made from; choose another file."
-        )
     if file.suffix.lower() not in (".html", ".htm"):
         raise UsageError(
             f"Cannot write a page to {path!r}, because its name does not end in .html; choose one that does."
@@ -42,6 +38,10 @@ def page_writer(path: str, record: str | None = None) -> Callable[[Any], None]:
         raise UsageError(
             f"Cannot write a page to {path!r}, because the folder {file.parent} does not exist; create it or choose "
             f"another."
+        )
+    if record is not None and file.resolve() == Path(record).resolve():
+        raise UsageError(
+            f"Cannot write a page to {path!r}, because that is the record it is made from; choose another file."
         )
     reporter = _reporter()
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-import torch.nn.functional as F  # noqa: N812  (its usual name)
+from tests.helpers.deferred import Deferred
+
+torch, F = Deferred("torch"), Deferred("torch.nn.functional")
 
 
 def parameters(rows: int = 32, vocabulary: int = 27, block: int = 3, embedding: int = 10, hidden: int = 64,
-               dtype: Any = torch.float32, seed: int = 0) -> dict[str, Any]:  # fmt: skip
+               dtype: str = "float32", seed: int = 0) -> dict[str, Any]:  # fmt: skip
     """A batch and weights; biases and gains are drawn too, so that no gradient is 0 by chance."""
     g = torch.Generator().manual_seed(seed)
 
     def normal(*shape: int, scale: float = 1.0) -> Any:
-        return (torch.randn(shape, generator=g, dtype=torch.float64) * scale).to(dtype)
+        return (torch.randn(shape, generator=g, dtype=torch.float64) * scale).to(getattr(torch, dtype))
 
     wide = block * embedding
     return {

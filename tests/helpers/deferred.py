@@ -1,0 +1,16 @@
+"""A module that is imported when it is first used, so that collecting tests loads no framework."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+
+class Deferred:
+    """Stands for a module until something of it is asked for."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(import_module(self._name), name)
