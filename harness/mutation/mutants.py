@@ -115,6 +115,8 @@ SAME: Mapping[tuple[str, str], str] = {
         "one_hot_cross_entropy_vjp",
         "return (softmax(a) * y.sum(axis=1, keepdims=True) - y) / len(y)",
     ): "axis 1 is the last of two",
+    ("Scaled.da", "return self.times(self.loss.da(a, y), y)"): "a constant asks nothing of the batch",
+    ("Scaled.da", "return self.times(self.loss.da(a, y), -a)"): "a constant asks nothing of the batch",
     # The targets have exactly the output's shape, or one label per row: check_targets sees to it.
     ("BinaryCrossEntropy.da", "return (a - y) / np.maximum(a * (1 - a), LEAST_VARIANCE) / y.size"): "y.size = a.size",
     ("BinaryCrossEntropy.da", "return ((1 - y) / (1 - a) - y / a) / y.size"): "y.size = a.size",
