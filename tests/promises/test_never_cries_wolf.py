@@ -101,7 +101,7 @@ def test_an_implementation_that_raises_is_an_alarm():
         def differentiate(self, weights, x, y, *, tap=True):
             raise RuntimeError("out of cheese")
 
-    alarms = judge_case(case(SEED, 0), {"hand": Hand, "raises": Raises}).alarms
+    alarms = judge_case(case(0, 0), {"hand": Hand, "raises": Raises}).alarms
     assert {(alarm.what.against, alarm.what.check) for alarm in alarms} == {("raises", "contract")}
 
 
@@ -148,4 +148,4 @@ def test_a_case_is_the_same_case_again():
 
 def test_one_case_can_be_judged_again_by_its_number(capfd):
     assert campaign.again(SEED, 1) == 0
-    assert "case 1 of seed 0, 2 threads" in capfd.readouterr().out
+    assert f"case 1 of seed {SEED}, 2 threads" in capfd.readouterr().out
