@@ -27,6 +27,12 @@ def outside(distance: Floats, value: Floats, bound: Floats) -> Mask:
     return beyond & bounded(value, bound) if beyond.any() else beyond
 
 
+def telling(value: Floats, bound: Floats) -> Mask:
+    """The entries of which half, or twice as much, would be outside."""
+    far = np.abs(value) > 2 * bound
+    return far & bounded(value, bound) if far.any() else far
+
+
 class Enclosure:
     """What arrays of values with bounds of the same shape have in common: `Bounded`, and the allowance of an operation.
 

@@ -144,9 +144,9 @@ class _Reading:
             self._say("names", said, fails=False)
         for name, both in found.doubted.items():
             self._say("names", f"returned {both}, which differ though either may be {name}; return {name}", name)
-        unread = [f"{said} {_dims(array.shape)}" for said, array in found.unread.items()]
+        unread = [f"{said} {array.shape}" for said, array in found.unread.items()]
         missing = [name for name in gradients if name not in found.held and name not in found.doubted]
-        expected = ", ".join(f"{name} {_dims(self.shapes[name])}" for name in missing[:6])
+        expected = ", ".join(f"{name} {self.shapes[name]}" for name in missing[:6])
         expected += f" and {len(missing) - 6} more" if len(missing) > 6 else ""
         if not found.held and not found.doubted:
             got = f"only {', '.join((unread or found.ignored or ['what it was given'])[:6])}"
@@ -224,10 +224,6 @@ def not_trained(network: Graph, shown: Collection[str], against: str, *, strict:
     without = untrained(network, shown)
     message = f"returned no {', '.join(without)}: read as biases that are not trained"
     return [Finding(against, 1, "not trained", message, without[0], strict)] if without else []
-
-
-def _dims(shape: tuple[int, ...]) -> str:
-    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
 
 def _article(kind: str) -> str:

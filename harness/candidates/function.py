@@ -6,14 +6,14 @@ It is given arrays of the framework whose names its code uses, or NumPy's; if it
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 
-from harness.arithmetic import Bounded, profile_of
+from harness.arithmetic import Bounded, enclosure, profile_of
 from harness.candidates.answers import Answer, OneByOne, answer_of
 from harness.candidates.guarded import guarded
 from harness.candidates.handed import Handed, Strides
@@ -22,7 +22,6 @@ from harness.candidates.leaves import copied_leaves
 from harness.candidates.printing import Printed
 from harness.candidates.probes import probes
 from harness.comparison.judge import Finding
-from harness.diagnosis import diagnose
 from harness.diagnosis.location import located
 from harness.dialects import Recognised
 from harness.evaluation.point import Point
@@ -96,7 +95,8 @@ class BackwardPass:
 
     def wrong(self, at: Point, answer: Answer) -> list[str]:
         """Tensors of an answer whose link is wrong, in order."""
-        return [] if self._plainly_right(at, answer) else self.read(at, answer).located.faulty
+        read = self.doubted(at, answer)
+        return read.located.faulty if read else []
 
     def elsewhere(self, at: Point) -> Iterator[tuple[str, Point]]:
         """Other points, in words and by themselves; last the same again."""
@@ -107,31 +107,24 @@ class BackwardPass:
 
     def why(self, at: Point, answer: Answer) -> str:
         """The likeliest cause of what is wrong, in words, or nothing."""
-        read = self.read(at, answer)
-        judged, profile = read.located, profile_of(at.dtype)
-        causes = diagnose(read.point, read.shown, profile, judged.faulty, judged.planted)[0].causes
+        read = self.doubted(at, answer)
+        causes = read.diagnoses[0].causes if read else ()
         return causes[0].says if causes else ""
 
-    def read(self, at: Point, answer: Answer) -> Recognised:
-        """An answer, read in the dialect of the first, and judged."""
-        point, shown = self._meant(at, answer)
+    def doubted(self, at: Point, answer: Answer) -> Recognised | None:
+        """An answer, read in the dialect of the first, and judged link by link; None where it is plainly right.
+
+        That is where every tensor is inside its float64 bound end to end, and half of it would not be. It takes one
+        pass on bounded arrays; to judge each link apart takes three, and the numbers of every row.
+        """
+        point, shown = self._read.elsewhere(at, answer.shown) if self._read else (at, answer.shown)
+        if at.dtype == "float64":
+            right = point.centre(at.dtype).tensors
+            if all(right[name].holds(array) and _sharp(right[name]) for name, array in shown.items()):
+                return None
         judged = located(point, shown, profile_of(at.dtype), self.name)
         dialects = self._read.dialects if self._read else ()
         return Recognised(dialects=dialects, point=point, shown=shown, located=judged)
-
-    def _meant(self, at: Point, answer: Answer) -> tuple[Point, Mapping[str, Array]]:
-        return self._read.elsewhere(at, answer.shown) if self._read else (at, answer.shown)
-
-    def _plainly_right(self, at: Point, answer: Answer) -> bool:
-        """Whether every tensor is inside its float64 bound end to end, and half of it would not be.
-
-        That takes one pass on bounded arrays; to judge each link apart takes three, and the numbers of every row.
-        """
-        if at.dtype != "float64":
-            return False
-        point, shown = self._meant(at, answer)
-        right = point.centre(at.dtype).tensors
-        return all(right[name].holds(array) and _sharp(right[name]) for name, array in shown.items())
 
     def _answer_with(self, kind: str, at: Point, strides: Strides) -> tuple[Answer, bool]:
         """The answer, and whether a call failed."""
@@ -142,9 +135,8 @@ class BackwardPass:
             returned, found, failed = self._called(kind, at, x, y, strides)
             if failed:
                 return Answer({}, findings=found), True
-            each.append(
-                copied_leaves(returned) if alone else returned
-            )  # before the next call writes to the same memory
+            # A copy, before the next call writes to the same memory.
+            each.append(copied_leaves(returned) if alone else returned)
             findings |= {finding.message: finding for finding in found}
         answered = OneByOne(each) if alone else each[0]
         answer = answer_of(answered, at, self.name, self._parameters, layout=self.layout, strict=self.strict)
@@ -186,7 +178,7 @@ class BackwardPass:
 
 def _sharp(right: Bounded) -> bool:
     """Whether half of a tensor, or twice it, is outside its bound, or the tensor is 0."""
-    return bool(not right.value.any() or np.any(right.bounded & (np.abs(right.value) > 2 * right.bound)))
+    return bool(not right.value.any() or enclosure.telling(right.value, right.bound).any())
 
 
 def kind_of(function: Callable[..., Any]) -> str:

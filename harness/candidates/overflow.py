@@ -47,9 +47,9 @@ def _spoilt(candidate: BackwardPass, at: Point, answer: Answer) -> list[str]:
 
     By less than that forms differ that are flat, or 0, from some argument on.
     """
-    if not candidate.wrong(at, answer):
+    read = candidate.doubted(at, answer)
+    if read is None:
         return []
-    read = candidate.read(at, answer)
     right, u = read.point.centre(at.dtype).tensors, profile_of(at.dtype).u
     with np.errstate(all="ignore"):
         return [

@@ -22,7 +22,7 @@ from harness.checking.learning import learned
 from harness.checking.reading import said_of_factor, said_of_reading
 from harness.comparison.judge import Finding
 from harness.comparison.remarks import remarks_at, remarks_on
-from harness.diagnosis import Diagnosis, diagnose
+from harness.diagnosis import Diagnosis
 from harness.diagnosis.location import Located
 from harness.diagnosis.whole_pass import common_factor
 from harness.dialects import Recognised, ambiguous, recognised
@@ -164,10 +164,9 @@ def _refuse_with_numbers(**given: Any) -> None:
 
 def concluded(setting: Setting, read: Recognised, findings: list[Finding], ignored: list[str]) -> Check:
     """The check of tensors that somebody made at a point, as they are read: wrong links are diagnosed."""
-    profile, point, shown, judged = profile_of(setting.dtype), read.point, read.shown, read.located
+    point, shown, diagnoses = read.point, read.shown, read.diagnoses
     findings = [*remarks_on(point.network), *remarks_at(point), *findings]
-    diagnoses = diagnose(point, shown, profile, judged.faulty, judged.planted) if judged.faulty else []
-    judged = _reasoned(_inferred(judged, shown, diagnoses), findings)
+    judged = _reasoned(_inferred(read.located, shown, diagnoses), findings)
     factor = common_factor(point, shown) if diagnoses else None
     meant = ambiguous(point, factor) if factor is not None and not read.dialects else None
     loss = float(point.double.centre("float64").tensors["loss"].value)

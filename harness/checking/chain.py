@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace as replaced
 from typing import Any
 
 import numpy as np
@@ -77,19 +78,18 @@ def check_chain(
     given = inputs or {}
     host, chain = _chain(forward or (lambda _: dict(tensors or {})), given, loss)
     dtype = str(chain.tensors[loss].dtype)
-    check = ChainCheck(host.package, dtype, len(chain.tensors))
+    made = ChainCheck(package=host.package, dtype=dtype, tensors=len(chain.tensors))
     if gradients is None and backward is not None:
-        check.line, check.lines = places_of(backward, [gradient_of(name) for name in chain.tensors])
+        line, lines = places_of(backward, [gradient_of(name) for name in chain.tensors])
+        made = replaced(made, line=line, lines=lines)
         try:
             gradients = backward(dict(chain.inputs), dict(chain.returned))
         except (Exception, SystemExit) as error:
-            check.findings = [Finding(YOURS, 1, "raised", f"your backward pass raises {told(error)}", "gradients")]
-            return check
+            raised = Finding(YOURS, 1, "raised", f"your backward pass raises {told(error)}", "gradients")
+            return replaced(made, findings=[raised])
     own = _named_gradients(gradients)
     shown = {name: _array(host, own[gradient_of(name)]) for name in chain.tensors if gradient_of(name) in own}
-    check.unseen = [name for name in chain.tensors if name not in shown and name != loss]
     known = {gradient_of(name) for name in (*chain.tensors, *chain.constants)}
-    check.ignored = [name for name, value in own.items() if name not in known and host.owns(value)]
     again = None if forward is None else (lambda other: _chain(forward, {**given, **other}, loss)[1])
     reference = ChainReference(chain, list(shown), _given(chain, shown, loss), dtype, again)
     try:
@@ -99,17 +99,21 @@ def check_chain(
             f"Cannot run the chain backward, because {host.package} raises {told(error)}; check it before the graph is "
             f"freed or changed in place: call loss.backward(retain_graph=True), or give forward as a function."
         ) from error
-    check.rows = rows + [
+    rows += [
         not_comparable(check_of(dtype), gradient_of(name), YOURS, 1, f"{name} has no gradient in {host.package}")
         for name in chain.constants
         if gradient_of(name) in own
     ]
-    check.shapes = {gradient_of(name): array.shape for name, array in shown.items()}
-    check.findings = [
-        finding for name in reference.expected for finding in _mismatches(chain, name, shown[name], dtype)
-    ]
-    check.causes = [cause_in_chain(reference, name[1:], shown, own) for name in check.wrong]
-    return check
+    judged = replaced(
+        made,
+        rows=rows,
+        shapes={gradient_of(name): array.shape for name, array in shown.items()},
+        findings=[each for name in reference.expected for each in _mismatches(chain, name, shown[name], dtype)],
+        unseen=[name for name in chain.tensors if name not in shown and name != loss],
+        ignored=[name for name, value in own.items() if name not in known and host.owns(value)],
+    )
+    of = {gradient_of(name): name for name in shown}
+    return replaced(judged, causes=[cause_in_chain(reference, of[name], shown, own) for name in judged.wrong])
 
 
 def _either(one: Any, other: Any, what: str) -> None:

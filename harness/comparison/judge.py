@@ -101,18 +101,18 @@ def judge(
         outside = int(np.count_nonzero(enclosure.outside(magnitude, expected, allowed)))
         used = magnitude / allowed
         flat = int(used.argmax())  # the first NaN, if there is one
-        unbounded, telling = 0, np.abs(expected) > 2 * allowed
+        unbounded = 0
         if not (np.isfinite(used.flat[flat]) and np.isfinite(allowed.max())):
             bounded = enclosure.bounded(expected, allowed)
             unbounded = actual.size - int(np.count_nonzero(bounded))
-            used, telling = _where_not_finite(used, magnitude, bounded), telling & bounded
+            used = _where_not_finite(used, magnitude, bounded)
             flat = int(used.argmax())
         size = np.abs(expected)
         sees, sees_95, zeros = _sees(size, allowed)
         verdict: Verdict = "ok"
         if outside:
             verdict = outside_verdict
-        elif zeros < actual.size and not telling.any():
+        elif zeros < actual.size and not enclosure.telling(expected, allowed).any():
             verdict = "no power"
     index = tuple(int(i) for i in np.unravel_index(flat, used.shape))
     return Row(

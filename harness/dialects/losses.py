@@ -42,13 +42,7 @@ def scaled_losses(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialect]
     """Dialects in which the loss that is shown is the network's, times a constant."""
     if LOSS not in shown or not np.all(np.isfinite(shown[LOSS])):
         return
-    right = point.centre(point.dtype).tensors[LOSS]
-    value, bound = float(right.value), float(right.bound)
-    if not abs(value) > bound:
-        return
-    number = float(shown[LOSS]) / value
-    off = (abs(number) + 1) * bound / (abs(value) - bound)
-    for factor in factors_of(number, off, point.rows, point.network.outputs):
+    for factor in factors_in(point, shown, [LOSS]):
         network = with_factor(point.network, factor, point.rows)
         option = option_of(point.network, factor)
         yield Dialect(says=f"for {factor.text} times that loss", network=network, of_loss=True, option=option)

@@ -1,17 +1,19 @@
 """Recognition: in which dialect somebody's tensors are right, or least of them wrong.
 
-Dialects are tried where something is wrong as it stands, one alone first, then two together. One in which nothing is
-wrong is taken. Another loss is taken only where the loss that is shown is that one. One that leaves a mistake is taken
-only where it leaves fewer than there are without it, each mistake explaining all that it can.
+Dialects are tried where something is wrong as it stands, one alone first, then two and three together. One in which
+nothing is wrong is taken. Another loss is taken only where the loss that is shown is that one, and a gradient bears it
+out. One that leaves a mistake is taken only where it leaves fewer than there are without it, each mistake explaining
+all that it can.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
-from harness.arithmetic import Profile
-from harness.diagnosis import diagnose
+from harness.arithmetic import Profile, profile_of
+from harness.diagnosis import Diagnosis, diagnose
 from harness.diagnosis.location import Located, located
 from harness.dialects.conventions import CONVENTIONS
 from harness.dialects.dialect import Dialect
@@ -43,6 +45,12 @@ class Recognised:
     point: Point
     shown: Mapping[str, Array]
     located: Located
+
+    @cached_property
+    def diagnoses(self) -> list[Diagnosis]:
+        """What explains what is wrong; found when it is first asked for."""
+        judged, profile = self.located, profile_of(self.point.dtype)
+        return diagnose(self.point, self.shown, profile, judged.faulty, judged.planted) if judged.faulty else []
 
     @property
     def says(self) -> str:
@@ -83,7 +91,7 @@ def recognised(
             return right
         partly += borne_out
     fewest = min(partly, key=lambda each: each.located.amiss, default=None)
-    return [fewest if fewest and _mistakes(fewest, profile) < _mistakes(plain, profile) else plain]
+    return [fewest if fewest and _mistakes(fewest) < _mistakes(plain) else plain]
 
 
 def _with_one_more(read: Recognised, profile: Profile, against: str) -> Iterator[Recognised]:
@@ -107,10 +115,9 @@ def _borne_out(read: Recognised, plain: Recognised) -> bool:
     return not of_loss or any(tensors[name].role == "gradient" for name in right_now)
 
 
-def _mistakes(read: Recognised, profile: Profile) -> int:
+def _mistakes(read: Recognised) -> int:
     """How many there are, each explaining all that it can; and what is right though a wrong tensor leads to it.
 
     That is another mistake, which undoes the first: or none is, and what is shown is right in another dialect.
     """
-    told = diagnose(read.point, read.shown, profile, read.located.faulty, read.located.planted)
-    return len(told) + len(read.located.regardless)
+    return len(read.diagnoses) + len(read.located.regardless)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from msgspec import to_builtins
@@ -10,10 +11,11 @@ from msgspec import to_builtins
 from harness.comparison.judge import Finding, Row
 from harness.faults.operations.causes import Explanation
 from harness.results.printable import Printable
+from harness.results.verdicts import Judged, Outcome
 
 
-@dataclass
-class ChainCheck(Printable, text="harness.rendering.chain_screen:render"):
+@dataclass(frozen=True, kw_only=True)
+class ChainCheck(Judged, Printable, text="harness.rendering.chain_screen:render"):
     """Gradients by hand of the named tensors of a forward pass, each judged given those that it is made from.
 
     Attributes:
@@ -59,34 +61,22 @@ class ChainCheck(Printable, text="harness.rendering.chain_screen:render"):
 
     @property
     def powerless(self) -> list[str]:
-        """Gradients in whose place zeros would have passed."""
+        """Gradients half of which would have passed."""
         return [row.gradient for row in self.rows if row.verdict == "no power"]
 
-    @property
-    def verdict(self) -> str:
-        """FAIL, NOT COMPARED, NO POWER (of some gradient) or PASS."""
+    @cached_property
+    def outcome(self) -> Outcome:
+        """Verdict, exit status and the rest of the first line."""
         if self.wrong or self.findings:
-            return "FAIL"
+            return Outcome("FAIL", 1, self._wrong(self.wrong) if self.wrong else self.findings[0].message)
         if all(row.verdict == "not comparable" for row in self.rows):
-            return "NOT COMPARED"
-        return "NO POWER" if self.powerless else "PASS"
-
-    @property
-    def exit(self) -> int:
-        """1 FAIL, 3 could not compare, 0."""
-        return {"FAIL": 1, "NOT COMPARED": 3}.get(self.verdict, 0)
-
-    @property
-    def reason(self) -> str:
-        """The rest of the first line."""
-        if self.wrong:
-            return self._wrong(self.wrong)
-        if self.findings:
-            return self.findings[0].message
-        if self.verdict == "NOT COMPARED":
-            return "no gradient of a named tensor was shown: call the one of h dh"
+            return Outcome("NOT COMPARED", 3, "no gradient of a named tensor was shown: call the one of h dh")
         if self.powerless:
-            return f"nothing failed, but zeros in place of {', '.join(self.powerless)} would have passed too"
+            told = f"nothing failed, but half of {', '.join(self.powerless)} would have passed too"
+            return Outcome("NO POWER", 0, told)
+        return Outcome("PASS", 0, self._right())
+
+    def _right(self) -> str:
         kinks = [row.gradient for row in self.rows if row.verdict == "convention"]
         judged = [row for row in self.rows if row.verdict == "ok" and row.used is not None]
         told = f"; another valid subgradient is taken at kinks in {', '.join(kinks)}" if kinks else ""

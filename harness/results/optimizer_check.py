@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from msgspec import to_builtins
@@ -11,6 +12,7 @@ from msgspec.structs import asdict as fields_of
 from harness.comparison.judge import Finding, Row
 from harness.results.numbers import part
 from harness.results.printable import Printable
+from harness.results.verdicts import Judged, Outcome
 
 SCHEMA = 1
 MOST_NAMED = 4
@@ -32,7 +34,7 @@ class Written:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OptimizerCheck(Printable, text="harness.rendering.optimizer_screen:rendered"):
+class OptimizerCheck(Judged, Printable, text="harness.rendering.optimizer_screen:rendered"):
     """An optimizer, step by step against the hand code's of that name.
 
     Attributes:
@@ -78,32 +80,22 @@ class OptimizerCheck(Printable, text="harness.rendering.optimizer_screen:rendere
             seen.setdefault((row.gradient, dtype), set()).add(row.verdict)
         return [f"{weight} in {dtype}" for (weight, dtype), verdicts in seen.items() if verdicts == {"no power"}]
 
-    @property
-    def verdict(self) -> str:
-        """PASS, FAIL, NO POWER or NOT COMPARED."""
-        if self.wrong or self.failing:
-            return "FAIL"
-        if not self.rows:
-            return "NOT COMPARED"
-        return "NO POWER" if self.powerless else "PASS"
-
-    @property
-    def exit(self) -> int:
-        """The exit status that the verdict calls for."""
-        return {"FAIL": 1, "NOT COMPARED": 3}.get(self.verdict, 0)
-
-    @property
-    def reason(self) -> str:
-        """The rest of the first line."""
+    @cached_property
+    def outcome(self) -> Outcome:
+        """Verdict, exit status and the rest of the first line."""
         if self.wrong:
-            return self._why_wrong()
+            return Outcome("FAIL", 1, self._why_wrong())
         if self.failing:
-            return f"{self.failing[0].against} {self.failing[0].message}"
-        if self.verdict == "NOT COMPARED":
-            return "no step could be judged"
+            return Outcome("FAIL", 1, f"{self.failing[0].against} {self.failing[0].message}")
+        if not self.rows:
+            return Outcome("NOT COMPARED", 3, "no step could be judged")
         if self.powerless:
             few = ", ".join(self.powerless[:MOST_NAMED])
-            return f"nothing failed, but half a step of {few} would have passed too: lr is too small to be seen"
+            told = f"nothing failed, but half a step of {few} would have passed too: lr is too small to be seen"
+            return Outcome("NO POWER", 0, told)
+        return Outcome("PASS", 0, self._why_right())
+
+    def _why_right(self) -> str:
         worst = max(self.rows, key=lambda row: row.used or 0.0)
         dtypes = " and ".join(dict.fromkeys(dtype for _, dtype in self.where))
         form = f", as {self.form.says}" if self.form else ""

@@ -75,18 +75,13 @@ class Graph:
             reading: from the gradient, the weight and the number of samples to what is read; the gradient itself where
                 nothing rounds.
         """
-        seen = copy(self)
-        for name in ("link", "readers"):  # kept of the links as they were
-            seen.__dict__.pop(name, None)
 
         def seen_as(link: Link) -> Link:
-            of = link.of
-            if of not in self.weights or link.output not in self.gradients:
-                return link
+            of = str(link.of)
             return replace(link, reading=lambda value, tensors: reading(value, tensors[of], len(tensors[TARGET])))
 
-        seen.backward_links = [seen_as(link) for link in self.backward_links]
-        return seen
+        own = {self.gradient[weight] for weight in self.weights if weight in self.gradient}
+        return self.with_links({name: seen_as(self.link[name]) for name in own})
 
     def with_loss(self, loss: Any) -> Graph:
         """The same nodes under the same names, and another loss of the same output.
