@@ -137,10 +137,11 @@ def _sees(size: Floats, allowed: Floats) -> tuple[float, float, int]:
     if not count:
         return np.nan, np.nan, size.size
     caught = (allowed / size).ravel() if count == size.size else allowed[nonzero] / size[nonzero]
-    caught.sort()
-    # One of the entries, never a mean of two: with an even count the larger of the middle ones.
-    median, high = caught[count // 2], caught[math.ceil(0.95 * count) - 1]
-    return 2 * float(median), 2 * float(high), size.size - count
+    # One of the entries, never a mean of two: with an even count the larger of the middle ones. Finding the two takes
+    # time in proportion to the entries, as sorting them does not.
+    middle, high = count // 2, math.ceil(0.95 * count) - 1
+    caught.partition((middle, high))
+    return 2 * float(caught[middle]), 2 * float(caught[high]), size.size - count
 
 
 def finite(number: Any) -> float | None:

@@ -1,9 +1,9 @@
 """The schedule: at which steps every entry is compared, and at which a sample, a stride of the entries.
 
 Small networks, under a million multiply-adds a step, are compared in full at every step. Larger ones are
-compared in full at steps 1, 2, 4, 8, ... and the last; at the others a rotating eighth of the entries is:
-every eighth of an axis, the first one chosen by the seed, moving on by one each step, so that eight steps
-see every entry.
+compared in full at steps 1, 2, 4, 8, ... and the last: every entry, by the formula check in float64 and the
+rounding check. At the others the rounding check and the update see a rotating eighth of the entries: every eighth of
+an axis, the first one chosen by the seed, moving on by one each step, so that eight steps see every entry.
 """
 
 from __future__ import annotations

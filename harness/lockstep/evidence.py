@@ -5,7 +5,8 @@
     second       a second call at the same point, at step 1: it should answer the same
     untapped     the program that a user runs, whose intermediates are not shown, at step 1; taps should change nothing
 
-Each pass in the working dtype that is judged has one in float64 beside it. What is judged later, or elsewhere, is this.
+At a full step each pass in the working dtype that is judged has one in float64 beside it; where only a sample is
+compared nothing but the working dtype runs. What is judged later, or elsewhere, is this.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Evidence:
 
     Attributes:
         profile: of the programs in the working dtype.
-        expected: the hand code's pass in the working dtype here; None if that is what is judged.
+        expected: the hand code's pass in the working dtype here; None if that is what is judged, or a sample is.
         no_double: why there is no float64 of it, if the implementation says so.
         second, untapped: only where they differ from the first; `differs` names the tensor.
     """
@@ -69,8 +70,14 @@ class UpdateEvidence:
     update: Update | None
 
 
+def sampled(participant: Participant, point: Point, working: Pass) -> Evidence:
+    """What is judged where only a sample is: the pass in the working dtype as it is."""
+    profile = profile_of(participant.dtype, participant.eager)
+    return Evidence(name=participant.name, point=point, profile=profile, first=Program(working=working), expected=None)
+
+
 def collected(participant: Participant, point: Point, working: Pass, expected: Pass | None) -> Evidence:
-    """Run whatever else is judged of an implementation whose pass in the working dtype is there."""
+    """Run whatever else is judged, at a full step, of an implementation whose pass in the working dtype is there."""
     no_double = _no_double(participant)
     programs = {"first": working, **(_again(participant, point, working) if point.step == 1 else {})}
     made = {

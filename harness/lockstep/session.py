@@ -29,7 +29,7 @@ from harness.inputs.batches import Batches
 from harness.inputs.datasets import Data
 from harness.inputs.datasets.loading import DATA_SETS, RANDOM
 from harness.inputs.schedule import EVERY_ENTRY, Schedule, Stride
-from harness.lockstep.evidence import Evidence, UpdateEvidence, collected
+from harness.lockstep.evidence import Evidence, UpdateEvidence, collected, sampled
 from harness.lockstep.judging import judged, judged_update
 from harness.results.record import DATA_KEPT, SCHEMA, WEIGHTS_KEPT, Head, PowerCount, Step
 from harness.results.verdicts import TWIN, distance, moved_by_one_ulp
@@ -121,13 +121,14 @@ class Session:
         undecided = 0
         if not self._diverged(number, points, passes):
             passes = {p.name: passes[p.name] for p in self.participants if p.alive and p.name in passes}
-            evidence = self._collected(points, passes) if stride is not None else []
+            evidence = self._collected(points, passes, stride) if stride is not None else []
             updates = self._updated(points, passes)
             if stride is not None:
                 rows += [row for each in evidence for row in self._judged(each, stride)]
                 of_centre, certificates = certify(points, {each.name: each.first.passes for each in evidence})
                 rows += of_centre
-                undecided = here.double.centre("float64").undecided
+                if stride == EVERY_ENTRY:
+                    undecided = here.double.centre("float64").undecided
                 if number == 1 and REFERENCE in passes:
                     self.power = count_misses(here, passes[REFERENCE], self.admission.comparers(self.dtype))
                 rows += [row for each in updates for row in judged_update(each, self.optimizer, stride)]
@@ -190,8 +191,10 @@ class Session:
                 participant.alive = False
         return REFERENCE in broken
 
-    def _collected(self, points: Mapping[str, Point], passes: Mapping[str, Pass]) -> list[Evidence]:
-        """What else has to be run of every implementation to judge its pass."""
+    def _collected(self, points: Mapping[str, Point], passes: Mapping[str, Pass], stride: Stride) -> list[Evidence]:
+        """What else has to be run of every implementation to judge its pass: nothing, where a sample is judged."""
+        if stride != EVERY_ENTRY:
+            return [sampled(p, points[p.name], passes[p.name]) for p in self.participants if p.name in passes]
         evidence = []
         for participant in self.participants:
             name = participant.name
