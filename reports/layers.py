@@ -1,0 +1,162 @@
+"""A page for each file of hand-written layers, made from its docstrings and its code: ``python -m reports.layers``.
+
+A page holds the formulas, what a file or the command line calls its layers, the rules as they run, and one step in
+float32 in which the hand code, torch and JAX are judged on each of them. The pages lie in docs/layers/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from itertools import chain
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from tabulate import tabulate
+
+from harness import run
+from harness.comparison.judge import Row
+from impls.graph import LOSS, Graph
+from impls.graph.node import as_names
+from impls.graph.tensor import ROWS
+from impls.hand import GraphBuilder, layers
+from impls.hand.losses import MeanSquaredError
+from impls.hand.notation import ACTIVATIONS, LAYERS, LOSSES, from_text
+
+ROWS_CHECKED = 7
+FOLDER = Path("docs/layers")
+
+EXAMPLES: Mapping[str, tuple[Any, Mapping[str, tuple[int, ...]]]] = {
+    "dense": (layers.Dense(4, 3), {"x": (4,)}),
+    "embedding": (layers.Embedding(5, 3), {"i": (6,)}),
+    "add": (layers.Add(), {"p": (3,), "q": (3,)}),
+    "multiply": (layers.Multiply(), {"p": (3,), "q": (3,)}),
+    "concatenate": (layers.Concatenate(), {"p": (3,), "q": (2,)}),
+    "split": (layers.Split(2), {"x": (5,)}),
+}
+"""A layer of each kind, and the shapes of a row of its inputs."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One layer, activation or loss by its name in text, and a network in which it is the node `node`."""
+
+    name: str
+    layer: Any
+    network: Graph
+    node: str
+
+    @property
+    def tensors(self) -> list[str]:
+        """What it gives, forward and backward."""
+        names, gradient = self.network.names_of(self.node), self.network.gradient
+        read = [*as_names(self.layer.reads), *getattr(self.layer, "weights", {})]
+        gives = [names[local] for local in as_names(self.layer.gives)] if hasattr(self.layer, "gives") else [LOSS]
+        return gives + [gradient[names[local]] for local in read if names[local] in gradient]
+
+
+def kind_of(name: str) -> Kind:
+    """The layer in a network; an activation or a loss behind a layer that feeds it."""
+    if name in LOSSES:
+        network: Graph = from_text("4-3", loss=name)
+        return Kind(name, network.loss, network, "loss")
+    if name in ACTIVATIONS:
+        network = from_text("4-3", activation=name)
+        return Kind(name, network.nodes[1].layer, network, network.nodes[1].name)
+    layer, inputs = EXAMPLES[name]
+    net = GraphBuilder()
+    whole = getattr(layer, "whole", {})
+    read = [net.input(n, shape, choices=whole.get(n, 0), gradient=n not in whole) for n, shape in inputs.items()]
+    given = net("layer", layer, *read)
+    joined = net("joined", layers.Concatenate(), *given) if isinstance(given, tuple) else given
+    width = layer.shapes({n: (ROWS, *shape) for n, shape in inputs.items()})
+    size = sum(int(shape[-1]) for shape in width.values())
+    return Kind(name, layer, net.loss(MeanSquaredError(), net("out", layers.Dense(size, 2), joined)), "layer")
+
+
+def kinds_by_module() -> dict[ModuleType, list[Kind]]:
+    """Every layer, activation and loss that has a name, by the file in which it is written."""
+    found: dict[ModuleType, list[Kind]] = {}
+    for name, made in chain(LAYERS.items(), ACTIVATIONS.items(), LOSSES.items()):
+        found.setdefault(import_module(made.__module__), []).append(kind_of(name))
+    return found
+
+
+def contents(found: Mapping[ModuleType, Sequence[Kind]]) -> str:
+    """The page that lists the others."""
+    rows = [
+        (f"[{file_of(module)}]({file_of(module)})", _title(module), ", ".join(kind.name for kind in kinds))
+        for module, kinds in found.items()
+    ]
+    table = tabulate(rows, ("page", "about", "names in text"), tablefmt="github")
+    return f"# Layers, activations and losses\n\n{table}\n"
+
+
+def page(module: ModuleType, kinds: Sequence[Kind]) -> str:
+    """One page: formulas, names, code, and the check of each layer."""
+    path = module.__name__.replace(".", "/")
+    parts = [f"# {_title(module)}", _block(inspect.getdoc(module) or "", "text"), "## Code"]
+    parts.append(f"The rules of [{path}.py](../../{path}.py) as they run:")
+    parts += [_block(_rules(kind.layer), "python") for kind in kinds]
+    parts += ["## Check", f"One step on random data, {ROWS_CHECKED} rows, in float32, each link by itself:"]
+    parts += [_block(f"{kind.name}   {kind.layer!r}\n\n{checked(kind)}", "text") for kind in kinds]
+    return "\n\n".join(parts) + "\n"
+
+
+def checked(kind: Kind) -> str:
+    """The table of one step: each tensor that the layer gives, of each implementation."""
+    rows = {}
+    for row in run(kind.network, "random", steps=1, batch=ROWS_CHECKED).steps[0].rows:
+        if row.check == "rounding":
+            rows[row.gradient, row.against] = row
+    lines = [_line(row) for tensor in kind.tensors for (name, _), row in rows.items() if name == tensor]
+    return tabulate(lines, ("tensor", "of", "rounding used", "sees", ""), disable_numparse=True)
+
+
+def _line(row: Row) -> tuple[str, ...]:
+    used = "" if row.used is None else f"{100 * row.used:.1f} %"
+    return row.gradient, row.against, used, "" if row.sees is None else f"{row.sees:.1e}", row.verdict
+
+
+def file_of(module: ModuleType) -> str:
+    """The name of its page."""
+    return module.__name__.rpartition(".")[2].replace("_", "-") + ".md"
+
+
+def _title(module: ModuleType) -> str:
+    """The first line of its docstring, up to a colon."""
+    return (inspect.getdoc(module) or "").partition("\n")[0].rstrip(".").partition(":")[0]
+
+
+def _block(text: str, language: str) -> str:
+    return f"```{language}\n{text}\n```"
+
+
+def _rules(layer: Any) -> str:
+    """The source of what a layer computes: its forward rule and one for each gradient."""
+    gradients = [f"d{local}" for local in (*as_names(layer.reads), *getattr(layer, "weights", {}))]
+    of = type(layer)
+    rules = [getattr(of, name) for name in ("forward", *gradients) if hasattr(of, name)]
+    return f"class {of.__name__}:\n" + "\n\n".join(inspect.getsource(rule).rstrip() for rule in rules)
+
+
+def main() -> None:
+    """Write every page."""
+    parser = argparse.ArgumentParser(prog="python -m reports.layers", description=__doc__)
+    parser.add_argument("--output", type=Path, default=FOLDER, help=f"the folder [{FOLDER}]")
+    folder = parser.parse_args().output
+    folder.mkdir(parents=True, exist_ok=True)
+    found = kinds_by_module()
+    (folder / "README.md").write_text(contents(found), encoding="utf-8")
+    for module, kinds in found.items():
+        path = folder / file_of(module)
+        path.write_text(page(module, kinds), encoding="utf-8")
+        print(path)
+
+
+if __name__ == "__main__":
+    main()
