@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
 from harness.candidates.arrays import numbers_of
 from harness.candidates.guarded import Failure, guarded
 from harness.candidates.printing import Printed
@@ -46,11 +44,12 @@ class ForwardPass:
 
         return _told("backward", call, self._timeout)
 
-    def array(self, value: Any, shape: tuple[int, ...]) -> Array | None:
-        """A gradient of any framework as a NumPy array; a Python number has the dtype of the chain."""
-        if isinstance(value, int | float) and not isinstance(value, bool | np.generic) and shape in ((), (1,)):
-            return np.full(shape, value, self.dtype)
-        return self.host.take(value) if self.host.owns(value) else numbers_of(value)
+    def array(self, value: Any) -> Array | None:
+        """A gradient of any framework as a NumPy array; Python's own numbers have the dtype of the chain."""
+        if self.host.owns(value):
+            return self.host.take(value)
+        array = numbers_of(value)
+        return array if array is None or hasattr(value, "dtype") else array.astype(self.dtype)
 
     def _first(self, forward: Callable[[Any], Any], inputs: Mapping[str, Any], hosts: list[Any]) -> tuple[Hosts, Chain]:
         """The first framework in which it runs; what the likeliest one raised is told, if none."""

@@ -64,6 +64,7 @@ def check_chain(
             say, whose graph torch still has: no ``backward()``, or one with ``retain_graph=True``.
         gradients: in place of `backward`: ``globals()``, say.
         loss: the name of the tensor, of one number, that the gradients are of.
+        timeout: seconds that forward, and backward, may take; for ever if None.
 
     Allowances are measured, see `harness.evaluation.references.chained`. A gradient that is not made from your own
     upstream but right by itself passes.
@@ -88,9 +89,7 @@ def check_chain(
             what = f"your backward pass {'raises ' if failure.error else ''}{failure.message}"
             return replaced(made, findings=[Finding(YOURS, 1, failure.kind, what, "gradients")])
     own = _named_gradients(gradients)
-    taken = {
-        n: ran.array(own[gradient_of(n)], array.shape) for n, array in chain.tensors.items() if gradient_of(n) in own
-    }
+    taken = {name: ran.array(own[gradient_of(name)]) for name in chain.tensors if gradient_of(name) in own}
     shown = {name: array for name, array in taken.items() if array is not None}
     known = {gradient_of(name) for name in (*chain.tensors, *chain.constants)}
     reference = ChainReference(chain, list(shown), _given(chain, shown, loss), dtype, ran.again)
