@@ -22,7 +22,7 @@ Measured = float | str | Sequence[float]
 Function = Callable[..., Any]
 """On own arrays, see `Hosts`."""
 Change = Callable[[Array], Array]
-"""Of numbers that were computed, into others."""
+"""Of numbers that were computed, into others: each times a factor of its own, whatever it is."""
 Differentiated = tuple[Array, list[Array | None]]
 """The output of a function, and its gradient for each input, None for whole numbers."""
 Reading = Callable[[tuple[str, ...], Array], Array]
@@ -132,6 +132,10 @@ class Chain(Protocol):
     constants: Mapping[str, Array]
     same: Mapping[str, str]
 
+    def again(self, inputs: Arrays) -> Chain:
+        """The forward pass with some inputs others."""
+        ...
+
     def pull(
         self, of: Sequence[str], given: Arrays, dtype: str, *,
         root: str | None = None, reading: Reading = read_as_kept, change: Change | None = None,
@@ -161,6 +165,8 @@ class Chains(Protocol):
 
     def chain(self, forward: Function, inputs: Mapping[str, Any], loss: str) -> Chain:
         """Of the own arrays in the dictionary that ``forward(inputs)`` returns; arrays of `inputs` may be any.
+
+        Gradients are by every array of reals in `inputs`, also in dictionaries and lists inside.
 
         Raises:
             CannotCompareError: they cannot be run backward, and why.

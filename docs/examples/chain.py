@@ -49,3 +49,7 @@ def backward(p, t):
     dC = torch.zeros_like(p["C"])
     dC[p["words"]] += demb
     return locals()
+
+
+def chain():
+    return {"forward": forward, "backward": backward, "inputs": inputs()}

@@ -10,18 +10,19 @@ import numpy as np
 from msgspec.structs import replace
 
 from harness.arithmetic import Bounded
+from harness.candidates.chain import ForwardPass
 from harness.checking.chain_causes import cause_in_chain
 from harness.checking.operation_judging import YOURS, check_of
 from harness.comparison.judge import Finding, Row, judge, not_comparable
 from harness.evaluation.references.chained import ChainReference
 from harness.evaluation.references.expected import gradient_of
-from harness.formats import DTYPES
-from harness.inputs.frameworks import kind_of, loaded_hosts
+from harness.inputs.arguments import as_seconds
+from harness.inputs.frameworks import kind_of
 from harness.results.chain_check import ChainCheck
 from harness.results.setting import places_of
-from harness.usage import UsageError, did_you_mean, told
-from impls.abilities import Chain, Chains, Hosts
-from impls.contract import Array, CannotCompareError
+from harness.usage import UsageError, told
+from impls.abilities import Chain
+from impls.contract import Array
 
 LOSS = "loss"
 
@@ -34,6 +35,7 @@ def check_chain(
     tensors: Mapping[str, Any] | None = None,
     gradients: Mapping[str, Any] | None = None,
     loss: str = LOSS,
+    timeout: float | None = None,
 ) -> ChainCheck:
     """Check gradients by hand of the named steps of a forward pass, each given your own gradients of later steps.
 
@@ -62,6 +64,7 @@ def check_chain(
             say, whose graph torch still has: no ``backward()``, or one with ``retain_graph=True``.
         gradients: in place of `backward`: ``globals()``, say.
         loss: the name of the tensor, of one number, that the gradients are of.
+        timeout: seconds that forward, and backward, may take; for ever if None.
 
     Allowances are measured, see `harness.evaluation.references.chained`. A gradient that is not made from your own
     upstream but right by itself passes.
@@ -75,96 +78,58 @@ def check_chain(
     """
     _either(forward, tensors, "forward and inputs, or tensors")
     _either(backward, gradients, "backward, or gradients")
-    given = inputs or {}
-    host, chain = _chain(forward or (lambda _: dict(tensors or {})), given, loss)
-    dtype = str(chain.tensors[loss].dtype)
-    made = ChainCheck(package=host.package, dtype=dtype, tensors=len(chain.tensors))
-    if gradients is None and backward is not None:
+    ran = ForwardPass(forward, inputs or {}, tensors, loss, as_seconds(timeout))
+    chain, dtype = ran.chain, ran.dtype
+    made = ChainCheck(package=ran.host.package, dtype=dtype, tensors=len(chain.tensors))
+    if backward is not None:
         line, lines = places_of(backward, [gradient_of(name) for name in chain.tensors])
         made = replaced(made, line=line, lines=lines)
-        try:
-            gradients = backward(dict(chain.inputs), dict(chain.returned))
-        except (Exception, SystemExit) as error:
-            raised = Finding(YOURS, 1, "raised", f"your backward pass raises {told(error)}", "gradients")
-            return replaced(made, findings=[raised])
+        gradients, failure = ran.backward(backward)
+        if failure:
+            what = f"your backward pass {'raises ' if failure.error else ''}{failure.message}"
+            return replaced(made, findings=[Finding(YOURS, 1, failure.kind, what, "gradients")])
     own = _named_gradients(gradients)
-    shown = {name: _array(host, own[gradient_of(name)]) for name in chain.tensors if gradient_of(name) in own}
+    taken = {name: ran.array(own[gradient_of(name)]) for name in chain.tensors if gradient_of(name) in own}
+    shown = {name: array for name, array in taken.items() if array is not None}
     known = {gradient_of(name) for name in (*chain.tensors, *chain.constants)}
-    again = None if forward is None else (lambda other: _chain(forward, {**given, **other}, loss)[1])
-    reference = ChainReference(chain, list(shown), _given(chain, shown, loss), dtype, again)
+    reference = ChainReference(chain, list(shown), _given(chain, shown, loss), dtype, ran.again)
     try:
         rows = [_row(reference, name, shown[name]) for name in reference.expected]
     except Exception as error:
+        instead = (
+            "write forward with operations that have a gradient, and change nothing in place"
+            if forward
+            else "check it before the graph is freed: call loss.backward(retain_graph=True), or give forward"
+        )
         raise UsageError(
-            f"Cannot run the chain backward, because {host.package} raises {told(error)}; check it before the graph is "
-            f"freed or changed in place: call loss.backward(retain_graph=True), or give forward as a function."
+            f"Cannot run the chain backward, because {ran.host.package} raises {told(error)}; {instead}."
         ) from error
     rows += [
-        not_comparable(check_of(dtype), gradient_of(name), YOURS, 1, f"{name} has no gradient in {host.package}")
+        not_comparable(check_of(dtype), gradient_of(name), YOURS, 1, f"{name} has no gradient in {ran.host.package}")
         for name in chain.constants
         if gradient_of(name) in own
     ]
+    none = {name: kind_of(own[gradient_of(name)]) for name in taken if name not in shown}
     judged = replaced(
         made,
         rows=rows,
         shapes={gradient_of(name): array.shape for name, array in shown.items()},
-        findings=[each for name in reference.expected for each in _mismatches(chain, name, shown[name], dtype)],
-        unseen=[name for name in chain.tensors if name not in shown and name != loss],
-        ignored=[name for name, value in own.items() if name not in known and host.owns(value)],
+        findings=[
+            *(each for name in reference.expected for each in _mismatches(chain, name, shown[name], dtype)),
+            *(_not_numbers(name, kind) for name, kind in none.items()),
+        ],
+        unseen=[name for name in chain.tensors if name not in taken and name != loss],
+        ignored=[name for name, value in own.items() if name not in known and ran.host.owns(value)],
     )
     of = {gradient_of(name): name for name in shown}
-    return replaced(judged, causes=[cause_in_chain(reference, of[name], shown, own) for name in judged.wrong])
+    return replaced(
+        judged, causes=[cause_in_chain(reference, of[name], shown, own) for name in judged.wrong if name in of]
+    )
 
 
 def _either(one: Any, other: Any, what: str) -> None:
     if (one is None) == (other is None):
         raise UsageError(f"Cannot check a chain, because it takes {what}, and exactly one of them; give one.")
-
-
-def _chain(forward: Callable[[Any], Any], inputs: Mapping[str, Any], loss: str) -> tuple[Any, Chain]:
-    """The framework that owns the loss, and the forward pass as it ran there."""
-
-    def checked(given: Any) -> Mapping[str, Any]:
-        returned = forward(given)
-        if not isinstance(returned, Mapping):
-            raise UsageError(
-                f"Cannot use what forward returns, because it is {kind_of(returned)}; give a dictionary of named "
-                f"tensors: return locals()."
-            )
-        if loss not in returned:
-            raise UsageError(
-                f"Cannot find the loss {loss!r} among {', '.join(map(str, returned))}"
-                f"{did_you_mean(loss, map(str, returned))}; name it: loss=..."
-            )
-        return returned
-
-    hosts = [host for host in loaded_hosts("float64").values() if isinstance(host, Hosts) and isinstance(host, Chains)]
-    if not hosts:
-        raise UsageError("Cannot check a chain, because torch is not imported; write the forward pass in torch.")
-    host: Any = hosts[0]
-    try:
-        with host.running():
-            chain: Chain = host.chain(checked, inputs, loss)
-    except UsageError:
-        raise
-    except CannotCompareError as error:
-        raise UsageError(
-            f"Cannot check the chain, because {error}; give tensors that {host.package} can run."
-        ) from error
-    except (Exception, SystemExit) as error:
-        raise UsageError(f"Cannot run forward, because it raises {told(error)}; correct it first.") from error
-    if chain.tensors[loss].size != 1:
-        raise UsageError(
-            f"Cannot use {loss!r} of shape {chain.tensors[loss].shape} as the loss, because gradients are of one "
-            f"number; sum it, or average it."
-        )
-    dtypes = {str(array.dtype): name for name, array in chain.tensors.items()}
-    if len(dtypes) > 1 or not set(dtypes) <= set(DTYPES):
-        which = ", ".join(f"{name} is {dtype}" for dtype, name in dtypes.items())
-        raise UsageError(
-            f"Cannot check the chain, because {which}; compute all of it in one of {' and '.join(DTYPES)}."
-        )
-    return host, chain
 
 
 def _named_gradients(gradients: Any) -> dict[str, Any]:
@@ -174,10 +139,6 @@ def _named_gradients(gradients: Any) -> dict[str, Any]:
             f"dh. In a function: return locals()."
         )
     return {str(name): value for name, value in gradients.items() if str(name).startswith("d") and value is not None}
-
-
-def _array(host: Any, value: Any) -> Array:
-    return host.take(value) if host.owns(value) else np.asarray(value)
 
 
 def _given(chain: Chain, shown: Mapping[str, Array], loss: str) -> dict[str, Array]:
@@ -208,6 +169,11 @@ def _row(reference: ChainReference, name: str, actual: Array) -> Row:
     if row.verdict == "no power" and reference.is_zero(name):
         return replace(row, verdict="ok", reason="0 but for rounding")
     return row
+
+
+def _not_numbers(name: str, kind: str) -> Finding:
+    gradient = gradient_of(name)
+    return Finding(YOURS, 1, "not an array", f"{gradient} is {kind} instead of an array of numbers", gradient)
 
 
 def _mismatches(chain: Chain, name: str, actual: Array, dtype: str) -> Iterator[Finding]:

@@ -21,12 +21,14 @@ ANSWERED = {
     "network": "harness.cli.checking:answered",
     "operation": "harness.cli.operations:answered",
     "optimizer": "harness.cli.optimizers:answered",
+    "chain": "harness.cli.chains:answered",
 }
 
 
 def check_and_print(**options: Any) -> int:
     """Check, print, and return the exit status."""
-    what = "optimizer" if options["optimizer"] else "operation" if options["reference"] else "network"
+    said = {"chain": "chain", "optimizer": "optimizer", "reference": "operation"}
+    what = next((what for option, what in said.items() if options[option]), "network")
     try:
         refuse_the_others(what)
     except UsageError as error:

@@ -60,6 +60,7 @@ def run_command(**options: Any) -> None:
     "--optimizer", metavar="TEXT", help='TARGET is an optimizer, to be this one: "adam(beta1=0.8)", momentum, ...'
 )
 @click.option("--lr", type=float, help="learning rate of the update, or of the optimizer")
+@click.option("--chain", is_flag=True, help="TARGET returns a forward pass with names, and gradients by hand")
 @click.option("--arrays", help="numpy, torch or jax: what the function is given [default: what its code uses]")
 @click.option(
     "--layout",
@@ -93,6 +94,9 @@ def check_command(**options: Any) -> None:
 
     With --optimizer, TARGET is step(weights, gradients, state), which returns new weights and state, or an object or
     a class with step(weights, gradients).
+
+    With --chain, TARGET is a function without arguments that returns what harness.check_chain takes: a dictionary of
+    forward, backward and inputs; or, of a forward and a backward pass in torch that it went through itself, locals().
 
     With --reference, TARGET is one operation: a torch.autograd.Function, a jax.custom_vjp function, or forward(*inputs)
     with --backward, called as backward(upstream, *inputs). --inputs names what forward takes, in its order: a letter

@@ -28,6 +28,10 @@ REFUSED = {
         OF_AN_OPERATION, "it is about one operation, which is checked against a --reference",
         "give --reference FILE.py:function too",
     ),
+    "chain": (
+        (*OF_A_MODEL, *OF_AN_OPERATION, "reference", "optimizer", "lr", "dtype", "seed"),
+        "with --chain TARGET returns everything that is checked", LEAVE_OUT,
+    ),
     "optimizer": (
         (*OF_A_MODEL, *OF_AN_OPERATION, "reference", "report"),
         "with --optimizer the update of weights is checked, without a network", LEAVE_OUT,
@@ -37,7 +41,7 @@ REFUSED = {
 
 
 def refuse_the_others(what: str) -> None:
-    """Raise UsageError for options that are not about what is checked: a network, an operation or an optimizer."""
+    """Raise UsageError for options that are not about what is checked: a network, an operation, ..."""
     context = click.get_current_context()
     names, why, instead = REFUSED[what]
     if what == "network" and not context.params["update"]:

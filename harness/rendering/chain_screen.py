@@ -14,7 +14,7 @@ from harness.results.numbers import plain, share, small
 
 def render(check: ChainCheck, style: str = "table") -> str:
     """The whole text: a table or Markdown."""
-    parts = [plain(_heading(check), style), f"{check.verdict}  {plain(check.reason, style)}"]
+    parts = [plain(heading(check), style), f"{check.verdict}  {plain(check.reason, style)}"]
     if check.rows:
         parts.append(columns.text(of_chain(check), check.rows, style))
     said = (told_causes(check.causes), list(_findings(check)))
@@ -23,7 +23,8 @@ def render(check: ChainCheck, style: str = "table") -> str:
     return "\n\n".join(parts)
 
 
-def _heading(check: ChainCheck) -> str:
+def heading(check: ChainCheck) -> str:
+    """What is checked against what, in one line."""
     return (
         f"{len(check.rows)} gradients by hand of {check.tensors} named tensors against {check.package} · {check.dtype} "
         f"· each given your own upstream · allowance measured, times a stated factor"

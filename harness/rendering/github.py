@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+from harness.results.chain_check import ChainCheck
 from harness.results.check import Check
 from harness.results.operation_check import OperationCheck
 from harness.results.optimizer_check import OptimizerCheck
@@ -115,6 +116,20 @@ def of_operation(check: OperationCheck) -> Iterator[Annotation]:
         yield Annotation(
             "error" if finding.fails else "notice", check.contract(finding), check.said(finding), *where(finding.tensor)
         )
+
+
+def of_chain(check: ChainCheck) -> Iterator[Annotation]:
+    """The verdict of a chain first, then each wrong gradient with its cause, then contracts that it broke."""
+
+    def where(tensor: str | None) -> tuple[str, int] | tuple[None, None]:
+        return check.lines.get(tensor or "") or check.line or (None, None)
+
+    yield Annotation("error" if check.exit else "notice", check.verdict, check.reason, *where(check.first_wrong))
+    for found in check.causes:
+        told = found.says if found.causes else f"cause unknown: {found.known}"
+        yield Annotation("error", f"wrong gradient {found.at}", told, *where(found.at))
+    for finding in check.findings:
+        yield Annotation("error", finding.kind, finding.message, *where(finding.tensor))
 
 
 def of_optimizer(check: OptimizerCheck) -> Iterator[Annotation]:

@@ -29,6 +29,7 @@ class ChainCheck(Judged, Printable, text="harness.rendering.chain_screen:render"
         ignored: what looks like a gradient by its name, of no tensor there is.
         line: file and first line of the backward pass, where that is known.
         lines: file and line that make a gradient, where a plain assignment does.
+        command: as it was typed, if it was.
     """
 
     package: str
@@ -42,6 +43,7 @@ class ChainCheck(Judged, Printable, text="harness.rendering.chain_screen:render"
     ignored: list[str] = field(default_factory=list)
     line: tuple[str, int] | None = None
     lines: dict[str, tuple[str, int]] = field(default_factory=dict)
+    command: str | None = None
 
     @property
     def gradients(self) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
@@ -15,6 +15,7 @@ import numpy as np
 from impls.abilities import Change, Differentiated, Function, GradientChecker, Measured
 from impls.contract import Array, Arrays, CannotCompareError, Inputs, Pass
 from impls.graph import LOSS, TARGET, Graph, Link, evaluate
+from impls.jax_grad.chains import JaxChain
 from impls.jax_grad.conventions import measures
 from impls.jax_grad.operations import ELEMENTARY, OPTIMIZERS, JaxUpdater, operation_of
 from impls.jax_grad.peers import GRADIENT_CHECKERS
@@ -74,6 +75,10 @@ class JaxHosting:
             return tuple(_differentiated(function, upstream, inputs)[1])
 
         return function, backward
+
+    def chain(self, forward: Function, inputs: Mapping[str, Any], loss: str) -> JaxChain:
+        """Of a forward pass that JAX can trace, which is run here."""
+        return JaxChain(forward, inputs, loss, self.dtype)
 
 
 def _evaluated(jaxpr: Any, constants: Sequence[Any], inputs: Sequence[Any], change: Change) -> list[Any]:

@@ -19,18 +19,21 @@ class TorchChain:
     """See `impls.abilities.Chain`: the graph is the one that torch.autograd kept."""
 
     def __init__(self, forward: Callable[[Any], Any], inputs: Mapping[str, Any], loss: str) -> None:
-        leaves = {name: _leaf(value) for name, value in inputs.items()}
+        self._forward, self._given, self._name = forward, inputs, loss
+        leaves = {name: tree_map(_leaf, value) for name, value in inputs.items()}
         with torch.enable_grad():
             returned = forward(dict(leaves))
         named = {name: value for name, value in {**leaves, **returned}.items() if isinstance(value, torch.Tensor)}
         elsewhere = next((name for name, tensor in named.items() if tensor.device.type != "cpu"), None)
         if elsewhere:
-            raise CannotCompareError(f"{elsewhere} is not on the CPU")
+            raise CannotCompareError(f"{elsewhere} is not on the CPU; move it there")
         if loss not in named:
-            raise CannotCompareError(f"{loss} is no tensor")
+            raise CannotCompareError(f"{loss} is no tensor; compute it with torch")
         if not named[loss].requires_grad:
-            raise CannotCompareError(f"{loss} requires no gradient of anything")
-        self.inputs = {name: _alone(value) for name, value in leaves.items()}
+            raise CannotCompareError(
+                f"{loss} requires no gradient of anything; compute it from the inputs, without detach() and no_grad()"
+            )
+        self.inputs = {name: tree_map(_alone, value) for name, value in leaves.items()}
         self.returned = {name: _alone(value) for name, value in returned.items()}
         self._loss = named[loss]
         self._own = {name: tensor for name, tensor in named.items() if tensor.requires_grad}
@@ -41,6 +44,10 @@ class TorchChain:
         self._names: dict[Any, tuple[str, ...]] = {}
         for name, tensor in self._own.items():
             self._names[_place(tensor)] = (*self._names.get(_place(tensor), ()), name)
+
+    def again(self, inputs: Arrays) -> TorchChain:
+        """By running forward once more."""
+        return TorchChain(self._forward, {**self._given, **inputs}, self._name)
 
     def pull(
         self, of: Sequence[str], given: Arrays, dtype: str, *,

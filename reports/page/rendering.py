@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.results.chain_check import ChainCheck
 from harness.results.check import Check
 from harness.results.operation_check import OperationCheck
 from harness.results.run import Run
@@ -17,7 +18,7 @@ from reports.page.figures import Figure, runtime
 from reports.page.numbers import script_json, shrunk
 from reports.page.sections import SECTIONS
 from reports.page.sections.section import Content, Section
-from reports.page.subjects import CheckSubject, OperationSubject, RunSubject
+from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, RunSubject
 
 
 def page(result: Run | Check | OperationCheck) -> str:
@@ -93,8 +94,8 @@ class Page:
         return next(content.shows for section, content in self.sections if section.id == name)
 
 
-def page_of(result: Run | Check | OperationCheck) -> Page:
-    """The page of a run, a check or the check of an operation."""
+def page_of(result: Run | Check | OperationCheck | ChainCheck) -> Page:
+    """The page of a run, a check, or the check of an operation or a chain."""
     sections: list[tuple[Section, Content]]
     if isinstance(result, Run):
         of_run = RunSubject(result)
@@ -104,12 +105,17 @@ def page_of(result: Run | Check | OperationCheck) -> Page:
         of_operation = OperationSubject(result)
         sections = [(section, section.of_operation(of_operation)) for section in SECTIONS if section.of_operation]
         return _page(of_operation, sections)
+    if isinstance(result, ChainCheck):
+        of_chain = ChainSubject(result)
+        return _page(of_chain, [(section, section.of_chain(of_chain)) for section in SECTIONS if section.of_chain])
     of_check = CheckSubject(result)
     sections = [(section, section.of_check(of_check)) for section in SECTIONS if section.of_check]
     return _page(of_check, sections)
 
 
-def _page(subject: RunSubject | CheckSubject | OperationSubject, sections: Sequence[tuple[Section, Content]]) -> Page:
+def _page(
+    subject: RunSubject | CheckSubject | OperationSubject | ChainSubject, sections: Sequence[tuple[Section, Content]]
+) -> Page:
     return Page(
         kind=subject.kind,
         title=subject.title,

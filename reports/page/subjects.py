@@ -12,8 +12,9 @@ import numpy as np
 from harness.cli.terminal import spelled
 from harness.inputs.batches import Batches
 from harness.inputs.schedule import milestone
-from harness.rendering import operation_screen
+from harness.rendering import chain_screen, operation_screen
 from harness.rendering.tables import heading
+from harness.results.chain_check import ChainCheck
 from harness.results.check import Check
 from harness.results.operation_check import OperationCheck
 from harness.results.rebuilding import batches_of_check, batches_of_head, network_of
@@ -105,6 +106,20 @@ class CheckSubject:
     def explorer(self) -> Explorer:
         """The right derivatives, path by path."""
         return explored(self.network, self.weights, self.batches, [])
+
+
+class ChainSubject:
+    """A check of somebody's own chain."""
+
+    kind = "check of a chain"
+    warnings = ()
+
+    def __init__(self, check: ChainCheck) -> None:
+        self.check = self.result = check
+        self.title = f"gradients by hand of {check.tensors} tensors"
+        self.reason = check.reason
+        self.heading = [chain_screen.heading(check)]
+        self.command = check.command or "harness.check_chain(forward, backward, inputs=...)"
 
 
 class OperationSubject:

@@ -44,9 +44,8 @@ class ChainReference:
     """
 
     def __init__(
-        self, chain: Chain, of: Sequence[str], given: Arrays, dtype: str,
-        again: Callable[[Mapping[str, Array]], Chain] | None = None,
-    ) -> None:  # fmt: skip
+        self, chain: Chain, of: Sequence[str], given: Arrays, dtype: str, again: Callable[[Arrays], Chain] | None = None
+    ) -> None:
         """Where the forward pass can be run `again`, with some inputs others, it is known where gradients jump."""
         self.chain, self.of, self.given, self.dtype, self.again = chain, tuple(of), given, dtype, again
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from harness.comparison.judge import Row, worst
+from harness.faults.operations.causes import Explanation
 from harness.rendering import run_columns
+from harness.results.chain_check import ChainCheck
 from harness.results.check import Check
 from harness.results.numbers import counted, part, share
 from harness.results.operation_check import OperationCheck
@@ -14,7 +16,7 @@ from harness.results.run import Run
 from harness.results.verdicts import first_fault
 from impls.graph import Graph
 from reports.page.sections.section import Content, Section, Table, table
-from reports.page.subjects import CheckSubject, OperationSubject, RunSubject
+from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, RunSubject
 
 MOST_ROWS = 40
 
@@ -47,6 +49,11 @@ def of_check(subject: CheckSubject) -> Content:
 def of_operation(subject: OperationSubject) -> Content:
     """The wrong gradients of an operation, each with its cause."""
     return Content(fault_of_operation(subject.check))
+
+
+def of_chain(subject: ChainSubject) -> Content:
+    """The wrong gradients of a chain, in its order."""
+    return Content(fault_of_chain(subject.check))
 
 
 def fault_of_run(run: Run) -> Fault | None:
@@ -142,19 +149,30 @@ def fault_of_operation(check: OperationCheck) -> Fault | None:
     names = list(dict.fromkeys(row.gradient for row in check.rows))
     worse = [worst([row for row in check.rows if row.gradient == name]) for name in names]
     facts = [(check.contract(finding), check.said(finding)) for finding in check.failing]
-    for found in check.causes:
-        place = check.place(found.at)
-        facts.append(("gradient", f"{found.at} ({place[0]}:{place[1]})" if place else found.at))
-        facts += [("what you computed", cause.says) for cause in found.causes[:4]]
-        if found.causes:
-            off = found.causes[0].residual
-            facts.append(("reproduces your numbers", f"to {off:.0e} in {found.reproduced} cases"))
-        else:
-            facts.append(("what you computed", "no mistake of the catalogue gives these numbers: the cause is unknown"))
-            facts.append(("what is known", found.known))
-        if guess := found.runner_up:
-            facts.append(("next best guess", f"{guess.says}, off by {part(guess.residual)}"))
+    facts += [fact for found in check.causes for fact in _caused(found, check.place(found.at), " in {} cases")]
     return Fault(check.reason, [(row.gradient, row.verdict, share(row)) for row in worse], facts)
 
 
-SECTION = Section("fault", "Located fault", of_run, of_check, "fault.html.j2", of_operation)
+def fault_of_chain(check: ChainCheck) -> Fault | None:
+    """The wrong gradients of a chain, and the contracts that it broke."""
+    if not check.wrong and not check.findings:
+        return None
+    facts: list[tuple[str, str]] = [(finding.kind, finding.message) for finding in check.findings]
+    facts += [fact for found in check.causes for fact in _caused(found, check.lines.get(found.at) or check.line)]
+    return Fault(check.reason, [(row.gradient, row.verdict, share(row)) for row in check.rows], facts)
+
+
+def _caused(found: Explanation, place: tuple[str, int] | None, where: str = "") -> Iterator[tuple[str, str]]:
+    """What made a gradient wrong; `where` the numbers are reproduced."""
+    yield "gradient", f"{found.at} ({place[0]}:{place[1]})" if place else found.at
+    yield from (("what you computed", cause.says) for cause in found.causes[:4])
+    if found.causes:
+        yield "reproduces your numbers", f"to {found.causes[0].residual:.0e}{where.format(found.reproduced)}"
+    else:
+        yield "what you computed", "no mistake of the catalogue gives these numbers: the cause is unknown"
+        yield "what is known", found.known
+    if guess := found.runner_up:
+        yield "next best guess", f"{guess.says}, off by {part(guess.residual)}"
+
+
+SECTION = Section("fault", "Located fault", of_run, of_check, "fault.html.j2", of_operation, of_chain)

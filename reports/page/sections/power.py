@@ -6,10 +6,12 @@ from collections.abc import Iterable
 
 from harness.comparison.judge import Row
 from harness.rendering.columns import Column
+from harness.results.chain_check import ChainCheck
 from harness.results.numbers import small
+from harness.results.operation_check import OperationCheck
 from harness.results.record import PowerCount
 from reports.page.sections.section import Content, Lines, Section, Table, table
-from reports.page.subjects import CheckSubject, OperationSubject, RunSubject
+from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, RunSubject
 
 MISSED: tuple[Column[tuple[str, int]], ...] = (
     Column("comparison", lambda row: row[0]),
@@ -45,9 +47,17 @@ def of_check(subject: CheckSubject) -> Content:
 
 def of_operation(subject: OperationSubject) -> Content:
     """What the check of an operation could have seen."""
-    check = subject.check
+    return _one(subject.check, " in every case")
+
+
+def of_chain(subject: ChainSubject) -> Content:
+    """What the check of a chain could have seen."""
+    return _one(subject.check, "")
+
+
+def _one(check: OperationCheck | ChainCheck, where: str) -> Content:
     told = (
-        f"Half of {', '.join(check.powerless)} would have passed in every case."
+        f"Half of {', '.join(check.powerless)} would have passed{where}."
         if check.powerless
         else "Half of a gradient would have passed nowhere."
     )
@@ -77,4 +87,4 @@ def sees(rows: Iterable[Row], names: Iterable[str]) -> Table:
     return table("The smallest relative error of an entry that would have been seen", columns, shown)
 
 
-SECTION = Section("power", "Power", of_run, of_check, of_operation=of_operation)
+SECTION = Section("power", "Power", of_run, of_check, of_operation=of_operation, of_chain=of_chain)

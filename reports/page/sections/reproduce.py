@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.environment import environment
 from harness.results.run import Run
 from reports.page.sections.section import Content, Section
-from reports.page.subjects import CheckSubject, OperationSubject, RunSubject
+from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, RunSubject
 
 Facts = list[tuple[str, str]]
 
@@ -34,6 +34,14 @@ def of_operation(subject: OperationSubject) -> Content:
     facts: Facts = [
         ("operation", check.name), ("reference", check.reference), ("dtype", check.dtype), ("seed", str(check.seed)),
     ]  # fmt: skip
+    shows = {"command": subject.command, "facts": [*facts, *environment().items()], "ledger": []}
+    return Content(shows, data={"file": "result.json"})
+
+
+def of_chain(subject: ChainSubject) -> Content:
+    """Of the check of a chain."""
+    check = subject.check
+    facts: Facts = [("reference", check.package), ("dtype", check.dtype)]
     shows = {"command": subject.command, "facts": [*facts, *environment().items()], "ledger": []}
     return Content(shows, data={"file": "result.json"})
 
@@ -69,4 +77,4 @@ def _facts(run: Run) -> Facts:
     ]
 
 
-SECTION = Section("reproduce", "Reproduce", of_run, of_check, "reproduce.html.j2", of_operation)
+SECTION = Section("reproduce", "Reproduce", of_run, of_check, "reproduce.html.j2", of_operation, of_chain)

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.rendering.columns import Column, Thing, cells, shown_on
 from reports.page.figures import Figure
-from reports.page.subjects import CheckSubject, OperationSubject, RunSubject
+from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, RunSubject
 
 PLAIN = "section.html.j2"
 """The template of a section that is made of lines, charts and tables: it shows `Lines`."""
@@ -59,7 +59,7 @@ class Section:
 
     Attributes:
         id: by which links lead to it.
-        of_run, of_check, of_operation: make its content; None where it does not apply to one of them.
+        of_run, of_check, of_operation, of_chain: make its content; None where it does not apply to one of them.
     """
 
     id: str
@@ -68,6 +68,7 @@ class Section:
     of_check: Callable[[CheckSubject], Content] | None
     template: str = PLAIN
     of_operation: Callable[[OperationSubject], Content] | None = None
+    of_chain: Callable[[ChainSubject], Content] | None = None
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ from typing import Any
 
 from harness.comparison.certification import TrueError
 from harness.comparison.judge import Finding
-from harness.rendering import check_columns, operation_screen, run_columns
+from harness.rendering import chain_screen, check_columns, operation_screen, run_columns
 from harness.rendering.columns import Column
 from harness.results.check import Check
 from harness.results.numbers import part, place, ulps
 from harness.results.operation_check import OperationCheck
 from harness.results.run import Run
 from reports.page.sections.section import Content, Section, Table, table
-from reports.page.subjects import CheckSubject, OperationSubject, RunSubject
+from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, RunSubject
 
 
 def of_run(subject: RunSubject) -> Content:
@@ -35,6 +35,19 @@ def of_operation(subject: OperationSubject) -> Content:
     """Every gradient in every case."""
     check = subject.check
     return Content(_shown([cases(check)] if check.rows else [], check.findings))
+
+
+def of_chain(subject: ChainSubject) -> Content:
+    """Every gradient, in the order of the backward pass."""
+    check = subject.check
+    shown = table(
+        "Every gradient by hand, each given your own upstream. Used is the share of the allowance, sees the smallest "
+        "relative error that would have been seen.",
+        chain_screen.of_chain(check),
+        check.rows,
+        verdict=lambda row: row.verdict,
+    )
+    return Content(_shown([shown] if check.rows else [], check.findings))
 
 
 def _shown(tables: Sequence[Table], findings: Sequence[Finding]) -> dict[str, Any]:
@@ -90,4 +103,4 @@ def cases(check: OperationCheck) -> Table:
     )
 
 
-SECTION = Section("results", "Verdict", of_run, of_check, "verdict.html.j2", of_operation)
+SECTION = Section("results", "Verdict", of_run, of_check, "verdict.html.j2", of_operation, of_chain)
