@@ -57,11 +57,6 @@ def fraction(name: str, value: float) -> float:
     )
 
 
-def inside(epsilon: float) -> float:
-    """A number inside a logarithm, beside the probability; 0 for none."""
-    return number("epsilon", epsilon, least=0, why="it keeps the argument of a logarithm from 0")
-
-
 def choice(name: str, value: Any, choices: Sequence[Any]) -> Any:
     """One of the choices."""
     if value in choices:
