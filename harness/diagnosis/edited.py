@@ -21,7 +21,7 @@ from harness.diagnosis.parts import Part, chosen
 from harness.evaluation.incremental import in_floats
 from harness.faults import Fault, Fitted
 from harness.faults.edits import EditFault, Numbered
-from harness.faults.paths import LeftOut
+from harness.faults.fault import Read
 from harness.faults.precision import WIDE
 from harness.inputs.schedule import EVERY_ENTRY, Stride
 from impls.contract import Array
@@ -77,7 +77,7 @@ def near(
     found: list[Hypothesis] = []
     with np.errstate(all="ignore"):
         for fault in faults:
-            plain = not isinstance(fault, Fitted | LeftOut) and fault.cause not in WIDE
+            plain = not isinstance(fault, Fitted | Read) and fault.cause not in WIDE
             if plain and work.allows(fault, now):
                 found += _near(fault, tensor, now, parts.get(fault.at, ()))
     return _best(found, now)

@@ -17,7 +17,7 @@ from harness.evaluation.incremental import Reach, Replay, in_bounds, in_floats
 from harness.evaluation.point import Point
 from harness.faults import Fault, Fitted
 from harness.faults.cause import Cause
-from harness.faults.paths import LeftOut
+from harness.faults.fault import Read
 from harness.faults.precision import WIDE
 from harness.inputs.schedule import EVERY_ENTRY, Stride
 from impls.contract import Array
@@ -64,7 +64,7 @@ def ranked(faults: Sequence[Fault], tensor: str, actual: Array, floats: Replay) 
     found = []
     for origin in faults:
         fault: Fault | None = origin
-        if isinstance(origin, LeftOut):
+        if isinstance(origin, Read):
             fault = _read(origin, tensor, actual, part, floats, stride)
         if fault is None:
             continue
@@ -74,13 +74,13 @@ def ranked(faults: Sequence[Fault], tensor: str, actual: Array, floats: Replay) 
     return sorted(found, key=lambda h: h.residual)
 
 
-def _read(fault: LeftOut, tensor: str, actual: Array, part: Array, floats: Replay, stride: Stride) -> Fault | None:
+def _read(fault: Read, tensor: str, actual: Array, part: Array, floats: Replay, stride: Stride) -> Fault | None:
     """The mistake with what is left out, as the numbers show it."""
 
     def off(rule: Rule) -> float:
         return residual(part, floats.predicted(fault.at, rule, [tensor], stride)[tensor], 1.0)
 
-    return fault.read(tensor, actual, floats.expected[tensor], off, floats.rows)
+    return fault.read(tensor, actual, floats.expected[tensor], off, floats.tensors)
 
 
 def stride_of(actual: Array) -> Stride:

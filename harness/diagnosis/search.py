@@ -37,6 +37,8 @@ def diagnose(
     profile: Profile,
     faulty: Sequence[str],
     planted: Mapping[str, Rule] | None = None,
+    *,
+    beyond: bool = True,
 ) -> list[Diagnosis]:
     """What is wrong, in the order of the walk.
 
@@ -46,19 +48,20 @@ def diagnose(
         profile: of the programs that are right.
         faulty: names of shown tensors that lie outside what `harness.evaluation.expected.walk` expects, in its order.
         planted: rules in place of links, by which the others are right: what locating found.
+        beyond: whether edits of the rules are searched for what the catalogue does not have.
 
     Returns:
         A diagnosis for each mistake; none for what is a convention at a kink. Every faulty tensor that is no
         convention is explained by one of them.
     """
     with one_thread():  # hundreds of products, each too small for more
-        search = _Search(Planted.right(point, profile, shown, planted or {}), faulty)
+        search = _Search(Planted.right(point, profile, shown, planted or {}), faulty, beyond=beyond)
         return [told(point.network, d) for d in merged(point.network, search.found(), search.faults)]
 
 
 class _Search:
-    def __init__(self, now: Planted, faulty: Sequence[str]) -> None:
-        self.now, self.point, self.faulty = now, now.point, list(faulty)
+    def __init__(self, now: Planted, faulty: Sequence[str], *, beyond: bool) -> None:
+        self.now, self.point, self.faulty, self.beyond = now, now.point, list(faulty), beyond
         self.links = now.point.network.link
         self.told: set[str] = set()
         self._faults: dict[str, list[Fault]] = {}
@@ -139,6 +142,8 @@ class _Search:
         """The edits of the rule at a suspect, or at a part of what it gives."""
         settled = {name for name in self.told if self.now.wrong(name)}
         reach = {name: self.now.reach.of(name) - settled for name in suspects}
+        if not self.beyond:
+            return None
         for tried in self.edits.tried(tensor, suspects, self.now, self.faults):
             if found := confirmed(tried, tensor, self.now, reach, wrong):
                 return self._explained(tensor, tried, found, shortest(best_of(found), self.now))
@@ -146,6 +151,8 @@ class _Search:
 
     def _everywhere(self, tensor: str, suspects: Sequence[str], wrong: Sequence[str]) -> Found | None:
         """One edit at every link of a kind that is not shown."""
+        if not self.beyond:
+            return None
         for cause, links, planted, explains in self.edits.everywhere(tensor, suspects, self.now, wrong):
             diagnosis = self._diagnosis(tensor, cause.at, (cause,), (), explains, ())
             self.told |= explains

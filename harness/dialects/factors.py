@@ -17,6 +17,8 @@ from harness.arithmetic import Bounded
 NAMED_POWERS = {Fraction(1, 2): -1, Fraction(2): 1, Fraction(1): 0}
 """Constants with a name, by the power of 2."""
 LARGEST_DENOMINATORS = (10, 100, 1000, 10**4, 10**6, 10**9)
+LARGEST_COMMON = 100
+"""The largest denominator of a constant that people choose, and not one that a number of samples is."""
 LARGEST_SHOWN = 1000
 NEAR_ONE = 1e-3
 """Nobody multiplies a loss by what is nearer to 1: something else makes the difference."""
@@ -56,13 +58,11 @@ def factors_of(number: float, off: float, rows: int, outputs: int) -> Iterator[F
     """What a positive number may be that is known to within `off`, names first; nothing if it is nearly 1."""
     if not number > off or abs(number - 1) <= max(off, NEAR_ONE):
         return
-    found = False
-    for factor in named(outputs):
-        if abs(factor.at(rows) - number) <= off:
-            found = True
-            yield factor
-    if not found:
-        simplest = (Fraction(number).limit_denominator(most) for most in LARGEST_DENOMINATORS)
+    found = [factor for factor in named(outputs) if abs(factor.at(rows) - number) <= off]
+    yield from found
+    if all(factor.samples for factor in found):  # a constant may be what N is here
+        denominators = (most for most in LARGEST_DENOMINATORS if not found or most <= LARGEST_COMMON)
+        simplest = (Fraction(number).limit_denominator(most) for most in denominators)
         fitting = next((fraction for fraction in simplest if abs(float(fraction) - number) <= off), None)
         if fitting is not None:
             yield Factor(constant=fitting, samples=0, text=fraction_text(fitting))

@@ -8,7 +8,7 @@ all that it can.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,13 +18,13 @@ from harness.diagnosis.location import Located, located
 from harness.dialects.conventions import CONVENTIONS
 from harness.dialects.dialect import Dialect
 from harness.dialects.losses import scaled_losses
-from harness.dialects.penalties import epsilons, penalties
+from harness.dialects.penalties import other_losses
 from harness.evaluation.point import Point
 from impls.contract import Array
 from impls.graph import LOSS
 
 DIALECTS: tuple[Callable[[Point, Mapping[str, Array]], Iterator[Dialect]], ...] = (
-    *CONVENTIONS, scaled_losses, penalties, epsilons,
+    *CONVENTIONS, scaled_losses, other_losses,
 )  # fmt: skip
 TOGETHER = 3
 """Dialects that one program may be written in at once."""
@@ -49,8 +49,14 @@ class Recognised:
     @cached_property
     def diagnoses(self) -> list[Diagnosis]:
         """What explains what is wrong; found when it is first asked for."""
+        return self.diagnosed(beyond=True)
+
+    def diagnosed(self, *, beyond: bool) -> list[Diagnosis]:
+        """What explains what is wrong, by the catalogue alone or beyond it."""
         judged, profile = self.located, profile_of(self.point.dtype)
-        return diagnose(self.point, self.shown, profile, judged.faulty, judged.planted) if judged.faulty else []
+        if not judged.faulty:
+            return []
+        return diagnose(self.point, self.shown, profile, judged.faulty, judged.planted, beyond=beyond)
 
     @property
     def says(self) -> str:
@@ -64,9 +70,16 @@ class Recognised:
 
     def elsewhere(self, point: Point, shown: Mapping[str, Array]) -> tuple[Point, Mapping[str, Array]]:
         """Another point of the program, and what it shows there, read likewise."""
-        for dialect in self.dialects:
-            point, shown = dialect.point(point), dialect.taken(dialect.point(point), shown)
-        return point, shown
+        return read_in(self.dialects, point, shown)
+
+
+def read_in(dialects: Sequence[Dialect], point: Point, shown: Mapping[str, Array]) -> tuple[Point, Mapping[str, Array]]:
+    """A point of the network that all of them mean, and what is shown, under the names of what it stands for there."""
+    for dialect in dialects:
+        point = dialect.point(point)
+    for dialect in dialects:
+        shown = dialect.taken(point, shown)
+    return point, shown
 
 
 def recognised(
@@ -84,7 +97,7 @@ def recognised(
         return [plain]
     tried, partly = [plain], list[Recognised]()
     for _ in range(TOGETHER):
-        tried = [more for each in tried for more in _with_one_more(each, profile, against)]
+        tried = [more for each in tried for more in _with_one_more(each, plain, profile, against)]
         borne_out = [each for each in tried if _borne_out(each, plain)]
         right = [each for each in borne_out if not each.located.faulty]
         if right:
@@ -94,14 +107,17 @@ def recognised(
     return [fewest if fewest and _mistakes(fewest) < _mistakes(plain) else plain]
 
 
-def _with_one_more(read: Recognised, profile: Profile, against: str) -> Iterator[Recognised]:
+def _with_one_more(read: Recognised, plain: Recognised, profile: Profile, against: str) -> Iterator[Recognised]:
     """What one more dialect makes better."""
+    another_loss = any(dialect.of_loss for dialect in read.dialects)
     for dialects in DIALECTS:
         for dialect in dialects(read.point, read.shown):
+            if another_loss and dialect.of_loss:
+                continue  # one loss is meant, which is read as a whole
             point = dialect.point(read.point)
-            shown = dialect.taken(point, read.shown)
-            if point is read.point and shown is read.shown:
+            if point is read.point and dialect.taken(point, read.shown) is read.shown:
                 continue
+            point, shown = read_in((*read.dialects, dialect), plain.point, plain.shown)
             judged = located(point, shown, profile, against)
             fewer = judged.amiss < read.located.amiss
             if fewer and not (dialect.of_loss and LOSS in judged.faulty):
@@ -118,6 +134,9 @@ def _borne_out(read: Recognised, plain: Recognised) -> bool:
 def _mistakes(read: Recognised) -> int:
     """How many there are, each explaining all that it can; and what is right though a wrong tensor leads to it.
 
-    That is another mistake, which undoes the first: or none is, and what is shown is right in another dialect.
+    That is another mistake, which undoes the first: or none is, and what is shown is right in another dialect. The
+    catalogue alone is asked, and what it has no name for it explains nowhere.
     """
-    return len(read.diagnoses) + len(read.located.regardless)
+    found = read.diagnosed(beyond=False)
+    unnamed = [name for diagnosis in found if not diagnosis.causes for name in diagnosis.explains]
+    return sum(bool(diagnosis.causes) for diagnosis in found) + len(unnamed) + len(read.located.regardless)

@@ -47,7 +47,7 @@ CAUSES = (
     "weights after the update", "learning rate multiplied in", "weight decay added", "clipped by value",
     "clipped by norm",
     "epsilon in the denominator", "epsilon inside the logarithm", "output clipped", "another clamp",
-    "penalty missing", "penalty not differentiated", "sign of the weight missing", "penalty on a bias",
+    "penalty missing", "penalty added", "penalty not differentiated", "sign of the weight missing", "penalty on a bias",
     "bias missing", "bias subtracted", "bias added twice", "weights of another layer forward", "not transposed forward",
     "activation missing", "activation applied twice", "another activation", "loss scaled", "another loss",
     "part overwritten", "part left out", "part counted twice", "parts averaged",

@@ -22,7 +22,7 @@ Clipped, ``min(max(g, −c), c)``. c is the largest |actual|, which clipping doe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -100,6 +100,24 @@ def in_samples(number: float, off: float, rows: int) -> str | None:
 
 Predicting = Callable[[Rule], Any]
 """From a rule to the tensor that shows the fault, with the rule planted in place of its link."""
+
+
+Off = Callable[[Rule], float]
+
+
+@dataclass(frozen=True)
+class Read(Fault):
+    """A fault with something in it that the numbers show themselves: which sample, which neuron, how much."""
+
+    def read(self, tensor: str, actual: Array, right: Array, off: Off, tensors: Mapping[str, Any]) -> Fault | None:
+        """The mistake as the numbers show it; None if they do not.
+
+        Args:
+            tensor: name of what is shown; `actual` and `right` are its numbers, and what they should be.
+            off: how far from `actual` the tensor is with a rule planted.
+            tensors: what links read, by name.
+        """
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,18 @@ L               a factor, sum for mean and mean for sum, another loss
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
 from harness.faults.fault import Fault
-from harness.faults.losses import USUAL, other_losses, targets
+from harness.faults.losses import EPSILONS, other_losses, targets
+from harness.faults.penalties import unsaid_penalties
 from harness.faults.place import Place, RuleTable, samples
 from impls.graph import TARGET, Rule
 from impls.hand import Dense, OneHotCrossEntropy, Softmax, SoftmaxCrossEntropy
 from impls.hand.activations import Activation
 from impls.hand.activations.softmax import log_softmax, softmax
+from impls.hand.losses.guards import Guarded
 from impls.hand.losses.scaled import bare
 from impls.hand.notation import ACTIVATIONS, name_of
 
@@ -103,34 +102,31 @@ def _of_loss(place: Place) -> Iterator[Fault]:
         text = f"the loss is the {name_of(other)}, where the network has the {name_of(inner)}"
         rule = lambda t, other=other: other.forward(t[a], y(t))  # noqa: E731
         yield place.fault("another loss", text, str(other.formula(a, K)), _with_penalty(place, rule))
+    yield from unsaid_penalties(place)
     if place.layer.penalised(place.network.weights):
         text, loss = "the penalty is left out of the loss", place.layer.loss
         yield place.fault("penalty missing", text, loss.formula(a, K), lambda t: loss.forward(t[a], t[TARGET]))
 
 
 def _of_logarithm(place: Place, inner: Any) -> Iterator[Fault]:
-    """Small numbers that keep the logarithm of a cross-entropy from that of 0."""
-    a, y = place.network.output, targets(inner, place.network.output)
+    """Guards that keep the logarithm of a cross-entropy from that of 0, where the network has another or none."""
+    a, K = place.network.output, place.network.outputs
 
-    def on_logits(eps: float, t: Any) -> Any:
-        return -(y(t) * np.log(softmax(t[a]) + eps)).sum() / samples(t)
+    def with_guard(guard: Mapping[str, float]) -> tuple[str, Rule]:
+        other = type(inner)(**guard)
+        return str(other.formula(a, K)), _with_penalty(place, lambda t: other.forward(t[a], t[TARGET]))
 
-    def with_epsilon(eps: float, t: Any) -> Any:
-        return type(inner)(epsilon=eps).forward(t[a], t[TARGET])
-
-    def clipped(eps: float, t: Any) -> Any:
-        return inner.forward(np.minimum(np.maximum(t[a], eps), 1 - eps), t[TARGET])
-
-    takes_softmax = type(inner) in (SoftmaxCrossEntropy, OneHotCrossEntropy)
-    for eps in USUAL if takes_softmax or getattr(inner, "epsilon", None) == 0 else ():
-        text, rule = f"{eps:g} is added inside the logarithm", on_logits if takes_softmax else with_epsilon
-        formula = f"mean over samples of −log(softmax({a}) + {eps:g})[y]"
-        if not takes_softmax:
-            formula = str(type(inner)(epsilon=eps).formula(a, place.network.outputs))
-            says = f"{a} is clipped to [{eps:g}, 1 − {eps:g}] in the loss"
-            cut = _with_penalty(place, partial(clipped, eps))
-            yield place.fault("output clipped", says, f"loss of the clipped {a}", cut)
-        yield place.fault("epsilon inside the logarithm", text, formula, _with_penalty(place, partial(rule, eps)))
+    if not isinstance(inner, Guarded):
+        return
+    for name, size in inner.guard.items():
+        text = f"the {name} {size:g} of the loss is left out"
+        yield place.fault("another clamp", text, *with_guard({}))
+    p = a if inner.on_probabilities else f"the {inner.applies} of {a}"
+    for eps in EPSILONS if not inner.guard else ():
+        text = f"{p} is clipped to [{eps:g}, 1 − {eps:g}] in the loss"
+        yield place.fault("output clipped", text, *with_guard({"clip": eps}))
+        text = f"{eps:g} is added inside the logarithm"
+        yield place.fault("epsilon inside the logarithm", text, *with_guard({"epsilon": eps}))
 
 
 def _with_penalty(place: Place, rule: Rule) -> Rule:

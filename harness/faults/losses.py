@@ -38,6 +38,7 @@ from impls.hand import (
 )
 from impls.hand.activations.sigmoidal import sigmoid
 from impls.hand.activations.softmax import softmax, softmax_vjp
+from impls.hand.losses.guards import Guarded
 from impls.hand.losses.scaled import bare
 from impls.hand.losses.squared import sign_of_difference
 from impls.hand.notation import LOSSES, name_of
@@ -255,32 +256,40 @@ _OF_LOGITS = (*_ON_LOGITS, LogitBinaryCrossEntropy)
 _SUM = (SumSquaredError,)
 
 
-USUAL = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15)
-"""What people write for eps."""
+EPSILONS = (*(10.0**-power for power in range(1, 17)), float(np.finfo(np.float32).eps), float(np.finfo(np.float64).eps))
+"""What people write to keep the argument of a logarithm, or a denominator, from 0."""
 
 
 def clamp_faults(place: Place) -> Iterator[Fault]:
-    """Small numbers in the gradient of a cross-entropy on probabilities."""
+    """Guards in the gradient of a cross-entropy, where the loss has another or none."""
     inner, a = bare(place.layer), place.network.output
-    if not (place.of_loss and isinstance(inner, BinaryCrossEntropy | CategoricalCrossEntropy)):
+    if not (place.of_loss and isinstance(inner, Guarded)):
         return
     for text, other in _other_clamps(inner):
         unlike = lambda t, other=other: other.da(t[a], t[TARGET])  # noqa: E731
-        yield place.fault("another clamp", text, f"{place.at} of {other!r}", unlike)
+        yield place.fault("another clamp", text, loss_text(other, a, place.network.outputs), unlike)
+    if not inner.on_probabilities:
+        return
+    if inner.clip:
+        text = f"the clip is not differentiated: where {a} is clipped, the loss does not change with it"
+        other = type(inner)()
+        passed = lambda t: other.da(inner.guarded(t[a]), t[TARGET])  # noqa: E731
+        yield place.fault("output clipped", text, f"{place.at} of the clipped {a}, there too", passed)
     added = _added_to_binary if isinstance(inner, BinaryCrossEntropy) else _added_to_categorical
-    for eps in USUAL:
+    for eps in EPSILONS:
         text = f"{eps:g} is added in the denominator"
         for formula, rule in added(place, inner, eps) if eps != inner.epsilon else ():
             yield place.fault("epsilon in the denominator", text, formula, rule)
         text = f"{a} is clipped to [{eps:g}, 1 − {eps:g}] first"
         clipped = lambda t, eps=eps: place.link({**t, a: np.minimum(np.maximum(t[a], eps), 1 - eps)})  # noqa: E731
-        yield place.fault("output clipped", text, f"{place.at} of the clipped {a}", clipped)
+        if eps != inner.clip:
+            yield place.fault("output clipped", text, f"{place.at} of the clipped {a}", clipped)
 
 
 def _other_clamps(inner: Any) -> Iterator[tuple[str, Any]]:
-    if inner.epsilon:
-        yield f"the epsilon {inner.epsilon:g} of the loss is left out", type(inner)()
-    elif isinstance(inner, BinaryCrossEntropy):
+    for name, size in inner.guard.items():
+        yield f"the {name} {size:g} of the loss is left out", type(inner)()
+    if isinstance(inner, BinaryCrossEntropy) and not inner.guard:
         which = "without a clamp" if inner.clamp else "with torch's clamp"
         yield f"the form {which} is differentiated", BinaryCrossEntropy(None if inner.clamp else "torch")
 

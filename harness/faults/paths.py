@@ -15,14 +15,14 @@ fits best; so is a neuron of a part of a gradient, which nobody shows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from harness.faults.fault import Fault
-from harness.faults.place import Place, RuleTable
+from harness.faults.fault import Fault, Off, Read
+from harness.faults.place import Place, RuleTable, samples
 from impls.contract import Array
 from impls.graph import Rule
 from impls.hand import Dense
@@ -109,8 +109,6 @@ _PATHS: RuleTable = {Dense: {"dW": _of_products, "dx": _paths}}
 
 _CAUSE = {"input": "neuron"}
 
-Off = Callable[[Rule], float]
-
 MOST_TRIED = 128
 """Samples, or neurons of a part, each of which is tried; of more, the first and the last."""
 MOST_LISTED = 6
@@ -118,7 +116,7 @@ MOST_LISTED = 6
 
 
 @dataclass(frozen=True)
-class LeftOut(Fault):
+class LeftOut(Read):
     """Slices of a link's output that are 0. As a `Fault`, the last one is.
 
     Attributes:
@@ -135,16 +133,10 @@ class LeftOut(Fault):
     part: bool
     without: Any
 
-    def read(self, tensor: str, actual: Array, right: Array, off: Off, rows: int) -> Fault | None:
-        """The mistake with the indices that the numbers show; None if they show none.
-
-        Args:
-            tensor: name of what is shown; `actual` and `right` are its numbers, and what they should be.
-            off: how far from `actual` the tensor is with a rule planted.
-            rows: number of samples.
-        """
+    def read(self, tensor: str, actual: Array, right: Array, off: Off, tensors: Mapping[str, Any]) -> Fault | None:
+        """As `Read.read`: with the indices that the numbers show."""
         if self.what == "sample" and (self.axis is None or tensor != self.at):
-            return self._of_best(off, rows)
+            return self._of_best(off, samples(tensors))
         if self.axis is None:
             return None
         if self.part and self.size:

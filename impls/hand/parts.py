@@ -14,10 +14,16 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from inspect import signature
 from typing import Any
 
 from impls.graph.primitive import Array
+
+
+@cache
+def _defaults(kind: type) -> Mapping[str, Any]:
+    return {name: parameter.default for name, parameter in signature(kind).parameters.items()}
 
 
 class Parametrised:
@@ -25,8 +31,8 @@ class Parametrised:
 
     def parameters(self) -> dict[str, Any]:
         """Every parameter by name; one that is off (0, False or None, and so by default) is left out."""
-        given = {name: getattr(self, name) for name in signature(type(self)).parameters}
-        defaults = {name: p.default for name, p in signature(type(self)).parameters.items()}
+        defaults = _defaults(type(self))
+        given = {name: getattr(self, name) for name in defaults}
         return {name: value for name, value in given.items() if value or value != defaults[name]}
 
     def __repr__(self) -> str:
@@ -55,11 +61,6 @@ def fraction(name: str, value: float) -> float:
         f"Cannot use {name}={value!r}, because it is the share of the past that is kept; "
         f"give a number from 0 to below 1, such as 0.9."
     )
-
-
-def inside(epsilon: float) -> float:
-    """A number inside a logarithm, beside the probability; 0 for none."""
-    return number("epsilon", epsilon, least=0, why="it keeps the argument of a logarithm from 0")
 
 
 def choice(name: str, value: Any, choices: Sequence[Any]) -> Any:

@@ -27,6 +27,20 @@ def _softplus(layer: hand.Softplus) -> Operation:
     return lambda z: jnp.where(z > layer.threshold, z, jax.nn.softplus(z))
 
 
+def _guarded(loss: Any) -> Operation:
+    if loss.clip:
+        return lambda p: jnp.clip(p, loss.clip, 1 - loss.clip)
+    return (lambda p: p + loss.epsilon) if loss.epsilon else (lambda p: p)
+
+
+def _on_logits(loss: Any, probabilities: Operation, plain: Operation) -> Operation:
+    """A cross-entropy on logits; with a guard, that of the probabilities."""
+    if not loss.guard:
+        return plain
+    inner = operation_of(loss.on_p, "loss")
+    return lambda a, y: inner(probabilities(a), y)
+
+
 def _binary_cross_entropy(loss: hand.BinaryCrossEntropy) -> Operation:
     if loss.clamp:
         raise CannotCompareError(
@@ -35,23 +49,26 @@ def _binary_cross_entropy(loss: hand.BinaryCrossEntropy) -> Operation:
         )
     if loss.epsilon:
         return lambda a, y: -jnp.mean(y * jnp.log(a + loss.epsilon) + (1 - y) * jnp.log(1 - a + loss.epsilon))
+    if loss.clip:
+        clipped = _guarded(loss)
+        return lambda a, y: -jnp.mean(y * jnp.log(clipped(a)) + (1 - y) * jnp.log(1 - clipped(a)))
     return lambda a, y: -jnp.mean(y * jnp.log(a) + (1 - y) * jnp.log1p(-a))
 
 
 def _categorical(loss: hand.CategoricalCrossEntropy) -> Operation:
-    return lambda a, y: -jnp.sum(y * jnp.log(a + loss.epsilon if loss.epsilon else a)) / len(y)
+    return lambda a, y: -jnp.sum(y * jnp.log(_guarded(loss)(a))) / len(y)
 
 
 def _sparse_categorical(loss: hand.SparseCategoricalCrossEntropy) -> Operation:
     def of_labels(a: Any, y: Any) -> Any:
         chosen = jnp.take_along_axis(a, y[:, None], axis=1)
-        return -jnp.mean(jnp.log(chosen + loss.epsilon if loss.epsilon else chosen))
+        return -jnp.mean(jnp.log(_guarded(loss)(chosen)))
 
     return of_labels
 
 
-def _cross_entropy(_: hand.SoftmaxCrossEntropy) -> Operation:
-    return lambda a, y: -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(a), y[:, None], axis=1))
+def _cross_entropy(a: Any, y: Any) -> Any:
+    return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(a), y[:, None], axis=1))
 
 
 def _scaled(loss: hand.Scaled) -> Operation:
@@ -98,9 +115,13 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Huber: lambda o: lambda a, y: jnp.mean(optax.huber_loss(a, y, delta=o.delta)),
     hand.MeanAbsoluteError: lambda _: lambda a, y: jnp.mean(jnp.abs(a - y)),
     hand.BinaryCrossEntropy: _binary_cross_entropy,
-    hand.LogitBinaryCrossEntropy: lambda _: lambda a, y: jnp.mean(optax.sigmoid_binary_cross_entropy(a, y)),
-    hand.SoftmaxCrossEntropy: _cross_entropy,
-    hand.OneHotCrossEntropy: lambda _: lambda a, y: jnp.mean(optax.softmax_cross_entropy(a, y)),
+    hand.LogitBinaryCrossEntropy: lambda o: _on_logits(
+        o, jax.nn.sigmoid, lambda a, y: jnp.mean(optax.sigmoid_binary_cross_entropy(a, y))
+    ),
+    hand.SoftmaxCrossEntropy: lambda o: _on_logits(o, jax.nn.softmax, _cross_entropy),
+    hand.OneHotCrossEntropy: lambda o: _on_logits(
+        o, jax.nn.softmax, lambda a, y: jnp.mean(optax.softmax_cross_entropy(a, y))
+    ),
     hand.CategoricalCrossEntropy: _categorical,
     hand.SparseCategoricalCrossEntropy: _sparse_categorical,
     hand.Scaled: _scaled,

@@ -26,22 +26,42 @@ def _softplus(layer: hand.Softplus) -> Operation:
     return partial(functional.softplus, threshold=layer.threshold)
 
 
+def _guarded(loss: Any) -> Operation:
+    if loss.clip:
+        return lambda p: torch.clamp(p, loss.clip, 1 - loss.clip)
+    return (lambda p: p + loss.epsilon) if loss.epsilon else (lambda p: p)
+
+
+_softmax = partial(torch.softmax, dim=-1)
+
+
+def _on_logits(loss: Any, probabilities: Operation, plain: Operation) -> Operation:
+    """A cross-entropy on logits; with a guard, that of the probabilities."""
+    if not loss.guard:
+        return plain
+    inner = operation_of(loss.on_p, "loss")
+    return lambda a, y: inner(probabilities(a), y)
+
+
 def _binary_cross_entropy(loss: hand.BinaryCrossEntropy) -> Operation:
     if loss.clamp:
         return functional.binary_cross_entropy
     if loss.epsilon:
         return lambda a, y: -(y * torch.log(a + loss.epsilon) + (1 - y) * torch.log(1 - a + loss.epsilon)).mean()
+    if loss.clip:
+        clipped = _guarded(loss)
+        return lambda a, y: -(y * torch.log(clipped(a)) + (1 - y) * torch.log(1 - clipped(a))).mean()
     return lambda a, y: -(y * torch.log(a) + (1 - y) * torch.log1p(-a)).mean()
 
 
 def _categorical(loss: hand.CategoricalCrossEntropy) -> Operation:
-    return lambda a, y: -(y * torch.log(a + loss.epsilon if loss.epsilon else a)).sum() / len(y)
+    return lambda a, y: -(y * torch.log(_guarded(loss)(a))).sum() / len(y)
 
 
 def _sparse_categorical(loss: hand.SparseCategoricalCrossEntropy) -> Operation:
     def of_labels(a: Any, y: Any) -> Any:
         chosen = a.gather(1, y[:, None])
-        return -torch.log(chosen + loss.epsilon if loss.epsilon else chosen).mean()
+        return -torch.log(_guarded(loss)(chosen)).mean()
 
     return of_labels
 
@@ -100,9 +120,9 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Huber: lambda o: partial(functional.huber_loss, delta=o.delta),
     hand.MeanAbsoluteError: lambda _: functional.l1_loss,
     hand.BinaryCrossEntropy: _binary_cross_entropy,
-    hand.LogitBinaryCrossEntropy: lambda _: functional.binary_cross_entropy_with_logits,
-    hand.SoftmaxCrossEntropy: lambda _: functional.cross_entropy,
-    hand.OneHotCrossEntropy: lambda _: functional.cross_entropy,
+    hand.LogitBinaryCrossEntropy: lambda o: _on_logits(o, torch.sigmoid, functional.binary_cross_entropy_with_logits),
+    hand.SoftmaxCrossEntropy: lambda o: _on_logits(o, _softmax, functional.cross_entropy),
+    hand.OneHotCrossEntropy: lambda o: _on_logits(o, _softmax, functional.cross_entropy),
     hand.CategoricalCrossEntropy: _categorical,
     hand.SparseCategoricalCrossEntropy: _sparse_categorical,
     hand.Scaled: _scaled,

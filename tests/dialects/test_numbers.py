@@ -138,7 +138,8 @@ def test_a_factor_has_the_name_that_people_give_it():
 
     assert of(0.5) == ["1/2"]
     assert of(1 / 150) == ["1/N"]
-    assert of(3 / 300) == ["K/(2·N)"]
+    assert of(3 / 300) == ["K/(2·N)", "0.01"]
+    assert of(12, rows=12) == ["N", "12"]
     assert of(0.5, rows=2) == ["1/2", "1/N"]
     assert of(0.37) == ["0.37"]
     assert of(1 / 7) == ["1/7"]

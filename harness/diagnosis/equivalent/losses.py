@@ -25,6 +25,11 @@ Forms = list[tuple[str, str, Any]]
 def _of_binary(loss: Any, forward: bool) -> Forms:
     if loss.epsilon:
         return []  # they are of the logarithm itself
+    if loss.clip:
+        of_clipped = _of_binary(type(loss)(), forward)
+        if forward:
+            return [(text, loses, lambda a, y, f=f: f(loss.guarded(a), y)) for text, loses, f in of_clipped]
+        return [(text, loses, lambda a, y, f=f: loss.passed(f(loss.guarded(a), y), a)) for text, loses, f in of_clipped]
 
     def clamped(logarithm: Any) -> Any:
         return np.maximum(logarithm, LEAST_LOGARITHM) if loss.clamp else logarithm
@@ -54,7 +59,9 @@ def _of_binary(loss: Any, forward: bool) -> Forms:
     ]
 
 
-def _of_logit_binary(loss: Any, forward: bool) -> Forms:  # noqa: ARG001
+def _of_logit_binary(loss: Any, forward: bool) -> Forms:
+    if loss.guard:
+        return []
     found: Forms = []
     if forward:
         for text, _, f in SIGMOIDS:
@@ -94,6 +101,9 @@ def _logarithms() -> Iterator[tuple[str, str, Any]]:
 
 
 def _of_softmax(loss: Any, forward: bool) -> Forms:
+    if loss.guard:
+        return []
+
     def picked(a: Any, y: Any, f: Any) -> Any:
         logs = f(a)
         return logs[np.arange(len(y)), y] if loss.labels else y * logs

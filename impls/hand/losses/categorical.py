@@ -3,7 +3,7 @@
     one-hot    L = -1/N sum_nj y_nj log a_nj         da_nj = -y_nj / a_nj / N
     labels     L = -1/N sum_n log a_n,y(n)           da_nj = -[j = y(n)] / a_nj / N
 
-    with epsilon, a + epsilon stands for a in both
+    with a guard (`guards.py`), g(a) stands for a under the logarithm
 
 Shapes: a and da (N, K); one-hot targets, or any other probabilities of the classes, (N, K); labels whole numbers
 0 ... K-1 of shape (N,). Behind a softmax, dz = (a sum_k y_nk - y) / N, the gradient of the cross-entropy on logits
@@ -17,8 +17,8 @@ from __future__ import annotations
 import numpy as np
 
 from impls.graph.primitive import Array, primitive
-from impls.hand.losses.cross_entropy import check_labels, row_of_classes
-from impls.hand.parts import Loss, inside
+from impls.hand.losses.classes import check_labels, row_of_classes
+from impls.hand.losses.guards import Guarded
 
 
 @primitive
@@ -29,13 +29,15 @@ def chosen_reciprocal(a: Array, y: Array) -> Array:
     return chosen
 
 
-class CategoricalCrossEntropy(Loss):
+class CategoricalCrossEntropy(Guarded):
     output_activation = "softmax"
     unit_targets = True
 
-    def __init__(self, epsilon: float = 0.0) -> None:
-        self.epsilon = inside(epsilon)
+    def __init__(self, epsilon: float = 0.0, clip: float = 0.0) -> None:
+        super().__init__(epsilon, clip)
         self.derivative = "−{y}/({a} + {epsilon:g})/{rows}" if epsilon else "−{y}/{a}/{rows}"
+        if clip:
+            self.derivative += " where {clip:g} < {a} < 1 − {clip:g}, else 0"
 
     def check_targets(self, shape: tuple[int, ...], y: Array) -> None:
         """Raise ValueError unless y holds a probability for each class, per row."""
@@ -43,19 +45,13 @@ class CategoricalCrossEntropy(Loss):
         super().check_targets(shape, y)
 
     def forward(self, a: Array, y: Array) -> Array:
-        return -(y * np.log(self._logged(a))).sum() / len(y)
+        return -(y * np.log(self.guarded(a))).sum() / len(y)
 
     def da(self, a: Array, y: Array) -> Array:
-        return -y / self._logged(a) / len(y)
-
-    def _logged(self, a: Array) -> Array:
-        return a + self.epsilon if self.epsilon else a
+        return self.passed(-y / self.guarded(a) / len(y), a)
 
     def formula(self, output: str, outputs: int) -> str:  # noqa: ARG002  (one signature for all losses)
-        return f"L = mean over samples of -sum over classes of y log {self._text(output)}"
-
-    def _text(self, output: str) -> str:
-        return f"({output} + {self.epsilon:g})" if self.epsilon else output
+        return f"L = mean over samples of -sum over classes of y log {self.guarded_text(output)}"
 
 
 class SparseCategoricalCrossEntropy(CategoricalCrossEntropy):
@@ -67,10 +63,10 @@ class SparseCategoricalCrossEntropy(CategoricalCrossEntropy):
         check_labels(shape, y)
 
     def forward(self, a: Array, y: Array) -> Array:
-        return -np.log(self._logged(a[np.arange(len(y)), y])).sum() / len(y)
+        return -np.log(self.guarded(a[np.arange(len(y)), y])).sum() / len(y)
 
     def da(self, a: Array, y: Array) -> Array:
-        return -chosen_reciprocal(self._logged(a), y) / len(y)
+        return self.passed(-chosen_reciprocal(self.guarded(a), y) / len(y), a)
 
     def formula(self, output: str, outputs: int) -> str:  # noqa: ARG002  (one signature for all losses)
-        return f"L = mean over samples of -log {self._text(f'{output}[y]')}"
+        return f"L = mean over samples of -log {self.guarded_text(f'{output}[y]')}"

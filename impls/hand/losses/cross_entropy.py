@@ -6,7 +6,8 @@
     one-hot    L = -1/N sum_nj y_nj log p_nj         da = (p sum_k y_nk - y_nj) / N
 
 Shapes: a and da (N, K). Labels are whole numbers 0 ... K-1 of shape (N,). One-hot targets, or any other
-probabilities of the classes, have shape (N, K); where a row of them adds up to 1, sum_k y_nk is 1.
+probabilities of the classes, have shape (N, K); where a row of them adds up to 1, sum_k y_nk is 1. With a guard
+(`guards.py`), g(p) stands for p under the logarithm.
 
 The derivative: d log p_y / d a_j = [j = y] - p_j, by differentiating log p_y = a_y - log sum_k exp(a_k).
 
@@ -15,11 +16,15 @@ Source: Bishop, "Pattern Recognition and Machine Learning" (2006), equations (4.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from impls.graph.primitive import Array, primitive
-from impls.hand.activations.softmax import log_softmax, softmax
-from impls.hand.parts import Loss
+from impls.hand.activations.softmax import log_softmax, softmax, softmax_vjp
+from impls.hand.losses.categorical import CategoricalCrossEntropy, SparseCategoricalCrossEntropy
+from impls.hand.losses.classes import check_labels, row_of_classes
+from impls.hand.losses.guards import GuardedOnLogits
 
 
 @primitive
@@ -35,54 +40,43 @@ def one_hot_cross_entropy_vjp(a: Array, y: Array) -> Array:
     return (softmax(a) * y.sum(axis=-1, keepdims=True) - y) / len(y)
 
 
-def row_of_classes(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Rows and classes of an output, or ValueError where it has more axes."""
-    if len(shape) != 2:
-        raise ValueError(
-            f"Cannot take a cross-entropy of an output of shape {shape}, because it reads one row of classes per "
-            f"sample; give an output of shape (N, K)."
-        )
-    return shape
+def _through_softmax(on_p: Any, a: Array, y: Array) -> Array:
+    """The gradient of a loss on probabilities by the logits."""
+    p = softmax(a)
+    return softmax_vjp(on_p.da(p, y), p)
 
 
-def check_labels(shape: tuple[int, ...], y: Array) -> None:
-    """Raise ValueError unless y holds one class label, 0 to K-1, per row of an output of that shape."""
-    rows, classes = row_of_classes(shape)
-    if y.shape != (rows,) or y.dtype.kind not in "iu":
-        raise ValueError(
-            f"Cannot use targets of shape {y.shape} and dtype {y.dtype} with a cross-entropy of labels, because it "
-            f"reads one class label per row; give whole numbers of shape ({rows},)."
-        )
-    if len(y) and not 0 <= y.min() <= y.max() < classes:
-        raise ValueError(
-            f"Cannot use class labels from {y.min()} to {y.max()} with {classes} outputs, because "
-            f"each output stands for one class; give labels from 0 to {classes - 1}."
-        )
-
-
-class SoftmaxCrossEntropy(Loss):
+class SoftmaxCrossEntropy(GuardedOnLogits):
     derivative = "({p} − {y})/{rows}"
     labels = True
     output_activation, applies = "identity", "softmax"
+    written_out = SparseCategoricalCrossEntropy
 
     def forward(self, a: Array, y: Array) -> Array:
+        if self.guard:
+            return self.on_p.forward(softmax(a), y)
         return -log_softmax(a)[np.arange(len(y)), y].sum() / len(y)
 
     def da(self, a: Array, y: Array) -> Array:
+        if self.guard:
+            return _through_softmax(self.on_p, a, y)
         return softmax_cross_entropy_vjp(a, y)
 
     def check_targets(self, shape: tuple[int, ...], y: Array) -> None:
         """Raise ValueError unless y holds one class label, 0 to K-1, per row."""
         check_labels(shape, y)
 
-    def formula(self, output: str, outputs: int) -> str:  # noqa: ARG002  (one signature for all losses)
+    def formula(self, output: str, outputs: int) -> str:
+        if self.guard:
+            return f"{self.on_p.formula('p', outputs)}, p the softmax of {output}"
         return f"L = mean over samples of -log softmax({output})[y]"
 
 
-class OneHotCrossEntropy(Loss):
+class OneHotCrossEntropy(GuardedOnLogits):
     derivative = "({p}·{total} − {y})/{rows}"
     output_activation, applies = "identity", "softmax"
     unit_targets = True
+    written_out = CategoricalCrossEntropy
 
     def check_targets(self, shape: tuple[int, ...], y: Array) -> None:
         """Raise ValueError unless y holds a probability for each class, per row."""
@@ -90,10 +84,16 @@ class OneHotCrossEntropy(Loss):
         super().check_targets(shape, y)
 
     def forward(self, a: Array, y: Array) -> Array:
+        if self.guard:
+            return self.on_p.forward(softmax(a), y)
         return -(y * log_softmax(a)).sum() / len(y)
 
     def da(self, a: Array, y: Array) -> Array:
+        if self.guard:
+            return _through_softmax(self.on_p, a, y)
         return one_hot_cross_entropy_vjp(a, y)
 
-    def formula(self, output: str, outputs: int) -> str:  # noqa: ARG002  (one signature for all losses)
+    def formula(self, output: str, outputs: int) -> str:
+        if self.guard:
+            return f"{self.on_p.formula('p', outputs)}, p the softmax of {output}"
         return f"L = mean over samples of -sum over classes of y log softmax({output})"
