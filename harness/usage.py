@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -39,6 +41,21 @@ def told(error: BaseException) -> str:
     except Exception:  # its own __str__ raises, or returns no text
         text = "(it cannot say what)"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+_NO_ROOM = re.compile(
+    r"can't allocate memory|cannot allocate memory(?! in static)|out of memory|RESOURCE_EXHAUSTED|bad_alloc|"
+    r"failed to map segment",
+    re.IGNORECASE,
+)
+"""What torch, XLA, C++ and the loader of shared objects say."""
+
+
+def short_of_memory(error: BaseException) -> bool:
+    """Whether something was raised because memory is short, whichever library says so."""
+    if isinstance(error, RuntimeError | ImportError):
+        return bool(_NO_ROOM.search(told(error)))
+    return isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
 
 
 def reason(error: Exception) -> str:
