@@ -42,7 +42,7 @@ def guarded(
         calling = nullcontext() if reading else replaced()
         with deadline(timeout), printed.redirected(), np.errstate(all="ignore"), calling:
             return call(), None
-    except UsageError:
+    except (MemoryError, UsageError):
         raise
     except OverdueError:
         return None, Failure("timeout", f"did not answer within {timeout:g} s")

@@ -14,6 +14,7 @@ import os
 import signal
 import struct
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -164,11 +165,16 @@ def _clear_up() -> None:
     if hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, GRACE)
-    if "multiprocessing" in sys.modules:
-        for process in import_module("multiprocessing").active_children():
-            if not process.daemon:  # which would be waited for
-                process.kill()
+    waiting = threading.Timer(GRACE / 4, _end_children)
+    waiting.daemon = True
+    waiting.start()
     atexit._run_exitfuncs()
+
+
+def _end_children() -> None:
+    """End what multiprocessing would wait for."""
+    for process in import_module("multiprocessing").active_children():
+        process.kill()
 
 
 def _short_of_memory(end: End, killed: int) -> str | None:

@@ -124,7 +124,7 @@ def _guarded(target: str, timeout: float | None, load: Callable[[], Any]) -> Any
     try:
         with deadline(timeout, "being loaded"), told_at_the_end(target), np.errstate(), replaced():
             return load()
-    except UsageError:
+    except (MemoryError, UsageError):
         raise
     except OverdueError:
         raise not_loaded(target, f"takes longer than {timeout:g} s", "give a longer --timeout, or load less") from None
