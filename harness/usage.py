@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 _REASONS = {
     "FileNotFoundError": "there is no such file",
@@ -65,6 +67,18 @@ def reason(error: Exception) -> str:
     if told or not strerror:
         return told or " ".join(str(error).split())[:200]
     return f"{strerror[0].lower()}{strerror[1:]}"
+
+
+def ordinary(path: str | os.PathLike[str]) -> Path:
+    """The path of a file that comes to an end, or that is not there.
+
+    Raises:
+        OSError: it is a pipe, a socket or a device, at which a reader may wait for ever.
+    """
+    found = Path(path)
+    if found.exists() and not found.is_file() and not found.is_dir():
+        raise OSError(errno.EINVAL, "it is no ordinary file")
+    return found
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
