@@ -31,8 +31,8 @@ from harness.mutation.process import (
     Plan,
     Unmutated,
     Unusable,
+    endless,
     tell,
-    too_slow,
 )
 from harness.mutation.recording import Recording, recording
 from harness.mutation.targets import hand_rules, plain_function, targeted
@@ -99,7 +99,7 @@ class Runs:
     def wrong(self, failure: str | None) -> str | None:
         """Why the unmutated test says nothing about a mutant, or None."""
         if failure == LATE:
-            return f"it does not end {too_slow(self.plan)}"
+            return endless(self.plan)
         if failure is not None:
             return f"it fails without any mutant ({failure}); make it pass first"
         if not self.session.items:

@@ -162,7 +162,7 @@ def events_of(
             if not any(isinstance(event, Unmutated) for event in events):
                 why = f"pytest does not run it ({ended}); name it FILE::NAME"
                 if ended == LATE:
-                    why = f"it {'does not end' if events else 'is not collected'} {too_slow(plan)}"
+                    why = endless(plan) if events else f"it is not collected within {FIRST:g} s; load less there"
                 raise UsageError(f"Cannot score {test}, because {why}.")
             if not begun:
                 return events
@@ -174,9 +174,10 @@ def events_of(
             plan = replace(plan, first=begun[-1].number + 1)
 
 
-def too_slow(plan: Plan) -> str:
-    """What there is to say of a test that takes too long without any mutant."""
-    return f"within {plan.timeout or FIRST:g} s without any mutant; make it end, or give a longer --timeout"
+def endless(plan: Plan) -> str:
+    """Why a test cannot be used that takes too long without any mutant."""
+    longest = plan.timeout or FIRST
+    return f"it does not end within {longest:g} s without any mutant; make it end, or give a longer --timeout"
 
 
 def _one_process(test: str, plan: Plan, folder: Path, progress: Callable[[float, float], None] | None) -> str:
