@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 _REASONS = {
     "FileNotFoundError": "there is no such file",
@@ -41,6 +45,21 @@ def told(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
+_NO_ROOM = re.compile(
+    r"can't allocate memory|cannot allocate memory(?! in static)|out of memory|RESOURCE_EXHAUSTED|bad_alloc|"
+    r"failed to map segment",
+    re.IGNORECASE,
+)
+"""What torch, XLA, C++ and the loader of shared objects say."""
+
+
+def short_of_memory(error: BaseException) -> bool:
+    """Whether something was raised because memory is short, whichever library says so."""
+    if isinstance(error, RuntimeError | ImportError):
+        return bool(_NO_ROOM.search(told(error)))
+    return isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
+
+
 def reason(error: Exception) -> str:
     """Why a file cannot be used, in words that follow "because"."""
     told = _REASONS.get(type(error).__name__)
@@ -48,6 +67,18 @@ def reason(error: Exception) -> str:
     if told or not strerror:
         return told or " ".join(str(error).split())[:200]
     return f"{strerror[0].lower()}{strerror[1:]}"
+
+
+def ordinary(path: str | os.PathLike[str]) -> Path:
+    """The path of a file that comes to an end, or that is not there.
+
+    Raises:
+        OSError: it is a pipe, a socket or a device, at which a reader may wait for ever.
+    """
+    found = Path(path)
+    if found.exists() and not found.is_file() and not found.is_dir():
+        raise OSError(errno.EINVAL, "it is no ordinary file")
+    return found
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 """Fixtures shared by the tests."""
 
 import os
+import signal
 import sys
 from importlib.util import find_spec
 
@@ -32,6 +33,14 @@ def uninstall(monkeypatch):
             monkeypatch.delitem(sys.modules, module)
 
     return hide
+
+
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C as at a terminal: a runner in the background may have been started with it ignored."""
+    found = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, found)
 
 
 @pytest.fixture(params=["torch", "jax"])

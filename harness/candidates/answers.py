@@ -100,6 +100,8 @@ class _Reading:
         """The tensors that were returned."""
         try:
             found = self._named(returned, parameters)
+        except MemoryError:
+            raise
         except Exception as error:  # a mapping of somebody's own
             message = f"returned a mapping that cannot be read: it raises {told(error)}"
             self._say("not a pass", message)
@@ -117,7 +119,8 @@ class _Reading:
             if spare and np.array_equal(shown[one], shown[other], equal_nan=True):
                 del shown[one]
         copies = {name: np.array(array) for name, array in arrays.items() if name in shown and array is not None}
-        return Answer(shown, found.held, copies, found.ignored, self.findings, returned)
+        held = {name: _kept(value, arrays.get(name)) for name, value in found.held.items()}
+        return Answer(shown, held, copies, found.ignored, self.findings, returned)
 
     def _named(self, returned: Any, parameters: Iterable[str]) -> Named | None:
         """What was returned, by the network's names; None where it is nothing of the kind."""
@@ -210,6 +213,12 @@ class _Reading:
 
     def _say(self, kind: Any, message: str, tensor: str | None = None, *, fails: bool = True) -> None:
         self.findings.append(Finding(self.against, 1, kind, message, tensor, fails))
+
+
+def _kept(value: Any, array: Array | None) -> Any:
+    """What was returned, or, of a class that makes an array when it is asked for one, the array that it has made."""
+    known = array is None or isinstance(value, np.ndarray | list | tuple) or hasattr(value, "detach")
+    return value if known else array
 
 
 def untrained(network: Graph, shown: Collection[str]) -> list[str]:

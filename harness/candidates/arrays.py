@@ -17,6 +17,8 @@ def as_array(value: Any) -> Array | None:
     try:
         for method in ("detach", "cpu"):
             value = getattr(value, method, lambda value=value: value)()
+    except MemoryError:
+        raise
     except Exception:  # a tensor without numbers has nothing to copy
         return None
     if isinstance(value, np.ma.MaskedArray):  # what is masked is no number
@@ -27,6 +29,8 @@ def as_array(value: Any) -> Array | None:
         return None
     try:
         return np.asarray(value)
+    except MemoryError:
+        raise
     except Exception:  # somebody else's class
         return None
 

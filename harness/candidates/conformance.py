@@ -13,7 +13,8 @@ import numpy as np
 
 from harness.comparison.judge import Kind
 from harness.evaluation.given import seal
-from harness.usage import told
+from harness.interrupts import heed
+from harness.usage import short_of_memory, told
 from impls.contract import Arrays, CannotCompareError, Pass, Update, tensors_of
 from impls.graph import LOSS, Graph, prefixed
 
@@ -34,9 +35,13 @@ def guarded(call: Callable[[], _T], given: Arrays, seals: Mapping[str, str]) -> 
     try:
         with np.errstate(all="ignore"):
             result = call()
+        heed()
     except (KeyboardInterrupt, MemoryError, CannotCompareError):
         raise
     except BaseException as error:
+        heed()  # which compiled code may have made this of
+        if short_of_memory(error):
+            raise MemoryError(told(error)) from None
         # An implementation is somebody else's code: whatever it raises, SystemExit included, is about it.
         raise BreachError("raised", f"raised {told(error)}") from error
     for name, after in seal(given).items():

@@ -21,7 +21,7 @@ from warnings import catch_warnings, simplefilter
 import numpy as np
 from numpy.lib import format as npy
 
-from harness.usage import UsageError, reason
+from harness.usage import UsageError, ordinary, reason
 from impls.contract import Array
 
 INSTALL = "pip install 'backprop-harness[dumps]'"
@@ -160,12 +160,8 @@ def container_of(path: str) -> Container:
 def check_readable(path: str) -> None:
     """Raise UsageError unless there is a file, with something in it, that can be opened."""
     try:
-        if Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir():
-            raise UsageError(f"Cannot read {path}, because it is no ordinary file; give the path of one.")
-        with Path(path).open("rb") as file:
+        with ordinary(path).open("rb") as file:
             empty = not file.read(1)
-    except UsageError:
-        raise
     except (OSError, ValueError) as error:
         raise UsageError(f"Cannot read {path}, because {reason(error)}; give the path of a dump.") from None
     if empty:

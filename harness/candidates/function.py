@@ -135,11 +135,17 @@ class BackwardPass:
             returned, found, failed = self._called(kind, at, x, y, strides)
             if failed:
                 return Answer({}, findings=found), True
-            # A copy, before the next call writes to the same memory.
-            each.append(copied_leaves(returned) if alone else returned)
+            each.append(returned)
             findings |= {finding.message: finding for finding in found}
         answered = OneByOne(each) if alone else each[0]
-        answer = answer_of(answered, at, self.name, self._parameters, layout=self.layout, strict=self.strict)
+
+        def read() -> Answer:
+            return answer_of(answered, at, self.name, self._parameters, layout=self.layout, strict=self.strict)
+
+        answer, failure = guarded(read, self.timeout, self.printed, reading=True)
+        if failure:
+            message = f"returned what cannot be read: it {'raises ' if failure.error else ''}{failure.message}"
+            return Answer({}, findings=[Finding(self.name, 1, failure.kind, message)]), True
         return replace(answer, findings=[*findings.values(), *answer.findings]), False
 
     def _called(
@@ -156,7 +162,9 @@ class BackwardPass:
 
         def call() -> Any:
             with host.running():
-                return self.function(weights, fed if isinstance(x, Inputs) else handed.own["x"], handed.own["y"])
+                returned = self.function(weights, fed if isinstance(x, Inputs) else handed.own["x"], handed.own["y"])
+            # Of one sample after the other: a copy, before the next call writes to the same memory.
+            return copied_leaves(returned) if self.layout is not None and self.layout.alone else returned
 
         returned, failure = guarded(call, self.timeout, self.printed)
         if failure:

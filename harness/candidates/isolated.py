@@ -1,31 +1,40 @@
-"""Somebody else's code, run under a deadline or in a process of its own, so that there is always an answer here.
+"""Somebody else's code, run in a process of its own, so that there is always an answer here.
 
-It may end its process, crash it, never come back, or print from anywhere. The child's stdout is this process's
-stderr; its answer comes back through a pipe.
-
-Loading a file and one call of a function may have a deadline. An alarm interrupts Python code. Code that swallows the
-interrupt, or does not come back from compiled code, is ended with the process a little later, by a watchdog that
-needs nothing of the interpreter; a trace of where it was goes to stderr.
+It may end its process, crash it, never come back, print from anywhere, or leave processes and threads. The child's
+stdout is this process's stderr. Its answer comes back through a file that both have open, a `_Board`, which has no
+end to wait for: a process that the child leaves may hold it as long as it likes.
 """
 
 from __future__ import annotations
 
-import faulthandler
+import atexit
 import json
+import math
 import os
 import signal
-import subprocess
+import struct
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, NamedTuple
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any, Literal, NamedTuple
+
+from harness.processes import End, Program
 
 PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from harness.candidates.isolated import child; child()"
 )
+GRACE = 2.0
+"""Seconds that code gets to end after it has been asked to."""
+
+Code = Literal["of its own", "being loaded", "being called"]
+"""Whose code a process runs: the harness's, or somebody's, which it loads or calls."""
+CODES: tuple[Code, ...] = ("of its own", "being loaded", "being called")
 
 
 class Answer(NamedTuple):
@@ -36,104 +45,158 @@ class Answer(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """How a process ended that gave no answer, in words that follow its name."""
+    """A process that gave no answer.
 
-    how: str
+    Attributes:
+        end: how it ended.
+        code: whose code it ran then.
+        overdue: whether that was because its deadline had passed.
+    """
+
+    end: End
+    code: Code
+    overdue: bool
 
 
-def apart(function: str, options: dict[str, Any], limit: float | None) -> Answer | Ended:
+@dataclass(frozen=True)
+class _Board:
+    """A file in which a child notes whose code it runs and until when, and then its answer.
+
+    Attributes:
+        file: its number, open in parent and child.
+    """
+
+    file: int
+
+    def note(self, code: Code, until: float) -> None:
+        with suppress(OSError):  # somebody's code has closed it
+            os.pwrite(self.file, _HEAD.pack(CODES.index(code), until), 0)
+
+    def answer(self, *words: Any) -> None:
+        os.pwrite(self.file, json.dumps(words).encode(), _HEAD.size)
+
+    def read(self) -> tuple[Code, float, list[Any]]:
+        """Whose code, until when, and the words of the answer, none where there is none."""
+        held = os.pread(self.file, os.fstat(self.file).st_size, 0)
+        code, until = _HEAD.unpack(held[: _HEAD.size])
+        try:
+            return CODES[code], until, json.loads(held[_HEAD.size :])
+        except ValueError:
+            return CODES[code], until, []
+
+
+_HEAD = struct.Struct("<Bd")
+
+_board: _Board | None = None
+"""Of a child."""
+
+
+def apart(function: str, options: dict[str, Any]) -> Answer | Ended:
     """The answer of ``module:function``, called with these options in a child process.
 
     Args:
         function: takes the options as one dictionary and returns an `Answer`.
         options: numbers, texts, flags and None.
-        limit: seconds after which the child counts as one that did not answer, where it ended without one.
+
+    Raises:
+        MemoryError: there was not enough for the child.
     """
-    if os.name == "nt":  # no pipe to inherit
+    if not Program.supervised:
         return _named(function)(options)
-    begin = time.monotonic()
-    read, write = os.pipe()
-    words = [sys.executable, "-P", "-c", PROGRAM, json.dumps(sys.path), str(write), function, json.dumps(options)]
-    with os.fdopen(read, "rb") as answer:
-        process = subprocess.Popen(words, pass_fds=[write], stdin=subprocess.DEVNULL, stdout=2)
-        os.close(write)
-        try:
-            told = answer.read()
-        finally:
-            if sys.exc_info()[0]:  # interrupted while waiting
-                process.kill()
-            status = process.wait()
+    killed = _killed_for_memory()
+    with TemporaryFile() as file:
+        board = _Board(file.fileno())
+        board.note("of its own", 0.0)
+        words = [sys.executable, "-P", "-c", PROGRAM]
+        words += [json.dumps(sys.path), str(board.file), function, json.dumps(options)]
+        with Program(words, stdout=2, files=[board.file]) as program:
+            end = program.wait()
+        assert end is not None
+        code, until, told = board.read()
     if told:
-        return Answer(*json.loads(told))
-    if status < 0:
-        return Ended(f"ended the process by {signal.Signals(-status).name} before there was an answer")
-    if limit is not None and time.monotonic() - begin > limit:
-        return Ended(f"did not answer within {limit:g} s, and could not be interrupted")
-    return Ended(f"ended the process with status {status} before there was an answer")
+        kind, *answer = told
+        if kind == "memory":
+            raise MemoryError(*answer)
+        return Answer(*answer)
+    overdue = code != "of its own" and time.monotonic() > until + GRACE and end == End("status", 1)
+    if not overdue and (why := _short_of_memory(end, killed)):
+        raise MemoryError(f"the process that checks {end.verb} {end}, {why}")
+    return Ended(end, code, overdue)
 
 
 def child() -> None:
-    """The other side: ``sys.argv`` holds the pipe, the function and its options."""
-    _, _, write, function, options = sys.argv
+    """The other side: ``sys.argv`` holds the file of the board, the function and its options."""
+    global _board
+    _, _, file, function, options = sys.argv
     sys.argv[:] = ["harness"]
+    _board, asked = _Board(int(file)), os.getpid()
     try:
-        answer = _named(function)(json.loads(options))
-    except KeyboardInterrupt:
-        os._exit(130)  # this process's parent has been told too
-    with os.fdopen(int(write), "wb") as pipe:
-        pipe.write(json.dumps(answer).encode())
-    sys.stdout.flush()
+        words: list[Any] = ["answer", *_named(function)(json.loads(options))]
+    except MemoryError as error:
+        words = ["memory", str(error)]
+    if os.getpid() != asked:  # a copy of this process, which somebody's code made, is asked nothing
+        os._exit(0)
+    _board.answer(*words)
+    _clear_up()
     os._exit(0)  # threads of somebody else's do not keep it
+
+
+@contextmanager
+def noted(code: Code, until: float) -> Iterator[None]:
+    """Somebody's code runs in the block, until that time; a child's parent is told if it ends there."""
+    if _board is None:
+        yield
+        return
+    _board.note(code, until)
+    try:
+        yield
+    finally:
+        _board.note("of its own", math.inf)
+
+
+def interruptible() -> bool:
+    """Whether Ctrl-C may reach this process; a child it does not reach, and ends with its parent."""
+    return _board is None
+
+
+def _clear_up() -> None:
+    """What loaded modules want done at the end, such as removing their temporary files; not for long."""
+    sys.stdout.flush()
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, GRACE)
+    waiting = threading.Timer(GRACE / 4, _end_children)
+    waiting.daemon = True
+    waiting.start()
+    atexit._run_exitfuncs()
+
+
+def _end_children() -> None:
+    """End what multiprocessing would wait for."""
+    for process in import_module("multiprocessing").active_children():
+        process.kill()
+
+
+def _short_of_memory(end: End, killed: int) -> str | None:
+    """Why memory may be what a process lacked that ended so: the system says so, or there is a limit."""
+    if end == End("signal", signal.SIGKILL) and _killed_for_memory() > killed:
+        return "by which the system makes room"
+    import resource  # which not every system has
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and (end.how == "signal" or end == End("status", 1)):
+        return f"under a limit of {limit // 2**20:,} MB"
+    return None
+
+
+def _killed_for_memory() -> int:
+    """How many processes the system has ended because memory was short, as far as it tells."""
+    with suppress(OSError, ValueError):
+        counts = dict(line.split() for line in Path("/proc/vmstat").read_text().splitlines())
+        return int(counts.get("oom_kill", 0))
+    return 0
 
 
 def _named(function: str) -> Callable[[dict[str, Any]], Answer]:
     module, _, name = function.partition(":")
     return getattr(import_module(module), name)
-
-
-GRACE = 2.0
-"""Seconds between the alarm and the end of the process."""
-
-
-class OverdueError(BaseException):
-    """The deadline has passed; no Exception, so that a bare ``except Exception`` does not swallow it."""
-
-
-@contextmanager
-def deadline(seconds: float | None) -> Iterator[None]:
-    """End the block after so many seconds; not at all if None.
-
-    Outside the main thread, and where the system has no alarm, only the watchdog can do that.
-
-    Raises:
-        OverdueError: the block took longer.
-    """
-    if seconds is None:
-        yield
-        return
-    alarmed = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
-    previous: Any = None
-    if alarmed:
-        previous = signal.signal(signal.SIGALRM, _raise)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-    watched = _watch(seconds + GRACE)
-    try:
-        yield
-    finally:
-        if watched:
-            faulthandler.cancel_dump_traceback_later()
-        if alarmed:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, previous)
-
-
-def _raise(number: int, frame: Any) -> None:  # noqa: ARG001  (a signal handler's signature)
-    raise OverdueError
-
-
-def _watch(seconds: float) -> bool:
-    try:
-        faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__ or sys.stderr)
-    except (AttributeError, OSError, RuntimeError, ValueError):  # stderr is closed, or no file of the system's
-        return False
-    return True

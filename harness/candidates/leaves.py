@@ -91,6 +91,8 @@ def copied_leaves(returned: Any, depth: int = 0) -> Any:
     """The same containers with copies of the arrays in them, which nobody else can write to."""
     try:
         members = None if depth > DEEPEST else _members(returned, 0)
+    except MemoryError:
+        raise
     except Exception:  # a mapping of somebody's own; that it cannot be read is told where it is read
         return returned
     if members is None:

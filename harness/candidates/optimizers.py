@@ -70,12 +70,14 @@ class OptimizerCandidate:
             for kind in list(self.kinds):
                 step, state = begun[0]
                 own, passed = kind(_copies(weights), _copies(gradients))
-                returned, failure = guarded(partial(step, own, passed, *state), self.timeout, self.printed)
+                stepped = partial(_stepped, partial(step, own, passed, *state), own, weights)
+                answer, failure = guarded(stepped, self.timeout, self.printed)
                 if failure is None:
+                    returned, after = answer
                     self.kinds = [kind]  # the next calls need not try
                     if state and isinstance(returned, tuple) and len(returned) == 2:
                         state[0] = returned[1]
-                    return self._after(returned, own, passed, weights, gradients, number)
+                    return self._after(after, passed, weights, gradients, number)
                 raised = "raises " if failure.kind == "raised" else ""
                 failed.append(Finding(self.name, number, failure.kind, f"{_at(number)}{raised}{failure.message}"))
                 begun[0] = self._begun()  # what a call that raises has done to its state is forgotten
@@ -88,7 +90,9 @@ class OptimizerCandidate:
         step, takes_state = self._stepping(self._fresh())
         return step, [{}] if takes_state else []
 
-    def _after(self, returned: Any, own: Any, passed: Any, weights: Arrays, gradients: Arrays, number: int) -> Moved:
+    def _after(
+        self, made: Mapping[str, Array | None], passed: Any, weights: Arrays, gradients: Arrays, number: int
+    ) -> Moved:
         findings = []
         kept = passed if isinstance(passed, list) else list(passed.values())
         changed = [
@@ -98,8 +102,8 @@ class OptimizerCandidate:
             message = f"changed {', '.join(changed)}, which it was given to read"
             findings.append(Finding(self.name, number, "changed its input", message, changed[0], fails=False))
         after = dict[str, Array]()
-        for name, value in new_weights(returned, own, weights).items():
-            array, old = as_array(value), weights[name]
+        for name, array in made.items():
+            old = weights[name]
             if array is None or array.shape != old.shape:
                 shape = "no array" if array is None else f"an array of shape {array.shape} instead of {old.shape}"
                 findings.append(Finding(self.name, number, "shape", f"{_at(number)}makes {name} {shape}", name))
@@ -148,6 +152,12 @@ class OptimizerCandidate:
         except (TypeError, ValueError):
             return {}
         return {name: value for name, value in self._parameters.items() if name in takes}
+
+
+def _stepped(step: Callable[[], Any], own: Any, weights: Arrays) -> tuple[Any, dict[str, Array | None]]:
+    """What one step returns, and the new weights, which are read where a deadline holds."""
+    returned = step()
+    return returned, {name: as_array(value) for name, value in new_weights(returned, own, weights).items()}
 
 
 def _copies(arrays: Arrays) -> dict[str, Array]:

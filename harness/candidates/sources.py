@@ -17,9 +17,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from harness.candidates.isolated import OverdueError, deadline
+import numpy as np
+
+from harness.candidates.deadline import OverdueError, deadline
+from harness.candidates.isolated import interruptible
 from harness.candidates.printing import told_at_the_end
-from harness.usage import UsageError, did_you_mean, told, visible
+from harness.candidates.replaced import replaced
+from harness.usage import UsageError, did_you_mean, short_of_memory, told, visible
 
 PARAMETERS = ("weights", "x", "y")
 USUAL = "backward"
@@ -60,17 +64,21 @@ def named(target: str, timeout: float | None, usual: str = USUAL) -> Source:
             f"Cannot check {target!r}, because it names no function; give FILE.py:function or package.module:function."
         )
     is_file = place.endswith(".py") or os.sep in place
-    module = _guarded(target, timeout, lambda: _from_file(Path(place), target) if is_file else _imported(place, target))
-    function: Any = module
-    for part in (wanted or usual).split("."):
-        if not hasattr(function, part):
-            near = did_you_mean(part, [name for name, value in vars(module).items() if callable(value)])
-            raise UsageError(
-                f"Cannot check {target}, because {place} has no function {part}{near}; name one that it has, "
-                f"{place}:function."
-            )
-        function = getattr(function, part)
-    return Source(f"{place}:{wanted or usual}", function)
+
+    def found() -> Any:
+        module = _from_file(Path(place), target) if is_file else _imported(place, target)
+        function: Any = module
+        for part in (wanted or usual).split("."):
+            if not hasattr(function, part):
+                near = did_you_mean(part, [name for name, value in vars(module).items() if callable(value)])
+                raise UsageError(
+                    f"Cannot check {target}, because {place} has no function {part}{near}; name one that it has, "
+                    f"{place}:function."
+                )
+            function = getattr(function, part)
+        return function
+
+    return Source(f"{place}:{wanted or usual}", _guarded(target, timeout, found))
 
 
 def checked(function: Any, name: str) -> Callable[..., Any]:
@@ -111,21 +119,31 @@ def _names_function(target: str) -> bool:
     return bool(separator) and not (len(place) == 1 and name[:1] in ("\\", "/"))
 
 
-def _guarded(target: str, timeout: float | None, load: Callable[[], ModuleType]) -> ModuleType:
-    """The module; whatever running it raises, `SystemExit` included, becomes one message."""
+def _guarded(target: str, timeout: float | None, load: Callable[[], Any]) -> Any:
+    """What is loaded; whatever running it raises, `SystemExit` included, becomes one message."""
     try:
-        with deadline(timeout), told_at_the_end(target):
+        with deadline(timeout, "being loaded"), told_at_the_end(target), np.errstate(), replaced():
             return load()
-    except (KeyboardInterrupt, MemoryError, UsageError):
+    except (MemoryError, UsageError):
         raise
     except OverdueError:
-        why, instead = f"loading it takes longer than {timeout:g} s", "give a longer --timeout, or load less"
+        raise not_loaded(target, f"takes longer than {timeout:g} s", "give a longer --timeout, or load less") from None
     except SyntaxError as error:
-        why = f"line {error.lineno} of {error.filename} is no Python: {error.msg}"
-        instead = "correct it there"
+        where = f"line {error.lineno} of {error.filename}" if error.lineno else error.filename or target
+        raise UsageError(
+            f"Cannot check {target}, because {where} is no Python: {error.msg}; correct it there."
+        ) from None
     except BaseException as error:
-        why, instead = f"loading it raises {told(error)}", "correct it first"
-    raise UsageError(f"Cannot check {target}, because {why}; {instead}.")
+        if short_of_memory(error):
+            raise MemoryError(told(error)) from None
+        if isinstance(error, KeyboardInterrupt) and interruptible():
+            raise
+        raise not_loaded(target, f"raises {told(error)}") from None
+
+
+def not_loaded(target: str, how: str, instead: str = "correct it first") -> UsageError:
+    """Why something cannot be loaded, in words that follow "loading it"."""
+    return UsageError(f"Cannot check {target}, because loading it {how}; {instead}.")
 
 
 def _from_file(path: Path, target: str) -> ModuleType:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 
 import click
 
 from harness.cli.commands import harness
 from harness.cli.group import ClosedPipeError
+from harness.interrupts import heard, heed
 from harness.usage import reason, visible
 
 __all__ = ["main"]
@@ -31,8 +33,13 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # where it cannot encode a character, ? stands in its place
             stream.reconfigure(errors="replace")
+    ends = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     try:
-        sys.exit(harness(standalone_mode=False))
+        with heard(*ends):
+            status = harness(standalone_mode=False)
+            if status != 130:
+                heed()
+        sys.exit(status)
     except click.ClickException as error:
         told = io.StringIO()
         error.show(told)
@@ -42,7 +49,8 @@ def main() -> None:
         click.echo("interrupted", err=True)
         sys.exit(130)
     except MemoryError as error:
-        click.echo(f"Cannot go on, because memory is short ({error}); choose a smaller model or batch.", err=True)
+        why = visible(f"({error})")
+        click.echo(f"Cannot go on, because memory is short {why}; choose a smaller model or batch.", err=True)
         sys.exit(2)
     except (ClosedPipeError, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -24,6 +24,8 @@ ANSWERED = {
     "chain": "harness.cli.chains:answered",
 }
 
+EARLY = " before there was an answer"
+
 
 def check_and_print(**options: Any) -> int:
     """Check, print, and return the exit status."""
@@ -34,9 +36,9 @@ def check_and_print(**options: Any) -> int:
     except UsageError as error:
         return complain("harness check", error)
     style = options["style"] = "json" if options["as_json"] else options["style"] or "table"
-    answer = apart(ANSWERED[what], options | typed_again(), options["timeout"])
+    answer = apart(ANSWERED[what], options | typed_again())
     if isinstance(answer, Ended):
-        answer = Answer(1, _ended(f"{visible(options['function'])} {answer.how}", style))
+        answer = _ended(answer, options)
     if answer.text:
         click.echo(answer.text if style == "json" else printable(answer.text))
     return answer.status
@@ -79,8 +81,24 @@ def _function(options: dict[str, Any]) -> Any:
     return gradients_from_update(source.function, lr=options["lr"], name=source.name)
 
 
-def _ended(reason: str, style: str) -> str:
-    """The answer where the process that checked gave none."""
+def _ended(ended: Ended, options: dict[str, Any]) -> Answer:
+    """The answer where the process that checks gave none: what ends a call fails, what ends before could not begin."""
+    function, seconds = visible(options["function"]), f"{options['timeout']:g} s"
+    how = f"{ended.end.verb} the process {ended.end}"
+    if ended.code == "being loaded":
+        from harness.candidates.sources import not_loaded
+
+        how = f"takes longer than {seconds}, and could not be interrupted" if ended.overdue else how
+        return Answer(complain("harness check", not_loaded(function, how)), "")
+    if ended.code == "of its own":
+        told = f"the process that checks {ended.end.verb} {ended.end} while nothing of it ran"
+        return Answer(complain("harness check", f"Cannot check {function}, because {told}; run it again."), "")
+    late = f"did not answer within {seconds}, and could not be interrupted"
+    return Answer(1, _failed(f"{function} {late if ended.overdue else how + EARLY}", options["style"]))
+
+
+def _failed(reason: str, style: str) -> str:
+    """FAIL, in each style."""
     if style == "json":
         return indented({"verdict": "FAIL", "exit": 1, "reason": reason}).decode()
     if style == "github":

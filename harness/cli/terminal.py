@@ -125,6 +125,8 @@ def paged(write_page: Callable[[Any], None] | None, result: Any, command: str, s
     except UsageError as error:
         complaint = complain(command, error)
         return status if status == 130 else complaint
+    except MemoryError as error:  # which costs the page, and not the verdict
+        return complain(command, f"Cannot make the page, because memory is short ({error}); go without it.")
     return status
 
 

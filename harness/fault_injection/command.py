@@ -15,7 +15,7 @@ from harness.fault_injection.power import Peer, Power
 from harness.inputs.arguments import as_count, as_data, as_dtype, as_names, as_network
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
-from harness.interrupts import held_back
+from harness.interrupts import heard, heed, held_back
 from impls.abilities import GradientChecker
 from impls.graph import Graph
 from impls.hand.notation import describe
@@ -30,6 +30,7 @@ FEWEST = 10
 """A check by differences that could be asked about fewer faults is left out."""
 
 
+@heard()
 def power(
     network: Graph | str | os.PathLike[str] = "4-3-2-1",
     data: Data | str | os.PathLike[str] | tuple[Any, Any] = "iris",
@@ -71,6 +72,7 @@ def power(
     asked = {name: comparer.accepts for name, comparer in comparers.items()}
     planted: list[Planted] = []
     for link, fault in chosen:
+        heed()
         planted.append(of_weights_only(ground, link, plant(ground, link, fault, asked)))
         if progress:
             progress(len(planted), len(chosen))
@@ -99,8 +101,9 @@ def _by_differences(
         return Peer(checker.call, dtype, 0, why), planted
     count = min(affordable, len(planted))
     asked = {i * len(planted) // count for i in range(count)}
-    after = [
-        ask_by_differences(ground, each, name, checker, dtype) if place in asked and each.differs else each
-        for place, each in enumerate(planted)
-    ]
+    after = []
+    for place, each in enumerate(planted):
+        by = ask_by_differences(ground, each, name, checker, dtype) if place in asked and each.differs else each
+        heed()
+        after.append(by)
     return Peer(checker.call, dtype, count), after

@@ -51,7 +51,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.inputs.toml_reader import KINDS, Reader
-from harness.usage import UsageError, reason
+from harness.usage import UsageError, ordinary, reason
 from impls.graph import Graph, Input, Node
 from impls.hand import Network, from_text
 from impls.hand.losses.scaled import taken_apart
@@ -123,7 +123,7 @@ def from_toml(text: str, *, source: str = "the TOML text") -> Graph:
 def _text_of(path: str) -> str:
     """The text of a file, UTF-8 with or without a byte-order mark."""
     try:
-        with Path(path).open("rb") as file:
+        with ordinary(path).open("rb") as file:
             content = file.read(LARGEST_FILE + 1)
         if len(content) <= LARGEST_FILE:
             return content.decode("utf-8-sig")

@@ -27,7 +27,7 @@ from harness.inputs.arguments import (
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
 from harness.inputs.schedule import SMALL, Schedule
-from harness.interrupts import held_back
+from harness.interrupts import heard, heed, held_back
 from harness.lockstep.session import Session
 from harness.results.record_file import Writer
 from harness.results.run import Run
@@ -35,6 +35,7 @@ from harness.usage import UsageError
 from impls.graph import Graph
 
 
+@heard()
 def run(
     network: Graph | str | os.PathLike[str] = "4-3-2-1",
     data: Data | str | os.PathLike[str] | tuple[Any, Any] = "iris",
@@ -110,6 +111,7 @@ def _train(session: Session, run: Run, writer: Writer | None, progress: Callable
         if writer:
             writer.keep(run.head, run.steps)
         for number in range(1, session.schedule.last + 1):
+            heed()
             step = session.step(number)
             run.steps.append(step)
             run.power = session.power

@@ -21,7 +21,19 @@ import msgspec
 import pytest
 
 from harness.mutation.mutants import Mutant, is_same, mutants_of, planted, replaced, watched
-from harness.mutation.process import Again, Begun, Done, Plan, Unmutated, Unusable, tell
+from harness.mutation.process import (
+    FIRST,
+    LATE,
+    Again,
+    Begun,
+    Collected,
+    Done,
+    Plan,
+    Unmutated,
+    Unusable,
+    endless,
+    tell,
+)
 from harness.mutation.recording import Recording, recording
 from harness.mutation.targets import hand_rules, plain_function, targeted
 from harness.usage import UsageError, visible
@@ -61,16 +73,18 @@ class Runs:
                 if number >= self.plan.first:
                     self.with_one(number, name, targets, mutant, unmutated.limit)
             _forget_compiled()
-            tell(self.plan.events, Again(self.run(None)[0] is None))
+            tell(self.plan.events, Again(self.run(None, unmutated.limit)[0] is None))
 
     def without(self, targets: dict[str, Any]) -> tuple[Unmutated, list[tuple[str, Mutant]]]:
         """The test as it is, watching which targets it calls, and the mutants of those."""
+        tests, longest = len(self.session.items), self.plan.timeout or FIRST
+        tell(self.plan.events, Collected(tests, longest))
         watches = {name: watched(function) for name, function in targets.items()}
         with ExitStack() as stack:
             for name, (code, _) in watches.items():
                 stack.enter_context(replaced(targets[name], code))
             begin = time.perf_counter()
-            failure, _ = self.run(None)
+            failure, _ = self.run(None, longest)
             seconds = time.perf_counter() - begin
         wrong = self.wrong(failure)
         limit = max(LEAST, TIMES * seconds) if self.plan.timeout is None else self.plan.timeout
@@ -80,11 +94,12 @@ class Runs:
         mutants = [(name, mutant) for name in called for mutant in mutants_of(targets[name])]
         chosen = _evenly(mutants, self.plan.most)
         uncalled = tuple(name for name in targets if name not in called)
-        tests = len(self.session.items)
         return Unmutated(wrong, seconds, limit, tests, called, uncalled, len(chosen), len(mutants)), chosen
 
     def wrong(self, failure: str | None) -> str | None:
         """Why the unmutated test says nothing about a mutant, or None."""
+        if failure == LATE:
+            return endless(self.plan)
         if failure is not None:
             return f"it fails without any mutant ({failure}); make it pass first"
         if not self.session.items:
@@ -193,7 +208,7 @@ def _said(report: pytest.TestReport) -> str:
     crash = getattr(report.longrepr, "reprcrash", None)
     text = crash.message if crash is not None else str(report.longrepr)
     if "TimeIsUpError" in text:
-        return "did not end"
+        return LATE
     return visible(" ".join(text.split()))[:160]
 
 

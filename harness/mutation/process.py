@@ -7,24 +7,25 @@ reports go to a folder that is removed.
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
 
+from harness.processes import End, Program
 from harness.usage import UsageError, visible
 
 GRACE = 5.0
 """Seconds after its limit until a process that does not answer is ended."""
 PAUSE = 0.02
+FIRST = 60.0
+"""Seconds until the tests are collected, and for each without a mutant, if nothing else is said."""
+LATE = "did not end"
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -43,6 +44,13 @@ class Plan(msgspec.Struct, frozen=True):
     events: str
     first: int = 0
     most: int = 0
+
+
+class Collected(msgspec.Struct, frozen=True, tag="collected", tag_field="kind"):
+    """There are so many tests, and each may take so many seconds without a mutant."""
+
+    tests: int
+    limit: float
 
 
 class Unmutated(msgspec.Struct, frozen=True, tag="unmutated", tag_field="kind"):
@@ -111,7 +119,7 @@ class Again(msgspec.Struct, frozen=True, tag="again", tag_field="kind"):
     passed: bool
 
 
-Event = Unmutated | Unusable | Begun | Done | Again
+Event = Collected | Unmutated | Unusable | Begun | Done | Again
 
 
 def tell(path: str, event: Event) -> None:
@@ -152,40 +160,37 @@ def events_of(
                 if isinstance(event, Unmutated) and event.wrong is not None:
                     raise UsageError(f"Cannot score {test}, because {event.wrong}.")
             if not any(isinstance(event, Unmutated) for event in events):
-                raise UsageError(f"Cannot score {test}, because pytest does not run it ({ended}); name it FILE::NAME.")
-            if not begun or begun[-1].number in done:
+                why = f"pytest does not run it ({ended}); name it FILE::NAME"
+                if ended == LATE:
+                    why = endless(plan) if events else f"it is not collected within {FIRST:g} s; load less there"
+                raise UsageError(f"Cannot score {test}, because {why}.")
+            if not begun:
                 return events
+            if begun[-1].number in done:
+                return events if any(isinstance(event, Again) for event in events) else [*events, Again(False)]
             # The mutant took the process with it, or had to be ended with it: go on after it, in a new one.
             with Path(plan.events).open("ab") as file:
                 file.write(msgspec.json.encode(Done(begun[-1].number, True, ended, True)) + b"\n")
             plan = replace(plan, first=begun[-1].number + 1)
 
 
+def endless(plan: Plan) -> str:
+    """Why a test cannot be used that takes too long without any mutant."""
+    longest = plan.timeout or FIRST
+    return f"it does not end within {longest:g} s without any mutant; make it end, or give a longer --timeout"
+
+
 def _one_process(test: str, plan: Plan, folder: Path, progress: Callable[[float, float], None] | None) -> str:
-    """Run until the process ends; what is to be said about its end."""
+    """Run until the process ends, or tells nothing more; what is to be said about its end."""
     (folder / "plan").write_bytes(msgspec.json.encode(plan))
     with (folder / "output").open("wb") as output:
-        process = subprocess.Popen(
-            _command(test, folder), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-            env=_environment(folder), start_new_session=True,
-        )  # fmt: skip
-        try:
-            if _watch(process, plan, progress):
-                return "did not end"
-        finally:
-            _end(process)
-    if process.returncode < 0:
-        return f"the process ended by signal {-process.returncode}"
-    return _last_words(folder / "output")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the process and what it started, which is all in a group of its own."""
-    if hasattr(os, "killpg"):
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-    process.wait()
+        number = output.fileno()
+        words = _command(test, folder)
+        with Program(words, stdout=number, stderr=number, environment=_environment(folder)) as program:
+            end = _watched(program, Path(plan.events), progress)
+    if end is None:
+        return LATE
+    return _last_words(folder / "output") if end.how == "status" else f"the process was {end.verb} {end}"
 
 
 def _command(test: str, folder: Path) -> list[str]:
@@ -209,29 +214,37 @@ def _environment(folder: Path) -> dict[str, str]:
         **os.environ,
         "HARNESS_MUTANTS_PLAN": str(folder / "plan"),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "TMPDIR": str(folder),
         "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "hypothesis"),
     }
 
 
-def _watch(process: subprocess.Popen[bytes], plan: Plan, progress: Callable[[float, float], None] | None) -> bool:
-    """Wait for the end; True where a mutant took so long that the process does not answer."""
-    size, since = -1, time.monotonic()
-    planned = limit = 0.0
-    while process.poll() is None:
-        time.sleep(PAUSE)
-        now = Path(plan.events).stat().st_size if Path(plan.events).exists() else 0
+def _watched(program: Program, path: Path, progress: Callable[[float, float], None] | None) -> End | None:
+    """How it ended; None where it did not, though everything is told, or nothing for longer than anything may take."""
+    size, since, events = -1, time.monotonic(), list[Event]()
+    while (end := program.wait(PAUSE)) is None:
+        now = path.stat().st_size if path.exists() else 0
         if now != size:
-            size, since = now, time.monotonic()
-            events = told(Path(plan.events))
-            for event in events:
-                if isinstance(event, Unmutated):
-                    planned, limit = event.planned, event.limit * event.tests + GRACE
+            size, since, events = now, time.monotonic(), told(path)
+            planned = max((event.planned for event in events if isinstance(event, Unmutated)), default=0)
             if progress and planned:
                 progress(sum(isinstance(event, Done) for event in events), planned)
-            waiting = bool(events) and isinstance(events[-1], Begun)
-        elif waiting and limit and time.monotonic() - since > 2 * limit:
-            return True
-    return False
+        elif time.monotonic() - since > _patience(events):
+            return None
+    return end
+
+
+def _patience(events: list[Event]) -> float:
+    """Seconds for which nothing may be told after these events."""
+    if not events:
+        return FIRST
+    last = events[-1]
+    if isinstance(last, Again | Unusable) or (
+        isinstance(last, Unmutated) and (last.wrong is not None or not last.planned)
+    ):
+        return GRACE  # all is told, and a thread that the test has left may never end
+    one = next(event for event in reversed(events) if isinstance(event, Unmutated | Collected))
+    return 2 * (one.limit * one.tests + GRACE)
 
 
 def _last_words(output: Path) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from harness.results.record import SCHEMA, End, Head, Step, wrong_in_head, wrong_in_step
-from harness.usage import UsageError, reason, visible
+from harness.usage import UsageError, ordinary, reason, visible
 
 _UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -109,7 +109,7 @@ def read_lines(path: Path) -> tuple[Head, list[Step], End | None]:
         UsageError: the file cannot be read, is no run record, says what cannot be or has a newer schema.
     """
     try:
-        text = path.read_bytes()
+        text = ordinary(path).read_bytes()
     except (OSError, ValueError) as error:
         raise UsageError(f"Cannot read {path}, because {reason(error)}; give a run record.") from None
     whole = text[: text.rfind(b"\n") + 1].splitlines()

@@ -18,6 +18,7 @@ from harness.candidates.conformance import BreachError
 from harness.candidates.implementation import Participant
 from harness.environment import environment
 from harness.formats import DTYPES
+from harness.interrupts import heard, heed
 from harness.surveys import Survey
 from harness.surveys.accuracy import (
     Accuracy,
@@ -103,6 +104,7 @@ class Calibration(Survey):
         }
 
 
+@heard()
 def calibrate(
     against: Sequence[str] | None = None,
     functions: Sequence[str] | None = None,
@@ -180,6 +182,7 @@ def _told(
     """The parts of one function, each told when it is done."""
     for part, x in enumerate(parts, 1):
         yield x
+        heed()
         if progress:
             progress(done + part / count, of)
 

@@ -15,6 +15,7 @@ from harness.candidates.conformance import BreachError, guarded
 from harness.candidates.implementation import Participant
 from harness.environment import environment
 from harness.inputs.arguments import as_dtype, as_names
+from harness.interrupts import heard
 from harness.results.numbers import grid, plain
 from harness.results.printable import Printable
 from harness.surveys import Survey
@@ -104,6 +105,7 @@ class Conventions(Survey, Printable, text="harness.surveys.conventions:render"):
         }
 
 
+@heard()
 def conventions(
     against: Sequence[str] | None = None,
     dtype: str = "float64",

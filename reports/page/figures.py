@@ -14,9 +14,9 @@ from math import ceil, floor, log10
 from typing import Any
 
 import altair as alt
-import vl_convert
 
 from harness.usage import visible
+from reports.page.conversion import converted
 
 INK, FAINT, PAPER, BAD = "#1c1e21", "#8a8f98", "#fdfdfc", "#b3261e"
 HUES = ("#0b5cad", "#b3500a", "#1d7a4c", "#7a3e9d", "#7d6608", "#a8326e")
@@ -74,8 +74,8 @@ def figure(name: str, says: str, chart: Any, sources: Sources) -> Figure:
     lite["datasets"] = dict(sources)
     # What is not printable would end the process that converts.
     lite, says = _printable(lite), visible(says)
-    svg = vl_convert.vegalite_to_svg(lite)
-    spec = vl_convert.vegalite_to_vega(lite)
+    svg = converted("vegalite_to_svg", lite)
+    spec = converted("vegalite_to_vega", lite)
     spec["description"] = says
     return Figure(name, says, svg[svg.index("<svg") :], spec)
 
@@ -95,11 +95,11 @@ def runtime() -> str:
     The package bundles a module that it holds under this name, nothing is fetched. Where a version calls it otherwise,
     the whole of vega-embed is taken, which is half as large again.
     """
-    module = f"https://cdn.jsdelivr.net/npm/vega@{vl_convert.get_vega_version()}/+esm.js"
+    module = f"https://cdn.jsdelivr.net/npm/vega@{converted('get_vega_version')}/+esm.js"
     try:
-        return vl_convert.javascript_bundle(f'import * as everything from "{module}";\nwindow.vega = everything;')
+        return converted("javascript_bundle", f'import * as everything from "{module}";\nwindow.vega = everything;')
     except RuntimeError:
-        return vl_convert.javascript_bundle("window.vega = vegaEmbed.vega;")
+        return converted("javascript_bundle", "window.vega = vegaEmbed.vega;")
 
 
 class Signs:

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 import harness
 from harness.cli import running
 from harness.cli.commands import harness as command_line
+from harness.mutation import process
 from harness.mutation.score import Score, Tried
 
 MINE = """
@@ -54,6 +55,27 @@ def killing(x):
         import os
         os._exit(3)
     return x
+"""
+
+SLOW = """
+import os
+import threading
+import time
+from mine import slope
+
+while os.environ["LOADS_FOR_EVER"]:
+    time.sleep(1)
+
+def test_never():
+    assert slope(3) == 6
+    time.sleep(1000)
+
+def test_compiled():
+    sum(range(10**13))
+
+def test_thread():
+    threading.Thread(target=time.sleep, args=(1000,)).start()
+    assert slope(3) == 6
 """
 
 TESTS = """
@@ -191,6 +213,20 @@ def test_a_mutant_that_ends_the_process_is_caught_and_the_others_go_on(scored):
     assert fates["return -x"] == "caught"
     assert fates["if x > 2:"] == "same results"
     assert score.reliable
+
+
+def test_a_test_that_never_ends_is_refused_and_one_that_leaves_a_thread_is_scored(scored, folder, monkeypatch):
+    (folder / "tests" / "test_slow.py").write_text(SLOW)
+    monkeypatch.setenv("LOADS_FOR_EVER", "")
+    monkeypatch.setattr(process, "GRACE", 0.2)
+    for name in "never", "compiled":
+        with pytest.raises(harness.UsageError, match=r"it does not end within 0.5 s without any mutant; make it end"):
+            harness.score(f"tests/test_slow.py::test_{name}", "mine:slope", timeout=0.5)
+    assert harness.score("tests/test_slow.py::test_thread", "mine:slope").verdict == "PASS"
+    monkeypatch.setenv("LOADS_FOR_EVER", "1")
+    monkeypatch.setattr(process, "FIRST", 4.0)
+    with pytest.raises(harness.UsageError, match=r"it is not collected within 4 s; load less there"):
+        harness.score("tests/test_slow.py::test_never", "mine:slope")
 
 
 def test_what_a_decorator_keeps_is_forgotten(scored):

@@ -180,14 +180,6 @@ def test_a_record_is_refused_with(kind, tmp_path):
         harness.read_run(path)
 
 
-@pytest.fixture
-def ctrl_c():
-    """Ctrl-C as at a terminal: a runner in the background may have been started with it ignored."""
-    found = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, found)
-
-
 def test_ctrl_c_in_the_middle_exits_with_130_and_keeps_every_finished_step(tmp_path, ctrl_c):
     path = tmp_path / "run.jsonl"
     words = [sys.executable, "-m", "harness", "run", "--against", "hand", "--steps", "1000000", "--output", path]

@@ -1,5 +1,6 @@
 """Wrong input: one message that says what cannot be done, why, and what to do instead; exit status 2."""
 
+import os
 import re
 import sys
 
@@ -8,8 +9,21 @@ import pytest
 from click.testing import CliRunner
 
 import harness
+from harness.candidates.deadline import deadline
 from harness.cli.commands import harness as command
 from impls.hand import Adam
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such pipes")
+@pytest.mark.parametrize("name", ["pipe.csv", "pipe.npz", "pipe.toml", "pipe.jsonl"])
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(name, tmp_path):
+    os.mkfifo(tmp_path / name)
+    read = {"csv": harness.load_data, "npz": harness.load_data, "toml": harness.load_network, "jsonl": harness.read_run}
+    with (
+        deadline(20),
+        pytest.raises(harness.UsageError, match=r"^Cannot read .*, because it is no ordinary file; give"),
+    ):
+        read[name.partition(".")[2]](str(tmp_path / name))
 
 
 def typed(*words):

@@ -11,10 +11,12 @@ browsing.required("jinja2", "altair", "vl_convert", "latex2mathml")
 
 import harness
 from harness.cli.commands import harness as command
+from harness.rendering import pages
 from harness.results.numbers import place
 from harness.results.rebuilding import network_of
 from impls.hand_numpy import Hand
 from reports.command import report
+from reports.page import conversion
 
 
 def typed(group, *words, capsys):
@@ -35,6 +37,30 @@ def test_a_record_becomes_a_page(record, tmp_path, capsys):
     assert code == 0
     assert out.startswith("PASS  hand agrees")
     assert (tmp_path / "page.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_charts_that_cannot_be_drawn_cost_the_page_and_not_the_verdict(record, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(conversion, "PROGRAM", "import os, signal; os.kill(os.getpid(), signal.SIGTRAP)")
+    conversion._process.cache_clear()
+    words = "run", "--steps", 1, "--against", "hand", "--quiet", "--report", tmp_path / "page.html"
+    code, out, err = typed(command, *words, capsys=capsys)
+    assert (code, out.startswith("PASS  hand agrees"), err.count("\n")) == (2, True, 1)
+    assert err.startswith(
+        "harness run: Cannot make a page, because what draws its charts, vl-convert, ended by SIGTRAP;"
+    )
+    monkeypatch.undo()
+    assert typed(report, record, "-o", tmp_path / "page.html", capsys=capsys)[0] == 0
+
+
+def test_a_page_for_which_memory_is_short_does_not_change_the_verdict(tmp_path, monkeypatch, capsys):
+    def short(result):
+        raise MemoryError("Unable to allocate 9 GiB")
+
+    monkeypatch.setattr(pages, "_reporter", lambda: short)
+    words = "run", "--steps", 1, "--against", "hand", "--quiet", "--report", tmp_path / "page.html"
+    code, out, err = typed(command, *words, capsys=capsys)
+    assert (code, out.startswith("PASS  hand agrees"), err.count("\n")) == (2, True, 1)
+    assert "memory is short (Unable to allocate 9 GiB)" in err
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 from zipfile import is_zipfile
 
 import numpy as np
 
 from harness.inputs.datasets.data import Data
-from harness.usage import UsageError, reason
+from harness.usage import UsageError, ordinary, reason
 from impls.contract import Inputs
 from impls.graph import TARGET
 from impls.hand.notation import LARGEST_LAYER
@@ -82,7 +81,7 @@ def read_npz(path: str) -> Data:
         UsageError: the file cannot be read, holds pickled objects or no x and y, or they do not fit.
     """
     try:
-        with Path(path).open("rb") as file:
+        with ordinary(path).open("rb") as file:
             if not is_zipfile(file):
                 raise UsageError(
                     f"Cannot read {path}, because it is no NPZ file; write one with numpy.savez(path, x=x, y=y)."

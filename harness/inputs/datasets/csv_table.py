@@ -12,12 +12,11 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 
 from harness.inputs.datasets.data import Data
-from harness.usage import UsageError, did_you_mean, reason
+from harness.usage import UsageError, did_you_mean, ordinary, reason
 
 NumberedRow = tuple[int, list[str]]
 
@@ -32,7 +31,7 @@ def read_csv(path: str, target: str | None = None) -> Data:
         UsageError: the file cannot be read, or its cells cannot be used; file, row and column are named.
     """
     try:
-        with Path(path).open(encoding="utf-8-sig", newline="") as lines:
+        with ordinary(path).open(encoding="utf-8-sig", newline="") as lines:
             return parse_csv(path, lines, target)
     except UsageError:
         raise

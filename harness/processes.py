@@ -1,0 +1,97 @@
+"""Programs of somebody else's, each under a supervisor: whatever they start has ended when they have."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple, Self
+
+SUPERVISOR = Path(__file__).with_name("supervisor.py")
+
+
+class End(NamedTuple):
+    """How a program ended: with a status, by a signal, or stopped by one and not continued."""
+
+    how: Literal["status", "signal", "stopped"]
+    number: int
+
+    def __str__(self) -> str:
+        """In words that follow "ended the process" or, where it was stopped, "stopped the process"."""
+        if self.how == "status":
+            return f"with status {self.number}"
+        return f"by {signal.Signals(self.number).name}" if self.number in set(signal.Signals) else f"by {self.number}"
+
+    @property
+    def verb(self) -> str:
+        """Before these words."""
+        return "stopped" if self.how == "stopped" else "ended"
+
+
+class Program:
+    """A program that has been started.
+
+    As a context manager it ends the program, and everything that it has started, when the block ends, as it does where
+    this process ends in whatever way.
+
+    Args:
+        words: its path and its arguments.
+        stdout: the number of a file that it prints to; its stdin is empty.
+        stderr: another for its complaints; this process's if None.
+        environment: its environment; this process's if None.
+        files: numbers of further files that it gets.
+    """
+
+    supervised = os.name != "nt"
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        *,
+        stdout: int,
+        stderr: int | None = None,
+        environment: Mapping[str, str] | None = None,
+        files: Sequence[int] = (),
+    ) -> None:
+        self._end: End | None = None
+        if self.supervised:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(SUPERVISOR), str(stdout), *words],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=environment,
+                start_new_session=True, pass_fds=[stdout, *files],
+            )  # fmt: skip
+        else:
+            self._process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=environment
+            )
+
+    def wait(self, seconds: float | None = None) -> End | None:
+        """How it ended; None where it has not after so many seconds."""
+        try:
+            status = self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        if self._end is None:
+            self._end = End("status", status)
+            if self._process.stdout is not None:
+                with self._process.stdout as told:  # nothing, where the supervisor was ended
+                    how, number = told.read().decode().split() or ("signal", signal.SIGKILL)
+                self._end = End(how, int(number))  # type: ignore[arg-type]
+        return self._end
+
+    def end(self) -> None:
+        """End it, if it has not ended."""
+        if self._process.stdin is None:
+            self._process.kill()
+        else:
+            self._process.stdin.close()
+        self.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
