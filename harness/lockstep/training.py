@@ -31,6 +31,7 @@ from harness.interrupts import held_back
 from harness.lockstep.session import Session
 from harness.results.record_file import Writer
 from harness.results.run import Run
+from harness.results.steps import Steps
 from harness.usage import UsageError
 from impls.graph import Graph
 
@@ -106,15 +107,16 @@ def run(
 
 def _train(session: Session, run: Run, writer: Writer | None, progress: Callable[[int, int], None] | None) -> Run:
     """Every step, written and reported as it happens; Ctrl-C keeps the finished ones."""
+    run.steps = steps = Steps()
     try:
         if writer:
-            writer.keep(run.head, run.steps)
+            writer.keep(run.head, steps)
         for number in range(1, session.schedule.last + 1):
             step = session.step(number)
-            run.steps.append(step)
+            steps.append(step)
             run.power = session.power
             if writer:
-                writer.keep(run.head, run.steps)
+                writer.keep(run.head, steps)
             if progress:
                 progress(number, session.schedule.last)
             if any(f.kind == "diverged" for f in step.findings) or not session.reference.alive:
@@ -123,7 +125,7 @@ def _train(session: Session, run: Run, writer: Writer | None, progress: Callable
     except KeyboardInterrupt:
         run.how = "interrupted"
     if writer:
-        writer.keep(run.head, run.steps, run.end())
-        run.unrecorded = writer.complaint(len(run.steps))
+        writer.keep(run.head, steps, run.end())
+        run.unrecorded = writer.complaint(len(steps))
         run.recorded = None if run.unrecorded else f"{writer.path}, {writer.lines} lines"
     return run
