@@ -15,10 +15,8 @@ from typing import Any
 from harness.candidates.implementation import admit
 from harness.evaluation.truth import refuse_uncertifiable
 from harness.inputs.arguments import (
-    as_count,
     as_data,
     as_dtype,
-    as_flag,
     as_names,
     as_network,
     as_optimizer,
@@ -26,6 +24,7 @@ from harness.inputs.arguments import (
 )
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
+from harness.inputs.plain import as_called, as_count, as_flag, as_path, as_text
 from harness.inputs.schedule import SMALL, Schedule
 from harness.interrupts import held_back
 from harness.lockstep.session import Session
@@ -87,6 +86,9 @@ def run(
     check_every, seed = as_count("check_every", check_every, 1), as_count("seed", seed, 0) or 0
     dtype = as_dtype(dtype)
     full, free_run, exact = as_flag("full", full), as_flag("free_run", free_run), as_flag("exact", exact)
+    progress = as_called("progress", progress, "the steps done and the steps planned")
+    output = None if output is None else as_path("output", output)
+    command = None if command is None else as_text("command", command, "harness run")
     check_parameters(network, optimizer, dtype)
     if steps is not None and epochs is not None:
         raise UsageError("Cannot use steps and epochs together, because each fixes the length; give one of them.")
