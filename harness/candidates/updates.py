@@ -20,6 +20,7 @@ import numpy as np
 
 from harness.candidates.arrays import as_array
 from harness.candidates.layout import Layout
+from harness.inputs.plain import as_text
 from harness.usage import UsageError, told, visible
 from impls.contract import Array
 from impls.graph import Graph, prefixed
@@ -82,7 +83,8 @@ def gradients_from_update(step: Callable[..., Any], *, lr: float, name: str | No
             f"Cannot read gradients off an update with lr={lr!r}, because they are its differences divided by it; give "
             f"the learning rate of the step, a number above 0 (--lr)."
         )
-    return FromUpdate(step, float(lr), name or str(getattr(step, "__qualname__", type(step).__name__)))
+    own = str(getattr(step, "__qualname__", type(step).__name__))
+    return FromUpdate(step, float(lr), own if name is None else as_text("name", name, "step"))
 
 
 class FromUpdate:

@@ -28,9 +28,10 @@ from harness.diagnosis.whole_pass import common_factor
 from harness.dialects import Recognised, ambiguous, recognised
 from harness.evaluation.given import with_buffers
 from harness.evaluation.point import Point
-from harness.inputs.arguments import as_count, as_data, as_dtype, as_network, as_seconds, check_parameters
+from harness.inputs.arguments import as_data, as_dtype, as_network, as_seconds, check_parameters
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
+from harness.inputs.plain import as_count, as_flag, as_text
 from harness.results.check import Check
 from harness.results.setting import Setting, setting_of
 from harness.usage import UsageError, visible
@@ -85,7 +86,9 @@ def check(
     """
     network, dtype = as_network(network), as_dtype(dtype)
     seed, batch = as_count("seed", seed, 0) or 0, as_count("batch", batch, 1)
-    timeout = as_seconds(timeout)
+    timeout, strict, raw = as_seconds(timeout), as_flag("strict", strict), as_flag("raw", raw)
+    layout = as_text("layout", layout, "columns")
+    arrays = None if arrays is None else as_text("arrays", arrays, "numpy")
     check_parameters(network, None, dtype)
     if isinstance(function, str | os.PathLike) and Path(function).suffix.lower() in DUMPS:
         _refuse_with_numbers(data=data, batch=batch, arrays=arrays, layout=None if layout == "rows" else layout)

@@ -22,6 +22,7 @@ from harness.inputs.arguments import as_seconds
 from harness.inputs.cases import Case, drawn, random_upstream, users
 from harness.inputs.declared import Input, specified
 from harness.inputs.frameworks import as_arrays
+from harness.inputs.plain import refused, shown
 from harness.results.operation_check import OperationCheck
 from harness.results.setting import places_of
 from harness.usage import UsageError
@@ -83,9 +84,9 @@ def check_vjp(
     Raises:
         UsageError: the reference or an input cannot be used, or the candidate cannot be called at all.
     """
-    if dtype not in DTYPES:
+    if not isinstance(dtype, str) or dtype not in DTYPES:
         raise UsageError(
-            f"Cannot check in dtype={dtype!r}, because allowances exist for {' and '.join(DTYPES)}; use one."
+            f"Cannot check in dtype={shown(dtype)}, because allowances exist for {' and '.join(DTYPES)}; use one."
         )
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise UsageError(f"Cannot draw with seed={seed!r}, because a seed is a whole number from 0 on; give one.")
@@ -147,6 +148,8 @@ def _points(
     known = HandReference(reference) if HandReference.knows(reference) else None
     if isinstance(cases, Mapping):
         raise UsageError("Cannot use cases=a dictionary, because there may be several; give a list of dictionaries.")
+    if isinstance(cases, str | bytes) or not isinstance(cases, Sequence):
+        raise refused("cases", cases, "it is no list", "give a list of dictionaries of arrays")
     meant: Mapping[str, Input]
     if inputs is not None:
         meant = specified(inputs, dtype)

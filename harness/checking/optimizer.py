@@ -13,7 +13,8 @@ from harness.diagnosis.optimizers import Taken, facts, judged, reproduces
 from harness.faults.optimizers.catalogue import variants_of
 from harness.faults.optimizers.written import Variant, as_written
 from harness.formats import DTYPES
-from harness.inputs.arguments import as_count, as_dtype, as_optimizer, as_seconds
+from harness.inputs.arguments import as_dtype, as_optimizer, as_seconds
+from harness.inputs.plain import as_count, as_text
 from harness.results.optimizer_check import OptimizerCheck, Written
 
 SHAPES = {"W1": (4, 3), "b1": (3,), "W2": (3, 2), "b2": (2,), "k": (2, 3, 2), "s": (1,)}
@@ -69,12 +70,14 @@ def check_optimizer(
         UsageError: it is no such thing, or there is no such optimizer.
     """
     optimizer, seed = as_optimizer(optimizer), as_count("seed", seed, 0) or 0
-    called = name or str(getattr(step, "__qualname__", type(step).__name__))
+    called = (
+        as_text("name", name, "step") if name is not None else str(getattr(step, "__qualname__", type(step).__name__))
+    )
     candidate = OptimizerCandidate(called, step, optimizer, as_seconds(timeout))
     findings: list[Finding] = []
     made = [
         _run(candidate, sequence, each, seed, findings)
-        for each in ([as_dtype(dtype)] if dtype else reversed(DTYPES))
+        for each in ([as_dtype(dtype)] if dtype is not None else reversed(DTYPES))
         for sequence in SEQUENCES
     ]
     findings += _again(candidate, made[0], seed)

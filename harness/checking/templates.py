@@ -11,9 +11,10 @@ import numpy as np
 
 from harness.candidates.containers import container_of
 from harness.evaluation.given import named, with_buffers
-from harness.inputs.arguments import as_count, as_data, as_dtype, check_parameters
+from harness.inputs.arguments import as_data, as_dtype, check_parameters
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
+from harness.inputs.plain import as_count
 from harness.usage import UsageError, reason
 from impls.graph import Graph
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import click
-import msgspec
 
 from harness.cli.group import OF_A_NETWORK
 from harness.cli.terminal import Progress, complain, indented, named, paged, printable, spelled
@@ -17,6 +16,7 @@ from harness.mutation.score import Score, score
 from harness.rendering.github import of_run, workflow_commands
 from harness.rendering.pages import page_writer
 from harness.rendering.tables import Typed, render
+from harness.results.record_file import line_of
 from harness.results.run import Run
 from harness.usage import UsageError
 from impls.graph import Graph
@@ -71,8 +71,10 @@ def _print(result: Run, style: str, status: int, *, quiet: bool, verbose: bool) 
     if style == "json":
         click.echo(indented(result.to_dict() | {"exit": status}))
     elif style == "jsonl":
-        for line in (result.head, *result.steps, result.end()):
-            click.echo(msgspec.json.encode(line))
+        click.echo(line_of(result.head))
+        for step in result.steps:
+            click.echo(line_of(step))
+        click.echo(line_of(result.end()))
     elif style == "github":
         click.echo("\n".join(workflow_commands(of_run(result))))
     elif quiet:

@@ -32,9 +32,10 @@ from harness.evaluation.centre import alone
 from harness.evaluation.given import as_numbers, with_buffers
 from harness.evaluation.point import Point, moment_after
 from harness.explaining.references import entry
-from harness.inputs.arguments import as_count, as_data, as_dtype, as_network, as_optimizer, check_parameters
+from harness.inputs.arguments import as_data, as_dtype, as_network, as_optimizer, check_parameters
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
+from harness.inputs.plain import as_count, as_text
 from impls.graph import Accumulation, Graph, Link, Rule, evaluate
 from impls.hand.layers import Add, Concatenate, Dense, Embedding, Multiply, Split
 from impls.hand.parts import Activation, Loss
@@ -220,6 +221,7 @@ def why(
         UsageError: there is no such entry, or something impossible was asked for.
     """
     network, optimizer = as_network(network), as_optimizer(optimizer)
+    reference = as_text("reference", reference, "dW1[3,2]")
     dtype, number = as_dtype(dtype), as_count("step", step, 1) or 1
     check_parameters(network, optimizer, dtype)
     size, seed = as_count("batch", batch, 1), as_count("seed", seed, 0) or 0

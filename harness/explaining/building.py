@@ -26,9 +26,10 @@ from harness.explaining.origins import Origins
 from harness.explaining.penalty import note_of, penalty_of, without_penalty
 from harness.explaining.references import parse
 from harness.explaining.writing import Written
-from harness.inputs.arguments import as_count, as_data, as_names, as_network, as_optimizer, check_parameters
+from harness.inputs.arguments import as_data, as_names, as_network, as_optimizer, check_parameters
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
+from harness.inputs.plain import as_count
 from harness.usage import UsageError
 from impls.contract import Array
 from impls.graph import Graph

@@ -12,9 +12,10 @@ from harness.evaluation.point import Point
 from harness.fault_injection.misses import Planted, ask_by_differences, catalogue_of, evenly, of_weights_only, plant
 from harness.fault_injection.planted_pass import Ground
 from harness.fault_injection.power import Peer, Power
-from harness.inputs.arguments import as_count, as_data, as_dtype, as_names, as_network
+from harness.inputs.arguments import as_data, as_dtype, as_names, as_network
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
+from harness.inputs.plain import as_called, as_count
 from harness.interrupts import heard, heed, held_back
 from impls.abilities import GradientChecker
 from impls.graph import Graph
@@ -58,6 +59,7 @@ def power(
     """
     network, names = as_network(network), as_names(against)
     batch, seed, dtype = as_count("batch", batch, 1), as_count("seed", seed, 0) or 0, as_dtype(dtype)
+    progress = as_called("progress", progress, "the faults planted and all of them")
     loaded = as_data(data, network, seed, raw=raw, target=target)
     batches = batches_of(network, loaded, dtype, batch, seed)
     x, y = batches.at(1)

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from operator import index
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from harness.formats import DTYPES, FORMATS
 from harness.inputs.datasets import Data, from_arrays, load_data
+from harness.inputs.datasets.data import checked
 from harness.inputs.networks import load_network
+from harness.inputs.plain import as_count, as_flag, refused
 from harness.usage import UsageError, did_you_mean
 from impls import registry
 from impls.graph import Graph
 from impls.hand.losses.scaled import bare
 from impls.hand.notation import OPTIMIZERS, made
-
-LARGEST_COUNT = 2**63 - 1
-"""The largest whole number that every reader of a record takes."""
 
 
 def as_network(network: Any) -> Graph:
@@ -64,6 +62,8 @@ def as_names(against: Sequence[str] | None) -> list[str]:
     """
     if against is None:
         return registry.names()
+    if isinstance(against, bytes | Mapping | type) or not isinstance(against, Iterable):
+        raise refused("against", against, "it names no implementations", "give a list of names, or None for all")
     chosen = [against] if isinstance(against, str) else list(against)
     known = registry.names()
     for name in chosen:
@@ -81,23 +81,12 @@ def as_dtype(dtype: Any) -> str:
     Raises:
         UsageError: it is something else.
     """
-    if dtype not in DTYPES:
+    if str(dtype) not in DTYPES or not isinstance(dtype, str | np.dtype):
         raise UsageError(
             f"Cannot use dtype={dtype!r}, because there are bounds for {' and '.join(DTYPES)} "
             f"only{did_you_mean(str(dtype), DTYPES)}; choose one of them."
         )
     return str(dtype)
-
-
-def as_flag(name: str, value: Any) -> bool:
-    """True or False.
-
-    Raises:
-        UsageError: it is something else.
-    """
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    raise UsageError(f"Cannot use {name}={value!r}, because it is a choice of two; give True or False.")
 
 
 def check_parameters(network: Graph, optimizer: Any, dtype: str) -> None:
@@ -113,31 +102,13 @@ def check_parameters(network: Graph, optimizer: Any, dtype: str) -> None:
                 )
 
 
-def as_count(name: str, value: Any, least: int) -> int | None:
-    """A whole number, or None where none is given.
-
-    Raises:
-        UsageError: it is something else, or too small or too large.
-    """
-    if value is None:
-        return None
-    try:
-        count = index(value)
-    except TypeError:
-        count = least - 1
-    if isinstance(value, bool) or not least <= count <= LARGEST_COUNT:
-        raise UsageError(
-            f"Cannot use {name}={value!r}, because it is a count; give a whole number from {least} on, below 2^63."
-        )
-    return count
-
-
 def as_data(data: Any, network: Graph, seed: int, *, raw: bool, target: str | None) -> Data:
     """Data, given as such, by name or path, or as arrays (x, y).
 
     Raises:
         UsageError: it is none of these, or cannot be read or used.
     """
+    raw, seed = as_flag("raw", raw), as_count("seed", seed, 0) or 0
     if isinstance(data, str | os.PathLike):
         return load_data(data, raw=raw, target=target, network=network, seed=seed)
     if raw or target is not None:
@@ -148,7 +119,7 @@ def as_data(data: Any, network: Graph, seed: int, *, raw: bool, target: str | No
     if isinstance(data, tuple) and len(data) == 2:
         return from_arrays(*data)
     if isinstance(data, Data):
-        return data
+        return checked(data)
     raise UsageError(
         f"Cannot train on data of type {type(data).__name__}, because it is neither a name, a path, a Data nor "
         f"two arrays; give (x, y)."

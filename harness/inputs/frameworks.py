@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.inputs.plain import unmasked
 from harness.usage import UsageError, told
 from impls import registry
 from impls.abilities import Hosts
@@ -131,7 +132,7 @@ def as_arrays(values: Mapping[str, Any], dtype: str) -> dict[str, Array]:
     arrays = {}
     for name, value in values.items():
         taken = next((host.take(value) for host in hosts if host.owns(value)), None)
-        array = np.asarray(value) if taken is None else taken
+        array = np.asarray(unmasked(name, value)) if taken is None else taken
         if array.dtype.kind not in "iufb":
             raise UsageError(
                 f"Cannot use the input {name!r} of dtype {array.dtype}, because gradients are of real numbers; give "

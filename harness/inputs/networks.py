@@ -50,6 +50,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from harness.inputs.plain import as_path, as_text, refused
 from harness.inputs.toml_reader import KINDS, Reader
 from harness.usage import UsageError, ordinary, reason
 from impls.graph import Graph, Input, Node
@@ -80,8 +81,11 @@ def load_network(
     Raises:
         UsageError: it is neither, or cannot be read or used; file and place in it are named.
     """
-    name = os.fspath(source)
-    choices = {"activation": activation, "output_activation": output_activation, "loss": loss, "l2": l2, "l1": l1}
+    name = as_path("source", source)
+    texts = {"activation": activation, "output_activation": output_activation, "loss": loss}
+    for key, value in texts.items():
+        _ = None if value is None else as_text(key, value, "tanh" if key != "loss" else "huber")
+    choices = {**texts, "l2": l2, "l1": l1}
     given: dict[str, Any] = {key: value for key, value in choices.items() if value is not None}
     if Path(name).suffix.lower() != ".toml":
         try:
@@ -107,6 +111,7 @@ def from_toml(text: str, *, source: str = "the TOML text") -> Graph:
     Raises:
         UsageError: it is no TOML, or describes no network; the place is named.
     """
+    text, source = as_text("text", text, "what to_toml returns"), as_text("source", source, "the name of a file")
     try:
         return Reader(source).network(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
@@ -155,6 +160,8 @@ def to_toml(network: Graph) -> str:
     Raises:
         UsageError: a layer or the loss has no name.
     """
+    if not isinstance(network, Graph):
+        raise refused("network", network, "it is no Network", "give one; load_network makes one of text")
     loss = _table("loss", network.loss)
     lines = [f"loss = {_toml(loss if len(loss) > 1 else loss['kind'])}"]
     if isinstance(network, Network):

@@ -15,10 +15,8 @@ from typing import Any
 from harness.candidates.implementation import admit
 from harness.evaluation.truth import refuse_uncertifiable
 from harness.inputs.arguments import (
-    as_count,
     as_data,
     as_dtype,
-    as_flag,
     as_names,
     as_network,
     as_optimizer,
@@ -26,11 +24,13 @@ from harness.inputs.arguments import (
 )
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
+from harness.inputs.plain import as_called, as_count, as_flag, as_path, as_text
 from harness.inputs.schedule import SMALL, Schedule
 from harness.interrupts import heard, heed, held_back
 from harness.lockstep.session import Session
 from harness.results.record_file import Writer
 from harness.results.run import Run
+from harness.results.steps import Steps
 from harness.usage import UsageError
 from impls.graph import Graph
 
@@ -87,6 +87,9 @@ def run(
     check_every, seed = as_count("check_every", check_every, 1), as_count("seed", seed, 0) or 0
     dtype = as_dtype(dtype)
     full, free_run, exact = as_flag("full", full), as_flag("free_run", free_run), as_flag("exact", exact)
+    progress = as_called("progress", progress, "the steps done and the steps planned")
+    output = None if output is None else as_path("output", output)
+    command = None if command is None else as_text("command", command, "harness run")
     check_parameters(network, optimizer, dtype)
     if steps is not None and epochs is not None:
         raise UsageError("Cannot use steps and epochs together, because each fixes the length; give one of them.")
@@ -107,16 +110,17 @@ def run(
 
 def _train(session: Session, run: Run, writer: Writer | None, progress: Callable[[int, int], None] | None) -> Run:
     """Every step, written and reported as it happens; Ctrl-C keeps the finished ones."""
+    run.steps = steps = Steps()
     try:
         if writer:
-            writer.keep(run.head, run.steps)
+            writer.keep(run.head, steps)
         for number in range(1, session.schedule.last + 1):
             heed()
             step = session.step(number)
-            run.steps.append(step)
+            steps.append(step)
             run.power = session.power
             if writer:
-                writer.keep(run.head, run.steps)
+                writer.keep(run.head, steps)
             if progress:
                 progress(number, session.schedule.last)
             if any(f.kind == "diverged" for f in step.findings) or not session.reference.alive:
@@ -125,7 +129,7 @@ def _train(session: Session, run: Run, writer: Writer | None, progress: Callable
     except KeyboardInterrupt:
         run.how = "interrupted"
     if writer:
-        writer.keep(run.head, run.steps, run.end())
-        run.unrecorded = writer.complaint(len(run.steps))
+        writer.keep(run.head, steps, run.end())
+        run.unrecorded = writer.complaint(len(steps))
         run.recorded = None if run.unrecorded else f"{writer.path}, {writer.lines} lines"
     return run

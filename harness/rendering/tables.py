@@ -128,6 +128,8 @@ def footer(run: Run, style: str = "table", *, verbose: bool = False, typed: Type
             lines += [f"missed  {plain(fault, style)}" for fault in run.power.which]
             more = run.power.missed - len(run.power.which)
             lines += [f"missed  {more} more"] if run.power.which and more else []
+    if run.unchecked:
+        lines.append(f"record  it {run.unchecked}")
     if run.recorded:
         lines.append(visible(f"record  {run.recorded}"))
     lines.append(visible(f"next  {'    '.join(_next(run, verbose, typed))}"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pkgutil import resolve_name
 from typing import ClassVar
 
+from harness.usage import visible
+
 
 class Printable:
     """A result as text, and as what a notebook shows.
@@ -20,7 +22,8 @@ class Printable:
         cls._text, cls._notebook = text, notebook
 
     def __str__(self) -> str:
-        return resolve_name(self._text)(self)
+        # What others named something, in a record too, is shown by its escapes: it cannot steer a terminal.
+        return "\n".join(map(visible, resolve_name(self._text)(self).split("\n")))
 
     def _repr_html_(self) -> str | None:
         return resolve_name(self._notebook)(self) if self._notebook else None

@@ -2,23 +2,40 @@
 
 A run that is killed keeps every finished step: a last line without its newline is dropped on reading.
 Numbers round-trip (shortest representation), and what is not a finite number is null.
+
+A line says behind its kind a checksum of the line as it is without it, ``"crc32":"0c1b2a39"``, in hexadecimal. CRC-32
+tells every change within 32 bits that follow one another, so that of any one digit (Peterson and Brown, "Cyclic codes
+for error detection", 1961).
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from io import FileIO
-from itertools import chain
 from pathlib import Path
-from typing import Any
+from zlib import crc32
 
 import msgspec
 
-from harness.results.record import SCHEMA, End, Head, Step, wrong_in_head, wrong_in_step
-from harness.usage import UsageError, ordinary, reason, visible
+from harness.results.record import End, Head, Step
+from harness.usage import UsageError, reason, visible
 
-_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_SUM = re.compile(rb'^{"kind":"[a-z]+",("crc32":"([0-9a-f]{8})",)')
+
+
+def line_of(part: Head | Step | End) -> bytes:
+    """A line of a record, without its end."""
+    text = msgspec.json.encode(part)
+    place = text.index(b",") + 1  # behind the kind
+    return b'%b"crc32":"%08x",%b' % (text[:place], crc32(text), text[place:])
+
+
+def intact(line: bytes) -> bool | None:
+    """Whether a line is as it was written; None where it has no checksum that could tell."""
+    found = _SUM.search(line)
+    return None if found is None else crc32(line[: found.start(1)] + line[found.end(1) :]) == int(found[2], 16)
 
 
 class Writer:
@@ -52,11 +69,20 @@ class Writer:
 
     def __exit__(self, *_: object) -> None:
         try:
+            empty = not (self.lines or self.gone)
             self._file.close()
-            if not self.lines:
+            if empty:
                 self._absolute.unlink(missing_ok=True)
         except OSError as error:
             self.error = reason(error)
+
+    @property
+    def gone(self) -> bool:
+        """Whether what was written is no longer where it was to be: somebody removed or replaced the file."""
+        try:
+            return not os.path.samestat(self._absolute.stat(), os.fstat(self._file.fileno()))
+        except OSError:
+            return True
 
     def keep(self, head: Head, steps: Sequence[Step], end: End | None = None) -> None:
         """Write every line of the run that the file does not hold yet."""
@@ -72,6 +98,11 @@ class Writer:
 
     def complaint(self, steps: int) -> str | None:
         """What the file lacks of a run of so many steps, why, and what to do; None if nothing."""
+        if self.gone:
+            return visible(
+                f"Cannot keep the run in {self.path}, because the file was removed or replaced while it went on; run "
+                f"again, and leave the file where it is."
+            )
         if self.error is None:
             return None
         kept = f"holds the first {self.lines - 1} of {steps} steps and can be read" if self.lines else "is removed"
@@ -80,7 +111,7 @@ class Writer:
         )
 
     def _append(self, line: Head | Step | End) -> None:
-        text = msgspec.json.encode(line) + b"\n"
+        text = line_of(line) + b"\n"
         # An interrupt or a full disk may have left a part of a line: the whole one takes its place.
         self._file.truncate(self._size)
         self._file.seek(self._size)
@@ -100,58 +131,3 @@ def _why_not(path: str, error: Exception) -> str:
     if path and isinstance(error, FileNotFoundError) and not folder.exists():
         return f"the folder {folder} does not exist; create it or choose another"
     return f"{reason(error) if path else 'the path is empty'}; choose a path that can be written"
-
-
-def read_lines(path: Path) -> tuple[Head, list[Step], End | None]:
-    """The lines of a record; End is None for a run that was cut off.
-
-    Raises:
-        UsageError: the file cannot be read, is no run record, says what cannot be or has a newer schema.
-    """
-    try:
-        text = ordinary(path).read_bytes()
-    except (OSError, ValueError) as error:
-        raise UsageError(f"Cannot read {path}, because {reason(error)}; give a run record.") from None
-    whole = text[: text.rfind(b"\n") + 1].splitlines()
-    if not whole:
-        raise UsageError(f"Cannot read {path}, because it holds no whole line; give a run record.")
-    decoder: msgspec.json.Decoder[Head | Step | End] = msgspec.json.Decoder(Head | Step | End)
-    lines: list[Any] = []
-    for number, line in enumerate(whole, 1):
-        try:
-            lines.append(decoder.decode(line))
-        except _UNDECODABLE as error:
-            _refuse_newer(path, line)
-            raise UsageError(
-                f"Cannot read {path}, because line {number} is not part of a run record ({error}); give a "
-                f"file that `harness run --output` wrote."
-            ) from None
-    head, rest = lines[0], lines[1:]
-    end = rest.pop() if rest and isinstance(rest[-1], End) else None
-    steps = [line.step if isinstance(line, Step) else None for line in rest]
-    if not isinstance(head, Head) or steps != list(range(1, len(rest) + 1)):
-        raise UsageError(
-            f"Cannot read {path}, because its lines are not a head, steps from 1 on and an end in this order; "
-            f"give a file that `harness run --output` wrote."
-        )
-    if head.schema > SCHEMA:
-        _refuse_newer(path, whole[0])
-    wrongs = chain([wrong_in_head(head)], (wrong_in_step(head, line) for line in rest))
-    for number, wrong in enumerate(wrongs, 1):
-        if wrong:
-            raise UsageError(
-                f"Cannot read {path}, because line {number} {wrong}; give a file that `harness run --output` wrote."
-            )
-    return head, rest, end
-
-
-def _refuse_newer(path: Path, line: bytes) -> None:
-    try:
-        schema = msgspec.json.decode(line).get("schema", 0)
-    except (*_UNDECODABLE, AttributeError):
-        return
-    if isinstance(schema, int) and schema > SCHEMA:
-        raise UsageError(
-            f"Cannot read {path}, because its schema is {schema} and this version knows schema {SCHEMA}; "
-            f"install a newer backprop-harness."
-        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,13 +14,16 @@ from msgspec import to_builtins
 from msgspec.structs import asdict
 
 from harness.comparison.certification import Certificate, TrueError, worst_error
-from harness.comparison.judge import SEVERITY, Finding, Row, worst
+from harness.comparison.judge import SEVERITY, Finding, Row
+from harness.inputs.plain import as_path
 from harness.results.numbers import owner
 from harness.results.printable import Printable
 from harness.results.rebuilding import network_of
 from harness.results.record import End, Head, PowerCount, Step
-from harness.results.record_file import read_lines
-from harness.results.verdicts import TWIN, DriftVerdict, Judged, Outcome, drifts, explanation, first_fault, outcome_of
+from harness.results.record_reading import GIVE, Lost, read_lines
+from harness.results.steps import Steps
+from harness.results.summary import Summary
+from harness.results.verdicts import TWIN, DriftVerdict, Judged, Outcome, explanation, first_fault, outcome_of
 from harness.usage import UsageError
 from impls.graph import Graph
 
@@ -36,15 +39,19 @@ class Run(Judged, Printable, text="harness.rendering.tables:render", notebook="h
         unrecorded: why its record lacks something, if it does.
         recorded: where its record was written, and how long it is, if it was.
         power: faults planted at the first step, and how many would be missed; None where no step was compared.
+        lost: what its record lacks, where it was read and lines are damaged: empty steps stand in for those lost.
+        unchecked: why damage to its record would not be noticed, where that is so.
         made: the network, where the run was made here.
     """
 
     head: Head
-    steps: list[Step] = field(default_factory=list)
+    steps: Sequence[Step] = field(default_factory=Steps)
     how: str = "finished"
     unrecorded: str | None = None
     recorded: str | None = None
     power: PowerCount | None = None
+    lost: Lost | None = None
+    unchecked: str | None = None
     made: Graph | None = field(default=None, repr=False)
 
     @cached_property
@@ -61,33 +68,39 @@ class Run(Judged, Printable, text="harness.rendering.tables:render", notebook="h
         return self.head.gradients
 
     @cached_property
-    def rows(self) -> list[Row]:
-        """One row per check, tensor and implementation: the worst over all steps."""
-        groups: dict[tuple[str, str, str], list[Row]] = {}
-        for step in self.steps:
-            for row in step.rows:
-                groups.setdefault((row.check, row.gradient, row.against), []).append(row)
-        return [worst(rows) for rows in groups.values()]
+    def summary(self) -> Summary:
+        """What is told of all steps together."""
+        return Summary(self.head, self.steps)
 
     @cached_property
+    def rows(self) -> list[Row]:
+        """One row per check, tensor and implementation: the worst over all steps."""
+        return self.summary.rows
+
+    @property
     def faults(self) -> list[Row]:
         """Every row of every step that is a FAULT, in order."""
         return [row for step in self.steps for row in step.rows if row.verdict == "FAULT"]
 
     @property
-    def first_wrong(self) -> str | None:
-        """The tensor of the first FAULT, by the rounding check if it saw one."""
-        return first_fault(self.faults).gradient if self.faults else None
+    def first_fault(self) -> Row | None:
+        """The first FAULT, by the rounding check if it saw one."""
+        return first_fault(self.summary.first_faults) if self.summary.faults else None
 
-    @cached_property
+    @property
+    def first_wrong(self) -> str | None:
+        """The tensor of the first FAULT."""
+        return self.first_fault.gradient if self.first_fault else None
+
+    @property
     def findings(self) -> list[Finding]:
         """Every finding, in order."""
-        return [finding for step in self.steps for finding in step.findings]
+        return self.summary.findings
 
     @cached_property
     def outcome(self) -> Outcome:
         """Verdict, exit status and the sentence that gives the reason."""
-        return outcome_of(self.head, self.steps, self.rows, self.how)
+        return outcome_of(self.head, self.summary, self.rows, self.how, self.lost)
 
     @property
     def exit(self) -> int:
@@ -97,22 +110,22 @@ class Run(Judged, Printable, text="harness.rendering.tables:render", notebook="h
     @property
     def undecided(self) -> int:
         """Number of kinks that the float64 bound could not decide, over all steps."""
-        return sum(step.undecided for step in self.steps)
+        return self.summary.undecided
 
     @property
     def entries(self) -> int:
         """Number of entries compared, over all rows and steps."""
         return sum(row.entries for row in self.rows)
 
-    @cached_property
+    @property
     def weights_digest(self) -> str:
         """SHA-256 over the digests of the weights at every step."""
-        return hashlib.sha256("".join(step.digest for step in self.steps).encode()).hexdigest()
+        return self.summary.weights_digest
 
-    @cached_property
+    @property
     def certificates(self) -> list[Certificate]:
         """Every certificate, in order; none unless the run was exact."""
-        return [certificate for step in self.steps for certificate in step.certificates]
+        return self.summary.certificates
 
     @cached_property
     def true_errors(self) -> list[TrueError]:
@@ -126,16 +139,17 @@ class Run(Judged, Printable, text="harness.rendering.tables:render", notebook="h
     @property
     def losses(self) -> dict[str, list[float | None]]:
         """Loss of every implementation at every step."""
-        return {n: [step.losses.get(n) for step in self.steps] for n in self.head.implementations}
+        return self.summary.losses
 
     @cached_property
     def drift(self) -> dict[str, list[float | None]]:
         """In a free run, the drift of every implementation and of the twin at every step; else nothing."""
-        return drifts(self.head, self.steps)
+        found = self.summary.drift
+        return {name: found[name] for name in (*self.head.implementations, TWIN) if name in found}
 
     def explanation(self, name: str) -> DriftVerdict:
         """Is the drift of an implementation explained by rounding?"""
-        return explanation(name, self.head, self.steps, self.rows)
+        return explanation(name, self.head, self.summary, self.rows)
 
     def find(self, check: str, gradient: str, against: str) -> Row | None:
         """The row of one check, tensor and implementation."""
@@ -165,6 +179,7 @@ class Run(Judged, Printable, text="harness.rendering.tables:render", notebook="h
             "steps": len(self.steps),
             "ended": self.how,
             "unrecorded": self.unrecorded,
+            "lost": None if self.lost is None else str(self.lost),
             **{key: head[key] for key in ("environment", "implementations", "ledger")},
             "weights_digest": self.weights_digest,
             "undecided_kinks": self.undecided,
@@ -189,30 +204,44 @@ class Run(Judged, Printable, text="harness.rendering.tables:render", notebook="h
         return End(self.how, len(self.steps), self.verdict, self.exit, self.power)
 
 
-def read_run(path: str | Path) -> Run:
-    """The run that ``harness run --output`` wrote, up to its last whole step.
+def read_run(path: str | os.PathLike[str]) -> Run:
+    """The run that ``harness run --output`` wrote, up to its last whole step; damaged lines are left out and told.
 
     Raises:
-        UsageError: the file cannot be read, is damaged before its last line, contradicts itself, or has a newer schema.
+        UsageError: the file cannot be read, its head or everything else is damaged, it contradicts itself, or it has a
+            newer schema.
     """
-    head, steps, end = read_lines(Path(path))
-    run = Run(head, steps, end.how if end else "cut off", power=end.power if end else None)
-    wrong = _contradiction(run)
-    if wrong:
-        raise UsageError(f"Cannot read {path}, because {wrong}; give a file that `harness run --output` wrote.")
+    name = as_path("path", path)
+    lines = read_lines(Path(name), _strange)
+    end = lines.end
+    run = Run(
+        lines.head, lines.steps, end.how if end else "cut off", power=end.power if end else None,
+        lost=lines.lost, unchecked=lines.unchecked,
+    )  # fmt: skip
+    network, head = run.network, run.head
+    if network is not None:
+        made = (dict(network.weights), tuple(network.gradients), network.activations)
+        if made != (head.weights, tuple(head.gradients), tuple(head.activations)):
+            raise UsageError(
+                f"Cannot read {name}, because line 1 names weights or tensors that its network does not have; {GIVE}."
+            )
     return run
 
 
-def _contradiction(run: Run) -> str | None:
-    """What a record says that its network does not have, in words that follow "because"; None if nothing."""
-    network, head = run.network, run.head
-    if network is None:
+def _strange(head: Head) -> Callable[[Step], str | None]:
+    """What finds in a step a row of a tensor that the network of a head does not have."""
+    try:
+        network = network_of(head.network)
+    except UsageError:
+        return lambda _: None
+    known = set[str]()
+
+    def strange(step: Step) -> str | None:
+        for row in step.rows:
+            if row.gradient not in known:
+                if owner(network, row.gradient) is None:
+                    return f"has a row of {row.gradient[:40]!r}, which its network does not have"
+                known.add(row.gradient)
         return None
-    made = (dict(network.weights), tuple(network.gradients), network.activations)
-    if made != (head.weights, tuple(head.gradients), tuple(head.activations)):
-        return "line 1 names weights or tensors that its network does not have"
-    rows = (row for step in run.steps for row in step.rows)
-    strange = next((row for row in rows if owner(network, row.gradient) is None), None)
-    if strange is None:
-        return None
-    return f"step {strange.step} has a row of {strange.gradient[:40]!r}, which its network does not have"
+
+    return strange

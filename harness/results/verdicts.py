@@ -27,19 +27,31 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.comparison.judge import Finding, Row
-from harness.results.record import Head, Step
+from harness.comparison.judge import Row
+from harness.results.record import Head
+from harness.results.record_reading import Lost
+from harness.results.summary import Summary
+from harness.usage import visible
 from impls.contract import Array
-from impls.graph import prefixed
 from impls.registry import REFERENCE
 
+GRAVEST = ("FAIL", "NOT COMPARED", "NO POWER", "PASS")
 
-class Outcome(NamedTuple):
-    """Verdict, exit status, and the rest of the first line."""
 
+class _Told(NamedTuple):
     verdict: str
     exit: int
     reason: str
+
+
+class Outcome(_Told):
+    """Verdict, exit status, and the rest of the first line, in which what others named something cannot steer."""
+
+    __slots__ = ()
+
+    def __new__(cls, verdict: str, status: int, reason: str) -> Outcome:
+        """Of a verdict, the exit status that it calls for, and the reason."""
+        return super().__new__(cls, verdict, status, visible(reason))
 
 
 class Judged:
@@ -66,35 +78,40 @@ class Judged:
         return self.outcome.reason
 
 
-def outcome_of(head: Head, steps: Sequence[Step], rows: Sequence[Row], how: str) -> Outcome:
+def outcome_of(head: Head, summary: Summary, rows: Sequence[Row], how: str, lost: Lost | None = None) -> Outcome:
     """The outcome of a run, complete or not.
 
     Args:
-        head, steps: what was asked, and every finished step.
+        head, summary: what was asked, and what is told of all finished steps.
         rows: one per check, tensor and implementation, the worst over all steps.
         how: finished, interrupted, diverged or cut off.
+        lost: what its record lacks.
     """
-    verdict, status, reason = _judged(head, steps, rows)
+    verdict, status, reason = _judged(head, summary, rows)
+    if lost:
+        ended = lost.end.verdict if lost.end else verdict
+        if ended in GRAVEST and GRAVEST.index(ended) < GRAVEST.index(verdict):
+            reason = f"as the run ended; what is left says {verdict}: {reason}"
+            verdict, status = ended, 1 if ended == "FAIL" else 3 if ended == "NOT COMPARED" else 0
+        reason = f"{reason} (the record lacks {lost})"
     if how == "interrupted":
-        return Outcome(verdict, 130, f"{reason} (interrupted after step {len(steps)})")
+        return Outcome(verdict, 130, f"{reason} (interrupted after step {summary.steps})")
     if how == "cut off":
-        return Outcome(verdict, status, f"{reason} (the record ends after step {len(steps)})")
+        return Outcome(verdict, status, f"{reason} (the record ends after step {summary.steps})")
     return Outcome(verdict, status, reason)
 
 
-def _judged(head: Head, steps: Sequence[Step], rows: Sequence[Row]) -> Outcome:
+def _judged(head: Head, summary: Summary, rows: Sequence[Row]) -> Outcome:
     judged = [row for row in rows if row.verdict != "not comparable"]
-    faults = [row for step in steps for row in step.rows if row.verdict == "FAULT"]
-    findings = [finding for step in steps for finding in step.findings]
-    failed = [finding for finding in findings if finding.fails]
+    findings = summary.findings
     missing = [finding for finding in findings if finding.kind == "missing"]
     diverged = next((f for f in findings if f.kind == "diverged" and not f.fails), None)
-    if faults or failed:
-        return Outcome("FAIL", 1, _why_failed(head, steps, faults, failed))
+    if summary.faults or any(finding.fails for finding in findings):
+        return Outcome("FAIL", 1, _why_failed(head, summary))
     if diverged:
         return Outcome("NOT COMPARED", 3, diverged.message)
     if not judged:
-        why = "no step was run" if not steps else "nothing could be judged"
+        why = "nothing could be judged" if summary.steps else "no step was run"
         return Outcome("NOT COMPARED", 5, f"{why}, so nothing was compared")
     if missing:
         status = 3 if head.named else 5
@@ -103,52 +120,37 @@ def _judged(head: Head, steps: Sequence[Step], rows: Sequence[Row]) -> Outcome:
     blocked = [row for row in rows if row.verdict == "not comparable" and "forward pass" in (row.reason or "")]
     if blocked:
         return Outcome("NOT COMPARED", 3, f"{blocked[0].against}: {blocked[0].reason}")
-    powerless = _without_power(head, steps)
-    if powerless:
-        named = ", ".join(sorted(powerless)[:4])
+    has_rows = {(row.against, row.gradient) for row in judged}
+    for name in head.implementations:
+        if unjudged := [gradient for gradient in head.gradients if (name, gradient) not in has_rows]:
+            return Outcome("NOT COMPARED", 3, f"{', '.join(unjudged[:4])} of {name} could not be judged at any step")
+    if summary.powerless:
+        named = ", ".join(sorted(summary.powerless)[:4])
         return Outcome("NO POWER", 0, f"nothing failed, but half of {named} would have passed too")
-    return Outcome("PASS", 0, _why_passed(head, len(steps), judged))
+    return Outcome("PASS", 0, _why_passed(head, summary, judged))
 
 
-def _without_power(head: Head, steps: Sequence[Step]) -> set[str]:
-    """Gradients that some implementation had at some step without any check that could have failed."""
-    gradients = {*head.gradients, *(prefixed("d", name) for name in head.activations)}
-    powerless = set()
-    for step in steps:
-        powered: dict[tuple[str, str], bool] = {}
-        for row in step.rows:
-            if row.gradient in gradients and row.verdict != "not comparable":
-                key = (row.gradient, row.against)
-                powered[key] = powered.get(key, False) or row.verdict != "no power"
-        powerless |= {gradient for (gradient, _), has_power in powered.items() if not has_power}
-    return powerless
-
-
-def _why_failed(head: Head, steps: Sequence[Step], faults: list[Row], failed: list[Finding]) -> str:
-    guilty = list(dict.fromkeys([row.against for row in faults]))
+def _why_failed(head: Head, summary: Summary) -> str:
+    guilty = list(summary.faults)
     others = [name for name in head.implementations if name != REFERENCE]
-    if len(others) > 1 and set(others) == set(guilty) and _alike(head, steps, others):
-        return f"{' and '.join(others)} differ alike from the hand code, which is the odd one out: {_located(faults)}"
+    if len(others) > 1 and set(others) == set(guilty) and _alike(summary, others):
+        first = _located(summary.first_faults)
+        return f"{' and '.join(others)} differ alike from the hand code, which is the odd one out: {first}"
     if guilty:
-        return f"{', '.join(guilty)}: {_located([row for row in faults if row.against == guilty[0]])}"
-    return f"{failed[0].against} {failed[0].message} at step {failed[0].step}"
+        return f"{', '.join(guilty)}: {_located(summary.faults[guilty[0]])}"
+    failed = next(finding for finding in summary.findings if finding.fails)
+    return f"{failed.against} {failed.message} at step {failed.step}"
 
 
-def _alike(head: Head, steps: Sequence[Step], names: list[str]) -> bool:
+def _alike(summary: Summary, names: list[str]) -> bool:
     """Do all of them differ from the centre by the same amount, at the first step where one does?
 
     Compared at the worst entry of each gradient of a weight, in the formula check: the same entry, and
     differences that agree within both allowances.
     """
-    for step in steps:
-        found: dict[str, dict[str, Row]] = {}
-        for row in step.rows:
-            if row.check == "formula" and row.gradient in head.gradients:
-                found.setdefault(row.gradient, {})[row.against] = row
-        wrong = [rows for rows in found.values() if any(rows[n].outside for n in names if n in rows)]
-        if wrong:
-            return all(_same_difference([rows.get(name) for name in names]) for rows in wrong)
-    return False
+    found = summary.outside.values()
+    wrong = [rows for rows in found if any(rows[n].outside for n in names if n in rows)]
+    return bool(wrong) and all(_same_difference([rows.get(name) for name in names]) for rows in wrong)
 
 
 def _same_difference(rows: list[Row | None]) -> bool:
@@ -165,10 +167,8 @@ def _same_difference(rows: list[Row | None]) -> bool:
 
 
 def first_fault(faults: list[Row]) -> Row:
-    """The first wrong link, in the order in which rows were made; by the rounding check if it saw one."""
-    first = min(row.step for row in faults)
-    rows = [row for row in faults if row.step == first]
-    return next((row for row in rows if row.check == "rounding"), rows[0])
+    """The first wrong link of a step, in the order in which rows were made; by the rounding check if it saw one."""
+    return next((row for row in faults if row.check == "rounding"), faults[0])
 
 
 def _located(faults: list[Row]) -> str:
@@ -183,7 +183,7 @@ def _located(faults: list[Row]) -> str:
     return f"{'first wrong link' if row.check == 'rounding' else f'{row.check} check'} {entries}"
 
 
-def _why_passed(head: Head, steps: int, judged: list[Row]) -> str:
+def _why_passed(head: Head, summary: Summary, judged: list[Row]) -> str:
     names = list(head.implementations)
     together = " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
     agree = "agree" if len(names) > 1 else "agrees with its float64 centre"
@@ -192,10 +192,17 @@ def _why_passed(head: Head, steps: int, judged: list[Row]) -> str:
     worst = max(gradients or judged, key=lambda row: row.used or 0.0)
     which = " of a weight gradient:" if gradients else ""
     return (
-        f"{together} {agree} up to rounding: {len(head.gradients)} gradients x {steps} steps; "
+        f"{together} {agree} up to rounding: {len(head.gradients)} gradients x {_compared(summary)}; "
         f"worst used{which} {100 * (worst.used or 0.0):.0f} % of its allowance "
         f"({worst.gradient}, {worst.against}, step {worst.step})"
     )
+
+
+def _compared(summary: Summary) -> str:
+    """The steps at which anything was compared, and at how many of them every entry was."""
+    steps, compared, full = summary.steps, summary.compared, summary.full
+    told = f"{steps} steps" if compared == steps else f"{compared} of {steps} steps"
+    return told if full == compared else f"{told}, every entry at {full} of them"
 
 
 TWIN = "twin"
@@ -227,12 +234,12 @@ def distance(weights: Mapping[str, Array], others: Mapping[str, Array]) -> float
         return max(float(np.max(np.abs(np.float64(w) - others[name]))) for name, w in weights.items())
 
 
-def explanation(name: str, head: Head, steps: Sequence[Step], rows: Sequence[Row]) -> DriftVerdict:
+def explanation(name: str, head: Head, summary: Summary, rows: Sequence[Row]) -> DriftVerdict:
     """What every check along an implementation's own path says of its drift; `rows` are the worst over all steps."""
-    fault = next((row for step in steps for row in step.rows if row.against == name and row.verdict == "FAULT"), None)
-    if fault:
+    if name in summary.faults:
+        fault = summary.faults[name][0]
         return DriftVerdict(False, f"{fault.gradient} is outside its allowance at step {fault.step}")
-    breach = next((f for step in steps for f in step.findings if f.against == name and f.fails), None)
+    breach = next((f for f in summary.findings if f.against == name and f.fails), None)
     if breach:
         return DriftVerdict(False, f"{breach.message} at step {breach.step}")
     judged = {
@@ -243,14 +250,7 @@ def explanation(name: str, head: Head, steps: Sequence[Step], rows: Sequence[Row
     unjudged = [tensor for tensor in (*head.gradients, *head.weights) if tensor not in judged]
     if unjudged:
         return DriftVerdict(None, f"no check could judge {', '.join(unjudged[:4])} in {head.dtype}")
-    full = sum(step.checked == "full" for step in steps)
-    if full < len(steps):
-        seen = f"every entry was compared at {full} of {len(steps)} steps only; --check full compares them at all"
-        return DriftVerdict(None, f"nothing is outside its allowance, but {seen}")
+    if summary.full < summary.steps:
+        seen = f"every entry was compared at {summary.full} of {summary.steps} steps only"
+        return DriftVerdict(None, f"nothing is outside its allowance, but {seen}; --check full compares them at all")
     return DriftVerdict(True, "every gradient and update on its own path is within its allowance")
-
-
-def drifts(head: Head, steps: Sequence[Step]) -> dict[str, list[float | None]]:
-    """The drift of every implementation, and last of the twin, at every step."""
-    names = [name for name in (*head.implementations, TWIN) if any(name in step.drift for step in steps)]
-    return {name: [step.drift.get(name) for step in steps] for name in names}

@@ -15,6 +15,7 @@ from harness.candidates.conformance import BreachError, guarded
 from harness.candidates.implementation import Participant
 from harness.environment import environment
 from harness.inputs.arguments import as_dtype, as_names
+from harness.inputs.plain import as_called
 from harness.interrupts import heard
 from harness.results.numbers import grid, plain
 from harness.results.printable import Printable
@@ -123,6 +124,7 @@ def conventions(
         UsageError: a name or the dtype is unknown.
     """
     names = as_names(against)
+    progress = as_called("progress", progress, "the topics done and those there are")
     result = Conventions(as_dtype(dtype), named=against is not None)
     try:
         asked = {name: _experiments_of(name, result) for name in names}

@@ -14,6 +14,7 @@ import numpy as np
 
 from harness.evaluation.point import Point
 from harness.formats import DTYPES
+from harness.inputs.plain import as_flag
 from harness.results.check import Check
 from harness.testing.compared import GradientMismatch, compared, told
 from harness.testing.reference_pass import reference as take_reference
@@ -78,6 +79,7 @@ def allow(reference: Pass, *, strict: bool = False) -> Allowance:
     Raises:
         UsageError: it is something else, or neither in float32 nor in float64.
     """
+    strict = as_flag("strict", strict)
     if not isinstance(reference, HandPass):
         raise UsageError(
             f"Cannot derive an allowance from {type(reference).__name__}, because it does not say where it was taken; "

@@ -10,9 +10,10 @@ import numpy as np
 
 from harness.candidates.arrays import as_array
 from harness.evaluation.given import fed, named, read_only, with_buffers
-from harness.inputs.arguments import as_count, as_data, as_dtype, as_network
+from harness.inputs.arguments import as_data, as_dtype, as_network
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
+from harness.inputs.plain import as_count, refused, unmasked
 from harness.usage import UsageError
 from impls.contract import Array, Inputs
 from impls.graph import TARGET, Graph
@@ -44,11 +45,14 @@ def reference(
         UsageError: something does not fit the network, or is not held by the dtype.
     """
     network, seed = as_network(network), as_count("seed", seed, 0) or 0
+    if weights is not None and not isinstance(weights, Mapping):
+        raise refused("weights", weights, "it is no dictionary", "give arrays by name: W1, b1, ...")
     dtype = _usual(network, x, weights) if dtype is None else as_dtype(dtype)
     if (x is None) != (y is None) or (x is not None and data is not None):
         raise UsageError("Cannot take a reference on these rows, because they are named by x and y, or by data.")
     if x is None:
-        batch = batches_of(network, as_data(data or "random", network, seed, raw=False, target=None), dtype, None, seed)
+        rows = as_data("random" if data is None else data, network, seed, raw=False, target=None)
+        batch = batches_of(network, rows, dtype, None, seed)
         x, y = batch.at(1)
         x = with_buffers(network, x, network.fresh_buffers(dtype))
     else:
@@ -115,6 +119,7 @@ def _held(name: str, value: Any, dtype: str) -> Array:
 
 
 def _array(name: str, value: Any) -> Array:
+    unmasked(name, value)
     array = as_array(np.array(value) if isinstance(value, list | tuple) else value)
     if array is None or array.dtype.kind not in "fiub":
         raise UsageError(f"Cannot use {name}={type(value).__name__}, because it is no array of real numbers.")

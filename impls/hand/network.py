@@ -56,6 +56,11 @@ class Network(Graph):
                         f"{width} outputs; make its inputs {width}."
                     )
                 width = layer.outputs
+            if not hasattr(layer, "gives"):
+                raise ValueError(
+                    f"Cannot put layers[{position}], {layer!r}, in a row, because it is no layer, which says what it "
+                    f"reads and gives; give a layer."
+                )
             name, suffix = str(depth), 1
             own = {*as_names(layer.gives), *getattr(layer, "weights", {})}
             while any(f"{local}{name}" in given for local in own):

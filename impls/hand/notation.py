@@ -113,9 +113,9 @@ def from_text(
     Raises:
         ValueError: the text, a name, a parameter or a size cannot be used.
     """
-    if not re.fullmatch(r"[0-9]+(-[0-9]+)+", text, flags=re.ASCII):
+    if not isinstance(text, str) or not re.fullmatch(r"[0-9]+(-[0-9]+)+", text, flags=re.ASCII):
         raise ValueError(
-            f"Cannot read the model {text[:80]!r}, because a model is written as its layer sizes with "
+            f"Cannot read the model {str(text)[:80]!r}, because a model is written as its layer sizes with "
             f"hyphens between them; write for example 4-3-2-1."
         )
     sizes = []
@@ -224,6 +224,8 @@ def parsed(kind: str, text: str) -> tuple[str, dict[str, Any]]:
     Raises:
         ValueError: the brackets do not hold parameters.
     """
+    if not isinstance(text, str):
+        raise ValueError(f"Cannot use the {kind} {text!r}, because it is no text; give its name.")
     name, bracket, _ = text.partition("(")
     if not bracket:
         return name.strip(), {}

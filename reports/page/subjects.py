@@ -162,4 +162,8 @@ def _warnings(run: Run) -> list[str]:
         "diverged": f"The training diverged at step {len(run.steps)} of {run.head.steps}.",
     }
     warnings = [told[run.how]] if run.how in told else []
+    if run.lost:
+        warnings.append(f"The record lacks {run.lost}. This page shows the rest.")
+    if run.unchecked:
+        warnings.append(f"The record {run.unchecked}.")
     return [*warnings, run.unrecorded] if run.unrecorded else warnings

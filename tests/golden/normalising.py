@@ -23,6 +23,7 @@ MASKS = [
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:[+-]\d\d:\d\d|Z| UTC)?", "TIME"),
     (r"(?m)^(platform \w+ --|plugins:) .*$", r"\1 HOST"),  # of pytest
     (r"\bin \d+\.\d+s\b", "in TIME"),
+    (r'("crc32":)"[0-9a-f]{8}"', r'\1"SUM"'),  # of a line of a record, its time included
     (r"\bat 0x[0-9a-f]+", "at ADDRESS"),
 ]
 

@@ -9,6 +9,7 @@ from zipfile import is_zipfile
 import numpy as np
 
 from harness.inputs.datasets.data import Data
+from harness.inputs.plain import unmasked
 from harness.usage import UsageError, ordinary, reason
 from impls.contract import Inputs
 from impls.graph import TARGET
@@ -27,7 +28,9 @@ def from_arrays(x: Any, y: Any, name: str = "the given arrays") -> Data:
     if isinstance(x, Mapping):
         return _by_name(x, y, name)
     try:
-        x, y = np.asarray(x), np.asarray(y)
+        x, y = np.asarray(unmasked("x", x)), np.asarray(unmasked("y", y))
+    except UsageError:
+        raise
     except ValueError as error:
         raise UsageError(f"Cannot use {name}, because {reason(error)}; give x and y as arrays.") from None
     if x.dtype.kind not in "fiub" or y.dtype.kind not in "fiub":
@@ -55,7 +58,10 @@ def from_arrays(x: Any, y: Any, name: str = "the given arrays") -> Data:
 
 def _by_name(x: Mapping[str, Any], y: Any, name: str) -> Data:
     try:
-        given = {**{str(key): np.asarray(array) for key, array in x.items()}, TARGET: np.asarray(y)}
+        masked = {**{str(key): array for key, array in x.items()}, TARGET: y}
+        given = {key: np.asarray(unmasked(key, array)) for key, array in masked.items()}
+    except UsageError:
+        raise
     except ValueError as error:
         raise UsageError(f"Cannot use {name}, because {reason(error)}; give every input and y as an array.") from None
     rows = given[TARGET].shape[:1]

@@ -7,12 +7,14 @@ and once for all implementations.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.inputs.plain import refused, unmasked
 from harness.usage import UsageError, visible
 from impls.contract import Inputs
 from impls.graph import TARGET, Graph
@@ -138,6 +140,22 @@ class Data:
         if self.classes and network.outputs == 1 and not network.loss.labels:
             return visible(f"target 1 for {self.classes[-1]}")
         return None
+
+
+def checked(data: Data) -> Data:
+    """The data, if it holds arrays as it should.
+
+    Raises:
+        UsageError: it does not, or entries are masked.
+    """
+    inputs = data.x.values() if isinstance(data.x, Mapping) else [data.x]
+    for name, array in (*(("x", each) for each in inputs), ("y", data.y)):
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub" or not array.ndim:
+            raise refused(
+                f"Data.{name}", array, "it is no array of real numbers", "let load_data make it, or give (x, y)"
+            )
+        unmasked(f"Data.{name}", array)
+    return data
 
 
 def standardise(data: Data) -> Data:

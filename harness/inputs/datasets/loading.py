@@ -14,6 +14,7 @@ import numpy as np
 from harness.inputs.datasets.arrays import read_npz
 from harness.inputs.datasets.csv_table import parse_csv, read_csv
 from harness.inputs.datasets.data import Data, standardise
+from harness.inputs.plain import as_count, as_flag, as_path, as_text, refused
 from harness.usage import UsageError, did_you_mean
 from impls.contract import Inputs
 from impls.graph import TARGET, Graph, Input
@@ -118,7 +119,11 @@ def load_data(
     Raises:
         UsageError: there is no such data set or file, or it cannot be read as one.
     """
-    name = os.fspath(source)
+    name, raw, seed = as_path("source", source), as_flag("raw", raw), as_count("seed", seed, 0) or 0
+    if target is not None:
+        target = as_text("target", target, "the name of a column")
+    if not isinstance(network, Graph | None):
+        raise refused("network", network, "it is no Network", "give one, or None")
     suffix = Path(name).suffix.lower()
     if suffix == ".csv":
         data = read_csv(name, target)

@@ -20,6 +20,8 @@ class OfAnother(Loss):
     """A loss made of another, which reads what that one reads."""
 
     def __init__(self, loss: Any) -> None:
+        if isinstance(loss, type) or not hasattr(loss, "check_targets"):
+            raise ValueError(f"Cannot use {loss!r} in a loss, because it is none; give one, such as SumSquaredError().")
         self.loss: Any = loss
         self.labels, self.unit_targets, self.output_activation = loss.labels, loss.unit_targets, loss.output_activation
         self.derivative, self.by = loss.derivative, loss.by

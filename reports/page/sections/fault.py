@@ -13,7 +13,6 @@ from harness.results.check import Check
 from harness.results.numbers import counted, part, share
 from harness.results.operation_check import OperationCheck
 from harness.results.run import Run
-from harness.results.verdicts import first_fault
 from impls.graph import Graph
 from reports.page.sections.section import Content, Section, Table, table
 from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, RunSubject
@@ -64,8 +63,7 @@ def fault_of_run(run: Run) -> Fault | None:
         return None
     facts = [(finding.against, f"{finding.message} (step {finding.step})") for finding in failed]
     chain: list[tuple[str, str, str]] = []
-    if run.faults:
-        first = first_fault(run.faults)
+    if first := run.first_fault:
         links = [r for r in run.steps[first.step - 1].rows if r.check == first.check and r.against == first.against]
         chain = [(row.gradient, row.verdict, share(row)) for row in links]
         facts = _facts(first, run.network) + facts

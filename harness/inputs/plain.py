@@ -1,0 +1,111 @@
+"""Plain arguments of public functions: a path, text, a number, a flag; another type is refused by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from operator import index
+from typing import Any
+
+import numpy as np
+
+from harness.usage import UsageError
+
+LARGEST_COUNT = 2**63 - 1
+"""The largest whole number that every reader of a record takes."""
+
+
+def as_path(name: str, value: Any) -> str:
+    """A path, as text.
+
+    Raises:
+        UsageError: it is neither text nor a path of text.
+    """
+    try:
+        path = os.fspath(value)
+    except TypeError:
+        path = value
+    if isinstance(path, str):
+        return path
+    raise refused(name, value, "it is no path", "give text or a pathlib.Path")
+
+
+def as_text(name: str, value: Any, example: str) -> str:
+    """Text, such as the example.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if isinstance(value, str):
+        return value
+    raise refused(name, value, "it is no text", f"give text, such as {example}")
+
+
+def as_called(name: str, value: Any, given: str) -> Callable[..., None] | None:
+    """A function that is called with what is `given`, or None.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if value is None or (callable(value) and not isinstance(value, type)):
+        return value
+    raise refused(name, value, "it is no function", f"give one that takes {given}, or None")
+
+
+def as_flag(name: str, value: Any) -> bool:
+    """True or False.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise UsageError(f"Cannot use {name}={shown(value)}, because it is a choice of two; give True or False.")
+
+
+def as_count(name: str, value: Any, least: int) -> int | None:
+    """A whole number, or None where none is given.
+
+    Raises:
+        UsageError: it is something else, or too small or too large.
+    """
+    if value is None:
+        return None
+    try:
+        count = index(value)
+    except TypeError:
+        count = least - 1
+    if isinstance(value, bool) or not least <= count <= LARGEST_COUNT:
+        raise UsageError(
+            f"Cannot use {name}={shown(value)}, because it is a count; give a whole number from {least} on, below 2^63."
+        )
+    return count
+
+
+def refused(name: str, value: Any, why: str, instead: str) -> UsageError:
+    """The complaint about an argument of another type."""
+    return UsageError(f"Cannot use {name}={shown(value)}, because {why}; {instead}.")
+
+
+def shown(value: Any) -> str:
+    """A value in a message, whatever it is: its repr where that is short, else its type."""
+    try:
+        text = repr(value)
+    except Exception:  # somebody else's code
+        text = ""
+    return text if text and len(text) <= 60 else f"<{type(value).__name__}>"
+
+
+def unmasked(name: str, value: Any) -> Any:
+    """A value in which no entry is masked: behind a mask may lie any number.
+
+    Raises:
+        UsageError: some are.
+    """
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        count = int(np.ma.count_masked(value))
+        raise UsageError(
+            f"Cannot use {name}, because {count} of its {value.size} entries are masked, and a gradient has no mask; "
+            f"fill them, {name}.filled(...), or leave their rows out."
+        )
+    return value

@@ -1,0 +1,109 @@
+"""A long run needs as much memory as a short one, and its first line counts what was compared."""
+
+import gc
+import tracemalloc
+from tempfile import TemporaryFile
+
+import pytest
+
+import harness
+from harness.results import steps as kept
+from harness.results.record import Step
+from harness.results.steps import Steps
+from harness.results.summary import Summary
+from reports.page.sizes import invented
+
+
+def made(number):
+    return Step(number, f"{number:064x}", "full", {"hand": 1 / number}, [], [], 0, {"W1": [number / 7] * 40})
+
+
+@pytest.fixture
+def little(monkeypatch):
+    """Memory for two or three steps."""
+    monkeypatch.setattr(kept, "HELD", 1500)
+
+
+def test_steps_are_a_sequence_wherever_they_are_kept(little):
+    expected = [made(number) for number in range(1, 51)]
+    steps = Steps(expected)
+    assert list(steps) == expected
+    assert steps == expected
+    assert steps != expected[:49]
+    assert steps != [*expected[:49], made(7)]
+    assert [steps[i] for i in (0, 17, -1, -50)] == [expected[i] for i in (0, 17, -1, -50)]
+    assert (steps[3:9], steps[:1], steps[-2:]) == (expected[3:9], expected[:1], expected[-2:])
+    assert sum(map(len, steps._held)) < 1500
+    with pytest.raises(IndexError):
+        steps[50]
+    steps.append(made(51))
+    assert (len(steps), steps[50], steps[20]) == (51, made(51), expected[20])
+
+
+def test_where_there_is_no_room_for_a_file_memory_holds_them(little, monkeypatch):
+    def full(*_, **__):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(kept, "TemporaryFile", full)
+    steps = Steps(map(made, range(1, 31)))
+    monkeypatch.setattr(kept, "TemporaryFile", TemporaryFile)
+    for number in range(31, 101):
+        steps.append(made(number))
+    assert list(steps) == list(map(made, range(1, 101)))
+    assert sum(map(len, steps._held)) < 100 * 400
+
+
+def test_a_longer_run_takes_no_more_memory(little):
+    run = invented(1, 3)
+    step = run.steps[0]
+
+    def grown(count):
+        """Bytes that are held after so many steps."""
+        tracemalloc.start()
+        steps = Steps(step for _ in range(count))
+        summary = Summary(run.head, steps)
+        gc.collect()
+        held, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert (len(steps), summary.steps) == (count, count)
+        return held
+
+    assert grown(400) - grown(40) < 360 * 100  # a step as an object takes tens of thousands
+
+
+def test_the_summary_is_that_of_all_steps_at_once(little):
+    run = harness.run("2-1", "random", against=["hand"], steps=12)
+    groups = {}
+    for step in run.steps:
+        for row in step.rows:
+            groups.setdefault((row.check, row.gradient, row.against), []).append(row)
+    assert len(run.rows) == len(groups) > 8
+    for row in run.rows:
+        of = groups[row.check, row.gradient, row.against]
+        assert row.used == max(r.used for r in of)
+        assert row.sees == max((r.sees for r in of if r.sees is not None), default=None)
+        assert row.entries == sum(r.entries for r in of)
+    assert run.losses["hand"] == [step.losses["hand"] for step in run.steps]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"steps": 5}, "gradients x 5 steps; "),
+        ({"steps": 5, "check_every": 500}, "gradients x 2 of 5 steps; "),
+        ({"steps": 9, "check_every": 4}, "gradients x 4 of 9 steps; "),
+        ({"steps": 1, "check_every": 500}, "gradients x 1 steps; "),
+    ],
+    ids=str,
+)
+def test_the_first_line_counts_what_was_compared(options, said):
+    assert said in harness.run("2-1", "random", against=["hand"], **options).reason
+
+
+def test_the_first_line_says_at_how_many_steps_every_entry_was_compared(monkeypatch):
+    from harness.lockstep import training
+
+    monkeypatch.setattr(training, "SMALL", 0)
+    run = harness.run("2-1", "random", against=["hand"], steps=7)
+    assert [step.checked for step in run.steps].count("full") == 4
+    assert "gradients x 7 steps, every entry at 4 of them; " in run.reason
