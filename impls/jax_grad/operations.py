@@ -14,6 +14,7 @@ import optax
 from impls import hand
 from impls.contract import Arrays, CannotCompareError, Update
 from impls.graph import prefixed
+from impls.hand.losses.cross_entropy import rows_in
 
 Operation = Callable[..., Any]
 """On the framework's own arrays, in the order of the layer's parameters."""
@@ -39,19 +40,19 @@ def _binary_cross_entropy(loss: hand.BinaryCrossEntropy) -> Operation:
 
 
 def _categorical(loss: hand.CategoricalCrossEntropy) -> Operation:
-    return lambda a, y: -jnp.sum(y * jnp.log(a + loss.epsilon if loss.epsilon else a)) / len(y)
+    return lambda a, y: -jnp.sum(y * jnp.log(a + loss.epsilon if loss.epsilon else a)) / rows_in(a)
 
 
 def _sparse_categorical(loss: hand.SparseCategoricalCrossEntropy) -> Operation:
     def of_labels(a: Any, y: Any) -> Any:
-        chosen = jnp.take_along_axis(a, y[:, None], axis=1)
+        chosen = jnp.take_along_axis(a, y[..., None], axis=-1)
         return -jnp.mean(jnp.log(chosen + loss.epsilon if loss.epsilon else chosen))
 
     return of_labels
 
 
 def _cross_entropy(_: hand.SoftmaxCrossEntropy) -> Operation:
-    return lambda a, y: -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(a), y[:, None], axis=1))
+    return lambda a, y: -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(a), y[..., None], axis=-1))
 
 
 def _scaled(loss: hand.Scaled) -> Operation:

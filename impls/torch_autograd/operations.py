@@ -13,6 +13,7 @@ from torch.nn import functional
 from impls import hand
 from impls.contract import Arrays, CannotCompareError, Update
 from impls.graph import prefixed
+from impls.hand.losses.cross_entropy import rows_in
 
 Operation = Callable[..., Any]
 """On the framework's own arrays, in the order of the layer's parameters."""
@@ -35,12 +36,12 @@ def _binary_cross_entropy(loss: hand.BinaryCrossEntropy) -> Operation:
 
 
 def _categorical(loss: hand.CategoricalCrossEntropy) -> Operation:
-    return lambda a, y: -(y * torch.log(a + loss.epsilon if loss.epsilon else a)).sum() / len(y)
+    return lambda a, y: -(y * torch.log(a + loss.epsilon if loss.epsilon else a)).sum() / rows_in(a)
 
 
 def _sparse_categorical(loss: hand.SparseCategoricalCrossEntropy) -> Operation:
     def of_labels(a: Any, y: Any) -> Any:
-        chosen = a.gather(1, y[:, None])
+        chosen = a.gather(-1, y[..., None])
         return -torch.log(chosen + loss.epsilon if loss.epsilon else chosen).mean()
 
     return of_labels
@@ -101,8 +102,8 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.MeanAbsoluteError: lambda _: functional.l1_loss,
     hand.BinaryCrossEntropy: _binary_cross_entropy,
     hand.LogitBinaryCrossEntropy: lambda _: functional.binary_cross_entropy_with_logits,
-    hand.SoftmaxCrossEntropy: lambda _: functional.cross_entropy,
-    hand.OneHotCrossEntropy: lambda _: functional.cross_entropy,
+    hand.SoftmaxCrossEntropy: lambda _: lambda a, y: functional.cross_entropy(a.flatten(0, -2), y.flatten()),
+    hand.OneHotCrossEntropy: lambda _: lambda a, y: functional.cross_entropy(a.flatten(0, -2), y.flatten(0, -2)),
     hand.CategoricalCrossEntropy: _categorical,
     hand.SparseCategoricalCrossEntropy: _sparse_categorical,
     hand.Scaled: _scaled,

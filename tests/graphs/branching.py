@@ -15,6 +15,7 @@ from impls.hand import (
     Relu,
     Sigmoid,
     Softmax,
+    SoftmaxCrossEntropy,
     Split,
     SumSquaredError,
     Tanh,
@@ -45,7 +46,9 @@ def batch_of(network: Graph, rows: int, seed: int = 0):
             for s in network.sources
         }
     )
-    y = rng.normal(size=network.tensors["y"].sized(rows))
+    target = network.tensors["y"]
+    size = target.sized(rows)
+    y = rng.integers(0, target.choices, size) if target.whole else rng.normal(size=size)
     return next(iter(x.values())) if len(x) == 1 else x, y
 
 
@@ -55,6 +58,13 @@ def positions() -> Graph:
     i, v = net.input("i", (5,), choices=7), net.input("v", (5, 3), gradient=True)
     z = net("fc", Dense(3, 4), net("add", Add(), net("emb", Embedding(7, 3), i), v))
     return net.loss(MeanSquaredError(), net("fc2", Dense(4, 2), net("sm", Softmax(), z)))
+
+
+def tokens() -> Graph:
+    """A class for every position of every row: labels (N, T)."""
+    net = GraphBuilder()
+    e = net("emb", Embedding(4, 3), net.input("i", (5,), choices=4))
+    return net.loss(SoftmaxCrossEntropy(), net("fc", Dense(3, 4), e))
 
 
 def three_readers() -> Graph:

@@ -27,6 +27,7 @@ functions", IMA J. Numer. Anal. 41 (2021), section 4; the unions are derived her
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -125,14 +126,14 @@ def softmax_vjp_(da: Bounded, p: Bounded) -> Bounded:
 
 @rule_for(softmax_cross_entropy_vjp)
 def softmax_cross_entropy_vjp_(a: Bounded, y: Any) -> Bounded:
-    target = np.zeros(a.shape)
-    target[np.arange(len(target)), y] = 1.0
+    target = (np.arange(a.shape[-1]) == np.expand_dims(y, -1)).astype(np.float64)
     return one_hot_cross_entropy_vjp_(a, Bounded(target, np.zeros(a.shape), a.context))
 
 
 @rule_for(one_hot_cross_entropy_vjp)
 def one_hot_cross_entropy_vjp_(a: Bounded, y: Bounded) -> Bounded:
-    rows, classes = a.shape
+    *rows_along, classes = a.shape
+    rows = prod(rows_along)
     p, bound = _softmax(a)
     target = np.abs(y.value) + y.bound
     total = target.sum(axis=-1, keepdims=True)
