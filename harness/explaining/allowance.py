@@ -36,7 +36,7 @@ from harness.inputs.arguments import as_count, as_data, as_dtype, as_network, as
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
 from impls.graph import Accumulation, Graph, Link, Rule, evaluate
-from impls.hand.layers import Add, Concatenate, Dense, Embedding, Multiply, Split
+from impls.hand.layers import Add, Concatenate, Dense, Embedding, LayerNorm, Multiply, Split
 from impls.hand.parts import Activation, Loss
 from impls.hand_numpy import Hand
 
@@ -180,6 +180,12 @@ FORMULAS: Mapping[type, Mapping[str, str]] = {
     Multiply: {"s": "u |s|", "dp": "u |dp|", "dq": "u |dq|"},
     Concatenate: {"s": NONE, "dp": NONE, "dq": NONE},
     Split: {"p": NONE, "q": NONE, "dx": NONE},
+    LayerNorm: {
+        "h": "n u |x − m| r |g|, n neurons; n² u |m| r on top far from 0",
+        "dx": "n u r mean |t|, n neurons; more far from 0",
+        "dg": "n u |dh| |xh|, n rows *",
+        "db": "(n - 1) u sum |dh|, n rows *",
+    },
     Embedding: {"e": NONE, "dW": "(n - 1) u sum |de|, n rows *"},
 }
 """By what the layer calls what the link gives."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.faults.place import Place
 from impls.graph import Graph, Link
-from impls.hand import Add, Concatenate, Dense, Embedding, Multiply, Penalty, Split
+from impls.hand import Add, Concatenate, Dense, Embedding, LayerNorm, Multiply, Penalty, Split
 from impls.hand.activations import Activation
 from impls.hand.losses.scaled import bare
 from impls.hand.notation import name_of
@@ -69,6 +69,12 @@ _FORMULAS: Mapping[type, Mapping[str, Callable[[Any, Mapping[str, str]], str]]] 
         "p": lambda layer, names: f"the first {layer.at} neurons of {names['x']}",
         "q": lambda layer, names: f"the neurons of {names['x']} after the first {layer.at}",
         "dx": _filled("[{dp}, {dq}]"),
+    },
+    LayerNorm: {
+        "h": _filled("({x} − m)·r·{g} + {b}, m and 1/r² = v + eps the mean and variance of each row"),
+        "dx": _filled("r·(t − mean t − xh·mean(t·xh)), t = {dh}·{g}, xh = ({x} − m)·r, means over each row"),
+        "dg": _filled("sum of {dh}·xh over the rows, xh = ({x} − m)·r"),
+        "db": _filled("sum of {dh} over the rows"),
     },
     Embedding: {
         "e": _filled("rows {i} of {W}"),

@@ -26,6 +26,7 @@ from impls.hand.network import Network
 LAYERS: Mapping[str, Any] = {
     "dense": layers.Dense,
     "embedding": layers.Embedding,
+    "layer-norm": layers.LayerNorm,
     "add": layers.Add,
     "multiply": layers.Multiply,
     "concatenate": layers.Concatenate,

@@ -55,6 +55,16 @@ def _cross_entropy(_: hand.SoftmaxCrossEntropy) -> Operation:
     return lambda a, y: -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(a), y[..., None], axis=-1))
 
 
+def _layer_norm(layer: hand.LayerNorm) -> Operation:
+    def normalised(x: Any, g: Any, b: Any) -> Any:
+        """As flax.linen.LayerNorm, whose default is the fast variance; JAX itself has none."""
+        mean, of_squares = jnp.mean(x, axis=-1, keepdims=True), jnp.mean(jnp.square(x), axis=-1, keepdims=True)
+        variance = jnp.maximum(0.0, of_squares - jnp.square(mean))
+        return (x - mean) * (jax.lax.rsqrt(variance + layer.eps) * g) + b
+
+    return normalised
+
+
 def _scaled(loss: hand.Scaled) -> Operation:
     inner = operation_of(loss.loss, "loss")
     return lambda a, y: loss.by * inner(a, y)
@@ -78,6 +88,7 @@ def _penalised(loss: hand.Penalised) -> Operation:
 FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Dense: lambda _: lambda x, W, b=None: x @ W if b is None else x @ W + b,
     hand.Embedding: lambda _: lambda i, W: jnp.take(W, i, axis=0),
+    hand.LayerNorm: _layer_norm,
     hand.Add: lambda _: jnp.add,
     hand.Multiply: lambda _: jnp.multiply,
     hand.Concatenate: lambda _: lambda p, q: jnp.concatenate([p, q], axis=-1),

@@ -79,6 +79,7 @@ def _penalised(loss: hand.Penalised) -> Operation:
 FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Dense: _dense,
     hand.Embedding: lambda _: functional.embedding,
+    hand.LayerNorm: lambda o: lambda x, g, b: functional.layer_norm(x, (o.width,), g, b, o.eps),
     hand.Add: lambda _: torch.add,
     hand.Multiply: lambda _: torch.mul,
     hand.Concatenate: lambda _: lambda p, q: torch.cat([p, q], dim=-1),

@@ -10,6 +10,7 @@ from impls.hand import (
     Embedding,
     Graph,
     GraphBuilder,
+    LayerNorm,
     MeanSquaredError,
     Multiply,
     Relu,
@@ -64,7 +65,7 @@ def tokens() -> Graph:
     """A class for every position of every row: labels (N, T)."""
     net = GraphBuilder()
     e = net("emb", Embedding(4, 3), net.input("i", (5,), choices=4))
-    return net.loss(SoftmaxCrossEntropy(), net("fc", Dense(3, 4), e))
+    return net.loss(SoftmaxCrossEntropy(), net("fc", Dense(3, 4), net("ln", LayerNorm(3), e)))
 
 
 def three_readers() -> Graph:

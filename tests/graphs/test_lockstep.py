@@ -9,6 +9,7 @@ from harness.comparison.checks import end_to_end, formula, rounding
 from harness.evaluation.point import Point
 from harness.inputs.schedule import EVERY_ENTRY, Stride
 from impls import registry
+from impls.hand import Dense, GraphBuilder, LayerNorm, SumSquaredError
 from tests.graphs.branching import batch_of, branching, positions, tokens
 
 
@@ -55,3 +56,11 @@ def test_a_free_run_passes():
     run = harness.run(network, "random", steps=3, free_run=True, dtype="float64")
     assert run.verdict == "PASS"
     assert run.explanation("torch").explained is True
+
+
+def test_torchs_gain_of_a_layer_norm_over_one_neuron_is_found_unasked():
+    """Its normalised input is exactly 0, and so is the gain's gradient; torch sums x r and m r apart."""
+    net = GraphBuilder()
+    h = net("ln", LayerNorm(1), net("fc", Dense(3, 1), net.input("x", 3)))
+    run = harness.run(net.loss(SumSquaredError(), h), "random", against=["torch"], steps=1)
+    assert (run.verdict, {row.gradient for row in run.rows if row.verdict == "FAULT"}) == ("FAIL", {"ln.dg"})
