@@ -17,8 +17,9 @@ from inspect import Parameter, signature
 from typing import Any
 
 from impls.graph import Graph
+from impls.hand import networks
 
-NETWORKS: Mapping[str, Callable[..., Graph]] = {}
+NETWORKS: Mapping[str, Callable[..., Graph]] = {"gpt": networks.gpt}
 """Every network that has a name."""
 
 

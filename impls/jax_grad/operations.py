@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from math import sqrt
 from typing import Any
 
 import jax
@@ -65,6 +66,15 @@ def _layer_norm(layer: hand.LayerNorm) -> Operation:
     return normalised
 
 
+def _split_heads(layer: hand.SplitHeads) -> Operations:
+    def part(which: int, x: Any) -> Any:
+        rows, length, width = x.shape
+        heads = jnp.split(x, 3, axis=-1)[which].reshape(rows, length, layer.heads, width // 3 // layer.heads)
+        return jnp.swapaxes(heads, 1, 2)
+
+    return {name: partial(part, which) for which, name in enumerate(layer.gives)}
+
+
 def _scaled(loss: hand.Scaled) -> Operation:
     inner = operation_of(loss.loss, "loss")
     return lambda a, y: loss.by * inner(a, y)
@@ -89,6 +99,13 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Dense: lambda _: lambda x, W, b=None: x @ W if b is None else x @ W + b,
     hand.Embedding: lambda _: lambda i, W: jnp.take(W, i, axis=0),
     hand.LayerNorm: _layer_norm,
+    hand.Positions: lambda _: lambda x, W: x + W[: x.shape[1]],
+    hand.Unembedding: lambda _: lambda x, W: x @ W.T,
+    hand.SplitHeads: _split_heads,
+    hand.MergeHeads: lambda _: lambda x: jnp.swapaxes(x, 1, 2).reshape(x.shape[0], x.shape[2], -1),
+    hand.AttentionScores: lambda _: lambda q, k: q @ jnp.swapaxes(k, -1, -2) / sqrt(q.shape[-1]),
+    hand.CausalSoftmax: lambda _: lambda z: jax.nn.softmax(jnp.where(jnp.tri(z.shape[-1], dtype=bool), z, -jnp.inf)),
+    hand.MatrixProduct: lambda _: jnp.matmul,
     hand.Add: lambda _: jnp.add,
     hand.Multiply: lambda _: jnp.multiply,
     hand.Concatenate: lambda _: lambda p, q: jnp.concatenate([p, q], axis=-1),

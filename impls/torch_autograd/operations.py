@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,18 @@ def _dense(_: hand.Dense) -> Operation:
     return affine
 
 
+def _split_heads(layer: hand.SplitHeads) -> Operations:
+    def part(which: int, x: Any) -> Any:
+        return x.chunk(3, dim=-1)[which].unflatten(-1, (layer.heads, -1)).transpose(1, 2)
+
+    return {name: partial(part, which) for which, name in enumerate(layer.gives)}
+
+
+def _causal_softmax(z: Any) -> Any:
+    later = torch.ones(z.shape[-2:], dtype=torch.bool).triu(1)
+    return torch.softmax(z.masked_fill(later, float("-inf")), dim=-1)
+
+
 def _penalised(loss: hand.Penalised) -> Operation:
     inner, penalty = operation_of(loss.loss, "loss"), loss.penalty
 
@@ -80,6 +93,13 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Dense: _dense,
     hand.Embedding: lambda _: functional.embedding,
     hand.LayerNorm: lambda o: lambda x, g, b: functional.layer_norm(x, (o.width,), g, b, o.eps),
+    hand.Positions: lambda _: lambda x, W: x + W[: x.shape[1]],
+    hand.Unembedding: lambda _: functional.linear,
+    hand.SplitHeads: _split_heads,
+    hand.MergeHeads: lambda _: lambda x: x.transpose(1, 2).flatten(2),
+    hand.AttentionScores: lambda _: lambda q, k: q @ k.transpose(-1, -2) / sqrt(q.shape[-1]),
+    hand.CausalSoftmax: lambda _: _causal_softmax,
+    hand.MatrixProduct: lambda _: torch.matmul,
     hand.Add: lambda _: torch.add,
     hand.Multiply: lambda _: torch.mul,
     hand.Concatenate: lambda _: lambda p, q: torch.cat([p, q], dim=-1),

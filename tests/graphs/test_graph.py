@@ -18,7 +18,7 @@ from impls.hand import (
     Tanh,
     node,
 )
-from tests.graphs.branching import Centring, Gain, batch_of, branching, positions, tokens
+from tests.graphs.branching import Centring, Gain, attention, batch_of, branching, positions, tokens
 
 
 def test_a_tensor_knows_its_role_its_shape_and_what_it_belongs_to():
@@ -39,7 +39,7 @@ def test_what_has_several_readers_has_one_gradient_the_sum_of_their_parts():
     assert [name for name in network.weights if name.startswith("again")] == ["again.b"]
 
 
-@pytest.mark.parametrize("make", [branching, positions, tokens])
+@pytest.mark.parametrize("make", [branching, positions, tokens, attention])
 def test_gradients_are_those_of_the_complex_step(make):
     network, step = make(), 1e-100
     weights, (x, y) = network.init(0), batch_of(network, 5)

@@ -10,7 +10,7 @@ from harness.evaluation.point import Point
 from harness.inputs.schedule import EVERY_ENTRY, Stride
 from impls import registry
 from impls.hand import Dense, GraphBuilder, LayerNorm, SumSquaredError
-from tests.graphs.branching import batch_of, branching, positions, tokens
+from tests.graphs.branching import attention, batch_of, branching, positions, tokens
 
 
 def in_dtype(array, dtype):
@@ -18,7 +18,7 @@ def in_dtype(array, dtype):
     return array if getattr(array, "dtype", None) == np.int64 else array.astype(dtype)
 
 
-@pytest.mark.parametrize("make", [branching, positions, tokens])
+@pytest.mark.parametrize("make", [branching, positions, tokens, attention])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ["hand", "torch", "jax"])
 @pytest.mark.parametrize("stride", [EVERY_ENTRY, Stride(2, 1)], ids=["every entry", "every other"])

@@ -5,6 +5,7 @@ magnitude that a member can have.
 """
 
 from harness.arithmetic.rules import (
+    attention,
     elementary,
     elementwise,
     gelu,
@@ -18,5 +19,6 @@ from harness.arithmetic.rules import (
 )
 
 __all__ = [
-    "elementary", "elementwise", "gelu", "layer_norm", "losses", "optimizers", "reading", "smooth", "softmax", "sums",
+    "attention", "elementary", "elementwise", "gelu", "layer_norm", "losses", "optimizers", "reading", "smooth",
+    "softmax", "sums",
 ]  # fmt: skip
