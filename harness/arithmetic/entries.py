@@ -69,12 +69,21 @@ class Numbers(ABC):
 
     def evaluate(self, function: Any, operands: tuple[Any, ...]) -> Any:
         """An operation, by its rule."""
-        rule = self.product if function is np.matmul else self.rules.get(function)
+        rule = self._products if function is np.matmul else self.rules.get(function)
         if rule is None:
             return self.missing(function)
         arrays = [self.objects(operand) for operand in operands]
         with self.working():
             return Entries(rule(*arrays), self)
+
+    def _products(self, x: Objects, y: Objects) -> Objects:
+        """The matrix product, one for each index of the axes before the last two of y."""
+        if y.ndim == 2:
+            return self.product(x, y)
+        result = np.empty((*x.shape[:-1], y.shape[-1]), object)
+        for index in np.ndindex(y.shape[:-2]):
+            result[index] = self.product(x[index], y[index])
+        return result
 
     def exact(self, array: Any) -> Entries:
         """An array of exactly the numbers given."""
@@ -125,6 +134,10 @@ class Entries(np.lib.mixins.NDArrayOperatorsMixin):
     def reshape(self, *shape: int) -> Entries:
         """As numpy.ndarray.reshape."""
         return Entries(self.entries.reshape(*shape), self.numbers)
+
+    def swapaxes(self, first: int, second: int) -> Entries:
+        """As numpy.ndarray.swapaxes."""
+        return Entries(self.entries.swapaxes(first, second), self.numbers)
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Entries:
         """As numpy.sum."""

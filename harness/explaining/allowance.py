@@ -37,7 +37,21 @@ from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
 from harness.inputs.plain import as_count, as_text
 from impls.graph import Accumulation, Graph, Link, Rule, evaluate
-from impls.hand.layers import Add, Concatenate, Dense, Embedding, Multiply, Split
+from impls.hand.layers import (
+    Add,
+    AttentionScores,
+    Concatenate,
+    Dense,
+    Embedding,
+    LayerNorm,
+    MatrixProduct,
+    MergeHeads,
+    Multiply,
+    Positions,
+    Split,
+    SplitHeads,
+    Unembedding,
+)
 from impls.hand.parts import Activation, Loss
 from impls.hand_numpy import Hand
 
@@ -181,6 +195,22 @@ FORMULAS: Mapping[type, Mapping[str, str]] = {
     Multiply: {"s": "u |s|", "dp": "u |dp|", "dq": "u |dq|"},
     Concatenate: {"s": NONE, "dp": NONE, "dq": NONE},
     Split: {"p": NONE, "q": NONE, "dx": NONE},
+    Positions: {"s": "u |s|", "dx": NONE, "dW": "(n - 1) u sum |ds|, n samples *"},
+    Unembedding: {"z": "n u |x| |W|, n inputs *", "dx": "n u |dz| |W|, n entries *", "dW": "n u |x| |dz|, n rows *"},
+    SplitHeads: {"q": NONE, "k": NONE, "v": NONE, "dx": NONE},
+    MergeHeads: {"s": NONE, "dx": NONE},
+    AttentionScores: {
+        "s": "(n + 4) u |q| |k| / √n, n neurons of a head *",
+        "dq": "(n + 4) u |ds| |k| / √D, n keys *",
+        "dk": "(n + 4) u |ds| |q| / √D, n queries *",
+    },
+    MatrixProduct: {"s": "n u |p| |q| *", "dp": "n u |ds| |q| *", "dq": "n u |p| |ds| *"},
+    LayerNorm: {
+        "h": "n u |x − m| r |g|, n neurons; n² u |m| r on top far from 0",
+        "dx": "n u r mean |t|, n neurons; more far from 0",
+        "dg": "n u |dh| |xh|, n rows *",
+        "db": "(n - 1) u sum |dh|, n rows *",
+    },
     Embedding: {"e": NONE, "dW": "(n - 1) u sum |de|, n rows *"},
 }
 """By what the layer calls what the link gives."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from harness.faults.activation_derivatives import derivative_faults
+from harness.faults.attention import attention_faults
 from harness.faults.branches import accumulation_faults, combining_faults, lookup_faults
 from harness.faults.fault import Fault
 from harness.faults.forward import forward_faults
+from harness.faults.layer_norm import layer_norm_faults
 from harness.faults.losses import clamp_faults, loss_faults
 from harness.faults.operands import operand_faults
 from harness.faults.paths import omission_faults, path_faults
@@ -20,7 +22,7 @@ from impls.hand import Penalty
 FAMILIES = (
     loss_faults, factor_faults, derivative_faults, variant_faults, operand_faults, sum_faults, omission_faults,
     path_faults, step_faults, clamp_faults, forward_faults, accumulation_faults, combining_faults, lookup_faults,
-    precision_faults,
+    layer_norm_faults, attention_faults, precision_faults,
 )  # fmt: skip
 CAUSES = (
     "sign flipped", "half", "doubled", "times N", "divided by N", "times K", "divided by K", "sum for mean",
@@ -54,6 +56,11 @@ CAUSES = (
     "branch left out", "another operation", "own factor for the other", "factor of the product missing",
     "parts swapped", "cut one neuron beside", "gradient of one part only",
     "repeated index overwritten", "mean over a repeated index", "index off by one",
+    "variance over one less", "epsilon outside the root", "another epsilon", "normalised over the samples",
+    "mean not subtracted", "not divided by the deviation", "gain left out", "mean term missing",
+    "variance term missing", "statistics held constant", "gain outside the means", "input for the normalised",
+    "scale missing", "divided by D for its root", "multiplied by the scale", "mask one off", "mask turned round",
+    "softmax over the queries", "heads mixed up", "positions out of step", "summed over the positions",
     "computed in float32", "accumulated in float32", "rounded to float16", "rounded to bfloat16",
 )  # fmt: skip
 """The names of all causes."""

@@ -8,7 +8,22 @@ from typing import Any
 
 from harness.faults.place import Place
 from impls.graph import Graph, Link
-from impls.hand import Add, Concatenate, Dense, Embedding, Multiply, Penalty, Split
+from impls.hand import (
+    Add,
+    AttentionScores,
+    Concatenate,
+    Dense,
+    Embedding,
+    LayerNorm,
+    MatrixProduct,
+    MergeHeads,
+    Multiply,
+    Penalty,
+    Positions,
+    Split,
+    SplitHeads,
+    Unembedding,
+)
 from impls.hand.activations import Activation
 from impls.hand.losses.scaled import bare
 from impls.hand.notation import name_of
@@ -69,6 +84,31 @@ _FORMULAS: Mapping[type, Mapping[str, Callable[[Any, Mapping[str, str]], str]]] 
         "p": lambda layer, names: f"the first {layer.at} neurons of {names['x']}",
         "q": lambda layer, names: f"the neurons of {names['x']} after the first {layer.at}",
         "dx": _filled("[{dp}, {dq}]"),
+    },
+    Positions: {
+        "s": _filled("{x} + {W}, a row for each position"),
+        "dx": _filled("{ds}"),
+        "dW": _filled("sum of {ds} over the samples"),
+    },
+    Unembedding: {"z": _filled("{x} · {W}ᵀ"), "dx": _filled("{dz} · {W}"), "dW": _filled("{dz}ᵀ · {x}")},
+    SplitHeads: {
+        "q": _filled("the first third of {x}, in heads"),
+        "k": _filled("the second third of {x}, in heads"),
+        "v": _filled("the last third of {x}, in heads"),
+        "dx": _filled("[{dq}, {dk}, {dv}], their heads side by side"),
+    },
+    MergeHeads: {"s": _filled("the heads of {x} side by side"), "dx": _filled("{ds} cut into heads")},
+    AttentionScores: {
+        "s": _filled("{q} · {k}ᵀ / √D, D the neurons of a head"),
+        "dq": _filled("{ds} · {k} / √D, D the neurons of a head"),
+        "dk": _filled("{ds}ᵀ · {q} / √D, D the neurons of a head"),
+    },
+    MatrixProduct: {"s": _filled("{p} · {q}"), "dp": _filled("{ds} · {q}ᵀ"), "dq": _filled("{p}ᵀ · {ds}")},
+    LayerNorm: {
+        "h": _filled("({x} − m)·r·{g} + {b}, m and 1/r² = v + eps the mean and variance of each row"),
+        "dx": _filled("r·(t − mean t − xh·mean(t·xh)), t = {dh}·{g}, xh = ({x} − m)·r, means over each row"),
+        "dg": _filled("sum of {dh}·xh over the rows, xh = ({x} − m)·r"),
+        "db": _filled("sum of {dh} over the rows"),
     },
     Embedding: {
         "e": _filled("rows {i} of {W}"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from math import sqrt
 from typing import Any
 
 import jax
@@ -14,6 +15,7 @@ import optax
 from impls import hand
 from impls.contract import Arrays, CannotCompareError, Update
 from impls.graph import prefixed
+from impls.hand.losses.classes import rows_in
 
 Operation = Callable[..., Any]
 """On the framework's own arrays, in the order of the layer's parameters."""
@@ -56,19 +58,38 @@ def _binary_cross_entropy(loss: hand.BinaryCrossEntropy) -> Operation:
 
 
 def _categorical(loss: hand.CategoricalCrossEntropy) -> Operation:
-    return lambda a, y: -jnp.sum(y * jnp.log(_guarded(loss)(a))) / len(y)
+    return lambda a, y: -jnp.sum(y * jnp.log(_guarded(loss)(a))) / rows_in(a)
 
 
 def _sparse_categorical(loss: hand.SparseCategoricalCrossEntropy) -> Operation:
     def of_labels(a: Any, y: Any) -> Any:
-        chosen = jnp.take_along_axis(a, y[:, None], axis=1)
+        chosen = jnp.take_along_axis(a, y[..., None], axis=-1)
         return -jnp.mean(jnp.log(_guarded(loss)(chosen)))
 
     return of_labels
 
 
 def _cross_entropy(a: Any, y: Any) -> Any:
-    return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(a), y[:, None], axis=1))
+    return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(a), y[..., None], axis=-1))
+
+
+def _layer_norm(layer: hand.LayerNorm) -> Operation:
+    def normalised(x: Any, g: Any, b: Any) -> Any:
+        """As flax.linen.LayerNorm, whose default is the fast variance; JAX itself has none."""
+        mean, of_squares = jnp.mean(x, axis=-1, keepdims=True), jnp.mean(jnp.square(x), axis=-1, keepdims=True)
+        variance = jnp.maximum(0.0, of_squares - jnp.square(mean))
+        return (x - mean) * (jax.lax.rsqrt(variance + layer.eps) * g) + b
+
+    return normalised
+
+
+def _split_heads(layer: hand.SplitHeads) -> Operations:
+    def part(which: int, x: Any) -> Any:
+        rows, length, width = x.shape
+        heads = jnp.split(x, 3, axis=-1)[which].reshape(rows, length, layer.heads, width // 3 // layer.heads)
+        return jnp.swapaxes(heads, 1, 2)
+
+    return {name: partial(part, which) for which, name in enumerate(layer.gives)}
 
 
 def _scaled(loss: hand.Scaled) -> Operation:
@@ -94,6 +115,14 @@ def _penalised(loss: hand.Penalised) -> Operation:
 FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Dense: lambda _: lambda x, W, b=None: x @ W if b is None else x @ W + b,
     hand.Embedding: lambda _: lambda i, W: jnp.take(W, i, axis=0),
+    hand.LayerNorm: _layer_norm,
+    hand.Positions: lambda _: lambda x, W: x + W[: x.shape[1]],
+    hand.Unembedding: lambda _: lambda x, W: x @ W.T,
+    hand.SplitHeads: _split_heads,
+    hand.MergeHeads: lambda _: lambda x: jnp.swapaxes(x, 1, 2).reshape(x.shape[0], x.shape[2], -1),
+    hand.AttentionScores: lambda _: lambda q, k: q @ jnp.swapaxes(k, -1, -2) / sqrt(q.shape[-1]),
+    hand.CausalSoftmax: lambda _: lambda z: jax.nn.softmax(jnp.where(jnp.tri(z.shape[-1], dtype=bool), z, -jnp.inf)),
+    hand.MatrixProduct: lambda _: jnp.matmul,
     hand.Add: lambda _: jnp.add,
     hand.Multiply: lambda _: jnp.multiply,
     hand.Concatenate: lambda _: lambda p, q: jnp.concatenate([p, q], axis=-1),

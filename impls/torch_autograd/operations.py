@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch.nn import functional
 from impls import hand
 from impls.contract import Arrays, CannotCompareError, Update
 from impls.graph import prefixed
+from impls.hand.losses.classes import rows_in
 
 Operation = Callable[..., Any]
 """On the framework's own arrays, in the order of the layer's parameters."""
@@ -55,15 +57,20 @@ def _binary_cross_entropy(loss: hand.BinaryCrossEntropy) -> Operation:
 
 
 def _categorical(loss: hand.CategoricalCrossEntropy) -> Operation:
-    return lambda a, y: -(y * torch.log(_guarded(loss)(a))).sum() / len(y)
+    return lambda a, y: -(y * torch.log(_guarded(loss)(a))).sum() / rows_in(a)
 
 
 def _sparse_categorical(loss: hand.SparseCategoricalCrossEntropy) -> Operation:
     def of_labels(a: Any, y: Any) -> Any:
-        chosen = a.gather(1, y[:, None])
+        chosen = a.gather(-1, y[..., None])
         return -torch.log(_guarded(loss)(chosen)).mean()
 
     return of_labels
+
+
+def _cross_entropy(classes: int) -> Operation:
+    """On rows of classes, all axes but the last as one; `classes` counts the axes of classes that the targets have."""
+    return lambda a, y: functional.cross_entropy(a.flatten(0, -2), y.flatten(0, -1 - classes))
 
 
 def _scaled(loss: hand.Scaled) -> Operation:
@@ -78,6 +85,18 @@ def _dense(_: hand.Dense) -> Operation:
         return torch.addmm(b, x, W) if x.ndim == 2 else functional.linear(x, W.T, b)
 
     return affine
+
+
+def _split_heads(layer: hand.SplitHeads) -> Operations:
+    def part(which: int, x: Any) -> Any:
+        return x.chunk(3, dim=-1)[which].unflatten(-1, (layer.heads, -1)).transpose(1, 2)
+
+    return {name: partial(part, which) for which, name in enumerate(layer.gives)}
+
+
+def _causal_softmax(z: Any) -> Any:
+    later = torch.ones(z.shape[-2:], dtype=torch.bool).triu(1)
+    return torch.softmax(z.masked_fill(later, float("-inf")), dim=-1)
 
 
 def _penalised(loss: hand.Penalised) -> Operation:
@@ -98,6 +117,14 @@ def _penalised(loss: hand.Penalised) -> Operation:
 FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Dense: _dense,
     hand.Embedding: lambda _: functional.embedding,
+    hand.LayerNorm: lambda o: lambda x, g, b: functional.layer_norm(x, (o.width,), g, b, o.eps),
+    hand.Positions: lambda _: lambda x, W: x + W[: x.shape[1]],
+    hand.Unembedding: lambda _: functional.linear,
+    hand.SplitHeads: _split_heads,
+    hand.MergeHeads: lambda _: lambda x: x.transpose(1, 2).flatten(2),
+    hand.AttentionScores: lambda _: lambda q, k: q @ k.transpose(-1, -2) / sqrt(q.shape[-1]),
+    hand.CausalSoftmax: lambda _: _causal_softmax,
+    hand.MatrixProduct: lambda _: torch.matmul,
     hand.Add: lambda _: torch.add,
     hand.Multiply: lambda _: torch.mul,
     hand.Concatenate: lambda _: lambda p, q: torch.cat([p, q], dim=-1),
@@ -121,8 +148,8 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.MeanAbsoluteError: lambda _: functional.l1_loss,
     hand.BinaryCrossEntropy: _binary_cross_entropy,
     hand.LogitBinaryCrossEntropy: lambda o: _on_logits(o, torch.sigmoid, functional.binary_cross_entropy_with_logits),
-    hand.SoftmaxCrossEntropy: lambda o: _on_logits(o, _softmax, functional.cross_entropy),
-    hand.OneHotCrossEntropy: lambda o: _on_logits(o, _softmax, functional.cross_entropy),
+    hand.SoftmaxCrossEntropy: lambda o: _on_logits(o, _softmax, _cross_entropy(0)),
+    hand.OneHotCrossEntropy: lambda o: _on_logits(o, _softmax, _cross_entropy(1)),
     hand.CategoricalCrossEntropy: _categorical,
     hand.SparseCategoricalCrossEntropy: _sparse_categorical,
     hand.Scaled: _scaled,

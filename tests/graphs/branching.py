@@ -5,19 +5,28 @@ import numpy as np
 from impls.contract import Inputs
 from impls.hand import (
     Add,
+    AttentionScores,
+    CausalSoftmax,
     Concatenate,
     Dense,
     Embedding,
     Graph,
     GraphBuilder,
+    LayerNorm,
+    MatrixProduct,
     MeanSquaredError,
+    MergeHeads,
     Multiply,
+    Positions,
     Relu,
     Sigmoid,
     Softmax,
+    SoftmaxCrossEntropy,
     Split,
+    SplitHeads,
     SumSquaredError,
     Tanh,
+    Unembedding,
 )
 
 CHOICES = 5
@@ -45,7 +54,9 @@ def batch_of(network: Graph, rows: int, seed: int = 0):
             for s in network.sources
         }
     )
-    y = rng.normal(size=network.tensors["y"].sized(rows))
+    target = network.tensors["y"]
+    size = target.sized(rows)
+    y = rng.integers(0, target.choices, size) if target.whole else rng.normal(size=size)
     return next(iter(x.values())) if len(x) == 1 else x, y
 
 
@@ -55,6 +66,25 @@ def positions() -> Graph:
     i, v = net.input("i", (5,), choices=7), net.input("v", (5, 3), gradient=True)
     z = net("fc", Dense(3, 4), net("add", Add(), net("emb", Embedding(7, 3), i), v))
     return net.loss(MeanSquaredError(), net("fc2", Dense(4, 2), net("sm", Softmax(), z)))
+
+
+def tokens() -> Graph:
+    """A class for every position of every row: labels (N, T)."""
+    net = GraphBuilder()
+    e = net("emb", Embedding(4, 3), net.input("i", (5,), choices=4))
+    return net.loss(SoftmaxCrossEntropy(), net("fc", Dense(3, 4), net("ln", LayerNorm(3), e)))
+
+
+def attention() -> Graph:
+    """A block of a transformer, its tokens' embedding shared with the output, one position more than is used."""
+    net = GraphBuilder()
+    e = net("wte", Embedding(4, 6), net.input("i", (3,), choices=4))
+    x = net("wpe", Positions(4, 6), e)
+    q, k, v = net("heads", SplitHeads(2), net("qkv", Dense(6, 18), net("ln", LayerNorm(6), x)))
+    a = net("att", CausalSoftmax(), net("scores", AttentionScores(), q, k))
+    o = net("proj", Dense(6, 6), net("merge", MergeHeads(2), net("values", MatrixProduct(), a, v)))
+    out = net("out", Unembedding(4, 6), net("res", Add(), x, o), W="wte.W")
+    return net.loss(SoftmaxCrossEntropy(), out)
 
 
 def three_readers() -> Graph:

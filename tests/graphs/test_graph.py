@@ -14,12 +14,11 @@ from impls.hand import (
     MeanSquaredError,
     Network,
     Relu,
-    SoftmaxCrossEntropy,
     Split,
     Tanh,
     node,
 )
-from tests.graphs.branching import Centring, Gain, batch_of, branching, positions
+from tests.graphs.branching import Centring, Gain, attention, batch_of, branching, positions, tokens
 
 
 def test_a_tensor_knows_its_role_its_shape_and_what_it_belongs_to():
@@ -40,7 +39,7 @@ def test_what_has_several_readers_has_one_gradient_the_sum_of_their_parts():
     assert [name for name in network.weights if name.startswith("again")] == ["again.b"]
 
 
-@pytest.mark.parametrize("make", [branching, positions])
+@pytest.mark.parametrize("make", [branching, positions, tokens, attention])
 def test_gradients_are_those_of_the_complex_step(make):
     network, step = make(), 1e-100
     weights, (x, y) = network.init(0), batch_of(network, 5)
@@ -157,9 +156,10 @@ def test_data_that_does_not_fit_is_refused():
             harness.run(network, (wrong, y), against=["hand"], steps=1)
     with pytest.raises(harness.UsageError, match=r"reads x, u, k;|reads x, u, k too"):
         harness.run(network, (x["x"], y), against=["hand"], steps=1)
-    three = Graph([Input("v", (5, 3))], [node("fc", Dense(3, 4), "v")], SoftmaxCrossEntropy(), "fc.z")
-    with pytest.raises(ValueError, match="one row of classes per sample"):
-        three.check_batch(np.zeros((6, 5, 3)), np.zeros((6, 5), int))
+    x, y = batch_of(tokens(), 6)
+    for wrong, match in ((y[:, 0], r"whole numbers of shape \(6, 5\)"), (y + 4, "labels from 0 to 3")):
+        with pytest.raises(ValueError, match=match):
+            tokens().check_batch(x, wrong)
 
 
 def test_whole_numbers_alone_and_arrays_of_more_axes_are_data():

@@ -4,6 +4,21 @@ In every rule x and y are bounded operands: X their centre, E_X their bound, A(X
 magnitude that a member can have.
 """
 
-from harness.arithmetic.rules import elementary, elementwise, gelu, losses, optimizers, reading, smooth, softmax, sums
+from harness.arithmetic.rules import (
+    attention,
+    elementary,
+    elementwise,
+    gelu,
+    layer_norm,
+    losses,
+    optimizers,
+    reading,
+    smooth,
+    softmax,
+    sums,
+)
 
-__all__ = ["elementary", "elementwise", "gelu", "losses", "optimizers", "reading", "smooth", "softmax", "sums"]
+__all__ = [
+    "attention", "elementary", "elementwise", "gelu", "layer_norm", "losses", "optimizers", "reading", "smooth",
+    "softmax", "sums",
+]  # fmt: skip

@@ -8,6 +8,7 @@
 Shapes: a and da (N, K). Labels are whole numbers 0 ... K-1 of shape (N,). One-hot targets, or any other
 probabilities of the classes, have shape (N, K); where a row of them adds up to 1, sum_k y_nk is 1. With a guard
 (`guards.py`), g(p) stands for p under the logarithm.
+Axes between the first and the last count as rows: a (N, T, K) with labels (N, T) is a mean over N T rows.
 
 The derivative: d log p_y / d a_j = [j = y] - p_j, by differentiating log p_y = a_y - log sum_k exp(a_k).
 
@@ -22,22 +23,23 @@ import numpy as np
 
 from impls.graph.primitive import Array, primitive
 from impls.hand.activations.softmax import log_softmax, softmax, softmax_vjp
+from impls.hand.layers.dense import rows_of
 from impls.hand.losses.categorical import CategoricalCrossEntropy, SparseCategoricalCrossEntropy
-from impls.hand.losses.classes import check_labels, row_of_classes
+from impls.hand.losses.classes import check_labels, row_of_classes, rows_in
 from impls.hand.losses.guards import GuardedOnLogits
 
 
 @primitive
 def softmax_cross_entropy_vjp(a: Array, y: Array) -> Array:
-    da = softmax(a)
-    da[np.arange(len(y)), y] -= 1
-    da /= len(y)
-    return da
+    da = softmax(rows_of(a))
+    da[np.arange(y.size), np.ravel(y)] -= 1
+    da /= y.size
+    return da.reshape(*a.shape)
 
 
 @primitive
 def one_hot_cross_entropy_vjp(a: Array, y: Array) -> Array:
-    return (softmax(a) * y.sum(axis=-1, keepdims=True) - y) / len(y)
+    return (softmax(a) * y.sum(axis=-1, keepdims=True) - y) / rows_in(a)
 
 
 def _through_softmax(on_p: Any, a: Array, y: Array) -> Array:
@@ -55,7 +57,7 @@ class SoftmaxCrossEntropy(GuardedOnLogits):
     def forward(self, a: Array, y: Array) -> Array:
         if self.guard:
             return self.on_p.forward(softmax(a), y)
-        return -log_softmax(a)[np.arange(len(y)), y].sum() / len(y)
+        return -log_softmax(rows_of(a))[np.arange(y.size), np.ravel(y)].sum() / y.size
 
     def da(self, a: Array, y: Array) -> Array:
         if self.guard:
@@ -86,7 +88,7 @@ class OneHotCrossEntropy(GuardedOnLogits):
     def forward(self, a: Array, y: Array) -> Array:
         if self.guard:
             return self.on_p.forward(softmax(a), y)
-        return -(y * log_softmax(a)).sum() / len(y)
+        return -(y * log_softmax(a)).sum() / rows_in(a)
 
     def da(self, a: Array, y: Array) -> Array:
         if self.guard:
