@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.arithmetic.bounded import Floats
+from harness.arithmetic.moves import MOVES
 
 Objects = NDArray[np.object_]
 
@@ -69,12 +70,22 @@ class Numbers(ABC):
 
     def evaluate(self, function: Any, operands: tuple[Any, ...]) -> Any:
         """An operation, by its rule."""
-        rule = self.product if function is np.matmul else self.rules.get(function)
+        rule = self._products if function is np.matmul else self.rules.get(function)
         if rule is None:
             return self.missing(function)
         arrays = [self.objects(operand) for operand in operands]
         with self.working():
             return Entries(rule(*arrays), self)
+
+    def _products(self, x: Objects, y: Objects) -> Objects:
+        """Matrix products, one for each of the axes before the last two."""
+        if y.ndim <= 2:
+            return self.product(x, y)
+        before = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+        xs = np.broadcast_to(x, (*before, *x.shape[-2:])).reshape(-1, *x.shape[-2:])
+        ys = np.broadcast_to(y, (*before, *y.shape[-2:])).reshape(-1, *y.shape[-2:])
+        products = np.stack([self.product(*pair) for pair in zip(xs, ys, strict=True)])
+        return products.reshape(*before, *products.shape[1:])
 
     def exact(self, array: Any) -> Entries:
         """An array of exactly the numbers given."""
@@ -168,6 +179,10 @@ class Entries(np.lib.mixins.NDArrayOperatorsMixin):
         if function is np.concatenate:
             (joined,) = operands
             return Entries(np.concatenate([self.numbers.objects(part) for part in joined], **options), self.numbers)
+        if function in MOVES:
+            if function is np.pad and not options and len(operands) == 2:  # NumPy's own zeros are Python's
+                options = {"constant_values": self.numbers.number(0)}
+            return Entries(function(self.entries, *operands[1:], **options), self.numbers)
         if function in METHODS:
             return getattr(operands[0], METHODS[function])(*operands[1:], **options)
         return NotImplemented if options else self.numbers.evaluate(function, operands)

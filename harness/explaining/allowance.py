@@ -36,7 +36,18 @@ from harness.inputs.arguments import as_count, as_data, as_dtype, as_network, as
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
 from impls.graph import Accumulation, Graph, Link, Rule, evaluate
-from impls.hand.layers import Add, Concatenate, Dense, Embedding, Multiply, Split
+from impls.hand.layers import (
+    Add,
+    Concatenate,
+    Conv2d,
+    Dense,
+    Embedding,
+    Flatten,
+    Multiply,
+    Reshape,
+    Split,
+    Transpose,
+)
 from impls.hand.parts import Activation, Loss
 from impls.hand_numpy import Hand
 
@@ -181,6 +192,15 @@ FORMULAS: Mapping[type, Mapping[str, str]] = {
     Concatenate: {"s": NONE, "dp": NONE, "dq": NONE},
     Split: {"p": NONE, "q": NONE, "dx": NONE},
     Embedding: {"e": NONE, "dW": "(n - 1) u sum |de|, n rows *"},
+    Reshape: {"s": NONE, "dx": NONE},
+    Flatten: {"s": NONE, "dx": NONE},
+    Transpose: {"s": NONE, "dx": NONE},
+    Conv2d: {
+        "z": "n u conv(|x|, |W|) + u |z|, n entries of a window *",
+        "dx": "n u conv(|dz|, |W|), n weights on an entry *",
+        "dW": "n u |x| |dz|, n windows *",
+        "db": "(n - 1) u sum |dz|, n windows *",
+    },
 }
 """By what the layer calls what the link gives."""
 

@@ -6,6 +6,7 @@ from harness.faults.activation_derivatives import derivative_faults
 from harness.faults.branches import accumulation_faults, combining_faults, lookup_faults
 from harness.faults.fault import Fault
 from harness.faults.forward import forward_faults
+from harness.faults.images import image_faults
 from harness.faults.losses import clamp_faults, loss_faults
 from harness.faults.operands import operand_faults
 from harness.faults.paths import omission_faults, path_faults
@@ -20,7 +21,7 @@ from impls.hand import Penalty
 FAMILIES = (
     loss_faults, factor_faults, derivative_faults, variant_faults, operand_faults, sum_faults, omission_faults,
     path_faults, step_faults, clamp_faults, forward_faults, accumulation_faults, combining_faults, lookup_faults,
-    precision_faults,
+    image_faults, precision_faults,
 )  # fmt: skip
 CAUSES = (
     "sign flipped", "half", "doubled", "times N", "divided by N", "times K", "divided by K", "sum for mean",
@@ -53,6 +54,8 @@ CAUSES = (
     "part overwritten", "part left out", "part counted twice", "parts averaged",
     "branch left out", "another operation", "own factor for the other", "factor of the product missing",
     "parts swapped", "cut one neuron beside", "gradient of one part only",
+    "kernel flipped", "kernel not flipped", "kernels of another group", "padding forgotten", "stride ignored",
+    "dilation ignored", "mean over the windows",
     "repeated index overwritten", "mean over a repeated index", "index off by one",
     "computed in float32", "accumulated in float32", "rounded to float16", "rounded to bfloat16",
 )  # fmt: skip

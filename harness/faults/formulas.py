@@ -8,7 +8,19 @@ from typing import Any
 
 from harness.faults.place import Place
 from impls.graph import Graph, Link
-from impls.hand import Add, Concatenate, Dense, Embedding, Multiply, Penalty, Split
+from impls.hand import (
+    Add,
+    Concatenate,
+    Conv2d,
+    Dense,
+    Embedding,
+    Flatten,
+    Multiply,
+    Penalty,
+    Reshape,
+    Split,
+    Transpose,
+)
 from impls.hand.activations import Activation
 from impls.hand.losses.scaled import bare
 from impls.hand.notation import name_of
@@ -73,6 +85,15 @@ _FORMULAS: Mapping[type, Mapping[str, Callable[[Any, Mapping[str, str]], str]]] 
     Embedding: {
         "e": _filled("rows {i} of {W}"),
         "dW": _filled("in row v the sum of {de} over every place where {i} is v"),
+    },
+    Reshape: {"s": _filled("{x} in another shape"), "dx": _filled("{ds} in the shape of {x}")},
+    Flatten: {"s": _filled("{x}, a row for each sample"), "dx": _filled("{ds} in the shape of {x}")},
+    Transpose: {"s": _filled("{x} with axes exchanged"), "dx": _filled("{ds} with axes exchanged back")},
+    Conv2d: {
+        "z": lambda layer, names: ("{x} * {W} + {b}" if layer.bias else "{x} * {W}").format(**names),
+        "dx": _filled("full({dz}) * flip({W})"),
+        "dW": _filled("windows({x})ᵀ · {dz}"),
+        "db": _filled("sum of {dz} over the samples and windows"),
     },
 }
 

@@ -30,6 +30,10 @@ LAYERS: Mapping[str, Any] = {
     "multiply": layers.Multiply,
     "concatenate": layers.Concatenate,
     "split": layers.Split,
+    "reshape": layers.Reshape,
+    "flatten": layers.Flatten,
+    "transpose": layers.Transpose,
+    "conv2d": layers.Conv2d,
 }
 ACTIVATIONS: Mapping[str, Any] = {
     "sigmoid": activations.Sigmoid,

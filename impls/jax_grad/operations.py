@@ -74,6 +74,17 @@ def _penalised(loss: hand.Penalised) -> Operation:
     return penalised
 
 
+def _convolution(layer: hand.Conv2d) -> Operation:
+    def convolved(x: Any, W: Any, b: Any = None) -> Any:
+        z = jax.lax.conv_general_dilated(
+            x, W, layer.windows.stride, layer.windows.frame(x.shape[2:]), rhs_dilation=layer.windows.dilation,
+            feature_group_count=layer.groups,
+        )  # fmt: skip
+        return z if b is None else z + b[:, None, None]
+
+    return convolved
+
+
 FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Dense: lambda _: lambda x, W, b=None: x @ W if b is None else x @ W + b,
     hand.Embedding: lambda _: lambda i, W: jnp.take(W, i, axis=0),
@@ -81,6 +92,10 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Multiply: lambda _: jnp.multiply,
     hand.Concatenate: lambda _: lambda p, q: jnp.concatenate([p, q], axis=-1),
     hand.Split: lambda o: {"p": lambda x: x[..., : o.at], "q": lambda x: x[..., o.at :]},
+    hand.Reshape: lambda o: lambda x: x.reshape(len(x), *o.shape),
+    hand.Flatten: lambda _: lambda x: x.reshape(len(x), -1),
+    hand.Transpose: lambda o: lambda x: jnp.transpose(x, (0, *o.axes)),
+    hand.Conv2d: _convolution,
     hand.Sigmoid: lambda _: jax.nn.sigmoid,
     hand.Tanh: lambda _: jnp.tanh,
     hand.Relu: lambda _: jax.nn.relu,

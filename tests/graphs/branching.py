@@ -6,18 +6,22 @@ from impls.contract import Inputs
 from impls.hand import (
     Add,
     Concatenate,
+    Conv2d,
     Dense,
     Embedding,
+    Flatten,
     Graph,
     GraphBuilder,
     MeanSquaredError,
     Multiply,
     Relu,
+    Reshape,
     Sigmoid,
     Softmax,
     Split,
     SumSquaredError,
     Tanh,
+    Transpose,
 )
 
 CHOICES = 5
@@ -63,6 +67,17 @@ def three_readers() -> Graph:
     h = net("act", Tanh(), net("fc", Dense(3, 4), net.input("x", 3)))
     s = net("sum", Add(), net("one", Dense(4, 4), h), net("two", Relu(), h))
     return net.loss(SumSquaredError(), net("out", Add(), s, net("square", Multiply(), h, h)))
+
+
+def images() -> Graph:
+    """Convolutions with every option, on images that a stride does not divide, and changes of shape between them."""
+    net = GraphBuilder()
+    x = net("x1", Transpose([3, 1, 2]), net("x0", Reshape([7, 6, -1]), net.input("x", (14, 6), gradient=True)))
+    z = net("a1", Tanh(), net("c1", Conv2d(2, 4, 3, padding=1, dilation=[2, 1]), x))
+    z = net("c2", Conv2d(4, 4, [2, 3], stride=2, padding=[0, 1], groups=2), z)
+    z = net("c3", Conv2d(4, 4, 2, stride=[1, 2], padding="same", groups=4, bias=False), z)
+    z = net("f", Flatten(), net("c4", Conv2d(4, 3, 1), z))
+    return net.loss(MeanSquaredError(), net("out", Dense(12, 2), z))
 
 
 class Gain:

@@ -4,6 +4,17 @@ In every rule x and y are bounded operands: X their centre, E_X their bound, A(X
 magnitude that a member can have.
 """
 
-from harness.arithmetic.rules import elementary, elementwise, gelu, losses, optimizers, reading, smooth, softmax, sums
+from harness.arithmetic.rules import (
+    elementary,
+    elementwise,
+    gelu,
+    losses,
+    moves,
+    optimizers,
+    reading,
+    smooth,
+    softmax,
+    sums,
+)  # fmt: skip
 
-__all__ = ["elementary", "elementwise", "gelu", "losses", "optimizers", "reading", "smooth", "softmax", "sums"]
+__all__ = ["elementary", "elementwise", "gelu", "losses", "moves", "optimizers", "reading", "smooth", "softmax", "sums"]

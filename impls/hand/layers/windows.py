@@ -1,0 +1,126 @@
+"""Windows: where a kernel of R x S entries is laid on an image of H rows and V columns.
+
+    window (h, v)     rows h s - p + r d, columns v s - p + c d       s stride, p padding, d dilation, r < R, c < S
+    H' = floor((H + p + p' - d (R - 1) - 1) / s) + 1                  windows along the rows; p' is the padding behind
+
+Padding "same" gives ceil(H / s) windows: of what is padded the smaller half comes first, as in torch and in JAX.
+Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016), relationships 6 and 15.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from impls.graph import Array, Shape
+
+Pair = tuple[int, int]
+Size = int | list[int]
+"""One number for rows and columns, or one for each."""
+
+
+class Windows:
+    """Size, stride, padding and dilation of windows, for rows and columns.
+
+    Attributes:
+        padding: in front and behind, alike; None for "same", which depends on the image.
+    """
+
+    def __init__(self, what: str, kernel: Any, stride: Any, padding: Any = 0, dilation: Any = 1) -> None:
+        self.kernel = pair_of(what, "kernel", kernel)
+        self.stride = pair_of(what, "stride", stride)
+        self.dilation = pair_of(what, "dilation", dilation)
+        if isinstance(padding, str) and padding != "same":
+            raise ValueError(
+                f"Cannot make a {what} with padding={padding!r}, because there is no such padding; give a whole number "
+                f"from 0 on, or 'same'."
+            )
+        self.padding = None if isinstance(padding, str) else pair_of(what, "padding", padding, least=0)
+
+    @property
+    def reach(self) -> Pair:
+        """Rows and columns from the first to the last entry of a window, both counted."""
+        (R, S), (d, e) = self.kernel, self.dilation
+        return d * (R - 1) + 1, e * (S - 1) + 1
+
+    def frame(self, image: Pair) -> tuple[Pair, Pair]:
+        """Rows of padding before and behind an image, and columns."""
+        if self.padding is not None:
+            return (self.padding[0],) * 2, (self.padding[1],) * 2
+        both = [
+            max((-(-size // step) - 1) * step + reach - size, 0)
+            for size, step, reach in zip(image, self.stride, self.reach, strict=True)
+        ]
+        return (both[0] // 2, -(-both[0] // 2)), (both[1] // 2, -(-both[1] // 2))
+
+    def count(self, image: Pair) -> Pair:
+        """H' and V'.
+
+        Raises:
+            ValueError: a window is larger than the image with its padding.
+        """
+        rows, columns = (size + sum(more) for size, more in zip(image, self.frame(image), strict=True))
+        if rows < self.reach[0] or columns < self.reach[1]:
+            raise ValueError(
+                f"its kernel takes {self.reach[0]} rows and {self.reach[1]} columns, and the image has {rows} and "
+                f"{columns}, padding included"
+            )
+        return (rows - self.reach[0]) // self.stride[0] + 1, (columns - self.reach[1]) // self.stride[1] + 1
+
+    def shape(self, read: Shape, channels: int | None = None) -> tuple[int | str, ...]:
+        """The shape of one number for each window of images of the shape that is read."""
+        if len(read) != 4 or not all(isinstance(size, int) for size in read[1:]):
+            raise ValueError("it reads images, (N, channels, rows, columns)")
+        return (read[0], channels or read[1], *self.count((int(read[2]), int(read[3]))))
+
+    def padded(self, x: Array, **mode: Any) -> Array:
+        """x (N, M, H, V) within its frame."""
+        frame = self.frame(x.shape[2:])
+        return np.pad(x, ((0, 0), (0, 0), *frame), **mode) if any(map(any, frame)) else x
+
+    def of(self, x: Array) -> Array:
+        """The windows of x (N, M, H, V) that is within its frame, (N, M, H', V', R, S)."""
+        (s, t), (d, e) = self.stride, self.dilation
+        return sliding_window_view(x, self.reach, axis=(2, 3))[:, :, ::s, ::t, ::d, ::e]
+
+    def spread(self, dz: Array, image: Pair) -> Array:
+        """dz (N, K, H', V') at stride 1, so that every entry of the image has a window on it, (N, K, H + R - 1, ...).
+
+        Between two rows of dz stand s - 1 rows of zeros, and around them as many as a window reaches beyond the image.
+        """
+        (s, t), frame = self.stride, self.frame(image)
+        N, K, rows, columns = dz.shape
+        if (s, t) != (1, 1):
+            apart = np.pad(dz[:, :, :, None, :, None], ((0, 0), (0, 0), (0, 0), (0, s - 1), (0, 0), (0, t - 1)))
+            dz = apart.reshape(N, K, rows * s, columns * t)
+        for axis, (size, (before, _), reach) in enumerate(zip(image, frame, self.reach, strict=True), 2):
+            first = reach - 1 - before
+            dz = _from(dz, axis, first, size + reach - 1)
+        return dz
+
+
+def _from(x: Array, axis: int, before: int, size: int) -> Array:
+    """x with so many zeros before it along an axis, or without as many entries, cut or filled up to `size`."""
+    x = x[(slice(None),) * axis + (slice(max(-before, 0), max(size - before, 0)),)]
+    before = max(before, 0)
+    widths = [(0, 0)] * x.ndim
+    widths[axis] = (before, size - before - x.shape[axis])
+    return np.pad(x, widths) if any(widths[axis]) else x
+
+
+def pair_of(what: str, name: str, size: Any, least: int = 1) -> Pair:
+    """A size for rows and for columns, of one number or of two.
+
+    Raises:
+        ValueError: it is neither, or below `least`.
+    """
+    sizes = tuple(size) if isinstance(size, Sequence) and not isinstance(size, str) else (size, size)
+    if len(sizes) == 2 and all(isinstance(n, int) and not isinstance(n, bool) and n >= least for n in sizes):
+        return sizes[0], sizes[1]
+    raise ValueError(
+        f"Cannot make a {what} with {name}={size!r}, because that is a count of rows and of columns; give a whole "
+        f"number from {least} on, or two."
+    )
