@@ -55,6 +55,7 @@ from harness.usage import UsageError, reason
 from impls.graph import Graph, Input, Node
 from impls.hand import Network, from_text
 from impls.hand.losses.scaled import taken_apart
+from impls.hand.named import NETWORKS, named
 from impls.hand.notation import LOSSES
 
 LARGEST_FILE = 1_000_000
@@ -85,7 +86,7 @@ def load_network(
     given: dict[str, Any] = {key: value for key, value in choices.items() if value is not None}
     if Path(name).suffix.lower() != ".toml":
         try:
-            return from_text(name, **given)
+            return named(name) if name.partition(":")[0] in NETWORKS and not given else from_text(name, **given)
         except ValueError as error:
             hint = " A file must end in .toml." if name.strip("0123456789-") else ""
             raise UsageError(f"{error}{hint}") from None
