@@ -180,9 +180,11 @@ class Entries(np.lib.mixins.NDArrayOperatorsMixin):
             (joined,) = operands
             return Entries(np.concatenate([self.numbers.objects(part) for part in joined], **options), self.numbers)
         if function in MOVES:
-            if function is np.pad and not options and len(operands) == 2:  # NumPy's own zeros are Python's
-                options = {"constant_values": self.numbers.number(0)}
+            if function is np.pad:  # what NumPy fills up with is Python's
+                options = {"constant_values": self.numbers.number(options.get("constant_values", 0))}
             return Entries(function(self.entries, *operands[1:], **options), self.numbers)
+        if function is np.full_like:
+            return self.numbers.exact(np.full(self.shape, operands[1], float))
         if function in METHODS:
             return getattr(operands[0], METHODS[function])(*operands[1:], **options)
         return NotImplemented if options else self.numbers.evaluate(function, operands)

@@ -38,11 +38,14 @@ from harness.inputs.datasets import Data
 from impls.graph import Accumulation, Graph, Link, Rule, evaluate
 from impls.hand.layers import (
     Add,
+    AvgPool2d,
     Concatenate,
     Conv2d,
     Dense,
     Embedding,
     Flatten,
+    GlobalAvgPool2d,
+    MaxPool2d,
     Multiply,
     Reshape,
     Split,
@@ -201,6 +204,9 @@ FORMULAS: Mapping[type, Mapping[str, str]] = {
         "dW": "n u |x| |dz|, n windows *",
         "db": "(n - 1) u sum |dz|, n windows *",
     },
+    MaxPool2d: {"s": NONE, "dx": "(n - 1) u sum |ds|, n windows that overlap *"},
+    AvgPool2d: {"s": "n u mean |x|, n entries of a window *", "dx": "n u sum |ds| / entries, n windows that overlap *"},
+    GlobalAvgPool2d: {"s": "n u mean |x|, n entries of an image *", "dx": "2 u |dx|"},
 }
 """By what the layer calls what the link gives."""
 

@@ -55,7 +55,7 @@ CAUSES = (
     "branch left out", "another operation", "own factor for the other", "factor of the product missing",
     "parts swapped", "cut one neuron beside", "gradient of one part only",
     "kernel flipped", "kernel not flipped", "kernels of another group", "padding forgotten", "stride ignored",
-    "dilation ignored", "mean over the windows",
+    "dilation ignored", "mean over the windows", "whole upstream for every entry", "overlapping windows overwritten",
     "repeated index overwritten", "mean over a repeated index", "index off by one",
     "computed in float32", "accumulated in float32", "rounded to float16", "rounded to bfloat16",
 )  # fmt: skip

@@ -10,11 +10,14 @@ from harness.faults.place import Place
 from impls.graph import Graph, Link
 from impls.hand import (
     Add,
+    AvgPool2d,
     Concatenate,
     Conv2d,
     Dense,
     Embedding,
     Flatten,
+    GlobalAvgPool2d,
+    MaxPool2d,
     Multiply,
     Penalty,
     Reshape,
@@ -94,6 +97,18 @@ _FORMULAS: Mapping[type, Mapping[str, Callable[[Any, Mapping[str, str]], str]]] 
         "dx": _filled("full({dz}) * flip({W})"),
         "dW": _filled("windows({x})ᵀ · {dz}"),
         "db": _filled("sum of {dz} over the samples and windows"),
+    },
+    MaxPool2d: {
+        "s": _filled("largest of each window of {x}"),
+        "dx": _filled("{ds} at the first largest entry of each window of {x}"),
+    },
+    AvgPool2d: {
+        "s": _filled("mean of each window of {x}"),
+        "dx": _filled("{ds} / entries of a window, at each of them"),
+    },
+    GlobalAvgPool2d: {
+        "s": _filled("mean of each image of {x}"),
+        "dx": _filled("{ds} / entries of an image, at each of them"),
     },
 }
 

@@ -1,4 +1,4 @@
-"""Mistakes of layers that lay windows on images: convolution.
+"""Mistakes of layers that lay windows on images: convolution and pooling.
 
     z  = x * W + b            the kernel flipped; the kernels of another group; b left out, subtracted, added twice
     dx = full(dz) * flip(W)   W as it is; outputs and inputs not exchanged; the kernels of another group; the padding
@@ -6,7 +6,10 @@
     dW = windows(x)^T dz      flipped; of another group; of windows that begin without the padding, one beside the
                               other, or of entries that lie together; the mean over the windows, as of db
 
-Formulas as in `impls.hand.layers.convolution`.
+    s  = max, mean            the mean for the largest and the largest for the mean
+    dx = what is put back     all of ds for every entry of a window; of windows that overlap the last one only
+
+Formulas as in `impls.hand.layers.convolution` and `impls.hand.layers.pooling`.
 """
 
 from __future__ import annotations
@@ -21,8 +24,9 @@ from harness.faults.fault import Fault
 from harness.faults.forward import bias_faults
 from harness.faults.place import Place, RuleTable
 from impls.graph import Rule
-from impls.hand import Conv2d
+from impls.hand import AvgPool2d, Conv2d, GlobalAvgPool2d, MaxPool2d
 from impls.hand.layers.convolution import with_channels_exchanged
+from impls.hand.layers.windows import put_back
 
 
 def image_faults(place: Place) -> Iterator[Fault]:
@@ -137,4 +141,49 @@ def _laid_out(dense: Conv2d, dz: Any, x: Any) -> Any:
     return _at_the_front(dz, dense.windows.count(x.shape[2:]))
 
 
-_FAULTS: RuleTable = {Conv2d: {"z": _of_output, "dx": _of_input, "dW": _of_weights, "db": _of_windows}}
+def _of_reduction(place: Place) -> Iterator[Fault]:
+    x, layer = place.names["x"], place.layer
+    if isinstance(layer, GlobalAvgPool2d):
+        text = f"the largest entry of each image of {x} is taken, where the network has the mean"
+        yield place.fault("another operation", text, f"max of {x}", lambda t: t[x].max(axis=3).max(axis=2))
+        return
+    largest = isinstance(layer, MaxPool2d)
+    other = (AvgPool2d if largest else MaxPool2d)(layer.kernel, layer.stride, layer.padding)
+    told, right = ("mean", "largest entry") if largest else ("largest entry", "mean")
+    text = f"the {told} of each window of {x} is taken, where the network has the {right}"
+    yield place.fault("another operation", text, f"{told} of {x}", lambda t: other.forward(t[x]))
+
+
+def _of_pooled(place: Place) -> Iterator[Fault]:
+    x, ds, at, layer = place.names["x"], place.names["ds"], place.at, place.layer
+    text = f"every entry of a window gets all of {ds}"
+    if isinstance(layer, GlobalAvgPool2d):
+        whole = lambda t: place.link(t) * float(np.prod(t[x].shape[2:]))  # noqa: E731
+        yield place.fault("sum for mean", f"{at} is not divided by the number of entries", f"{ds} of its image", whole)
+        return
+    entries = int(np.prod(layer.windows.kernel))
+    every = lambda t: put_back(layer.windows, t[x].shape[2:], *[t[ds]] * entries)  # noqa: E731
+    yield place.fault("whole upstream for every entry", text, f"{ds} at every entry of its window", every)
+    if any(step < size for step, size in zip(layer.windows.stride, layer.windows.kernel, strict=True)):
+
+        def overwritten(t: Mapping[str, Any]) -> Any:
+            image, total = t[x].shape[2:], 0 * t[x]
+            there = layer.shares(np.full_like(t[ds], 1), t[x])
+            for r, (share, given) in enumerate(zip(layer.shares(t[ds], t[x]), there, strict=True)):
+                alone = [np.full_like(share, 0)] * entries
+                put = put_back(layer.windows, image, *alone[:r], share, *alone[r + 1 :])
+                has = put_back(layer.windows, image, *alone[:r], given, *alone[r + 1 :]) > 0
+                total = np.where(has, put, total)
+            return total
+
+        text = f"where windows overlap only one counts in {at}: each overwrites the one before"
+        yield place.fault("overlapping windows overwritten", text, f"{ds} of one window of each entry", overwritten)
+
+
+_POOLING = {"s": _of_reduction, "dx": _of_pooled}
+_FAULTS: RuleTable = {
+    Conv2d: {"z": _of_output, "dx": _of_input, "dW": _of_weights, "db": _of_windows},
+    MaxPool2d: _POOLING,
+    AvgPool2d: _POOLING,
+    GlobalAvgPool2d: _POOLING,
+}

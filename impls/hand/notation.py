@@ -34,6 +34,9 @@ LAYERS: Mapping[str, Any] = {
     "flatten": layers.Flatten,
     "transpose": layers.Transpose,
     "conv2d": layers.Conv2d,
+    "max-pool2d": layers.MaxPool2d,
+    "avg-pool2d": layers.AvgPool2d,
+    "global-avg-pool2d": layers.GlobalAvgPool2d,
 }
 ACTIVATIONS: Mapping[str, Any] = {
     "sigmoid": activations.Sigmoid,

@@ -85,6 +85,23 @@ def _convolution(layer: hand.Conv2d) -> Operation:
     return convolved
 
 
+def _over_windows(layer: Any, reduced: Any, start: float, x: Any) -> Any:
+    windows = layer.windows
+    frame = [(0, 0), (0, 0), *windows.frame(x.shape[2:])]
+    return jax.lax.reduce_window(x, start, reduced, (1, 1, *windows.kernel), (1, 1, *windows.stride), frame)
+
+
+def _average(layer: hand.AvgPool2d) -> Operation:
+    """As flax.linen.avg_pool: the sum, over the size of a window or over a sum of ones."""
+
+    def averaged(x: Any) -> Any:
+        total = _over_windows(layer, jax.lax.add, 0.0, x)
+        ones = np.prod(layer.windows.kernel)
+        return total / (ones if layer.count_include_pad else _over_windows(layer, jax.lax.add, 0.0, jnp.ones_like(x)))
+
+    return averaged
+
+
 FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Dense: lambda _: lambda x, W, b=None: x @ W if b is None else x @ W + b,
     hand.Embedding: lambda _: lambda i, W: jnp.take(W, i, axis=0),
@@ -96,6 +113,9 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Flatten: lambda _: lambda x: x.reshape(len(x), -1),
     hand.Transpose: lambda o: lambda x: jnp.transpose(x, (0, *o.axes)),
     hand.Conv2d: _convolution,
+    hand.MaxPool2d: lambda o: lambda x: _over_windows(o, jax.lax.max, -jnp.inf, x),
+    hand.AvgPool2d: _average,
+    hand.GlobalAvgPool2d: lambda _: partial(jnp.mean, axis=(2, 3)),
     hand.Sigmoid: lambda _: jax.nn.sigmoid,
     hand.Tanh: lambda _: jnp.tanh,
     hand.Relu: lambda _: jax.nn.relu,

@@ -99,6 +99,17 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Flatten: lambda _: lambda x: x.flatten(1).clone(),
     hand.Transpose: lambda o: lambda x: x.permute(0, *o.axes).clone(),
     hand.Conv2d: _convolution,
+    hand.MaxPool2d: lambda o: partial(
+        functional.max_pool2d, kernel_size=o.windows.kernel, stride=o.windows.stride, padding=o.windows.padding
+    ),
+    hand.AvgPool2d: lambda o: partial(
+        functional.avg_pool2d,
+        kernel_size=o.windows.kernel,
+        stride=o.windows.stride,
+        padding=o.windows.padding,
+        count_include_pad=o.count_include_pad,
+    ),
+    hand.GlobalAvgPool2d: lambda _: lambda x: x.mean(dim=(2, 3)),
     hand.Sigmoid: lambda _: torch.sigmoid,
     hand.Tanh: lambda _: torch.tanh,
     hand.Relu: lambda _: torch.relu,

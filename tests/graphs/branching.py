@@ -5,13 +5,16 @@ import numpy as np
 from impls.contract import Inputs
 from impls.hand import (
     Add,
+    AvgPool2d,
     Concatenate,
     Conv2d,
     Dense,
     Embedding,
     Flatten,
+    GlobalAvgPool2d,
     Graph,
     GraphBuilder,
+    MaxPool2d,
     MeanSquaredError,
     Multiply,
     Relu,
@@ -78,6 +81,16 @@ def images() -> Graph:
     z = net("c3", Conv2d(4, 4, 2, stride=[1, 2], padding="same", groups=4, bias=False), z)
     z = net("f", Flatten(), net("c4", Conv2d(4, 3, 1), z))
     return net.loss(MeanSquaredError(), net("out", Dense(12, 2), z))
+
+
+def pooled() -> Graph:
+    """Every kind of pooling, of windows that overlap and that do not, with padding; a relu makes equal entries."""
+    net = GraphBuilder()
+    x = net("r", Relu(), net("c", Conv2d(1, 2, 3), net.input("x", (1, 8, 8), gradient=True)))
+    m = net("m", Add(), net("m1", MaxPool2d(3, 2, padding=1), x), net("m2", MaxPool2d([2, 3], 2, padding=[0, 1]), x))
+    a = net("a2", AvgPool2d([2, 1], padding=[1, 0], count_include_pad=False), net("a1", AvgPool2d([2, 3], 2), x))
+    s = net("sum", Add(), net("g1", GlobalAvgPool2d(), m), net("g2", GlobalAvgPool2d(), a))
+    return net.loss(MeanSquaredError(), net("out", Dense(2, 2), s))
 
 
 class Gain:

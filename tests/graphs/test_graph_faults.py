@@ -25,7 +25,7 @@ from impls.hand import (
     node,
 )
 from impls.hand_numpy import Hand
-from tests.graphs.branching import Centring, Gain, batch_of, branching, images, positions, three_readers
+from tests.graphs.branching import Centring, Gain, batch_of, branching, images, pooled, positions, three_readers
 
 ROWS = 5
 
@@ -41,7 +41,7 @@ def running_mean():
     )  # fmt: skip
 
 
-NETWORKS = [branching, positions, three_readers, own_weights, running_mean, images]
+NETWORKS = [branching, positions, three_readers, own_weights, running_mean, images, pooled]
 
 
 @cache

@@ -1,13 +1,30 @@
 """Layers on images: by their definition in loops, mistakes of a person's at them, and sizes that do not fit."""
 
 import re
+from fractions import Fraction
 from itertools import product
 
 import numpy as np
 import pytest
 
+from harness.arithmetic import profile_of
 from harness.arithmetic.rationals import Rationals
-from impls.hand import Conv2d, Flatten, Graph, GraphBuilder, Input, MeanSquaredError, Reshape, Transpose, node
+from harness.comparison.checks import judge_link
+from impls.hand import (
+    AvgPool2d,
+    Conv2d,
+    Dense,
+    Flatten,
+    GlobalAvgPool2d,
+    Graph,
+    GraphBuilder,
+    Input,
+    MaxPool2d,
+    MeanSquaredError,
+    Reshape,
+    Transpose,
+    node,
+)
 from tests.graphs.branching import batch_of, images
 from tests.helpers.evident import checked
 
@@ -37,6 +54,66 @@ def terms(layer, x):
         i, j = h * s - top + r * d, v * t - left + c * e
         if 0 <= i < H and 0 <= j < V:
             yield (n, k, h, v), (n, k // outside * inside + m, i, j), (k, m, r, c)
+
+
+POOLS = {
+    "max": (MaxPool2d(2), (5, 4)),
+    "overlapping max": (MaxPool2d([3, 2], [2, 1], padding=1), (6, 5)),
+    "mean": (AvgPool2d(2), (4, 5)),
+    "overlapping mean": (AvgPool2d(4, [1, 2], padding=[1, 2]), (5, 6)),
+    "padding does not count": (AvgPool2d(2, padding=1, count_include_pad=False), (3, 4)),
+}
+
+
+@pytest.mark.parametrize("case", POOLS)
+def test_pooling_is_its_definition_in_rationals(case):
+    """On few whole numbers, so that many are equal: the first of them, row by row, has the gradient."""
+    layer, size = POOLS[case]
+    rng, exact = np.random.default_rng(len(case)), Rationals()
+    x = rng.integers(0, 3, (2, 3, *size)).astype(float)
+    ds = rng.integers(-9, 10, layer.shapes({"x": x.shape})["s"]).astype(float)
+    s, dx = np.zeros(ds.shape, object), np.full(x.shape, Fraction(0))
+    (s_, t), (p, q), (R, S) = layer.windows.stride, layer.windows.padding, layer.windows.kernel
+    for n, m, h, v in np.ndindex(*ds.shape):
+        every = [(h * s_ - p + r, v * t - q + c) for r in range(R) for c in range(S)]
+        inside = [(n, m, i, j) for i, j in every if 0 <= i < size[0] and 0 <= j < size[1]]
+        if isinstance(layer, MaxPool2d):
+            chosen = max(inside, key=lambda at: x[at])  # the first of equal ones
+            s[n, m, h, v] = Fraction(x[chosen])
+            dx[chosen] += Fraction(ds[n, m, h, v])
+        else:
+            terms = len(every) if layer.count_include_pad else len(inside)
+            s[n, m, h, v] = Fraction(sum(x[at] for at in inside)) / terms
+            for at in inside:
+                dx[at] += Fraction(ds[n, m, h, v]) / terms
+    if isinstance(layer, AvgPool2d) or layer.windows.padding == (0, 0):
+        given = exact.exact(x)
+        assert_equal(layer.forward(given), s)
+        assert_equal(layer.dx(exact.exact(ds), given), dx)
+    np.testing.assert_allclose(layer.forward(x), s.astype(float), rtol=1e-15)
+    np.testing.assert_allclose(layer.dx(ds, x), dx.astype(float), rtol=1e-14, atol=1e-14)
+
+
+def assert_equal(entries, expected):
+    assert [Fraction(str(entry)) for entry in entries.entries.ravel()] == expected.ravel().tolist()
+
+
+@pytest.mark.parametrize(
+    ("share", "allowed"), [((1, 0), True), ((0, 1), True), ((0.5, 0.5), True), ((1.5, -0.5), False)]
+)
+def test_equal_entries_may_share_a_gradient(share, allowed):
+    """As at any kink: what is shown of a tie is a subgradient, or wrong."""
+    network = Graph(
+        [Input("x", (1, 2, 2), gradient=True)],
+        [node("pool", MaxPool2d(2), "x"), node("f", Flatten(), "pool.s"), node("fc", Dense(1, 1), "f.s")],
+        MeanSquaredError(), "fc.z",
+    )  # fmt: skip
+    link = network.link["dx"]
+    x, ds = np.array([[[[1.0, 3.0], [3.0, 2.0]]]]), np.array([[[[4.0]]]])
+    shown = np.zeros(x.shape)
+    shown[0, 0, 0, 1], shown[0, 0, 1, 0] = 4 * share[0], 4 * share[1]
+    row = judge_link(link, {"x": x, "pool.ds": ds}, shown, profile_of("float64"), "mine", 1)
+    assert row.verdict == verdict
 
 
 @pytest.mark.parametrize("case", CONVOLUTIONS)
@@ -123,6 +200,12 @@ DO_NOT_FIT = {
     "two sizes that follow": (lambda: Reshape([-1, -1]), r"shape=\[-1, -1\]"),
     "an axis twice": (lambda: Transpose([1, 1]), r"axes=\[1, 1\]"),
     "the samples": (lambda: Transpose([0, 1]), r"axes=\[0, 1\]"),
+    "a window larger than the image": (
+        one(MaxPool2d(6)),
+        "its kernel takes 6 rows and 6 columns, and the image has 5 and 5",
+    ),
+    "a window of padding alone": (lambda: MaxPool2d(2, padding=2), "padding=2 of kernel=2"),
+    "a mean of no image": (one(GlobalAvgPool2d(), (2, 5)), "it reads images"),
     "other axes": (one(Transpose([2, 1])), "it orders 2 axes of a sample"),
 }
 

@@ -8,13 +8,13 @@ from harness.comparison.checks import end_to_end, formula, rounding
 from harness.evaluation.point import Point
 from harness.inputs.schedule import EVERY_ENTRY, Stride
 from impls import registry
-from tests.graphs.branching import batch_of, branching, images, positions
+from tests.graphs.branching import batch_of, branching, images, pooled, positions
 
 STRIDES = {"every entry": EVERY_ENTRY, "every other": Stride(2, 1)}
 BOTH = [(dtype, stride) for dtype in ("float32", "float64") for stride in STRIDES]
 CASES = [
     *((make, *case) for make in (branching, positions) for case in BOTH),
-    *((images, *case) for case in BOTH[1:3]),
+    *((make, *case) for make in (images, pooled) for case in BOTH[1:3]),
 ]
 
 

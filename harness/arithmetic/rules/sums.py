@@ -34,7 +34,7 @@ times what they cost on one thread. The programs that are compared run with the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
@@ -45,14 +45,15 @@ from threadpoolctl import ThreadpoolController
 from harness.arithmetic.bounded import INFLATION, Bounded, Floats, rule_for
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64
 from impls.graph.backward import accumulate
+from impls.hand.layers.windows import put_back
 
 
-def _partial_sum(terms: int, u: float, magnitude: Floats, total: Floats) -> Floats:
+def _partial_sum(terms: Any, u: float, magnitude: Floats, total: Floats) -> Floats:
     """P: the largest magnitude of a partial sum, from M and |V| of any member."""
     return np.minimum(magnitude, (magnitude + total) / 2 + terms * u * magnitude)
 
 
-def _centre_partial_sum(terms: int, magnitude: Floats, value: Floats) -> Floats:
+def _centre_partial_sum(terms: Any, magnitude: Floats, value: Floats) -> Floats:
     """P of the float64 centre, whose whole sum is known to n roundings only."""
     u = UNIT_ROUNDOFF_64
     return _partial_sum(terms, u, magnitude, np.abs(value) + terms * u * magnitude)
@@ -96,6 +97,27 @@ def accumulate_(*parts: Bounded) -> Bounded:
             others = sum((np.abs(other.value) + other.bound for other in parts if other is not part), 0.0)
             total.bound = total.bound + part.terms * part.context.profile.u_acc * others
     return total
+
+
+@rule_for(put_back)
+def put_back_(windows: Any, image: Any, *parts: Bounded) -> Bounded:
+    """As a sum, of as many terms as windows have something else than an exact 0 for an entry: a 0 rounds nothing."""
+
+    def total(arrays: Iterable[Floats]) -> Floats:
+        return put_back.body(windows, image, *arrays)  # type: ignore[attr-defined]
+
+    context, u = parts[0].context, parts[0].context.profile.u_acc
+    value, magnitude = total(part.value for part in parts), total(np.abs(part.value) for part in parts)
+    terms = total(((part.value != 0) | (part.bound != 0)).astype(float) for part in parts)
+    several = terms > 1
+    propagated = np.where(several, total(part.as_summand for part in parts), total(part.bound for part in parts))
+    partial = _partial_sum(terms, u, magnitude + propagated, np.abs(value) + propagated)
+    own = UNIT_ROUNDOFF_64 * _centre_partial_sum(terms, magnitude, value)
+    bound = (propagated + np.where(several, (terms - 1) * (u * partial + own), 0.0)) * (
+        1 + 2 * terms * UNIT_ROUNDOFF_64
+    )
+    result = context.rounded(value, _unless_overflown(bound, partial, context.profile.largest), 0.0, underflows=terms)
+    return Bounded(value, np.where(several, result.bound, propagated), context)
 
 
 def _stacked(parts: Sequence[Bounded]) -> Bounded:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from impls.graph import Array, Shape
+from impls.graph import Array, Shape, primitive
 
 Pair = tuple[int, int]
 Size = int | list[int]
@@ -76,10 +76,10 @@ class Windows:
             raise ValueError("it reads images, (N, channels, rows, columns)")
         return (read[0], channels or read[1], *self.count((int(read[2]), int(read[3]))))
 
-    def padded(self, x: Array, **mode: Any) -> Array:
+    def padded(self, x: Array, padding: float = 0.0) -> Array:
         """x (N, M, H, V) within its frame."""
         frame = self.frame(x.shape[2:])
-        return np.pad(x, ((0, 0), (0, 0), *frame), **mode) if any(map(any, frame)) else x
+        return np.pad(x, ((0, 0), (0, 0), *frame), constant_values=padding) if any(map(any, frame)) else x
 
     def of(self, x: Array) -> Array:
         """The windows of x (N, M, H, V) that is within its frame, (N, M, H', V', R, S)."""
@@ -100,6 +100,23 @@ class Windows:
             first = reach - 1 - before
             dz = _from(dz, axis, first, size + reach - 1)
         return dz
+
+
+@primitive
+def put_back(windows: Windows, image: Pair, *parts: Array) -> Array:
+    """The sum, over all windows that an entry of the image (H, V) is in, of what each has for it, in any order.
+
+    Args:
+        parts: what every window has for its first entry, its second, ..., row by row, each (N, M, H', V').
+    """
+    (s, t), (d, e), frame = windows.stride, windows.dilation, windows.frame(image)
+    rows, columns = parts[0].shape[2:]
+    size = [n + sum(around) for n, around in zip(image, frame, strict=True)]
+    total = np.pad(parts[0][:, :, :0, :0], ((0, 0), (0, 0), (0, size[0]), (0, size[1])))
+    for place, part in enumerate(parts):
+        r, c = divmod(place, windows.kernel[1])
+        total[:, :, r * d : r * d + s * rows : s, c * e : c * e + t * columns : t] += part
+    return total[:, :, frame[0][0] : frame[0][0] + image[0], frame[1][0] : frame[1][0] + image[1]]
 
 
 def _from(x: Array, axis: int, before: int, size: int) -> Array:
