@@ -162,7 +162,7 @@ def _of_pooled(place: Place) -> Iterator[Fault]:
         yield place.fault("sum for mean", f"{at} is not divided by the number of entries", f"{ds} of its image", whole)
         return
     entries = int(np.prod(layer.windows.kernel))
-    every = lambda t: put_back(layer.windows, t[x].shape[2:], *[t[ds]] * entries)  # noqa: E731
+    every = lambda t: put_back(layer.windows, t[x].shape[2:], 2, *[t[ds]] * entries)  # noqa: E731
     yield place.fault("whole upstream for every entry", text, f"{ds} at every entry of its window", every)
     if any(step < size for step, size in zip(layer.windows.stride, layer.windows.kernel, strict=True)):
 
@@ -171,8 +171,8 @@ def _of_pooled(place: Place) -> Iterator[Fault]:
             there = layer.shares(np.full_like(t[ds], 1), t[x])
             for r, (share, given) in enumerate(zip(layer.shares(t[ds], t[x]), there, strict=True)):
                 alone = [np.full_like(share, 0)] * entries
-                put = put_back(layer.windows, image, *alone[:r], share, *alone[r + 1 :])
-                has = put_back(layer.windows, image, *alone[:r], given, *alone[r + 1 :]) > 0
+                put = put_back(layer.windows, image, 2, *alone[:r], share, *alone[r + 1 :])
+                has = put_back(layer.windows, image, 2, *alone[:r], given, *alone[r + 1 :]) > 0
                 total = np.where(has, put, total)
             return total
 

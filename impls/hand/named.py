@@ -17,8 +17,11 @@ from inspect import Parameter, signature
 from typing import Any
 
 from impls.graph import Graph
+from impls.hand.networks.lenet import lenet
 
-NETWORKS: Mapping[str, Callable[..., Graph]] = {}
+NETWORKS: Mapping[str, Callable[..., Graph]] = {
+    "lenet": lenet,
+}
 """Every network that has a name."""
 
 

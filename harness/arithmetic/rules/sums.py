@@ -34,7 +34,7 @@ times what they cost on one thread. The programs that are compared run with the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
@@ -45,6 +45,7 @@ from threadpoolctl import ThreadpoolController
 from harness.arithmetic.bounded import INFLATION, Bounded, Floats, rule_for
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64
 from impls.graph.backward import accumulate
+from impls.hand.layers.convolution import transposed_convolution
 from impls.hand.layers.windows import put_back
 
 
@@ -100,11 +101,11 @@ def accumulate_(*parts: Bounded) -> Bounded:
 
 
 @rule_for(put_back)
-def put_back_(windows: Any, image: Any, *parts: Bounded) -> Bounded:
+def put_back_(windows: Any, image: Any, axis: int, *parts: Bounded) -> Bounded:
     """As a sum, of as many terms as windows have something else than an exact 0 for an entry: a 0 rounds nothing."""
 
     def total(arrays: Iterable[Floats]) -> Floats:
-        return put_back.body(windows, image, *arrays)  # type: ignore[attr-defined]
+        return put_back.body(windows, image, axis, *arrays)  # type: ignore[attr-defined]
 
     context, u = parts[0].context, parts[0].context.profile.u_acc
     value, magnitude = total(part.value for part in parts), total(np.abs(part.value) for part in parts)
@@ -135,24 +136,39 @@ def max_(x: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
 @rule_for(np.matmul)
 def matmul(x: Bounded, y: Bounded) -> Bounded:
     with threads_for(x.size * y.shape[-1]):
-        return _matmul(x, y)
+        return _of_products(np.matmul, x.shape[-1], x, y, single=1 in (x.size, y.size))
 
 
-def _matmul(x: Bounded, y: Bounded) -> Bounded:
-    context, p, terms = x.context, x.context.profile, x.shape[-1]
-    value = x.value @ y.value
+@rule_for(transposed_convolution)
+def transposed_convolution_(dz: Bounded, W: Bounded, windows: Any, image: Any, groups: int) -> Bounded:
+    """One sum for each entry of the image, of as many products as windows and outputs have for it."""
+    terms = windows.overlap * len(W.value) // groups
+
+    def product(x: Floats, y: Floats) -> Floats:
+        return transposed_convolution.body(x, y, windows, image, groups)  # type: ignore[attr-defined]
+
+    with threads_for(dz.size * W.size // len(W.value)):
+        return _of_products(product, terms, dz, W, single=False)
+
+
+def _of_products(
+    product: Callable[[Floats, Floats], Floats], terms: int, x: Bounded, y: Bounded, *, single: bool
+) -> Bounded:
+    """Sums of so many products of an entry of x and one of y; of a single one times all others, it may be regrouped."""
+    context, p = x.context, x.context.profile
+    value = product(x.value, y.value)
     x_abs, y_abs = np.abs(x.value), np.abs(y.value)
-    exact = x_abs @ y_abs
+    exact = product(x_abs, y_abs)
     x_bound, y_bound = x.bound, y.bound
-    regrouped = (x.contracted or y.contracted) and 1 in (x.size, y.size)
+    regrouped = (x.contracted or y.contracted) and single
     if regrouped:
         x_bound, y_bound = x.as_summand, y.as_summand
     # |X| E_Y + E_X A(Y): products of what is not negative, so that nothing cancels.
     propagated = np.zeros_like(exact)
     if y_bound.any():
-        propagated = x_abs @ y_bound
+        propagated = product(x_abs, y_bound)
     if x_bound.any():
-        propagated = propagated + x_bound @ (y_abs + y_bound)
+        propagated = propagated + product(x_bound, y_abs + y_bound)
     slack = 1 + 2 * terms * UNIT_ROUNDOFF_64
     largest = exact + propagated * slack
     partial = _partial_sum(terms, p.u_acc, largest, np.abs(value) + propagated)

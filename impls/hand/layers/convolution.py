@@ -1,15 +1,17 @@
 """Convolution of images: one kernel is laid on every window, and each window gives one number for each kernel.
 
-    z  = x * W + b                z_nkhv  = sum_mrc x_nm(h s - p + r d)(v s - p + c d) w_kmrc + b_k
+    z  = W . windows(x) + b       z_nkhv  = sum_mrc w_kmrc x_nm(h s - p + r d)(v s - p + c d) + b_k
 
-    dx = full(dz) * flip(W)       dx_nmij = sum_krc dz_nkhv w_kmrc     every window h, v and entry r, c that lie on i, j
-    dW = windows(x)^T dz          dw_kmrc = sum_nhv dz_nkhv x_nm(...)  w feeds z once for each window
+    dx = put back W^T . dz        dx_nmij = sum_krc w_kmrc dz_nkhv     every window h, v and entry r, c that lie on i, j
+    dW = dz . windows(x)^T        dw_kmrc = sum_nhv dz_nkhv x_nm(...)  w feeds z once for each window
     db = sum_nhv dz               db_k    = sum_nhv dz_nkhv
 
 Shapes: x (N, M, H, V), W (K, M/G, R, S), b (K,), z (N, K, H', V'): as torch has them, and JAX's "NCHW" and "OIHW".
 Of G groups of channels each gives K/G of the outputs, from M/G of the inputs. As usual in the field no kernel is
-flipped going forward (cross-correlation); so it is going back. Each window is a row of a matrix (im2col), so that all
-of it is a matrix product, in which a sum runs over M/G R S, over K/G R S and over N H' V' terms.
+flipped going forward (cross-correlation), so that dx is a convolution of dz with the flipped kernel.
+
+A window is a column of a matrix (im2col), so that all of it is a product of matrices: M/G R S entries of a window by
+H' V' N windows. The samples come last in memory, as in each row of the matrix: they are copied as they lie.
 
 Sources: LeCun et al., "Gradient-based learning applied to document recognition" (1998), section II; Chellapilla, Puri
 and Simard, "High performance convolutional neural networks for document processing" (2006), for the matrix product;
@@ -24,30 +26,43 @@ from typing import Any
 
 import numpy as np
 
-from impls.graph import Array, Shape
-from impls.hand.layers.windows import Size, Windows
+from impls.graph import Array, Shape, primitive
+from impls.hand.layers.windows import Pair, Size, Windows, put_back
 from impls.hand.parts import Parametrised
 
 
-def rows_of_windows(windows: Array, groups: int) -> Array:
-    """(N, M, H', V', R, S) as matrices (G, N H' V', M/G R S), a row for each window."""
-    N, M, rows, columns, R, S = windows.shape
-    grouped = windows.reshape(N, groups, M // groups, rows, columns, R, S)
-    return np.transpose(grouped, (1, 0, 3, 4, 2, 5, 6)).reshape(groups, N * rows * columns, -1)
+def samples_last(x: Array) -> Array:
+    """(N, M, H, V) as (M, H, V, N)."""
+    return np.transpose(x, (1, 2, 3, 0))
 
 
-def rows_of_images(z: Array, groups: int) -> Array:
-    """(N, K, H', V') as matrices (G, N H' V', K/G)."""
-    N, K, rows, columns = z.shape
-    grouped = z.reshape(N, groups, K // groups, rows, columns)
-    return np.transpose(grouped, (1, 0, 3, 4, 2)).reshape(groups, N * rows * columns, -1)
+def samples_first(x: Array) -> Array:
+    """(M, H, V, N) as (N, M, H, V)."""
+    return np.transpose(x, (3, 0, 1, 2))
 
 
-def images_of(rows: Array, shape: tuple[int, ...]) -> Array:
-    """Matrices (G, N H' V', K/G) as (N, K, H', V'), which is `shape`."""
-    N, _, height, width = shape
-    grouped = rows.reshape(len(rows), N, height, width, -1)
-    return np.transpose(grouped, (1, 0, 4, 2, 3)).reshape(shape)
+def columns(windows: Windows, x: Array, groups: int) -> Array:
+    """The windows of x (N, M, H, V) as matrices (G, M/G R S, H' V' N), a column for each."""
+    last = np.copy(samples_last(x), order="C")  # so that a window's entry is read for all samples in a row
+    every = windows.of(windows.padded(last, axis=1), axis=1)
+    return np.transpose(every, (0, 4, 5, 1, 2, 3)).reshape(groups, -1, prod(every.shape[1:4]))
+
+
+def matrices(z: Array, groups: int) -> Array:
+    """What there is of every window, (N, K, H', V'), as matrices (G, K/G, H' V' N)."""
+    return samples_last(z).reshape(groups, z.shape[1] // groups, -1)
+
+
+@primitive
+def transposed_convolution(dz: Array, W: Array, windows: Windows, image: Pair, groups: int) -> Array:
+    """What every window has for its entries, W^T dz, put back where these are in the image: (N, M, H, V), from z's.
+
+    Each entry is one sum, in any order, over the windows that it is in and the outputs of its group.
+    """
+    K, M, R, S = W.shape
+    parts = np.transpose(W.reshape(groups, K // groups, -1), (0, 2, 1)) @ matrices(dz, groups)
+    parts = parts.reshape(groups * M, R * S, *dz.shape[2:], len(dz))
+    return samples_first(put_back(windows, image, 1, *(parts[:, at] for at in range(R * S))))
 
 
 class Conv2d(Parametrised):
@@ -96,25 +111,17 @@ class Conv2d(Parametrised):
         return shapes | {"b": (self.outputs,)} if self.bias else shapes
 
     def forward(self, x: Array, W: Array, b: Array = None) -> Array:
-        return self._laid(self.windows.padded(x), W, self.windows, b)
-
-    def _laid(self, x: Array, W: Array, windows: Windows, b: Array = None) -> Array:
-        """W (K, M/G, R, S) laid on every window of x."""
-        every, G = windows.of(x), self.groups
-        z = rows_of_windows(every, G) @ np.transpose(W.reshape(G, len(W) // G, -1), (0, 2, 1))
-        if b is not None:
-            z += b.reshape(G, 1, -1)
-        return images_of(z, (len(x), len(W), *every.shape[2:4]))
+        z = W.reshape(self.groups, self.outputs // self.groups, -1) @ columns(self.windows, x, self.groups)
+        if self.bias:
+            z += b.reshape(self.groups, -1, 1)
+        return samples_first(z.reshape(self.outputs, *self.windows.count(x.shape[2:]), len(x)))
 
     def dx(self, dz: Array, W: Array, x: Array) -> Array:
-        spread, G = self.windows.spread(dz, x.shape[2:]), self.groups
-        inverse = Windows("Conv2d", self.windows.kernel, 1, 0, self.windows.dilation)
-        return self._laid(spread, with_channels_exchanged(np.flip(W, (2, 3)), G), inverse)
+        return transposed_convolution(dz, W, self.windows, x.shape[2:], self.groups)
 
     def dW(self, dz: Array, x: Array) -> Array:
-        every = rows_of_windows(self.windows.of(self.windows.padded(x)), self.groups)
-        dW = np.transpose(rows_of_images(dz, self.groups), (0, 2, 1)) @ every
-        return dW.reshape(-1, x.shape[1] // self.groups, *self.windows.kernel)
+        every = columns(self.windows, x, self.groups)
+        return (matrices(dz, self.groups) @ np.transpose(every, (0, 2, 1))).reshape(-1, *self.weights["W"][1:])
 
     def db(self, dz: Array) -> Array:
         return dz.sum(axis=(0, 2, 3))

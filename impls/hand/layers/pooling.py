@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import reduce
-from itertools import accumulate
+from itertools import accumulate as running
 from math import prod
 from operator import add
 from typing import Any
@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from impls.graph import Array, Shape
+from impls.graph.backward import accumulate
 from impls.hand.layers.windows import Size, Windows, put_back
 from impls.hand.parts import Parametrised
 
@@ -53,7 +54,7 @@ class _Pooling(Parametrised):
         raise NotImplementedError
 
     def dx(self, ds: Array, x: Array) -> Array:
-        return put_back(self.windows, x.shape[2:], *self.shares(ds, x))
+        return put_back(self.windows, x.shape[2:], 2, *self.shares(ds, x))
 
     def shapes(self, read: Mapping[str, Shape]) -> dict[str, Shape]:
         """Shape of s; ValueError where x is no image, or smaller than a window."""
@@ -69,7 +70,7 @@ class MaxPool2d(_Pooling):
 
     def shares(self, ds: Array, x: Array) -> list[Array]:
         entries, shares, rest, zero = self.entries(x, -np.inf), list[Array](), ds, np.full_like(ds, 0)
-        before = list(accumulate(entries, np.maximum))
+        before = list(running(entries, np.maximum))
         # From the last entry to the first: what is larger than all before it takes what none behind it took.
         for entry, largest in zip(entries[:0:-1], before[-2::-1], strict=True):
             larger = entry > largest
@@ -85,7 +86,9 @@ class MaxPool2d(_Pooling):
         tied = [np.where(several, 1.0 * each, zero) for each in equal]
         least, most = (np.where(several, end(ds, 0.0), ds) for end in (np.minimum, np.maximum))
         below, above = ([np.where(each, share, zero) for each in equal] for share in (least, most))
-        return put_back(self.windows, image, *tied) > 0.5, *(put_back(self.windows, image, *s) for s in (below, above))
+        return put_back(self.windows, image, 2, *tied) > 0.5, *(
+            put_back(self.windows, image, 2, *s) for s in (below, above)
+        )
 
 
 class AvgPool2d(_Pooling):
@@ -103,7 +106,7 @@ class AvgPool2d(_Pooling):
         return np.full_like(self.windows.of(self.windows.padded(x[:1, :1]))[..., 0, 0], count)
 
     def forward(self, x: Array) -> Array:
-        return self.windows.of(self.windows.padded(x)).sum(axis=(-2, -1)) / self._terms(x)
+        return accumulate(*self.entries(x, 0.0)) / self._terms(x)
 
     def shares(self, ds: Array, x: Array) -> list[Array]:
         return [ds / self._terms(x)] * prod(self.windows.kernel)

@@ -10,6 +10,7 @@ Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import gcd, prod
 from typing import Any
 
 import numpy as np
@@ -76,56 +77,42 @@ class Windows:
             raise ValueError("it reads images, (N, channels, rows, columns)")
         return (read[0], channels or read[1], *self.count((int(read[2]), int(read[3]))))
 
-    def padded(self, x: Array, padding: float = 0.0) -> Array:
-        """x (N, M, H, V) within its frame."""
-        frame = self.frame(x.shape[2:])
-        return np.pad(x, ((0, 0), (0, 0), *frame), constant_values=padding) if any(map(any, frame)) else x
+    @property
+    def overlap(self) -> int:
+        """In how many windows an entry of the image is, at most."""
+        every = zip(self.kernel, self.stride, self.dilation, strict=True)
+        return prod(-(-size * gcd(step, apart) // step) for size, step, apart in every)
 
-    def of(self, x: Array) -> Array:
-        """The windows of x (N, M, H, V) that is within its frame, (N, M, H', V', R, S)."""
-        (s, t), (d, e) = self.stride, self.dilation
-        return sliding_window_view(x, self.reach, axis=(2, 3))[:, :, ::s, ::t, ::d, ::e]
+    def padded(self, x: Array, padding: float = 0.0, axis: int = 2) -> Array:
+        """Images within their frame; their rows are this axis of x and their columns the next."""
+        frame = self.frame(x.shape[axis : axis + 2])
+        widths = ((0, 0),) * axis + frame + ((0, 0),) * (x.ndim - axis - 2)
+        return np.pad(x, widths, constant_values=padding) if any(map(any, frame)) else x
 
-    def spread(self, dz: Array, image: Pair) -> Array:
-        """dz (N, K, H', V') at stride 1, so that every entry of the image has a window on it, (N, K, H + R - 1, ...).
-
-        Between two rows of dz stand s - 1 rows of zeros, and around them as many as a window reaches beyond the image.
-        """
-        (s, t), frame = self.stride, self.frame(image)
-        N, K, rows, columns = dz.shape
-        if (s, t) != (1, 1):
-            apart = np.pad(dz[:, :, :, None, :, None], ((0, 0), (0, 0), (0, 0), (0, s - 1), (0, 0), (0, t - 1)))
-            dz = apart.reshape(N, K, rows * s, columns * t)
-        for axis, (size, (before, _), reach) in enumerate(zip(image, frame, self.reach, strict=True), 2):
-            first = reach - 1 - before
-            dz = _from(dz, axis, first, size + reach - 1)
-        return dz
+    def of(self, x: Array, axis: int = 2) -> Array:
+        """The windows of images that are within their frame: (..., H', V', ..., R, S)."""
+        every = sliding_window_view(x, self.reach, axis=(axis, axis + 1))
+        apart, within = (tuple(slice(None, None, step) for step in pair) for pair in (self.stride, self.dilation))
+        return every[((slice(None),) * axis + apart + (...,) + within)]
 
 
 @primitive
-def put_back(windows: Windows, image: Pair, *parts: Array) -> Array:
+def put_back(windows: Windows, image: Pair, axis: int, *parts: Array) -> Array:
     """The sum, over all windows that an entry of the image (H, V) is in, of what each has for it, in any order.
 
     Args:
-        parts: what every window has for its first entry, its second, ..., row by row, each (N, M, H', V').
+        axis: of the H' rows.
+        parts: what every window has for its first entry, its second, ..., row by row, each (..., H', V', ...).
     """
     (s, t), (d, e), frame = windows.stride, windows.dilation, windows.frame(image)
-    rows, columns = parts[0].shape[2:]
+    before, (rows, columns) = (slice(None),) * axis, parts[0].shape[axis : axis + 2]
     size = [n + sum(around) for n, around in zip(image, frame, strict=True)]
-    total = np.pad(parts[0][:, :, :0, :0], ((0, 0), (0, 0), (0, size[0]), (0, size[1])))
+    behind = ((0, 0),) * (parts[0].ndim - axis - 2)
+    total = np.pad(parts[0][(*before, slice(0), slice(0))], ((0, 0),) * axis + ((0, size[0]), (0, size[1])) + behind)
     for place, part in enumerate(parts):
-        r, c = divmod(place, windows.kernel[1])
-        total[:, :, r * d : r * d + s * rows : s, c * e : c * e + t * columns : t] += part
-    return total[:, :, frame[0][0] : frame[0][0] + image[0], frame[1][0] : frame[1][0] + image[1]]
-
-
-def _from(x: Array, axis: int, before: int, size: int) -> Array:
-    """x with so many zeros before it along an axis, or without as many entries, cut or filled up to `size`."""
-    x = x[(slice(None),) * axis + (slice(max(-before, 0), max(size - before, 0)),)]
-    before = max(before, 0)
-    widths = [(0, 0)] * x.ndim
-    widths[axis] = (before, size - before - x.shape[axis])
-    return np.pad(x, widths) if any(widths[axis]) else x
+        r, c = (n * apart for n, apart in zip(divmod(place, windows.kernel[1]), (d, e), strict=True))
+        total[(*before, slice(r, r + s * rows, s), slice(c, c + t * columns, t))] += part
+    return total[(*before, *(slice(first, first + n) for n, (first, _) in zip(image, frame, strict=True)))]
 
 
 def pair_of(what: str, name: str, size: Any, least: int = 1) -> Pair:
