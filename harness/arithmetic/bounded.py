@@ -113,9 +113,7 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
     @property
     def T(self) -> Bounded:
         """As numpy.ndarray.T."""
-        transposed = Bounded(self.value.T, self.bound.T, self.context)
-        transposed.contracted = self.contracted
-        return transposed
+        return self.moved(np.transpose)
 
     @property
     def as_summand(self) -> Floats:
@@ -138,7 +136,9 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
 
     def moved(self, change: Callable[[Floats], Floats]) -> Bounded:
         """After a change that only moves entries, or repeats them."""
-        return Bounded(change(self.value), change(self.bound), self.context)
+        result = Bounded(change(self.value), change(self.bound), self.context)
+        result.contracted = self.contracted
+        return result
 
     def widened(self, room: Any) -> Bounded:
         """With so much more room in every entry."""

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.arithmetic.bounded import Floats
+from harness.arithmetic.moves import MOVES
 
 Objects = NDArray[np.object_]
 
@@ -77,13 +78,14 @@ class Numbers(ABC):
             return Entries(rule(*arrays), self)
 
     def _products(self, x: Objects, y: Objects) -> Objects:
-        """The matrix product, one for each index of the axes before the last two of y."""
-        if y.ndim == 2:
+        """Matrix products, one for each of the axes before the last two."""
+        if y.ndim <= 2:
             return self.product(x, y)
-        result = np.empty((*x.shape[:-1], y.shape[-1]), object)
-        for index in np.ndindex(y.shape[:-2]):
-            result[index] = self.product(x[index], y[index])
-        return result
+        before = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+        xs = np.broadcast_to(x, (*before, *x.shape[-2:])).reshape(-1, *x.shape[-2:])
+        ys = np.broadcast_to(y, (*before, *y.shape[-2:])).reshape(-1, *y.shape[-2:])
+        products = np.stack([self.product(*pair) for pair in zip(xs, ys, strict=True)])
+        return products.reshape(*before, *products.shape[1:])
 
     def exact(self, array: Any) -> Entries:
         """An array of exactly the numbers given."""
@@ -181,6 +183,12 @@ class Entries(np.lib.mixins.NDArrayOperatorsMixin):
         if function is np.concatenate:
             (joined,) = operands
             return Entries(np.concatenate([self.numbers.objects(part) for part in joined], **options), self.numbers)
+        if function in MOVES:
+            if function is np.pad:  # what NumPy fills up with is Python's
+                options = {"constant_values": self.numbers.number(options.get("constant_values", 0))}
+            return Entries(function(self.entries, *operands[1:], **options), self.numbers)
+        if function is np.full_like:
+            return self.numbers.exact(np.full(self.shape, operands[1], float))
         if function in METHODS:
             return getattr(operands[0], METHODS[function])(*operands[1:], **options)
         return NotImplemented if options else self.numbers.evaluate(function, operands)

@@ -69,8 +69,11 @@ class Rationals(Numbers):
             self._fraction, self._matrix = fmpq, fmpq_mat
 
     def number(self, value: Any) -> Any:
-        """A number as a fraction; what is not finite raises OverflowError or ValueError."""
-        return self._fraction(*value.as_integer_ratio())
+        """A number as a fraction; an infinite one raises IrrationalError, and NaN ValueError."""
+        try:
+            return self._fraction(*value.as_integer_ratio())
+        except OverflowError:
+            raise IrrationalError("infinity") from None
 
     def product(self, x: Objects, y: Objects) -> Objects:
         """Through fmpq_mat, or sum by sum."""

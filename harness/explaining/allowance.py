@@ -40,16 +40,23 @@ from impls.graph import Accumulation, Graph, Link, Rule, evaluate
 from impls.hand.layers import (
     Add,
     AttentionScores,
+    AvgPool2d,
     Concatenate,
+    Conv2d,
     Dense,
     Embedding,
+    Flatten,
+    GlobalAvgPool2d,
     LayerNorm,
     MatrixProduct,
+    MaxPool2d,
     MergeHeads,
     Multiply,
     Positions,
+    Reshape,
     Split,
     SplitHeads,
+    Transpose,
     Unembedding,
 )
 from impls.hand.parts import Activation, Loss
@@ -212,6 +219,18 @@ FORMULAS: Mapping[type, Mapping[str, str]] = {
         "db": "(n - 1) u sum |dh|, n rows *",
     },
     Embedding: {"e": NONE, "dW": "(n - 1) u sum |de|, n rows *"},
+    Reshape: {"s": NONE, "dx": NONE},
+    Flatten: {"s": NONE, "dx": NONE},
+    Transpose: {"s": NONE, "dx": NONE},
+    Conv2d: {
+        "z": "n u conv(|x|, |W|) + u |z|, n entries of a window *",
+        "dx": "n u conv(|dz|, |W|), n weights on an entry *",
+        "dW": "n u |x| |dz|, n windows *",
+        "db": "(n - 1) u sum |dz|, n windows *",
+    },
+    MaxPool2d: {"s": NONE, "dx": "(n - 1) u sum |ds|, n windows that overlap *"},
+    AvgPool2d: {"s": "n u mean |x|, n entries of a window *", "dx": "n u sum |ds| / entries, n windows that overlap *"},
+    GlobalAvgPool2d: {"s": "n u mean |x|, n entries of an image *", "dx": "2 u |dx|"},
 }
 """By what the layer calls what the link gives."""
 

@@ -7,6 +7,7 @@ from harness.faults.attention import attention_faults
 from harness.faults.branches import accumulation_faults, combining_faults, lookup_faults
 from harness.faults.fault import Fault
 from harness.faults.forward import forward_faults
+from harness.faults.images import image_faults
 from harness.faults.layer_norm import layer_norm_faults
 from harness.faults.losses import clamp_faults, loss_faults
 from harness.faults.operands import operand_faults
@@ -22,7 +23,7 @@ from impls.hand import Penalty
 FAMILIES = (
     loss_faults, factor_faults, derivative_faults, variant_faults, operand_faults, sum_faults, omission_faults,
     path_faults, step_faults, clamp_faults, forward_faults, accumulation_faults, combining_faults, lookup_faults,
-    layer_norm_faults, attention_faults, precision_faults,
+    layer_norm_faults, attention_faults, image_faults, precision_faults,
 )  # fmt: skip
 CAUSES = (
     "sign flipped", "half", "doubled", "times N", "divided by N", "times K", "divided by K", "sum for mean",
@@ -55,6 +56,8 @@ CAUSES = (
     "part overwritten", "part left out", "part counted twice", "parts averaged",
     "branch left out", "another operation", "own factor for the other", "factor of the product missing",
     "parts swapped", "cut one neuron beside", "gradient of one part only",
+    "kernel flipped", "kernel not flipped", "kernels of another group", "padding forgotten", "stride ignored",
+    "dilation ignored", "mean over the windows", "whole upstream for every entry", "overlapping windows overwritten",
     "repeated index overwritten", "mean over a repeated index", "index off by one",
     "variance over one less", "epsilon outside the root", "another epsilon", "normalised over the samples",
     "mean not subtracted", "not divided by the deviation", "gain left out", "mean term missing",

@@ -11,17 +11,24 @@ from impls.graph import Graph, Link
 from impls.hand import (
     Add,
     AttentionScores,
+    AvgPool2d,
     Concatenate,
+    Conv2d,
     Dense,
     Embedding,
+    Flatten,
+    GlobalAvgPool2d,
     LayerNorm,
     MatrixProduct,
+    MaxPool2d,
     MergeHeads,
     Multiply,
     Penalty,
     Positions,
+    Reshape,
     Split,
     SplitHeads,
+    Transpose,
     Unembedding,
 )
 from impls.hand.activations import Activation
@@ -113,6 +120,27 @@ _FORMULAS: Mapping[type, Mapping[str, Callable[[Any, Mapping[str, str]], str]]] 
     Embedding: {
         "e": _filled("rows {i} of {W}"),
         "dW": _filled("in row v the sum of {de} over every place where {i} is v"),
+    },
+    Reshape: {"s": _filled("{x} in another shape"), "dx": _filled("{ds} in the shape of {x}")},
+    Flatten: {"s": _filled("{x}, a row for each sample"), "dx": _filled("{ds} in the shape of {x}")},
+    Transpose: {"s": _filled("{x} with axes exchanged"), "dx": _filled("{ds} with axes exchanged back")},
+    Conv2d: {
+        "z": lambda layer, names: ("{x} * {W} + {b}" if layer.bias else "{x} * {W}").format(**names),
+        "dx": _filled("full({dz}) * flip({W})"),
+        "dW": _filled("windows({x})ᵀ · {dz}"),
+        "db": _filled("sum of {dz} over the samples and windows"),
+    },
+    MaxPool2d: {
+        "s": _filled("largest of each window of {x}"),
+        "dx": _filled("{ds} at the first largest entry of each window of {x}"),
+    },
+    AvgPool2d: {
+        "s": _filled("mean of each window of {x}"),
+        "dx": _filled("{ds} / entries of a window, at each of them"),
+    },
+    GlobalAvgPool2d: {
+        "s": _filled("mean of each image of {x}"),
+        "dx": _filled("{ds} / entries of an image, at each of them"),
     },
 }
 

@@ -34,14 +34,7 @@ def _of_dense(place: Place) -> Iterator[Fault]:
     right, names, shapes = place.link, place.names, place.network.weights
     x, W = names["x"], names["W"]
     plus = f" + {names['b']}" if place.layer.bias else ""
-    if place.layer.bias:
-        b = names["b"]
-        text = f"the bias {b} is left out of {place.at}"
-        yield place.fault("bias missing", text, f"{x} · {W}", lambda t: t[x] @ t[W])
-        text = f"the bias {b} is subtracted"
-        yield place.fault("bias subtracted", text, f"{x} · {W} − {b}", lambda t: t[x] @ t[W] - t[b])
-        text = f"the bias {b} is added twice"
-        yield place.fault("bias added twice", text, f"{x} · {W} + 2·{b}", lambda t: right(t) + t[b])
+    yield from bias_faults(place, f"{x} · {W}")
     for other, shape in shapes.items():
         if other != W and shape == shapes[W]:
             text = f"{other} is used, which belongs to another layer, in place of {W}"
@@ -50,6 +43,20 @@ def _of_dense(place: Place) -> Iterator[Fault]:
     if shapes[W][0] == shapes[W][1] > 1:
         text = f"{W} is transposed, where entry [i, j] belongs to the weight from neuron i to neuron j"
         yield place.fault("not transposed forward", text, f"{x} · {W}ᵀ{plus}", lambda t: right({**t, W: t[W].T}))
+
+
+def bias_faults(place: Place, product: str) -> Iterator[Fault]:
+    """Mistakes with the bias that is added to a product."""
+    if not place.layer.bias:
+        return
+    right, b = place.link, place.names["b"]
+    text = f"the bias {b} is left out of {place.at}"
+    yield place.fault("bias missing", text, product, lambda t: right({**t, b: 0 * t[b]}))
+    yield place.fault(
+        "bias subtracted", f"the bias {b} is subtracted", f"{product} − {b}", lambda t: right({**t, b: -t[b]})
+    )
+    twice = lambda t: right({**t, b: 2 * t[b]})  # noqa: E731
+    yield place.fault("bias added twice", f"the bias {b} is added twice", f"{product} + 2·{b}", twice)
 
 
 def _of_activation(place: Place) -> Iterator[Fault]:

@@ -19,7 +19,10 @@ from typing import Any
 from impls.graph import Graph
 from impls.hand import networks
 
-NETWORKS: Mapping[str, Callable[..., Graph]] = {"gpt": networks.gpt}
+NETWORKS: Mapping[str, Callable[..., Graph]] = {
+    "lenet": networks.lenet,
+    "gpt": networks.gpt,
+}
 """Every network that has a name."""
 
 

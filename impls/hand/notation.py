@@ -38,6 +38,13 @@ LAYERS: Mapping[str, Any] = {
     "multiply": layers.Multiply,
     "concatenate": layers.Concatenate,
     "split": layers.Split,
+    "reshape": layers.Reshape,
+    "flatten": layers.Flatten,
+    "transpose": layers.Transpose,
+    "conv2d": layers.Conv2d,
+    "max-pool2d": layers.MaxPool2d,
+    "avg-pool2d": layers.AvgPool2d,
+    "global-avg-pool2d": layers.GlobalAvgPool2d,
 }
 ACTIVATIONS: Mapping[str, Any] = {
     "sigmoid": activations.Sigmoid,

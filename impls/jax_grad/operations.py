@@ -112,6 +112,34 @@ def _penalised(loss: hand.Penalised) -> Operation:
     return penalised
 
 
+def _convolution(layer: hand.Conv2d) -> Operation:
+    def convolved(x: Any, W: Any, b: Any = None) -> Any:
+        z = jax.lax.conv_general_dilated(
+            x, W, layer.windows.stride, layer.windows.frame(x.shape[2:]), rhs_dilation=layer.windows.dilation,
+            feature_group_count=layer.groups,
+        )  # fmt: skip
+        return z if b is None else z + b[:, None, None]
+
+    return convolved
+
+
+def _over_windows(layer: Any, reduced: Any, start: float, x: Any) -> Any:
+    windows = layer.windows
+    frame = [(0, 0), (0, 0), *windows.frame(x.shape[2:])]
+    return jax.lax.reduce_window(x, start, reduced, (1, 1, *windows.kernel), (1, 1, *windows.stride), frame)
+
+
+def _average(layer: hand.AvgPool2d) -> Operation:
+    """As flax.linen.avg_pool: the sum, over the size of a window or over a sum of ones."""
+
+    def averaged(x: Any) -> Any:
+        total = _over_windows(layer, jax.lax.add, 0.0, x)
+        ones = np.prod(layer.windows.kernel)
+        return total / (ones if layer.count_include_pad else _over_windows(layer, jax.lax.add, 0.0, jnp.ones_like(x)))
+
+    return averaged
+
+
 FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Dense: lambda _: lambda x, W, b=None: x @ W if b is None else x @ W + b,
     hand.Embedding: lambda _: lambda i, W: jnp.take(W, i, axis=0),
@@ -127,6 +155,13 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Multiply: lambda _: jnp.multiply,
     hand.Concatenate: lambda _: lambda p, q: jnp.concatenate([p, q], axis=-1),
     hand.Split: lambda o: {"p": lambda x: x[..., : o.at], "q": lambda x: x[..., o.at :]},
+    hand.Reshape: lambda o: lambda x: x.reshape(len(x), *o.shape),
+    hand.Flatten: lambda _: lambda x: x.reshape(len(x), -1),
+    hand.Transpose: lambda o: lambda x: jnp.transpose(x, (0, *o.axes)),
+    hand.Conv2d: _convolution,
+    hand.MaxPool2d: lambda o: lambda x: _over_windows(o, jax.lax.max, -jnp.inf, x),
+    hand.AvgPool2d: _average,
+    hand.GlobalAvgPool2d: lambda _: partial(jnp.mean, axis=(2, 3)),
     hand.Sigmoid: lambda _: jax.nn.sigmoid,
     hand.Tanh: lambda _: jnp.tanh,
     hand.Relu: lambda _: jax.nn.relu,

@@ -114,6 +114,18 @@ def _penalised(loss: hand.Penalised) -> Operation:
     return penalised
 
 
+def _convolution(layer: hand.Conv2d) -> Operation:
+    how = {"stride": layer.windows.stride, "dilation": layer.windows.dilation, "groups": layer.groups}
+
+    def convolved(x: Any, W: Any, b: Any = None) -> Any:
+        (top, bottom), (left, right) = layer.windows.frame(x.shape[2:])
+        if (top, left) == (bottom, right):
+            return functional.conv2d(x, W, b, padding=(top, left), **how)
+        return functional.conv2d(functional.pad(x, (left, right, top, bottom)), W, b, **how)
+
+    return convolved
+
+
 FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Dense: _dense,
     hand.Embedding: lambda _: functional.embedding,
@@ -129,6 +141,22 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Multiply: lambda _: torch.mul,
     hand.Concatenate: lambda _: lambda p, q: torch.cat([p, q], dim=-1),
     hand.Split: lambda o: {"p": lambda x: x[..., : o.at].clone(), "q": lambda x: x[..., o.at :].clone()},
+    # Tensors of their own, so that their gradients are too.
+    hand.Reshape: lambda o: lambda x: x.reshape(len(x), *o.shape).clone(),
+    hand.Flatten: lambda _: lambda x: x.flatten(1).clone(),
+    hand.Transpose: lambda o: lambda x: x.permute(0, *o.axes).clone(),
+    hand.Conv2d: _convolution,
+    hand.MaxPool2d: lambda o: partial(
+        functional.max_pool2d, kernel_size=o.windows.kernel, stride=o.windows.stride, padding=o.windows.padding
+    ),
+    hand.AvgPool2d: lambda o: partial(
+        functional.avg_pool2d,
+        kernel_size=o.windows.kernel,
+        stride=o.windows.stride,
+        padding=o.windows.padding,
+        count_include_pad=o.count_include_pad,
+    ),
+    hand.GlobalAvgPool2d: lambda _: lambda x: x.mean(dim=(2, 3)),
     hand.Sigmoid: lambda _: torch.sigmoid,
     hand.Tanh: lambda _: torch.tanh,
     hand.Relu: lambda _: torch.relu,

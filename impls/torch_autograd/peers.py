@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch.testing._comparison import default_tolerances
 
@@ -16,16 +17,21 @@ def assert_close(actual: Arrays, expected: Arrays) -> bool:
     """Whether torch.testing.assert_close raises nothing, tensor by tensor."""
     try:
         for name in expected:
-            torch.testing.assert_close(torch.tensor(actual[name]), torch.tensor(expected[name]))
+            torch.testing.assert_close(_tensor(actual[name]), _tensor(expected[name]))
     except AssertionError:
         return False
     return True
 
 
+def _tensor(array: Array) -> torch.Tensor:
+    """A copy; torch reads no array backwards, as a flipped one is read."""
+    return torch.tensor(np.ascontiguousarray(array)).reshape(np.shape(array))
+
+
 def is_close(actual: Arrays, expected: Arrays) -> bool:
     """What assert_close decides by, without the modules of torch that its first call loads: half a second."""
     for name in expected:
-        one, other = torch.tensor(actual[name]), torch.tensor(expected[name])
+        one, other = _tensor(actual[name]), _tensor(expected[name])
         rtol, atol = default_tolerances(one, other)
         if one.shape != other.shape or not torch.isclose(one, other, rtol=rtol, atol=atol).all():
             return False

@@ -6,19 +6,25 @@ from impls.contract import Inputs
 from impls.hand import (
     Add,
     AttentionScores,
+    AvgPool2d,
     CausalSoftmax,
     Concatenate,
+    Conv2d,
     Dense,
     Embedding,
+    Flatten,
+    GlobalAvgPool2d,
     Graph,
     GraphBuilder,
     LayerNorm,
     MatrixProduct,
+    MaxPool2d,
     MeanSquaredError,
     MergeHeads,
     Multiply,
     Positions,
     Relu,
+    Reshape,
     Sigmoid,
     Softmax,
     SoftmaxCrossEntropy,
@@ -26,6 +32,7 @@ from impls.hand import (
     SplitHeads,
     SumSquaredError,
     Tanh,
+    Transpose,
     Unembedding,
 )
 
@@ -93,6 +100,27 @@ def three_readers() -> Graph:
     h = net("act", Tanh(), net("fc", Dense(3, 4), net.input("x", 3)))
     s = net("sum", Add(), net("one", Dense(4, 4), h), net("two", Relu(), h))
     return net.loss(SumSquaredError(), net("out", Add(), s, net("square", Multiply(), h, h)))
+
+
+def images() -> Graph:
+    """Convolutions with every option, on images that a stride does not divide, and changes of shape between them."""
+    net = GraphBuilder()
+    x = net("x1", Transpose([3, 1, 2]), net("x0", Reshape([7, 6, -1]), net.input("x", (14, 6), gradient=True)))
+    z = net("a1", Tanh(), net("c1", Conv2d(2, 4, 3, padding=1, dilation=[2, 1]), x))
+    z = net("c2", Conv2d(4, 4, [2, 3], stride=2, padding=[0, 1], groups=2), z)
+    z = net("c3", Conv2d(4, 4, 2, stride=[1, 2], padding="same", groups=4, bias=False), z)
+    z = net("f", Flatten(), net("c4", Conv2d(4, 3, 1), z))
+    return net.loss(MeanSquaredError(), net("out", Dense(12, 2), z))
+
+
+def pooled() -> Graph:
+    """Every kind of pooling, of windows that overlap and that do not, with padding; a relu makes equal entries."""
+    net = GraphBuilder()
+    x = net("r", Relu(), net("c", Conv2d(1, 2, 3), net.input("x", (1, 8, 8), gradient=True)))
+    m = net("m", Add(), net("m1", MaxPool2d(3, 2, padding=1), x), net("m2", MaxPool2d([2, 3], 2, padding=[0, 1]), x))
+    a = net("a2", AvgPool2d([2, 1], padding=[1, 0], count_include_pad=False), net("a1", AvgPool2d([2, 3], 2), x))
+    s = net("sum", Add(), net("g1", GlobalAvgPool2d(), m), net("g2", GlobalAvgPool2d(), a))
+    return net.loss(MeanSquaredError(), net("out", Dense(2, 2), s))
 
 
 class Gain:

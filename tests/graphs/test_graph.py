@@ -18,7 +18,17 @@ from impls.hand import (
     Tanh,
     node,
 )
-from tests.graphs.branching import Centring, Gain, attention, batch_of, branching, positions, tokens
+from tests.graphs.branching import (
+    Centring,
+    Gain,
+    attention,
+    batch_of,
+    branching,
+    images,
+    pooled,
+    positions,
+    tokens,
+)
 
 
 def test_a_tensor_knows_its_role_its_shape_and_what_it_belongs_to():
@@ -39,7 +49,7 @@ def test_what_has_several_readers_has_one_gradient_the_sum_of_their_parts():
     assert [name for name in network.weights if name.startswith("again")] == ["again.b"]
 
 
-@pytest.mark.parametrize("make", [branching, positions, tokens, attention])
+@pytest.mark.parametrize("make", [branching, positions, tokens, attention, images, pooled])
 def test_gradients_are_those_of_the_complex_step(make):
     network, step = make(), 1e-100
     weights, (x, y) = network.init(0), batch_of(network, 5)
@@ -177,6 +187,6 @@ def test_whole_numbers_alone_and_arrays_of_more_axes_are_data():
 def test_a_graph_is_the_same_read_back_from_toml_and_from_a_record(tmp_path):
     from harness.results.rebuilding import network_of
 
-    for network in (branching(), positions()):
+    for network in (branching(), positions(), images(), pooled()):
         assert repr(harness.from_toml(harness.to_toml(network))) == repr(network)
         assert repr(network_of(repr(network))) == repr(network)

@@ -25,7 +25,18 @@ from impls.hand import (
     node,
 )
 from impls.hand_numpy import Hand
-from tests.graphs.branching import Centring, Gain, attention, batch_of, branching, positions, three_readers, tokens
+from tests.graphs.branching import (
+    Centring,
+    Gain,
+    attention,
+    batch_of,
+    branching,
+    images,
+    pooled,
+    positions,
+    three_readers,
+    tokens,
+)
 
 ROWS = 5
 
@@ -41,7 +52,9 @@ def running_mean():
     )  # fmt: skip
 
 
-NETWORKS = [branching, positions, tokens, attention, three_readers, own_weights, running_mean]
+NETWORKS = [
+    branching, positions, tokens, attention, three_readers, own_weights, running_mean, images, pooled,
+]  # fmt: skip
 
 
 @cache

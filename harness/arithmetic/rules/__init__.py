@@ -11,6 +11,7 @@ from harness.arithmetic.rules import (
     gelu,
     layer_norm,
     losses,
+    moves,
     optimizers,
     reading,
     smooth,
@@ -19,6 +20,6 @@ from harness.arithmetic.rules import (
 )
 
 __all__ = [
-    "attention", "elementary", "elementwise", "gelu", "layer_norm", "losses", "optimizers", "reading", "smooth",
-    "softmax", "sums",
+    "attention", "elementary", "elementwise", "gelu", "layer_norm", "losses", "moves", "optimizers", "reading",
+    "smooth", "softmax", "sums",
 ]  # fmt: skip

@@ -26,6 +26,7 @@ What follows rounds nothing:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,7 +130,7 @@ def _chosen(choose: np.ufunc, x: Bounded, y: Bounded) -> Bounded:
     low = choose(x.value - x.bound, y.value - y.bound)
     high = choose(x.value + x.bound, y.value + y.bound)
     # One ulp more: low and high were rounded.
-    bound = np.nextafter(np.maximum(high - value, value - low), np.inf) * (high > low)
+    bound = np.where(high > low, np.nextafter(np.maximum(high - value, value - low), np.inf), 0.0)
     return Bounded(value, bound, x.context)
 
 
@@ -158,14 +159,17 @@ def equal(x: Bounded, y: Bounded) -> Bounded:
 
 
 @rule_for(np.where)
-def where(mask: Bounded, x: Bounded, y: Bounded) -> Bounded:
+def where(mask: Any, x: Any, y: Any) -> Bounded:
+    context = next(each.context for each in (mask, x, y) if isinstance(each, Bounded))
+    mask = mask if isinstance(mask, Bounded) else context.exact(mask)
+    x, y = (each if isinstance(each, Bounded) else context.constant(each) for each in (x, y))
     taken = mask.value != 0
     bound = np.where(taken, x.bound, y.bound)
     undecided = mask.bound > 0
     if undecided.any():
         other = np.abs(x.value - y.value) + np.where(taken, y.bound, x.bound)
         bound = np.where(undecided, np.maximum(bound, other), bound)
-    return Bounded(np.where(taken, x.value, y.value), bound, mask.context)
+    return Bounded(np.where(taken, x.value, y.value), bound, context)
 
 
 @rule_for(np.concatenate)

@@ -34,7 +34,7 @@ times what they cost on one thread. The programs that are compared run with the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
@@ -45,14 +45,16 @@ from threadpoolctl import ThreadpoolController
 from harness.arithmetic.bounded import INFLATION, Bounded, Floats, rule_for
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64
 from impls.graph.backward import accumulate
+from impls.hand.layers.convolution import transposed_convolution
+from impls.hand.layers.windows import put_back
 
 
-def _partial_sum(terms: int, u: float, magnitude: Floats, total: Floats) -> Floats:
+def _partial_sum(terms: Any, u: float, magnitude: Floats, total: Floats) -> Floats:
     """P: the largest magnitude of a partial sum, from M and |V| of any member."""
     return np.minimum(magnitude, (magnitude + total) / 2 + terms * u * magnitude)
 
 
-def _centre_partial_sum(terms: int, magnitude: Floats, value: Floats) -> Floats:
+def _centre_partial_sum(terms: Any, magnitude: Floats, value: Floats) -> Floats:
     """P of the float64 centre, whose whole sum is known to n roundings only."""
     u = UNIT_ROUNDOFF_64
     return _partial_sum(terms, u, magnitude, np.abs(value) + terms * u * magnitude)
@@ -98,6 +100,27 @@ def accumulate_(*parts: Bounded) -> Bounded:
     return total
 
 
+@rule_for(put_back)
+def put_back_(windows: Any, image: Any, axis: int, *parts: Bounded) -> Bounded:
+    """As a sum, of as many terms as windows have something else than an exact 0 for an entry: a 0 rounds nothing."""
+
+    def total(arrays: Iterable[Floats]) -> Floats:
+        return put_back.body(windows, image, axis, *arrays)  # type: ignore[attr-defined]
+
+    context, u = parts[0].context, parts[0].context.profile.u_acc
+    value, magnitude = total(part.value for part in parts), total(np.abs(part.value) for part in parts)
+    terms = total(((part.value != 0) | (part.bound != 0)).astype(float) for part in parts)
+    several = terms > 1
+    propagated = np.where(several, total(part.as_summand for part in parts), total(part.bound for part in parts))
+    partial = _partial_sum(terms, u, magnitude + propagated, np.abs(value) + propagated)
+    own = UNIT_ROUNDOFF_64 * _centre_partial_sum(terms, magnitude, value)
+    bound = (propagated + np.where(several, (terms - 1) * (u * partial + own), 0.0)) * (
+        1 + 2 * terms * UNIT_ROUNDOFF_64
+    )
+    result = context.rounded(value, _unless_overflown(bound, partial, context.profile.largest), 0.0, underflows=terms)
+    return Bounded(value, np.where(several, result.bound, propagated), context)
+
+
 def _stacked(parts: Sequence[Bounded]) -> Bounded:
     return Bounded(np.stack([p.value for p in parts]), np.stack([p.as_summand for p in parts]), parts[0].context)
 
@@ -113,24 +136,39 @@ def max_(x: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
 @rule_for(np.matmul)
 def matmul(x: Bounded, y: Bounded) -> Bounded:
     with threads_for(x.size * y.shape[-1]):
-        return _matmul(x, y)
+        return _of_products(np.matmul, x.shape[-1], x, y, single=1 in (x.size, y.size))
 
 
-def _matmul(x: Bounded, y: Bounded) -> Bounded:
-    context, p, terms = x.context, x.context.profile, x.shape[-1]
-    value = x.value @ y.value
+@rule_for(transposed_convolution)
+def transposed_convolution_(dz: Bounded, W: Bounded, windows: Any, image: Any, groups: int) -> Bounded:
+    """One sum for each entry of the image, of as many products as windows and outputs have for it."""
+    terms = windows.overlap * len(W.value) // groups
+
+    def product(x: Floats, y: Floats) -> Floats:
+        return transposed_convolution.body(x, y, windows, image, groups)  # type: ignore[attr-defined]
+
+    with threads_for(dz.size * W.size // len(W.value)):
+        return _of_products(product, terms, dz, W, single=False)
+
+
+def _of_products(
+    product: Callable[[Floats, Floats], Floats], terms: int, x: Bounded, y: Bounded, *, single: bool
+) -> Bounded:
+    """Sums of so many products of an entry of x and one of y; of a single one times all others, it may be regrouped."""
+    context, p = x.context, x.context.profile
+    value = product(x.value, y.value)
     x_abs, y_abs = np.abs(x.value), np.abs(y.value)
-    exact = x_abs @ y_abs
+    exact = product(x_abs, y_abs)
     x_bound, y_bound = x.bound, y.bound
-    regrouped = (x.contracted or y.contracted) and 1 in (x.size, y.size)
+    regrouped = (x.contracted or y.contracted) and single
     if regrouped:
         x_bound, y_bound = x.as_summand, y.as_summand
     # |X| E_Y + E_X A(Y): products of what is not negative, so that nothing cancels.
     propagated = np.zeros_like(exact)
     if y_bound.any():
-        propagated = x_abs @ y_bound
+        propagated = product(x_abs, y_bound)
     if x_bound.any():
-        propagated = propagated + x_bound @ (y_abs + y_bound)
+        propagated = propagated + product(x_bound, y_abs + y_bound)
     slack = 1 + 2 * terms * UNIT_ROUNDOFF_64
     largest = exact + propagated * slack
     partial = _partial_sum(terms, p.u_acc, largest, np.abs(value) + propagated)

@@ -1,5 +1,6 @@
 """Networks that have a name, each as a few lines of the builder that read like the paper's figure."""
 
 from impls.hand.networks.gpt import gpt
+from impls.hand.networks.lenet import lenet
 
-__all__ = ["gpt"]
+__all__ = ["gpt", "lenet"]
