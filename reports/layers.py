@@ -7,8 +7,10 @@ float32 in which the hand code, torch and JAX are judged on each of them. The pa
 from __future__ import annotations
 
 import argparse
+import ast
 import inspect
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import chain
@@ -18,8 +20,14 @@ from typing import Any
 
 from tabulate import tabulate
 
-from harness import run
+from harness.arithmetic import profile_of
+from harness.comparison.checks import rounding
 from harness.comparison.judge import Row
+from harness.evaluation.point import Point
+from harness.inputs.batches import batches_of
+from harness.inputs.datasets import load_data
+from impls import registry
+from impls.contract import CannotCompareError
 from impls.graph import LOSS, Graph
 from impls.graph.node import as_names
 from impls.graph.tensor import ROWS
@@ -27,7 +35,7 @@ from impls.hand import GraphBuilder, layers
 from impls.hand.losses import MeanSquaredError
 from impls.hand.notation import ACTIVATIONS, LAYERS, LOSSES, from_text
 
-ROWS_CHECKED = 7
+ROWS_CHECKED, DTYPE = 7, "float32"
 FOLDER = Path("docs/layers")
 
 EXAMPLES: Mapping[str, tuple[Any, Mapping[str, tuple[int, ...]]]] = {
@@ -37,6 +45,21 @@ EXAMPLES: Mapping[str, tuple[Any, Mapping[str, tuple[int, ...]]]] = {
     "multiply": (layers.Multiply(), {"p": (3,), "q": (3,)}),
     "concatenate": (layers.Concatenate(), {"p": (3,), "q": (2,)}),
     "split": (layers.Split(2), {"x": (5,)}),
+    "layer-norm": (layers.LayerNorm(6), {"x": (3, 6)}),
+    "positions": (layers.Positions(4, 3), {"x": (4, 3)}),
+    "unembedding": (layers.Unembedding(5, 3), {"x": (4, 3)}),
+    "split-heads": (layers.SplitHeads(2), {"x": (4, 12)}),
+    "attention-scores": (layers.AttentionScores(), {"q": (2, 4, 3), "k": (2, 4, 3)}),
+    "causal-softmax": (layers.CausalSoftmax(), {"z": (2, 4, 4)}),
+    "matrix-product": (layers.MatrixProduct(), {"p": (2, 4, 4), "q": (2, 4, 3)}),
+    "merge-heads": (layers.MergeHeads(2), {"x": (2, 4, 3)}),
+    "reshape": (layers.Reshape([3, 4]), {"x": (12,)}),
+    "flatten": (layers.Flatten(), {"x": (3, 4)}),
+    "transpose": (layers.Transpose([2, 1]), {"x": (3, 4)}),
+    "conv2d": (layers.Conv2d(2, 4, 3, stride=2, padding=1), {"x": (2, 6, 5)}),
+    "max-pool2d": (layers.MaxPool2d(2), {"x": (2, 6, 4)}),
+    "avg-pool2d": (layers.AvgPool2d(2), {"x": (2, 6, 4)}),
+    "global-avg-pool2d": (layers.GlobalAvgPool2d(), {"x": (2, 6, 4)}),
 }
 """A layer of each kind, and the shapes of a row of its inputs."""
 
@@ -72,7 +95,9 @@ def kind_of(name: str) -> Kind:
     whole = getattr(layer, "whole", {})
     read = [net.input(n, shape, choices=whole.get(n, 0), gradient=n not in whole) for n, shape in inputs.items()]
     given = net("layer", layer, *read)
-    joined = net("joined", layers.Concatenate(), *given) if isinstance(given, tuple) else given
+    joined, *others = given if isinstance(given, tuple) else (given,)
+    for number, other in enumerate(others, 1):
+        joined = net(f"joined{number}", layers.Concatenate(), joined, other)
     width = layer.shapes({n: (ROWS, *shape) for n, shape in inputs.items()})
     size = sum(int(shape[-1]) for shape in width.values())
     return Kind(name, layer, net.loss(MeanSquaredError(), net("out", layers.Dense(size, 2), joined)), "layer")
@@ -101,7 +126,7 @@ def page(module: ModuleType, kinds: Sequence[Kind]) -> str:
     path = module.__name__.replace(".", "/")
     parts = [f"# {_title(module)}", _block(inspect.getdoc(module) or "", "text"), "## Code"]
     parts.append(f"The rules of [{path}.py](../../{path}.py) as they run:")
-    parts += [_block(_rules(kind.layer), "python") for kind in kinds]
+    parts += [_block("\n\n\n".join([*_functions(module), *(_rules(kind.layer) for kind in kinds)]), "python")]
     parts += ["## Check", f"One step on random data, {ROWS_CHECKED} rows, in float32, each link by itself:"]
     parts += [_block(f"{kind.name}   {kind.layer!r}\n\n{checked(kind)}", "text") for kind in kinds]
     return "\n\n".join(parts) + "\n"
@@ -109,11 +134,15 @@ def page(module: ModuleType, kinds: Sequence[Kind]) -> str:
 
 def checked(kind: Kind) -> str:
     """The table of one step: each tensor that the layer gives, of each implementation."""
-    rows = {}
-    for row in run(kind.network, "random", steps=1, batch=ROWS_CHECKED).steps[0].rows:
-        if row.check == "rounding":
-            rows[row.gradient, row.against] = row
-    lines = [_line(row) for tensor in kind.tensors for (name, _), row in rows.items() if name == tensor]
+    batch = batches_of(kind.network, load_data("random", network=kind.network, seed=0), DTYPE, ROWS_CHECKED, 0).at(1)
+    point = Point(kind.network, kind.network.init(0, DTYPE), *batch, 1)
+    rows = []
+    for name in registry.OWN:
+        made = registry.load(name)(kind.network, DTYPE)
+        with suppress(CannotCompareError):
+            shown = made.differentiate(point.weights, point.x, point.y)
+            rows += rounding(point, name, shown, profile_of(DTYPE, getattr(made, "eager", False)))
+    lines = [_line(row) for tensor in kind.tensors for row in rows if row.gradient == tensor]
     return tabulate(lines, ("tensor", "of", "rounding used", "sees", ""), disable_numparse=True)
 
 
@@ -134,6 +163,15 @@ def _title(module: ModuleType) -> str:
 
 def _block(text: str, language: str) -> str:
     return f"```{language}\n{text}\n```"
+
+
+def _functions(module: ModuleType) -> list[str]:
+    """The source of the functions that its rules call, as far as they stand in the same file."""
+    source = inspect.getsource(module)
+    parts = [part for part in ast.parse(source).body if isinstance(part, ast.FunctionDef)]
+    lines = source.splitlines()
+    first = [min([part.lineno, *(d.lineno for d in part.decorator_list)]) for part in parts]
+    return ["\n".join(lines[begin - 1 : part.end_lineno]) for begin, part in zip(first, parts, strict=True)]
 
 
 def _rules(layer: Any) -> str:

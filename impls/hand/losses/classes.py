@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from impls.graph.primitive import Array
 
 
 def rows_in(a: Array) -> int:
-    """How many rows of classes there are: N, or N T."""
-    return int(a.size) // int(a.shape[-1])
+    """How many rows of classes there are: N, or N T; of an array of any framework."""
+    return prod(a.shape[:-1])
 
 
 def row_of_classes(shape: tuple[int, ...]) -> tuple[int, ...]:
