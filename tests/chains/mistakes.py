@@ -86,10 +86,11 @@ MISTAKES = {
 }  # fmt: skip
 
 
-def with_mistake(mistake: Mistake) -> Callable[..., Any]:
-    """The backward pass, with one line another."""
-    source = textwrap.dedent(inspect.getsource(ninja.backward))
+def with_mistake(mistake: Mistake, module: Any = ninja) -> Callable[..., Any]:
+    """The backward pass of that module, with one line another."""
+    source = textwrap.dedent(inspect.getsource(module.backward)).replace("keepdims=", "keepdim=")
     assert source.count(mistake.line) == 1
-    names: dict[str, Any] = dict(vars(ninja))
-    exec(source.replace(mistake.line, mistake.by), names)
+    names: dict[str, Any] = dict(vars(module))
+    changed = source.replace(mistake.line, mistake.by)
+    exec(changed.replace("keepdim=", "keepdims=") if hasattr(module, "jnp") else changed, names)
     return names["backward"]

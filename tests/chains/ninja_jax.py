@@ -49,7 +49,7 @@ def backward(p: dict[str, Any], t: dict[str, Any]) -> dict[str, Any]:
     dcounts_sum_inv = (t["counts"] * dprobs).sum(1, keepdims=True)
     dcounts = t["counts_sum_inv"] * dprobs
     dcounts_sum = -(t["counts_sum"] ** -2) * dcounts_sum_inv
-    dcounts = dcounts + dcounts_sum
+    dcounts = dcounts + jnp.ones_like(t["counts"]) * dcounts_sum
     dnorm_logits = t["counts"] * dcounts
     dlogits = dnorm_logits
     dlogit_maxes = (-dnorm_logits).sum(1, keepdims=True)
