@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 import harness
-from tests.chains import ninja_jax
 from tests.chains.mistakes import MISTAKES, with_mistake
 from tests.chains.test_check_chain import DTYPES, NAMES, SMALL
 from tests.helpers.deferred import Deferred
 
 jax, jnp, torch = Deferred("jax"), Deferred("jax.numpy"), Deferred("torch")
+ninja_jax = Deferred("docs.examples.character_model_jax")
 
 
 @pytest.fixture(autouse=True)
