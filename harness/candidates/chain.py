@@ -31,7 +31,7 @@ class ForwardPass:
     ) -> None:  # fmt: skip
         self._loss, self._timeout = loss, timeout
         given = list(_leaves(inputs) if forward else _leaves([(tensors or {}).get(loss)]))
-        self.host, self.chain = self._first(forward or (lambda _: dict(tensors or {})), inputs, _hosts(forward, given))
+        self.host, self.chain = self._first(forward or (lambda _: dict(tensors or {})), inputs, given)
         self.again = self.chain.again if forward else None
         self.dtype = self._dtype()
 
@@ -51,14 +51,18 @@ class ForwardPass:
         array = numbers_of(value)
         return array if array is None or hasattr(value, "dtype") else array.astype(self.dtype)
 
-    def _first(self, forward: Callable[[Any], Any], inputs: Mapping[str, Any], hosts: list[Any]) -> tuple[Hosts, Chain]:
+    def _first(self, forward: Callable[[Any], Any], inputs: Mapping[str, Any], given: list[Any]) -> tuple[Hosts, Chain]:
         """The first framework in which it runs; what the likeliest one raised is told, if none."""
         likeliest: UsageError | None = None
-        for host in hosts:
-            try:
-                return host, self._run(host, forward, inputs)
-            except UsageError as error:
-                likeliest = likeliest or error
+        tried = set[str]()
+        # A function that imports its framework when it is called has loaded it after a round, for another one.
+        while fresh := [host for host in _hosts(forward, given) if host.package not in tried]:
+            for host in fresh:
+                tried.add(host.package)
+                try:
+                    return host, self._run(host, forward, inputs)
+                except UsageError as error:
+                    likeliest = likeliest or error
         raise likeliest or UsageError(
             "Cannot check a chain, because neither torch nor jax is imported; write the forward pass in one of them."
         )
@@ -113,11 +117,11 @@ def _told(name: str, call: Callable[[], Any], timeout: float | None) -> tuple[An
     return answer
 
 
-def _hosts(forward: Callable[[Any], Any] | None, given: list[Any]) -> list[Any]:
+def _hosts(forward: Callable[[Any], Any], given: list[Any]) -> list[Any]:
     """Frameworks in the dtype of what is given: the one that it belongs to first, then the one that forward names."""
     wide = any(str(getattr(leaf, "dtype", "")).endswith("float64") for leaf in given)
     loaded = loaded_hosts("float64" if wide else "float32").values()
-    mentioned = named_in(forward) if forward else set[str]()
+    mentioned = named_in(forward)
     return sorted(
         (host for host in loaded if isinstance(host, Hosts) and isinstance(host, Chains)),
         key=lambda host: (not any(map(host.owns, given)), host.package not in mentioned),

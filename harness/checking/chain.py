@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace as replaced
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from harness.arithmetic import Bounded
 from harness.candidates.chain import ForwardPass
 from harness.checking.chain_causes import cause_in_chain
 from harness.checking.operation_judging import YOURS, check_of
-from harness.comparison.judge import Finding, Row, judge, not_comparable
+from harness.comparison.judge import Finding, Row, but_for_rounding, judge, not_comparable
 from harness.evaluation.references.chained import ChainReference
 from harness.evaluation.references.expected import gradient_of
 from harness.inputs.arguments import as_seconds
@@ -104,12 +105,13 @@ def check_chain(
         raise UsageError(
             f"Cannot run the chain backward, because {ran.host.package} raises {told(error)}; {instead}."
         ) from error
+    none = {name: kind_of(own[gradient_of(name)]) for name in taken if name not in shown}
+    reasons = {name: f"{name} has no gradient in {ran.host.package}" for name in chain.constants} | none
     rows += [
-        not_comparable(check_of(dtype), gradient_of(name), YOURS, 1, f"{name} has no gradient in {ran.host.package}")
-        for name in chain.constants
+        not_comparable(check_of(dtype), gradient_of(name), YOURS, 1, reason)
+        for name, reason in reasons.items()
         if gradient_of(name) in own
     ]
-    none = {name: kind_of(own[gradient_of(name)]) for name in taken if name not in shown}
     judged = replaced(
         made,
         rows=rows,
@@ -166,9 +168,7 @@ def _row(reference: ChainReference, name: str, actual: Array) -> Row:
         return replace(judged(reference.end_to_end[name]), reason="right, though it is not made from your own upstream")
     if row.verdict == "FAULT" and reference.convention(name, actual):
         return replace(row, verdict="convention", reason="exactly on a kink, another valid subgradient is taken")
-    if row.verdict == "no power" and reference.is_zero(name):
-        return replace(row, verdict="ok", reason="0 but for rounding")
-    return row
+    return but_for_rounding(row, partial(reference.vanishes, name))
 
 
 def _not_numbers(name: str, kind: str) -> Finding:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from msgspec.structs import replace
 
 from harness.candidates.answers import Answer
 from harness.candidates.contracts import broken_contracts
 from harness.candidates.operation import GRADIENTS, Operation
-from harness.comparison.judge import Check, Finding, Row, judge, not_comparable
+from harness.comparison.judge import Check, Finding, Row, but_for_rounding, judge, not_comparable
 from harness.evaluation.references.expected import OUTPUT, Expected
 from harness.evaluation.references.voting import Vote
 from harness.faults.operations.hypothesis import Situation
@@ -89,7 +90,7 @@ def _row(expected: Expected, step: int, name: str, answer: Answer) -> Row:
     if row.verdict == "FAULT" and expected.convention(name, actual):
         reason = "exactly on a kink, another valid subgradient is taken"
         return replace(row, verdict="convention", reason=reason)
-    return row
+    return but_for_rounding(row, partial(expected.vanishes, name))
 
 
 def _mismatches(name: str, expected: Expected, answer: Answer, step: int) -> Iterator[Finding]:

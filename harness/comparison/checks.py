@@ -17,14 +17,14 @@ some 1e-4 of itself.
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
 
 from harness.arithmetic import Context, Profile, profile_of
-from harness.comparison.judge import Check, Row, judge, not_comparable
+from harness.comparison.judge import Check, Row, but_for_rounding, judge, not_comparable
 from harness.evaluation.centre import NOTHING, alone, exact_inputs, sampled
 from harness.evaluation.point import Point
 from harness.evaluation.subgradients import Sides
@@ -162,7 +162,8 @@ def _compare(
             check, name, against, point.step, actual=part(tensors), expected=part(expected), allowed=part(allowed),
             tail=part(tails) if tails and name in tails else None,
         )  # fmt: skip
-        rows[name] = _in_the_whole(row, link, np.shape(tensors[name]), stride)
+        whole = _in_the_whole(row, link, np.shape(tensors[name]), stride)
+        rows[name] = but_for_rounding(whole, partial(point.vanishes, name)) if check == "formula" else whole
     return rows
 
 

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from harness.arithmetic import Bounded, Profile
 from harness.comparison.checks import judge_link, parts_of
-from harness.comparison.judge import Check, Row, judge, not_comparable
+from harness.comparison.judge import Check, Row, but_for_rounding, judge, not_comparable
 from harness.diagnosis.alternatives import Reading, reading
 from harness.evaluation.expected import Walk
 from harness.evaluation.point import Point
@@ -103,6 +103,7 @@ def located(point: Point, shown: Mapping[str, Array], profile: Profile, against:
             wrong.add(name)
         links.append(own)
         row = _told(own, end, any(row.verdict in ("FAULT", "convention") for row in rows))
+        row = but_for_rounding(row, partial(point.vanishes, name))
         rows.append(replace(row, reason=read.right_as(name) or row.reason) if row.verdict == "ok" else row)
         cosines |= _cosine(name, shown[name], centre64[name].value)
     formed = frozenset(row.gradient for row in rows if row.verdict == "ok" and read.right_as(row.gradient))

@@ -17,10 +17,11 @@ from harness.arithmetic import profile_of
 from harness.evaluation.centre import Centre, end_to_end
 from harness.evaluation.given import as_numbers, fed, named, read_only, seal, with_buffers
 from harness.evaluation.truth import Truth, true_tensors
+from harness.evaluation.zeros import Move, vanishes
 from harness.inputs.batches import Batches
 from harness.usage import UsageError
 from impls.contract import Array, Inputs, Pass, tensors_of
-from impls.graph import TARGET, Graph
+from impls.graph import TARGET, Graph, evaluate
 from impls.hand_numpy import HandUpdater
 
 
@@ -105,6 +106,16 @@ class Point:
             return self.double.truth
         below = {name: tensor.bound for name, tensor in self.centre("float64").tensors.items()}
         return true_tensors(self.network, self.weights, self.x, self.y, below=below)
+
+    def vanishes(self, name: str) -> bool:
+        """Whether a gradient is 0 but for rounding."""
+
+        def at(move: Move) -> Array:
+            each = move.each()
+            moved = {n: array if n == TARGET else each(array) for n, array in self.double.named.items()}
+            return np.asarray(evaluate(self.network.computed.links, moved)[name])
+
+        return vanishes(at, profile_of("float64").u)
 
     def may_overflow(self, result: Pass) -> bool:
         """Whether everything that is not finite in a pass stands where a correct program may overflow."""

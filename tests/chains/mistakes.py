@@ -7,7 +7,9 @@ import textwrap
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from tests.chains import ninja
+from tests.helpers.deferred import Deferred
+
+ninja = Deferred("docs.examples.character_model")
 
 
 class Mistake(NamedTuple):
@@ -80,16 +82,18 @@ MISTAKES = {
         '(t["bnvar"] + 1e-5) ** -1.5', '(t["bnvar"]) ** -1.5', ("dbnvar",), "unknown",
     ),
     "one array for two": Mistake(
-        'dlogits = dlogits + F.one_hot(t["logits"].max(1).indices, t["logits"].shape[1]) * dlogit_maxes',
+        'dlogits = dlogits + functional.one_hot(t["logits"].max(1).indices, t["logits"].shape[1]) * dlogit_maxes',
         "dlogits = dnorm_logits; dlogits += 0.01", ("dnorm_logits",), "one array for two gradients",
     ),
 }  # fmt: skip
 
 
-def with_mistake(mistake: Mistake) -> Callable[..., Any]:
-    """The backward pass, with one line another."""
-    source = textwrap.dedent(inspect.getsource(ninja.backward))
+def with_mistake(mistake: Mistake, module: Any = ninja) -> Callable[..., Any]:
+    """The backward pass of that module, with one line another."""
+    source = textwrap.dedent(inspect.getsource(module.backward)).replace("keepdims=", "keepdim=")
     assert source.count(mistake.line) == 1
-    names: dict[str, Any] = dict(vars(ninja))
-    exec(source.replace(mistake.line, mistake.by), names)
+    jax = hasattr(module, "jnp")
+    names: dict[str, Any] = dict(inspect.getmodule(module.backward).__dict__)
+    changed = source.replace(mistake.line, mistake.by)
+    exec(changed.replace("keepdim=", "keepdims=") if jax else changed, names)
     return names["backward"]

@@ -1,18 +1,16 @@
 """A learner's own chain: right ones pass in the forms that people write, a mistake is found where it is, and named."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 import harness
-from tests.chains import ninja
 from tests.chains.mistakes import MISTAKES, with_mistake
 from tests.helpers.deferred import Deferred
 
 torch, functional = Deferred("torch"), Deferred("torch.nn.functional")
+ninja = Deferred("docs.examples.character_model")
 
 SMALL = {"rows": 16, "hidden": 20}
 DTYPES = ["float32", "float64"]
@@ -56,17 +54,6 @@ def test_26_right_gradients_pass(sizes, dtype):
     assert {row.gradient for row in check.rows if row.reason} == {"dlogit_maxes", "db1"}, "which are 0 but for rounding"
     assert max(row.used for row in check.rows) < 0.2
     assert not check.unseen
-
-
-def test_it_takes_less_than_five_seconds():
-    """Of the processor's time, in a process of its own, whatever else the machine does."""
-    program = (
-        "import time, torch, harness; from tests.chains import ninja; start = time.process_time(); "
-        "harness.check_chain(ninja.forward, ninja.backward, inputs=ninja.parameters()); "
-        "print(time.process_time() - start)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert float(done.stdout) < 5
 
 
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
@@ -131,7 +118,11 @@ def test_a_wrong_fused_formula_is_found():
 
 def test_a_right_gradient_that_is_not_made_from_a_wrong_one_passes():
     def backward(p, t):
-        return {**ninja.backward(p, t), "dprobs": torch.ones_like(t["probs"]), "dlogits": fused(p, t)["dlogits"]}
+        return {
+            **ninja.backward(p, t),
+            "dprobs": torch.ones_like(t["probs"]),
+            "dlogits": fused(p, t)["dlogits"],
+        }
 
     check = harness.check_chain(ninja.forward, backward, inputs=ninja.parameters(**SMALL))
     rows = {row.gradient: row for row in check.rows}

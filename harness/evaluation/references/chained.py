@@ -12,15 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import islice
 
 import numpy as np
 
 from harness.arithmetic import Bounded, Context, profile_of
 from harness.evaluation.references.measured import (
-    FACTOR,
-    JITTER,
     NUDGE,
     NUDGES,
     POINTS,
@@ -29,6 +27,7 @@ from harness.evaluation.references.measured import (
     ways_of,
 )
 from harness.evaluation.subgradients import Sides
+from harness.evaluation.zeros import Move, vanishes
 from impls.abilities import Chain, Reading, read_as_kept
 from impls.contract import Array, Arrays
 
@@ -80,24 +79,20 @@ class ChainReference:
         moved = ({n: _beside(array, reach * way[n]) for n, array in inputs.items()} for way in ways)
         return [self.again(near).pull(self.of, self.given, "float64") for near in moved]
 
-    def is_zero(self, name: str) -> bool:
-        """Whether a gradient is 0 but for rounding: end to end, no entry is more than a few roundings make of 0.
+    def vanishes(self, name: str) -> bool:
+        """Whether a gradient is 0 but for rounding, of the forward pass or of the backward pass, end to end."""
+        return vanishes(lambda move: self._moved(move)[name], profile_of(self.dtype).u)
 
-        They may be those of the backward pass, or of the forward pass, where a sum is 0 only of what it rounded.
-        """
-        right = self.end_to_end[name]
-        few = np.maximum(JITTER * right.bound / FACTOR, self._unsteady.get(name, 0.0))
-        return bool(np.all(np.abs(right.value) <= few))
-
-    @cached_property
-    def _unsteady(self) -> dict[str, float]:
-        """By how much each gradient moves at most where what is read of the forward pass is jittered."""
-        share = profile_of(self.dtype).u / U_32
-        near = [self.chain.pull(self.of, {}, "float64", reading=_jittering(p, read_as_kept)) for p in range(POINTS)]
-        return {
-            name: share * max(float(np.max(np.abs(one[name] - self.end_to_end[name].value))) for one in near)
-            for name in near[0]
-        }
+    @cache  # noqa: B019  (of one check)
+    def _moved(self, move: Move) -> dict[str, Array]:
+        """Every gradient end to end, what is read of the forward pass moved; here, where it cannot be run again."""
+        each, chain = move._replace(elsewhere=False).each(), self.chain
+        if move.elsewhere and self.again is not None:
+            inputs = {name: chain.tensors[name] for name in chain.inputs if name in chain.tensors}
+            away = Move(0, 0.0, elsewhere=True).each()
+            chain = self.again({name: away(array).astype(array.dtype) for name, array in inputs.items()})
+        found = chain.pull(self.of, {}, "float64", reading=lambda _, kept: each(kept))
+        return {name: np.zeros(self.chain.tensors[name].shape) for name in self.of} | found
 
     def readers(self, name: str) -> list[str]:
         """Tensors with a given gradient that the gradient of this one is made from, and no other between them."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 
-from harness.arithmetic import Bounded
+import numpy as np
+
+from harness.arithmetic import Bounded, profile_of
 from harness.evaluation.references.reference import Reference
 from harness.evaluation.subgradients import Sides
+from harness.evaluation.zeros import Move, vanishes
 from impls.contract import Array
 
 OUTPUT = "output"
@@ -44,6 +47,18 @@ class Expected:
         """Whether a gradient that is outside its allowance takes no more than another valid subgradient."""
         sides, right = self._sides.get(tensor), self.tensors[tensor]
         return sides is not None and actual.shape == right.shape and sides.widened(right.bound).allow(actual, right)
+
+    def vanishes(self, tensor: str) -> bool:
+        """Whether a gradient is 0 but for rounding."""
+        if tensor not in self.inputs:
+            return False
+
+        def at(move: Move) -> Array:
+            *inputs, upstream = map(move.each(), [*self.given.values(), np.asarray(self.upstream)])
+            moved = dict(zip(self.given, inputs, strict=True))
+            return self.reference.gradients(moved, upstream, "float64")[self.inputs[tensor]].value
+
+        return vanishes(at, profile_of("float64").u)
 
     def right(self, tensor: str, actual: Array) -> bool:
         """Within the allowance, or a convention at a kink."""

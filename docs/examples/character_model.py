@@ -1,20 +1,14 @@
 """A character model with an embedding, a batch norm and a cross-entropy in small steps, and 26 gradients by hand."""
 
-from __future__ import annotations
-
-from typing import Any
-
-from tests.helpers.deferred import Deferred
-
-torch, F = Deferred("torch"), Deferred("torch.nn.functional")
+import torch
+from torch.nn import functional
 
 
-def parameters(rows: int = 32, vocabulary: int = 27, block: int = 3, embedding: int = 10, hidden: int = 64,
-               dtype: str = "float32", seed: int = 0) -> dict[str, Any]:  # fmt: skip
+def parameters(rows=32, vocabulary=27, block=3, embedding=10, hidden=64, dtype="float32", seed=0):
     """A batch and weights; biases and gains are drawn too, so that no gradient is 0 by chance."""
     g = torch.Generator().manual_seed(seed)
 
-    def normal(*shape: int, scale: float = 1.0) -> Any:
+    def normal(*shape, scale=1.0):
         return (torch.randn(shape, generator=g, dtype=torch.float64) * scale).to(getattr(torch, dtype))
 
     wide = block * embedding
@@ -31,7 +25,7 @@ def parameters(rows: int = 32, vocabulary: int = 27, block: int = 3, embedding: 
     }
 
 
-def forward(p: dict[str, Any]) -> dict[str, Any]:
+def forward(p):
     """Every step has a name."""
     n = p["Xb"].shape[0]
     emb = p["C"][p["Xb"]]
@@ -57,7 +51,7 @@ def forward(p: dict[str, Any]) -> dict[str, Any]:
     return locals()
 
 
-def backward(p: dict[str, Any], t: dict[str, Any]) -> dict[str, Any]:
+def backward(p, t):
     """Every gradient by hand, from the loss to the embedding."""
     n = p["Xb"].shape[0]
     dlogprobs = torch.zeros_like(t["logprobs"])
@@ -70,7 +64,7 @@ def backward(p: dict[str, Any], t: dict[str, Any]) -> dict[str, Any]:
     dnorm_logits = t["counts"] * dcounts
     dlogits = dnorm_logits.clone()
     dlogit_maxes = (-dnorm_logits).sum(1, keepdim=True)
-    dlogits = dlogits + F.one_hot(t["logits"].max(1).indices, t["logits"].shape[1]) * dlogit_maxes
+    dlogits = dlogits + functional.one_hot(t["logits"].max(1).indices, t["logits"].shape[1]) * dlogit_maxes
     dh = dlogits @ p["W2"].T
     dW2 = t["h"].T @ dlogits
     db2 = dlogits.sum(0)
@@ -93,3 +87,8 @@ def backward(p: dict[str, Any], t: dict[str, Any]) -> dict[str, Any]:
     dC = torch.zeros_like(p["C"])
     dC.index_put_((p["Xb"],), demb, accumulate=True)
     return locals()
+
+
+def chain():
+    """What is checked."""
+    return {"forward": forward, "backward": backward, "inputs": parameters()}
