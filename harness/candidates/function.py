@@ -6,7 +6,7 @@ It is given arrays of the framework whose names its code uses, or NumPy's; if it
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import replace
 from typing import Any, Self
@@ -111,13 +111,17 @@ class BackwardPass:
         causes = read.diagnoses[0].causes if read else ()
         return causes[0].says if causes else ""
 
+    def reads(self, at: Point, answer: Answer) -> tuple[Point, Mapping[str, Array]]:
+        """An answer in the dialect of the first: the point that is meant, and what is shown there."""
+        return self._read.elsewhere(at, answer.shown) if self._read else (at, answer.shown)
+
     def doubted(self, at: Point, answer: Answer) -> Recognised | None:
         """An answer, read in the dialect of the first, and judged link by link; None where it is plainly right.
 
         That is where every tensor is inside its float64 bound end to end, and half of it would not be. It takes one
         pass on bounded arrays; to judge each link apart takes three, and the numbers of every row.
         """
-        point, shown = self._read.elsewhere(at, answer.shown) if self._read else (at, answer.shown)
+        point, shown = self.reads(at, answer)
         if at.dtype == "float64":
             right = point.centre(at.dtype).tensors
             if all(right[name].holds(array) and _sharp(right[name]) for name, array in shown.items()):

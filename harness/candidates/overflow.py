@@ -16,6 +16,7 @@ from harness.candidates.function import BackwardPass
 from harness.candidates.probes import FIRST, Larger, ladders
 from harness.comparison.judge import Finding
 from harness.evaluation.point import Point
+from impls.graph import evaluate
 
 
 def at_large_numbers(candidate: BackwardPass, point: Point) -> Finding | None:
@@ -47,13 +48,16 @@ def _spoilt(candidate: BackwardPass, at: Point, answer: Answer) -> list[str]:
 
     By less than that forms differ that are flat, or 0, from some argument on.
     """
-    read = candidate.doubted(at, answer)
-    if read is None:
-        return []
-    right, u = read.point.centre(at.dtype).tensors, profile_of(at.dtype).u
+    point, shown = candidate.reads(at, answer)
+    u, double = profile_of(at.dtype).u, point.double
     with np.errstate(all="ignore"):
-        return [
-            name
-            for name in read.located.faulty
-            if not np.max(np.abs(read.shown[name] - right[name].value)) <= u * np.max(np.abs(right[name].value))
-        ]
+        right = evaluate(point.network.links, dict(double.named))
+
+        def apart(name: str) -> bool:
+            value = np.asarray(right[name], np.float64)
+            return not np.max(np.abs(shown[name] - value)) <= u * np.max(np.abs(value))
+
+        if not any(apart(name) for name in shown):
+            return []  # in plain numbers, which cost less than bounds
+        read = candidate.doubted(at, answer)
+        return [name for name in read.located.faulty if apart(name)] if read else []

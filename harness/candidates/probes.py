@@ -31,7 +31,10 @@ FIRST = 20.0
 LARGEST = 1000.0
 """Arguments up to which a form that does not overflow is told from one that does."""
 MOST_ROWS = 64
-"""Rows on which scales are tried."""
+"""Rows of a probe where nothing depends on how many they are."""
+LEAST_ROWS = 8
+MOST_PRODUCTS = 8_000_000
+"""Multiply-adds, about, that a pass at such a probe may take: of a wide network fewer rows are enough."""
 
 
 class Probe(NamedTuple):
@@ -52,17 +55,17 @@ class Larger(NamedTuple):
 
 def probes(point: Point) -> Iterator[Probe]:
     """Points at which a right function is right, and a naive one too."""
-    everything = np.arange(point.rows)
+    everything, most = np.arange(point.rows), _most_rows(point)
     yield Probe("at other weights", point.elsewhere(_others(point, 1), slice(None, None, -1)))
     if point.rows > 1:
         yield Probe("at other weights and on fewer rows", point.elsewhere(_others(point, 2), slice(None, None, -2)))
         if not point.network.buffers:  # one row has no variance
             yield Probe("at one row", point.elsewhere(point.weights, slice(0, 1)))
-        twice = np.repeat(everything[: min(-(-point.rows // 2), MOST_ROWS // 2)], 2)
+        twice = np.repeat(everything[: min(-(-point.rows // 2), most // 2)], 2)
         yield Probe("at rows that repeat", point.elsewhere(point.weights, twice))
         if (rows := _without_a_class(point)) is not None:
             yield Probe("at rows without one of the classes", point.elsewhere(point.weights, rows))
-    few = point.elsewhere(point.weights, slice(0, MOST_ROWS))
+    few = point.elsewhere(point.weights, slice(0, most))
     yield Probe("at other targets", _other_targets(few))
     small = {name: w * w.dtype.type(SMALL) for name, w in point.weights.items()}
     yield Probe("at weights and inputs 1024 times smaller", _scaled_inputs(few.elsewhere(small, slice(None)), SMALL))
@@ -77,7 +80,7 @@ def ladders(point: Point) -> Iterator[list[Larger]]:
     """Points at larger and larger weights, and at larger and larger inputs."""
     if point.network.loss.output_activation not in (None, "identity"):
         return
-    few = _other_targets(point.elsewhere(point.weights, slice(0, MOST_ROWS)))
+    few = _other_targets(point.elsewhere(point.weights, slice(0, _most_rows(point))))
     for what in ("weights", "inputs"):
         ladder = list[Larger]()
         for scale in SCALES:
@@ -91,6 +94,10 @@ def ladders(point: Point) -> Iterator[list[Larger]]:
         yield ladder
 
 
+def _most_rows(point: Point) -> int:
+    return max(LEAST_ROWS, min(MOST_ROWS, MOST_PRODUCTS // point.network.multiply_adds(1)))
+
+
 def _others(point: Point, number: int) -> dict[str, Array]:
     """Weights of the same size and certainly others; new ones from a seed might be those of the point."""
     return {name: np.roll(w, number) * w.dtype.type(-0.75) for name, w in point.weights.items()}
@@ -100,7 +107,7 @@ def _without_a_class(point: Point) -> Array | None:
     """The rows without those of the last target, where there are few different ones; None where there are not."""
     kinds, which = np.unique(point.y, axis=0, return_inverse=True)
     rows = np.flatnonzero(np.ravel(which) != len(kinds) - 1)
-    return rows[: 2 * MOST_ROWS] if 2 <= len(kinds) <= point.rows // 2 else None
+    return rows[: 2 * _most_rows(point)] if 2 <= len(kinds) <= point.rows // 2 else None
 
 
 def _scaled_inputs(point: Point, scale: float) -> Point:

@@ -18,25 +18,23 @@ from harness.arithmetic import Bounded
 from harness.diagnosis.confirmation import Confirmed
 from harness.diagnosis.hypotheses import Hypothesis, Planted, evident, ranked, residual
 from harness.diagnosis.parts import Part, chosen
+from harness.diagnosis.screening import NEAR, Screen
 from harness.evaluation.incremental import in_floats
 from harness.faults import Fault, Fitted
 from harness.faults.edits import EditFault, Numbered
 from harness.faults.fault import Read
 from harness.faults.precision import WIDE
-from harness.inputs.schedule import EVERY_ENTRY, Stride
 from impls.contract import Array
 from impls.graph import Rule, evaluate
 
-NEAR = 1e-3
-"""Off by more of the largest entry, an edit does not give the numbers, in whatever dtype."""
 SAME = 1e-9
 """Two functions that differ by less of the largest entry, at a point of no special values, are one."""
 MOST_ENTRIES = 200_000_000
 """Entries of links, about, that a search computes: a second or two."""
 AT_LEAST = 5_000
 """What an edit costs however small it is, in entries."""
-FEW = 8
-"""Rows, or columns, that are asked first."""
+OF_A_PAIR = 1_000
+"""What a pair of edits costs."""
 MOST_REPLAYED = 20_000
 """Numbers in a network's tensors for which a whole pass is worth a try with each edit."""
 MOST_TOGETHER = 4
@@ -64,6 +62,14 @@ class Work:
         self.left -= AT_LEAST + int(np.size(now.floats.expected[fault.at]))
         return True
 
+    def allows_pair(self) -> bool:
+        """Whether another pair of edits is to be tried; it is paid for then."""
+        if self.left <= 0:
+            self.missed += 1
+            return False
+        self.left -= OF_A_PAIR
+        return True
+
 
 def near(
     faults: Iterable[Fault], tensor: str, now: Planted, parts: Mapping[str, Sequence[Part]], work: Work
@@ -74,12 +80,13 @@ def near(
         faults: edits, which are tried in all entries too, and others.
         parts: of what each link gives, those that may be wrong alone.
     """
-    found: list[Hypothesis] = []
+    found, screens, links = list[Hypothesis](), dict[str, Screen](), now.point.network.link
     with np.errstate(all="ignore"):
         for fault in faults:
             plain = not isinstance(fault, Fitted | Read) and fault.cause not in WIDE
             if plain and work.allows(fault, now):
-                found += _near(fault, tensor, now, parts.get(fault.at, ()))
+                screen = screens.setdefault(fault.at, Screen(links[fault.at], tensor, now))
+                found += _near(fault, tensor, now, parts.get(fault.at, ()), screen)
     return _best(found, now)
 
 
@@ -106,7 +113,7 @@ def _is_linear(fault: Numbered, now: Planted) -> bool:
         return False
 
 
-def _near(fault: Fault, tensor: str, now: Planted, parts: Sequence[Part]) -> Iterator[Hypothesis]:
+def _near(fault: Fault, tensor: str, now: Planted, parts: Sequence[Part], screen: Screen) -> Iterator[Hypothesis]:
     actual, floats = now.shown[tensor], now.floats
     right = floats.expected[fault.at]
     value = _value(fault.rule, floats.tensors, np.shape(right))
@@ -117,30 +124,18 @@ def _near(fault: Fault, tensor: str, now: Planted, parts: Sequence[Part]) -> Ite
     for part in parts:
         planted = replace(part.of(fault), rule=part.rule(fault.rule, link))
         candidates.append((planted, chosen(part.mask, value, right)))
-    size, few = float(np.abs(actual).max()), _few(tensor, now)
+    size = float(np.abs(actual).max())
     for planted, given in candidates:
-        for stride in (few, EVERY_ENTRY):  # a sample first, which nearly every edit is refuted by
-            part = floats.part(tensor, actual, stride)
-            predicted = floats.predicted(fault.at, partial(_given, given), [tensor], stride).get(tensor)
-            off = np.inf if predicted is None else residual(part, predicted, size)
-            if not off <= NEAR:
-                break
-        else:
+        if not screen.passes(given):
+            continue
+        predicted = floats.predicted(fault.at, partial(_given, given), [tensor]).get(tensor)
+        off = np.inf if predicted is None else residual(actual, predicted, size)
+        if off <= NEAR:
             yield Hypothesis(planted, fault, off)
 
 
 def _given(value: Array, _: Mapping[str, Any]) -> Array:
     return value
-
-
-def _few(tensor: str, now: Planted) -> Stride:
-    """A few of the entries that a link gives apart, one that is wrong among them."""
-    outside, link = now.outside(tensor), now.point.network.link[tensor]
-    if not link.slices:
-        return EVERY_ENTRY
-    every = max(1, outside.shape[link.axis] // FEW)
-    wrong = np.argwhere(outside)
-    return Stride(every, int(wrong[0][link.axis]) % every if len(wrong) else 0)
 
 
 def _value(rule: Rule, tensors: Mapping[str, Any], shape: tuple[int, ...]) -> Array | None:

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from harness.diagnosis.edited import Work, everywhere, fitted, near
 from harness.diagnosis.hypotheses import Hypothesis, Planted, residual
 from harness.diagnosis.parts import moved_faults, parts_of
+from harness.diagnosis.screening import Screen
 from harness.faults import Fault
 from harness.faults.cause import Cause
-from harness.faults.edits import edit_faults, pair_faults
+from harness.faults.edits import edit_faults
+from harness.faults.pairs import pair_faults
 from harness.faults.place import Place
-from impls.graph import Graph
+from impls.graph import Graph, Link
 
 
 class Edits:
@@ -51,8 +53,13 @@ class Edits:
         others = [f for link in in_part for f in (*faults(link.output), *moved_faults(link, tensor, now))]
         yield near([*edits, *others], tensor, now, parts, self.work)
         yield fitted(edits, tensor, now, self.work)
-        pairs = (pair for link in links for pair in pair_faults(Place(self.network, link)))
-        yield near(pairs, tensor, now, {}, self.work)
+        yield near(self._pairs(links, tensor, now), tensor, now, {}, self.work)
+
+    def _pairs(self, links: Sequence[Link], tensor: str, now: Planted) -> Iterator[Fault]:
+        for link in links:
+            screen = Screen(link, tensor, now)
+            asked = lambda value, screen=screen: self.work.allows_pair() and screen.passes(value)  # noqa: E731
+            yield from pair_faults(Place(self.network, link), now.floats.tensors, asked)
 
     def everywhere(
         self, tensor: str, suspects: Sequence[str], now: Planted, wrong: Sequence[str]

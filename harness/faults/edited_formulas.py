@@ -46,10 +46,6 @@ class Edit:
     reads: tuple[str, ...]
 
 
-PAIRED = {name: NUMERIC[name] for name in ("sign", "operator", "dropped term", "doubled term", "axis", "off by one")}
-"""Slips of which two are made at once."""
-MOST_PAIRS = 1500
-"""Pairs of edits of one spelling, after which no more are made."""
 STATEFUL = (
     ast.AugAssign,
     ast.While,
@@ -86,31 +82,19 @@ def _compiled(tree: FunctionTree, namespace: Mapping[str, Any]) -> Iterator[Edit
     """Every edit of a function."""
     own = [argument.arg for argument in tree.args.args]
     ast.fix_missing_locations(tree)
-    right = _text(tree, own)
+    right = formula_of_tree(tree, own)
     for change in changes_of(tree, {**NUMERIC, **NUMBERS}):
-        if not change.equal and (edit := _edit(tree, [change.node], change.operator, right, own, namespace)):
+        if not change.equal and (edit := edit_in(tree, [change.node], change.operator, right, own, namespace)):
             yield edit
 
 
-@lru_cache(maxsize=64)
-def pairs_of(text: str) -> tuple[Edit, ...]:
-    """Two edits of a spelling at once, each of them a slip of a sign, an operation, a term or an axis."""
-    tree = spelled(text)
-    own, right = [argument.arg for argument in tree.args.args], _text(tree, [a.arg for a in tree.args.args])
-    found: dict[str, Edit] = {}
-    for one in changes_of(tree, PAIRED):
-        for other in changes_of(tree, PAIRED) if not one.equal else ():
-            told = f"two edits, {one.operator} and {other.operator}"
-            edit = None if other.equal else _edit(tree, [one.node, other.node], told, right, own, NAMESPACE)
-            if edit and edit.wrong != right:
-                found.setdefault(edit.wrong, edit)
-        if len(found) > MOST_PAIRS:
-            break
-    return tuple(found.values())
-
-
-def _edit(
-    tree: FunctionTree, nodes: list[ast.AST], operator: str, right: str, own: list[str], namespace: Mapping[str, Any]
+def edit_in(
+    tree: FunctionTree,
+    nodes: list[ast.AST],
+    operator: str,
+    right: str,
+    own: list[str],
+    namespace: Mapping[str, Any] | None = None,
 ) -> Edit | None:
     """The edit that stands in a tree; None where it is no program."""
     used = {node.id for changed in nodes for node in ast.walk(changed) if isinstance(node, ast.Name)}
@@ -120,13 +104,13 @@ def _edit(
         ast.fix_missing_locations(changed)
     try:
         code = compile(ast.Module([tree], []), "<edit>", "exec")
-        wrong = _text(tree, reads)
+        wrong = formula_of_tree(tree, reads)
     except (SyntaxError, ValueError):
         return None
     finally:
         tree.args.args = arguments
     made: dict[str, Any] = {}
-    exec(code, dict(namespace), made)
+    exec(code, dict(NAMESPACE if namespace is None else namespace), made)
     return Edit(operator, right, wrong, made[tree.name], tuple(reads))
 
 
@@ -149,7 +133,7 @@ def own_edits(link: Link) -> Iterator[Edit]:
     yield from _compiled(tree, {**inner.__globals__, **NAMESPACE, "self": getattr(rule, "__self__", None)})
 
 
-def _text(tree: FunctionTree, reads: list[str]) -> str:
+def formula_of_tree(tree: FunctionTree, reads: list[str]) -> str:
     """A function's lines as one, with its tensors in braces."""
     lines = [line for statement in tree.body for line in ast.unparse(statement).split("\n")]
     shown = "; ".join(line.strip() for line in lines).replace("return ", "").replace("{", "{{").replace("}", "}}")

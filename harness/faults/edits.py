@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.arithmetic import Bounded
 from harness.edits.numbers import NUMBER, OTHER
-from harness.faults.edited_formulas import Edit, edits_of, own_edits, pairs_of
+from harness.faults.edited_formulas import Edit, edits_of, own_edits
 from harness.faults.fault import Fault, Linear, with_number
 from harness.faults.place import Place
 from harness.faults.spellings import entry_spellings_of, parameters_of, spellings_of
@@ -55,7 +55,7 @@ def edit_faults(place: Place, rows: int, shown: bool) -> Iterator[Fault]:
     others = _others(place, shown)
     for edit in edits_at(place, _products(place, rows)):
         for other in others if OTHER in edit.reads else [""]:
-            names = _Names({**_names(place), OTHER: other, NUMBER: "{c}"})
+            names = Names({**names_at(place), OTHER: other, NUMBER: "{c}"})
             wrong, right = edit.wrong.format_map(names), edit.right.format_map(names)
             if wrong in seen or wrong == right:
                 continue
@@ -67,18 +67,6 @@ def edit_faults(place: Place, rows: int, shown: bool) -> Iterator[Fault]:
             else:
                 written = "" if other else edit.wrong
                 yield EditFault(CAUSE, place.at, says, wrong, run, edit.operator, right, written)
-
-
-def pair_faults(place: Place) -> Iterator[Fault]:
-    """Every two edits of a place's rule, of the small slips alone."""
-    names, seen = _Names(_names(place)), set[str]()
-    for text in spellings_of(place)[:MOST_SPELLINGS]:
-        for edit in pairs_of(text):
-            wrong, right = edit.wrong.format_map(names), edit.right.format_map(names)
-            if wrong not in seen:
-                seen.add(wrong)
-                says = f"the right formula is {right}: {edit.operator}"
-                yield EditFault(CAUSE, place.at, says, wrong, partial(run_of, place, edit, None), edit.operator, right)
 
 
 def _numbered(place: Place, says: str, formula: str, run: Callable[..., Any]) -> Numbered:
@@ -116,8 +104,6 @@ class Numbered(Linear):
 
 LINEAR = 1e-10
 """Off by less of its largest change, what a link gives is linear in a number."""
-MOST_SPELLINGS = 3
-"""Spellings of a rule in which two edits are tried."""
 MOST_ENTRIES = 30_000
 """Products that a matrix product may have to be written out one by one."""
 
@@ -139,20 +125,36 @@ def run_of(
     place: Place, edit: Edit, other: Callable[[Mapping[str, Any]], Any] | None, t: Mapping[str, Any], number: Any = None
 ) -> Any:
     """What an edited rule gives."""
-    by_row = isinstance(place.layer, Dense) and place.link.local in ("dW", "db")
-    parameters, names, rows = parameters_of(place), place.names, len(t[TARGET])
+    given = {}
+    for name in edit.reads:
+        if name == NUMBER:
+            given[name] = number
+        else:
+            given[name] = _by_row(place, other(t)) if name == OTHER and other else value_of(place, name, t)
+    return sized(place, edit.function(**given), t)
 
-    def value(name: str) -> Any:
-        if name in (NUMBER, "N"):
-            return number if name == NUMBER else float(rows)
-        if name in parameters:
-            return parameters[name]
-        if name == "Y":
-            return _one_hot(place, t)
-        tensor = other(t) if name == OTHER and other else t[names.get(name, TARGET if name == "y" else name)]
-        return rows_of(tensor) if by_row and getattr(tensor, "ndim", 0) > 2 else tensor
 
-    result, shape = edit.function(**{name: value(name) for name in edit.reads}), place.tensor.sized(rows)
+def value_of(place: Place, name: str, t: Mapping[str, Any]) -> Any:
+    """What a spelling reads by one of its names."""
+    if name == "y" or name in place.names:
+        return _by_row(place, t[place.names.get(name, TARGET)])
+    if name == "Y":
+        return _one_hot(place, t)
+    return float(len(t[TARGET])) if name == "N" else parameters_of(place)[name]
+
+
+def _by_row(place: Place, tensor: Any) -> Any:
+    summed = place.link.local in ROW_SUMS.get(type(place.layer), ())
+    return rows_of(tensor) if summed and getattr(tensor, "ndim", 0) > 2 else tensor
+
+
+ROW_SUMS: Mapping[type, tuple[str, ...]] = {Dense: ("dW", "db")}
+"""What is summed over every row of an array of any number of axes, by the class of the layer."""
+
+
+def sized(place: Place, result: Any, t: Mapping[str, Any]) -> Any:
+    """What an edited rule gives, of the tensors' number type, in the shape of the link if NumPy repeats it for that."""
+    shape = place.tensor.sized(len(t[TARGET]))
     result = result if hasattr(result, "shape") else np.asarray(result)
     context = next((tensor.context for tensor in t.values() if isinstance(tensor, Bounded)), None)
     if context and not isinstance(result, Bounded):
@@ -170,11 +172,12 @@ def _as_large(result: Any, shape: tuple[int, ...]) -> Any:
     return result.moved(repeated) if isinstance(result, Bounded) else repeated(result)
 
 
-def _names(place: Place) -> Mapping[str, str]:
+def names_at(place: Place) -> Mapping[str, str]:
+    """What a spelling's names stand for: tensors, and the labels as rows of 0 and 1."""
     return {"y": TARGET, "Y": f"onehot({TARGET})", **place.names}
 
 
-class _Names(dict[str, str]):
+class Names(dict[str, str]):
     """Names of tensors, and everything else by its own."""
 
     def __missing__(self, name: str) -> str:
