@@ -19,7 +19,7 @@ class Change:
     Attributes:
         operator: which kind: sign, operand, axis, ...
         site, node: what is written where.
-        before, after: the statement without and with it.
+        before: the statement without it.
         equal: whether the statement computes the same real function as before, shown by rational arithmetic.
     """
 
@@ -27,8 +27,12 @@ class Change:
     site: Site
     node: ast.AST
     before: str
-    after: str
     equal: bool
+
+    @property
+    def after(self) -> str:
+        """The statement with it, as long as it stands in the tree."""
+        return _text(_header(self.site.block[self.site.position]))
 
 
 def changes_of(tree: FunctionTree, operators: Mapping[str, Operator] = OPERATORS) -> Iterator[Change]:
@@ -47,7 +51,7 @@ def changes_of(tree: FunctionTree, operators: Mapping[str, Operator] = OPERATORS
                     if mark != original and (id(site.statement), mark) in seen:
                         continue
                     seen.add((id(site.statement), mark))
-                    yield Change(name, site, node, shown, _text(changed), mark == original)
+                    yield Change(name, site, node, shown, mark == original)
                 finally:
                     site.put(site.node)
 
