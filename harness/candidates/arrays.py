@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from itertools import combinations
 from math import prod
 from typing import Any
@@ -10,6 +11,22 @@ from typing import Any
 import numpy as np
 
 from impls.contract import Array
+
+
+def _load_masked_arrays() -> None:
+    """Load the part of NumPy that knows masked arrays, as scipy does, before or in spite of somebody's shim.
+
+    It loads when it is first asked for, and no more once ``np.bool = bool``, usual for old code, has run.
+    """
+    shim = np.bool
+    np.bool = np.bool_
+    try:
+        import_module("numpy.ma")
+    finally:
+        np.bool = shim
+
+
+_load_masked_arrays()
 
 
 def as_array(value: Any) -> Array | None:

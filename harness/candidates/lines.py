@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.inputs.recompiled import is_definition
+
 
 @dataclass(frozen=True)
 class Lines:
@@ -50,7 +52,7 @@ def lines_of(function: Callable[..., Any]) -> Lines | None:
         return None
     if file is None or tree is None or code is None:
         return None
-    mine = next((node for node in ast.walk(tree) if _is(node, code)), None)
+    mine = next((node for node in ast.walk(tree) if is_definition(node, code)), None)
     if mine is None:
         return None
     helpers = [place for node in _named(mine, tree) for place in _made_in(node)]
@@ -76,14 +78,6 @@ def _made_in(node: ast.AST) -> list[tuple[str, int]]:
 
 def _line(place: tuple[str, int]) -> int:
     return place[1]
-
-
-def _is(node: ast.AST, code: Any) -> bool:
-    """Whether a node is the definition that was compiled to `code`; decorators stand above it."""
-    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-        return False
-    first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", []))])
-    return first == code.co_firstlineno and getattr(node, "name", "<lambda>") == code.co_name
 
 
 def _makes(node: ast.AST) -> Iterator[tuple[str, int]]:

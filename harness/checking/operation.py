@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from harness.arithmetic.rules.sums import every_pool_on_one_thread
 from harness.candidates.operation import Operation
+from harness.checking.operation_causes import explained
+from harness.checking.operation_doubts import doubted
 from harness.checking.operation_judging import Tried, tried_at
 from harness.comparison.judge import Finding
 from harness.evaluation.references.derived import HandReference
@@ -16,7 +19,6 @@ from harness.evaluation.references.expected import OUTPUT, Expected, gradient_of
 from harness.evaluation.references.measured import MeasuredReference
 from harness.evaluation.references.reference import Reference
 from harness.evaluation.references.voting import VotingReference
-from harness.faults.operations.causes import cause_of
 from harness.formats import DTYPES
 from harness.inputs.arguments import as_seconds
 from harness.inputs.cases import Case, drawn, random_upstream, users
@@ -99,11 +101,13 @@ def check_vjp(
     candidate = Operation(forward, backward, first.inputs, dtype, timeout)
     tried = list[Tried]()
     for step, case in enumerate(points, 1):
-        dy = _upstream(right, case, dtype, np.random.default_rng([seed, step, 1]))
-        votes = right.votes(case, dy, always=step == 1, seed=seed) if isinstance(right, VotingReference) else []
+        with every_pool_on_one_thread():
+            dy = _upstream(right, case, dtype, np.random.default_rng([seed, step, 1]))
+            votes = right.votes(case, dy, always=step == 1, seed=seed) if isinstance(right, VotingReference) else []
         tried.append(tried_at(candidate, Expected(right, case.inputs, dy, dtype), votes, step))
         if tried[-1].overdue:  # then so would the next be
             break
+    tried, doubts = doubted(tried, [case.name for case in points], seed)
     for what, printed in candidate.printed.items():
         printed.tell(f"{candidate.name}, {what},")
     findings: dict[tuple[str, str | None], Finding] = {}
@@ -120,17 +124,8 @@ def check_vjp(
         shapes={name: array.shape for name, array in {**first.inputs, OUTPUT: tried[0].situation.upstream}.items()},
         rows=[row for each in tried for row in each.rows],
         findings=list(findings.values()),
-        causes=[
-            cause_of(
-                name,
-                [each.situation for each in tried if name in each.wrong],
-                [each.situation for each in tried if name in each.right],
-                linear=("not linear", gradient_of(name)) not in findings,
-            )
-            for name in right.differentiable
-            if any(name in each.wrong for each in tried)
-        ],
-        votes=[vote for each in tried for vote in each.votes],
+        causes=explained(candidate, [forward, backward], tried, linear=lambda g: ("not linear", g) not in findings),
+        votes=[*(vote for each in tried for vote in each.votes), *doubts],
         line=line,
         lines=lines,
     )

@@ -15,6 +15,7 @@ from harness.comparison.judge import Check, Finding, Row, but_for_rounding, judg
 from harness.evaluation.references.expected import OUTPUT, Expected
 from harness.evaluation.references.voting import Vote
 from harness.faults.operations.hypothesis import Situation
+from impls.contract import Array
 
 YOURS = "yours"
 
@@ -31,6 +32,8 @@ class Tried:
     Attributes:
         rows: output first; not comparable where the forms of the reference differ.
         findings: what is to be said besides numbers.
+        shown: output and gradients as they came.
+        off: tensors that are wrong or not comparable.
         wrong, right: names of inputs whose gradient came and is wrong, in values or in shape; or right.
     """
 
@@ -40,6 +43,8 @@ class Tried:
     votes: list[Vote]
     wrong: list[str]
     right: list[str]
+    shown: Mapping[str, Array]
+    off: frozenset[str]
 
     @property
     def overdue(self) -> bool:
@@ -71,6 +76,8 @@ def tried_at(candidate: Operation, expected: Expected, votes: list[Vote], step: 
         votes=votes,
         wrong=[name for name, row in judged.items() if name in came and row.verdict in ("FAULT", "not comparable")],
         right=[name for name, row in judged.items() if row.verdict == "ok"],
+        shown=answer.shown,
+        off=frozenset(name for name, row in rows.items() if row.verdict in ("FAULT", "not comparable")),
     )
 
 

@@ -7,7 +7,7 @@ function's and stay as they are; what `return locals()` gives has no new names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import CodeType
@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.edits.changes import changes_of
 from harness.edits.syntax import Site
-from harness.mutation.targets import compiled, plain_function, tree_of
+from harness.inputs.recompiled import compiled, plain_function, replaced, tree_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,31 +76,6 @@ def planted(function: Any, mutant: Mutant) -> Iterator[None]:
     """
     with replaced(function, mutant.code):
         yield
-
-
-@contextmanager
-def replaced(function: Any, code: CodeType) -> Iterator[None]:
-    """Other code in place of a function's own."""
-    inner = plain_function(function)
-    own = inner.__code__
-    _forget(function)
-    inner.__code__ = code
-    try:
-        yield
-    finally:
-        inner.__code__ = own
-        _forget(function)
-
-
-def _forget(function: Any) -> None:
-    """Clear what a function's decorators keep of earlier calls."""
-    layer: Any = function
-    while layer is not None:
-        for name in ("cache_clear", "clear_cache"):
-            clear: Callable[[], Any] | None = getattr(layer, name, None)
-            if callable(clear):
-                clear()
-        layer = getattr(layer, "__wrapped__", None)
 
 
 SAME: Mapping[tuple[str, str], str] = {

@@ -20,7 +20,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from harness.mutation.mutants import Mutant, is_same, mutants_of, planted, replaced, watched
+from harness.inputs.recompiled import plain_function, replaced
+from harness.mutation.mutants import Mutant, is_same, mutants_of, planted, watched
 from harness.mutation.process import (
     FIRST,
     LATE,
@@ -35,7 +36,7 @@ from harness.mutation.process import (
     tell,
 )
 from harness.mutation.recording import Recording, recording
-from harness.mutation.targets import hand_rules, plain_function, targeted
+from harness.mutation.targets import hand_rules, targeted
 from harness.usage import UsageError, visible
 
 PLAN = "HARNESS_MUTANTS_PLAN"

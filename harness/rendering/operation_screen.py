@@ -5,6 +5,7 @@ Its table, column by column, is the page's too: every gradient in every case, th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -55,15 +56,21 @@ def told_causes(found: Sequence[Explanation]) -> list[str]:
     """Each with how well it reproduces the numbers, and the next best guess."""
     lines = []
     for explanation in found:
+        repair = explanation.repair
         if not explanation.causes:
-            lines.append(f"cause  unknown: {explanation.at}: {explanation.known}")
+            told = f"{repair.cause}: {repair.says}" if repair else f"unknown: {explanation.at}: {explanation.known}"
+            lines.append(f"cause  {told}")
         for best in explanation.causes[:1]:
             n = explanation.reproduced
             cases = "the one case that is wrong" if n == 1 else f"all cases tried ({n})"
             lines.append(f"cause  {best.cause}: {best.says}")
             lines.append(f"       reproduces your numbers to {small(best.residual)} in {cases}")
         lines += [f"       or, which gives the same numbers: {other.says}" for other in explanation.causes[1:4]]
-        if guess := explanation.runner_up:
+        if explanation.causes and repair:
+            lines.append(f"       {repair.says}")
+        elif repair:
+            lines.append(f"       {explanation.known}")
+        elif guess := explanation.runner_up:
             lines.append(f"       next best guess: {guess.says}, off by {percent(guess.residual)}")
     return lines
 
@@ -86,7 +93,24 @@ def _findings(check: OperationCheck) -> list[str]:
     return lines
 
 
+FLOAT32 = re.compile(r"float32|\bFloat\b.*\bDouble\b|\bDouble\b.*\bFloat\b|\bfloat\b.*\bdouble\b|\bdouble\b.*\bfloat\b")
+"""In what frameworks raise where float32 meets float64."""
+
+
+def _is_float32(check: OperationCheck) -> bool:
+    """Whether it is float32 code that was asked in float64: by what it gives, or by what its framework says."""
+    if check.dtype != "float64":
+        return False
+    told = (f for f in check.failing if f.kind in ("dtype", "raised") and FLOAT32.search(f.message))
+    return any(told) or any(explanation.cause == "computed in float32" for explanation in check.causes)
+
+
 def _next(check: OperationCheck, typed: Typed) -> str:
+    if _is_float32(check):
+        again = (
+            f"{typed.other_dtype} --dtype float32" if typed.other_dtype else 'harness.check_vjp(..., dtype="float32")'
+        )
+        return f"if this is float32 code, check it as that: {again}"
     if check.undecided:
         return (
             "make both forms compute one function, or check against one of them: harness.check_vjp(..., reference=form)"

@@ -98,12 +98,12 @@ def places_of(
     lines = lines_of(function) if function else None
     if lines is None:
         return None, {}
-    file = _shown_path(lines.file)
+    file = shown_path(lines.file)
     made = {tensor: lines.of(tensor) for tensor in tensors}
     return (file, lines.first), {tensor: (file, line) for tensor, line in made.items() if line}
 
 
-def _shown_path(file: str) -> str:
+def shown_path(file: str) -> str:
     """A path relative to the working directory, where it lies in it."""
     path = Path(file)
     return visible(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))

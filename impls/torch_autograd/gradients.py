@@ -81,6 +81,11 @@ class _Perturbing(TorchDispatchMode):
         super().__init__()
         self.change = change
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing is compiled in here; if it were to be seen to, the whole compiler would be loaded, for a second."""
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         results = func(*args, **(kwargs or {}))
         if any(returned.alias_info is not None for returned in func._schema.returns):  # a view, or in place

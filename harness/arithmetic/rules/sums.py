@@ -29,7 +29,8 @@ broadcast scalars). One rounding of the operand and one of the product more.
 Matrix products of the bound arithmetic itself run on one thread where they are too small for more to help. A thread
 that has nothing to do keeps spinning for a while before it sleeps. NumPy, torch and JAX have a pool each, and on a
 machine with few cores the idle threads of one take the cores that the next one needs: small products then cost several
-times what they cost on one thread. The programs that are compared run with the thread counts that they find.
+times what they cost on one thread. So do small operations of a framework that is asked for a reference. The programs
+that are compared run with the thread counts that they find.
 """
 
 from __future__ import annotations
@@ -197,3 +198,8 @@ def threads_for(multiply_adds: int) -> AbstractContextManager[object]:
 def one_thread() -> AbstractContextManager[object]:
     """A block in which BLAS uses one thread."""
     return _blas().limit(limits=1)
+
+
+def every_pool_on_one_thread() -> AbstractContextManager[object]:
+    """A block in which BLAS and OpenMP, with which frameworks compute, use one thread each, where they are loaded."""
+    return ThreadpoolController().limit(limits=1)

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from harness.arithmetic import Bounded, profile_of
+from harness.arithmetic.rules.sums import every_pool_on_one_thread
 from harness.evaluation.references.reference import Reference
 from harness.evaluation.subgradients import Sides
 from harness.evaluation.zeros import Move, vanishes
@@ -39,8 +40,9 @@ class Expected:
     @cached_property
     def tensors(self) -> dict[str, Bounded]:
         """The output, then each gradient."""
-        gradients = self.reference.gradients(self.given, self.upstream, self.dtype)
-        output = self.reference.output(self.given, self.dtype)
+        with every_pool_on_one_thread():
+            gradients = self.reference.gradients(self.given, self.upstream, self.dtype)
+            output = self.reference.output(self.given, self.dtype)
         return {OUTPUT: output, **{gradient_of(name): gradient for name, gradient in gradients.items()}}
 
     def convention(self, tensor: str, actual: Array) -> bool:
@@ -66,5 +68,6 @@ class Expected:
 
     @cached_property
     def _sides(self) -> dict[str, Sides]:
-        found = self.reference.sides(self.given, self.upstream, self.dtype)
+        with every_pool_on_one_thread():
+            found = self.reference.sides(self.given, self.upstream, self.dtype)
         return {gradient_of(name): sides for name, sides in found.items()}

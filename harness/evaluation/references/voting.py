@@ -114,7 +114,8 @@ class VotingReference:
 
     def _vote(self, case: Case, upstream: Array, name: str, gradients: list[Bounded], agree: bool, seed: int) -> Vote:
         form_names = [form.name for form in self.forms]
-        off = self._contradictions(case, upstream, name, gradients, seed)
+        held = dict(zip(form_names, gradients, strict=True))
+        off = contradictions(self.forms[0], case.inputs, upstream, name, held, seed)
         against = [form for form in form_names if form in off and off[form] > 1]
         gradient = gradient_of(name)
         where = f"{gradient} in {called(case.name)}"
@@ -134,36 +135,41 @@ class VotingReference:
         why = f"the {DIFFERENCE} agrees with neither" if against else f"the {DIFFERENCE} cannot tell which is right"
         return Vote(gradient, case.name, off, None, False, f"{where}: {self.name} differ, and {why}")
 
-    def _contradictions(
-        self, case: Case, upstream: Array, name: str, gradients: list[Bounded], seed: int
-    ) -> dict[str, float]:
-        """By the name of the form, its largest distance from the difference over what is granted."""
-        form = self.forms[0]
-        rng = np.random.default_rng([seed, 7])
-        inputs = {n: double(array) for n, array in case.inputs.items()}
-        dy = np.asarray(upstream, np.float64)
-        found: dict[str, float] = {}
-        for _ in range(DIRECTIONS):
-            direction = rng.choice([-1.0, 1.0], inputs[name].shape) * rng.uniform(0.5, 1.5, inputs[name].shape)
 
-            def along(t: float, direction: Array = direction) -> float:
-                moved = {**inputs, name: inputs[name] + t * direction}
-                with form.host.running():
-                    output = form.host.take(form.function(*[form.host.give(array) for array in moved.values()]))
-                return float((dy * output).sum())
+def contradictions(
+    form: MeasuredReference,
+    given: Mapping[str, Array],
+    upstream: Array,
+    name: str,
+    voices: Mapping[str, Bounded],
+    seed: int,
+) -> dict[str, float]:
+    """By the voice, the largest distance of its gradient from the difference of a function, over what is granted."""
+    rng = np.random.default_rng([seed, 7])
+    inputs = {n: double(array) for n, array in given.items()}
+    dy = np.asarray(upstream, np.float64)
+    found: dict[str, float] = {}
+    for _ in range(DIRECTIONS):
+        direction = rng.choice([-1.0, 1.0], inputs[name].shape) * rng.uniform(0.5, 1.5, inputs[name].shape)
 
-            difference = central_difference(along, 0.0)
-            if difference is None:
-                continue
-            slopes = [float((gradient.value * direction).sum()) for gradient in gradients]
-            rounding = [float((gradient.bound * np.abs(direction)).sum()) for gradient in gradients]
-            # It abstains along a direction where its error could hide the whole slope.
-            if not SPREAD * difference.error < abs(difference.value):
-                continue
-            for each, slope, allowed in zip(self.forms, slopes, rounding, strict=True):
-                share = abs(slope - difference.value) / (SPREAD * difference.error + allowed)
-                found[each.name] = max(found.get(each.name, 0.0), share)
-        return found
+        def along(t: float, direction: Array = direction) -> float:
+            moved = {**inputs, name: inputs[name] + t * direction}
+            with form.host.running():
+                output = form.host.take(form.function(*[form.host.give(array) for array in moved.values()]))
+            return float((dy * output).sum())
+
+        difference = central_difference(along, 0.0)
+        # It abstains along a direction where its error could hide the whole slope.
+        if difference is None or not SPREAD * difference.error < abs(difference.value):
+            continue
+        for voice, gradient in voices.items():
+            slope, allowed = (
+                float((gradient.value * direction).sum()),
+                float((gradient.bound * np.abs(direction)).sum()),
+            )
+            share = abs(slope - difference.value) / (SPREAD * difference.error + allowed)
+            found[voice] = max(found.get(voice, 0.0), share)
+    return found
 
 
 def _agree(one: Bounded, other: Bounded) -> bool:

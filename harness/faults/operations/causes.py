@@ -8,29 +8,37 @@ several give the same numbers in all of these cases they cannot be told apart, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from harness.arithmetic import Bounded
+from harness.arithmetic.rules.sums import every_pool_on_one_thread
 from harness.evaluation.references.expected import gradient_of
 from harness.faults.cause import Cause
 from harness.faults.fault import FAR_OFF, number_text
 from harness.faults.operations.catalogued import catalogued
+from harness.faults.operations.edited import edited
 from harness.faults.operations.hypothesis import Hypotheses, Hypothesis, Situation
 from harness.faults.operations.normalising import normalisations
+from harness.faults.operations.options import other_functions
+from harness.faults.operations.regions import in_regions
 from harness.faults.operations.scaled import recognisable
 from harness.faults.operations.substituted import elsewhere, lower_precision
 from harness.faults.operations.upstreams import changed_upstream
 from impls.contract import Array
 
-FAMILIES: tuple[Hypotheses, ...] = (
-    recognisable, changed_upstream, normalisations, catalogued, elsewhere, lower_precision,
+FAMILIES: tuple[tuple[Hypotheses, ...], ...] = (
+    (recognisable, changed_upstream, normalisations, catalogued, elsewhere, lower_precision),
+    (in_regions, edited, other_functions),
 )  # fmt: skip
+"""Each row is asked only if the one before explains nothing."""
 LOOKED_AT = 4
-"""Cases in which a hypothesis must hold, the first in which the gradient is wrong: ordinary numbers, then others."""
+"""Cases of one size in which a hypothesis must hold: the first in which the gradient is wrong."""
 NEAREST = 8
 """Of the hypotheses that do not hold, those that may be told as the next best guess."""
 TURNED = -2.0
@@ -47,6 +55,7 @@ class Explanation:
         known: of the numbers, where the cause is not.
         reproduced: cases in which the causes give these numbers within the allowance.
         runner_up: the mistake that comes nearest of those that do not reproduce the numbers.
+        repair: an edit of somebody's own code with which the gradient is right in every case.
     """
 
     at: str
@@ -54,16 +63,22 @@ class Explanation:
     known: str
     reproduced: int
     runner_up: Cause | None
+    repair: Cause | None = None
+
+    @property
+    def likeliest(self) -> Cause | None:
+        """The likeliest mistake, or the edit of somebody's code that puts it right."""
+        return self.causes[0] if self.causes else self.repair
 
     @property
     def cause(self) -> str:
         """The name of the likeliest mistake, or ``unknown``."""
-        return self.causes[0].cause if self.causes else "unknown"
+        return self.likeliest.cause if self.likeliest else "unknown"
 
     @property
     def says(self) -> str:
         """The likeliest mistake in one line, or what is known."""
-        return self.causes[0].says if self.causes else self.known
+        return self.likeliest.says if self.likeliest else self.known
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -73,6 +88,7 @@ class Explanation:
             "says": self.says,
             "off": self.causes[0].residual if self.causes else None,
             "reproduced": self.reproduced,
+            "repair": self.repair.says if self.repair else None,
             "also": [cause.says for cause in self.causes[1:]],
             "runner_up": self.runner_up.says if self.runner_up else None,
             "runner_up_off": self.runner_up.residual if self.runner_up else None,
@@ -87,9 +103,12 @@ class _Tried(NamedTuple):
     holds: bool
     reproduces: bool
     """Whether every entry that is bounded is within its allowance, be it evidence or not."""
+    only: str = ""
+    """For which sizes, if not for all."""
 
     def as_cause(self, name: str) -> Cause:
-        return Cause(self.hypothesis.cause, gradient_of(name), self.hypothesis.says, "", self.off)
+        says = f"{self.hypothesis.says}; {self.only}" if self.only else self.hypothesis.says
+        return Cause(self.hypothesis.cause, gradient_of(name), says, "", self.off)
 
 
 def cause_of(
@@ -101,34 +120,84 @@ def cause_of(
         right: cases in which it is right.
         linear: False if it was seen not to be linear in the upstream.
     """
-    first, *further = situations[:LOOKED_AT]
-    tried = list(_tried(first, name, {}))
-    holding = {one.hypothesis.says: one for one in tried if one.holds}
-    for situation in further:
-        if holding:
-            again = {one.hypothesis.says for one in _tried(situation, name, holding) if one.holds}
-            holding = {says: one for says, one in holding.items() if says in again}
-    for situation in right:
-        if holding:
-            holding = _uncontradicted(situation, name, holding)
-    if holding and not linear:
-        holding = _not_linear(first, name, holding)
+    with every_pool_on_one_thread():
+        return _cause_of(name, situations, right, linear)
+
+
+def _cause_of(name: str, situations: Sequence[Situation], right: Sequence[Situation], linear: bool) -> Explanation:
+    wrong = _looked_at(situations)
+    first = wrong[0]
+    alike = [case for case in wrong if case.shapes == first.shapes]
+    others = [case for case in (*wrong, *right) if case.shapes != first.shapes]
+    explained: dict[str, _Tried] = {}
+    tried: list[_Tried] = []
+    for families in FAMILIES:
+        tried += _tried(first, name, families)
+        holding = {one.hypothesis.says: one for one in tried if one.holds}
+        for case in alike[1:]:
+            holding = _holding(case, name, holding)
+        for case in right:
+            if case.shapes == first.shapes:
+                holding = _uncontradicted(case, name, holding)
+        if holding and not linear:
+            holding = _not_linear(first, name, holding)
+        explained = everywhere = holding
+        for case in wrong:
+            everywhere = _holding(case, name, everywhere) if case.shapes != first.shapes else everywhere
+        for case in right:
+            everywhere = _uncontradicted(case, name, everywhere) if case.shapes != first.shapes else everywhere
+        explained = everywhere or {
+            says: one._replace(only=_sizes(first, others))
+            for says, one in holding.items()
+            if one.hypothesis.of != "size"
+        }
+        if explained:
+            break
     # What gives these numbers in one case and is refuted by another is no guess, nor is what is no nearer than the
     # right gradient itself.
     actual, right_one = first.answered[name], first.expected[name]
     most = np.inf if actual is None else right_one.off(actual)
-    others = [one for one in tried if not one.reproduces and one.off <= FAR_OFF and one.off < most]
-    near = {one.hypothesis.says: one for one in sorted(others, key=lambda one: one.off)[:NEAREST]}
-    for situation in right[:LOOKED_AT]:
-        near = _uncontradicted(situation, name, near) if near else near
+    guesses = [one for one in tried if not one.reproduces and one.off <= FAR_OFF and one.off < most]
+    near = {one.hypothesis.says: one for one in sorted(guesses, key=lambda one: one.off)[:NEAREST]}
+    for case in right[:LOOKED_AT]:
+        near = _uncontradicted(case, name, near)
     nearest = next(iter(near.values()), None)
     return Explanation(
         at=gradient_of(name),
-        causes=tuple(one.as_cause(name) for one in _once(holding.values())),
-        known="" if holding else patterns(first.answered[name], first.expected[name]),
-        reproduced=len(situations[:LOOKED_AT]) if holding else 0,
+        causes=tuple(one.as_cause(name) for one in _once(explained.values())),
+        known="" if explained else patterns(first.answered[name], first.expected[name]),
+        reproduced=(len(wrong) if all(not one.only for one in explained.values()) else len(alike)) if explained else 0,
         runner_up=None if nearest is None else nearest.as_cause(name),
     )
+
+
+def _looked_at(situations: Sequence[Situation]) -> list[Situation]:
+    """The first few cases of each size."""
+    seen = Counter[Any]()
+    found = []
+    for case in situations:
+        seen[case.shapes] += 1
+        if seen[case.shapes] <= LOOKED_AT:
+            found.append(case)
+    return found
+
+
+def _sizes(first: Situation, others: Sequence[Situation]) -> str:
+    """For which sizes a mistake is one, and for which it is none or another."""
+    elsewhere = dict.fromkeys(_sized(case) for case in others)
+    return f"so where {_sized(first)}, not where {' or '.join(elsewhere)}"
+
+
+def _sized(case: Situation) -> str:
+    shapes = case.inputs.items()
+    return ", ".join(f"{name} is {'×'.join(map(str, array.shape)) or 'one number'}" for name, array in shapes)
+
+
+def _holding(case: Situation, name: str, holding: dict[str, _Tried]) -> dict[str, _Tried]:
+    if not holding:
+        return holding
+    again = {one.hypothesis.says for one in _tried(case, name, (), holding) if one.holds}
+    return {says: one for says, one in holding.items() if says in again}
 
 
 def _once(holding: Iterable[_Tried]) -> list[_Tried]:
@@ -137,18 +206,25 @@ def _once(holding: Iterable[_Tried]) -> list[_Tried]:
     return [one for one in holding if told.setdefault(one.hypothesis.cause, one.family) is one.family]
 
 
-def _tried(at: Situation, name: str, only: dict[str, _Tried]) -> Iterator[_Tried]:
+def _tried(
+    at: Situation, name: str, families: Sequence[Hypotheses], only: Mapping[str, _Tried] = MappingProxyType({})
+) -> Iterator[_Tried]:
+    """Every hypothesis of these families, or the only ones, in one case."""
     actual = at.answered[name]
     if actual is None:
         return
     right = at.expected[name]
-    for family in {one.family: None for one in only.values()} or FAMILIES:
+    for family in {one.family: None for one in only.values()} or families:
         for hypothesis in family(at, name):
             if only and hypothesis.says not in only:
                 continue
             try:
                 with np.errstate(all="ignore"):
+                    if not hypothesis.is_near(actual):
+                        continue
                     expected = hypothesis.predict()
+                if not isinstance(expected, Bounded):
+                    continue
             except Exception:  # a reference may refuse what a mistake makes of its inputs; then it is no explanation
                 continue
             explains = _explains(expected, actual, right, hypothesis.of == "size")
@@ -172,7 +248,9 @@ def _explains(expected: Bounded, actual: Array, right: Bounded, by_size: bool) -
 
 def _uncontradicted(at: Situation, name: str, holding: dict[str, _Tried]) -> dict[str, _Tried]:
     """Those that give the right numbers too where the gradient is right; one that cannot be asked there stays."""
-    here = {one.hypothesis.says: one.expected for one in _tried(at, name, holding)}
+    if not holding:
+        return holding
+    here = {one.hypothesis.says: one.expected for one in _tried(at, name, (), holding)}
     actual = at.answered[name]
     return {
         says: one
@@ -183,7 +261,7 @@ def _uncontradicted(at: Situation, name: str, holding: dict[str, _Tried]) -> dic
 
 def _not_linear(at: Situation, name: str, holding: dict[str, _Tried]) -> dict[str, _Tried]:
     """Those whose gradient for a multiple of the upstream is not that multiple."""
-    there = {one.hypothesis.says: one.expected for one in _tried(at.turned(TURNED), name, holding)}
+    there = {one.hypothesis.says: one.expected for one in _tried(at.turned(TURNED), name, (), holding)}
     return {
         says: one
         for says, one in holding.items()

@@ -5,14 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from harness.arithmetic import Bounded, Context, profile_of
+from harness.evaluation.references.derived import HandReference
 from harness.evaluation.references.expected import OUTPUT, Expected
 from harness.evaluation.references.reference import Reference
+from harness.evaluation.references.twins import Twin, twin_of
 from impls.contract import Array
+
+TWINS: WeakKeyDictionary[Reference, dict[Any, Twin | None]] = WeakKeyDictionary()
+"""The hand layers that references are, by the shapes of the inputs, each looked for in the first case of its shapes."""
+
+
+class HandSituation(NamedTuple):
+    """A case as a hand layer knows it, which may have names of its own for the inputs."""
+
+    hand: HandReference
+    own: Mapping[str, str]
+    inputs: Mapping[str, Array]
+    upstream: Array
+    dtype: str
 
 
 @dataclass(frozen=True)
@@ -50,6 +66,11 @@ class Situation:
         return self.at.upstream
 
     @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Of the inputs."""
+        return tuple(array.shape for array in self.inputs.values())
+
+    @property
     def dtype(self) -> str:
         """In which the candidate computes."""
         return self.at.dtype
@@ -74,6 +95,25 @@ class Situation:
         """Names of the inputs that hold real numbers."""
         return [name for name, array in self.inputs.items() if array.dtype.kind == "f"]
 
+    @cached_property
+    def twin(self) -> Twin | None:
+        """The hand layer that the reference is."""
+        known = TWINS.setdefault(self.reference, {})
+        if self.shapes not in known:
+            known[self.shapes] = twin_of(self.reference, self.inputs, self.upstream)
+        return known[self.shapes]
+
+    @cached_property
+    def hand(self) -> HandSituation | None:
+        """The case as a hand layer knows it, where the reference is one or has a twin."""
+        if isinstance(self.reference, HandReference):
+            own = {name: name for name in self.inputs}
+            return HandSituation(self.reference, own, self.inputs, self.upstream, self.dtype)
+        if self.twin is None:
+            return None
+        inputs = self.twin.inputs(self.inputs)
+        return HandSituation(self.twin.hand, self.twin.own, inputs, self.upstream, self.dtype)
+
     def turned(self, factor: float) -> Situation:
         """With the upstream and the gradients that came multiplied by a power of two."""
         upstream = np.asarray(factor * self.upstream, self.upstream.dtype)
@@ -89,18 +129,37 @@ class Situation:
         return self.reference.gradients({**self.inputs, **changed}, self.upstream, self.dtype)[name]
 
 
+NEAR = 1e-3
+"""Off by more of the largest entry, numbers are others, in whatever dtype."""
+
+
+def within(found: Array, right: Array, where: Array | bool = True) -> bool:
+    """Whether numbers in plain floats are near enough for bounded arithmetic to be asked."""
+    if found.shape != right.shape:
+        return False
+    with np.errstate(all="ignore"):
+        off = np.max(np.abs(found - right), initial=0.0, where=where)
+        return bool(off <= NEAR * np.max(np.abs(right), initial=0.0, where=where))
+
+
 class Hypothesis(NamedTuple):
     """A mistake by its name, in words that are the same in every case, and what it gives in one.
 
     Attributes:
         of: what it predicts: the ``numbers``; the numbers by a ``constant`` read off them, so that a case in which it
             is another refutes it; or only the ``size`` of the errors.
+        plain: the same numbers in plain floats, where there are many such hypotheses, and nearly all of them wrong.
     """
 
     cause: str
     says: str
     predict: Callable[[], Bounded]
     of: Literal["numbers", "constant", "size"] = "numbers"
+    plain: Callable[[], Array] | None = None
+
+    def is_near(self, actual: Array) -> bool:
+        """Whether it is worth bounded arithmetic."""
+        return self.plain is None or within(self.plain(), actual)
 
 
 Hypotheses = Callable[[Situation, str], Iterator[Hypothesis]]

@@ -1,0 +1,63 @@
+"""Why gradients of an operation are wrong: a mistake that gives their numbers, and the line that puts them right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from harness.candidates.operation import Operation
+from harness.candidates.repairs import SECONDS, Judged, Repair, repairs_of
+from harness.checking.operation_judging import Tried
+from harness.evaluation.references.expected import gradient_of
+from harness.faults.cause import Cause
+from harness.faults.operations.causes import Explanation, cause_of
+from harness.results.setting import shown_path
+
+EDIT = "one edit of your code"
+
+
+def explained(
+    candidate: Operation, given: Sequence[Any], tried: Sequence[Tried], *, linear: Callable[[str], bool]
+) -> list[Explanation]:
+    """Of each gradient that is wrong in some case.
+
+    Args:
+        given: forward and backward, as they were given.
+        linear: whether a gradient was seen to be linear in the upstream.
+    """
+    if not any(each.wrong for each in tried):
+        return []
+    names = [name for name in tried[0].situation.at.inputs.values() if any(name in each.wrong for each in tried)]
+    found = [
+        cause_of(
+            name,
+            [each.situation for each in tried if name in each.wrong],
+            [each.situation for each in tried if name in each.right],
+            linear=linear(gradient_of(name)),
+        )
+        for name in names
+    ]
+    seconds = SECONDS if any(each.cause == "unknown" for each in found) else SECONDS / 2
+    repairs = _repairs(candidate, given, tried, seconds)
+    return [replace(each, repair=_told(each.at, repairs)) for each in found]
+
+
+def _repairs(candidate: Operation, given: Sequence[Any], tried: Sequence[Tried], seconds: float) -> list[Repair]:
+    """None where calls have changed what later calls give: then an edit would be judged by what others left behind."""
+    if any(finding.kind in STATEFUL for each in tried for finding in each.findings):
+        return []
+    cases = [Judged(each.situation.at, each.off) for each in tried if each.wrong or each.right]
+    return repairs_of(candidate, [function for function in given if function is not None], cases, seconds)
+
+
+STATEFUL = ("timeout", "accumulates", "overwrites", "second call differs")
+"""Findings about somebody's code that is called no more than it has to be."""
+
+
+def _told(gradient: str, repairs: Sequence[Repair]) -> Cause | None:
+    for repair in repairs:
+        if gradient in map(gradient_of, repair.of):
+            says = f"{shown_path(repair.file)}:{repair.line}: with `{repair.after}` in place of `{repair.before}` "
+            return Cause(EDIT, gradient, f"{says}{gradient} is right in every case", repair.after, 0.0)
+    return None

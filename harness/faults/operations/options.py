@@ -1,0 +1,102 @@
+"""Edits of the reference: what its own framework gives where an option, a term or a constant of it is another one.
+
+A backward pass may be right, but that of another function: without the mask, without the padding, with another power,
+with a mean that is taken for a constant. Whoever gave the reference has written that function down, so each small
+change of its source is such another function, differentiated as the reference is.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from types import FunctionType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from harness.arithmetic import Bounded
+from harness.edits.changes import changes_of
+from harness.edits.numbers import doubled
+from harness.edits.operators import OPERATORS, Operator
+from harness.edits.syntax import Site
+from harness.evaluation.references.measured import MeasuredReference, double
+from harness.faults.operations.hypothesis import Hypothesis, Situation
+from harness.inputs.recompiled import Mould, definition_of
+from impls.contract import Array
+
+MOST = 300
+"""Edits of one reference."""
+
+
+def option(site: Site) -> Iterator[ast.AST]:
+    """A keyword left out, or the other way."""
+    node = site.node
+    if isinstance(node, ast.Call):
+        for place in range(len(node.keywords)):
+            yield ast.Call(node.func, node.args, [*node.keywords[:place], *node.keywords[place + 1 :]])
+    elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
+        yield ast.Constant(not node.value)
+
+
+def held(site: Site) -> Iterator[ast.AST]:
+    """A value that is taken for a constant."""
+    node = site.node
+    inner = isinstance(site.parent, ast.BinOp | ast.Assign | ast.Call) and site.slot not in ("func", "targets")
+    if inner and isinstance(node, ast.Name | ast.Call | ast.BinOp):
+        yield ast.Call(ast.Attribute(node, "detach", ast.Load()), [], [])
+
+
+EDITS: Mapping[str, Operator] = {"option": option, **OPERATORS, "doubled term": doubled, "constant": held}
+CAUSES = {"option": "option left out", "constant": "taken for a constant"}
+"""By the operator; of all others the cause is that another function is differentiated."""
+
+Edited = tuple[str, str, Callable[..., Any]]
+_KNOWN: WeakKeyDictionary[MeasuredReference, list[Edited]] = WeakKeyDictionary()
+
+
+def other_functions(at: Situation, name: str) -> Iterator[Hypothesis]:
+    """The gradient of one input, of every edit of the reference's source."""
+    reference = at.reference
+    if not isinstance(reference, MeasuredReference):
+        return
+    if reference not in _KNOWN:
+        _KNOWN[reference] = list(_edits(reference.function))
+    for cause, says, function in _KNOWN[reference]:
+        predict, plain = partial(_bounded, at, function, name), partial(_plain, at, function, name)
+        yield Hypothesis(cause, f"{says}, in d{name}", predict, plain=plain)
+
+
+def _edits(function: Any) -> Iterator[Edited]:
+    tree = definition_of(function) if isinstance(function, FunctionType) else None
+    if tree is None:
+        return
+    mould = Mould(tree, function)
+    for number, change in enumerate(changes_of(tree, EDITS)):
+        code = None if change.equal else mould.code(change.site.block[change.site.position])
+        if code is not None:
+            edited = FunctionType(
+                code, function.__globals__, function.__name__, function.__defaults__, function.__closure__
+            )
+            edited.__kwdefaults__ = function.__kwdefaults__
+            after, before = (text.removeprefix("return ") for text in (change.after, change.before))
+            says = f"the derivative is that of {after}, where the reference is {before}"
+            yield CAUSES.get(change.operator, "derivative of another function"), says, edited
+        if number > MOST:
+            return
+
+
+def _plain(at: Situation, function: Callable[..., Any], name: str) -> Array:
+    reference = at.reference
+    assert isinstance(reference, MeasuredReference)
+    inputs = [double(array) for array in at.inputs.values()]
+    _, gradients = reference.host.vjp(function, inputs, np.asarray(at.upstream, np.float64))
+    found = dict(zip(at.inputs, gradients, strict=True))[name]
+    assert found is not None
+    return found
+
+
+def _bounded(at: Situation, function: Callable[..., Any], name: str) -> Bounded:
+    other = MeasuredReference(function, at.inputs)
+    return other.gradients(at.inputs, at.upstream, at.dtype)[name]
