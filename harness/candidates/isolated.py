@@ -135,15 +135,13 @@ def child() -> None:
     global _board
     _, _, file, function, options = sys.argv
     sys.argv[:] = ["harness"]
-    _board, asked = _Board(int(file)), os.getpid()
+    _board = _Board(int(file))
     try:
         words: list[Any] = ["answer", *_named(function)(json.loads(options))]
     except Exception as error:
         if not short_of_memory(error):
             raise
         words = ["memory", str(error)]
-    if os.getpid() != asked:  # a copy of this process, which somebody's code made, is asked nothing
-        os._exit(0)
     _board.answer(*words)
     try:
         _clear_up()
@@ -158,9 +156,12 @@ def noted(code: Code, until: float) -> Iterator[None]:
         yield
         return
     _board.note(code, until)
+    asked = os.getpid()
     try:
         yield
     finally:
+        if os.getpid() != asked:  # a copy of this process, which somebody's code made, is asked nothing
+            os._exit(0)
         _board.note("of its own", math.inf)
 
 
