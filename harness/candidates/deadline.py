@@ -37,6 +37,7 @@ def deadline(seconds: float | None, code: Code = "being called") -> Iterator[Non
         with noted(code, math.inf):
             yield
         return
+    until = time.monotonic() + seconds
     alarmed = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
     previous: Any = None
     if alarmed:
@@ -44,7 +45,7 @@ def deadline(seconds: float | None, code: Code = "being called") -> Iterator[Non
         signal.setitimer(signal.ITIMER_REAL, seconds)
     watched = _watch(seconds + GRACE)
     try:
-        with noted(code, time.monotonic() + seconds):
+        with noted(code, until):
             yield
     finally:
         if watched:

@@ -22,9 +22,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, Literal, NamedTuple
+from typing import IO, Any, Literal, NamedTuple
 
 from harness.processes import End, Program
+from harness.usage import short_of_memory
 
 PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from harness.candidates.isolated import child; child()"
@@ -104,7 +105,7 @@ def apart(function: str, options: dict[str, Any]) -> Answer | Ended:
     if not Program.supervised:
         return _named(function)(options)
     killed = _killed_for_memory()
-    with TemporaryFile() as file:
+    with _shared() as file:
         board = _Board(file.fileno())
         board.note("of its own", 0.0)
         words = [sys.executable, "-P", "-c", PROGRAM]
@@ -124,21 +125,28 @@ def apart(function: str, options: dict[str, Any]) -> Answer | Ended:
     return Ended(end, code, overdue)
 
 
+def _shared() -> IO[bytes]:
+    """A new file without a name, in memory where the system has such: a full disk costs no answer."""
+    return os.fdopen(os.memfd_create("answer"), "w+b") if hasattr(os, "memfd_create") else TemporaryFile()
+
+
 def child() -> None:
     """The other side: ``sys.argv`` holds the file of the board, the function and its options."""
     global _board
     _, _, file, function, options = sys.argv
     sys.argv[:] = ["harness"]
-    _board, asked = _Board(int(file)), os.getpid()
+    _board = _Board(int(file))
     try:
         words: list[Any] = ["answer", *_named(function)(json.loads(options))]
-    except MemoryError as error:
+    except Exception as error:
+        if not short_of_memory(error):
+            raise
         words = ["memory", str(error)]
-    if os.getpid() != asked:  # a copy of this process, which somebody's code made, is asked nothing
-        os._exit(0)
     _board.answer(*words)
-    _clear_up()
-    os._exit(0)  # threads of somebody else's do not keep it
+    try:
+        _clear_up()
+    finally:
+        os._exit(0)  # threads of somebody else's do not keep it
 
 
 @contextmanager
@@ -148,9 +156,12 @@ def noted(code: Code, until: float) -> Iterator[None]:
         yield
         return
     _board.note(code, until)
+    asked = os.getpid()
     try:
         yield
     finally:
+        if os.getpid() != asked:  # a copy of this process, which somebody's code made, is asked nothing
+            os._exit(0)
         _board.note("of its own", math.inf)
 
 

@@ -54,7 +54,7 @@ class Runs:
     """The tests of one session, run over and over."""
 
     def __init__(self, session: pytest.Session, plan: Plan) -> None:
-        self.session, self.plan = session, plan
+        self.session, self.plan, self.process = session, plan, os.getpid()
         self.reports: list[pytest.TestReport] = []
         self.mutant: CodeType | None = None
         self.raised_itself = False
@@ -153,6 +153,8 @@ class Runs:
             self.session.shouldfail = self.session.shouldstop = False
             with within(limit) if limit is not None else nullcontext():
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+            if os.getpid() != self.process:  # a copy that a test made and did not end
+                os._exit(0)
             failed = [report for report in self.reports if report.failed]
             if failed:
                 return _said(failed[0]), self.raised_itself

@@ -12,8 +12,12 @@ from harness.candidates import isolated
 from harness.candidates.guarded import guarded
 from harness.candidates.isolated import Answer, apart
 from harness.candidates.printing import Printed
+from harness.checking.backward_pass import check
+from harness.checking.operation import check_vjp
+from harness.checking.optimizer import check_optimizer
 from harness.processes import End, Program
 from harness.usage import short_of_memory
+from impls.hand import GradientDescent, Tanh
 
 pytestmark = pytest.mark.skipif(not Program.supervised, reason="there are no sessions to start")
 
@@ -128,6 +132,31 @@ def test_what_says_that_memory_is_short(error, short):
             guarded(raises, None, Printed())
     else:
         assert guarded(raises, None, Printed())[1].error is error
+
+
+class Endless(dict):
+    """A mapping that can be read, but never to its end."""
+
+    def __iter__(self):
+        while True:
+            time.sleep(0.01)
+
+    items = keys = __iter__
+
+
+def test_what_a_call_returns_is_read_within_its_deadline():
+    def backward(upstream, z):
+        return Endless(z=upstream * (1 - np.tanh(z) ** 2))
+
+    found = check_vjp(np.tanh, backward, reference=Tanh(), timeout=0.2)
+    assert found.reason == "timeout: backward did not answer within 0.2 s (case ordinary)"
+
+    def step(weights, gradients):
+        return Endless(weights)
+
+    assert "did not answer within 0.2 s" in check_optimizer(step, GradientDescent(), timeout=0.2).reason
+    found = check(lambda weights, x, y: Endless(weights), "2-1", "random", timeout=0.2)
+    assert "returned what cannot be read: it did not answer within 0.2 s" in found.reason
 
 
 def test_what_is_replaced_is_in_force_in_calls_only():

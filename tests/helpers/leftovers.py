@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from uuid import uuid4
 
 import pytest
@@ -25,8 +27,8 @@ class Command:
     def __init__(self, folder, *words, memory=None, ignored=False):
         if not Path("/proc/self/environ").exists():
             pytest.skip("what is left behind is looked for in /proc")
-        self.mark, self.folder, self.temporary = f"{MARK}={uuid4()}", folder, folder / "temporary"
-        self.temporary.mkdir()
+        # Not below the folder, whose path may be too long for a socket.
+        self.mark, self.temporary = f"{MARK}={uuid4()}", Path(mkdtemp())
         name, _, value = self.mark.partition("=")
         start = ["-m", "harness"] if memory is None else ["-c", SHORT, memory]
         handler = signal.SIG_IGN if ignored else signal.default_int_handler
@@ -61,7 +63,9 @@ class Command:
             left = self.processes()
             for number in left:
                 os.kill(number, signal.SIGKILL)
-        assert (left, sorted(self.temporary.iterdir())) == ([], [])
+            files = sorted(self.temporary.iterdir())
+            rmtree(self.temporary)
+        assert (left, files) == ([], [])
         return self.process.returncode, out, err
 
     def once(self, begun, signal_number):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers import browsing
 from tests.helpers.leftovers import Command
 
 HOSTILE = Path(__file__).parents[1] / "users" / "hostile.py"
@@ -69,6 +70,15 @@ def test_memory_that_is_short_is_no_mismatch(tmp_path):
     status, out, err = Command(tmp_path / "limited", "check", RIGHT, "--quiet", memory=150).ended()
     assert (status, out) == (2, ""), err
     assert err.splitlines()[-1].startswith("Cannot go on, because memory is short")
+    assert "Traceback" not in err
+
+
+def test_a_page_for_which_address_space_is_short_does_not_change_the_verdict(tmp_path):
+    browsing.required("jinja2", "altair", "vl_convert", "latex2mathml")
+    words = ["check", RIGHT, "--quiet", "--report", "page.html"]
+    status, out, err = Command(tmp_path, *words, memory=1500).ended()
+    assert (status, out.startswith("PASS  "), err.count("\n")) == (2, True, 1), out + err
+    assert "Cannot make a page, because what draws its charts, vl-convert, ended by" in err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
