@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from inspect import signature
 from typing import Any
 
@@ -25,12 +26,17 @@ class Parametrised:
 
     def parameters(self) -> dict[str, Any]:
         """Every parameter by name; one that is off (0, False or None, and so by default) is left out."""
-        given = {name: getattr(self, name) for name in signature(type(self)).parameters}
-        defaults = {name: p.default for name, p in signature(type(self)).parameters.items()}
-        return {name: value for name, value in given.items() if value or value != defaults[name]}
+        given = {name: (getattr(self, name), default) for name, default in _defaults(type(self)).items()}  # type: ignore[arg-type]
+        return {name: value for name, (value, default) in given.items() if value or value != default}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{n}={v!r}' for n, v in self.parameters().items())})"
+
+
+@cache  # a network of a hundred layers asks tens of thousands of times
+def _defaults(kind: type) -> Mapping[str, Any]:
+    """The parameters of a class, each with its usual value."""
+    return {name: parameter.default for name, parameter in signature(kind).parameters.items()}
 
 
 def number(name: str, value: float, *, above: float = -math.inf, least: float = -math.inf, why: str) -> float:
