@@ -5,14 +5,15 @@ this data is nobody's miss; and one that changes nothing beyond the rounding of 
 (float32 inside of float32) is none of that check's. The formula check, in float64, has to see it.
 
 A run plants some at its first step, and counts how many its checks would miss. It asks only what costs next to nothing:
-both checks and comparisons of arrays. A large network gets an even sample of the faults, a very large one none, and the
-line says so.
+both checks and comparisons of arrays. A large network gets an even sample of the faults, a deep one of the links too,
+each of which a fault reaches through all that lie behind it, and a very large one none; the line says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from harness.evaluation.point import Point
 from harness.fault_injection.planted_pass import Ground
@@ -22,6 +23,8 @@ from harness.results.record import PowerCount
 from impls.abilities import Comparer, GradientChecker
 from impls.contract import Array, Arrays, Pass
 from impls.graph import Graph, Link
+
+_T = TypeVar("_T")
 
 FORMULA, OF_WEIGHTS, ROUNDING = "formula", "weights only", "rounding"
 OURS = (FORMULA, OF_WEIGHTS, ROUNDING)
@@ -54,16 +57,17 @@ class Planted:
         return could and self.accepted.get(check, False)
 
 
-def catalogue_of(network: Graph) -> list[tuple[Link, Fault]]:
-    """Every fault of the catalogue at every backward link."""
-    return [(link, fault) for link in network.backward_links for fault in faults_at(network, link)]
+def catalogue_of(network: Graph, links: Iterable[Link] | None = None) -> list[tuple[Link, Fault]]:
+    """Every fault of the catalogue at these links, at every backward one if None."""
+    links = network.backward_links if links is None else links
+    return [(link, fault) for link in links for fault in faults_at(network, link)]
 
 
-def evenly(faults: Sequence[tuple[Link, Fault]], most: int) -> list[tuple[Link, Fault]]:
-    """At most so many of them, evenly over all links and causes."""
-    if len(faults) <= most:
-        return list(faults)
-    return [faults[i * len(faults) // most] for i in range(most)]
+def evenly(all_of: Sequence[_T], most: int) -> list[_T]:
+    """At most so many of them, evenly over all: of faults, over all links and causes."""
+    if len(all_of) <= most:
+        return list(all_of)
+    return [all_of[i * len(all_of) // most] for i in range(most)]
 
 
 Accepts = Callable[[Arrays, Arrays], bool]
@@ -113,6 +117,11 @@ WORK = 5e8
 FEWEST = 5
 """Where that is enough for fewer faults, none is planted."""
 
+LINKS_RUN = 12_000
+"""Links that are run behind the faults of one run, half of all links behind each: that takes less than a second."""
+MOST_LINKS = 60
+"""At which the faults of a run are looked for."""
+
 MOST_NAMED = 20
 
 
@@ -123,8 +132,9 @@ def count_misses(point: Point, result: Pass, comparers: Mapping[str, Comparer]) 
     if work * FEWEST > WORK:
         why = f"a step of {work:,} multiply-adds is too long for it; harness power plants a sample"
         return PowerCount(0, 0, 0, 0, 0, {}, why)
-    possible = catalogue_of(network)
-    chosen = evenly(possible, int(WORK / work))
+    links = evenly(network.backward_links, MOST_LINKS)
+    possible = catalogue_of(network, links)
+    chosen = evenly(possible, min(int(WORK / work), 2 * LINKS_RUN // len(network.backward_links)))
     ground = Ground(point, result)
     quick = {name: comparer.quick or comparer.accepts for name, comparer in comparers.items()}
     planted = [plant(ground, link, fault, quick) for link, fault in chosen]
@@ -135,5 +145,6 @@ def count_misses(point: Point, result: Pass, comparers: Mapping[str, Comparer]) 
         sum(not each.differs for each in planted),
         sum(each.missed for each in planted),
         {name: sum(each.missed_by(name) for each in planted) for name in comparers},
+        among=len(network.backward_links) if len(links) < len(network.backward_links) else None,
         which=[f"{each.fault.cause} at {each.fault.at}" for each in planted if each.missed][:MOST_NAMED],
     )

@@ -120,8 +120,8 @@ def footer(run: Run, style: str = "table", *, verbose: bool = False, typed: Type
         powerless = sorted({r.gradient for r in run.rows if r.verdict == "no power"})
         if powerless:
             elsewhere = "; another check has power" if run.verdict == "PASS" else ""
-            named = ", ".join(powerless)
-            lines.append(f"no power  {named}: half of it would pass there ({_powerless_checks(run)}){elsewhere}")
+            halved = f"most entries would pass there at half their size ({_powerless_checks(run)})"
+            lines.append(f"no power  {', '.join(powerless)}: {halved}{elsewhere}")
     if run.power:
         lines.append(f"power  {plain(str(run.power), style)}")
         if verbose:

@@ -11,7 +11,7 @@ from msgspec import to_builtins
 from harness.comparison.judge import Finding, Row
 from harness.faults.operations.causes import Explanation
 from harness.results.printable import Printable
-from harness.results.verdicts import Judged, Outcome
+from harness.results.verdicts import HALVED, Judged, Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ class ChainCheck(Judged, Printable, text="harness.rendering.chain_screen:render"
 
     @property
     def powerless(self) -> list[str]:
-        """Gradients half of which would have passed."""
+        """Gradients of which most entries would have passed at half their size."""
         return [row.gradient for row in self.rows if row.verdict == "no power"]
 
     @cached_property
@@ -74,7 +74,7 @@ class ChainCheck(Judged, Printable, text="harness.rendering.chain_screen:render"
         if all(row.verdict == "not comparable" for row in self.rows):
             return Outcome("NOT COMPARED", 3, "no gradient of a named tensor was shown: call the one of h dh")
         if self.powerless:
-            told = f"nothing failed, but half of {', '.join(self.powerless)} would have passed too"
+            told = f"nothing failed, but most entries of {', '.join(self.powerless)} {HALVED}"
             return Outcome("NO POWER", 0, told)
         return Outcome("PASS", 0, self._right())
 

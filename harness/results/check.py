@@ -18,7 +18,7 @@ from harness.evaluation.point import Point
 from harness.results.numbers import part
 from harness.results.printable import Printable
 from harness.results.setting import Setting
-from harness.results.verdicts import Judged, Outcome
+from harness.results.verdicts import HALVED, Judged, Outcome
 from impls.graph import Graph
 
 SCHEMA = 1
@@ -173,7 +173,7 @@ def _judged(check: Check) -> Outcome:
         return Outcome("NOT COMPARED", 3, f"{name} returns no {', '.join(missing)}; what it returns is right")
     powerless = [row.gradient for row in judged if row.verdict == "no power" and check.is_gradient(row.gradient)]
     if powerless:
-        told = f"nothing failed, but half of {', '.join(powerless[:4])} would have passed too"
+        told = f"nothing failed, but most entries of {', '.join(powerless[:4])} {HALVED}"
         return Outcome("NO POWER", 0, told)
     not_trained = "; biases are not trained: no db returned" if without else ""
     return Outcome("PASS", 0, f"{_why_right(check, judged)}{not_trained}")

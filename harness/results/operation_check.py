@@ -14,7 +14,7 @@ from harness.evaluation.references.voting import Vote
 from harness.faults.operations.causes import Explanation
 from harness.inputs.cases import called
 from harness.results.printable import Printable
-from harness.results.verdicts import Judged, Outcome
+from harness.results.verdicts import HALVED, Judged, Outcome
 
 CONTRACTS: dict[Kind, str] = {
     "changed its input": "inputs not modified",
@@ -100,13 +100,13 @@ class OperationCheck(Judged, Printable, text="harness.rendering.operation_screen
             why = self.undecided[0].says if self.undecided else "no gradient could be judged"
             return Outcome("NOT COMPARED", 3, why)
         if self.powerless:
-            told = f"half of {', '.join(self.powerless)} would have passed in every case"
+            told = f"most entries of {', '.join(self.powerless)} {HALVED}, in every case"
             return Outcome("NO POWER", 0, told)
         return Outcome("PASS", 0, self._why_passed())
 
     @property
     def powerless(self) -> list[str]:
-        """Gradients, and the output, half of which would have passed in every case."""
+        """Gradients, and the output, of which most entries would have passed at half their size in every case."""
         return [
             name
             for name in [*self.gradients, OUTPUT]

@@ -23,7 +23,7 @@ class PowerCount(msgspec.Struct, frozen=True):
 
     Attributes:
         planted: faults; ``possible`` in the whole catalogue.
-        links: at which they were planted.
+        links: at which they were planted; ``among`` so many, where the others were left out.
         unchanged: of them make no difference on this data.
         missed: of them neither the formula check nor the rounding check sees.
         others: by the name of a comparison, how many it would miss.
@@ -39,13 +39,15 @@ class PowerCount(msgspec.Struct, frozen=True):
     others: dict[str, int] = {}
     left_out: str | None = None
     which: list[str] = []
+    among: int | None = None
 
     def __str__(self) -> str:
         if self.left_out:
             return f"not measured: {self.left_out}"
         sample = f" (an even sample of {self.possible})" if self.planted < self.possible else ""
+        links = f"{self.links} of {self.among}" if self.among else f"{self.links}"
         same = f" ({self.unchanged} change nothing on this data)" if self.unchanged else ""
-        told = f"{self.planted} faults{sample} planted at {self.links} links{same}, {self.missed} missed"
+        told = f"{self.planted} faults{sample} planted at {links} links{same}, {self.missed} missed"
         missed = [f"{name} {number}" for name, number in self.others.items()]
         return f"{told}; others at their defaults would miss: {', '.join(missed)}" if missed else told
 

@@ -35,6 +35,7 @@ from harness.usage import visible
 from impls.contract import Array
 from impls.registry import REFERENCE
 
+HALVED = "would have passed at half their size too"
 GRAVEST = ("FAIL", "NOT COMPARED", "NO POWER", "PASS")
 
 
@@ -126,7 +127,7 @@ def _judged(head: Head, summary: Summary, rows: Sequence[Row]) -> Outcome:
             return Outcome("NOT COMPARED", 3, f"{', '.join(unjudged[:4])} of {name} could not be judged at any step")
     if summary.powerless:
         named = ", ".join(sorted(summary.powerless)[:4])
-        return Outcome("NO POWER", 0, f"nothing failed, but half of {named} would have passed too")
+        return Outcome("NO POWER", 0, f"nothing failed, but most entries of {named} {HALVED}")
     return Outcome("PASS", 0, _why_passed(head, summary, judged))
 
 

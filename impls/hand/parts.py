@@ -21,22 +21,23 @@ from typing import Any
 from impls.graph.primitive import Array
 
 
-@cache
-def _defaults(kind: type) -> Mapping[str, Any]:
-    return {name: parameter.default for name, parameter in signature(kind).parameters.items()}
-
-
 class Parametrised:
     """Something with parameters, printed as the call that makes it."""
 
     def parameters(self) -> dict[str, Any]:
         """Every parameter by name; one that is off (0, False or None, and so by default) is left out."""
-        defaults = _defaults(type(self))
+        defaults = _defaults(type(self))  # type: ignore[arg-type]
         given = {name: getattr(self, name) for name in defaults}
         return {name: value for name, value in given.items() if value or value != defaults[name]}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{n}={v!r}' for n, v in self.parameters().items())})"
+
+
+@cache  # a network of a hundred layers asks tens of thousands of times
+def _defaults(kind: type) -> Mapping[str, Any]:
+    """The parameters of a class, each with its usual value."""
+    return {name: parameter.default for name, parameter in signature(kind).parameters.items()}
 
 
 def number(name: str, value: float, *, above: float = -math.inf, least: float = -math.inf, why: str) -> float:

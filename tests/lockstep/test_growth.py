@@ -1,16 +1,21 @@
 """A long run needs as much memory as a short one, and its first line counts what was compared."""
 
 import gc
+import re
 import tracemalloc
+from inspect import signature
 from tempfile import TemporaryFile
 
 import pytest
 
 import harness
+from harness.fault_injection import misses
+from harness.faults.catalogue import faults_at
 from harness.results import steps as kept
 from harness.results.record import Step
 from harness.results.steps import Steps
 from harness.results.summary import Summary
+from impls.hand import LeakyRelu, parts
 from reports.page.sizes import invented
 
 
@@ -107,3 +112,39 @@ def test_the_first_line_says_at_how_many_steps_every_entry_was_compared(monkeypa
     run = harness.run("2-1", "random", against=["hand"], steps=7)
     assert [step.checked for step in run.steps].count("full") == 4
     assert "gradients x 7 steps, every entry at 4 of them; " in run.reason
+
+
+def test_faults_are_planted_into_a_sample_of_the_links_of_a_deep_network(monkeypatch):
+    """Their number falls as the links behind each grow, so that planting costs the same, and the line says so."""
+    seen = []
+
+    def watched(network, link):
+        seen.append(link.output)
+        return faults_at(network, link)
+
+    monkeypatch.setattr(misses, "faults_at", watched)
+    for layers, most in ((40, 150), (80, 80)):
+        seen.clear()
+        network = "-".join(["2"] * (layers + 1))
+        run = harness.run(network, "random", ["hand"], steps=1, batch=4, dtype="float64")
+        links = len(harness.load_network(network).backward_links)
+        assert len(seen) == len(set(seen)) == misses.MOST_LINKS < links
+        assert 10 < run.power.planted <= most
+        assert run.power.planted * links <= 2 * misses.LINKS_RUN
+        assert re.match(
+            rf"{run.power.planted} faults \(an even sample of \d+\) planted at \d+ of {links} links", str(run.power)
+        )
+    seen.clear()
+    run = harness.run("2-2-1", "random", ["hand"], steps=1)
+    assert (run.power.planted, run.power.among) == (run.power.possible, None)
+    assert re.match(rf"{run.power.planted} faults planted at 8 links", str(run.power))
+
+
+def test_a_class_is_asked_for_its_parameters_once(monkeypatch):
+    asked = []
+    monkeypatch.setattr(parts, "signature", lambda kind: asked.append(kind) or signature(kind))
+    parts._defaults.cache_clear()
+    layer = LeakyRelu(slope=0.1)
+    assert [repr(layer) for _ in range(3)] == ["LeakyRelu(slope=0.1)"] * 3
+    assert asked == [LeakyRelu]
+    assert repr(LeakyRelu(slope=0.3)) == "LeakyRelu(slope=0.3)"
