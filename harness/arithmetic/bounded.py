@@ -130,6 +130,10 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
         """As numpy.ndarray.reshape."""
         return self.moved(lambda array: array.reshape(*shape))
 
+    def swapaxes(self, first: int, second: int) -> Bounded:
+        """As numpy.ndarray.swapaxes."""
+        return self.moved(lambda array: array.swapaxes(first, second))
+
     def moved(self, change: Callable[[Floats], Floats]) -> Bounded:
         """After a change that only moves entries, or repeats them."""
         result = Bounded(change(self.value), change(self.bound), self.context)

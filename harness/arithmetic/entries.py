@@ -137,6 +137,10 @@ class Entries(np.lib.mixins.NDArrayOperatorsMixin):
         """As numpy.ndarray.reshape."""
         return Entries(self.entries.reshape(*shape), self.numbers)
 
+    def swapaxes(self, first: int, second: int) -> Entries:
+        """As numpy.ndarray.swapaxes."""
+        return Entries(self.entries.swapaxes(first, second), self.numbers)
+
     def sum(self, axis: Any = None, keepdims: bool = False) -> Entries:
         """As numpy.sum."""
         with self.numbers.working():

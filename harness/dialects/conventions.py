@@ -29,6 +29,7 @@ from impls.graph import Graph, Link
 from impls.hand import Identity, OneHotCrossEntropy, SoftmaxCrossEntropy
 from impls.hand.activations import Activation
 from impls.hand.activations.softmax import softmax
+from impls.hand.losses.cross_entropy import rows_in
 from impls.hand.losses.scaled import OfAnother, Scaled, bare
 
 
@@ -62,7 +63,7 @@ def _by_probability(context: Context, point: Point, p: Bounded) -> Bounded:
     """−y/p/N, the gradient of the cross-entropy by the probabilities, times what the loss is multiplied by."""
     loss = point.network.loss
     y = np.eye(p.value.shape[-1])[point.y] if loss.labels else point.y
-    exact: Bounded = context.exact(-np.asarray(y, np.float64)) / p / len(p.value)
+    exact: Bounded = context.exact(-np.asarray(y, np.float64)) / p / rows_in(p)
     while isinstance(loss, OfAnother):
         exact = loss.times(exact, p.value) if isinstance(loss, Scaled) else exact
         loss = loss.loss

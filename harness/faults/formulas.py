@@ -10,19 +10,28 @@ from harness.faults.place import Place
 from impls.graph import Graph, Link
 from impls.hand import (
     Add,
+    AttentionScores,
     AvgPool2d,
+    BatchNorm,
+    BatchNormEvaluation,
     Concatenate,
     Conv2d,
     Dense,
     Embedding,
     Flatten,
     GlobalAvgPool2d,
+    LayerNorm,
+    MatrixProduct,
     MaxPool2d,
+    MergeHeads,
     Multiply,
     Penalty,
+    Positions,
     Reshape,
     Split,
+    SplitHeads,
     Transpose,
+    Unembedding,
 )
 from impls.hand.activations import Activation
 from impls.hand.losses.scaled import bare
@@ -85,6 +94,31 @@ _FORMULAS: Mapping[type, Mapping[str, Callable[[Any, Mapping[str, str]], str]]] 
         "q": lambda layer, names: f"the neurons of {names['x']} after the first {layer.at}",
         "dx": _filled("[{dp}, {dq}]"),
     },
+    Positions: {
+        "s": _filled("{x} + {W}, a row for each position"),
+        "dx": _filled("{ds}"),
+        "dW": _filled("sum of {ds} over the samples"),
+    },
+    Unembedding: {"z": _filled("{x} · {W}ᵀ"), "dx": _filled("{dz} · {W}"), "dW": _filled("{dz}ᵀ · {x}")},
+    SplitHeads: {
+        "q": _filled("the first third of {x}, in heads"),
+        "k": _filled("the second third of {x}, in heads"),
+        "v": _filled("the last third of {x}, in heads"),
+        "dx": _filled("[{dq}, {dk}, {dv}], their heads side by side"),
+    },
+    MergeHeads: {"s": _filled("the heads of {x} side by side"), "dx": _filled("{ds} cut into heads")},
+    AttentionScores: {
+        "s": _filled("{q} · {k}ᵀ / √D, D the neurons of a head"),
+        "dq": _filled("{ds} · {k} / √D, D the neurons of a head"),
+        "dk": _filled("{ds}ᵀ · {q} / √D, D the neurons of a head"),
+    },
+    MatrixProduct: {"s": _filled("{p} · {q}"), "dp": _filled("{ds} · {q}ᵀ"), "dq": _filled("{p}ᵀ · {ds}")},
+    LayerNorm: {
+        "h": _filled("({x} − m)·r·{g} + {b}, m and 1/r² = v + eps the mean and variance of each row"),
+        "dx": _filled("r·(t − mean t − xh·mean(t·xh)), t = {dh}·{g}, xh = ({x} − m)·r, means over each row"),
+        "dg": _filled("sum of {dh}·xh over the rows, xh = ({x} − m)·r"),
+        "db": _filled("sum of {dh} over the rows"),
+    },
     Embedding: {
         "e": _filled("rows {i} of {W}"),
         "dW": _filled("in row v the sum of {de} over every place where {i} is v"),
@@ -97,6 +131,22 @@ _FORMULAS: Mapping[type, Mapping[str, Callable[[Any, Mapping[str, str]], str]]] 
         "dx": _filled("full({dz}) * flip({W})"),
         "dW": _filled("windows({x})ᵀ · {dz}"),
         "db": _filled("sum of {dz} over the samples and windows"),
+    },
+    BatchNorm: {
+        "h": _filled("({x} − m)·r·{g} + {b}, m and r of each channel"),
+        "dx": _filled("r·{g}·({dh} − mean {dh} − xh·mean({dh}·xh))"),
+        "dg": _filled("sum of {dh}·xh over each channel"),
+        "db": _filled("sum of {dh} over each channel"),
+        "next_running_mean": _filled("{running_mean} and the mean of each channel, averaged"),
+        "next_running_var": _filled("{running_var} and the variance of each channel, averaged"),
+    },
+    BatchNormEvaluation: {
+        "h": _filled("({x} − {running_mean})·r·{g} + {b}, r of {running_var}"),
+        "dx": _filled("{dh}·r·{g}"),
+        "dg": _filled("sum of {dh}·({x} − {running_mean})·r over each channel"),
+        "db": _filled("sum of {dh} over each channel"),
+        "next_running_mean": _filled("{running_mean}"),
+        "next_running_var": _filled("{running_var}"),
     },
     MaxPool2d: {
         "s": _filled("largest of each window of {x}"),

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from harness.faults.fault import Fault
-from harness.faults.losses import USUAL, other_losses, targets
-from harness.faults.place import Place, RuleTable, samples
+from harness.faults.losses import USUAL, other_losses, targets, what_rows_are
+from harness.faults.place import Place, RuleTable
 from impls.graph import TARGET, Rule
 from impls.hand import Dense, OneHotCrossEntropy, Softmax, SoftmaxCrossEntropy
 from impls.hand.activations import Activation
 from impls.hand.activations.softmax import log_softmax, softmax
+from impls.hand.losses.cross_entropy import rows_in
 from impls.hand.losses.scaled import bare
 from impls.hand.notation import ACTIVATIONS, name_of
 
@@ -86,11 +87,10 @@ def _of_loss(place: Place) -> Iterator[Fault]:
     factors: dict[str, Any] = {
         "half": lambda t: 0.5,  # noqa: ARG005
         "twice": lambda t: 2.0,  # noqa: ARG005
-        "the number of samples times": samples,
-        "the number of samples and outputs times": lambda t: t[a].size,
+        f"the number of {what_rows_are(place)} times": lambda t: rows_in(t[a]),
     }
-    if K == 1:
-        del factors["the number of samples and outputs times"]
+    if K > 1:
+        factors["the number of samples and outputs times"] = lambda t: t[a].size
     for what, number in factors.items():
         text = f"the loss is {what} what it should be"
         times = lambda t, n=number: n(t) * right(t)  # noqa: E731
@@ -102,7 +102,7 @@ def _of_loss(place: Place) -> Iterator[Fault]:
     y = targets(inner, a)
     if type(inner) in (SoftmaxCrossEntropy, OneHotCrossEntropy):
         text = f"the log-softmax of {a} is taken over the samples (axis 0), where it belongs over the classes (axis 1)"
-        across = lambda t: -(log_softmax(t[a].T).T * y(t)).sum() / samples(t)  # noqa: E731
+        across = lambda t: -(log_softmax(t[a].T).T * y(t)).sum() / rows_in(t[a])  # noqa: E731
         formula = f"mean over samples of −log softmax({a}ᵀ)ᵀ[y]"
         yield place.fault("softmax over the samples", text, formula, _with_penalty(place, across))
     yield from _of_logarithm(place, inner)
@@ -120,7 +120,7 @@ def _of_logarithm(place: Place, inner: Any) -> Iterator[Fault]:
     a, y = place.network.output, targets(inner, place.network.output)
 
     def on_logits(eps: float, t: Any) -> Any:
-        return -(y(t) * np.log(softmax(t[a]) + eps)).sum() / samples(t)
+        return -(y(t) * np.log(softmax(t[a]) + eps)).sum() / rows_in(t[a])
 
     def with_epsilon(eps: float, t: Any) -> Any:
         return type(inner)(epsilon=eps).forward(t[a], t[TARGET])

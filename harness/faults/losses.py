@@ -22,7 +22,7 @@ import numpy as np
 
 from harness.faults.fault import Fault
 from harness.faults.formulas import loss_text
-from harness.faults.place import Place, is_activation, of_class, samples
+from harness.faults.place import Place, is_activation, of_class
 from impls.graph import TARGET, Rule
 from impls.hand import (
     BinaryCrossEntropy,
@@ -38,6 +38,7 @@ from impls.hand import (
 )
 from impls.hand.activations.sigmoidal import sigmoid
 from impls.hand.activations.softmax import softmax, softmax_vjp
+from impls.hand.losses.cross_entropy import rows_in
 from impls.hand.losses.scaled import bare
 from impls.hand.losses.squared import sign_of_difference
 from impls.hand.notation import LOSSES, name_of
@@ -71,7 +72,7 @@ def _factors(place: Place, inner: Any) -> Iterator[Fault]:
     says = f"{place.at} is twice what it should be: a factor 2 too much, or a 1/2 of the loss forgotten"
     yield place.fault("doubled", says, f"2·({text})", lambda t: 2 * right(t))
     many = {
-        "N": ("the number of samples", samples),
+        "N": (f"the number of {what_rows_are(place)}", lambda t: rows_in(t[a])),
         "K": (f"the number of outputs, {K}", lambda t: K),  # noqa: ARG005
         "NK": ("the number of samples and outputs", lambda t: t[a].size),
     }
@@ -100,7 +101,12 @@ def targets(inner: Any, a: str) -> Any:
 
 def rows_of_classes(place: Place) -> bool:
     """Whether the output has a row of several classes for each sample."""
-    return len(place.network.tensors[place.network.output].shape) == 2 and place.network.outputs > 1
+    return len(place.network.tensors[place.network.output].shape) >= 2 and place.network.outputs > 1
+
+
+def what_rows_are(place: Place) -> str:
+    """What the rows of the output stand for."""
+    return "samples" if len(place.network.tensors[place.network.output].shape) < 3 else "samples and positions"
 
 
 def other_losses(place: Place, inner: Any) -> Iterator[Any]:
@@ -147,12 +153,12 @@ def _errors_of_softmax(place: Place, inner: Any) -> Iterator[Fault]:
     a = place.network.output
     y = targets(inner, a)
     text = f"the softmax of {a} is missing: its logits are compared with the targets"
-    yield place.fault("softmax missing", text, f"({a} − y)/N", lambda t: (t[a] - y(t)) / samples(t))
+    yield place.fault("softmax missing", text, f"({a} − y)/N", lambda t: (t[a] - y(t)) / rows_in(t[a]))
     text = f"the softmax of {a} is taken over the samples (axis 0), where it belongs over the classes (axis 1)"
-    across = lambda t: (softmax(t[a].T).T - y(t)) / samples(t)  # noqa: E731
+    across = lambda t: (softmax(t[a].T).T - y(t)) / rows_in(t[a])  # noqa: E731
     yield place.fault("softmax over the samples", text, f"(softmax({a}ᵀ)ᵀ − y)/N", across)
     text = f"the target is not subtracted from the softmax of {a}"
-    yield place.fault("target missing", text, f"softmax({a})/N", lambda t: softmax(t[a]) / samples(t))
+    yield place.fault("target missing", text, f"softmax({a})/N", lambda t: softmax(t[a]) / rows_in(t[a]))
     yield from _labels_off(place, inner, f"(softmax({a}) − [class is y")
 
 
@@ -160,12 +166,12 @@ def _errors_of_categorical(place: Place, inner: Any) -> Iterator[Fault]:
     a = place.network.output
     y = targets(inner, a)
     text = f"the target y is left out: −1/{a} is taken for every class"
-    yield place.fault("target missing", text, f"−1/{a}/N", lambda t: -1 / t[a] / samples(t))
+    yield place.fault("target missing", text, f"−1/{a}/N", lambda t: -1 / t[a] / rows_in(t[a]))
     text = "the loss itself is passed on, not its derivative"
-    logarithm = lambda t: -y(t) * np.log(t[a]) / samples(t)  # noqa: E731
+    logarithm = lambda t: -y(t) * np.log(t[a]) / rows_in(t[a])  # noqa: E731
     yield place.fault("logarithm not differentiated", text, f"−y·log({a})/N", logarithm)
     text = f"the other classes are added, as in the binary cross-entropy, where the loss is the {name_of(inner)}"
-    binary = lambda t: ((1 - y(t)) / (1 - t[a]) - y(t) / t[a]) / samples(t)  # noqa: E731
+    binary = lambda t: ((1 - y(t)) / (1 - t[a]) - y(t) / t[a]) / rows_in(t[a])  # noqa: E731
     yield place.fault("loss of another kind", text, f"((1 − y)/(1 − {a}) − y/{a})/N", binary)
     yield from _labels_off(place, inner, "−[class is y")
 
@@ -184,7 +190,7 @@ def _labels_off(place: Place, inner: Any, before: str) -> Iterator[Fault]:
 def _fused_of_probability(place: Place, inner: Any) -> Iterator[Fault]:
     a = place.network.output
     y = targets(inner, a)
-    kind, by, many = ("softmax", "N", samples) if isinstance(inner, CategoricalCrossEntropy) else (
+    kind, by, many = ("softmax", "N", lambda t: rows_in(t[a])) if isinstance(inner, CategoricalCrossEntropy) else (
         "sigmoid", "(N·K)", lambda t: t[a].size
     )  # fmt: skip
     text = f"{a} − y is the gradient of the pre-activation, after the {kind}'s derivative, not that of {a}"
@@ -206,7 +212,7 @@ def _fused_of_softmax(place: Place, inner: Any) -> Iterator[Fault]:
     right, a = place.link, place.network.output
     y = targets(inner, a)
     text = f"the derivative by the probability softmax({a}) is taken, where the loss reads the logit {a}"
-    by = lambda t: -y(t) / softmax(t[a]) / samples(t)  # noqa: E731
+    by = lambda t: -y(t) / softmax(t[a]) / rows_in(t[a])  # noqa: E731
     yield place.fault("gradient by the probability", text, f"−y/softmax({a})/N", by)
     text = f"softmax({a}) − y holds the softmax's derivative already; it is applied once more"
     again = lambda t: softmax_vjp(right(t), softmax(t[a]))  # noqa: E731
@@ -228,7 +234,7 @@ def _fused_behind(place: Place) -> Iterator[Fault]:
     )
     cause = "fused gradient with another loss"
     yield place.fault(cause, text, f"{a} − y", lambda t: t[a] - y(t))
-    yield place.fault(cause, text, f"({a} − y)/N", lambda t: (t[a] - y(t)) / samples(t))
+    yield place.fault(cause, text, f"({a} − y)/N", lambda t: (t[a] - y(t)) / rows_in(t[a]))
     if K > 1:
         yield place.fault(cause, text, f"({a} − y)/(N·{K})", lambda t: (t[a] - y(t)) / t[a].size)
 

@@ -23,7 +23,20 @@ import numpy as np
 
 from harness.faults.fault import Fault
 from harness.faults.place import Place, is_activation
-from impls.hand import Elu, Gelu, GeluTanh, HardSigmoid, LeakyRelu, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh
+from impls.hand import (
+    CausalSoftmax,
+    Elu,
+    Gelu,
+    GeluTanh,
+    HardSigmoid,
+    LeakyRelu,
+    Relu,
+    Sigmoid,
+    Silu,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from impls.hand.activations.gelu import erf, gelu_tanh_vjp, gelu_vjp
 from impls.hand.activations.sigmoidal import sigmoid
 
@@ -219,4 +232,5 @@ _VARIANTS: Mapping[type, Any] = {
     GeluTanh: _of_gelu,
     HardSigmoid: _of_hard_sigmoid,
     Softmax: _of_softmax,
+    CausalSoftmax: _of_softmax,
 }

@@ -17,11 +17,9 @@ from inspect import Parameter, signature
 from typing import Any
 
 from impls.graph import Graph
-from impls.hand.networks.lenet import lenet
+from impls.hand import networks
 
-NETWORKS: Mapping[str, Callable[..., Graph]] = {
-    "lenet": lenet,
-}
+NETWORKS: Mapping[str, Callable[..., Graph]] = {"gpt": networks.gpt, "lenet": networks.lenet}
 """Every network that has a name."""
 
 

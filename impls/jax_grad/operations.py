@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from math import sqrt
 from typing import Any
 
 import jax
@@ -14,6 +15,7 @@ import optax
 from impls import hand
 from impls.contract import Arrays, CannotCompareError, Update
 from impls.graph import prefixed
+from impls.hand.losses.cross_entropy import rows_in
 
 Operation = Callable[..., Any]
 """On the framework's own arrays, in the order of the layer's parameters."""
@@ -39,19 +41,38 @@ def _binary_cross_entropy(loss: hand.BinaryCrossEntropy) -> Operation:
 
 
 def _categorical(loss: hand.CategoricalCrossEntropy) -> Operation:
-    return lambda a, y: -jnp.sum(y * jnp.log(a + loss.epsilon if loss.epsilon else a)) / len(y)
+    return lambda a, y: -jnp.sum(y * jnp.log(a + loss.epsilon if loss.epsilon else a)) / rows_in(a)
 
 
 def _sparse_categorical(loss: hand.SparseCategoricalCrossEntropy) -> Operation:
     def of_labels(a: Any, y: Any) -> Any:
-        chosen = jnp.take_along_axis(a, y[:, None], axis=1)
+        chosen = jnp.take_along_axis(a, y[..., None], axis=-1)
         return -jnp.mean(jnp.log(chosen + loss.epsilon if loss.epsilon else chosen))
 
     return of_labels
 
 
 def _cross_entropy(_: hand.SoftmaxCrossEntropy) -> Operation:
-    return lambda a, y: -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(a), y[:, None], axis=1))
+    return lambda a, y: -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(a), y[..., None], axis=-1))
+
+
+def _layer_norm(layer: hand.LayerNorm) -> Operation:
+    def normalised(x: Any, g: Any, b: Any) -> Any:
+        """As flax.linen.LayerNorm, whose default is the fast variance; JAX itself has none."""
+        mean, of_squares = jnp.mean(x, axis=-1, keepdims=True), jnp.mean(jnp.square(x), axis=-1, keepdims=True)
+        variance = jnp.maximum(0.0, of_squares - jnp.square(mean))
+        return (x - mean) * (jax.lax.rsqrt(variance + layer.eps) * g) + b
+
+    return normalised
+
+
+def _split_heads(layer: hand.SplitHeads) -> Operations:
+    def part(which: int, x: Any) -> Any:
+        rows, length, width = x.shape
+        heads = jnp.split(x, 3, axis=-1)[which].reshape(rows, length, layer.heads, width // 3 // layer.heads)
+        return jnp.swapaxes(heads, 1, 2)
+
+    return {name: partial(part, which) for which, name in enumerate(layer.gives)}
 
 
 def _scaled(loss: hand.Scaled) -> Operation:
@@ -102,9 +123,57 @@ def _average(layer: hand.AvgPool2d) -> Operation:
     return averaged
 
 
+def _statistics(x: Any) -> tuple[Any, Any]:
+    """Mean and variance of every channel, as flax.linen.BatchNorm has them: the fast variance."""
+    axes = (0, *range(2, x.ndim))
+    mean = jnp.mean(x, axis=axes)
+    return mean, jnp.maximum(0.0, jnp.mean(jnp.square(x), axis=axes) - jnp.square(mean))
+
+
+def _per_channel(x: Any, *vectors: Any) -> list[Any]:
+    return [vector.reshape(1, -1, *(1,) * (x.ndim - 2)) for vector in vectors]
+
+
+def _normalised(layer: Any, x: Any, g: Any, b: Any, mean: Any, variance: Any) -> Any:
+    mean, variance, g, b = _per_channel(x, mean, variance, g, b)
+    return (x - mean) * (jax.lax.rsqrt(variance + layer.eps) * g) + b
+
+
+def _batch_norm(layer: hand.BatchNorm) -> Operations:
+    new = layer.momentum if layer.momentum_from == "torch" else 1 - layer.momentum
+    old = 1 - layer.momentum if layer.momentum_from == "torch" else layer.momentum
+
+    def running_variance(x: Any, before: Any) -> Any:
+        n = x.size // x.shape[1]
+        variance = _statistics(x)[1] * n / (n - 1) if layer.unbiased else _statistics(x)[1]
+        return old * before + new * variance
+
+    return {
+        "h": lambda x, g, b: _normalised(layer, x, g, b, *_statistics(x)),
+        "next_running_mean": lambda x, before: old * before + new * _statistics(x)[0],
+        "next_running_var": running_variance,
+    }
+
+
+def _batch_norm_evaluation(layer: hand.BatchNormEvaluation) -> Operations:
+    return {
+        "h": partial(_normalised, layer),
+        "next_running_mean": lambda before: before,
+        "next_running_var": lambda before: before,
+    }
+
+
 FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Dense: lambda _: lambda x, W, b=None: x @ W if b is None else x @ W + b,
     hand.Embedding: lambda _: lambda i, W: jnp.take(W, i, axis=0),
+    hand.LayerNorm: _layer_norm,
+    hand.Positions: lambda _: lambda x, W: x + W[: x.shape[1]],
+    hand.Unembedding: lambda _: lambda x, W: x @ W.T,
+    hand.SplitHeads: _split_heads,
+    hand.MergeHeads: lambda _: lambda x: jnp.swapaxes(x, 1, 2).reshape(x.shape[0], x.shape[2], -1),
+    hand.AttentionScores: lambda _: lambda q, k: q @ jnp.swapaxes(k, -1, -2) / sqrt(q.shape[-1]),
+    hand.CausalSoftmax: lambda _: lambda z: jax.nn.softmax(jnp.where(jnp.tri(z.shape[-1], dtype=bool), z, -jnp.inf)),
+    hand.MatrixProduct: lambda _: jnp.matmul,
     hand.Add: lambda _: jnp.add,
     hand.Multiply: lambda _: jnp.multiply,
     hand.Concatenate: lambda _: lambda p, q: jnp.concatenate([p, q], axis=-1),
@@ -113,6 +182,8 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Flatten: lambda _: lambda x: x.reshape(len(x), -1),
     hand.Transpose: lambda o: lambda x: jnp.transpose(x, (0, *o.axes)),
     hand.Conv2d: _convolution,
+    hand.BatchNorm: _batch_norm,
+    hand.BatchNormEvaluation: _batch_norm_evaluation,
     hand.MaxPool2d: lambda o: lambda x: _over_windows(o, jax.lax.max, -jnp.inf, x),
     hand.AvgPool2d: _average,
     hand.GlobalAvgPool2d: lambda _: partial(jnp.mean, axis=(2, 3)),

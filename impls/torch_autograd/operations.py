@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch.nn import functional
 from impls import hand
 from impls.contract import Arrays, CannotCompareError, Update
 from impls.graph import prefixed
+from impls.hand.losses.cross_entropy import rows_in
 
 Operation = Callable[..., Any]
 """On the framework's own arrays, in the order of the layer's parameters."""
@@ -35,12 +37,12 @@ def _binary_cross_entropy(loss: hand.BinaryCrossEntropy) -> Operation:
 
 
 def _categorical(loss: hand.CategoricalCrossEntropy) -> Operation:
-    return lambda a, y: -(y * torch.log(a + loss.epsilon if loss.epsilon else a)).sum() / len(y)
+    return lambda a, y: -(y * torch.log(a + loss.epsilon if loss.epsilon else a)).sum() / rows_in(a)
 
 
 def _sparse_categorical(loss: hand.SparseCategoricalCrossEntropy) -> Operation:
     def of_labels(a: Any, y: Any) -> Any:
-        chosen = a.gather(1, y[:, None])
+        chosen = a.gather(-1, y[..., None])
         return -torch.log(chosen + loss.epsilon if loss.epsilon else chosen).mean()
 
     return of_labels
@@ -58,6 +60,18 @@ def _dense(_: hand.Dense) -> Operation:
         return torch.addmm(b, x, W) if x.ndim == 2 else functional.linear(x, W.T, b)
 
     return affine
+
+
+def _split_heads(layer: hand.SplitHeads) -> Operations:
+    def part(which: int, x: Any) -> Any:
+        return x.chunk(3, dim=-1)[which].unflatten(-1, (layer.heads, -1)).transpose(1, 2)
+
+    return {name: partial(part, which) for which, name in enumerate(layer.gives)}
+
+
+def _causal_softmax(z: Any) -> Any:
+    later = torch.ones(z.shape[-2:], dtype=torch.bool).triu(1)
+    return torch.softmax(z.masked_fill(later, float("-inf")), dim=-1)
 
 
 def _penalised(loss: hand.Penalised) -> Operation:
@@ -87,9 +101,45 @@ def _convolution(layer: hand.Conv2d) -> Operation:
     return convolved
 
 
+def _batch_norm(layer: hand.BatchNorm) -> Operations:
+    share = layer.momentum if layer.momentum_from == "torch" else 1 - layer.momentum
+
+    def kept(mean: bool, x: Any, before: Any) -> Any:
+        """What torch's own kernel makes of its running statistics."""
+        if not (mean or layer.unbiased):
+            raise CannotCompareError(
+                f"Cannot run {layer!r} in torch, because its running variance is always unbiased; use unbiased=True."
+            )
+        means, variances = (before.clone() if this else torch.ones_like(before) for this in (mean, not mean))
+        functional.batch_norm(x.detach(), means, variances, training=True, momentum=share, eps=layer.eps)
+        return means if mean else variances
+
+    return {
+        "h": lambda x, g, b: functional.batch_norm(x, None, None, g, b, training=True, eps=layer.eps),
+        "next_running_mean": partial(kept, True),
+        "next_running_var": partial(kept, False),
+    }
+
+
+def _batch_norm_evaluation(layer: hand.BatchNormEvaluation) -> Operations:
+    return {
+        "h": lambda x, g, b, mean, var: functional.batch_norm(x, mean, var, g, b, eps=layer.eps),
+        "next_running_mean": torch.clone,
+        "next_running_var": torch.clone,
+    }
+
+
 FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Dense: _dense,
     hand.Embedding: lambda _: functional.embedding,
+    hand.LayerNorm: lambda o: lambda x, g, b: functional.layer_norm(x, (o.width,), g, b, o.eps),
+    hand.Positions: lambda _: lambda x, W: x + W[: x.shape[1]],
+    hand.Unembedding: lambda _: functional.linear,
+    hand.SplitHeads: _split_heads,
+    hand.MergeHeads: lambda _: lambda x: x.transpose(1, 2).flatten(2),
+    hand.AttentionScores: lambda _: lambda q, k: q @ k.transpose(-1, -2) / sqrt(q.shape[-1]),
+    hand.CausalSoftmax: lambda _: _causal_softmax,
+    hand.MatrixProduct: lambda _: torch.matmul,
     hand.Add: lambda _: torch.add,
     hand.Multiply: lambda _: torch.mul,
     hand.Concatenate: lambda _: lambda p, q: torch.cat([p, q], dim=-1),
@@ -99,6 +149,8 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Flatten: lambda _: lambda x: x.flatten(1).clone(),
     hand.Transpose: lambda o: lambda x: x.permute(0, *o.axes).clone(),
     hand.Conv2d: _convolution,
+    hand.BatchNorm: _batch_norm,
+    hand.BatchNormEvaluation: _batch_norm_evaluation,
     hand.MaxPool2d: lambda o: partial(
         functional.max_pool2d, kernel_size=o.windows.kernel, stride=o.windows.stride, padding=o.windows.padding
     ),
@@ -129,8 +181,8 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.MeanAbsoluteError: lambda _: functional.l1_loss,
     hand.BinaryCrossEntropy: _binary_cross_entropy,
     hand.LogitBinaryCrossEntropy: lambda _: functional.binary_cross_entropy_with_logits,
-    hand.SoftmaxCrossEntropy: lambda _: functional.cross_entropy,
-    hand.OneHotCrossEntropy: lambda _: functional.cross_entropy,
+    hand.SoftmaxCrossEntropy: lambda _: lambda a, y: functional.cross_entropy(a.flatten(0, -2), y.flatten()),
+    hand.OneHotCrossEntropy: lambda _: lambda a, y: functional.cross_entropy(a.flatten(0, -2), y.flatten(0, -2)),
     hand.CategoricalCrossEntropy: _categorical,
     hand.SparseCategoricalCrossEntropy: _sparse_categorical,
     hand.Scaled: _scaled,

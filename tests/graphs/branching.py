@@ -5,7 +5,11 @@ import numpy as np
 from impls.contract import Inputs
 from impls.hand import (
     Add,
+    AttentionScores,
     AvgPool2d,
+    BatchNorm,
+    BatchNormEvaluation,
+    CausalSoftmax,
     Concatenate,
     Conv2d,
     Dense,
@@ -14,17 +18,24 @@ from impls.hand import (
     GlobalAvgPool2d,
     Graph,
     GraphBuilder,
+    LayerNorm,
+    MatrixProduct,
     MaxPool2d,
     MeanSquaredError,
+    MergeHeads,
     Multiply,
+    Positions,
     Relu,
     Reshape,
     Sigmoid,
     Softmax,
+    SoftmaxCrossEntropy,
     Split,
+    SplitHeads,
     SumSquaredError,
     Tanh,
     Transpose,
+    Unembedding,
 )
 
 CHOICES = 5
@@ -52,7 +63,9 @@ def batch_of(network: Graph, rows: int, seed: int = 0):
             for s in network.sources
         }
     )
-    y = rng.normal(size=network.tensors["y"].sized(rows))
+    target = network.tensors["y"]
+    size = target.sized(rows)
+    y = rng.integers(0, target.choices, size) if target.whole else rng.normal(size=size)
     return next(iter(x.values())) if len(x) == 1 else x, y
 
 
@@ -62,6 +75,25 @@ def positions() -> Graph:
     i, v = net.input("i", (5,), choices=7), net.input("v", (5, 3), gradient=True)
     z = net("fc", Dense(3, 4), net("add", Add(), net("emb", Embedding(7, 3), i), v))
     return net.loss(MeanSquaredError(), net("fc2", Dense(4, 2), net("sm", Softmax(), z)))
+
+
+def tokens() -> Graph:
+    """A class for every position of every row: labels (N, T)."""
+    net = GraphBuilder()
+    e = net("emb", Embedding(4, 3), net.input("i", (5,), choices=4))
+    return net.loss(SoftmaxCrossEntropy(), net("fc", Dense(3, 4), net("ln", LayerNorm(3), e)))
+
+
+def attention() -> Graph:
+    """A block of a transformer, its tokens' embedding shared with the output, one position more than is used."""
+    net = GraphBuilder()
+    e = net("wte", Embedding(4, 6), net.input("i", (3,), choices=4))
+    x = net("wpe", Positions(4, 6), e)
+    q, k, v = net("heads", SplitHeads(2), net("qkv", Dense(6, 18), net("ln", LayerNorm(6), x)))
+    a = net("att", CausalSoftmax(), net("scores", AttentionScores(), q, k))
+    o = net("proj", Dense(6, 6), net("merge", MergeHeads(2), net("values", MatrixProduct(), a, v)))
+    out = net("out", Unembedding(4, 6), net("res", Add(), x, o), W="wte.W")
+    return net.loss(SoftmaxCrossEntropy(), out)
 
 
 def three_readers() -> Graph:
@@ -91,6 +123,16 @@ def pooled() -> Graph:
     a = net("a2", AvgPool2d([2, 1], padding=[1, 0], count_include_pad=False), net("a1", AvgPool2d([2, 3], 2), x))
     s = net("sum", Add(), net("g1", GlobalAvgPool2d(), m), net("g2", GlobalAvgPool2d(), a))
     return net.loss(MeanSquaredError(), net("out", Dense(2, 2), s))
+
+
+def normalised() -> Graph:
+    """BatchNorm of images and of rows, in training and in evaluation, with either framework's running statistics."""
+    net = GraphBuilder()
+    x = net("c", Conv2d(1, 2, 2, bias=False), net.input("x", (1, 4, 4), gradient=True))
+    x = net("a1", Tanh(), net("bn1", BatchNorm(2), x))
+    x = net("bn2", BatchNorm(2, eps=1e-3, momentum=0.75, momentum_from="flax"), x)
+    z = net("fc", Dense(2, 3, bias=False), net("g", GlobalAvgPool2d(), net("a2", Tanh(), x)))
+    return net.loss(MeanSquaredError(), net("bn4", BatchNormEvaluation(3), net("bn3", BatchNorm(3), z)))
 
 
 class Gain:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import harness
+from harness.evaluation.given import with_buffers
 from impls.hand import (
     Add,
     Concatenate,
@@ -14,12 +15,22 @@ from impls.hand import (
     MeanSquaredError,
     Network,
     Relu,
-    SoftmaxCrossEntropy,
     Split,
     Tanh,
     node,
 )
-from tests.graphs.branching import Centring, Gain, batch_of, branching, images, pooled, positions
+from tests.graphs.branching import (
+    Centring,
+    Gain,
+    attention,
+    batch_of,
+    branching,
+    images,
+    normalised,
+    pooled,
+    positions,
+    tokens,
+)
 
 
 def test_a_tensor_knows_its_role_its_shape_and_what_it_belongs_to():
@@ -40,10 +51,11 @@ def test_what_has_several_readers_has_one_gradient_the_sum_of_their_parts():
     assert [name for name in network.weights if name.startswith("again")] == ["again.b"]
 
 
-@pytest.mark.parametrize("make", [branching, positions, images, pooled])
+@pytest.mark.parametrize("make", [branching, positions, tokens, attention, images, pooled, normalised])
 def test_gradients_are_those_of_the_complex_step(make):
     network, step = make(), 1e-100
     weights, (x, y) = network.init(0), batch_of(network, 5)
+    x = with_buffers(network, x, network.fresh_buffers())
     gradients = network.backward(weights, x, y, network.forward(weights, x))
     given = {**weights, **network.given(x)}
     for name in network.variables:
@@ -157,9 +169,10 @@ def test_data_that_does_not_fit_is_refused():
             harness.run(network, (wrong, y), against=["hand"], steps=1)
     with pytest.raises(harness.UsageError, match=r"reads x, u, k;|reads x, u, k too"):
         harness.run(network, (x["x"], y), against=["hand"], steps=1)
-    three = Graph([Input("v", (5, 3))], [node("fc", Dense(3, 4), "v")], SoftmaxCrossEntropy(), "fc.z")
-    with pytest.raises(ValueError, match="one row of classes per sample"):
-        three.check_batch(np.zeros((6, 5, 3)), np.zeros((6, 5), int))
+    x, y = batch_of(tokens(), 6)
+    for wrong, match in ((y[:, 0], r"whole numbers of shape \(6, 5\)"), (y + 4, "labels from 0 to 3")):
+        with pytest.raises(ValueError, match=match):
+            tokens().check_batch(x, wrong)
 
 
 def test_whole_numbers_alone_and_arrays_of_more_axes_are_data():
@@ -177,6 +190,6 @@ def test_whole_numbers_alone_and_arrays_of_more_axes_are_data():
 def test_a_graph_is_the_same_read_back_from_toml_and_from_a_record(tmp_path):
     from harness.results.rebuilding import network_of
 
-    for network in (branching(), positions(), images(), pooled()):
+    for network in (branching(), positions(), images(), pooled(), normalised()):
         assert repr(harness.from_toml(harness.to_toml(network))) == repr(network)
         assert repr(network_of(repr(network))) == repr(network)

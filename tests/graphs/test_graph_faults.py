@@ -25,7 +25,19 @@ from impls.hand import (
     node,
 )
 from impls.hand_numpy import Hand
-from tests.graphs.branching import Centring, Gain, batch_of, branching, images, pooled, positions, three_readers
+from tests.graphs.branching import (
+    Centring,
+    Gain,
+    attention,
+    batch_of,
+    branching,
+    images,
+    normalised,
+    pooled,
+    positions,
+    three_readers,
+    tokens,
+)
 
 ROWS = 5
 
@@ -41,7 +53,9 @@ def running_mean():
     )  # fmt: skip
 
 
-NETWORKS = [branching, positions, three_readers, own_weights, running_mean, images, pooled]
+NETWORKS = [
+    branching, positions, tokens, attention, three_readers, own_weights, running_mean, images, pooled, normalised,
+]  # fmt: skip
 
 
 @cache

@@ -5,9 +5,12 @@ magnitude that a member can have.
 """
 
 from harness.arithmetic.rules import (
+    attention,
+    batch_norm,
     elementary,
     elementwise,
     gelu,
+    layer_norm,
     losses,
     moves,
     optimizers,
@@ -15,6 +18,9 @@ from harness.arithmetic.rules import (
     smooth,
     softmax,
     sums,
-)  # fmt: skip
+)
 
-__all__ = ["elementary", "elementwise", "gelu", "losses", "moves", "optimizers", "reading", "smooth", "softmax", "sums"]
+__all__ = [
+    "attention", "batch_norm", "elementary", "elementwise", "gelu", "layer_norm", "losses", "moves", "optimizers",
+    "reading", "smooth", "softmax", "sums",
+]  # fmt: skip

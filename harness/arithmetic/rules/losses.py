@@ -105,7 +105,7 @@ def logit_cross_entropy_vjp_(a: Bounded, y: Bounded) -> Bounded:
 
 @rule_for(chosen_reciprocal)
 def chosen_reciprocal_(a: Bounded, y: Any) -> Bounded:
-    chosen = (np.arange(len(y)), y)
+    chosen = (*np.indices(y.shape), y)
     reciprocal = divide(a.context.constant(1.0), a[chosen])
     value = np.zeros(a.shape)
     bound = np.where(np.isfinite(a.value) & np.isfinite(a.bound), 0.0, np.inf)  # 0 times what is not finite is no 0

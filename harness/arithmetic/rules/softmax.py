@@ -27,6 +27,7 @@ functions", IMA J. Numer. Anal. 41 (2021), section 4; the unions are derived her
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,14 +49,15 @@ class _Shifted(NamedTuple):
     denominator: Floats  # relative error of a member's sum of exponentials, (N, 1)
 
 
-def _shift(a: Bounded) -> _Shifted:
+def _shift(a: Bounded, seen: Any = True) -> _Shifted:
+    """Where an entry is not seen it weighs nothing, whatever it is."""
     profile = a.context.profile
     classes = a.shape[-1]
-    shifted = a.value - a.value.max(axis=-1, keepdims=True)
-    powers = np.exp(shifted)
+    shifted = np.where(seen, a.value - np.where(seen, a.value, -np.inf).max(axis=-1, keepdims=True), 0.0)
+    powers = np.exp(shifted) * seen
     total = powers.sum(axis=-1, keepdims=True)
     p = powers / total
-    uncertain = a.as_summand  # the shift is a sum
+    uncertain = np.where(seen, a.as_summand, 0.0)  # the shift is a sum
     up = np.log((p * np.exp(uncertain)).sum(axis=-1, keepdims=True))
     down = -np.log((p * np.exp(-uncertain)).sum(axis=-1, keepdims=True))
     own = (16 + classes) * UNIT_ROUNDOFF_64 * (1 + np.abs(shifted))
@@ -85,9 +87,9 @@ def log_softmax_(a: Bounded) -> Bounded:
     return a.context.rounded(value, s.moved + _log_softmax_error(a, s), 0.0, centre=centre)
 
 
-def _softmax(a: Bounded) -> tuple[Floats, Floats]:
-    """Softmax and its bound, for exp(s)/sum and for exp(log-softmax)."""
-    s = _shift(a)
+def bounded_softmax(a: Bounded, seen: Any = True) -> tuple[Floats, Floats]:
+    """Softmax and its bound, for exp(s)/sum and for exp(log-softmax), over the entries that are seen."""
+    s = _shift(a, seen)
     profile = a.context.profile
     u, constants = profile.u, profile.constants
     quotient = u * (s.argument + constants["exp"] + constants["divide"]) + s.denominator
@@ -99,7 +101,7 @@ def _softmax(a: Bounded) -> tuple[Floats, Floats]:
 
 @rule_for(softmax)
 def softmax_(a: Bounded) -> Bounded:
-    p, bound = _softmax(a)
+    p, bound = bounded_softmax(a)
     return a.context.rounded(p, bound, 0.0, centre=profile_of("float64").constants["exp"])
 
 
@@ -125,15 +127,15 @@ def softmax_vjp_(da: Bounded, p: Bounded) -> Bounded:
 
 @rule_for(softmax_cross_entropy_vjp)
 def softmax_cross_entropy_vjp_(a: Bounded, y: Any) -> Bounded:
-    target = np.zeros(a.shape)
-    target[np.arange(len(target)), y] = 1.0
+    target = (np.arange(a.shape[-1]) == np.expand_dims(y, -1)).astype(np.float64)
     return one_hot_cross_entropy_vjp_(a, Bounded(target, np.zeros(a.shape), a.context))
 
 
 @rule_for(one_hot_cross_entropy_vjp)
 def one_hot_cross_entropy_vjp_(a: Bounded, y: Bounded) -> Bounded:
-    rows, classes = a.shape
-    p, bound = _softmax(a)
+    *rows_along, classes = a.shape
+    rows = prod(rows_along)
+    p, bound = bounded_softmax(a)
     target = np.abs(y.value) + y.bound
     total = target.sum(axis=-1, keepdims=True)
     value = (p * y.value.sum(axis=-1, keepdims=True) - y.value) / rows

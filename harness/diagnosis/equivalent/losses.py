@@ -17,6 +17,7 @@ from harness.diagnosis.equivalent.functions import SIGMOIDS, SOFTMAXES, plus_exp
 from impls.hand import BinaryCrossEntropy, LogitBinaryCrossEntropy, OneHotCrossEntropy, Scaled, SoftmaxCrossEntropy
 from impls.hand.activations.softmax import softmax
 from impls.hand.losses.binary import LEAST_LOGARITHM
+from impls.hand.losses.cross_entropy import rows_in
 
 Forms = list[tuple[str, str, Any]]
 """Text, what it loses, and the rule of (a, y)."""
@@ -71,17 +72,17 @@ def _of_logit_binary(loss: Any, forward: bool) -> Forms:  # noqa: ARG001
 
 
 def _log_sum(a: Any) -> Any:
-    return np.log(np.exp(a).sum(axis=1, keepdims=True))
+    return np.log(np.exp(a).sum(axis=-1, keepdims=True))
 
 
 def _shifted_log_sum(a: Any) -> Any:
-    largest = a.max(axis=1, keepdims=True)
-    return largest + np.log(np.exp(a - largest).sum(axis=1, keepdims=True))
+    largest = a.max(axis=-1, keepdims=True)
+    return largest + np.log(np.exp(a - largest).sum(axis=-1, keepdims=True))
 
 
 def _one_hot(a: Any, y: Any) -> Any:
     """The targets as a distribution over the classes, from labels too."""
-    return np.eye(a.shape[1])[y] if len(y.shape) == 1 else y
+    return np.eye(a.shape[-1])[y] if len(y.shape) < len(a.shape) else y
 
 
 def _logarithms() -> Iterator[tuple[str, str, Any]]:
@@ -96,20 +97,20 @@ def _logarithms() -> Iterator[tuple[str, str, Any]]:
 def _of_softmax(loss: Any, forward: bool) -> Forms:
     def picked(a: Any, y: Any, f: Any) -> Any:
         logs = f(a)
-        return logs[np.arange(len(y)), y] if loss.labels else y * logs
+        return logs[(*np.indices(y.shape), y)] if loss.labels else y * logs
 
     if forward:
         return [
-            (f"cross-entropy by {text}", loses, lambda a, y, f=f: -picked(a, y, f).sum() / len(y))
+            (f"cross-entropy by {text}", loses, lambda a, y, f=f: -picked(a, y, f).sum() / rows_in(a))
             for text, loses, f in _logarithms()
         ]
 
     def total(y: Any) -> Any:
-        return 1.0 if loss.labels else y.sum(axis=1, keepdims=True)
+        return 1.0 if loss.labels else y.sum(axis=-1, keepdims=True)
 
     return [
         (f"softmax(z) − y, softmax(z) = {text.format(z='z')}", loses,
-         lambda a, y, f=f: (f(a) * total(y) - _one_hot(a, y)) / len(y))
+         lambda a, y, f=f: (f(a) * total(y) - _one_hot(a, y)) / rows_in(a))
         for text, loses, f in SOFTMAXES
     ]  # fmt: skip
 

@@ -30,7 +30,8 @@ class Data:
     Attributes:
         name: for people.
         x: of a network with several inputs all of them by name, each with a row per sample, whole numbers as such.
-        y: class labels 0 ... C-1 of shape (N,) where `classes` is set, else real targets (N, K).
+        y: class labels 0 ... C-1, one for each row or for each position in it, where `classes` is set, else real
+            targets (N, K).
         classes: name of each class, or None.
         features: what the features are: raw values, standardised or standard normal.
     """
@@ -57,7 +58,7 @@ class Data:
         self.inputs(network)
         outputs = network.outputs
         if network.loss.labels:
-            return self._labels(outputs)
+            return self._labels(outputs, network.tensors[TARGET].sized(len(self.y)))
         expected = network.tensors[TARGET].shape
         if self.classes is None and self.y.ndim > 2:
             if self.y.shape[1:] != expected[1:]:
@@ -75,7 +76,7 @@ class Data:
                 )
             return self.y
         count = len(self.classes)
-        labels = self._labels(count)
+        labels = self._labels(count, self.y.shape)
         if outputs == 1:
             return (labels == count - 1).astype(np.float64)[:, None]
         if outputs == count:
@@ -114,14 +115,17 @@ class Data:
             )
         return Inputs({names[0]: self.x})
 
-    def _labels(self, outputs: int) -> NDArray[Any]:
-        labels = self.y if self.classes else self.y[:, 0]
-        outside = np.flatnonzero((labels != np.rint(labels)) | (labels < 0) | (labels >= outputs))
-        if not outside.size and (self.classes or self.y.shape[1] == 1):
+    def _labels(self, outputs: int, shape: tuple[int, ...]) -> NDArray[Any]:
+        labels = self.y if self.classes or self.y.shape == shape else self.y[:, 0]
+        outside = np.argwhere((labels != np.rint(labels)) | (labels < 0) | (labels >= outputs))[:, 0]
+        if not outside.size and (self.classes or self.y.shape in (shape, (*shape, 1))):
             return labels.astype(np.int64)
         if self.classes:
             count = len(self.classes)
             wrong, instead = f"it has {counted(count, 'class', 'es')}", f"make the last layer {count} wide"
+        elif len(shape) > 1:
+            wrong = f"it has targets of shape {self.y.shape}"
+            instead = f"cross-entropy needs whole numbers from 0 to {outputs - 1}, of shape {shape}"
         elif self.y.shape[1] != 1:
             wrong = f"it has {self.y.shape[1]} target columns"
             instead = "cross-entropy needs one column of class labels"

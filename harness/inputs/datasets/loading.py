@@ -43,12 +43,12 @@ def draw(network: Graph | None, seed: int) -> Data:
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
     drawn = Inputs({source.name: _drawn(rng, source) for source in network.sources})
     x = next(iter(drawn.values())) if len(drawn) == 1 else drawn
-    labels = network.loss.labels
+    labels, shape = network.loss.labels, network.tensors[TARGET].sized(ROWS)
     if labels or getattr(network.loss, "unit_targets", False):
         count = network.outputs if labels else max(network.outputs, 2)  # one output tells two classes apart
         classes = tuple(f"class {label}" for label in range(count))
-        return Data("random", x, rng.integers(0, count, ROWS), classes, FEATURES)
-    return Data("random", x, rng.normal(size=network.tensors[TARGET].sized(ROWS)), None, FEATURES)
+        return Data("random", x, rng.integers(0, count, shape if labels else ROWS), classes, FEATURES)
+    return Data("random", x, rng.normal(size=shape), None, FEATURES)
 
 
 def _drawn(rng: np.random.Generator, source: Input) -> Any:

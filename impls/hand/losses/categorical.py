@@ -6,8 +6,9 @@
     with epsilon, a + epsilon stands for a in both
 
 Shapes: a and da (N, K); one-hot targets, or any other probabilities of the classes, (N, K); labels whole numbers
-0 ... K-1 of shape (N,). Behind a softmax, dz = (a sum_k y_nk - y) / N, the gradient of the cross-entropy on logits
-(`cross_entropy.py`): the two are one function of z, and here the logarithm is taken of a rounded probability.
+0 ... K-1 of shape (N,). Axes between the first and the last count as rows. Behind a softmax, dz = (a sum_k y_nk - y) /
+N, the gradient of the cross-entropy on logits (`cross_entropy.py`): the two are one function of z, and here the
+logarithm is taken of a rounded probability.
 
 Source: Bishop, "Pattern Recognition and Machine Learning" (2006), equation (4.108), and (4.109) for dz.
 """
@@ -17,16 +18,18 @@ from __future__ import annotations
 import numpy as np
 
 from impls.graph.primitive import Array, primitive
-from impls.hand.losses.cross_entropy import check_labels, row_of_classes
+from impls.hand.layers.dense import rows_of
+from impls.hand.losses.cross_entropy import check_labels, row_of_classes, rows_in
 from impls.hand.parts import Loss, inside
 
 
 @primitive
 def chosen_reciprocal(a: Array, y: Array) -> Array:
     """1 / a where j = y(n), else 0, whatever a is there."""
-    rows, chosen = np.arange(len(y)), a * 0
-    chosen[rows, y] = 1 / a[rows, y]
-    return chosen
+    rows, chosen = rows_of(a), rows_of(a) * 0
+    at = np.arange(y.size), np.ravel(y)
+    chosen[at] = 1 / rows[at]
+    return chosen.reshape(*a.shape)
 
 
 class CategoricalCrossEntropy(Loss):
@@ -43,10 +46,10 @@ class CategoricalCrossEntropy(Loss):
         super().check_targets(shape, y)
 
     def forward(self, a: Array, y: Array) -> Array:
-        return -(y * np.log(self._logged(a))).sum() / len(y)
+        return -(y * np.log(self._logged(a))).sum() / rows_in(a)
 
     def da(self, a: Array, y: Array) -> Array:
-        return -y / self._logged(a) / len(y)
+        return -y / self._logged(a) / rows_in(a)
 
     def _logged(self, a: Array) -> Array:
         return a + self.epsilon if self.epsilon else a
@@ -67,10 +70,10 @@ class SparseCategoricalCrossEntropy(CategoricalCrossEntropy):
         check_labels(shape, y)
 
     def forward(self, a: Array, y: Array) -> Array:
-        return -np.log(self._logged(a[np.arange(len(y)), y])).sum() / len(y)
+        return -np.log(self._logged(rows_of(a)[np.arange(y.size), np.ravel(y)])).sum() / y.size
 
     def da(self, a: Array, y: Array) -> Array:
-        return -chosen_reciprocal(self._logged(a), y) / len(y)
+        return -chosen_reciprocal(self._logged(a), y) / y.size
 
     def formula(self, output: str, outputs: int) -> str:  # noqa: ARG002  (one signature for all losses)
         return f"L = mean over samples of -log {self._text(f'{output}[y]')}"

@@ -1,1 +1,6 @@
-"""Networks that have a name, one a file, each in a few lines that read like the figure of its paper."""
+"""Networks that have a name, each as a few lines of the builder that read like the paper's figure."""
+
+from impls.hand.networks.gpt import gpt
+from impls.hand.networks.lenet import lenet
+
+__all__ = ["gpt", "lenet"]

@@ -1,0 +1,39 @@
+"""Rules of attention: scores scaled before or after the product, and a softmax that does not see every entry.
+
+scaled product   (x / c) y, (x y) / c, (x y) fl(1/c)     fl(c) and one operation, on the result or on every factor
+                 (x / sqrt c) (y / sqrt c)               the same of both factors: 4 u M, M as in `rules.sums`
+                 A dot product of n terms, each off by 4 u: its own bound and 4 u M, both divided by c.
+
+causal softmax   As the softmax over the entries that are seen. The others are 0 in every program: exp of minus
+                 infinity, of a number so small that it underflows, or nothing at all.
+
+Sources: torch's aten/src/ATen/native/transformers/attention.cpp, which scales both factors by a root; jax.nn.
+dot_product_attention, which scales the product.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.arithmetic.bounded import Bounded, rule_for
+from harness.arithmetic.profile import UNIT_ROUNDOFF_64, profile_of
+from harness.arithmetic.rules.softmax import bounded_softmax
+from impls.hand.layers.attention import causal_softmax, scaled_product
+
+
+@rule_for(scaled_product)
+def scaled_product_(x: Bounded, y: Bounded, by: float) -> Bounded:
+    context = x.context
+    product = x @ y
+    magnitude = (np.abs(x.value) + x.bound) @ (np.abs(y.value) + y.bound)
+    roundings = max(4.0, 1 + context.profile.constants["divide"])
+    scaled = roundings * (context.profile.u + UNIT_ROUNDOFF_64) * magnitude * (1 + x.shape[-1] * context.profile.u)
+    return context.rounded(product.value / by, (product.bound + scaled) / by, 0.0, underflows=2 * x.shape[-1])
+
+
+@rule_for(causal_softmax)
+def causal_softmax_(z: Bounded) -> Bounded:
+    seen = np.tri(z.shape[-1], dtype=bool)
+    p, bound = bounded_softmax(z, seen)
+    result = z.context.rounded(p, bound, 0.0, centre=profile_of("float64").constants["exp"])
+    return Bounded(result.value, np.where(seen, result.bound, 0.0), z.context)

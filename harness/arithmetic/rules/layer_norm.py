@@ -1,0 +1,142 @@
+"""Rules of LayerNorm: one bound for all formulas that frameworks use, the row's mean and variance among them.
+
+In units of u, n entries in a row, X = |x| + E the largest of a member, M that of its mean, e the error of the mean:
+
+mean       sum / n                                   (n - 1) mean X + c_div M
+           running, m += (x - m) / k (torch)         (n/2 + 8) max X: the k-th update is off by u (|m| + 6 |x - m| / k)
+                                                     at most, and later ones shrink that to k/n of it
+variance   mean (x - m)^2, two passes                2 sigma e + e^2 + (n + 5) v; plain composition
+           running, v += (x - m)(x - m') (Welford)   2 sqrt(2) sigma e + 2 e^2 + (n + 5) v, since the squares of all
+                                                     x_k - m_(k-1) add up to 2 n v at most
+           max(mean x^2 - m^2, 0) (Flax)             (n + 3) mean X^2 + 2 e M + e^2 + 2 M^2, absolute
+rstd       1 / sqrt(s), rsqrt(s), s = v + eps        sqrt(s / (s - E_s)) - 1, s - E_s no less than eps, because no
+                                                     variance is below 0; 1 - sqrt(s / (s + E_s)); and
+                                                     max(c_rsqrt, c_sqrt + c_div) itself
+xh         (x - m) r                                 |x - m| E_r + E_m r + 2 |xh|
+           x r - m r  (torch's dg)                   2 (X + M) r more
+
+h          xh g + b, (x - m)(r g) + b                two products and a sum more
+
+dx         r (t - mean t - xh mean(t xh))            the hand code; t = dh g
+           r t + b x + c,  c = -b m - r mean t,      torch: b (x - m) with both products rounded, 4 |b| (X + M), and b
+           b = (m sum t - sum t x) r^3 / n           itself of sums that cancel, (n + 5) mean(|t| (X + M)) r^3
+           r t + 2 x v' / n - (sum r t + 2 m v') / n  JAX, differentiating Flax's: v' = -1/2 r^3 sum t (x - m), the same
+                                                     products; where the variance may have been cut off at 0 nothing
+                                                     goes through it, and the third term may be missing
+
+In a row of one entry x - m, and with it xh, is exactly 0, whatever the mean is computed by. A form that multiplies x
+and m by r first, or by b, cancels there what it should not have made: it is admitted of rows of two entries or more.
+
+The float64 centre is one of these programs too: u stands for that of the dtype plus 2^-53, for every bound here grows
+at least in proportion to it.
+
+Sources: torch's aten/src/ATen/native/cpu/layer_norm_kernel.cpp and moments_utils.h (2.13); flax/linen/normalization.py
+(use_fast_variance); error of running variances: Chan, Golub and LeVeque, "Algorithms for computing the sample variance"
+(1983); the unions are derived here.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.arithmetic.bounded import Bounded, Floats, rule_for
+from harness.arithmetic.profile import UNIT_ROUNDOFF_64, profile_of
+from impls.hand.layers.layer_norm import layer_norm, layer_norm_vjp, standardised
+
+
+class _Rows(NamedTuple):
+    """Rows in float64, with what a member may have instead; (N, ..., K), or (N, ..., 1) of what is one per row."""
+
+    u: float  # unit roundoff of a member and of the centre together
+    xh: Floats
+    xh_error: Floats
+    r: Floats
+    r_error: Floats
+    sizes: Floats  # X + M, what x r - m r consists of; 0 in rows of one entry
+    v: Floats
+    v_error: Floats
+
+    @property
+    def cut(self) -> NDArray[np.bool_]:
+        """Whether a member's variance may have been cut off at 0."""
+        return self.v <= self.v_error
+
+
+def _mean(values: Floats) -> Floats:
+    return values.mean(axis=-1, keepdims=True)
+
+
+def rows_of(x: Bounded, eps: float) -> _Rows:
+    """Mean, variance and normalised entries of each row, with what a member may have instead."""
+    profile, n = x.context.profile, x.shape[-1]
+    u = profile.u + UNIT_ROUNDOFF_64
+    working, double = profile.constants, profile_of("float64").constants
+    quotient = max(working["divide"], double["divide"])
+    root = max(max(c["rsqrt"], c["sqrt"] + c["divide"]) for c in (working, double))
+    several = float(n > 1)
+    bound = x.as_summand
+    m, size = _mean(x.value), np.abs(x.value) + bound
+    d, M = x.value - m, np.abs(m) + _mean(bound)
+    largest = size.max(axis=-1, keepdims=True)
+    # The mean of a member, beyond what the bounds of x do to x - m.
+    e = several * u * np.maximum((n - 1) * _mean(size) + quotient * M, (n / 2 + 8) * largest)
+    spread = bound * (1 - 1 / n) + (n * _mean(bound) - bound) / n
+    d_error = (spread + e) * (1 + u) + u * np.abs(d)
+    v = _mean(np.square(d))
+    moved = _mean(spread * (2 * np.abs(d) + spread))
+    running = np.sqrt(8 * (v + moved)) * e + 2 * np.square(e) + (n + 5) * u * (v + moved + np.square(e))
+    fast = (n + 3) * u * _mean(np.square(size)) + 2 * M * e + np.square(e) + 2 * u * np.square(M)
+    v_error = moved + np.maximum(running, fast)
+    s = v + eps
+    s_error = v_error + u * (2 * s + v_error)
+    least = np.maximum(s - s_error, eps * (1 - 4 * u))
+    r = 1 / np.sqrt(s)
+    r_error = r * np.maximum(np.sqrt(s / least) - 1, 1 - np.sqrt(s / (s + s_error)))
+    r_error = r_error + root * u * (r + r_error)
+    r_error = np.where(n * np.square(largest) <= profile.largest, r_error, np.inf)  # where a square may overflow
+    sizes, xh = several * (size + M), d * r
+    xh_error = np.abs(d) * r_error + d_error * (r + r_error)
+    xh_error = xh_error + u * (np.abs(xh) + xh_error) + 2 * u * sizes * (r + r_error)
+    return _Rows(u, xh, xh_error, r, r_error, sizes, v, v_error)
+
+
+@rule_for(standardised)
+def standardised_(x: Bounded, eps: float) -> Bounded:
+    rows = rows_of(x, eps)
+    return x.context.rounded(rows.xh, rows.xh_error, 0.0, underflows=2 * (1 + rows.r + rows.r_error))
+
+
+@rule_for(layer_norm)
+def layer_norm_(x: Bounded, g: Bounded, b: Bounded, eps: float) -> Bounded:
+    rows = rows_of(x, eps)
+    value = rows.xh * g.value + b.value
+    gain, shift = np.abs(g.value) + g.bound, np.abs(b.value) + b.bound
+    propagated = rows.xh_error * gain + np.abs(rows.xh) * g.bound + b.bound
+    local = rows.u * (3 * (np.abs(rows.xh) + rows.xh_error) * gain + shift)
+    return x.context.rounded(value, propagated + local, 0.0, underflows=4 * (1 + gain) * (1 + rows.r + rows.r_error))
+
+
+@rule_for(layer_norm_vjp)
+def layer_norm_vjp_(dh: Bounded, x: Bounded, g: Bounded, eps: float) -> Bounded:
+    rows, n = rows_of(x, eps), x.shape[-1]
+    u, r, XH, R = rows.u, rows.r, np.abs(rows.xh) + rows.xh_error, rows.r + rows.r_error
+    t, gain = dh.value * g.value, np.abs(g.value) + g.bound
+    t_error = np.abs(dh.value) * g.bound + dh.as_summand * gain
+    t_error = t_error + u * (np.abs(t) + t_error)
+    T = np.abs(t) + t_error
+    a, b = _mean(t), _mean(t * rows.xh)
+    a_error = _mean(t_error) + (n + 2) * u * _mean(T)
+    b_error = _mean(T * rows.xh_error + t_error * np.abs(rows.xh)) + (n + 8) * u * _mean(T * XH)
+    b_error = b_error + (n + 5) * u * _mean(T * rows.sizes) * R
+    A, B = np.abs(a) + a_error, np.abs(b) + b_error
+    inner = t - a - rows.xh * b
+    error = t_error + a_error + XH * b_error + rows.xh_error * np.abs(b)
+    error = error + 3 * u * (T + A + XH * B) + 4 * u * rows.sizes * R * B + np.where(rows.cut, XH * B, 0.0)
+    bound = error * R + np.abs(inner) * rows.r_error
+    reach = n * T.max(axis=-1, keepdims=True) * (1 + rows.sizes) ** 2 * (1 + R) ** 3
+    bound = np.where(reach <= dh.context.profile.largest, bound, np.inf)
+    underflows = (n + 8) * (1 + gain) * (1 + rows.sizes) ** 2 * (1 + R) ** 3
+    return dh.context.rounded(r * inner, bound, 2.0, centre=2.0, underflows=underflows)
