@@ -19,7 +19,9 @@ from typing import Any
 from impls.graph import Graph
 from impls.hand import networks
 
-NETWORKS: Mapping[str, Callable[..., Graph]] = {"gpt": networks.gpt, "lenet": networks.lenet}
+NETWORKS: Mapping[str, Callable[..., Graph]] = {
+    "gpt": networks.gpt, "lenet": networks.lenet, "resnet-tiny": networks.resnet_tiny,
+}  # fmt: skip
 """Every network that has a name."""
 
 

@@ -50,6 +50,18 @@ def batch_norm(rows: Array, g: Array, b: Array, eps: float) -> Array:
 
 
 @primitive
+def batch_norm_vjp(dh: Array, rows: Array, g: Array, eps: float) -> Array:
+    """dx of rows (M, n)."""
+    return layer_norm_vjp(dh, rows, g, eps)
+
+
+@primitive
+def batch_norm_gain_vjp(dh: Array, rows: Array, eps: float) -> Array:
+    """dg (M,) of rows (M, n)."""
+    return (dh * standardised(rows, eps)).sum(axis=-1)
+
+
+@primitive
 def evaluated_batch_norm(rows: Array, g: Array, b: Array, m: Array, v: Array, eps: float) -> Array:
     """h of rows (M, n), with g, b, m and v (M, 1)."""
     return (rows - m) * (1 / np.sqrt(v + eps)) * g + b
@@ -138,10 +150,10 @@ class BatchNorm(_Normalised):
         return from_channels(batch_norm(by_channel(x), g[:, None], b[:, None], self.eps), x.shape)
 
     def dx(self, dh: Array, x: Array, g: Array) -> Array:
-        return from_channels(layer_norm_vjp(by_channel(dh), by_channel(x), g[:, None], self.eps), x.shape)
+        return from_channels(batch_norm_vjp(by_channel(dh), by_channel(x), g[:, None], self.eps), x.shape)
 
     def dg(self, dh: Array, x: Array) -> Array:
-        return (by_channel(dh) * standardised(by_channel(x), self.eps)).sum(axis=-1)
+        return batch_norm_gain_vjp(by_channel(dh), by_channel(x), self.eps)
 
     def _kept(self, before: Array, now: Array) -> Array:
         if self.momentum_from == "flax":
