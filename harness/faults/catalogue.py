@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.faults.activation_derivatives import derivative_faults
 from harness.faults.attention import attention_faults
+from harness.faults.batch_norm import batch_norm_faults
 from harness.faults.branches import accumulation_faults, combining_faults, lookup_faults
 from harness.faults.fault import Fault
 from harness.faults.forward import forward_faults
@@ -23,7 +24,8 @@ from impls.hand import Penalty
 FAMILIES = (
     loss_faults, factor_faults, derivative_faults, variant_faults, operand_faults, sum_faults, omission_faults,
     path_faults, step_faults, clamp_faults, forward_faults, accumulation_faults, combining_faults, lookup_faults,
-    layer_norm_faults, attention_faults, image_faults, precision_faults,
+    layer_norm_faults, attention_faults, image_faults, batch_norm_faults,
+    precision_faults,
 )  # fmt: skip
 CAUSES = (
     "sign flipped", "half", "doubled", "times N", "divided by N", "times K", "divided by K", "sum for mean",
@@ -61,6 +63,8 @@ CAUSES = (
     "repeated index overwritten", "mean over a repeated index", "index off by one",
     "variance over one less", "epsilon outside the root", "another epsilon", "normalised over the samples",
     "mean not subtracted", "not divided by the deviation", "gain left out", "mean term missing",
+    "normalised over the channels", "running statistics in training", "statistics of the batch in evaluation",
+    "momentum turned round", "biased for unbiased",
     "variance term missing", "statistics held constant", "gain outside the means", "input for the normalised",
     "scale missing", "divided by D for its root", "multiplied by the scale", "mask one off", "mask turned round",
     "softmax over the queries", "heads mixed up", "positions out of step", "summed over the positions",

@@ -20,9 +20,8 @@ from impls.graph import Graph
 from impls.hand import networks
 
 NETWORKS: Mapping[str, Callable[..., Graph]] = {
-    "lenet": networks.lenet,
-    "gpt": networks.gpt,
-}
+    "gpt": networks.gpt, "lenet": networks.lenet, "resnet-tiny": networks.resnet_tiny,
+}  # fmt: skip
 """Every network that has a name."""
 
 

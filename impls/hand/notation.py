@@ -42,6 +42,8 @@ LAYERS: Mapping[str, Any] = {
     "flatten": layers.Flatten,
     "transpose": layers.Transpose,
     "conv2d": layers.Conv2d,
+    "batch-norm": layers.BatchNorm,
+    "batch-norm-evaluation": layers.BatchNormEvaluation,
     "max-pool2d": layers.MaxPool2d,
     "avg-pool2d": layers.AvgPool2d,
     "global-avg-pool2d": layers.GlobalAvgPool2d,

@@ -140,6 +140,46 @@ def _average(layer: hand.AvgPool2d) -> Operation:
     return averaged
 
 
+def _statistics(x: Any) -> tuple[Any, Any]:
+    """Mean and variance of every channel, as flax.linen.BatchNorm has them: the fast variance."""
+    axes = (0, *range(2, x.ndim))
+    mean = jnp.mean(x, axis=axes)
+    return mean, jnp.maximum(0.0, jnp.mean(jnp.square(x), axis=axes) - jnp.square(mean))
+
+
+def _per_channel(x: Any, *vectors: Any) -> list[Any]:
+    return [vector.reshape(1, -1, *(1,) * (x.ndim - 2)) for vector in vectors]
+
+
+def _normalised(layer: Any, x: Any, g: Any, b: Any, mean: Any, variance: Any) -> Any:
+    mean, variance, g, b = _per_channel(x, mean, variance, g, b)
+    return (x - mean) * (jax.lax.rsqrt(variance + layer.eps) * g) + b
+
+
+def _batch_norm(layer: hand.BatchNorm) -> Operations:
+    new = layer.momentum if layer.momentum_from == "torch" else 1 - layer.momentum
+    old = 1 - layer.momentum if layer.momentum_from == "torch" else layer.momentum
+
+    def running_variance(x: Any, before: Any) -> Any:
+        n = x.size // x.shape[1]
+        variance = _statistics(x)[1] * n / (n - 1) if layer.unbiased else _statistics(x)[1]
+        return old * before + new * variance
+
+    return {
+        "h": lambda x, g, b: _normalised(layer, x, g, b, *_statistics(x)),
+        "next_running_mean": lambda x, before: old * before + new * _statistics(x)[0],
+        "next_running_var": running_variance,
+    }
+
+
+def _batch_norm_evaluation(layer: hand.BatchNormEvaluation) -> Operations:
+    return {
+        "h": partial(_normalised, layer),
+        "next_running_mean": lambda before: before,
+        "next_running_var": lambda before: before,
+    }
+
+
 FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Dense: lambda _: lambda x, W, b=None: x @ W if b is None else x @ W + b,
     hand.Embedding: lambda _: lambda i, W: jnp.take(W, i, axis=0),
@@ -159,6 +199,8 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Flatten: lambda _: lambda x: x.reshape(len(x), -1),
     hand.Transpose: lambda o: lambda x: jnp.transpose(x, (0, *o.axes)),
     hand.Conv2d: _convolution,
+    hand.BatchNorm: _batch_norm,
+    hand.BatchNormEvaluation: _batch_norm_evaluation,
     hand.MaxPool2d: lambda o: lambda x: _over_windows(o, jax.lax.max, -jnp.inf, x),
     hand.AvgPool2d: _average,
     hand.GlobalAvgPool2d: lambda _: partial(jnp.mean, axis=(2, 3)),

@@ -126,6 +126,34 @@ def _convolution(layer: hand.Conv2d) -> Operation:
     return convolved
 
 
+def _batch_norm(layer: hand.BatchNorm) -> Operations:
+    share = layer.momentum if layer.momentum_from == "torch" else 1 - layer.momentum
+
+    def kept(mean: bool, x: Any, before: Any) -> Any:
+        """What torch's own kernel makes of its running statistics."""
+        if not (mean or layer.unbiased):
+            raise CannotCompareError(
+                f"Cannot run {layer!r} in torch, because its running variance is always unbiased; use unbiased=True."
+            )
+        means, variances = (before.clone() if this else torch.ones_like(before) for this in (mean, not mean))
+        functional.batch_norm(x.detach(), means, variances, training=True, momentum=share, eps=layer.eps)
+        return means if mean else variances
+
+    return {
+        "h": lambda x, g, b: functional.batch_norm(x, None, None, g, b, training=True, eps=layer.eps),
+        "next_running_mean": partial(kept, True),
+        "next_running_var": partial(kept, False),
+    }
+
+
+def _batch_norm_evaluation(layer: hand.BatchNormEvaluation) -> Operations:
+    return {
+        "h": lambda x, g, b, mean, var: functional.batch_norm(x, mean, var, g, b, eps=layer.eps),
+        "next_running_mean": torch.clone,
+        "next_running_var": torch.clone,
+    }
+
+
 FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Dense: _dense,
     hand.Embedding: lambda _: functional.embedding,
@@ -146,6 +174,8 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Flatten: lambda _: lambda x: x.flatten(1).clone(),
     hand.Transpose: lambda o: lambda x: x.permute(0, *o.axes).clone(),
     hand.Conv2d: _convolution,
+    hand.BatchNorm: _batch_norm,
+    hand.BatchNormEvaluation: _batch_norm_evaluation,
     hand.MaxPool2d: lambda o: partial(
         functional.max_pool2d, kernel_size=o.windows.kernel, stride=o.windows.stride, padding=o.windows.padding
     ),

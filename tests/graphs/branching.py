@@ -7,6 +7,8 @@ from impls.hand import (
     Add,
     AttentionScores,
     AvgPool2d,
+    BatchNorm,
+    BatchNormEvaluation,
     CausalSoftmax,
     Concatenate,
     Conv2d,
@@ -121,6 +123,16 @@ def pooled() -> Graph:
     a = net("a2", AvgPool2d([2, 1], padding=[1, 0], count_include_pad=False), net("a1", AvgPool2d([2, 3], 2), x))
     s = net("sum", Add(), net("g1", GlobalAvgPool2d(), m), net("g2", GlobalAvgPool2d(), a))
     return net.loss(MeanSquaredError(), net("out", Dense(2, 2), s))
+
+
+def normalised() -> Graph:
+    """BatchNorm of images and of rows, in training and in evaluation, with either framework's running statistics."""
+    net = GraphBuilder()
+    x = net("c", Conv2d(1, 2, 2, bias=False), net.input("x", (1, 4, 4), gradient=True))
+    x = net("a1", Tanh(), net("bn1", BatchNorm(2), x))
+    x = net("bn2", BatchNorm(2, eps=1e-3, momentum=0.75, momentum_from="flax"), x)
+    z = net("fc", Dense(2, 3, bias=False), net("g", GlobalAvgPool2d(), net("a2", Tanh(), x)))
+    return net.loss(MeanSquaredError(), net("bn4", BatchNormEvaluation(3), net("bn3", BatchNorm(3), z)))
 
 
 class Gain:

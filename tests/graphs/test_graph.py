@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import harness
+from harness.evaluation.given import with_buffers
 from impls.hand import (
     Add,
     Concatenate,
@@ -25,6 +26,7 @@ from tests.graphs.branching import (
     batch_of,
     branching,
     images,
+    normalised,
     pooled,
     positions,
     tokens,
@@ -49,10 +51,11 @@ def test_what_has_several_readers_has_one_gradient_the_sum_of_their_parts():
     assert [name for name in network.weights if name.startswith("again")] == ["again.b"]
 
 
-@pytest.mark.parametrize("make", [branching, positions, tokens, attention, images, pooled])
+@pytest.mark.parametrize("make", [branching, positions, tokens, attention, images, pooled, normalised])
 def test_gradients_are_those_of_the_complex_step(make):
     network, step = make(), 1e-100
     weights, (x, y) = network.init(0), batch_of(network, 5)
+    x = with_buffers(network, x, network.fresh_buffers())
     gradients = network.backward(weights, x, y, network.forward(weights, x))
     given = {**weights, **network.given(x)}
     for name in network.variables:
@@ -187,6 +190,6 @@ def test_whole_numbers_alone_and_arrays_of_more_axes_are_data():
 def test_a_graph_is_the_same_read_back_from_toml_and_from_a_record(tmp_path):
     from harness.results.rebuilding import network_of
 
-    for network in (branching(), positions(), images(), pooled()):
+    for network in (branching(), positions(), images(), pooled(), normalised()):
         assert repr(harness.from_toml(harness.to_toml(network))) == repr(network)
         assert repr(network_of(repr(network))) == repr(network)

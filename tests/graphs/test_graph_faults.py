@@ -32,6 +32,7 @@ from tests.graphs.branching import (
     batch_of,
     branching,
     images,
+    normalised,
     pooled,
     positions,
     three_readers,
@@ -53,7 +54,7 @@ def running_mean():
 
 
 NETWORKS = [
-    branching, positions, tokens, attention, three_readers, own_weights, running_mean, images, pooled,
+    branching, positions, tokens, attention, three_readers, own_weights, running_mean, images, pooled, normalised,
 ]  # fmt: skip
 
 

@@ -6,17 +6,20 @@ import pytest
 import harness
 from harness.arithmetic import profile_of
 from harness.comparison.checks import end_to_end, formula, rounding
+from harness.evaluation.given import with_buffers
 from harness.evaluation.point import Point
 from harness.inputs.schedule import EVERY_ENTRY, Stride
 from impls import registry
 from impls.hand import Dense, GraphBuilder, LayerNorm, SumSquaredError
-from tests.graphs.branching import attention, batch_of, branching, images, pooled, positions, tokens
+from tests.graphs.branching import attention, batch_of, branching, images, normalised, pooled, positions, tokens
 
 STRIDES = {"every entry": EVERY_ENTRY, "every other": Stride(2, 1)}
 BOTH = [(dtype, stride) for dtype in ("float32", "float64") for stride in STRIDES]
 CASES = [
     *((make, *case) for make in (branching, positions) for case in BOTH),
     *((make, *case) for make in (tokens, attention, images, pooled) for case in BOTH[1:3]),
+    (normalised, "float64", "every entry"),
+    (normalised, "float64", "every other"),
 ]
 
 
@@ -32,7 +35,8 @@ def test_every_link_is_within_its_bound(make, dtype, name, entries):
     network = make()
     x, y = batch_of(network, 6)
     weights = {n: w.astype(dtype) for n, w in network.init(1).items()}
-    point = Point(network, weights, in_dtype(x, dtype), in_dtype(y, dtype), 1)
+    x = with_buffers(network, in_dtype(x, dtype), network.fresh_buffers(dtype))
+    point = Point(network, weights, x, in_dtype(y, dtype), 1)
     made = registry.load(name)(network, dtype)
     result = made.differentiate(point.weights, point.x, point.y)
     hand = registry.load("hand")(network, dtype).differentiate(point.weights, point.x, point.y)

@@ -6,6 +6,7 @@ magnitude that a member can have.
 
 from harness.arithmetic.rules import (
     attention,
+    batch_norm,
     elementary,
     elementwise,
     gelu,
@@ -20,6 +21,6 @@ from harness.arithmetic.rules import (
 )
 
 __all__ = [
-    "attention", "elementary", "elementwise", "gelu", "layer_norm", "losses", "moves", "optimizers", "reading",
-    "smooth", "softmax", "sums",
+    "attention", "batch_norm", "elementary", "elementwise", "gelu", "layer_norm", "losses", "moves", "optimizers",
+    "reading", "smooth", "softmax", "sums",
 ]  # fmt: skip

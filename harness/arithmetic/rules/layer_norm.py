@@ -40,13 +40,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.arithmetic.bounded import Bounded, Floats, rule_for
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, profile_of
 from impls.hand.layers.layer_norm import layer_norm, layer_norm_vjp, standardised
 
 
-class _Rows(NamedTuple):
+class Rows(NamedTuple):
     """Rows in float64, with what a member may have instead; (N, ..., K), or (N, ..., 1) of what is one per row."""
 
     u: float  # unit roundoff of a member and of the centre together
@@ -55,14 +56,27 @@ class _Rows(NamedTuple):
     r: Floats
     r_error: Floats
     sizes: Floats  # X + M, what x r - m r consists of; 0 in rows of one entry
-    cut: Floats  # whether a member's variance may have been cut off at 0
+    v: Floats
+    v_error: Floats
+    spread: Floats  # what the bounds of x do to x - m
+    m_error: Floats  # what a member's mean may be off besides
+
+    @property
+    def cut(self) -> NDArray[np.bool_]:
+        """Whether a member's variance may have been cut off at 0."""
+        return self.v <= self.v_error
 
 
 def _mean(values: Floats) -> Floats:
     return values.mean(axis=-1, keepdims=True)
 
 
-def _rows(x: Bounded, eps: float) -> _Rows:
+def rows_of(x: Bounded, eps: float, *, running: bool = True) -> Rows:
+    """Mean, variance and normalised entries of each row, with what a member may have instead.
+
+    Args:
+        running: whether a member may compute the mean as a running one.
+    """
     profile, n = x.context.profile, x.shape[-1]
     u = profile.u + UNIT_ROUNDOFF_64
     working, double = profile.constants, profile_of("float64").constants
@@ -74,14 +88,15 @@ def _rows(x: Bounded, eps: float) -> _Rows:
     d, M = x.value - m, np.abs(m) + _mean(bound)
     largest = size.max(axis=-1, keepdims=True)
     # The mean of a member, beyond what the bounds of x do to x - m.
-    e = several * u * np.maximum((n - 1) * _mean(size) + quotient * M, (n / 2 + 8) * largest)
+    e = several * u * ((n - 1) * _mean(size) + quotient * M)
+    e = np.maximum(e, several * u * (n / 2 + 8) * largest) if running else e
     spread = bound * (1 - 1 / n) + (n * _mean(bound) - bound) / n
     d_error = (spread + e) * (1 + u) + u * np.abs(d)
     v = _mean(np.square(d))
     moved = _mean(spread * (2 * np.abs(d) + spread))
-    running = np.sqrt(8 * (v + moved)) * e + 2 * np.square(e) + (n + 5) * u * (v + moved + np.square(e))
+    welford = np.sqrt(8 * (v + moved)) * e + 2 * np.square(e) + (n + 5) * u * (v + moved + np.square(e))
     fast = (n + 3) * u * _mean(np.square(size)) + 2 * M * e + np.square(e) + 2 * u * np.square(M)
-    v_error = moved + np.maximum(running, fast)
+    v_error = moved + np.maximum(welford, fast)
     s = v + eps
     s_error = v_error + u * (2 * s + v_error)
     least = np.maximum(s - s_error, eps * (1 - 4 * u))
@@ -92,18 +107,22 @@ def _rows(x: Bounded, eps: float) -> _Rows:
     sizes, xh = several * (size + M), d * r
     xh_error = np.abs(d) * r_error + d_error * (r + r_error)
     xh_error = xh_error + u * (np.abs(xh) + xh_error) + 2 * u * sizes * (r + r_error)
-    return _Rows(u, xh, xh_error, r, r_error, sizes, v <= v_error)
+    return Rows(u, xh, xh_error, r, r_error, sizes, v, v_error, spread, e)
 
 
 @rule_for(standardised)
 def standardised_(x: Bounded, eps: float) -> Bounded:
-    rows = _rows(x, eps)
+    rows = rows_of(x, eps)
     return x.context.rounded(rows.xh, rows.xh_error, 0.0, underflows=2 * (1 + rows.r + rows.r_error))
 
 
 @rule_for(layer_norm)
 def layer_norm_(x: Bounded, g: Bounded, b: Bounded, eps: float) -> Bounded:
-    rows = _rows(x, eps)
+    return affine(rows_of(x, eps), x, g, b)
+
+
+def affine(rows: Rows, x: Bounded, g: Bounded, b: Bounded) -> Bounded:
+    """xh g + b."""
     value = rows.xh * g.value + b.value
     gain, shift = np.abs(g.value) + g.bound, np.abs(b.value) + b.bound
     propagated = rows.xh_error * gain + np.abs(rows.xh) * g.bound + b.bound
@@ -113,7 +132,12 @@ def layer_norm_(x: Bounded, g: Bounded, b: Bounded, eps: float) -> Bounded:
 
 @rule_for(layer_norm_vjp)
 def layer_norm_vjp_(dh: Bounded, x: Bounded, g: Bounded, eps: float) -> Bounded:
-    rows, n = _rows(x, eps), x.shape[-1]
+    return vjp(rows_of(x, eps), dh, x, g)
+
+
+def vjp(rows: Rows, dh: Bounded, x: Bounded, g: Bounded) -> Bounded:
+    """dx."""
+    n = x.shape[-1]
     u, r, XH, R = rows.u, rows.r, np.abs(rows.xh) + rows.xh_error, rows.r + rows.r_error
     t, gain = dh.value * g.value, np.abs(g.value) + g.bound
     t_error = np.abs(dh.value) * g.bound + dh.as_summand * gain

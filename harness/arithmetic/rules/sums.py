@@ -50,7 +50,7 @@ from impls.hand.layers.convolution import transposed_convolution
 from impls.hand.layers.windows import put_back
 
 
-def _partial_sum(terms: Any, u: float, magnitude: Floats, total: Floats) -> Floats:
+def partial_sum(terms: Any, u: float, magnitude: Floats, total: Floats) -> Floats:
     """P: the largest magnitude of a partial sum, from M and |V| of any member."""
     return np.minimum(magnitude, (magnitude + total) / 2 + terms * u * magnitude)
 
@@ -58,7 +58,7 @@ def _partial_sum(terms: Any, u: float, magnitude: Floats, total: Floats) -> Floa
 def _centre_partial_sum(terms: Any, magnitude: Floats, value: Floats) -> Floats:
     """P of the float64 centre, whose whole sum is known to n roundings only."""
     u = UNIT_ROUNDOFF_64
-    return _partial_sum(terms, u, magnitude, np.abs(value) + terms * u * magnitude)
+    return partial_sum(terms, u, magnitude, np.abs(value) + terms * u * magnitude)
 
 
 def _unless_overflown(bound: Floats, partial: Floats, largest: float) -> Floats:
@@ -75,7 +75,7 @@ def sum_(x: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
     terms = x.size // max(value.size, 1)
     magnitude = np.sum(np.abs(x.value), axis=axis, keepdims=keepdims)
     propagated = np.sum(x.as_summand, axis=axis, keepdims=keepdims)
-    partial = _partial_sum(terms, p.u_acc, magnitude + propagated, np.abs(value) + propagated)
+    partial = partial_sum(terms, p.u_acc, magnitude + propagated, np.abs(value) + propagated)
     local = (terms - 1) * p.u_acc * partial
     own = (terms - 1) * UNIT_ROUNDOFF_64 * _centre_partial_sum(terms, magnitude, value)
     # The sums of magnitudes are float64 sums of positive terms, so up to n roundings too small.
@@ -113,7 +113,7 @@ def put_back_(windows: Any, image: Any, axis: int, *parts: Bounded) -> Bounded:
     terms = total(((part.value != 0) | (part.bound != 0)).astype(float) for part in parts)
     several = terms > 1
     propagated = np.where(several, total(part.as_summand for part in parts), total(part.bound for part in parts))
-    partial = _partial_sum(terms, u, magnitude + propagated, np.abs(value) + propagated)
+    partial = partial_sum(terms, u, magnitude + propagated, np.abs(value) + propagated)
     own = UNIT_ROUNDOFF_64 * _centre_partial_sum(terms, magnitude, value)
     bound = (propagated + np.where(several, (terms - 1) * (u * partial + own), 0.0)) * (
         1 + 2 * terms * UNIT_ROUNDOFF_64
@@ -172,7 +172,7 @@ def _of_products(
         propagated = propagated + product(x_bound, y_abs + y_bound)
     slack = 1 + 2 * terms * UNIT_ROUNDOFF_64
     largest = exact + propagated * slack
-    partial = _partial_sum(terms, p.u_acc, largest, np.abs(value) + propagated)
+    partial = partial_sum(terms, p.u_acc, largest, np.abs(value) + propagated)
     local = p.u_acc * largest * (2 if regrouped else 1) + (terms - 1) * p.u_acc * partial
     own = UNIT_ROUNDOFF_64 * (exact + (terms - 1) * _centre_partial_sum(terms, exact, value))
     bound = _unless_overflown((propagated + local + own) * slack, partial, p.largest)

@@ -1,6 +1,7 @@
 """Layers: what a network is made of besides activations and losses, one idea a file."""
 
 from impls.hand.layers.attention import AttentionScores, CausalSoftmax, MatrixProduct, MergeHeads, SplitHeads
+from impls.hand.layers.batch_norm import BatchNorm, BatchNormEvaluation
 from impls.hand.layers.combining import Add, Concatenate, Multiply, Split
 from impls.hand.layers.convolution import Conv2d
 from impls.hand.layers.dense import Dense
@@ -11,7 +12,7 @@ from impls.hand.layers.positions import Positions, Unembedding
 from impls.hand.layers.shaping import Flatten, Reshape, Transpose
 
 __all__ = [
-    "Add", "AttentionScores", "AvgPool2d", "CausalSoftmax", "Concatenate", "Conv2d", "Dense", "Embedding", "Flatten",
-    "GlobalAvgPool2d", "LayerNorm", "MatrixProduct", "MaxPool2d", "MergeHeads", "Multiply", "Positions", "Reshape",
-    "Split", "SplitHeads", "Transpose", "Unembedding",
+    "Add", "AttentionScores", "AvgPool2d", "BatchNorm", "BatchNormEvaluation", "CausalSoftmax", "Concatenate",
+    "Conv2d", "Dense", "Embedding", "Flatten", "GlobalAvgPool2d", "LayerNorm", "MatrixProduct", "MaxPool2d",
+    "MergeHeads", "Multiply", "Positions", "Reshape", "Split", "SplitHeads", "Transpose", "Unembedding",
 ]  # fmt: skip

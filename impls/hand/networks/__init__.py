@@ -2,5 +2,6 @@
 
 from impls.hand.networks.gpt import gpt
 from impls.hand.networks.lenet import lenet
+from impls.hand.networks.resnet import resnet_tiny
 
-__all__ = ["gpt", "lenet"]
+__all__ = ["gpt", "lenet", "resnet_tiny"]
