@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.faults.edits import EditFault, edit_faults, pair_faults
+from harness.faults.edits import EditFault, edit_faults
 from harness.faults.fault import Fault
-from harness.faults.operations.hypothesis import Hypothesis, Situation
+from harness.faults.operations.hypothesis import Hypothesis, Situation, within
+from harness.faults.pairs import pair_faults
 from harness.faults.place import Place
 from impls.contract import Array
 from impls.graph import TARGET
@@ -31,8 +32,13 @@ def edited(at: Situation, name: str) -> Iterator[Hypothesis]:
     place = Place(reference.graph(hand.inputs), reference.links(hand.inputs)[own])
     bounded = reference.tensors(hand.inputs, hand.upstream, hand.dtype)
     floats = {name: getattr(tensor, "value", tensor) for name, tensor in bounded.items()}
-    faults: list[Iterator[Fault]] = [edit_faults(place, len(floats[TARGET]) if np.ndim(floats[TARGET]) else 1, True)]
-    for family in (*faults, pair_faults(place)):
+    answered = at.answered.get(name)
+
+    def near(value: Any) -> bool:
+        return answered is not None and within(np.asarray(reference.sent_back(value, floats)), answered)
+
+    single = edit_faults(place, len(floats[TARGET]) if np.ndim(floats[TARGET]) else 1, True)
+    for family in (single, pair_faults(place, floats, near)):
         for fault in family:
             if isinstance(fault, EditFault):
                 says = f"{fault.formula}: {fault.says}, in d{name}"
