@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -114,15 +115,13 @@ class _Values:
         """What is `made` of what the lines give; None where they are no computation."""
         (one, first), (other, _) = self.changed
         bound = dict(self.given)
-        try:
+        with suppress(*NO_COMPUTATION), np.errstate(all="ignore"):  # most edits make no sense anywhere
             for number, line in enumerate(self.body):
                 keep = number <= first
                 value = self._value(line.value, bound, one | other, keep=keep)
                 if isinstance(line, ast.Return):
                     return made(value)
                 bound[line.targets[0].id] = value
-        except NO_COMPUTATION:
-            return None
         return None
 
     def _value(self, node: Any, bound: Mapping[str, Any], above: frozenset[int], *, keep: bool) -> Any:
