@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.candidates.operation import Operation
-from harness.checking.operation_judging import Tried, tried_at
+from harness.checking.operation_judging import Tried, rows_of, tried_at
 from harness.comparison.judge import Finding
 from harness.evaluation.references.derived import HandReference
 from harness.evaluation.references.expected import OUTPUT, Expected, gradient_of
@@ -117,7 +117,7 @@ def check_vjp(
         seed=seed,
         cases=[case.name for case in points[: len(tried)]],
         shapes={name: array.shape for name, array in {**first.inputs, OUTPUT: tried[0].situation.upstream}.items()},
-        rows=[row for each in tried for row in each.rows],
+        rows=rows_of(tried),
         findings=list(findings.values()),
         causes=[
             cause_of(
