@@ -124,6 +124,7 @@ class Chain(Protocol):
         tensors: every named array that has a gradient, inputs in front.
         constants: the other named arrays.
         same: the first name of each of `tensors`: two names of one array have one gradient.
+        changed: names of those that the forward pass has changed in place.
     """
 
     inputs: Mapping[str, Any]
@@ -131,6 +132,7 @@ class Chain(Protocol):
     tensors: Mapping[str, Array]
     constants: Mapping[str, Array]
     same: Mapping[str, str]
+    changed: frozenset[str]
 
     def again(self, inputs: Arrays) -> Chain:
         """The forward pass with some inputs others."""

@@ -46,9 +46,10 @@ class ForwardPass:
 
     def array(self, value: Any) -> Array | None:
         """A gradient of any framework as a NumPy array; Python's own numbers have the dtype of the chain."""
-        if self.host.owns(value):
-            return self.host.take(value)
-        array = numbers_of(value)
+        try:
+            array = numbers_of(self.host.take(value) if self.host.owns(value) else value)
+        except Exception:  # an array without numbers, or one that is not stored as NumPy's are
+            return None
         return array if array is None or hasattr(value, "dtype") else array.astype(self.dtype)
 
     def _first(self, forward: Callable[[Any], Any], inputs: Mapping[str, Any], given: list[Any]) -> tuple[Hosts, Chain]:

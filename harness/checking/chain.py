@@ -107,6 +107,7 @@ def check_chain(
         ) from error
     none = {name: kind_of(own[gradient_of(name)]) for name in taken if name not in shown}
     reasons = {name: f"{name} has no gradient in {ran.host.package}" for name in chain.constants} | none
+    _refuse_changed(chain, [name for name, row in zip(reference.expected, rows, strict=True) if row.verdict == "FAULT"])
     rows += [
         not_comparable(check_of(dtype), gradient_of(name), YOURS, 1, reason)
         for name, reason in reasons.items()
@@ -127,6 +128,16 @@ def check_chain(
     return replaced(
         judged, causes=[cause_in_chain(reference, of[name], shown, own) for name in judged.wrong if name in of]
     )
+
+
+def _refuse_changed(chain: Chain, wrong: list[str]) -> None:
+    """Two names of one tensor have one gradient; where it was changed in place, its author meant two tensors."""
+    for name in chain.changed.intersection(wrong):
+        for other in (each for each, first in chain.same.items() if first == chain.same[name] and each != name):
+            raise UsageError(
+                f"Cannot judge {gradient_of(name)}, because {name} and {other} are one tensor, which forward changes "
+                f"in place; make a new one, {other} = torch.relu({name}) and not {name}.relu_(), say."
+            )
 
 
 def _either(one: Any, other: Any, what: str) -> None:
@@ -163,6 +174,8 @@ def _row(reference: ChainReference, name: str, actual: Array) -> Row:
         )  # fmt: skip
 
     right = reference.expected[name]
+    if not right.value.size:
+        return not_comparable(check_of(reference.dtype), gradient_of(name), YOURS, 1, f"{name} is empty")
     row = judged(right)
     if row.verdict == "FAULT" and reference.end_to_end[name].holds(actual):
         return replace(judged(reference.end_to_end[name]), reason="right, though it is not made from your own upstream")
@@ -173,7 +186,7 @@ def _row(reference: ChainReference, name: str, actual: Array) -> Row:
 
 def _not_numbers(name: str, kind: str) -> Finding:
     gradient = gradient_of(name)
-    return Finding(YOURS, 1, "not an array", f"{gradient} is {kind} instead of an array of numbers", gradient)
+    return Finding(YOURS, 1, "not an array", f"{gradient} is {kind} instead of an array of real numbers", gradient)
 
 
 def _mismatches(chain: Chain, name: str, actual: Array, dtype: str) -> Iterator[Finding]:

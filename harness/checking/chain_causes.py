@@ -12,11 +12,13 @@ import numpy as np
 
 from harness.arithmetic import Bounded
 from harness.evaluation.references.chained import ChainReference, LinkReference
+from harness.evaluation.references.derived import HandReference
 from harness.evaluation.references.expected import Expected, gradient_of
 from harness.faults.cause import Cause
 from harness.faults.operations.causes import Explanation, cause_of
 from harness.faults.operations.hypothesis import Situation
 from impls.contract import Array
+from impls.hand.notation import ACTIVATIONS
 
 
 def cause_in_chain(
@@ -42,11 +44,29 @@ def cause_in_chain(
         if found.causes:
             return _in_words(found, link.reader, where)
         first = first or found
+    if len(links) == 1 and (hand := _of_an_activation(links[0], reference, actual)):
+        return hand
     twins = [other for other, value in own.items() if other != gradient and value is own[gradient]]
     if twins:
         says = f"{gradient} and {twins[0]} are one array: what is added to one of them is added to both"
         return _one(gradient, "one array for two gradients", says, 0.0)
     return first or Explanation(gradient, (), f"the loss does not depend on {name}, so that {gradient} is 0", 0, None)
+
+
+def _of_an_activation(link: LinkReference, reference: ChainReference, actual: Array) -> Explanation | None:
+    """The cause that the rule of an activation has, where a tensor is one of what is wrong; None if there is none."""
+    z, a = (reference.chain.tensors[name] for name in (link.of, link.reader))
+    for activation in ACTIVATIONS.values():
+        hand = HandReference(activation())
+        if z.shape != a.shape or not hand.output({"z": z}, reference.dtype).holds(a):
+            continue
+        at = Expected(hand, {"z": z}, np.asarray(reference.given[link.reader], reference.dtype), reference.dtype)
+        found = cause_of("z", [Situation(at, {"z": actual}, {"z": None})])
+        if found.causes:
+            names = f" (z is {link.of}, a is {link.reader})"
+            causes = (replace(each, at=gradient_of(link.of), says=f"{each.says}{names}") for each in found.causes)
+            return replace(found, at=gradient_of(link.of), causes=tuple(causes))
+    return None
 
 
 def _one(gradient: str, cause: str, says: str, off: float) -> Explanation:

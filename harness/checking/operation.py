@@ -12,7 +12,7 @@ from harness.arithmetic.rules.sums import every_pool_on_one_thread
 from harness.candidates.operation import Operation
 from harness.checking.operation_causes import explained
 from harness.checking.operation_doubts import doubted
-from harness.checking.operation_judging import Tried, tried_at
+from harness.checking.operation_judging import Tried, rows_of, tried_at
 from harness.comparison.judge import Finding
 from harness.evaluation.references.derived import HandReference
 from harness.evaluation.references.expected import OUTPUT, Expected, gradient_of
@@ -122,7 +122,7 @@ def check_vjp(
         seed=seed,
         cases=[case.name for case in points[: len(tried)]],
         shapes={name: array.shape for name, array in {**first.inputs, OUTPUT: tried[0].situation.upstream}.items()},
-        rows=[row for each in tried for row in each.rows],
+        rows=rows_of(tried),
         findings=list(findings.values()),
         causes=explained(candidate, [forward, backward], tried, linear=lambda g: ("not linear", g) not in findings),
         votes=[*(vote for each in tried for vote in each.votes), *doubts],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -81,6 +81,15 @@ def tried_at(candidate: Operation, expected: Expected, votes: list[Vote], step: 
     )
 
 
+def rows_of(tried: Sequence[Tried]) -> list[Row]:
+    """The rows of all cases; one that is seen in none is asked, in the first, whether it is 0 but for rounding."""
+    rows, first = [row for each in tried for row in each.rows], tried[0].situation.at
+    seen = {row.gradient for row in rows if row.verdict not in ("no power", "not comparable")}
+    asked = {row.gradient for row in rows if row.verdict == "no power"}.intersection(first.inputs) - seen
+    zeros = {name for name in asked if first.vanishes(name)}
+    return [but_for_rounding(row, partial(zeros.__contains__, row.gradient)) for row in rows]
+
+
 def _about(vote: Vote, judged: Mapping[str, Row]) -> list[str]:
     """The rows that a vote is about: of the output, all."""
     return list(judged) if vote.gradient == OUTPUT else [vote.gradient]
@@ -97,7 +106,7 @@ def _row(expected: Expected, step: int, name: str, answer: Answer) -> Row:
     if row.verdict == "FAULT" and expected.convention(name, actual):
         reason = "exactly on a kink, another valid subgradient is taken"
         return replace(row, verdict="convention", reason=reason)
-    return but_for_rounding(row, partial(expected.vanishes, name))
+    return row
 
 
 def _mismatches(name: str, expected: Expected, answer: Answer, step: int) -> Iterator[Finding]:

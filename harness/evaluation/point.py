@@ -40,6 +40,7 @@ class Point:
     step: int
     certified: bool = False
     _centres: dict[str, Centre] = field(default_factory=dict, init=False, repr=False)
+    _moved: dict[Move, Mapping[str, Any]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def rows(self) -> int:
@@ -111,9 +112,11 @@ class Point:
         """Whether a gradient is 0 but for rounding."""
 
         def at(move: Move) -> Array:
-            each = move.each()
-            moved = {n: array if n == TARGET else each(array) for n, array in self.double.named.items()}
-            return np.asarray(evaluate(self.network.computed.links, moved)[name])
+            if move not in self._moved:
+                each = move.each()
+                given = {n: array if n == TARGET else each(array) for n, array in self.double.named.items()}
+                self._moved[move] = evaluate(self.network.computed.links, given)
+            return np.asarray(self._moved[move][name])
 
         return vanishes(at, profile_of("float64").u)
 

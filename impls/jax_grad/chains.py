@@ -19,6 +19,8 @@ from impls.jax_grad.programs import CALLS, RULES, Program, Step, compiled, inexa
 class JaxChain:
     """See `impls.abilities.Chain`: the graph is what JAX traces, a call of what is compiled looked into."""
 
+    changed = frozenset[str]()
+
     def __init__(self, forward: Callable[[Any], Any], inputs: Mapping[str, Any], loss: str, dtype: str) -> None:
         """Of a forward pass that runs in this dtype."""
         self._running = partial(jax.enable_x64, dtype == "float64")

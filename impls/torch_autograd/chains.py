@@ -41,6 +41,7 @@ class TorchChain:
         self.constants = {name: _taken(tensor) for name, tensor in named.items() if name not in self._own}
         first: dict[Any, str] = {}
         self.same = {name: first.setdefault(_node(tensor), name) for name, tensor in self._own.items()}
+        self.changed = frozenset(name for name, tensor in self._own.items() if tensor._version)
         self._names: dict[Any, tuple[str, ...]] = {}
         for name, tensor in self._own.items():
             self._names[_place(tensor)] = (*self._names.get(_place(tensor), ()), name)

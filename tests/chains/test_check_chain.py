@@ -1,6 +1,7 @@
 """A learner's own chain: right ones pass in the forms that people write, a mistake is found where it is, and named."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -81,6 +82,37 @@ def test_small_errors_are_seen_everywhere(dtype, off):
 
     check = harness.check_chain(ninja.forward, backward, inputs=ninja.parameters(**SMALL, dtype=dtype))
     assert set(check.wrong) == {f"d{name}" for name in NAMES} - {"dlogit_maxes", "db1"}
+
+
+@pytest.mark.parametrize(
+    ("activation", "rule", "cause", "says"),
+    [
+        (
+            "tanh",
+            lambda dh, z, h: dh * (1 - h),
+            "square missing",
+            r"1 − a is written for .* \(z is z, a is h\)",
+        ),
+        ("sigmoid", lambda dh, z, h: dh * (1 - h), "factor of the derivative missing", "factor a of the sigmoid's"),
+        ("sigmoid", lambda dh, z, h: dh * (1 - h * h), "derivative of another activation", "tanh is taken instead of"),
+        ("relu", lambda dh, z, h: dh * h, "function in place of its derivative", "multiplied by the relu itself"),
+    ],
+)
+def test_mistakes_in_the_derivative_of_an_activation_are_those_of_the_catalogue(activation, rule, cause, says):
+    def forward(p):
+        z = p["x"] @ p["w"]
+        h = getattr(torch, activation)(z)
+        loss = (h * torch.arange(15.0).view(5, 3).double()).sum()
+        return locals()
+
+    def backward(p, t):
+        dh = torch.arange(15.0).view(5, 3).double()
+        return {"dh": dh, "dz": rule(dh, t["z"], t["h"])}
+
+    check = small(forward, backward)
+    assert check.wrong == ["dz"]
+    assert check.causes[0].cause == cause
+    assert re.search(says, check.causes[0].says)
 
 
 def fused(p, t):
@@ -306,6 +338,41 @@ def test_the_line_is_told():
     assert "test_check_chain.py:" in check.reason
     with pytest.raises(harness.GradientMismatch, match="dz2 is wrong"):
         harness.assert_chain_matches(squared, of_squared_wrong, inputs={"x": torch.randn(5, 3), "w": torch.randn(3, 3)})
+
+
+def rectified_in_place(p):
+    z = p["x"] @ p["w"]
+    h = z.relu_()
+    loss = (h**3).sum()
+    return locals()
+
+
+def test_what_is_changed_in_place_is_told_and_not_called_wrong():
+    def backward(p, t):
+        dh = 3 * t["h"] ** 2
+        return {"dh": dh, "dz": dh * (p["x"] @ p["w"] > 0)}
+
+    assert small(rectified_in_place, backward).verdict == "PASS", "it is the same gradient here"
+    with pytest.raises(harness.UsageError, match="z and h are one tensor, which forward changes in place"):
+        small(rectified_in_place, lambda p, t: {**backward(p, t), "dz": torch.ones(5, 3).double()})
+
+
+def test_gradients_that_are_no_arrays_of_reals_and_tensors_that_are_empty():
+    def forward(p):
+        z = p["x"] @ p["w"]
+        none = z[:0]
+        loss = (z**2).sum() + none.sum()
+        return locals()
+
+    def with_dz(change):
+        return lambda p, t: {"dz": change(2 * t["z"]), "dnone": torch.ones(0, 3).double()}
+
+    check = small(forward, with_dz(lambda dz: dz))
+    assert {row.gradient: row.verdict for row in check.rows} == {"dz": "ok", "dnone": "not comparable"}
+    for change in (lambda dz: dz.to_sparse(), lambda dz: dz + 0j, lambda dz: "2 z"):
+        wrong = small(forward, with_dz(change))
+        assert wrong.wrong == ["dz"]
+        assert "instead of an array of real numbers" in wrong.reason
 
 
 def of_squared_wrong(p, t):

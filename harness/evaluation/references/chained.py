@@ -154,6 +154,10 @@ class LinkReference:
         part = found.get(self.of, zero(np.zeros(self.chain.tensors[self.of].shape)))
         return {self.of: part if self.others is None else part + self.others}
 
+    def values(self, inputs: Mapping[str, Array], upstream: Array) -> dict[str, Array]:
+        """What arrives from this reader."""
+        return {self.of: self.gradients(inputs, upstream, "float64")[self.of].value}
+
     def plus(self, others: Bounded) -> LinkReference:
         """The same, where what arrives from other readers is added."""
         whole = copy(self)

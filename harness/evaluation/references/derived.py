@@ -68,6 +68,10 @@ class HandReference:
         tensors = self.tensors(inputs, upstream, dtype)
         return {name: self.sent_back(link(tensors), tensors) for name, link in self.links(inputs).items()}
 
+    def values(self, inputs: Mapping[str, Array], upstream: Array) -> dict[str, Array]:
+        """The gradients in float64."""
+        return {name: gradient.value for name, gradient in self.gradients(inputs, upstream, "float64").items()}
+
     def links(self, inputs: Mapping[str, Array]) -> dict[str, Link]:
         """The link that gives each gradient, in the order of the inputs."""
         graph = self.graph(inputs)

@@ -58,7 +58,7 @@ class Expected:
         def at(move: Move) -> Array:
             *inputs, upstream = map(move.each(), [*self.given.values(), np.asarray(self.upstream)])
             moved = dict(zip(self.given, inputs, strict=True))
-            return self.reference.gradients(moved, upstream, "float64")[self.inputs[tensor]].value
+            return self.reference.values(moved, upstream)[self.inputs[tensor]]
 
         return vanishes(at, profile_of("float64").u)
 

@@ -33,6 +33,10 @@ class Reference(Protocol):
         """The gradient of each input that has one, as programs of the dtype may give it."""
         ...
 
+    def values(self, inputs: Mapping[str, Array], upstream: Array) -> dict[str, Array]:
+        """The gradients in float64, without what is allowed."""
+        ...
+
     def sides(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Sides]:
         """Where a gradient jumps: the lowest and highest valid subgradient, NaN elsewhere."""
         ...

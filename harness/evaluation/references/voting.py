@@ -84,6 +84,10 @@ class VotingReference:
                 found[name] = _together(*[gradients[name] for gradients in each])
         return found
 
+    def values(self, inputs: Mapping[str, Array], upstream: Array) -> dict[str, Array]:
+        """Those of the first form."""
+        return self.forms[0].values(inputs, upstream)
+
     def sides(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Sides]:
         """The widest of both forms."""
         one, other = (form.sides(inputs, upstream, dtype) for form in self.forms)
