@@ -63,13 +63,13 @@ def edit_faults(place: Place, rows: int, shown: bool) -> Iterator[Fault]:
             says = f"the right formula is {right}: one edit, {edit.operator}"
             run = partial(run_of, place, edit, others.get(other))
             if NUMBER in edit.reads:
-                yield _numbered(place, says, wrong, run)
+                yield _numbered(place, says, right, wrong, run)
             else:
                 written = "" if other else edit.wrong
                 yield EditFault(CAUSE, place.at, says, wrong, run, edit.operator, right, written)
 
 
-def _numbered(place: Place, says: str, formula: str, run: Callable[..., Any]) -> Numbered:
+def _numbered(place: Place, says: str, right: str, formula: str, run: Callable[..., Any]) -> Numbered:
     def direction(t: Mapping[str, Any]) -> Any:
         return run(t, number=1.0) - run(t, number=0.0)
 
@@ -77,7 +77,7 @@ def _numbered(place: Place, says: str, formula: str, run: Callable[..., Any]) ->
     meets = any(tensor.through for tensor in place.network.tensors.values())
     usual = with_number(says, 1.0), with_number(formula, 1.0)
     rule = partial(run, number=1.0)
-    return Numbered(CAUSE, place.at, *usual, rule, says, formula, base, direction, meets, run=run)
+    return Numbered(CAUSE, place.at, *usual, rule, says, formula, base, direction, meets, run=run, right=right)
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,11 @@ class Numbered(Linear):
 
     Attributes:
         run: what is computed, from tensors and ``number``.
+        right: the formula as it is right.
     """
 
     run: Callable[..., Any] = field(kw_only=True)
+    right: str = field(kw_only=True)
 
     def rule_with(self, c: Any) -> Rule:
         """As `Fitted.rule_with`."""

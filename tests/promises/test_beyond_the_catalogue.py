@@ -21,7 +21,7 @@ from tests.helpers.slips import point_for, shown_by, slips_of
 from tests.users.from_scratch import PROGRAMS
 
 EVERY = 24
-"""A sample for every run of the tests; ``python -m tests.helpers.slips`` takes all."""
+"""A sample for every run of the tests; ``python -m reports.slips`` takes all."""
 GRADIENTS = ("dW1", "db1", "dW2", "db2", "dW3", "db3")
 
 
