@@ -11,6 +11,7 @@ import argparse
 import statistics
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from tabulate import tabulate
@@ -52,15 +53,14 @@ def table_of(rows: Sequence[tuple[str, Figures]]) -> str:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Print the table and what is not named; 0."""
-    from tests.helpers.slips import slips_of  # the programs are those of the tests
-    from tests.users.from_scratch import PROGRAMS
-
+    slips_of = import_module("tests.helpers.slips").slips_of  # the programs are those of the tests
+    programs = import_module("tests.users.from_scratch").PROGRAMS
     parser = argparse.ArgumentParser(prog="python -m reports.slips", description=__doc__)
     parser.add_argument("--every", type=int, default=1, metavar="N", help="take each N-th slip alone [1]")
     parser.add_argument("--offset", type=int, default=0, metavar="N", help="slips of a program that are left out first")
     options = parser.parse_args(words)
     rows, every = list[tuple[str, Figures]](), list[Any]()
-    for program in PROGRAMS:
+    for program in programs:
         slips = slips_of(program, options.every, options.offset)
         rows.append((program.__name__, figures_of(slips)))
         every += slips

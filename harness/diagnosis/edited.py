@@ -219,7 +219,9 @@ def at_their_source(found: Sequence[Confirmed], now: Planted) -> Iterator[Cause]
     network = now.point.network
     for c in found:
         fault = c.hypothesis.origin
-        for name in network.link[c.cause.at].inputs if isinstance(fault, EditFault | Numbered) and fault.right else ():
+        if not isinstance(fault, EditFault | Numbered) or not fault.right:
+            continue
+        for name in network.link[c.cause.at].inputs:
             if name not in network.link or name in now.shown or network.link[name].of is not None:
                 continue
             others = [r.output for r in network.readers[name] if r.output != fault.at and now.reach.of(r.output)]

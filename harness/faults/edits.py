@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from math import prod
 from operator import itemgetter
 from typing import Any
 
@@ -53,7 +54,7 @@ def edit_faults(place: Place, rows: int, shown: bool) -> Iterator[Fault]:
     """
     seen: set[str] = set()
     others = _others(place, shown)
-    for edit in edits_at(place, _products(place, rows)):
+    for edit in edits_at(place, rows):
         for other in others if OTHER in edit.reads else [""]:
             names = Names({**names_at(place), OTHER: other, NUMBER: "{c}"})
             wrong, right = edit.wrong.format_map(names), edit.right.format_map(names)
@@ -110,14 +111,12 @@ MOST_ENTRIES = 30_000
 """Products that a matrix product may have to be written out one by one."""
 
 
-def _products(place: Place, rows: int) -> float:
-    return rows * place.layer.inputs * place.layer.outputs if isinstance(place.layer, Dense) else np.inf
-
-
-def edits_at(place: Place, entries: float = 0) -> Iterator[Edit]:
-    """The edits of every spelling of a place's rule."""
-    spelled = spellings_of(place)
-    for text in (*spelled, *(entry_spellings_of(place) if entries <= MOST_ENTRIES else ())):
+def edits_at(place: Place, rows: int) -> Iterator[Edit]:
+    """The edits of every spelling of a place's rule, those by entry where there are few products of entries."""
+    spelled, by_entry = spellings_of(place), entry_spellings_of(place)
+    if by_entry and rows * prod(place.network.weights[place.names["W"]]) > MOST_ENTRIES:
+        by_entry = ()
+    for text in (*spelled, *by_entry):
         yield from edits_of(text)
     if not spelled and not place.adds:
         yield from own_edits(place.link)

@@ -22,7 +22,7 @@ from impls.graph.primitive import Array
 
 
 @cache
-def _defaults(kind: type) -> Mapping[str, Any]:
+def _defaults(kind: Any) -> Mapping[str, Any]:
     return {name: parameter.default for name, parameter in signature(kind).parameters.items()}
 
 
@@ -31,7 +31,8 @@ class Parametrised:
 
     def parameters(self) -> dict[str, Any]:
         """Every parameter by name; one that is off (0, False or None, and so by default) is left out."""
-        defaults = _defaults(type(self))
+        kind: Any = type(self)
+        defaults = _defaults(kind)
         given = {name: getattr(self, name) for name in defaults}
         return {name: value for name, value in given.items() if value or value != defaults[name]}
 
