@@ -3,7 +3,8 @@
 Where numbers are made larger step by step (`harness.candidates.probes.ladders`), a right function may give what is not
 finite, or lose every digit, because a naive form of it computes exp(z) on its way: 1/(1 + e^-z), e^z / sum e^z,
 log(1 + e^z). That is a note, with the smallest scale at which it happens. exp overflows from log(largest number) on,
-its square from half of that on: below it, what is wrong and finite is a mistake.
+its square from half of that on: below it, what is wrong and finite is a mistake. So is a guard of a logarithm none
+where it shows only here: it keeps a saturated probability from 0.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from harness.candidates.function import BackwardPass
 from harness.candidates.probes import FIRST, Larger, ladders
 from harness.comparison.judge import Finding
 from harness.evaluation.point import Point
+from harness.faults.losses import GUARDS
 from impls.graph import evaluate
 
 
@@ -33,6 +35,9 @@ def _shown(candidate: BackwardPass, larger: Larger) -> Finding | None:
     wrong = _spoilt(candidate, larger.at, answer)
     if not wrong:
         return None
+    if guard := _guard_at(candidate, larger.at, answer):
+        message = f"is right; from {larger.when} on {guard}: {wrong[0]} first"
+        return Finding(candidate.name, 1, "overflow", message, wrong[0], fails=False)
     finite = all(np.isfinite(answer.shown[name]).all() for name in wrong if name in answer.shown)
     if finite and larger.largest < np.log(np.finfo(larger.at.dtype).max) / 2:
         why = candidate.why(larger.at, answer)
@@ -41,6 +46,13 @@ def _shown(candidate: BackwardPass, larger: Larger) -> Finding | None:
     how = "loses every digit" if finite else "overflows"
     message = f"is right; {how} from {larger.when} on, where numbers reach {larger.largest:.3g}: {wrong[0]} first"
     return Finding(candidate.name, 1, "overflow", message, wrong[0], fails=False)
+
+
+def _guard_at(candidate: BackwardPass, at: Point, answer: Answer) -> str:
+    """What a guard of the logarithm does at large numbers, in words, where that explains all that is wrong there."""
+    read = candidate.doubted(at, answer)
+    told = [[cause.says for cause in d.causes if cause.cause in GUARDS] for d in read.diagnoses] if read else []
+    return told[0][0] if told and all(told) else ""
 
 
 def _spoilt(candidate: BackwardPass, at: Point, answer: Answer) -> list[str]:

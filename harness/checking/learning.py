@@ -19,9 +19,9 @@ BUDGET = 150_000_000
 """Multiply-adds that the training with the right gradient may take; large networks train fewer steps."""
 OVERHEAD = 3000
 """Multiply-adds in the time of one call of NumPy."""
-SECONDS = 2.0
-"""Of the processor that the candidate's own training may take; of one that takes more nothing is told. 400 steps of a
-small network take 0.6 s, nearly all of it to read the answers."""
+SECONDS = 1.0
+"""Of one core that both trainings may take; of a candidate that takes more nothing is told. 400 steps of a small
+network take a third of it, nearly all of that to read the answers."""
 CALLS = 1_500
 """Calls that it may take of a function that is called for one sample at a time."""
 
@@ -34,7 +34,7 @@ def learned(candidate: BackwardPass, point: Point) -> Learning | None:
 
 
 def _learned(candidate: BackwardPass, point: Point) -> Learning | None:
-    network = point.network
+    network, begin = point.network, process_time()
     steps = min(STEPS, 1 + BUDGET // (network.multiply_adds(point.rows) + OVERHEAD * len(network.links)))
     if candidate.layout and candidate.layout.alone:
         steps = min(steps, 1 + CALLS // point.rows)
@@ -43,7 +43,6 @@ def _learned(candidate: BackwardPass, point: Point) -> Learning | None:
         return None
     start, right = _losses(point, lr, steps)
     weights = {name: w.astype(float) for name, w in point.weights.items()}
-    begin = process_time()
     for _ in range(steps):
         shown = candidate.answer(point.elsewhere(_like(weights, point), slice(None))).shown
         if any(name not in shown for name in network.gradients) or process_time() - begin > SECONDS:

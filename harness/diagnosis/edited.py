@@ -7,6 +7,7 @@ the wrong entries alone is the mistake of a condition, a loop or a slice: the re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,6 +22,7 @@ from harness.diagnosis.parts import Part, chosen
 from harness.diagnosis.screening import NEAR, Screen
 from harness.evaluation.incremental import in_floats
 from harness.faults import Fault, Fitted
+from harness.faults.cause import Cause
 from harness.faults.edits import EditFault, Numbered
 from harness.faults.fault import Read
 from harness.faults.precision import WIDE
@@ -207,6 +209,27 @@ def shortest(best: Sequence[Confirmed], now: Planted) -> list[Confirmed]:
         if not any(c.cause.at == other.cause.at and _same(value, there) for other, there in found):
             found.append((c, value))
     return [c for c, _ in found]
+
+
+def at_their_source(found: Sequence[Confirmed], now: Planted) -> Iterator[Cause]:
+    """What gives the same numbers one link before: the tensor that an edit takes another one for may be that itself.
+
+    So it is where no other link reads that tensor whose numbers are shown.
+    """
+    network = now.point.network
+    for c in found:
+        fault = c.hypothesis.origin
+        if not isinstance(fault, EditFault | Numbered) or not fault.right:
+            continue
+        for name in network.link[c.cause.at].inputs:
+            if name not in network.link or name in now.shown or network.link[name].of is not None:
+                continue
+            others = [r.output for r in network.readers[name] if r.output != fault.at and now.reach.of(r.output)]
+            parts = re.split(rf"(?<![\w.]){re.escape(name)}\b", fault.right)
+            match = re.fullmatch("(.+)".join(map(re.escape, parts)), c.cause.formula) if len(parts) > 1 else None
+            if match and not others and len(set(match.groups())) == 1:
+                taken = match.group(1)
+                yield replace(c.cause, at=name, says=f"{name} itself is {taken}, which gives the same", formula=taken)
 
 
 def _elsewhere(now: Planted) -> Mapping[str, Any]:

@@ -16,16 +16,14 @@ import numpy as np
 
 from harness.arithmetic import Profile
 from harness.arithmetic.rules.sums import one_thread
-from harness.diagnosis.confirmation import Confirmed, best_of, confirmed, runner_up
-from harness.diagnosis.diagnosis import Diagnosis, Found, hands_on, merged, told, which_of, worst_entry
-from harness.diagnosis.edited import shortest
-from harness.diagnosis.edits import Edits
-from harness.diagnosis.hypotheses import Hypothesis, Planted, in_full, ranked, residual
+from harness.diagnosis.confirmation import Confirmed, best_of, confirmed
+from harness.diagnosis.diagnosis import Diagnosis, Found, merged, told
+from harness.diagnosis.edited import at_their_source, shortest
+from harness.diagnosis.hypotheses import Hypothesis, Planted, ranked, residual
 from harness.diagnosis.kinks import on_a_kink
-from harness.diagnosis.patterns import told_by
-from harness.diagnosis.whole_pass import everything_in_float32, only_as_small, paired
+from harness.diagnosis.progress import Progress
+from harness.diagnosis.whole_pass import everything_in_float32, paired
 from harness.evaluation.point import Point
-from harness.faults import Fault, faults_at, right_formula
 from harness.faults.cause import Cause
 from impls.contract import Array
 from impls.graph import Rule
@@ -59,19 +57,12 @@ def diagnose(
         return [told(point.network, d) for d in merged(point.network, search.found(), search.faults)]
 
 
-class _Search:
-    def __init__(self, now: Planted, faulty: Sequence[str], *, beyond: bool) -> None:
-        self.now, self.point, self.faulty, self.beyond = now, now.point, list(faulty), beyond
-        self.links = now.point.network.link
-        self.told: set[str] = set()
-        self._faults: dict[str, list[Fault]] = {}
-        self.edits = Edits(now.point.network)
+class _Search(Progress):
+    """The order in which explanations are looked for."""
 
-    def faults(self, name: str) -> list[Fault]:
-        """The catalogue at a link."""
-        if name not in self._faults:
-            self._faults[name] = faults_at(self.point.network, self.links[name])
-        return self._faults[name]
+    def __init__(self, now: Planted, faulty: Sequence[str], *, beyond: bool) -> None:
+        super().__init__(now, faulty)
+        self.beyond = beyond
 
     def found(self) -> list[Found]:
         diagnoses: list[Found] = []
@@ -103,7 +94,7 @@ class _Search:
         # A number that is seen in too few entries explains nothing by itself.
         told = [c for c in best if c.rank < 2 or c.cause.number is None]
         if best and (told or not (edited := self._edited(tensor, open_, wrong))):
-            return self._explained(tensor, tried, found, best)
+            return self.explained(tensor, tried, found, best)
         if best:
             return edited
         return (
@@ -112,7 +103,7 @@ class _Search:
             or self._everywhere(tensor, open_, wrong)
             or self._beside(tensor, wrong)
             or self._behind_a_factor(tensor, tried, open_, wrong)
-            or self._unknown(tensor, tried, open_, wrong)
+            or self.unknown(tensor, tried, open_, wrong)
         )
 
     def _overwritten(self, tensor: str) -> Found | None:
@@ -133,7 +124,7 @@ class _Search:
         read = {name: hidden.shown[name] for name in readers}
         off = max(residual(a, hidden.floats.expected[n], float(np.abs(a).max())) for n, a in read.items())
         cause = Cause("overwritten", tensor, says, f"what reads {tensor} reads the right one:", off)
-        diagnosis = self._diagnosis(tensor, tensor, (cause,), (), frozenset([tensor]), ())
+        diagnosis = self.diagnosis(tensor, tensor, (cause,), (), frozenset([tensor]), ())
         self.told.add(tensor)
         self.now = hidden
         return Found(diagnosis)
@@ -146,7 +137,8 @@ class _Search:
             return None
         for tried in self.edits.tried(tensor, suspects, self.now, self.faults):
             if found := confirmed(tried, tensor, self.now, reach, wrong):
-                return self._explained(tensor, tried, found, shortest(best_of(found), self.now))
+                best = shortest(best_of(found), self.now)
+                return self.explained(tensor, tried, found, best, tuple(at_their_source(best, self.now)))
         return None
 
     def _everywhere(self, tensor: str, suspects: Sequence[str], wrong: Sequence[str]) -> Found | None:
@@ -154,7 +146,7 @@ class _Search:
         if not self.beyond:
             return None
         for cause, links, planted, explains in self.edits.everywhere(tensor, suspects, self.now, wrong):
-            diagnosis = self._diagnosis(tensor, cause.at, (cause,), (), explains, ())
+            diagnosis = self.diagnosis(tensor, cause.at, (cause,), (), explains, ())
             self.told |= explains
             self.now = planted
             return Found(replace(diagnosis, links=links))
@@ -169,7 +161,7 @@ class _Search:
                 continue
             tried, found = self._hypotheses(names, other, wrong)
             if sharp := [c for c in found if c.rank == 0]:
-                return self._explained(other, tried, found, best_of(sharp))
+                return self.explained(other, tried, found, best_of(sharp))
         return None
 
     def _behind_a_factor(
@@ -185,7 +177,7 @@ class _Search:
             reach = {other.fault.at: self.now.reach.of(other.fault.at) & set(wrong)}
             if confirmed([other], tensor, planted, reach, wrong):
                 cause = Cause(factor.cause, first, f"{factor.says}, and besides", factor.formula, other.residual)
-                diagnosis = self._diagnosis(tensor, first, (cause,), tried, reached, ())
+                diagnosis = self.diagnosis(tensor, first, (cause,), tried, reached, ())
                 self.now = planted
                 return Found(diagnosis)
         return None
@@ -209,44 +201,6 @@ class _Search:
 
         return tried, sorted(found, key=order)
 
-    def _explained(
-        self, tensor: str, tried: Sequence[Hypothesis], found: Sequence[Confirmed], best: Sequence[Confirmed]
-    ) -> Found:
-        """What explains most; it is planted where its link is not shown."""
-        actual, floats, outside = self.now.shown[tensor], self.now.floats, self.now.outside(tensor)
-        causes: dict[tuple[str, str, str], Cause] = {}
-        for c in best:
-            full = in_full(c.hypothesis, tensor, actual, floats, outside)
-            causes[c.cause.cause, c.cause.at, c.cause.formula] = replace(c.cause, residual=full.residual)
-        also = tuple(c.cause for c in found if c not in best)
-        others = [h for h in tried if not any(h is c.hypothesis for c in found)]
-        at = best[0].cause.at
-        diagnosis = self._diagnosis(tensor, at, tuple(causes.values()), others, best[0].explains, ())
-        self.told |= best[0].explains
-        if at not in self.now.shown:
-            self.now = self.now.plus(at, best[0].hypothesis.fault.rule, best[0].rule)
-        return Found(diagnosis, also)
-
-    def _unknown(
-        self, tensor: str, tried: Sequence[Hypothesis], suspects: Sequence[str], wrong: Sequence[str]
-    ) -> Found:
-        """Located at the tensor itself, unless something else that is wrong comes from one hidden link alone."""
-        reached = {name: self.now.reach.of(name) & set(wrong) for name in suspects}
-        most = max(len(names) for names in reached.values())
-        # What hands on what it reads has nothing in it to be wrong.
-        hidden = [n for n in suspects if len(reached[n]) == most > 1 and not hands_on(self.links[n])]
-        explains = frozenset([tensor]).union(*(reached[name] for name in hidden))
-        at = hidden[0] if len(hidden) == 1 else tensor
-        where: tuple[str, ...] = ()
-        if hidden:
-            where = (f"the mistake is in {which_of(self.point.network, hidden)} not shown",)
-        where += only_as_small(self.now, tensor)
-        if self.edits.work.missed:
-            where += (f"the search among edits of the rule was cut: {self.edits.work.missed} of them were not tried",)
-        diagnosis = self._diagnosis(tensor, at, (), tried, explains, where)
-        self.told |= explains
-        return Found(diagnosis)
-
     def _in_float32(self, tensor: str, wrong: Sequence[str], best: Sequence[Confirmed]) -> Found | None:
         """Everything computed in float32, where that explains more than one link in float32 does."""
         single = [c.cause for c in best if c.explains >= set(wrong)]
@@ -256,28 +210,6 @@ class _Search:
         cause = everything_in_float32(self.now, tensor, wrong, single[0].at if single else tensor)
         if cause is None:
             return None
-        diagnosis = self._diagnosis(tensor, cause.at, (cause, *single), (), frozenset(wrong), ())
+        diagnosis = self.diagnosis(tensor, cause.at, (cause, *single), (), frozenset(wrong), ())
         self.told |= set(wrong)
         return Found(diagnosis)
-
-    def _diagnosis(
-        self,
-        tensor: str,
-        at: str,
-        causes: tuple[Cause, ...],
-        tried: Sequence[Hypothesis],
-        explains: frozenset[str],
-        where: tuple[str, ...],
-    ) -> Diagnosis:
-        actual, expected = self.now.shown[tensor], self.now.bounds.expected[tensor]
-        known = told_by(actual, expected, *self.point.network.tensors[tensor].axes, samples=self.point.rows)
-        return Diagnosis(
-            at=at,
-            shown_at=tensor,
-            causes=causes,
-            runner_up=runner_up(tried, causes, tensor, self.now),
-            known=(*where, *known),
-            should=right_formula(self.point.network, self.links[at]),
-            entry=worst_entry(self.links[tensor], actual, expected.value, self.now.floats),
-            explains=tuple(name for name in self.links if name in explains),
-        )

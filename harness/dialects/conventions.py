@@ -94,7 +94,7 @@ def moved_factors(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialect]
     by_row = [link.output for link in network.backward_links if network.tensors[link.output].per_row]
     if any(source.gradient for source in network.sources):
         return
-    for factor in factors_in(point, shown, by_row):
+    for factor in factors_in(point, shown, by_row, negated=True):
         says = f"with {factor.text} times the loss in gradients sample by sample, and the weights' divided by it"
         if factor.text == "N":
             says = "with gradients of each sample's own loss, and 1/N in those of the weights"

@@ -38,10 +38,10 @@ def guarded_losses(point: Point, shown: Mapping[str, Array]) -> list[Any]:
     seen = [each for each in seen_in(point, shown) if each.size > 1]
     last = [each.name for each in seen if each.weight is not None][:MOST_WEIGHTS]
     seen = [each for each in seen if each.weight is None or each.name in last]
-    found = []
+    found = list[tuple[float, int, Any]]()
     with np.errstate(all="ignore"):
         for guard in GUARDS:
-            loss = type(inner)(**guard)
+            loss: Any = type(inner)(**guard)
             da = loss.da(read, tensors[TARGET])
             rights = _gradients(point, tensors, da, {each.name for each in seen})
             off = min(_offs(point, shown, float(loss.forward(read, tensors[TARGET])), seen, rights), default=np.inf)

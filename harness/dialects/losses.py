@@ -78,14 +78,21 @@ def _times(link: Link, factor: Factor) -> Callable[..., Any]:
     return rule
 
 
-def factors_in(point: Point, shown: Mapping[str, Array], names: Iterable[str]) -> Iterator[Factor]:
-    """What the first of these tensors that is shown as a multiple of the network's own is multiplied by."""
+def factors_in(
+    point: Point, shown: Mapping[str, Array], names: Iterable[str], *, negated: bool = False
+) -> Iterator[Factor]:
+    """What the first of these tensors that is shown as a multiple of the network's own is multiplied by.
+
+    Args:
+        negated: whether it may have the wrong sign besides, which is left to be told by itself.
+    """
     centre = point.centre(point.dtype).tensors
     for name in names:
         if name in shown and (
             found := ratio(np.asarray(shown[name], np.float64), centre[name].value, centre[name].bound)
         ):
-            yield from factors_of(*found, point.rows, point.network.outputs)
+            number, off = found
+            yield from factors_of(abs(number) if negated else number, off, point.rows, point.network.outputs)
             return
 
 

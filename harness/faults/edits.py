@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from math import prod
 from operator import itemgetter
 from typing import Any
 
@@ -53,7 +54,7 @@ def edit_faults(place: Place, rows: int, shown: bool) -> Iterator[Fault]:
     """
     seen: set[str] = set()
     others = _others(place, shown)
-    for edit in edits_at(place, _products(place, rows)):
+    for edit in edits_at(place, rows):
         for other in others if OTHER in edit.reads else [""]:
             names = Names({**names_at(place), OTHER: other, NUMBER: "{c}"})
             wrong, right = edit.wrong.format_map(names), edit.right.format_map(names)
@@ -63,13 +64,13 @@ def edit_faults(place: Place, rows: int, shown: bool) -> Iterator[Fault]:
             says = f"the right formula is {right}: one edit, {edit.operator}"
             run = partial(run_of, place, edit, others.get(other))
             if NUMBER in edit.reads:
-                yield _numbered(place, says, wrong, run)
+                yield _numbered(place, says, right, wrong, run)
             else:
                 written = "" if other else edit.wrong
                 yield EditFault(CAUSE, place.at, says, wrong, run, edit.operator, right, written)
 
 
-def _numbered(place: Place, says: str, formula: str, run: Callable[..., Any]) -> Numbered:
+def _numbered(place: Place, says: str, right: str, formula: str, run: Callable[..., Any]) -> Numbered:
     def direction(t: Mapping[str, Any]) -> Any:
         return run(t, number=1.0) - run(t, number=0.0)
 
@@ -77,7 +78,7 @@ def _numbered(place: Place, says: str, formula: str, run: Callable[..., Any]) ->
     meets = any(tensor.through for tensor in place.network.tensors.values())
     usual = with_number(says, 1.0), with_number(formula, 1.0)
     rule = partial(run, number=1.0)
-    return Numbered(CAUSE, place.at, *usual, rule, says, formula, base, direction, meets, run=run)
+    return Numbered(CAUSE, place.at, *usual, rule, says, formula, base, direction, meets, run=run, right=right)
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,11 @@ class Numbered(Linear):
 
     Attributes:
         run: what is computed, from tensors and ``number``.
+        right: the formula as it is right.
     """
 
     run: Callable[..., Any] = field(kw_only=True)
+    right: str = field(kw_only=True)
 
     def rule_with(self, c: Any) -> Rule:
         """As `Fitted.rule_with`."""
@@ -108,14 +111,12 @@ MOST_ENTRIES = 30_000
 """Products that a matrix product may have to be written out one by one."""
 
 
-def _products(place: Place, rows: int) -> float:
-    return rows * place.layer.inputs * place.layer.outputs if isinstance(place.layer, Dense) else np.inf
-
-
-def edits_at(place: Place, entries: float = 0) -> Iterator[Edit]:
-    """The edits of every spelling of a place's rule."""
-    spelled = spellings_of(place)
-    for text in (*spelled, *(entry_spellings_of(place) if entries <= MOST_ENTRIES else ())):
+def edits_at(place: Place, rows: int) -> Iterator[Edit]:
+    """The edits of every spelling of a place's rule, those by entry where there are few products of entries."""
+    spelled, by_entry = spellings_of(place), entry_spellings_of(place)
+    if by_entry and rows * prod(place.network.weights[place.names["W"]]) > MOST_ENTRIES:
+        by_entry = ()
+    for text in (*spelled, *by_entry):
         yield from edits_of(text)
     if not spelled and not place.adds:
         yield from own_edits(place.link)

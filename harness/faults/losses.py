@@ -266,6 +266,10 @@ EPSILONS = (*(10.0**-power for power in range(1, 17)), float(np.finfo(np.float32
 """What people write to keep the argument of a logarithm, or a denominator, from 0."""
 
 
+GUARDS = ("output clipped", "epsilon inside the logarithm", "epsilon in the denominator", "another clamp")
+"""The causes that are a number beside a probability."""
+
+
 def clamp_faults(place: Place) -> Iterator[Fault]:
     """Guards in the gradient of a cross-entropy, where the loss has another or none."""
     inner, a = bare(place.layer), place.network.output
@@ -275,11 +279,12 @@ def clamp_faults(place: Place) -> Iterator[Fault]:
         unlike = lambda t, other=other: other.da(t[a], t[TARGET])  # noqa: E731
         yield place.fault("another clamp", text, loss_text(other, a, place.network.outputs), unlike)
     if not inner.on_probabilities:
+        yield from _guards_on_logits(place, inner)
         return
     if inner.clip:
         text = f"the clip is not differentiated: where {a} is clipped, the loss does not change with it"
-        other = type(inner)()
-        passed = lambda t: other.da(inner.guarded(t[a]), t[TARGET])  # noqa: E731
+        bare_inner: Any = type(inner)()
+        passed = lambda t: bare_inner.da(inner.guarded(t[a]), t[TARGET])  # noqa: E731
         yield place.fault("output clipped", text, f"{place.at} of the clipped {a}, there too", passed)
     added = _added_to_binary if isinstance(inner, BinaryCrossEntropy) else _added_to_categorical
     for eps in EPSILONS:
@@ -290,6 +295,16 @@ def clamp_faults(place: Place) -> Iterator[Fault]:
         clipped = lambda t, eps=eps: place.link({**t, a: np.minimum(np.maximum(t[a], eps), 1 - eps)})  # noqa: E731
         if eps != inner.clip:
             yield place.fault("output clipped", text, f"{place.at} of the clipped {a}", clipped)
+
+
+def _guards_on_logits(place: Place, inner: Any) -> Iterator[Fault]:
+    a = place.network.output
+    for eps in EPSILONS if not inner.guard else ():
+        for cause, guard in (("epsilon inside the logarithm", "epsilon"), ("output clipped", "clip")):
+            other = type(inner)(**{guard: eps})
+            text = f"it is the gradient of the loss with {guard}={eps:g}, which the {inner.applies} of {a} has here"
+            guarded = lambda t, other=other: other.da(t[a], t[TARGET])  # noqa: E731
+            yield place.fault(cause, text, loss_text(other, a, place.network.outputs), guarded)
 
 
 def _other_clamps(inner: Any) -> Iterator[tuple[str, Any]]:

@@ -94,7 +94,7 @@ class _Values:
         changed: of each of two changes the nodes above it, by identity, and the line that it is in.
     """
 
-    def __init__(self, body: list[ast.stmt], given: Mapping[str, Any]) -> None:
+    def __init__(self, body: list[Any], given: Mapping[str, Any]) -> None:
         self.body, self.given = body, given
         self.parent = {
             id(child): node for line in body for node in ast.walk(line) for child in ast.iter_child_nodes(node)
@@ -105,7 +105,8 @@ class _Values:
 
     def above(self, site: Site) -> tuple[frozenset[int], int]:
         """The nodes above a site, and its line."""
-        found, node = {id(site.node)}, site.parent
+        found = {id(site.node)}
+        node: ast.AST | None = site.parent
         while node is not None:
             found.add(id(node))
             node = self.parent.get(id(node))

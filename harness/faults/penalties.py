@@ -121,7 +121,8 @@ def unsaid_penalties(place: Place) -> Iterator[Fault]:
     every = place.network.weights
     if place.layer.penalised(every):
         return
-    weights = {biases: tuple(name for name, shape in every.items() if biases or len(shape) > 1) for biases in (0, 1)}
+    large = tuple(name for name, shape in every.items() if len(shape) > 1)
+    weights = {False: large, True: tuple(every)}
     usual = added_to_loss(place, weights[False], {"l2": 0.01})
     yield Added(usual.cause, place.at, usual.says, usual.formula, usual.rule, weights, place)
 

@@ -13,7 +13,7 @@ A rule without one is read as the hand code has it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.faults.place import Place, of_class
@@ -38,6 +38,7 @@ from impls.hand import (
     SumSquaredError,
     Tanh,
 )  # fmt: skip
+from impls.hand.losses.guards import Guarded
 from impls.hand.losses.scaled import bare
 
 Spelled = tuple[str, ...]
@@ -127,12 +128,20 @@ SPELLINGS: Mapping[type, Mapping[str, Spelled]] = {
 """By the class of the layer, then by what the layer calls what the rule gives."""
 
 WITHOUT_BIAS: Mapping[str, Spelled] = {"z": ("x @ W",)}
-
-BY_ENTRY: Mapping[str, Spelled] = {
-    "dx": ("(dz[:, None, :] * W[None, :, :]).sum(axis=-1)",),
-    "dW": ("(x[:, :, None] * dz[:, None, :]).sum(axis=0)",),
+OTHERWISE: Mapping[type, Callable[[Any], Mapping[str, Spelled] | None]] = {
+    Dense: lambda layer: None if layer.bias else {**SPELLINGS[Dense], **WITHOUT_BIAS},
+    Softplus: lambda layer: None if layer.threshold is None else {},
+    Guarded: lambda loss: {} if loss.guard or getattr(loss, "clamp", None) else None,
 }
-"""Of a Dense layer, in loops over entries, each of which is a sum of products."""
+"""By the class of the layer: its spellings with these parameters, where those of `SPELLINGS` are not its own."""
+
+BY_ENTRY: Mapping[type, Mapping[str, Spelled]] = {
+    Dense: {
+        "dx": ("(dz[:, None, :] * W[None, :, :]).sum(axis=-1)",),
+        "dW": ("(x[:, :, None] * dz[:, None, :]).sum(axis=0)",),
+    },
+}
+"""In loops over entries, each of which is a sum of products."""
 
 FUSED: Mapping[tuple[type, type], Spelled] = {
     (BinaryCrossEntropy, Sigmoid): ("(a - y) / a.size", "(a - y) / N / K"),
@@ -148,26 +157,26 @@ def spellings_of(place: Place) -> Spelled:
     layer, local = bare(place.layer), place.link.local
     if place.adds or (layer is not place.layer):
         return ()
-    if isinstance(layer, Softplus) and layer.threshold is not None:
-        return ()
-    if isinstance(layer, BinaryCrossEntropy) and layer.clamp:
-        return ()
-    own = (of_class(SPELLINGS, layer) or {}).get(local, ())
-    if isinstance(layer, Dense) and not layer.bias:
-        own = WITHOUT_BIAS.get(local, own)
-    return own + fused_spellings(place)
+    return _table_of(layer).get(local, ()) + fused_spellings(place)
+
+
+def _table_of(layer: Any) -> Mapping[str, Spelled]:
+    otherwise = of_class(OTHERWISE, layer)
+    own = otherwise(layer) if otherwise else None
+    return (of_class(SPELLINGS, layer) or {}) if own is None else own
 
 
 def entry_spellings_of(place: Place) -> Spelled:
     """Spellings by loops over entries."""
-    return BY_ENTRY.get(place.link.local, ()) if isinstance(place.layer, Dense) else ()
+    return place.of_rule(BY_ENTRY) or ()
 
 
 def fused_spellings(place: Place) -> Spelled:
     """Spellings of the gradient by the last pre-activation that read the target."""
-    if place.link.local != "dz" or place.names.get("a") != place.network.output:
+    loss = place.network.loss
+    if place.link.local != "dz" or place.names.get("a") != place.network.output or not _table_of(loss):
         return ()
-    return FUSED.get((type(place.network.loss), type(place.layer)), ())
+    return FUSED.get((type(loss), type(place.layer)), ())
 
 
 def parameters_of(place: Place) -> Mapping[str, Any]:

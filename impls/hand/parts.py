@@ -26,7 +26,8 @@ class Parametrised:
 
     def parameters(self) -> dict[str, Any]:
         """Every parameter by name; one that is off (0, False or None, and so by default) is left out."""
-        defaults = _defaults(type(self))  # type: ignore[arg-type]
+        kind: Any = type(self)
+        defaults = _defaults(kind)
         given = {name: getattr(self, name) for name in defaults}
         return {name: value for name, value in given.items() if value or value != defaults[name]}
 
@@ -35,7 +36,7 @@ class Parametrised:
 
 
 @cache  # a network of a hundred layers asks tens of thousands of times
-def _defaults(kind: type) -> Mapping[str, Any]:
+def _defaults(kind: Any) -> Mapping[str, Any]:
     """The parameters of a class, each with its usual value."""
     return {name: parameter.default for name, parameter in signature(kind).parameters.items()}
 

@@ -1,11 +1,10 @@
 """Slips planted in networks from scratch by the operators of mutation, and what the diagnosis says of them.
 
-``python -m tests.helpers.slips [EVERY [OFFSET]]`` prints how many of them are named, program by program.
+``python -m reports.slips`` counts them.
 """
 
 from __future__ import annotations
 
-import sys
 import time
 import warnings
 from dataclasses import dataclass
@@ -51,9 +50,8 @@ class Slip:
 
     @property
     def right(self) -> bool:
-        """Whether what is named first is at a link that the line belongs to."""
-        first = self.diagnoses[0]
-        return bool(first.causes) and first.causes[0].at.split(":")[0] in self.belongs
+        """Whether one of what is named, all of which give the same numbers, is at a link that the line belongs to."""
+        return any(cause.at.split(":")[0] in self.belongs for cause in self.diagnoses[0].causes)
 
     def __str__(self) -> str:
         first = self.diagnoses[0]
@@ -126,25 +124,3 @@ def slips_of(program: Any, every: int = 1, offset: int = 0) -> list[Slip]:
         if diagnoses:
             found.append(Slip(program, mutant, where, diagnoses, seconds))
     return found
-
-
-def main(every: int = 1, offset: int = 0) -> None:
-    """Figures of every so-many-th slip, and each that is not named or named at another line's link."""
-    total = np.zeros(4, int)
-    slowest = 0.0
-    for program in PROGRAMS:
-        slips = slips_of(program, every, offset)
-        outside = [slip for slip in slips if not slip.in_catalogue]
-        named = [slip for slip in outside if slip.named]
-        wrong = [slip for slip in named if not slip.right]
-        counts = np.array([len(slips), len(outside), len(named), len(wrong)])
-        total, slowest = total + counts, max([slowest, *(slip.seconds for slip in slips)])
-        print(f"{program.__name__:<18}", *counts, flush=True)
-        for slip in [*(slip for slip in outside if not slip.named), *wrong]:
-            print(f"    {'at another link' if slip.named else 'not named'}  {slip}", flush=True)
-    print(f"slips {total[0]}, outside the catalogue {total[1]}, named {total[2]}, at another link {total[3]}")
-    print(f"named of those outside {total[2] / max(1, total[1]):.1%}; slowest diagnosis {slowest:.2f} s of one core")
-
-
-if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))

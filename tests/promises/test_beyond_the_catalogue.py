@@ -14,14 +14,13 @@ from harness.faults.edits import CAUSE, run_of
 from harness.faults.place import Place
 from harness.faults.spellings import BY_ENTRY, SPELLINGS, entry_spellings_of, spellings_of
 from impls.graph import evaluate
-from impls.hand import Dense
 from tests.helpers.diagnosing import point_of
 from tests.helpers.evident import checked, right
 from tests.helpers.slips import point_for, shown_by, slips_of
 from tests.users.from_scratch import PROGRAMS
 
 EVERY = 24
-"""A sample for every run of the tests; ``python -m tests.helpers.slips`` takes all."""
+"""A sample for every run of the tests; ``python -m reports.slips`` takes all."""
 GRADIENTS = ("dW1", "db1", "dW2", "db2", "dW3", "db3")
 
 
@@ -147,6 +146,8 @@ LAYERS = [
     ("4-5-3", {"loss": "one-hot-cross-entropy"}),
     ("4-5-3", {"loss": "binary-cross-entropy"}),
     ("4-5-3", {"loss": "binary-cross-entropy-on-logits"}),
+    ("4-5-3", {"loss": "cross-entropy(epsilon=0.01)"}),
+    ("4-5-3", {"loss": "binary-cross-entropy(clip=0.1)"}),
     ("4-3-2", {}),
 ]
 
@@ -169,6 +170,6 @@ def test_every_spelling_is_the_rule(sizes, options):
 
 
 def test_what_is_spelled_is_a_rule():
-    for kind, rules in {**SPELLINGS, Dense: {**SPELLINGS[Dense], **BY_ENTRY}}.items():
+    for kind, rules in [*SPELLINGS.items(), *BY_ENTRY.items()]:
         for local in rules:
             assert hasattr(kind, local) or local in ("z", "a", "s", "loss")

@@ -62,7 +62,8 @@ class GuardedOnLogits(Guarded):
 
     def __init__(self, epsilon: float = 0.0, clip: float = 0.0) -> None:
         super().__init__(epsilon, clip)
-        self.on_p: Any = type(self).written_out(**self.guard) if self.guard else None
+        self.on_p: Any = None
         if self.guard:
-            by_p = self.on_p.derivative.replace("{a}", "{p}" if self.applies == "softmax" else "s({a})")
+            self.on_p = on_p = type(self).written_out(**self.guard)
+            by_p = on_p.derivative.replace("{a}", "{p}" if self.applies == "softmax" else "s({a})")
             self.derivative = f"the {self.applies}'s derivative · ({by_p})"
