@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -80,6 +81,13 @@ class Explanation:
         """The likeliest mistake in one line, or what is known."""
         return self.likeliest.says if self.likeliest else self.known
 
+    @property
+    def briefly(self) -> str:
+        """The same for a line that says more: of an edit only where it is made; nothing if it is unknown."""
+        if self.causes or self.repair is None:
+            return self.causes[0].says if self.causes else ""
+        return f"one edit of {self.repair.formula} puts it right"
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
         return {
@@ -146,6 +154,8 @@ def _cause_of(name: str, situations: Sequence[Situation], right: Sequence[Situat
             everywhere = _holding(case, name, everywhere) if case.shapes != first.shapes else everywhere
         for case in right:
             everywhere = _uncontradicted(case, name, everywhere) if case.shapes != first.shapes else everywhere
+        if any(one.hypothesis.of == "numbers" for one in everywhere.values()):
+            everywhere = {says: one for says, one in everywhere.items() if one.hypothesis.of != "constant"}
         explained = everywhere or {
             says: one._replace(only=_sizes(first, others))
             for says, one in holding.items()
@@ -214,22 +224,32 @@ def _tried(
     if actual is None:
         return
     right = at.expected[name]
-    for family in {one.family: None for one in only.values()} or families:
-        for hypothesis in family(at, name):
-            if only and hypothesis.says not in only:
-                continue
-            try:
-                with np.errstate(all="ignore"):
-                    if not hypothesis.is_near(actual):
-                        continue
-                    expected = hypothesis.predict()
-                if not isinstance(expected, Bounded):
+    for hypothesis, family in _asked(at, name, families, only):
+        try:
+            with np.errstate(all="ignore"):
+                if not hypothesis.is_near(actual):
                     continue
-            except Exception:  # a reference may refuse what a mistake makes of its inputs; then it is no explanation
-                continue
+                expected = hypothesis.predict()
+        except Exception:  # a reference may refuse what a mistake makes of its inputs; then it is no explanation
+            continue
+        if isinstance(expected, Bounded):
             explains = _explains(expected, actual, right, hypothesis.of == "size")
             off, reproduces = expected.off(actual), expected.holds(actual)
             yield _Tried(hypothesis, family, expected, off, explains, reproduces)
+
+
+def _asked(
+    at: Situation, name: str, families: Sequence[Hypotheses], only: Mapping[str, _Tried]
+) -> Iterator[tuple[Hypothesis, Hypotheses]]:
+    for one in only.values():
+        if one.hypothesis.again:
+            predict = partial(one.hypothesis.again, at)
+            yield one.hypothesis._replace(predict=predict, plain=None), one.family
+    regenerated = {one.family: None for one in only.values() if not one.hypothesis.again}
+    for family in regenerated if only else families:
+        for hypothesis in family(at, name):
+            if not only or hypothesis.says in only:
+                yield hypothesis, family
 
 
 def _explains(expected: Bounded, actual: Array, right: Bounded, by_size: bool) -> bool:
@@ -241,7 +261,8 @@ def _explains(expected: Bounded, actual: Array, right: Bounded, by_size: bool) -
     wrong = right.outside(actual)
     if by_size or not np.isfinite(actual[wrong]).all():
         return bool(np.any(expected.bounded & wrong))
-    error = np.where(wrong, np.abs(actual - right.value), 0.0)
+    with np.errstate(invalid="ignore"):  # inf - inf where the function overflows
+        error = np.where(wrong, np.abs(actual - right.value), 0.0)
     sharp = expected.bounded & (expected.bound < error)
     return bool(sharp.flat[error.argmax()]) and bool(2 * np.count_nonzero(sharp & wrong) >= np.count_nonzero(wrong))
 
