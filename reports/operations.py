@@ -83,7 +83,7 @@ def lines(quick: bool) -> list[tuple[str, str, str, str]]:
 
 
 def _seconds(figure: str, found: Sequence[Timed], goal: float) -> tuple[str, str, str, str]:
-    processor, clock = (statistics.median(each[place] for each in found) for place in (1, 2))
+    processor, clock = (statistics.median(each.processor for each in found), statistics.median(e.clock for e in found))
     most = max(each.processor for each in found)
     value = f"{processor:.2f} s of the processor, {most:.1f} at most; {clock:.2f} s by the clock"
     return figure, value, f"< {goal:g} s", "reached" if processor < goal else "short"

@@ -20,24 +20,12 @@ import numpy as np
 from harness.arithmetic import Bounded
 from harness.arithmetic.rules.sums import every_pool_on_one_thread
 from harness.evaluation.references.expected import gradient_of
+from harness.faults.catalogue import OF_OPERATIONS
 from harness.faults.cause import Cause
 from harness.faults.fault import FAR_OFF, number_text
-from harness.faults.operations.catalogued import catalogued
-from harness.faults.operations.edited import edited
 from harness.faults.operations.hypothesis import Hypotheses, Hypothesis, Situation
-from harness.faults.operations.normalising import normalisations
-from harness.faults.operations.options import other_functions
-from harness.faults.operations.regions import in_regions
-from harness.faults.operations.scaled import recognisable
-from harness.faults.operations.substituted import elsewhere, lower_precision
-from harness.faults.operations.upstreams import changed_upstream
 from impls.contract import Array
 
-FAMILIES: tuple[tuple[Hypotheses, ...], ...] = (
-    (recognisable, changed_upstream, normalisations, catalogued, elsewhere, lower_precision),
-    (in_regions, edited, other_functions),
-)  # fmt: skip
-"""Each row is asked only if the one before explains nothing."""
 LOOKED_AT = 4
 """Cases of one size in which a hypothesis must hold: the first in which the gradient is wrong."""
 NEAREST = 8
@@ -139,7 +127,7 @@ def _cause_of(name: str, situations: Sequence[Situation], right: Sequence[Situat
     others = [case for case in (*wrong, *right) if case.shapes != first.shapes]
     explained: dict[str, _Tried] = {}
     tried: list[_Tried] = []
-    for families in FAMILIES:
+    for families in OF_OPERATIONS:
         tried += _tried(first, name, families)
         holding = {one.hypothesis.says: one for one in tried if one.holds}
         for case in alike[1:]:

@@ -39,6 +39,7 @@ def in_regions(at: Situation, name: str) -> Iterator[Hypothesis]:
         return
     wrong = right.outside(actual)
     ratio = _ratio(actual, right, wrong)
+    mistakes: list[tuple[str, str, Callable[[Situation], Bounded]]]
     mistakes = [(cause, how, partial(_times, name, factor)) for cause, how, factor in FACTORS]
     if right.shape == at.upstream.shape:
         mistakes.append(("derivative missing", "is the upstream gradient as it came", _upstream))
