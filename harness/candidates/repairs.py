@@ -74,12 +74,14 @@ def repairs_of(candidate: Operation, given: Sequence[Any], cases: Sequence[Judge
         given: the functions that somebody gave: forward, backward.
         most: edits that are asked.
     """
-    until = time.process_time() + SECONDS
-    first = next(case for case in cases if case.wrong)
+    begin, first = time.process_time(), next(case for case in cases if case.wrong)
+    candidate.answer(first.at)
+    asked = ASKED if time.process_time() - begin < SECONDS / ASKED / 10 else 1
+    until = begin + SECONDS
     written = list(_written(given))
     found: list[Repair] = []
     for number, (function, change, code) in enumerate(islice(_changed(written), most)):
-        if len(found) >= MOST_FOUND or (number % ASKED == 0 and time.process_time() > until):
+        if len(found) >= MOST_FOUND or (number % asked == 0 and time.process_time() > until):
             break
         with replaced(function, code):
             of = _right_with(candidate, first, cases)

@@ -4,11 +4,10 @@ import pytest
 
 from reports import operations
 
-pytest.importorskip("torch")
-pytest.importorskip("jax")
-
 
 def test_figures_of_a_few(monkeypatch):
+    pytest.importorskip("torch")
+    pytest.importorskip("jax")
     from tests.broken import operations as broken
     from tests.candidates import right_operations
 
