@@ -18,12 +18,12 @@ def _load_masked_arrays() -> None:
 
     It loads when it is first asked for, and no more once ``np.bool = bool``, usual for old code, has run.
     """
-    shim = np.bool
-    np.bool = np.bool_
+    numpy = vars(np)
+    shim, numpy["bool"] = numpy["bool"], np.bool_
     try:
         import_module("numpy.ma")
     finally:
-        np.bool = shim
+        numpy["bool"] = shim
 
 
 _load_masked_arrays()

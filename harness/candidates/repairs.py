@@ -13,6 +13,7 @@ import ast
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -23,8 +24,10 @@ from harness.edits.syntax import FunctionTree
 from harness.evaluation.references.expected import Expected, gradient_of
 from harness.inputs.recompiled import Mould, definition_of, replaced, unwrapped
 
-SECONDS = 2.0
-"""Of the processor, that a search takes; half of it where a cause is known already."""
+SECONDS = 3.0
+"""Of the processor, after which a search is given up whose edits take long."""
+MOST = 3000
+"""Edits that are asked; half of them where a cause is known already."""
 MOST_FUNCTIONS = 6
 MOST_FOUND = 4
 """Edits that put something right, after which the search ends."""
@@ -64,20 +67,21 @@ class Judged:
         return {name for tensor, name in self.at.inputs.items() if tensor in self.off}
 
 
-def repairs_of(
-    candidate: Operation, given: Sequence[Any], cases: Sequence[Judged], seconds: float = SECONDS
-) -> list[Repair]:
+def repairs_of(candidate: Operation, given: Sequence[Any], cases: Sequence[Judged], most: int = MOST) -> list[Repair]:
     """The edits that put a gradient right and nothing wrong, those that put most of them right first.
 
     Args:
         given: the functions that somebody gave: forward, backward.
+        most: edits that are asked.
     """
-    until = time.process_time() + seconds
-    first = next(case for case in cases if case.wrong)
+    begin, first = time.process_time(), next(case for case in cases if case.wrong)
+    candidate.answer(first.at)
+    asked = ASKED if time.process_time() - begin < SECONDS / ASKED / 10 else 1
+    until = begin + SECONDS
     written = list(_written(given))
     found: list[Repair] = []
-    for number, (function, change, code) in enumerate(_changed(written)):
-        if len(found) >= MOST_FOUND or (number % ASKED == 0 and time.process_time() > until):
+    for number, (function, change, code) in enumerate(islice(_changed(written), most)):
+        if len(found) >= MOST_FOUND or (number % asked == 0 and time.process_time() > until):
             break
         with replaced(function, code):
             of = _right_with(candidate, first, cases)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.candidates.operation import Operation
-from harness.candidates.repairs import SECONDS, Judged, Repair, repairs_of
+from harness.candidates.repairs import MOST, Judged, Repair, repairs_of
 from harness.checking.operation_judging import Tried
 from harness.evaluation.references.expected import gradient_of
 from harness.faults.cause import Cause
@@ -38,17 +38,17 @@ def explained(
         )
         for name in names
     ]
-    seconds = SECONDS if any(each.cause == "unknown" for each in found) else SECONDS / 2
-    repairs = _repairs(candidate, given, tried, seconds)
+    most = MOST if any(each.cause == "unknown" for each in found) else MOST // 2
+    repairs = _repairs(candidate, given, tried, most)
     return [replace(each, repair=_told(each.at, repairs)) for each in found]
 
 
-def _repairs(candidate: Operation, given: Sequence[Any], tried: Sequence[Tried], seconds: float) -> list[Repair]:
+def _repairs(candidate: Operation, given: Sequence[Any], tried: Sequence[Tried], most: int) -> list[Repair]:
     """None where calls have changed what later calls give: then an edit would be judged by what others left behind."""
     if any(finding.kind in STATEFUL for each in tried for finding in each.findings):
         return []
     cases = [Judged(each.situation.at, each.off) for each in tried if each.wrong or each.right]
-    return repairs_of(candidate, [function for function in given if function is not None], cases, seconds)
+    return repairs_of(candidate, [function for function in given if function is not None], cases, most)
 
 
 STATEFUL = ("timeout", "accumulates", "overwrites", "second call differs")
@@ -58,6 +58,7 @@ STATEFUL = ("timeout", "accumulates", "overwrites", "second call differs")
 def _told(gradient: str, repairs: Sequence[Repair]) -> Cause | None:
     for repair in repairs:
         if gradient in map(gradient_of, repair.of):
-            says = f"{shown_path(repair.file)}:{repair.line}: with `{repair.after}` in place of `{repair.before}` "
-            return Cause(EDIT, gradient, f"{says}{gradient} is right in every case", repair.after, 0.0)
+            place = f"{shown_path(repair.file)}:{repair.line}"
+            says = f"{place}: with `{repair.after}` in place of `{repair.before}` {gradient} is right in every case"
+            return Cause(EDIT, gradient, says, place, 0.0)
     return None

@@ -54,9 +54,11 @@ def _by_hand(each: Tried) -> Tried | None:
     """A case judged by the hand layer; None where there is none, or by which something is wrong."""
     at = each.situation
     hand = at.hand
-    if hand is None or any(row.verdict == "not comparable" for row in each.rows):
+    if hand is None:
         return None
     own = {OUTPUT: OUTPUT, **{gradient_of(name): gradient_of(hand.own[name]) for name in at.at.inputs.values()}}
+    if any(row.verdict == "not comparable" or row.gradient not in own for row in each.rows):
+        return None
     expected = Expected(hand.hand, hand.inputs, hand.upstream, at.dtype)
     rows = []
     for row in each.rows:
@@ -131,7 +133,7 @@ def _differences(tried: Sequence[Tried], names: Sequence[str], seed: int) -> Ite
     told = set[str]()
     for each in tried:
         at, outputs = each.situation, {row.gradient: row.verdict for row in each.rows}
-        if not isinstance(at.reference, MeasuredReference) or outputs.get(OUTPUT) == "FAULT":
+        if not isinstance(at.reference, MeasuredReference) or outputs.get(OUTPUT, "FAULT") == "FAULT":
             continue
         for name in each.wrong:
             actual = at.answered[name]

@@ -1,7 +1,11 @@
-"""The catalogue: every mistake that can be made at a link, family by family."""
+"""The catalogue: every mistake that can be made at a link, or in an operation's backward pass, family by family."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+
+from harness.arithmetic import Bounded
 from harness.faults.activation_derivatives import derivative_faults
 from harness.faults.attention import attention_faults
 from harness.faults.batch_norm import batch_norm_faults
@@ -12,6 +16,14 @@ from harness.faults.images import image_faults
 from harness.faults.layer_norm import layer_norm_faults
 from harness.faults.losses import clamp_faults, loss_faults
 from harness.faults.operands import operand_faults
+from harness.faults.operations.edited import edited
+from harness.faults.operations.hypothesis import Hypotheses, Hypothesis, Situation
+from harness.faults.operations.normalising import normalisations
+from harness.faults.operations.options import other_functions
+from harness.faults.operations.regions import in_regions
+from harness.faults.operations.scaled import recognisable
+from harness.faults.operations.substituted import elsewhere, lower_precision
+from harness.faults.operations.upstreams import changed_upstream
 from harness.faults.paths import omission_faults, path_faults
 from harness.faults.penalties import penalty_faults
 from harness.faults.place import Place
@@ -81,3 +93,32 @@ def faults_at(network: Graph, link: Link) -> list[Fault]:
     place = Place(network, link)
     families = (penalty_faults,) if isinstance(link.layer, Penalty) else FAMILIES
     return [fault for family in families for fault in family(place)]
+
+
+def catalogued(at: Situation, name: str) -> Iterator[Hypothesis]:
+    """Every mistake at the link of an operation whose reference is a hand layer or has a twin.
+
+    One that needs more of a network than the layer's own tensors explains nothing here.
+    """
+    if at.hand is None:
+        return
+    reference, names, inputs, upstream, dtype = at.hand
+    own = names[name]
+    if inputs[own].ndim < 2 and own in reference.reads:
+        return
+    tensors = reference.tensors(inputs, upstream, dtype)
+
+    def predicted(fault: Fault) -> Bounded:
+        return reference.sent_back(fault.rule(tensors), tensors)
+
+    for fault in faults_at(reference.graph(inputs), reference.links(inputs)[own]):
+        yield Hypothesis(fault.cause, f"{fault.says}: {fault.formula}, in d{name}", partial(predicted, fault))
+
+
+OF_OPERATIONS: tuple[tuple[Hypotheses, ...], ...] = (
+    (recognisable, changed_upstream, normalisations, catalogued, elsewhere, lower_precision),
+    (in_regions, edited, other_functions),
+)
+"""Of an operation that is no layer's, mistakes by the gradients that its reference gives; each row is asked only if the
+one before explains nothing.
+"""

@@ -133,7 +133,7 @@ class OperationCheck(Judged, Printable, text="harness.rendering.operation_screen
         told = [f"{name} is wrong in {self._in_cases(name)}" for name in wrong]
         first = causes.get(wrong[0])
         alone = f"; {self.name} is the odd one out" if self.alone else ""
-        named = f": {first.says}" if first is not None and first.cause != "unknown" else ""
+        named = f": {first.briefly}" if first is not None and first.briefly else ""
         return "; ".join(told) + named + alone
 
     def _faults(self, name: str) -> int:

@@ -191,14 +191,15 @@ def test_float32_inside_is_named_where_numbers_were_widened():
     assert causes(np.tanh, backward, reference=Tanh())["dz"][0] == "computed in float32"
 
 
-def test_a_cause_is_refuted_by_cases_that_are_right():
+def test_a_cause_explains_cases_that_are_right_too():
     torch = pytest.importorskip("torch")
 
     def backward(u, x):
         return u[:, None] * x.prod(1, keepdims=True) / np.where(x == 0, 1, x)
 
     found = check_vjp(lambda x: x.prod(1), backward, reference=lambda x: torch.prod(x, 1), inputs={"x": ("N", "M")})
-    assert [cause.causes for cause in found.causes] == [()]
+    # In the one case that is wrong it is the last row that is, and what divides by 0; other cases refute the former.
+    assert [[cause.says for cause in each.causes] for each in found.causes] == [["dx is 0, where x = 0"]]
     assert found.causes[0].runner_up is None or found.causes[0].runner_up.residual > 0.01
 
 
@@ -223,26 +224,30 @@ def test_a_constant_factor_does_not_explain_what_is_not_linear():
 def test_what_no_hypothesis_gives_is_unknown_with_what_is_known():
     def backward(u, x, W, b):
         dW = x.T @ u
-        for k in range(3):
-            dW[1, k] = 1.25 * dW[1, k] + 0.01 * k - 0.003
+        dW[1] = 1.1 * dW[1]
+        dW[1] = np.arctan(dW[1])
         return u @ W.T, dW, u.sum(0)
 
     found = check_vjp(mine.dense, backward, reference=Dense(4, 3))
     (cause,) = found.causes
     assert cause.cause == "unknown"
-    assert "3 of 12 entries are wrong, only at 1 of axis 0, off by at most 1.2e-01 of the largest entry" in cause.says
+    assert "3 of 12 entries are wrong, only at 1 of axis 0, off by at most" in cause.says
     assert cause.runner_up is not None
     assert 0.01 < cause.runner_up.residual <= 0.5
     assert "cause  unknown: dW" in str(found)
 
 
+def factors(dx, where, factor):
+    return np.where(where(np.arange(len(dx))), factor, 1)[:, None]
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda dx, x: dx * np.where(np.arange(len(dx)) == len(dx) - 1, 0, 1)[:, None], "is 0, at the last place of axis 0"),
-        (lambda dx, x: dx * np.where(np.arange(dx.shape[1]) == 2, 1.25, 1), "times 1.25, at place 2 (counted from 0) of axis 1"),
-        (lambda dx, x: dx * np.where(np.arange(len(dx)) % 2 == 1, -1, 1)[:, None], "other sign, at odd places"),
-        (lambda dx, x: dx * np.where(np.arange(len(dx)) // 4 < len(dx) // 4, 1, 2)[:, None], "beyond the last whole block of 4"),
+        (lambda dx, x: dx * factors(dx, lambda n: n == len(dx) - 1, 0), "is 0, at the last place of axis 0"),
+        (lambda dx, x: dx * np.where(np.arange(dx.shape[1]) == 2, 1.25, 1), "times 1.25, at place 2 (counted from 0)"),
+        (lambda dx, x: dx * factors(dx, lambda n: n % 2 == 1, -1), "other sign, at odd places"),
+        (lambda dx, x: dx * factors(dx, lambda n: n >= len(dx) // 4 * 4, 2), "beyond the last whole block of 4"),
         (lambda dx, x: dx * np.where(x > 0, 0.5, 1), "times 1/2, where x > 0"),
     ],
 )  # fmt: skip
@@ -260,4 +265,4 @@ def test_a_right_gradient_beside_a_wrong_one_is_given_no_cause():
     found = check_vjp(mine.dense, wrong("W", lambda u, x, W, b: 2 * (x.T @ u)), reference=Dense(4, 3))
     assert {row.verdict for row in found.rows if row.gradient != "dW"} == {"ok"}
     assert [cause.at for cause in found.causes] == ["dW"]
-    assert found.causes[0].reproduced == 4
+    assert found.causes[0].reproduced == 6

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -19,24 +20,12 @@ import numpy as np
 from harness.arithmetic import Bounded
 from harness.arithmetic.rules.sums import every_pool_on_one_thread
 from harness.evaluation.references.expected import gradient_of
+from harness.faults.catalogue import OF_OPERATIONS
 from harness.faults.cause import Cause
 from harness.faults.fault import FAR_OFF, number_text
-from harness.faults.operations.catalogued import catalogued
-from harness.faults.operations.edited import edited
 from harness.faults.operations.hypothesis import Hypotheses, Hypothesis, Situation
-from harness.faults.operations.normalising import normalisations
-from harness.faults.operations.options import other_functions
-from harness.faults.operations.regions import in_regions
-from harness.faults.operations.scaled import recognisable
-from harness.faults.operations.substituted import elsewhere, lower_precision
-from harness.faults.operations.upstreams import changed_upstream
 from impls.contract import Array
 
-FAMILIES: tuple[tuple[Hypotheses, ...], ...] = (
-    (recognisable, changed_upstream, normalisations, catalogued, elsewhere, lower_precision),
-    (in_regions, edited, other_functions),
-)  # fmt: skip
-"""Each row is asked only if the one before explains nothing."""
 LOOKED_AT = 4
 """Cases of one size in which a hypothesis must hold: the first in which the gradient is wrong."""
 NEAREST = 8
@@ -79,6 +68,13 @@ class Explanation:
     def says(self) -> str:
         """The likeliest mistake in one line, or what is known."""
         return self.likeliest.says if self.likeliest else self.known
+
+    @property
+    def briefly(self) -> str:
+        """The same for a line that says more: of an edit only where it is made; nothing if it is unknown."""
+        if self.causes or self.repair is None:
+            return self.causes[0].says if self.causes else ""
+        return f"one edit of {self.repair.formula} puts it right"
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -131,7 +127,7 @@ def _cause_of(name: str, situations: Sequence[Situation], right: Sequence[Situat
     others = [case for case in (*wrong, *right) if case.shapes != first.shapes]
     explained: dict[str, _Tried] = {}
     tried: list[_Tried] = []
-    for families in FAMILIES:
+    for families in OF_OPERATIONS:
         tried += _tried(first, name, families)
         holding = {one.hypothesis.says: one for one in tried if one.holds}
         for case in alike[1:]:
@@ -146,6 +142,8 @@ def _cause_of(name: str, situations: Sequence[Situation], right: Sequence[Situat
             everywhere = _holding(case, name, everywhere) if case.shapes != first.shapes else everywhere
         for case in right:
             everywhere = _uncontradicted(case, name, everywhere) if case.shapes != first.shapes else everywhere
+        if any(one.hypothesis.of == "numbers" for one in everywhere.values()):
+            everywhere = {says: one for says, one in everywhere.items() if one.hypothesis.of != "constant"}
         explained = everywhere or {
             says: one._replace(only=_sizes(first, others))
             for says, one in holding.items()
@@ -214,22 +212,32 @@ def _tried(
     if actual is None:
         return
     right = at.expected[name]
-    for family in {one.family: None for one in only.values()} or families:
-        for hypothesis in family(at, name):
-            if only and hypothesis.says not in only:
-                continue
-            try:
-                with np.errstate(all="ignore"):
-                    if not hypothesis.is_near(actual):
-                        continue
-                    expected = hypothesis.predict()
-                if not isinstance(expected, Bounded):
+    for hypothesis, family in _asked(at, name, families, only):
+        try:
+            with np.errstate(all="ignore"):
+                if not hypothesis.is_near(actual):
                     continue
-            except Exception:  # a reference may refuse what a mistake makes of its inputs; then it is no explanation
-                continue
+                expected = hypothesis.predict()
+        except Exception:  # a reference may refuse what a mistake makes of its inputs; then it is no explanation
+            continue
+        if isinstance(expected, Bounded):
             explains = _explains(expected, actual, right, hypothesis.of == "size")
             off, reproduces = expected.off(actual), expected.holds(actual)
             yield _Tried(hypothesis, family, expected, off, explains, reproduces)
+
+
+def _asked(
+    at: Situation, name: str, families: Sequence[Hypotheses], only: Mapping[str, _Tried]
+) -> Iterator[tuple[Hypothesis, Hypotheses]]:
+    for one in only.values():
+        if one.hypothesis.again:
+            predict = partial(one.hypothesis.again, at)
+            yield one.hypothesis._replace(predict=predict, plain=None), one.family
+    regenerated = {one.family: None for one in only.values() if not one.hypothesis.again}
+    for family in regenerated if only else families:
+        for hypothesis in family(at, name):
+            if not only or hypothesis.says in only:
+                yield hypothesis, family
 
 
 def _explains(expected: Bounded, actual: Array, right: Bounded, by_size: bool) -> bool:
@@ -241,7 +249,8 @@ def _explains(expected: Bounded, actual: Array, right: Bounded, by_size: bool) -
     wrong = right.outside(actual)
     if by_size or not np.isfinite(actual[wrong]).all():
         return bool(np.any(expected.bounded & wrong))
-    error = np.where(wrong, np.abs(actual - right.value), 0.0)
+    with np.errstate(invalid="ignore"):  # inf - inf where the function overflows
+        error = np.where(wrong, np.abs(actual - right.value), 0.0)
     sharp = expected.bounded & (expected.bound < error)
     return bool(sharp.flat[error.argmax()]) and bool(2 * np.count_nonzero(sharp & wrong) >= np.count_nonzero(wrong))
 

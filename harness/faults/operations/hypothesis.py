@@ -149,6 +149,7 @@ class Hypothesis(NamedTuple):
         of: what it predicts: the ``numbers``; the numbers by a ``constant`` read off them, so that a case in which it
             is another refutes it; or only the ``size`` of the errors.
         plain: the same numbers in plain floats, where there are many such hypotheses, and nearly all of them wrong.
+        again: what it gives in another case, where the mistake is read off this one; the family is asked again if None.
     """
 
     cause: str
@@ -156,6 +157,7 @@ class Hypothesis(NamedTuple):
     predict: Callable[[], Bounded]
     of: Literal["numbers", "constant", "size"] = "numbers"
     plain: Callable[[], Array] | None = None
+    again: Callable[[Situation], Bounded] | None = None
 
     def is_near(self, actual: Array) -> bool:
         """Whether it is worth bounded arithmetic."""

@@ -23,7 +23,7 @@ Region = Callable[[Situation], Mask]
 
 BLOCKS = (2, 4, 8, 16, 32, 64)
 """Sizes of blocks in which kernels work."""
-MISTAKES: tuple[tuple[str, str, float], ...] = (
+FACTORS: tuple[tuple[str, str, float], ...] = (
     ("zero", "is 0", 0.0),
     ("sign flipped", "has the other sign", -1.0),
     ("doubled", "is the right one times 2", 2.0),
@@ -38,22 +38,35 @@ def in_regions(at: Situation, name: str) -> Iterator[Hypothesis]:
     if actual is None or actual.shape != right.shape or not right.value.ndim:
         return
     wrong = right.outside(actual)
+    ratio = _ratio(actual, right, wrong)
+    mistakes: list[tuple[str, str, Callable[[Situation], Bounded]]]
+    mistakes = [(cause, how, partial(_times, name, factor)) for cause, how, factor in FACTORS]
+    if right.shape == at.upstream.shape:
+        mistakes.append(("derivative missing", "is the upstream gradient as it came", _upstream))
+    if ratio is not None:
+        told = f"is the right one times {ratio:.6g}"
+        mistakes.append(("scaled by a constant", told, partial(_times, name, ratio)))
     for says, region in _regions(at, name):
-        try:
-            mask = np.broadcast_to(region(at), right.shape)
-        except (ValueError, IndexError):
-            continue
+        mask = np.broadcast_to(region(at), right.shape)
         if mask.all() or np.any(wrong & ~mask):
             continue
-        for cause, how, times in MISTAKES:
-            yield Hypothesis(cause, f"d{name} {how}, {says}", partial(_chosen, mask, times * right, right))
-        if right.shape == at.upstream.shape:
-            told = f"d{name} is the upstream gradient as it came, {says}"
-            as_it_came = at.context.exact(at.upstream)
-            yield Hypothesis("derivative missing", told, partial(_chosen, mask, as_it_came, right))
-        if (ratio := _ratio(actual, right, wrong)) is not None:
-            told = f"d{name} is the right one times {ratio:.6g}, {says}"
-            yield Hypothesis("scaled by a constant", told, partial(_chosen, mask, ratio * right, right), "constant")
+        for cause, how, mistake in mistakes:
+            again = partial(_in_region, name, region, mistake)
+            yield Hypothesis(cause, f"d{name} {how}, {says}", partial(again, at), again=again)
+
+
+def _times(name: str, factor: float, at: Situation) -> Bounded:
+    return at.expected[name] * factor
+
+
+def _upstream(at: Situation) -> Bounded:
+    return at.context.exact(at.upstream)
+
+
+def _in_region(name: str, region: Region, mistake: Callable[[Situation], Bounded], at: Situation) -> Bounded:
+    right, there = at.expected[name], mistake(at)
+    mask = np.broadcast_to(region(at), right.shape)
+    return Bounded(np.where(mask, there.value, right.value), np.where(mask, there.bound, right.bound), right.context)
 
 
 def _ratio(actual: Array, right: Bounded, wrong: Mask) -> float | None:
@@ -63,10 +76,6 @@ def _ratio(actual: Array, right: Bounded, wrong: Mask) -> float | None:
         return None
     ratio = float(np.median(ratios))
     return ratio if ratio not in (0, -1, 2, 0.5, 1) else None
-
-
-def _chosen(mask: Mask, there: Bounded, right: Bounded) -> Bounded:
-    return Bounded(np.where(mask, there.value, right.value), np.where(mask, there.bound, right.bound), right.context)
 
 
 def _regions(at: Situation, name: str) -> Iterator[tuple[str, Region]]:

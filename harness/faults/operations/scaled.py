@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import product
+from math import sqrt
 from operator import add, mul
 
 import numpy as np
@@ -47,28 +48,47 @@ def _twice(at: Situation, name: str) -> Bounded:
 
 
 def _factors(at: Situation, name: str, right: Bounded) -> Iterator[Hypothesis]:
-    named = {"1", "0"}
-    for factor, cause, told in _named_factors(at):
-        named.add(f"{factor:.6g}")
+    for factor, cause, told in (*FIXED, *_sizes(at)):
         yield Hypothesis(cause, f"d{name} is the right one times {told}", partial(mul, right, factor))
     actual = at.answered.get(name)
-    if actual is not None and actual.shape == right.value.shape:
-        ratio = _ratio(actual, right)
-        if ratio is not None and f"{ratio:.6g}" not in named:
-            says = f"d{name} is the right one times {ratio:.6g}"
-            yield Hypothesis("scaled by a constant", says, partial(_measured_ratio, right, ratio), "constant")
+    ratio = None if actual is None or actual.shape != right.value.shape else _ratio(actual, right)
+    if ratio is None or f"{ratio:.6g}" in {"1", "0", *(f"{factor:.6g}" for factor, _, _ in FIXED)}:
+        return
+    for factor, cause, told in _of_sizes(at):
+        if f"{factor:.6g}" == f"{ratio:.6g}":
+            yield Hypothesis(cause, f"d{name} is the right one times {told}", partial(mul, right, factor))
+    says = f"d{name} is the right one times {ratio:.6g}"
+    yield Hypothesis("scaled by a constant", says, partial(_measured_ratio, right, ratio), "constant")
 
 
-def _named_factors(at: Situation) -> Iterator[tuple[float, str, str]]:
-    """Factors, each with its cause and the words for it: fixed ones, and every size, by its tensor and axis."""
-    yield from (
-        (-1.0, "sign flipped", "−1: the sign is turned"),
-        (0.5, "half", "1/2"),
-        (2.0, "doubled", "2"),
-        (-2.0, "scaled by a constant", "−2"),
-        (4.0, "scaled by a constant", "4"),
-        (0.25, "scaled by a constant", "1/4"),
-    )
+FIXED = (
+    (-1.0, "sign flipped", "−1: the sign is turned"),
+    (0.5, "half", "1/2"),
+    (2.0, "doubled", "2"),
+    (-2.0, "scaled by a constant", "−2"),
+    (4.0, "scaled by a constant", "4"),
+    (0.25, "scaled by a constant", "1/4"),
+)
+"""Factors, each with its cause and the words for it."""
+
+
+def _sizes(at: Situation) -> Iterator[tuple[float, str, str]]:
+    """Every size as a factor and as a divisor, by its tensor and axis."""
+    for size, of in _named_sizes(at).items():
+        yield 1 / size, "mean for sum", f"1/({of}): a mean for a sum"
+        yield float(size), "sum for mean", f"{of}: a sum for a mean"
+
+
+def _of_sizes(at: Situation) -> Iterator[tuple[float, str, str]]:
+    """Other numbers that are made of a size."""
+    for size, of in _named_sizes(at).items():
+        yield sqrt(size), "root of a size", f"√({of})"
+        yield 1 / sqrt(size), "root of a size", f"1/√({of})"
+        yield (size - 1) / size, "ddof", f"(n − 1)/n, n being {of}: n in place of n − 1"
+        yield size / (size - 1), "ddof", f"n/(n − 1), n being {of}: n − 1 in place of n"
+
+
+def _named_sizes(at: Situation) -> dict[int, str]:
     tensors = {**at.inputs, "the output": at.upstream}
     sizes: dict[int, str] = {}
     for what, array in tensors.items():
@@ -77,9 +97,7 @@ def _named_factors(at: Situation) -> Iterator[tuple[float, str, str]]:
     for what, array in tensors.items():
         sizes.setdefault(array.size, f"the number of entries of {what}")
     sizes.pop(1, None)
-    for size, of in sizes.items():
-        yield 1 / size, "mean for sum", f"1/({of}): a mean for a sum"
-        yield float(size), "sum for mean", f"{of}: a sum for a mean"
+    return sizes
 
 
 def _ratio(actual: Array, right: Bounded) -> float | None:

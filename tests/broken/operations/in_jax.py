@@ -22,7 +22,7 @@ def custom(primal, reference, inputs, says="$^"):
     return listed
 
 
-@custom(jnp.tanh, jnp.tanh, Z, "square missing|1 − a")
+@custom(jnp.tanh, jnp.tanh, Z, "1 - z \\* a")
 def tanh_of_tanh(kept, u):
     (z,) = kept
     a = jnp.tanh(z)

@@ -273,7 +273,7 @@ def torch_attention(q, k, v):
     return torch.softmax(q @ k.T / math.sqrt(q.shape[-1]), -1) @ v
 
 
-@wrong(attention, torch_attention, QKV, "2.64575; so where q is 5×7")
+@wrong(attention, torch_attention, QKV, "√\\(the size of axis 1 of q\\)")
 def attention_scale_missing(u, q, k, v):
     p = softmax(q @ k.T / np.sqrt(q.shape[-1]))
     dp = u @ v.T
@@ -376,7 +376,12 @@ def norm_squared(u, x):
     return u[:, None] * x / n
 
 
-@wrong(lambda x: x.std(1, ddof=1), lambda x: torch.std(x, 1), {"x": ("N", "M")}, "0.857143; so where x is 5×7")
+@wrong(
+    lambda x: x.std(1, ddof=1),
+    lambda x: torch.std(x, 1),
+    {"x": ("N", "M")},
+    "n being the size of axis 1 of x: n in place of n − 1",
+)
 def std_ddof(u, x):
     c = x - x.mean(1, keepdims=True)
     n = x.shape[1]  # slip
