@@ -30,8 +30,8 @@ from harness.usage import short_of_memory
 PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from harness.candidates.isolated import child; child()"
 )
-GRACE = 2.0
-"""Seconds that code gets to end after it has been asked to."""
+GRACE, POLL = 2.0, 0.1
+"""Seconds that code gets to end after it has been asked to; and between two looks at whether it has to be."""
 
 Code = Literal["of its own", "being loaded", "being called"]
 """Whose code a process runs: the harness's, or somebody's, which it loads or calls."""
@@ -76,14 +76,17 @@ class _Board:
     def answer(self, *words: Any) -> None:
         os.pwrite(self.file, json.dumps(words).encode(), _HEAD.size)
 
-    def read(self) -> tuple[Code, float, list[Any]]:
-        """Whose code, until when, and the words of the answer, none where there is none."""
-        held = os.pread(self.file, os.fstat(self.file).st_size, 0)
-        code, until = _HEAD.unpack(held[: _HEAD.size])
+    def noted(self) -> tuple[Code, float]:
+        """Whose code, and until when."""
+        code, until = _HEAD.unpack(os.pread(self.file, _HEAD.size, 0))
+        return CODES[code], until
+
+    def answered(self) -> list[Any]:
+        """The words of the answer, none where there is none."""
         try:
-            return CODES[code], until, json.loads(held[_HEAD.size :])
+            return json.loads(os.pread(self.file, os.fstat(self.file).st_size, _HEAD.size))
         except ValueError:
-            return CODES[code], until, []
+            return []
 
 
 _HEAD = struct.Struct("<Bd")
@@ -107,19 +110,21 @@ def apart(function: str, options: dict[str, Any]) -> Answer | Ended:
     killed = _killed_for_memory()
     with _shared() as file:
         board = _Board(file.fileno())
-        board.note("of its own", 0.0)
+        board.note("of its own", math.inf)
         words = [sys.executable, "-P", "-c", PROGRAM]
         words += [json.dumps(sys.path), str(board.file), function, json.dumps(options)]
         with Program(words, stdout=2, files=[board.file]) as program:
-            end = program.wait()
-        assert end is not None
-        code, until, told = board.read()
+            overdue = False
+            while (end := program.wait(POLL)) is None:
+                overdue = time.monotonic() > board.noted()[1] + GRACE + POLL
+                if overdue:
+                    program.end()
+        code, told = board.noted()[0], board.answered()
     if told:
         kind, *answer = told
         if kind == "memory":
             raise MemoryError(*answer)
         return Answer(*answer)
-    overdue = code != "of its own" and time.monotonic() > until + GRACE and end == End("status", 1)
     if not overdue and (why := _short_of_memory(end, killed)):
         raise MemoryError(f"the process that checks {end.verb} {end}, {why}")
     return Ended(end, code, overdue)
@@ -136,6 +141,8 @@ def child() -> None:
     _, _, file, function, options = sys.argv
     sys.argv[:] = ["harness"]
     _board = _Board(int(file))
+    signal.signal(signal.SIGTERM, _terminated)
+    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     try:
         words: list[Any] = ["answer", *_named(function)(json.loads(options))]
     except Exception as error:
@@ -147,6 +154,15 @@ def child() -> None:
         _clear_up()
     finally:
         os._exit(0)  # threads of somebody else's do not keep it
+
+
+def _terminated(number: int, _: Any) -> None:
+    """The parent has had enough, or somebody's code ends its own process."""
+    try:
+        _clear_up()
+    finally:
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
 
 
 @contextmanager
@@ -172,10 +188,10 @@ def interruptible() -> bool:
 
 def _clear_up() -> None:
     """What loaded modules want done at the end, such as removing their temporary files; not for long."""
-    sys.stdout.flush()
-    if hasattr(signal, "setitimer"):
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_REAL, GRACE)
+    with suppress(Exception):  # it may be nobody's any more
+        sys.stdout.flush()
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, GRACE)
     waiting = threading.Timer(GRACE / 4, _end_children)
     waiting.daemon = True
     waiting.start()
