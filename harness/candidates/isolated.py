@@ -18,7 +18,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -59,32 +58,41 @@ class Ended(NamedTuple):
     overdue: bool
 
 
-@dataclass(frozen=True)
 class _Board:
     """A file in which a child notes whose code it runs and until when, and then its answer.
 
-    Attributes:
-        file: its number, open in parent and child.
+    Args:
+        number: of the file, in the parent, the supervisor and the child.
     """
 
-    file: int
+    def __init__(self, number: int) -> None:
+        self._number = self._file = number
+        self._is = os.fstat(number)[1:3]
 
     def note(self, code: Code, until: float) -> None:
-        with suppress(OSError):  # somebody's code has closed it
-            os.pwrite(self.file, _HEAD.pack(CODES.index(code), until), 0)
+        with suppress(OSError):  # there is no way back to it
+            os.pwrite(self._opened(), _HEAD.pack(CODES.index(code), until), 0)
 
     def answer(self, *words: Any) -> None:
-        os.pwrite(self.file, json.dumps(words).encode(), _HEAD.size)
+        os.pwrite(self._opened(), json.dumps(words).encode(), _HEAD.size)
+
+    def _opened(self) -> int:
+        """Its number now: somebody's code may have closed all files, and opened one of its own by that number."""
+        with suppress(OSError):
+            if os.fstat(self._file)[1:3] == self._is:
+                return self._file
+        self._file = os.open(f"/proc/{os.getppid()}/fd/{self._number}", os.O_RDWR)
+        return self._file
 
     def noted(self) -> tuple[Code, float]:
         """Whose code, and until when."""
-        code, until = _HEAD.unpack(os.pread(self.file, _HEAD.size, 0))
+        code, until = _HEAD.unpack(os.pread(self._file, _HEAD.size, 0))
         return CODES[code], until
 
     def answered(self) -> list[Any]:
         """The words of the answer, none where there is none."""
         try:
-            return json.loads(os.pread(self.file, os.fstat(self.file).st_size, _HEAD.size))
+            return json.loads(os.pread(self._file, os.fstat(self._file).st_size, _HEAD.size))
         except ValueError:
             return []
 
@@ -112,8 +120,8 @@ def apart(function: str, options: dict[str, Any]) -> Answer | Ended:
         board = _Board(file.fileno())
         board.note("of its own", math.inf)
         words = [sys.executable, "-P", "-c", PROGRAM]
-        words += [json.dumps(sys.path), str(board.file), function, json.dumps(options)]
-        with Program(words, stdout=2, files=[board.file]) as program:
+        words += [json.dumps(sys.path), str(file.fileno()), function, json.dumps(options)]
+        with Program(words, stdout=2, files=[file.fileno()]) as program:
             overdue = False
             while (end := program.wait(POLL)) is None:
                 overdue = time.monotonic() > board.noted()[1] + GRACE + POLL

@@ -16,6 +16,7 @@ CANDIDATES = {
     "keeps_what_multiprocessing_has": PASS,
     "leaves_processes": PASS,
     "comes_back_twice": PASS,
+    "closes_all_files": PASS,
     "right_and_replaces_what_judges": PASS,
     "wrong_and_replaces_what_judges": (1, "FAIL  first wrong link: dW1"),
     "leaves_processes_and_never_ends": (1, "FAIL  {} did not answer within 1 s, and could not be interrupted\n"),

@@ -32,6 +32,20 @@ def once(make):
     return kept[0]
 
 
+def closes_all_files(weights, x, y):
+    """And opens many, so that each number is that of one of its own."""
+
+    def made():
+        os.closerange(3, 200)
+        own = [os.memfd_create("mine") for _ in range(20)]
+        for file in own:
+            os.write(file, b"precious")
+        return own
+
+    assert all(os.pread(file, 99, 0) == b"precious" for file in once(made))
+    return gradients(weights, x, y)
+
+
 def keeps_what_multiprocessing_has(weights, x, y):
     def made():
         plain = fork.Process(target=time.sleep, args=(1000,))
