@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from select import select
 from typing import Literal, NamedTuple, Self
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
@@ -70,20 +72,20 @@ class Program:
 
     def wait(self, seconds: float | None = None) -> End | None:
         """How it ended; None where it has not after so many seconds."""
-        try:
-            status = self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return None
-        if self._end is None:
-            self._end = End("status", status)
-            if self._process.stdout is not None:
-                with self._process.stdout as told:  # nothing, where the supervisor was ended
-                    how, number = told.read().decode().split() or ("signal", signal.SIGKILL)
-                self._end = End(how, int(number))  # type: ignore[arg-type]
+        if self._end is None and self._process.stdout is None:
+            with suppress(subprocess.TimeoutExpired):
+                self._end = End("status", self._process.wait(seconds))
+        elif self._end is None and self._process.stdout is not None:
+            if not select([self._process.stdout], [], [], seconds)[0]:
+                return None
+            with self._process.stdout as told:  # nothing, where the supervisor was ended
+                how, number = told.read().decode().split() or ("signal", signal.SIGKILL)
+            self._process.wait()
+            self._end = End(how, int(number))  # type: ignore[arg-type]
         return self._end
 
     def end(self) -> None:
-        """End it, if it has not ended."""
+        """End it, if it has not ended; it is asked to by SIGTERM, and then made to."""
         if self._process.stdin is None:
             self._process.kill()
         else:

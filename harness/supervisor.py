@@ -3,7 +3,8 @@
     python -I -S supervisor.py STDOUT WORD...
 
 STDOUT is the number of a file that the program prints to. The supervisor's stdin is a pipe that nobody writes to: when
-its other end is closed, because somebody had enough or was ended in whatever way, the program is ended. On its stdout
+its other end is closed, because somebody had enough or was ended in whatever way, the program is asked to end, by
+SIGTERM, and then made to. On its stdout
 it says in two words how the program ended, once nothing of it is left: ``status 3``, ``signal 9``, ``stopped 19``.
 
 The program leads a session of its own, so that a signal from the terminal, or one to its group, stays on its side. What
@@ -20,7 +21,7 @@ import sys
 import time
 
 GRACE = 2.0
-"""Seconds for which a program may be stopped; nobody at a terminal can continue it."""
+"""Seconds for which a program may be stopped, as nobody at a terminal can continue it, or take to end when asked to."""
 SET_PDEATHSIG, SET_CHILD_SUBREAPER = 1, 36
 PARENT, CALLER, PROCESSES = 0, 1, "/proc"
 
@@ -58,28 +59,30 @@ def _started(stdout: int, words: list[str]) -> int:
 
 
 def _watched(program: int, woken: int) -> str:
-    """How the program ended, or that it has to be."""
-    stopped, since = 0, 0.0
+    """How the program ended, by itself or because it was asked to; or that it did not in time, or is stopped."""
+    waits, last, late = [PARENT, woken], float("inf"), ""
     while True:
-        left = since + GRACE - time.monotonic() if stopped else None
-        ready, _, _ = select.select([PARENT, woken], [], [], left and max(left, 0))
+        left = None if last == float("inf") else max(last - time.monotonic(), 0)
+        ready, _, _ = select.select(waits, [], [], left)
         signals = os.read(woken, 4096) if woken in ready else b""
         while change := _change():
             child, status = change
             if child != program:
                 continue
-            if os.WIFSTOPPED(status):
-                stopped, since = os.WSTOPSIG(status), time.monotonic()
-            elif os.WIFCONTINUED(status):
-                stopped = 0
-            elif os.WIFSIGNALED(status):
+            if os.WIFSIGNALED(status):
                 return f"signal {os.WTERMSIG(status)}"
-            else:
+            if os.WIFEXITED(status):
                 return f"status {os.WEXITSTATUS(status)}"
-        if PARENT in ready or any(number != signal.SIGCHLD for number in signals):
-            return f"signal {int(signal.SIGKILL)}"
-        if stopped and time.monotonic() - since >= GRACE:
-            return f"stopped {stopped}"
+            if PARENT in waits:
+                stopped = os.WIFSTOPPED(status)
+                last = time.monotonic() + GRACE if stopped else float("inf")
+                late = f"stopped {os.WSTOPSIG(status)}" if stopped else ""
+        if PARENT in waits and (PARENT in ready or any(number != signal.SIGCHLD for number in signals)):
+            waits, last, late = [woken], time.monotonic() + GRACE, f"signal {int(signal.SIGKILL)}"
+            for number in (signal.SIGTERM, signal.SIGCONT):
+                os.kill(program, number)
+        if time.monotonic() >= last:
+            return late
 
 
 def _change() -> tuple[int, int] | None:

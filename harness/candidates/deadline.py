@@ -1,8 +1,8 @@
 """Deadlines: loading a file and one call of a function may take so many seconds.
 
-An alarm interrupts Python code. Code that swallows the interrupt, or does not come back from compiled code, is ended
-with the process a little later, by a watchdog that needs nothing of the interpreter; a trace of where it was goes to
-stderr.
+An alarm interrupts Python code. Of code that swallows the interrupt, or does not come back from compiled code, a trace
+goes to stderr a little later, and its process is ended: by its parent, where it has one that waits for an answer, else
+by a watchdog that needs nothing of the interpreter.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from harness.candidates.isolated import GRACE, Code, noted
+from harness.candidates.isolated import GRACE, Code, interruptible, noted
 
 
 class OverdueError(BaseException):
@@ -61,7 +61,7 @@ def _raise(number: int, frame: Any) -> None:  # noqa: ARG001  (a signal handler'
 
 def _watch(seconds: float) -> bool:
     try:
-        faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__ or sys.stderr)
+        faulthandler.dump_traceback_later(seconds, exit=interruptible(), file=sys.__stderr__ or sys.stderr)
     except (AttributeError, OSError, RuntimeError, ValueError):  # stderr is closed, or no file of the system's
         return False
     return True

@@ -18,7 +18,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -30,8 +29,8 @@ from harness.usage import short_of_memory
 PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from harness.candidates.isolated import child; child()"
 )
-GRACE = 2.0
-"""Seconds that code gets to end after it has been asked to."""
+GRACE, POLL = 2.0, 0.1
+"""Seconds that code gets to end after it has been asked to; and between two looks at whether it has to be."""
 
 Code = Literal["of its own", "being loaded", "being called"]
 """Whose code a process runs: the harness's, or somebody's, which it loads or calls."""
@@ -59,31 +58,43 @@ class Ended(NamedTuple):
     overdue: bool
 
 
-@dataclass(frozen=True)
 class _Board:
     """A file in which a child notes whose code it runs and until when, and then its answer.
 
-    Attributes:
-        file: its number, open in parent and child.
+    Args:
+        number: of the file, in the parent, the supervisor and the child.
     """
 
-    file: int
+    def __init__(self, number: int) -> None:
+        self._number = self._file = number
+        self._is = os.fstat(number)[1:3]
 
     def note(self, code: Code, until: float) -> None:
-        with suppress(OSError):  # somebody's code has closed it
-            os.pwrite(self.file, _HEAD.pack(CODES.index(code), until), 0)
+        with suppress(OSError):  # there is no way back to it
+            os.pwrite(self._opened(), _HEAD.pack(CODES.index(code), until), 0)
 
     def answer(self, *words: Any) -> None:
-        os.pwrite(self.file, json.dumps(words).encode(), _HEAD.size)
+        os.pwrite(self._opened(), json.dumps(words).encode(), _HEAD.size)
 
-    def read(self) -> tuple[Code, float, list[Any]]:
-        """Whose code, until when, and the words of the answer, none where there is none."""
-        held = os.pread(self.file, os.fstat(self.file).st_size, 0)
-        code, until = _HEAD.unpack(held[: _HEAD.size])
+    def _opened(self) -> int:
+        """Its number now: somebody's code may have closed all files, and opened one of its own by that number."""
+        with suppress(OSError):
+            if os.fstat(self._file)[1:3] == self._is:
+                return self._file
+        self._file = os.open(f"/proc/{os.getppid()}/fd/{self._number}", os.O_RDWR)
+        return self._file
+
+    def noted(self) -> tuple[Code, float]:
+        """Whose code, and until when."""
+        code, until = _HEAD.unpack(os.pread(self._file, _HEAD.size, 0))
+        return CODES[code], until
+
+    def answered(self) -> list[Any]:
+        """The words of the answer, none where there is none."""
         try:
-            return CODES[code], until, json.loads(held[_HEAD.size :])
+            return json.loads(os.pread(self._file, os.fstat(self._file).st_size, _HEAD.size))
         except ValueError:
-            return CODES[code], until, []
+            return []
 
 
 _HEAD = struct.Struct("<Bd")
@@ -107,19 +118,21 @@ def apart(function: str, options: dict[str, Any]) -> Answer | Ended:
     killed = _killed_for_memory()
     with _shared() as file:
         board = _Board(file.fileno())
-        board.note("of its own", 0.0)
+        board.note("of its own", math.inf)
         words = [sys.executable, "-P", "-c", PROGRAM]
-        words += [json.dumps(sys.path), str(board.file), function, json.dumps(options)]
-        with Program(words, stdout=2, files=[board.file]) as program:
-            end = program.wait()
-        assert end is not None
-        code, until, told = board.read()
+        words += [json.dumps(sys.path), str(file.fileno()), function, json.dumps(options)]
+        with Program(words, stdout=2, files=[file.fileno()]) as program:
+            overdue = False
+            while (end := program.wait(POLL)) is None:
+                overdue = time.monotonic() > board.noted()[1] + GRACE + POLL
+                if overdue:
+                    program.end()
+        code, told = board.noted()[0], board.answered()
     if told:
         kind, *answer = told
         if kind == "memory":
             raise MemoryError(*answer)
         return Answer(*answer)
-    overdue = code != "of its own" and time.monotonic() > until + GRACE and end == End("status", 1)
     if not overdue and (why := _short_of_memory(end, killed)):
         raise MemoryError(f"the process that checks {end.verb} {end}, {why}")
     return Ended(end, code, overdue)
@@ -136,6 +149,8 @@ def child() -> None:
     _, _, file, function, options = sys.argv
     sys.argv[:] = ["harness"]
     _board = _Board(int(file))
+    signal.signal(signal.SIGTERM, _terminated)
+    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     try:
         words: list[Any] = ["answer", *_named(function)(json.loads(options))]
     except Exception as error:
@@ -147,6 +162,15 @@ def child() -> None:
         _clear_up()
     finally:
         os._exit(0)  # threads of somebody else's do not keep it
+
+
+def _terminated(number: int, _: Any) -> None:
+    """The parent has had enough, or somebody's code ends its own process."""
+    try:
+        _clear_up()
+    finally:
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
 
 
 @contextmanager
@@ -172,10 +196,10 @@ def interruptible() -> bool:
 
 def _clear_up() -> None:
     """What loaded modules want done at the end, such as removing their temporary files; not for long."""
-    sys.stdout.flush()
-    if hasattr(signal, "setitimer"):
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_REAL, GRACE)
+    with suppress(Exception):  # it may be nobody's any more
+        sys.stdout.flush()
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, GRACE)
     waiting = threading.Timer(GRACE / 4, _end_children)
     waiting.daemon = True
     waiting.start()

@@ -14,7 +14,7 @@ from typing import Any
 import click
 import msgspec
 
-from harness.usage import UsageError, visible
+from harness.usage import UsageError, told, visible
 
 ASCII = str.maketrans(
     {"·": "|", "×": "x", "Δ": "D", "→": "->", "±": "+-", "—": "-"}
@@ -122,11 +122,11 @@ def paged(write_page: Callable[[Any], None] | None, result: Any, command: str, s
     try:
         if write_page:
             write_page(result)
-    except UsageError as error:
-        complaint = complain(command, error)
+    except Exception as error:  # whatever it is costs the page, and not the verdict
+        usage = isinstance(error, UsageError)
+        why = error if usage else f"Cannot make the page, because that raises {told(error)}; the verdict stands."
+        complaint = complain(command, why)
         return status if status == 130 else complaint
-    except MemoryError as error:  # which costs the page, and not the verdict
-        return complain(command, f"Cannot make the page, because memory is short ({error}); go without it.")
     return status
 
 

@@ -23,8 +23,10 @@ from harness.usage import UsageError, visible
 GRACE = 5.0
 """Seconds after its limit until a process that does not answer is ended."""
 PAUSE = 0.02
+COLLECTED = 300.0
+"""Seconds until the tests are collected: importing frameworks on a busy machine takes a while."""
 FIRST = 60.0
-"""Seconds until the tests are collected, and for each without a mutant, if nothing else is said."""
+"""Seconds for each test without a mutant, if nothing else is said."""
 LATE = "did not end"
 
 
@@ -162,7 +164,7 @@ def events_of(
             if not any(isinstance(event, Unmutated) for event in events):
                 why = f"pytest does not run it ({ended}); name it FILE::NAME"
                 if ended == LATE:
-                    why = endless(plan) if events else f"it is not collected within {FIRST:g} s; load less there"
+                    why = endless(plan) if events else f"it is not collected within {COLLECTED:g} s; load less there"
                 raise UsageError(f"Cannot score {test}, because {why}.")
             if not begun:
                 return events
@@ -221,10 +223,9 @@ def _environment(folder: Path) -> dict[str, str]:
 
 def _watched(program: Program, path: Path, progress: Callable[[float, float], None] | None) -> End | None:
     """How it ended; None where it did not, though everything is told, or nothing for longer than anything may take."""
-    size, since, events = -1, time.monotonic(), list[Event]()
+    size, since, events = _size(path), time.monotonic(), list[Event]()
     while (end := program.wait(PAUSE)) is None:
-        now = path.stat().st_size if path.exists() else 0
-        if now != size:
+        if (now := _size(path)) != size:
             size, since, events = now, time.monotonic(), told(path)
             planned = max((event.planned for event in events if isinstance(event, Unmutated)), default=0)
             if progress and planned:
@@ -234,10 +235,14 @@ def _watched(program: Program, path: Path, progress: Callable[[float, float], No
     return end
 
 
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
 def _patience(events: list[Event]) -> float:
-    """Seconds for which nothing may be told after these events."""
+    """Seconds for which nothing may be told after these events, of which this process told the last."""
     if not events:
-        return FIRST
+        return COLLECTED
     last = events[-1]
     if isinstance(last, Again | Unusable) or (
         isinstance(last, Unmutated) and (last.wrong is not None or not last.planned)

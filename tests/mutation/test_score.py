@@ -224,7 +224,7 @@ def test_a_test_that_never_ends_is_refused_and_one_that_leaves_a_thread_is_score
             harness.score(f"tests/test_slow.py::test_{name}", "mine:slope", timeout=0.5)
     assert harness.score("tests/test_slow.py::test_thread", "mine:slope").verdict == "PASS"
     monkeypatch.setenv("LOADS_FOR_EVER", "1")
-    monkeypatch.setattr(process, "FIRST", 4.0)
+    monkeypatch.setattr(process, "COLLECTED", 4.0)
     with pytest.raises(harness.UsageError, match=r"it is not collected within 4 s; load less there"):
         harness.score("tests/test_slow.py::test_never", "mine:slope")
 

@@ -1,5 +1,6 @@
 """Whatever a candidate does, and however a command ends: there is a verdict or a word, and nothing is left behind."""
 
+import re
 import signal
 import time
 from pathlib import Path
@@ -16,9 +17,10 @@ CANDIDATES = {
     "keeps_what_multiprocessing_has": PASS,
     "leaves_processes": PASS,
     "comes_back_twice": PASS,
+    "closes_all_files": PASS,
     "right_and_replaces_what_judges": PASS,
     "wrong_and_replaces_what_judges": (1, "FAIL  first wrong link: dW1"),
-    "leaves_processes_and_never_ends": (1, "FAIL  {} did not answer within 1 s, and could not be interrupted\n"),
+    "leaves_processes_and_never_ends": (1, "FAIL  {} did not answer within 3 s, and could not be interrupted\n"),
     "stops_itself": (1, "FAIL  {} stopped the process by SIGSTOP before there was an answer\n"),
     "ends_its_parent": (1, "FAIL  {} ended the process by SIGKILL before there was an answer\n"),
     "ends_its_group": (1, "FAIL  {} ended the process by SIGTERM before there was an answer\n"),
@@ -28,13 +30,17 @@ CANDIDATES = {
 }
 
 
+def seconds_of(said):
+    """The time limit that is told, or one that a busy machine keeps to."""
+    found = re.search(r"(\d) s\b", said)
+    return found[1] if found else 60
+
+
 @pytest.mark.parametrize("name", CANDIDATES)
 def test_a_candidate_gets_its_verdict_and_leaves_nothing(name, tmp_path):
     target = f"{HOSTILE}:{name}"
-    # The time limit is that of one call, of which the first also starts what multiprocessing has.
-    seconds = 30 if CANDIDATES[name] is PASS else 1
-    status, out, err = Command(tmp_path, "check", target, "--quiet", "--timeout", seconds).ended()
     expected, said = CANDIDATES[name]
+    status, out, err = Command(tmp_path, "check", target, "--quiet", "--timeout", seconds_of(said)).ended()
     assert (status, out.startswith(said.format(target))) == (expected, True), out + err
     assert "Traceback" not in err
 
@@ -56,7 +62,7 @@ AT_IMPORT = {
 def test_a_file_gets_its_answer_and_leaves_nothing(kind, tmp_path):
     text, expected, said = AT_IMPORT[kind]
     (tmp_path / "mine.py").write_text(text + RIGHT.read_text())
-    status, out, err = Command(tmp_path, "check", "mine.py", "--quiet", "--timeout", 1).ended()
+    status, out, err = Command(tmp_path, "check", "mine.py", "--quiet", "--timeout", seconds_of(said)).ended()
     assert (status, said in err) == (expected, True), out + err
     assert out.startswith("PASS") if expected == 0 else out == ""
     assert "None" not in err

@@ -52,15 +52,16 @@ def test_charts_that_cannot_be_drawn_cost_the_page_and_not_the_verdict(record, t
     assert typed(report, record, "-o", tmp_path / "page.html", capsys=capsys)[0] == 0
 
 
-def test_a_page_for_which_memory_is_short_does_not_change_the_verdict(tmp_path, monkeypatch, capsys):
-    def short(result):
-        raise MemoryError("Unable to allocate 9 GiB")
+@pytest.mark.parametrize("error", [MemoryError("Unable to allocate 9 GiB"), RuntimeError("no such mark")], ids=repr)
+def test_a_page_that_cannot_be_made_does_not_change_the_verdict(error, tmp_path, monkeypatch, capsys):
+    def fails(result):
+        raise error
 
-    monkeypatch.setattr(pages, "_reporter", lambda: short)
+    monkeypatch.setattr(pages, "_reporter", lambda: fails)
     words = "run", "--steps", 1, "--against", "hand", "--quiet", "--report", tmp_path / "page.html"
     code, out, err = typed(command, *words, capsys=capsys)
     assert (code, out.startswith("PASS  hand agrees"), err.count("\n")) == (2, True, 1)
-    assert "memory is short (Unable to allocate 9 GiB)" in err
+    assert f"because that raises {type(error).__name__}: {error}; the verdict stands" in err
 
 
 @pytest.mark.parametrize(
