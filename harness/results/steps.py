@@ -83,6 +83,9 @@ class Steps(Sequence[Step]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and len(self) == len(other) and all(map(Step.__eq__, self, other))
 
+    def __reduce__(self) -> tuple[type[Steps], tuple[list[Step]]]:
+        return Steps, (list(self),)  # a file does not travel
+
     __hash__ = None  # type: ignore[assignment]  # it grows
 
     def __repr__(self) -> str:

@@ -1,5 +1,6 @@
 """A long run needs as much memory as a short one, and its first line counts what was compared."""
 
+import copy
 import gc
 import re
 import tracemalloc
@@ -41,6 +42,7 @@ def test_steps_are_a_sequence_wherever_they_are_kept(little):
     assert sum(map(len, steps._held)) < 1500
     with pytest.raises(IndexError):
         steps[50]
+    assert list(copy.deepcopy(steps)) == expected
     steps.append(made(51))
     assert (len(steps), steps[50], steps[20]) == (51, made(51), expected[20])
 
