@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from tabulate import tabulate
@@ -27,6 +26,7 @@ from harness.inputs.datasets import load_data
 from impls.graph import TARGET, Graph
 from impls.hand import from_text
 from reports.catalogue import counted, networks
+from reports.growth import of_layers, of_steps, peak_memory
 from reports.page.sizes import page_sizes
 from reports.peers import PEERS, Step
 
@@ -135,18 +135,6 @@ def certify(model: str, activation: str, loss: str, rows: int) -> None:
     print(taken, peak_memory())
 
 
-def peak_memory() -> float:
-    """The most memory that this process had so far, in GB; source: proc_pid_status(5), getrusage(2)."""
-    import resource
-
-    if (status := Path("/proc/self/status")).exists():
-        # Linux counts the peak of getrusage on across fork and exec: it would be that of the parent, which holds
-        # the frameworks. VmHWM, in kilobytes, belongs to the address space, which is new after exec.
-        return int(status.read_text().partition("VmHWM:")[2].split()[0]) / 2**20
-    unit = 2**30 if sys.platform == "darwin" else 2**20  # macOS counts bytes, the others kilobytes
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-
-
 DIGITS = "64-128-64-10 --data digits --activation relu --loss cross-entropy --optimizer adam --batch 128"
 COMMANDS = {"--help": 0.3, "run --quiet": 15.0, f"run {DIGITS} --quiet": 20.0, "calibrate": 60.0}
 """Commands, and in how many seconds they should be done on two cores; a run has 200 steps."""
@@ -212,6 +200,20 @@ def pages() -> list[Line]:
     ]
 
 
+def growth(quick: bool) -> list[Line]:
+    """Memory against steps, and time against layers."""
+    steps = of_steps(500 if quick else 5000)
+    name = f"memory, 4-3-2-1 against torch and jax, steps {steps.steps // 10:,} to {steps.steps:,}"
+    kilobytes = steps.kilobytes_a_step
+    lines = [line(name, f"{kilobytes:.1f} KB a step, {steps.late:.0f} MB", "<= 5 KB a step", kilobytes <= 5)]
+    for layers in (25, 100) if quick else (25, 100, 400):
+        found = of_layers(layers)
+        took = f"{found.planting:.2f} of {found.first:.2f} s of the first step"
+        value = f"{took}, then {found.second:.2f} s a step, {found.gigabytes:.2f} GB"
+        lines.append(line(f"planting faults, {layers} layers", value, "<= 1 s", found.planting <= 1))
+    return lines
+
+
 def explanations(times: int) -> list[Line]:
     """One derivative of a wide network: until its paths are on screen, and with every other way, frameworks loaded."""
     words = ["explain", "w_27^(1)", "784-512-256-10", "--data", "random", "--activation", "relu"]
@@ -242,7 +244,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     quick = parser.parse_args(arguments).quick
     times = 2 if quick else 5
     lines = [*hand_steps(5 if quick else 31), *sees(64), *sees(128), *certificates(times)]
-    lines += [*commands(times), *explanations(times), *checks(times, quick), *pages()]
+    lines += [*commands(times), *explanations(times), *checks(times, quick), *pages(), *growth(quick)]
     headers = ("figure", "measured", "goal", "")
     print(tabulate(lines, headers, disable_numparse=True, colalign=("left", "right", "right", "left")))
 

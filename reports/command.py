@@ -32,5 +32,6 @@ def _report(record: str, output: str) -> int:
         write_page(run)
     except UsageError as error:
         return complain("harness report", error)
-    click.echo(printable(f"{run.verdict}  {run.outcome.reason}\n{output}"))
+    note = [f"note  the record {run.unchecked}"] if run.unchecked else []
+    click.echo(printable("\n".join([f"{run.verdict}  {run.outcome.reason}", *note, output])))
     return 0

@@ -13,7 +13,7 @@ import click
 from harness.candidates.isolated import Answer, Ended, apart
 from harness.cli.group import OF_A_NETWORK
 from harness.cli.operations import refuse_the_others, typed_again
-from harness.cli.terminal import complain, indented, printable, quoted
+from harness.cli.terminal import complain, indented, printable, quoted, style_of
 from harness.rendering.pages import page_writer
 from harness.usage import UsageError, visible
 
@@ -33,9 +33,9 @@ def check_and_print(**options: Any) -> int:
     what = next((what for option, what in said.items() if options[option]), "network")
     try:
         refuse_the_others(what)
+        style = options["style"] = style_of(options["style"], as_json=options["as_json"])
     except UsageError as error:
         return complain("harness check", error)
-    style = options["style"] = "json" if options["as_json"] else options["style"] or "table"
     answer = apart(ANSWERED[what], options | typed_again())
     if isinstance(answer, Ended):
         answer = _ended(answer, options)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from harness.cli.group import OF_A_NETWORK
-from harness.cli.terminal import Progress, complain, indented, named, paged, printable, spelled
+from harness.cli.terminal import Progress, complain, indented, named, paged, printable, spelled, style_of
 from harness.fault_injection.command import power
 from harness.fault_injection.power import Power
 from harness.inputs.networks import load_network
@@ -28,8 +28,8 @@ OF_ITS_POWER = frozenset({"model", "against", "data", "target", "raw", *OF_A_NET
 
 def run_and_print(**options: Any) -> int:
     """Run, print, and return the exit status."""
-    style = "json" if options["as_json"] else options["style"] or "table"
     try:
+        style = style_of(options["style"], as_json=options["as_json"])
         write_page = page_writer(options["report"], options["output"]) if options["report"] else None
         result = _run(options)
     except UsageError as error:
@@ -63,7 +63,8 @@ def _run(options: dict[str, Any]) -> Run:
     with Progress("steps") as progress:
         return run(
             network, options["data"], named(options["against"]),
-            optimizer=optimizer, full=options["check"] == "full", progress=progress.at, command=spelled(), **keywords,
+            optimizer=optimizer, full=options["check"] == "full", progress=progress.at, command=spelled(),
+            announce=lambda said: click.echo(printable(f"harness run: {said}"), err=True), **keywords,
         )  # fmt: skip
 
 

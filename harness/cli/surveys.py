@@ -8,7 +8,7 @@ from tabulate import tabulate
 
 from harness.candidates.conformance import BreachError
 from harness.candidates.implementation import Participant
-from harness.cli.terminal import Progress, complain, indented, named, printable
+from harness.cli.terminal import Progress, complain, indented, named, printable, style_of
 from harness.environment import environment
 from harness.evaluation.point import Point
 from harness.formats import DTYPES
@@ -42,14 +42,15 @@ def calibrate_and_print(*, as_json: bool, exhaustive: bool, seed: int, **names: 
 def conventions_and_print(*, against: str | None, dtype: str, style: str | None, as_json: bool) -> int:
     """Measure, print, and return the exit status."""
     try:
+        style = style_of(style, as_json=as_json)
         with Progress("topics") as progress:
             result = conventions(named(against), dtype, progress=progress.at)
     except UsageError as error:
         return complain("harness conventions", error)
-    if as_json or style == "json":
+    if style == "json":
         click.echo(indented(result.to_dict()))
     else:
-        click.echo(printable(render(result, style or "table")))
+        click.echo(printable(render(result, style)))
     return result.exit
 
 

@@ -117,6 +117,20 @@ def indented(answer: Any) -> bytes:
     return msgspec.json.format(msgspec.json.encode(answer), indent=1)
 
 
+def style_of(style: str | None, *, as_json: bool) -> str:
+    """How a result is printed: as --format says, or --json, which is short for --format json.
+
+    Raises:
+        UsageError: they say different things.
+    """
+    if as_json and style not in (None, "json"):
+        raise UsageError(
+            f"Cannot print with --json and --format {style} together, because they are two forms of one result; leave "
+            f"one of them out."
+        )
+    return "json" if as_json else style or "table"
+
+
 def paged(write_page: Callable[[Any], None] | None, result: Any, command: str, status: int) -> int:
     """Write the page that was asked for, if one was; the exit status, 2 where it cannot be kept."""
     try:

@@ -6,7 +6,7 @@ centres above all, is derived once, when it is first asked for. A moment of a tr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -30,7 +30,7 @@ class Point:
     """Weights and batch in the working dtype, at a step counted from 1.
 
     Attributes:
-        certified: whether the truth is found here.
+        certified: whether the truth is found here; `watch` is told of the links done and of all meanwhile.
     """
 
     network: Graph
@@ -39,6 +39,7 @@ class Point:
     y: Array
     step: int
     certified: bool = False
+    watch: Callable[[int, int], None] | None = None
     _centres: dict[str, Centre] = field(default_factory=dict, init=False, repr=False)
     _moved: dict[Move, Mapping[str, Any]] = field(default_factory=dict, init=False, repr=False)
 
@@ -90,7 +91,8 @@ class Point:
             return self
         tensors = as_numbers(self.network, self.named, lambda array: array.astype(np.float64))
         weights = {name: tensors[name] for name in self.weights}
-        return Point(self.network, weights, fed(self.network, tensors), tensors[TARGET], self.step, self.certified)
+        x, y = fed(self.network, tensors), tensors[TARGET]
+        return Point(self.network, weights, x, y, self.step, self.certified, self.watch)
 
     def centre(self, dtype: str) -> Centre:
         """Every tensor here as a bounded array, for the programs of a dtype."""
@@ -106,7 +108,7 @@ class Point:
         if self.double is not self:
             return self.double.truth
         below = {name: tensor.bound for name, tensor in self.centre("float64").tensors.items()}
-        return true_tensors(self.network, self.weights, self.x, self.y, below=below)
+        return true_tensors(self.network, self.weights, self.x, self.y, below=below, watch=self.watch)
 
     def vanishes(self, name: str) -> bool:
         """Whether a gradient is 0 but for rounding."""

@@ -10,7 +10,7 @@ Weights and batch are exact as given, constants the double nearest to the decima
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from math import prod
@@ -25,7 +25,9 @@ from harness.arithmetic.true_values import INSTALL, TrueTensor
 from harness.evaluation.given import as_numbers, named
 from harness.usage import UsageError
 from impls.contract import Array, Inputs
-from impls.graph import Graph, evaluate
+from impls.graph import Graph, Link, evaluate
+
+Watch = Callable[[int, int], None] | None
 
 FIRST_BITS, MOST_BITS = 128, 2048
 """Precisions are tried from the first to the last, doubled each time. Bounds are those of float64 arithmetic, so the
@@ -79,6 +81,7 @@ def true_tensors(
     *,
     bits: int | None = None,
     below: Mapping[str, Floats] | None = None,
+    watch: Callable[[int, int], None] | None = None,
 ) -> Truth:
     """The true value of every tensor that the network's links give.
 
@@ -89,6 +92,7 @@ def true_tensors(
             allows it, and else balls of a precision that fits `below`.
         below: bounds by tensor, of its shape. Precision grows until every ball's radius is at most 2^-53 of the bound
             of its entry, or until MOST_BITS; then `Truth.shortfall` says what is missing.
+        watch: called after each link with the links done and all of them.
 
     Raises:
         CannotCertifyError: python-flint is needed and missing, or the balls would take more than MOST_BYTES.
@@ -98,13 +102,13 @@ def true_tensors(
         raise CannotCertifyError("Cannot find true values, because weights or data are not finite; give finite ones.")
     why = "a precision in bits is asked for" if bits is not None else why_irrational(network, rows)
     if why is None:
-        return Truth("rational", None, 0, _tensors(network, Rationals(), given))
+        return Truth("rational", None, 0, _tensors(network, Rationals(), given, watch))
     _refuse_unless_balls(why, network, rows, bits or FIRST_BITS)
     if bits is not None or below is None:
-        return _within(network, bits or BITS_UNASKED, given)
+        return _within(network, bits or BITS_UNASKED, given, watch)
     tried = FIRST_BITS
     while True:
-        truth = _within(network, tried, given)
+        truth = _within(network, tried, given, watch)
         wide = [name for name, bound in below.items() if not np.all(truth.tensors[name].far_below(bound))]
         if not wide:
             return truth
@@ -166,21 +170,28 @@ def _refuse_unless_balls(why: str, network: Graph, rows: int, bits: int) -> None
         )
 
 
-def _within(network: Graph, bits: int, given: Mapping[str, Array]) -> Truth:
+def _within(network: Graph, bits: int, given: Mapping[str, Array], watch: Watch) -> Truth:
     from harness.arithmetic.balls import Balls
 
     numbers = Balls(bits)
-    tensors = _tensors(network, numbers, given)
+    tensors = _tensors(network, numbers, given, watch)
     return Truth("ball", bits, numbers.undecided, tensors)
 
 
-def exact_tensors(network: Graph, numbers: Numbers, given: Mapping[str, Array]) -> dict[str, Any]:
+def exact_tensors(network: Graph, numbers: Numbers, given: Mapping[str, Array], watch: Watch = None) -> dict[str, Any]:
     """Everything that the links of one pass read or give, by name, in numbers of this kind."""
-    return evaluate(network.links, as_numbers(network, given, numbers.exact))
+    place = {link.output: number for number, link in enumerate(network.links, 1)}
+
+    def told(link: Link, value: Any) -> Any:
+        if watch is not None:
+            watch(place[link.output], len(place))
+        return value
+
+    return evaluate(network.links, as_numbers(network, given, numbers.exact), passed_on=told)
 
 
-def _tensors(network: Graph, numbers: Numbers, given: Mapping[str, Array]) -> dict[str, TrueTensor]:
-    tensors = exact_tensors(network, numbers, given)
+def _tensors(network: Graph, numbers: Numbers, given: Mapping[str, Array], watch: Watch) -> dict[str, TrueTensor]:
+    tensors = exact_tensors(network, numbers, given, watch)
     return {name: TrueTensor(tensors[name]) for name in network.link}
 
 

@@ -117,8 +117,8 @@ WORK = 5e8
 FEWEST = 5
 """Where that is enough for fewer faults, none is planted."""
 
-LINKS_RUN = 12_000
-"""Links that are run behind the faults of one run, half of all links behind each: that takes less than a second."""
+LINKS_RUN = 8_000
+"""Links that are run behind the faults of one run, half of all links behind each: that takes half a second."""
 MOST_LINKS = 60
 """At which the faults of a run are looked for."""
 

@@ -7,7 +7,7 @@ run each goes on from its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -30,6 +30,7 @@ from harness.inputs.datasets import Data
 from harness.inputs.datasets.loading import DATA_SETS, RANDOM
 from harness.inputs.schedule import EVERY_ENTRY, Schedule, Stride
 from harness.lockstep.evidence import Evidence, UpdateEvidence, collected, sampled
+from harness.lockstep.forecast import Watch
 from harness.lockstep.judging import judged, judged_update
 from harness.results.record import DATA_KEPT, SCHEMA, WEIGHTS_KEPT, Head, PowerCount, Step
 from harness.results.verdicts import TWIN, distance, moved_by_one_ulp
@@ -49,6 +50,7 @@ class Session:
         free: whether each implementation follows its own updates.
         exact: whether the truth is found at some steps, and judged by.
         command: how the run was asked for, if on the command line.
+        announce: is told how far what takes long has come.
     """
 
     network: Graph
@@ -61,6 +63,7 @@ class Session:
     admission: Admission
     exact: bool = False
     command: str | None = None
+    announce: Callable[[str], None] | None = None
 
     def __post_init__(self) -> None:
         self.participants = self.admission.participants
@@ -145,11 +148,12 @@ class Session:
         x, y = self.batches.at(number)
         x = with_buffers(self.network, x, self.buffers)
         certified = self.exact and self.schedule.certifies(number)
+        watch = Watch(f"the true gradient at step {number}", self.announce) if self.announce else None
         made: dict[int, Point] = {}
         everybody = [*self.participants, *([self.twin] if self.twin else [])]
         for participant in everybody:
             weights = participant.weights
-            made.setdefault(id(weights), Point(self.network, weights, x, y, number, certified))
+            made.setdefault(id(weights), Point(self.network, weights, x, y, number, certified, watch))
         return {p.name: made[id(p.weights)] for p in everybody}
 
     def _drift(self) -> dict[str, float]:

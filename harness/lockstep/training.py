@@ -27,6 +27,7 @@ from harness.inputs.datasets import Data
 from harness.inputs.plain import as_called, as_count, as_flag, as_path, as_text
 from harness.inputs.schedule import SMALL, Schedule
 from harness.interrupts import heard, heed, held_back
+from harness.lockstep.forecast import forecast
 from harness.lockstep.session import Session
 from harness.results.record_file import Writer
 from harness.results.run import Run
@@ -56,6 +57,7 @@ def run(
     output: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
     command: str | None = None,
+    announce: Callable[[str], None] | None = None,
 ) -> Run:
     """Train in lockstep, compare every implementation with the hand code, and return the `Run`.
 
@@ -77,6 +79,7 @@ def run(
         output: path of a run record to write as the run happens; a file that exists is refused.
         progress: called after each step with the steps done and the steps planned.
         command: how this run was asked for, kept in its record.
+        announce: called with what will take long, in a sentence, before it starts, and then with how far it has come.
 
     Raises:
         UsageError: something impossible was asked for.
@@ -88,6 +91,7 @@ def run(
     dtype = as_dtype(dtype)
     full, free_run, exact = as_flag("full", full), as_flag("free_run", free_run), as_flag("exact", exact)
     progress = as_called("progress", progress, "the steps done and the steps planned")
+    announce = as_called("announce", announce, "a sentence")
     output = None if output is None else as_path("output", output)
     command = None if command is None else as_text("command", command, "harness run")
     check_parameters(network, optimizer, dtype)
@@ -101,9 +105,14 @@ def run(
         schedule = Schedule(full or network.multiply_adds(batches.size) < SMALL, check_every or 0, planned, seed)
         if exact:
             refuse_uncertifiable(network, batches.size)
+        if announce:
+            for sentence in forecast(network, batches.size, schedule, exact=exact):
+                announce(sentence)
         with held_back():
             admission = admit(names, network, dtype, named=against is not None)
-        session = Session(network, batches, optimizer, dtype, seed, schedule, free_run, admission, exact, command)
+        session = Session(
+            network, batches, optimizer, dtype, seed, schedule, free_run, admission, exact, command, announce
+        )  # fmt: skip
         head = session.head(loaded, named=against is not None)
         return _train(session, Run(head, made=network), writer, progress)
 

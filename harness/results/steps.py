@@ -46,11 +46,13 @@ class Steps(Sequence[Step]):
     def _put_away(self) -> None:
         try:
             if self._file is None:
-                self._file = TemporaryFile()  # noqa: SIM115  (closed with the steps)
+                # Unbuffered, so that what finds no room is not tried again when the file is closed.
+                self._file = TemporaryFile(buffering=0)  # noqa: SIM115  (closed with the steps)
                 finalize(self, self._file.close)
             self._file.seek(self._ends[self._filed])
-            self._file.write(b"".join(self._held))
-            self._file.flush()
+            packed = b"".join(self._held)
+            if self._file.write(packed) < len(packed):
+                raise OSError("no space left on device")
         except OSError:
             self._most *= 2  # no room: tried again when as much again has come
         else:
@@ -82,6 +84,9 @@ class Steps(Sequence[Step]):
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and len(self) == len(other) and all(map(Step.__eq__, self, other))
+
+    def __reduce__(self) -> tuple[type[Steps], tuple[list[Step]]]:
+        return Steps, (list(self),)  # a file does not travel
 
     __hash__ = None  # type: ignore[assignment]  # it grows
 

@@ -18,7 +18,7 @@ from impls.registry import REFERENCE
 
 
 class Summary:
-    """Of every step that was added.
+    """Of every step of a run.
 
     Attributes:
         steps: how many there are; `compared` of them compared anything, `full` every entry.
@@ -26,10 +26,11 @@ class Summary:
         first_faults: the FAULT rows of the first step that has any, in order.
         outside: where some row of the formula check was outside first, all rows of that check by gradient and
             implementation: those of weights.
+        weights_digest: SHA-256 over the digests of the weights at every step.
         powerless: gradients that some implementation had at some step without any check that could have failed.
     """
 
-    def __init__(self, head: Head, steps: Iterable[Step] = ()) -> None:
+    def __init__(self, head: Head, steps: Iterable[Step]) -> None:
         self.steps = self.compared = self.full = self.undecided = 0
         self.faults: dict[str, list[Row]] = {}
         self.first_faults: list[Row] = []
@@ -40,15 +41,15 @@ class Summary:
         self._head = head
         self._gradients = {*head.gradients, *(prefixed("d", name) for name in head.activations)}
         self._worst: dict[tuple[str, str, str], Worst] = {}
-        self._digests = hashlib.sha256()
         self._losses: dict[str, array[float]] = {name: array("d") for name in head.implementations}
         self._drift: dict[str, array[float]] = {}
+        digests = hashlib.sha256()
         for step in steps:
-            self.add(step)
+            digests.update(step.digest.encode())
+            self._add(step)
+        self.weights_digest = digests.hexdigest()
 
-    def add(self, step: Step) -> None:
-        """Take in one more."""
-        self._digests.update(step.digest.encode())
+    def _add(self, step: Step) -> None:
         self._numbers(step)
         self.steps += 1
         self.compared += step.checked != "none"
@@ -95,11 +96,6 @@ class Summary:
     def rows(self) -> list[Row]:
         """One row per check, tensor and implementation: the worst over all steps."""
         return [found.row for found in self._worst.values()]
-
-    @property
-    def weights_digest(self) -> str:
-        """SHA-256 over the digests of the weights at every step."""
-        return self._digests.hexdigest()
 
     @property
     def losses(self) -> dict[str, list[float | None]]:

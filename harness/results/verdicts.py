@@ -28,8 +28,8 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.comparison.judge import Row
+from harness.results.lost import Lost
 from harness.results.record import Head
-from harness.results.record_reading import Lost
 from harness.results.summary import Summary
 from harness.usage import visible
 from impls.contract import Array

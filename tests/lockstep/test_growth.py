@@ -1,10 +1,13 @@
 """A long run needs as much memory as a short one, and its first line counts what was compared."""
 
+import copy
 import gc
+import os
 import re
 import tracemalloc
 from inspect import signature
-from tempfile import TemporaryFile
+from io import FileIO
+from tempfile import NamedTemporaryFile, TemporaryFile
 
 import pytest
 
@@ -41,6 +44,7 @@ def test_steps_are_a_sequence_wherever_they_are_kept(little):
     assert sum(map(len, steps._held)) < 1500
     with pytest.raises(IndexError):
         steps[50]
+    assert list(copy.deepcopy(steps)) == expected
     steps.append(made(51))
     assert (len(steps), steps[50], steps[20]) == (51, made(51), expected[20])
 
@@ -56,6 +60,19 @@ def test_where_there_is_no_room_for_a_file_memory_holds_them(little, monkeypatch
         steps.append(made(number))
     assert list(steps) == list(map(made, range(1, 101)))
     assert sum(map(len, steps._held)) < 100 * 400
+
+
+def test_a_disk_that_is_full_after_a_while_loses_no_step(little, monkeypatch):
+    class Filling(FileIO):
+        def write(self, data):
+            return super().write(data if self.tell() + len(data) < 4000 else data[:10])
+
+    monkeypatch.setattr(kept, "TemporaryFile", lambda **_: Filling(os.open(tmp, os.O_RDWR | os.O_CREAT), "r+"))
+    with NamedTemporaryFile() as named:
+        tmp = named.name
+        steps = Steps(map(made, range(1, 41)))
+        assert list(steps) == list(map(made, range(1, 41)))
+        assert 0 < steps._filed < 40
 
 
 def test_a_longer_run_takes_no_more_memory(little):

@@ -163,6 +163,26 @@ def test_an_npz_with(kind, tmp_path):
     refused(typed("2-2", "--loss", "cross-entropy", "--data", tmp_path / "mine.npz"), said)
 
 
+def test_an_npz_that_would_fill_the_memory_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    path = tmp_path / "small.npz"
+    np.savez_compressed(path, x=np.zeros((200_000, 200)), y=np.zeros(200_000))
+    assert path.stat().st_size < 2**19
+    unpacked = []
+    monkeypatch.setattr(np, "load", lambda *given, **_: unpacked.append(given))
+    refused(typed("200-1", "--data", path), "x and y take 0.3 MiB in it and 307 MiB in memory; if that is meant, write")
+    assert unpacked == []
+
+
+def test_an_npz_that_is_as_large_as_it_looks_is_read(tmp_path, monkeypatch):
+    from harness.inputs.datasets import arrays
+
+    monkeypatch.setattr(arrays, "MOST_UNPACKED", 2**10)
+    np.savez(tmp_path / "whole.npz", x=np.zeros((600, 2)), y=np.ones(600))
+    np.savez_compressed(tmp_path / "packed.npz", x=np.random.default_rng(0).normal(size=(600, 2)), y=np.ones(600))
+    for name in ("whole", "packed"):
+        assert len(harness.load_data(tmp_path / f"{name}.npz").y) == 600
+
+
 LABELS = {"too large": ("7", "sample 2 is 7"), "negative": ("-1", "sample 2 is -1"), "half": ("0.5", "sample 2 is 0.5")}
 
 

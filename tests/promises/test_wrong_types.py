@@ -125,7 +125,9 @@ def test_masked_entries_of_a_reference_and_a_mask_without_any():
     assert harness.run("2-1", (whole, np.ones(6) / 2), ["hand"], steps=1).verdict == "PASS"
 
 
-@pytest.mark.parametrize("data", [Data("mine", None, None), Data("mine", np.ones((3, 2)), [1, 2, 3])], ids=str)
+@pytest.mark.parametrize(
+    "data", [Data("mine", None, None), Data("mine", np.ones((3, 2)), [1, 2, 3])], ids=["nothing", "a list"]
+)
 def test_data_without_arrays(data):
     with pytest.raises(harness.UsageError, match=r"^Cannot use Data\.[xy]=.*it is no array of real numbers"):
         harness.run("2-1", data, ["hand"], steps=1)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from reports.growth import OfSteps, of_layers, of_steps
 from reports.pairs import COMMANDS, Checkout, Taken, main, pairs, row
 
 FAT_PARENT = """
@@ -26,6 +27,18 @@ def test_peak_memory_is_of_the_process_itself_and_not_of_its_parent():
     seconds, gigabytes = subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
     assert float(seconds) > 0
     assert 0.01 < float(gigabytes) < 0.5
+
+
+def test_growth_is_of_the_run_alone():
+    found = of_layers(2, ["hand"])
+    assert found.layers == 2
+    assert 0 < found.planting < found.first
+    assert found.second < found.first
+    assert 0.01 < found.gigabytes < 2
+    steps = of_steps(30, ["hand"])
+    assert 10 < steps.early <= steps.late < 2000
+    assert 0 < steps.seconds < 10
+    assert OfSteps(1000, 500.0, 590.0, 0.1).kilobytes_a_step == 100
 
 
 STAND_IN = """

@@ -8,6 +8,7 @@ from zlib import crc32
 import msgspec
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import harness
 from harness.comparison.judge import Finding
@@ -15,6 +16,7 @@ from harness.results.record_file import line_of
 from harness.results.run import Run
 from impls.hand import Tanh
 from impls.hand_numpy import Hand
+from reports.command import report
 from reports.page.rendering import page
 from tests.helpers.hostile_run import HOSTILE, hostile
 
@@ -120,12 +122,17 @@ def test_a_run_that_failed_does_not_pass_because_the_line_that_showed_it_is_dama
     assert run.reason.startswith("as the run ended; what is left says PASS: ")
 
 
-def test_an_older_record_is_read_and_says_that_it_has_no_checksums(recorded, read):
+def test_an_older_record_is_read_and_says_that_it_has_no_checksums(recorded, read, tmp_path):
     run = read(without_sums(recorded))
     assert (run.verdict, run.lost, len(run.steps)) == ("PASS", None, 5)
     assert "record  it holds no checksums, as an older version wrote it" in str(run)
     assert "The record holds no checksums" in page(run)
     assert "checksums" not in str(read(recorded))
+    told = CliRunner().invoke(report, [str(tmp_path / "damaged.jsonl"), "-o", str(tmp_path / "page.html")]).stdout
+    assert "checksums" not in told
+    (tmp_path / "old.jsonl").write_bytes(b"".join(without_sums(recorded)))
+    told = CliRunner().invoke(report, [str(tmp_path / "old.jsonl"), "-o", str(tmp_path / "page.html")]).stdout
+    assert "note  the record holds no checksums" in told
     run = read([*without_sums(recorded[:3]), b"hello\n", *without_sums(recorded[4:])])
     assert (run.verdict, run.lost.steps) == ("PASS", (3,))
 

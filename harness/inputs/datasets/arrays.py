@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from zipfile import is_zipfile
+from zipfile import ZipFile, is_zipfile
 
 import numpy as np
 
@@ -80,6 +80,22 @@ def _by_name(x: Mapping[str, Any], y: Any, name: str) -> Data:
     return Data(name, inputs, target.astype(np.float64).reshape(len(target), *(target.shape[1:] or (1,))))
 
 
+MOST_UNPACKED, MOST_SWELLING = 2**28, 50
+"""Bytes that x and y may take in memory, where that is more than so many times what they take in the file."""
+
+
+def _refuse_swelling(path: str) -> None:
+    """Raise UsageError if a small file holds arrays that would fill the memory."""
+    with ZipFile(path) as archive:
+        members = [member for member in archive.infolist() if member.filename in ("x.npy", "y.npy")]
+    unpacked, packed = (sum(getattr(m, size) for m in members) for size in ("file_size", "compress_size"))
+    if unpacked > MOST_UNPACKED and unpacked > MOST_SWELLING * packed:
+        raise UsageError(
+            f"Cannot read {path}, because x and y take {packed / 2**20:.1f} MiB in it and {unpacked / 2**20:,.0f} MiB "
+            f"in memory; if that is meant, write it with numpy.savez, which does not compress."
+        )
+
+
 def read_npz(path: str) -> Data:
     """The arrays x and y of an NPZ file, read without running anything that it holds.
 
@@ -92,6 +108,7 @@ def read_npz(path: str) -> Data:
                 raise UsageError(
                     f"Cannot read {path}, because it is no NPZ file; write one with numpy.savez(path, x=x, y=y)."
                 )
+        _refuse_swelling(path)
         with np.load(path, allow_pickle=False) as archive:
             held = list(archive.files)
             arrays = [archive[key] for key in ("x", "y") if key in held]

@@ -1,0 +1,124 @@
+"""What a run costs as it grows: memory against steps, time and memory against layers.
+
+Each figure is measured in a process of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+from impls.graph import Graph
+from impls.hand import from_text
+
+EVERYBODY = ("hand", "torch", "jax")
+WIDTH = 6
+
+
+class OfSteps(NamedTuple):
+    """Megabytes that the process held after the first tenth of the steps and after all, and the seconds a step took."""
+
+    steps: int
+    early: float
+    late: float
+    seconds: float
+
+    @property
+    def kilobytes_a_step(self) -> float:
+        """By how much memory grew."""
+        return 1000 * (self.late - self.early) / (self.steps - self.steps // 10)
+
+
+class OfLayers(NamedTuple):
+    """Seconds of the first step, of planting faults in it, and of the second; the most memory there was, in GB."""
+
+    layers: int
+    first: float
+    planting: float
+    second: float
+    gigabytes: float
+
+
+def of_steps(steps: int, against: Sequence[str] = EVERYBODY) -> OfSteps:
+    """Of a run of 4-3-2-1 on iris, every step fully checked."""
+    return OfSteps(steps, *_apart(f"measure_steps({steps}, {list(against)!r})"))
+
+
+def of_layers(layers: int, against: Sequence[str] = EVERYBODY) -> OfLayers:
+    """Of two steps of so many layers of six sigmoids on iris."""
+    return OfLayers(layers, *_apart(f"measure_layers({layers}, {list(against)!r})"))
+
+
+def _apart(call: str) -> list[float]:
+    code = f"from reports.growth import measure_layers, measure_steps; print(*{call})"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return list(map(float, done.stdout.split()))
+
+
+def measure_steps(steps: int, against: list[str]) -> tuple[float, float, float]:
+    """Megabytes after a tenth of the steps and after all, and seconds a step, of this process."""
+    from harness.lockstep.training import run
+
+    held: dict[int, float] = {}
+    begin = time.process_time()
+
+    def at(step: int, _: int) -> None:
+        if step in (steps // 10, steps):
+            held[step] = resident()
+
+    run("4-3-2-1", "iris", against, steps=steps, dtype="float64", progress=at)
+    return held[steps // 10], held[steps], (time.process_time() - begin) / steps
+
+
+def measure_layers(layers: int, against: list[str]) -> tuple[float, float, float, float]:
+    """Seconds of the first step, of planting faults in it, of the second, and the most gigabytes, of this process."""
+    from harness.fault_injection import misses
+    from harness.lockstep import session, training
+
+    marks, planting, make, plant = list[float](), list[float](), session.Session, misses.count_misses
+
+    def made(*given: Any) -> Any:
+        marks.append(time.process_time())  # frameworks are there, and nothing is done yet
+        return make(*given)
+
+    def planted(*given: Any) -> Any:
+        begin = time.process_time()
+        counted = plant(*given)
+        planting.append(time.process_time() - begin)
+        return counted
+
+    with patch.object(training, "Session", made), patch.object(session, "count_misses", planted):
+        training.run(
+            deep(layers), "iris", against, steps=2, dtype="float64",
+            progress=lambda *_: marks.append(time.process_time()),
+        )  # fmt: skip
+    begin, first, second = marks
+    return first - begin, planting[0], second - first, peak_memory()
+
+
+def deep(layers: int) -> Graph:
+    """4-6-6-...-1, as many layers of weights."""
+    return from_text("-".join(["4", *[str(WIDTH)] * (layers - 1), "1"]))
+
+
+def resident() -> float:
+    """Megabytes that this process holds now; source: proc_pid_statm(5)."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def peak_memory() -> float:
+    """The most memory that this process had so far, in GB; source: proc_pid_status(5), getrusage(2)."""
+    import resource
+
+    if (status := Path("/proc/self/status")).exists():
+        # Linux counts the peak of getrusage on across fork and exec: it would be that of the parent, which holds
+        # the frameworks. VmHWM, in kilobytes, belongs to the address space, which is new after exec.
+        return int(status.read_text().partition("VmHWM:")[2].split()[0]) / 2**20
+    unit = 2**30 if sys.platform == "darwin" else 2**20  # macOS counts bytes, the others kilobytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
