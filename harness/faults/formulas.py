@@ -17,6 +17,7 @@ from impls.hand import (
     Concatenate,
     Conv2d,
     Dense,
+    Dropout,
     Embedding,
     Flatten,
     GlobalAvgPool2d,
@@ -147,6 +148,10 @@ _FORMULAS: Mapping[type, Mapping[str, Callable[[Any, Mapping[str, str]], str]]] 
         "db": _filled("sum of {dh} over each channel"),
         "next_running_mean": _filled("{running_mean}"),
         "next_running_var": _filled("{running_var}"),
+    },
+    Dropout: {
+        "s": lambda layer, names: f"{names['x']}·{names['m']}/{1 - layer.rate:g}",
+        "dx": lambda layer, names: f"{names['ds']}·{names['m']}/{1 - layer.rate:g}",
     },
     MaxPool2d: {
         "s": _filled("largest of each window of {x}"),

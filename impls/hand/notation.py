@@ -42,6 +42,7 @@ LAYERS: Mapping[str, Any] = {
     "flatten": layers.Flatten,
     "transpose": layers.Transpose,
     "conv2d": layers.Conv2d,
+    "dropout": layers.Dropout,
     "batch-norm": layers.BatchNorm,
     "batch-norm-evaluation": layers.BatchNormEvaluation,
     "max-pool2d": layers.MaxPool2d,

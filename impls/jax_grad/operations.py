@@ -182,6 +182,7 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Flatten: lambda _: lambda x: x.reshape(len(x), -1),
     hand.Transpose: lambda o: lambda x: jnp.transpose(x, (0, *o.axes)),
     hand.Conv2d: _convolution,
+    hand.Dropout: lambda o: lambda x, m: jnp.where(m != 0, x / (1 - o.rate), 0.0),
     hand.BatchNorm: _batch_norm,
     hand.BatchNormEvaluation: _batch_norm_evaluation,
     hand.MaxPool2d: lambda o: lambda x: _over_windows(o, jax.lax.max, -jnp.inf, x),

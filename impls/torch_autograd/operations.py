@@ -149,6 +149,7 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Flatten: lambda _: lambda x: x.flatten(1).clone(),
     hand.Transpose: lambda o: lambda x: x.permute(0, *o.axes).clone(),
     hand.Conv2d: _convolution,
+    hand.Dropout: lambda o: lambda x, m: x * m * (1 / (1 - o.rate)),
     hand.BatchNorm: _batch_norm,
     hand.BatchNormEvaluation: _batch_norm_evaluation,
     hand.MaxPool2d: lambda o: partial(

@@ -13,6 +13,7 @@ from impls.hand import (
     Concatenate,
     Conv2d,
     Dense,
+    Dropout,
     Embedding,
     Flatten,
     GlobalAvgPool2d,
@@ -63,6 +64,7 @@ def batch_of(network: Graph, rows: int, seed: int = 0):
             for s in network.sources
         }
     )
+    x |= {s.name: 1.0 * (x[s.name] > 0) for s in network.sources if s.keep}
     target = network.tensors["y"]
     size = target.sized(rows)
     y = rng.integers(0, target.choices, size) if target.whole else rng.normal(size=size)
@@ -131,7 +133,8 @@ def normalised() -> Graph:
     x = net("c", Conv2d(1, 2, 2, bias=False), net.input("x", (1, 4, 4), gradient=True))
     x = net("a1", Tanh(), net("bn1", BatchNorm(2), x))
     x = net("bn2", BatchNorm(2, eps=1e-3, momentum=0.75, momentum_from="flax"), x)
-    z = net("fc", Dense(2, 3, bias=False), net("g", GlobalAvgPool2d(), net("a2", Tanh(), x)))
+    x = net("drop", Dropout(0.25), net("a2", Tanh(), x), net.mask("m", (2, 3, 3), rate=0.25))
+    z = net("fc", Dense(2, 3, bias=False), net("g", GlobalAvgPool2d(), x))
     return net.loss(MeanSquaredError(), net("bn4", BatchNormEvaluation(3), net("bn3", BatchNorm(3), z)))
 
 

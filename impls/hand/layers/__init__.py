@@ -5,6 +5,7 @@ from impls.hand.layers.batch_norm import BatchNorm, BatchNormEvaluation
 from impls.hand.layers.combining import Add, Concatenate, Multiply, Split
 from impls.hand.layers.convolution import Conv2d
 from impls.hand.layers.dense import Dense
+from impls.hand.layers.dropout import Dropout
 from impls.hand.layers.embedding import Embedding
 from impls.hand.layers.layer_norm import LayerNorm
 from impls.hand.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
@@ -13,6 +14,6 @@ from impls.hand.layers.shaping import Flatten, Reshape, Transpose
 
 __all__ = [
     "Add", "AttentionScores", "AvgPool2d", "BatchNorm", "BatchNormEvaluation", "CausalSoftmax", "Concatenate",
-    "Conv2d", "Dense", "Embedding", "Flatten", "GlobalAvgPool2d", "LayerNorm", "MatrixProduct", "MaxPool2d",
+    "Conv2d", "Dense", "Dropout", "Embedding", "Flatten", "GlobalAvgPool2d", "LayerNorm", "MatrixProduct", "MaxPool2d",
     "MergeHeads", "Multiply", "Positions", "Reshape", "Split", "SplitHeads", "Transpose", "Unembedding",
 ]  # fmt: skip
