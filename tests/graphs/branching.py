@@ -4,35 +4,49 @@ import numpy as np
 
 from impls.contract import Inputs
 from impls.hand import (
+    Abs,
     Add,
     AttentionScores,
     AvgPool2d,
     BatchNorm,
     BatchNormEvaluation,
     CausalSoftmax,
+    Clip,
     Concatenate,
     Conv2d,
     Dense,
+    Divide,
     Dropout,
     Embedding,
+    Erf,
+    Exp,
     Flatten,
     GlobalAvgPool2d,
     Graph,
     GraphBuilder,
     LayerNorm,
+    Log,
+    Log1p,
     MatrixProduct,
+    Maximum,
     MaxPool2d,
+    Mean,
     MeanSquaredError,
     MergeHeads,
+    Minimum,
     Multiply,
     Positions,
     Relu,
     Reshape,
+    Rsqrt,
     Sigmoid,
     Softmax,
     SoftmaxCrossEntropy,
     Split,
     SplitHeads,
+    Sqrt,
+    Subtract,
+    Sum,
     SumSquaredError,
     Tanh,
     Transpose,
@@ -125,6 +139,18 @@ def pooled() -> Graph:
     a = net("a2", AvgPool2d([2, 1], padding=[1, 0], count_include_pad=False), net("a1", AvgPool2d([2, 3], 2), x))
     s = net("sum", Add(), net("g1", GlobalAvgPool2d(), m), net("g2", GlobalAvgPool2d(), a))
     return net.loss(MeanSquaredError(), net("out", Dense(2, 2), s))
+
+
+def functions() -> Graph:
+    """Elementary functions, differences, quotients and choices with repeated axes, sums and means."""
+    net = GraphBuilder()
+    z = net("fc", Dense(3, 4), net.input("x", (5, 3), gradient=True))
+    e = net("exp", Exp(), net("erf", Erf(), z))
+    s = net("sub", Subtract(), e, net("mean", Mean([2]), net("sqrt", Sqrt(), e)))
+    q = net("div", Divide(), net("sum", Sum([1]), net("abs", Abs(), s)), net("log1p", Log1p(), e))
+    m = net("max", Maximum(), net("clip", Clip(-0.5, 0.75), z), net("rsqrt", Rsqrt(), net("mean2", Mean([1, 2]), e)))
+    out = net("min", Minimum(), net("log", Log(), q), m)
+    return net.loss(MeanSquaredError(), out)
 
 
 def normalised() -> Graph:

@@ -32,6 +32,7 @@ from tests.graphs.branching import (
     attention,
     batch_of,
     branching,
+    functions,
     images,
     normalised,
     pooled,
@@ -56,6 +57,7 @@ def running_mean():
 
 NETWORKS = [
     branching, positions, tokens, attention, three_readers, own_weights, running_mean, images, pooled, normalised,
+    functions,
 ]  # fmt: skip
 
 
