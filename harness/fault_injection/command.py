@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from harness.candidates.implementation import admit
-from harness.evaluation.given import read_only
+from harness.evaluation.given import read_only, with_buffers
 from harness.evaluation.point import Point
 from harness.fault_injection.misses import Planted, ask_by_differences, catalogue_of, evenly, of_weights_only, plant
 from harness.fault_injection.planted_pass import Ground
@@ -63,6 +63,7 @@ def power(
     loaded = as_data(data, network, seed, raw=raw, target=target)
     batches = batches_of(network, loaded, dtype, batch, seed)
     x, y = batches.at(1)
+    x = with_buffers(network, x, network.fresh_buffers(dtype))
     point = Point(network, read_only(network.init(seed, dtype)), x, y, 1)
     with held_back():
         admission = admit(names, network, dtype, named=against is not None)

@@ -21,7 +21,7 @@ import numpy as np
 from harness.faults.fault import Fault
 from harness.faults.place import Place, RuleTable
 from impls.graph import Graph, Rule
-from impls.hand import Add, Concatenate, Embedding, Multiply, Penalty, Split
+from impls.hand import Add, Concatenate, Dropout, Embedding, Multiply, Penalty, Split
 from impls.hand.layers.dense import rows_of
 
 
@@ -98,7 +98,21 @@ def _together(place: Place) -> Iterator[Fault]:
         yield place.fault("gradient of one part only", f"only {kept} reaches {place.at}, {missing} is 0", formula, only)
 
 
+def _masked(place: Place) -> Iterator[Fault]:
+    read, m, rate = place.names["x" if place.forward else "ds"], place.names["m"], place.layer.rate
+    text = f"the mask {m} is left out of {place.at}"
+    yield place.fault("mask left out", text, f"{read}/{1 - rate:g}", lambda t: t[read] / (1 - rate))
+    if rate:
+        text = f"what is kept is not made larger by 1/{1 - rate:g}"
+        yield place.fault("scale left out", text, f"{read}·{m}", lambda t: t[read] * t[m])
+        text = f"what is kept is divided by {rate:g}, the rate that is left out"
+        yield place.fault("rate for what is kept", text, f"{read}·{m}/{rate:g}", lambda t: t[read] * t[m] / rate)
+    text = f"the mask {m} leaves out what is to be kept"
+    yield place.fault("mask inverted", text, f"{read}·(1 − {m})", lambda t: t[read] * (1 - t[m]) / (1 - rate))
+
+
 _BRANCHES: RuleTable = {
+    Dropout: {"s": _masked, "dx": _masked},
     Add: {"s": _sum, "dp": _by_term, "dq": _by_term},
     Multiply: {"s": _product, "dp": _by_factor, "dq": _by_factor},
     Concatenate: {"s": _joined, "dp": _cut, "dq": _cut},

@@ -76,7 +76,7 @@ CAUSES = (
     "variance over one less", "epsilon outside the root", "another epsilon", "normalised over the samples",
     "mean not subtracted", "not divided by the deviation", "gain left out", "mean term missing",
     "normalised over the channels", "running statistics in training", "statistics of the batch in evaluation",
-    "momentum turned round", "biased for unbiased",
+    "mask left out", "scale left out", "rate for what is kept", "momentum turned round", "biased for unbiased",
     "variance term missing", "statistics held constant", "gain outside the means", "input for the normalised",
     "scale missing", "divided by D for its root", "multiplied by the scale", "mask one off", "mask turned round",
     "softmax over the queries", "heads mixed up", "positions out of step", "summed over the positions",

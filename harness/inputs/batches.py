@@ -65,7 +65,8 @@ def batches_of(network: Graph, data: Data, dtype: str, size: int | None, seed: i
     """
     y = data.targets(network)
     with np.errstate(over="ignore"):  # told below, by name
-        x = Inputs({name: _in(dtype, network, name, array) for name, array in data.inputs(network).items()})
+        given = {**_masks(network, len(y), seed), **data.inputs(network)}
+        x = Inputs({s.name: _in(dtype, network, s.name, given[s.name]) for s in network.sources})
         y = y if network.loss.labels else y.astype(dtype)
     batches = Batches(inputs=x, y=y, size=min(size or len(y), len(y)), seed=seed, dtype=dtype)
     try:
@@ -77,6 +78,12 @@ def batches_of(network: Graph, data: Data, dtype: str, size: int | None, seed: i
             f"Cannot train on {data.name} in {dtype}, because its values are not finite there; scale them."
         )
     return batches
+
+
+def _masks(network: Graph, rows: int, seed: int) -> dict[str, Array]:
+    """The masks of a network, a row for each sample: the same whenever the sample comes, for every implementation."""
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
+    return {s.name: 1.0 * (rng.random((rows, *s.shape)) < s.keep) for s in network.sources if s.keep}
 
 
 def _in(dtype: str, network: Graph, name: str, array: Array) -> Array:

@@ -178,8 +178,9 @@ def to_toml(network: Graph) -> str:
 
 def _input(source: Input) -> Any:
     shape = source.shape[0] if len(source.shape) == 1 else list(source.shape)
-    more = {"choices": source.choices} if source.choices else {}
+    more: dict[str, Any] = {"choices": source.choices} if source.choices else {}
     more |= {"gradient": True} if source.gradient else {}
+    more |= {"keep": source.keep} if source.keep else {}
     return {"shape": shape, **more} if more else shape
 
 

@@ -49,8 +49,8 @@ class Reader:
         if "name" in given:
             raise self.refused(at, "an input has its name in front", "leave name out")
 
-        def made(shape: int | list[int], choices: int = 0, gradient: bool = False) -> Input:
-            return Input(name, shape if isinstance(shape, int) else tuple(shape), choices, gradient)
+        def made(shape: int | list[int], choices: int = 0, gradient: bool = False, keep: float = 0.0) -> Input:
+            return Input(name, shape if isinstance(shape, int) else tuple(shape), choices, gradient, keep)
 
         return self.made(at, "input", made, given)
 

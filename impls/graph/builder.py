@@ -30,6 +30,11 @@ class GraphBuilder:
         self._inputs.append(Input(name, shape, choices, gradient))
         return name
 
+    def mask(self, name: str, shape: int | tuple[int, ...], *, rate: float) -> str:
+        """A mask that leaves out entries at a rate, drawn for all implementations alike; see `Input`."""
+        self._inputs.append(Input(name, shape, keep=1 - rate))
+        return name
+
     def __call__(self, name: str, layer: Any, *reads: str, **shares: str) -> Any:
         """A node, and the name of what it gives: one, or a tuple of several."""
         made = node(name, layer, *reads, **shares)

@@ -98,8 +98,13 @@ class Graph:
     @property
     def features(self) -> int | None:
         """Numbers in a row of the only input; None where there are several, or it has more axes or whole numbers."""
-        only, *others = self.sources
+        only, *others = [source for source in self.sources if not source.keep]
         return None if others or only.choices or len(only.shape) != 1 else only.shape[0]
+
+    @property
+    def masks(self) -> set[str]:
+        """Names of the inputs that are masks."""
+        return {source.name for source in self.sources if source.keep}
 
     @property
     def outputs(self) -> int:

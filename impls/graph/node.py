@@ -65,14 +65,18 @@ class Input:
         shape: of one sample; a number stands for one axis of that size.
         choices: 0 for real numbers; else whole numbers from 0 to choices - 1.
         gradient: whether the loss is differentiated by it.
+        keep: 0 for what the data holds; else a mask, drawn besides: 1 with this probability, else 0.
     """
 
     name: str
     shape: tuple[int, ...]
     choices: int
     gradient: bool
+    keep: float
 
-    def __init__(self, name: str, shape: int | Sequence[int], choices: int = 0, gradient: bool = False) -> None:
+    def __init__(
+        self, name: str, shape: int | Sequence[int], choices: int = 0, gradient: bool = False, keep: float = 0.0
+    ) -> None:
         checked_name("an input", name)
         sizes = tuple(shape) if isinstance(shape, Sequence) else (shape,)
         if not all(_count(size) and size >= 1 for size in sizes):
@@ -94,7 +98,13 @@ class Input:
             raise ValueError(
                 f"Cannot differentiate by the input {name!r}, because it holds whole numbers; leave gradient out."
             )
-        for field_name, value in (("name", name), ("shape", sizes), ("choices", choices), ("gradient", gradient)):
+        if not isinstance(keep, int | float) or not 0 <= keep <= 1 or (keep and (choices or gradient)):
+            raise ValueError(
+                f"Cannot feed an input {name!r} of which keep={keep!r}, because a mask is 1 with that probability and "
+                f"nothing else; give a number from 0 to 1, no choices and no gradient."
+            )
+        given = {"name": name, "shape": sizes, "choices": choices, "gradient": gradient, "keep": float(keep)}
+        for field_name, value in given.items():
             object.__setattr__(self, field_name, value)
 
     @property
@@ -105,7 +115,8 @@ class Input:
     def __repr__(self) -> str:
         shape = self.shape[0] if len(self.shape) == 1 else self.shape
         choices = f", choices={self.choices}" if self.choices else ""
-        return f"Input({self.name!r}, {shape}{choices}{', gradient=True' if self.gradient else ''})"
+        more = f"{', gradient=True' if self.gradient else ''}{f', keep={self.keep!r}' if self.keep else ''}"
+        return f"Input({self.name!r}, {shape}{choices}{more})"
 
 
 @dataclass(frozen=True)

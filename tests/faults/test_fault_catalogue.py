@@ -9,7 +9,17 @@ from harness.faults import CAUSES, Fitted, faults_at, right_formula
 from impls.hand import from_text
 from impls.hand.losses.penalised import Penalty
 from impls.hand.notation import ACTIVATIONS, LOSSES
-from tests.graphs.branching import attention, branching, images, normalised, pooled, positions, three_readers, tokens
+from tests.graphs.branching import (
+    attention,
+    branching,
+    functions,
+    images,
+    normalised,
+    pooled,
+    positions,
+    three_readers,
+    tokens,
+)
 from tests.helpers.diagnosing import point_of, tensors_with
 
 ACTIVATED = [*ACTIVATIONS, "leaky-relu(slope=0.2)", "elu(alpha=0.5)", "softplus(threshold=1)"]
@@ -29,7 +39,17 @@ def faults_of(network):
 
 
 def test_the_catalogue_names_exactly_the_causes_there_are():
-    graphs = [branching(), positions(), three_readers(), tokens(), attention(), images(), pooled(), normalised()]
+    graphs = [
+        branching(),
+        positions(),
+        three_readers(),
+        tokens(),
+        attention(),
+        images(),
+        pooled(),
+        normalised(),
+        functions(),
+    ]
     found = {fault.cause for network in [*NETWORKS, *graphs] for fault in faults_of(network)}
     assert found == set(CAUSES)
     assert len(CAUSES) == len(set(CAUSES)) >= 32

@@ -4,34 +4,49 @@ import numpy as np
 
 from impls.contract import Inputs
 from impls.hand import (
+    Abs,
     Add,
     AttentionScores,
     AvgPool2d,
     BatchNorm,
     BatchNormEvaluation,
     CausalSoftmax,
+    Clip,
     Concatenate,
     Conv2d,
     Dense,
+    Divide,
+    Dropout,
     Embedding,
+    Erf,
+    Exp,
     Flatten,
     GlobalAvgPool2d,
     Graph,
     GraphBuilder,
     LayerNorm,
+    Log,
+    Log1p,
     MatrixProduct,
+    Maximum,
     MaxPool2d,
+    Mean,
     MeanSquaredError,
     MergeHeads,
+    Minimum,
     Multiply,
     Positions,
     Relu,
     Reshape,
+    Rsqrt,
     Sigmoid,
     Softmax,
     SoftmaxCrossEntropy,
     Split,
     SplitHeads,
+    Sqrt,
+    Subtract,
+    Sum,
     SumSquaredError,
     Tanh,
     Transpose,
@@ -63,6 +78,7 @@ def batch_of(network: Graph, rows: int, seed: int = 0):
             for s in network.sources
         }
     )
+    x |= {s.name: 1.0 * (x[s.name] > 0) for s in network.sources if s.keep}
     target = network.tensors["y"]
     size = target.sized(rows)
     y = rng.integers(0, target.choices, size) if target.whole else rng.normal(size=size)
@@ -125,13 +141,26 @@ def pooled() -> Graph:
     return net.loss(MeanSquaredError(), net("out", Dense(2, 2), s))
 
 
+def functions() -> Graph:
+    """Elementary functions, differences, quotients and choices with repeated axes, sums and means."""
+    net = GraphBuilder()
+    z = net("fc", Dense(3, 4), net.input("x", (5, 3), gradient=True))
+    e = net("exp", Exp(), net("erf", Erf(), z))
+    s = net("sub", Subtract(), e, net("mean", Mean([2]), net("sqrt", Sqrt(), e)))
+    q = net("div", Divide(), net("sum", Sum([1]), net("abs", Abs(), s)), net("log1p", Log1p(), e))
+    m = net("max", Maximum(), net("clip", Clip(-0.5, 0.75), z), net("rsqrt", Rsqrt(), net("mean2", Mean([1, 2]), e)))
+    out = net("min", Minimum(), net("log", Log(), q), m)
+    return net.loss(MeanSquaredError(), out)
+
+
 def normalised() -> Graph:
     """BatchNorm of images and of rows, in training and in evaluation, with either framework's running statistics."""
     net = GraphBuilder()
     x = net("c", Conv2d(1, 2, 2, bias=False), net.input("x", (1, 4, 4), gradient=True))
     x = net("a1", Tanh(), net("bn1", BatchNorm(2), x))
     x = net("bn2", BatchNorm(2, eps=1e-3, momentum=0.75, momentum_from="flax"), x)
-    z = net("fc", Dense(2, 3, bias=False), net("g", GlobalAvgPool2d(), net("a2", Tanh(), x)))
+    x = net("drop", Dropout(0.25), net("a2", Tanh(), x), net.mask("m", (2, 3, 3), rate=0.25))
+    z = net("fc", Dense(2, 3, bias=False), net("g", GlobalAvgPool2d(), x))
     return net.loss(MeanSquaredError(), net("bn4", BatchNormEvaluation(3), net("bn3", BatchNorm(3), z)))
 
 

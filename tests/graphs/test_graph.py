@@ -25,6 +25,7 @@ from tests.graphs.branching import (
     attention,
     batch_of,
     branching,
+    functions,
     images,
     normalised,
     pooled,
@@ -190,6 +191,6 @@ def test_whole_numbers_alone_and_arrays_of_more_axes_are_data():
 def test_a_graph_is_the_same_read_back_from_toml_and_from_a_record(tmp_path):
     from harness.results.rebuilding import network_of
 
-    for network in (branching(), positions(), images(), pooled(), normalised()):
+    for network in (branching(), positions(), images(), pooled(), normalised(), functions()):
         assert repr(harness.from_toml(harness.to_toml(network))) == repr(network)
         assert repr(network_of(repr(network))) == repr(network)

@@ -9,6 +9,7 @@ import harness
 from harness.arithmetic import profile_of
 from harness.diagnosis import diagnose
 from harness.evaluation.expected import given, walk
+from harness.evaluation.given import with_buffers
 from harness.evaluation.point import Point
 from harness.fault_injection.misses import FORMULA, ROUNDING, catalogue_of, of_weights_only, plant
 from harness.fault_injection.planted_pass import Ground
@@ -31,6 +32,7 @@ from tests.graphs.branching import (
     attention,
     batch_of,
     branching,
+    functions,
     images,
     normalised,
     pooled,
@@ -55,6 +57,7 @@ def running_mean():
 
 NETWORKS = [
     branching, positions, tokens, attention, three_readers, own_weights, running_mean, images, pooled, normalised,
+    functions,
 ]  # fmt: skip
 
 
@@ -63,7 +66,7 @@ def point(make):
     network = make()
     x, y = batch_of(network, ROWS)
     buffers = {name: np.full(shape, 0.25) for name, shape in network.buffers.items()}
-    return Point(network, network.init(0), {"x": x, **buffers} if buffers else x, y, 1)
+    return Point(network, network.init(0), with_buffers(network, x, buffers), y, 1)
 
 
 @cache

@@ -12,8 +12,10 @@ from harness.arithmetic.rationals import Rationals
 from harness.comparison.checks import judge_link
 from impls.hand import (
     AvgPool2d,
+    BatchNorm,
     Conv2d,
     Dense,
+    Dropout,
     Flatten,
     GlobalAvgPool2d,
     Graph,
@@ -205,6 +207,21 @@ DO_NOT_FIT = {
         one(MaxPool2d(6)),
         "its kernel takes 6 rows and 6 columns, and the image has 5 and 5",
     ),
+    "a mask of another shape": (
+        lambda: Graph(
+            [Input("x", 3), Input("m", 2, keep=0.5)],
+            [node("first", Dropout(), "x", "m")],
+            MeanSquaredError(),
+            "first.s",
+        ),
+        r"x = x of shape \(N, 3\), m = m of shape \(N, 2\), and it masks entry by entry",
+    ),
+    "a rate of everything": (lambda: Dropout(1.0), "rate=1.0"),
+    "a mask that is more than kept": (lambda: Input("m", 2, keep=1.5), "keep=1.5"),
+    "other channels": (one(BatchNorm(3)), "it normalises 3 channels"),
+    "half a channel": (lambda: BatchNorm(1.5), "channels=1.5"),
+    "a momentum above 1": (lambda: BatchNorm(2, momentum=1.1), "momentum=1.1"),
+    "a framework's momentum": (lambda: BatchNorm(2, momentum_from="keras"), "momentum_from='keras'"),
     "a window of padding alone": (lambda: MaxPool2d(2, padding=2), "padding=2 of kernel=2"),
     "a mean of no image": (one(GlobalAvgPool2d(), (2, 5)), "it reads images"),
     "other axes": (one(Transpose([2, 1])), "it orders 2 axes of a sample"),

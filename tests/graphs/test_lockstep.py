@@ -11,13 +11,23 @@ from harness.evaluation.point import Point
 from harness.inputs.schedule import EVERY_ENTRY, Stride
 from impls import registry
 from impls.hand import Dense, GraphBuilder, LayerNorm, SumSquaredError
-from tests.graphs.branching import attention, batch_of, branching, images, normalised, pooled, positions, tokens
+from tests.graphs.branching import (
+    attention,
+    batch_of,
+    branching,
+    functions,
+    images,
+    normalised,
+    pooled,
+    positions,
+    tokens,
+)
 
 STRIDES = {"every entry": EVERY_ENTRY, "every other": Stride(2, 1)}
 BOTH = [(dtype, stride) for dtype in ("float32", "float64") for stride in STRIDES]
 CASES = [
     *((make, *case) for make in (branching, positions) for case in BOTH),
-    *((make, *case) for make in (tokens, attention, images, pooled) for case in BOTH[1:3]),
+    *((make, *case) for make in (tokens, attention, images, pooled, functions) for case in BOTH[1:3]),
     (normalised, "float64", "every entry"),
     (normalised, "float64", "every other"),
 ]

@@ -9,6 +9,7 @@ from harness.arithmetic.rules import (
     batch_norm,
     elementary,
     elementwise,
+    functions,
     gelu,
     layer_norm,
     losses,
@@ -21,6 +22,6 @@ from harness.arithmetic.rules import (
 )
 
 __all__ = [
-    "attention", "batch_norm", "elementary", "elementwise", "gelu", "layer_norm", "losses", "moves", "optimizers",
-    "reading", "smooth", "softmax", "sums",
+    "attention", "batch_norm", "elementary", "elementwise", "functions", "gelu", "layer_norm", "losses", "moves",
+    "optimizers", "reading", "smooth", "softmax", "sums",
 ]  # fmt: skip

@@ -14,6 +14,10 @@
 A product with a single number, or with an array that is broadcast, may be regrouped as in `rules.sums`: a compiler
 reads what a program shows as fl(a b), before its last rounding, and takes a (b c), c being the smaller factor.
 
+A quotient may be regrouped as well: of what a program shows as fl(b / c), a compiler makes a c / b of
+a / (b / c) and a / (b c) of (a / b) / c (XLA's algebraic simplifier). One rounding of the operand and one of the result
+more.
+
 What follows rounds nothing:
 
     max(x, y), min(x, y)   the image of both intervals
@@ -72,14 +76,16 @@ def multiply(x: Bounded, y: Bounded) -> Bounded:
 
 @rule_for(np.divide)
 def divide(x: Bounded, y: Bounded) -> Bounded:
-    value = x.value / y.value
-    distance = np.abs(y.value) - y.bound
-    propagated = (x.bound + np.abs(value) * y.bound) / distance
+    value, exact = x.value / y.value, _power_of_two(y)
+    regrouped = not exact and (x.contracted or y.contracted)
+    x_bound, y_bound = (x.as_summand, y.as_summand) if regrouped else (x.bound, y.bound)
+    distance = np.abs(y.value) - y_bound
+    propagated = (x_bound + np.abs(value) * y_bound) / distance
     propagated = np.where(distance > 0, propagated, np.inf)
     profile = x.context.profile
     flushed = (np.abs(y.value) + y.bound) * profile.eta > 1
     underflows = 1 + np.where(flushed, np.abs(x.value) + x.bound, 0.0) if flushed.any() else 1.0
-    roundings = 0.0 if _power_of_two(y) else profile.constants["divide"]
+    roundings = 0.0 if exact else profile.constants["divide"] + regrouped
     return x.context.rounded(value, propagated, roundings, underflows=underflows)
 
 

@@ -98,6 +98,8 @@ class Data:
             UsageError: the data holds other inputs, or another number of features.
         """
         names, features = [source.name for source in network.sources], network.features
+        if not isinstance(self.x, Inputs) or set(self.x) != set(names):
+            names = [name for name in names if name not in network.masks]  # which are drawn
         if isinstance(self.x, Inputs):
             if set(self.x) != set(names):
                 raise UsageError(

@@ -42,7 +42,7 @@ def draw(network: Graph | None, seed: int) -> Data:
             'write load_data("random", network=network).'
         )
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
-    drawn = Inputs({source.name: _drawn(rng, source) for source in network.sources})
+    drawn = Inputs({source.name: _drawn(rng, source) for source in network.sources if not source.keep})
     x = next(iter(drawn.values())) if len(drawn) == 1 else drawn
     labels, shape = network.loss.labels, network.tensors[TARGET].sized(ROWS)
     if labels or getattr(network.loss, "unit_targets", False):

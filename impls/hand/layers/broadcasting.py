@@ -1,0 +1,105 @@
+"""Two tensors entry by entry, each repeated along the axes where it has one entry and the other more.
+
+    difference   s = p - q       dp = ds                        dq = -ds
+    quotient     s = p / q       dp = ds / q                    dq = -ds s / q
+    largest      s = max(p, q)   dp = ds where p > q            dq = ds where q > p         half of it where equal
+    smallest     s = min(p, q)   dp = ds where p < q            dq = ds where q < p         likewise
+
+Of what is repeated every copy sends its gradient back: dp is then the sum of these along the repeated axes.
+
+Shapes: p and q with as many axes, of equal sizes or 1 but for the samples; s has the larger of both.
+
+Source: the chain rule, "taking into account all the connections" (Rumelhart, Hinton and Williams, 1986). Halves at a
+tie are torch's and JAX's convention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from impls.graph import Array, Shape, primitive
+from impls.hand.parts import Parametrised
+
+
+def summed_to(ds: Array, shape: tuple[int, ...]) -> Array:
+    """The sum along the axes in which `shape` has one entry and ds more."""
+    repeated = tuple(axis for axis, size in enumerate(shape) if size == 1 != ds.shape[axis])
+    return ds.sum(axis=repeated, keepdims=True) if repeated else +ds
+
+
+@primitive
+def divisor_vjp(ds: Array, p: Array, q: Array) -> Array:
+    return -(ds * p / q / q)
+
+
+class _Broadcasting(Parametrised):
+    reads, gives = ("p", "q"), "s"
+    derivative: Mapping[str, str] = {}
+    """Of an entry of s by that of p, and of q, as `combining` has it."""
+
+    def shapes(self, read: Mapping[str, Shape]) -> dict[str, Shape]:
+        """Shape of s; ValueError where p and q cannot be repeated to one shape."""
+        p, q = read["p"], read["q"]
+        if len(p) != len(q) or p[0] != q[0] or any(m != n and 1 not in (m, n) for m, n in zip(p, q, strict=True)):
+            raise ValueError("it pairs them entry by entry, repeating axes of size 1")
+        return {"s": (p[0], *(n if m == 1 else m for m, n in zip(p[1:], q[1:], strict=True)))}
+
+
+class Subtract(_Broadcasting):
+    derivative: Mapping[str, str] = {"p": "1", "q": "−1"}
+
+    def forward(self, p: Array, q: Array) -> Array:
+        return p - q
+
+    def dp(self, ds: Array, p: Array) -> Array:
+        return summed_to(ds, p.shape)
+
+    def dq(self, ds: Array, q: Array) -> Array:
+        return summed_to(-ds, q.shape)
+
+
+class Divide(_Broadcasting):
+    derivative: Mapping[str, str] = {"p": "1/{q}", "q": "−{p}/{q}²"}
+
+    def forward(self, p: Array, q: Array) -> Array:
+        return p / q
+
+    def dp(self, ds: Array, p: Array, q: Array) -> Array:
+        return summed_to(ds / q, p.shape)
+
+    def dq(self, ds: Array, p: Array, q: Array) -> Array:
+        return summed_to(divisor_vjp(ds, p, q), q.shape)
+
+
+class _Chosen(_Broadcasting):
+    def _share(self, ds: Array, own: Array, chosen: Array, left: Array) -> Array:
+        """ds where own is the one that is chosen, half of it at a tie."""
+        return summed_to(np.where(chosen, ds, np.where(left, np.full_like(ds, 0), 0.5 * ds)), own.shape)
+
+
+class Maximum(_Chosen):
+    derivative: Mapping[str, str] = {"p": "[{p} > {q}]", "q": "[{q} > {p}]"}
+
+    def forward(self, p: Array, q: Array) -> Array:
+        return np.maximum(p, q)
+
+    def dp(self, ds: Array, p: Array, q: Array) -> Array:
+        return self._share(ds, p, p > q, p < q)
+
+    def dq(self, ds: Array, p: Array, q: Array) -> Array:
+        return self._share(ds, q, q > p, q < p)
+
+
+class Minimum(_Chosen):
+    derivative: Mapping[str, str] = {"p": "[{p} < {q}]", "q": "[{q} < {p}]"}
+
+    def forward(self, p: Array, q: Array) -> Array:
+        return np.minimum(p, q)
+
+    def dp(self, ds: Array, p: Array, q: Array) -> Array:
+        return self._share(ds, p, p < q, p > q)
+
+    def dq(self, ds: Array, p: Array, q: Array) -> Array:
+        return self._share(ds, q, q < p, q > p)
