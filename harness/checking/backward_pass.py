@@ -84,7 +84,7 @@ def check(
     Raises:
         UsageError: something impossible was asked for, or the file or module cannot be loaded.
     """
-    network, dtype = as_network(network), as_dtype(dtype)
+    network, dtype = as_network(network, data), as_dtype(dtype)
     seed, batch = as_count("seed", seed, 0) or 0, as_count("batch", batch, 1)
     timeout, strict, raw = as_seconds(timeout), as_flag("strict", strict), as_flag("raw", raw)
     layout = as_text("layout", layout, "columns")

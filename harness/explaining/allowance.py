@@ -297,7 +297,7 @@ def why(
     Raises:
         UsageError: there is no such entry, or something impossible was asked for.
     """
-    network, optimizer = as_network(network), as_optimizer(optimizer)
+    network, optimizer = as_network(network, data), as_optimizer(optimizer)
     reference = as_text("reference", reference, "dW1[3,2]")
     dtype, number = as_dtype(dtype), as_count("step", step, 1) or 1
     check_parameters(network, optimizer, dtype)

@@ -57,7 +57,7 @@ def power(
     Raises:
         UsageError: something impossible was asked for.
     """
-    network, names = as_network(network), as_names(against)
+    network, names = as_network(network, data), as_names(against)
     batch, seed, dtype = as_count("batch", batch, 1), as_count("seed", seed, 0) or 0, as_dtype(dtype)
     progress = as_called("progress", progress, "the faults planted and all of them")
     loaded = as_data(data, network, seed, raw=raw, target=target)

@@ -44,7 +44,7 @@ def reference(
     Raises:
         UsageError: something does not fit the network, or is not held by the dtype.
     """
-    network, seed = as_network(network), as_count("seed", seed, 0) or 0
+    network, seed = as_network(network, data), as_count("seed", seed, 0) or 0
     if weights is not None and not isinstance(weights, Mapping):
         raise refused("weights", weights, "it is no dictionary", "give arrays by name: W1, b1, ...")
     dtype = _usual(network, x, weights) if dtype is None else as_dtype(dtype)

@@ -24,6 +24,7 @@ from impls.hand import (
     HardSigmoid,
     Huber,
     Identity,
+    LayerNorm,
     LeakyRelu,
     LogitBinaryCrossEntropy,
     MeanAbsoluteError,
@@ -31,6 +32,7 @@ from impls.hand import (
     Network,
     OneHotCrossEntropy,
     Penalised,
+    Positions,
     Relu,
     Scaled,
     Sigmoid,
@@ -43,9 +45,9 @@ from impls.hand import (
     Tanh,
 )  # fmt: skip
 from impls.hand_numpy import Hand
-from tests.graphs.branching import batch_of, branching, positions
+from tests.graphs.branching import attention, batch_of, branching, classified, positions, tokens
 
-COUNT = 990
+COUNT = 1196
 """All mutants of all rules: none disappears unnoticed."""
 
 ACTIVATIONS = [
@@ -105,7 +107,9 @@ def points():
         found.append(point_of(network_of(Silu(), loss, (5, 2, 4)), 300 + seed))
     clamped = network_of(Tanh(), BinaryCrossEntropy(clamp="torch"), (5, 4, 3))
     found.append(point_of(clamped, 400, scale=20.0))  # its outputs come as close to 0 and 1 as the clamp
-    return found + [graph_point_of(network, seed) for seed, network in enumerate((branching(), positions()), 500)]
+    by_position = [classified(loss) for loss in (OneHotCrossEntropy(), SparseCategoricalCrossEntropy())]
+    graphs = [branching(), positions(), tokens(), attention(), *by_position]
+    return found + [graph_point_of(network, seed) for seed, network in enumerate(graphs, 500)]
 
 
 def graph_point_of(network, seed):
@@ -160,10 +164,17 @@ def test_every_mutant_that_changes_a_rule_is_caught():
     assert (len(mutants), len(survivors)) == (COUNT, len(SAME) + len(AT_A_TIE))
 
 
+OTHERS = {LayerNorm(5): LayerNorm.dx, Positions(40, 5): Positions.dW}
+"""Layers of other kinds, and the rule of each that has mutants which are the same."""
+
+
 def layers_with(rule):
     """The layers and losses that use a rule."""
     for layer in [*ACTIVATIONS, *LOSSES]:
         own = getattr(type(layer), "da" if layer in LOSSES else "dz")
+        if own is rule or rule.__name__ in own.__code__.co_names:
+            yield layer, own
+    for layer, own in OTHERS.items():
         if own is rule or rule.__name__ in own.__code__.co_names:
             yield layer, own
 
@@ -172,6 +183,10 @@ def arguments(layer, exact):
     """Small fractions, on kinks and beside them, as a rule reads them."""
     rng = np.random.default_rng(0)
     first, second = (rng.integers(-9, 10, (40, 5)) / 2 for _ in range(2))
+    if isinstance(layer, LayerNorm):
+        return exact(first), exact(second), exact(second[0])
+    if isinstance(layer, Positions):
+        return exact(first[None, :30]), exact(np.abs(second[: layer.length]) + 1)
     if layer in LOSSES and (layer.unit_targets or layer.on_probabilities):
         first, second = (rng.integers(1, 16, (40, 5)) / 16 for _ in range(2))
     if getattr(layer, "labels", False):
