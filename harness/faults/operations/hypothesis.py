@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from harness.arithmetic import Bounded, Context, profile_of
-from harness.evaluation.references.expected import OUTPUT, Expected
+from harness.evaluation.references.expected import Expected
 from harness.evaluation.references.reference import Reference
 from impls.contract import Array
 
@@ -67,7 +67,7 @@ class Situation:
     @property
     def output(self) -> Bounded:
         """What the output should be."""
-        return self.at.tensors[OUTPUT]
+        return self.at.output
 
     @property
     def reals(self) -> list[str]:
