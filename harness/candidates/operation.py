@@ -108,17 +108,6 @@ class Operation:
         self._remember(copied)
         return Answer(shown | copied, held=held | gradients, copies=shown | copied, findings=findings)
 
-    def outputs(self, inputs: Mapping[str, Array], settings: Settings) -> list[Array]:
-        """What forward gives, nothing noted.
-
-        Raises:
-            Exception: whatever it raises.
-        """
-        with self.host.running(), self.printed["forward"].redirected(), np.errstate(all="ignore"):
-            own = {name: self.host.give(array) for name, array in inputs.items()}
-            returned = reals_of(self.forward(*self.signature.placed(own, settings)))
-            return [self.host.take(leaf) for leaf in returned.values() if self.host.owns(leaf)]
-
     def wrong(self, at: Expected, answer: Answer) -> list[str]:
         """Tensors of the reference that an answer does not have, or not right."""
         return [name for name in at.tensors if name not in answer.shown or not at.right(name, answer.shown[name])]
