@@ -5,6 +5,7 @@
     gradients_from_update   a backward pass made of a step that only updates the weights
     check_optimizer         somebody's optimizer: momentum, Adam, ..., step by step
     check_vjp    one operation with its own backward     power        which faults a comparison would have missed
+    Reals, Indices, Flags, Probabilities, Constant, OneOf   what an input of an operation is
     check_chain  gradients by hand of every step of a forward pass of one's own
     explain      one derivative, path by path            why          where an allowance comes from
     conventions  what is chosen at kinks, and by default
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from harness.fault_injection.command import power
     from harness.fault_injection.power import Power
     from harness.inputs.datasets import Data, load_data
-    from harness.inputs.declared import Indices
+    from harness.inputs.declared import Constant, Flags, Indices, OneOf, Probabilities, Reals
     from harness.inputs.networks import from_toml, load_network, to_toml
     from harness.lockstep.training import run
     from harness.mutation.score import Score, score
@@ -47,22 +48,27 @@ if TYPE_CHECKING:
     from harness.usage import UsageError
 
 __all__ = [
-    "ChainCheck", "Check", "Data", "GradientMismatch", "Indices", "OperationCheck", "OptimizerCheck", "Power", "Run",
-    "Score", "UsageError", "allow", "assert_chain_matches", "assert_gradients_match", "assert_vjp_matches", "check",
-    "check_chain", "check_optimizer", "check_vjp", "conventions", "explain", "from_toml", "gradients_from_update",
-    "load_data", "load_network", "power", "read_run",
-    "reference", "run", "score", "to_toml", "why",
+    "ChainCheck", "Check", "Constant", "Data", "Flags", "GradientMismatch", "Indices", "OneOf", "OperationCheck",
+    "OptimizerCheck", "Power", "Probabilities", "Reals", "Run", "Score", "UsageError", "allow",
+    "assert_chain_matches", "assert_gradients_match", "assert_vjp_matches", "check", "check_chain", "check_optimizer",
+    "check_vjp", "conventions", "explain", "from_toml", "gradients_from_update", "load_data", "load_network", "power",
+    "read_run", "reference", "run", "score", "to_toml", "why",
 ]  # fmt: skip
 
 _HOME = {
     "ChainCheck": "results.chain_check",
     "Check": "results.check",
+    "Constant": "inputs.declared",
     "Data": "inputs.datasets",
+    "Flags": "inputs.declared",
     "GradientMismatch": "testing.compared",
     "Indices": "inputs.declared",
+    "OneOf": "inputs.declared",
     "OperationCheck": "results.operation_check",
     "OptimizerCheck": "results.optimizer_check",
     "Power": "fault_injection.power",
+    "Probabilities": "inputs.declared",
+    "Reals": "inputs.declared",
     "Run": "results.run",
     "Score": "mutation.score",
     "UsageError": "usage",

@@ -2,6 +2,7 @@
 
 Computes          its elementary functions          harness calibrate
 Hosts             functions on its own arrays       harness check, harness.check_vjp
+StandsIn          functions on NumPy's arrays       harness.check_vjp, as a reference
 Chains            forward passes with names         harness.check_chain
 Conventional      what it chooses at kinks          harness conventions
 Compares          its comparisons of arrays         harness power
@@ -23,8 +24,10 @@ Function = Callable[..., Any]
 """On own arrays, see `Hosts`."""
 Change = Callable[[Array], Array]
 """Of numbers that were computed, into others: each times a factor of its own, whatever it is."""
-Differentiated = tuple[Array, list[Array | None]]
-"""The output of a function, and its gradient for each input, None for whole numbers."""
+Differentiated = tuple[Array | tuple[Array, ...], list[Array | None]]
+"""The output of a function, or its outputs in a tuple; and its gradient for each input, None for whole numbers."""
+Upstream = Array | Sequence[Array] | None
+"""Of the shape of the output; of several outputs, one for each."""
 Reading = Callable[[tuple[str, ...], Array], Array]
 """From the names of a tensor that a forward pass kept, none if it has none, and its numbers, to those to be read."""
 
@@ -54,12 +57,14 @@ class Hosts(Protocol):
 
     Attributes:
         package: the top-level module that its arrays come from: ``numpy``, ``torch``, ``jax``.
+        strided: whether its arrays are memory, in one layout or another, that functions can write to.
 
     Its own arrays are called *own* here. A function on own arrays, and what reads them, may need `running` around
     it; `give`, `take` and `vjp` see to that themselves.
     """
 
     package: str
+    strided: bool
 
     def owns(self, value: Any) -> bool:
         """Whether a value is one of its own arrays."""
@@ -77,10 +82,14 @@ class Hosts(Protocol):
         """While it is entered, functions of the implementation's dtype run; nothing global stays changed."""
         ...
 
-    def vjp(self, function: Function, inputs: Sequence[Array], upstream: Array | None) -> Differentiated:
+    def constant(self, own: Any) -> Any:
+        """The same numbers in the same memory, by which nothing is differentiated."""
+        ...
+
+    def vjp(self, function: Function, inputs: Sequence[Array], upstream: Upstream) -> Differentiated:
         """The output of a differentiable function, and its gradient for each input, by autograd.
 
-        `upstream` has the shape of the output; None stands for 1, where the output is one number.
+        Several outputs are a tuple, and so are their upstreams. None stands for 1, where the output is one number.
 
         Raises:
             CannotCompareError: the framework has no autograd.
@@ -88,7 +97,9 @@ class Hosts(Protocol):
         """
         ...
 
-    def perturbed(self, function: Function, inputs: Sequence[Array], upstream: Array, change: Change) -> Differentiated:
+    def perturbed(
+        self, function: Function, inputs: Sequence[Array], upstream: Upstream, change: Change
+    ) -> Differentiated:
         """As `vjp`, but every number that an operation computes on the way, forward and backward, is changed first.
 
         Numbers that are only moved or chosen, up to their sign, are none that were computed: rounding leaves them.
@@ -107,11 +118,25 @@ class Hosts(Protocol):
     def pair(self, function: Any) -> tuple[Function, Function]:
         """Forward and backward, on own arrays, of what the framework can differentiate.
 
-        ``backward(upstream, *inputs)`` gives one gradient per input, None for whole numbers.
+        ``backward(upstream, *inputs)`` gives one gradient per input, None for whole numbers; of several outputs, which
+        are a tuple, `upstream` is one too.
 
         Raises:
             CannotCompareError: the framework has no autograd.
         """
+        ...
+
+    def forget(self) -> None:
+        """Let go of what is only kept to run the same again faster, where it has become much."""
+        ...
+
+
+@runtime_checkable
+class StandsIn(Protocol):
+    """What a host has besides, if its arrays can stand in for NumPy's in functions of NumPy's."""
+
+    def in_place_of_numpy(self, function: Function) -> Function:
+        """The same function on own arrays, each function of NumPy's replaced by the framework's."""
         ...
 
 

@@ -48,7 +48,7 @@ class HandPass(Pass):
 class Hand:
     """`impls.hand` in one dtype; its arrays belong to the caller."""
 
-    eager, package = True, "numpy"
+    eager, package, strided = True, "numpy", True
 
     def __init__(self, network: Graph, dtype: str) -> None:
         self.network, self.dtype = network, np.dtype(dtype)
@@ -100,6 +100,13 @@ class Hand:
     def running(self) -> nullcontext[None]:
         """Nothing needs to be set."""
         return nullcontext()
+
+    def constant(self, own: Any) -> Any:
+        """The array itself."""
+        return own
+
+    def forget(self) -> None:
+        """Nothing is kept."""
 
     def vjp(self, *_: Any) -> NoReturn:
         """NumPy differentiates nothing."""

@@ -7,7 +7,7 @@ zero upstream             gives exactly 0
 linear                    backward(c u) = c backward(u), exactly for c a power of two, short of underflow;
                           backward(u + v) = backward(u) + backward(v) within the allowances of the three
 another point             it is right at other weights and on fewer rows too: nothing stale, nothing built in
-layout                    it is right when arrays are not contiguous
+layout                    it is right when arrays are transposed, have gaps, begin further on or repeat (`handed`)
 aliasing                  tensors that differ in name do not share memory
 
 Whoever is asked, a whole network's backward pass or an operation's, answers at a point and says what is wrong there
@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -27,14 +27,15 @@ from harness.arithmetic import Bounded, Profile, profile_of
 from harness.candidates.answers import Answer
 from harness.candidates.arrays import as_array, in_one_memory
 from harness.candidates.function import BackwardPass
-from harness.candidates.handed import Strides, same
+from harness.candidates.handed import STRIDES, Strides, same
 from harness.candidates.operation import Operation
 from harness.candidates.overflow import at_large_numbers
 from harness.comparison.judge import Finding, Kind
 from harness.dialects import Recognised, recognised
 from harness.evaluation.point import Point
-from harness.evaluation.references.expected import OUTPUT, Expected
+from harness.evaluation.references.expected import Expected, is_output
 from harness.inputs.cases import random_upstream
+from harness.usage import UsageError
 from impls.contract import Array
 
 SCALES = (-2.0, 4096.0)
@@ -165,7 +166,7 @@ def _zero_upstream(candidate: Operation, at: Expected, first: Answer) -> Iterato
     answer = candidate.answer(at.under(np.zeros_like(at.upstream)))
     yield from _overwritten(candidate.name, first)
     for tensor, gradient in answer.shown.items():
-        if tensor != OUTPUT and np.any(gradient != 0):
+        if not is_output(tensor) and np.any(gradient != 0):
             message = f"{tensor} is not 0 in {np.count_nonzero(gradient)} entries where the upstream is 0"
             yield Finding(candidate.name, 1, "zero upstream", message, tensor)
 
@@ -174,7 +175,7 @@ def _scaled(candidate: Operation, at: Expected, first: Answer) -> Iterator[Findi
     told: set[str] = set()
     for scale in SCALES:
         shown = candidate.answer(at.under(np.asarray(scale * at.upstream, at.upstream.dtype))).shown
-        for tensor in [name for name in first.shown if name in shown and name not in (OUTPUT, *told)]:
+        for tensor in [name for name in first.shown if name in shown and not is_output(name) and name not in told]:
             one, other = first.shown[tensor], shown[tensor]
             if one.shape == other.shape and not _scales(one, other, scale, profile_of(at.dtype)):
                 told.add(tensor)
@@ -217,8 +218,24 @@ def _elsewhere(candidate: Candidate[At], at: At, first: Answer) -> Iterator[Find
 
 
 def _layouts(candidate: Candidate[At], at: At, first: Answer) -> Iterator[Finding]:
+    writes = any(finding.kind == "changed its input" for finding in first.findings)
     for layout in candidate.layouts:
-        yield from _judged(candidate, at, layout, first, "layout", "when arrays are not contiguous")
+        if layout == "stride 0" and writes:  # which is refused there, and told already
+            continue
+        point: Any = _repeating(at) if layout == "stride 0" and isinstance(at, Expected) else at
+        yield from _judged(candidate, point, layout, first, "layout", STRIDES[layout])
+
+
+def _repeating(at: Expected) -> Expected:
+    """Where every row of an array is its first, and the upstream is all ones, as that of a sum is."""
+    ones = np.ones_like(at.upstream)
+    rows = {name: np.repeat(a[:1], len(a), axis=0) if a.ndim else a for name, a in at.given.items()}
+    repeating = at.where({name: rows[name] if a.dtype.kind == "f" else a for name, a in at.given.items()}, ones)
+    try:
+        repeating.tensors  # noqa: B018
+    except UsageError:  # of a matrix with equal rows, say, the reference gives nothing
+        return at.under(ones)
+    return repeating
 
 
 def _judged(

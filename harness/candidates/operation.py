@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from typing import Any
 
+import numpy as np
+
 from harness.candidates.answers import Answer
 from harness.candidates.arrays import as_array, in_one_memory
+from harness.candidates.gradients import UnreadableError, gradients_of
 from harness.candidates.guarded import guarded
 from harness.candidates.handed import STRIDES, Handed, Strides
 from harness.candidates.leaves import MOST
 from harness.candidates.printing import Printed
 from harness.comparison.judge import Finding, Kind
-from harness.evaluation.references.expected import OUTPUT, Expected, gradient_of
+from harness.evaluation.references.expected import Expected, gradient_of
+from harness.inputs.calls import Call, Settings
 from harness.inputs.frameworks import host_of, kind_of
+from harness.inputs.outputs import OUTPUT, flat, parted, reals_of
+from harness.inputs.signature import Signature
+from harness.inputs.trees import Leaf, put_together, taken_apart
 from harness.usage import UsageError, visible
 from impls.abilities import Hosts
 from impls.contract import Array
@@ -29,19 +36,25 @@ GRADIENTS = "gradients"
 
 
 class Operation:
-    """A pair of functions on one framework's arrays.
+    """A pair of functions on one framework's arrays, or one that the framework differentiates.
 
     Attributes:
         name: of the forward function, for people.
         host: of the arrays that it takes.
+        layouts: in which it must be right too.
         before: gradients of the last call before the last that gave one of the same shape, by the tensor's name.
         printed: what forward and backward have printed.
     """
 
-    layouts = STRIDES
-
     def __init__(
-        self, forward: Any, backward: Any, inputs: Mapping[str, Array], dtype: str, timeout: float | None = None
+        self,
+        forward: Any,
+        backward: Any,
+        signature: Signature,
+        inputs: Mapping[str, Array],
+        dtype: str,
+        timeout: float | None = None,
+        left_out: Collection[str] = (),
     ) -> None:
         if backward is not None and not callable(backward):
             raise UsageError(
@@ -54,19 +67,21 @@ class Operation:
                 f"torch.autograd.Function or a jax.custom_vjp function."
             )
         self.name = visible(str(getattr(forward, "__name__", type(forward).__name__)))
+        self.forward, self.backward, self.signature = forward, backward, signature
         self.timeout, self.before, self.printed = timeout, dict[str, Array](), {"forward": Printed()}
         self._answered: dict[tuple[str, tuple[int, ...]], Array] = {}
         with self.printed["forward"].redirected():  # which runs it
-            self.host = self._host(forward, backward, list(inputs.values()), dtype)
-        pair: tuple[Any, Any] = (forward, backward) if backward is not None else self.host.pair(forward)
-        self.forward, self.backward = pair
+            self.host = self._host(inputs, dtype)
+        if backward is None:
+            self.forward = self.host.pair(forward)[0]
+        self.layouts = tuple(name for name in STRIDES if name not in left_out) if self.host.strided else ()
 
-    @staticmethod
-    def _host(forward: Any, backward: Any, inputs: Sequence[Array], dtype: str) -> Hosts:
-        host = host_of(forward, inputs, dtype, autograd=backward is None)
-        if backward is not None and host.brings_backward(forward):
+    def _host(self, inputs: Mapping[str, Array], dtype: str) -> Hosts:
+        call = Call(self.forward, self.signature, self.signature.settings()[0])
+        host = host_of(call, list(inputs.values()), dtype, autograd=self.backward is None)
+        if self.backward is not None and host.brings_backward(self.forward):
             raise UsageError(
-                f"Cannot use backward with {forward.__name__!r}, because it brings its own backward; leave it out."
+                f"Cannot use backward with {self.forward.__name__!r}, because it brings its own backward; leave it out."
             )
         return host
 
@@ -75,19 +90,22 @@ class Operation:
         findings = list[Finding]()
         note = partial(_note, findings, self.name)
         given = Handed(self.host, at.given, layout)
-        upstream = Handed(self.host, {"upstream": at.upstream}, layout)
-        output = self._called(note, "forward", OUTPUT, self.forward, *given.own.values())
-        held = self._taken(note, {OUTPUT: output})
+        upstream = Handed(self.host, parted(at.upstream, at.parts), layout)
+        forward, backward = self._pair(at.settings, list(at.given))
+        output = self._called(note, "forward", OUTPUT, forward, *given.own.values())
+        named, template = self._by_part(note, output, at)
+        held = self._taken(note, named, at.dtype)
         shown = self._copied(held)
         modified = given.changed()
         for name in modified:
             note("changed its input", name, f"forward modifies {name} in place")
-        returned = self._called(note, "backward", GRADIENTS, self.backward, *upstream.own.values(), *given.own.values())
-        for name in [*given.changed(), *upstream.changed()]:
-            if name not in modified:
-                note("changed its input", name, f"backward modifies {name} in place")
-        gradients = self._taken(note, self._by_name(note, returned, at))
-        _note_alias(note, given.own, output)
+        sent = put_together(template, upstream.own.get)
+        returned = self._called(note, "backward", GRADIENTS, backward, sent, *given.own.values())
+        changed = [name for name in given.changed() if name not in modified]
+        for name in [*changed, *(["upstream"] if upstream.changed() else [])]:
+            note("changed its input", name, f"backward modifies {name} in place")
+        gradients = self._taken(note, self._by_name(note, returned, at), at.dtype)
+        _note_alias(note, given.own, named)
         copied = self._copied(gradients)
         self._remember(copied)
         return Answer(shown | copied, held=held | gradients, copies=shown | copied, findings=findings)
@@ -103,6 +121,18 @@ class Operation:
     def why(self, at: Expected, answer: Answer) -> str:  # noqa: ARG002
         """Nothing: causes are looked for in every case together."""
         return ""
+
+    def _pair(self, settings: Settings, names: list[str]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """Forward and backward as functions of the tensors."""
+        call = Call(self.forward, self.signature, settings)
+        if self.backward is None:
+            constant = [name in self.signature.constant for name in names]
+            return call, self.host.pair(flat(call, self.host, constant))[1]
+
+        def backward(upstream: Any, *own: Any) -> Any:
+            return self.backward(upstream, *self.signature.placed(dict(zip(names, own, strict=True)), settings))
+
+        return call, backward
 
     def _remember(self, gradients: Mapping[str, Array]) -> None:
         known = {(name, gradient.shape): gradient for name, gradient in gradients.items()}
@@ -122,53 +152,74 @@ class Operation:
             return FAILED
         return returned
 
-    def _taken(self, note: Note, returned: Mapping[str, Any]) -> dict[str, Any]:
-        """What came of it, in own arrays."""
+    def _by_part(self, note: Note, output: Any, at: Expected) -> tuple[dict[str, Any], Any]:
+        """The outputs by the reference's names for them; and in what containers backward is given their gradients.
+
+        They are forward's own; a host's backward takes a tuple.
+        """
+        names = list(at.parts)
+        together = Leaf(names[0]) if len(names) == 1 else tuple(map(Leaf, names))
+        if output is FAILED:
+            return dict.fromkeys(names, FAILED), together
+        template, leaves = taken_apart(output, OUTPUT)
+        if len(leaves) > 1:
+            leaves = {name: leaf for name, leaf in leaves.items() if isinstance(leaf, float) or reals_of(leaf)}
+        if len(leaves) != len(names):
+            told = f"forward returns {len(leaves)} arrays of reals instead of {len(names)}, {', '.join(names)}"
+            note("not an array", names[0], told)
+            return dict.fromkeys(names, FAILED), together
+        meant = {name: name for name in names} if set(names) == set(leaves) else dict(zip(leaves, names, strict=True))
+        if self.backward is not None:
+            together = put_together(template, lambda name: Leaf(meant.get(name, name)))
+        return {meant[name]: leaf for name, leaf in leaves.items()}, together
+
+    def _taken(self, note: Note, returned: Mapping[str, Any], dtype: str) -> dict[str, Any]:
+        """What came of it, in own arrays; a number of Python's is one."""
+        taken = {}
         for name, own in returned.items():
-            if own is not None and own is not FAILED and not self.host.owns(own):
+            if self.host.owns(own):
+                taken[name] = own
+            elif isinstance(own, float):
+                with self.host.running():
+                    taken[name] = self.host.give(np.asarray(own, dtype))
+            elif own is not None and own is not FAILED:
                 note("not an array", name, f"{name} is {kind_of(own)} instead of an array of {self.host.package}")
-        return {name: own for name, own in returned.items() if self.host.owns(own)}
+        return taken
 
     def _copied(self, held: Mapping[str, Any]) -> dict[str, Array]:
         return {name: self.host.take(own) for name, own in held.items()}
 
     def _by_name(self, note: Note, returned: Any, at: Expected) -> dict[str, Any]:
-        """Gradients by their names: from a dictionary, a sequence in the order of the inputs, or one array."""
-        names = list(at.given)
+        """Gradients by their names; None is 0 where 0 is right."""
         if returned is FAILED:
             return {}
-        if isinstance(returned, Mapping):
-            meant = {**{gradient_of(name): gradient_of(name) for name in names}, **{n: gradient_of(n) for n in names}}
-            unknown = [str(key) for key in returned if str(key) not in meant]
-            if unknown:
-                message = f"backward returns gradients of {', '.join(unknown)}; the inputs are {', '.join(names)}"
-                note("names", GRADIENTS, message)
-            known = {meant[str(key)]: gradient for key, gradient in returned.items() if str(key) in meant}
-            return {gradient_of(name): known[gradient_of(name)] for name in names if gradient_of(name) in known}
-        if isinstance(returned, tuple | list) and len(returned) == len(names):
-            return dict(zip(map(gradient_of, names), returned, strict=True))
-        if isinstance(returned, tuple | list):
-            note(
-                "number of gradients", GRADIENTS,
-                f"backward returns {len(returned)} gradients for {len(names)} inputs; in their order "
-                f"({', '.join(names)}), None for an input without one",
-            )  # fmt: skip
-        elif len(at.inputs) == 1:
-            return dict.fromkeys(at.inputs, returned)
+        if self.backward is None:
+            found = dict(zip(map(gradient_of, at.given), returned, strict=True))
         else:
-            message = f"backward returns {kind_of(returned)} for {len(names)} inputs instead of a tuple or a dictionary"
-            note("number of gradients", GRADIENTS, message)
-        return {}
+            try:
+                found, unknown = gradients_of(returned, self.signature)
+            except UnreadableError as error:
+                note("number of gradients", GRADIENTS, f"backward {error}")
+                return {}
+            if unknown:
+                names = ", ".join(self.signature.arguments)
+                message = f"backward returns gradients of {', '.join(unknown)}; the inputs are {names}"
+                note("names", GRADIENTS, message)
+        none = [name for name in at.inputs if name in found and found[name] is None]
+        zero = [name for name in none if not at.tensors[name].value.any()]
+        found |= {name: self.host.give(np.zeros(at.tensors[name].shape, at.dtype)) for name in zero}
+        return {name: found[name] for name in at.inputs if name in found}
 
 
 def _note(findings: list[Finding], name: str, kind: Kind, tensor: str, message: str, *, fails: bool = True) -> None:
     findings.append(Finding(name, 1, kind, message, tensor, fails))
 
 
-def _note_alias(note: Note, own: Mapping[str, Any], output: Any) -> None:
-    array = as_array(output)
-    if array is None or array.dtype.kind != "f" or not array.flags.writeable:  # nobody can write to the input by it
-        return
-    shared = [name for name, other in in_one_memory({**own, OUTPUT: output}) if other == OUTPUT]
-    for name in shared[:1]:
-        note("aliasing", OUTPUT, f"the output shares its memory with {name}", fails=False)
+def _note_alias(note: Note, own: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
+    for name, output in outputs.items():
+        array = as_array(output)
+        if array is None or array.dtype.kind != "f" or not array.flags.writeable:  # nobody can write to the input by it
+            continue
+        shared = [one for one, other in in_one_memory({**own, name: output}) if other == name]
+        if shared:
+            note("aliasing", name, f"the {name} shares its memory with {shared[0]}", fails=False)

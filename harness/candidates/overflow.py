@@ -3,11 +3,14 @@
 Where numbers are made larger step by step (`harness.candidates.probes.ladders`), a right function may give what is not
 finite, or lose every digit, because a naive form of it computes exp(z) on its way: 1/(1 + e^-z), e^z / sum e^z,
 log(1 + e^z). That is a note, with the smallest scale at which it happens. exp overflows from log(largest number) on,
-its square from half of that on: below it, what is wrong and finite is a mistake. So is a guard of a logarithm none
-where it shows only here: it keeps a saturated probability from 0.
+its square from half of that on: below it, what is wrong and finite is a mistake. exp(z^2) overflows from the root of
+that on: below it, so is what is not finite. A guard of a logarithm that shows only here is no mistake: it keeps a
+saturated probability from 0.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -38,12 +41,11 @@ def _shown(candidate: BackwardPass, larger: Larger) -> Finding | None:
     if guard := _guard_at(candidate, larger.at, answer):
         message = f"is right; from {larger.when} on {guard}: {wrong[0]} first"
         return Finding(candidate.name, 1, "overflow", message, wrong[0], fails=False)
-    finite = all(np.isfinite(answer.shown[name]).all() for name in wrong if name in answer.shown)
-    if finite and larger.largest < np.log(np.finfo(larger.at.dtype).max) / 2:
+    how = loss_of(wrong, answer, larger.largest, larger.at.dtype)
+    if how is None:
         why = candidate.why(larger.at, answer)
         message = f"is wrong at {larger.when}: {wrong[0]} first, though right at first{why and f'; {why}'}"
         return Finding(candidate.name, 1, "other point", message, wrong[0])
-    how = "loses every digit" if finite else "overflows"
     message = f"is right; {how} from {larger.when} on, where numbers reach {larger.largest:.3g}: {wrong[0]} first"
     return Finding(candidate.name, 1, "overflow", message, wrong[0], fails=False)
 
@@ -53,6 +55,15 @@ def _guard_at(candidate: BackwardPass, at: Point, answer: Answer) -> str:
     read = candidate.doubted(at, answer)
     told = [[cause.says for cause in d.causes if cause.cause in GUARDS] for d in read.diagnoses] if read else []
     return told[0][0] if told and all(told) else ""
+
+
+def loss_of(wrong: Iterable[str], answer: Answer, largest: float, dtype: str) -> str | None:
+    """What a right form does where numbers of this size spoil these tensors; None where that is a mistake."""
+    most = np.log(np.finfo(dtype).max)
+    finite = all(np.isfinite(answer.shown[name]).all() for name in wrong if name in answer.shown)
+    if finite:
+        return "loses every digit" if largest >= most / 2 else None
+    return "overflows" if largest >= np.sqrt(most) else None
 
 
 def _spoilt(candidate: BackwardPass, at: Point, answer: Answer) -> list[str]:

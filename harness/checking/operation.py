@@ -13,22 +13,20 @@ from harness.candidates.operation import Operation
 from harness.checking.operation_causes import explained
 from harness.checking.operation_doubts import doubted
 from harness.checking.operation_judging import Tried, rows_of, tried_at
+from harness.checking.operation_points import REPEATED_CALLS, References, as_interval, points_of, with_upstream, without
+from harness.checking.operation_range import beyond, in_range
+from harness.checking.operation_repeats import repeated
 from harness.comparison.judge import Finding
-from harness.evaluation.references.derived import HandReference
-from harness.evaluation.references.expected import OUTPUT, Expected, gradient_of
-from harness.evaluation.references.measured import MeasuredReference
-from harness.evaluation.references.reference import Reference
-from harness.evaluation.references.voting import VotingReference
+from harness.evaluation.references.expected import Expected, gradient_of
+from harness.evaluation.references.voting import Vote, VotingReference
 from harness.formats import DTYPES
 from harness.inputs.arguments import as_seconds
-from harness.inputs.cases import Case, drawn, random_upstream, users
-from harness.inputs.declared import Input, specified
-from harness.inputs.frameworks import as_arrays
-from harness.inputs.plain import refused, shown
+from harness.inputs.cases import Case
+from harness.inputs.frameworks import forget
+from harness.inputs.plain import shown
 from harness.results.operation_check import OperationCheck
 from harness.results.setting import places_of
 from harness.usage import UsageError
-from impls.contract import Array
 
 
 def check_vjp(
@@ -36,9 +34,13 @@ def check_vjp(
     backward: Any = None,
     *,
     reference: Any,
-    inputs: Mapping[str, Any] | None = None,
+    surrogate: Any = None,
+    inputs: Mapping[str, Any] | str | None = None,
     cases: Sequence[Mapping[str, Any]] = (),
     upstream: Any = None,
+    range: tuple[float, float] | None = None,  # noqa: A002  (the word for it)
+    leave_out: Sequence[str] = (),
+    strict: bool = False,
     dtype: str = "float64",
     seed: int = 0,
     timeout: float | None = None,
@@ -59,19 +61,29 @@ def check_vjp(
     PASS ['output', 'dz']
 
     Args:
-        forward: the candidate's ``forward(*inputs)``, which returns one array: in NumPy, torch or JAX arrays. Or a
-            ``torch.autograd.Function``, a ``jax.custom_vjp`` function, or a torch or JAX function around one.
-        backward: ``backward(upstream, *inputs)``, which returns the gradients: a tuple in the order of the inputs with
-            None where there is none, a dictionary by name (``x`` or ``dx``), or the only one. None where `forward`
+        forward: the candidate's ``forward(*inputs)``, which returns an array, or several in a tuple, a list or a
+            dictionary: in NumPy, torch or JAX arrays. Or a ``torch.autograd.Function``, a ``jax.custom_vjp`` function,
+            or a torch or JAX function around one.
+        backward: ``backward(upstream, *inputs)``, which returns the gradients: a tuple in the order of the inputs, or
+            of those that have a gradient, with None where there is none; a dictionary by name (``x`` or ``dx``); or the
+            only one. Several outputs have their upstreams in such a tuple, list or dictionary. None where `forward`
             brings its own.
-        reference: a layer, activation or loss of `impls.hand`: allowances are derived. Or any differentiable torch or
-            JAX function of the same inputs, run in float64: allowances are measured (see
+        reference: a layer, activation or loss of `impls.hand`: allowances are derived. Or any differentiable torch, JAX
+            or NumPy function of the same inputs, run in float64: allowances are measured (see
             `harness.evaluation.references.measured`). Or a torch and a JAX form of one function: they and a central
             difference vote.
+        surrogate: where the gradient that is meant is not the reference's derivative (straight-through, gradient
+            reversal, spikes): the layer or function whose derivative it is, of the same inputs.
         inputs: by the names of forward's parameters, in their order: an array, a shape of letters and numbers such
-            as ``("N", "M")``, or `Indices`. With a hand layer it may be left out.
+            as ``("N", "M")``, `Reals`, `Indices`, `Flags`, `Probabilities`, any of these in `Constant` where it has no
+            gradient, `OneOf` for an argument that is no tensor, or a dictionary or a list of these. Or a text, as the
+            command has it, see `harness.inputs.declared`. With a hand layer it may be left out.
         cases: further points: dictionaries of arrays by these names.
         upstream: an upstream gradient of your own, used beside the random ones in the first case.
+        range: the interval in which the code must work, of every input of reals that says none itself. Without one,
+            right code that overflows far out passes, and the verdict names where.
+        leave_out: names of cases, layouts or ``repeated calls`` that are not tried.
+        strict: whether code fails that overflows outside of the range.
         dtype: of the candidate's arrays: float64 or float32.
         seed: of all that is drawn.
         timeout: seconds that one call of forward or backward may take, after which no other is made; for ever if None.
@@ -93,104 +105,71 @@ def check_vjp(
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise UsageError(f"Cannot draw with seed={seed!r}, because a seed is a whole number from 0 on; give one.")
     timeout = as_seconds(timeout)
-    points, known = _points(reference, inputs, cases, dtype, seed)
-    first = points[0]
-    if upstream is not None:
-        points.insert(1, Case("your upstream", first.inputs, as_arrays({"upstream": upstream}, dtype)["upstream"]))
-    right = known or _foreign(reference, first)
-    candidate = Operation(forward, backward, first.inputs, dtype, timeout)
-    tried = list[Tried]()
-    for step, case in enumerate(points, 1):
-        with every_pool_on_one_thread():
-            dy = _upstream(right, case, dtype, np.random.default_rng([seed, step, 1]))
-            votes = right.votes(case, dy, always=step == 1, seed=seed) if isinstance(right, VotingReference) else []
-        tried.append(tried_at(candidate, Expected(right, case.inputs, dy, dtype), votes, step))
+    points = points_of(reference, inputs, cases, dtype, seed, as_interval(range))
+    points = without(with_upstream(points, upstream, dtype) if upstream is not None else points, leave_out)
+    signature, first, untried = points.signature, points.cases[0], dict(points.untried)
+    references = References(reference, surrogate, signature)
+    right = references.at(first)
+    candidate = Operation(forward, backward, signature, first.inputs, dtype, timeout, leave_out)
+    asked, tried = list[Case](), list[Tried]()
+    for number, case in enumerate(points.cases, 1):
+        step = len(tried) + 1
+        try:
+            with every_pool_on_one_thread():
+                expected = references.expected(case, dtype, np.random.default_rng([seed, number, 1]))
+                own, asks = expected.reference, step == 1
+                votes = (
+                    own.votes(case, expected.upstream, always=asks, seed=seed)
+                    if isinstance(own, VotingReference)
+                    else []
+                )
+        except UsageError as error:
+            if not case.may_fail:
+                raise
+            untried[case.name] = str(error).partition("because ")[2].partition("; ")[0] or str(error)
+            continue
+        asked.append(case)
+        tried.append(tried_at(candidate, expected, votes, step))
         if tried[-1].overdue:  # then so would the next be
             break
-    tried, doubts = doubted(tried, [case.name for case in points], seed)
+    overdue = tried[-1].overdue
+    tried, doubts = doubted(tried, [case.name for case in asked], seed)
+    tried, overflows = (tried, []) if overdue else in_range(candidate, tried, signature, strict=strict)
+    if not overdue and not overflows:
+        overflows = beyond(candidate, tried, signature, strict=strict)
+    again = [] if overdue or REPEATED_CALLS in leave_out else repeated(candidate, tried)
     for what, printed in candidate.printed.items():
         printed.tell(f"{candidate.name}, {what},")
     findings: dict[tuple[str, str | None], Finding] = {}
-    for finding in chain.from_iterable(each.findings for each in tried):
+    for finding in chain(*(each.findings for each in tried), overflows, again):
         findings.setdefault((finding.kind, finding.tensor), finding)
+    forget(dtype)
     line, lines = places_of(_of_its_own(backward or forward), [gradient_of(name) for name in first.inputs])
+    at_first = tried[0].situation.at
     return OperationCheck(
         name=f"{candidate.name} ({candidate.host.package})",
         reference=right.name,
         measured=right.measured,
         dtype=dtype,
         seed=seed,
-        cases=[case.name for case in points[: len(tried)]],
-        shapes={name: array.shape for name, array in {**first.inputs, OUTPUT: tried[0].situation.upstream}.items()},
+        cases=[case.name for case in asked],
+        shapes={**{name: array.shape for name, array in first.inputs.items()}, **at_first.parts},
         rows=rows_of(tried),
         findings=list(findings.values()),
         causes=explained(candidate, [forward, backward], tried, linear=lambda g: ("not linear", g) not in findings),
         votes=[*(vote for each in tried for vote in each.votes), *doubts],
+        untried=untried,
+        left_out=list(leave_out),
         line=line,
         lines=lines,
     )
 
 
+def _votes(expected: Expected, case: Case, *, always: bool, seed: int) -> list[Vote]:
+    own = expected.reference
+    return own.votes(case, expected.upstream, always=always, seed=seed) if isinstance(own, VotingReference) else []
+
+
 def _of_its_own(function: Any) -> Any:
     """The method that is somebody's backward pass, where a class brings it; else the function itself."""
     return getattr(function, "backward", function) if isinstance(function, type) else function
-
-
-def _points(
-    reference: Any, inputs: Mapping[str, Any] | None, cases: Sequence[Mapping[str, Any]], dtype: str, seed: int
-) -> tuple[list[Case], HandReference | None]:
-    """Every case, and the reference if it is a hand layer, which knows what its inputs are."""
-    known = HandReference(reference) if HandReference.knows(reference) else None
-    if isinstance(cases, Mapping):
-        raise UsageError("Cannot use cases=a dictionary, because there may be several; give a list of dictionaries.")
-    if isinstance(cases, str | bytes) or not isinstance(cases, Sequence):
-        raise refused("cases", cases, "it is no list", "give a list of dictionaries of arrays")
-    meant: Mapping[str, Input]
-    if inputs is not None:
-        meant = specified(inputs, dtype)
-        if known is not None and set(meant) != set(known.inputs):
-            raise UsageError(
-                f"Cannot use inputs {', '.join(meant)} with {known.name}, because it reads {', '.join(known.inputs)}; "
-                f"give these, or leave inputs out."
-            )
-    elif known is not None and known.usual:
-        meant = known.usual
-    elif cases and isinstance(cases[0], Mapping):
-        return users(cases, known.inputs if known else list(cases[0]), dtype), known
-    else:
-        raise UsageError(
-            "Cannot draw inputs for this reference, because nothing says what it reads; give "
-            'inputs={"x": ("N", "M"), ...} or cases=[{"x": array, ...}].'
-        )
-    names = known.inputs if known else tuple(meant)
-    points = drawn({name: meant[name] for name in names}, dtype, seed)
-    return [*points, *users(cases, names, dtype)], known
-
-
-def _foreign(reference: Any, first: Case) -> Reference:
-    if isinstance(reference, tuple | list):
-        for form in reference:
-            _callable(form)
-        return VotingReference(reference, first.inputs)
-    _callable(reference)
-    return MeasuredReference(reference, first.inputs)
-
-
-def _callable(reference: Any) -> None:
-    if not callable(reference):
-        raise UsageError(
-            f"Cannot use reference={reference!r}, because it is neither a hand layer nor a function; give a layer of "
-            f"impls.hand such as Dense(4, 3), a differentiable torch or JAX function, or one of each for a vote."
-        )
-
-
-def _upstream(right: Reference, case: Case, dtype: str, rng: np.random.Generator) -> Array:
-    shape = right.output(case.inputs, dtype).value.shape
-    if case.upstream is None:
-        return random_upstream(shape, dtype, rng)
-    if case.upstream.shape != shape:
-        raise UsageError(
-            f"Cannot use an upstream of shape {case.upstream.shape}, because the output has shape {shape}; give an "
-            f"array of that shape, with arrays or whole numbers as inputs so that it is fixed."
-        )
-    return case.upstream.astype(dtype)

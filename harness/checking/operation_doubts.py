@@ -26,11 +26,12 @@ from harness.checking.operation_judging import YOURS, Tried, check_of
 from harness.comparison.judge import Row, judge
 from harness.diagnosis.forms import forms_at
 from harness.evaluation.references.derived import HandReference
-from harness.evaluation.references.expected import OUTPUT, Expected, gradient_of
+from harness.evaluation.references.expected import Expected, gradient_of
 from harness.evaluation.references.measured import MeasuredReference
 from harness.evaluation.references.voting import DIFFERENCE, Vote, contradictions
 from harness.faults.operations.hypothesis import HandSituation, Situation
 from harness.inputs.cases import called
+from harness.inputs.outputs import OUTPUT
 from impls.contract import Array
 
 

@@ -12,9 +12,10 @@ from harness.candidates.answers import Answer
 from harness.candidates.contracts import broken_contracts
 from harness.candidates.operation import GRADIENTS, Operation
 from harness.comparison.judge import Check, Finding, Row, but_for_rounding, judge, not_comparable
-from harness.evaluation.references.expected import OUTPUT, Expected
+from harness.evaluation.references.expected import Expected, is_output
 from harness.evaluation.references.voting import Vote
 from harness.faults.operations.hypothesis import Situation
+from harness.inputs.outputs import OUTPUT
 from impls.contract import Array
 
 YOURS = "yours"
@@ -136,4 +137,4 @@ def _why_missing(name: str, answer: Answer) -> str:
 
 def _general(name: str) -> str:
     """What a finding about a whole call is of."""
-    return name if name == OUTPUT else GRADIENTS
+    return OUTPUT if is_output(name) else GRADIENTS

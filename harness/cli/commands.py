@@ -55,7 +55,14 @@ def run_command(**options: Any) -> None:
 @dtype_option("float64")
 @click.option("--seed", type=int, default=0, show_default=True, help="of weights, rows and random data")
 @click.option("--reference", multiple=True, help="check one operation against FILE.py:function, or tanh, ...; two vote")
-@click.option("--inputs", metavar="TEXT", help='of the operation: "x=N,M; W=M,K", "y=N below K", "p=N,K probabilities"')
+@click.option(
+    "--inputs", metavar="TEXT", help='of the operation: "x=N,M; W=M,K", "y=N below K", "how in mean, sum", ...'
+)
+@click.option("--surrogate", metavar="TEXT", help="whose derivative is meant, where it is not the --reference's")
+@click.option("--range", nargs=2, type=float, metavar="LOW HIGH", help="in which the operation must work")
+@click.option(
+    "--leave-out", multiple=True, metavar="NAME", help="a case or a layout that is not tried: kinks, offset, ..."
+)
 @click.option("--backward", metavar="FILE.py:FUNCTION", help="of the operation, where it does not bring its own")
 @click.option(
     "--update", is_flag=True, help="TARGET only updates weights, with --lr: gradients are read off one update"
@@ -73,7 +80,9 @@ def run_command(**options: Any) -> None:
     show_default=True,
     help="of what the function is given and returns; one sample at a time, as a row or as a column",
 )
-@click.option("--strict", is_flag=True, help="fail dialects, other shapes and names, and biases without gradients")
+@click.option(
+    "--strict", is_flag=True, help="fail dialects, other shapes and names, biases without gradients; overflow"
+)
 @click.option("--timeout", type=float, default=60, show_default=True, help="seconds for loading, and for each call")
 @click.option("--report", metavar="FILE.html", help="write the result as one page")
 @click.option("--format", "style", type=click.Choice(["table", "markdown", "json", "github"]))
@@ -104,7 +113,8 @@ def check_command(**options: Any) -> None:
 
     With --reference, TARGET is one operation: a torch.autograd.Function, a jax.custom_vjp function, or forward(*inputs)
     with --backward, called as backward(upstream, *inputs). --inputs names what forward takes, in its order: a letter
-    is one size wherever it stands.
+    is one size wherever it stands. Right code that overflows far out passes, and the verdict says from where on; within
+    --range, and under --strict, it fails.
     """
     from harness.cli.checking import check_and_print
 

@@ -15,9 +15,9 @@ from harness.cli.terminal import complain, indented, paged, spelled
 from harness.rendering.pages import page_writer
 from harness.usage import UsageError
 
-OF_AN_OPERATION = ("inputs", "backward")
+OF_AN_OPERATION = ("inputs", "backward", "surrogate", "range", "leave_out")
 OF_A_MODEL = (
-    "model", "data", "target", "raw", *OF_A_NETWORK, "batch", "arrays", "update", "layout", "strict",
+    "model", "data", "target", "raw", *OF_A_NETWORK, "batch", "arrays", "update", "layout",
 )  # fmt: skip
 LEAVE_OUT = "leave one of them out"
 REFUSED = {
@@ -33,7 +33,7 @@ REFUSED = {
         "with --chain TARGET returns everything that is checked", LEAVE_OUT,
     ),
     "optimizer": (
-        (*OF_A_MODEL, *OF_AN_OPERATION, "reference", "report"),
+        (*OF_A_MODEL, *OF_AN_OPERATION, "strict", "reference", "report"),
         "with --optimizer the update of weights is checked, without a network", LEAVE_OUT,
     ),
 }  # fmt: skip
@@ -75,7 +75,8 @@ def answered(options: dict[str, Any]) -> Answer:
 
     try:
         write_page = page_writer(options["report"]) if options["report"] else None
-        found = check_vjp(**_operation(options), **{name: options[name] for name in ("dtype", "seed", "timeout")})
+        same = ("range", "leave_out", "strict", "dtype", "seed", "timeout")
+        found = check_vjp(**_operation(options), **{name: options[name] for name in same})
     except UsageError as error:
         return Answer(complain("harness check", error), "")
     result = replace(found, command=options["command"])
@@ -117,7 +118,6 @@ def _operation(options: dict[str, Any]) -> dict[str, Any]:
     """
     from harness.candidates.sources import named
     from harness.inputs.arguments import as_seconds
-    from harness.inputs.declared import declared
 
     timeout = as_seconds(options["timeout"])
     backward = options["backward"] and named(options["backward"], timeout, "backward").function
@@ -127,7 +127,8 @@ def _operation(options: dict[str, Any]) -> dict[str, Any]:
         "forward": forward,
         "backward": backward,
         "reference": references[0] if len(references) == 1 else references,
-        "inputs": None if options["inputs"] is None else declared(options["inputs"]),
+        "surrogate": options["surrogate"] and _reference(options["surrogate"], timeout),
+        "inputs": options["inputs"],
     }
 
 

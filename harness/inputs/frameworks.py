@@ -10,16 +10,20 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from types import CodeType, ModuleType
 from typing import Any
 
 import numpy as np
 
+from harness.inputs.calls import Call
+from harness.inputs.outputs import flat
 from harness.inputs.plain import unmasked
+from harness.inputs.trees import taken_apart
 from harness.usage import UsageError, told
 from impls import registry
-from impls.abilities import Hosts
-from impls.contract import Array, network_of_example
+from impls.abilities import Hosts, StandsIn
+from impls.contract import Array, CannotCompareError, network_of_example
 
 _WANTS_WHOLE_NUMBERS = re.compile(r"\bLong\b|\blong, int\b|integer|\bindices\b", re.IGNORECASE)
 """In what frameworks raise where they are given reals for labels or indices."""
@@ -46,7 +50,8 @@ def host_of(function: Callable[..., Any], inputs: Sequence[Array], dtype: str, *
     Raises:
         UsageError: it runs in none; what the likeliest one raised is told.
     """
-    bringing = [host for host in loaded_hosts(dtype).values() if host.brings_backward(function)]
+    whole = function.function if isinstance(function, Call) else function
+    bringing = [host for host in loaded_hosts(dtype).values() if host.brings_backward(whole)]
     if bringing:
         return bringing[0]
     reasons, tried, mentioned = list[tuple[bool, str]](), set[str](), named_in(function)
@@ -61,20 +66,85 @@ def host_of(function: Callable[..., Any], inputs: Sequence[Array], dtype: str, *
                 if not useless or isinstance(error, ImportError):
                     reasons.append((unlikely, f"with {host.package} arrays it raises {told(error)}"))
                 continue
-            if host.owns(output) and not useless:
+            if not useless and _gives(host, output, numbers=not autograd):
                 return host
             if not useless:
                 reasons.append((unlikely, f"with {host.package} arrays it returns {kind_of(output)}"))
-    what = getattr(function, "__name__", type(function).__name__)
+    what = str(getattr(function, "__name__", type(function).__name__))
     if not reasons:
         raise UsageError(
             f"Cannot differentiate {what!r}, because no framework is imported; import torch or jax, and write it there."
         )
     _, reason = min(reasons, key=lambda each: each[0])
     raise UsageError(
-        f"Cannot run {what!r}, because {reason}; {_instead(reason)}, in the order of the inputs, that returns "
-        f"one array."
+        f"Cannot run {what!r}, because {reason}; {_instead(reason)}, in the order of the inputs, that returns arrays."
     )
+
+
+def _gives(host: Hosts, output: Any, *, numbers: bool) -> bool:
+    """Whether a host's arrays came, in containers or not; or a number of Python's, as of a loss, if `numbers`."""
+    leaves = taken_apart(output, "")[1].values()
+    return any(host.owns(leaf) or (numbers and isinstance(leaf, float)) for leaf in leaves)
+
+
+def forget(dtype: str) -> None:
+    """Let frameworks let go of what they keep of functions that are not run again, where it has become much."""
+    for host in loaded_hosts(dtype).values():
+        host.forget()
+
+
+def differentiating(
+    function: Callable[..., Any], inputs: Sequence[Array], dtype: str
+) -> tuple[Callable[..., Any], Hosts]:
+    """A function that a framework can differentiate, and that framework's host.
+
+    It is the function itself, or the same of NumPy's functions on a framework's arrays. What is written by operators
+    or NumPy's functions alone is no framework's: what is installed is imported for it.
+
+    Raises:
+        UsageError: no framework that is installed can differentiate it.
+    """
+    refused = None
+    try:
+        host = host_of(function, inputs, dtype, autograd=True)
+        if named_in(function) & {*registry.names()} or _differentiates(host, function, inputs):
+            return function, host
+    except UsageError as error:
+        refused = error
+    if named_in(function) & {*registry.names()}:  # it is one framework's, and wrong
+        raise refused or UsageError("")
+    for name in registry.names():
+        with suppress(ImportError, CannotCompareError):
+            built = registry.load(name)(network_of_example(), dtype)
+            if not isinstance(built, Hosts):
+                continue
+            if _differentiates(built, function, inputs):
+                return function, built
+            if isinstance(built, StandsIn):
+                form = built.in_place_of_numpy(function)
+                if _differentiates(built, form, inputs):
+                    return form, built
+    if refused:
+        raise refused
+    what = str(getattr(function, "__name__", type(function).__name__))
+    raise UsageError(
+        f"Cannot differentiate {what!r}, because it is written in NumPy, which has no autograd, and cannot be run on "
+        f"the arrays of a framework either; write it in torch or JAX."
+    )
+
+
+def _differentiates(host: Hosts, function: Callable[..., Any], inputs: Sequence[Array]) -> bool:
+    """Whether a host differentiates a function at a point."""
+    try:
+        real = flat(function, host, [False] * len(inputs))
+        output = run(host, real, inputs)
+        several = isinstance(output, tuple)
+        every = output if several else (output,)
+        ones = [np.ones(tuple(array.shape), str(array.dtype).rpartition(".")[2]) for array in every]
+        host.vjp(real, inputs, ones if several else ones[0])
+    except (Exception, SystemExit):
+        return False
+    return True
 
 
 def _instead(reason: str) -> str:

@@ -36,7 +36,7 @@ def render(check: OperationCheck, style: str = "table", typed: Typed = UNTYPED) 
     parts = ["\n".join(plain(line, style) for line in heading(check))]
     parts += [f"{check.verdict}  {plain(check.reason, style)}"]
     parts += [columns.text(of_operation(check), every_case(check), style)]
-    said = (told_causes(check.causes), _votes(check), _findings(check))
+    said = (told_causes(check.causes), _votes(check), _findings(check), not_tried(check))
     parts += ["\n".join(plain(line, style) for line in lines) for lines in said if lines]
     parts.append(f"next  {plain(_next(check, typed), style)}")
     return "\n\n".join(parts)
@@ -105,6 +105,14 @@ def _is_float32(check: OperationCheck) -> bool:
     return any(told) or any(explanation.cause == "computed in float32" for explanation in check.causes)
 
 
+def not_tried(check: OperationCheck) -> list[str]:
+    """Cases that were not asked, those with the same reason together."""
+    reasons: dict[str, list[str]] = {"you left it out": [*check.left_out]} if check.left_out else {}
+    for name, why in check.untried.items():
+        reasons.setdefault(why, []).append(name)
+    return [f"not tried  {', '.join(names)}: {why}" for why, names in reasons.items()]
+
+
 def _next(check: OperationCheck, typed: Typed) -> str:
     if _is_float32(check):
         again = (
@@ -134,10 +142,9 @@ Line = tuple[Row, str]
 
 def every_case(check: OperationCheck) -> Iterator[Line]:
     """Every row; a right forward pass, which is not what was asked about, in one."""
-    names = list(dict.fromkeys(row.gradient for row in check.rows))
-    for name in [*check.gradients, *(["output"] if "output" in names else [])]:
+    for name in [*check.gradients, *check.outputs]:
         rows = [row for row in check.rows if row.gradient == name]
-        if name == "output" and all(row.verdict == "ok" for row in rows):
+        if name in check.outputs and all(row.verdict == "ok" for row in rows):
             yield worst(rows), f"{check.case(worst(rows))}, worst of {len(rows)}"
         else:
             yield from ((row, check.case(row)) for row in rows)

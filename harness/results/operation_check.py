@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from harness.comparison.judge import Finding, Kind, Row, worst
-from harness.evaluation.references.expected import OUTPUT
+from harness.evaluation.references.expected import is_output
 from harness.evaluation.references.voting import Vote
 from harness.faults.operations.causes import Explanation
 from harness.inputs.cases import called
@@ -45,6 +45,8 @@ class OperationCheck(Judged, Printable, text="harness.rendering.operation_screen
         findings: contracts that were broken.
         causes: why each wrong gradient is wrong.
         votes: where several forms were given.
+        untried: cases that were not asked, each with the reason.
+        left_out: what was left out by name.
         command: as it was typed, where one was.
         line: file and first line of the function that gives the gradients, where that is known.
         lines: file and line that make a gradient, where a plain assignment does.
@@ -61,6 +63,8 @@ class OperationCheck(Judged, Printable, text="harness.rendering.operation_screen
     findings: list[Finding]
     causes: list[Explanation]
     votes: list[Vote]
+    untried: dict[str, str] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
     command: str | None = None
     line: tuple[str, int] | None = None
     lines: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -68,7 +72,18 @@ class OperationCheck(Judged, Printable, text="harness.rendering.operation_screen
     @property
     def gradients(self) -> list[str]:
         """Names of the gradients that were asked for."""
-        return list(dict.fromkeys(row.gradient for row in self.rows if row.gradient != OUTPUT))
+        return list(dict.fromkeys(row.gradient for row in self.rows if not is_output(row.gradient)))
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the outputs."""
+        return list(dict.fromkeys(row.gradient for row in self.rows if is_output(row.gradient)))
+
+    @property
+    def overflow(self) -> str | None:
+        """From where on right code overflows or loses every digit: ``right; overflows from |z| > 355 on``."""
+        told = next((finding.message for finding in self.findings if finding.kind == "overflow"), None)
+        return told and told.removeprefix("is ").rpartition(": ")[0]
 
     @property
     def wrong(self) -> list[str]:
@@ -93,23 +108,25 @@ class OperationCheck(Judged, Printable, text="harness.rendering.operation_screen
     @cached_property
     def outcome(self) -> Outcome:
         """Verdict, exit status and the rest of the first line."""
-        judged = [row for row in self.rows if row.gradient != OUTPUT and row.verdict != "not comparable"]
+        judged = [row for row in self.rows if not is_output(row.gradient) and row.verdict != "not comparable"]
         if self.wrong or self.failing:
-            return Outcome("FAIL", 1, self._why_failed())
+            why = self._why_failed()
+            return Outcome("FAIL", 1, f"{self.overflow}; {why}" if self.overflow and self.wrong else why)
         if self.undecided or not judged:
             why = self.undecided[0].says if self.undecided else "no gradient could be judged"
             return Outcome("NOT COMPARED", 3, why)
         if self.powerless:
             told = f"most entries of {', '.join(self.powerless)} {HALVED}, in every case"
             return Outcome("NO POWER", 0, told)
-        return Outcome("PASS", 0, self._why_passed())
+        far_out = f"{self.overflow}: " if self.overflow else ""
+        return Outcome("PASS", 0, far_out + self._why_passed())
 
     @property
     def powerless(self) -> list[str]:
         """Gradients, and the output, of which most entries would have passed at half their size in every case."""
         return [
             name
-            for name in [*self.gradients, OUTPUT]
+            for name in [*self.gradients, *self.outputs]
             if {row.verdict for row in self.rows if row.gradient == name} - {"not comparable"} == {"no power"}
         ]
 
@@ -118,11 +135,11 @@ class OperationCheck(Judged, Printable, text="harness.rendering.operation_screen
         if not wrong:
             more = f", and {len(self.failing) - 1} more" if len(self.failing) > 1 else ""
             return f"{self.said(self.failing[0])}{more}"
-        if wrong[0] == OUTPUT:
-            row = next(row for row in self.rows if row.gradient == OUTPUT and row.verdict == "FAULT")
+        if is_output(wrong[0]):
+            row = next(row for row in self.rows if row.gradient == wrong[0] and row.verdict == "FAULT")
             told = f", {row.reason}" if row.reason else ""
             return (
-                f"the output of {self.name} is not the reference's in {self._in_cases(OUTPUT)}: "
+                f"the {wrong[0]} of {self.name} is not the reference's in {self._in_cases(wrong[0])}: "
                 f"first in {called(self.case(row))}{told}"
             )
         also = f"; {self.failing[0].message}" if self.failing else ""
@@ -145,7 +162,7 @@ class OperationCheck(Judged, Printable, text="harness.rendering.operation_screen
 
     def _why_passed(self) -> str:
         gradients, words = self.gradients, "within a measured allowance" if self.measured else "up to rounding"
-        judged = [row for row in self.rows if row.gradient != OUTPUT and row.verdict == "ok"]
+        judged = [row for row in self.rows if not is_output(row.gradient) and row.verdict == "ok"]
         if not judged:
             return f"{', '.join(gradients)} of {self.name} take another convention at kinks, all of them valid"
         row = worst(judged)
@@ -194,6 +211,9 @@ class OperationCheck(Judged, Printable, text="harness.rendering.operation_screen
             "dtype": self.dtype,
             "seed": self.seed,
             "cases": self.cases,
+            "untried": self.untried,
+            "left_out": self.left_out,
+            "overflow": self.overflow,
             "shapes": {name: list(shape) for name, shape in self.shapes.items()},
             "rows": [{**_named(row), "case": self.case(row), "measured": self.measured} for row in self.rows],
             "findings": [

@@ -153,7 +153,7 @@ def assert_vjp_matches(forward: Any, backward: Any = None, **options: Any) -> No
     """Raise unless every gradient of an operation is within its allowance, in every case, and it keeps its contracts.
 
     Args:
-        forward, backward, options: as of `harness.check_vjp`: reference, inputs, cases, upstream, dtype, seed, timeout.
+        forward, backward, options: as of `harness.check_vjp`: reference, inputs, range, leave_out, dtype, ...
 
     Raises:
         GradientMismatch: the verdict is not PASS; its first line names the gradient and the cause.

@@ -12,19 +12,42 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from impls.abilities import Change, Differentiated, Function, GradientChecker, Measured
+from impls.abilities import Change, Differentiated, Function, GradientChecker, Measured, Upstream
 from impls.contract import Array, Arrays, CannotCompareError, Inputs, Pass
 from impls.graph import LOSS, TARGET, Graph, Link, evaluate
 from impls.jax_grad.chains import JaxChain
 from impls.jax_grad.conventions import measures
+from impls.jax_grad.numpy_forms import standing
 from impls.jax_grad.operations import ELEMENTARY, OPTIMIZERS, JaxUpdater, operation_of
 from impls.jax_grad.peers import GRADIENT_CHECKERS
+
+
+class _Compiled:
+    """Counts the programs that JAX has compiled, which it keeps for as long as the process lives."""
+
+    many = 500
+
+    def __init__(self) -> None:
+        self.count = 0
+        jax.monitoring.register_event_duration_secs_listener(self._count)
+
+    def _count(self, event: str, _: float, **__: Any) -> None:
+        self.count += event.endswith("backend_compile_duration")
+
+    def clear_if_many(self) -> None:
+        """Let go of all of them, where there are many: each takes about 1 MB."""
+        if self.count > self.many:
+            jax.clear_caches()
+            self.count = 0
+
+
+COMPILED = _Compiled()
 
 
 class JaxHosting:
     """What `JaxGrad` has besides: see `impls.abilities.Hosts`."""
 
-    package = "jax"
+    package, strided = "jax", False
     dtype: str
 
     def owns(self, value: Any) -> bool:
@@ -47,22 +70,43 @@ class JaxHosting:
         """Float64 mode, on or off as the dtype needs it."""
         return jax.enable_x64(self.dtype == "float64")
 
-    def vjp(self, function: Function, inputs: Sequence[Array], upstream: Array | None) -> Differentiated:
+    def constant(self, own: Any) -> Any:
+        """By jax.lax.stop_gradient."""
+        return jax.lax.stop_gradient(own)
+
+    def vjp(self, function: Function, inputs: Sequence[Array], upstream: Upstream) -> Differentiated:
         """By jax.vjp, not compiled as a whole."""
         with self.running():
-            output, gradients = _differentiated(
-                function, None if upstream is None else self.give(upstream), [self.give(array) for array in inputs]
-            )
-            return self.take(output), [None if g is None else self.take(g) for g in gradients]
+            found = _differentiated(function, self._upstream(upstream), [self.give(array) for array in inputs])
+            return self._taken(found)
 
-    def perturbed(self, function: Function, inputs: Sequence[Array], upstream: Array, change: Change) -> Differentiated:
+    def perturbed(
+        self, function: Function, inputs: Sequence[Array], upstream: Upstream, change: Change
+    ) -> Differentiated:
         """By evaluating the jaxpr of both passes equation by equation; a loop is one operation."""
         with self.running():
-            given, dy = [self.give(array) for array in inputs], self.give(upstream)
+            given, dy = [self.give(array) for array in inputs], self._upstream(upstream)
             traced, shape = jax.make_jaxpr(partial(_differentiated, function, dy), return_shape=True)(given)
             results = _evaluated(traced.jaxpr, traced.consts, given, change)
-            output, gradients = jax.tree.unflatten(jax.tree.structure(shape), results)
-            return self.take(output), [None if g is None else self.take(g) for g in gradients]
+            return self._taken(jax.tree.unflatten(jax.tree.structure(shape), results))
+
+    def _upstream(self, upstream: Upstream) -> Any:
+        if upstream is None or isinstance(upstream, np.ndarray):
+            return None if upstream is None else self.give(upstream)
+        return tuple(map(self.give, upstream))
+
+    def _taken(self, found: tuple[Any, list[Any]]) -> Differentiated:
+        output, gradients = found
+        taken = tuple(map(self.take, output)) if isinstance(output, tuple) else self.take(output)
+        return taken, [None if g is None else self.take(g) for g in gradients]
+
+    def forget(self) -> None:
+        """Programs that were compiled, the caller's too, which are compiled again when they are next run."""
+        COMPILED.clear_if_many()
+
+    def in_place_of_numpy(self, function: Function) -> Function:
+        """By the protocols with which NumPy asks its operands."""
+        return standing(function)
 
     def brings_backward(self, function: Any) -> bool:
         """Functions made by jax.custom_vjp."""

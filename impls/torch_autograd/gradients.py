@@ -13,7 +13,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from impls.abilities import Change, Comparer, Differentiated, Function, GradientChecker, Measured
+from impls.abilities import Change, Comparer, Differentiated, Function, GradientChecker, Measured, Upstream
 from impls.contract import Array, Arrays, CannotCompareError, Inputs, Pass
 from impls.graph import LOSS, TARGET, Graph, evaluate
 from impls.torch_autograd.chains import TorchChain, moved, real
@@ -25,7 +25,7 @@ from impls.torch_autograd.peers import COMPARERS, GRADIENT_CHECKERS
 class TorchHosting:
     """What `TorchAutograd` has besides: see `impls.abilities.Hosts`."""
 
-    package = "torch"
+    package, strided = "torch", True
 
     def owns(self, value: Any) -> bool:
         """Tensors."""
@@ -33,7 +33,7 @@ class TorchHosting:
 
     def give(self, array: Array) -> torch.Tensor:
         """A contiguous copy on the CPU that requires no gradient."""
-        return torch.tensor(np.ascontiguousarray(array)).reshape(np.shape(array))
+        return torch.tensor(np.array(array, order="C"))
 
     def take(self, own: Any) -> Array:
         """A copy, from whichever device."""
@@ -43,18 +43,34 @@ class TorchHosting:
         """Nothing needs to be set: torch knows every dtype."""
         return nullcontext()
 
-    def vjp(self, function: Function, inputs: Sequence[Array], upstream: Array | None) -> Differentiated:
-        """By torch.autograd.grad; an input that the output does not depend on has the gradient 0."""
-        output, gradients = _differentiated(
-            function, None if upstream is None else self.give(upstream), [self.give(array) for array in inputs]
-        )
-        return self.take(output), [None if g is None else self.take(g) for g in gradients]
+    def constant(self, own: torch.Tensor) -> torch.Tensor:
+        """Detached."""
+        return own.detach()
 
-    def perturbed(self, function: Function, inputs: Sequence[Array], upstream: Array, change: Change) -> Differentiated:
+    def vjp(self, function: Function, inputs: Sequence[Array], upstream: Upstream) -> Differentiated:
+        """By torch.autograd.grad; an input that the output does not depend on has the gradient 0."""
+        return self._taken(_differentiated(function, self._upstream(upstream), [self.give(array) for array in inputs]))
+
+    def perturbed(
+        self, function: Function, inputs: Sequence[Array], upstream: Upstream, change: Change
+    ) -> Differentiated:
         """By a dispatch mode, which sees every ATen operation of both passes; what works in place is left as it is."""
         with _Perturbing(change):
-            output, gradients = _differentiated(function, self.give(upstream), [self.give(array) for array in inputs])
-        return self.take(output), [None if g is None else self.take(g) for g in gradients]
+            found = _differentiated(function, self._upstream(upstream), [self.give(array) for array in inputs])
+        return self._taken(found)
+
+    def _upstream(self, upstream: Upstream) -> Any:
+        if upstream is None or isinstance(upstream, np.ndarray):
+            return None if upstream is None else self.give(upstream)
+        return tuple(map(self.give, upstream))
+
+    def _taken(self, found: tuple[Any, list[Any]]) -> Differentiated:
+        output, gradients = found
+        taken = tuple(map(self.take, output)) if isinstance(output, tuple) else self.take(output)
+        return taken, [None if g is None else self.take(g) for g in gradients]
+
+    def forget(self) -> None:
+        """Nothing is kept."""
 
     def brings_backward(self, function: Any) -> bool:
         """Subclasses of torch.autograd.Function."""
@@ -94,7 +110,7 @@ class _Perturbing(TorchDispatchMode):
 
 
 def _differentiated(function: Function, upstream: Any, inputs: Sequence[Any]) -> tuple[Any, list[Any]]:
-    """The output, and the gradient for each input.
+    """The output, or several in a tuple, and the gradient for each input.
 
     The leaves are views: they share memory and strides with the inputs, so that whoever gave them sees what the
     function does to them.
@@ -103,9 +119,13 @@ def _differentiated(function: Function, upstream: Any, inputs: Sequence[Any]) ->
         leaves = [i.detach().requires_grad_() if i.is_floating_point() else i.detach() for i in inputs]
         output = function(*leaves)
         wanted = [leaf for leaf in leaves if leaf.requires_grad]
-        if not output.requires_grad:  # nothing that was given is read in a differentiable way
+        several = isinstance(output, tuple)
+        pairs = zip(output, upstream, strict=True) if several else [(output, upstream)]
+        reached = [(o, u) for o, u in pairs if o.requires_grad]
+        if not reached:  # nothing that was given is read in a differentiable way
             return output, [torch.zeros_like(leaf) if leaf.requires_grad else None for leaf in leaves]
-        found = iter(torch.autograd.grad(output, wanted, upstream, allow_unused=True, materialize_grads=True))
+        outputs, upstreams = zip(*reached, strict=True)
+        found = iter(torch.autograd.grad(outputs, wanted, upstreams, allow_unused=True, materialize_grads=True))
     return output, [next(found) if leaf.requires_grad else None for leaf in leaves]
 
 

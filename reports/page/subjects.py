@@ -131,7 +131,7 @@ class OperationSubject:
     def __init__(self, check: OperationCheck) -> None:
         self.check = self.result = check
         self.title, self.reason = check.name, check.reason
-        self.heading = operation_screen.heading(check)
+        self.heading = [*operation_screen.heading(check), *operation_screen.not_tried(check)]
         self.command = check.command or f"harness.check_vjp(..., dtype={check.dtype!r}, seed={check.seed})"
 
 

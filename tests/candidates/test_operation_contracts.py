@@ -140,7 +140,7 @@ def test_a_kernel_that_reads_memory_in_order():
 
     contracts, found = findings(mine.relu, backward, reference=Relu())
     assert contracts == {("non-contiguous inputs", "dz")}
-    assert "is wrong when arrays are not contiguous: dz first" in found.reason
+    assert "is wrong when arrays are not contiguous (transposed): dz first" in found.reason
 
 
 def test_a_view_that_needs_contiguous_memory():

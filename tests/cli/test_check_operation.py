@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from harness import Indices, UsageError
-from harness.inputs.declared import Probabilities, declared
+from harness import Constant, Flags, Indices, OneOf, Probabilities, Reals, UsageError
+from harness.inputs.declared import declared
 
 USERS = Path(__file__).parents[1] / "users"
 RIGHT = ("operations.py", "--reference", "tanh", "--backward", "operations.py")
 WRONG = ("operations.py", "--reference", "tanh", "--backward", "operations.py:unsquared")
+
+NAIVE = ("operations.py:naive", "--reference", "softmax", "--backward", "operations.py:naive_backward")
 
 
 def command(*arguments, **environment):
@@ -33,7 +35,7 @@ def test_a_right_operation_passes():
 def test_a_wrong_one_fails_and_its_cause_is_named():
     done = command(*WRONG, "--quiet")
     assert done.returncode == 1
-    assert done.stdout == "FAIL  dz is wrong in 10 of 10 cases: 1 − a is written for 1 − a²: da · (1 − a), in dz\n"
+    assert done.stdout == "FAIL  dz is wrong in 15 of 15 cases: 1 − a is written for 1 − a²: da · (1 − a), in dz\n"
 
 
 def test_a_layer_in_a_file_is_a_reference_too():
@@ -48,7 +50,7 @@ def test_json_and_annotations():
     line = (USERS / "operations.py").read_text().splitlines().index(
         "    dz = upstream * (1 - a)  # and not 1 - a^2"
     ) + 1
-    assert first.startswith(f"::error file=operations.py,line={line},title=FAIL::dz is wrong in 10 of 10 cases")
+    assert first.startswith(f"::error file=operations.py,line={line},title=FAIL::dz is wrong in 15 of 15 cases")
 
 
 def test_a_page(tmp_path):
@@ -99,5 +101,23 @@ def test_inputs_are_declared_in_words():
     assert found == {
         "x": ("N", "M"), "W": ("M", 3), "y": Indices(("N",), below="K"), "p": Probabilities(("N", "K")), "c": (),
     }  # fmt: skip
+    found = declared("x=N from 0 to 6; y=N from 1 below K; m=N,M flags; r=M constant; how in mean, 2, True")
+    assert found == {
+        "x": Reals(("N",), 0, 6), "y": Indices(("N",), "K", 1), "m": Flags(("N", "M")), "r": Constant(("M",)),
+        "how": OneOf("mean", 2, True),
+    }  # fmt: skip
+    assert declared("p.W=M,K; p.b=K; h[0]=N; h[1]=N") == {"p": {"W": ("M", "K"), "b": ("K",)}, "h": [("N",), ("N",)]}
+    with pytest.raises(UsageError, match="stands inside another input"):
+        declared("p=N; p.W=M")
     with pytest.raises(UsageError, match="because it names none"):
         declared(" ; ")
+
+
+def test_range_strict_and_what_is_left_out():
+    done = command(*NAIVE, "--quiet")
+    assert done.stdout.startswith("PASS  right; overflows from |z| > 710 on: dz of naive (numpy)"), done.stderr
+    for further in (["--strict"], ["--range", "-800", "800"]):
+        done = command(*NAIVE, *further, "--quiet")
+        assert (done.returncode, done.stdout[:13]) == (1, "FAIL  right; "), done.stderr
+    done = command(*RIGHT, "--leave-out", "kinks", "--leave-out", "offset")
+    assert "not tried  kinks, offset: you left it out" in done.stdout

@@ -136,3 +136,55 @@ def test_float64_mode_of_jax_is_on_inside_only():
     host("jax").give(np.ones(2))
     host("jax").vjp(lambda x: x * x, [np.ones(2)], np.ones(2))
     assert jax.config.jax_enable_x64 == before
+
+
+def test_one_row_that_was_turned_round_is_handed_over(framework):
+    row = np.arange(12.0).reshape(3, 4)[:1][::-1]
+    assert min(row.strides) < 0
+    one = host(framework)
+    np.testing.assert_array_equal(one.take(one.give(row)), row)
+
+
+def test_several_outputs_have_an_upstream_each_and_a_constant_has_no_gradient(framework):
+    one = host(framework)
+    x, y = np.array([1.0, 2.0]), np.array([3.0, 5.0])
+
+    def function(x, y):
+        return x * one.constant(y), x + y
+
+    outputs, (dx, dy) = one.vjp(function, [x, y], [np.array([1.0, 10.0]), np.array([0.5, 0.25])])
+    np.testing.assert_array_equal(outputs, [x * y, x + y])
+    np.testing.assert_array_equal(dx, [3.5, 50.25])
+    np.testing.assert_array_equal(dy, [0.5, 0.25])
+
+
+def test_compiled_programs_are_let_go_where_there_are_many(monkeypatch):
+    one, cleared = host("jax"), []
+    import jax
+
+    from impls.jax_grad.gradients import COMPILED
+
+    monkeypatch.setattr(COMPILED, "many", 0)
+    monkeypatch.setattr(jax, "clear_caches", lambda: cleared.append(COMPILED.count))
+    one.vjp(lambda x: x * jax.numpy.tanh(x), [np.ones(123)], np.ones(123))
+    one.forget()
+    one.forget()
+    assert len(cleared) == 1
+    assert cleared[0] > 0
+    assert COMPILED.count == 0
+
+
+def test_jax_stands_in_for_numpy():
+    one = host("jax")
+
+    def function(x, w):
+        kept = np.zeros_like(x)
+        kept[...] = np.where(x > 0, x, np.exp(x) - 1) / np.sqrt(np.mean(x**2, axis=-1, keepdims=True))
+        kept += 1
+        return np.add.reduce(kept, axis=0) @ w.T, np.linalg.norm(w), np.concatenate([x, x]).sum()
+
+    x, w = np.array([[1.0, -2.0], [0.5, 3.0]]), np.array([[1.0, 2.0]])
+    with one.running():
+        outputs = one.in_place_of_numpy(function)(one.give(x), one.give(w))
+    for found, right in zip(outputs, function(x, w), strict=True):
+        np.testing.assert_allclose(one.take(found), right, rtol=1e-15)

@@ -37,4 +37,13 @@ def product_backward(upstream, x, W):
     return upstream @ W.T, x.T @ upstream
 
 
+def naive(z):
+    return np.exp(z) / np.exp(z).sum(axis=-1, keepdims=True)
+
+
+def naive_backward(upstream, z):
+    a = naive(z)
+    return a * (upstream - (upstream * a).sum(axis=-1, keepdims=True))
+
+
 reference = Tanh()

@@ -28,6 +28,7 @@ from harness.evaluation.references.measured import (
 )
 from harness.evaluation.subgradients import Sides
 from harness.evaluation.zeros import Move, vanishes
+from harness.inputs.outputs import OUTPUT, Parts
 from impls.abilities import Chain, Reading, read_as_kept
 from impls.contract import Array, Arrays
 
@@ -136,6 +137,10 @@ class LinkReference:
     def _pull(self, upstream: Array, reading: Reading) -> dict[str, Array]:
         given = {**self.given, self.reader: upstream}
         return self.chain.pull(self.differentiable, given, "float64", root=self.reader, reading=reading)
+
+    def parts(self, inputs: Mapping[str, Array]) -> Parts:  # noqa: ARG002
+        """The shape of what the reader holds."""
+        return {OUTPUT: self.chain.tensors[self.reader].shape}
 
     def output(self, inputs: Mapping[str, Array], dtype: str) -> Bounded:  # noqa: ARG002
         """What the reader holds, whatever the inputs are."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from inspect import signature
 from typing import Any
 
@@ -10,6 +10,7 @@ from harness.arithmetic import Bounded, Context, profile_of
 from harness.evaluation.references.one_node import is_loss, one_node
 from harness.evaluation.subgradients import Sides, one_sided
 from harness.inputs.declared import declared
+from harness.inputs.outputs import OUTPUT, Parts
 from harness.usage import UsageError
 from impls.contract import Array
 from impls.graph import TARGET, Graph, Link
@@ -27,13 +28,14 @@ class HandReference:
 
     measured = False
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: Any, constant: Collection[str] = ()) -> None:
         self.layer, self.name = layer, f"hand {layer!r}"
         self.reads = as_names(layer.reads)
         self.gives = "L" if is_loss(layer) else layer.gives
         known = {*self.reads, TARGET, *getattr(layer, "weights", ())}
         self.inputs = tuple(name for name in signature(layer.forward).parameters if name in known)
-        self.differentiable = tuple(name for name in self.inputs if hasattr(layer, f"d{name}"))
+        ruled = (name for name in self.inputs if hasattr(layer, f"d{name}"))
+        self.differentiable = tuple(name for name in ruled if name not in constant)
         said = getattr(layer, "usual_inputs", "")
         self.usual = declared(said) if said else {}
         self._graphs: dict[tuple[Any, ...], Graph] = {}
@@ -41,8 +43,14 @@ class HandReference:
     @staticmethod
     def knows(reference: Any) -> bool:
         """Whether something is a hand layer: it has a forward rule, says what it reads, and has a gradient's rule."""
+        if isinstance(reference, type):
+            return False
         read = (*as_names(getattr(reference, "reads", ())), *getattr(reference, "weights", ()))
         return hasattr(reference, "forward") and any(hasattr(reference, f"d{name}") for name in read)
+
+    def parts(self, inputs: Mapping[str, Array]) -> Parts:
+        """The shape of its output."""
+        return {OUTPUT: self.output(inputs, "float64").value.shape}
 
     def output(self, inputs: Mapping[str, Array], dtype: str) -> Bounded:
         """The output, as programs of the dtype may give it."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 
@@ -12,38 +13,73 @@ from harness.arithmetic.rules.sums import every_pool_on_one_thread
 from harness.evaluation.references.reference import Reference
 from harness.evaluation.subgradients import Sides
 from harness.evaluation.zeros import Move, vanishes
+from harness.inputs.outputs import OUTPUT, Parts, parted
 from impls.contract import Array
+from impls.graph import prefixed
 
-OUTPUT = "output"
+
+def is_output(tensor: str) -> bool:
+    """Whether a tensor is what forward gives: the only output, or one of several."""
+    return tensor == OUTPUT or tensor.startswith((f"{OUTPUT}.", f"{OUTPUT}["))
 
 
 def gradient_of(name: str) -> str:
-    """What the gradient of an input is called."""
-    return f"d{name}"
+    """What the gradient of an input is called.
+
+    >>> gradient_of("x"), gradient_of("params.W")
+    ('dx', 'params.dW')
+    """
+    return prefixed("d", name)
 
 
 class Expected:
     """An operation at a point, by its reference.
 
     Attributes:
+        given: tensors by name.
+        upstream: of the output; of several, one after the other.
         inputs: names, by those of their gradients.
+        settings: of arguments that are no tensors.
     """
 
-    def __init__(self, reference: Reference, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> None:
+    def __init__(
+        self,
+        reference: Reference,
+        inputs: Mapping[str, Array],
+        upstream: Array,
+        dtype: str,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
         self.reference, self.given, self.upstream, self.dtype = reference, inputs, upstream, dtype
+        self.settings = settings or {}
         self.inputs = {gradient_of(name): name for name in reference.differentiable}
 
     def under(self, upstream: Array) -> Expected:
         """The same with another upstream gradient."""
-        return Expected(self.reference, self.given, upstream, self.dtype)
+        return Expected(self.reference, self.given, upstream, self.dtype, self.settings)
+
+    def where(self, inputs: Mapping[str, Array], upstream: Array | None = None) -> Expected:
+        """The same with other inputs, of the same shapes."""
+        upstream = self.upstream if upstream is None else upstream
+        return Expected(self.reference, inputs, upstream, self.dtype, self.settings)
+
+    @cached_property
+    def parts(self) -> Parts:
+        """The shape of each output."""
+        return self.reference.parts(self.given)
+
+    @cached_property
+    def output(self) -> Bounded:
+        """The output; several, one after the other."""
+        return self.reference.output(self.given, self.dtype)
 
     @cached_property
     def tensors(self) -> dict[str, Bounded]:
-        """The output, then each gradient."""
+        """Each output, then each gradient."""
         with every_pool_on_one_thread():
             gradients = self.reference.gradients(self.given, self.upstream, self.dtype)
-            output = self.reference.output(self.given, self.dtype)
-        return {OUTPUT: output, **{gradient_of(name): gradient for name, gradient in gradients.items()}}
+            outputs = {name: self.output.moved(partial(_part, name=name, parts=self.parts)) for name in self.parts}
+        return {**outputs, **{gradient_of(name): gradient for name, gradient in gradients.items()}}
 
     def convention(self, tensor: str, actual: Array) -> bool:
         """Whether a gradient that is outside its allowance takes no more than another valid subgradient."""
@@ -71,3 +107,7 @@ class Expected:
         with every_pool_on_one_thread():
             found = self.reference.sides(self.given, self.upstream, self.dtype)
         return {gradient_of(name): sides for name, sides in found.items()}
+
+
+def _part(array: Array, *, name: str, parts: Parts) -> Array:
+    return parted(array, parts)[name]

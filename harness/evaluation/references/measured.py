@@ -26,14 +26,15 @@ computation by running it in two precisions; Parker, "Monte Carlo arithmetic" (1
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from harness.arithmetic import Bounded, Context, profile_of
 from harness.evaluation.subgradients import Sides
-from harness.inputs.frameworks import host_of, loaded_hosts
+from harness.inputs.frameworks import differentiating, loaded_hosts
+from harness.inputs.outputs import Parts, each_of, flat, joined, parts_of, reals_of
 from harness.usage import UsageError, told, visible
 from impls.abilities import Hosts
 from impls.contract import Array
@@ -61,25 +62,39 @@ class MeasuredReference:
 
     measured = True
 
-    def __init__(self, function: Callable[..., Any], inputs: Mapping[str, Array]) -> None:
-        self.function, self.inputs = function, tuple(inputs)
-        self.differentiable = tuple(name for name, array in inputs.items() if array.dtype.kind == "f")
+    def __init__(
+        self, function: Callable[..., Any], inputs: Mapping[str, Array], constant: Collection[str] = ()
+    ) -> None:
+        self.inputs = tuple(inputs)
+        reals = [name for name, array in inputs.items() if array.dtype.kind == "f"]
+        self.differentiable = tuple(name for name in reals if name not in constant)
         if not self.differentiable:
-            raise UsageError(
-                f"Cannot differentiate by {', '.join(inputs)}, because they hold whole numbers; give arrays of floats."
-            )
+            why = "have no gradient" if reals else "hold whole numbers"
+            raise UsageError(f"Cannot differentiate by {', '.join(inputs)}, because they {why}; give arrays of floats.")
         doubled = [double(array) for array in inputs.values()]
-        self.host = host_of(function, doubled, "float64", autograd=True)
+        form, self.host = differentiating(function, doubled, "float64")
+        self._form, self.function = form, flat(form, self.host, [name in constant for name in inputs])
         narrow = [host for host in loaded_hosts("float32").values() if host.package == self.host.package]
-        self.narrow: Hosts = narrow[0]
+        self.narrow: Hosts | None = narrow[0]
         what = visible(str(getattr(function, "__name__", type(function).__name__)))
         self.name = f"{self.host.package} {what}"
+        self._parts: dict[tuple[Any, ...], Parts] = {}
         self._known: dict[bytes, tuple[list[Array], list[Array]]] = {}
         self._sides: dict[bytes, list[Array]] = {}
 
+    def parts(self, inputs: Mapping[str, Array]) -> Parts:
+        """The shape of each output."""
+        if _shapes(inputs) not in self._parts:
+            self._run(self.host, inputs, None)
+        return self._parts[_shapes(inputs)]
+
     def output(self, inputs: Mapping[str, Array], dtype: str) -> Bounded:
-        """The output, as programs of the dtype may give it."""
+        """The output, several one after the other, as programs of the dtype may give it."""
         return self._estimates(inputs, None, dtype)[0]
+
+    def evaluated(self, inputs: Mapping[str, Array]) -> Array:
+        """The output in float64, nothing measured."""
+        return self._run(self.host, inputs, None)[0]
 
     def gradients(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Bounded]:
         """The gradient of each input that has one, as programs of the dtype may give it."""
@@ -114,7 +129,8 @@ class MeasuredReference:
     def _estimates(self, inputs: Mapping[str, Array], upstream: Array | None, dtype: str) -> list[Bounded]:
         key = _key(inputs, upstream)
         if key not in self._known:
-            self._known[key] = self._measure(inputs, upstream)
+            self._known[key] = values, gaps = self._measure(inputs, upstream)
+            self._known.setdefault(_key(inputs, None), (values[:1], gaps[:1]))
         return [allowed(value, gap, dtype) for value, gap in zip(*self._known[key], strict=True)]
 
     def _measure(self, inputs: Mapping[str, Array], upstream: Array | None) -> tuple[list[Array], list[Array]]:
@@ -126,7 +142,14 @@ class MeasuredReference:
             for _ in range(POINTS):
                 near = {name: jittered(array, rng) for name, array in inputs.items()}
                 dy = None if upstream is None else jittered(upstream, rng)
-                narrow, wide = self._run(self.narrow, near, dy), self._run(self.host, near, dy)
+                if self.narrow is None:
+                    continue
+                try:
+                    narrow = self._run(self.narrow, near, dy)
+                except _NotNarrowError:
+                    self.narrow = None
+                    continue
+                wide = self._run(self.host, near, dy)
                 gaps = [np.maximum(g, np.abs(n - w)) for g, n, w in zip(gaps, narrow, wide, strict=True)]
             moves = [self._moved(inputs, upstream, values, way) for way in (1, -1)]
             for place, (up, down) in enumerate(zip(*moves, strict=True)):
@@ -140,40 +163,63 @@ class MeasuredReference:
         dy = np.zeros(values[0].shape) if upstream is None else np.asarray(upstream, np.float64)
         try:
             output, gradients = self.host.perturbed(
-                self.function, [double(array) for array in inputs.values()], dy,
+                self.function, [double(array) for array in inputs.values()], each_of(dy, self.parts(inputs)),
                 lambda numbers: numbers * (1 + way * u * rng.uniform(0, 1, numbers.shape)),
             )  # fmt: skip
-        except Exception:  # compiled, say, and not to be run operation by operation: the gaps alone must do
+        except Exception as error:  # compiled, say, and not to be run operation by operation: the gaps alone must do
+            if self.narrow is None:
+                raise UsageError(
+                    f"Cannot measure an allowance with {self.name}, because it runs in float32 neither with inputs of "
+                    f"float32 nor operation by operation ({told(error)}); let its inputs decide the dtype."
+                ) from error
             return [np.zeros(value.shape) for value in values]
-        moved = [output, *[g for g, name in zip(gradients, inputs, strict=True) if name in self.differentiable]]
+        moved = [joined(output), *self._of_reals(gradients)]
         return [np.abs(m - value) for m, value in zip(moved[: len(values)], values, strict=True)]
+
+    def _of_reals(self, gradients: Sequence[Array | None]) -> list[Any]:
+        return [g for g, name in zip(gradients, self.inputs, strict=True) if name in self.differentiable]
 
     def _run(self, host: Hosts, inputs: Mapping[str, Array], upstream: Array | None) -> list[Array]:
         """Output and gradients of the reals, in float64; the output alone without an upstream."""
         dtype = "float64" if host is self.host else "float32"
-        given = [array.astype(dtype) if name in self.differentiable else array for name, array in inputs.items()]
+        given = [array.astype(dtype) if array.dtype.kind == "f" else array for array in inputs.values()]
         try:
             if upstream is None:
                 with host.running():
-                    own = self.function(*[host.give(array) for array in given])
-                    results: list[Any] = [host.take(own)]
+                    returned = self._form(*[host.give(array) for array in given])
+                    reals = {name: host.take(own) for name, own in reals_of(returned).items()}
+                if not reals:
+                    raise UsageError(f"Cannot use {self.name} as the reference, because it returns no real numbers.")
+                output: Any = tuple(reals.values()) if len(reals) > 1 else next(iter(reals.values()))
+                if host is self.host:
+                    self._parts[_shapes(inputs)] = parts_of(output, list(reals))
+                results = [output]
             else:
-                output, gradients = host.vjp(self.function, given, np.asarray(upstream, dtype))
-                results = [
-                    output,
-                    *[g for g, name in zip(gradients, inputs, strict=True) if name in self.differentiable],
-                ]
+                dy = each_of(np.asarray(upstream, dtype), self.parts(inputs))
+                output, gradients = host.vjp(self.function, given, dy)
+                results = [output, *self._of_reals(gradients)]
+        except UsageError:
+            raise
         except (Exception, SystemExit) as error:
+            if host is self.narrow:
+                raise _NotNarrowError from error
             raise UsageError(
                 f"Cannot use {self.name} as the reference, because in {dtype} it raises {told(error)}; "
-                f"give a function of {', '.join(inputs)} that runs in float32 and float64."
+                f"give a function of {', '.join(inputs)} that runs in float64."
             ) from error
+        results[0] = joined(results[0])
         if results[0].dtype != dtype:
+            if host is self.narrow:
+                raise _NotNarrowError
             raise UsageError(
                 f"Cannot measure an allowance with {self.name}, because for inputs of {dtype} it gives "
                 f"{results[0].dtype}; write it so that the inputs decide the dtype."
             )
         return [np.asarray(array, np.float64) for array in results]
+
+
+class _NotNarrowError(Exception):
+    """The reference has constants of float64, say: with float32 inputs it raises, or computes in float64."""
 
 
 def allowed(value: Array, gap: Array, dtype: str) -> Bounded:
@@ -201,6 +247,10 @@ def ways_of(inputs: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
                 name: np.where(np.arange(a.size) % ALONE == place, 1.0, -1.0).reshape(a.shape)
                 for name, a in inputs.items()
             }
+
+
+def _shapes(inputs: Mapping[str, Array]) -> tuple[Any, ...]:
+    return tuple(array.shape for array in inputs.values())
 
 
 def _key(inputs: Mapping[str, Array], upstream: Array | None) -> bytes:

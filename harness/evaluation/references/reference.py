@@ -7,6 +7,7 @@ from typing import Protocol
 
 from harness.arithmetic import Bounded
 from harness.evaluation.subgradients import Sides
+from harness.inputs.outputs import Parts
 from impls.contract import Array
 
 
@@ -25,8 +26,12 @@ class Reference(Protocol):
     inputs: tuple[str, ...]
     differentiable: tuple[str, ...]
 
+    def parts(self, inputs: Mapping[str, Array]) -> Parts:
+        """The shape of each output, in order."""
+        ...
+
     def output(self, inputs: Mapping[str, Array], dtype: str) -> Bounded:
-        """The output, as programs of the dtype may give it."""
+        """The output, several one after the other, as programs of the dtype may give it."""
         ...
 
     def gradients(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Bounded]:

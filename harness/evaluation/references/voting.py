@@ -9,7 +9,7 @@ to tell the two apart. An estimate is no bound, so a gradient counts as contradi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -17,10 +17,11 @@ import numpy as np
 
 from harness.arithmetic import Bounded
 from harness.evaluation.references.differences import central_difference
-from harness.evaluation.references.expected import OUTPUT, gradient_of
+from harness.evaluation.references.expected import gradient_of
 from harness.evaluation.references.measured import MeasuredReference, double
 from harness.evaluation.subgradients import Sides
 from harness.inputs.cases import Case, called
+from harness.inputs.outputs import OUTPUT, Parts
 from harness.usage import UsageError
 from impls.contract import Array
 
@@ -57,8 +58,8 @@ class VotingReference:
 
     measured = True
 
-    def __init__(self, functions: Sequence[Any], inputs: Mapping[str, Array]) -> None:
-        self.forms = [MeasuredReference(function, inputs) for function in functions]
+    def __init__(self, functions: Sequence[Any], inputs: Mapping[str, Array], constant: Collection[str] = ()) -> None:
+        self.forms = [MeasuredReference(function, inputs, constant) for function in functions]
         packages = [form.host.package for form in self.forms]
         if len(functions) != 2 or len(set(packages)) != 2:
             raise UsageError(
@@ -68,6 +69,10 @@ class VotingReference:
         self.inputs, self.differentiable = self.forms[0].inputs, self.forms[0].differentiable
         self.name = " and ".join(form.name for form in self.forms)
         self.trusted: dict[str, MeasuredReference] = {}
+
+    def parts(self, inputs: Mapping[str, Array]) -> Parts:
+        """The shape of each output."""
+        return self.forms[0].parts(inputs)
 
     def output(self, inputs: Mapping[str, Array], dtype: str) -> Bounded:
         """That of the first form, with the allowance of both."""
@@ -158,9 +163,7 @@ def contradictions(
 
         def along(t: float, direction: Array = direction) -> float:
             moved = {**inputs, name: inputs[name] + t * direction}
-            with form.host.running():
-                output = form.host.take(form.function(*[form.host.give(array) for array in moved.values()]))
-            return float((dy * output).sum())
+            return float((dy * form.evaluated(moved)).sum())
 
         difference = central_difference(along, 0.0)
         # It abstains along a direction where its error could hide the whole slope.

@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.arithmetic import Bounded, Context, profile_of
 from harness.evaluation.references.derived import HandReference
-from harness.evaluation.references.expected import OUTPUT, Expected
+from harness.evaluation.references.expected import Expected
 from harness.evaluation.references.reference import Reference
 from harness.evaluation.references.twins import Twin, twin_of
 from impls.contract import Array
@@ -88,7 +88,7 @@ class Situation:
     @property
     def output(self) -> Bounded:
         """What the output should be."""
-        return self.at.tensors[OUTPUT]
+        return self.at.output
 
     @property
     def reals(self) -> list[str]:

@@ -1,0 +1,196 @@
+"""Where an operation is asked: what it is called with, every case, and the reference for each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from harness.candidates.handed import STRIDES
+from harness.evaluation.references.derived import HandReference
+from harness.evaluation.references.expected import Expected
+from harness.evaluation.references.measured import MeasuredReference
+from harness.evaluation.references.reference import Reference
+from harness.evaluation.references.surrogate import SurrogateReference
+from harness.evaluation.references.voting import VotingReference
+from harness.inputs.calls import Call, Settings
+from harness.inputs.cases import Case, drawn, upstream_of, users, why_untried, with_options
+from harness.inputs.frameworks import as_arrays
+from harness.inputs.outputs import joined, whole_shape
+from harness.inputs.plain import refused
+from harness.inputs.signature import Signature, signature_of
+from harness.inputs.trees import is_numbers, taken_apart
+from harness.usage import UsageError, did_you_mean
+
+REPEATED_CALLS = "repeated calls"
+NAMED_BESIDES = (*STRIDES, REPEATED_CALLS)
+"""What can be left out by name besides cases."""
+
+
+@dataclass(frozen=True)
+class Points:
+    """Everything that an operation is asked.
+
+    Attributes:
+        cases: in order.
+        untried: what could not be drawn, and why.
+    """
+
+    signature: Signature
+    cases: list[Case]
+    untried: dict[str, str]
+
+
+class References:
+    """The reference, one for each setting of the arguments that are no tensors."""
+
+    def __init__(self, reference: Any, surrogate: Any, signature: Signature) -> None:
+        self.reference, self.surrogate, self.signature = reference, surrogate, signature
+        self._known: dict[str, Reference] = {}
+
+    def at(self, case: Case) -> Reference:
+        """That for the settings of a case.
+
+        Raises:
+            UsageError: it is no reference.
+        """
+        key = repr(sorted(case.settings.items()))
+        if key not in self._known:
+            right = self._made(self.reference, case)
+            if self.surrogate is not None:
+                right = SurrogateReference(right, self._made(self.surrogate, case))
+            self._known[key] = right
+        return self._known[key]
+
+    def expected(self, case: Case, dtype: str, rng: np.random.Generator) -> Expected:
+        """What should come in a case.
+
+        Raises:
+            UsageError: the reference gives nothing there.
+        """
+        right = self.at(case)
+        upstream = upstream_of(case, whole_shape(right.parts(case.inputs)), dtype, rng)
+        at = Expected(right, case.inputs, upstream, dtype, case.settings)
+        if case.may_fail:
+            at.tensors  # noqa: B018  (whether there are any)
+        return at
+
+    def _made(self, reference: Any, case: Case) -> Reference:
+        constant = self.signature.constant
+        if HandReference.knows(reference):
+            return HandReference(reference, constant)
+        if isinstance(reference, tuple | list):
+            forms = [self._call(form, case.settings) for form in reference]
+            return VotingReference(forms, case.inputs, constant)
+        return MeasuredReference(self._call(reference, case.settings), case.inputs, constant)
+
+    def _call(self, reference: Any, settings: Settings) -> Call:
+        if not callable(reference):
+            raise UsageError(
+                f"Cannot use reference={reference!r}, because it is neither a hand layer nor a function; give a layer "
+                f"of impls.hand such as Dense(4, 3), a differentiable torch, JAX or NumPy function, or a torch and a "
+                f"JAX form for a vote."
+            )
+        return Call(reference, self.signature, settings)
+
+
+def points_of(
+    reference: Any,
+    inputs: Mapping[str, Any] | str | None,
+    cases: Sequence[Mapping[str, Any]],
+    dtype: str,
+    seed: int,
+    interval: tuple[float, float] | None,
+) -> Points:
+    """Every case for what the inputs are said to be, by the caller or by a hand layer.
+
+    Raises:
+        UsageError: nothing says what the inputs are, or they are none of what can be said.
+    """
+    if isinstance(cases, Mapping):
+        raise UsageError("Cannot use cases=a dictionary, because there may be several; give a list of dictionaries.")
+    if isinstance(cases, str | bytes) or not isinstance(cases, Sequence):
+        raise refused("cases", cases, "it is no list", "give a list of dictionaries of arrays")
+    if isinstance(reference, type) and hasattr(reference, "reads"):
+        name = reference.__name__
+        raise UsageError(
+            f"Cannot use reference={name}, because it is a class of layers; give a layer, in brackets with its sizes "
+            f"and options if it has some: reference={name}(...)."
+        )
+    known = HandReference(reference) if HandReference.knows(reference) else None
+    if inputs is not None:
+        signature = signature_of(inputs, dtype)
+        if known is not None and set(signature.tensors) != set(known.inputs):
+            raise UsageError(
+                f"Cannot use inputs {', '.join(signature.tensors)} with {known.name}, because it reads "
+                f"{', '.join(known.inputs)}; give these, or leave inputs out."
+            )
+        if known is not None and not signature.options:
+            signature = signature.in_order(known.inputs)
+    elif known is not None and known.usual:
+        signature = signature_of(known.usual, dtype).in_order(known.inputs)
+    elif cases and isinstance(cases[0], Mapping):
+        signature = signature_of(cases[0], dtype)
+        if known is not None and set(signature.tensors) == set(known.inputs):
+            signature = signature.in_order(known.inputs)
+        return Points(signature, users(cases, signature, dtype), {"other numbers and sizes": "only cases were given"})
+    else:
+        raise UsageError(
+            "Cannot draw inputs for this reference, because nothing says what it reads; give "
+            'inputs={"x": ("N", "M"), ...} or cases=[{"x": array, ...}].'
+        )
+    if interval is not None:
+        signature = signature.within(*interval)
+    every = with_options(drawn(signature.tensors, dtype, seed), signature)
+    return Points(signature, [*every, *users(cases, signature, dtype)], why_untried(signature.tensors))
+
+
+def with_upstream(points: Points, upstream: Any, dtype: str) -> Points:
+    """With the first case once more, under an upstream of one's own."""
+    leaves = taken_apart(upstream, "upstream", is_numbers)[1]
+    arrays = as_arrays(leaves, dtype)
+    own = joined(tuple(arrays.values()) if len(arrays) > 1 else next(iter(arrays.values())))
+    first, *others = points.cases
+    return replace(points, cases=[first, replace(first, name="your upstream", upstream=own), *others])
+
+
+def without(points: Points, left_out: Collection[str]) -> Points:
+    """Without the cases of these names.
+
+    Raises:
+        UsageError: nothing has a name, or nothing is left.
+    """
+    if isinstance(left_out, str):
+        raise UsageError(f"Cannot leave out {left_out!r}, because names come in a list; give [{left_out!r}].")
+    names = [case.name for case in points.cases]
+    known = [*names, *NAMED_BESIDES]
+    for name in left_out:
+        if name not in known:
+            raise UsageError(
+                f"Cannot leave out {name!r}, because nothing has that name{did_you_mean(str(name), known)}; choose "
+                f"from {', '.join(known)}."
+            )
+    cases = [case for case in points.cases if case.name not in left_out]
+    if not cases:
+        raise UsageError("Cannot leave out every case, because nothing would be compared; leave one in.")
+    return replace(points, cases=cases)
+
+
+def as_interval(interval: Any) -> tuple[float, float] | None:
+    """An interval of numbers, or None.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if interval is None:
+        return None
+    pair = tuple(interval) if isinstance(interval, tuple | list) else ()
+    if len(pair) != 2 or not all(isinstance(end, Real) for end in pair) or not pair[0] < pair[1]:
+        raise UsageError(
+            f"Cannot use range={interval!r}, because it is the interval in which the code must work; give two numbers, "
+            f"the smaller first, such as (-50, 50)."
+        )
+    return float(pair[0]), float(pair[1])

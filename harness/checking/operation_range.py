@@ -1,0 +1,164 @@
+"""The range of an operation: where right code overflows, or loses every digit, because numbers are too large for it.
+
+A case in which something is wrong is asked again with its numbers cut off at smaller and smaller limits. Right below a
+limit and spoilt above it, that limit is where the code overflows, if `harness.candidates.overflow` says that a right
+form may do so there. Where an input says its interval, or ``range`` does, every case lies in it, and what is wrong
+there is wrong; what lies beyond it is only told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import msgspec.structs
+import numpy as np
+
+from harness.arithmetic import profile_of
+from harness.candidates.answers import Answer
+from harness.candidates.operation import Operation
+from harness.candidates.overflow import loss_of
+from harness.checking.operation_judging import Tried
+from harness.comparison.judge import Finding
+from harness.evaluation.references.expected import Expected
+from harness.inputs.declared import Reals
+from harness.inputs.signature import Signature
+from harness.usage import UsageError
+from impls.contract import Array
+
+LARGEST = 1000.0
+"""How far beyond an interval is looked."""
+NEARER = 1.0005
+"""The ratio of two limits between which no further one is tried."""
+
+Names = tuple[str, ...]
+
+
+class Limit(NamedTuple):
+    """The inputs of which larger numbers spoil what is right, the limit, how they do, and the first tensor."""
+
+    names: Names
+    limit: float
+    how: str
+    wrong: str
+
+    @property
+    def numbers(self) -> str:
+        """The numbers that are too large: ``|z| > 355``."""
+        return f"{', '.join(f'|{name}|' for name in self.names)} > {self.limit:.3g}"
+
+    def told(self, candidate: Operation, step: int, *, fails: bool) -> Finding:
+        """As a finding."""
+        message = f"is right; {self.how} from {self.numbers} on: {self.wrong} first"
+        return Finding(candidate.name, step, "overflow", message, self.wrong, fails)
+
+
+def in_range(
+    candidate: Operation, tried: Sequence[Tried], signature: Signature, *, strict: bool
+) -> tuple[list[Tried], list[Finding]]:
+    """The cases, those without a verdict in which right code overflows; and where it does.
+
+    Args:
+        strict: whether they stay wrong.
+    """
+    faulty = [number for number, each in enumerate(tried) if _wrong(each)]
+    if not faulty or len(faulty) == len(tried):
+        return list(tried), []
+    limits = dict[int, Limit]()
+    for number in faulty:
+        found = _limit(candidate, tried[number].situation.at)
+        if found is None:
+            return list(tried), []
+        limits[number] = found
+    first = min(limits, key=lambda number: limits[number].limit)
+    least = limits[first]
+    inside = any(isinstance(signature.tensors.get(name), Reals) for name in least.names)
+    finding = least.told(candidate, first + 1, fails=strict or inside)
+    if finding.fails:
+        return list(tried), [finding]
+    why = f"{least.how} from {least.numbers} on"
+    return [_without(each, why) if number in limits else each for number, each in enumerate(tried)], [finding]
+
+
+def beyond(candidate: Operation, tried: Sequence[Tried], signature: Signature, *, strict: bool) -> list[Finding]:
+    """Where right code overflows beyond the interval of an input, at the numbers of the first case made larger."""
+    first = tried[0]
+    named = [name for name, value in signature.tensors.items() if isinstance(value, Reals)]
+    if not named or _wrong(first) or any(_wrong(each) for each in tried):
+        return []
+    at = first.situation.at
+    larger = {name: at.given[name] * (LARGEST / max(float(np.abs(at.given[name]).max()), 1.0)) for name in named}
+    point = at.where({**at.given, **{name: array.astype(at.given[name].dtype) for name, array in larger.items()}})
+    try:
+        found = _limit(candidate, point)
+    except UsageError:  # the reference gives nothing there
+        return []
+    return [] if found is None else [found.told(candidate, 1, fails=strict)]
+
+
+def _wrong(each: Tried) -> bool:
+    return any(row.verdict == "FAULT" for row in each.rows)
+
+
+def _without(each: Tried, why: str) -> Tried:
+    """A case whose wrong rows are beyond the range."""
+    rows = [
+        msgspec.structs.replace(row, verdict="not comparable", reason=why) if row.verdict == "FAULT" else row
+        for row in each.rows
+    ]
+    return replace(each, rows=rows, wrong=[])
+
+
+def _limit(candidate: Operation, at: Expected) -> Limit | None:
+    """Above which numbers a right form is spoilt here; None if it is not right, or no numbers are too large."""
+    reals = tuple(name for name, array in at.given.items() if array.dtype.kind == "f")
+    least = float(np.sqrt(np.log(np.finfo(at.dtype).max)))
+    for names in _groups(reals):
+        largest = max(float(np.abs(at.given[name]).max()) for name in names)
+        if largest <= least or candidate.wrong(cut := _cut(at, names, least), candidate.answer(cut)):
+            continue
+        low, high = least, largest
+        while high / low > NEARER:
+            middle = float(np.sqrt(low * high))
+            cut = _cut(at, names, middle)
+            low, high = (low, middle) if candidate.wrong(cut, candidate.answer(cut)) else (middle, high)
+        over = _cut(at, names, high)
+        answer = candidate.answer(over)
+        wrong = candidate.wrong(over, answer)
+        how = loss_of(wrong, answer, high, at.dtype) if wrong and _spoilt(over, answer, wrong) else None
+        return None if how is None else Limit(names, low, how, wrong[0])
+    return None
+
+
+def _groups(reals: Names) -> Iterator[Names]:
+    """Each input alone, then all of them."""
+    yield from ((name,) for name in reals)
+    if len(reals) > 1:
+        yield reals
+
+
+def _spoilt(at: Expected, answer: Answer, wrong: Sequence[str]) -> bool:
+    """Whether every entry outside its allowance has lost every digit, or is off by less than the largest one rounds.
+
+    By less than that forms differ that are flat, or 0, from some argument on.
+    """
+    u = profile_of(at.dtype).u
+    for name in wrong:
+        right = at.tensors[name]
+        if name not in answer.shown or answer.shown[name].shape != right.shape:
+            return False
+        with np.errstate(all="ignore"):
+            off = np.abs(np.asarray(answer.shown[name], np.float64) - right.value)
+            size = np.abs(right.value)
+            kept = (off < size / 2) & (off > u * size.max())
+        if np.any(right.outside(answer.shown[name]) & kept):
+            return False
+    return True
+
+
+def _cut(at: Expected, names: Names, limit: float) -> Expected:
+    def cut(array: Array) -> Array:
+        return np.clip(array, array.dtype.type(-limit), array.dtype.type(limit))
+
+    return at.where({name: cut(array) if name in names else array for name, array in at.given.items()})
