@@ -33,6 +33,8 @@ FAILED = object()
 """What a call gives that raises or overruns."""
 GRADIENTS = "gradients"
 """What a finding about the whole backward call is of."""
+NUMBERS = "biufc"
+"""Kinds of dtypes that hold numbers; an array of objects holds none."""
 
 
 class Operation:
@@ -177,7 +179,7 @@ class Operation:
         """What came of it, in own arrays; a number of Python's is one."""
         taken = {}
         for name, own in returned.items():
-            if self.host.owns(own):
+            if self.host.owns(own) and self.host.take(own).dtype.kind in NUMBERS:
                 taken[name] = own
             elif isinstance(own, float):
                 with self.host.running():

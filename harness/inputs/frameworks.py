@@ -165,6 +165,8 @@ def kind_of(value: Any) -> str:
     """What something is, in words."""
     if isinstance(value, tuple | list):
         return f"a {type(value).__name__} of {len(value)}"
+    if isinstance(value, np.ndarray):
+        return f"an array of dtype {value.dtype}"
     return "nothing" if value is None else f"a {type(value).__module__}.{type(value).__qualname__}"
 
 

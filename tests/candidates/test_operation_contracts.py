@@ -220,3 +220,9 @@ def test_what_an_operation_prints_is_passed_on_once(capsys):
     assert err.count("forward\n") == 1
     assert err.count("line ") == 20
     assert "forward, backward, printed 30 lines, of which the first 20 are shown" in err
+
+
+def test_an_array_of_objects_holds_no_numbers():
+    contracts, found = findings(mine.relu, lambda u, z: (u * (z > 0)).astype(object), reference=Relu())
+    assert ("not an array", "dz") in contracts
+    assert "dz is an array of dtype object" in str(found)
