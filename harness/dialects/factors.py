@@ -58,7 +58,7 @@ def factors_of(number: float, off: float, rows: int, outputs: int) -> Iterator[F
     """What a positive number may be that is known to within `off`, names first; nothing if it is nearly 1."""
     if not number > off or abs(number - 1) <= max(off, NEAR_ONE):
         return
-    found = [factor for factor in named(outputs) if abs(factor.at(rows) - number) <= off]
+    found = named_at(number, off, rows, outputs)
     yield from found
     if all(factor.samples for factor in found):  # a constant may be what N is here
         denominators = (most for most in LARGEST_DENOMINATORS if not found or most <= LARGEST_COMMON)
@@ -66,6 +66,11 @@ def factors_of(number: float, off: float, rows: int, outputs: int) -> Iterator[F
         fitting = next((fraction for fraction in simplest if abs(float(fraction) - number) <= off), None)
         if fitting is not None:
             yield Factor(constant=fitting, samples=0, text=fraction_text(fitting))
+
+
+def named_at(number: float, off: float, rows: int, outputs: int) -> list[Factor]:
+    """The factors with a name that a number may be which is known to within `off`."""
+    return [factor for factor in named(outputs) if abs(factor.at(rows) - number) <= off]
 
 
 def named(outputs: int) -> list[Factor]:

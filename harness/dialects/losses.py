@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.diagnosis.patterns import ratio
 from harness.dialects.dialect import Dialect
-from harness.dialects.factors import Factor, factors_of
+from harness.dialects.factors import Factor, factors_of, named_at
 from harness.evaluation.point import Point
 from impls.contract import Array
 from impls.graph import LOSS, TARGET, Graph, Link
@@ -54,7 +54,8 @@ def ambiguous(point: Point, number: float) -> str | None:
     Nothing where the number is negative: no loss is meant to grow.
     """
     outputs = point.network.outputs
-    factors = factors_of(number, 4 * float(np.finfo(point.dtype).eps) * abs(number), point.rows, outputs)
+    known = number, 4 * float(np.finfo(point.dtype).eps) * abs(number), point.rows, outputs
+    factors = named_at(*known) or factors_of(*known)
     return next((option for factor in factors if (option := option_of(point.network, factor))), None)
 
 
