@@ -136,6 +136,10 @@ class VotingReference:
             self.trusted.setdefault(name, right)
             says = f"{where}: {against[0]} is the odd one out; {right.name} and the {DIFFERENCE} agree"
             return Vote(gradient, case.name, off, against[0], True, says)
+        if not against and name in self.trusted:  # where nothing changes, a difference cannot tell
+            odd = next(form for form in form_names if form != self.trusted[name].name)
+            says = f"{where}: {self.name} differ, and {odd} was the odd one out before"
+            return Vote(gradient, case.name, off, odd, True, says)
         why = f"the {DIFFERENCE} agrees with neither" if against else f"the {DIFFERENCE} cannot tell which is right"
         return Vote(gradient, case.name, off, None, False, f"{where}: {self.name} differ, and {why}")
 
