@@ -10,6 +10,7 @@ to tell the two apart. An estimate is no bound, so a gradient counts as contradi
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -61,6 +62,11 @@ class VotingReference:
     def __init__(self, functions: Sequence[Any], inputs: Mapping[str, Array], constant: Collection[str] = ()) -> None:
         self.forms = [MeasuredReference(function, inputs, constant) for function in functions]
         packages = [form.host.package for form in self.forms]
+        for place, function in enumerate(functions):  # a form by methods alone may run in either
+            if len(set(packages)) == 1:
+                with suppress(UsageError):
+                    self.forms[place] = MeasuredReference(function, inputs, constant, packages[place])
+                    packages[place] = self.forms[place].host.package
         if len(functions) != 2 or len(set(packages)) != 2:
             raise UsageError(
                 f"Cannot let {len(functions)} forms of {' and '.join(packages)} vote, because a vote is between a "
