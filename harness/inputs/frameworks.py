@@ -40,12 +40,15 @@ def loaded_hosts(dtype: str) -> dict[str, Hosts]:
     return found
 
 
-def host_of(function: Callable[..., Any], inputs: Sequence[Array], dtype: str, *, autograd: bool = False) -> Hosts:
+def host_of(
+    function: Callable[..., Any], inputs: Sequence[Array], dtype: str, *, autograd: bool = False, other_than: str = ""
+) -> Hosts:
     """The host whose arrays a function takes and gives.
 
     Args:
         inputs: NumPy arrays that it is tried on.
         autograd: whether it is to be differentiated, which NumPy cannot do.
+        other_than: a package that it is not to be tried in.
 
     Raises:
         UsageError: it runs in none; what the likeliest one raised is told.
@@ -58,7 +61,8 @@ def host_of(function: Callable[..., Any], inputs: Sequence[Array], dtype: str, *
     # A function that imports its framework when it is called has loaded it after a round, for another one.
     while fresh := {name: host for name, host in loaded_hosts(dtype).items() if name not in tried}:
         tried |= set(fresh)
-        asked = [(autograd and host.package == "numpy", host.package not in mentioned, host) for host in fresh.values()]
+        hosts = [host for host in fresh.values() if host.package != other_than]
+        asked = [(autograd and host.package == "numpy", host.package not in mentioned, host) for host in hosts]
         for useless, unlikely, host in sorted(asked, key=lambda each: each[:2]):  # stable: hand, torch, jax
             try:
                 output = run(host, function, inputs)
@@ -94,7 +98,7 @@ def forget(dtype: str) -> None:
 
 
 def differentiating(
-    function: Callable[..., Any], inputs: Sequence[Array], dtype: str
+    function: Callable[..., Any], inputs: Sequence[Array], dtype: str, other_than: str = ""
 ) -> tuple[Callable[..., Any], Hosts]:
     """A function that a framework can differentiate, and that framework's host.
 
@@ -106,7 +110,7 @@ def differentiating(
     """
     refused = None
     try:
-        host = host_of(function, inputs, dtype, autograd=True)
+        host = host_of(function, inputs, dtype, autograd=True, other_than=other_than)
         if named_in(function) & {*registry.names()} or _differentiates(host, function, inputs):
             return function, host
     except UsageError as error:
@@ -116,7 +120,7 @@ def differentiating(
     for name in registry.names():
         with suppress(ImportError, CannotCompareError):
             built = registry.load(name)(network_of_example(), dtype)
-            if not isinstance(built, Hosts):
+            if not isinstance(built, Hosts) or built.package == other_than:
                 continue
             if _differentiates(built, function, inputs):
                 return function, built

@@ -15,7 +15,14 @@ from harness import Constant, Flags, Indices, OneOf, Reals, UsageError, check_vj
 from impls.hand import Identity, LeakyRelu, Sigmoid, Softmax, SumSquaredError, Tanh
 from tests.candidates import numpy_layers as mine
 
-torch = pytest.importorskip("torch")
+torch = None
+
+
+@pytest.fixture(autouse=True, scope="module")
+def framework_of_references():
+    """Collecting tests loads none."""
+    global torch
+    torch = pytest.importorskip("torch")
 
 
 def verdict(forward, backward=None, **options):

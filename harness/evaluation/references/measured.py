@@ -63,7 +63,11 @@ class MeasuredReference:
     measured = True
 
     def __init__(
-        self, function: Callable[..., Any], inputs: Mapping[str, Array], constant: Collection[str] = ()
+        self,
+        function: Callable[..., Any],
+        inputs: Mapping[str, Array],
+        constant: Collection[str] = (),
+        other_than: str = "",
     ) -> None:
         self.inputs = tuple(inputs)
         reals = [name for name, array in inputs.items() if array.dtype.kind == "f"]
@@ -72,7 +76,7 @@ class MeasuredReference:
             why = "have no gradient" if reals else "hold whole numbers"
             raise UsageError(f"Cannot differentiate by {', '.join(inputs)}, because they {why}; give arrays of floats.")
         doubled = [double(array) for array in inputs.values()]
-        form, self.host = differentiating(function, doubled, "float64")
+        form, self.host = differentiating(function, doubled, "float64", other_than)
         self._form, self.function = form, flat(form, self.host, [name in constant for name in inputs])
         narrow = [host for host in loaded_hosts("float32").values() if host.package == self.host.package]
         self.narrow: Hosts | None = narrow[0]

@@ -10,6 +10,7 @@ to tell the two apart. An estimate is no bound, so a gradient counts as contradi
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -61,6 +62,11 @@ class VotingReference:
     def __init__(self, functions: Sequence[Any], inputs: Mapping[str, Array], constant: Collection[str] = ()) -> None:
         self.forms = [MeasuredReference(function, inputs, constant) for function in functions]
         packages = [form.host.package for form in self.forms]
+        for place, function in enumerate(functions):  # a form by methods alone may run in either
+            if len(set(packages)) == 1:
+                with suppress(UsageError):
+                    self.forms[place] = MeasuredReference(function, inputs, constant, packages[place])
+                    packages[place] = self.forms[place].host.package
         if len(functions) != 2 or len(set(packages)) != 2:
             raise UsageError(
                 f"Cannot let {len(functions)} forms of {' and '.join(packages)} vote, because a vote is between a "
@@ -141,6 +147,10 @@ class VotingReference:
             self.trusted.setdefault(name, right)
             says = f"{where}: {against[0]} is the odd one out; {right.name} and the {DIFFERENCE} agree"
             return Vote(gradient, case.name, off, against[0], True, says)
+        if not against and name in self.trusted:  # where nothing changes, a difference cannot tell
+            odd = next(form for form in form_names if form != self.trusted[name].name)
+            says = f"{where}: {self.name} differ, and {odd} was the odd one out before"
+            return Vote(gradient, case.name, off, odd, True, says)
         why = f"the {DIFFERENCE} agrees with neither" if against else f"the {DIFFERENCE} cannot tell which is right"
         return Vote(gradient, case.name, off, None, False, f"{where}: {self.name} differ, and {why}")
 
