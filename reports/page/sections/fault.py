@@ -152,6 +152,8 @@ def fault_of_operation(check: OperationCheck) -> Fault | None:
         else:
             facts.append(("what you computed", "no mistake of the catalogue gives these numbers: the cause is unknown"))
             facts.append(("what is known", found.known))
+        if found.repair:
+            facts.append((found.repair.cause, found.repair.says))
         if guess := found.runner_up:
             facts.append(("next best guess", f"{guess.says}, off by {part(guess.residual)}"))
     return Fault(check.reason, [(row.gradient, row.verdict, share(row)) for row in worse], facts)
