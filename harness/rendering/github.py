@@ -110,7 +110,7 @@ def of_operation(check: OperationCheck) -> Iterator[Annotation]:
     first = check.wrong[0] if check.wrong else None
     yield Annotation("error" if check.exit else "notice", check.verdict, check.reason, *where(first))
     for found in check.causes:
-        told = found.says if found.causes else f"cause unknown: {found.known}"
+        told = found.says if found.likeliest else f"cause unknown: {found.known}"
         yield Annotation("error", f"wrong gradient {found.at}", told, *where(found.at))
     for finding in check.findings:
         yield Annotation(

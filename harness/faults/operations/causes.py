@@ -3,7 +3,8 @@
 A cause must reproduce the gradient within the allowance in every case that is looked at, those in which the gradient is
 right among them; and what is not linear in the upstream is explained by nothing that is. Hypotheses stand in the
 order in which they are believed: one that says more precisely what happened stands before one that covers it. Where
-several give the same numbers in all of these cases they cannot be told apart, and all are listed.
+several give the same numbers in all of these cases they cannot be told apart, and all are listed. One that holds in all
+cases of the first sizes and is refuted by others is named only where none holds everywhere, and says for which sizes.
 """
 
 from __future__ import annotations
@@ -137,15 +138,16 @@ def _cause_of(name: str, situations: Sequence[Situation], right: Sequence[Situat
                 holding = _uncontradicted(case, name, holding)
         if holding and not linear:
             holding = _not_linear(first, name, holding)
-        explained = everywhere = holding
-        for case in wrong:
-            everywhere = _holding(case, name, everywhere) if case.shapes != first.shapes else everywhere
-        for case in right:
-            everywhere = _uncontradicted(case, name, everywhere) if case.shapes != first.shapes else everywhere
-        if any(one.hypothesis.of == "numbers" for one in everywhere.values()):
-            everywhere = {says: one for says, one in everywhere.items() if one.hypothesis.of != "constant"}
-        explained = everywhere or {
-            says: one._replace(only=_sizes(first, others))
+        refuted = dict[str, list[Situation]]()
+        for case in others:
+            kept = (_uncontradicted if any(case is each for each in right) else _holding)(case, name, holding)
+            for says in holding.keys() - kept.keys():
+                refuted.setdefault(says, []).append(case)
+        explained = {says: one for says, one in holding.items() if says not in refuted}
+        if any(one.hypothesis.of == "numbers" for one in explained.values()):
+            explained = {says: one for says, one in explained.items() if one.hypothesis.of != "constant"}
+        explained = explained or {
+            says: one._replace(only=_sizes(first, refuted[says]))
             for says, one in holding.items()
             if one.hypothesis.of != "size"
         }
@@ -180,9 +182,9 @@ def _looked_at(situations: Sequence[Situation]) -> list[Situation]:
     return found
 
 
-def _sizes(first: Situation, others: Sequence[Situation]) -> str:
+def _sizes(first: Situation, refuting: Sequence[Situation]) -> str:
     """For which sizes a mistake is one, and for which it is none or another."""
-    elsewhere = dict.fromkeys(_sized(case) for case in others)
+    elsewhere = dict.fromkeys(_sized(case) for case in refuting)
     return f"so where {_sized(first)}, not where {' or '.join(elsewhere)}"
 
 

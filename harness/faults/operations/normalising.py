@@ -119,8 +119,9 @@ FOUND: WeakKeyDictionary[Reference, tuple[str, Form]] = WeakKeyDictionary()
 
 
 def _form(at: Situation) -> tuple[str, Form] | None:
-    if at.reference not in FOUND and (found := _searched(at)):
-        FOUND[at.reference] = found
+    with np.errstate(all="ignore"):  # most forms are not the reference's, and some divide by 0
+        if at.reference not in FOUND and (found := _searched(at)):
+            FOUND[at.reference] = found
     return FOUND.get(at.reference)
 
 

@@ -169,6 +169,8 @@ def _caused(found: Explanation, place: tuple[str, int] | None, where: str = "") 
     else:
         yield "what you computed", "no mistake of the catalogue gives these numbers: the cause is unknown"
         yield "what is known", found.known
+    if found.repair:
+        yield found.repair.cause, found.repair.says
     if guess := found.runner_up:
         yield "next best guess", f"{guess.says}, off by {part(guess.residual)}"
 
