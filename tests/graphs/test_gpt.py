@@ -1,6 +1,8 @@
 """gpt by name on a text: in lockstep, and somebody's backward pass of it, right and with one mistake."""
 
 import copy
+from pathlib import Path
+from runpy import run_path
 
 import numpy as np
 import pytest
@@ -23,8 +25,8 @@ from impls.hand import (
     SumSquaredError,
 )
 from impls.hand.named import named
-from tests.users.gpt import backward
 
+backward = run_path(str(Path(__file__).parents[2] / "docs" / "examples" / "gpt.py"))["backward"]
 SMALL = "gpt:layers=1,width=8,context=6"
 
 MISTAKES = {
