@@ -156,8 +156,10 @@ def functions() -> Graph:
     e = net("exp", Exp(), net("erf", Erf(), z))
     s = net("sub", Subtract(), e, net("mean", Mean([2]), net("sqrt", Sqrt(), e)))
     q = net("div", Divide(), net("sum", Sum([1]), net("abs", Abs(), s)), net("log1p", Log1p(), e))
-    m = net("max", Maximum(), net("clip", Clip(-0.5, 0.75), z), net("rsqrt", Rsqrt(), net("mean2", Mean([1, 2]), e)))
-    out = net("min", Minimum(), net("log", Log(), q), m)
+    c = net("clip", Clip(-0.5, 0.75), z)
+    m = net("max", Maximum(), c, net("log", Log(), q))
+    m = net("min", Minimum(), m, net("rsqrt", Rsqrt(), net("mean2", Mean([2]), e)))
+    out = net("dif", Subtract(), m, c)
     return net.loss(MeanSquaredError(), out)
 
 

@@ -1,0 +1,78 @@
+"""Mutants of rules on images and functions that are the same function, by the place of the rule, with the reason."""
+
+SAME_ON_IMAGES = {
+    # only the shape of z is read; a sign is 1 or -1, its own reciprocal
+    "Abs.dz": [
+        "return da * sign_of_difference(z, -np.full_like(z, 0))",
+        "return da * sign_of_difference(z, np.full_like(-z, 0))",
+        "return da * sign_of_difference(z, np.full_like(da, 0))",
+        "return da / sign_of_difference(z, np.full_like(z, 0))",
+    ],
+    # xh enters twice; both shapes are one
+    "BatchNorm.dx": [
+        "return from_channels(batch_norm_vjp(by_channel(dh), -by_channel(x), g[:, None], self.eps), x.shape)",
+        "return from_channels(batch_norm_vjp(by_channel(dh), by_channel(-x), g[:, None], self.eps), x.shape)",
+        "return from_channels(batch_norm_vjp(by_channel(dh), by_channel(x), g[:, None], self.eps), dh.shape)",
+    ],
+    # 0 is -0; a number exactly on an end is on a kink
+    "Clip.dz": [
+        "return np.where(z < self.low, -zero, np.where(z > self.high, zero, da))",
+        "return np.where(z < self.low, zero, np.where(z > self.high, -zero, da))",
+        "return np.where(z < self.low, zero, np.where(z >= self.high, zero, da))",
+        "return np.where(z <= self.low, zero, np.where(z > self.high, zero, da))",
+        "zero = -np.full_like(da, 0)",
+        "zero = np.full_like(-da, 0)",
+        "zero = np.full_like(z, 0)",
+    ],
+    # NumPy takes any one negative size for what is left
+    "Conv2d.dW": [
+        "return (matrices(dz, self.groups) @ np.transpose(every, (0, 2, 1))).reshape(-2, *self.weights['W'][1:])",
+    ],
+    # the square
+    "Erf.dz": [
+        "return da * (2 / math.sqrt(math.pi) * np.exp(-np.square(-z)))",
+    ],
+    # only the shape of x is read
+    "Mean.dx": [
+        "return +np.broadcast_to(ds / self.terms(-x), x.shape)",
+    ],
+    # the samples" axis 0 is the least, whatever it is called below 2
+    "Transpose.dx": [
+        "return +np.transpose(ds, np.argsort((-1, *self.axes)))",
+        "return +np.transpose(ds, np.argsort((1, *self.axes)))",
+    ],
+    # xh enters twice
+    "batch_norm_vjp": [
+        "return layer_norm_vjp(dh, -rows, g, eps)",
+    ],
+    # parts are of one shape; nothing of the array is read but its zeros, and more of them behind are cut off
+    "put_back": [
+        "before, (rows, columns) = ((slice(None),) * axis, parts[-1].shape[axis:axis + 2])",
+        "behind = ((0, 0),) * (parts[-1].ndim - axis - 2)",
+        "r, c = (n * apart for n, apart in zip((d, e), divmod(place, windows.kernel[1]), strict=True))",
+        "total = -np.pad(parts[0][*before, slice(0), slice(0)], ((0, 0),) * axis + ((0, size[0]), ("
+        "0, size[1])) + behind)",
+        "total = np.pad(-parts[0][*before, slice(0), slice(0)], ((0, 0),) * axis + ((0, size[0]), ("
+        "0, size[1])) + behind)",
+        "total = np.pad(parts[-1][*before, slice(0), slice(0)], ((0, 0),) * axis + ((0, size[0]), ("
+        "0, size[1])) + behind)",
+        "total = np.pad(parts[0][*before, slice(-1), slice(0)], ((0, 0),) * axis + ((0, size[0]), ("
+        "0, size[1])) + behind)",
+        "total = np.pad(parts[0][*before, slice(0), slice(-1)], ((0, 0),) * axis + ((0, size[0]), ("
+        "0, size[1])) + behind)",
+        "total = np.pad(parts[0][*before, slice(0), slice(0)], ((0, 0),) * axis + ((0, size[0]), (1"
+        ", size[1])) + behind)",
+        "total = np.pad(parts[0][*before, slice(0), slice(0)], ((0, 0),) * axis + ((1, size[0]), (0"
+        ", size[1])) + behind)",
+        "total = np.pad(parts[0][*before, slice(0), slice(1)], ((0, 0),) * axis + ((0, size[0]), (0"
+        ", size[1])) + behind)",
+        "total = np.pad(parts[0][*before, slice(1), slice(0)], ((0, 0),) * axis + ((0, size[0]), (0"
+        ", size[1])) + behind)",
+    ],
+    # NumPy takes any one negative size for what is left
+    "transposed_convolution": [
+        "parts = np.transpose(W.reshape(groups, K // groups, -2), (0, 2, 1)) @ matrices(dz, groups)",
+        "parts = parts.reshape(-(groups * M), R * S, *dz.shape[2:], len(dz))",
+        "parts = parts.reshape(groups * M, -(R * S), *dz.shape[2:], len(dz))",
+    ],
+}
