@@ -119,7 +119,10 @@ SAME: Mapping[tuple[str, str], str] = {
     ("Scaled.da", "return self.times(self.loss.da(a, y), -a)"): "a constant asks nothing of the batch",
     # The targets have exactly the output's shape, or one label per row: check_targets sees to it.
     ("BinaryCrossEntropy.da", "return (a - y) / np.maximum(a * (1 - a), LEAST_VARIANCE) / y.size"): "y.size = a.size",
-    ("BinaryCrossEntropy.da", "return ((1 - y) / (1 - a) - y / a) / y.size"): "y.size = a.size",
+    (
+        "BinaryCrossEntropy.da",
+        "return self.passed(((1 - y) / self._of_no(a) - y / self.guarded(a)) / y.size, a)",
+    ): "y.size = a.size",
     ("Huber.da", "return clipped_difference(a, y, self.delta) / y.size"): "y.size = a.size",
     ("LogitBinaryCrossEntropy.da", "return logit_cross_entropy_vjp(a, y) / y.size"): "y.size = a.size",
     ("MeanAbsoluteError.da", "return sign_of_difference(a, y) / y.size"): "y.size = a.size",
@@ -128,14 +131,10 @@ SAME: Mapping[tuple[str, str], str] = {
         "one_hot_cross_entropy_vjp",
         "return (softmax(a) * y.sum(axis=-1, keepdims=True) - y) / len(a)",
     ): "len(a) = len(y)",
-    (
-        "BinaryCrossEntropy.da",
-        "return ((1 - y) / (1 - a + self.epsilon) - y / (a + self.epsilon)) / y.size",
-    ): "y.size = a.size",
-    ("CategoricalCrossEntropy.da", "return -y / self._logged(a) / len(a)"): "len(a) = len(y)",
+    ("CategoricalCrossEntropy.da", "return self.passed(-y / self.guarded(a) / len(a), a)"): "len(a) = len(y)",
     (
         "SparseCategoricalCrossEntropy.da",
-        "return -chosen_reciprocal(self._logged(a), y) / len(a)",
+        "return self.passed(-chosen_reciprocal(self.guarded(a), y) / len(a), a)",
     ): "len(a) = len(y)",
     ("chosen_reciprocal", "rows, chosen = (np.arange(len(a)), a * 0)"): "len(a) = len(y)",
     ("chosen_reciprocal", "rows, chosen = (np.arange(len(y)), -(a * 0))"): "-0 = 0",
