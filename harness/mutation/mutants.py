@@ -90,17 +90,22 @@ SAME: Mapping[tuple[str, str], str] = {
     ("Scaled.da", "return self.times(self.loss.da(a, y), -a)"): "a constant asks nothing of the batch",
     # The targets have exactly the output's shape, or one label per row: check_targets sees to it.
     ("BinaryCrossEntropy.da", "return (a - y) / np.maximum(a * (1 - a), LEAST_VARIANCE) / y.size"): "y.size = a.size",
-    ("BinaryCrossEntropy.da", "return ((1 - y) / (1 - a) - y / a) / y.size"): "y.size = a.size",
+    (
+        "BinaryCrossEntropy.da",
+        "return self.passed(((1 - y) / self._of_no(a) - y / self.guarded(a)) / y.size, a)",
+    ): "y.size = a.size",
     ("Huber.da", "return clipped_difference(a, y, self.delta) / y.size"): "y.size = a.size",
     ("LogitBinaryCrossEntropy.da", "return logit_cross_entropy_vjp(a, y) / y.size"): "y.size = a.size",
     ("MeanAbsoluteError.da", "return sign_of_difference(a, y) / y.size"): "y.size = a.size",
     ("MeanSquaredError.da", "return 2 * (a - y) / y.size"): "y.size = a.size",
     (
-        "BinaryCrossEntropy.da",
-        "return ((1 - y) / (1 - a + self.epsilon) - y / (a + self.epsilon)) / y.size",
-    ): "y.size = a.size",
-    ("CategoricalCrossEntropy.da", "return -y / self._logged(a) / rows_in(-a)"): "a size has no sign",
-    ("CategoricalCrossEntropy.da", "return -y / self._logged(a) / rows_in(y)"): "y has the shape of a",
+        "CategoricalCrossEntropy.da",
+        "return self.passed(-y / self.guarded(a) / rows_in(-a), a)",
+    ): "a size has no sign",
+    (
+        "CategoricalCrossEntropy.da",
+        "return self.passed(-y / self.guarded(a) / rows_in(y), a)",
+    ): "y has the shape of a",
     (
         "one_hot_cross_entropy_vjp",
         "return (softmax(a) * y.sum(axis=-1, keepdims=True) - y) / rows_in(-a)",

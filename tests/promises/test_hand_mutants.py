@@ -76,6 +76,8 @@ LOSSES = [
     BinaryCrossEntropy(), BinaryCrossEntropy(clamp="torch"), Huber(0.7), LogitBinaryCrossEntropy(),
     MeanAbsoluteError(), MeanSquaredError(), OneHotCrossEntropy(), SoftmaxCrossEntropy(), SumSquaredError(),
     Scaled(MeanSquaredError(), 3.0), BinaryCrossEntropy(epsilon=0.25), CategoricalCrossEntropy(),
+    BinaryCrossEntropy(clip=0.3), CategoricalCrossEntropy(clip=0.3), SoftmaxCrossEntropy(0.25),
+    OneHotCrossEntropy(0.25), LogitBinaryCrossEntropy(0.25), SparseCategoricalCrossEntropy(clip=0.3),
     SparseCategoricalCrossEntropy(0.25), Penalised(MeanSquaredError(), 0.3, 0.2, mean=True),
     Penalised(SumSquaredError(), 0.3), Penalised(SumSquaredError(), l1=0.2, biases=True),
 ]  # fmt: skip

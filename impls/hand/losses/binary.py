@@ -93,17 +93,17 @@ class LogitBinaryCrossEntropy(GuardedOnLogits):
     written_out = BinaryCrossEntropy
 
     def forward(self, a: Array, y: Array) -> Array:
-        if self.guard:
+        if self.on_p:
             return self.on_p.forward(sigmoid(a), y)
         return logit_cross_entropy(a, y).sum() / a.size
 
     def da(self, a: Array, y: Array) -> Array:
-        if self.guard:
+        if self.on_p:
             p = sigmoid(a)
             return self.on_p.da(p, y) * (p * (1 - p))
         return logit_cross_entropy_vjp(a, y) / a.size
 
     def formula(self, output: str, outputs: int) -> str:
-        if self.guard:
+        if self.on_p:
             return f"{self.on_p.formula('s', outputs)}, s the sigmoid of {output}"
         return f"L = mean over {over(outputs)} of -y log s({output}) - (1 - y) log(1 - s({output})), s sigmoid"

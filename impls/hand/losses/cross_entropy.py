@@ -55,12 +55,12 @@ class SoftmaxCrossEntropy(GuardedOnLogits):
     written_out = SparseCategoricalCrossEntropy
 
     def forward(self, a: Array, y: Array) -> Array:
-        if self.guard:
+        if self.on_p:
             return self.on_p.forward(softmax(a), y)
         return -log_softmax(rows_of(a))[np.arange(y.size), np.ravel(y)].sum() / y.size
 
     def da(self, a: Array, y: Array) -> Array:
-        if self.guard:
+        if self.on_p:
             return _through_softmax(self.on_p, a, y)
         return softmax_cross_entropy_vjp(a, y)
 
@@ -69,7 +69,7 @@ class SoftmaxCrossEntropy(GuardedOnLogits):
         check_labels(shape, y)
 
     def formula(self, output: str, outputs: int) -> str:
-        if self.guard:
+        if self.on_p:
             return f"{self.on_p.formula('p', outputs)}, p the softmax of {output}"
         return f"L = mean over samples of -log softmax({output})[y]"
 
@@ -86,16 +86,16 @@ class OneHotCrossEntropy(GuardedOnLogits):
         super().check_targets(shape, y)
 
     def forward(self, a: Array, y: Array) -> Array:
-        if self.guard:
+        if self.on_p:
             return self.on_p.forward(softmax(a), y)
         return -(y * log_softmax(a)).sum() / rows_in(a)
 
     def da(self, a: Array, y: Array) -> Array:
-        if self.guard:
+        if self.on_p:
             return _through_softmax(self.on_p, a, y)
         return one_hot_cross_entropy_vjp(a, y)
 
     def formula(self, output: str, outputs: int) -> str:
-        if self.guard:
+        if self.on_p:
             return f"{self.on_p.formula('p', outputs)}, p the softmax of {output}"
         return f"L = mean over samples of -sum over classes of y log softmax({output})"
