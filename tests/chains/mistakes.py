@@ -46,7 +46,7 @@ MISTAKES = {
         'dbndiff = dbndiff + 2 * t["bndiff"] * dbndiff2', "pass", ("dbndiff",), "dropped path",
     ),
     "n for n - 1": Mistake(
-        "dbndiff2 = 1.0 / (n - 1) *", "dbndiff2 = 1.0 / n *", ("dbndiff2",), "scaled by a constant",
+        "dbndiff2 = 1.0 / (n - 1) *", "dbndiff2 = 1.0 / n *", ("dbndiff2",), "ddof",
     ),
     "1/n lost": Mistake(
         'dhprebn = dhprebn + 1.0 / n * (torch.ones_like(t["hprebn"]) * dbnmeani)',
