@@ -121,7 +121,7 @@ def _matmul(x: Bounded, y: Bounded) -> Bounded:
     value = x.value @ y.value
     x_abs, y_abs = np.abs(x.value), np.abs(y.value)
     exact = x_abs @ y_abs
-    x_bound, y_bound = x.bound, y.bound
+    x_bound, y_bound = x.as_factor, y.as_factor
     regrouped = (x.contracted or y.contracted) and 1 in (x.size, y.size)
     if regrouped:
         x_bound, y_bound = x.as_summand, y.as_summand
