@@ -129,6 +129,13 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
         """The bound of what a sum reads, or a product that may be regrouped."""
         return self.bound if self.unrounded is None else self.bound + self.context.profile.u * self.unrounded
 
+    @property
+    def as_factor(self) -> Floats:
+        """The bound of what a matrix product reads, into which a compiler may put the sum that gives it."""
+        if self.unrounded is None:
+            return self.bound
+        return self.bound + self.context.profile.u * (self.unrounded - np.abs(self.value))
+
     def __len__(self) -> int:
         return len(self.value)
 

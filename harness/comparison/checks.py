@@ -63,8 +63,13 @@ def _sums(network: Graph, tensors: Mapping[str, Array], profile: Profile) -> dic
     A compiler that computes such a sum once more for whoever reads it need not contract it alike: not the products in
     it, nor what a part is made of. Two members of a part differ by twice its bound at most.
     """
-    found = {}
+    found: dict[str, Array] = {}
     for link in network.links:
+        if link.of and link.output in tensors and all(name in found for name in link.inputs):
+            passed = link.rule(*[Context(profile).shown(tensors[name], found[name]) for name in link.inputs])
+            if passed.unrounded is not None:  # moved only, or passed on as it is
+                found[link.output] = passed.unrounded - np.abs(passed.value)
+            continue
         parts = parts_of(network, link, tensors)
         if link.output in network.readers and parts and all(set(p.inputs) <= tensors.keys() for p in parts.values()):
             made = [alone(part, tensors, profile) for part in parts.values()]
