@@ -23,6 +23,7 @@ from tabulate import tabulate
 from harness.arithmetic import profile_of
 from harness.comparison.checks import rounding
 from harness.comparison.judge import Row
+from harness.evaluation.given import with_buffers
 from harness.evaluation.point import Point
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import load_data
@@ -30,7 +31,7 @@ from impls import registry
 from impls.contract import CannotCompareError
 from impls.graph import LOSS, Graph
 from impls.graph.node import as_names
-from impls.graph.tensor import ROWS
+from impls.graph.tensor import ROWS, Shape
 from impls.hand import GraphBuilder, layers
 from impls.hand.losses import MeanSquaredError
 from impls.hand.notation import ACTIVATIONS, LAYERS, LOSSES, from_text
@@ -60,8 +61,21 @@ EXAMPLES: Mapping[str, tuple[Any, Mapping[str, tuple[int, ...]]]] = {
     "max-pool2d": (layers.MaxPool2d(2), {"x": (2, 6, 4)}),
     "avg-pool2d": (layers.AvgPool2d(2), {"x": (2, 6, 4)}),
     "global-avg-pool2d": (layers.GlobalAvgPool2d(), {"x": (2, 6, 4)}),
+    "batch-norm": (layers.BatchNorm(3), {"x": (3, 4, 2)}),
+    "batch-norm-evaluation": (layers.BatchNormEvaluation(3), {"x": (3, 4, 2)}),
+    "dropout": (layers.Dropout(0.25), {"x": (5,), "m": (5,)}),
+    "subtract": (layers.Subtract(), {"p": (3,), "q": (1,)}),
+    "divide": (layers.Divide(), {"p": (3,), "q": (1,)}),
+    "maximum": (layers.Maximum(), {"p": (3,), "q": (3,)}),
+    "minimum": (layers.Minimum(), {"p": (3,), "q": (3,)}),
+    "sum": (layers.Sum([2]), {"x": (3, 4)}),
+    "mean": (layers.Mean([2]), {"x": (3, 4)}),
+    "clip": (layers.Clip(-0.5, 0.75), {"z": (5,)}),
+    **{name: (LAYERS[name](), {"z": (5,)}) for name in ("exp", "log", "log1p", "sqrt", "rsqrt", "abs", "erf")},
 }
 """A layer of each kind, and the shapes of a row of its inputs."""
+POSITIVE = ("log", "log1p", "sqrt", "rsqrt")
+"""Layers that read positive numbers."""
 
 
 @dataclass(frozen=True)
@@ -91,15 +105,21 @@ def kind_of(name: str) -> Kind:
         network = from_text("4-3", activation=name)
         return Kind(name, network.nodes[1].layer, network, network.nodes[1].name)
     layer, inputs = EXAMPLES[name]
-    net = GraphBuilder()
-    whole = getattr(layer, "whole", {})
-    read = [net.input(n, shape, choices=whole.get(n, 0), gradient=n not in whole) for n, shape in inputs.items()]
-    given = net("layer", layer, *read)
+    net, whole = GraphBuilder(), getattr(layer, "whole", {})
+
+    def fed(local: str, shape: tuple[int, ...]) -> str:
+        if (name, local) == ("dropout", "m"):
+            return net.mask(local, shape, rate=layer.rate)
+        given = net.input(local, shape, choices=whole.get(local, 0), gradient=local not in whole)
+        return net("positive", layers.Exp(), given) if name in POSITIVE else given
+
+    given = net("layer", layer, *(fed(*each) for each in inputs.items()))
     joined, *others = given if isinstance(given, tuple) else (given,)
     for number, other in enumerate(others, 1):
         joined = net(f"joined{number}", layers.Concatenate(), joined, other)
-    width = layer.shapes({n: (ROWS, *shape) for n, shape in inputs.items()})
-    size = sum(int(shape[-1]) for shape in width.values())
+    rows: dict[str, Shape] = {local: (ROWS, *shape) for local, shape in inputs.items()}
+    shapes = layer.shapes(rows) if hasattr(layer, "shapes") else dict(list(rows.items())[:1])
+    size = sum(int(shape[-1]) for shape in shapes.values())
     return Kind(name, layer, net.loss(MeanSquaredError(), net("out", layers.Dense(size, 2), joined)), "layer")
 
 
@@ -134,8 +154,9 @@ def page(module: ModuleType, kinds: Sequence[Kind]) -> str:
 
 def checked(kind: Kind) -> str:
     """The table of one step: each tensor that the layer gives, of each implementation."""
-    batch = batches_of(kind.network, load_data("random", network=kind.network, seed=0), DTYPE, ROWS_CHECKED, 0).at(1)
-    point = Point(kind.network, kind.network.init(0, DTYPE), *batch, 1)
+    x, y = batches_of(kind.network, load_data("random", network=kind.network, seed=0), DTYPE, ROWS_CHECKED, 0).at(1)
+    x = with_buffers(kind.network, x, kind.network.fresh_buffers(DTYPE))
+    point = Point(kind.network, kind.network.init(0, DTYPE), x, y, 1)
     rows = []
     for name in registry.OWN:
         made = registry.load(name)(kind.network, DTYPE)
