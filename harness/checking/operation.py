@@ -152,7 +152,7 @@ def check_vjp(
             cause_of(
                 name,
                 [each.situation for each in tried if name in each.wrong],
-                [each.situation for each in tried if name in each.right],
+                [each.situation for each in tried if name in each.right and _tells(each, name)],
                 linear=("not linear", gradient_of(name)) not in findings,
             )
             for name in right.differentiable
@@ -164,6 +164,11 @@ def check_vjp(
         line=line,
         lines=lines,
     )
+
+
+def _tells(each: Tried, name: str) -> bool:
+    """Whether a right gradient tells anything of a cause: where it is 0 all over, so is its multiple."""
+    return bool(each.situation.expected[name].value.any())
 
 
 def _of_its_own(function: Any) -> Any:
