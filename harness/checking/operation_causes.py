@@ -33,7 +33,7 @@ def explained(
         cause_of(
             name,
             [each.situation for each in tried if name in each.wrong],
-            [each.situation for each in tried if name in each.right],
+            [each.situation for each in tried if name in each.right and _tells(each, name)],
             linear=linear(gradient_of(name)),
         )
         for name in names
@@ -41,6 +41,11 @@ def explained(
     most = MOST if any(each.cause == "unknown" for each in found) else MOST // 2
     repairs = _repairs(candidate, given, tried, most)
     return [replace(each, repair=_told(each.at, repairs)) for each in found]
+
+
+def _tells(each: Tried, name: str) -> bool:
+    """Whether a right gradient tells anything of a cause: where it is 0 all over, so is its multiple."""
+    return bool(each.situation.expected[name].value.any())
 
 
 def _repairs(candidate: Operation, given: Sequence[Any], tried: Sequence[Tried], most: int) -> list[Repair]:
