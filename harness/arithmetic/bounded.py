@@ -52,10 +52,14 @@ class Context:
         magnitude = np.abs(value)
         return Bounded(value, np.where(magnitude < self.profile.eta, magnitude, 0.0), self)
 
-    def shown(self, array: Any) -> Bounded:
-        """A tensor that a program shows: exact, but a sum may have read it before its last rounding."""
+    def shown(self, array: Any, parts: Any = 0.0) -> Bounded:
+        """A tensor that a program shows: exact, but a sum may have read it before its last rounding.
+
+        Where the tensor is itself a sum, `parts` is what its parts may have rounded, added up: a part that is a product
+        may have been added before it was.
+        """
         result = self.exact(array)
-        result.contracted = not self.profile.eager
+        result.unrounded = None if self.profile.eager else np.abs(result.value) + parts
         return result
 
     def constant(self, number: Any) -> Bounded:
@@ -94,7 +98,7 @@ class Context:
 class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
     """An array of float64 centres with bounds of the same shape; made by `Context.exact`."""
 
-    __slots__ = ("bound", "context", "contracted", "terms", "value")
+    __slots__ = ("bound", "context", "terms", "unrounded", "value")
 
     def __init__(self, value: Any, bound: Any, context: Context, terms: int = 0) -> None:
         self.value: Floats = value
@@ -102,13 +106,18 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
         self.context = context
         self.terms = terms
         """Number of terms if this is a fresh sum of products: a bias may have started the accumulator."""
-        self.contracted = False
-        """Whether a sum, or a product with a single number, may read this before its last rounding."""
+        self.unrounded: Floats | None = None
+        """Where a sum, or a product with a single number, may read this before its last rounding: what was rounded."""
 
     shape = property(lambda self: self.value.shape)
     ndim = property(lambda self: self.value.ndim)
     size = property(lambda self: self.value.size)
     dtype = property(lambda self: self.value.dtype)
+
+    @property
+    def contracted(self) -> bool:
+        """Whether a sum, or a product with a single number, may read this before its last rounding."""
+        return self.unrounded is not None
 
     @property
     def T(self) -> Bounded:
@@ -118,13 +127,20 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
     @property
     def as_summand(self) -> Floats:
         """The bound of what a sum reads, or a product that may be regrouped."""
-        return self.bound + self.context.profile.u * np.abs(self.value) if self.contracted else self.bound
+        return self.bound if self.unrounded is None else self.bound + self.context.profile.u * self.unrounded
+
+    @property
+    def as_factor(self) -> Floats:
+        """The bound of what a matrix product reads, into which a compiler may put the sum that gives it."""
+        if self.unrounded is None:
+            return self.bound
+        return self.bound + self.context.profile.u * (self.unrounded - np.abs(self.value))
 
     def __len__(self) -> int:
         return len(self.value)
 
     def __getitem__(self, index: Any) -> Bounded:
-        return Bounded(self.value[index], self.bound[index], self.context)
+        return self.moved(lambda array: array[index])
 
     def reshape(self, *shape: int) -> Bounded:
         """As numpy.ndarray.reshape."""
@@ -135,9 +151,10 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
         return self.moved(lambda array: array.swapaxes(first, second))
 
     def moved(self, change: Callable[[Floats], Floats]) -> Bounded:
-        """After a change that only moves entries, or repeats them."""
+        """After a change that only moves entries, or repeats them; what reads them may still read them unrounded."""
         result = Bounded(change(self.value), change(self.bound), self.context)
-        result.contracted = self.contracted
+        if self.unrounded is not None:
+            result.unrounded = change(self.unrounded)
         return result
 
     def widened(self, room: Any) -> Bounded:

@@ -83,7 +83,7 @@ def check(
     Raises:
         UsageError: something impossible was asked for, or the file or module cannot be loaded.
     """
-    network, dtype = as_network(network), as_dtype(dtype)
+    network, dtype = as_network(network, data), as_dtype(dtype)
     seed, batch = as_count("seed", seed, 0) or 0, as_count("batch", batch, 1)
     timeout = as_seconds(timeout)
     check_parameters(network, None, dtype)

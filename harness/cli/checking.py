@@ -51,7 +51,7 @@ def answered(options: dict[str, Any]) -> Answer:
 
     try:
         write_page = page_writer(options["report"]) if options["report"] else None
-        network = load_network(options["model"], **{name: options[name] for name in OF_A_NETWORK})
+        network = load_network(options["model"], data=options["data"], **{name: options[name] for name in OF_A_NETWORK})
         same = ("raw", "target", "batch", "dtype", "seed", "arrays", "timeout", "layout", "strict")
         keywords = {name: options[name] for name in same}
         result = check(_function(options), network, options["data"], **keywords)
@@ -97,7 +97,7 @@ def template_and_print(*, model: str, output: str, **options: Any) -> int:
 
     choices = {name: options.pop(name) for name in OF_A_NETWORK}
     try:
-        network = load_network(model, **choices)
+        network = load_network(model, data=options["data"], **choices)
         source = write_template(output, network, **options)
     except UsageError as error:
         return complain("harness template", error)

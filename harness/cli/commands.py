@@ -36,7 +36,11 @@ __all__ = ["harness"]
 @click.option("--quiet", is_flag=True, help="the verdict line only")
 @click.option("--verbose", is_flag=True, help="every tensor, and the assumptions")
 def run_command(**options: Any) -> None:
-    """Train MODEL (layer sizes, 4-3-2-1 by default, or a .toml file) in lockstep and tabulate the differences."""
+    """Train MODEL in lockstep and tabulate the differences.
+
+    MODEL is layer sizes, 4-3-2-1 by default, a network by name, with options or without them
+    (gpt:layers=2,heads=2,width=32,context=32, on --data text:FILE), or a .toml file.
+    """
     from harness.cli.running import run_and_print
 
     sys.exit(run_and_print(**options))
@@ -120,7 +124,7 @@ def explain_command(**options: Any) -> None:
     """Explain the derivative of the loss by REFERENCE, path by path.
 
     REFERENCE is a weight (w_21^(1) or W1[2,1]), a bias (b2[1]), an input (x3) or the output of a neuron (O21), counted
-    from 1. MODEL is layer sizes, 4-3-2-1 by default, or a .toml file.
+    from 1. MODEL is layer sizes, 4-3-2-1 by default, a network by name, or a .toml file.
     """
     from harness.cli.explaining import explain_and_print
 

@@ -93,7 +93,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 OF_A_NETWORK = ("activation", "output_activation", "loss", "l2", "l1")
 """Options of `network_options`, which `load_network` takes."""
 
-DATA_HELP = "iris, digits, diabetes, wine, breast_cancer, random, a .csv or an .npz file"
+DATA_HELP = "iris, digits, diabetes, wine, breast_cancer, random, text:FILE, a .csv or an .npz file"
 
 
 # The names of impls.hand.notation, which is not imported for the help alone; a test compares them.

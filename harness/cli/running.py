@@ -48,7 +48,7 @@ def specified(options: dict[str, Any]) -> tuple[Graph, Any]:
     Raises:
         UsageError: a text, a name or a number cannot be used.
     """
-    network = load_network(options["model"], **{name: options[name] for name in OF_A_NETWORK})
+    network = load_network(options["model"], data=options["data"], **{name: options[name] for name in OF_A_NETWORK})
     try:
         rate = {} if options["lr"] is None else {"lr": options["lr"]}
         return network, made("optimizer", OPTIMIZERS, options["optimizer"], **rate)
@@ -104,7 +104,8 @@ def power_and_print(*, as_json: bool, require_power: bool, **options: Any) -> in
 def _power(options: dict[str, Any]) -> Power:
     if options["timeout"] is not None:
         raise UsageError("Cannot use --timeout without --of, because it limits each mutant of a test; name a test.")
-    network = load_network(options["model"] or "4-3-2-1", **{name: options[name] for name in OF_A_NETWORK})
+    choices = {name: options[name] for name in OF_A_NETWORK}
+    network = load_network(options["model"] or "4-3-2-1", data=options["data"], **choices)
     given = {name: options[name] for name in ("dtype", "seed") if options[name] is not None}
     with Progress("faults") as progress:
         return power(

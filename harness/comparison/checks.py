@@ -25,7 +25,7 @@ from msgspec.structs import replace
 
 from harness.arithmetic import Context, Profile, profile_of
 from harness.comparison.judge import Check, Row, judge, not_comparable
-from harness.evaluation.centre import NOTHING, alone, exact_inputs, sampled
+from harness.evaluation.centre import NO_SUMS, NOTHING, alone, exact_inputs, sampled
 from harness.evaluation.point import Point
 from harness.evaluation.subgradients import Sides
 from harness.inputs.schedule import EVERY_ENTRY, Stride
@@ -37,6 +37,7 @@ from impls.hand.optimizers import update_links
 def rounding(point: Point, against: str, result: Pass, profile: Profile, stride: Stride = EVERY_ENTRY) -> list[Row]:
     """Every link of a pass, alone, fed the implementation's own tensors."""
     tensors, shown = point.tensors(result), tensors_of(result)
+    sums = NO_SUMS if profile.eager else _sums(point.network, tensors, profile)
     rows = []
     for link in point.network.links:
         if point.network.tensors[link.output].through and link.output not in shown:
@@ -52,8 +53,29 @@ def rounding(point: Point, against: str, result: Pass, profile: Profile, stride:
             rows.append(not_comparable("rounding", link.output, against, point.step, reason))
         else:
             actual = tensors[link.output]
-            rows.append(judge_link(link, tensors, actual, profile, against, point.step, stride, shown, parts))
+            rows.append(judge_link(link, tensors, actual, profile, against, point.step, stride, shown, parts, sums))
     return rows
+
+
+def _sums(network: Graph, tensors: Mapping[str, Array], profile: Profile) -> dict[str, Array]:
+    """Of each gradient that adds parts, what may be rounded in them, added up, where what they are made of is known.
+
+    A compiler that computes such a sum once more for whoever reads it need not contract it alike: not the products in
+    it, nor what a part is made of. Two members of a part differ by twice its bound at most.
+    """
+    found: dict[str, Array] = {}
+    for link in network.links:
+        if link.of and link.output in tensors and all(name in found for name in link.inputs):
+            passed = link.rule(*[Context(profile).shown(tensors[name], found[name]) for name in link.inputs])
+            if passed.unrounded is not None:  # moved only, or passed on as it is
+                found[link.output] = passed.unrounded - np.abs(passed.value)
+            continue
+        parts = parts_of(network, link, tensors)
+        if link.output in network.readers and parts and all(set(p.inputs) <= tensors.keys() for p in parts.values()):
+            made = [alone(part, tensors, profile) for part in parts.values()]
+            with np.errstate(all="ignore"):
+                found[link.output] = np.sum([np.abs(p.value) + 2 * p.bound / profile.u for p in made], axis=0)
+    return found
 
 
 def parts_of(network: Graph, link: Link, known: Container[str]) -> dict[str, Link]:
@@ -71,12 +93,14 @@ def judge_link(
     stride: Stride = EVERY_ENTRY,
     shown: Container[str] = (),
     parts: Mapping[str, Link] = NOTHING,
+    sums: Mapping[str, Array] = NO_SUMS,
 ) -> Row:
     """One link alone, fed `tensors`, against what an implementation made of them.
 
-    `shown` names the tensors that the implementation made in the same program as `actual`; `parts`, see `alone`.
+    `shown` names the tensors that the implementation made in the same program as `actual`; `parts` and `sums`, see
+    `alone`.
     """
-    expected = alone(link, tensors, profile, stride, shown, parts)
+    expected = alone(link, tensors, profile, stride, shown, parts, sums)
     shape = actual.shape
     actual = sampled(link, actual, stride)
     row = judge("rounding", link.output, against, step, actual=actual, expected=expected.value, allowed=expected.bound)

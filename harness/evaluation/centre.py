@@ -19,6 +19,7 @@ from impls.contract import Array, Inputs
 from impls.graph import Graph, Link, evaluate
 
 NOTHING: Mapping[str, Link] = MappingProxyType({})
+NO_SUMS: Mapping[str, Array] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,14 @@ def alone(
     stride: Stride = EVERY_ENTRY,
     shown: Container[str] = (),
     parts: Mapping[str, Link] = NOTHING,
+    sums: Mapping[str, Array] = NO_SUMS,
 ) -> Bounded:
     """The output of one link fed with exact tensors, restricted to a stride of its entries.
 
     Where it adds parts of a gradient that nobody shows, `parts` holds their links by name: the sum of all their vjps
     is one link then.
     """
-    return link.read(link.rule(*exact_inputs(link, tensors, Context(profile), stride, shown, parts)), tensors)
+    return link.read(link.rule(*exact_inputs(link, tensors, Context(profile), stride, shown, parts, sums)), tensors)
 
 
 def exact_inputs(
@@ -64,22 +66,27 @@ def exact_inputs(
     stride: Stride = EVERY_ENTRY,
     shown: Container[str] = (),
     parts: Mapping[str, Link] = NOTHING,
+    sums: Mapping[str, Array] = NO_SUMS,
 ) -> list[Any]:
     """What a link reads, exact as given, restricted to what a stride of its entries depends on.
 
-    `shown` names what the same program made and shows, which it may have read before its last rounding.
+    `shown` names what the same program made and shows, which it may have read before its last rounding; `sums` holds
+    what the parts of a tensor that is a sum itself may have rounded, see `Context.shown`.
     """
     inputs: dict[str, Any] = dict(tensors)
+    sums = dict(sums)
     for name, part in parts.items():
         apart = stride if link.slices else EVERY_ENTRY
-        inputs[name] = part.rule(*exact_inputs(part, tensors, context, apart, shown))
+        inputs[name] = part.rule(*exact_inputs(part, tensors, context, apart, shown, NOTHING, sums))
     for name, axis in link.slices.items():
         if name not in parts:
             inputs[name] = stride.of(inputs[name], axis)
+            if name in sums:
+                sums[name] = stride.of(sums[name], axis)
     # Labels and step counts are whole numbers and stay what they are.
     return [
         inputs[name] if name in parts or inputs[name].dtype.kind in "iu"
-        else context.shown(inputs[name]) if name in shown
+        else context.shown(inputs[name], sums.get(name, 0.0)) if name in shown
         else context.exact(inputs[name])
         for name in link.inputs
     ]  # fmt: skip

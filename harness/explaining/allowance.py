@@ -296,7 +296,7 @@ def why(
     Raises:
         UsageError: there is no such entry, or something impossible was asked for.
     """
-    network, optimizer = as_network(network), as_optimizer(optimizer)
+    network, optimizer = as_network(network, data), as_optimizer(optimizer)
     dtype, number = as_dtype(dtype), as_count("step", step, 1) or 1
     check_parameters(network, optimizer, dtype)
     size, seed = as_count("batch", batch, 1), as_count("seed", seed, 0) or 0

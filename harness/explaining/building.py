@@ -67,7 +67,7 @@ def explain(
     Raises:
         UsageError: there is no such thing, or something impossible was asked for.
     """
-    network, optimizer = as_network(network), as_optimizer(optimizer)
+    network, optimizer = as_network(network, data), as_optimizer(optimizer)
     meant, amount = parse(reference, network), _as_amount(nudge)
     against = None if against is None else as_names(against)
     check_parameters(network, optimizer, "float64")

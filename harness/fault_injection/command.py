@@ -55,7 +55,7 @@ def power(
     Raises:
         UsageError: something impossible was asked for.
     """
-    network, names = as_network(network), as_names(against)
+    network, names = as_network(network, data), as_names(against)
     batch, seed, dtype = as_count("batch", batch, 1), as_count("seed", seed, 0) or 0, as_dtype(dtype)
     loaded = as_data(data, network, seed, raw=raw, target=target)
     batches = batches_of(network, loaded, dtype, batch, seed)

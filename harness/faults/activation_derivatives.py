@@ -46,6 +46,8 @@ def derivative_faults(place: Place) -> Iterator[Fault]:
     formula = applied(da=applied() if layer.elementwise else place.at)
     yield place.fault("derivative twice", text, formula, lambda t: right({**t, da: right(t)}))
     text = f"{da} is multiplied by the {label} itself instead of its derivative"
+    if not layer.elementwise:
+        text += ", whose sum over the neurons is missing"
     yield place.fault("function in place of its derivative", text, f"{da} · {a}", lambda t: t[da] * t[a])
     if written == a:
         text = f"the {label}'s derivative is written with {z} instead of its output {a}"

@@ -22,8 +22,8 @@ LARGEST_COUNT = 2**63 - 1
 """The largest whole number that every reader of a record takes."""
 
 
-def as_network(network: Any) -> Graph:
-    """A network, given as one, as text or as the path of a file.
+def as_network(network: Any, data: Any = None) -> Graph:
+    """A network, given as one, as text or as the path of a file; `data` may say what a network by name leaves open.
 
     Raises:
         UsageError: it is none of these, or cannot be read or built.
@@ -34,7 +34,7 @@ def as_network(network: Any) -> Graph:
         return network
     if not isinstance(network, str | os.PathLike):
         raise UsageError(f"Cannot use network={network!r}, because it is no Network; give one, or text such as 4-3-1.")
-    return load_network(network)
+    return load_network(network, data=data)
 
 
 def as_optimizer(optimizer: Any, **more: float) -> Any:

@@ -58,7 +58,8 @@ class Batches:
 
 
 def batches_of(network: Graph, data: Data, dtype: str, size: int | None, seed: int) -> Batches:
-    """The batches of a data set in a dtype, as a network reads them; all rows at once if `size` is None.
+    """The batches of a data set in a dtype, as a network reads them; if `size` is None, of the data's own, or all
+    rows at once.
 
     Raises:
         UsageError: the data does not fit the network or the dtype.
@@ -68,7 +69,7 @@ def batches_of(network: Graph, data: Data, dtype: str, size: int | None, seed: i
         given = {**_masks(network, len(y), seed), **data.inputs(network)}
         x = Inputs({s.name: _in(dtype, network, s.name, given[s.name]) for s in network.sources})
         y = y if network.loss.labels else y.astype(dtype)
-    batches = Batches(inputs=x, y=y, size=min(size or len(y), len(y)), seed=seed, dtype=dtype)
+    batches = Batches(inputs=x, y=y, size=min(size or data.batch or len(y), len(y)), seed=seed, dtype=dtype)
     try:
         network.check_batch({**network.fresh_buffers(dtype), **x}, y)
     except ValueError as error:

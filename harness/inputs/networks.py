@@ -46,16 +46,18 @@ from __future__ import annotations
 import json
 import os
 import tomllib
+from collections.abc import Mapping
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from harness.inputs.datasets.text import offered
 from harness.inputs.toml_reader import KINDS, Reader
 from harness.usage import UsageError, reason
 from impls.graph import Graph, Input, Node
 from impls.hand import Network, from_text
 from impls.hand.losses.scaled import taken_apart
-from impls.hand.named import NETWORKS, named
+from impls.hand.named import is_named, named
 from impls.hand.notation import LOSSES
 
 LARGEST_FILE = 1_000_000
@@ -70,13 +72,16 @@ def load_network(
     loss: str | None = None,
     l2: float | None = None,
     l1: float | None = None,
+    data: Any = None,
 ) -> Graph:
-    """The network that layer sizes describe, or the one in the .toml file of that path.
+    """The network that layer sizes describe, the one of a name, or the one in the .toml file of that path.
 
     Args:
-        source: layer sizes, such as 4-3-2-1, or a path that ends in .toml.
-        activation, output_activation, loss, l2, l1: what layer sizes leave open, see `impls.hand.from_text`; a file
-            says it itself.
+        source: layer sizes, such as 4-3-2-1; a name, with options or without, such as gpt:layers=2,heads=2; or a path
+            that ends in .toml.
+        activation, output_activation, loss, l2, l1: what layer sizes leave open, see `impls.hand.from_text`; a name
+            and a file say it themselves.
+        data: what it is to be trained on, by name: a text says how many tokens there are.
 
     Raises:
         UsageError: it is neither, or cannot be read or used; file and place in it are named.
@@ -85,18 +90,25 @@ def load_network(
     choices = {"activation": activation, "output_activation": output_activation, "loss": loss, "l2": l2, "l1": l1}
     given: dict[str, Any] = {key: value for key, value in choices.items() if value is not None}
     if Path(name).suffix.lower() != ".toml":
+        if is_named(name):
+            _refuse(given, name, "a network of that name says itself")
         try:
-            return named(name) if name.partition(":")[0] in NETWORKS and not given else from_text(name, **given)
+            return named(name, **offered(data)) if is_named(name) else from_text(name, **given)
+        except UsageError:
+            raise
         except ValueError as error:
-            hint = " A file must end in .toml." if name.strip("0123456789-") else ""
+            hint = " A file must end in .toml." if name.strip("0123456789-") and not is_named(name) else ""
             raise UsageError(f"{error}{hint}") from None
+    _refuse(given, name, "the file itself says", ", or change the file")
+    return from_toml(_text_of(name), source=name)
+
+
+def _refuse(given: Mapping[str, Any], name: str, who: str, instead: str = "") -> None:
     if given:
         told = " and ".join(f"{key}={value!r}" for key, value in given.items())
         raise UsageError(
-            f"Cannot use {told} with {name}, because the file itself says what its layers and its loss are; "
-            f"leave it out, or change the file."
+            f"Cannot use {told} with {name}, because {who} what its layers and its loss are; leave it out{instead}."
         )
-    return from_toml(_text_of(name), source=name)
 
 
 def from_toml(text: str, *, source: str = "the TOML text") -> Graph:

@@ -80,7 +80,7 @@ def run(
     Raises:
         UsageError: something impossible was asked for.
     """
-    network, optimizer = as_network(network), as_optimizer(optimizer)
+    network, optimizer = as_network(network, data), as_optimizer(optimizer)
     names = as_names(against)
     steps, epochs, batch = as_count("steps", steps, 0), as_count("epochs", epochs, 0), as_count("batch", batch, 1)
     check_every, seed = as_count("check_every", check_every, 1), as_count("seed", seed, 0) or 0

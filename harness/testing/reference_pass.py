@@ -43,7 +43,7 @@ def reference(
     Raises:
         UsageError: something does not fit the network, or is not held by the dtype.
     """
-    network, seed = as_network(network), as_count("seed", seed, 0) or 0
+    network, seed = as_network(network, data), as_count("seed", seed, 0) or 0
     dtype = _usual(network, x, weights) if dtype is None else as_dtype(dtype)
     if (x is None) != (y is None) or (x is not None and data is not None):
         raise UsageError("Cannot take a reference on these rows, because they are named by x and y, or by data.")

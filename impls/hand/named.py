@@ -80,11 +80,11 @@ def _value(text: str, parameter: Parameter, value: str) -> Any:
     try:
         if kind is bool:
             return {"true": True, "false": False}[value.lower()]
-        if kind is int and not re.fullmatch(r"[+-]?[0-9]{1,18}", value, flags=re.ASCII):
+        if kind is int and not re.fullmatch(r"[1-9][0-9]{0,5}", value, flags=re.ASCII):
             raise ValueError
         return kind(value)
     except (KeyError, ValueError):
-        told = {int: "a whole number", float: "a number", bool: "true or false"}[kind]
+        told = {int: "a whole number from 1 to 999999", float: "a number", bool: "true or false"}[kind]
         raise ValueError(
             f"Cannot build the network {text[:80]!r}, because {parameter.name}={value[:40]!r} is not {told}; write for "
             f"example {parameter.name}={_written(parameter.default)}."

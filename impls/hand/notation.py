@@ -198,7 +198,7 @@ def describe(network: Graph) -> str:
 def name_of(part: Any) -> str:
     """The text form of an activation, a loss or an optimizer: ``leaky-relu(slope=0.2)``."""
     part, outer = taken_apart(part)
-    for table in (ACTIVATIONS, LOSSES, OPTIMIZERS):
+    for table in (ACTIVATIONS, {"causal-softmax": layers.CausalSoftmax}, LOSSES, OPTIMIZERS):
         for name, kind in table.items():
             if type(part) is kind:
                 usual, given = kind().parameters(), part.parameters()

@@ -160,3 +160,15 @@ def test_a_convention_at_a_kink_stays_one_where_another_entry_is_infinite():
     assert (row.verdict, row.unbounded) == ("convention", 1)
     row = judge_link(link, tensors, np.array([[2.5, 3.0, -np.inf]], F), profile_of("float32"), "x", 1)
     assert row.verdict == "FAULT"
+
+
+def test_what_is_moved_or_passed_on_may_still_be_read_before_its_last_rounding():
+    x, u = np.full((2, 3, 4), 1.25), profile_of("float32").u
+    shown = Context(profile_of("float32")).shown(x, parts=8.0)
+    for moved in (+shown, shown.T, shown.swapaxes(0, 1), shown.reshape(6, 4), shown[:, 1:]):
+        np.testing.assert_array_equal(moved.as_summand, np.full(moved.shape, u * 9.25))
+        np.testing.assert_array_equal(moved.as_factor, np.full(moved.shape, u * 8.0))
+        assert not moved.bound.any()
+    eager = Context(profile_of("float32", eager=True)).shown(x, parts=8.0)
+    assert not eager.as_summand.any()
+    assert not eager.as_factor.any()

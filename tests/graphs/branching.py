@@ -81,7 +81,8 @@ def batch_of(network: Graph, rows: int, seed: int = 0):
     x |= {s.name: 1.0 * (x[s.name] > 0) for s in network.sources if s.keep}
     target = network.tensors["y"]
     size = target.sized(rows)
-    y = rng.integers(0, target.choices, size) if target.whole else rng.normal(size=size)
+    real = rng.uniform if network.loss.unit_targets else rng.normal
+    y = rng.integers(0, target.choices, size) if target.whole else real(size=size)
     return next(iter(x.values())) if len(x) == 1 else x, y
 
 
@@ -98,6 +99,13 @@ def tokens() -> Graph:
     net = GraphBuilder()
     e = net("emb", Embedding(4, 3), net.input("i", (5,), choices=4))
     return net.loss(SoftmaxCrossEntropy(), net("fc", Dense(3, 4), net("ln", LayerNorm(3), e)))
+
+
+def classified(loss) -> Graph:
+    """A distribution over classes at every position."""
+    net = GraphBuilder()
+    z = net("fc", Dense(3, 4), net.input("v", (5, 3)))
+    return net.loss(loss, net("sm", Softmax(), z) if loss.on_probabilities else z)
 
 
 def attention() -> Graph:

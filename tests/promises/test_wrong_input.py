@@ -44,7 +44,7 @@ WORDS = {
     "no implementation": (["--against", " , "], "--against names none"),
     "data set": (["--data", "Irsi"], "did you mean iris?"),
     "data set with a hyphen": (["--data", "breast-cancr"], "did you mean breast_cancer?"),
-    "another kind of file": (["--data", "mine.xlsx"], "a path that ends in .csv or .npz"),
+    "another kind of file": (["--data", "mine.xlsx"], "text:FILE, or a path that ends in .csv or .npz"),
     "no such file": (["--data", "nowhere.csv"], "there is no such file"),
     "features": (["5-3-1"], "iris, because it has 4 features; begin the model with 4"),
     "outputs": (["4-3-2"], "it has 3 classes; make the last layer 3 wide"),

@@ -112,7 +112,7 @@ def negative(x: Bounded) -> Bounded:
 
 @rule_for(np.positive)
 def positive(x: Bounded) -> Bounded:
-    return Bounded(x.value.copy(), x.bound, x.context)
+    return x.moved(np.copy)
 
 
 @rule_for(np.absolute)

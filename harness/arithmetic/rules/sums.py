@@ -159,7 +159,7 @@ def _of_products(
     value = product(x.value, y.value)
     x_abs, y_abs = np.abs(x.value), np.abs(y.value)
     exact = product(x_abs, y_abs)
-    x_bound, y_bound = x.bound, y.bound
+    x_bound, y_bound = x.as_factor, y.as_factor
     regrouped = (x.contracted or y.contracted) and single
     if regrouped:
         x_bound, y_bound = x.as_summand, y.as_summand

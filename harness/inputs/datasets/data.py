@@ -34,6 +34,7 @@ class Data:
             targets (N, K).
         classes: name of each class, or None.
         features: what the features are: raw values, standardised or standard normal.
+        batch: rows of a step where nobody says how many; all of them if None.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Data:
     y: NDArray[Any]
     classes: tuple[str, ...] | None = None
     features: str = "raw values"
+    batch: int | None = None
 
     def describe(self) -> str:
         """One phrase: name, number of rows, what the features are."""
@@ -110,6 +112,13 @@ class Data:
                 f"Cannot use {self.name}, because it holds one array and the network reads {', '.join(names)}; give a "
                 f"dictionary of them{OR_RANDOM}."
             )
+        only = network.sources[0]
+        if only.choices and self.x.shape[1:] != only.shape:
+            raise UsageError(
+                f"Cannot use {self.name} with this network, because it reads {only.name} of shape "
+                f"({', '.join(map(str, only.rows))}), whole numbers below {only.choices}; give text:FILE, or such "
+                f"numbers{OR_RANDOM}."
+            )
         if features is not None and self.x.ndim == 2 and self.x.shape[1] != features:
             raise UsageError(
                 f"Cannot use {counted(features, 'input')} with {self.name}, because it has "
@@ -119,20 +128,21 @@ class Data:
 
     def _labels(self, outputs: int, shape: tuple[int, ...]) -> NDArray[Any]:
         labels = self.y if self.classes or self.y.shape == shape else self.y[:, 0]
-        outside = np.argwhere((labels != np.rint(labels)) | (labels < 0) | (labels >= outputs))[:, 0]
+        outside = np.argwhere((labels != np.rint(labels)) | (labels < 0) | (labels >= outputs))
         if not outside.size and (self.classes or self.y.shape in (shape, (*shape, 1))):
             return labels.astype(np.int64)
         if self.classes:
             count = len(self.classes)
             wrong, instead = f"it has {counted(count, 'class', 'es')}", f"make the last layer {count} wide"
-        elif len(shape) > 1:
+        elif len(shape) > 1 and self.y.shape != shape:
             wrong = f"it has targets of shape {self.y.shape}"
             instead = f"cross-entropy needs whole numbers from 0 to {outputs - 1}, of shape {shape}"
-        elif self.y.shape[1] != 1:
+        elif len(shape) == 1 and self.y.shape[1] != 1:
             wrong = f"it has {self.y.shape[1]} target columns"
             instead = "cross-entropy needs one column of class labels"
         else:
-            wrong = f"the target of sample {outside[0] + 1} is {labels[outside[0]]:.17g}"
+            at = " at position ".join(str(place + 1) for place in outside[0])
+            wrong = f"the target of sample {at} is {labels[tuple(outside[0])]:.17g}"
             instead = f"cross-entropy needs whole numbers from 0 to {outputs - 1}"
         raise UsageError(
             f"Cannot read the targets of {self.name} as class labels of {counted(outputs, 'output')}, because "

@@ -14,6 +14,7 @@ import numpy as np
 from harness.inputs.datasets.arrays import read_npz
 from harness.inputs.datasets.csv_table import parse_csv, read_csv
 from harness.inputs.datasets.data import Data, standardise
+from harness.inputs.datasets.text import is_text, text_data
 from harness.usage import UsageError, did_you_mean
 from impls.contract import Inputs
 from impls.graph import TARGET, Graph, Input
@@ -109,16 +110,20 @@ def load_data(
     """The data set called `source`, or read from the .csv or .npz file of that path.
 
     Args:
-        source: iris, digits, diabetes, wine, breast_cancer, random, or a path.
+        source: iris, digits, diabetes, wine, breast_cancer, random, text:FILE, or a path.
         raw: leave the features as they are instead of standardising them.
         target: of a CSV file with a header, the name of the target column; the last column if None.
-        network: what random data must fit; other data is the same for every network.
+        network: what random data must fit, and how long the windows of a text are; other data is the same for all.
         seed: of random data.
 
     Raises:
         UsageError: there is no such data set or file, or it cannot be read as one.
     """
     name = os.fspath(source)
+    if is_text(name):
+        if raw or target is not None:
+            raise UsageError(f"Cannot use raw or a target with {name}, because a text has neither; leave them out.")
+        return text_data(name, network)
     suffix = Path(name).suffix.lower()
     if suffix == ".csv":
         data = read_csv(name, target)
@@ -142,6 +147,7 @@ def _named(name: str) -> Data:
         known = [*DATA_SETS, RANDOM]
         raise UsageError(
             f"Cannot use the data set {name[:80]!r}, because there is none of that name"
-            f"{did_you_mean(name, known)}; choose one of {', '.join(known)}, or give a path that ends in .csv or .npz."
+            f"{did_you_mean(name, known)}; choose one of {', '.join(known)}, or give text:FILE, or a path that "
+            f"ends in .csv or .npz."
         )
     return load()

@@ -46,14 +46,24 @@ def gelu_vjp(da: Array, z: Array) -> Array:
 
 @primitive
 def gelu_tanh(z: Array) -> Array:
-    return z * (0.5 * (1 + np.tanh(ROOT_TWO_OVER_PI * (z + CUBIC * (z * z * z)))))
+    T = np.tanh(z * (ROOT_TWO_OVER_PI + ROOT_TWO_OVER_PI * CUBIC * (z * z)))
+    T += 1
+    T *= 0.5 * z
+    return T
 
 
 @primitive
 def gelu_tanh_vjp(da: Array, z: Array) -> Array:
-    T = np.tanh(ROOT_TWO_OVER_PI * (z + CUBIC * (z * z * z)))
-    slope = ROOT_TWO_OVER_PI * (1 + 3 * CUBIC * (z * z))
-    return da * (0.5 * (1 + T) + 0.5 * z * (1 - T * T) * slope)
+    square = z * z
+    T = np.tanh(z * (ROOT_TWO_OVER_PI + ROOT_TWO_OVER_PI * CUBIC * square))
+    slope = ROOT_TWO_OVER_PI + 3 * ROOT_TWO_OVER_PI * CUBIC * square
+    slope *= z
+    slope *= 1 - T
+    slope += 1
+    slope *= 1 + T
+    slope *= 0.5
+    slope *= da
+    return slope
 
 
 class Gelu(Activation):

@@ -37,7 +37,7 @@ def swapped(x: Array) -> Array:
 
 @primitive
 def scaled_product(x: Array, y: Array, by: float) -> Array:
-    return (x / by) @ y
+    return x / by @ y if x.shape[-1] < y.shape[-1] else x @ y / by  # whichever scales fewer numbers
 
 
 @primitive
@@ -45,7 +45,8 @@ def causal_softmax(z: Array) -> Array:
     seen = np.tri(z.shape[-1], dtype=bool)
     # The first key is seen by every query, so that it may stand where nothing is seen and change no maximum.
     a = np.where(seen, z, z[..., :1])
-    a = np.exp(a - a.max(axis=-1, keepdims=True)) * seen
+    a -= a.max(axis=-1, keepdims=True)
+    a = np.exp(a) * seen
     a /= a.sum(axis=-1, keepdims=True)
     return a
 
@@ -71,9 +72,8 @@ class SplitHeads(Parametrised):
         return np.concatenate([merged(dq), merged(dk), merged(dv)], axis=-1)
 
     def _part(self, x: Array, which: int) -> Array:
-        rows, length, width = x.shape
-        part = x[..., which * width // 3 : (which + 1) * width // 3]
-        return +part.reshape(rows, length, self.heads, width // 3 // self.heads).swapaxes(1, 2)
+        width = x.shape[-1]
+        return +in_heads(x[..., which * width // 3 : (which + 1) * width // 3], self.heads)
 
     def shapes(self, read: Mapping[str, Shape]) -> dict[str, Shape]:
         """Shapes of q, k and v; ValueError where the neurons cannot be shared out among the heads."""
@@ -98,8 +98,7 @@ class MergeHeads(Parametrised):
         return merged(x)
 
     def dx(self, ds: Array) -> Array:
-        rows, length, width = ds.shape
-        return +ds.reshape(rows, length, self.heads, width // self.heads).swapaxes(1, 2)
+        return +in_heads(ds, self.heads)
 
     def shapes(self, read: Mapping[str, Shape]) -> dict[str, Shape]:
         """Shape of s; ValueError where x has other heads."""
@@ -175,6 +174,12 @@ class MatrixProduct(Parametrised):
     def multiply_adds(self, local: str, sizes: Mapping[str, tuple[int, ...]]) -> int:  # noqa: ARG002
         """Multiply-adds of the rule that gives `local`."""
         return prod(sizes["p"]) * sizes["q"][-1]
+
+
+def in_heads(x: Array, heads: int) -> Array:
+    """Each row cut into heads: (N, T, H D) as (N, H, T, D)."""
+    rows, length, width = x.shape
+    return x.reshape(rows, length, heads, width // heads).swapaxes(1, 2)
 
 
 def merged(x: Array) -> Array:

@@ -31,7 +31,8 @@ def _standardised(x: Array, eps: float) -> tuple[Array, Array]:
     """xh and r of each row."""
     xh = x - x.mean(axis=-1, keepdims=True)
     r = 1 / np.sqrt(np.square(xh).mean(axis=-1, keepdims=True) + eps)
-    return xh * r, r
+    xh *= r
+    return xh, r
 
 
 @primitive
@@ -41,13 +42,21 @@ def standardised(x: Array, eps: float) -> Array:
 
 @primitive
 def layer_norm(x: Array, g: Array, b: Array, eps: float) -> Array:
-    return _standardised(x, eps)[0] * g + b
+    h, _ = _standardised(x, eps)
+    h *= g
+    h += b
+    return h
 
 
 @primitive
 def layer_norm_vjp(dh: Array, x: Array, g: Array, eps: float) -> Array:
     (xh, r), t = _standardised(x, eps), dh * g
-    return r * (t - t.mean(axis=-1, keepdims=True) - xh * (t * xh).mean(axis=-1, keepdims=True))
+    share = (t * xh).mean(axis=-1, keepdims=True)
+    t -= t.mean(axis=-1, keepdims=True)
+    xh *= share
+    t -= xh
+    t *= r
+    return t
 
 
 class LayerNorm(Parametrised):

@@ -42,7 +42,7 @@ class Positions(Parametrised):
 
     def dW(self, ds: Array, W: Array) -> Array:
         used = ds.sum(axis=0)
-        return used if len(used) == self.length else np.concatenate([used, 0 * W[len(used) :]], axis=0)
+        return np.concatenate([used, 0 * W[len(used) :]], axis=0)
 
     def shapes(self, read: Mapping[str, Shape]) -> dict[str, Shape]:
         """Shape of s; ValueError where a sequence is longer than there are positions."""

@@ -33,6 +33,11 @@ from impls.hand.losses import SoftmaxCrossEntropy
 
 def gpt(layers: int = 2, heads: int = 2, width: int = 32, context: int = 32, tokens: int = 65) -> Graph:
     """The network; `tokens` as many as the text has different characters."""
+    if width % heads:
+        raise ValueError(
+            f"Cannot build gpt with width={width} and heads={heads}, because every head takes an equal share of the "
+            f"width; make the width a multiple of {heads}."
+        )
     net = GraphBuilder()
     x = net("wte", Embedding(tokens, width), net.input("i", (context,), choices=tokens))
     x = net("wpe", Positions(context, width), x)

@@ -166,7 +166,8 @@ class Derivatives:
             shape = ", ".join(map(str, tensor.shape))
             raise ValueError(
                 f"Cannot follow paths through {name} of shape ({shape}), because a path takes one neuron of each "
-                f"sample; choose a start from which every tensor on the way has the shape (N, K)."
+                f"sample; choose a start from which every tensor on the way has the shape (N, K), or ask harness why, "
+                f"link by link."
             )
         return tensor.width
 

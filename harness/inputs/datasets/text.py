@@ -1,0 +1,87 @@
+"""Text as data: ``text:FILE``, its tokens the characters that occur in it, sorted.
+
+A row is a window of as many tokens as the network reads, and its targets are the same one token later: row k holds
+tokens k T to k T + T - 1 and the targets k T + 1 to k T + T. Windows follow one another; what is left at the end of the
+file, less than a whole window, is not used.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.inputs.datasets.data import Data
+from harness.usage import UsageError, reason
+from impls.contract import Inputs
+from impls.graph import Graph
+
+PREFIX = "text:"
+LARGEST = 100_000_000
+"""Bytes."""
+ROWS_PER_STEP = 16
+
+
+def is_text(data: Any) -> bool:
+    """Whether data is named as text."""
+    return isinstance(data, str) and data.startswith(PREFIX)
+
+
+def offered(data: Any) -> dict[str, int]:
+    """What a text says that a network by name leaves open: how many tokens there are. Of other data, nothing."""
+    return {"tokens": len(_read(data.removeprefix(PREFIX))[1])} if is_text(data) else {}
+
+
+def text_data(data: str, network: Graph | None) -> Data:
+    """The windows of a text, for a network that reads rows of tokens and gives a class for each position.
+
+    Raises:
+        UsageError: the file cannot be read or holds too little, or the network reads something else.
+    """
+    content, tokens = _read(data.removeprefix(PREFIX))
+    only = network.sources[0] if network is not None and len(network.sources) == 1 else None
+    if network is None or only is None or not only.choices or len(only.shape) != 1 or not network.loss.labels:
+        raise UsageError(
+            f"Cannot use {data}, because a text is read by a network whose only input is a row of whole numbers and "
+            f"whose loss reads a label for each of them; use it with gpt, or name other data."
+        )
+    (length,), count = only.shape, len(tokens)
+    classes = network.outputs
+    if not count <= min(only.choices, classes):
+        raise UsageError(
+            f"Cannot use {data} with this network, because it has {count} different characters and the network knows "
+            f"{min(only.choices, classes)} tokens; make them {count}."
+        )
+    rows = (len(content) - 1) // length
+    if rows < 1:
+        raise UsageError(
+            f"Cannot use {data} with this network, because it holds {len(content)} characters and a window of "
+            f"{length} with the one after it takes {length + 1}; give a longer text, or a shorter context."
+        )
+    x, y = (content[start : start + rows * length].reshape(rows, length) for start in (0, 1))
+    features = f"windows of {length} of {count} characters"
+    return Data(data, Inputs({only.name: x}), y, tokens, features, min(ROWS_PER_STEP, rows))
+
+
+@lru_cache(maxsize=1)
+def _read(path: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The numbers of a text's characters, and the characters in their order."""
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise UsageError(f"Cannot read {path}, because it holds more than {LARGEST:,} bytes; give a shorter text.")
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"Cannot read {path}, because byte {error.start} is not text in UTF-8; save it as text in UTF-8."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"Cannot read {path}, because {reason(error)}; give a text file that can be read.") from None
+    found, numbers = np.unique(np.array(list(text)), return_inverse=True)
+    if len(found) < 2:
+        holds = f"one character only, {str(found[0])!r}" if len(found) else "nothing"
+        raise UsageError(f"Cannot use {path} as text, because it holds {holds}; give a text with two or more.")
+    return numbers.astype(np.int64), tuple(map(str, found))
