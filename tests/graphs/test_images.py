@@ -13,6 +13,7 @@ from harness.comparison.checks import judge_link
 from impls.hand import (
     AvgPool2d,
     BatchNorm,
+    Clip,
     Conv2d,
     Dense,
     Dropout,
@@ -24,6 +25,8 @@ from impls.hand import (
     MaxPool2d,
     MeanSquaredError,
     Reshape,
+    Subtract,
+    Sum,
     Transpose,
     node,
 )
@@ -207,6 +210,18 @@ DO_NOT_FIT = {
         one(MaxPool2d(6)),
         "its kernel takes 6 rows and 6 columns, and the image has 5 and 5",
     ),
+    "sizes that do not repeat": (
+        lambda: Graph(
+            [Input("x", (2, 3)), Input("u", (1, 2))],
+            [node("first", Subtract(), "x", "u")],
+            MeanSquaredError(),
+            "first.s",
+        ),
+        r"p = x of shape \(N, 2, 3\), q = u of shape \(N, 1, 2\), and it pairs them entry by entry",
+    ),
+    "a sum over the samples": (lambda: Sum([0]), r"axes=\[0\]"),
+    "a sum along an axis that is not there": (one(Sum([4])), "it adds up along axis 4"),
+    "an end below the other": (lambda: Clip(1.0, 0.5), "high=0.5"),
     "a mask of another shape": (
         lambda: Graph(
             [Input("x", 3), Input("m", 2, keep=0.5)],

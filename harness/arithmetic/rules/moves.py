@@ -18,8 +18,9 @@ def _moved(function: Callable[..., Any], x: Bounded, *how: Any, **options: Any) 
 
 @rule_for(np.pad)
 def pad(x: Bounded, widths: Any, constant_values: float = 0.0) -> Bounded:
-    bound = np.pad(x.bound, widths)
-    return Bounded(np.pad(x.value, widths, constant_values=constant_values), bound, x.context)
+    result = x.moved(lambda array: np.pad(array, widths))
+    result.value = np.pad(x.value, widths, constant_values=constant_values)
+    return result
 
 
 @rule_for(np.full_like)
