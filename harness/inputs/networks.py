@@ -60,6 +60,7 @@ from impls.hand import Network, from_text
 from impls.hand.losses.scaled import taken_apart
 from impls.hand.named import is_named, named
 from impls.hand.notation import LOSSES
+from impls.hand.parts import Parametrised
 
 LARGEST_FILE = 1_000_000
 """Bytes: several times what a network of a thousand layers takes."""
@@ -203,7 +204,7 @@ def _node(each: Node) -> dict[str, Any]:
 
 
 def _table(what: str, part: Any) -> dict[str, Any]:
-    """Kind and parameters of a layer or a loss; TOML has no None, which is always the usual value."""
+    """Kind and parameters of a layer or a loss, without those that are off: TOML has no None."""
     part, outer = taken_apart(part)
     name = next((name for name, kind in _CLASSES[what].items() if type(part) is kind), None)
     if name is None:
@@ -211,8 +212,12 @@ def _table(what: str, part: Any) -> dict[str, Any]:
             f"Cannot write the {what.removeprefix('node ')} {part!r} as TOML, because it has no name there; use one of "
             f"{', '.join(_CLASSES[what])}."
         )
-    given = {key: getattr(part, key) for key in signature(type(part)).parameters} | outer
-    return {"kind": name} | {key: value for key, value in given.items() if value is not None}
+    own = (
+        part.parameters()
+        if isinstance(part, Parametrised)
+        else {k: getattr(part, k) for k in signature(type(part)).parameters}
+    )
+    return {"kind": name} | {key: value for key, value in {**own, **outer}.items() if value is not None}
 
 
 _CLASSES = {**KINDS, "loss": LOSSES}
