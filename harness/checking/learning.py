@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from time import process_time
+from time import thread_time
 
 import numpy as np
 
@@ -20,7 +20,7 @@ BUDGET = 150_000_000
 OVERHEAD = 3000
 """Multiply-adds in the time of one call of NumPy."""
 SECONDS = 1.0
-"""Of one core that both trainings may take; of a candidate that takes more nothing is told. 400 steps of a small
+"""Of one thread that both trainings may take, since idle threads of frameworks are no work; of a candidate that takes more nothing is told. 400 steps of a small
 network take a third of it, nearly all of that to read the answers."""
 CALLS = 1_500
 """Calls that it may take of a function that is called for one sample at a time."""
@@ -34,7 +34,7 @@ def learned(candidate: BackwardPass, point: Point) -> Learning | None:
 
 
 def _learned(candidate: BackwardPass, point: Point) -> Learning | None:
-    network, begin = point.network, process_time()
+    network, begin = point.network, thread_time()
     steps = min(STEPS, 1 + BUDGET // (network.multiply_adds(point.rows) + OVERHEAD * len(network.links)))
     if candidate.layout and candidate.layout.alone:
         steps = min(steps, 1 + CALLS // point.rows)
@@ -45,7 +45,7 @@ def _learned(candidate: BackwardPass, point: Point) -> Learning | None:
     weights = {name: w.astype(float) for name, w in point.weights.items()}
     for _ in range(steps):
         shown = candidate.answer(point.elsewhere(_like(weights, point), slice(None))).shown
-        if any(name not in shown for name in network.gradients) or process_time() - begin > SECONDS:
+        if any(name not in shown for name in network.gradients) or thread_time() - begin > SECONDS:
             return None
         weights = {name: w - lr * shown[network.gradient[name]].astype(float) for name, w in weights.items()}
     yours = _loss(network, weights, point)

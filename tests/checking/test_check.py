@@ -161,7 +161,7 @@ def test_another_subgradient_at_a_kink_is_a_convention():
         ("kept_by_batch_size", "other point", "is wrong at other weights: dW3 first, though right at first"),
         ("writes_to_its_first_answer", "overwrites", "returned dW2 in memory that the second call writes to"),
         ("batch_of_150_built_in", "other point", "is wrong at other weights and on fewer rows: dW3 first"),
-        ("contiguous_only", "layout", "is wrong when arrays are not contiguous: dW"),
+        ("contiguous_only", "layout", "is wrong when arrays are not contiguous (every second entry): dW"),
     ],
 )
 def test_a_broken_contract_is_told_by_name(name, kind, said):

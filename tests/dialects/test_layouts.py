@@ -171,8 +171,8 @@ def test_functions_of_frameworks_get_their_own_arrays_in_columns():
     ("options", "why"),
     [
         ({"layout": "cols"}, "layout='cols', because there is none of that name; give rows, columns, sample"),
-        ({"layout": None}, "layout=None, because there is none of that name"),
-        ({"layout": ["rows"]}, "because there is none of that name"),
+        ({"layout": None}, "layout=None, because it is no text"),
+        ({"layout": ["rows"]}, "because it is no text"),
     ],
 )
 def test_another_layout_is_refused(options, why):
