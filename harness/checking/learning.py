@@ -20,8 +20,8 @@ BUDGET = 150_000_000
 OVERHEAD = 3000
 """Multiply-adds in the time of one call of NumPy."""
 SECONDS = 1.0
-"""Of one thread that both trainings may take, since idle threads of frameworks are no work; of a candidate that takes more nothing is told. 400 steps of a small
-network take a third of it, nearly all of that to read the answers."""
+"""Of one thread that both trainings may take; of a candidate that takes more nothing is told. What idle threads of
+frameworks spend is not counted. 400 steps of a small network take a third of it, nearly all to read the answers."""
 CALLS = 1_500
 """Calls that it may take of a function that is called for one sample at a time."""
 

@@ -59,9 +59,9 @@ def test_a_gradient_that_is_the_same_elsewhere_is_not_stale():
 
 def wrong_at(tensor, change):
     """A pass that shows everything and is wrong from one tensor on."""
+    network = harness.load_network("4-3-2-1")
 
     def backward(weights, x, y):
-        network = harness.load_network("4-3-2-1")
         tensors = {"x": x, "y": y, **weights}
         for link in network.links:
             tensors[link.output] = link(tensors)
