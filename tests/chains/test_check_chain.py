@@ -74,14 +74,14 @@ def test_in_float32_too(name):
     assert check.causes[0].cause == mistake.cause, check
 
 
-@pytest.mark.parametrize(("dtype", "off"), [("float32", 3e-3), ("float64", 1e-11)], ids=str)
-def test_small_errors_are_seen_everywhere(dtype, off):
+@pytest.mark.parametrize(("dtype", "off", "at"), [("float32", 3e-3, NAMES[::2]), ("float64", 1e-11, NAMES[1::2])])
+def test_small_errors_are_seen_everywhere(dtype, off, at):
     def backward(p, t):
         right = ninja.backward(p, t)
-        return {f"d{name}": right[f"d{name}"] * (1 + place * off) for place, name in enumerate(NAMES, 1)}
+        return right | {f"d{name}": right[f"d{name}"] * (1 + place * off) for place, name in enumerate(at, 1)}
 
     check = harness.check_chain(ninja.forward, backward, inputs=ninja.parameters(**SMALL, dtype=dtype))
-    assert set(check.wrong) == {f"d{name}" for name in NAMES} - {"dlogit_maxes", "db1"}
+    assert set(check.wrong) == {f"d{name}" for name in at} - {"dlogit_maxes", "db1"}
 
 
 @pytest.mark.parametrize(
