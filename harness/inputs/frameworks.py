@@ -169,8 +169,8 @@ def kind_of(value: Any) -> str:
     """What something is, in words."""
     if isinstance(value, tuple | list):
         return f"a {type(value).__name__} of {len(value)}"
-    if isinstance(value, np.ndarray):
-        return f"an array of dtype {value.dtype}"
+    if isinstance(value, np.ndarray) and value.dtype.hasobject:
+        return "an array of dtype object"
     return "nothing" if value is None else f"a {type(value).__module__}.{type(value).__qualname__}"
 
 
