@@ -223,7 +223,10 @@ def _layouts(candidate: Candidate[At], at: At, first: Answer) -> Iterator[Findin
         if layout == "stride 0" and writes:  # which is refused there, and told already
             continue
         point: Any = _repeating(at) if layout == "stride 0" and isinstance(at, Expected) else at
-        yield from _judged(candidate, point, layout, first, "layout", STRIDES[layout])
+        if point is at or not candidate.wrong(point, candidate.answer(point)):
+            yield from _judged(candidate, point, layout, first, "layout", STRIDES[layout])
+        elif not point.reference.measured:  # where it is, a sum of equal terms may drift further than was measured
+            yield from _judged(candidate, point, "contiguous", first, "other point", "where every row is the same")
 
 
 def _repeating(at: Expected) -> Expected:

@@ -22,6 +22,9 @@ OVERHEAD = 3000
 SECONDS = 1.0
 """Of one thread that both trainings may take; of a candidate that takes more nothing is told. What idle threads of
 frameworks spend is not counted. 400 steps of a small network take a third of it, nearly all to read the answers."""
+TIMES = 12
+"""Times what the training with the right gradient took: more than a second only where a machine is so busy that this
+takes long too, so that what is told does not depend on that."""
 CALLS = 1_500
 """Calls that it may take of a function that is called for one sample at a time."""
 
@@ -41,11 +44,13 @@ def _learned(candidate: BackwardPass, point: Point) -> Learning | None:
     lr = _rate(point, min(10, steps))
     if lr is None:
         return None
+    rated = thread_time()
     start, right = _losses(point, lr, steps)
+    limit = max(SECONDS, TIMES * (thread_time() - rated))
     weights = {name: w.astype(float) for name, w in point.weights.items()}
     for _ in range(steps):
         shown = candidate.answer(point.elsewhere(_like(weights, point), slice(None))).shown
-        if any(name not in shown for name in network.gradients) or thread_time() - begin > SECONDS:
+        if any(name not in shown for name in network.gradients) or thread_time() - begin > limit:
             return None
         weights = {name: w - lr * shown[network.gradient[name]].astype(float) for name, w in weights.items()}
     yours = _loss(network, weights, point)

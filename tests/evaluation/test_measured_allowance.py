@@ -143,11 +143,9 @@ def test_an_allowance_is_marked_measured_wherever_it_is_shown(torch):
 def test_a_reference_with_a_dtype_of_its_own_cannot_be_measured(torch):
     from harness import UsageError
 
-    weight = torch.ones(3, dtype=torch.float64)
-    for function, why in ((lambda x: x * weight, "gives float64"), (lambda x: x @ weight, "in float32 it raises")):
-        reference = MeasuredReference(function, {"x": np.ones((2, 3))})
-        with pytest.raises(UsageError, match=why):
-            reference.output({"x": np.ones((2, 3))}, "float64")
+    reference = MeasuredReference(lambda x: x.float() * 2, {"x": np.ones((2, 3))})
+    with pytest.raises(UsageError, match="float32"):
+        reference.output({"x": np.ones((2, 3))}, "float64")
 
 
 def test_sides_are_found_at_kinks_and_nowhere_else(torch):

@@ -136,7 +136,7 @@ def _chosen(choose: np.ufunc, x: Bounded, y: Bounded) -> Bounded:
     low = choose(x.value - x.bound, y.value - y.bound)
     high = choose(x.value + x.bound, y.value + y.bound)
     # One ulp more: low and high were rounded.
-    bound = np.where(high > low, np.nextafter(np.maximum(high - value, value - low), np.inf), 0.0)
+    bound = np.where(high == low, 0.0, np.nextafter(np.maximum(high - value, value - low), np.inf))
     return Bounded(value, bound, x.context)
 
 
