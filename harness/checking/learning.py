@@ -17,8 +17,8 @@ from impls.graph import Graph
 STEPS = 400
 BUDGET = 150_000_000
 """Multiply-adds that the training with the right gradient may take; large networks train fewer steps."""
-OVERHEAD = 3000
-"""Multiply-adds in the time of one call of NumPy."""
+OVERHEAD = 18_000
+"""Multiply-adds in the time that one link takes besides, nearly all of it to read what somebody shows of it."""
 SECONDS = 1.0
 """Of one thread that both trainings may take; of a candidate that takes more nothing is told. What idle threads of
 frameworks spend is not counted. 400 steps of a small network take a third of it, nearly all to read the answers."""

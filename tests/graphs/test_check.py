@@ -55,7 +55,8 @@ def test_random_data_fit_a_graph(network):
     assert harness.check(only_weights(network), network).verdict == "PASS"
     last = network.gradients[-1]
     wrong = checked({last: lambda t: -network.link[last](t)}, network=network)
-    assert (wrong.first_wrong, wrong.learning.steps) == (last, 400)
+    assert wrong.first_wrong == last
+    assert wrong.learning.steps > 100  # fewer where more links are read
 
 
 def overwritten_rows(t):
