@@ -151,7 +151,12 @@ def _named_gradients(gradients: Any) -> dict[str, Any]:
             f"Cannot use the gradients, because they are {kind_of(gradients)}; give a dictionary by name: that of h is "
             f"dh. In a function: return locals()."
         )
-    return {str(name): value for name, value in gradients.items() if str(name).startswith("d") and value is not None}
+    return {str(name): value for name, value in gradients.items() if value is not None and _as_gradient(str(name))}
+
+
+def _as_gradient(name: str) -> bool:
+    """Whether a name looks like that of a gradient: dh, or one that nobody here reads, such as h_grad."""
+    return name.startswith("d") or "grad" in name
 
 
 def _given(chain: Chain, shown: Mapping[str, Array], loss: str) -> dict[str, Array]:

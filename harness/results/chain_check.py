@@ -82,6 +82,7 @@ class ChainCheck(Judged, Printable, text="harness.rendering.chain_screen:render"
         kinks = [row.gradient for row in self.rows if row.verdict == "convention"]
         judged = [row for row in self.rows if row.verdict == "ok" and row.used is not None]
         told = f"; another valid subgradient is taken at kinks in {', '.join(kinks)}" if kinks else ""
+        told += f"; not judged, since no tensor has that name: {', '.join(self.ignored)}" if self.ignored else ""
         if not judged:
             return f"nothing is wrong{told}"
         row = max(judged, key=lambda row: row.used or 0.0)

@@ -311,6 +311,12 @@ def test_another_dtype_and_a_gradient_of_whole_numbers():
     assert check.ignored == ["dnothing"]
 
 
+def test_a_gradient_under_another_name_is_said_in_the_first_line():
+    check = small(squared, lambda p, t: {"dz2": 2 * t["z2"], "z_grad": -t["z"], "dzed": t["z"]})
+    assert check.verdict == "PASS"
+    assert check.reason.endswith("not judged, since no tensor has that name: z_grad, dzed")
+
+
 def test_a_backward_pass_that_raises_fails():
     check = small(squared, lambda p, t: {"dz": t["zz"]})
     assert check.verdict == "FAIL"
