@@ -4,7 +4,7 @@ An edit that gives the reference's numbers at points of other values and other s
 made in is where the mistake stands, whatever it is called. Every edit of the backward pass, of the functions of its
 file that it names, and of a forward pass that hands something on to it, is put in the function's place and asked in one
 case; few come through, and these are asked in all of them. Nothing that was right may become wrong, the output
-included.
+included. Only code that does nothing but compute is edited (`harmless`): an edit may run a branch that never ran.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from itertools import islice
 from types import CodeType, FunctionType
 from typing import Any
 
+from harness.candidates.harmless import harmless
 from harness.candidates.operation import Operation
 from harness.edits.changes import Change, changes_of
 from harness.edits.inverse import OMISSIONS, SLIPS
@@ -33,8 +34,6 @@ MOST_FOUND = 4
 """Edits that put something right, after which the search ends."""
 ASKED = 16
 """Edits after which the clock is asked again, which takes longer than one of them."""
-UNSAFE = (ast.While, ast.Global, ast.Nonlocal, ast.Delete, ast.Yield, ast.YieldFrom, ast.Await)
-"""What is not run with an edit in it: it may not end, or change what others read."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ def _written(given: Sequence[Any]) -> Iterator[tuple[FunctionType, FunctionTree]
         named = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         near = [_plain(function.__globals__.get(name)) for name in sorted(named)]
         todo[0:0] = [other for other in near if other and other.__code__.co_filename == function.__code__.co_filename]
-        if not any(isinstance(node, UNSAFE) for node in ast.walk(tree)):
+        if harmless(function):
             yield function, tree
 
 

@@ -64,8 +64,12 @@ def _run(options: dict[str, Any]) -> Run:
         return run(
             network, options["data"], named(options["against"]),
             optimizer=optimizer, full=options["check"] == "full", progress=progress.at, command=spelled(),
-            announce=lambda said: click.echo(printable(f"harness run: {said}"), err=True), **keywords,
+            announce=None if options["quiet"] else _announce, **keywords,
         )  # fmt: skip
+
+
+def _announce(said: str) -> None:
+    click.echo(printable(f"harness run: {said}"), err=True)
 
 
 def _print(result: Run, style: str, status: int, *, quiet: bool, verbose: bool) -> None:

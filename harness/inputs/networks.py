@@ -51,6 +51,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from harness.inputs.datasets import Data
 from harness.inputs.datasets.text import offered
 from harness.inputs.plain import as_path, as_text, refused
 from harness.inputs.toml_reader import KINDS, Reader
@@ -89,6 +90,8 @@ def load_network(
         UsageError: it is neither, or cannot be read or used; file and place in it are named.
     """
     name = as_path("source", source)
+    if not isinstance(data, str | os.PathLike | tuple | Data | None):
+        raise refused("data", data, "it is no data", "give a name, a path, or arrays (x, y)")
     texts = {"activation": activation, "output_activation": output_activation, "loss": loss}
     for key, value in texts.items():
         _ = None if value is None else as_text(key, value, "tanh" if key != "loss" else "huber")

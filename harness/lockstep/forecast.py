@@ -28,19 +28,21 @@ def forecast(network: Graph, rows: int, schedule: Schedule, *, exact: bool) -> l
     step = STEP + LINK * links + work / CHECKED
     first = step + COMPILED * links
     if first > LONG:
-        told.append(f"the first step of {links:,} links and {work:,} multiply-adds takes about {_spoken(first)}")
+        told.append(f"the first step of {links:,} links and {work:,} multiply-adds takes {_spoken(first)}")
     if first + schedule.last * step > 6 * LONG:
-        told.append(f"{schedule.last:,} steps take about {_spoken(first + schedule.last * step)}")
+        told.append(f"{schedule.last:,} steps take {_spoken(first + schedule.last * step)}")
     milestones = {2**k for k in range(schedule.last.bit_length())} | {schedule.last} - {0}
     certified = sum(map(schedule.certifies, milestones)) if exact else 0
     if certified and certified * work / BALLS > LONG:
-        each = f"about {_spoken(work / BALLS)} each"
+        each = f"{_spoken(work / BALLS)} each"
         told.append(f"the true gradient is found at {certified} of {schedule.last:,} steps, which takes {each}")
     return told
 
 
 def _spoken(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes" if seconds < 7200 else "hours"
+    if seconds < 7200:
+        return f"about {seconds:.0f} s" if seconds < 120 else f"about {seconds / 60:.0f} minutes"
+    return "hours"
 
 
 @dataclass

@@ -28,7 +28,7 @@ def test_what_is_done_soon_is_not_talked_about():
     ("network", "rows", "options", "said"),
     [
         (SHORT, 150, {"steps": 5000}, "5,000 steps take about 6 minutes"),
-        (SHORT, 150, {"steps": 2**62}, "steps take about hours"),
+        (SHORT, 150, {"steps": 2**62}, "steps take hours"),
         (DEEP, 20, {"steps": 1}, f"the first step of {len(DEEP.links):,} links and "),
         (WIDE, 1797, {"steps": 5, "exact": True}, "the true gradient is found at 4 of 5 steps, which takes about 39 s"),
         (WIDE, 1797, {"steps": 9, "exact": True, "every": 4}, "the true gradient is found at 4 of 9 steps"),

@@ -23,7 +23,8 @@ from harness.edits.operators import OPERATORS, Operator
 from harness.edits.syntax import Site
 from harness.evaluation.references.measured import MeasuredReference, double
 from harness.faults.operations.hypothesis import Hypothesis, Situation
-from harness.inputs.recompiled import Mould, definition_of
+from harness.inputs.calls import Call
+from harness.inputs.recompiled import Mould, definition_of, unwrapped
 from impls.contract import Array
 
 MOST = 300
@@ -68,7 +69,8 @@ def other_functions(at: Situation, name: str) -> Iterator[Hypothesis]:
         yield Hypothesis(cause, f"{says}, in d{name}", predict, plain=plain)
 
 
-def _edits(function: Any) -> Iterator[Edited]:
+def _edits(given: Any) -> Iterator[Edited]:
+    function = unwrapped(given)
     tree = definition_of(function) if isinstance(function, FunctionType) else None
     if tree is None:
         return
@@ -82,7 +84,8 @@ def _edits(function: Any) -> Iterator[Edited]:
             edited.__kwdefaults__ = function.__kwdefaults__
             after, before = (text.removeprefix("return ") for text in (change.after, change.before))
             says = f"the derivative is that of {after}, where the reference is {before}"
-            yield CAUSES.get(change.operator, "derivative of another function"), says, edited
+            called = Call(edited, given.signature, given.settings) if isinstance(given, Call) else edited
+            yield CAUSES.get(change.operator, "derivative of another function"), says, called
         if number > MOST:
             return
 
