@@ -31,8 +31,11 @@ def written(tmp_path, lines, number, change):
     return path
 
 
-def row_with(place, value):
-    return lambda step: step["rows"][0].__setitem__(place, value)
+STEPS = [
+    (3, lambda step: step["rows"][0].__setitem__(7, -1.0), "used = -1.0"),
+    (3, lambda step: step["rows"][0].__setitem__(3, 55), "is step 2 and has a row of step 55"),
+    (2, lambda step: step["weights"].update(W1=[1.0]), "weights that do not have the shapes of line 1"),
+]
 
 
 def head_with(**values):
@@ -49,9 +52,6 @@ def head_with(**values):
         (1, head_with(implementations={}), "names no implementation"),
         (1, head_with(steps=-1), "steps = -1"),
         (1, head_with(batch=-3), "batch = -3"),
-        (3, row_with(7, -1.0), "used = -1.0"),
-        (3, row_with(3, 55), "is step 2 and has a row of step 55"),
-        (2, lambda step: step["weights"].update(W1=[1.0]), "weights that do not have the shapes of line 1"),
     ],
 )
 def test_a_record_that_says_what_cannot_be_is_refused(number, change, told, lines, tmp_path, capsys):
@@ -63,6 +63,14 @@ def test_a_record_that_says_what_cannot_be_is_refused(number, change, told, line
     assert f"Cannot read {path}, because line {number} " in error
     assert told in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(("number", "change", "told"), STEPS)
+def test_a_step_that_says_what_cannot_be_is_left_out_and_told(number, change, told, lines, tmp_path):
+    lost = harness.read_run(written(tmp_path, lines, number, change)).lost
+    ((line, why),) = lost.lines
+    assert (line, lost.steps) == (number, (number - 1,))
+    assert told in why
     assert not (tmp_path / "page.html").exists()
 
 

@@ -57,10 +57,10 @@ def gelu_tanh_vjp(da: Array, z: Array) -> Array:
     square = z * z
     T = np.tanh(z * (ROOT_TWO_OVER_PI + ROOT_TWO_OVER_PI * CUBIC * square))
     slope = ROOT_TWO_OVER_PI + 3 * ROOT_TWO_OVER_PI * CUBIC * square
+    slope *= 1 - T * T  # before z: far out this is 0, and z^3 overflows
     slope *= z
-    slope *= 1 - T
     slope += 1
-    slope *= 1 + T
+    slope += T
     slope *= 0.5
     slope *= da
     return slope
