@@ -225,9 +225,9 @@ def test_precision_grows_until_the_balls_are_far_below_what_they_judge():
 
 def test_what_would_take_too_much_memory_is_refused_before_it_is_tried(monkeypatch):
     with pytest.raises(CannotCertifyError) as refused:
-        refuse_uncertifiable(from_text("9000-9000-9000"), 10)
+        refuse_uncertifiable(from_text("2500-2500-2500"), 10)
     assert str(refused.value) == (
-        "Cannot find the true values of this network, because its balls would take about 65.5 GB of memory and 4 GB "
+        "Cannot find the true values of this network, because its balls would take about 5.1 GB of memory and 4 GB "
         "are allowed; choose smaller layers or a smaller batch."
     )
     network = from_text("4-3-2-1")
