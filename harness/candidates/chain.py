@@ -44,6 +44,10 @@ class ForwardPass:
 
         return _told("backward", call, self._timeout)
 
+    def read(self, call: Callable[[], Any]) -> tuple[Any, Failure | None]:
+        """What is made of what backward returned, mappings and arrays of somebody's own too, in the same time."""
+        return guarded(call, self._timeout, Printed(), reading=True)
+
     def array(self, value: Any) -> Array | None:
         """A gradient of any framework as a NumPy array; Python's own numbers have the dtype of the chain."""
         try:

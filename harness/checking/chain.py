@@ -89,8 +89,16 @@ def check_chain(
         if failure:
             what = f"your backward pass {'raises ' if failure.error else ''}{failure.message}"
             return replaced(made, findings=[Finding(YOURS, 1, failure.kind, what, "gradients")])
-    own = _named_gradients(gradients)
-    taken = {name: ran.array(own[gradient_of(name)]) for name in chain.tensors if gradient_of(name) in own}
+
+    def read() -> tuple[dict[str, Any], dict[str, Array | None]]:
+        own = _named_gradients(gradients)
+        return own, {name: ran.array(own[gradient_of(name)]) for name in chain.tensors if gradient_of(name) in own}
+
+    answer, failure = ran.read(read)
+    if failure:
+        what = f"what you return cannot be read: it {'raises ' if failure.error else ''}{failure.message}"
+        return replaced(made, findings=[Finding(YOURS, 1, failure.kind, what, "gradients")])
+    own, taken = answer
     shown = {name: array for name, array in taken.items() if array is not None}
     known = {gradient_of(name) for name in (*chain.tensors, *chain.constants)}
     reference = ChainReference(chain, list(shown), _given(chain, shown, loss), dtype, ran.again)

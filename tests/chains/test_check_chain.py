@@ -317,6 +317,37 @@ def test_a_gradient_under_another_name_is_said_in_the_first_line():
     assert check.reason.endswith("not judged, since no tensor has that name: z_grad, dzed")
 
 
+class Endless(dict):
+    """A mapping whose items never end, or raise."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def items(self):
+        while True:
+            if self.error:
+                raise self.error
+            yield "dnothing", None
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(None, "did not answer within 1 s"), (LookupError("not now"), "it raises LookupError: not now")]
+)
+def test_a_mapping_of_ones_own_is_read_within_the_time_limit(error, told):
+    inputs = {"x": torch.ones(2, 2), "w": torch.ones(2, 2)}
+    check = harness.check_chain(squared_sum, lambda p, t: Endless(error), inputs=inputs, timeout=1)
+    assert check.verdict == "FAIL"
+    assert check.reason.startswith("what you return cannot be read")
+    assert check.reason.endswith(told)
+
+
+def squared_sum(p):
+    z = p["x"] @ p["w"]
+    loss = (z * z).sum()
+    return {"z": z, "loss": loss}
+
+
 def test_a_backward_pass_that_raises_fails():
     check = small(squared, lambda p, t: {"dz": t["zz"]})
     assert check.verdict == "FAIL"
