@@ -91,7 +91,7 @@ def load_network(
     """
     name = as_path("source", source)
     if not isinstance(data, str | os.PathLike | tuple | Data | None):
-        raise refused("data", data, "it is no data", "give a name, a path, or arrays (x, y)")
+        raise refused("data", data, "it is neither a name, a path, a Data nor two arrays", "give (x, y)")
     texts = {"activation": activation, "output_activation": output_activation, "loss": loss}
     for key, value in texts.items():
         _ = None if value is None else as_text(key, value, "tanh" if key != "loss" else "huber")
