@@ -50,6 +50,13 @@ def number(name: str, value: float, *, above: float = -math.inf, least: float = 
     raise ValueError(f"Cannot use {name}={value!r}, because {why}; give a finite number{bounds}.")
 
 
+def count(name: str, value: int, *, doing: str = "use", why: str = "it is a count") -> int:
+    """A whole number from 1 on, or a ValueError that says what cannot be done with the value."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    raise ValueError(f"Cannot {doing} {name}={value!r}, because {why}; give a whole number from 1 on.")
+
+
 def positive(name: str, value: float, why: str = "only a positive number makes sense there") -> float:
     """A finite number above 0."""
     return number(name, value, above=0, why=why)

@@ -27,7 +27,7 @@ import numpy as np
 from impls.graph import Array, Shape
 from impls.graph.primitive import primitive
 from impls.hand.activations.softmax import softmax_vjp
-from impls.hand.parts import Activation, Parametrised
+from impls.hand.parts import Activation, Parametrised, count
 
 
 def swapped(x: Array) -> Array:
@@ -57,7 +57,7 @@ class SplitHeads(Parametrised):
     reads, gives = "x", ("q", "k", "v")
 
     def __init__(self, heads: int) -> None:
-        self.heads = counted_heads(heads)
+        self.heads = count("heads", heads)
 
     def q(self, x: Array) -> Array:
         return self._part(x, 0)
@@ -92,7 +92,7 @@ class MergeHeads(Parametrised):
     reads, gives = "x", "s"
 
     def __init__(self, heads: int) -> None:
-        self.heads = counted_heads(heads)
+        self.heads = count("heads", heads)
 
     def forward(self, x: Array) -> Array:
         return merged(x)
@@ -186,10 +186,3 @@ def merged(x: Array) -> Array:
     """Heads side by side: (N, H, T, D) as (N, T, H D)."""
     rows, heads, length, width = x.shape
     return x.swapaxes(1, 2).reshape(rows, length, heads * width)
-
-
-def counted_heads(heads: int) -> int:
-    """A number of heads, or ValueError."""
-    if not isinstance(heads, int) or isinstance(heads, bool) or heads < 1:
-        raise ValueError(f"Cannot use heads={heads!r}, because it is a count; give a whole number from 1 on.")
-    return heads

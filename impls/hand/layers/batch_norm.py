@@ -30,7 +30,7 @@ import numpy as np
 
 from impls.graph import Array, Shape, primitive
 from impls.hand.layers.layer_norm import layer_norm, layer_norm_vjp, standardised
-from impls.hand.parts import Parametrised, choice, positive
+from impls.hand.parts import Parametrised, choice, count, positive
 
 
 def by_channel(x: Array) -> Array:
@@ -80,12 +80,9 @@ class _Normalised(Parametrised):
     reads, gives = "x", "h"
 
     def __init__(self, channels: int, eps: float) -> None:
-        if not isinstance(channels, int) or isinstance(channels, bool) or channels < 1:
-            raise ValueError(
-                f"Cannot make a {type(self).__name__} with channels={channels!r}, because that is a count; give a "
-                f"whole number from 1 on."
-            )
-        self.channels, self.eps = channels, positive("eps", eps, "it keeps the variance of a channel from 0")
+        doing = f"make a {type(self).__name__} with"
+        self.channels = count("channels", channels, doing=doing, why="that is a count")
+        self.eps = positive("eps", eps, "it keeps the variance of a channel from 0")
 
     @property
     def weights(self) -> dict[str, tuple[int, ...]]:

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from impls.graph import Array, Shape
-from impls.hand.parts import Parametrised
+from impls.hand.parts import Parametrised, count
 
 
 class _Pairwise(Parametrised):
@@ -91,11 +91,7 @@ class Split(Parametrised):
     derivative: Mapping[str, str] = {"x": "1"}
 
     def __init__(self, at: int) -> None:
-        if not isinstance(at, int) or isinstance(at, bool) or at < 1:
-            raise ValueError(
-                f"Cannot split at={at!r}, because each part has an entry at least; give a whole number from 1 on."
-            )
-        self.at = at
+        self.at = count("at", at, doing="split", why="each part has an entry at least")
 
     def p(self, x: Array) -> Array:
         return +x[..., : self.at]

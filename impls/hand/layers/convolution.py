@@ -21,6 +21,7 @@ Dumoulin and Visin (2016), relationship 14, for dx.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -28,7 +29,7 @@ import numpy as np
 
 from impls.graph import Array, Shape, primitive
 from impls.hand.layers.windows import Pair, Size, Windows, put_back
-from impls.hand.parts import Parametrised
+from impls.hand.parts import Parametrised, count
 
 
 def samples_last(x: Array) -> Array:
@@ -84,18 +85,15 @@ class Conv2d(Parametrised):
         groups: int = 1,
         bias: bool = True,
     ) -> None:
-        for name, size in (("inputs", inputs), ("outputs", outputs), ("groups", groups)):
-            if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-                raise ValueError(
-                    f"Cannot make a Conv2d with {name}={size!r}, because it is a count; give a whole number from 1 on."
-                )
+        counted = partial(count, doing="make a Conv2d with")
+        self.inputs, self.outputs = counted("inputs", inputs), counted("outputs", outputs)
+        self.groups, self.bias = counted("groups", groups), bias
         if inputs % groups or outputs % groups:
             raise ValueError(
                 f"Cannot make a Conv2d with groups={groups} of inputs={inputs} and outputs={outputs}, because every "
                 f"group has as many of both; give a number of groups that divides both."
             )
         self.windows = Windows("Conv2d", kernel, stride, padding, dilation)
-        self.inputs, self.outputs, self.groups, self.bias = inputs, outputs, groups, bias
         self.kernel, self.stride, self.padding, self.dilation = kernel, stride, padding, dilation
 
     @property

@@ -17,11 +17,13 @@ Nature 323 (1986), equations (1), (4) to (7).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from math import prod
 
 import numpy as np
 
 from impls.graph import Array, Shape
+from impls.hand.parts import count
 
 
 def rows_of(x: Array) -> Array:
@@ -37,13 +39,9 @@ class Dense:
     """A destination neuron at a time: the last axis of dz and of the gradient."""
 
     def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
-        for name, size in (("inputs", inputs), ("outputs", outputs)):
-            if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-                raise ValueError(
-                    f"Cannot make a Dense layer with {name}={size!r}, because a layer needs at "
-                    f"least one of them; give a whole number from 1 on."
-                )
-        self.inputs, self.outputs, self.bias = inputs, outputs, bias
+        counted = partial(count, doing="make a Dense layer with", why="a layer needs at least one of them")
+        self.inputs, self.outputs = counted("inputs", inputs), counted("outputs", outputs)
+        self.bias = bias
 
     @property
     def weights(self) -> dict[str, tuple[int, ...]]:

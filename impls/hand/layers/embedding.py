@@ -12,13 +12,14 @@ Source: Bengio et al., "A neural probabilistic language model" (2003), section 2
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from math import prod
 
 import numpy as np
 
 from impls.graph import Array, Shape
 from impls.hand.layers.dense import rows_of
-from impls.hand.parts import Parametrised
+from impls.hand.parts import Parametrised, count
 
 
 class Embedding(Parametrised):
@@ -26,13 +27,8 @@ class Embedding(Parametrised):
     apart = {"dW": ({"de": -1}, -1)}  # noqa: RUF012  (never changed)
 
     def __init__(self, entries: int, width: int) -> None:
-        for name, size in (("entries", entries), ("width", width)):
-            if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-                raise ValueError(
-                    f"Cannot make an Embedding with {name}={size!r}, because it is a count; give a whole number from 1 "
-                    f"on."
-                )
-        self.entries, self.width = entries, width
+        counted = partial(count, doing="make an Embedding with")
+        self.entries, self.width = counted("entries", entries), counted("width", width)
 
     @property
     def whole(self) -> dict[str, int]:

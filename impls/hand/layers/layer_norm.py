@@ -24,7 +24,7 @@ import numpy as np
 from impls.graph import Array, Shape
 from impls.graph.primitive import primitive
 from impls.hand.layers.dense import rows_of
-from impls.hand.parts import Parametrised, positive
+from impls.hand.parts import Parametrised, count, positive
 
 
 def _standardised(x: Array, eps: float) -> tuple[Array, Array]:
@@ -64,12 +64,8 @@ class LayerNorm(Parametrised):
     apart = {"db": ({"dh": -1}, -1)}  # noqa: RUF012  (never changed)
 
     def __init__(self, width: int, eps: float = 1e-5) -> None:
-        if not isinstance(width, int) or isinstance(width, bool) or width < 1:
-            raise ValueError(
-                f"Cannot make a LayerNorm with width={width!r}, because it is a count of neurons; give a whole number "
-                f"from 1 on."
-            )
-        self.width, self.eps = width, positive("eps", eps, "it keeps the variance of a row from 0")
+        self.width = count("width", width, doing="make a LayerNorm with", why="it is a count of neurons")
+        self.eps = positive("eps", eps, "it keeps the variance of a row from 0")
 
     @property
     def weights(self) -> dict[str, tuple[int, ...]]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from impls.graph import Array, Shape
 from impls.hand.layers.dense import rows_of
-from impls.hand.parts import Parametrised
+from impls.hand.parts import Parametrised, count
 
 
 class Positions(Parametrised):
@@ -27,7 +27,7 @@ class Positions(Parametrised):
     apart = {"dW": ({"ds": -1, "W": -1}, -1)}  # noqa: RUF012  (never changed)
 
     def __init__(self, length: int, width: int) -> None:
-        self.length, self.width = _count("length", length), _count("width", width)
+        self.length, self.width = count("length", length), count("width", width)
 
     @property
     def weights(self) -> dict[str, tuple[int, ...]]:
@@ -58,7 +58,7 @@ class Unembedding(Parametrised):
     apart = {"dW": ({"x": -1}, -1)}  # noqa: RUF012  (never changed)
 
     def __init__(self, entries: int, width: int) -> None:
-        self.entries, self.width = _count("entries", entries), _count("width", width)
+        self.entries, self.width = count("entries", entries), count("width", width)
 
     @property
     def weights(self) -> dict[str, tuple[int, ...]]:
@@ -83,9 +83,3 @@ class Unembedding(Parametrised):
     def multiply_adds(self, local: str, sizes: Mapping[str, tuple[int, ...]]) -> int:  # noqa: ARG002
         """Multiply-adds of the rule that gives `local`."""
         return prod(sizes["x"]) * self.entries
-
-
-def _count(name: str, size: int) -> int:
-    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-        raise ValueError(f"Cannot use {name}={size!r}, because it is a count; give a whole number from 1 on.")
-    return size
