@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from impls.abilities import Change, Differentiated, Function, GradientChecker, Measured, Upstream
+from impls.abilities import Change, Differentiated, Function, GradientChecker, Measured, Upstream, own_upstream, taken
 from impls.contract import Array, Arrays, CannotCompareError, Inputs, Pass
 from impls.graph import LOSS, TARGET, Graph, Link, evaluate
 from impls.jax_grad.chains import JaxChain
@@ -77,28 +77,18 @@ class JaxHosting:
     def vjp(self, function: Function, inputs: Sequence[Array], upstream: Upstream) -> Differentiated:
         """By jax.vjp, not compiled as a whole."""
         with self.running():
-            found = _differentiated(function, self._upstream(upstream), [self.give(array) for array in inputs])
-            return self._taken(found)
+            found = _differentiated(function, own_upstream(self, upstream), [self.give(array) for array in inputs])
+            return taken(self, *found)
 
     def perturbed(
         self, function: Function, inputs: Sequence[Array], upstream: Upstream, change: Change
     ) -> Differentiated:
         """By evaluating the jaxpr of both passes equation by equation; a loop is one operation."""
         with self.running():
-            given, dy = [self.give(array) for array in inputs], self._upstream(upstream)
+            given, dy = [self.give(array) for array in inputs], own_upstream(self, upstream)
             traced, shape = jax.make_jaxpr(partial(_differentiated, function, dy), return_shape=True)(given)
             results = _evaluated(traced.jaxpr, traced.consts, given, change)
-            return self._taken(jax.tree.unflatten(jax.tree.structure(shape), results))
-
-    def _upstream(self, upstream: Upstream) -> Any:
-        if upstream is None or isinstance(upstream, np.ndarray):
-            return None if upstream is None else self.give(upstream)
-        return tuple(map(self.give, upstream))
-
-    def _taken(self, found: tuple[Any, list[Any]]) -> Differentiated:
-        output, gradients = found
-        taken = tuple(map(self.take, output)) if isinstance(output, tuple) else self.take(output)
-        return taken, [None if g is None else self.take(g) for g in gradients]
+            return taken(self, *jax.tree.unflatten(jax.tree.structure(shape), results))
 
     def forget(self) -> None:
         """Programs that were compiled, the caller's too, which are compiled again when they are next run."""

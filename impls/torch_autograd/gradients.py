@@ -13,7 +13,17 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from impls.abilities import Change, Comparer, Differentiated, Function, GradientChecker, Measured, Upstream
+from impls.abilities import (
+    Change,
+    Comparer,
+    Differentiated,
+    Function,
+    GradientChecker,
+    Measured,
+    Upstream,
+    own_upstream,
+    taken,
+)
 from impls.contract import Array, Arrays, CannotCompareError, Inputs, Pass
 from impls.graph import LOSS, TARGET, Graph, evaluate
 from impls.torch_autograd.chains import TorchChain, moved, real
@@ -49,25 +59,16 @@ class TorchHosting:
 
     def vjp(self, function: Function, inputs: Sequence[Array], upstream: Upstream) -> Differentiated:
         """By torch.autograd.grad; an input that the output does not depend on has the gradient 0."""
-        return self._taken(_differentiated(function, self._upstream(upstream), [self.give(array) for array in inputs]))
+        given = [self.give(array) for array in inputs]
+        return taken(self, *_differentiated(function, own_upstream(self, upstream), given))
 
     def perturbed(
         self, function: Function, inputs: Sequence[Array], upstream: Upstream, change: Change
     ) -> Differentiated:
         """By a dispatch mode, which sees every ATen operation of both passes; what works in place is left as it is."""
         with _Perturbing(change):
-            found = _differentiated(function, self._upstream(upstream), [self.give(array) for array in inputs])
-        return self._taken(found)
-
-    def _upstream(self, upstream: Upstream) -> Any:
-        if upstream is None or isinstance(upstream, np.ndarray):
-            return None if upstream is None else self.give(upstream)
-        return tuple(map(self.give, upstream))
-
-    def _taken(self, found: tuple[Any, list[Any]]) -> Differentiated:
-        output, gradients = found
-        taken = tuple(map(self.take, output)) if isinstance(output, tuple) else self.take(output)
-        return taken, [None if g is None else self.take(g) for g in gradients]
+            found = _differentiated(function, own_upstream(self, upstream), [self.give(array) for array in inputs])
+        return taken(self, *found)
 
     def forget(self) -> None:
         """Nothing is kept."""
