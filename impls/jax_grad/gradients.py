@@ -18,7 +18,8 @@ from impls.graph import LOSS, TARGET, Graph, Link, evaluate
 from impls.jax_grad.chains import JaxChain
 from impls.jax_grad.conventions import measures
 from impls.jax_grad.numpy_forms import standing
-from impls.jax_grad.operations import ELEMENTARY, OPTIMIZERS, JaxUpdater, operation_of
+from impls.jax_grad.operations import ELEMENTARY, operation_of
+from impls.jax_grad.optimizers import OPTIMIZERS, JaxUpdater
 from impls.jax_grad.peers import GRADIENT_CHECKERS
 
 

@@ -1,8 +1,8 @@
-"""From what is written by hand to what JAX and optax have: operations of layers and losses, functions, optimizers."""
+"""From what is written by hand to what JAX and optax have: operations of layers and losses, elementary functions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from math import sqrt
 from typing import Any
@@ -13,8 +13,7 @@ import numpy as np
 import optax
 
 from impls import hand
-from impls.contract import Arrays, CannotCompareError, Update
-from impls.graph import prefixed
+from impls.contract import CannotCompareError
 from impls.hand.losses.classes import rows_in
 
 Operation = Callable[..., Any]
@@ -272,72 +271,3 @@ ELEMENTARY: dict[str, Callable[..., Any]] = {
     "erfc": jax.scipy.special.erfc, "divide": jnp.divide,
 }  # fmt: skip
 """From the name in the constants table to JAX's function, which is compiled before it is measured."""
-
-
-def _adagrad(optimizer: hand.Adagrad) -> optax.GradientTransformation:
-    if optimizer.epsilon_from != "optax":
-        raise CannotCompareError(
-            f"Cannot update with {optimizer!r}, because optax.adagrad adds epsilon inside the root only; "
-            f"use epsilon_from='optax'."
-        )
-    return optax.adagrad(optimizer.lr, 0.0, optimizer.epsilon)
-
-
-def _rmsprop(optimizer: hand.RMSProp) -> optax.GradientTransformation:
-    inside = optimizer.epsilon_from == "optax"
-    return optax.rmsprop(optimizer.lr, optimizer.rho, optimizer.epsilon, eps_in_sqrt=inside)
-
-
-OPTIMIZERS: dict[type, Callable[[Any], optax.GradientTransformation]] = {
-    hand.GradientDescent: lambda o: optax.sgd(o.lr),
-    hand.Momentum: lambda o: optax.sgd(o.lr, momentum=o.mu),
-    hand.Nesterov: lambda o: optax.sgd(o.lr, momentum=o.mu, nesterov=True),
-    hand.Adagrad: _adagrad,
-    hand.RMSProp: _rmsprop,
-    hand.Adam: lambda o: optax.adam(o.lr, b1=o.beta1, b2=o.beta2, eps=o.epsilon),
-    hand.AdamW: lambda o: optax.adamw(o.lr, b1=o.beta1, b2=o.beta2, eps=o.epsilon, weight_decay=o.weight_decay),
-}
-"""From a hand optimizer to the optax optimizer equal to it in formula, coupled weight decay aside."""
-
-STATE = {"trace": "m", "mu": "m", "nu": "v", "sum_of_squares": "v"}
-"""From optax's name of an optimizer state to the hand optimizer's."""
-
-
-class JaxUpdater:
-    """An optax optimizer with its own state; the weights are set anew at every step."""
-
-    def __init__(self, optimizer: Any, weights: Arrays, dtype: str) -> None:
-        self.optimizer, self.dtype = OPTIMIZERS[type(optimizer)](optimizer), dtype
-        if optimizer.weight_decay and not isinstance(optimizer, hand.AdamW):  # whose decay is decoupled, in the step
-            self.optimizer = optax.chain(optax.add_decayed_weights(optimizer.weight_decay), self.optimizer)
-        self._step = jax.jit(self._pure_step)
-        with jax.enable_x64(dtype == "float64"):
-            self.state = jax.jit(self.optimizer.init)({name: np.array(w) for name, w in weights.items()})
-
-    def _pure_step(self, weights: Any, gradients: Any, state: Any) -> Any:
-        updates, state = self.optimizer.update(gradients, state, weights)
-        return optax.apply_updates(weights, updates), state
-
-    def update(self, weights: Arrays, gradients: Arrays) -> Update:
-        """One update and apply_updates under jit."""
-        given = {name: np.array(w) for name, w in weights.items()}
-        slopes = {name: np.array(gradients[prefixed("d", name)]) for name in weights}
-        with jax.enable_x64(self.dtype == "float64"):
-            moved, self.state = self._step(given, slopes, self.state)
-        state = {
-            prefixed(STATE[field], name): np.array(array)
-            for part in _parts(self.state)
-            for field, arrays in part._asdict().items()
-            if field in STATE
-            for name, array in arrays.items()
-        }
-        return Update({name: np.array(w) for name, w in moved.items()}, state)
-
-
-def _parts(state: Any) -> Iterator[Any]:
-    """The states of the transformations of a chain, which may hold chains."""
-    if hasattr(state, "_asdict"):
-        yield state
-    else:
-        for part in state:
-            yield from _parts(part)

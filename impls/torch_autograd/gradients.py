@@ -28,7 +28,8 @@ from impls.contract import Array, Arrays, CannotCompareError, Inputs, Pass
 from impls.graph import LOSS, TARGET, Graph, evaluate
 from impls.torch_autograd.chains import TorchChain, moved, real
 from impls.torch_autograd.conventions import measures
-from impls.torch_autograd.operations import ELEMENTARY, OPTIMIZERS, TorchUpdater, operation_of
+from impls.torch_autograd.operations import ELEMENTARY, operation_of
+from impls.torch_autograd.optimizers import OPTIMIZERS, TorchUpdater
 from impls.torch_autograd.peers import COMPARERS, GRADIENT_CHECKERS
 
 

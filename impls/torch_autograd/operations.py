@@ -1,4 +1,4 @@
-"""From what is written by hand to what torch has: operations of layers and losses, elementary functions, optimizers."""
+"""From what is written by hand to what torch has: operations of layers and losses, elementary functions."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from functools import partial
 from math import sqrt
 from typing import Any
 
-import numpy as np
 import torch
 from torch.nn import functional
 
 from impls import hand
-from impls.contract import Arrays, CannotCompareError, Update
-from impls.graph import prefixed
+from impls.contract import CannotCompareError
 from impls.hand.losses.classes import rows_in
 
 Operation = Callable[..., Any]
@@ -252,64 +250,3 @@ ELEMENTARY: dict[str, Callable[..., Any]] = {
     "divide": torch.div,
 }  # fmt: skip
 """From the name in the constants table to torch's eager function."""
-
-
-def _epsilon_outside(optimizer: Any) -> float:
-    if optimizer.epsilon_from != "torch":
-        raise CannotCompareError(
-            f"Cannot update with {optimizer!r}, because torch.optim adds epsilon outside the root only; "
-            f"use epsilon_from='torch'."
-        )
-    return optimizer.epsilon
-
-
-def _momentum(optimizer: Any) -> float:
-    if not optimizer.mu:
-        raise CannotCompareError(
-            f"Cannot update with {optimizer!r}, because torch.optim.SGD keeps no state where there is no momentum; "
-            f"use GradientDescent."
-        )
-    return optimizer.mu
-
-
-def _adam(kind: Any, o: hand.Adam) -> Callable[..., torch.optim.Optimizer]:
-    return partial(kind, betas=(o.beta1, o.beta2), eps=o.epsilon, weight_decay=o.weight_decay)
-
-
-OPTIMIZERS: dict[type, Callable[..., torch.optim.Optimizer]] = {
-    hand.GradientDescent: lambda o: partial(torch.optim.SGD, weight_decay=o.weight_decay),
-    hand.Momentum: lambda o: partial(torch.optim.SGD, momentum=_momentum(o), weight_decay=o.weight_decay),
-    hand.Nesterov: lambda o: partial(OPTIMIZERS[hand.Momentum](o), nesterov=True),
-    hand.Adagrad: lambda o: partial(torch.optim.Adagrad, eps=_epsilon_outside(o), weight_decay=o.weight_decay),
-    hand.RMSProp: lambda o: partial(
-        torch.optim.RMSprop, alpha=o.rho, eps=_epsilon_outside(o), weight_decay=o.weight_decay
-    ),
-    hand.Adam: partial(_adam, torch.optim.Adam),
-    hand.AdamW: partial(_adam, torch.optim.AdamW),
-}
-"""From a hand optimizer to the torch.optim optimizer equal to it in formula."""
-
-STATE = {"momentum_buffer": "m", "exp_avg": "m", "exp_avg_sq": "v", "sum": "v", "square_avg": "v"}
-"""From torch's name of an optimizer state to the hand optimizer's."""
-
-
-class TorchUpdater:
-    """A torch.optim optimizer on its own copies of the weights, which are set anew at every step."""
-
-    def __init__(self, optimizer: Any, weights: Arrays) -> None:
-        self.parameters = {name: torch.nn.Parameter(torch.tensor(w)) for name, w in weights.items()}
-        self.optimizer = OPTIMIZERS[type(optimizer)](optimizer)(list(self.parameters.values()), lr=optimizer.lr)
-
-    def update(self, weights: Arrays, gradients: Arrays) -> Update:
-        """One optimizer.step(); torch keeps no step, so the new weight is what can be compared."""
-        for name, parameter in self.parameters.items():
-            parameter.data.copy_(torch.tensor(weights[name]))
-            parameter.grad = torch.tensor(gradients[prefixed("d", name)])
-        self.optimizer.step()
-        state = {
-            prefixed(STATE[key], name): np.array(value.detach().numpy())
-            for name, parameter in self.parameters.items()
-            for key, value in self.optimizer.state[parameter].items()
-            if key in STATE and value is not None
-        }
-        return Update({name: np.array(p.detach().numpy()) for name, p in self.parameters.items()}, state)
