@@ -37,37 +37,7 @@ from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
 from harness.inputs.plain import as_count, as_text
 from impls.graph import Accumulation, Graph, Link, Rule, evaluate
-from impls.hand.layers import (
-    Add,
-    AttentionScores,
-    AvgPool2d,
-    BatchNorm,
-    BatchNormEvaluation,
-    Concatenate,
-    Conv2d,
-    Dense,
-    Divide,
-    Dropout,
-    Embedding,
-    Flatten,
-    GlobalAvgPool2d,
-    LayerNorm,
-    MatrixProduct,
-    Maximum,
-    MaxPool2d,
-    Mean,
-    MergeHeads,
-    Minimum,
-    Multiply,
-    Positions,
-    Reshape,
-    Split,
-    SplitHeads,
-    Subtract,
-    Sum,
-    Transpose,
-    Unembedding,
-)
+from impls.hand import layers
 from impls.hand.parts import Activation, Loss
 from impls.hand_numpy import Hand
 
@@ -199,7 +169,7 @@ def _bound(point: Point, tensor: str, index: tuple[int, ...], profile: Profile, 
 
 NONE = "none"
 FORMULAS: Mapping[type, Mapping[str, str]] = {
-    Dense: {
+    layers.Dense: {
         "z": "n u |x| |W| + u |z|, n inputs *",
         "dx": "n u |dz| |W|, n outputs *",
         "dW": "n u |x| |dz|, n rows *",
@@ -207,58 +177,65 @@ FORMULAS: Mapping[type, Mapping[str, str]] = {
     },
     Activation: {"a": "c u |a|, c of the functions in it", "dz": "c u |da f'|, c of the formulas of f'"},
     Loss: {"loss": "n u sum of the terms, n of them *", "da": "a few u |da|"},
-    Add: {"s": "u |s|", "dp": NONE, "dq": NONE},
-    Multiply: {"s": "u |s|", "dp": "u |dp|", "dq": "u |dq|"},
-    Concatenate: {"s": NONE, "dp": NONE, "dq": NONE},
-    Split: {"p": NONE, "q": NONE, "dx": NONE},
-    Positions: {"s": "u |s|", "dx": NONE, "dW": "(n - 1) u sum |ds|, n samples *"},
-    Unembedding: {"z": "n u |x| |W|, n inputs *", "dx": "n u |dz| |W|, n entries *", "dW": "n u |x| |dz|, n rows *"},
-    SplitHeads: {"q": NONE, "k": NONE, "v": NONE, "dx": NONE},
-    MergeHeads: {"s": NONE, "dx": NONE},
-    AttentionScores: {
+    layers.Add: {"s": "u |s|", "dp": NONE, "dq": NONE},
+    layers.Multiply: {"s": "u |s|", "dp": "u |dp|", "dq": "u |dq|"},
+    layers.Concatenate: {"s": NONE, "dp": NONE, "dq": NONE},
+    layers.Split: {"p": NONE, "q": NONE, "dx": NONE},
+    layers.Positions: {"s": "u |s|", "dx": NONE, "dW": "(n - 1) u sum |ds|, n samples *"},
+    layers.Unembedding: {
+        "z": "n u |x| |W|, n inputs *",
+        "dx": "n u |dz| |W|, n entries *",
+        "dW": "n u |x| |dz|, n rows *",
+    },
+    layers.SplitHeads: {"q": NONE, "k": NONE, "v": NONE, "dx": NONE},
+    layers.MergeHeads: {"s": NONE, "dx": NONE},
+    layers.AttentionScores: {
         "s": "(n + 4) u |q| |k| / √n, n neurons of a head *",
         "dq": "(n + 4) u |ds| |k| / √D, n keys *",
         "dk": "(n + 4) u |ds| |q| / √D, n queries *",
     },
-    MatrixProduct: {"s": "n u |p| |q| *", "dp": "n u |ds| |q| *", "dq": "n u |p| |ds| *"},
-    LayerNorm: {
+    layers.MatrixProduct: {"s": "n u |p| |q| *", "dp": "n u |ds| |q| *", "dq": "n u |p| |ds| *"},
+    layers.LayerNorm: {
         "h": "n u |x − m| r |g|, n neurons; n² u |m| r on top far from 0",
         "dx": "n u r mean |t|, n neurons; more far from 0",
         "dg": "n u |dh| |xh|, n rows *",
         "db": "(n - 1) u sum |dh|, n rows *",
     },
-    Embedding: {"e": NONE, "dW": "(n - 1) u sum |de|, n rows *"},
-    Reshape: {"s": NONE, "dx": NONE},
-    Flatten: {"s": NONE, "dx": NONE},
-    Transpose: {"s": NONE, "dx": NONE},
-    Conv2d: {
+    layers.Embedding: {"e": NONE, "dW": "(n - 1) u sum |de|, n rows *"},
+    layers.Reshape: {"s": NONE, "dx": NONE},
+    layers.Flatten: {"s": NONE, "dx": NONE},
+    layers.Transpose: {"s": NONE, "dx": NONE},
+    layers.Conv2d: {
         "z": "n u conv(|x|, |W|) + u |z|, n entries of a window *",
         "dx": "n u conv(|dz|, |W|), n weights on an entry *",
         "dW": "n u |x| |dz|, n windows *",
         "db": "(n - 1) u sum |dz|, n windows *",
     },
-    BatchNorm: {
+    layers.BatchNorm: {
         "h": "n u |x − m| r |g|, n entries of a channel; n² u |m| r on top far from 0",
         "dx": "n u r mean |dh g|, n entries of a channel; more far from 0",
         "dg": "n u |dh| |xh|, n entries of a channel *",
         "db": "(n - 1) u sum |dh|, n entries of a channel *",
     },
-    BatchNormEvaluation: {
+    layers.BatchNormEvaluation: {
         "h": "c u |xh g| + 2 u (|x| + |m|) r |g|",
         "dx": "c u |dx|",
         "dg": "n u |dh| |xh|, n entries of a channel *",
         "db": "(n - 1) u sum |dh|, n entries of a channel *",
     },
-    Dropout: {"s": "2 u |s|", "dx": "2 u |dx|"},
-    Subtract: {"s": "u |s|", "dp": NONE, "dq": NONE},
-    Divide: {"s": "c u |s|", "dp": "c u |dp|", "dq": "c u |dq|"},
-    Maximum: {"s": NONE, "dp": NONE, "dq": NONE},
-    Minimum: {"s": NONE, "dp": NONE, "dq": NONE},
-    Sum: {"s": "(n - 1) u sum |x|, n entries *", "dx": NONE},
-    Mean: {"s": "n u mean |x|, n entries *", "dx": "c u |dx|"},
-    MaxPool2d: {"s": NONE, "dx": "(n - 1) u sum |ds|, n windows that overlap *"},
-    AvgPool2d: {"s": "n u mean |x|, n entries of a window *", "dx": "n u sum |ds| / entries, n windows that overlap *"},
-    GlobalAvgPool2d: {"s": "n u mean |x|, n entries of an image *", "dx": "2 u |dx|"},
+    layers.Dropout: {"s": "2 u |s|", "dx": "2 u |dx|"},
+    layers.Subtract: {"s": "u |s|", "dp": NONE, "dq": NONE},
+    layers.Divide: {"s": "c u |s|", "dp": "c u |dp|", "dq": "c u |dq|"},
+    layers.Maximum: {"s": NONE, "dp": NONE, "dq": NONE},
+    layers.Minimum: {"s": NONE, "dp": NONE, "dq": NONE},
+    layers.Sum: {"s": "(n - 1) u sum |x|, n entries *", "dx": NONE},
+    layers.Mean: {"s": "n u mean |x|, n entries *", "dx": "c u |dx|"},
+    layers.MaxPool2d: {"s": NONE, "dx": "(n - 1) u sum |ds|, n windows that overlap *"},
+    layers.AvgPool2d: {
+        "s": "n u mean |x|, n entries of a window *",
+        "dx": "n u sum |ds| / entries, n windows that overlap *",
+    },
+    layers.GlobalAvgPool2d: {"s": "n u mean |x|, n entries of an image *", "dx": "2 u |dx|"},
 }
 """By what the layer calls what the link gives."""
 

@@ -7,39 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.faults.place import Place
+from impls import hand
 from impls.graph import Graph, Link
-from impls.hand import (
-    Add,
-    AttentionScores,
-    AvgPool2d,
-    BatchNorm,
-    BatchNormEvaluation,
-    Concatenate,
-    Conv2d,
-    Dense,
-    Divide,
-    Dropout,
-    Embedding,
-    Flatten,
-    GlobalAvgPool2d,
-    LayerNorm,
-    MatrixProduct,
-    Maximum,
-    MaxPool2d,
-    Mean,
-    MergeHeads,
-    Minimum,
-    Multiply,
-    Penalty,
-    Positions,
-    Reshape,
-    Split,
-    SplitHeads,
-    Subtract,
-    Sum,
-    Transpose,
-    Unembedding,
-)
 from impls.hand.activations import Activation
 from impls.hand.losses.scaled import bare
 from impls.hand.notation import name_of
@@ -53,7 +22,7 @@ def right_formula(network: Graph, link: Link) -> str:
     >>> [right_formula(network, link) for link in network.backward_links[:4]]
     ['da3 = 2·(a3 − y)', 'dz3 = da3 · a3·(1 − a3)', 'dW3 = a2ᵀ · dz3', 'db3 = sum of dz3 over the samples']
     """
-    if isinstance(link.layer, Penalty):  # a part that nobody shows is told with the others
+    if isinstance(link.layer, hand.Penalty):  # a part that nobody shows is told with the others
         link = network.link[link.names["dw"]]
     return f"{link.output} = {formula_of(Place(network, link))}"
 
@@ -68,7 +37,7 @@ def formula_of(place: Place, *, reading: Mapping[str, str] | None = None) -> str
         return told(place.layer, reading or place.names)
     if place.adds:
         parts = [Place(place.network, place.network.link[part]) for part in place.link.inputs]
-        whole = any(isinstance(part.layer, Penalty) for part in parts)
+        whole = any(isinstance(part.layer, hand.Penalty) for part in parts)
         return " + ".join(formula_of(part) if whole else part.at for part in parts)
     return f"{type(place.layer).__name__}.{place.link.rule.__name__}({', '.join(place.link.inputs)})"
 
@@ -78,68 +47,68 @@ def _filled(template: str) -> Callable[[Any, Mapping[str, str]], str]:
 
 
 _FORMULAS: Mapping[type, Mapping[str, Callable[[Any, Mapping[str, str]], str]]] = {
-    Dense: {
+    hand.Dense: {
         "z": lambda layer, names: ("{x} · {W} + {b}" if layer.bias else "{x} · {W}").format(**names),
         "dx": _filled("{dz} · {W}ᵀ"),
         "dW": _filled("{x}ᵀ · {dz}"),
         "db": _filled("sum of {dz} over the samples"),
     },
-    Penalty: {"dw": lambda layer, names: layer.text(names["w"])},
+    hand.Penalty: {"dw": lambda layer, names: layer.text(names["w"])},
     Activation: {
         "a": lambda layer, names: f"{name_of(layer)}({names['z']})",
         "dz": lambda layer, names: vjp_text(layer, da=names["da"], z=names["z"], a=names["a"]),
     },
-    Add: {"s": _filled("{p} + {q}"), "dp": _filled("{ds}"), "dq": _filled("{ds}")},
-    Multiply: {"s": _filled("{p} · {q}"), "dp": _filled("{ds} · {q}"), "dq": _filled("{ds} · {p}")},
-    Concatenate: {
+    hand.Add: {"s": _filled("{p} + {q}"), "dp": _filled("{ds}"), "dq": _filled("{ds}")},
+    hand.Multiply: {"s": _filled("{p} · {q}"), "dp": _filled("{ds} · {q}"), "dq": _filled("{ds} · {p}")},
+    hand.Concatenate: {
         "s": _filled("[{p}, {q}]"),
         "dp": _filled("the neurons of {ds} that are {p}'s, the first"),
         "dq": _filled("the neurons of {ds} that are {q}'s, the last"),
     },
-    Split: {
+    hand.Split: {
         "p": lambda layer, names: f"the first {layer.at} neurons of {names['x']}",
         "q": lambda layer, names: f"the neurons of {names['x']} after the first {layer.at}",
         "dx": _filled("[{dp}, {dq}]"),
     },
-    Positions: {
+    hand.Positions: {
         "s": _filled("{x} + {W}, a row for each position"),
         "dx": _filled("{ds}"),
         "dW": _filled("sum of {ds} over the samples"),
     },
-    Unembedding: {"z": _filled("{x} · {W}ᵀ"), "dx": _filled("{dz} · {W}"), "dW": _filled("{dz}ᵀ · {x}")},
-    SplitHeads: {
+    hand.Unembedding: {"z": _filled("{x} · {W}ᵀ"), "dx": _filled("{dz} · {W}"), "dW": _filled("{dz}ᵀ · {x}")},
+    hand.SplitHeads: {
         "q": _filled("the first third of {x}, in heads"),
         "k": _filled("the second third of {x}, in heads"),
         "v": _filled("the last third of {x}, in heads"),
         "dx": _filled("[{dq}, {dk}, {dv}], their heads side by side"),
     },
-    MergeHeads: {"s": _filled("the heads of {x} side by side"), "dx": _filled("{ds} cut into heads")},
-    AttentionScores: {
+    hand.MergeHeads: {"s": _filled("the heads of {x} side by side"), "dx": _filled("{ds} cut into heads")},
+    hand.AttentionScores: {
         "s": _filled("{q} · {k}ᵀ / √D, D the neurons of a head"),
         "dq": _filled("{ds} · {k} / √D, D the neurons of a head"),
         "dk": _filled("{ds}ᵀ · {q} / √D, D the neurons of a head"),
     },
-    MatrixProduct: {"s": _filled("{p} · {q}"), "dp": _filled("{ds} · {q}ᵀ"), "dq": _filled("{p}ᵀ · {ds}")},
-    LayerNorm: {
+    hand.MatrixProduct: {"s": _filled("{p} · {q}"), "dp": _filled("{ds} · {q}ᵀ"), "dq": _filled("{p}ᵀ · {ds}")},
+    hand.LayerNorm: {
         "h": _filled("({x} − m)·r·{g} + {b}, m and 1/r² = v + eps the mean and variance of each row"),
         "dx": _filled("r·(t − mean t − xh·mean(t·xh)), t = {dh}·{g}, xh = ({x} − m)·r, means over each row"),
         "dg": _filled("sum of {dh}·xh over the rows, xh = ({x} − m)·r"),
         "db": _filled("sum of {dh} over the rows"),
     },
-    Embedding: {
+    hand.Embedding: {
         "e": _filled("rows {i} of {W}"),
         "dW": _filled("in row v the sum of {de} over every place where {i} is v"),
     },
-    Reshape: {"s": _filled("{x} in another shape"), "dx": _filled("{ds} in the shape of {x}")},
-    Flatten: {"s": _filled("{x}, a row for each sample"), "dx": _filled("{ds} in the shape of {x}")},
-    Transpose: {"s": _filled("{x} with axes exchanged"), "dx": _filled("{ds} with axes exchanged back")},
-    Conv2d: {
+    hand.Reshape: {"s": _filled("{x} in another shape"), "dx": _filled("{ds} in the shape of {x}")},
+    hand.Flatten: {"s": _filled("{x}, a row for each sample"), "dx": _filled("{ds} in the shape of {x}")},
+    hand.Transpose: {"s": _filled("{x} with axes exchanged"), "dx": _filled("{ds} with axes exchanged back")},
+    hand.Conv2d: {
         "z": lambda layer, names: ("{x} * {W} + {b}" if layer.bias else "{x} * {W}").format(**names),
         "dx": _filled("full({dz}) * flip({W})"),
         "dW": _filled("windows({x})ᵀ · {dz}"),
         "db": _filled("sum of {dz} over the samples and windows"),
     },
-    BatchNorm: {
+    hand.BatchNorm: {
         "h": _filled("({x} − m)·r·{g} + {b}, m and r of each channel"),
         "dx": _filled("r·{g}·({dh} − mean {dh} − xh·mean({dh}·xh))"),
         "dg": _filled("sum of {dh}·xh over each channel"),
@@ -147,7 +116,7 @@ _FORMULAS: Mapping[type, Mapping[str, Callable[[Any, Mapping[str, str]], str]]] 
         "next_running_mean": _filled("{running_mean} and the mean of each channel, averaged"),
         "next_running_var": _filled("{running_var} and the variance of each channel, averaged"),
     },
-    BatchNormEvaluation: {
+    hand.BatchNormEvaluation: {
         "h": _filled("({x} − {running_mean})·r·{g} + {b}, r of {running_var}"),
         "dx": _filled("{dh}·r·{g}"),
         "dg": _filled("sum of {dh}·({x} − {running_mean})·r over each channel"),
@@ -155,33 +124,33 @@ _FORMULAS: Mapping[type, Mapping[str, Callable[[Any, Mapping[str, str]], str]]] 
         "next_running_mean": _filled("{running_mean}"),
         "next_running_var": _filled("{running_var}"),
     },
-    Dropout: {
+    hand.Dropout: {
         "s": lambda layer, names: f"{names['x']}·{names['m']}/{1 - layer.rate:g}",
         "dx": lambda layer, names: f"{names['ds']}·{names['m']}/{1 - layer.rate:g}",
     },
-    Subtract: {"s": _filled("{p} − {q}"), "dp": _filled("{ds}"), "dq": _filled("−{ds}")},
-    Divide: {"s": _filled("{p} / {q}"), "dp": _filled("{ds} / {q}"), "dq": _filled("−{ds}·{p}/{q}²")},
-    Maximum: {
+    hand.Subtract: {"s": _filled("{p} − {q}"), "dp": _filled("{ds}"), "dq": _filled("−{ds}")},
+    hand.Divide: {"s": _filled("{p} / {q}"), "dp": _filled("{ds} / {q}"), "dq": _filled("−{ds}·{p}/{q}²")},
+    hand.Maximum: {
         "s": _filled("max({p}, {q})"),
         "dp": _filled("{ds} where {p} > {q}"),
         "dq": _filled("{ds} where {q} > {p}"),
     },
-    Minimum: {
+    hand.Minimum: {
         "s": _filled("min({p}, {q})"),
         "dp": _filled("{ds} where {p} < {q}"),
         "dq": _filled("{ds} where {q} < {p}"),
     },
-    Sum: {"s": _filled("sum of {x}"), "dx": _filled("{ds} at every entry of its sum")},
-    Mean: {"s": _filled("mean of {x}"), "dx": _filled("{ds} / entries, at every entry of its mean")},
-    MaxPool2d: {
+    hand.Sum: {"s": _filled("sum of {x}"), "dx": _filled("{ds} at every entry of its sum")},
+    hand.Mean: {"s": _filled("mean of {x}"), "dx": _filled("{ds} / entries, at every entry of its mean")},
+    hand.MaxPool2d: {
         "s": _filled("largest of each window of {x}"),
         "dx": _filled("{ds} at the first largest entry of each window of {x}"),
     },
-    AvgPool2d: {
+    hand.AvgPool2d: {
         "s": _filled("mean of each window of {x}"),
         "dx": _filled("{ds} / entries of a window, at each of them"),
     },
-    GlobalAvgPool2d: {
+    hand.GlobalAvgPool2d: {
         "s": _filled("mean of each image of {x}"),
         "dx": _filled("{ds} / entries of an image, at each of them"),
     },
