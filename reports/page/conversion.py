@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import atexit
 import json
-import signal
 import subprocess
 import sys
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
+from harness.processes import End
 from harness.usage import UsageError
 
 if find_spec("vl_convert") is None:
@@ -52,9 +52,9 @@ def converted(name: str, *arguments: Any) -> Any:
     if not told:
         _process.cache_clear()
         status = process.wait()
-        how = f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
+        end = End("signal", -status) if status < 0 else End("status", status)
         raise UsageError(
-            f"Cannot make a page, because what draws its charts, vl-convert, ended {how}; it needs several GB of "
+            f"Cannot make a page, because what draws its charts, vl-convert, {end.verb} {end}; it needs several GB of "
             f"address space, so give it more (ulimit -v), or go without the page."
         )
     value, *error = json.loads(told)
