@@ -213,7 +213,7 @@ CALLS = {
     "a network": ({"network": 3}, "network=3"),
     "an optimizer": ({"optimizer": 0.1}, "optimizer=0.1"),
     "an optimizer's class": ({"optimizer": Adam}, "is no optimizer"),
-    "data": ({"data": [1, 2]}, "data of type list"),
+    "data": ({"data": [1, 2]}, "data=[1, 2]"),
     "three arrays": ({"data": (1, 2, 3)}, "data of type tuple"),
     "ragged arrays": ({"data": ([[1, 2], [3]], [1, 2])}, "give x and y as arrays"),
     "raw arrays": ({"data": (np.ones((2, 4)), np.ones(2)), "raw": True}, "give them to load_data"),
