@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from harness.comparison.judge import Kind
-from harness.evaluation.given import seal
+from harness.evaluation.given import changed
 from harness.interrupts import heed
 from harness.usage import short_of_memory, told
 from impls.contract import Arrays, CannotCompareError, Pass, Update, tensors_of
@@ -30,8 +30,8 @@ class BreachError(Exception):
         self.tensor = tensor
 
 
-def guarded(call: Callable[[], _T], given: Arrays, seals: Mapping[str, str]) -> _T:
-    """The result of `call`, or a `BreachError` if it raised or changed one of the sealed arrays it was given."""
+def guarded(call: Callable[[], _T], given: Arrays, kept: Arrays) -> _T:
+    """The result of `call`, or a `BreachError` if it raised or changed what it was given, of which copies were kept."""
     try:
         with np.errstate(all="ignore"):
             result = call()
@@ -44,9 +44,8 @@ def guarded(call: Callable[[], _T], given: Arrays, seals: Mapping[str, str]) -> 
             raise MemoryError(told(error)) from None
         # An implementation is somebody else's code: whatever it raises, SystemExit included, is about it.
         raise BreachError("raised", f"raised {told(error)}") from error
-    for name, after in seal(given).items():
-        if after != seals[name]:
-            raise BreachError("changed its input", f"changed {name}, which it was given to read", name)
+    if name := changed(given, kept):
+        raise BreachError("changed its input", f"changed {name}, which it was given to read", name)
     return result
 
 

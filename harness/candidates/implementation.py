@@ -91,7 +91,7 @@ class Participant:
         weights = {name: given[name] for name in self.network.weights}
         x, y = fed(self.network, given), given[TARGET]
         implementation = self.built(dtype)
-        result = guarded(lambda: implementation.differentiate(weights, x, y, tap=tap), given, point.seals)
+        result = guarded(lambda: implementation.differentiate(weights, x, y, tap=tap), given, point.given)
         return check_pass(self.network, dtype, point.rows, result)
 
     def update_at(self, optimizer: Any, point: Point, gradients: Mapping[str, Array]) -> Update | None:
@@ -118,14 +118,14 @@ class Participant:
             return
         try:
             weights = read_only(point.weights)
-            self.updater = guarded(lambda: implementation.start(optimizer, weights), weights, point.seals)
+            self.updater = guarded(lambda: implementation.start(optimizer, weights), weights, point.given)
         except CannotCompareError as reason:
             self.record(1, "no optimizer", str(reason), fails=False)
 
     def _update(self, optimizer: Any, point: Point, gradients: Mapping[str, Array]) -> Update:
         assert self.updater is not None
         updater, weights = self.updater, read_only(point.weights)
-        result = guarded(lambda: updater.update(weights, gradients), weights, point.seals)
+        result = guarded(lambda: updater.update(weights, gradients), weights, point.given)
         update = check_update(weights, optimizer.state, result)
         return Update(_copies(update.weights), _copies(update.state))
 

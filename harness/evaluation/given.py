@@ -1,6 +1,6 @@
 """What a pass is given, weights and batch: by name, in any kind of number, and sealed.
 
-Somebody else's code is given copies that it cannot write to; digests tell whether it changed them all the same.
+Somebody else's code is given copies that it cannot write to; what was kept tells whether it changed them all the same.
 """
 
 from __future__ import annotations
@@ -58,6 +58,15 @@ def read_only(arrays: Arrays) -> dict[str, Array]:
     return copies
 
 
-def seal(arrays: Arrays) -> dict[str, str]:
-    """A digest of each array by itself, by which a change is told."""
-    return {name: digest_of({name: array}) for name, array in arrays.items()}
+def changed(given: Arrays, kept: Arrays) -> str | None:
+    """Name of the first array given away that is not, bit for bit, the one that was kept."""
+    return next((name for name, array in given.items() if not _same_bits(array, kept[name])), None)
+
+
+def _same_bits(one: Array, other: Array) -> bool:
+    if (one.dtype, one.shape) != (other.dtype, other.shape):
+        return False
+    if one.dtype.kind != "f":
+        return np.array_equal(one, other)
+    bits = f"u{one.itemsize}"  # a NaN is not equal to itself, and -0.0 is to 0.0
+    return np.array_equal(one.view(bits), other.view(bits))

@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.arithmetic import profile_of
 from harness.evaluation.centre import Centre, end_to_end
-from harness.evaluation.given import as_numbers, fed, named, read_only, seal, with_buffers
+from harness.evaluation.given import as_numbers, fed, named, read_only, with_buffers
 from harness.evaluation.truth import Truth, true_tensors
 from harness.evaluation.zeros import Move, vanishes
 from harness.inputs.batches import Batches
@@ -60,7 +60,7 @@ class Point:
 
     @cached_property
     def given(self) -> dict[str, Array]:
-        """Weights and batch as implementations get them: read-only."""
+        """Weights and batch as implementations get copies of them: by these a change is told."""
         return read_only(self.named)
 
     @cached_property
@@ -78,11 +78,6 @@ class Point:
         """The point with other inputs or targets, by name."""
         given = {**self.named, **given}
         return Point(self.network, self.weights, fed(self.network, given), given[TARGET], self.step)
-
-    @cached_property
-    def seals(self) -> dict[str, str]:
-        """By which a change of what is given is told."""
-        return seal(self.given)
 
     @cached_property
     def double(self) -> Point:
