@@ -15,11 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.arithmetic.blocks import in_blocks
 from harness.arithmetic.enclosure import Enclosure
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, Profile
 from harness.formats import FORMATS
@@ -84,15 +86,19 @@ class Context:
         `roundings` is the local error of a member in units of u, relative to its exact result;
         `centre` the same for the float64 centre in units of 2^-53; `underflows` counts eta.
         """
-        p = self.profile
-        magnitude = np.abs(value)
-        bound = propagated + roundings * p.u * (magnitude + propagated)
-        bound = bound + centre * UNIT_ROUNDOFF_64 * magnitude + (underflows * p.eta + TINY_64)
-        bound = bound * INFLATION
+        bound = in_blocks(partial(self.bound, centre=centre), value, propagated, roundings, underflows)
+        return Bounded(value, bound, self)
+
+    def bound(self, value: Floats, propagated: Any, roundings: Any, underflows: Any, centre: float = 1.0) -> Floats:
+        """The bound of that result, entry by entry."""
+        p, magnitude = self.profile, np.abs(value)
+        bound = (roundings * p.u + centre * UNIT_ROUNDOFF_64) * magnitude
+        bound = bound + (propagated if np.isscalar(roundings) and not roundings else (1 + roundings * p.u) * propagated)
+        bound = (bound + (underflows * p.eta + TINY_64)) * INFLATION
         reach = magnitude + bound
         if reach.size and not reach.max() <= p.largest:  # a member may overflow, or a bound is not finite
             bound = np.where(reach <= p.largest, bound, np.inf)
-        return Bounded(value, bound, self)
+        return bound
 
 
 class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):

@@ -43,11 +43,15 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from harness.arithmetic.blocks import in_blocks
 from harness.arithmetic.bounded import INFLATION, Bounded, Floats, rule_for
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64
+from harness.formats import FORMATS
 from impls.graph.backward import accumulate
 from impls.hand.layers.convolution import transposed_convolution
 from impls.hand.layers.windows import put_back
+
+Product = Callable[[Any, Any], Any]
 
 
 def partial_sum(terms: Any, u: float, magnitude: Floats, total: Floats) -> Floats:
@@ -152,32 +156,65 @@ def transposed_convolution_(dz: Bounded, W: Bounded, windows: Any, image: Any, g
         return _of_products(product, terms, dz, W, single=False)
 
 
-def _of_products(
-    product: Callable[[Floats, Floats], Floats], terms: int, x: Bounded, y: Bounded, *, single: bool
-) -> Bounded:
+def _of_products(product: Product, terms: int, x: Bounded, y: Bounded, *, single: bool) -> Bounded:
     """Sums of so many products of an entry of x and one of y; of a single one times all others, it may be regrouped."""
     context, p = x.context, x.context.profile
     value = product(x.value, y.value)
     x_abs, y_abs = np.abs(x.value), np.abs(y.value)
-    exact = product(x_abs, y_abs)
+    exact = _from_above(product, terms, x_abs, y_abs)
     x_bound, y_bound = x.as_factor, y.as_factor
     regrouped = (x.contracted or y.contracted) and single
     if regrouped:
         x_bound, y_bound = x.as_summand, y.as_summand
     # |X| E_Y + E_X A(Y): products of what is not negative, so that nothing cancels.
-    propagated = np.zeros_like(exact)
+    propagated: Any = 0.0
     if y_bound.any():
-        propagated = product(x_abs, y_bound)
+        propagated = _from_above(product, terms, x_abs, y_bound)
     if x_bound.any():
-        propagated = propagated + product(x_bound, y_abs + y_bound)
-    slack = 1 + 2 * terms * UNIT_ROUNDOFF_64
-    largest = exact + propagated * slack
-    partial = partial_sum(terms, p.u_acc, largest, np.abs(value) + propagated)
-    local = p.u_acc * largest * (2 if regrouped else 1) + (terms - 1) * p.u_acc * partial
-    own = UNIT_ROUNDOFF_64 * (exact + (terms - 1) * _centre_partial_sum(terms, exact, value))
-    bound = _unless_overflown((propagated + local + own) * slack, partial, p.largest)
-    result = context.rounded(value, bound, 0.0, underflows=2 * terms)
-    result.terms = terms
+        propagated = propagated + _from_above(product, terms, x_bound, y_abs + y_bound)
+    roundings = 2 if regrouped else 1
+
+    u, own = p.u_acc, UNIT_ROUNDOFF_64
+
+    def bound_of(value: Floats, exact: Floats, propagated: Any, terms: Any) -> Floats:
+        slack = 1 + 2 * terms * own
+        largest = exact + propagated * slack if np.ndim(propagated) else exact
+        # Twice P: of any member, and of the centre, whose whole sum is known to n roundings of its own only.
+        partial = largest * (1 + 2 * terms * max(u, 1.5 * own))
+        partial += np.abs(value)
+        partial += propagated
+        partial = np.minimum(partial, 2 * largest)
+        overflown = partial.size and not partial.max() / 2 <= p.largest
+        bound = largest * (roundings * u + own)
+        bound += partial * ((terms - 1) * (u + own) / 2)
+        bound += propagated
+        bound *= slack
+        bound = np.where(partial / 2 <= p.largest, bound, np.inf) if overflown else bound
+        return context.bound(value, bound, 0.0, 2 * terms)
+
+    return Bounded(value, in_blocks(bound_of, value, exact, propagated, terms), context, terms)
+
+
+WORTH_SINGLE = 2**31
+"""Entries of one operand times those of the other from which on a product of magnitudes is computed in float32."""
+
+
+def _from_above(product: Product, terms: Any, x: Floats, y: Floats) -> Floats:
+    """A product of what is not negative, no entry too small: where it is large, in float32, at half the price.
+
+    With both operands scaled by powers of two to at most 1, what is rounded to float32 is off by u of itself, or by
+    the smallest normal number where that is flushed, and the product by n u of itself and n such numbers.
+    """
+    largest = [float(array.max(initial=0.0)) for array in (x, y)]
+    if x.size * y.size < WORTH_SINGLE or not all(1e-100 < m < 1e100 for m in largest):
+        return product(x, y)
+    single = FORMATS["float32"]
+    x_power, y_power = (int(np.frexp(m)[1]) for m in largest)
+    scaled = [(array * 2.0**-power).astype(np.float32) for array, power in ((x, x_power), (y, y_power))]
+    back = 2.0 ** (x_power + y_power)
+    result = product(*scaled).astype(np.float64)
+    result *= back * (1 + 2 * (terms + 2) * single.u)
+    result += back * 4 * terms * single.smallest
     return result
 
 

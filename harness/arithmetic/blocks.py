@@ -1,0 +1,36 @@
+"""Arithmetic entry by entry in blocks that stay in a processor's cache, whatever the size of the arrays.
+
+An expression of ten operations on large arrays writes ten temporary arrays to memory and reads them again. Computed
+block by block, with the very same results, the temporaries never leave the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+ENTRIES = 2**14
+"""Of one block: 128 KB of float64, so that an expression's operands and temporaries fit a second-level cache."""
+
+
+def blocks(*arrays: Any) -> Iterator[tuple[int, list[Any]]]:
+    """Arrays of one shape, flat, in pieces, each with where it begins; numbers among them are as they are."""
+    flat = [array.reshape(-1) if np.ndim(array) else array for array in arrays]
+    size = max(np.size(array) for array in flat)
+    for begin in range(0, size, ENTRIES):
+        yield begin, [array[begin : begin + ENTRIES] if np.ndim(array) else array for array in flat]
+
+
+def in_blocks(function: Callable[..., NDArray[np.float64]], *arrays: Any) -> NDArray[np.float64]:
+    """What a function of entries gives of arrays of one shape, and of numbers; other shapes are computed whole."""
+    shapes = {np.shape(array) for array in arrays} - {()}
+    if len(shapes) != 1 or max(np.size(array) for array in arrays) <= 2 * ENTRIES:
+        return function(*arrays)
+    result = np.empty(shapes.pop())
+    flat = result.reshape(-1)
+    for begin, parts in blocks(*arrays):
+        flat[begin : begin + ENTRIES] = function(*parts)
+    return result
