@@ -34,6 +34,8 @@ INFLATION = 1 + 2.0**-40
 TINY_64 = 2.0**-1074
 """Absolute rounding error of one float64 operation that underflows."""
 
+ZERO = np.float64(0)
+
 RULES: dict[Any, Callable[..., Bounded]] = {}
 """From a NumPy function, ufunc or named primitive to its rule, filled by `harness.arithmetic.rules`."""
 
@@ -51,8 +53,10 @@ class Context:
         Values below the smallest normal number may be flushed to zero by whoever reads them.
         """
         value = np.asarray(array, np.float64)
-        magnitude = np.abs(value)
-        return Bounded(value, np.where(magnitude < self.profile.eta, magnitude, 0.0), self)
+        small = np.abs(value) < self.profile.eta
+        if small.any() and (small := small & (value != 0)).any():
+            return Bounded(value, np.where(small, np.abs(value), 0.0), self)
+        return Bounded(value, np.broadcast_to(ZERO, value.shape), self)
 
     def shown(self, array: Any, parts: Any = 0.0) -> Bounded:
         """A tensor that a program shows: exact, but a sum may have read it before its last rounding.
@@ -61,7 +65,7 @@ class Context:
         may have been added before it was.
         """
         result = self.exact(array)
-        result.unrounded = None if self.profile.eager else np.abs(result.value) + parts
+        result.parts = None if self.profile.eager else parts
         return result
 
     def constant(self, number: Any) -> Bounded:
@@ -92,19 +96,20 @@ class Context:
     def bound(self, value: Floats, propagated: Any, roundings: Any, underflows: Any, centre: float = 1.0) -> Floats:
         """The bound of that result, entry by entry."""
         p, magnitude = self.profile, np.abs(value)
-        bound = (roundings * p.u + centre * UNIT_ROUNDOFF_64) * magnitude
-        bound = bound + (propagated if np.isscalar(roundings) and not roundings else (1 + roundings * p.u) * propagated)
-        bound = (bound + (underflows * p.eta + TINY_64)) * INFLATION
-        reach = magnitude + bound
-        if reach.size and not reach.max() <= p.largest:  # a member may overflow, or a bound is not finite
-            bound = np.where(reach <= p.largest, bound, np.inf)
+        bound = INFLATION * (roundings * p.u + centre * UNIT_ROUNDOFF_64) * magnitude
+        bound = bound + INFLATION * (underflows * p.eta + TINY_64)
+        if np.ndim(propagated) or propagated:
+            bound = bound + INFLATION * (1 + roundings * p.u) * propagated
+        if bound.size and not magnitude.max() + bound.max() <= p.largest:
+            # A member may overflow, or a bound is not finite.
+            bound = np.where(magnitude + bound <= p.largest, bound, np.inf)
         return bound
 
 
 class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
     """An array of float64 centres with bounds of the same shape; made by `Context.exact`."""
 
-    __slots__ = ("bound", "context", "terms", "unrounded", "value")
+    __slots__ = ("bound", "context", "parts", "terms", "value")
 
     def __init__(self, value: Any, bound: Any, context: Context, terms: int = 0) -> None:
         self.value: Floats = value
@@ -112,8 +117,9 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
         self.context = context
         self.terms = terms
         """Number of terms if this is a fresh sum of products: a bias may have started the accumulator."""
-        self.unrounded: Floats | None = None
-        """Where a sum, or a product with a single number, may read this before its last rounding: what was rounded."""
+        self.parts: Floats | float | None = None
+        """Where a sum, or a product with a single number, may read this before its last rounding: what is rounded
+        besides it, in its parts."""
 
     shape = property(lambda self: self.value.shape)
     ndim = property(lambda self: self.value.ndim)
@@ -123,7 +129,12 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
     @property
     def contracted(self) -> bool:
         """Whether a sum, or a product with a single number, may read this before its last rounding."""
-        return self.unrounded is not None
+        return self.parts is not None
+
+    @property
+    def known(self) -> bool:
+        """Whether every program is certain to know every entry exactly."""
+        return not any(self.bound.strides) and not self.bound.any()
 
     @property
     def T(self) -> Bounded:
@@ -133,14 +144,16 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
     @property
     def as_summand(self) -> Floats:
         """The bound of what a sum reads, or a product that may be regrouped."""
-        return self.bound if self.unrounded is None else self.bound + self.context.profile.u * self.unrounded
+        if self.parts is None:
+            return self.bound
+        return self.bound + self.context.profile.u * (np.abs(self.value) + self.parts)
 
     @property
     def as_factor(self) -> Floats:
         """The bound of what a matrix product reads, into which a compiler may put the sum that gives it."""
-        if self.unrounded is None:
+        if self.parts is None or (np.ndim(self.parts) == 0 and not self.parts):
             return self.bound
-        return self.bound + self.context.profile.u * (self.unrounded - np.abs(self.value))
+        return self.bound + self.context.profile.u * self.parts
 
     def __len__(self) -> int:
         return len(self.value)
@@ -159,8 +172,8 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
     def moved(self, change: Callable[[Floats], Floats]) -> Bounded:
         """After a change that only moves entries, or repeats them; what reads them may still read them unrounded."""
         result = Bounded(change(self.value), change(self.bound), self.context)
-        if self.unrounded is not None:
-            result.unrounded = change(self.unrounded)
+        if self.parts is not None:
+            result.parts = change(self.parts) if isinstance(self.parts, np.ndarray) else self.parts
         return result
 
     def widened(self, room: Any) -> Bounded:

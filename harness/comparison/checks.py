@@ -67,8 +67,8 @@ def _sums(network: Graph, tensors: Mapping[str, Array], profile: Profile) -> dic
     for link in network.links:
         if link.of and link.output in tensors and all(name in found for name in link.inputs):
             passed = link.rule(*[Context(profile).shown(tensors[name], found[name]) for name in link.inputs])
-            if passed.unrounded is not None:  # moved only, or passed on as it is
-                found[link.output] = passed.unrounded - np.abs(passed.value)
+            if passed.parts is not None:  # moved only, or passed on as it is
+                found[link.output] = passed.parts
             continue
         parts = parts_of(network, link, tensors)
         if link.output in network.readers and parts and all(set(p.inputs) <= tensors.keys() for p in parts.values()):

@@ -17,7 +17,7 @@ held = np.ones(2**27)  # 1 GB
 subprocess.run([sys.executable, "-c", sys.argv[1]], check=True)
 """
 CERTIFY = """
-from reports.benchmark import certify
+from reports.benchmark.sees import certify
 certify("4-3-2-1", "sigmoid", "sum-squared-error", 150)
 """
 

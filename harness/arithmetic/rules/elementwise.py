@@ -70,7 +70,9 @@ def multiply(x: Bounded, y: Bounded) -> Bounded:
     exact = _power_of_two(x) or _power_of_two(y)
     regrouped = not exact and any(big.contracted and small.size < big.size for big, small in ((x, y), (y, x)))
     x_bound, y_bound = (x.as_summand, y.as_summand) if regrouped else (x.bound, y.bound)
-    propagated = np.abs(x.value) * y_bound + x_bound * (np.abs(y.value) + y_bound)
+    propagated = 0.0 if y.known and not regrouped else np.abs(x.value) * y_bound
+    if regrouped or not x.known:
+        propagated = propagated + x_bound * (np.abs(y.value) + y_bound)
     return x.context.rounded(value, propagated, 0.0 if exact else 2.0 if regrouped else 1.0)
 
 

@@ -1,0 +1,1 @@
+"""The benchmark: the figures of the project, each beside its goal."""

@@ -1,0 +1,78 @@
+"""A figure of the benchmark beside its goal, and how figures are shown and kept."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from tabulate import tabulate
+
+
+class Figure(msgspec.Struct, frozen=True, kw_only=True):
+    """What was measured, of what.
+
+    Attributes:
+        network: or the command, the document, whatever it was measured of.
+        measure: what was measured.
+        ratio: the median of what was found, in units of `unit` ("x" for a ratio within a round).
+        low, high: the least and the most found.
+        target: what it should be: at least, where `more` is better, else at most.
+        detail: what else there is to say.
+    """
+
+    network: str
+    measure: str
+    ratio: float
+    target: float
+    unit: str = "x"
+    more: bool = False
+    low: float | None = None
+    high: float | None = None
+    detail: str = ""
+
+    @property
+    def reached(self) -> bool:
+        """Whether it is as it should be."""
+        return self.ratio >= self.target if self.more else self.ratio <= self.target
+
+    @property
+    def row(self) -> dict[str, object]:
+        """As it is kept."""
+        return {**msgspec.to_builtins(self), "reached": self.reached}
+
+
+def figure_of(found: Sequence[float], **said: object) -> Figure:
+    """The median of what was found, with the least and the most."""
+    return Figure(ratio=statistics.median(found), low=min(found), high=max(found), **said)  # type: ignore[arg-type]
+
+
+def table(figures: Sequence[Figure], form: str = "simple") -> str:
+    """Figures one below the other."""
+    headers = ("of", "measured", "", "least to most", "goal", "", "")
+    lines = [
+        (
+            figure.network, figure.measure, f"{figure.ratio:.3g} {figure.unit}", _spread(figure),
+            f"{'>=' if figure.more else '<='} {figure.target:.3g}", "reached" if figure.reached else "short",
+            figure.detail,
+        )
+        for figure in figures
+    ]  # fmt: skip
+    aligned = ("left", "left", "right", "left", "right", "left", "left")
+    return tabulate(lines, headers, tablefmt=form, disable_numparse=True, colalign=aligned)
+
+
+def _spread(figure: Figure) -> str:
+    return "" if figure.low is None or figure.low == figure.high else f"{figure.low:.3g} to {figure.high:.3g}"
+
+
+def page(figures: Sequence[Figure], machine: Mapping[str, str], how: str) -> str:
+    """The page that is kept, in Markdown."""
+    around = "\n".join(f"- {what}: {value}" for what, value in machine.items())
+    return f"# Benchmark\n\n{how}\n\n{around}\n\n{table(figures, 'github')}\n"
+
+
+def as_json(figures: Sequence[Figure], machine: Mapping[str, str]) -> str:
+    """The same for programs."""
+    return json.dumps({"machine": dict(machine), "rows": [figure.row for figure in figures]}, indent=1) + "\n"

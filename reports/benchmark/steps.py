@@ -1,0 +1,96 @@
+"""Steps timed against each other in one process: the hand step, a fully checked step, the default schedule.
+
+The peers take turns, round by round, so that what a shared machine does meanwhile meets all of them; a ratio is taken
+within a round. Plain is the three native steps one after the other. Memory that is freed is kept, as in the command.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from harness.candidates.implementation import admit
+from harness.inputs.arguments import as_data, as_optimizer
+from harness.inputs.batches import batches_of
+from harness.inputs.schedule import Schedule
+from harness.lockstep.session import Session
+from reports.benchmark.figure import Figure, figure_of
+from reports.benchmark.networks import Case
+from reports.benchmark.peers import LEARNING_RATE, PEERS, Step
+
+EVERYBODY = ("hand", "torch", "jax")
+STEPS = 200
+"""Of the run over which the default schedule is averaged: full at 1, 2, 4, ..., 128 and 200, of which 1 is left out."""
+FULL = 8
+HAND = {"A": 1.0, "B": 0.8, "C": 1.0, "D": 1.0, "E": 1.0, "lenet": 1.0, "gpt": 1.0}
+CHECKED = {"B": 15.0, "C": 9.0, "D": 9.0, "E": 9.0, "lenet": 9.0, "gpt": 9.0}
+SCHEDULED = {"C": 2.5, "D": 2.5, "E": 2.5, "gpt": 2.5}
+
+
+def figures_of(case: Case, rounds: int) -> list[Figure]:
+    """All that is timed of one network."""
+    letter = case.name.partition(" ")[0].partition(":")[0]
+    times: dict[str, list[float]] = {}
+    for what, seconds in _rounds(case, rounds, checked=letter in CHECKED):
+        times.setdefault(what, []).append(seconds)
+    plain = [sum(each) for each in zip(*(times[peer] for peer in PEERS), strict=True)]
+    faster = [min(t, j) for t, j in zip(times["torch eager"], times["jax jit"], strict=True)]
+    microseconds = ", ".join(f"{peer} {1e6 * statistics.median(times[peer]):,.0f}" for peer in PEERS)
+
+    def figure(found: list[float], beside: list[float], measure: str, target: float, more: bool = False) -> Figure:
+        ratios = [one / other for one, other in zip(found, beside, strict=True)]
+        name = f"{case.name}, {case.rows} rows"
+        return figure_of(ratios, network=name, measure=measure, target=target, more=more, detail=detail)
+
+    detail = f"{microseconds} us a step"
+    lines = [figure(faster, times["hand"], "hand step: times as fast as the faster of the two", HAND[letter], True)]
+    if "full" in times:
+        detail = f"{1e3 * statistics.median(times['full']):.1f} ms a step"
+        lines.append(figure(times["full"], plain, "fully checked step against plain", CHECKED[letter]))
+    if letter in SCHEDULED:
+        pairs = zip(times["full"], times["sample"], strict=True)
+        mean = [(FULL * full + (STEPS - 1 - FULL) * sample) / (STEPS - 1) for full, sample in pairs]
+        detail = f"{1e3 * statistics.median(times['sample']):.1f} ms a sampled step"
+        lines.append(figure(mean, plain, f"step of the default schedule, mean of {STEPS}", SCHEDULED[letter]))
+    return lines
+
+
+def _rounds(case: Case, rounds: int, *, checked: bool) -> Iterator[tuple[str, float]]:
+    """What each took, round by round, after one to warm up."""
+    network, (x, y) = case.network, case.batch()
+    weights = network.init(0, np.float32)
+    steps: dict[str, Step] = {peer: make(network, weights, x, y) for peer, make in PEERS.items()}
+    calls = {peer: max(1, int(0.05 / _seconds(step, 2))) for peer, step in steps.items()}
+    session = _session(case, x, y) if checked else None
+    number = 1  # of the step that comes next
+    for each in range(rounds + 1):
+        found = {peer: _seconds(step, calls[peer]) for peer, step in steps.items()}
+        if session is not None:
+            full = 1 << (number - 1).bit_length()  # a power of two, where every entry is compared
+            for what, step in (("full", full), ("sample", full + 1 if full > 1 else 3)):
+                begin = time.perf_counter()
+                session.step(step)
+                found[what] = time.perf_counter() - begin
+            number = full + 2
+        if each:
+            yield from found.items()
+
+
+def _seconds(step: Step, calls: int) -> float:
+    begin = time.perf_counter()
+    for _ in range(calls):
+        step()
+    return (time.perf_counter() - begin) / calls
+
+
+def _session(case: Case, x: object, y: object) -> Session:
+    data = as_data((x, y), case.network, 0, raw=False, target=None)
+    return Session(
+        network=case.network, batches=batches_of(case.network, data, "float32", None, 0),
+        optimizer=as_optimizer(f"gradient-descent(lr={LEARNING_RATE})"), dtype="float32", seed=0,
+        schedule=Schedule(full=False, every=0, last=0, seed=0), free=False,
+        admission=admit(EVERYBODY, case.network, "float32", named=False),
+    )  # fmt: skip
