@@ -53,9 +53,9 @@ from typing import Any
 
 from harness.inputs.datasets import Data
 from harness.inputs.datasets.text import offered
-from harness.inputs.plain import as_path, as_text, refused
+from harness.inputs.plain import as_path, as_text, refused, text_at
 from harness.inputs.toml_reader import KINDS, Reader
-from harness.usage import UsageError, ordinary, reason
+from harness.usage import UsageError
 from impls.graph import Graph, Input, Node
 from impls.hand import Network, from_text
 from impls.hand.losses.scaled import taken_apart
@@ -108,7 +108,7 @@ def load_network(
             hint = " A file must end in .toml." if name.strip("0123456789-") and not is_named(name) else ""
             raise UsageError(f"{error}{hint}") from None
     _refuse(given, name, "the file itself says", ", or change the file")
-    return from_toml(_text_of(name), source=name)
+    return from_toml(text_at(name, LARGEST_FILE, "TOML"), source=name)
 
 
 def _refuse(given: Mapping[str, Any], name: str, who: str, instead: str = "") -> None:
@@ -140,21 +140,6 @@ def from_toml(text: str, *, source: str = "the TOML text") -> Graph:
     except ValueError:  # tomllib passes on what Python says of a number with thousands of digits
         problem, instead = "a number in it is too long", "write it with fewer digits"
     raise UsageError(f"Cannot read {source}, because {problem}; {instead}.")
-
-
-def _text_of(path: str) -> str:
-    """The text of a file, UTF-8 with or without a byte-order mark."""
-    try:
-        with ordinary(path).open("rb") as file:
-            content = file.read(LARGEST_FILE + 1)
-        if len(content) <= LARGEST_FILE:
-            return content.decode("utf-8-sig")
-        problem, instead = f"it holds more than {LARGEST_FILE:,} bytes", "give the description of a network"
-    except UnicodeDecodeError as error:
-        problem, instead = f"byte {error.start} is not text in UTF-8", "save it as text in UTF-8"
-    except (OSError, ValueError) as error:
-        problem, instead = reason(error), "give a TOML file that can be read"
-    raise UsageError(f"Cannot read {path}, because {problem}; {instead}.")
 
 
 def to_toml(network: Graph) -> str:

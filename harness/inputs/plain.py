@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.usage import UsageError
+from harness.usage import UsageError, ordinary, reason
 
 LARGEST_COUNT = 2**63 - 1
 """The largest whole number that every reader of a record takes."""
@@ -28,6 +28,25 @@ def as_path(name: str, value: Any) -> str:
     if isinstance(path, str):
         return path
     raise refused(name, value, "it is no path", "give text or a pathlib.Path")
+
+
+def text_at(path: str, most: int, kind: str) -> str:
+    """The text of a file of that kind, UTF-8 with or without a byte-order mark, of so many bytes at most.
+
+    Raises:
+        UsageError: there is no such file, or it holds more, or no text.
+    """
+    try:
+        with ordinary(path).open("rb") as file:
+            content = file.read(most + 1)
+        if len(content) <= most:
+            return content.decode("utf-8-sig")
+        problem, instead = f"it holds more than {most:,} bytes", "give a shorter one"
+    except UnicodeDecodeError as error:
+        problem, instead = f"byte {error.start} is not text in UTF-8", "save it as text in UTF-8"
+    except (OSError, ValueError) as error:
+        problem, instead = reason(error), f"give a {kind} file that can be read"
+    raise UsageError(f"Cannot read {path}, because {problem}; {instead}.")
 
 
 def as_text(name: str, value: Any, example: str) -> str:

@@ -17,17 +17,21 @@ class Lost:
         steps: by number.
         lines: which are damaged, each with what is wrong there, in words that follow "line 7".
         end: the last line, where it is whole.
+        whole: number of the last line that is not damaged.
     """
 
     steps: tuple[int, ...]
     lines: tuple[tuple[int, str], ...]
     end: End | None
+    whole: int
 
     def __str__(self) -> str:
         steps = f"step{'s' * (len(self.steps) > 1)} {_listed(self.steps)}" if self.steps else ""
+        end = "its end" if self.end is None and self.lines and self.lines[-1][0] > self.whole else ""
+        lacking = " and ".join(filter(None, [steps, end])) or "no step"
         first = "; ".join(f"line {number} {wrong}" for number, wrong in self.lines[:1])
         more = f", and so {_are(len(self.lines) - 1)}" if len(self.lines) > 1 else ""
-        return ": ".join(filter(None, [steps or "its end", f"{first}{more}"]))
+        return ": ".join(filter(None, [lacking, f"{first}{more}"]))
 
 
 def _listed(numbers: tuple[int, ...]) -> str:
