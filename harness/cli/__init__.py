@@ -49,8 +49,8 @@ def main() -> None:
         click.echo("interrupted", err=True)
         sys.exit(130)
     except MemoryError as error:
-        why = visible(f"({error})")
-        click.echo(f"Cannot go on, because memory is short {why}; choose a smaller model or batch.", err=True)
+        why = visible(f" ({error})") if str(error) else ""
+        click.echo(f"Cannot go on, because memory is short{why}; choose a smaller model or batch.", err=True)
         sys.exit(2)
     except (ClosedPipeError, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
