@@ -70,7 +70,7 @@ class UpdateEvidence:
     update: Update | None
 
 
-def sampled(participant: Participant, point: Point, working: Pass) -> Evidence:
+def working_only(participant: Participant, point: Point, working: Pass) -> Evidence:
     """What is judged where only a sample is: the pass in the working dtype as it is."""
     profile = profile_of(participant.dtype, participant.eager)
     return Evidence(name=participant.name, point=point, profile=profile, first=Program(working=working), expected=None)
