@@ -29,7 +29,7 @@ from harness.explaining.writing import Written
 from harness.inputs.arguments import as_data, as_names, as_network, as_optimizer, check_parameters
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
-from harness.inputs.plain import as_count
+from harness.inputs.plain import as_count, shown
 from harness.usage import UsageError
 from impls.contract import Array
 from impls.graph import Graph
@@ -132,7 +132,9 @@ def _as_amount(nudge: float | None) -> float | None:
         return None
     real = isinstance(nudge, int | float | np.number) and not isinstance(nudge, bool)
     if not real or not math.isfinite(nudge) or nudge == 0:
-        raise UsageError(f"Cannot nudge by {nudge!r}, because it is no distance to move; give a number, such as 0.01.")
+        raise UsageError(
+            f"Cannot nudge by {shown(nudge)}, because it is no distance to move; give a number, such as 0.01."
+        )
     return float(nudge)
 
 
