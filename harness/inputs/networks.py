@@ -95,9 +95,9 @@ def load_network(
     texts = {"activation": activation, "output_activation": output_activation, "loss": loss}
     for key, value in texts.items():
         _ = None if value is None else as_text(key, value, "tanh" if key != "loss" else "huber")
-    for key, value in {"l2": l2, "l1": l1}.items():
-        if not isinstance(value, int | float | None):
-            raise refused(key, value, "it is no number", "give one, such as 0.01")
+    for key, weight in {"l2": l2, "l1": l1}.items():
+        if not isinstance(weight, int | float | None):
+            raise refused(key, weight, "it is no number", "give one, such as 0.01")
     choices = {**texts, "l2": l2, "l1": l1}
     given: dict[str, Any] = {key: value for key, value in choices.items() if value is not None}
     if Path(name).suffix.lower() != ".toml":

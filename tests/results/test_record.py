@@ -90,6 +90,13 @@ def test_what_happened_to_several_lines_is_told_once(recorded, read):
     assert str(run.lost).startswith("step 1 and its end: line 2 is damaged")
 
 
+@pytest.mark.parametrize("said", ["finished", "PASS"])
+def test_an_end_that_no_run_comes_to_is_damage(said, recorded, read):
+    run = read([*recorded[:6], *without_sums([recorded[6].replace(said.encode(), b"NaN")])])
+    assert str(run.lost).startswith("its end: line 7 is not part of a run record (Invalid enum value 'NaN'")
+    assert (run.verdict, run.how) == ("PASS", "cut off")
+
+
 def test_lines_that_were_taken_out_are_missed(recorded, read):
     run = read([*recorded[:2], *recorded[4:]])
     assert (run.lost.steps, run.lost.lines, run.steps[2].checked) == ((2, 3), (), "none")
