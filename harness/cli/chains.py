@@ -22,7 +22,7 @@ def answered(options: dict[str, Any]) -> Answer:
     from harness.rendering.github import of_chain
 
     try:
-        write_page = page_writer(options["report"]) if options["report"] else None
+        write_page = page_writer(options["report"])
         timeout = as_seconds(options["timeout"])
         found = check_chain(**_arguments(options["function"], timeout), timeout=timeout)
     except UsageError as error:

@@ -30,7 +30,7 @@ EARLY = " before there was an answer"
 def check_and_print(**options: Any) -> int:
     """Check, print, and return the exit status."""
     said = {"chain": "chain", "optimizer": "optimizer", "reference": "operation"}
-    what = next((what for option, what in said.items() if options[option]), "network")
+    what = next((what for option, what in said.items() if options[option] not in (None, False, ())), "network")
     try:
         refuse_the_others(what)
         style = options["style"] = style_of(options["style"], as_json=options["as_json"])
@@ -54,7 +54,7 @@ def answered(options: dict[str, Any]) -> Answer:
     from harness.rendering.github import annotated
 
     try:
-        write_page = page_writer(options["report"]) if options["report"] else None
+        write_page = page_writer(options["report"])
         network = load_network(options["model"], data=options["data"], **{name: options[name] for name in OF_A_NETWORK})
         same = ("raw", "target", "batch", "dtype", "seed", "arrays", "timeout", "layout", "strict")
         keywords = {name: options[name] for name in same}

@@ -74,7 +74,7 @@ def answered(options: dict[str, Any]) -> Answer:
     from harness.rendering.operation_screen import Typed, render
 
     try:
-        write_page = page_writer(options["report"]) if options["report"] else None
+        write_page = page_writer(options["report"])
         same = ("range", "leave_out", "strict", "dtype", "seed", "timeout")
         found = check_vjp(**_operation(options), **{name: options[name] for name in same})
     except UsageError as error:
@@ -90,7 +90,7 @@ def answered(options: dict[str, Any]) -> Answer:
 def answer_of(
     options: dict[str, Any],
     result: Any,
-    write_page: Callable[[Any], None] | None,
+    write_page: Callable[[Any], None],
     *,
     annotations: Callable[[], Iterable[Any]],
     text: Callable[[], str],

@@ -7,6 +7,7 @@ from typing import Any
 from harness.candidates.isolated import Answer
 from harness.cli.operations import answer_of
 from harness.cli.terminal import complain
+from harness.rendering.pages import page_writer
 from harness.usage import UsageError
 
 
@@ -29,7 +30,7 @@ def answered(options: dict[str, Any]) -> Answer:
     except UsageError as error:
         return Answer(complain("harness check", error), "")
     return answer_of(
-        options, result, None,
+        options, result, page_writer(options["report"]),
         annotations=lambda: of_optimizer(result),
         text=lambda: rendered(result, options["style"], options["command"]),
     )  # fmt: skip

@@ -30,7 +30,7 @@ def run_and_print(**options: Any) -> int:
     """Run, print, and return the exit status."""
     try:
         style = style_of(options["style"], as_json=options["as_json"])
-        write_page = page_writer(options["report"], options["output"]) if options["report"] else None
+        write_page = page_writer(options["report"], options["output"])
         result = _run(options)
     except UsageError as error:
         return complain("harness run", error)
