@@ -14,27 +14,27 @@ from harness.rendering.pages import page_writer
 from harness.usage import UsageError
 
 
-def answered(options: dict[str, Any]) -> Answer:
+def of_chain(options: dict[str, Any]) -> Answer:
     """What is printed, and the exit status; a complaint goes to stderr at once."""
     from harness.checking.chain import check_chain
     from harness.inputs.arguments import as_seconds
     from harness.rendering.chain_screen import render
-    from harness.rendering.github import of_chain
+    from harness.rendering.github import of_chain as annotated
 
     try:
         write_page = page_writer(options["report"])
         timeout = as_seconds(options["timeout"])
-        found = check_chain(**_arguments(options["function"], timeout), timeout=timeout)
+        found = check_chain(**_returned(options["function"], timeout), timeout=timeout)
     except UsageError as error:
         return Answer(complain("harness check", error), "")
     result = replace(found, command=options["command"])
     return answer_of(
         options, result, write_page,
-        annotations=lambda: of_chain(result), text=lambda: render(result, options["style"]),
+        annotations=lambda: annotated(result), text=lambda: render(result, options["style"]),
     )  # fmt: skip
 
 
-def _arguments(target: str, timeout: float | None) -> dict[str, Any]:
+def _returned(target: str, timeout: float | None) -> dict[str, Any]:
     """Arguments of `harness.check_chain`, from what the function that is named returns.
 
     Raises:

@@ -18,10 +18,10 @@ from harness.rendering.pages import page_writer
 from harness.usage import UsageError, visible
 
 ANSWERED = {
-    "network": "harness.cli.checking:answered",
-    "operation": "harness.cli.operations:answered",
-    "optimizer": "harness.cli.optimizers:answered",
-    "chain": "harness.cli.chains:answered",
+    "network": "harness.cli.checking:of_network",
+    "operation": "harness.cli.operations:of_operation",
+    "optimizer": "harness.cli.optimizers:of_optimizer",
+    "chain": "harness.cli.chains:of_chain",
 }
 
 EARLY = " before there was an answer"
@@ -44,7 +44,7 @@ def check_and_print(**options: Any) -> int:
     return answer.status
 
 
-def answered(options: dict[str, Any]) -> Answer:
+def of_network(options: dict[str, Any]) -> Answer:
     """What is printed, and the exit status; a complaint goes to stderr at once."""
     # Imported where the check runs; the process that only prints does without.
     from harness.checking.backward_pass import check

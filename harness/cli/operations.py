@@ -67,10 +67,10 @@ def typed_again() -> dict[str, Any]:
     }
 
 
-def answered(options: dict[str, Any]) -> Answer:
+def of_operation(options: dict[str, Any]) -> Answer:
     """What is printed, and the exit status; a complaint goes to stderr at once."""
     from harness.checking.operation import check_vjp
-    from harness.rendering.github import of_operation
+    from harness.rendering.github import of_operation as annotated
     from harness.rendering.operation_screen import Typed, render
 
     try:
@@ -83,7 +83,7 @@ def answered(options: dict[str, Any]) -> Answer:
     typed = Typed(options["command"], options["other_dtype"], options["other_seed"])
     return answer_of(
         options, result, write_page,
-        annotations=lambda: of_operation(result), text=lambda: render(result, options["style"], typed),
+        annotations=lambda: annotated(result), text=lambda: render(result, options["style"], typed),
     )  # fmt: skip
 
 

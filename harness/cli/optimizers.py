@@ -11,12 +11,12 @@ from harness.rendering.pages import page_writer
 from harness.usage import UsageError
 
 
-def answered(options: dict[str, Any]) -> Answer:
+def of_optimizer(options: dict[str, Any]) -> Answer:
     """What is printed, and the exit status; a complaint goes to stderr at once."""
     from harness.candidates.sources import named
     from harness.checking.optimizer import check_optimizer
     from harness.inputs.arguments import as_optimizer, as_seconds
-    from harness.rendering.github import of_optimizer
+    from harness.rendering.github import of_optimizer as annotated
     from harness.rendering.optimizer_screen import rendered
 
     timeout, rate = options["timeout"], {} if options["lr"] is None else {"lr": options["lr"]}
@@ -31,6 +31,6 @@ def answered(options: dict[str, Any]) -> Answer:
         return Answer(complain("harness check", error), "")
     return answer_of(
         options, result, page_writer(options["report"]),
-        annotations=lambda: of_optimizer(result),
+        annotations=lambda: annotated(result),
         text=lambda: rendered(result, options["style"], options["command"]),
     )  # fmt: skip
