@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.candidates.isolated import Answer
 from harness.cli.group import OF_A_NETWORK
@@ -17,27 +17,46 @@ from harness.rendering.pages import page_writer
 from harness.usage import UsageError
 
 
-def of_network(options: dict[str, Any]) -> Answer:
+def answered(options: dict[str, Any]) -> Answer:
     """What is printed, and the exit status; a complaint goes to stderr at once."""
+    from harness.rendering.github import workflow_commands
+
+    try:
+        write_page = page_writer(options["report"])
+        result, annotations, text = MADE[options["what"]](options)
+    except UsageError as error:
+        return Answer(complain("harness check", error), "")
+    status = 4 if options["require_power"] and result.verdict == "NO POWER" else result.exit
+    if options["style"] == "json":
+        told = indented(result.to_dict() | {"exit": status}).decode()
+    elif options["style"] == "github":
+        told = "\n".join(workflow_commands(annotations(result)))
+    elif options["quiet"]:
+        told = f"{result.verdict}  {result.reason}"
+    else:
+        told = text()
+    return Answer(paged(write_page, result, "harness check", status), told)
+
+
+class Made(NamedTuple):
+    """A result, its annotations for a workflow, and its text in the style that was asked for."""
+
+    result: Any
+    annotations: Callable[[Any], Iterable[Any]]
+    text: Callable[[], str]
+
+
+def _network(options: dict[str, Any]) -> Made:
     from harness.checking.backward_pass import check
     from harness.inputs.networks import load_network
     from harness.rendering.check_screen import rendered
     from harness.rendering.github import annotated
 
-    try:
-        write_page = page_writer(options["report"])
-        network = load_network(options["model"], data=options["data"], **{name: options[name] for name in OF_A_NETWORK})
-        same = ("raw", "target", "batch", "dtype", "seed", "arrays", "timeout", "layout", "strict")
-        keywords = {name: options[name] for name in same}
-        result = check(_function(options), network, options["data"], **keywords)
-    except UsageError as error:
-        return Answer(complain("harness check", error), "")
-    style, command = options["style"], options["command"]
-    return answer_of(
-        options, result, write_page,
-        annotations=lambda: annotated(result),
-        text=lambda: rendered(result, style, verbose=options["verbose"], command=command),
-    )  # fmt: skip
+    network = load_network(options["model"], data=options["data"], **{name: options[name] for name in OF_A_NETWORK})
+    same = ("raw", "target", "batch", "dtype", "seed", "arrays", "timeout", "layout", "strict")
+    result = check(_function(options), network, options["data"], **{name: options[name] for name in same})
+    shown = {"verbose": options["verbose"], "command": options["command"]}
+    return Made(result, annotated, lambda: rendered(result, options["style"], **shown))
 
 
 def _function(options: dict[str, Any]) -> Any:
@@ -52,50 +71,19 @@ def _function(options: dict[str, Any]) -> Any:
     return gradients_from_update(source.function, lr=options["lr"], name=source.name)
 
 
-def of_operation(options: dict[str, Any]) -> Answer:
-    """What is printed, and the exit status; a complaint goes to stderr at once."""
+def _operation(options: dict[str, Any]) -> Made:
     from harness.checking.operation import check_vjp
-    from harness.rendering.github import of_operation as annotated
+    from harness.rendering.github import of_operation
     from harness.rendering.operation_screen import Typed, render
 
-    try:
-        write_page = page_writer(options["report"])
-        same = ("range", "leave_out", "strict", "dtype", "seed", "timeout")
-        found = check_vjp(**_operation(options), **{name: options[name] for name in same})
-    except UsageError as error:
-        return Answer(complain("harness check", error), "")
+    same = ("range", "leave_out", "strict", "dtype", "seed", "timeout")
+    found = check_vjp(**_named(options), **{name: options[name] for name in same})
     result = replace(found, command=options["command"])
     typed = Typed(options["command"], options["other_dtype"], options["other_seed"])
-    return answer_of(
-        options, result, write_page,
-        annotations=lambda: annotated(result), text=lambda: render(result, options["style"], typed),
-    )  # fmt: skip
+    return Made(result, of_operation, lambda: render(result, options["style"], typed))
 
 
-def answer_of(
-    options: dict[str, Any],
-    result: Any,
-    write_page: Callable[[Any], None],
-    *,
-    annotations: Callable[[], Iterable[Any]],
-    text: Callable[[], str],
-) -> Answer:
-    """A result in the style that was asked for, its page written, and the exit status."""
-    status = 4 if options["require_power"] and result.verdict == "NO POWER" else result.exit
-    if options["style"] == "json":
-        told = indented(result.to_dict() | {"exit": status}).decode()
-    elif options["style"] == "github":
-        from harness.rendering.github import workflow_commands
-
-        told = "\n".join(workflow_commands(annotations()))
-    elif options["quiet"]:
-        told = f"{result.verdict}  {result.reason}"
-    else:
-        told = text()
-    return Answer(paged(write_page, result, "harness check", status), told)
-
-
-def _operation(options: dict[str, Any]) -> dict[str, Any]:
+def _named(options: dict[str, Any]) -> dict[str, Any]:
     """Arguments of `harness.check_vjp`.
 
     Raises:
@@ -132,24 +120,16 @@ def _reference(text: str, timeout: float | None) -> Any:
         raise UsageError(f"{error} Or give FILE.py:function.") from None
 
 
-def of_chain(options: dict[str, Any]) -> Answer:
-    """What is printed, and the exit status; a complaint goes to stderr at once."""
+def _chain(options: dict[str, Any]) -> Made:
     from harness.checking.chain import check_chain
     from harness.inputs.arguments import as_seconds
     from harness.rendering.chain_screen import render
-    from harness.rendering.github import of_chain as annotated
+    from harness.rendering.github import of_chain
 
-    try:
-        write_page = page_writer(options["report"])
-        timeout = as_seconds(options["timeout"])
-        found = check_chain(**_returned(options["function"], timeout), timeout=timeout)
-    except UsageError as error:
-        return Answer(complain("harness check", error), "")
+    timeout = as_seconds(options["timeout"])
+    found = check_chain(**_returned(options["function"], timeout), timeout=timeout)
     result = replace(found, command=options["command"])
-    return answer_of(
-        options, result, write_page,
-        annotations=lambda: annotated(result), text=lambda: render(result, options["style"]),
-    )  # fmt: skip
+    return Made(result, of_chain, lambda: render(result, options["style"]))
 
 
 def _returned(target: str, timeout: float | None) -> dict[str, Any]:
@@ -187,26 +167,22 @@ def _returned(target: str, timeout: float | None) -> dict[str, Any]:
     )
 
 
-def of_optimizer(options: dict[str, Any]) -> Answer:
-    """What is printed, and the exit status; a complaint goes to stderr at once."""
+def _optimizer(options: dict[str, Any]) -> Made:
     from harness.candidates.sources import named
     from harness.checking.optimizer import check_optimizer
     from harness.inputs.arguments import as_optimizer, as_seconds
-    from harness.rendering.github import of_optimizer as annotated
+    from harness.rendering.github import of_optimizer
     from harness.rendering.optimizer_screen import rendered
 
     timeout, rate = options["timeout"], {} if options["lr"] is None else {"lr": options["lr"]}
-    try:
-        optimizer = as_optimizer(options["optimizer"], **rate)
-        source = named(options["function"], as_seconds(timeout), "step")
-        result = check_optimizer(
-            source.function, optimizer, dtype=options["dtype"] if options["dtype_said"] else None,
-            seed=options["seed"], timeout=timeout, name=source.name,
-        )  # fmt: skip
-    except UsageError as error:
-        return Answer(complain("harness check", error), "")
-    return answer_of(
-        options, result, page_writer(options["report"]),
-        annotations=lambda: annotated(result),
-        text=lambda: rendered(result, options["style"], options["command"]),
-    )  # fmt: skip
+    optimizer = as_optimizer(options["optimizer"], **rate)
+    source = named(options["function"], as_seconds(timeout), "step")
+    dtype = options["dtype"] if options["dtype_said"] else None
+    result = check_optimizer(
+        source.function, optimizer, dtype=dtype, seed=options["seed"], timeout=timeout, name=source.name
+    )
+    return Made(result, of_optimizer, lambda: rendered(result, options["style"], options["command"]))
+
+
+MADE = {"network": _network, "operation": _operation, "optimizer": _optimizer, "chain": _chain}
+"""By what is checked."""

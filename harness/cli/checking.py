@@ -40,13 +40,6 @@ REFUSED = {
 }  # fmt: skip
 """Of what is checked: options that are about something else, why that is so, and what to do."""
 
-ANSWERED = {
-    "network": "harness.cli.answers:of_network",
-    "operation": "harness.cli.answers:of_operation",
-    "optimizer": "harness.cli.answers:of_optimizer",
-    "chain": "harness.cli.answers:of_chain",
-}
-
 EARLY = " before there was an answer"
 
 
@@ -86,7 +79,7 @@ def check_and_print(**options: Any) -> int:
         style = options["style"] = style_of(options["style"], as_json=options["as_json"])
     except UsageError as error:
         return complain("harness check", error)
-    answer = apart(ANSWERED[what], options | typed_again())
+    answer = apart("harness.cli.answers:answered", options | typed_again() | {"what": what})
     if isinstance(answer, Ended):
         answer = _ended(answer, options)
     if answer.text:

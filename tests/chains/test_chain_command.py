@@ -106,8 +106,8 @@ def test_a_function_that_gives_no_chain_is_told_what_to_give(name, message, tmp_
 
 def test_what_is_half_there_is_told_by_the_check(tmp_path, capfd):
     (tmp_path / "mine.py").write_text(FUNCTIONS)
-    options = {"function": f"{tmp_path / 'mine.py'}:half", "timeout": 1.0, "report": None}
-    assert answers.of_chain(options).status == 2
+    options = {"function": f"{tmp_path / 'mine.py'}:half", "timeout": 1.0, "report": None, "what": "chain"}
+    assert answers.answered(options).status == 2
     assert "Cannot check a chain, because it takes backward, or gradients" in capfd.readouterr().err
 
 
