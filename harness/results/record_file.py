@@ -20,8 +20,7 @@ from zlib import crc32
 
 import msgspec
 
-from harness.results.lost import Lost
-from harness.results.record import SCHEMA, End, Head, Step, wrong_in_head, wrong_in_step
+from harness.results.record import SCHEMA, End, Head, Lost, Step, wrong_in_head, wrong_in_step
 from harness.results.steps import Steps
 from harness.usage import UsageError, ordinary, reason, visible
 

@@ -28,8 +28,7 @@ from typing import NamedTuple, get_args
 import numpy as np
 
 from harness.comparison.judge import Row
-from harness.results.lost import Lost
-from harness.results.record import Head, Verdict
+from harness.results.record import Head, Lost, Verdict
 from harness.results.summary import Summary
 from harness.usage import visible
 from impls.contract import Array
