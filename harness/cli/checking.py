@@ -74,11 +74,8 @@ def check_and_print(**options: Any) -> int:
     """Check, print, and return the exit status."""
     said = {"chain": "chain", "optimizer": "optimizer", "reference": "operation"}
     what = next((what for option, what in said.items() if options[option] not in (None, False, ())), "network")
-    try:
-        refuse_the_others(what)
-        style = options["style"] = style_of(options["style"], as_json=options["as_json"])
-    except UsageError as error:
-        return complain("harness check", error)
+    refuse_the_others(what)
+    style = options["style"] = style_of(options["style"], as_json=options["as_json"])
     answer = apart("harness.cli.answers:answered", options | typed_again() | {"what": what})
     if isinstance(answer, Ended):
         answer = _ended(answer, options)
@@ -122,11 +119,8 @@ def template_and_print(*, model: str, output: str, **options: Any) -> int:
     from impls.hand.notation import describe
 
     choices = {name: options.pop(name) for name in OF_A_NETWORK}
-    try:
-        network = load_network(model, data=options["data"], **choices)
-        source = write_template(output, network, **options)
-    except UsageError as error:
-        return complain("harness template", error)
+    network = load_network(model, data=options["data"], **choices)
+    source = write_template(output, network, **options)
     what = [
         describe(network), network.loss_formula, source.describe(),
         options["dtype"], f"{options['rows']} rows", f"seed {options['seed']}",

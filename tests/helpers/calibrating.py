@@ -1,6 +1,8 @@
 """Calibrations: an implementation with other functions, a row of what was measured, what the command prints."""
 
-from harness.cli.surveys import calibrate_and_print
+import pytest
+
+from harness.cli.commands import harness as command
 from impls.hand_numpy import Hand
 
 
@@ -19,6 +21,7 @@ def row_of(result, function, against, dtype="float32"):
 
 
 def printed(capsys, **options):
-    defaults = {"as_json": False, "exhaustive": False, "seed": 0, "against": None, "function": None, "dtype": None}
-    status = calibrate_and_print(**{**defaults, **options})
-    return status, capsys.readouterr()
+    words = [f"--{name}" if value is True else f"--{name}={value}" for name, value in options.items()]
+    with pytest.raises(SystemExit) as ended:
+        command.main(["calibrate", *words])
+    return ended.value.code, capsys.readouterr()
