@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import entry_points, version
@@ -45,7 +46,7 @@ class Commands(click.Group):
             try:
                 return super().invoke(ctx)
             except UsageError as error:
-                ctx.exit(complain(f"harness {ctx.invoked_subcommand}", error))
+                sys.exit(complain(f"harness {ctx.invoked_subcommand}", error))
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
         """Own commands in order, then others by name."""
