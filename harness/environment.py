@@ -1,4 +1,4 @@
-"""The environment a run happened in: versions, BLAS, threads, as found; nothing is changed."""
+"""The environment a run happens in: versions, BLAS, threads, memory, as found; nothing is changed."""
 
 from __future__ import annotations
 
@@ -31,6 +31,20 @@ def environment() -> dict[str, str]:
     if blas:
         found["BLAS"] = f"{blas['internal_api']} {blas['version']}, {blas['num_threads']} threads"
     return found | {name: os.environ[name] for name in WAITING if name in os.environ}
+
+
+def memory() -> int | None:
+    """Bytes of memory that this process may use, what is in use included; None where the system does not say."""
+    try:
+        import resource
+
+        limit, there = (
+            resource.getrlimit(resource.RLIMIT_AS)[0],
+            os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        )
+    except (ImportError, ValueError, OSError):
+        return None
+    return there if limit == resource.RLIM_INFINITY else min(there, limit)
 
 
 def _version(distribution: str) -> str:

@@ -17,10 +17,14 @@ from fractions import Fraction
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from harness.arithmetic.bounded import Floats
-from harness.arithmetic.moves import MOVES
+
+MOVES = (np.copy, np.transpose, np.reshape, np.flip, np.pad, np.repeat, np.broadcast_to, np.take, sliding_window_view)
+"""Each of one array; any array of numbers with bounds, of balls or of rationals goes through them as floats do."""
+
 
 Objects = NDArray[np.object_]
 

@@ -61,7 +61,7 @@ class BackwardPass:
     ) -> None:
         self.name, self.function, self.timeout, self.layout, self.strict = name, function, timeout, layout, strict
         self.printed = Printed()
-        self.kinds = [_known(arrays)] if arrays else list(dict.fromkeys([kind_of(function), NUMPY]))
+        self.kinds = [_known(arrays)] if arrays is not None else list(dict.fromkeys([kind_of(function), NUMPY]))
         self._parameters = _parameters(function)
         self._hosts: dict[tuple[str, str], Hosts] = {}
         self._read: Recognised | None = None

@@ -23,7 +23,7 @@ from harness.candidates.guarded import guarded
 from harness.candidates.printing import Printed
 from harness.candidates.updates import RATES, new_weights
 from harness.comparison.judge import Finding
-from harness.usage import UsageError, visible
+from harness.usage import UsageError, told, visible
 from impls.contract import Array, Arrays
 from impls.graph import prefixed
 
@@ -116,8 +116,16 @@ class OptimizerCandidate:
 
     def _fresh(self) -> Any:
         """What has made no step: a copy of the object, a new object of the class, or the function."""
+        if inspect.isroutine(self._made):
+            return self._made
         if not inspect.isclass(self._made):
-            return self._made if inspect.isroutine(self._made) else deepcopy(self._made)
+            try:
+                return deepcopy(self._made)
+            except Exception as error:  # somebody else's code, or an object of his that cannot be copied
+                raise UsageError(
+                    f"Cannot check {self.name}, because a copy of it, which has made no step, cannot be made: "
+                    f"{told(error)}; give its class."
+                ) from None
         made, failure = guarded(lambda: self._made(**self._taken(self._made)), self.timeout, self.printed)
         if failure:
             raise UsageError(

@@ -20,7 +20,7 @@ import numpy as np
 
 from harness.candidates.arrays import as_array
 from harness.candidates.layout import Layout
-from harness.inputs.plain import as_text
+from harness.inputs.plain import as_text, shown
 from harness.usage import UsageError, told, visible
 from impls.contract import Array
 from impls.graph import Graph, prefixed
@@ -80,8 +80,8 @@ def gradients_from_update(step: Callable[..., Any], *, lr: float, name: str | No
     """
     if isinstance(lr, bool) or not isinstance(lr, int | float) or not 0 < lr < np.inf:
         raise UsageError(
-            f"Cannot read gradients off an update with lr={lr!r}, because they are its differences divided by it; give "
-            f"the learning rate of the step, a number above 0 (--lr)."
+            f"Cannot read gradients off an update with lr={shown(lr)}, because they are its differences divided by it; "
+            f"give the learning rate of the step, a number above 0 (--lr)."
         )
     own = str(getattr(step, "__qualname__", type(step).__name__))
     return FromUpdate(step, float(lr), own if name is None else as_text("name", name, "step"))

@@ -31,7 +31,7 @@ from harness.evaluation.point import Point
 from harness.inputs.arguments import as_data, as_dtype, as_network, as_seconds, check_parameters
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
-from harness.inputs.plain import as_count, as_flag, as_text
+from harness.inputs.plain import as_count, as_flag, as_path, as_text
 from harness.results.check import Check
 from harness.results.setting import Setting, setting_of
 from harness.usage import UsageError, visible
@@ -90,7 +90,8 @@ def check(
     layout = as_text("layout", layout, "columns")
     arrays = None if arrays is None else as_text("arrays", arrays, "numpy")
     check_parameters(network, None, dtype)
-    if isinstance(function, str | os.PathLike) and Path(function).suffix.lower() in DUMPS:
+    function = as_path("function", function) if isinstance(function, os.PathLike) else function
+    if isinstance(function, str) and Path(function).suffix.lower() in DUMPS:
         _refuse_with_numbers(data=data, batch=batch, arrays=arrays, layout=None if layout == "rows" else layout)
         return _numbers(Path(function), network, strict=strict)
     source = _source(function, timeout)
@@ -138,8 +139,8 @@ def _with_learning(result: Check, candidate: BackwardPass, point: Point) -> Chec
 
 
 def _source(function: Any, timeout: float | None) -> Source:
-    if isinstance(function, str | os.PathLike):
-        return loaded(os.fspath(function), timeout)
+    if isinstance(function, str):
+        return loaded(function, timeout)
     name = getattr(function, "__qualname__", type(function).__name__)
     return Source(name, checked(function, f"function={name}"))
 

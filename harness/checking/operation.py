@@ -103,7 +103,7 @@ def check_vjp(
             f"Cannot check in dtype={shown(dtype)}, because allowances exist for {' and '.join(DTYPES)}; use one."
         )
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise UsageError(f"Cannot draw with seed={seed!r}, because a seed is a whole number from 0 on; give one.")
+        raise UsageError(f"Cannot draw with seed={shown(seed)}, because a seed is a whole number from 0 on; give one.")
     timeout = as_seconds(timeout)
     points = points_of(reference, inputs, cases, dtype, seed, as_interval(range))
     points = without(with_upstream(points, upstream, dtype) if upstream is not None else points, leave_out)

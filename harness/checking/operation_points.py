@@ -20,7 +20,7 @@ from harness.inputs.calls import Call, Settings
 from harness.inputs.cases import Case, drawn, upstream_of, users, why_untried, with_options
 from harness.inputs.frameworks import as_arrays
 from harness.inputs.outputs import joined, whole_shape
-from harness.inputs.plain import refused
+from harness.inputs.plain import refused, shown
 from harness.inputs.signature import Signature, signature_of
 from harness.inputs.trees import is_numbers, taken_apart
 from harness.usage import UsageError, did_you_mean
@@ -190,7 +190,7 @@ def as_interval(interval: Any) -> tuple[float, float] | None:
     pair = tuple(interval) if isinstance(interval, tuple | list) else ()
     if len(pair) != 2 or not all(isinstance(end, Real) for end in pair) or not pair[0] < pair[1]:
         raise UsageError(
-            f"Cannot use range={interval!r}, because it is the interval in which the code must work; give two numbers, "
-            f"the smaller first, such as (-50, 50)."
+            f"Cannot use range={shown(interval)}, because it is the interval in which the code must work; give two "
+            f"numbers, the smaller first, such as (-50, 50)."
         )
     return float(pair[0]), float(pair[1])

@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import sys
+from typing import NoReturn
 
 import click
 
@@ -28,6 +29,15 @@ def _let_idle_threads_sleep() -> None:
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # in powers of two of processor cycles
 
 
+def _last_word(told: str, status: int) -> NoReturn:
+    """Say why the command ends; where stderr takes nothing either, the status alone says so."""
+    try:
+        click.echo(told, err=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # for what waits to be written at the very end
+    sys.exit(status)
+
+
 def main() -> None:
     """Run the command line; wrong usage, an interrupt and a closed pipe end without a traceback."""
     _let_idle_threads_sleep()
@@ -45,18 +55,14 @@ def main() -> None:
     except click.ClickException as error:
         told = io.StringIO()
         error.show(told)
-        click.echo("\n".join(map(visible, told.getvalue().rstrip().split("\n"))), err=True)
-        sys.exit(error.exit_code)
+        _last_word("\n".join(map(visible, told.getvalue().rstrip().split("\n"))), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
-        sys.exit(130)
+        _last_word("interrupted", 130)
     except MemoryError as error:
-        why = visible(f"({error})")
-        click.echo(f"Cannot go on, because memory is short {why}; choose a smaller model or batch.", err=True)
-        sys.exit(2)
+        why = visible(f" ({error})") if str(error) else ""
+        _last_word(f"Cannot go on, because memory is short{why}; choose a smaller model or batch.", 2)
     except (ClosedPipeError, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + 13)  # as if ended by SIGPIPE, and no verdict
     except OSError as error:
-        click.echo(f"Cannot go on, because {reason(error)}; what was written before stays.", err=True)
-        sys.exit(2)
+        _last_word(f"Cannot go on, because {reason(error)}; what was written before stays.", 2)

@@ -9,76 +9,79 @@ from collections.abc import Iterable
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from harness.candidates.isolated import Answer, Ended, apart
 from harness.cli.group import OF_A_NETWORK
-from harness.cli.operations import refuse_the_others, typed_again
-from harness.cli.terminal import complain, indented, printable, quoted, style_of
-from harness.rendering.pages import page_writer
+from harness.cli.terminal import complain, indented, printable, quoted, spelled, style_of
 from harness.usage import UsageError, visible
 
-ANSWERED = {
-    "network": "harness.cli.checking:answered",
-    "operation": "harness.cli.operations:answered",
-    "optimizer": "harness.cli.optimizers:answered",
-    "chain": "harness.cli.chains:answered",
-}
+OF_AN_OPERATION = ("inputs", "backward", "surrogate", "range", "leave_out")
+OF_A_MODEL = (
+    "model", "data", "target", "raw", *OF_A_NETWORK, "batch", "arrays", "update", "layout",
+)  # fmt: skip
+LEAVE_OUT = "leave one of them out"
+REFUSED = {
+    "operation": (
+        (*OF_A_MODEL, "lr"), "with --reference one operation is checked, which is no network", LEAVE_OUT,
+    ),
+    "network": (
+        OF_AN_OPERATION, "it is about one operation, which is checked against a --reference",
+        "give --reference FILE.py:function too",
+    ),
+    "chain": (
+        (*OF_A_MODEL, *OF_AN_OPERATION, "reference", "optimizer", "lr", "dtype", "seed"),
+        "with --chain TARGET returns everything that is checked", LEAVE_OUT,
+    ),
+    "optimizer": (
+        (*OF_A_MODEL, *OF_AN_OPERATION, "strict", "reference", "report"),
+        "with --optimizer the update of weights is checked, without a network", LEAVE_OUT,
+    ),
+}  # fmt: skip
+"""Of what is checked: options that are about something else, why that is so, and what to do."""
 
 EARLY = " before there was an answer"
+
+
+def refuse_the_others(what: str) -> None:
+    """Raise UsageError for options that are not about what is checked: a network, an operation, ..."""
+    context = click.get_current_context()
+    names, why, instead = REFUSED[what]
+    if what == "network" and not context.params["update"]:
+        _refuse(context, "lr", "it is the learning rate of an update", "give --update or --optimizer too")
+    for name in names:
+        _refuse(context, name, why, instead)
+
+
+def _refuse(context: click.Context, name: str, why: str, instead: str) -> None:
+    if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+        raise UsageError(f"Cannot use --{name.replace('_', '-')} here, because {why}; {instead}.")
+
+
+def typed_again() -> dict[str, Any]:
+    """The command as it was typed, and without what another one would say otherwise; whether it says a dtype."""
+    context = click.get_current_context()
+    names = [str(parameter.name) for parameter in context.command.params]
+    return {
+        "command": spelled(),
+        "other_dtype": spelled(None, [name for name in names if name != "dtype"]),
+        "other_seed": spelled(None, [name for name in names if name != "seed"]),
+        "dtype_said": context.get_parameter_source("dtype") is ParameterSource.COMMANDLINE,
+    }
 
 
 def check_and_print(**options: Any) -> int:
     """Check, print, and return the exit status."""
     said = {"chain": "chain", "optimizer": "optimizer", "reference": "operation"}
-    what = next((what for option, what in said.items() if options[option]), "network")
-    try:
-        refuse_the_others(what)
-        style = options["style"] = style_of(options["style"], as_json=options["as_json"])
-    except UsageError as error:
-        return complain("harness check", error)
-    answer = apart(ANSWERED[what], options | typed_again())
+    what = next((what for option, what in said.items() if options[option] not in (None, False, ())), "network")
+    refuse_the_others(what)
+    style = options["style"] = style_of(options["style"], as_json=options["as_json"])
+    answer = apart("harness.cli.answers:answered", options | typed_again() | {"what": what})
     if isinstance(answer, Ended):
         answer = _ended(answer, options)
     if answer.text:
         click.echo(answer.text if style == "json" else printable(answer.text))
     return answer.status
-
-
-def answered(options: dict[str, Any]) -> Answer:
-    """What is printed, and the exit status; a complaint goes to stderr at once."""
-    # Imported where the check runs; the process that only prints does without.
-    from harness.checking.backward_pass import check
-    from harness.cli.operations import answer_of
-    from harness.inputs.networks import load_network
-    from harness.rendering.check_screen import rendered
-    from harness.rendering.github import annotated
-
-    try:
-        write_page = page_writer(options["report"]) if options["report"] else None
-        network = load_network(options["model"], data=options["data"], **{name: options[name] for name in OF_A_NETWORK})
-        same = ("raw", "target", "batch", "dtype", "seed", "arrays", "timeout", "layout", "strict")
-        keywords = {name: options[name] for name in same}
-        result = check(_function(options), network, options["data"], **keywords)
-    except UsageError as error:
-        return Answer(complain("harness check", error), "")
-    style, command = options["style"], options["command"]
-    return answer_of(
-        options, result, write_page,
-        annotations=lambda: annotated(result),
-        text=lambda: rendered(result, style, verbose=options["verbose"], command=command),
-    )  # fmt: skip
-
-
-def _function(options: dict[str, Any]) -> Any:
-    """What is checked: what was typed, or with --update the gradients that its update shows."""
-    if not options["update"]:
-        return options["function"]
-    from harness.candidates.sources import named
-    from harness.candidates.updates import gradients_from_update
-    from harness.inputs.arguments import as_seconds
-
-    source = named(options["function"], as_seconds(options["timeout"]), "step")
-    return gradients_from_update(source.function, lr=options["lr"], name=source.name)
 
 
 def _ended(ended: Ended, options: dict[str, Any]) -> Answer:
@@ -116,11 +119,8 @@ def template_and_print(*, model: str, output: str, **options: Any) -> int:
     from impls.hand.notation import describe
 
     choices = {name: options.pop(name) for name in OF_A_NETWORK}
-    try:
-        network = load_network(model, data=options["data"], **choices)
-        source = write_template(output, network, **options)
-    except UsageError as error:
-        return complain("harness template", error)
+    network = load_network(model, data=options["data"], **choices)
+    source = write_template(output, network, **options)
     what = [
         describe(network), network.loss_formula, source.describe(),
         options["dtype"], f"{options['rows']} rows", f"seed {options['seed']}",

@@ -9,13 +9,12 @@ import click
 from tabulate import tabulate
 
 from harness.cli.running import specified
-from harness.cli.terminal import ASCII, complain, indented, named, printable, quoted
+from harness.cli.terminal import ASCII, indented, named, printable, quoted
 from harness.explaining import explain
 from harness.explaining.allowance import Allowance, why
 from harness.explaining.screen import blocks
 from harness.explaining.symbols import entry_name
 from harness.results.numbers import small
-from harness.usage import UsageError
 
 PRODUCTS = {**ASCII, ord("·"): "*"}
 """Stand-ins where a dot between two things multiplies them."""
@@ -24,13 +23,10 @@ PRODUCTS = {**ASCII, ord("·"): "*"}
 def explain_and_print(*, as_json: bool, reference: str, **options: Any) -> int:
     """Explain, print, and return the exit status."""
     command = typed()
-    try:
-        network, optimizer = specified(options)
-        same = ("data", "sample", "step", "nudge", "raw", "target", "batch", "seed")
-        keywords = {name: options[name] for name in same}
-        told = explain(reference, network, optimizer=optimizer, against=named(options["against"]), **keywords)
-    except UsageError as error:
-        return complain("harness explain", error)
+    network, optimizer = specified(options)
+    same = ("data", "sample", "step", "nudge", "raw", "target", "batch", "seed")
+    keywords = {name: options[name] for name in same}
+    told = explain(reference, network, optimizer=optimizer, against=named(options["against"]), **keywords)
     if as_json:
         # json writes the number of paths of any network in full; in UTF-8, whatever the terminal can show.
         click.echo(json.dumps(told.to_dict(), indent=1, ensure_ascii=False, allow_nan=False).encode())
@@ -60,12 +56,9 @@ def typed() -> str:
 
 def why_and_print(reference: str, *, as_json: bool, **options: Any) -> int:
     """Print where the allowance of an entry comes from, and return the exit status."""
-    try:
-        network, optimizer = specified(options)
-        same = ("raw", "target", "step", "batch", "dtype", "seed")
-        answer = why(reference, network, options["data"], optimizer=optimizer, **{name: options[name] for name in same})
-    except UsageError as error:
-        return complain("harness why", error)
+    network, optimizer = specified(options)
+    same = ("raw", "target", "step", "batch", "dtype", "seed")
+    answer = why(reference, network, options["data"], optimizer=optimizer, **{name: options[name] for name in same})
     if as_json:
         click.echo(indented(answer.to_dict()))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import entry_points, version
@@ -37,9 +38,15 @@ class Commands(click.Group):
             return super().make_context(*args, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """As click's."""
+        """As click's; wrong usage of any command is told here."""
+        from harness.cli.terminal import complain
+        from harness.usage import UsageError
+
         with _told_apart():
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except UsageError as error:
+                sys.exit(complain(f"harness {ctx.invoked_subcommand}", error))
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
         """Own commands in order, then others by name."""

@@ -28,12 +28,9 @@ OF_ITS_POWER = frozenset({"model", "against", "data", "target", "raw", *OF_A_NET
 
 def run_and_print(**options: Any) -> int:
     """Run, print, and return the exit status."""
-    try:
-        style = style_of(options["style"], as_json=options["as_json"])
-        write_page = page_writer(options["report"], options["output"]) if options["report"] else None
-        result = _run(options)
-    except UsageError as error:
-        return complain("harness run", error)
+    style = style_of(options["style"], as_json=options["as_json"])
+    write_page = page_writer(options["report"], options["output"])
+    result = _run(options)
     if result.unrecorded:
         complain("harness run", result.unrecorded)
     powerless = options["require_power"] and result.verdict == "NO POWER" and result.exit == 0
@@ -96,10 +93,7 @@ OF_A_COMPARISON = ("model", "against", "data", "raw", *OF_A_NETWORK, "batch", "d
 
 def power_and_print(*, as_json: bool, require_power: bool, **options: Any) -> int:
     """Print what would be missed, and return the exit status."""
-    try:
-        answer = _score(options) if options["of"] is not None else _power(options)
-    except UsageError as error:
-        return complain("harness power", error)
+    answer = _score(options) if options["of"] is not None else _power(options)
     status = answer.exit or (4 if require_power and answer.verdict == "NO POWER" else 0)
     if as_json:
         click.echo(indented(answer.to_dict() | {"exit": status}))

@@ -8,14 +8,14 @@ from tabulate import tabulate
 
 from harness.candidates.conformance import BreachError
 from harness.candidates.implementation import Participant
-from harness.cli.terminal import Progress, complain, indented, named, printable, style_of
+from harness.cli.terminal import Progress, indented, named, printable, style_of
 from harness.environment import environment
 from harness.evaluation.point import Point
 from harness.formats import DTYPES
 from harness.surveys.accuracy import Accuracy, place, size
 from harness.surveys.calibration import Calibration, calibrate
 from harness.surveys.conventions import conventions, render
-from harness.usage import UsageError, visible
+from harness.usage import visible
 from impls import registry
 from impls.contract import CannotCompareError, Trains
 from impls.hand import from_text
@@ -26,12 +26,9 @@ ALIGN = ("left", "left", "right", "right", "right", "left", "left")
 
 def calibrate_and_print(*, as_json: bool, exhaustive: bool, seed: int, **names: str | None) -> int:
     """Measure, print, and return the exit status; `names` are comma-separated lists."""
-    try:
-        against, functions, dtypes = (named(names[option], option) for option in ("against", "function", "dtype"))
-        with Progress("functions") as progress:
-            result = calibrate(against, functions, dtypes, seed=seed, exhaustive=exhaustive, progress=progress.at)
-    except UsageError as error:
-        return complain("harness calibrate", error)
+    against, functions, dtypes = (named(names[option], option) for option in ("against", "function", "dtype"))
+    with Progress("functions") as progress:
+        result = calibrate(against, functions, dtypes, seed=seed, exhaustive=exhaustive, progress=progress.at)
     if as_json:
         click.echo(indented(result.to_dict()))
     else:
@@ -41,12 +38,9 @@ def calibrate_and_print(*, as_json: bool, exhaustive: bool, seed: int, **names: 
 
 def conventions_and_print(*, against: str | None, dtype: str, style: str | None, as_json: bool) -> int:
     """Measure, print, and return the exit status."""
-    try:
-        style = style_of(style, as_json=as_json)
-        with Progress("topics") as progress:
-            result = conventions(named(against), dtype, progress=progress.at)
-    except UsageError as error:
-        return complain("harness conventions", error)
+    style = style_of(style, as_json=as_json)
+    with Progress("topics") as progress:
+        result = conventions(named(against), dtype, progress=progress.at)
     if style == "json":
         click.echo(indented(result.to_dict()))
     else:

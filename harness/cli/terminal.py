@@ -131,11 +131,10 @@ def style_of(style: str | None, *, as_json: bool) -> str:
     return "json" if as_json else style or "table"
 
 
-def paged(write_page: Callable[[Any], None] | None, result: Any, command: str, status: int) -> int:
+def paged(write_page: Callable[[Any], None], result: Any, command: str, status: int) -> int:
     """Write the page that was asked for, if one was; the exit status, 2 where it cannot be kept."""
     try:
-        if write_page:
-            write_page(result)
+        write_page(result)
     except Exception as error:  # whatever it is costs the page, and not the verdict
         usage = isinstance(error, UsageError)
         why = error if usage else f"Cannot make the page, because that raises {told(error)}; the verdict stands."

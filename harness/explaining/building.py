@@ -1,4 +1,8 @@
-"""`explain`: from what a caller names to an explanation, with the tallies of a whole batch."""
+"""`explain`: from what a caller names to an explanation, with the tallies of a whole batch.
+
+No path leads through a penalty: it reads a weight itself, not what the weight feeds. So the paths explain the
+derivative of the loss without it, and what it adds is one term, which is told beside them and is part of the update.
+"""
 
 from __future__ import annotations
 
@@ -21,19 +25,19 @@ from harness.explaining.explanation import (
     RouteRow,
     SampleRow,
 )
+from harness.explaining.layout import operand
 from harness.explaining.moves import nudged, update_of
 from harness.explaining.origins import Origins
-from harness.explaining.penalty import note_of, penalty_of, without_penalty
-from harness.explaining.references import parse
+from harness.explaining.references import Reference, parse
 from harness.explaining.writing import Written
 from harness.inputs.arguments import as_data, as_names, as_network, as_optimizer, check_parameters
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
-from harness.inputs.plain import as_count
+from harness.inputs.plain import as_count, shown
 from harness.usage import UsageError
 from impls.contract import Array
 from impls.graph import Graph
-from impls.hand import Network
+from impls.hand import Network, Penalised
 from impls.hand.notation import describe, name_of
 from impls.hand.paths import Paths
 
@@ -132,7 +136,9 @@ def _as_amount(nudge: float | None) -> float | None:
         return None
     real = isinstance(nudge, int | float | np.number) and not isinstance(nudge, bool)
     if not real or not math.isfinite(nudge) or nudge == 0:
-        raise UsageError(f"Cannot nudge by {nudge!r}, because it is no distance to move; give a number, such as 0.01.")
+        raise UsageError(
+            f"Cannot nudge by {shown(nudge)}, because it is no distance to move; give a number, such as 0.01."
+        )
     return float(nudge)
 
 
@@ -203,3 +209,29 @@ def _rest(sums: Array, listed: Sequence[float]) -> Rest:
     """What is not listed."""
     count = sums.size - len(listed)
     return Rest(count, float(sums.sum()) - math.fsum(listed) if count else 0.0)
+
+
+def without_penalty(network: Graph) -> Graph:
+    """The network, its loss without what a penalty adds."""
+    return network.with_loss(network.loss.loss) if isinstance(network.loss, Penalised) else network
+
+
+def penalty_of(network: Graph, meant: Reference, value: float, y: Array) -> float:
+    """What the penalty of a network's loss adds to a derivative, on targets y; 0 where there is none."""
+    if meant.tensor not in network.loss.penalised(network.weights):
+        return 0.0
+    return float(network.loss.penalty.dw(np.float64(value), y))
+
+
+def note_of(network: Graph, meant: Reference, added: float, paths: float) -> list[str]:
+    """What is said about it."""
+    if not isinstance(network.loss, Penalised):
+        return []
+    if meant.tensor not in network.loss.penalised(network.weights):
+        return ["L is told without its penalty, which does not read this."]
+    text = network.loss.penalty.text(meant.short)
+    amount, whole = (operand(number, bare=True) for number in (added, paths + added))
+    return [
+        f"L is told without its penalty, through which no path leads: it adds {text} = {amount} to ∂L/∂{meant.short}, "
+        f"{whole} in all, which the update takes."
+    ]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from harness.explaining.chain_references import Kind, in_chain
 from harness.explaining.symbols import Nodes, entry_name
+from harness.inputs.plain import shown
 from harness.usage import UsageError, did_you_mean
 from impls.graph import Graph, Tensor
 from impls.hand import Network
@@ -52,7 +53,7 @@ def parse(text: str, network: Graph) -> Reference:
     """
     how = Nodes.of(network, "").how
     if not isinstance(text, str):
-        raise UsageError(f"Cannot explain {text!r}, because it is no text; {how}.")
+        raise UsageError(f"Cannot explain {shown(text)}, because it is no text; {how}.")
     plain = re.sub(r"\s", "", text)
     if isinstance(network, Network):
         plain = re.sub(r"^(?:[d∂]L/)?[d∂](?=[wWbxO])", "", plain)

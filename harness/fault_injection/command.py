@@ -59,7 +59,7 @@ def power(
     """
     network, names = as_network(network, data), as_names(against)
     batch, seed, dtype = as_count("batch", batch, 1), as_count("seed", seed, 0) or 0, as_dtype(dtype)
-    progress = as_called("progress", progress, "the faults planted and all of them")
+    progress = as_called("progress", progress, "the faults planted", "all of them")
     loaded = as_data(data, network, seed, raw=raw, target=target)
     batches = batches_of(network, loaded, dtype, batch, seed)
     x, y = batches.at(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from harness.formats import DTYPES, FORMATS
 from harness.inputs.datasets import Data, from_arrays, load_data
 from harness.inputs.datasets.data import checked
 from harness.inputs.networks import load_network
-from harness.inputs.plain import as_count, as_flag, refused
+from harness.inputs.plain import as_count, as_flag, refused, shown
 from harness.usage import UsageError, did_you_mean
 from impls import registry
 from impls.graph import Graph
@@ -31,7 +31,7 @@ def as_network(network: Any, data: Any = None) -> Graph:
             raise UsageError(f"Cannot use {network!r}, because it has no weights to train; give a node that has some.")
         return network
     if not isinstance(network, str | os.PathLike):
-        raise UsageError(f"Cannot use network={network!r}, because it is no Network; give one, or text such as 4-3-1.")
+        raise refused("network", network, "it is no Network", "give one, or text such as 4-3-1")
     return load_network(network, data=data)
 
 
@@ -48,8 +48,8 @@ def as_optimizer(optimizer: Any, **more: float) -> Any:
             raise UsageError(str(error)) from None
     if isinstance(optimizer, type) or not hasattr(optimizer, "state"):
         raise UsageError(
-            f"Cannot train with optimizer={optimizer!r}, because it is no optimizer; give one, such as Adam(lr=0.01), "
-            f"or its name."
+            f"Cannot train with optimizer={shown(optimizer)}, because it is no optimizer; give one, such as "
+            f"Adam(lr=0.01), or its name."
         )
     return optimizer
 
@@ -62,15 +62,19 @@ def as_names(against: Sequence[str] | None) -> list[str]:
     """
     if against is None:
         return registry.names()
-    if isinstance(against, bytes | Mapping | type) or not isinstance(against, Iterable):
+    try:
+        chosen = [against] if isinstance(against, str) else list(against)
+    except Exception:  # it is not iterable, or somebody else's code
+        chosen = None
+    if chosen is None or isinstance(against, bytes | Mapping | type):
         raise refused("against", against, "it names no implementations", "give a list of names, or None for all")
-    chosen = [against] if isinstance(against, str) else list(against)
     known = registry.names()
     for name in chosen:
-        if name not in known:
+        text = name if isinstance(name, str) else ""
+        if text not in known:
             raise UsageError(
-                f"Cannot compare with {name!r}, because there is no implementation of that "
-                f"name{did_you_mean(str(name), known)}; choose from {', '.join(known)}."
+                f"Cannot compare with {shown(name)}, because there is no implementation of that "
+                f"name{did_you_mean(text, known)}; choose from {', '.join(known)}."
             )
     return list(dict.fromkeys([registry.REFERENCE, *chosen]))
 
@@ -81,12 +85,13 @@ def as_dtype(dtype: Any) -> str:
     Raises:
         UsageError: it is something else.
     """
-    if str(dtype) not in DTYPES or not isinstance(dtype, str | np.dtype):
+    text = str(dtype) if isinstance(dtype, str | np.dtype) else ""
+    if text not in DTYPES:
         raise UsageError(
-            f"Cannot use dtype={dtype!r}, because there are bounds for {' and '.join(DTYPES)} "
-            f"only{did_you_mean(str(dtype), DTYPES)}; choose one of them."
+            f"Cannot use dtype={shown(dtype)}, because there are bounds for {' and '.join(DTYPES)} "
+            f"only{did_you_mean(text, DTYPES)}; choose one of them."
         )
-    return str(dtype)
+    return text
 
 
 def check_parameters(network: Graph, optimizer: Any, dtype: str) -> None:
@@ -131,5 +136,5 @@ def as_seconds(timeout: Any) -> float | None:
     if timeout is None:
         return None
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < 1e6:
-        raise UsageError(f"Cannot use timeout={timeout!r}, because it is a time; give seconds, more than 0.")
+        raise refused("timeout", timeout, "it is a time", "give seconds, more than 0")
     return float(timeout)

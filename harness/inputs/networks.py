@@ -53,9 +53,9 @@ from typing import Any
 
 from harness.inputs.datasets import Data
 from harness.inputs.datasets.text import offered
-from harness.inputs.plain import as_path, as_text, refused
+from harness.inputs.plain import as_path, as_text, refused, text_at
 from harness.inputs.toml_reader import KINDS, Reader
-from harness.usage import UsageError, ordinary, reason
+from harness.usage import UsageError
 from impls.graph import Graph, Input, Node
 from impls.hand import Network, from_text
 from impls.hand.losses.scaled import taken_apart
@@ -95,6 +95,9 @@ def load_network(
     texts = {"activation": activation, "output_activation": output_activation, "loss": loss}
     for key, value in texts.items():
         _ = None if value is None else as_text(key, value, "tanh" if key != "loss" else "huber")
+    for key, weight in {"l2": l2, "l1": l1}.items():
+        if not isinstance(weight, int | float | None):
+            raise refused(key, weight, "it is no number", "give one, such as 0.01")
     choices = {**texts, "l2": l2, "l1": l1}
     given: dict[str, Any] = {key: value for key, value in choices.items() if value is not None}
     if Path(name).suffix.lower() != ".toml":
@@ -108,7 +111,7 @@ def load_network(
             hint = " A file must end in .toml." if name.strip("0123456789-") and not is_named(name) else ""
             raise UsageError(f"{error}{hint}") from None
     _refuse(given, name, "the file itself says", ", or change the file")
-    return from_toml(_text_of(name), source=name)
+    return from_toml(text_at(name, LARGEST_FILE, "TOML"), source=name)
 
 
 def _refuse(given: Mapping[str, Any], name: str, who: str, instead: str = "") -> None:
@@ -140,21 +143,6 @@ def from_toml(text: str, *, source: str = "the TOML text") -> Graph:
     except ValueError:  # tomllib passes on what Python says of a number with thousands of digits
         problem, instead = "a number in it is too long", "write it with fewer digits"
     raise UsageError(f"Cannot read {source}, because {problem}; {instead}.")
-
-
-def _text_of(path: str) -> str:
-    """The text of a file, UTF-8 with or without a byte-order mark."""
-    try:
-        with ordinary(path).open("rb") as file:
-            content = file.read(LARGEST_FILE + 1)
-        if len(content) <= LARGEST_FILE:
-            return content.decode("utf-8-sig")
-        problem, instead = f"it holds more than {LARGEST_FILE:,} bytes", "give the description of a network"
-    except UnicodeDecodeError as error:
-        problem, instead = f"byte {error.start} is not text in UTF-8", "save it as text in UTF-8"
-    except (OSError, ValueError) as error:
-        problem, instead = reason(error), "give a TOML file that can be read"
-    raise UsageError(f"Cannot read {path}, because {problem}; {instead}.")
 
 
 def to_toml(network: Graph) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from inspect import signature
 from operator import index
 from typing import Any
 
 import numpy as np
 
-from harness.usage import UsageError
+from harness.usage import UsageError, ordinary, reason
 
 LARGEST_COUNT = 2**63 - 1
 """The largest whole number that every reader of a record takes."""
@@ -23,11 +24,30 @@ def as_path(name: str, value: Any) -> str:
     """
     try:
         path = os.fspath(value)
-    except TypeError:
-        path = value
+    except Exception:  # somebody else's code
+        path = None
     if isinstance(path, str):
         return path
     raise refused(name, value, "it is no path", "give text or a pathlib.Path")
+
+
+def text_at(path: str, most: int, kind: str) -> str:
+    """The text of a file of that kind, UTF-8 with or without a byte-order mark, of so many bytes at most.
+
+    Raises:
+        UsageError: there is no such file, or it holds more, or no text.
+    """
+    try:
+        with ordinary(path).open("rb") as file:
+            content = file.read(most + 1)
+        if len(content) <= most:
+            return content.decode("utf-8-sig")
+        problem, instead = f"it holds more than {most:,} bytes", "give a shorter one"
+    except UnicodeDecodeError as error:
+        problem, instead = f"byte {error.start} is not text in UTF-8", "save it as text in UTF-8"
+    except (OSError, ValueError) as error:
+        problem, instead = reason(error), f"give a {kind} file that can be read"
+    raise UsageError(f"Cannot read {path}, because {problem}; {instead}.")
 
 
 def as_text(name: str, value: Any, example: str) -> str:
@@ -41,15 +61,25 @@ def as_text(name: str, value: Any, example: str) -> str:
     raise refused(name, value, "it is no text", f"give text, such as {example}")
 
 
-def as_called(name: str, value: Any, given: str) -> Callable[..., None] | None:
-    """A function that is called with what is `given`, or None.
+def as_called(name: str, value: Any, *given: str) -> Callable[..., None] | None:
+    """A function that can be called with what is `given`, or None.
 
     Raises:
         UsageError: it is something else.
     """
-    if value is None or (callable(value) and not isinstance(value, type)):
-        return value
-    raise refused(name, value, "it is no function", f"give one that takes {given}, or None")
+    if value is None:
+        return None
+    what = "it is no function"
+    if callable(value) and not isinstance(value, type):
+        try:
+            signature(value).bind(*given)
+        except TypeError:
+            what = f"it does not take {len(given)} argument{'s' * (len(given) > 1)}"
+        except Exception:  # what it takes cannot be told
+            return value
+        else:
+            return value
+    raise refused(name, value, what, f"give a function that takes {' and '.join(given)}, or None")
 
 
 def as_flag(name: str, value: Any) -> bool:
@@ -60,7 +90,7 @@ def as_flag(name: str, value: Any) -> bool:
     """
     if isinstance(value, bool | np.bool_):
         return bool(value)
-    raise UsageError(f"Cannot use {name}={shown(value)}, because it is a choice of two; give True or False.")
+    raise refused(name, value, "it is a choice of two", "give True or False")
 
 
 def as_count(name: str, value: Any, least: int) -> int | None:
@@ -73,12 +103,10 @@ def as_count(name: str, value: Any, least: int) -> int | None:
         return None
     try:
         count = index(value)
-    except TypeError:
+    except Exception:  # somebody else's code
         count = least - 1
     if isinstance(value, bool) or not least <= count <= LARGEST_COUNT:
-        raise UsageError(
-            f"Cannot use {name}={shown(value)}, because it is a count; give a whole number from {least} on, below 2^63."
-        )
+        raise refused(name, value, "it is a count", f"give a whole number from {least} on, below 2^63")
     return count
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from harness.inputs.calls import Settings
 from harness.inputs.declared import Constant, Flags, Indices, Input, OneOf, Probabilities, Reals, declared
 from harness.inputs.frameworks import as_arrays
+from harness.inputs.plain import shown
 from harness.inputs.trees import is_numbers, matched, names_of, put_together, taken_apart
 from harness.usage import UsageError
 from impls.contract import Array
@@ -98,7 +99,7 @@ def signature_of(inputs: Mapping[str, Any] | str, dtype: str) -> Signature:
     inputs = declared(inputs) if isinstance(inputs, str) else inputs
     if not isinstance(inputs, Mapping) or not inputs:
         raise UsageError(
-            f"Cannot use inputs={inputs!r}, because each input needs a name; give a dictionary from the names of "
+            f"Cannot use inputs={shown(inputs)}, because each input needs a name; give a dictionary from the names of "
             f'forward\'s parameters to arrays or shapes, such as {{"x": ("N", "M")}}.'
         )
     arguments: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Evidence: everything that has to be run of one implementation at one point, run before anything is judged.
+"""Evidence: everything that has to be run of one implementation at one point, run before anything is judged of it.
 
     working      the pass in the working dtype, which the run goes on from
     double       the same program in float64, for the formula check
@@ -6,19 +6,26 @@
     untapped     the program that a user runs, whose intermediates are not shown, at step 1; taps should change nothing
 
 At a full step each pass in the working dtype that is judged has one in float64 beside it; where only a sample is
-compared nothing but the working dtype runs. What is judged later, or elsewhere, is this.
+compared nothing but the working dtype runs. What is judged later, or elsewhere, is this, by functions of nothing else:
+a pass gets the formula check, in float64, the rounding check link by link, and its difference from the hand code's
+pass at the same point; an update its own links.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from harness.arithmetic import Profile, profile_of
 from harness.candidates.conformance import BreachError
 from harness.candidates.implementation import Participant
+from harness.comparison import checks
+from harness.comparison.checks import update as update_rows
+from harness.comparison.judge import Row, not_comparable
 from harness.evaluation.point import Point
+from harness.inputs.schedule import Stride
 from impls.contract import Arrays, CannotCompareError, Pass, Update, tensors_of
 
 
@@ -70,7 +77,7 @@ class UpdateEvidence:
     update: Update | None
 
 
-def sampled(participant: Participant, point: Point, working: Pass) -> Evidence:
+def working_only(participant: Participant, point: Point, working: Pass) -> Evidence:
     """What is judged where only a sample is: the pass in the working dtype as it is."""
     profile = profile_of(participant.dtype, participant.eager)
     return Evidence(name=participant.name, point=point, profile=profile, first=Program(working=working), expected=None)
@@ -129,3 +136,51 @@ def first_difference(first: Pass, second: Pass) -> str | None:
     """The first tensor that is not the same in both."""
     one, other = tensors_of(first), tensors_of(second)
     return next((name for name in one if name in other and not np.array_equal(one[name], other[name])), None)
+
+
+def judged(evidence: Evidence, stride: Stride) -> list[tuple[Pass | None, list[Row]]]:
+    """Every row of one implementation's passes, each group of rows with the pass that it is about."""
+    found = [*_formula(evidence, evidence.first, stride), *_working(evidence, evidence.first, stride)]
+    if evidence.second is not None:
+        found += [*_formula(evidence, evidence.second, stride), *_working(evidence, evidence.second, stride)]
+    if (untapped := evidence.untapped) is not None:
+        shown = tensors_of(untapped.working)
+        groups = [*_formula(evidence, untapped, stride), (None, _against_hand(evidence, untapped.working, stride))]
+        found += [(result, [row for row in rows if row.gradient in shown]) for result, rows in groups]
+    return found
+
+
+def judged_update(evidence: UpdateEvidence, optimizer: Any, stride: Stride) -> list[Row]:
+    """Every row of one update; where there is none because the optimizer is missing, that is said."""
+    name, point = evidence.name, evidence.point
+    if evidence.update is None:
+        reason = f"{name} has no optimizer equal to {optimizer!r}"
+        return [not_comparable("rounding", weight, name, point.step, reason) for weight in point.weights]
+    return update_rows(
+        optimizer, point.weights, evidence.gradients, evidence.before, evidence.update, evidence.profile,
+        against=name, step=point.step, stride=stride,
+    )  # fmt: skip
+
+
+def _formula(evidence: Evidence, program: Program, stride: Stride) -> list[tuple[Pass | None, list[Row]]]:
+    """The formula check of the float64 pass; one without float64 is not comparable there."""
+    point, name = evidence.point, evidence.name
+    if evidence.no_double is not None:
+        gradients = point.network.gradients
+        return [(None, [not_comparable("formula", g, name, point.step, evidence.no_double) for g in gradients])]
+    if program.double is None:
+        return []
+    return [(program.double, checks.formula(point, name, program.double, stride))]
+
+
+def _working(evidence: Evidence, program: Program, stride: Stride) -> list[tuple[Pass | None, list[Row]]]:
+    """The checks in the working dtype: link by link, and end to end against the hand code."""
+    result = program.working
+    rows = checks.rounding(evidence.point, evidence.name, result, evidence.profile, stride)
+    return [(result, rows), (None, _against_hand(evidence, result, stride))]
+
+
+def _against_hand(evidence: Evidence, result: Pass, stride: Stride) -> list[Row]:
+    if evidence.expected is None:
+        return []
+    return checks.end_to_end(evidence.point, evidence.name, result, evidence.expected, stride)

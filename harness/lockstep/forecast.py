@@ -1,16 +1,18 @@
-"""Forecast: what of a run will take long, said before it starts, and how far it has come.
+"""Forecast: what of a run will take long or find no room, said before it starts, and how far it has come.
 
 The rates are those of two cores of a common processor; they tell seconds from minutes, no more.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from harness.environment import memory
 from harness.inputs.schedule import Schedule
-from impls.graph import Graph
+from impls.graph import TARGET, Graph
 
 LONG = 10.0
 """Seconds that are worth a word."""
@@ -23,8 +25,11 @@ STEP, LINK, COMPILED = 0.03, 0.002, 0.01
 
 
 def forecast(network: Graph, rows: int, schedule: Schedule, *, exact: bool) -> list[str]:
-    """What will take long, in sentences; nothing where all is done soon."""
+    """What will take long, or not fit in memory, in sentences; nothing where all is done soon."""
     told, links, work = [], len(network.links), network.multiply_adds(rows)
+    needed, there = _bytes(network, rows), memory()
+    if there is not None and needed > there:
+        told.append(f"a pass with bounds in float64 takes {_sized(needed)} of memory, and there are {_sized(there)}")
     step = STEP + LINK * links + work / CHECKED
     first = step + COMPILED * links
     if first > LONG:
@@ -37,6 +42,17 @@ def forecast(network: Graph, rows: int, schedule: Schedule, *, exact: bool) -> l
         each = f"{_spoken(work / BALLS)} each"
         told.append(f"the true gradient is found at {certified} of {schedule.last:,} steps, which takes {each}")
     return told
+
+
+def _bytes(network: Graph, rows: int) -> int:
+    """What one pass with bounds in float64 holds at its end: what it is given, and two numbers of all that it makes."""
+    given = {*network.weights, *network.buffers, *(source.name for source in network.sources), TARGET}
+    tensors = network.tensors.items()
+    return sum((8 if name in given else 16) * math.prod(tensor.sized(rows)) for name, tensor in tensors)
+
+
+def _sized(number: int) -> str:
+    return f"{number / 2**30:,.1f} GiB"
 
 
 def _spoken(seconds: float) -> str:

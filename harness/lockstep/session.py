@@ -29,9 +29,8 @@ from harness.inputs.batches import Batches
 from harness.inputs.datasets import Data
 from harness.inputs.datasets.loading import DATA_SETS, RANDOM
 from harness.inputs.schedule import EVERY_ENTRY, Schedule, Stride
-from harness.lockstep.evidence import Evidence, UpdateEvidence, collected, sampled
+from harness.lockstep.evidence import Evidence, UpdateEvidence, collected, judged, judged_update, working_only
 from harness.lockstep.forecast import Watch
-from harness.lockstep.judging import judged, judged_update
 from harness.results.record import DATA_KEPT, SCHEMA, WEIGHTS_KEPT, Head, PowerCount, Step
 from harness.results.verdicts import TWIN, distance, moved_by_one_ulp
 from harness.surveys.accuracy import with_causes
@@ -198,7 +197,7 @@ class Session:
     def _collected(self, points: Mapping[str, Point], passes: Mapping[str, Pass], stride: Stride) -> list[Evidence]:
         """What else has to be run of every implementation to judge its pass: nothing, where a sample is judged."""
         if stride != EVERY_ENTRY:
-            return [sampled(p, points[p.name], passes[p.name]) for p in self.participants if p.name in passes]
+            return [working_only(p, points[p.name], passes[p.name]) for p in self.participants if p.name in passes]
         evidence = []
         for participant in self.participants:
             name = participant.name

@@ -90,7 +90,7 @@ def run(
     check_every, seed = as_count("check_every", check_every, 1), as_count("seed", seed, 0) or 0
     dtype = as_dtype(dtype)
     full, free_run, exact = as_flag("full", full), as_flag("free_run", free_run), as_flag("exact", exact)
-    progress = as_called("progress", progress, "the steps done and the steps planned")
+    progress = as_called("progress", progress, "the steps done", "the steps planned")
     announce = as_called("announce", announce, "a sentence")
     output = None if output is None else as_path("output", output)
     command = None if command is None else as_text("command", command, "harness run")

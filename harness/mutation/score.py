@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from tabulate import tabulate
 
-from harness.inputs.plain import as_called
+from harness.inputs.plain import as_called, refused, shown
 from harness.mutation.process import Again, Begun, Done, Unmutated, events_of
 from harness.usage import UsageError, visible
 
@@ -195,10 +195,12 @@ def score(
         UsageError: the test or the target cannot be used, or the test does not pass without a mutant.
     """
     if timeout is not None and not (isinstance(timeout, int | float) and isfinite(timeout) and timeout > 0):
-        raise UsageError(f"Cannot use timeout={timeout!r}, because it is a time; give seconds above 0.")
+        raise refused("timeout", timeout, "it is a time", "give seconds above 0")
     if not isinstance(test, str) or not test.strip() or test.startswith("-"):
-        raise UsageError(f"Cannot score {test!r}, because it names no test; give one as pytest names it, FILE::NAME.")
-    progress = as_called("progress", progress, "the mutants done and planned")
+        raise UsageError(
+            f"Cannot score {shown(test)}, because it names no test; give one as pytest names it, FILE::NAME."
+        )
+    progress = as_called("progress", progress, "the mutants done", "those planned")
     path = test.split("::")[0]
     if not Path(path).exists():
         raise UsageError(f"Cannot score {test}, because there is no file {path}; name a test as FILE::NAME.")

@@ -18,10 +18,11 @@ GROUP, PAGE = "harness.reporters", "html"
 Reporter = Callable[[Any], str]
 
 
-def page_writer(path: str, record: str | None = None) -> Callable[[Any], None]:
+def page_writer(path: str | None, record: str | None = None) -> Callable[[Any], None]:
     """What writes the page of a result to `path`, once there is one; what would prevent it is told before.
 
     A page is written beside its place and then renamed, so that one that was there stays until the new one is whole.
+    Where none is asked for, nothing is written.
 
     Args:
         record: a file that is not to be overwritten.
@@ -29,6 +30,8 @@ def page_writer(path: str, record: str | None = None) -> Callable[[Any], None]:
     Raises:
         UsageError: the path cannot be a page's, or nothing that makes pages is installed.
     """
+    if path is None:
+        return lambda _: None
     file = Path(path)
     if file.suffix.lower() not in (".html", ".htm"):
         raise UsageError(

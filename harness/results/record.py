@@ -1,4 +1,4 @@
-"""What a run record says: one line for the head, one per step, one for the end; and what is wrong in a line.
+"""What a run record says: one line for the head, one per step, one for the end; what is wrong in one, what is lost.
 
 The types are checked where the lines are decoded. `wrong_in_head` and `wrong_in_step` find what types do not tell:
 numbers that cannot be, names and shapes that do not belong together. Whoever reads a record later relies on it.
@@ -7,8 +7,9 @@ numbers that cannot be, names and shapes that do not belong together. Whoever re
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -57,7 +58,8 @@ WEIGHTS_KEPT = 10_000
 """Up to this many parameters a record holds the weights of each step; above, their digest and the seed."""
 DATA_KEPT = 10_000
 """Up to this many numbers, targets included, a record holds the data; above, what it is called."""
-CHECKED = ("full", "sample", "none")
+Ending = Literal["finished", "interrupted", "diverged", "cut off"]
+Verdict = Literal["FAIL", "NOT COMPARED", "NO POWER", "PASS"]  # the gravest first
 
 
 class Head(msgspec.Struct, frozen=True, tag="run", tag_field="kind"):
@@ -100,7 +102,6 @@ class Step(msgspec.Struct, frozen=True, tag="step", tag_field="kind"):
     """One step: the weights' digest, every implementation's loss, every row, every finding.
 
     Attributes:
-        checked: full, sample or none.
         losses: loss before the update; null where it is not finite.
         undecided: arguments closer to their kink than their float64 bound.
         weights: before the update, flattened, for small networks.
@@ -111,7 +112,7 @@ class Step(msgspec.Struct, frozen=True, tag="step", tag_field="kind"):
 
     step: int
     digest: str
-    checked: str
+    checked: Literal["full", "sample", "none"]
     losses: dict[str, float | None]
     rows: list[Row]
     findings: list[Finding]
@@ -122,11 +123,11 @@ class Step(msgspec.Struct, frozen=True, tag="step", tag_field="kind"):
 
 
 class End(msgspec.Struct, frozen=True, tag="end", tag_field="kind"):
-    """How a run ended: finished, interrupted or diverged, and what its checks would have missed."""
+    """How a run ended, and what its checks would have missed."""
 
-    how: str
+    how: Ending
     steps: int
-    verdict: str
+    verdict: Verdict
     exit: int
     power: PowerCount | None = None
 
@@ -160,8 +161,6 @@ def _of_head(head: Head) -> Iterator[str]:
 def _of_step(head: Head, step: Step) -> Iterator[str]:
     if step.step > head.steps:
         yield f"is step {step.step} of a run of {head.steps}"
-    if step.checked not in CHECKED:
-        yield f"says {step.checked[:40]!r} of what was checked, which is none of {', '.join(CHECKED)}"
     for row in step.rows:
         yield from _of_row(row, step.step)
     if step.weights is not None and _sizes(step) != {name: prod(shape) for name, shape in head.weights.items()}:
@@ -190,3 +189,42 @@ def _of_row(row: Row, step: int) -> Iterator[str]:
 
 def _sizes(step: Step) -> dict[str, int]:
     return {name: len(flat) for name, flat in (step.weights or {}).items()}
+
+
+MOST_TOLD = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lost:
+    """What a damaged record lacks.
+
+    Attributes:
+        steps: by number.
+        lines: which are damaged, each with what is wrong there, in words that follow "line 7".
+        end: the last line, where it is whole.
+        whole: number of the last line that is not damaged.
+    """
+
+    steps: tuple[int, ...]
+    lines: tuple[tuple[int, str], ...]
+    end: End | None
+    whole: int
+
+    def __str__(self) -> str:
+        steps = f"step{'s' * (len(self.steps) > 1)} {_listed(self.steps)}" if self.steps else ""
+        end = "its end" if self.end is None and self.lines and self.lines[-1][0] > self.whole else ""
+        lacking = " and ".join(filter(None, [steps, end])) or "no step"
+        first = "; ".join(f"line {number} {wrong}" for number, wrong in self.lines[:1])
+        more = f", and so {_are(len(self.lines) - 1)}" if len(self.lines) > 1 else ""
+        return ": ".join(filter(None, [lacking, f"{first}{more}"]))
+
+
+def _listed(numbers: tuple[int, ...]) -> str:
+    *some, last = [str(number) for number in numbers[:MOST_TOLD]]
+    if len(numbers) > MOST_TOLD:
+        return f"{', '.join([*some, last])} and {len(numbers) - MOST_TOLD} more"
+    return f"{', '.join(some)} and {last}" if some else last
+
+
+def _are(more: int) -> str:
+    return f"is {more} more" if more == 1 else f"are {more} more"

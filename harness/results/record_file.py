@@ -20,13 +20,13 @@ from zlib import crc32
 
 import msgspec
 
-from harness.results.lost import Lost
-from harness.results.record import SCHEMA, End, Head, Step, wrong_in_head, wrong_in_step
+from harness.results.record import SCHEMA, End, Head, Lost, Step, wrong_in_head, wrong_in_step
 from harness.results.steps import Steps
 from harness.usage import UsageError, ordinary, reason, visible
 
 _UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 CHANGED = "is damaged: its checksum is another"
+UNSUMMED = "is damaged: it has no checksum, and other lines have one"
 UNCHECKED = "holds no checksums, as an older version wrote it: a changed digit would not be noticed"
 GIVE = "give a file that `harness run --output` wrote"
 DISORDER = "its lines are not a head, steps from 1 on and an end in this order"
@@ -161,8 +161,8 @@ def _nothing(_: Head) -> Callable[[Step], str | None]:
 def read_lines(path: Path, strange: Callable[[Head], Callable[[Step], str | None]] = _nothing) -> Lines:
     """The lines of a record, what is damaged left out; no end for a run that was cut off.
 
-    Nothing can be read without the head. A later line whose checksum is another, or that says what cannot be, is left
-    out: the steps that it held are lost. Whole lines that do not belong together are no record of one run.
+    Nothing can be read without the head. A later line whose checksum is another or missing, or that says what cannot
+    be, is left out: the steps that it held are lost. Whole lines that do not belong together are no record of one run.
 
     Args:
         strange: from the head to what finds in a step what this head does not allow, in words that follow "line 7".
@@ -178,8 +178,11 @@ def read_lines(path: Path, strange: Callable[[Head], Callable[[Step], str | None
     wrong_in = strange(head)
     decoder: msgspec.json.Decoder[Head | Step | End] = msgspec.json.Decoder(Head | Step | End)
     checked = intact(first) is not None
-    steps, missing, damaged, end = Steps(), list[int](), list[tuple[int, str]](), None
+    steps, missing, damaged, end, whole = Steps(), list[int](), list[tuple[int, str]](), None, 1
     for number, line in lines:
+        sound = intact(line)
+        if sound is not None and not checked:
+            raise UsageError(f"Cannot read {path}, because line 1 {UNSUMMED}; {GIVE}.")
         try:
             part, wrong = decoder.decode(line), None
         except _UNDECODABLE as error:
@@ -188,23 +191,27 @@ def read_lines(path: Path, strange: Callable[[Head], Callable[[Step], str | None
             wrong = wrong_in_step(head, part) or wrong_in(part)
             if part.step > number + MOST_MISSING:
                 wrong = wrong or f"is step {part.step}"
-        if wrong is None and checked and not intact(line):
+        if sound is False:
             wrong = CHANGED
+        elif wrong is None and checked and not sound:
+            wrong = UNSUMMED
         if wrong is not None:
             damaged.append((number, wrong))
-        elif isinstance(part, Head) or end is not None or (isinstance(part, Step) and part.step <= len(steps)):
-            raise UsageError(f"Cannot read {path}, because {DISORDER}; {GIVE}.")
-        elif isinstance(part, Step):
+            continue
+        if isinstance(part, Head) or end is not None or (isinstance(part, Step) and part.step <= len(steps)):
+            raise UsageError(f"Cannot read {path}, because {DISORDER}, from line {number} on; {GIVE}.")
+        if isinstance(part, Step):
             missing += _fill(steps, part.step - 1)
             steps.append(part)
         elif isinstance(part, End):
             end = part
+        whole = number
     if end is not None:
         missing += _fill(steps, min(end.steps, head.steps, len(steps) + MOST_MISSING))
     if damaged and len(missing) == len(steps):
         number, wrong = damaged[0]
         raise UsageError(f"Cannot read {path}, because line {number} {wrong}, and no step is left; {GIVE}.")
-    lost = Lost(steps=tuple(missing), lines=tuple(damaged), end=end) if damaged or missing else None
+    lost = Lost(steps=tuple(missing), lines=tuple(damaged), end=end, whole=whole) if damaged or missing else None
     return Lines(head=head, steps=steps, end=end, lost=lost, unchecked=None if checked else UNCHECKED)
 
 
@@ -220,18 +227,22 @@ def _whole(path: Path) -> Iterator[bytes]:
 
 
 def _head(path: Path, line: bytes) -> Head:
+    def refused(why: str) -> UsageError:
+        return UsageError(f"Cannot read {path}, because {why}; {GIVE}.")
+
+    if intact(line) is False:
+        raise refused(f"line 1 {CHANGED}")
     try:
         head = msgspec.json.decode(line, type=Head | Step | End)
     except _UNDECODABLE as error:
         _refuse_newer(path, line)
-        wrong = CHANGED if intact(line) is False else f"is not part of a run record ({error})"
-        raise UsageError(f"Cannot read {path}, because line 1 {wrong}; {GIVE}.") from None
+        raise refused(f"line 1 is not part of a run record ({error})") from None
     if not isinstance(head, Head):
-        raise UsageError(f"Cannot read {path}, because {DISORDER}; {GIVE}.")
+        raise refused(f"{DISORDER}, from line 1 on")
     if head.schema > SCHEMA:
         _refuse_newer(path, line)
-    if said := wrong_in_head(head) or (CHANGED if intact(line) is False else None):
-        raise UsageError(f"Cannot read {path}, because line 1 {said}; {GIVE}.")
+    if said := wrong_in_head(head):
+        raise refused(f"line 1 {said}")
     return head
 
 

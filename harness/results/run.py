@@ -16,11 +16,10 @@ from msgspec.structs import asdict
 from harness.comparison.certification import Certificate, TrueError, worst_error
 from harness.comparison.judge import SEVERITY, Finding, Row
 from harness.inputs.plain import as_path
-from harness.results.lost import Lost
 from harness.results.numbers import owner
 from harness.results.printable import Printable
 from harness.results.rebuilding import network_of
-from harness.results.record import End, Head, PowerCount, Step
+from harness.results.record import End, Ending, Head, Lost, PowerCount, Step
 from harness.results.record_file import GIVE, read_lines
 from harness.results.steps import Steps
 from harness.results.summary import Summary
@@ -47,7 +46,7 @@ class Run(Judged, Printable, text="harness.rendering.tables:render", notebook="h
 
     head: Head
     steps: Sequence[Step] = field(default_factory=Steps)
-    how: str = "finished"
+    how: Ending = "finished"
     unrecorded: str | None = None
     recorded: str | None = None
     power: PowerCount | None = None

@@ -23,24 +23,23 @@ sample was compared could hide one, so then nothing is told.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 
 from harness.comparison.judge import Row
-from harness.results.lost import Lost
-from harness.results.record import Head
+from harness.results.record import Head, Lost, Verdict
 from harness.results.summary import Summary
 from harness.usage import visible
 from impls.contract import Array
 from impls.registry import REFERENCE
 
 HALVED = "would have passed at half their size too"
-GRAVEST = ("FAIL", "NOT COMPARED", "NO POWER", "PASS")
+GRAVEST = get_args(Verdict)
 
 
 class _Told(NamedTuple):
-    verdict: str
+    verdict: Verdict
     exit: int
     reason: str
 
@@ -50,7 +49,7 @@ class Outcome(_Told):
 
     __slots__ = ()
 
-    def __new__(cls, verdict: str, status: int, reason: str) -> Outcome:
+    def __new__(cls, verdict: Verdict, status: int, reason: str) -> Outcome:
         """Of a verdict, the exit status that it calls for, and the reason."""
         return super().__new__(cls, verdict, status, visible(reason))
 
@@ -64,7 +63,7 @@ class Judged:
         raise NotImplementedError
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> Verdict:
         """PASS, FAIL, NO POWER or NOT COMPARED."""
         return self.outcome.verdict
 
@@ -91,7 +90,7 @@ def outcome_of(head: Head, summary: Summary, rows: Sequence[Row], how: str, lost
     verdict, status, reason = _judged(head, summary, rows)
     if lost:
         ended = lost.end.verdict if lost.end else verdict
-        if ended in GRAVEST and GRAVEST.index(ended) < GRAVEST.index(verdict):
+        if GRAVEST.index(ended) < GRAVEST.index(verdict):
             reason = f"as the run ended; what is left says {verdict}: {reason}"
             verdict, status = ended, 1 if ended == "FAIL" else 3 if ended == "NOT COMPARED" else 0
         reason = f"{reason} (the record lacks {lost})"

@@ -124,7 +124,7 @@ def conventions(
         UsageError: a name or the dtype is unknown.
     """
     names = as_names(against)
-    progress = as_called("progress", progress, "the topics done and those there are")
+    progress = as_called("progress", progress, "the topics done", "those there are")
     result = Conventions(as_dtype(dtype), named=against is not None)
     try:
         asked = {name: _experiments_of(name, result) for name in names}

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 from impls.graph.graph import Graph
-from impls.graph.node import Input, Node, node
+from impls.graph.node import Input, Node, node, refuse_more
 
 
 class GraphBuilder:
@@ -39,6 +39,7 @@ class GraphBuilder:
         """A node, and the name of what it gives: one, or a tuple of several."""
         made = node(name, layer, *reads, **shares)
         self._nodes.append(made)
+        refuse_more(self._nodes)
         return made.gives if len(made.gives) > 1 else made.gives[0]
 
     def loss(self, loss: Any, output: str) -> Graph:

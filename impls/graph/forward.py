@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from impls.graph.link import Link, link_of
-from impls.graph.node import Input, Node, prefixed
+from impls.graph.node import Input, Node, prefixed, refuse_more
 from impls.graph.tensor import Shape, Tensor
 
 TARGET, LOSS = "y", "loss"
@@ -38,6 +38,7 @@ class Forward:
         self.links: list[Link] = []
         if not nodes:
             raise ValueError("Cannot build a network of no nodes, because it would compute nothing; give some.")
+        refuse_more(nodes)
         wrong: list[Any] = [s for s in sources if not isinstance(s, Input)]
         wrong += [n for n in nodes if not isinstance(n, Node)]
         wrong += [loss] if isinstance(loss, type) or not hasattr(loss, "check_targets") else []

@@ -44,6 +44,19 @@ def part_of(gradient: str, vjp: str) -> str:
     return f"{gradient}:{vjp}"
 
 
+MOST_NODES = 50_000
+"""That a network may have: connecting them takes seconds, and a step of it minutes."""
+
+
+def refuse_more(nodes: Sequence[Any]) -> None:
+    """Raise ValueError if these are more nodes than a network may have."""
+    if len(nodes) > MOST_NODES:
+        raise ValueError(
+            f"Cannot build a network of more than {MOST_NODES:,} nodes, because every one takes milliseconds at every "
+            f"step; give fewer layers."
+        )
+
+
 def _count(number: object) -> bool:
     return isinstance(number, int) and not isinstance(number, bool)
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from impls.graph import Graph, Input, Node
-from impls.graph.node import as_names, numbered
+from impls.graph.node import as_names, numbered, refuse_more
 
 
 class Network(Graph):
@@ -44,6 +44,7 @@ class Network(Graph):
                 f"Cannot build a network that begins with {first}, because the first layer must be a Dense "
                 f"one, which fixes the number of inputs; begin with Dense(inputs, outputs)."
             )
+        refuse_more(self.layers)
         self.inputs = self.layers[0].inputs
         nodes, given, depth, width, output = list[Node](), {"x"}, 0, self.inputs, "x"
         self.depths: dict[str, int] = {}

@@ -160,9 +160,10 @@ def from_text(
         sizes.append(int(size))
     made_loss = made("loss", LOSSES_IN_TEXT, loss, **penalty)
     last = output_activation or made_loss.output_activation or activation
+    hidden = made("activation", ACTIVATIONS, activation)
     chain: list[Any] = []
     for inputs, outputs in pairwise(sizes):
-        chain += [Dense(inputs, outputs), made("activation", ACTIVATIONS, activation)]
+        chain += [Dense(inputs, outputs), hidden]
     chain[-1] = made("output activation", ACTIVATIONS, last)
     return Network(chain, made_loss)
 

@@ -19,12 +19,11 @@ import numpy as np
 from msgspec.structs import replace
 
 from harness.evaluation.point import Moment, Point
-from harness.explaining.building import dominant_samples, route_sums
+from harness.explaining.building import dominant_samples, route_sums, without_penalty
 from harness.explaining.case import Case
 from harness.explaining.explanation import Factor, PathRow, Rest, RouteRow, SampleRow, Way
 from harness.explaining.methods import Asked, truth_at, ways_given
 from harness.explaining.origins import Origins
-from harness.explaining.penalty import without_penalty
 from harness.explaining.references import Reference, reference_of
 from harness.explaining.writing import Written
 from harness.inputs.batches import Batches

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from harness.cli import chains
+from harness.cli import answers
 from harness.cli.commands import harness as command
 from harness.usage import UsageError
 
@@ -101,13 +101,13 @@ number = 3
 def test_a_function_that_gives_no_chain_is_told_what_to_give(name, message, tmp_path):
     (tmp_path / "mine.py").write_text(FUNCTIONS)
     with pytest.raises(UsageError, match=message):
-        chains._arguments(f"{tmp_path / 'mine.py'}:{name}", 0.2)
+        answers._returned(f"{tmp_path / 'mine.py'}:{name}", 0.2)
 
 
 def test_what_is_half_there_is_told_by_the_check(tmp_path, capfd):
     (tmp_path / "mine.py").write_text(FUNCTIONS)
-    options = {"function": f"{tmp_path / 'mine.py'}:half", "timeout": 1.0, "report": None}
-    assert chains.answered(options).status == 2
+    options = {"function": f"{tmp_path / 'mine.py'}:half", "timeout": 1.0, "report": None, "what": "chain"}
+    assert answers.answered(options).status == 2
     assert "Cannot check a chain, because it takes backward, or gradients" in capfd.readouterr().err
 
 

@@ -5,8 +5,13 @@ import os
 import subprocess
 import sys
 
+import click
 import numpy as np
 import pytest
+from click.testing import CliRunner
+
+from harness.cli.commands import harness as command
+from harness.usage import UsageError
 
 
 def typed(*words, **options):
@@ -138,3 +143,14 @@ def test_values_that_overflow_in_the_working_dtype_are_said_in_one_line(tmp_path
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "overflow" in done.stderr
+
+
+def test_wrong_usage_of_somebody_elses_command_is_told_as_of_ones_own(monkeypatch):
+    @click.command("theirs")
+    def theirs():
+        raise UsageError("Cannot do it, because it is theirs; do without.")
+
+    monkeypatch.setitem(command.commands, "theirs", theirs)
+    done = CliRunner().invoke(command, ["theirs"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == "harness theirs: Cannot do it, because it is theirs; do without.\n"

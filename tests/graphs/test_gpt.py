@@ -1,6 +1,7 @@
 """gpt by name on a text: in lockstep, and somebody's backward pass of it, right and with one mistake."""
 
 import copy
+import os
 from pathlib import Path
 from runpy import run_path
 
@@ -86,7 +87,9 @@ def test_a_mistake_is_located_and_named(text, mistake):
     ("content", "match"),
     [
         ("", "holds nothing"),
+        ("\ufeff", "holds nothing"),
         ("aaaa" * 20, "one character only, 'a'"),
+        ("\0", r"one character only, '\\x00'"),
         ("abcab", "holds 5 characters and a window of 6 with the one after it takes 7"),
     ],
 )
@@ -95,6 +98,35 @@ def test_a_text_that_holds_too_little_is_refused(tmp_path, content, match):
     path.write_text(content, encoding="utf-8")
     with pytest.raises(harness.UsageError, match=match):
         harness.run(SMALL, f"text:{path}")
+
+
+def test_what_is_no_text_is_refused_in_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.inputs.datasets.text.LARGEST", 99)
+    (tmp_path / "latin").write_bytes("abc käse".encode("latin-1"))
+    (tmp_path / "long").write_bytes(b"ab" * 50)
+    os.mkfifo(tmp_path / "pipe")
+    told = {
+        "": "Cannot read 'text:', because it names no file; write text:FILE.",
+        "latin": "byte 5 is not text in UTF-8; save it as text in UTF-8.",
+        "long": "it holds more than 99 bytes; give a shorter one.",
+        "pipe": "it is no ordinary file; give a text file that can be read.",
+        "/dev/zero": "it is no ordinary file; give a text file that can be read.",
+        ".": "it is a directory; give a text file that can be read.",
+        "nowhere": "there is no such file; give a text file that can be read.",
+        "a\0b": "embedded null byte; give a text file that can be read.",
+    }
+    for name, said in told.items():
+        with pytest.raises(harness.UsageError) as raised:
+            harness.run(SMALL, f"text:{tmp_path / name if name else name}")
+        assert str(raised.value).endswith(said)
+        assert str(raised.value).count("Cannot") == str(raised.value).count("because") == 1
+
+
+def test_a_text_that_was_changed_is_read_anew(tmp_path):
+    path, network = tmp_path / "text.txt", named("gpt:context=4,tokens=3")
+    for content, classes in (("bca" * 5, ("a", "b", "c")), ("x\0\U0001f600" * 5, ("\0", "x", "\U0001f600"))):
+        path.write_text(content, encoding="utf-8")
+        assert load_data(f"text:{path}", network=network).classes == classes
 
 
 def test_windows_follow_one_another_and_targets_are_one_token_later(tmp_path):

@@ -1,10 +1,14 @@
 """What would take long is said before it starts, and how far it has come; what does not is not talked about."""
 
+import os
+
 import pytest
 from click.testing import CliRunner
 
 import harness
 from harness.cli.commands import harness as command
+from harness.environment import memory
+from harness.inputs.networks import load_network
 from harness.inputs.schedule import Schedule
 from harness.lockstep import forecast as forecasts
 from harness.lockstep import training
@@ -36,6 +40,40 @@ def test_what_is_done_soon_is_not_talked_about():
 )
 def test_what_takes_long(network, rows, options, said):
     assert said in "\n".join(told(network, rows, **options))
+
+
+@pytest.mark.parametrize(
+    ("model", "rows", "said"),
+    [
+        ("100000-100000-1", 1, "takes 223.5 GiB of memory, and there are 8.0 GiB"),
+        ("gpt:width=8192", 16, "of memory, and there are 8.0 GiB"),
+        ("gpt:context=9999", 16, "of memory, and there are 8.0 GiB"),
+        ("4-3-2-1", 10**9, "of memory, and there are 8.0 GiB"),
+        ("gpt:layers=100", 16, None),
+        ("1000-1000-1", 1000, None),
+    ],
+)
+def test_what_finds_no_room(model, rows, said, monkeypatch):
+    monkeypatch.setattr(forecasts, "memory", lambda: 2**33)
+    lines = told(load_network(model), rows, 1)
+    assert [line for line in lines if "memory" in line] == [
+        line
+        for line in lines
+        if line.startswith("a pass with bounds in float64 takes ") and said and line.endswith(said)
+    ]
+    assert any("memory" in line for line in lines) == (said is not None)
+    monkeypatch.setattr(forecasts, "memory", lambda: None)
+    assert not any("memory" in line for line in told(load_network(model), rows, 1))
+
+
+def test_the_memory_that_is_there_is_that_of_the_machine_or_less():
+    assert 2**27 < memory() <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.parametrize("model", ["gpt:layers=999999", "gpt:layers=99999,heads=1", "-".join(["2"] * 25_002)], ids=len)
+def test_a_network_that_takes_minutes_to_connect_is_refused_at_once(model):
+    with pytest.raises(harness.UsageError, match=r"more than 50,000 nodes, because .*; give fewer layers"):
+        load_network(model)
 
 
 def test_it_is_said_before_anything_else(monkeypatch):

@@ -190,7 +190,7 @@ def test_no_power_exits_with_4_only_where_power_is_required(register, monkeypatc
 
     run = wide_run(register, faults.Float32Only)
     monkeypatch.setattr(running, "_run", lambda options: run)
-    options = {"as_json": False, "style": "github", "quiet": True, "verbose": False, "report": None}
+    options = {"as_json": False, "style": "github", "quiet": True, "verbose": False, "report": None, "output": None}
     assert running.run_and_print(**options, require_power=True) == 4
     assert running.run_and_print(**options, require_power=False) == 0
 

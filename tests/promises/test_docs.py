@@ -3,7 +3,7 @@
 A page shows a command behind ``$`` in an indented block, and below it its output, of which ``...`` leaves out
 lines. Every other line stands there verbatim, its numbers included. What the installed libraries and the processor
 may round otherwise is compared as it can be, see `same` and `outline`. The files in docs/examples/ lie where the
-command runs.
+command runs. What README.md lists is what the code takes.
 """
 
 import re
@@ -17,7 +17,10 @@ from shutil import copytree
 import pytest
 from click.testing import CliRunner
 
+from harness import from_toml
 from harness.cli.commands import harness as command
+from harness.faults.catalogue import CAUSES
+from impls.hand.notation import ACTIVATIONS, LOSSES, OPTIMIZERS
 from tests.golden.normalising import MASKS, masked
 
 ROOT = Path(__file__).parents[2]
@@ -189,3 +192,19 @@ DIFFERENT = "            torch       1.7 %  2.9e-12  step 40 b_3     1.5 %  2.2e
 )
 def test_a_run_is_compared_but_for_its_rounding_errors(shown, printed, right):
     assert same_in_a_run(shown, printed) is right
+
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_name_and_the_toml_file_are_what_the_code_takes():
+    for table, first in [(ACTIVATIONS, "| activations |"), (LOSSES, "| losses |"), (OPTIMIZERS, "| optimizers |")]:
+        line = next(line for line in README.splitlines() if line.startswith(first))
+        listed = re.sub(r" \([a-z0-9_, ]+\)|, all with.*", "", line.removeprefix(first).strip(" |"))
+        assert listed.split(", ") == list(table)
+    network = from_toml(README.split("```toml\n")[1].split("```")[0])
+    assert repr(network.layers) == "(Dense(4, 3), LeakyRelu(slope=0.1))"
+
+
+def test_the_changes_count_the_causes_that_there_are():
+    assert f"its catalogue of {len(CAUSES)} reproduces" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

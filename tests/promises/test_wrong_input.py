@@ -82,6 +82,26 @@ def test_a_wrong(what):
     refused(typed(*words), said)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "2-1", "--data", "random", "--report", ""], "Cannot write a page to '', because"),
+        (["run", "2-1", "--data", "random", "--output", ""], "because the path is empty"),
+        (["run", "2-1", "--data", "text:"], "Cannot read 'text:', because it names no file"),
+        (["check", "nowhere.py:f", "--report", ""], "Cannot write a page to '', because"),
+        (["check", "mine.py:f", "--optimizer", ""], "Cannot use the optimizer '', because"),
+        (["check", "mine.py:f", "--arrays", ""], "Cannot give arrays of '', because there is no framework of that"),
+    ],
+    ids=lambda words: " ".join(words) if isinstance(words, list) else None,
+)
+def test_an_option_that_is_given_empty_is_not_left_out(words, said, capfd, tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text("def f(weights, x, y):\n    return {}\n")
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(command, words)
+    assert done.exit_code == 2
+    assert said in done.stderr + capfd.readouterr().err  # of the process apart
+
+
 FILES = {
     "empty": (b"", "it holds no rows"),
     "blank": (b"\n\n \n", "it holds no rows"),

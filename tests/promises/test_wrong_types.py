@@ -14,7 +14,32 @@ class Somebody:
     pass
 
 
-VALUES = [None, 5, b"x", "", [], Somebody, Somebody(), np.ones(2), True, 1.5, {}, "never/there", lambda *_: {}]
+class Broken:
+    """Whatever is asked of it, it raises."""
+
+    def raises(self, *_):
+        raise RuntimeError("somebody else's code")
+
+    __repr__ = __iter__ = __index__ = __fspath__ = __float__ = __array__ = __len__ = __bool__ = __eq__ = raises
+    __hash__ = None
+
+
+VALUES = [
+    Broken(),
+    None,
+    5,
+    b"x",
+    "",
+    [],
+    Somebody,
+    Somebody(),
+    np.ones(2),
+    True,
+    1.5,
+    {},
+    "never/there",
+    lambda *_: {},
+]
 
 
 def backward(weights, x, y):
@@ -54,7 +79,7 @@ def test_another_type_is_refused_in_one_sentence(name, parameter, monkeypatch, t
     function, refused = getattr(harness, name), []
     values = [value for value in VALUES if not isinstance(value, str | None) or (name, parameter, value) not in SLOW]
     if name == "check" and parameter not in ("function", "arrays", "layout", "strict"):
-        values = values[1:4]  # the rest is what the others take
+        values = [values[0], *values[2:5]]  # the rest is what the others take
     for value in values:
         try:
             function(**CALLS[name] | {parameter: value})
@@ -67,6 +92,10 @@ def test_another_type_is_refused_in_one_sentence(name, parameter, monkeypatch, t
 
 OTHERS = {
     "cases": lambda value: harness.check_vjp(np.tanh, step, reference="tanh", cases=value),
+    "timeout": lambda value: harness.check_vjp(np.tanh, step, reference="tanh", timeout=-1 if value == 5 else value),
+    "names of implementations": lambda value: harness.run("2-1", "random", against=np.array(value)),
+    "progress that takes one number": lambda value: harness.run("2-1", "random", ["hand"], progress=lambda _: value),
+    "optimizer that cannot be copied": lambda value: harness.check_optimizer((value for _ in "a"), "adam"),
     "progress of power": lambda value: harness.power("2-1", "random", ["hand"], progress=value),
     "progress of conventions": lambda value: harness.conventions(["hand"], progress=value),
     "progress of score": lambda value: harness.score(__file__, progress=value),

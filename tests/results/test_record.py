@@ -86,6 +86,15 @@ def test_what_happened_to_several_lines_is_told_once(recorded, read):
     run = read([*recorded[:5], changed(recorded[5]), recorded[6][:-9] + b"\n"])
     assert (run.how, len(run.steps)) == ("cut off", 4)
     assert str(run.lost).startswith("its end: line 6 is damaged: its checksum is another, and so is 1 more")
+    run = read([recorded[0], changed(recorded[1]), *recorded[2:6], recorded[6][:-9] + b"\n"])
+    assert str(run.lost).startswith("step 1 and its end: line 2 is damaged")
+
+
+@pytest.mark.parametrize("said", ["finished", "PASS"])
+def test_an_end_that_no_run_comes_to_is_damage(said, recorded, read):
+    run = read([*recorded[:6], *without_sums([recorded[6].replace(said.encode(), b"NaN")])])
+    assert str(run.lost).startswith("its end: line 7 is not part of a run record (Invalid enum value 'NaN'")
+    assert (run.verdict, run.how) == ("PASS", "cut off")
 
 
 def test_lines_that_were_taken_out_are_missed(recorded, read):
@@ -99,6 +108,46 @@ def test_lines_that_were_taken_out_are_missed(recorded, read):
 def test_without_a_whole_head_nothing_is_read(digit, recorded, read):
     with pytest.raises(harness.UsageError, match="line 1 is damaged: its checksum is another"):
         read([changed(recorded[0], digit), *recorded[1:]])
+
+
+def test_a_head_without_its_checksum_hides_nothing(recorded, read):
+    lines = [*without_sums(recorded[:1]), *recorded[1:]]
+    for damaged in (lines, [lines[0], changed(lines[1]), *lines[2:]]):
+        with pytest.raises(harness.UsageError, match="line 1 is damaged: it has no checksum, and other lines have one"):
+            read(damaged)
+
+
+@pytest.mark.parametrize("place", range(1, 6))
+def test_a_line_without_its_checksum_is_left_out(place, recorded, read):
+    run = read([*recorded[:place], *without_sums(recorded[place : place + 1]), *recorded[place + 1 :]])
+    assert run.lost.steps == (place,)
+    assert str(run.lost).endswith(f"line {place + 1} is damaged: it has no checksum, and other lines have one")
+
+
+@pytest.mark.parametrize("place", range(1, 8))
+def test_a_line_that_was_put_between_others_is_told_by_its_number(place, recorded, read):
+    run = read([*recorded[:place], b"hello\n", *recorded[place:]])
+    assert (run.verdict, run.how, run.lost.steps) == ("PASS", "finished", ())
+    assert str(run.lost).startswith(f"no step: line {place + 1} is not part of a run record (JSON is malformed")
+    cut = read([*recorded[: min(place, 6)], b"hello\n", *recorded[place:6]])  # without the end
+    assert str(cut.lost).startswith("its end: " if place > 5 else "no step: ")
+
+
+@pytest.mark.parametrize("schema", [b"2", b"9", b"11", b"-1", b"1e9", b'"1"'])
+def test_a_changed_number_of_the_schema_is_damage_and_no_newer_version(schema, recorded, read):
+    head = recorded[0].replace(b'"schema":1', b'"schema":' + schema)
+    with pytest.raises(harness.UsageError, match="line 1 is damaged: its checksum is another"):
+        read([head, *recorded[1:]])
+    if schema in (b"2", b"9", b"11"):
+        with pytest.raises(harness.UsageError, match="install a newer backprop-harness"):
+            read([*without_sums([head]), *recorded[1:]])
+
+
+@pytest.mark.parametrize("place", range(7))
+def test_lines_in_disorder_are_no_record_and_the_first_is_named(place, recorded, read):
+    twice = [*recorded[: place + 1], *recorded[place:]]
+    with pytest.raises(harness.UsageError, match=f"an end in this order, from line {place + 2} on"):
+        read(twice)
 
 
 def test_a_run_that_failed_does_not_pass_because_the_line_that_showed_it_is_damaged(tmp_path, register):

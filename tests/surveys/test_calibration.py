@@ -1,130 +1,23 @@
 """Elementary functions are measured right, and what is worse than the table is called that."""
 
-import decimal
 import json
-import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-import harness
 from harness.arithmetic import Context
-from harness.arithmetic.profile import constants_table, profile_of
-from harness.arithmetic.true_values import FLOAT64, true_values
-from harness.cli.surveys import calibrate_and_print
+from harness.arithmetic.profile import profile_of
+from harness.arithmetic.true_values import FLOAT64
 from harness.formats import DTYPES
-from harness.rendering.tables import render
 from harness.surveys import arguments
-from harness.surveys.accuracy import evaluated, judged, known, measured
+from harness.surveys.accuracy import known, measured
 from harness.surveys.calibration import calibrate
 from impls import registry
 from impls.contract import CannotCompareError
-from impls.hand import Network, Tanh, from_text
 from impls.hand_numpy import Hand
-
-
-@pytest.fixture(autouse=True)
-def few_points(monkeypatch):
-    monkeypatch.setattr(arguments, "DENSE", (16, 4000, 2))
-    monkeypatch.setattr(arguments, "SPARSE", (1, 300, 1))
-
-
-def having(**functions):
-    """The hand implementation with some elementary functions replaced."""
-
-    class Replaced(Hand):
-        def elementary(self):
-            return {**super().elementary(), **functions}
-
-    return Replaced
-
-
-def row_of(result, function, against, dtype="float32"):
-    return next(r for r in result.rows if (r.function, r.against, r.dtype) == (function, against, dtype))
-
-
-def printed(capsys, **options):
-    defaults = {"as_json": False, "exhaustive": False, "seed": 0, "against": None, "function": None, "dtype": None}
-    status = calibrate_and_print(**{**defaults, **options})
-    return status, capsys.readouterr()
-
-
-# What the table holds.
-
-ENTRIES = [(dtype, function) for dtype in DTYPES for function in constants_table()[dtype]]
-
-
-@pytest.mark.parametrize(("dtype", "function"), ENTRIES)
-def test_the_constant_is_the_larger_of_what_is_documented_and_what_was_measured(dtype, function):
-    entry = constants_table()[dtype][function]
-    documented = entry.get("documented", {})
-    constant = profile_of(dtype).constants[function]
-    assert constant >= max(*entry["measured"].values(), *documented.values(), 0.0)
-    provenance = constants_table()["provenance"]
-    assert entry["provenance"] in provenance
-    assert set(documented) <= set(provenance["documented"])
-
-
-def test_what_can_be_measured_is_in_the_table_for_both_dtypes():
-    for dtype in DTYPES:
-        assert set(constants_table()[dtype]) == {*FLOAT64, "power"}
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_a_framework_is_within_the_table(framework, dtype):
-    result = calibrate([framework], dtypes=[dtype])
-    assert (result.verdict, result.exit) == ("PASS", 0), result.reason
-    assert {row.function for row in result.measured} == set(FLOAT64)
-    assert all(row.points > 100 for row in result.measured)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_numpy_and_scipy_are_within_the_table(dtype):
-    result = calibrate(["hand"], dtypes=[dtype])
-    assert result.verdict == "PASS", result.reason
-    assert {row.function for row in result.measured} == set(FLOAT64) - {"rsqrt"}
-    # Division is rounded to nearest: never further than u, and close to it somewhere.
-    assert 0.9 < row_of(result, "divide", "hand", dtype).largest <= 1.0
-
-
-# The truth.
-
-DECIMAL = {
-    "exp": decimal.Decimal.exp,
-    "log": decimal.Decimal.ln,
-    "sqrt": decimal.Decimal.sqrt,
-    "sigmoid": lambda x: 1 / (1 + (-x).exp()),
-    "tanh": lambda x: (x.exp() - (-x).exp()) / (x.exp() + (-x).exp()),
-    "expm1": lambda x: x.exp() - 1,
-    "log1p": lambda x: (1 + x).ln(),
-    "rsqrt": lambda x: 1 / x.sqrt(),
-}
-
-
-@pytest.mark.parametrize("function", DECIMAL)
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_true_values_are_within_their_doubt(function, dtype):
-    x = np.array([1e-3, 0.1, 0.5, 0.75, 1.5, 7.0, 20.0], dtype)
-    true = true_values(function, x)
-    with decimal.localcontext(prec=60):
-        for argument, value, tail in zip(x, true.value, true.tail, strict=True):
-            exact = DECIMAL[function](decimal.Decimal(float(argument)))
-            assert abs(decimal.Decimal(value) + decimal.Decimal(tail) - exact) <= decimal.Decimal(true.doubt) * abs(
-                exact
-            )
-
-
-def test_without_balls_float64_is_not_calibrated_and_the_remedy_is_named(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "flint", None)
-    status, out = printed(capsys, against="hand", function="exp")
-    assert status == 0
-    assert "not calibrated  exp of hand in float64: true values in float64 need python-flint; pip install" in out.out
-    status, out = printed(capsys, against="hand", function="exp", dtype="float64")
-    assert status == 3
-    assert "\nNOT COMPARED  true values in float64 need python-flint" in out.out
-
+from tests.helpers.calibrating import having, printed, row_of
 
 # What is measured.
 
@@ -266,7 +159,7 @@ def test_an_interrupt_keeps_what_was_finished(register, capsys):
         raise KeyboardInterrupt
 
     register("mine", having(log=interrupted))
-    status, out = printed(capsys, against="mine", function="exp,log,tanh", dtype="float32", exhaustive=False)
+    status, out = printed(capsys, against="mine", function="exp,log,tanh", dtype="float32")
     assert status == 130
     assert "(interrupted: what was finished)" in out.out
     assert "exp " in out.out
@@ -355,65 +248,3 @@ def test_an_implementation_that_shows_no_functions_is_not_calibrated(register):
     assert row_of(result, "exp", "silent").reason == "silent shows no elementary functions"
     assert row_of(result, "exp", "single").verdict == "ok"
     assert "no float64" in row_of(result, "exp", "single", "float64").reason or "none here" in result.rows[-1].reason
-
-
-# What a run says.
-
-
-class PoorTanh(Tanh):
-    def forward(self, z):
-        return poor_tanh(z)
-
-
-def poor_tanh(z):
-    """Off by 20 u in float32 and 80 u in float64, give or take what tanh and the product are off by."""
-    return np.tanh(z) * z.dtype.type(1 + {4: 10, 8: 40}[z.itemsize] * np.finfo(z.dtype).eps)
-
-
-def with_poor_tanh(shows):
-    def build(network, dtype):
-        layers = [PoorTanh() if isinstance(layer, Tanh) else layer for layer in network.layers]
-        return having(**({"tanh": poor_tanh} if shows else {}))(Network(layers, network.loss), dtype)
-
-    return build
-
-
-def run_with_tanh(dtype="float32"):
-    return harness.run(from_text("4-3-2-1", activation="tanh"), against=["poor"], steps=1, dtype=dtype)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_a_run_names_the_elementary_function_that_is_worse_than_the_table(register, dtype):
-    register("poor", with_poor_tanh(shows=True))
-    run = run_with_tanh(dtype)
-    assert (run.verdict, run.exit) == ("FAIL", 1)
-    constant, off = profile_of(dtype).constants["tanh"], {"float32": "2", "float64": "8"}[dtype]
-    sentence = run.find("rounding", "a1", "poor").cause
-    assert re.match(
-        rf"tanh of poor is off by {off}\d\.\d\d u on this machine, the table says {constant:g} u ", sentence
-    )
-    assert run.outcome.reason.startswith(f"poor: {sentence}: a1 at step 1, ")
-    assert "wrong link" not in run.outcome.reason
-    assert sentence in render(run)
-    assert all(row.cause is None for row in run.rows if row.against == "hand" or row.verdict != "FAULT")
-
-
-def test_a_wrong_link_with_good_functions_is_called_wrong(register):
-    register("poor", with_poor_tanh(shows=False))
-    run = run_with_tanh()
-    assert run.verdict == "FAIL"
-    assert "first wrong link a1" in run.outcome.reason
-    assert all(row.cause is None for row in run.rows)
-
-
-def test_evaluating_gives_copies_of_the_arguments_away():
-    x = np.ones(3, "f4")
-
-    def writes(y):
-        y.flags.writeable = True
-        y[0] = 7
-        return y
-
-    assert evaluated(writes, x)[0] == 7
-    assert x[0] == 1
-    assert judged("exp", "mine", "float32", "sample", measured("exp", (x,), x, known("exp", x))).verdict == "EXCEEDS"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic.bounded import Bounded, rule_for
-from harness.arithmetic.moves import MOVES
+from harness.arithmetic.entries import MOVES
 
 
 def _moved(function: Callable[..., Any], x: Bounded, *how: Any, **options: Any) -> Bounded:

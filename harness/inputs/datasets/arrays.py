@@ -42,7 +42,6 @@ def from_arrays(x: Any, y: Any, name: str = "the given arrays") -> Data:
         )
     if not (x.size and y.size):
         raise UsageError(f"Cannot use {name}, because it holds no rows; give at least one row of numbers.")
-    labelled = y.ndim == 1 and y.dtype.kind in "iu" and y.min() >= 0 and y.max() < LARGEST_LAYER
     floats = {}
     for label, array in (("x", x), ("y", y if y.ndim > 1 else y[:, None])):
         with np.errstate(over="ignore"):  # told below, by place
@@ -51,9 +50,7 @@ def from_arrays(x: Any, y: Any, name: str = "the given arrays") -> Data:
             at = tuple(np.argwhere(~np.isfinite(floats[label]))[0].tolist())
             place = f"{label}[{','.join(map(str, at))}]"
             raise UsageError(f"Cannot use {name}, because {place} is {array[at]}; give finite numbers.")
-    if labelled:
-        return Data(name, floats["x"], y.astype(np.int64), tuple(str(c) for c in range(int(y.max()) + 1)))
-    return Data(name, floats["x"], floats["y"])
+    return _with_targets(name, floats["x"], y)
 
 
 def _by_name(x: Mapping[str, Any], y: Any, name: str) -> Data:
@@ -75,9 +72,14 @@ def _by_name(x: Mapping[str, Any], y: Any, name: str) -> Data:
             raise UsageError(f"Cannot use {name}, because {key} holds what is no finite number; give finite numbers.")
     target = given.pop(TARGET)
     inputs = Inputs({key: a if a.dtype.kind in "iu" else a.astype(np.float64) for key, a in given.items()})
-    if target.ndim == 1 and target.dtype.kind in "iu" and target.min() >= 0 and target.max() < LARGEST_LAYER:
-        return Data(name, inputs, target.astype(np.int64), tuple(str(c) for c in range(int(target.max()) + 1)))
-    return Data(name, inputs, target.astype(np.float64).reshape(len(target), *(target.shape[1:] or (1,))))
+    return _with_targets(name, inputs, target)
+
+
+def _with_targets(name: str, x: Any, y: np.ndarray) -> Data:
+    """Data, in which whole numbers from 0 on, one for each row, are labels."""
+    if y.ndim == 1 and y.dtype.kind in "iu" and y.min() >= 0 and y.max() < LARGEST_LAYER:
+        return Data(name, x, y.astype(np.int64), tuple(str(c) for c in range(int(y.max()) + 1)))
+    return Data(name, x, y.astype(np.float64).reshape(len(y), *(y.shape[1:] or (1,))))
 
 
 MOST_UNPACKED, MOST_SWELLING = 2**28, 50

@@ -7,14 +7,14 @@ file, less than a whole window, is not used.
 
 from __future__ import annotations
 
-from functools import lru_cache
-from pathlib import Path
+import sys
 from typing import Any
 
 import numpy as np
 
 from harness.inputs.datasets.data import Data
-from harness.usage import UsageError, reason
+from harness.inputs.plain import text_at
+from harness.usage import UsageError
 from impls.contract import Inputs
 from impls.graph import Graph
 
@@ -31,7 +31,7 @@ def is_text(data: Any) -> bool:
 
 def offered(data: Any) -> dict[str, int]:
     """What a text says that a network by name leaves open: how many tokens there are. Of other data, nothing."""
-    return {"tokens": len(_read(data.removeprefix(PREFIX))[1])} if is_text(data) else {}
+    return {"tokens": len(_read(data)[1])} if is_text(data) else {}
 
 
 def text_data(data: str, network: Graph | None) -> Data:
@@ -40,7 +40,7 @@ def text_data(data: str, network: Graph | None) -> Data:
     Raises:
         UsageError: the file cannot be read or holds too little, or the network reads something else.
     """
-    content, tokens = _read(data.removeprefix(PREFIX))
+    content, tokens = _read(data)
     only = network.sources[0] if network is not None and len(network.sources) == 1 else None
     if network is None or only is None or not only.choices or len(only.shape) != 1 or not network.loss.labels:
         raise UsageError(
@@ -65,23 +65,17 @@ def text_data(data: str, network: Graph | None) -> Data:
     return Data(data, Inputs({only.name: x}), y, tokens, features, min(ROWS_PER_STEP, rows))
 
 
-@lru_cache(maxsize=1)
-def _read(path: str) -> tuple[np.ndarray, tuple[str, ...]]:
+def _read(data: str) -> tuple[np.ndarray, tuple[str, ...]]:
     """The numbers of a text's characters, and the characters in their order."""
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(LARGEST + 1)
-        if len(content) > LARGEST:
-            raise UsageError(f"Cannot read {path}, because it holds more than {LARGEST:,} bytes; give a shorter text.")
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"Cannot read {path}, because byte {error.start} is not text in UTF-8; save it as text in UTF-8."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"Cannot read {path}, because {reason(error)}; give a text file that can be read.") from None
-    found, numbers = np.unique(np.array(list(text)), return_inverse=True)
+    path = data.removeprefix(PREFIX)
+    if not path:
+        raise UsageError(f"Cannot read {data!r}, because it names no file; write text:FILE.")
+    text = text_at(path, LARGEST, "text")
+    points = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    occurs = np.zeros(sys.maxunicode + 1, bool)
+    occurs[points] = True
+    found = np.flatnonzero(occurs)
     if len(found) < 2:
-        holds = f"one character only, {str(found[0])!r}" if len(found) else "nothing"
+        holds = f"one character only, {text[0]!r}" if text else "nothing"
         raise UsageError(f"Cannot use {path} as text, because it holds {holds}; give a text with two or more.")
-    return numbers.astype(np.int64), tuple(map(str, found))
+    return (np.cumsum(occurs) - 1)[points], tuple(map(chr, found))

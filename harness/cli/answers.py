@@ -1,0 +1,188 @@
+"""What ``harness check`` answers of a network, an operation, an optimizer or a chain: made in a process apart.
+
+What a check needs is imported there; the process that only prints does without.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from harness.candidates.isolated import Answer
+from harness.cli.group import OF_A_NETWORK
+from harness.cli.terminal import complain, indented, paged
+from harness.rendering.pages import page_writer
+from harness.usage import UsageError
+
+
+def answered(options: dict[str, Any]) -> Answer:
+    """What is printed, and the exit status; a complaint goes to stderr at once."""
+    from harness.rendering.github import workflow_commands
+
+    try:
+        write_page = page_writer(options["report"])
+        result, annotations, text = MADE[options["what"]](options)
+    except UsageError as error:
+        return Answer(complain("harness check", error), "")
+    status = 4 if options["require_power"] and result.verdict == "NO POWER" else result.exit
+    if options["style"] == "json":
+        told = indented(result.to_dict() | {"exit": status}).decode()
+    elif options["style"] == "github":
+        told = "\n".join(workflow_commands(annotations(result)))
+    elif options["quiet"]:
+        told = f"{result.verdict}  {result.reason}"
+    else:
+        told = text()
+    return Answer(paged(write_page, result, "harness check", status), told)
+
+
+class Made(NamedTuple):
+    """A result, its annotations for a workflow, and its text in the style that was asked for."""
+
+    result: Any
+    annotations: Callable[[Any], Iterable[Any]]
+    text: Callable[[], str]
+
+
+def _network(options: dict[str, Any]) -> Made:
+    from harness.checking.backward_pass import check
+    from harness.inputs.networks import load_network
+    from harness.rendering.check_screen import rendered
+    from harness.rendering.github import annotated
+
+    network = load_network(options["model"], data=options["data"], **{name: options[name] for name in OF_A_NETWORK})
+    same = ("raw", "target", "batch", "dtype", "seed", "arrays", "timeout", "layout", "strict")
+    result = check(_function(options), network, options["data"], **{name: options[name] for name in same})
+    shown = {"verbose": options["verbose"], "command": options["command"]}
+    return Made(result, annotated, lambda: rendered(result, options["style"], **shown))
+
+
+def _function(options: dict[str, Any]) -> Any:
+    """What is checked: what was typed, or with --update the gradients that its update shows."""
+    if not options["update"]:
+        return options["function"]
+    from harness.candidates.sources import named
+    from harness.candidates.updates import gradients_from_update
+    from harness.inputs.arguments import as_seconds
+
+    source = named(options["function"], as_seconds(options["timeout"]), "step")
+    return gradients_from_update(source.function, lr=options["lr"], name=source.name)
+
+
+def _operation(options: dict[str, Any]) -> Made:
+    from harness.checking.operation import check_vjp
+    from harness.rendering.github import of_operation
+    from harness.rendering.operation_screen import Typed, render
+
+    same = ("range", "leave_out", "strict", "dtype", "seed", "timeout")
+    found = check_vjp(**_named(options), **{name: options[name] for name in same})
+    result = replace(found, command=options["command"])
+    typed = Typed(options["command"], options["other_dtype"], options["other_seed"])
+    return Made(result, of_operation, lambda: render(result, options["style"], typed))
+
+
+def _named(options: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of `harness.check_vjp`.
+
+    Raises:
+        UsageError: a text names nothing that there is.
+    """
+    from harness.candidates.sources import named
+    from harness.inputs.arguments import as_seconds
+
+    timeout = as_seconds(options["timeout"])
+    backward = options["backward"] and named(options["backward"], timeout, "backward").function
+    forward = named(options["function"], timeout, "forward").function
+    references = [_reference(text, timeout) for text in options["reference"]]
+    return {
+        "forward": forward,
+        "backward": backward,
+        "reference": references[0] if len(references) == 1 else references,
+        "surrogate": options["surrogate"] and _reference(options["surrogate"], timeout),
+        "inputs": options["inputs"],
+    }
+
+
+def _reference(text: str, timeout: float | None) -> Any:
+    """A function, or a layer of the hand code: an object in a file, an activation or a loss by its name."""
+    from harness.candidates.sources import named
+    from impls.hand.notation import ACTIVATIONS, LOSSES_IN_TEXT, made, parsed
+
+    if ":" in text or text.endswith(".py"):
+        return named(text, timeout, "reference").function
+    try:
+        kind, _ = parsed("reference", text)
+        table = LOSSES_IN_TEXT if kind in LOSSES_IN_TEXT else ACTIVATIONS
+        return made("reference", table, text)
+    except ValueError as error:
+        raise UsageError(f"{error} Or give FILE.py:function.") from None
+
+
+def _chain(options: dict[str, Any]) -> Made:
+    from harness.checking.chain import check_chain
+    from harness.inputs.arguments import as_seconds
+    from harness.rendering.chain_screen import render
+    from harness.rendering.github import of_chain
+
+    timeout = as_seconds(options["timeout"])
+    found = check_chain(**_returned(options["function"], timeout), timeout=timeout)
+    result = replace(found, command=options["command"])
+    return Made(result, of_chain, lambda: render(result, options["style"]))
+
+
+def _returned(target: str, timeout: float | None) -> dict[str, Any]:
+    """Arguments of `harness.check_chain`, from what the function that is named returns.
+
+    Raises:
+        UsageError: there is no such function, or it returns nothing of the kind.
+    """
+    from harness.candidates.guarded import guarded
+    from harness.candidates.printing import Printed
+    from harness.candidates.sources import named
+    from harness.checking.chain import LOSS, check_chain
+    from harness.inputs.frameworks import kind_of
+
+    source = named(target, timeout, "chain")
+    shape = f"{source.name} is called without arguments, and returns what harness.check_chain takes"
+    if not callable(source.function):
+        raise UsageError(f"Cannot check {source.name}, because it is {kind_of(source.function)}; {shape}.")
+    printed = Printed()
+    returned, failure = guarded(source.function, timeout, printed)
+    printed.tell(source.name)
+    if failure:
+        what = f"it {'raises ' if failure.error else ''}{failure.message}"
+        raise UsageError(f"Cannot check {source.name}, because {what}; {shape}.")
+    if not isinstance(returned, Mapping):
+        raise UsageError(f"Cannot check {source.name}, because it returns {kind_of(returned)}; {shape}.")
+    known = [name for name in inspect.signature(check_chain).parameters if name != "timeout"]
+    if returned and all(name in known for name in returned):
+        return dict(returned)
+    if LOSS in returned:  # it went through the forward and the backward pass itself, and returned locals()
+        return {"tensors": returned, "gradients": returned}
+    raise UsageError(
+        f"Cannot check {source.name}, because it returns a dictionary of {', '.join(map(str, returned)) or 'nothing'}; "
+        f"return some of {', '.join(known)}, or all tensors, the loss and gradients by name."
+    )
+
+
+def _optimizer(options: dict[str, Any]) -> Made:
+    from harness.candidates.sources import named
+    from harness.checking.optimizer import check_optimizer
+    from harness.inputs.arguments import as_optimizer, as_seconds
+    from harness.rendering.github import of_optimizer
+    from harness.rendering.optimizer_screen import rendered
+
+    timeout, rate = options["timeout"], {} if options["lr"] is None else {"lr": options["lr"]}
+    optimizer = as_optimizer(options["optimizer"], **rate)
+    source = named(options["function"], as_seconds(timeout), "step")
+    dtype = options["dtype"] if options["dtype_said"] else None
+    result = check_optimizer(
+        source.function, optimizer, dtype=dtype, seed=options["seed"], timeout=timeout, name=source.name
+    )
+    return Made(result, of_optimizer, lambda: rendered(result, options["style"], options["command"]))
+
+
+MADE = {"network": _network, "operation": _operation, "optimizer": _optimizer, "chain": _chain}
+"""By what is checked."""
