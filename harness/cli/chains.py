@@ -24,7 +24,8 @@ def answered(options: dict[str, Any]) -> Answer:
     try:
         write_page = page_writer(options["report"]) if options["report"] else None
         timeout = as_seconds(options["timeout"])
-        found = check_chain(**_arguments(options["function"], timeout), timeout=timeout)
+        given = {name: options[name] for name in ("arrays",) if options.get(name)}
+        found = check_chain(**_arguments(options["function"], timeout) | given, timeout=timeout)
     except UsageError as error:
         return Answer(complain("harness check", error), "")
     result = replace(found, command=options["command"])
@@ -43,7 +44,8 @@ def _arguments(target: str, timeout: float | None) -> dict[str, Any]:
     from harness.candidates.guarded import guarded
     from harness.candidates.printing import Printed
     from harness.candidates.sources import named
-    from harness.checking.chain import LOSS, check_chain
+    from harness.candidates.vocabulary import called_loss
+    from harness.checking.chain import check_chain
     from harness.inputs.frameworks import kind_of
 
     source = named(target, timeout, "chain")
@@ -61,7 +63,7 @@ def _arguments(target: str, timeout: float | None) -> dict[str, Any]:
     known = [name for name in inspect.signature(check_chain).parameters if name != "timeout"]
     if returned and all(name in known for name in returned):
         return dict(returned)
-    if LOSS in returned:  # it went through the forward and the backward pass itself, and returned locals()
+    if any(map(called_loss, returned)):  # it went through both passes itself, and returned locals()
         return {"tensors": returned, "gradients": returned}
     raise UsageError(
         f"Cannot check {source.name}, because it returns a dictionary of {', '.join(map(str, returned)) or 'nothing'}; "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from inspect import signature
 from typing import Any
 
 import click
@@ -17,12 +18,12 @@ from harness.usage import UsageError
 
 OF_AN_OPERATION = ("inputs", "backward", "surrogate", "range", "leave_out")
 OF_A_MODEL = (
-    "model", "data", "target", "raw", *OF_A_NETWORK, "batch", "arrays", "update", "layout",
+    "model", "data", "target", "raw", *OF_A_NETWORK, "batch", "update", "layout",
 )  # fmt: skip
 LEAVE_OUT = "leave one of them out"
 REFUSED = {
     "operation": (
-        (*OF_A_MODEL, "lr"), "with --reference one operation is checked, which is no network", LEAVE_OUT,
+        (*OF_A_MODEL, "arrays", "lr"), "with --reference one operation is checked, which is no network", LEAVE_OUT,
     ),
     "network": (
         OF_AN_OPERATION, "it is about one operation, which is checked against a --reference",
@@ -33,7 +34,7 @@ REFUSED = {
         "with --chain TARGET returns everything that is checked", LEAVE_OUT,
     ),
     "optimizer": (
-        (*OF_A_MODEL, *OF_AN_OPERATION, "strict", "reference", "report"),
+        (*OF_A_MODEL, *OF_AN_OPERATION, "arrays", "strict", "reference", "report"),
         "with --optimizer the update of weights is checked, without a network", LEAVE_OUT,
     ),
 }  # fmt: skip
@@ -123,6 +124,12 @@ def _operation(options: dict[str, Any]) -> dict[str, Any]:
     backward = options["backward"] and named(options["backward"], timeout, "backward").function
     forward = named(options["function"], timeout, "forward").function
     references = [_reference(text, timeout) for text in options["reference"]]
+    if options["inputs"] is None and not any(getattr(each, "usual_inputs", None) for each in references):
+        such = "; ".join(f"{name}=N,M" for name in _parameters(forward)) or "x=N,M"
+        raise UsageError(
+            f"Cannot draw inputs for {options['function']}, because nothing says what it reads; say it, a letter for "
+            f'each size: --inputs "{such}".'
+        )
     return {
         "forward": forward,
         "backward": backward,
@@ -130,6 +137,14 @@ def _operation(options: dict[str, Any]) -> dict[str, Any]:
         "surrogate": options["surrogate"] and _reference(options["surrogate"], timeout),
         "inputs": options["inputs"],
     }
+
+
+def _parameters(forward: Any) -> list[str]:
+    """What an operation is called with, where that is known."""
+    try:
+        return list(signature(forward).parameters)
+    except (TypeError, ValueError):
+        return []
 
 
 def _reference(text: str, timeout: float | None) -> Any:
