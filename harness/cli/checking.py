@@ -74,11 +74,14 @@ def _function(options: dict[str, Any]) -> Any:
     if not options["update"]:
         return options["function"]
     from harness.candidates.sources import named
-    from harness.candidates.updates import gradients_from_update
+    from harness.candidates.updates import bound, gradients_from_update, is_method
     from harness.inputs.arguments import as_seconds
 
     source = named(options["function"], as_seconds(options["timeout"]), "step")
-    return gradients_from_update(source.function, lr=options["lr"], name=source.name)
+    step = source.function
+    if source.owner is not None and is_method(step):
+        step = bound(step, source.name, source.owner)
+    return gradients_from_update(step, lr=options["lr"], name=source.name)
 
 
 def _ended(ended: Ended, options: dict[str, Any]) -> Answer:
