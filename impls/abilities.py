@@ -174,6 +174,10 @@ class Chain(Protocol):
     same: Mapping[str, str]
     changed: frozenset[str]
 
+    def running(self) -> AbstractContextManager[Any]:
+        """While it is entered, functions run as the forward pass did; nothing global stays changed."""
+        ...
+
     def again(self, inputs: Arrays) -> Chain:
         """The forward pass with some inputs others."""
         ...

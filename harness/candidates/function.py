@@ -47,6 +47,7 @@ class BackwardPass:
 
     Attributes:
         printed: what it has printed.
+        flat: whether it is given targets without axes of size 1.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class BackwardPass:
         strict: bool = False,
     ) -> None:
         self.name, self.function, self.timeout, self.layout, self.strict = name, function, timeout, layout, strict
-        self.printed = Printed()
+        self.printed, self.flat = Printed(), False
         self.kinds = [_known(arrays)] if arrays is not None else list(dict.fromkeys([kind_of(function), NUMPY]))
         self._parameters = _parameters(function)
         self._hosts: dict[tuple[str, str], Hosts] = {}
@@ -160,6 +161,8 @@ class BackwardPass:
         given = {**at.weights, **inputs, "y": y}
         if self.layout is not None:
             given = {name: self.layout.laid(name, array) for name, array in given.items()}
+        if self.flat:
+            given["y"] = given["y"].ravel()
         host = self._host(kind, at.dtype)
         handed = Handed(host, given, strides)
         weights, fed = ({name: handed.own[name] for name in names} for names in (at.weights, inputs))

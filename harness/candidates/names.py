@@ -8,6 +8,7 @@ can be meant:
     W1, b1, {"W": [...]}, [{"W": ...}, ...]                     where nothing is marked, and they are not the weights
     (dW1, db1, dW2, ...), ([dW1, dW2], [db1, db2])              by place, in the one order that the shapes fit
     (loss, gradients)                                           whatever of these the gradients are
+    cost, J, total_loss, error                                  one number, which is the loss
 
 Layers counted from 0 are read so where the gradients show it, and activations of which a1 is x itself are counted one
 less. A name with a word that is none of these, vW1 or dW1_numerical, means nothing here.
@@ -25,7 +26,7 @@ import numpy as np
 
 from harness.candidates.arrays import numbers_of, reshaped
 from harness.candidates.leaves import Leaf, leaves_of
-from harness.candidates.vocabulary import Parsed, Path, vocabulary_of
+from harness.candidates.vocabulary import Parsed, Path, called_loss, vocabulary_of
 from impls.contract import Array
 from impls.graph import LOSS, Graph
 
@@ -237,14 +238,29 @@ class _Finding:
         )
 
     def _with_loss(self, leaves: list[Leaf], found: dict[str, Leaf]) -> dict[str, Leaf]:
-        """The only number beside the gradients, in a tuple of both, is the loss."""
+        """The loss under another name; or the only number beside the gradients, in a tuple of both."""
+        if LOSS in found:
+            return found
+        alone = [leaf for leaf in leaves if len(leaf.path) == 1 and leaf.path[0] not in self.shapes]
+        if named := [leaf for leaf in alone if called_loss(leaf.path[0]) and _one_real(leaf)]:
+            first, *others = named
+            if not (differing := [leaf.said for leaf in others if not _same(leaf.value, first.value)]):
+                return found | {LOSS: first}
+            self.said.append(f"returned {first.said} and {differing[0]}, which differ though either may be the loss")
+            return found
         used = {leaf.path for leaf in found.values()}
         numbers = [
             leaf for leaf in leaves
             if len(leaf.path) == 1 and isinstance(leaf.path[0], int) and leaf.path not in used
             and (array := numbers_of(leaf.value)) is not None and array.size == 1
         ]  # fmt: skip
-        return found | {LOSS: numbers[0]} if found and LOSS not in found and len(numbers) == 1 else found
+        return found | {LOSS: numbers[0]} if found and len(numbers) == 1 else found
+
+
+def _one_real(leaf: Leaf) -> bool:
+    """Whether it is one real number, and so may be a loss; whole numbers count something."""
+    array = numbers_of(leaf.value)
+    return array is not None and array.dtype.kind == "f" and array.size == 1
 
 
 def _same(value: Any, other: Any) -> bool:

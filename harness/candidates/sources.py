@@ -36,6 +36,8 @@ class Source:
 
     name: str
     function: Callable[..., Any]
+    owner: type | None = None
+    """The class that it was reached by, which may have inherited it."""
 
 
 def loaded(target: str, timeout: float | None) -> Source:
@@ -65,10 +67,13 @@ def named(target: str, timeout: float | None, usual: str = USUAL) -> Source:
         )
     is_file = place.endswith(".py") or os.sep in place
 
+    owners: list[Any] = []
+
     def found() -> Any:
         module = _from_file(Path(place), target) if is_file else _imported(place, target)
         function: Any = module
         for part in (wanted or usual).split("."):
+            owners.append(function)
             if not hasattr(function, part):
                 near = did_you_mean(part, [name for name, value in vars(module).items() if callable(value)])
                 raise UsageError(
@@ -78,7 +83,9 @@ def named(target: str, timeout: float | None, usual: str = USUAL) -> Source:
             function = getattr(function, part)
         return function
 
-    return Source(f"{place}:{wanted or usual}", _guarded(target, timeout, found))
+    function = _guarded(target, timeout, found)
+    owner = owners[-1] if isinstance(owners[-1], type) and inspect.isfunction(function) else None
+    return Source(f"{place}:{wanted or usual}", function, owner)
 
 
 def checked(function: Any, name: str) -> Callable[..., Any]:

@@ -141,8 +141,8 @@ def _called(step: Callable[..., Any], name: str, lr: float) -> Called:
         takes = inspect.signature(step).parameters
     except (TypeError, ValueError):  # compiled code does not tell
         return _Function(step)
-    if next(iter(takes), None) == "self":
-        step = _bound(step, name)
+    if is_method(step):
+        step = bound(step, name)
     given = {rate: lr for rate in RATES if rate in takes}
     with_rate = partial(step, **given)
     owner = getattr(step, "__self__", None)
@@ -156,12 +156,25 @@ def _called(step: Callable[..., Any], name: str, lr: float) -> Called:
     )
 
 
-def _bound(method: Any, name: str) -> Callable[..., Any]:
-    """A method named by its class, of an object made without arguments."""
+def is_method(step: Any) -> bool:
+    """Whether it is a method of no object yet."""
+    return next(iter(inspect.signature(step).parameters), None) == "self"
+
+
+def bound(method: Any, name: str, of: type | None = None) -> Callable[..., Any]:
+    """A method of an object made without arguments: of its class, or of another one that has inherited it."""
     place: Any = getattr(method, "__globals__", {})
     owner, _, local = str(getattr(method, "__qualname__", name)).rpartition(".")
+    kind: Any = place.get(owner) if of is None else of
+    heirs: list[type] = [] if of is not None or not isinstance(kind, type) else kind.__subclasses__()
+    if heirs:
+        raise UsageError(
+            f"Cannot read gradients off {name}, because it is a method of {owner} and of {heirs[0].__name__}, which "
+            f"has inherited it, and it does not tell of which; make an object, net = {heirs[0].__name__}(), and give "
+            f"net.{local}."
+        )
     try:
-        return getattr(place[owner](), local)
+        return getattr((place[owner] if of is None else of)(), local)
     except Exception as error:
         raise UsageError(
             f"Cannot read gradients off {name}, because it is a method, and no object of its class can be made without "

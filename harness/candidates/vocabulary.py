@@ -32,8 +32,25 @@ PREFIXES = ("dl", "dj", "de", "dc", "d", "grad", "g")
 """Marks that are written together with what they mark, in small letters: dw, gradw, dldw."""
 
 
+LOSS_LETTERS = frozenset("JLE")
+"""Letters that stand for a loss in textbooks."""
+LOSS_WORDS = frozenset(("loss", "cost", "error", "err", "objective", "nll", "mse", "sse", "bce"))
+"""What people call the loss besides."""
+LOSS_KINDS = frozenset(("total", "mean", "avg", "average", "train", "training", "batch", "final", "sum"))
+"""Words that add nothing to a name of the loss: total_loss."""
 REMEMBERED = 10_000
 """Names of which it is kept what they say: a training asks for the same ones at every step."""
+
+
+def called_loss(name: str | int) -> bool:
+    """Whether people call a loss so.
+
+    >>> [name for name in ("J", "total_loss", "Cost", "l", "reg_loss", "d_loss") if called_loss(name)]
+    ['J', 'total_loss', 'Cost']
+    """
+    tokens = _tokens(name) if isinstance(name, str) else None
+    said = [token for token in tokens or () if token not in LOSS_KINDS]
+    return name in LOSS_LETTERS or (len(said) == 1 and said[0] in LOSS_WORDS)
 
 
 class Parsed(NamedTuple):

@@ -15,7 +15,7 @@ from harness.candidates.answers import not_trained
 from harness.candidates.contracts import examined
 from harness.candidates.function import BackwardPass
 from harness.candidates.layout import layout_of
-from harness.candidates.other_layouts import right_elsewhere
+from harness.candidates.other_forms import right_elsewhere
 from harness.candidates.sources import Source, checked, loaded
 from harness.candidates.updates import FromUpdate, read_off_from
 from harness.checking.learning import learned
@@ -24,8 +24,8 @@ from harness.comparison.judge import Finding
 from harness.comparison.remarks import remarks_at, remarks_on
 from harness.diagnosis import Diagnosis
 from harness.diagnosis.location import Located
-from harness.diagnosis.whole_pass import common_factor
-from harness.dialects import Recognised, ambiguous, recognised
+from harness.diagnosis.whole_pass import common_factor, common_length
+from harness.dialects import Recognised, ambiguous, recognised, unshown
 from harness.evaluation.given import with_buffers
 from harness.evaluation.point import Point
 from harness.inputs.arguments import as_data, as_dtype, as_network, as_seconds, check_parameters
@@ -113,7 +113,7 @@ def check(
     findings += said_of_reading(name, answer.returned, point, obeyed.read.located)
     result = concluded(setting, obeyed.read, findings, answer.ignored)
     if result.wrong:
-        rate = said_of_factor(name, answer.returned, result.factor)
+        rate = said_of_factor(name, getattr(source.function, "lr", None), result)
         result = _with_learning(replace(result, findings=[*result.findings, *rate]), candidate, point)
     candidate.printed.tell(name)
     return result
@@ -173,6 +173,11 @@ def concluded(setting: Setting, read: Recognised, findings: list[Finding], ignor
     judged = _reasoned(_inferred(read.located, shown, diagnoses), findings)
     factor = common_factor(point, shown) if diagnoses else None
     meant = ambiguous(point, factor) if factor is not None and not read.dialects else None
+    if factor is not None and (length := common_length(point, shown, factor)):
+        clipped = f"returned gradients that have length {length:g} together: clipped by norm"
+        findings, meant = [*findings, Finding(setting.name, 1, "learning rate", clipped, fails=False)], None
+    if factor is None and diagnoses and not read.dialects:
+        meant = unshown(point, shown, setting.name)
     loss = float(point.double.centre("float64").tensors["loss"].value)
     return Check(
         setting=setting, point=point, located=judged, findings=findings, diagnoses=diagnoses, ignored=ignored,

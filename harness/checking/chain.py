@@ -19,13 +19,13 @@ from harness.evaluation.references.chained import ChainReference
 from harness.evaluation.references.expected import gradient_of
 from harness.inputs.arguments import as_seconds
 from harness.inputs.frameworks import kind_of
+from harness.inputs.plain import as_text
 from harness.results.chain_check import ChainCheck
 from harness.results.setting import places_of
 from harness.usage import UsageError, told
 from impls.abilities import Chain
 from impls.contract import Array
-
-LOSS = "loss"
+from impls.graph import LOSS
 
 
 def check_chain(
@@ -36,6 +36,7 @@ def check_chain(
     tensors: Mapping[str, Any] | None = None,
     gradients: Mapping[str, Any] | None = None,
     loss: str = LOSS,
+    arrays: str | None = None,
     timeout: float | None = None,
 ) -> ChainCheck:
     """Check gradients by hand of the named steps of a forward pass, each given your own gradients of later steps.
@@ -64,7 +65,9 @@ def check_chain(
         tensors: in place of `forward` and `inputs`, in a notebook: tensors that a forward pass has made, ``globals()``
             say, whose graph torch still has: no ``backward()``, or one with ``retain_graph=True``.
         gradients: in place of `backward`: ``globals()``, say.
-        loss: the name of the tensor, of one number, that the gradients are of.
+        loss: the name of the tensor, of one number, that the gradients are of; where nothing has the usual one, the
+            only one that people call a loss: cost, J, total_loss.
+        arrays: torch or jax; found by `inputs` and by what the functions name if None.
         timeout: seconds that forward, and backward, may take; for ever if None.
 
     Allowances are measured, see `harness.evaluation.references.chained`. A gradient that is not made from your own
@@ -79,9 +82,12 @@ def check_chain(
     """
     _either(forward, tensors, "forward and inputs, or tensors")
     _either(backward, gradients, "backward, or gradients")
-    ran = ForwardPass(forward, inputs or {}, tensors, loss, as_seconds(timeout))
-    chain, dtype = ran.chain, ran.dtype
-    made = ChainCheck(package=ran.host.package, dtype=dtype, tensors=len(chain.tensors))
+    arrays = None if arrays is None else as_text("arrays", arrays, "jax")
+    ran = ForwardPass(forward, inputs or {}, tensors, loss, as_seconds(timeout), arrays=arrays, beside=backward)
+    chain, dtype, loss = ran.chain, ran.dtype, ran.loss
+    made = ChainCheck(
+        package=ran.host.package, dtype=dtype, tensors=len(chain.tensors), loss=loss, lost=_lost(chain, loss)
+    )
     if backward is not None:
         line, lines = places_of(backward, [gradient_of(name) for name in chain.tensors])
         made = replaced(made, line=line, lines=lines)
@@ -136,6 +142,15 @@ def check_chain(
     return replaced(
         judged, causes=[cause_in_chain(reference, of[name], shown, own) for name in judged.wrong if name in of]
     )
+
+
+def _lost(chain: Chain, loss: str) -> str | None:
+    """What the loss is where it is no number any more, and from which tensor on; None where it is one."""
+    if np.isfinite(chain.tensors[loss]).all():
+        return None
+    what, among = ("NaN", np.isnan) if np.isnan(chain.tensors[loss]).any() else ("infinite", np.isinf)
+    tensors = {**chain.tensors, **chain.constants}
+    return f"{what}, from {next(name for name, array in tensors.items() if among(array).any())} on"
 
 
 def _refuse_changed(chain: Chain, wrong: list[str]) -> None:

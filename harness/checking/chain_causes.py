@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
+from itertools import combinations
 from operator import add
 from typing import Any
 
@@ -33,7 +34,8 @@ def cause_in_chain(
     gradient, actual = gradient_of(name), shown[name]
     links = [LinkReference(reference.chain, name, reader, reference.given) for reader in reference.readers(name)]
     parts = [link.gradients(link.usual, reference.given[link.reader], reference.dtype)[name] for link in links]
-    seen = _unsummed(gradient, name, actual, reference.expected[name]) or _dropped(gradient, actual, links, parts)
+    seen = _of_another_shape(gradient, name, actual, reference.expected[name])
+    seen = seen or _dropped(gradient, actual, links, parts)
     if seen is not None:
         return seen
     first = None
@@ -83,16 +85,32 @@ def _in_words(found: Explanation, reader: str, where: str) -> Explanation:
     return replace(found, causes=(replace(first, says=f"{first.says}{where}"), *others))
 
 
+def _of_another_shape(gradient: str, name: str, actual: Array, right: Bounded) -> Explanation | None:
+    """Summed over too few or too many axes; None if it is neither."""
+    if actual.shape == right.shape or actual.size == right.value.size:
+        return None
+    for count in range(1, right.value.ndim + 1):
+        for axes in combinations(range(right.value.ndim), count):
+            total = Bounded(right.value.sum(axis=axes), right.bound.sum(axis=axes), right.context)
+            if total.shape == actual.shape and total.holds(actual):
+                says = f"{gradient} is summed over {_axes(axes)} too, along which {name} has entries of its own"
+                return _one(gradient, "summed over too many axes", says, total.off(actual))
+    return _unsummed(gradient, name, actual, right)
+
+
 def _unsummed(gradient: str, name: str, actual: Array, right: Bounded) -> Explanation | None:
     """The right terms, not summed over the axes along which the tensor is broadcast; None if it is not that."""
     padded = (1,) * (actual.ndim - right.value.ndim) + right.shape
     axes = [axis for axis, (size, own) in enumerate(zip(padded, actual.shape, strict=False)) if size == 1 != own]
     total = np.asarray(actual, np.float64).sum(axis=tuple(axes), keepdims=True)
-    if actual.shape == right.shape or total.shape != padded or not right.holds(total.reshape(right.shape)):
+    if total.shape != padded or not right.holds(total.reshape(right.shape)):
         return None
-    over = f"{'axis' if len(axes) == 1 else 'axes'} {', '.join(map(str, axes))}"
-    says = f"{gradient} is not summed over {over}, along which {name} is broadcast"
+    says = f"{gradient} is not summed over {_axes(axes)}, along which {name} is broadcast"
     return _one(gradient, "broadcast gradient not summed", says, right.off(np.asarray(total.reshape(right.shape))))
+
+
+def _axes(axes: Sequence[int]) -> str:
+    return f"{'axis' if len(axes) == 1 else 'axes'} {', '.join(map(str, axes))}"
 
 
 def _dropped(

@@ -24,6 +24,8 @@ from harness.inputs.plain import refused, shown
 from harness.inputs.signature import Signature, signature_of
 from harness.inputs.trees import is_numbers, taken_apart
 from harness.usage import UsageError, did_you_mean
+from impls.hand import Tanh
+from impls.hand.notation import ACTIVATIONS, LOSSES
 
 REPEATED_CALLS = "repeated calls"
 NAMED_BESIDES = (*STRIDES, REPEATED_CALLS)
@@ -97,6 +99,11 @@ class References:
         return Call(reference, self.signature, settings)
 
 
+def _listed(reference: Any) -> Sequence[Any]:
+    """The references that vote."""
+    return reference if isinstance(reference, list | tuple) else ()
+
+
 def points_of(
     reference: Any,
     inputs: Mapping[str, Any] | str | None,
@@ -114,6 +121,13 @@ def points_of(
         raise UsageError("Cannot use cases=a dictionary, because there may be several; give a list of dictionaries.")
     if isinstance(cases, str | bytes) or not isinstance(cases, Sequence):
         raise refused("cases", cases, "it is no list", "give a list of dictionaries of arrays")
+    if text := next((each for each in (reference, *_listed(reference)) if isinstance(each, str)), None):
+        kind = {**ACTIVATIONS, **LOSSES}.get(text.partition("(")[0].replace("_", "-"))
+        layer = f"a layer, impls.hand.{(kind or Tanh).__name__}()"
+        instead = layer if kind else f"a function, or {layer}"
+        raise UsageError(
+            f"Cannot use reference={text!r}, because names are for the command line, and this is text; give {instead}."
+        )
     if isinstance(reference, type) and hasattr(reference, "reads"):
         name = reference.__name__
         raise UsageError(

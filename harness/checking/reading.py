@@ -11,7 +11,10 @@ from harness.arithmetic import profile_of
 from harness.candidates.updates import ReadOff
 from harness.comparison.judge import Finding
 from harness.diagnosis.location import Located
+from harness.dialects import factors_of
 from harness.evaluation.point import Point
+from harness.faults.fault import in_samples
+from harness.results.check import Check
 from harness.usage import UsageError
 from impls.contract import Array
 
@@ -43,13 +46,24 @@ def said_of_reading(name: str, returned: object, point: Point, judged: Located) 
         yield Finding(name, 1, "update", few, unseen[0], fails=False)
 
 
-def said_of_factor(name: str, returned: object, factor: float | None) -> Iterator[Finding]:
-    """Where every gradient is the right one times a constant: the learning rate with which they would be right."""
-    if isinstance(returned, ReadOff) and factor is not None and factor > 0:
-        told = (
-            f"is right if its learning rate is {returned.lr * factor:g}, not the {returned.lr:g} that was given as lr"
-        )
-        yield Finding(name, 1, "update", told, fails=False)
+def said_of_factor(name: str, lr: float | None, check: Check) -> Iterator[Finding]:
+    """Where every gradient is the right one times a constant: the learning rate, and the loss, that make them right.
+
+    Nothing where the constant is made of the number of samples, which no learning rate is.
+
+    Args:
+        lr: of the update that gradients are read off, None where they are not.
+    """
+    factor, rows = check.factor, check.setting.rows
+    if lr is None or factor is None or factor < 0 or not check.option:
+        return  # no factor, one that no learning rate has, or what is no loss but clipped
+    known = 4 * float(np.finfo(check.setting.dtype).eps) * abs(factor)
+    meant = next(factors_of(factor, known, rows, check.network.outputs), None)
+    if in_samples(factor, known, rows) or (meant and meant.samples):
+        return
+    told = f"is right with lr={lr * factor:g} (--lr {lr * factor:g}), if that is its learning rate"
+    told += f"; with {check.option}, if that loss is meant" if check.option else ""
+    yield Finding(name, 1, "learning rate", told, fails=False)
 
 
 def _enough(point: Point, gradient: str) -> float:

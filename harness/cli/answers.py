@@ -64,11 +64,14 @@ def _function(options: dict[str, Any]) -> Any:
     if not options["update"]:
         return options["function"]
     from harness.candidates.sources import named
-    from harness.candidates.updates import gradients_from_update
+    from harness.candidates.updates import bound, gradients_from_update, is_method
     from harness.inputs.arguments import as_seconds
 
     source = named(options["function"], as_seconds(options["timeout"]), "step")
-    return gradients_from_update(source.function, lr=options["lr"], name=source.name)
+    step = source.function
+    if source.owner is not None and is_method(step):
+        step = bound(step, source.name, source.owner)
+    return gradients_from_update(step, lr=options["lr"], name=source.name)
 
 
 def _operation(options: dict[str, Any]) -> Made:
@@ -96,6 +99,12 @@ def _named(options: dict[str, Any]) -> dict[str, Any]:
     backward = options["backward"] and named(options["backward"], timeout, "backward").function
     forward = named(options["function"], timeout, "forward").function
     references = [_reference(text, timeout) for text in options["reference"]]
+    if options["inputs"] is None and not any(getattr(each, "usual_inputs", None) for each in references):
+        such = "; ".join(f"{name}=N,M" for name in _parameters(forward)) or "x=N,M"
+        raise UsageError(
+            f"Cannot draw inputs for {options['function']}, because nothing says what it reads; say it, a letter for "
+            f'each size: --inputs "{such}".'
+        )
     return {
         "forward": forward,
         "backward": backward,
@@ -103,6 +112,14 @@ def _named(options: dict[str, Any]) -> dict[str, Any]:
         "surrogate": options["surrogate"] and _reference(options["surrogate"], timeout),
         "inputs": options["inputs"],
     }
+
+
+def _parameters(forward: Any) -> list[str]:
+    """What an operation is called with, where that is known."""
+    try:
+        return list(inspect.signature(forward).parameters)
+    except (TypeError, ValueError):
+        return []
 
 
 def _reference(text: str, timeout: float | None) -> Any:
@@ -127,7 +144,8 @@ def _chain(options: dict[str, Any]) -> Made:
     from harness.rendering.github import of_chain
 
     timeout = as_seconds(options["timeout"])
-    found = check_chain(**_returned(options["function"], timeout), timeout=timeout)
+    given = {name: options[name] for name in ("arrays",) if options.get(name)}
+    found = check_chain(**_returned(options["function"], timeout) | given, timeout=timeout)
     result = replace(found, command=options["command"])
     return Made(result, of_chain, lambda: render(result, options["style"]))
 
@@ -141,7 +159,8 @@ def _returned(target: str, timeout: float | None) -> dict[str, Any]:
     from harness.candidates.guarded import guarded
     from harness.candidates.printing import Printed
     from harness.candidates.sources import named
-    from harness.checking.chain import LOSS, check_chain
+    from harness.candidates.vocabulary import called_loss
+    from harness.checking.chain import check_chain
     from harness.inputs.frameworks import kind_of
 
     source = named(target, timeout, "chain")
@@ -159,7 +178,7 @@ def _returned(target: str, timeout: float | None) -> dict[str, Any]:
     known = [name for name in inspect.signature(check_chain).parameters if name != "timeout"]
     if returned and all(name in known for name in returned):
         return dict(returned)
-    if LOSS in returned:  # it went through the forward and the backward pass itself, and returned locals()
+    if any(map(called_loss, returned)):  # it went through both passes itself, and returned locals()
         return {"tensors": returned, "gradients": returned}
     raise UsageError(
         f"Cannot check {source.name}, because it returns a dictionary of {', '.join(map(str, returned)) or 'nothing'}; "

@@ -18,12 +18,12 @@ from harness.usage import UsageError, visible
 
 OF_AN_OPERATION = ("inputs", "backward", "surrogate", "range", "leave_out")
 OF_A_MODEL = (
-    "model", "data", "target", "raw", *OF_A_NETWORK, "batch", "arrays", "update", "layout",
+    "model", "data", "target", "raw", *OF_A_NETWORK, "batch", "update", "layout",
 )  # fmt: skip
 LEAVE_OUT = "leave one of them out"
 REFUSED = {
     "operation": (
-        (*OF_A_MODEL, "lr"), "with --reference one operation is checked, which is no network", LEAVE_OUT,
+        (*OF_A_MODEL, "arrays", "lr"), "with --reference one operation is checked, which is no network", LEAVE_OUT,
     ),
     "network": (
         OF_AN_OPERATION, "it is about one operation, which is checked against a --reference",
@@ -34,7 +34,7 @@ REFUSED = {
         "with --chain TARGET returns everything that is checked", LEAVE_OUT,
     ),
     "optimizer": (
-        (*OF_A_MODEL, *OF_AN_OPERATION, "strict", "reference", "report"),
+        (*OF_A_MODEL, *OF_AN_OPERATION, "arrays", "strict", "reference", "report"),
         "with --optimizer the update of weights is checked, without a network", LEAVE_OUT,
     ),
 }  # fmt: skip

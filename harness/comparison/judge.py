@@ -295,6 +295,7 @@ Kind = Literal[
     "diverged", "second call differs", "tap changes the program", "no optimizer",
     "timeout", "accumulates", "overwrites", "other point", "overflow", "layout", "aliasing", "not trained",
     "not an array", "number of gradients", "no gradient", "not linear", "zero upstream", "network", "update",
+    "learning rate", "targets",
 ]  # fmt: skip
 
 

@@ -18,12 +18,11 @@ import numpy as np
 
 from harness.arithmetic import Bounded
 from harness.arithmetic.bounded import holds
-from harness.diagnosis.diagnosis import LEAST_ENTRIES
 from harness.diagnosis.hypotheses import Hypothesis, Planted, evident, in_full
 from harness.evaluation.incremental import Replay
 from harness.faults import Fault, Fitted
 from harness.faults.cause import Cause
-from harness.faults.fault import FAR_OFF, in_samples, number_text
+from harness.faults.fault import FAR_OFF, LEAST_ENTRIES, in_samples, number_text
 from harness.faults.precision import DTYPES, WIDE, replayed
 from impls.contract import Array
 from impls.graph import Rule

@@ -15,12 +15,10 @@ import numpy as np
 from harness.evaluation.incremental import Replay
 from harness.faults import Fault
 from harness.faults.cause import Cause
+from harness.faults.fault import LEAST_ENTRIES
 from impls.contract import Array
 from impls.graph import Graph, Link
 from impls.hand import Add, Identity
-
-LEAST_ENTRIES = 3
-"""A number is fitted to one entry; two agree by chance more easily than three."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ def worst_entry(link: Link, actual: Array, expected: Array, floats: Replay) -> E
     around = [link.names[local] for local in ("z", "a", "y", "da") if local in link.names]
     through = link.of is not None and not getattr(link.layer, "weights", {})
     names = dict.fromkeys([*around, *link.inputs]) if through else {}
-    read = {name: floats.tensors[name] for name in names if name != tensor}
+    read = {name: floats.tensors[name] for name in names if name != tensor and ":" not in name}  # no parts
     reads = {name: float(value[index]) for name, value in read.items() if np.shape(value) == actual.shape}
     return Entry(tensor, index, float(actual[index]), float(expected[index]), reads)
 

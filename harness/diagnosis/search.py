@@ -176,7 +176,11 @@ class _Search(Progress):
             planted = self.now.plus(first, factor.rule, factor.rule)
             reach = {other.fault.at: self.now.reach.of(other.fault.at) & set(wrong)}
             if confirmed([other], tensor, planted, reach, wrong):
-                cause = Cause(factor.cause, first, f"{factor.says}, and besides", factor.formula, other.residual)
+                actual, rule = self.now.shown[tensor], other.fault.rule
+                both = planted.floats.predicted(other.fault.at, rule, [tensor])[tensor]
+                off = residual(actual, both, float(np.abs(actual).max()))
+                says = f"{factor.says}; besides it there is another mistake"
+                cause = Cause(factor.cause, first, says, factor.formula, off)
                 diagnosis = self.diagnosis(tensor, first, (cause,), tried, reached, ())
                 self.now = planted
                 return Found(diagnosis)

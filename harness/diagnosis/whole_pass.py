@@ -26,7 +26,7 @@ from harness.evaluation.incremental import Replay, in_float32
 from harness.evaluation.point import Point
 from harness.faults import Fault
 from harness.faults.cause import Cause
-from harness.faults.fault import ratios_of
+from harness.faults.fault import ratios_of, short_length
 from impls.contract import Array
 
 FACTORS = (
@@ -85,7 +85,8 @@ def common_factor(point: Point, shown: Mapping[str, Array]) -> float | None:
     """The number, as short as the allowances let it be written; None if there is none, or if it is 1.
 
     The entry of each gradient that fixes it best, value a and centre e with bound E, leaves c = a / e within
-    (1 + |c|) E / |e|; every entry of every gradient must be within |c| E plus what that leaves of c.
+    (1 + |c|) E / |e|; every entry of every gradient must be within |c| E plus what that leaves of c, or within E, which
+    is what reading it off an update takes whatever c is.
     """
     centre = point.centre(point.dtype).tensors
     names = [link.output for link in point.network.backward_links if link.output in shown]
@@ -97,7 +98,9 @@ def common_factor(point: Point, shown: Mapping[str, Array]) -> float | None:
             flat = int(np.argmin(relative))
             c = float(value.flat[flat] / expected.value.flat[flat])
             off = (1 + abs(c)) * float(relative.flat[flat])
-            outside = np.abs(value - c * expected.value) > abs(c) * expected.bound + off * np.abs(expected.value)
+            outside = np.abs(value - c * expected.value) > max(1.0, abs(c)) * expected.bound + off * np.abs(
+                expected.value
+            )
         if not np.isfinite(c) or not np.isfinite(off) or outside.any() or c == 0:
             return None
         if name == names[0] and c - off <= 1 <= c + off:
@@ -106,6 +109,20 @@ def common_factor(point: Point, shown: Mapping[str, Array]) -> float | None:
     if not names or least > most:
         return None
     return _shortest(least, most, point.rows)
+
+
+def common_length(point: Point, shown: Mapping[str, Array], factor: float) -> float | None:
+    """The length of all gradients of weights together, where they are scaled down to it; None if it is no short number.
+
+    Args:
+        factor: that of `common_factor`.
+    """
+    names = point.network.gradients
+    if not 0 < factor < 1 or not all(name in shown for name in names):
+        return None
+    bounds = (point.centre(point.dtype).tensors[name].bound for name in names)
+    off = float(np.sqrt(sum(np.square(bound).sum() for bound in bounds)))
+    return short_length([np.asarray(shown[name], np.float64) for name in names], off)
 
 
 def _shortest(least: float, most: float, rows: int) -> float:

@@ -22,6 +22,7 @@ import numpy as np
 from harness.arithmetic import Bounded, Context, profile_of
 from harness.dialects.dialect import Dialect
 from harness.dialects.factors import Factor, either
+from harness.dialects.given import given_all
 from harness.dialects.losses import factors_in, with_factor
 from harness.evaluation.point import Point
 from impls.contract import Array
@@ -94,7 +95,10 @@ def moved_factors(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialect]
     by_row = [link.output for link in network.backward_links if network.tensors[link.output].per_row]
     if any(source.gradient for source in network.sources):
         return
-    for factor in factors_in(point, shown, by_row, negated=True):
+    factors = list(factors_in(point, shown, by_row, negated=True))
+    if not factors and any(name in shown for name in by_row):  # none of them is right; what is made of them may be
+        factors = list(factors_in(point, shown, network.gradients, given_all(point, shown), inverse=True))
+    for factor in factors:
         says = f"with {factor.text} times the loss in gradients sample by sample, and the weights' divided by it"
         if factor.text == "N":
             says = "with gradients of each sample's own loss, and 1/N in those of the weights"

@@ -30,6 +30,7 @@ class Dialect:
         network: the network that is meant; its links give what is shown.
         taken: what is shown, under the names of what it stands for; what cannot stand for it is left as it is.
         of_loss: whether it is another loss, so that only a loss that is shown can tell.
+        of_gradients: whether it is read off the gradients, so that the loss may be mistaken besides.
         option: what says so on the command line, where something does.
     """
 
@@ -37,6 +38,7 @@ class Dialect:
     network: Graph
     taken: Taken = as_shown
     of_loss: bool = False
+    of_gradients: bool = False
     option: str | None = None
 
     def point(self, point: Point) -> Point:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.arithmetic import profile_of
+from harness.dialects.given import given_forward
 from harness.evaluation.point import Point
 from harness.faults.penalties import slope_total
 from impls.contract import Array
@@ -68,7 +69,7 @@ class Fit:
 
 def seen_in(point: Point, shown: Mapping[str, Array]) -> Iterator[Seen]:
     """The gradients that are shown, those nearest to the loss first."""
-    network, centre, u = point.network, point.centre(point.dtype).tensors, profile_of(point.dtype).u
+    network, centre, u = point.network, given_forward(point, shown), profile_of(point.dtype).u
     for link in network.backward_links:
         name = link.output
         if name not in shown:

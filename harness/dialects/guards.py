@@ -7,18 +7,18 @@ a factor and a penalty, which a gradient fixes for itself; then against the loss
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from copy import copy
 from typing import Any
 
 import numpy as np
 
 from harness.dialects.fits import DIRECTIONS, Fit, Seen, fitted, seen_in, total_of
+from harness.dialects.given import forward_in
 from harness.evaluation.point import Point
 from harness.faults.losses import EPSILONS
 from impls.contract import Array
 from impls.graph import LOSS, TARGET, evaluate
 from impls.hand.losses.guards import Guarded
-from impls.hand.losses.scaled import OfAnother, bare
+from impls.hand.losses.scaled import around, bare
 
 GUARDS = tuple({name: size} for name in ("epsilon", "clip") for size in EPSILONS)
 MOST_GUARDS = 2
@@ -33,7 +33,7 @@ def guarded_losses(point: Point, shown: Mapping[str, Array]) -> list[Any]:
     if not isinstance(inner, Guarded) or inner.guard or getattr(inner, "clamp", None):
         return []
     double, a = point.double, network.output
-    tensors = {**double.named, **network.forward(double.weights, double.x)}
+    tensors = {**double.named, **network.forward(double.weights, double.x), **forward_in(point, shown)}
     read = np.asarray(shown.get(a, tensors[a]), np.float64) if inner.on_probabilities else tensors[a]
     seen = [each for each in seen_in(point, shown) if each.size > 1]
     last = [each.name for each in seen if each.weight is not None][:MOST_WEIGHTS]
@@ -47,15 +47,6 @@ def guarded_losses(point: Point, shown: Mapping[str, Array]) -> list[Any]:
             off = min(_offs(point, shown, float(loss.forward(read, tensors[TARGET])), seen, rights), default=np.inf)
             found.append((off, len(found), loss))
     return [around(network.loss, loss) for off, _, loss in sorted(found)[:MOST_GUARDS] if np.isfinite(off)]
-
-
-def around(loss: Any, inner: Any) -> Any:
-    """A loss with another one in its innermost place."""
-    if not isinstance(loss, OfAnother):
-        return inner
-    outer = copy(loss)
-    outer.loss = around(loss.loss, inner)
-    return outer
 
 
 def _gradients(point: Point, tensors: Mapping[str, Any], da: Array, wanted: set[str]) -> Mapping[str, Array]:

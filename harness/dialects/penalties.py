@@ -18,6 +18,7 @@ import numpy as np
 from harness.dialects.dialect import Dialect
 from harness.dialects.factors import Factor, factors_of
 from harness.dialects.fits import DIRECTIONS, Fit, Interval, fitted, seen_in, total_of
+from harness.dialects.given import given_forward
 from harness.dialects.guards import guarded_losses
 from harness.dialects.losses import Rescaled, factors_in, option_for, option_of
 from harness.evaluation.point import Point
@@ -37,7 +38,7 @@ def other_losses(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialect]:
     for loss in guarded_losses(point, shown):
         at = replace(point, network=network.with_loss(loss))
         says = _guarded(loss)
-        right = at.centre(at.dtype).tensors[LOSS]
+        right = given_forward(at, shown)[LOSS]
         factors = [None] if right.holds(shown[LOSS]) else list(factors_in(at, shown, [LOSS]))
         for factor in factors:
             yield _dialect(at, factor, {}, says)
@@ -53,11 +54,34 @@ def _guarded(loss: Any) -> str:
 
 def _penalised(point: Point, shown: Mapping[str, Array], says: str) -> Iterator[Dialect]:
     """Dialects with a penalty, and with a factor or without."""
-    network, right = point.network, point.centre(point.dtype).tensors
+    network, right = point.network, given_forward(point, shown)
     if network.loss.penalised(network.weights):
         return
-    loss, outputs = float(shown[LOSS]), network.outputs
-    seen, read = list(seen_in(point, shown)), False
+    loss = float(shown[LOSS])
+    for kind, number, factors, slope in _read_off(point, shown):
+        rest = loss - number * float(right[LOSS].value)
+        biases = min((False, True), key=lambda b: abs(rest - sum(slope) / 2 * total_of(point, kind, biases=b)))
+        for factor in factors:
+            for penalty in written(kind, slope, point.rows):
+                yield _dialect(point, factor, {**penalty, "biases": biases}, says)
+    if not says:
+        yield from _of_the_loss(point, shown)
+
+
+def unshown_losses(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialect]:
+    """Losses with a penalty that the gradients may be of, where no loss is shown that tells."""
+    if LOSS in shown or point.network.loss.penalised(point.network.weights):
+        return
+    for kind, _, factors, slope in _read_off(point, shown):
+        for factor in factors:
+            for penalty in written(kind, slope, point.rows)[:1]:
+                for biases in (False, True):
+                    yield _dialect(point, factor, {**penalty, "biases": biases}, "")
+
+
+def _read_off(point: Point, shown: Mapping[str, Array]) -> Iterator[tuple[str, float, list[Factor | None], Interval]]:
+    """Kind and slope of the penalty, and the factor as a number and as what it may be, that the gradients agree on."""
+    right, seen = given_forward(point, shown), list(seen_in(point, shown))
 
     def fits(kind: str | None) -> list[Fit]:
         tried = (fitted(each, right[each.name].value, kind) for each in seen if kind is None or each.weight is not None)
@@ -68,17 +92,10 @@ def _penalised(point: Point, shown: Mapping[str, Array], says: str) -> Iterator[
         agreed = _agreed([fit for fit in fits(kind) if fit.slope], plain)
         if agreed is None:
             continue
-        read = True
         (least, most), slope = agreed
         number, off = (least + most) / 2, (most - least) / 2
-        rest = loss - number * float(right[LOSS].value)
-        biases = min((False, True), key=lambda b: abs(rest - sum(slope) / 2 * total_of(point, kind, biases=b)))
-        factors = [None] if least <= 1 <= most else list(factors_of(number, off, point.rows, outputs))
-        for factor in factors:
-            for penalty in written(kind, slope, point.rows):
-                yield _dialect(point, factor, {**penalty, "biases": biases}, says)
-    if not read and not says:
-        yield from _of_the_loss(point, shown)
+        factors = factors_of(number, off, point.rows, point.network.outputs)
+        yield kind, number, [None] if least <= 1 <= most else list(factors), slope
 
 
 def _agreed(fits: list[Fit], plain: list[Fit]) -> tuple[Interval, Interval] | None:
@@ -119,7 +136,7 @@ def _dialect(point: Point, factor: Factor | None, penalty: Mapping[str, Any], sa
 
 def _of_the_loss(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialect]:
     """Penalties read off the loss alone, where the gradients do not show one and the same: some may be mistaken."""
-    right = point.centre(point.dtype).tensors[LOSS]
+    right = given_forward(point, shown)[LOSS]
     added, off = float(shown[LOSS]) - float(right.value), 2 * float(right.bound)
     small = any(w.ndim < 2 for w in point.weights.values())
     for kind in DIRECTIONS if added > off else ():

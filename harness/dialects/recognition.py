@@ -18,7 +18,7 @@ from harness.diagnosis.location import Located, located
 from harness.dialects.conventions import CONVENTIONS
 from harness.dialects.dialect import Dialect
 from harness.dialects.losses import scaled_losses
-from harness.dialects.penalties import other_losses
+from harness.dialects.penalties import other_losses, unshown_losses
 from harness.evaluation.point import Point
 from impls.contract import Array
 from impls.graph import LOSS
@@ -107,6 +107,15 @@ def recognised(
     return [fewest if fewest and _mistakes(fewest) < _mistakes(plain) else plain]
 
 
+def unshown(point: Point, shown: Mapping[str, Array], against: str) -> str | None:
+    """What says on the command line of which loss all of it is right, where no loss is shown that tells."""
+    profile = profile_of(point.dtype)
+    for dialect in unshown_losses(point, shown):
+        if dialect.option and not located(dialect.point(point), shown, profile, against).faulty:
+            return dialect.option
+    return None
+
+
 def _with_one_more(read: Recognised, plain: Recognised, profile: Profile, against: str) -> Iterator[Recognised]:
     """What one more dialect makes better."""
     another_loss = any(dialect.of_loss for dialect in read.dialects)
@@ -120,7 +129,7 @@ def _with_one_more(read: Recognised, plain: Recognised, profile: Profile, agains
             point, shown = read_in((*read.dialects, dialect), plain.point, plain.shown)
             judged = located(point, shown, profile, against)
             fewer = judged.amiss < read.located.amiss
-            if fewer and not (dialect.of_loss and LOSS in judged.faulty):
+            if fewer and (LOSS not in judged.faulty or dialect.of_gradients or not dialect.of_loss):
                 yield Recognised(dialects=(*read.dialects, dialect), point=point, shown=shown, located=judged)
 
 

@@ -17,12 +17,13 @@ d_e are known within their own bounds, which the quotient carries when it is tak
 the bound of actual_e; E_e is that of c planted as if it were exact. The rule is then planted with this bounded c, and
 what its bound does to each entry is part of the allowance.
 
-Clipped, ``min(max(g, −c), c)``. c is the largest |actual|, which clipping does not round.
+Clipped, ``min(max(g, −c), c)``. c is the largest |actual|, which clipping does not round. Shortened, ``g c / |g|``: c
+is |actual|, if that is a number that a person would write.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -35,6 +36,13 @@ from impls.graph import Rule
 
 FAR_OFF = 0.5
 """A guess that is off by more of the largest entry is none."""
+
+
+LEAST_ENTRIES = 3
+"""A number is fitted to one entry; two agree by chance more easily than three. One as short as people write it needs
+no others."""
+DIGITS = 3
+"""Of such a number."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +239,60 @@ class Clipped(Fitted):
 
     def evidence(self, actual: Array, decided: Array) -> int:
         """As `Fitted.evidence`."""
-        return int(np.count_nonzero((np.abs(actual) == np.abs(actual).max()) & decided))
+        c = float(np.abs(actual).max())
+        entries = int(np.count_nonzero((np.abs(actual) == c) & decided))
+        return max(entries, LEAST_ENTRIES) if entries and _short(c) == c else entries
+
+
+@dataclass(frozen=True)
+class Shortened(Fitted):
+    """``g c / max(|g|, c)`` for what the rule ``whole`` gives."""
+
+    whole: Rule
+
+    def rule_with(self, c: Any) -> Rule:
+        """As `Fitted.rule_with`."""
+
+        def rule(t: Mapping[str, Any]) -> Any:
+            g = self.whole(t)
+            return g * (c / np.maximum(np.sqrt(np.square(g).sum()), c))
+
+        return rule
+
+    def fit(self, actual: Array, predicted: Predicting) -> float | None:  # noqa: ARG002
+        """As `Fitted.fit`."""
+        return short_length([actual])
+
+    def fit_bounded(self, actual: Array, predicted: Predicting, c: float) -> Bounded | None:  # noqa: ARG002
+        """As `Fitted.fit_bounded`."""
+        return Bounded(np.asarray(c), np.asarray(0.0), predicted(self.whole).context)
+
+    def evidence(self, actual: Array, decided: Array) -> int:  # noqa: ARG002
+        """As `Fitted.evidence`."""
+        return max(int(np.count_nonzero(decided)), LEAST_ENTRIES)
+
+
+def _short(number: float) -> float:
+    """The nearest number of few digits; that of float32, where it is one."""
+    short = float(f"{number:.{DIGITS}g}")
+    return float(np.float32(short)) if float(np.float32(number)) == number else short
+
+
+def short_length(tensors: Sequence[Array], off: float = 0.0) -> float | None:
+    """The length of tensors together, where it is, but for rounding, a number as short as people write it.
+
+    Args:
+        off: how far it may be off besides.
+    """
+    entries = np.concatenate([np.ravel(tensor) for tensor in tensors])
+    with np.errstate(all="ignore"):
+        length = float(np.sqrt(np.square(entries).sum()))
+        kind = np.float32 if np.all(np.float32(entries) == entries) else np.float64
+    if not np.isfinite(length) or not length:
+        return None
+    short = float(f"{length:.{DIGITS}g}")
+    roundings = entries.size + 8  # of the sum, the root, the quotient, the product
+    return short if abs(length - short) <= roundings * float(np.finfo(kind).eps) * short + off else None
 
 
 def sharpest(bound: Array, direction: Array) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.faults.place import Place
 from impls import hand
-from impls.graph import Graph, Link
+from impls.graph import LOSS, Graph, Link
 from impls.hand.activations import Activation
 from impls.hand.losses.scaled import bare
 from impls.hand.notation import name_of
@@ -29,12 +29,13 @@ def right_formula(network: Graph, link: Link) -> str:
 
 def formula_of(place: Place, *, reading: Mapping[str, str] | None = None) -> str:
     """The formula of a place's link; `reading` names tensors by the layer's own names, in place of the right ones."""
-    if place.layer is place.network.loss:
+    if place.at == LOSS or place.layer is place.network.loss:
         a, K = place.network.output, place.network.outputs
         return str(place.layer.formula(a, K)).removeprefix("L = ") if place.forward else loss_text(place.layer, a, K)
     told = place.of_rule(_FORMULAS)
     if told is not None:
-        return told(place.layer, reading or place.names)
+        formula = told(place.layer, reading or place.names)
+        return f"{formula} / {place.divisor}" if place.divisor else formula
     if place.adds:
         parts = [Place(place.network, place.network.link[part]) for part in place.link.inputs]
         whole = any(isinstance(part.layer, hand.Penalty) for part in parts)
@@ -177,6 +178,9 @@ def loss_text(loss: Any, a: str, outputs: int) -> str:
     total = "(sum of y over the classes)"
     derivative = _with_dots(loss.derivative)
     filled = derivative.format(a=a, y=y, p=f"softmax({a})", rows="N", entries=entries, total=total, **given)
+    if filled.startswith("N·") and filled.endswith("/N"):  # the sum of what the loss is the mean of
+        filled = filled.removeprefix("N·").removesuffix("/N")
+        filled = filled[1:-1] if re.fullmatch(r"\((?:[^()]|\([^()]*\))*\)", filled) else filled
     return _without_ones(filled)
 
 

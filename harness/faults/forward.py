@@ -14,20 +14,20 @@ from harness.faults.fault import Fault
 from harness.faults.losses import EPSILONS, other_losses, targets, what_rows_are
 from harness.faults.penalties import unsaid_penalties
 from harness.faults.place import Place, RuleTable
-from impls.graph import TARGET, Rule
+from impls.graph import LOSS, TARGET, Rule
 from impls.hand import Dense, OneHotCrossEntropy, Softmax, SoftmaxCrossEntropy
 from impls.hand.activations import Activation
 from impls.hand.activations.softmax import log_softmax, softmax
 from impls.hand.losses.classes import rows_in
 from impls.hand.losses.guards import Guarded
-from impls.hand.losses.scaled import bare
+from impls.hand.losses.scaled import around, bare
 from impls.hand.notation import ACTIVATIONS, name_of
 
 
 def forward_faults(place: Place) -> Iterator[Fault]:
     """Mistakes at forward links."""
     if place.forward:
-        yield from _of_loss(place) if place.layer is place.network.loss else place.faults_of(_FAULTS)
+        yield from _of_loss(place) if place.at == LOSS else place.faults_of(_FAULTS)
 
 
 def _of_dense(place: Place) -> Iterator[Fault]:
@@ -120,8 +120,9 @@ def _of_logarithm(place: Place, inner: Any) -> Iterator[Fault]:
     a, K = place.network.output, place.network.outputs
 
     def with_guard(guard: Mapping[str, float]) -> tuple[str, Rule]:
-        other = type(inner)(**guard)
-        return str(other.formula(a, K)), _with_penalty(place, lambda t: other.forward(t[a], t[TARGET]))
+        other = around(place.layer, type(inner)(**guard))
+        penalised = other.penalised(place.network.weights)
+        return str(other.formula(a, K)), lambda t: other.forward(t[a], t[TARGET], *[t[w] for w in penalised])
 
     if not isinstance(inner, Guarded):
         return

@@ -22,15 +22,17 @@ import numpy as np
 
 from harness.faults.fault import Fault
 from harness.faults.formulas import loss_text
-from harness.faults.place import Place, is_activation, of_class
+from harness.faults.place import UPHILL, Place, is_activation, of_class
 from impls.graph import TARGET, Rule
 from impls.hand import (
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
     Huber,
+    Identity,
     LogitBinaryCrossEntropy,
     MeanAbsoluteError,
     OneHotCrossEntropy,
+    Sigmoid,
     Softmax,
     SoftmaxCrossEntropy,
     SparseCategoricalCrossEntropy,
@@ -40,7 +42,7 @@ from impls.hand.activations.sigmoidal import sigmoid
 from impls.hand.activations.softmax import softmax, softmax_vjp
 from impls.hand.losses.classes import rows_in
 from impls.hand.losses.guards import Guarded
-from impls.hand.losses.scaled import bare
+from impls.hand.losses.scaled import bare, constant_at, factor_text
 from impls.hand.losses.squared import sign_of_difference
 from impls.hand.notation import LOSSES, name_of
 
@@ -53,8 +55,10 @@ def loss_faults(place: Place) -> Iterator[Fault]:
         return
     inner = bare(place.layer)
     if place.layer.by != 1:
-        text = f"the factor {place.layer.by:g} of the loss is left out"
-        yield place.fault("scaled by a constant", text, "da without it", lambda t: place.link(t) / place.layer.by)
+        by, a = place.layer.by, place.network.output
+        text = f"the factor {factor_text(by)} of the loss is left out"
+        without = lambda t: place.link(t) / float(constant_at(by, len(t[a])))  # noqa: E731
+        yield place.fault("scaled by a constant", text, "da without it", without)
     yield from _factors(place, inner)
     yield from _of_another_kind(place, inner)
     for faults_of in (of_class(_ERRORS, inner) or _errors, of_class(_FUSED, inner)):
@@ -67,6 +71,8 @@ def _factors(place: Place, inner: Any) -> Iterator[Fault]:
     text = loss_text(place.layer, a, K)
     over_rows, summed = type(inner) in _MEAN_OVER_SAMPLES, type(inner) in _SUM
     sign = "it is written with y − a for a − y, or the loss is maximised"
+    if place.updated:
+        sign = f"the weights are updated with += ({UPHILL}), or {sign}"
     yield place.fault("sign flipped", f"{place.at} has the wrong sign: {sign}", f"−({text})", lambda t: -right(t))
     says = f"{place.at} is half of what it should be: the loss is taken with a factor 1/2"
     yield place.fault("half", says, f"({text})/2", lambda t: right(t) / 2)
@@ -222,16 +228,21 @@ def _fused_of_softmax(place: Place, inner: Any) -> Iterator[Fault]:
 
 def _fused_behind(place: Place) -> Iterator[Fault]:
     inner, a, K = bare(place.network.loss), place.network.output, place.network.outputs
-    if type(inner) in _OF_LOGITS:
+    if type(inner) in _OF_LOGITS or type(place.layer) is Identity:
         return
-    y = targets(inner, a)
-    if isinstance(inner, CategoricalCrossEntropy) and type(place.layer) is Softmax:
-        text = f"{a} − y is taken for {place.at}, without the 1/N of the mean over the samples"
+    y, kind = targets(inner, a), next((k for k, (losses, _) in _FUSING.items() if isinstance(inner, losses)), "")
+    if type(place.layer) is _FUSING.get(kind, ((), None))[1]:
+        entries = "1/N" if K == 1 or kind == "softmax" else f"1/({K}·N)"
+        text = f"{a} − y is taken for {place.at}, without the {entries} of the mean"
         yield place.fault("sum for mean", text, f"{a} − y", lambda t: t[a] - y(t))
+        if entries != "1/N":
+            text = f"({a} − y)/N is taken for {place.at}, without the 1/{K} of the mean over the outputs"
+            yield place.fault("times K", text, f"({a} − y)/N", lambda t: (t[a] - y(t)) / rows_in(t[a]))
         return
+    here = f"the loss is the {name_of(inner)}"
+    here = f"the activation is {place.label}, and no {kind}" if kind else here
     text = (
-        f"{a} − y is taken for {place.at}, which is right for a sigmoid or softmax under cross-entropy; here the loss "
-        f"is the {name_of(inner)}"
+        f"{a} − y is taken for {place.at}, which is right for a sigmoid or softmax under its cross-entropy; here {here}"
     )
     cause = "fused gradient with another loss"
     yield place.fault(cause, text, f"{a} − y", lambda t: t[a] - y(t))
@@ -240,6 +251,11 @@ def _fused_behind(place: Place) -> Iterator[Fault]:
         yield place.fault(cause, text, f"({a} − y)/(N·{K})", lambda t: (t[a] - y(t)) / t[a].size)
 
 
+_FUSING: Mapping[str, tuple[Any, type]] = {
+    "sigmoid": ((BinaryCrossEntropy,), Sigmoid),
+    "softmax": ((CategoricalCrossEntropy,), Softmax),
+}
+"""Of activations whose derivative cancels against that of a loss: which loss, and which."""
 _ERRORS: Mapping[type, Any] = {
     MeanAbsoluteError: _errors_of_bounded,
     Huber: _errors_of_bounded,

@@ -13,18 +13,19 @@ and on the class of its layer, by which families keep tables.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
 
-from harness.faults.fault import Clipped, Fault, Linear, with_number
+from harness.faults.fault import Clipped, Fault, Linear, Shortened, with_number
 from impls.graph import TARGET, Graph, Link, Rule, Tensor
 from impls.graph.node import as_names
 from impls.hand.activations import Activation
 from impls.hand.notation import name_of
 
+UPHILL = "w += lr·dw, where w −= lr·dw goes down"
 Entry = TypeVar("Entry")
 RuleTable = Mapping[type, Mapping[str, Callable[["Place"], Iterator[Fault]]]]
 """What can go wrong in a layer's rule: by the class of the layer, then by what it calls what the rule gives."""
@@ -71,6 +72,17 @@ class Place:
     def of_weight(self) -> bool:
         """Whether it is the gradient of a weight, or a part of one."""
         return self.link.of in self.network.weights
+
+    @property
+    def divisor(self) -> str:
+        """What the gradient of a weight is divided by, where its author has that there and not in the loss's."""
+        text = getattr(self.network.loss, "divides", "") if self.of_weight else ""
+        return f"({text})" if "/" in text or "·" in text else text
+
+    @property
+    def updated(self) -> bool:
+        """Whether gradients are read off an update of the weights."""
+        return any(link.reading for link in self.network.backward_links)
 
     @property
     def adds(self) -> bool:
@@ -176,11 +188,13 @@ class Place:
         meets = any(tensor.through for tensor in self.network.tensors.values())
         return Linear(cause, self.at, *texts, planted, says, formula, base, direction, meets)
 
-    def clipped(self, cause: str, says: str, formula: str, whole: Rule, usual: float) -> Clipped:
-        """A fault of this link that clips its values at a number, ``{c}`` in the texts."""
-        planted = lambda t: np.minimum(np.maximum(whole(t), -usual), usual)  # noqa: E731
+    def clipped(
+        self, kind: type[Clipped | Shortened], cause: str, says: str, formula: str, whole: Rule, usual: float
+    ) -> Fault:
+        """A fault of this link that clips its values, or its length, at a number, ``{c}`` in the texts."""
         texts = with_number(says, usual), with_number(formula, usual)
-        return Clipped(cause, self.at, *texts, planted, says, formula, whole)
+        made = kind(cause, self.at, *texts, whole, says, formula, whole)
+        return replace(made, rule=made.rule_with(usual))
 
 
 def of_class(table: Mapping[type, Entry], layer: Any) -> Entry | None:

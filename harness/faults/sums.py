@@ -6,21 +6,18 @@ dx = sum_j dz_nj w_ij     mean over j; over n too, the same row for every sample
 any gradient g            −g, g/2, 2 g, N g, 0; g/N where no mean takes the place of a sum over the N samples
 the step's                lr dW, the update itself; dW + c W, the derivative of a penalty that this loss does not have;
                           dz (W − lr dW)^T, where the weights were updated before dx was taken;
-                          min(max(dW, −c), c), clipped by value; dW / max(|dW|, 1), clipped by norm
+                          min(max(dW, −c), c), clipped by value; dW c / max(|dW|, c), clipped by norm
 
 The numbers lr and c are the person's own, so they are fitted. `losses` names the factors that losses are known for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-import numpy as np
-
-from harness.faults.fault import Fault
+from harness.faults.fault import Clipped, Fault, Shortened
 from harness.faults.formulas import formula_of
-from harness.faults.place import Place, RuleTable, samples
+from harness.faults.place import UPHILL, Place, RuleTable, samples
 from impls.hand import Dense
 from impls.hand.layers.dense import rows_of
 
@@ -29,7 +26,9 @@ def sum_faults(place: Place) -> Iterator[Fault]:
     """Mistakes in the sums of the gradients of weights, and of a Dense layer's dx."""
     right, at = place.link, place.at
     if place.of_weight:
-        text = f"{at} is the mean over the samples, where the sum belongs: this loss has its own mean or none"
+        why = "this loss has its own mean or none"
+        why = f"it is divided by {place.divisor} already" if place.divisor else why
+        text = f"{at} is the mean over the samples, where the sum belongs: {why}"
         yield place.fault("mean for sum", text, f"{formula_of(place)} / N", lambda t: right(t) / samples(t))
         if place.upstream:
             for which, part in (("first", slice(None, 1)), ("last", slice(-1, None))):
@@ -88,12 +87,14 @@ def factor_faults(place: Place) -> Iterator[Fault]:
     right, at = place.link, place.at
     yield place.fault("zero", f"{at} is 0 everywhere: it is never computed", "0", lambda t: 0 * right(t))
     if not place.of_loss:
-        yield place.fault("sign flipped", f"{at} has the wrong sign", f"−{at}", lambda t: -right(t))
+        yield place.fault("sign flipped", f"{at} has the wrong sign{_or_update(place)}", f"−{at}", lambda t: -right(t))
         yield place.fault("half", f"{at} is half of what it should be", f"{at}/2", lambda t: right(t) / 2)
         added = ": it may be added to that of a call before" if place.of_weight else ""
         yield place.fault("doubled", f"{at} is twice what it should be{added}", f"2·{at}", lambda t: 2 * right(t))
-        text = f"{at} is multiplied by the number of samples"
-        yield place.fault("times N", text, f"N·{at}", lambda t: samples(t) * right(t))
+        text, formula = f"{at} is multiplied by the number of samples", f"N·{at}"
+        if place.divisor == "N":
+            text, formula = f"{at} lacks the 1/N", formula_of(place).removesuffix(" / N")
+        yield place.fault("times N", text, formula, lambda t: samples(t) * right(t))
     if not (place.of_loss or place.of_weight):
         text = f"{at} is divided by the number of samples: a mean belongs to the loss, and only once"
         yield place.fault("divided by N", text, f"{at}/N", lambda t: right(t) / samples(t))
@@ -101,6 +102,14 @@ def factor_faults(place: Place) -> Iterator[Fault]:
         text = f"{at} is {{c}} times what it should be (a learning rate, or 1/N, multiplied in too early?)"
         formula = f"{{c}}·{at}"
         yield place.fitted("scaled by a constant", text, formula, lambda t: 0 * right(t), lambda t: +right(t), 0.1)
+
+
+def _or_update(place: Place) -> str:
+    """What a wrong sign of a gradient may be besides, where it is read off an update."""
+    if not place.updated:
+        return ""
+    which = place.link.of if place.of_weight else "every weight whose gradient is made from it"
+    return f", or {which} is updated with += ({UPHILL})"
 
 
 def step_faults(place: Place) -> Iterator[Fault]:
@@ -120,13 +129,9 @@ def step_faults(place: Place) -> Iterator[Fault]:
         text = f"{at} has {{c}}·{weight} added: {why}"
         yield place.fitted(cause, text, f"{at} + {{c}}·{weight}", right, lambda t: +t[weight], 0.01)
     text = f"{at} is clipped to values from −{{c}} to {{c}}"
-    yield place.clipped("clipped by value", text, f"min(max({at}, −{{c}}), {{c}})", right, 1.0)
-    text = f"{at} is scaled down to length 1"
-    yield place.fault("clipped by norm", text, f"{at}/max(|{at}|, 1)", lambda t: _shortened(right(t), t))
-
-
-def _shortened(gradient: Any, t: Mapping[str, Any]) -> Any:  # noqa: ARG001
-    return gradient / np.maximum(np.sqrt(np.square(gradient).sum()), 1)
+    yield place.clipped(Clipped, "clipped by value", text, f"min(max({at}, −{{c}}), {{c}})", right, 1.0)
+    text = f"{at} is scaled down to length {{c}}"
+    yield place.clipped(Shortened, "clipped by norm", text, f"{at}·min(1, {{c}}/|{at}|)", right, 1.0)
 
 
 def _after_the_update(place: Place) -> Iterator[Fault]:

@@ -10,6 +10,7 @@ from harness.rendering.columns import PAGE, TEXT, Column, dims, signed
 from harness.rendering.operation_screen import told_causes
 from harness.results.chain_check import ChainCheck
 from harness.results.numbers import plain, share, small
+from impls.graph import LOSS
 
 
 def render(check: ChainCheck, style: str = "table") -> str:
@@ -55,6 +56,10 @@ def _line(check: ChainCheck, row: Row) -> str:
 
 def _findings(check: ChainCheck) -> Iterator[str]:
     yield from (f"contract  {finding.message}" for finding in check.findings)
+    if check.lost and check.verdict == "FAIL":
+        yield f"note  the {check.loss} is {check.lost}: correct the forward pass first"
+    if check.loss != LOSS:
+        yield f"note  {check.loss} is read as the loss"
     if check.unseen:
         yield f"note  not shown: {', '.join(f'd{name}' for name in check.unseen)}"
     if check.ignored:
@@ -66,5 +71,10 @@ def _next(check: ChainCheck) -> str:
         return f"correct {check.first_wrong or 'it'}; what is wrong further on is wrong by itself"
     if check.verdict == "PASS":
         other = "float64" if check.dtype == "float32" else "float32"
-        return f"the same with inputs in {other}"
+        as_numpy = (
+            ", as arrays of NumPy or with jax_enable_x64" if check.package == "jax" and other == "float64" else ""
+        )
+        return f"the same with inputs in {other}{as_numpy}"
+    if check.lost:
+        return "print each tensor of the forward pass, or give other inputs"
     return "show gradients: the one of h is called dh"

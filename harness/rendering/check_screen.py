@@ -77,8 +77,9 @@ def _factor(check: Check, style: str) -> str:
     named = (factor.text for factor in factors_of(check.factor, off, rows, check.network.outputs) if factor.samples)
     name = in_samples(check.factor, 0.0, rows) or next(named, None)
     told = f"{check.factor:.6g}" if name is None else f"{check.factor:.6g} = {name}"
-    meant = f" If that loss is meant, say so: {check.option}." if check.option else ""
-    if check.factor < 0:
+    also = any(finding.kind == "learning rate" for finding in check.findings)  # and says of which loss it is right
+    meant = f" If that loss is meant, say so: {check.option}." if check.option and not also else ""
+    if check.factor < 0 and not any(link.reading for link in check.network.links):
         meant = " Weights that are updated with w += lr·dW need it so; the gradient of the loss is its negative."
     return plain(f"every gradient is {told} × the reference{why}. Not a chain-rule fault.{meant}", style)
 
@@ -116,6 +117,8 @@ def _end(check: Check) -> Iterator[str]:
             f"does it matter       trained {learning.steps} steps (lr {learning.lr:g}): loss {learning.start:.4g} → "
             f"{yours} with your gradient, {learning.right:.4g} with the right one"
         )
+    if check.option and check.factor is None and not check.dialect:
+        yield f"{'is that loss meant?':<{WIDTH}}it is right with {check.option}"
     if _may_be_another(check):
         yield "is it for another network?   --model, --activation, --loss and --data say for which"
     network, unseen = check.network, check.verdict == "NO POWER"
@@ -132,6 +135,8 @@ def _end(check: Check) -> Iterator[str]:
 def _may_be_another(check: Check) -> bool:
     """Whether the function may be one for another network: it gives nothing, other shapes, or too few gradients."""
     shapes = any(finding.fails and finding.kind == "shape" for finding in check.findings)
+    if any(finding.kind in ("targets", "layout") for finding in check.findings):  # it is known for which
+        return False
     return bool(check.findings and not check.judged) or shapes or _of_another_depth(check)
 
 

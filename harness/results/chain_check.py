@@ -12,6 +12,7 @@ from harness.comparison.judge import Finding, Row
 from harness.faults.operations.causes import Explanation
 from harness.results.printable import Printable
 from harness.results.verdicts import HALVED, Judged, Outcome
+from impls.graph import LOSS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,8 @@ class ChainCheck(Judged, Printable, text="harness.rendering.chain_screen:render"
         findings: other shapes and dtypes than a gradient should have, or that the backward pass raises.
         causes: one per wrong gradient: its cause, or unknown with what is known.
         unseen: tensors with a gradient that was not shown, so that their links are judged as parts of others.
+        loss: its name.
+        lost: what the loss is, and from which tensor on, where it is no finite number.
         ignored: what looks like a gradient by its name, of no tensor there is.
         line: file and first line of the backward pass, where that is known.
         lines: file and line that make a gradient, where a plain assignment does.
@@ -41,6 +44,8 @@ class ChainCheck(Judged, Printable, text="harness.rendering.chain_screen:render"
     causes: list[Explanation] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
+    loss: str = LOSS
+    lost: str | None = None
     line: tuple[str, int] | None = None
     lines: dict[str, tuple[str, int]] = field(default_factory=dict)
     command: str | None = None
@@ -73,6 +78,11 @@ class ChainCheck(Judged, Printable, text="harness.rendering.chain_screen:render"
             return Outcome("FAIL", 1, self._wrong(self.wrong) if self.wrong else self.findings[0].message)
         if all(row.verdict == "not comparable" for row in self.rows):
             return Outcome("NOT COMPARED", 3, "no gradient of a named tensor was shown: call the one of h dh")
+        if self.lost:
+            told = (
+                f"the {self.loss} is {self.lost}: no gradient of it means anything; give inputs with which it is finite"
+            )
+            return Outcome("NO POWER", 0, told)
         if self.powerless:
             told = f"nothing failed, but most entries of {', '.join(self.powerless)} {HALVED}"
             return Outcome("NO POWER", 0, told)
@@ -120,5 +130,7 @@ class ChainCheck(Judged, Printable, text="harness.rendering.chain_screen:render"
             "causes": [cause.to_dict() for cause in self.causes],
             "unseen": self.unseen,
             "ignored": self.ignored,
+            "loss": self.loss,
+            "lost": self.lost,
             "lines": {name: list(place) for name, place in self.lines.items()},
         }

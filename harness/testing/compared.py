@@ -73,7 +73,7 @@ def compared(mine: Mapping[str, Any], point: Point, *, strict: bool = False) -> 
     said = said_of_reading(MINE, mine, point, read.located)
     findings = [*answer.findings, *_names(answer, point), *said]
     check = concluded(setting, read, findings, answer.ignored)
-    rate = said_of_factor(MINE, mine, check.factor)
+    rate = said_of_factor(MINE, mine.lr if isinstance(mine, ReadOff) else None, check)
     return replace(check, findings=[*check.findings, *_not_numbers(check, answer), *rate])
 
 

@@ -204,7 +204,7 @@ def name_of(part: Any) -> str:
             if type(part) is kind:
                 usual, given = kind().parameters(), part.parameters()
                 unusual = {p: value for p, value in given.items() if value != usual.get(p)} | outer
-                told = ", ".join(f"{p}={value!r}" for p, value in unusual.items())
+                told = ", ".join(f"{p}={value if p == 'by' else repr(value)}" for p, value in unusual.items())
                 return f"{name}({told})" if told else name
     return type(part).__name__
 
@@ -268,12 +268,18 @@ def parsed(kind: str, text: str) -> tuple[str, dict[str, Any]]:
             raise ValueError
         if len({keyword.arg for keyword in call.keywords}) < len(call.keywords):
             raise ValueError
-        return name.strip(), {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+        return name.strip(), {str(keyword.arg): _literal(keyword.value) for keyword in call.keywords}
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         raise ValueError(
             f"Cannot read the {kind} {text[:80]!r}, because its brackets do not hold parameters, each once; write "
             f"name(parameter=value, ...), for example leaky-relu(slope=0.1)."
         ) from None
+
+
+def _literal(node: ast.expr) -> Any:
+    """A literal; a product or quotient with N, the number of rows, as text."""
+    with_rows = any(isinstance(each, ast.Name) and each.id == "N" for each in ast.walk(node))
+    return ast.unparse(node).replace(" ", "") if with_rows else ast.literal_eval(node)
 
 
 def lookup(kind: str, table: Mapping[str, Any], name: str) -> Any:

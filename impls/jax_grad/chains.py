@@ -22,9 +22,9 @@ class JaxChain:
     changed = frozenset[str]()
 
     def __init__(self, forward: Callable[[Any], Any], inputs: Mapping[str, Any], loss: str, dtype: str) -> None:
-        """Of a forward pass that runs in this dtype."""
-        self._running = partial(jax.enable_x64, dtype == "float64")
-        with self._running():
+        """Of a forward pass that runs in this dtype; float64 mode, with whole numbers of 64 bits, stays on if it is."""
+        self.running = partial(jax.enable_x64, dtype == "float64" or jax.config.jax_enable_x64)
+        with self.running():
             self._trace(forward, inputs, loss)
 
     def _trace(self, forward: Callable[[Any], Any], inputs: Mapping[str, Any], loss: str) -> None:
@@ -87,7 +87,7 @@ class JaxChain:
     def again(self, inputs: Mapping[str, Any]) -> JaxChain:
         """With some inputs others: what was traced is run again."""
         other = copy(self)
-        with self._running():
+        with self.running():
             given = jax.tree.leaves({**self.inputs, **{name: _own(value) for name, value in inputs.items()}})
             other._run([given[place] for place in self._reals])
         return other

@@ -93,7 +93,7 @@ def _split_heads(layer: hand.SplitHeads) -> Operations:
 
 def _scaled(loss: hand.Scaled) -> Operation:
     inner = operation_of(loss.loss, "loss")
-    return lambda a, y: loss.by * inner(a, y)
+    return lambda a, y: loss.times(inner(a, y), a)
 
 
 def _penalised(loss: hand.Penalised) -> Operation:

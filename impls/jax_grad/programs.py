@@ -162,7 +162,8 @@ def _param(value: Any, dtype: str) -> Any:
     if isinstance(value, np.dtype) and jnp.issubdtype(value, jnp.inexact):
         return _dtype_in(value, dtype)
     if isinstance(value, tuple) and any(hasattr(each, "eqns") for each in value):
-        return tuple(_param(each, dtype) for each in value)
+        others = [_param(each, dtype) for each in value]
+        return type(value)(*others) if hasattr(value, "_fields") else tuple(others)  # linear solvers have named ones
     if not hasattr(value, "eqns"):
         return value
     inner = Program(value, inlining=CALLS + RULES)

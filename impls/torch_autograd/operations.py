@@ -73,7 +73,7 @@ def _cross_entropy(classes: int) -> Operation:
 
 def _scaled(loss: hand.Scaled) -> Operation:
     inner = operation_of(loss.loss, "loss")
-    return lambda a, y: loss.by * inner(a, y)
+    return lambda a, y: loss.times(inner(a, y), a)
 
 
 def _dense(_: hand.Dense) -> Operation:

@@ -91,7 +91,10 @@ number = 3
     [
         ("nothing", "it returns nothing; .* is called without arguments, and returns what harness.check_chain takes"),
         ("raising", "it raises ValueError: no data;"),
-        ("weights", "a dictionary of W1; return some of forward, backward, inputs, tensors, gradients, loss, or all"),
+        (
+            "weights",
+            "a dictionary of W1; return some of forward, backward, inputs, tensors, gradients, loss, arrays, or all",
+        ),
         ("needing", "missing 1 required positional argument"),
         ("number", "it is a builtins.int;"),
         ("slow", "it did not answer within 0.2 s;"),

@@ -121,3 +121,25 @@ def test_range_strict_and_what_is_left_out():
         assert (done.returncode, done.stdout[:13]) == (1, "FAIL  right; "), done.stderr
     done = command(*RIGHT, "--leave-out", "kinks", "--leave-out", "offset")
     assert "not tried  kinks, offset: you left it out" in done.stdout
+
+
+def test_what_cannot_be_drawn_is_told_as_it_is_typed():
+    done = command("operations.py", "--reference", "operations.py:naive", "--backward", "operations.py")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert 'nothing says what it reads; say it, a letter for each size: --inputs "' in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("reference", "instead"),
+    [("softmax", "give a layer, impls.hand.Softmax()"), ("nonsense", "give a function, or a layer, impls.hand.Tanh()")],
+)
+def test_a_name_is_no_reference_in_python(reference, instead):
+    from harness import check_vjp
+
+    with pytest.raises(
+        UsageError, match=rf"Cannot use reference='{reference}', because names are for the command line"
+    ):
+        check_vjp(abs, abs, reference=reference)
+    with pytest.raises(UsageError) as told:
+        check_vjp(abs, abs, reference=[abs, reference])
+    assert str(told.value).endswith(f"{instead}.")
