@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from harness.cli.answers import _returned
 
 import harness
+from harness.cli.answers import _returned
 from harness.cli.commands import harness as command
 from tests.helpers.deferred import Deferred
 
