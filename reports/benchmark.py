@@ -26,7 +26,7 @@ from harness.inputs.datasets import load_data
 from impls.graph import TARGET, Graph
 from impls.hand import from_text
 from reports.catalogue import counted, networks
-from reports.growth import of_layers, of_steps, peak_memory
+from reports.growth import of_checks, of_layers, of_steps, peak_memory
 from reports.page.sizes import page_sizes
 from reports.peers import PEERS, Step
 
@@ -206,6 +206,10 @@ def growth(quick: bool) -> list[Line]:
     name = f"memory, 4-3-2-1 against torch and jax, steps {steps.steps // 10:,} to {steps.steps:,}"
     kilobytes = steps.kilobytes_a_step
     lines = [line(name, f"{kilobytes:.1f} KB a step, {steps.late:.0f} MB", "<= 5 KB a step", kilobytes <= 5)]
+    checks = of_checks(60 if quick else 200)
+    value = f"{checks.kilobytes_a_check:.0f} KB a check, {checks.held[-1]:.0f} MB"
+    lines.append(line("memory, checks of operations, the later half", value, "<= 500 KB a check",
+                      checks.kilobytes_a_check <= 500))  # fmt: skip
     for layers in (25, 100) if quick else (25, 100, 400):
         found = of_layers(layers)
         took = f"{found.planting:.2f} of {found.first:.2f} s of the first step"
