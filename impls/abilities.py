@@ -84,19 +84,32 @@ class Hosts(Protocol):
         """While it is entered, functions of the implementation's dtype run; nothing global stays changed."""
         ...
 
+    def at_once(self, function: Function) -> Function:
+        """The same function, compiled as a whole where that makes the first call of a size cheaper, and is possible."""
+        ...
+
     def constant(self, own: Any) -> Any:
         """The same numbers in the same memory, by which nothing is differentiated."""
         ...
 
-    def vjp(self, function: Function, inputs: Sequence[Array], upstream: Upstream) -> Differentiated:
+    def vjp(
+        self, function: Function, inputs: Sequence[Array], upstream: Upstream, *, at_once: bool = False
+    ) -> Differentiated:
         """The output of a differentiable function, and its gradient for each input, by autograd.
 
         Several outputs are a tuple, and so are their upstreams. None stands for 1, where the output is one number.
+        Where a function is differentiated many times, it may be compiled as a whole first: `at_once`.
 
         Raises:
             CannotCompareError: the framework has no autograd.
             Exception: whatever the function raises.
         """
+        ...
+
+    def vjp_of_each(
+        self, functions: Sequence[Function], inputs: Sequence[Array], upstream: Upstream
+    ) -> list[list[Array | None] | None]:
+        """The gradients of many functions at one point, see `vjp`; None of one that raises."""
         ...
 
     def perturbed(

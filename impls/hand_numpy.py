@@ -101,6 +101,10 @@ class Hand:
         """Nothing needs to be set."""
         return nullcontext()
 
+    def at_once(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """As it is: nothing has to be compiled."""
+        return function
+
     def constant(self, own: Any) -> Any:
         """The array itself."""
         return own
@@ -108,11 +112,11 @@ class Hand:
     def forget(self) -> None:
         """Nothing is kept."""
 
-    def vjp(self, *_: Any) -> NoReturn:
+    def vjp(self, *_: Any, **__: Any) -> NoReturn:
         """NumPy differentiates nothing."""
         raise CannotCompareError(NO_AUTOGRAD)
 
-    perturbed = pair = vjp
+    perturbed = pair = vjp_of_each = vjp
 
     def brings_backward(self, _: Any) -> bool:
         """No object of NumPy's does."""

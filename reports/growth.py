@@ -1,4 +1,4 @@
-"""What a run costs as it grows: memory against steps, time and memory against layers.
+"""What a run costs as it grows: memory against steps and against checks of operations, time and memory against layers.
 
 Each figure is measured in a process of its own.
 """
@@ -18,7 +18,7 @@ from impls.graph import Graph
 from impls.hand import from_text
 
 EVERYBODY = ("hand", "torch", "jax")
-WIDTH = 6
+WIDTH, EVERY = 6, 20
 
 
 class OfSteps(NamedTuple):
@@ -33,6 +33,19 @@ class OfSteps(NamedTuple):
     def kilobytes_a_step(self) -> float:
         """By how much memory grew."""
         return 1000 * (self.late - self.early) / (self.steps - self.steps // 10)
+
+
+class OfChecks(NamedTuple):
+    """Megabytes that the process held after every 20 checks of operations, and the seconds a check took."""
+
+    held: tuple[float, ...]
+    seconds: float
+
+    @property
+    def kilobytes_a_check(self) -> float:
+        """By how much memory grew in the later half: what is kept is kept up to some number."""
+        half = len(self.held) // 2
+        return 1000 * (self.held[-1] - self.held[half - 1]) / (EVERY * (len(self.held) - half))
 
 
 class OfLayers(NamedTuple):
@@ -55,8 +68,14 @@ def of_layers(layers: int, against: Sequence[str] = EVERYBODY) -> OfLayers:
     return OfLayers(layers, *_apart(f"measure_layers({layers}, {list(against)!r})"))
 
 
+def of_checks(checks: int) -> OfChecks:
+    """Of checks of an operation in one process: against hand layers, torch and JAX functions, each of other shapes."""
+    *held, seconds = _apart(f"measure_checks({checks})")
+    return OfChecks(tuple(held), seconds)
+
+
 def _apart(call: str) -> list[float]:
-    code = f"from reports.growth import measure_layers, measure_steps; print(*{call})"
+    code = f"from reports.growth import measure_checks, measure_layers, measure_steps; print(*{call})"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     return list(map(float, done.stdout.split()))
 
@@ -74,6 +93,31 @@ def measure_steps(steps: int, against: list[str]) -> tuple[float, float, float]:
 
     run("4-3-2-1", "iris", against, steps=steps, dtype="float64", progress=at)
     return held[steps // 10], held[steps], (time.process_time() - begin) / steps
+
+
+def measure_checks(checks: int) -> list[float]:
+    """Megabytes after every 20 checks, and seconds a check, of this process."""
+    import jax.numpy as jnp
+    import numpy as np
+    import torch
+
+    from harness import check_vjp
+    from impls.hand import Tanh
+
+    held, begin = list[float](), time.process_time()
+    for number in range(checks):
+        c, sizes = 1 + number / checks, (3 + number % 5, 4 + number % 3)
+        tanh = (None, torch.tanh, jnp.tanh)[number % 3]
+        reference = (lambda z, c=c, tanh=tanh: tanh(c * z)) if tanh else Tanh()
+        c = c if tanh else 1.0
+        found = check_vjp(
+            lambda z, c=c: np.tanh(c * z), lambda u, z, c=c: u * c * (1 - np.tanh(c * z) ** 2),
+            reference=reference, inputs={"z": ("N", *sizes) if tanh else ("N", sizes[0])},
+        )  # fmt: skip
+        assert found.verdict == "PASS"
+        if number % EVERY == EVERY - 1:
+            held.append(resident())
+    return [*held, (time.process_time() - begin) / checks]
 
 
 def measure_layers(layers: int, against: list[str]) -> tuple[float, float, float, float]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from types import CodeType, FunctionType
@@ -25,10 +26,8 @@ from harness.edits.syntax import FunctionTree
 from harness.evaluation.references.expected import Expected, gradient_of
 from harness.inputs.recompiled import Mould, definition_of, replaced, unwrapped
 
-SECONDS = 3.0
-"""Of the processor, after which a search is given up whose edits take long."""
-MOST = 3000
-"""Edits that are asked; half of them where a cause is known already."""
+SECONDS, MOST = 2.0, 3000
+"""Of the processor, after which a search is given up whose edits take long; and edits that are asked."""
 MOST_FUNCTIONS = 6
 MOST_FOUND = 4
 """Edits that put something right, after which the search ends."""
@@ -66,20 +65,20 @@ class Judged:
         return {name for tensor, name in self.at.inputs.items() if tensor in self.off}
 
 
-def repairs_of(candidate: Operation, given: Sequence[Any], cases: Sequence[Judged], most: int = MOST) -> list[Repair]:
+def repairs_of(candidate: Operation, given: Sequence[Any], cases: Sequence[Judged], share: float = 1.0) -> list[Repair]:
     """The edits that put a gradient right and nothing wrong, those that put most of them right first.
 
     Args:
         given: the functions that somebody gave: forward, backward.
-        most: edits that are asked.
+        share: of the edits and of the time.
     """
     begin, first = time.process_time(), next(case for case in cases if case.wrong)
     candidate.answer(first.at)
     asked = ASKED if time.process_time() - begin < SECONDS / ASKED / 10 else 1
-    until = begin + SECONDS
+    until = begin + SECONDS * share
     written = list(_written(given))
     found: list[Repair] = []
-    for number, (function, change, code) in enumerate(islice(_changed(written), most)):
+    for number, (function, change, code) in enumerate(islice(_changed(written), round(MOST * share))):
         if len(found) >= MOST_FOUND or (number % asked == 0 and time.process_time() > until):
             break
         with replaced(function, code):
@@ -87,7 +86,15 @@ def repairs_of(candidate: Operation, given: Sequence[Any], cases: Sequence[Judge
         if of:
             file, line = function.__code__.co_filename, change.site.statement.lineno
             found.append(Repair(file, line, change.before, change.after, of))
-    return sorted(found, key=lambda repair: (-len(repair.of), len(repair.after)))
+    # Where torch sums by itself what is too large, leaving a mean out is as right as a sum, and says less.
+    return sorted(found, key=lambda each: (-len(each.of), _calls(each.after) < _calls(each.before), len(each.after)))
+
+
+def _calls(statement: str) -> int:
+    """How many calls a statement makes; of one that holds others, and has no end here, none are counted."""
+    with suppress(SyntaxError):
+        return sum(isinstance(node, ast.Call) for node in ast.walk(ast.parse(statement)))
+    return 0
 
 
 def _changed(

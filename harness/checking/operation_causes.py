@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.candidates.operation import Operation
-from harness.candidates.repairs import MOST, Judged, Repair, repairs_of
+from harness.candidates.repairs import Judged, Repair, repairs_of
 from harness.checking.operation_judging import Tried
 from harness.evaluation.references.expected import gradient_of
 from harness.faults.cause import Cause
@@ -15,6 +15,8 @@ from harness.faults.operations.causes import Explanation, cause_of
 from harness.results.setting import shown_path
 
 EDIT = "one edit of your code"
+IF_KNOWN = 0.5
+"""Share of the search for an edit that is made where a cause is known already."""
 
 
 def explained(
@@ -38,8 +40,7 @@ def explained(
         )
         for name in names
     ]
-    most = MOST if any(each.cause == "unknown" for each in found) else MOST // 2
-    repairs = _repairs(candidate, given, tried, most)
+    repairs = _repairs(candidate, given, tried, 1 if any(each.cause == "unknown" for each in found) else IF_KNOWN)
     return [replace(each, repair=_told(each.at, repairs)) for each in found]
 
 
@@ -48,12 +49,12 @@ def _tells(each: Tried, name: str) -> bool:
     return bool(each.situation.expected[name].value.any())
 
 
-def _repairs(candidate: Operation, given: Sequence[Any], tried: Sequence[Tried], most: int) -> list[Repair]:
+def _repairs(candidate: Operation, given: Sequence[Any], tried: Sequence[Tried], share: float) -> list[Repair]:
     """None where calls have changed what later calls give: then an edit would be judged by what others left behind."""
     if any(finding.kind in STATEFUL for each in tried for finding in each.findings):
         return []
     cases = [Judged(each.situation.at, each.off) for each in tried if each.wrong or each.right]
-    return repairs_of(candidate, [function for function in given if function is not None], cases, most)
+    return repairs_of(candidate, [function for function in given if function is not None], cases, share)
 
 
 STATEFUL = ("timeout", "accumulates", "overwrites", "second call differs")

@@ -12,7 +12,7 @@ Where nobody knows the function by hand, a central difference of the reference i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -61,18 +61,20 @@ def _by_hand(each: Tried) -> Tried | None:
     if any(row.verdict == "not comparable" or row.gradient not in own for row in each.rows):
         return None
     expected = Expected(hand.hand, hand.inputs, hand.upstream, at.dtype)
+    shown = {own[name]: array for name, array in each.shown.items() if name in own}
     rows = []
     for row in each.rows:
-        judged = _row(row, hand, expected, own[row.gradient], each.shown[row.gradient])
+        judged = _row(row, hand, expected, own[row.gradient], shown)
         if judged is None:
             return None
         rows.append(judged)
     return replace(each, rows=rows, wrong=[], right=list(at.at.inputs.values()), off=frozenset())
 
 
-def _row(row: Row, hand: HandSituation, expected: Expected, tensor: str, actual: Array) -> Row | None:
+def _row(row: Row, hand: HandSituation, expected: Expected, tensor: str, shown: Mapping[str, Array]) -> Row | None:
     if row.verdict != "FAULT":
         return row
+    actual = shown[tensor]
     for right, form in _forms(hand, expected, tensor):
         found = judge(
             check_of(expected.dtype), row.gradient, YOURS, row.step,
@@ -80,7 +82,7 @@ def _row(row: Row, hand: HandSituation, expected: Expected, tensor: str, actual:
         )  # fmt: skip
         if found.verdict != "FAULT":
             return msgspec.structs.replace(found, reason=f"right as {form}") if form else found
-    if expected.convention(tensor, actual):
+    if expected.convention(tensor, shown):
         reason = "exactly on a kink, another valid subgradient is taken"
         return msgspec.structs.replace(row, verdict="convention", reason=reason)
     return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from harness.evaluation.references.surrogate import SurrogateReference
 from harness.evaluation.references.voting import VotingReference
 from harness.inputs.calls import Call, Settings
 from harness.inputs.cases import Case, drawn, upstream_of, users, why_untried, with_options
+from harness.inputs.declared import as_ends
 from harness.inputs.frameworks import as_arrays
 from harness.inputs.outputs import joined, whole_shape
 from harness.inputs.plain import refused, shown
@@ -61,9 +61,9 @@ class References:
         """
         key = repr(sorted(case.settings.items()))
         if key not in self._known:
-            right = self._made(self.reference, case)
+            right = self._made("reference", self.reference, case)
             if self.surrogate is not None:
-                right = SurrogateReference(right, self._made(self.surrogate, case))
+                right = SurrogateReference(right, self._made("surrogate", self.surrogate, case))
             self._known[key] = right
         return self._known[key]
 
@@ -75,28 +75,59 @@ class References:
         """
         right = self.at(case)
         upstream = upstream_of(case, whole_shape(right.parts(case.inputs)), dtype, rng)
-        at = Expected(right, case.inputs, upstream, dtype, case.settings)
+        options = {name: option.values for name, option in self.signature.options.items()}
+        at = Expected(
+            right, case.inputs, upstream, dtype, case.settings, options,
+            lambda settings: self.at(replace(case, settings=settings)),
+        )  # fmt: skip
         if case.may_fail:
             at.tensors  # noqa: B018  (whether there are any)
         return at
 
-    def _made(self, reference: Any, case: Case) -> Reference:
+    def _made(self, role: str, given: Any, case: Case) -> Reference:
         constant = self.signature.constant
-        if HandReference.knows(reference):
-            return HandReference(reference, constant)
-        if isinstance(reference, tuple | list):
-            forms = [self._call(form, case.settings) for form in reference]
+        if HandReference.knows(given):
+            layer = HandReference(given, constant)
+            read_by(layer, self.signature)
+            return layer
+        if isinstance(given, tuple | list):
+            forms = [self._call(role, form, case.settings) for form in given]
             return VotingReference(forms, case.inputs, constant)
-        return MeasuredReference(self._call(reference, case.settings), case.inputs, constant)
+        return MeasuredReference(self._call(role, given, case.settings), case.inputs, constant)
 
-    def _call(self, reference: Any, settings: Settings) -> Call:
-        if not callable(reference):
+    def _call(self, role: str, given: Any, settings: Settings) -> Call:
+        refuse_class(role, given)
+        if not callable(given):
             raise UsageError(
-                f"Cannot use reference={reference!r}, because it is neither a hand layer nor a function; give a layer "
+                f"Cannot use {role}={shown(given)}, because it is neither a hand layer nor a function; give a layer "
                 f"of impls.hand such as Dense(4, 3), a differentiable torch, JAX or NumPy function, or a torch and a "
                 f"JAX form for a vote."
             )
-        return Call(reference, self.signature, settings)
+        return Call(given, self.signature, settings)
+
+
+def refuse_class(role: str, given: Any) -> None:
+    """Raise UsageError for a class of layers in place of a layer."""
+    if isinstance(given, type) and hasattr(given, "reads"):
+        name = given.__name__
+        raise UsageError(
+            f"Cannot use {role}={name}, because it is a class of layers; give a layer, in brackets with its sizes "
+            f"and options if it has some: {role}={name}(...)."
+        )
+
+
+def read_by(layer: HandReference, signature: Signature) -> Signature:
+    """The signature, if it is that of a layer.
+
+    Raises:
+        UsageError: the layer reads something else.
+    """
+    if set(signature.tensors) != set(layer.inputs):
+        raise UsageError(
+            f"Cannot use inputs {', '.join(signature.tensors)} with {layer.name}, because it reads "
+            f"{', '.join(layer.inputs)}; give these, or leave inputs out."
+        )
+    return signature
 
 
 def _listed(reference: Any) -> Sequence[Any]:
@@ -128,21 +159,11 @@ def points_of(
         raise UsageError(
             f"Cannot use reference={text!r}, because names are for the command line, and this is text; give {instead}."
         )
-    if isinstance(reference, type) and hasattr(reference, "reads"):
-        name = reference.__name__
-        raise UsageError(
-            f"Cannot use reference={name}, because it is a class of layers; give a layer, in brackets with its sizes "
-            f"and options if it has some: reference={name}(...)."
-        )
+    refuse_class("reference", reference)
     known = HandReference(reference) if HandReference.knows(reference) else None
     if inputs is not None:
         signature = signature_of(inputs, dtype)
-        if known is not None and set(signature.tensors) != set(known.inputs):
-            raise UsageError(
-                f"Cannot use inputs {', '.join(signature.tensors)} with {known.name}, because it reads "
-                f"{', '.join(known.inputs)}; give these, or leave inputs out."
-            )
-        if known is not None and not signature.options:
+        if known is not None and not read_by(known, signature).options:
             signature = signature.in_order(known.inputs)
     elif known is not None and known.usual:
         signature = signature_of(known.usual, dtype).in_order(known.inputs)
@@ -179,13 +200,15 @@ def without(points: Points, left_out: Collection[str]) -> Points:
     """
     if isinstance(left_out, str):
         raise UsageError(f"Cannot leave out {left_out!r}, because names come in a list; give [{left_out!r}].")
+    if not isinstance(left_out, list | tuple | set | frozenset):
+        raise refused("leave_out", left_out, "names come in a list", 'give one, such as ["kinks"]')
     names = [case.name for case in points.cases]
     known = [*names, *NAMED_BESIDES]
     for name in left_out:
         if name not in known:
             raise UsageError(
-                f"Cannot leave out {name!r}, because nothing has that name{did_you_mean(str(name), known)}; choose "
-                f"from {', '.join(known)}."
+                f"Cannot leave out {shown(name)}, because nothing has that name{did_you_mean(str(name), known)}; "
+                f"choose from {', '.join(known)}."
             )
     cases = [case for case in points.cases if case.name not in left_out]
     if not cases:
@@ -202,9 +225,10 @@ def as_interval(interval: Any) -> tuple[float, float] | None:
     if interval is None:
         return None
     pair = tuple(interval) if isinstance(interval, tuple | list) else ()
-    if len(pair) != 2 or not all(isinstance(end, Real) for end in pair) or not pair[0] < pair[1]:
+    ends = as_ends(*pair) if len(pair) == 2 else None
+    if ends is None:
         raise UsageError(
             f"Cannot use range={shown(interval)}, because it is the interval in which the code must work; give two "
             f"numbers, the smaller first, such as (-50, 50)."
         )
-    return float(pair[0]), float(pair[1])
+    return ends

@@ -9,10 +9,7 @@
     ties               two values, each at least twice along every axis, and equal rows
     ends               on and near the ends of an interval, where inputs have one
     zeros in the upstream, upstream of ones
-    other sizes        ordinary, every letter another size
-    many rows          ordinary, 257 for the first letter, every other an even size
-    one row            ordinary, 1 for the first letter
-    equal sizes        ordinary, as many inputs as outputs
+    other sizes, ...   ordinary, the letters of other sizes, see `harness.inputs.sizes`
     repeated indices   all indices one of two
 
 Arrays that the user gives stay what they are in the case ``given``, and are varied by up to a half in another. Where an
@@ -29,9 +26,10 @@ from typing import Any
 import numpy as np
 
 from harness.inputs.calls import Settings
-from harness.inputs.declared import Indices, Input, Reals, all_sizes, letters_of, sizes_of
+from harness.inputs.declared import Indices, Input, Reals
 from harness.inputs.draws import DRAWS, draw, repeated
 from harness.inputs.signature import Signature
+from harness.inputs.sizes import all_sizes, letters_of, sizes_of
 from harness.usage import UsageError
 from impls.contract import Array
 

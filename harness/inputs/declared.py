@@ -20,10 +20,10 @@ from ast import literal_eval
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
+from numbers import Integral, Real
 from typing import Any, TypeAlias
 
-import numpy as np
-
+from harness.inputs.plain import shown
 from harness.usage import UsageError
 from impls.contract import Array
 
@@ -98,13 +98,6 @@ _DECLARED = re.compile(
 )
 _ONE_OF = re.compile(rf"{_NAME}\s+in\s+(?P<values>\S.*)")
 _STEP = re.compile(r"\.?([^\W\d]\w*|\w+)|\[(\d+)\]")
-
-SIZES = (5, 7, 3, 9, 11, 13, 15, 17)
-"""Sizes for the letters in the order in which they come: odd, unequal, at least 2."""
-OTHER_SIZES = {"other sizes": (11, 3, 7, 13, 5, 17, 9, 15), "many rows": (257, 8, 4, 6, 12, 10, 16, 14)}
-"""And others, by the case: a kernel may be right at odd sizes alone, or for a few rows; 257 fit no block."""
-EQUAL, MOST_EQUAL = (16, 4), 4
-"""Every letter's size where all are equal, of so many letters and of more."""
 
 
 def declared(text: str) -> dict[str, Any]:
@@ -190,38 +183,47 @@ def shape_in(value: Input) -> Shape:
     return value if isinstance(value, tuple) else value.shape
 
 
-def letters_of(inputs: Mapping[str, Input]) -> list[str]:
-    """Letters in the order in which they first occur."""
-    sizes = [size for value in inputs.values() for size in shape_in(value)]
-    sizes += [value.below for value in inputs.values() if isinstance(value, Indices)]
-    return [size for size in dict.fromkeys(sizes) if isinstance(size, str)]
+def checked(name: str, value: Shape | Declared) -> Shape | Declared:
+    """What is said of the input of this name.
 
-
-def sizes_of(inputs: Mapping[str, Input], pool: tuple[int, ...] = SIZES) -> dict[str, int]:
-    """A size for each letter: from the pool, unequal to each other and to every size that is given.
-
-    >>> sizes_of({"x": ("N", "M"), "W": ("M", 7)})
-    {'N': 5, 'M': 3}
+    Raises:
+        UsageError: a size is no letter and no whole number from 1 on, or no number lies in an interval.
     """
-    taken = {size for value in inputs.values() if isinstance(value, tuple | np.ndarray) for size in shape_in(value)}
-    letters = letters_of(inputs)
-    further = range(max(pool) + 2, max(pool) + 2 + 2 * (len(letters) + len(taken)), 2)
-    free = [size for size in (*pool, *further) if size not in taken]
-    return dict(zip(letters, free, strict=False))
+    shape = value if isinstance(value, tuple) else value.shape
+    if not isinstance(shape, tuple | list):
+        raise UsageError(
+            f"Cannot use the shape {shown(shape)} of the input {name!r}, because it is no tuple of sizes; write "
+            f'harness.{type(value).__name__}(("N", 3), ...).'
+        )
+    for size in [*shape, *([value.below] if isinstance(value, Indices) else [])]:
+        if not (size.isidentifier() if isinstance(size, str) else _is_whole(size) and size >= 1):
+            raise UsageError(
+                f"Cannot use the size {shown(size)} of the input {name!r}, because a size is a letter or a whole "
+                f'number from 1 on; write ("N", 3).'
+            )
+    if isinstance(value, Indices):
+        most = inf if isinstance(value.below, str) else value.below
+        if not _is_whole(value.low) or not value.low < min(most, 2.0**63):
+            raise UsageError(
+                f"Cannot draw the input {name!r} from {shown(value.low)} below {shown(value.below)}, because no whole "
+                f"numbers lie there; give the smallest as low, and below one that is larger."
+            )
+    if isinstance(value, Reals) and as_ends(value.low, value.high) is None:
+        raise UsageError(
+            f"Cannot use the interval from {shown(value.low)} to {shown(value.high)} of the input {name!r}, because it "
+            f"holds no interval of numbers; give the smaller end first."
+        )
+    return value
 
 
-def all_sizes(inputs: Mapping[str, Input]) -> dict[str, dict[str, int]]:
-    """Further sizes for the letters, by the name of the case; none where there are no letters."""
-    letters = letters_of(inputs)
-    if not letters:
-        return {}
-    found = {name: sizes_of(inputs, pool) for name, pool in OTHER_SIZES.items()}
-    found["one row"] = {**sizes_of(inputs), letters[0]: 1}
-    if len(letters) > 1:
-        found["equal sizes"] = dict.fromkeys(letters, EQUAL[len(letters) > MOST_EQUAL])
-    return found
+def as_ends(low: Any, high: Any) -> tuple[float, float] | None:
+    """The ends of an interval as numbers; None if they are none, or hold none between them."""
+    try:
+        real = all(isinstance(end, Real) and not isinstance(end, bool) for end in (low, high))
+        return (float(low), float(high)) if real and float(low) < float(high) else None
+    except OverflowError:  # a whole number that is larger than every float
+        return None
 
 
-def shape_of(shape: Shape, sizes: Mapping[str, int]) -> tuple[int, ...]:
-    """A shape in numbers."""
-    return tuple(sizes[size] if isinstance(size, str) else size for size in shape)
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from harness.inputs.declared import Flags, Indices, Input, Probabilities, Reals, shape_in, shape_of
+from harness.inputs.declared import Flags, Indices, Input, Probabilities, Reals, shape_in
+from harness.inputs.sizes import shape_of
 from harness.usage import UsageError
 from impls.contract import Array
 
@@ -15,6 +16,8 @@ Draw = Callable[[np.random.Generator, tuple[int, ...]], Array]
 KINKS = np.array([-6, -3, -1, -0.5, 0, 0.5, 1, 3, 6])
 BESIDE = 2.0**-20
 """Held by float32 beside each of them."""
+TIED = np.array([0.71484375, -1.26953125])
+"""The only values where all are tied."""
 FAR = 30.0
 """How far from its end an interval without another end is drawn from."""
 
@@ -24,8 +27,15 @@ def _signs(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
 
 
 def _tied(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """Neighbours are the same in pairs, along every axis, so that what is chosen by size is tied whatever is drawn."""
-    return rng.normal(size=2)[(np.indices(shape) // 2).sum(axis=0) % 2]
+    """Neighbours are the same in pairs, along every axis, so that what is chosen by size is tied whatever is drawn.
+
+    Inputs tie with each other too: the last rows of all are the same, others by chance.
+    """
+    if not shape:
+        return rng.choice(TIED, shape)
+    turned = np.append(rng.integers(0, 2, (shape[0] - 1) // 2), 0)
+    places = np.indices(shape) // 2
+    return TIED[(places.sum(axis=0) + turned[places[0]]) % 2]
 
 
 DRAWS: dict[str, Draw] = {
@@ -90,7 +100,8 @@ def _inside(drawn: Array, value: Input, dtype: str, rng: np.random.Generator, *,
     low = value.low if np.isfinite(value.low) else min(value.high, 0.0) - FAR
     high = value.high if np.isfinite(value.high) else max(value.low, 0.0) + FAR
     within = (drawn >= value.low) & (drawn <= value.high)
-    drawn = np.where(within & (not ends), drawn, rng.uniform(low, high, drawn.shape))
+    share = rng.random(drawn.shape)
+    drawn = np.where(within & (not ends), drawn, low * (1 - share) + high * share)  # high - low may overflow
     if ends:
         known = [end for end in (value.low, value.high) if np.isfinite(end)]
         drawn = np.where(rng.uniform(size=drawn.shape) < 1 / 3, rng.choice(known or [low], drawn.shape), drawn)

@@ -145,7 +145,7 @@ def _differentiates(host: Hosts, function: Callable[..., Any], inputs: Sequence[
         several = isinstance(output, tuple)
         every = output if several else (output,)
         ones = [np.ones(tuple(array.shape), str(array.dtype).rpartition(".")[2]) for array in every]
-        host.vjp(real, inputs, ones if several else ones[0])
+        host.vjp(real, inputs, ones if several else ones[0], at_once=True)
     except (Exception, SystemExit):
         return False
     return True
@@ -162,7 +162,7 @@ def _instead(reason: str) -> str:
 def run(host: Hosts, function: Callable[..., Any], inputs: Sequence[Array]) -> Any:
     """What a function gives for copies of these arrays, overflow and the like unmentioned."""
     with host.running(), np.errstate(all="ignore"):
-        return function(*[host.give(array) for array in inputs])
+        return host.at_once(function)(*[host.give(array) for array in inputs])
 
 
 def kind_of(value: Any) -> str:
@@ -207,8 +207,13 @@ def as_arrays(values: Mapping[str, Any], dtype: str) -> dict[str, Array]:
     hosts = loaded_hosts(dtype).values()
     arrays = {}
     for name, value in values.items():
-        taken = next((host.take(value) for host in hosts if host.owns(value)), None)
-        array = np.asarray(unmasked(name, value)) if taken is None else taken
+        taken = next((host.take(value) for host in hosts if host.owns(unmasked(name, value))), None)
+        try:
+            array = np.asarray(value) if taken is None else taken
+        except ValueError:  # rows of unequal lengths
+            raise UsageError(
+                f"Cannot use the input {name!r}, because its rows differ in length; give an array of numbers."
+            ) from None
         if array.dtype.kind not in "iufb":
             raise UsageError(
                 f"Cannot use the input {name!r} of dtype {array.dtype}, because gradients are of real numbers; give "

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from harness.inputs.calls import Settings
-from harness.inputs.declared import Constant, Flags, Indices, Input, OneOf, Probabilities, Reals, declared
+from harness.inputs.declared import Constant, Flags, Indices, Input, OneOf, Probabilities, Reals, checked, declared
 from harness.inputs.frameworks import as_arrays
 from harness.inputs.plain import shown
 from harness.inputs.trees import is_numbers, matched, names_of, put_together, taken_apart
@@ -94,7 +94,7 @@ def signature_of(inputs: Mapping[str, Any] | str, dtype: str) -> Signature:
     """What is meant by each input, arrays as NumPy ones of the dtype; a text is read as the command's.
 
     Raises:
-        UsageError: an input is none of this, or a size is no whole number from 1 on.
+        UsageError: an input is none of this.
     """
     inputs = declared(inputs) if isinstance(inputs, str) else inputs
     if not isinstance(inputs, Mapping) or not inputs:
@@ -107,7 +107,12 @@ def signature_of(inputs: Mapping[str, Any] | str, dtype: str) -> Signature:
     options: dict[str, OneOf] = {}
     constant: set[str] = set()
     for argument, tree in inputs.items():
-        arguments[argument], leaves = taken_apart(tree, str(argument), _is_whole)
+        if not isinstance(argument, str) or not argument:
+            raise UsageError(
+                f"Cannot use an input of the name {argument!r}, because names are text; give those of forward's "
+                f"parameters."
+            )
+        arguments[argument], leaves = taken_apart(tree, argument, _is_whole)
         for name, value in leaves.items():
             if isinstance(value, OneOf):
                 options[name] = value
@@ -117,7 +122,8 @@ def signature_of(inputs: Mapping[str, Any] | str, dtype: str) -> Signature:
                 value = value.value
             tensors[name] = _specified(name, value, dtype)
     if not tensors:
-        raise UsageError(f"Cannot differentiate by {', '.join(options)}, because none of them is a tensor; give one.")
+        named = ", ".join(options or arguments)
+        raise UsageError(f"Cannot differentiate by {named}, because none of them is a tensor; give one.")
     return Signature(arguments, tensors, options, frozenset(constant))
 
 
@@ -133,31 +139,17 @@ def _is_whole(value: Any) -> bool:
 
 
 def _specified(name: str, value: Any, dtype: str) -> Input:
-    if isinstance(value, tuple) and all(isinstance(size, int | str) for size in value):
-        sizes = list(value)
-    elif isinstance(value, Reals | Indices | Probabilities | Flags):
-        sizes = [*value.shape, *([value.below] if isinstance(value, Indices) else [])]
-    elif isinstance(value, str):
+    shape = isinstance(value, tuple) and all(isinstance(size, int | str) for size in value)
+    if shape or isinstance(value, Reals | Indices | Probabilities | Flags):
+        return checked(name, value)
+    if isinstance(value, str):
         raise UsageError(
             f"Cannot use the input {name}={value!r}, because a shape is a tuple; write ({value!r},), or "
             f"harness.OneOf({value!r}) for an argument that is no tensor."
         )
-    elif isinstance(value, bool) or value is None or callable(value):
+    if isinstance(value, bool) or value is None or callable(value):
         raise UsageError(
             f"Cannot use the input {name}={value!r}, because it is neither an array nor a shape; write "
             f"harness.OneOf({value!r}) for an argument that is no tensor."
         )
-    else:
-        return as_arrays({name: value}, dtype)[name]
-    for size in sizes:
-        if isinstance(size, bool) or not (isinstance(size, str) or (isinstance(size, int) and size >= 1)):
-            raise UsageError(
-                f"Cannot use the size {size!r} of the input {name!r}, because a size is a letter or a whole "
-                f'number from 1 on; write ("N", 3).'
-            )
-    if isinstance(value, Reals) and not value.low < value.high:
-        raise UsageError(
-            f"Cannot use the interval from {value.low:g} to {value.high:g} of the input {name!r}, because it holds no "
-            f"interval of numbers; give the smaller end first."
-        )
-    return value
+    return as_arrays({name: value}, dtype)[name]

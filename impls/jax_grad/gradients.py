@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -21,6 +21,7 @@ from impls.jax_grad.numpy_forms import standing
 from impls.jax_grad.operations import ELEMENTARY, operation_of
 from impls.jax_grad.optimizers import OPTIMIZERS, JaxUpdater
 from impls.jax_grad.peers import GRADIENT_CHECKERS
+from impls.jax_grad.programs import Program, compiled
 
 
 class _Compiled:
@@ -71,28 +72,54 @@ class JaxHosting:
         """Float64 mode, on or off as the dtype needs it."""
         return jax.enable_x64(self.dtype == "float64")
 
+    def at_once(self, function: Function) -> Function:
+        """By jax.jit, which takes a tenth of what the operations take one by one; itself where JAX cannot trace it."""
+        return _at_once(function)
+
     def constant(self, own: Any) -> Any:
         """By jax.lax.stop_gradient."""
         return jax.lax.stop_gradient(own)
 
-    def vjp(self, function: Function, inputs: Sequence[Array], upstream: Upstream) -> Differentiated:
-        """By jax.vjp, not compiled as a whole."""
+    def vjp(
+        self, function: Function, inputs: Sequence[Array], upstream: Upstream, *, at_once: bool = False
+    ) -> Differentiated:
+        """By jax.vjp; `at_once`, compiled as a whole where JAX can trace it."""
         with self.running():
-            found = _differentiated(function, own_upstream(self, upstream), [self.give(array) for array in inputs])
-            return taken(self, *found)
+            given, dy = [self.give(array) for array in inputs], own_upstream(self, upstream)
+            differentiated = _pass(function) if at_once else partial(_differentiated, function)
+            return taken(self, *differentiated(dy, given))
+
+    def vjp_of_each(
+        self, functions: Sequence[Function], inputs: Sequence[Array], upstream: Upstream
+    ) -> list[list[Array | None] | None]:
+        """As one program, compiled once."""
+
+        def every(dy: Any, given: Any) -> list[Any]:
+            found: list[Any] = [None] * len(functions)
+            for place, function in enumerate(functions):
+                with suppress(Exception):
+                    found[place] = _differentiated(function, dy, given)[1]
+            return found
+
+        with self.running():
+            given, dy = [self.give(array) for array in inputs], own_upstream(self, upstream)
+            return [gradients and taken(self, (), gradients)[1] for gradients in compiled(every)(dy, given)]
 
     def perturbed(
         self, function: Function, inputs: Sequence[Array], upstream: Upstream, change: Change
     ) -> Differentiated:
-        """By evaluating the jaxpr of both passes equation by equation; a loop is one operation."""
+        """By a program of both passes, compiled with a factor for every number; a loop is one operation."""
         with self.running():
             given, dy = [self.give(array) for array in inputs], own_upstream(self, upstream)
-            traced, shape = jax.make_jaxpr(partial(_differentiated, function, dy), return_shape=True)(given)
-            results = _evaluated(traced.jaxpr, traced.consts, given, change)
-            return taken(self, *jax.tree.unflatten(jax.tree.structure(shape), results))
+            kinds = tuple((array.shape, array.dtype.name) for array in jax.tree.leaves((dy, given)))
+            program, run, structure = _program(function, kinds, jax.tree.structure((dy, given)))
+            factors = [change(np.ones(program.kinds[place].shape)) for place in program.computed()]
+            return taken(self, *jax.tree.unflatten(structure, run(jax.tree.leaves((dy, given)), factors)))
 
     def forget(self) -> None:
         """Programs that were compiled, the caller's too, which are compiled again when they are next run."""
+        _program.cache_clear()
+        _pass.cache_clear()
         COMPILED.clear_if_many()
 
     def in_place_of_numpy(self, function: Function) -> Function:
@@ -116,41 +143,41 @@ class JaxHosting:
         return JaxChain(forward, inputs, loss, self.dtype)
 
 
-def _evaluated(jaxpr: Any, constants: Sequence[Any], inputs: Sequence[Any], change: Change) -> list[Any]:
-    """The results of a jaxpr, the numbers that its equations compute changed."""
-    known = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*constants, *inputs], strict=True))
+def _at_once(function: Function) -> Function:
+    whole, traceable = compiled(function), True
 
-    def read(variable: Any) -> Any:
-        return variable.val if hasattr(variable, "val") else known[variable]
+    def run(*own: Any) -> Any:
+        nonlocal traceable
+        if traceable:
+            try:
+                return whole(*own)
+            except Exception:  # numbers decide what it does, or it raises: then it does so here
+                traceable = False
+        return function(*own)
 
-    for equation in jaxpr.eqns:
-        operands = [read(variable) for variable in equation.invars]
-        inner = equation.params.get("jaxpr", equation.params.get("call_jaxpr"))
-        if inner is not None and len(getattr(inner, "jaxpr", inner).invars) == len(operands) and _is_call(equation):
-            results = _evaluated(getattr(inner, "jaxpr", inner), getattr(inner, "consts", ()), operands, change)
-        else:
-            alone = jaxpr.replace(
-                constvars=[v for v in equation.invars if not hasattr(v, "val")], invars=[], eqns=[equation],
-                outvars=equation.outvars, debug_info=jaxpr.debug_info.with_unknown_names(),
-            )  # fmt: skip
-            given = [operand for v, operand in zip(equation.invars, operands, strict=True) if not hasattr(v, "val")]
-            results = [_changed(result, operands, change) for result in jax.core.eval_jaxpr(alone, given)]
-        known |= dict(zip(equation.outvars, results, strict=True))
-    return [read(variable) for variable in jaxpr.outvars]
+    return run
 
 
-def _is_call(equation: Any) -> bool:
-    """Whether an equation only calls what is inside it, once."""
-    return any(word in equation.primitive.name for word in ("jit", "call", "remat", "checkpoint"))
+@lru_cache(maxsize=16)
+def _pass(function: Function) -> Function:
+    """From upstream and inputs to output and gradients, compiled as a whole."""
+
+    def both(upstream: Any, inputs: Any) -> Any:
+        output, gradients = _differentiated(function, upstream, inputs)
+        return output, tuple(gradients)
+
+    return _at_once(both)
 
 
-def _changed(result: Any, operands: Sequence[Any], change: Change) -> Any:
-    read = [np.ravel(operand) for operand in operands if jnp.issubdtype(jnp.result_type(operand), jnp.floating)]
-    if not read or not jnp.issubdtype(jnp.result_type(result), jnp.floating):
-        return result
-    computed = np.asarray(result)
-    moved = np.isin(np.abs(computed), np.abs(np.concatenate(read)))
-    return jnp.asarray(np.where(moved, computed, change(computed)), computed.dtype)
+@lru_cache(maxsize=16)
+def _program(function: Function, kinds: tuple[Any, ...], structure: Any) -> tuple[Program, Function, Any]:
+    """Output and gradients of a function as a program of upstream and inputs, how it is run, and their structure."""
+    shapes = [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in kinds]
+    dy, inputs = jax.tree.unflatten(structure, shapes)
+    traced, shape = jax.make_jaxpr(partial(_differentiated, function), return_shape=True)(dy, inputs)
+    program = Program(traced)
+    run = compiled(lambda given, factors: program.run(given, factors=factors))
+    return program, run, jax.tree.structure(shape)
 
 
 def _differentiated(function: Function, upstream: Any, inputs: Sequence[Any]) -> tuple[Any, list[Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -54,14 +54,35 @@ class TorchHosting:
         """Nothing needs to be set: torch knows every dtype."""
         return nullcontext()
 
+    def at_once(self, function: Function) -> Function:
+        """As it is: nothing has to be compiled."""
+        return function
+
     def constant(self, own: torch.Tensor) -> torch.Tensor:
         """Detached."""
         return own.detach()
 
-    def vjp(self, function: Function, inputs: Sequence[Array], upstream: Upstream) -> Differentiated:
+    def vjp(
+        self,
+        function: Function,
+        inputs: Sequence[Array],
+        upstream: Upstream,
+        *,
+        at_once: bool = False,  # noqa: ARG002
+    ) -> Differentiated:
         """By torch.autograd.grad; an input that the output does not depend on has the gradient 0."""
         given = [self.give(array) for array in inputs]
         return taken(self, *_differentiated(function, own_upstream(self, upstream), given))
+
+    def vjp_of_each(
+        self, functions: Sequence[Function], inputs: Sequence[Array], upstream: Upstream
+    ) -> list[list[Array | None] | None]:
+        """One after the other."""
+        found: list[list[Array | None] | None] = [None] * len(functions)
+        for place, function in enumerate(functions):
+            with suppress(Exception):
+                found[place] = self.vjp(function, inputs, upstream)[1]
+        return found
 
     def perturbed(
         self, function: Function, inputs: Sequence[Array], upstream: Upstream, change: Change

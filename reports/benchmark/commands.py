@@ -12,7 +12,7 @@ from harness.faults.catalogue import CAUSES
 from impls.hand import from_text
 from reports.benchmark.figure import Figure, figure_of
 from reports.catalogue import counted, networks
-from reports.growth import of_layers, of_steps
+from reports.growth import of_checks, of_layers, of_steps
 from reports.page.sizes import page_sizes
 
 DIGITS = "64-128-64-10 --data digits --activation relu --loss cross-entropy --optimizer adam --batch 128"
@@ -89,6 +89,11 @@ def growth(quick: bool) -> Iterator[Figure]:
     yield figure_of(
         [steps.kilobytes_a_step], network="4-3-2-1 against torch and jax", measure="memory a step", target=5.0,
         unit="KB", detail=f"steps {steps.steps // 10:,} to {steps.steps:,}: {steps.late:.0f} MB",
+    )  # fmt: skip
+    checks = of_checks(60 if quick else 200)
+    yield figure_of(
+        [checks.kilobytes_a_check], network="checks of operations", measure="memory a check, the later half",
+        target=500.0, unit="KB", detail=f"{checks.held[-1]:.0f} MB in the end",
     )  # fmt: skip
     for layers in (25, 100) if quick else (25, 100, 400):
         found = of_layers(layers)

@@ -318,9 +318,9 @@ def test_what_is_wrong_far_out_and_does_not_overflow_is_a_mistake():
 @pytest.mark.parametrize(
     ("mistake", "case"),
     [
-        (lambda u, x, W: (u @ W.T, x.T @ u if len(x) > 1 else x.T @ u * 2), "one row"),
-        (lambda u, x, W: (u @ W.T, x[:128].T @ u[:128]), "many rows"),
-        (lambda u, x, W: (u @ (W if len(set(W.shape)) == 1 else W.T), x.T @ u), "equal sizes"),
+        (lambda u, x, W: (u @ W.T, x.T @ u if len(x) > 1 else x.T @ u * 2), "one N"),
+        (lambda u, x, W: (u @ W.T, x[:128].T @ u[:128]), "many N"),
+        (lambda u, x, W: (u @ (W if len({*W.shape, *x.shape}) == 1 else W.T), x.T @ u), "equal sizes"),
         (lambda u, x, W: (np.where((u == 0).any(), 1.5, 1) * (u @ W.T), x.T @ u), "zeros in the upstream"),
         (lambda u, x, W: ((u if np.ptp(u) else 1.5 * u) @ W.T, x.T @ u), "upstream of ones"),
     ],
@@ -338,7 +338,7 @@ def test_an_array_among_shapes_does_not_silently_drop_the_other_sizes():
     table = np.random.default_rng(0).normal(size=(4, 3))
     options = {"reference": torch.matmul, "inputs": {"x": ("N", 4), "W": table}}
     found = right(np.matmul, lambda u, x, W: (u @ W.T, x.T @ u), **options)
-    assert {"other sizes", "many rows", "one row"} <= set(found.cases)
+    assert {"other sizes", "many N", "one N"} <= set(found.cases)
     assert found.untried == {}
 
     def few(x, W):
@@ -347,8 +347,8 @@ def test_an_array_among_shapes_does_not_silently_drop_the_other_sizes():
         return x @ W
 
     found = right(np.matmul, lambda u, x, W: (u @ W.T, x.T @ u), **{**options, "reference": few})
-    assert "many rows" not in found.cases
-    assert "not tried  many rows: in float64 it raises ValueError: too many rows for me" in str(found)
+    assert "many N" not in found.cases
+    assert "not tried  many N: in float64 it raises ValueError: too many rows for me" in str(found)
     none = right(np.tanh, mine.tanh_backward, reference=Tanh(), inputs={"z": (2, 3)})
     assert none.untried == {"other sizes": "every size is a number; letters are drawn"}
 
@@ -404,7 +404,7 @@ def test_threads_that_race_are_seen_in_repeated_calls():
         return dz
 
     found = wrong(mine.relu, racing, reference=LeakyRelu(0.0))
-    assert "dz first, and is wrong then: do threads race? (case many rows)" in found.reason
+    assert "dz first, and is wrong then: do threads race? (case many N)" in found.reason
     calls.clear()
     right(mine.relu, racing, reference=LeakyRelu(0.0), leave_out=["repeated calls"])
 

@@ -207,7 +207,8 @@ def test_a_name_that_holds_for_some_sizes_only_says_so():
     doubled = causes(np.tanh, lambda u, z: mine.tanh_backward(u, z) * (2 - len(z) % 2), reference=Tanh())
     assert doubled["dz"][0] == "doubled"
     assert doubled["dz"][1] == (
-        "dz is the right one times 2; so where z is 16×16, not where z is 5×7 or z is 11×3 or z is 257×8 or z is 1×7"
+        "dz is the right one times 2; so where z is 10×6 or z is 16×16, "
+        "not where z is 5×7 or z is 11×3 or z is 257×5 or 3 more"
     )
     fifth = causes(np.tanh, lambda u, z: mine.tanh_backward(u, z) / 5, reference=Tanh())
     assert fifth["dz"] == ("scaled by a constant", "dz is the right one times 0.2")
@@ -267,4 +268,42 @@ def test_a_right_gradient_beside_a_wrong_one_is_given_no_cause():
     found = check_vjp(mine.dense, wrong("W", lambda u, x, W, b: 2 * (x.T @ u)), reference=Dense(4, 3))
     assert {row.verdict for row in found.rows if row.gradient != "dW"} == {"ok"}
     assert [cause.at for cause in found.causes] == ["dW"]
-    assert found.causes[0].reproduced == 7
+    assert found.causes[0].reproduced == 9
+
+
+def test_an_option_that_is_ignored_is_named():
+    pytest.importorskip("torch")
+    from harness import OneOf
+
+    def reduced(x, how, power):
+        return (x**power).sum() if how == "sum" else (x**power).mean()
+
+    def backward(u, x, how, power, *, reads=("how", "power")):
+        power = power if "power" in reads else 2
+        dx = u * power * x ** (power - 1)
+        return dx / x.size if how == "mean" and "how" in reads else dx
+
+    options = {"reference": reduced, "inputs": {"x": ("N", "M"), "how": OneOf("sum", "mean"), "power": OneOf(3, 2, 4)}}
+    assert check_vjp(reduced, backward, **options).verdict == "PASS"
+    for reads, says in ((("power",), "how is ignored: the derivative is that of how='sum' always, in dx"),
+                        (("how",), "power is ignored: the derivative is that of power=2 always, in dx")):  # fmt: skip
+        found = causes(reduced, lambda *given, reads=reads: backward(*given, reads=reads), **options)
+        assert found == {"dx": ("option ignored", says)}
+
+
+def test_a_mean_that_torch_would_sum_by_itself_is_put_right_by_a_sum():
+    torch = pytest.importorskip("torch")
+
+    class Shifted(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, b):
+            return x + b
+
+        @staticmethod
+        def backward(ctx, u):
+            return u.clone(), u.mean(0)
+
+    found = check_vjp(Shifted, reference=lambda x, b: x + b, inputs={"x": ("N", "M"), "b": ("M",)})
+    (explanation,) = found.causes
+    assert explanation.cause == "mean for sum"
+    assert "with `return (u.clone(), u.sum(0))` in place of `return (u.clone(), u.mean(0))`" in explanation.repair.says

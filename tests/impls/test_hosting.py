@@ -188,3 +188,39 @@ def test_jax_stands_in_for_numpy():
         outputs = one.in_place_of_numpy(function)(one.give(x), one.give(w))
     for found, right in zip(outputs, function(x, w), strict=True):
         np.testing.assert_allclose(one.take(found), right, rtol=1e-15)
+
+
+def test_many_functions_at_one_point_and_one_at_once(framework):
+    """What cannot be traced is run operation by operation; what raises has no gradients."""
+    one, x, upstream = host(framework), np.array([[1.5, -2.0, 0.5]]), np.array([[1.0, 2.0, -3.0]])
+
+    def decides(x):
+        return x * 2 if float(x.sum()) > 0 else x * 3
+
+    def raises(x):
+        raise ValueError("no")
+
+    found = one.vjp_of_each([lambda x: x * x, raises, decides, lambda x: x.sum(0)[None]], [x], upstream)
+    np.testing.assert_array_equal(found[0][0], 2 * x * upstream)
+    np.testing.assert_array_equal(found[3][0], upstream)
+    assert found[1] is None
+    for function, slope in ((decides, 2.0), (lambda x: x * 4, 4.0)):
+        with one.running():
+            own = one.take(one.at_once(function)(one.give(np.abs(x))))
+        np.testing.assert_array_equal(own, slope * np.abs(x))
+    for _ in range(2):
+        _, (dx,) = one.vjp(lambda x: x * x, [x], upstream, at_once=True)
+        np.testing.assert_array_equal(dx, 2 * x * upstream)
+
+
+def test_what_is_compiled_is_let_go_of(framework):
+    from impls.jax_grad import gradients
+
+    one = host(framework)
+    for factor in range(30):
+        one.vjp(lambda x, factor=factor: factor * x, [np.ones(3)], np.ones(3), at_once=True)
+        one.perturbed(lambda x, factor=factor: factor * x, [np.ones(3)], np.ones(3), lambda numbers: numbers)
+    assert max(gradients._pass.cache_info().currsize, gradients._program.cache_info().currsize) <= 16
+    one.forget()
+    if framework == "jax":
+        assert gradients._pass.cache_info().currsize == gradients._program.cache_info().currsize == 0

@@ -7,8 +7,8 @@ import pytest
 
 from harness import Indices, UsageError, check_vjp
 from harness.inputs.cases import drawn, random_upstream
-from harness.inputs.declared import sizes_of
 from harness.inputs.signature import specified
+from harness.inputs.sizes import sizes_of
 from impls.hand import Dense, LeakyRelu, Relu, SoftmaxCrossEntropy, Tanh
 from tests.candidates import numpy_layers as mine
 
@@ -20,7 +20,8 @@ def test_sizes_are_odd_unequal_and_at_least_two_and_values_are_of_no_special_kin
     cases = {case.name: case.inputs for case in drawn(specified(SPEC, "float64"), "float64", seed)}
     assert list(cases) == [
         "ordinary", "positive", "negative", "saturated", "kinks", "small", "large range", "ties", "far out",
-        "other sizes", "many rows", "one row", "equal sizes", "repeated indices",
+        "other sizes", "even sizes", "equal sizes", "many N", "many M", "many K", "many V",
+        "one N", "one M", "one K", "one V", "repeated indices",
         "zeros in the upstream", "upstream of ones",
     ]  # fmt: skip
     for name in ("ordinary", "other sizes"):

@@ -18,14 +18,8 @@ from itertools import islice
 import numpy as np
 
 from harness.arithmetic import Bounded, Context, profile_of
-from harness.evaluation.references.measured import (
-    NUDGE,
-    NUDGES,
-    POINTS,
-    allowed,
-    jittered,
-    ways_of,
-)
+from harness.evaluation.references.jumps import NUDGE, NUDGES, ways_of
+from harness.evaluation.references.measured import POINTS, allowed, jittered
 from harness.evaluation.subgradients import Sides
 from harness.evaluation.zeros import Move, vanishes
 from harness.inputs.outputs import OUTPUT, Parts
@@ -168,10 +162,6 @@ class LinkReference:
         whole = copy(self)
         whole.others = others
         return whole
-
-    def sides(self, *at: object) -> dict[str, Sides]:  # noqa: ARG002
-        """None: whoever asks for a cause is past conventions."""
-        return {}
 
 
 def _beside(array: Array, way: Array) -> Array:

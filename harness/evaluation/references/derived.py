@@ -8,7 +8,6 @@ from typing import Any
 
 from harness.arithmetic import Bounded, Context, profile_of
 from harness.evaluation.references.one_node import is_loss, one_node
-from harness.evaluation.subgradients import Sides, one_sided
 from harness.inputs.declared import declared
 from harness.inputs.outputs import OUTPUT, Parts
 from harness.usage import UsageError
@@ -102,16 +101,6 @@ class HandReference:
     def sent_back(self, gradient: Any, tensors: Mapping[str, Any]) -> Any:
         """What a link gives; that of a loss is multiplied by the upstream, one number."""
         return gradient * tensors["dL"] if self.gives == "L" else gradient
-
-    def sides(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Sides]:
-        """Where a gradient jumps: the lowest and highest valid subgradient, NaN elsewhere."""
-        tensors, found = self.tensors(inputs, upstream, dtype), {}
-        for name, link in self.links(inputs).items():
-            sided = one_sided(link, lambda each: [tensors[read] for read in each.inputs])
-            if sided is not None:
-                kink, *limits = sided
-                found[name] = Sides.between(kink, *(self.sent_back(limit, tensors) for limit in limits))
-        return found
 
     def _forward(self, inputs: Mapping[str, Array], dtype: str) -> dict[str, Any]:
         context = Context(profile_of(dtype))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -10,9 +10,10 @@ import numpy as np
 
 from harness.arithmetic import Bounded, profile_of
 from harness.arithmetic.rules.sums import every_pool_on_one_thread
+from harness.evaluation.references.jumps import Jumps
 from harness.evaluation.references.reference import Reference
-from harness.evaluation.subgradients import Sides
 from harness.evaluation.zeros import Move, vanishes
+from harness.inputs.calls import Settings
 from harness.inputs.outputs import OUTPUT, Parts, parted
 from impls.contract import Array
 from impls.graph import prefixed
@@ -40,6 +41,7 @@ class Expected:
         upstream: of the output; of several, one after the other.
         inputs: names, by those of their gradients.
         settings: of arguments that are no tensors.
+        options: every value of these, by name.
     """
 
     def __init__(
@@ -48,20 +50,30 @@ class Expected:
         inputs: Mapping[str, Array],
         upstream: Array,
         dtype: str,
-        settings: Mapping[str, Any] | None = None,
+        settings: Settings | None = None,
+        options: Mapping[str, Sequence[Any]] | None = None,
+        reference_with: Callable[[Settings], Reference] | None = None,
     ) -> None:
         self.reference, self.given, self.upstream, self.dtype = reference, inputs, upstream, dtype
-        self.settings = settings or {}
+        self.settings, self.options, self._reference_with = settings or {}, options or {}, reference_with
         self.inputs = {gradient_of(name): name for name in reference.differentiable}
 
     def under(self, upstream: Array) -> Expected:
         """The same with another upstream gradient."""
-        return Expected(self.reference, self.given, upstream, self.dtype, self.settings)
+        return self.where(self.given, upstream)
 
     def where(self, inputs: Mapping[str, Array], upstream: Array | None = None) -> Expected:
         """The same with other inputs, of the same shapes."""
         upstream = self.upstream if upstream is None else upstream
-        return Expected(self.reference, inputs, upstream, self.dtype, self.settings)
+        with_it = self.settings, self.options, self._reference_with
+        return Expected(self.reference, inputs, upstream, self.dtype, *with_it)
+
+    def with_option(self, name: str, value: Any) -> Expected:
+        """The same with another value of an argument that is no tensor."""
+        settings = {**self.settings, name: value}
+        assert self._reference_with is not None
+        reference = self._reference_with(settings)
+        return Expected(reference, self.given, self.upstream, self.dtype, settings, self.options, self._reference_with)
 
     @cached_property
     def parts(self) -> Parts:
@@ -81,10 +93,12 @@ class Expected:
             outputs = {name: self.output.moved(partial(_part, name=name, parts=self.parts)) for name in self.parts}
         return {**outputs, **{gradient_of(name): gradient for name, gradient in gradients.items()}}
 
-    def convention(self, tensor: str, actual: Array) -> bool:
-        """Whether a gradient that is outside its allowance takes no more than another valid subgradient."""
-        sides, right = self._sides.get(tensor), self.tensors[tensor]
-        return sides is not None and actual.shape == right.shape and sides.widened(right.bound).allow(actual, right)
+    def convention(self, tensor: str, shown: Mapping[str, Array]) -> bool:
+        """Whether a gradient outside its allowance takes no more than another valid subgradient, beside the others."""
+        if tensor not in self.inputs:
+            return False
+        gradients = {name: shown[gradient] for gradient, name in self.inputs.items() if gradient in shown}
+        return self._jumps.allow(self.inputs[tensor], gradients)
 
     def vanishes(self, tensor: str) -> bool:
         """Whether a gradient is 0 but for rounding."""
@@ -98,15 +112,14 @@ class Expected:
 
         return vanishes(at, profile_of("float64").u)
 
-    def right(self, tensor: str, actual: Array) -> bool:
+    def right(self, tensor: str, shown: Mapping[str, Array]) -> bool:
         """Within the allowance, or a convention at a kink."""
-        return self.tensors[tensor].holds(actual) or self.convention(tensor, actual)
+        return self.tensors[tensor].holds(shown[tensor]) or self.convention(tensor, shown)
 
     @cached_property
-    def _sides(self) -> dict[str, Sides]:
-        with every_pool_on_one_thread():
-            found = self.reference.sides(self.given, self.upstream, self.dtype)
-        return {gradient_of(name): sides for name, sides in found.items()}
+    def _jumps(self) -> Jumps:
+        gradients = {name: self.tensors[gradient] for gradient, name in self.inputs.items()}
+        return Jumps(self.reference, self.given, self.upstream, self.dtype, gradients)
 
 
 def _part(array: Array, *, name: str, parts: Parts) -> Array:

@@ -26,13 +26,12 @@ computation by running it in two precisions; Parker, "Monte Carlo arithmetic" (1
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from harness.arithmetic import Bounded, Context, profile_of
-from harness.evaluation.subgradients import Sides
 from harness.inputs.frameworks import differentiating, loaded_hosts
 from harness.inputs.outputs import Parts, each_of, flat, joined, parts_of, reals_of
 from harness.usage import UsageError, told, visible
@@ -43,12 +42,6 @@ FACTOR = 128
 POINTS = 2
 JITTER = 4
 """Largest number of float32 ulp by which an input is moved."""
-NUDGES = 8
-"""Points near an input at which the sides of a kink are looked for, in directions of their own."""
-ALONE = 64
-"""Entries that are moved against all others one by one, where values repeat; of more, every 64th together."""
-NUDGE = 16
-"""How far, in unit roundoffs of the dtype, of the input or of 1, whichever is larger."""
 
 
 class MeasuredReference:
@@ -77,14 +70,14 @@ class MeasuredReference:
             raise UsageError(f"Cannot differentiate by {', '.join(inputs)}, because they {why}; give arrays of floats.")
         doubled = [double(array) for array in inputs.values()]
         form, self.host = differentiating(function, doubled, "float64", other_than)
-        self._form, self.function = form, flat(form, self.host, [name in constant for name in inputs])
+        self.function = flat(form, self.host, [name in constant for name in inputs])
+        self._form = self.host.at_once(form)
         narrow = [host for host in loaded_hosts("float32").values() if host.package == self.host.package]
         self.narrow: Hosts | None = narrow[0]
         what = visible(str(getattr(function, "__name__", type(function).__name__)))
         self.name = f"{self.host.package} {what}"
         self._parts: dict[tuple[Any, ...], Parts] = {}
         self._known: dict[bytes, tuple[list[Array], list[Array]]] = {}
-        self._sides: dict[bytes, list[Array]] = {}
 
     def parts(self, inputs: Mapping[str, Array]) -> Parts:
         """The shape of each output."""
@@ -107,28 +100,6 @@ class MeasuredReference:
     def values(self, inputs: Mapping[str, Array], upstream: Array) -> dict[str, Array]:
         """The gradients in float64, in one run."""
         return dict(zip(self.differentiable, self._run(self.host, inputs, upstream)[1:], strict=True))
-
-    def sides(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Sides]:
-        """Where a gradient jumps: the lowest and highest that were found near by, NaN where it does not."""
-        bounds, near = self.gradients(inputs, upstream, dtype), self._near(inputs, upstream, dtype)
-        return {name: Sides.of(near[place], bounds[name]) for place, name in enumerate(self.differentiable)}
-
-    def _near(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> list[Array]:
-        """Gradients near by, stacked; kept, since every gradient of a case may be asked for."""
-        key = _key(inputs, upstream) + dtype.encode()
-        if key not in self._sides:
-            self._sides[key] = self._nudge(inputs, upstream, dtype)
-        return self._sides[key]
-
-    def _nudge(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> list[Array]:
-        reach = NUDGE * profile_of(dtype).u
-        found: list[list[Array]] = []
-        for ways in ways_of({name: inputs[name] for name in self.differentiable}):
-            nudged = dict(inputs)
-            for name, way in ways.items():
-                nudged[name] = double(inputs[name]) + reach * np.maximum(np.abs(inputs[name]), 1) * way
-            found.append(self._run(self.host, nudged, upstream)[1:])
-        return [np.stack(gradients) for gradients in zip(*found, strict=True)]
 
     def _estimates(self, inputs: Mapping[str, Array], upstream: Array | None, dtype: str) -> list[Bounded]:
         key = _key(inputs, upstream)
@@ -200,7 +171,7 @@ class MeasuredReference:
                 results = [output]
             else:
                 dy = each_of(np.asarray(upstream, dtype), self.parts(inputs))
-                output, gradients = host.vjp(self.function, given, dy)
+                output, gradients = host.vjp(self.function, given, dy, at_once=True)
                 results = [output, *self._of_reals(gradients)]
         except UsageError:
             raise
@@ -233,24 +204,6 @@ def allowed(value: Array, gap: Array, dtype: str) -> Bounded:
     with np.errstate(all="ignore"):
         bound = FACTOR * (u / u_32 * (gap + largest) / 2 + u * np.abs(value))
     return Bounded(value, np.asarray(np.where(np.isfinite(value) & np.isfinite(gap), bound, np.inf)), context)
-
-
-def ways_of(inputs: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
-    """Directions: all up and all down, then by shares of their own and back; and each entry alone where values repeat.
-
-    Of entries that tie, chance would leave some that never win.
-    """
-    rng = np.random.default_rng(0)
-    for number in range(NUDGES // 2):
-        ways = {name: rng.uniform(-1, 1, a.shape) if number else np.ones(a.shape) for name, a in inputs.items()}
-        yield ways
-        yield {name: -way for name, way in ways.items()}
-    if any(np.unique(array).size < array.size for array in inputs.values()):
-        for place in range(min(ALONE, max(array.size for array in inputs.values()))):
-            yield {
-                name: np.where(np.arange(a.size) % ALONE == place, 1.0, -1.0).reshape(a.shape)
-                for name, a in inputs.items()
-            }
 
 
 def _shapes(inputs: Mapping[str, Array]) -> tuple[Any, ...]:

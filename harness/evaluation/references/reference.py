@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from harness.arithmetic import Bounded
-from harness.evaluation.subgradients import Sides
 from harness.inputs.outputs import Parts
 from impls.contract import Array
 
@@ -40,8 +39,4 @@ class Reference(Protocol):
 
     def values(self, inputs: Mapping[str, Array], upstream: Array) -> dict[str, Array]:
         """The gradients in float64, without what is allowed."""
-        ...
-
-    def sides(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Sides]:
-        """Where a gradient jumps: the lowest and highest valid subgradient, NaN elsewhere."""
         ...

@@ -15,7 +15,6 @@ from collections.abc import Mapping
 
 from harness.arithmetic import Bounded
 from harness.evaluation.references.reference import Reference
-from harness.evaluation.subgradients import Sides
 from harness.inputs.outputs import Parts
 from harness.usage import UsageError
 from impls.contract import Array
@@ -56,7 +55,3 @@ class SurrogateReference:
     def values(self, inputs: Mapping[str, Array], upstream: Array) -> dict[str, Array]:
         """Those of the surrogate in float64."""
         return self.surrogate.values(inputs, upstream)
-
-    def sides(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Sides]:
-        """Where a gradient of the surrogate jumps."""
-        return self.surrogate.sides(inputs, upstream, dtype)

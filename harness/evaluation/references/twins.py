@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from harness.evaluation.references.derived import HandReference
+from harness.evaluation.references.jumps import Jumps
 from harness.evaluation.references.reference import Reference
 from impls.contract import Array
 from impls.hand import Dense
@@ -55,11 +56,10 @@ class Twin:
         if output.shape != upstream.shape or not output.widened(right.bound).holds(right.value):
             return False
         gradients = self.hand.gradients(own, upstream, dtype)
-        sides = self.hand.sides(own, upstream, dtype)
+        jumps = Jumps(self.hand, own, upstream, dtype, gradients)
         for name, foreign in reference.gradients(inputs, upstream, "float64").items():
             both = gradients[self.own[name]].widened(foreign.bound)
-            there = sides.get(self.own[name])
-            if not both.holds(foreign.value) and not (there and there.widened(both.bound).allow(foreign.value, both)):
+            if not both.holds(foreign.value) and not jumps.allow(self.own[name], {self.own[name]: foreign.value}):
                 return False
         return True
 

@@ -19,8 +19,8 @@ import numpy as np
 from harness.arithmetic import Bounded
 from harness.evaluation.references.differences import central_difference
 from harness.evaluation.references.expected import gradient_of
+from harness.evaluation.references.jumps import Jumps
 from harness.evaluation.references.measured import MeasuredReference, double
-from harness.evaluation.subgradients import Sides
 from harness.inputs.cases import Case, called
 from harness.inputs.outputs import OUTPUT, Parts
 from harness.usage import UsageError
@@ -96,16 +96,9 @@ class VotingReference:
         return found
 
     def values(self, inputs: Mapping[str, Array], upstream: Array) -> dict[str, Array]:
-        """Those of the first form."""
-        return self.forms[0].values(inputs, upstream)
-
-    def sides(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Sides]:
-        """The widest of both forms."""
-        one, other = (form.sides(inputs, upstream, dtype) for form in self.forms)
-        return {
-            name: Sides(np.fmin(s.low, other[name].low), np.fmax(s.high, other[name].high), s.totals)
-            for name, s in one.items()
-        }
+        """Those of the first form, or of the one that a vote has found right."""
+        each = {form: form.values(inputs, upstream) for form in (self.forms[0], *self.trusted.values())}
+        return {name: each[self.trusted.get(name, self.forms[0])][name] for name in self.differentiable}
 
     def votes(self, case: Case, upstream: Array, *, always: bool, seed: int) -> list[Vote]:
         """The votes on one case: on each gradient about which the forms differ, on all of them if `always`."""
@@ -123,9 +116,8 @@ class VotingReference:
         return found
 
     def _convention(self, case: Case, upstream: Array, name: str, one: Bounded, other: Bounded) -> bool:
-        sides = self.forms[0].sides(case.inputs, upstream, "float64")[name]
-        both = one.widened(other.bound)
-        return sides.widened(both.bound).allow(other.value, both)
+        both = {name: one.widened(other.bound)}
+        return Jumps(self.forms[0], case.inputs, upstream, "float64", both).allow(name, {name: other.value})
 
     def _vote(self, case: Case, upstream: Array, name: str, gradients: list[Bounded], agree: bool, seed: int) -> Vote:
         form_names = [form.name for form in self.forms]

@@ -31,6 +31,8 @@ LOOKED_AT = 4
 """Cases of one size in which a hypothesis must hold: the first in which the gradient is wrong."""
 NEAREST = 8
 """Of the hypotheses that do not hold, those that may be told as the next best guess."""
+LISTED = 3
+"""Sizes that a sentence lists."""
 TURNED = -2.0
 """The upstream is multiplied by this to see what is linear in it: exact, and it turns signs."""
 
@@ -147,7 +149,7 @@ def _cause_of(name: str, situations: Sequence[Situation], right: Sequence[Situat
         if any(one.hypothesis.of == "numbers" for one in explained.values()):
             explained = {says: one for says, one in explained.items() if one.hypothesis.of != "constant"}
         explained = explained or {
-            says: one._replace(only=_sizes(first, refuted[says]))
+            says: one._replace(only=_sizes(first, wrong, refuted[says]))
             for says, one in holding.items()
             if one.hypothesis.of != "size"
         }
@@ -182,10 +184,16 @@ def _looked_at(situations: Sequence[Situation]) -> list[Situation]:
     return found
 
 
-def _sizes(first: Situation, refuting: Sequence[Situation]) -> str:
+def _sizes(first: Situation, wrong: Sequence[Situation], refuting: Sequence[Situation]) -> str:
     """For which sizes a mistake is one, and for which it is none or another."""
-    elsewhere = dict.fromkeys(_sized(case) for case in refuting)
-    return f"so where {_sized(first)}, not where {' or '.join(elsewhere)}"
+    elsewhere = [case for case in wrong if not any(case.shapes == other.shapes for other in refuting)]
+    return f"so where {_listed([first, *elsewhere])}, not where {_listed(refuting)}"
+
+
+def _listed(cases: Sequence[Situation]) -> str:
+    sizes = list(dict.fromkeys(map(_sized, cases)))
+    more = f" or {len(sizes) - LISTED} more" if len(sizes) > LISTED else ""
+    return " or ".join(sizes[:LISTED]) + more
 
 
 def _sized(case: Situation) -> str:

@@ -21,6 +21,7 @@ from harness.edits.changes import changes_of
 from harness.edits.numbers import doubled
 from harness.edits.operators import OPERATORS, Operator
 from harness.edits.syntax import Site
+from harness.evaluation.references.expected import Expected
 from harness.evaluation.references.measured import MeasuredReference, double
 from harness.faults.operations.hypothesis import Hypothesis, Situation
 from harness.inputs.calls import Call
@@ -55,6 +56,8 @@ CAUSES = {"option": "option left out", "constant": "taken for a constant"}
 
 Edited = tuple[str, str, Callable[..., Any]]
 _KNOWN: WeakKeyDictionary[MeasuredReference, list[Edited]] = WeakKeyDictionary()
+_GRADIENTS: WeakKeyDictionary[Expected, list[list[Array | None] | None]] = WeakKeyDictionary()
+"""Of all edits of a reference, at a point."""
 
 
 def other_functions(at: Situation, name: str) -> Iterator[Hypothesis]:
@@ -64,9 +67,11 @@ def other_functions(at: Situation, name: str) -> Iterator[Hypothesis]:
         return
     if reference not in _KNOWN:
         _KNOWN[reference] = list(_edits(reference.function))
-    for cause, says, function in _KNOWN[reference]:
-        predict, plain = partial(_bounded, at, function, name), partial(_plain, at, function, name)
-        yield Hypothesis(cause, f"{says}, in d{name}", predict, plain=plain)
+    edits = _KNOWN[reference]
+    for place, (cause, says, function) in enumerate(edits):
+        again = partial(_bounded, function, name)
+        plain = partial(_plain, at.at, name, place)
+        yield Hypothesis(cause, f"{says}, in d{name}", partial(again, at), plain=plain, again=again)
 
 
 def _edits(given: Any) -> Iterator[Edited]:
@@ -90,16 +95,22 @@ def _edits(given: Any) -> Iterator[Edited]:
             return
 
 
-def _plain(at: Situation, function: Callable[..., Any], name: str) -> Array:
+def _plain(at: Expected, name: str, place: int) -> Array:
+    """The gradient of one input in plain floats; all edits are asked at once, for every input."""
     reference = at.reference
     assert isinstance(reference, MeasuredReference)
-    inputs = [double(array) for array in at.inputs.values()]
-    _, gradients = reference.host.vjp(function, inputs, np.asarray(at.upstream, np.float64))
-    found = dict(zip(at.inputs, gradients, strict=True))[name]
-    assert found is not None
-    return found
+    if at not in _GRADIENTS:
+        inputs = [double(array) for array in at.given.values()]
+        functions = [function for _, _, function in _KNOWN[reference]]
+        _GRADIENTS[at] = reference.host.vjp_of_each(functions, inputs, np.asarray(at.upstream, np.float64))
+    found = _GRADIENTS[at][place]
+    if found is None:
+        raise ValueError("it raises there")
+    gradient = dict(zip(at.given, found, strict=True))[name]
+    assert gradient is not None
+    return gradient
 
 
-def _bounded(at: Situation, function: Callable[..., Any], name: str) -> Bounded:
+def _bounded(function: Callable[..., Any], name: str, at: Situation) -> Bounded:
     other = MeasuredReference(function, at.inputs)
     return other.gradients(at.inputs, at.upstream, at.dtype)[name]

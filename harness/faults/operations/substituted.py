@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.arithmetic import Bounded
 from harness.evaluation.references.derived import HandReference
+from harness.evaluation.references.expected import gradient_of
 from harness.faults.operations.hypothesis import Hypothesis, Situation
 from impls.contract import Array
 from impls.hand.activations import Softmax
@@ -43,10 +44,18 @@ def elsewhere(at: Situation, name: str) -> Iterator[Hypothesis]:
         for says, (cause, array) in substitutes.items():
             change = {other: np.asarray(array, value.dtype)}
             yield Hypothesis(cause, f"{says}, in d{name}", partial(at.with_inputs, name, **change))
+    for option, values in at.at.options.items():
+        for value in values:
+            says = f"{option} is ignored: the derivative is that of {option}={value!r} always, in d{name}"
+            yield Hypothesis("option ignored", says, partial(_with_option, at, name, option, value))
     if isinstance(at.reference, HandReference):
         yield from _other_reads(at, name, at.reference)
     if len(at.expected) == 1 and at.inputs[name].shape == at.upstream.shape:
         yield from _other_activations(at, name)
+
+
+def _with_option(at: Situation, name: str, option: str, value: Any) -> Bounded:
+    return at.at.with_option(option, value).tensors[gradient_of(name)]
 
 
 def _other_reads(at: Situation, name: str, reference: HandReference) -> Iterator[Hypothesis]:
