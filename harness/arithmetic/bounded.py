@@ -35,6 +35,10 @@ TINY_64 = 2.0**-1074
 RULES: dict[Any, Callable[..., Bounded]] = {}
 """From a NumPy function, ufunc or named primitive to its rule, filled by `harness.arithmetic.rules`."""
 
+TERMS: dict[Any, int] = {}
+"""Of a primitive that some framework computes as a sum of more than one term, how many terms: a compiler may add each
+of them by itself to something else, and, where it computes them anew for another reader, contract them otherwise."""
+
 
 @dataclass
 class Context:
@@ -105,7 +109,8 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
         self.bound: Floats = bound
         self.context = context
         self.terms = terms
-        """Number of terms if this is a fresh sum of products: a bias may have started the accumulator."""
+        """How often more what is added to this may be rounded, if this is a fresh sum: it may have been the first value
+        of the accumulator."""
         self.unrounded: Floats | None = None
         """Where a sum, or a product with a single number, may read this before its last rounding: what was rounded."""
 
@@ -192,7 +197,10 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
 
     def __primitive__(self, function: Any, operands: tuple[Any, ...]) -> Any:
         """A named primitive: by its rule, or composed of its body's operations where it has none."""
-        return _apply(RULES.get(function, function.body), *operands)
+        result = _apply(RULES.get(function, function.body), *operands)
+        if function in TERMS and not self.context.profile.eager:
+            result.terms = TERMS[function] - 1
+        return result
 
     def _bounded(self, operands: tuple[Any, ...]) -> list[Bounded]:
         return [o if isinstance(o, Bounded) else self.context.constant(o) for o in operands]
@@ -207,11 +215,12 @@ def _apply(rule: Callable[..., Bounded], *operands: Any, **options: Any) -> Boun
         return rule(*operands, **options)
 
 
-def rule_for(*functions: Any) -> Callable[[Callable[..., Bounded]], Callable[..., Bounded]]:
-    """Register a rule for NumPy functions or named primitives."""
+def rule_for(*functions: Any, terms: int = 1) -> Callable[[Callable[..., Bounded]], Callable[..., Bounded]]:
+    """Register a rule for NumPy functions or named primitives; `terms`, see `TERMS`."""
 
     def register(rule: Callable[..., Bounded]) -> Callable[..., Bounded]:
         RULES.update(dict.fromkeys(functions, rule))
+        TERMS.update(dict.fromkeys(functions, terms) if terms > 1 else {})
         return rule
 
     return register
@@ -243,3 +252,11 @@ def holds(array: Any, dtype: str) -> bool:
 def _to_nearest(array: Any, digits: int) -> Any:
     mantissa, exponent = np.frexp(array)
     return np.ldexp(np.rint(np.ldexp(mantissa, digits)), exponent - digits)
+
+
+def adds_terms(rule: Callable[..., Any]) -> bool:
+    """Whether a layer's rule calls a primitive of `TERMS`."""
+    function = getattr(rule, "__func__", rule)
+    names = getattr(getattr(function, "__code__", None), "co_names", ())
+    called = (function.__globals__.get(name) for name in names)
+    return any(each in TERMS for each in called if callable(each))

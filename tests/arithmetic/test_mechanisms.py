@@ -7,13 +7,18 @@ import numpy as np
 import pytest
 
 from harness.arithmetic import Context, profile_of
-from harness.comparison.checks import judge_link
+from harness.comparison.checks import judge_link, rounding
 from harness.comparison.judge import judge
-from impls.hand import from_text
+from harness.evaluation.point import Point
+from impls.graph.backward import accumulate
+from impls.hand import Dense, GraphBuilder, LayerNorm, MeanSquaredError, from_text
 from impls.hand.activations.gelu import gelu_tanh_vjp, gelu_vjp
 from impls.hand.activations.smooth import silu_vjp, softplus_vjp
 from impls.hand.activations.softmax import softmax, softmax_vjp
+from impls.hand.layers.attention import scaled_product
+from impls.hand.layers.layer_norm import layer_norm_vjp
 from impls.hand.optimizers.adaptive import step_over, step_over_root
+from impls.hand_numpy import Hand
 
 F = np.float32
 TINY, LARGEST = np.finfo(F).tiny, np.finfo(F).max
@@ -172,3 +177,51 @@ def test_what_is_moved_or_passed_on_may_still_be_read_before_its_last_rounding()
     eager = Context(profile_of("float32", eager=True)).shown(x, parts=8.0)
     assert not eager.as_summand.any()
     assert not eager.as_factor.any()
+
+
+def test_the_terms_of_a_layer_norms_gradient_are_added_one_by_one_to_the_rest():
+    """JAX: ((s + r t) + 2 x v' / n) - mean(...), s being what comes past the layer: each sum rounds u |s|."""
+    rng = np.random.default_rng(0)
+    n, eps = 6, F(1e-5)
+    x, dh = (1e-2 * rng.normal(size=(4000, n)).astype(F) for _ in range(2))
+    s, g = 30 * rng.normal(size=(4000, n)).astype(F), np.ones(n, F)
+    m = x.mean(axis=-1, keepdims=True)
+    v = np.square(x).mean(axis=-1, keepdims=True) - m * m
+    r = F(1) / np.sqrt(v + eps)
+    moved = F(-0.5) * (dh * (x - m)).sum(axis=-1, keepdims=True) * r * r * r / F(n)
+    last = -(r * dh).mean(axis=-1, keepdims=True) - F(2) * m * moved
+    ds = ((s + r * dh) + F(2) * x * moved) + last
+    found = {}
+    for context in (compiled(), eager()):
+        part = layer_norm_vjp(*map(context.exact, (dh, x, g)), float(eps))
+        found[context.profile.eager] = outside(ds, accumulate(context.exact(s), part))
+    assert found[False] == 0
+    assert found[True] > 0
+
+
+def test_a_factor_that_is_flushed_before_a_large_one_is_multiplied():
+    """XLA divides the gradient of the scores by sqrt D before the product, and flushes what is below 2^-126."""
+    ds, k = np.array([[3.3e-38]], F), np.array([[46.688416]], F)
+    by = np.sqrt(8.0)
+    assert ds / by < TINY < (ds @ k) / by
+    assert outside(np.zeros((1, 1)), scaled_product(compiled().exact(ds), compiled().exact(k), by)) == 0
+    assert outside(np.zeros((1, 1)), scaled_product(compiled().exact(10 * ds), compiled().exact(k), by)) == 1
+
+
+def test_a_sum_may_be_contracted_otherwise_where_it_is_computed_anew():
+    """XLA: what a fusion reads of LayerNorm's gradient is not the tensor that is shown, but the same sum once more."""
+    net = GraphBuilder()
+    z = net("last", Dense(3, 2), net("ln", LayerNorm(3), net("fc", Dense(2, 3), net.input("x", 2))))
+    network = net.loss(MeanSquaredError(), z)
+    rng = np.random.default_rng(0)
+    weights = {name: w.astype(F) for name, w in network.init(0).items()}
+    point = Point(network, weights, rng.normal(size=(1, 2)).astype(F), rng.normal(size=(1, 2)).astype(F), 1)
+    made = Hand(network, "float32").differentiate(point.weights, point.x, point.y)
+    shown = made.gradients["ln.dh"], weights["ln.g"]
+    sums = [layer_norm_vjp(dh, made.activations["fc.z"], g, 1e-5) for dh, g in (shown, map(np.float64, shown))]
+    made.gradients["fc.db"] = made.gradients["fc.db"] + 3 * (sums[1] - sums[0]).sum(axis=0).astype(F)
+    verdicts = {
+        eager: {row.gradient: row.verdict for row in rounding(point, "x", made, profile_of("float32", eager))}["fc.db"]
+        for eager in (False, True)
+    }
+    assert verdicts == {False: "ok", True: "FAULT"}

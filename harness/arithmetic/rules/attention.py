@@ -3,6 +3,8 @@
 scaled product   (x / c) y, (x y) / c, (x y) fl(1/c)     fl(c) and one operation, on the result or on every factor
                  (x / sqrt c) (y / sqrt c)               the same of both factors: 4 u M, M as in `rules.sums`
                  A dot product of n terms, each off by 4 u: its own bound and 4 u M, both divided by c.
+                 A factor that is scaled first may be flushed to 0, which is then multiplied by the other: eta |x|
+                 and eta |y| for each of the terms.
 
 causal softmax   As the softmax over the entries that are seen. The others are 0 in every program: exp of minus
                  infinity, of a number so small that it underflows, or nothing at all.
@@ -25,10 +27,12 @@ from impls.hand.layers.attention import causal_softmax, scaled_product
 def scaled_product_(x: Bounded, y: Bounded, by: float) -> Bounded:
     context = x.context
     product = x @ y
-    magnitude = (np.abs(x.value) + x.bound) @ (np.abs(y.value) + y.bound)
+    x_size, y_size = np.abs(x.value) + x.bound, np.abs(y.value) + y.bound
+    magnitude = x_size @ y_size
     roundings = max(4.0, 1 + context.profile.constants["divide"])
     scaled = roundings * (context.profile.u + UNIT_ROUNDOFF_64) * magnitude * (1 + x.shape[-1] * context.profile.u)
-    return context.rounded(product.value / by, (product.bound + scaled) / by, 0.0, underflows=2 * x.shape[-1])
+    underflows = 2 * x.shape[-1] + x_size.sum(axis=-1, keepdims=True) + y_size.sum(axis=-2, keepdims=True)
+    return context.rounded(product.value / by, (product.bound + scaled) / by, 0.0, underflows=underflows)
 
 
 @rule_for(causal_softmax)

@@ -110,13 +110,13 @@ def rows_of(x: Bounded, eps: float, *, running: bool = True) -> Rows:
     return Rows(u, xh, xh_error, r, r_error, sizes, v, v_error, spread, e)
 
 
-@rule_for(standardised)
+@rule_for(standardised, terms=2)
 def standardised_(x: Bounded, eps: float) -> Bounded:
     rows = rows_of(x, eps)
     return x.context.rounded(rows.xh, rows.xh_error, 0.0, underflows=2 * (1 + rows.r + rows.r_error))
 
 
-@rule_for(layer_norm)
+@rule_for(layer_norm, terms=2)
 def layer_norm_(x: Bounded, g: Bounded, b: Bounded, eps: float) -> Bounded:
     return affine(rows_of(x, eps), x, g, b)
 
@@ -130,7 +130,7 @@ def affine(rows: Rows, x: Bounded, g: Bounded, b: Bounded) -> Bounded:
     return x.context.rounded(value, propagated + local, 0.0, underflows=4 * (1 + gain) * (1 + rows.r + rows.r_error))
 
 
-@rule_for(layer_norm_vjp)
+@rule_for(layer_norm_vjp, terms=3)
 def layer_norm_vjp_(dh: Bounded, x: Bounded, g: Bounded, eps: float) -> Bounded:
     return vjp(rows_of(x, eps), dh, x, g)
 

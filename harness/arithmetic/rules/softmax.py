@@ -105,7 +105,7 @@ def softmax_(a: Bounded) -> Bounded:
     return a.context.rounded(p, bound, 0.0, centre=profile_of("float64").constants["exp"])
 
 
-@rule_for(softmax_vjp)
+@rule_for(softmax_vjp, terms=2)
 def softmax_vjp_(da: Bounded, p: Bounded) -> Bounded:
     profile, classes = da.context.profile, p.shape[-1]
     value = softmax_vjp.body(da.value, p.value)  # type: ignore[attr-defined]
