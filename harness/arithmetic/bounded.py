@@ -157,7 +157,7 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
 
     def moved(self, change: Callable[[Floats], Floats]) -> Bounded:
         """After a change that only moves entries, or repeats them; what reads them may still read them unrounded."""
-        result = Bounded(change(self.value), change(self.bound), self.context)
+        result = Bounded(change(self.value), change(self.bound), self.context, self.terms)
         if self.unrounded is not None:
             result.unrounded = change(self.unrounded)
         return result

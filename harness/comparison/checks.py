@@ -67,8 +67,7 @@ def _sums(network: Graph, tensors: Mapping[str, Array], shown: Container[str], p
     found: dict[str, Array] = {}
 
     def anew(made: Bounded) -> Array:
-        own = 0.0 if made.unrounded is None else made.unrounded - np.abs(made.value)
-        return own + 2 * made.bound / profile.u
+        return 2 * made.bound / profile.u if made.unrounded is None else made.unrounded - np.abs(made.value)
 
     for link in network.links:
         if link.output not in tensors or link.output not in network.readers:

@@ -56,7 +56,10 @@ def alone(
     Where it adds parts of a gradient that nobody shows, `parts` holds their links by name: the sum of all their vjps
     is one link then.
     """
-    return link.read(link.rule(*exact_inputs(link, tensors, Context(profile), stride, shown, parts, sums)), tensors)
+    made = link.rule(*exact_inputs(link, tensors, Context(profile), stride, shown, parts, sums))
+    if made.unrounded is not None:  # what is moved may have been computed anew, as it is for whoever reads it
+        made.bound = made.as_factor
+    return link.read(made, tensors)
 
 
 def exact_inputs(

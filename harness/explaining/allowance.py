@@ -189,6 +189,10 @@ FORMULAS: Mapping[type, Mapping[str, str]] = {
     },
     layers.SplitHeads: {"q": NONE, "k": NONE, "v": NONE, "dx": NONE},
     layers.MergeHeads: {"s": NONE, "dx": NONE},
+    layers.Heads: {"s": NONE, "dx": NONE},
+    layers.RepeatHeads: {"s": NONE, "dx": "(n - 1) u sum |ds|, n copies *"},
+    layers.Rotary: {"s": "3 u (|x cos| + |x~ sin|)", "dx": "3 u (|ds cos| + |ds~ sin|)"},
+    layers.MaskedSoftmax: {"a": "c u |a|, c of the functions in it", "dz": "c u |da f'|, c of the formulas of f'"},
     layers.AttentionScores: {
         "s": "(n + 4) u |q| |k| / √n, n neurons of a head *",
         "dq": "(n + 4) u |ds| |k| / √D, n keys *",

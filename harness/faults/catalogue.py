@@ -28,6 +28,7 @@ from harness.faults.paths import omission_faults, path_faults
 from harness.faults.penalties import penalty_faults
 from harness.faults.place import Place
 from harness.faults.precision import precision_faults
+from harness.faults.sequence import sequence_faults
 from harness.faults.sums import factor_faults, step_faults, sum_faults
 from harness.faults.variants import variant_faults
 from impls.graph import Graph, Link
@@ -36,7 +37,7 @@ from impls.hand import Penalty
 FAMILIES = (
     loss_faults, factor_faults, derivative_faults, variant_faults, operand_faults, sum_faults, omission_faults,
     path_faults, step_faults, clamp_faults, forward_faults, accumulation_faults, combining_faults, lookup_faults,
-    layer_norm_faults, attention_faults, image_faults, batch_norm_faults,
+    layer_norm_faults, attention_faults, sequence_faults, image_faults, batch_norm_faults,
     precision_faults,
 )  # fmt: skip
 CAUSES = (
@@ -80,6 +81,7 @@ CAUSES = (
     "variance term missing", "statistics held constant", "gain outside the means", "input for the normalised",
     "scale missing", "divided by D for its root", "multiplied by the scale", "mask one off", "mask turned round",
     "softmax over the queries", "heads mixed up", "positions out of step", "summed over the positions",
+    "turned the other way", "pairs mixed up",
     "computed in float32", "accumulated in float32", "rounded to float16", "rounded to bfloat16",
 )  # fmt: skip
 """The names of all causes."""

@@ -21,6 +21,7 @@ from impls.hand import networks
 
 NETWORKS: Mapping[str, Callable[..., Graph]] = {
     "gpt": networks.gpt, "lenet": networks.lenet, "resnet-tiny": networks.resnet_tiny,
+    "rnn-char": networks.rnn_char, "lstm-char": networks.lstm_char, "gru-char": networks.gru_char,
 }  # fmt: skip
 """Every network that has a name."""
 

@@ -91,6 +91,30 @@ def _split_heads(layer: hand.SplitHeads) -> Operations:
     return {name: partial(part, which) for which, name in enumerate(layer.gives)}
 
 
+def _masked_softmax(layer: hand.MaskedSoftmax) -> Operation:
+    def softmax(z: Any, m: Any) -> Any:
+        seen = (m != 0).reshape(len(m), *(1,) * (z.ndim - 2), -1)
+        return jax.nn.softmax(z, where=seen & jnp.tri(z.shape[-1], dtype=bool) if layer.causal else seen)
+
+    return softmax
+
+
+def _rotary(layer: hand.Rotary) -> Operation:
+    def turned(x: Any) -> Any:
+        cos, sin = (jnp.asarray(table, x.dtype) for table in layer.table(x.shape))
+        if layer.pairs == "halves":
+            p, q = jnp.split(x, 2, axis=-1)
+            return x * cos + jnp.concatenate([-q, p], axis=-1) * sin
+        p, q = x[..., ::2], x[..., 1::2]
+        return x * cos + jnp.stack([-q, p], axis=-1).reshape(x.shape) * sin
+
+    return turned
+
+
+def _heads(layer: hand.Heads) -> Operation:
+    return lambda x: jnp.swapaxes(x.reshape(*x.shape[:2], layer.heads, -1), 1, 2)
+
+
 def _scaled(loss: hand.Scaled) -> Operation:
     inner = operation_of(loss.loss, "loss")
     return lambda a, y: loss.by * inner(a, y)
@@ -189,6 +213,10 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.MergeHeads: lambda _: lambda x: jnp.swapaxes(x, 1, 2).reshape(x.shape[0], x.shape[2], -1),
     hand.AttentionScores: lambda _: lambda q, k: q @ jnp.swapaxes(k, -1, -2) / sqrt(q.shape[-1]),
     hand.CausalSoftmax: lambda _: lambda z: jax.nn.softmax(jnp.where(jnp.tri(z.shape[-1], dtype=bool), z, -jnp.inf)),
+    hand.MaskedSoftmax: _masked_softmax,
+    hand.Heads: _heads,
+    hand.RepeatHeads: lambda o: partial(jnp.repeat, repeats=o.times, axis=1),
+    hand.Rotary: _rotary,
     hand.MatrixProduct: lambda _: jnp.matmul,
     hand.Add: lambda _: jnp.add,
     hand.Multiply: lambda _: jnp.multiply,

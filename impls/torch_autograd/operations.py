@@ -97,6 +97,28 @@ def _causal_softmax(z: Any) -> Any:
     return torch.softmax(z.masked_fill(later, float("-inf")), dim=-1)
 
 
+def _masked_softmax(layer: hand.MaskedSoftmax) -> Operation:
+    def softmax(z: Any, m: Any) -> Any:
+        hidden = (m == 0).reshape(len(m), *(1,) * (z.ndim - 2), -1)
+        if layer.causal:
+            hidden = hidden | torch.ones(z.shape[-2:], dtype=torch.bool).triu(1)
+        return torch._safe_softmax(z.masked_fill(hidden, float("-inf")), dim=-1)  # as scaled_dot_product_attention
+
+    return softmax
+
+
+def _rotary(layer: hand.Rotary) -> Operation:
+    def turned(x: Any) -> Any:
+        cos, sin = (torch.tensor(table, dtype=x.dtype) for table in layer.table(x.shape))
+        if layer.pairs == "halves":
+            p, q = x.chunk(2, dim=-1)
+            return x * cos + torch.cat([-q, p], dim=-1) * sin
+        p, q = x[..., ::2], x[..., 1::2]
+        return x * cos + torch.stack([-q, p], dim=-1).flatten(-2) * sin
+
+    return turned
+
+
 def _penalised(loss: hand.Penalised) -> Operation:
     inner, penalty = operation_of(loss.loss, "loss"), loss.penalty
 
@@ -162,6 +184,10 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.MergeHeads: lambda _: lambda x: x.transpose(1, 2).flatten(2),
     hand.AttentionScores: lambda _: lambda q, k: q @ k.transpose(-1, -2) / sqrt(q.shape[-1]),
     hand.CausalSoftmax: lambda _: _causal_softmax,
+    hand.MaskedSoftmax: _masked_softmax,
+    hand.Heads: lambda o: lambda x: x.unflatten(-1, (o.heads, -1)).transpose(1, 2),
+    hand.RepeatHeads: lambda o: partial(torch.repeat_interleave, repeats=o.times, dim=1),
+    hand.Rotary: _rotary,
     hand.MatrixProduct: lambda _: torch.matmul,
     hand.Add: lambda _: torch.add,
     hand.Multiply: lambda _: torch.mul,

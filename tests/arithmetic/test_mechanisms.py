@@ -6,17 +6,30 @@ Every one of these was once a false alarm of the soundness campaign.
 import numpy as np
 import pytest
 
-from harness.arithmetic import Context, profile_of
+from harness.arithmetic import Bounded, Context, profile_of
 from harness.comparison.checks import judge_link, rounding
 from harness.comparison.judge import judge
 from harness.evaluation.point import Point
 from impls.graph.backward import accumulate
-from impls.hand import Dense, GraphBuilder, LayerNorm, MeanSquaredError, from_text
+from impls.hand import (
+    Clip,
+    Dense,
+    GraphBuilder,
+    LayerNorm,
+    Log,
+    Maximum,
+    MeanSquaredError,
+    Minimum,
+    Rsqrt,
+    Transpose,
+    from_text,
+)  # fmt: skip
 from impls.hand.activations.gelu import gelu_tanh_vjp, gelu_vjp
 from impls.hand.activations.smooth import silu_vjp, softplus_vjp
 from impls.hand.activations.softmax import softmax, softmax_vjp
 from impls.hand.layers.attention import scaled_product
 from impls.hand.layers.layer_norm import layer_norm_vjp
+from impls.hand.losses.squared import sign_of_difference
 from impls.hand.optimizers.adaptive import step_over, step_over_root
 from impls.hand_numpy import Hand
 
@@ -225,3 +238,57 @@ def test_a_sum_may_be_contracted_otherwise_where_it_is_computed_anew():
         for eager in (False, True)
     }
     assert verdicts == {False: "ok", True: "FAULT"}
+
+
+def test_a_logarithm_of_an_exponential_may_be_what_was_exponentiated():
+    """XLA's algebraic simplifier: log(exp(z)) is z, whatever exp rounds."""
+    z = np.linspace(-1e-3, 1e-3, 1001).astype(F)
+    e = np.exp(z)
+    assert outside(z, Log().forward(compiled().shown(e))) == 0
+    assert outside(z, Log().forward(eager().shown(e))) > 900
+
+
+def test_a_gains_gradient_whose_product_is_flushed_before_1_over_the_deviation_is_multiplied():
+    """JAX: sum (dh (x - m)) r, r = 1 / sqrt(eps) at most."""
+    x, dh = np.array([[1e-25, -1e-25, 0.0]]), np.array([[1e-13, 1e-13, 1e-13]])
+    assert np.all(np.abs(dh * x) < TINY)
+    bounded = LayerNorm(3, 1e-12).dg(compiled().exact(dh), compiled().exact(x))
+    assert bounded.value[0] > 5 * TINY
+    assert outside(np.zeros(3), bounded) == 0
+    assert outside(np.zeros(3), LayerNorm(3, 1e-12).dg(compiled().exact(1e7 * dh), compiled().exact(x))) == 2
+
+
+def test_where_a_mask_is_multiplied_nothing_is_bounded_where_an_infinity_would_be():
+    """JAX: ds times [p > q]."""
+    ds, p, q = np.array([np.inf, 2.0]), np.array([1.0, 1.0]), np.array([3.0, 3.0])
+    for rule in (Maximum().dp, lambda ds, p, q: Minimum().dp(ds, q, p)):
+        assert np.isinf(rule(*map(compiled().exact, (ds, p, q))).bound).tolist() == [True, False]
+    assert np.isinf(Clip(-1.0, 2.0).dz(*map(compiled().exact, (ds, q))).bound).tolist() == [True, False]
+
+
+def test_where_a_derivative_overflows_or_a_sign_is_that_of_nothing_nothing_is_bounded():
+    small, one = compiled().exact(np.array([1e-27])), compiled().exact(np.array([1.0]))
+    assert np.isinf(Rsqrt().dz(compiled().exact(np.array([1e-12])), small).bound).all()
+    assert np.isfinite(Rsqrt().dz(one, one).bound).all()
+    lost = Bounded(np.array([1.0]), np.array([np.inf]), one.context)
+    assert np.isinf(sign_of_difference(lost, one).bound).all()
+
+
+def test_the_terms_of_a_gradient_survive_what_only_moves_it():
+    x = compiled().exact(np.ones((2, 3)))
+    assert layer_norm_vjp(x, x, compiled().exact(np.ones(3)), 1e-5).T.reshape(6).terms == 2
+
+
+def test_what_moves_a_sum_may_have_computed_it_anew():
+    """XLA: a transposition of LayerNorm's rows contains the LayerNorm."""
+    net = GraphBuilder()
+    turned = net("turn", Transpose([2, 1]), net("ln", LayerNorm(3), net.input("x", (2, 3))))
+    network = net.loss(MeanSquaredError(), turned)
+    rng = np.random.default_rng(0)
+    weights = {name: 40 * w.astype(F) for name, w in network.init(0).items()}
+    point = Point(network, weights, rng.normal(size=(4, 2, 3)).astype(F), np.zeros((4, 3, 2), F), 1)
+    made = Hand(network, "float32").differentiate(point.weights, point.x, point.y)
+    made.activations["turn.s"] = np.nextafter(made.activations["turn.s"], F(np.inf))
+    for eager, verdict in ((False, "ok"), (True, "FAULT")):
+        rows = rounding(point, "x", made, profile_of("float32", eager))
+        assert {row.verdict for row in rows if row.gradient == "turn.s"} == {verdict}

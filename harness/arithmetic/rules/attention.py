@@ -9,11 +9,17 @@ scaled product   (x / c) y, (x y) / c, (x y) fl(1/c)     fl(c) and one operation
 causal softmax   As the softmax over the entries that are seen. The others are 0 in every program: exp of minus
                  infinity, of a number so small that it underflows, or nothing at all.
 
+masked softmax   Likewise; where nothing is seen every program gives 0.
+
+turned           x cos + x~ sin, two products and their sum, with cos and sin rounded once
+
 Sources: torch's aten/src/ATen/native/transformers/attention.cpp, which scales both factors by a root; jax.nn.
 dot_product_attention, which scales the product.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +27,8 @@ from harness.arithmetic.bounded import Bounded, rule_for
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, profile_of
 from harness.arithmetic.rules.softmax import bounded_softmax
 from impls.hand.layers.attention import causal_softmax, scaled_product
+from impls.hand.layers.masking import masked_softmax
+from impls.hand.layers.rotary import turned
 
 
 @rule_for(scaled_product)
@@ -37,7 +45,16 @@ def scaled_product_(x: Bounded, y: Bounded, by: float) -> Bounded:
 
 @rule_for(causal_softmax)
 def causal_softmax_(z: Bounded) -> Bounded:
-    seen = np.tri(z.shape[-1], dtype=bool)
+    return masked_softmax_(z, np.tri(z.shape[-1], dtype=bool))
+
+
+@rule_for(masked_softmax)
+def masked_softmax_(z: Bounded, seen: Any) -> Bounded:
     p, bound = bounded_softmax(z, seen)
     result = z.context.rounded(p, bound, 0.0, centre=profile_of("float64").constants["exp"])
-    return Bounded(result.value, np.where(seen, result.bound, 0.0), z.context)
+    return Bounded(np.where(seen, p, 0.0), np.where(seen, result.bound, 0.0), z.context)
+
+
+@rule_for(turned, terms=2)
+def turned_(x: Bounded, cos: Any, sin: Any, pairs: str) -> Bounded:
+    return turned.body(x, cos, sin, pairs)  # type: ignore[attr-defined]

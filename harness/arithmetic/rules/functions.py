@@ -4,6 +4,11 @@ rsqrt    1 / sqrt(z), rsqrt(z)                     sqrt(Z / (Z - E)) - 1, and ma
 rsqrt'   -1/2 a^3 (torch), -1/2 a / z (JAX), a the function's own value, and the hand code's -1/2 / (z sqrt z)
          (Z / (Z - E))^(3/2) - 1; of roundings 3 c from a^3 and at most 5 more of products and the quotient
 
+         Where -1/2 z^(-3/2) overflows, so does one of their parts, and nothing is bounded.
+
+log      a compiler makes z of log(exp(z)) (XLA's algebraic simplifier): the logarithm of what exp gives before its
+         constant c_exp, which moves log by c_exp u
+
 -ds p / q^2    ds (p / q) / q (torch) and ds p / q / q, a product and two quotients; ds p q^-2 (JAX), where q^2 may
          underflow or overflow: nothing is bounded there
 
@@ -18,7 +23,7 @@ from harness.arithmetic.bounded import Bounded, Floats, rule_for
 from harness.arithmetic.profile import profile_of
 from harness.arithmetic.rules.smooth import Constants, both, times_slope
 from impls.hand.layers.broadcasting import divisor_vjp
-from impls.hand.layers.functions import rsqrt, rsqrt_vjp
+from impls.hand.layers.functions import log, rsqrt, rsqrt_vjp
 
 
 def root_error(c: Constants) -> float:
@@ -44,7 +49,14 @@ def rsqrt_vjp_(da: Bounded, z: Bounded) -> Bounded:
     slope = -0.5 / (z.value * np.sqrt(z.value))
     moved = np.abs(slope) * _moved(z, 1.5)
     local = both(z.context, lambda u, c: u * (3 * root_error(c) + 5) * (np.abs(slope) + moved))
-    return times_slope(da, slope, moved, local, 4 * (1 + np.abs(slope)))
+    first = np.where(4 * (np.abs(slope) + moved) <= da.context.profile.largest, 1.0, np.inf)
+    return times_slope(da, slope, moved, local, 4 * (1 + np.abs(slope)), first=first)
+
+
+@rule_for(log)
+def log_(z: Bounded) -> Bounded:
+    of_exp = z.context.profile.constants["exp"] * z.context.profile.u if z.contracted else 0.0
+    return np.log(z).widened(of_exp)
 
 
 @rule_for(divisor_vjp)

@@ -24,6 +24,8 @@ dx         r (t - mean t - xh mean(t xh))            the hand code; t = dh g
                                                      products; where the variance may have been cut off at 0 nothing
                                                      goes through it, and the third term may be missing
 
+dg         sum_n dh xh, dh (x - m) r               dh (x - m) may be flushed before r is multiplied: r eta of each row
+
 In a row of one entry x - m, and with it xh, is exactly 0, whatever the mean is computed by. A form that multiplies x
 and m by r first, or by b, cancels there what it should not have made: it is admitted of rows of two entries or more.
 
@@ -44,7 +46,7 @@ from numpy.typing import NDArray
 
 from harness.arithmetic.bounded import Bounded, Floats, rule_for
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, profile_of
-from impls.hand.layers.layer_norm import layer_norm, layer_norm_vjp, standardised
+from impls.hand.layers.layer_norm import layer_norm, layer_norm_gain_vjp, layer_norm_vjp, standardised
 
 
 class Rows(NamedTuple):
@@ -116,6 +118,13 @@ def standardised_(x: Bounded, eps: float) -> Bounded:
     return x.context.rounded(rows.xh, rows.xh_error, 0.0, underflows=2 * (1 + rows.r + rows.r_error))
 
 
+@rule_for(layer_norm_gain_vjp)
+def layer_norm_gain_vjp_(dh: Bounded, x: Bounded, eps: float) -> Bounded:
+    rows = rows_of(x, eps)
+    flushed = x.context.profile.eta * (rows.r + rows.r_error).sum(axis=0)
+    return layer_norm_gain_vjp.body(dh, x, eps).widened(2 * flushed)  # type: ignore[attr-defined]
+
+
 @rule_for(layer_norm, terms=2)
 def layer_norm_(x: Bounded, g: Bounded, b: Bounded, eps: float) -> Bounded:
     return affine(rows_of(x, eps), x, g, b)
@@ -152,7 +161,9 @@ def vjp(rows: Rows, dh: Bounded, x: Bounded, g: Bounded) -> Bounded:
     error = t_error + a_error + XH * b_error + rows.xh_error * np.abs(b)
     error = error + 3 * u * (T + A + XH * B) + 4 * u * rows.sizes * R * B + np.where(rows.cut, XH * B, 0.0)
     bound = error * R + np.abs(inner) * rows.r_error
-    reach = n * T.max(axis=-1, keepdims=True) * (1 + rows.sizes) ** 2 * (1 + R) ** 3
+    # JAX multiplies dh by x - m first, and then by g.
+    upstream = (np.abs(dh.value) + dh.as_summand) * np.maximum(gain, 1)
+    reach = n * upstream.max(axis=-1, keepdims=True) * (1 + rows.sizes) ** 2 * (1 + R) ** 3
     bound = np.where(reach <= dh.context.profile.largest, bound, np.inf)
     underflows = (n + 8) * (1 + gain) * (1 + rows.sizes) ** 2 * (1 + R) ** 3
     return dh.context.rounded(r * inner, bound, 2.0, centre=2.0, underflows=underflows)

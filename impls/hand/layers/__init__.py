@@ -9,10 +9,13 @@ from impls.hand.layers.dense import Dense
 from impls.hand.layers.dropout import Dropout
 from impls.hand.layers.embedding import Embedding
 from impls.hand.layers.functions import Abs, Clip, Erf, Exp, Log, Log1p, Rsqrt, Sqrt
+from impls.hand.layers.heads import Heads, RepeatHeads
 from impls.hand.layers.layer_norm import LayerNorm
+from impls.hand.layers.masking import MaskedSoftmax
 from impls.hand.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 from impls.hand.layers.positions import Positions, Unembedding
 from impls.hand.layers.reductions import Mean, Sum
+from impls.hand.layers.rotary import Rotary
 from impls.hand.layers.shaping import Flatten, Reshape, Transpose
 
 __all__ = [
@@ -34,9 +37,11 @@ __all__ = [
     "Exp",
     "Flatten",
     "GlobalAvgPool2d",
+    "Heads",
     "LayerNorm",
     "Log",
     "Log1p",
+    "MaskedSoftmax",
     "MatrixProduct",
     "MaxPool2d",
     "Maximum",
@@ -45,7 +50,9 @@ __all__ = [
     "Minimum",
     "Multiply",
     "Positions",
+    "RepeatHeads",
     "Reshape",
+    "Rotary",
     "Rsqrt",
     "Split",
     "SplitHeads",

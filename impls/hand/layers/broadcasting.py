@@ -76,7 +76,7 @@ class Divide(_Broadcasting):
 class _Chosen(_Broadcasting):
     def _share(self, ds: Array, own: Array, chosen: Array, left: Array) -> Array:
         """ds where own is the one that is chosen, half of it at a tie."""
-        return summed_to(np.where(chosen, ds, np.where(left, np.full_like(ds, 0), 0.5 * ds)), own.shape)
+        return summed_to(np.where(chosen, ds, np.where(left, 0 * ds, 0.5 * ds)), own.shape)
 
 
 class Maximum(_Chosen):
