@@ -81,7 +81,7 @@ CAUSES = (
     "variance term missing", "statistics held constant", "gain outside the means", "input for the normalised",
     "scale missing", "divided by D for its root", "multiplied by the scale", "mask one off", "mask turned round",
     "softmax over the queries", "heads mixed up", "positions out of step", "summed over the positions",
-    "turned the other way", "pairs mixed up",
+    "turned the other way", "pairs mixed up", "ignored rows counted",
     "computed in float32", "accumulated in float32", "rounded to float16", "rounded to bfloat16",
 )  # fmt: skip
 """The names of all causes."""

@@ -92,6 +92,9 @@ LOSSES: Mapping[str, Any] = {
     "one-hot-cross-entropy": losses.OneHotCrossEntropy,
     "categorical-cross-entropy": losses.CategoricalCrossEntropy,
     "sparse-categorical-cross-entropy": losses.SparseCategoricalCrossEntropy,
+    "weighted-cross-entropy": losses.WeightedCrossEntropy,
+    "kullback-leibler": losses.KullbackLeibler,
+    "hinge": losses.Hinge,
 }
 AROUND: Mapping[str, Parameter] = {
     name: parameter.replace(kind=Parameter.KEYWORD_ONLY, default=False if parameter.annotation is bool else None)

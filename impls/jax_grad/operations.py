@@ -72,6 +72,18 @@ def _cross_entropy(a: Any, y: Any) -> Any:
     return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(a), y[..., None], axis=-1))
 
 
+def _weighted(loss: hand.WeightedCrossEntropy) -> Operation:
+    def of_labels(a: Any, y: Any) -> Any:
+        rows, y = a.reshape(-1, a.shape[-1]), y.ravel()
+        classes, kept = a.shape[-1], jnp.ones(y.shape, bool) if loss.ignore_index is None else y != loss.ignore_index
+        v = jnp.ones(classes, a.dtype) if loss.class_weights is None else jnp.asarray(loss.class_weights, a.dtype)
+        smoothed = optax.smooth_labels(jax.nn.one_hot(y, classes, dtype=a.dtype), loss.label_smoothing)
+        each = optax.softmax_cross_entropy(rows, v * smoothed)
+        return jnp.sum(each, where=kept) / jnp.sum(jnp.take(v, y), where=kept)
+
+    return of_labels
+
+
 def _layer_norm(layer: hand.LayerNorm) -> Operation:
     def normalised(x: Any, g: Any, b: Any) -> Any:
         """As flax.linen.LayerNorm, whose default is the fast variance; JAX itself has none."""
@@ -272,6 +284,9 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     ),
     hand.CategoricalCrossEntropy: _categorical,
     hand.SparseCategoricalCrossEntropy: _sparse_categorical,
+    hand.WeightedCrossEntropy: _weighted,
+    hand.KullbackLeibler: lambda _: lambda a, y: jnp.mean(optax.kl_divergence(a, y)),
+    hand.Hinge: lambda _: lambda a, y: jnp.mean(optax.hinge_loss(a, y)),
     hand.Scaled: _scaled,
     hand.Penalised: _penalised,
 }

@@ -71,6 +71,17 @@ def _cross_entropy(classes: int) -> Operation:
     return lambda a, y: functional.cross_entropy(a.flatten(0, -2), y.flatten(0, -1 - classes))
 
 
+def _weighted(loss: hand.WeightedCrossEntropy) -> Operation:
+    def of_labels(a: Any, y: Any) -> Any:
+        weights = None if loss.class_weights is None else torch.tensor(loss.class_weights, dtype=a.dtype)
+        ignored = -100 if loss.ignore_index is None else loss.ignore_index
+        return functional.cross_entropy(
+            a.flatten(0, -2), y.flatten(), weights, ignore_index=ignored, label_smoothing=loss.label_smoothing
+        )
+
+    return of_labels
+
+
 def _scaled(loss: hand.Scaled) -> Operation:
     inner = operation_of(loss.loss, "loss")
     return lambda a, y: loss.by * inner(a, y)
@@ -249,6 +260,9 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.OneHotCrossEntropy: lambda o: _on_logits(o, _softmax, _cross_entropy(1)),
     hand.CategoricalCrossEntropy: _categorical,
     hand.SparseCategoricalCrossEntropy: _sparse_categorical,
+    hand.WeightedCrossEntropy: _weighted,
+    hand.KullbackLeibler: lambda _: lambda a, y: functional.kl_div(a, y, reduction="sum") / rows_in(a),
+    hand.Hinge: lambda _: lambda a, y: torch.relu(1 - y * a).mean(),
     hand.Scaled: _scaled,
     hand.Penalised: _penalised,
 }

@@ -20,6 +20,8 @@ softmax'     p (g - S), S = sum p g      the hand code, torch and JAX for g - S 
 
 cross-entropy'   (p sum y - y)/N, p sum y/N - y/N, and the frameworks' g - exp(log p) sum g with g = -y/N.
 
+weighted         q and D are sums and products of weights, in any order: 5 u q, n u D of n rows
+
 Sources: formulas as in torch's derivatives.yaml and ATen kernels, jax.lax and jax.nn; error of shifted
 softmax: Blanchard, D. Higham and N. Higham, "Accurately computing the log-sum-exp and softmax
 functions", IMA J. Numer. Anal. 41 (2021), section 4; the unions are derived here.
@@ -36,6 +38,7 @@ from harness.arithmetic.bounded import Bounded, Floats, rule_for
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, profile_of
 from impls.hand.activations.softmax import log_softmax, softmax, softmax_vjp
 from impls.hand.losses.cross_entropy import one_hot_cross_entropy_vjp, softmax_cross_entropy_vjp
+from impls.hand.losses.weighted import over_weights, soft_targets
 
 
 class _Shifted(NamedTuple):
@@ -123,6 +126,16 @@ def softmax_vjp_(da: Bounded, p: Bounded) -> Bounded:
     own = (classes + 3) * UNIT_ROUNDOFF_64 * a * (g + magnitude)
     total = (propagated + local + own) * (1 + 4 * profile.u)
     return da.context.rounded(value, total, 2.0, centre=0.0, underflows=2 * (1 + classes))
+
+
+@rule_for(soft_targets)
+def soft_targets_(a: Bounded, q: Any) -> Bounded:
+    return a.context.constant(q).widened(5 * a.context.profile.u * np.abs(q))
+
+
+@rule_for(over_weights)
+def over_weights_(total: Bounded, weight: float, rows: int) -> Bounded:
+    return total / total.context.constant(weight).widened(rows * total.context.profile.u_acc * weight)
 
 
 @rule_for(softmax_cross_entropy_vjp)
