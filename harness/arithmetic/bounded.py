@@ -42,10 +42,11 @@ of them by itself to something else, and, where it computes them anew for anothe
 
 @dataclass
 class Context:
-    """What the arrays of one computation share: the profile, and a count of undecided comparisons."""
+    """What the arrays of one computation share: the profile, and counts of undecided comparisons, matrix products."""
 
     profile: Profile
     undecided: int = 0
+    products: int = 0
 
     def exact(self, array: Any) -> Bounded:
         """A bounded array whose value every program knows exactly.

@@ -26,6 +26,7 @@ from msgspec.structs import replace
 from harness.arithmetic import Bounded, Context, Profile, profile_of
 from harness.arithmetic.bounded import adds_terms
 from harness.comparison.judge import Check, Row, but_for_rounding, judge, not_comparable
+from harness.comparison.recomputed import recomputed
 from harness.evaluation.centre import NO_SUMS, NOTHING, alone, exact_inputs, sampled
 from harness.evaluation.point import Point
 from harness.evaluation.subgradients import Sides
@@ -54,7 +55,20 @@ def rounding(point: Point, against: str, result: Pass, profile: Profile, stride:
             rows.append(not_comparable("rounding", link.output, against, point.step, reason))
         else:
             actual = tensors[link.output]
-            rows.append(judge_link(link, tensors, actual, profile, against, point.step, stride, shown, parts, sums))
+            row = judge_link(link, tensors, actual, profile, against, point.step, stride, shown, parts, sums)
+            if row.verdict == "FAULT" and not profile.eager and not parts:
+                other = recomputed(point.network, link, tensors, profile)
+                again = judge(
+                    "rounding",
+                    link.output,
+                    against,
+                    point.step,
+                    actual=actual,
+                    expected=other.value,
+                    allowed=other.bound,
+                )
+                row = row if again.verdict == "FAULT" else again
+            rows.append(row)
     return rows
 
 

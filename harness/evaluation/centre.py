@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from harness.arithmetic import Bounded, Context, Profile
 from harness.evaluation.given import as_numbers, named
 from harness.inputs.schedule import EVERY_ENTRY, Stride
@@ -58,7 +60,8 @@ def alone(
     """
     made = link.rule(*exact_inputs(link, tensors, Context(profile), stride, shown, parts, sums))
     if made.unrounded is not None:  # what is moved may have been computed anew, as it is for whoever reads it
-        made.bound = made.as_factor
+        with np.errstate(invalid="ignore"):
+            made.bound = np.where(np.isfinite(made.value), made.as_factor, made.bound)
     return link.read(made, tensors)
 
 

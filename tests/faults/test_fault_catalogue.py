@@ -21,6 +21,7 @@ from tests.graphs.branching import (
     three_readers,
     tokens,
 )
+from tests.graphs.layers import FAMILIES, network_of
 from tests.helpers.diagnosing import point_of, tensors_with
 
 ACTIVATED = [*ACTIVATIONS, "leaky-relu(slope=0.2)", "elu(alpha=0.5)", "softplus(threshold=1)"]
@@ -55,6 +56,7 @@ def test_the_catalogue_names_exactly_the_causes_there_are():
         normalised(),
         functions(),
         sequence(),
+        *map(network_of, FAMILIES.values()),
     ]
     found = {fault.cause for network in [*NETWORKS, *graphs] for fault in faults_of(network)}
     assert found == set(CAUSES)

@@ -13,7 +13,7 @@ from tests.helpers.evident import checked
 
 SMALL = [
     "rnn-char:width=3,context=4", "lstm-char:width=3,context=3", "gru-char:width=3,context=3",
-    "gpt:layers=1,width=4,context=4",
+    "gpt:layers=1,width=4,context=4", "llama-tiny:layers=1,width=8,context=4",
 ]  # fmt: skip
 
 
@@ -35,9 +35,17 @@ def test_it_trains_in_lockstep(text, name):
     assert "node.W is a weight of a node" in str(run)
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_every_link_of_a_step_of_jax_is_within_its_bound(cell):
-    network = named(f"{cell}-char:width=3,context=3,tokens=5")
+@pytest.mark.parametrize("wrong", ["width=12", "heads=3,width=12", "heads=2,groups=4"])
+def test_heads_that_do_not_share_the_width_are_refused(wrong):
+    with pytest.raises(ValueError, match=r"^Cannot build llama-tiny with .*, because every head takes pairs"):
+        named(f"llama-tiny:{wrong}")
+
+
+@pytest.mark.parametrize(
+    "name", ["lstm-char:width=3,context=3,tokens=5", "llama-tiny:layers=1,width=8,context=3,tokens=5"]
+)
+def test_every_link_of_a_step_of_jax_is_within_its_bound(name):
+    network = named(name)
     rng = np.random.default_rng(0)
     tokens = {name: rng.integers(0, 5, (4, 3)) for name in "xy"}
     point = Point(network, network.init(0, "float32"), tokens["x"], tokens["y"], 1)

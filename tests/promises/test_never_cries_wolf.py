@@ -74,12 +74,16 @@ def test_graphs_have_every_layer_that_has_a_name_and_can_be_run():
     }
 
 
+@pytest.mark.filterwarnings("ignore")  # what overflows is meant to
 def test_graphs_of_layers_raise_no_alarm():
     """Two of them, at a few points; `python -m reports.soundness --layers` judges as many as are asked for."""
     tally = Tally()
-    for number, names in ((1, {"SplitHeads", "CausalSoftmax"}), (6, {"Conv2d"})):
-        drawn = graph_case(SEED, number)
-        assert {type(node.layer).__name__ for node in drawn.network.nodes} & names
+    for kind in ("AttentionScores", "Conv2d"):
+        drawn = next(
+            drawn
+            for number in range(len(LAYERS))
+            if kind in repr((drawn := graph_case(SEED, number)).network) and drawn.rows > 1
+        )
         tally.add(judge_case(drawn, {name: registry.load(name) for name in FRAMEWORKS}))
     assert [campaign.told(alarm) for alarm in tally.alarms] == []
     for name in FRAMEWORKS:

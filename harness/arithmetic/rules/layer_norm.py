@@ -45,7 +45,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.arithmetic.bounded import Bounded, Floats, rule_for
-from harness.arithmetic.profile import UNIT_ROUNDOFF_64, profile_of
+from harness.arithmetic.profile import UNIT_ROUNDOFF_64, Profile, profile_of
 from impls.hand.layers.layer_norm import layer_norm, layer_norm_gain_vjp, layer_norm_vjp, standardised
 
 
@@ -73,6 +73,18 @@ def _mean(values: Floats) -> Floats:
     return values.mean(axis=-1, keepdims=True)
 
 
+def deviation(profile: Profile, v: Floats, v_error: Floats, eps: float) -> tuple[Floats, Floats]:
+    """r = 1 / sqrt(v + eps), of a v that is not below 0, and how far that of a member may be from it."""
+    u = profile.u + UNIT_ROUNDOFF_64
+    root = max(max(c["rsqrt"], c["sqrt"] + c["divide"]) for c in (profile.constants, profile_of("float64").constants))
+    s = v + eps
+    s_error = v_error + u * (2 * s + v_error)
+    least = np.maximum(s - s_error, eps * (1 - 4 * u))
+    r = 1 / np.sqrt(s)
+    r_error = r * np.maximum(np.sqrt(s / least) - 1, 1 - np.sqrt(s / (s + s_error)))
+    return r, r_error + root * u * (r + r_error)
+
+
 def rows_of(x: Bounded, eps: float, *, running: bool = True) -> Rows:
     """Mean, variance and normalised entries of each row, with what a member may have instead.
 
@@ -81,9 +93,7 @@ def rows_of(x: Bounded, eps: float, *, running: bool = True) -> Rows:
     """
     profile, n = x.context.profile, x.shape[-1]
     u = profile.u + UNIT_ROUNDOFF_64
-    working, double = profile.constants, profile_of("float64").constants
-    quotient = max(working["divide"], double["divide"])
-    root = max(max(c["rsqrt"], c["sqrt"] + c["divide"]) for c in (working, double))
+    quotient = max(profile.constants["divide"], profile_of("float64").constants["divide"])
     several = float(n > 1)
     bound = x.as_summand
     m, size = _mean(x.value), np.abs(x.value) + bound
@@ -99,12 +109,7 @@ def rows_of(x: Bounded, eps: float, *, running: bool = True) -> Rows:
     welford = np.sqrt(8 * (v + moved)) * e + 2 * np.square(e) + (n + 5) * u * (v + moved + np.square(e))
     fast = (n + 3) * u * _mean(np.square(size)) + 2 * M * e + np.square(e) + 2 * u * np.square(M)
     v_error = moved + np.maximum(welford, fast)
-    s = v + eps
-    s_error = v_error + u * (2 * s + v_error)
-    least = np.maximum(s - s_error, eps * (1 - 4 * u))
-    r = 1 / np.sqrt(s)
-    r_error = r * np.maximum(np.sqrt(s / least) - 1, 1 - np.sqrt(s / (s + s_error)))
-    r_error = r_error + root * u * (r + r_error)
+    r, r_error = deviation(profile, v, v_error, eps)
     r_error = np.where(n * np.square(largest) <= profile.largest, r_error, np.inf)  # where a square may overflow
     sizes, xh = several * (size + M), d * r
     xh_error = np.abs(d) * r_error + d_error * (r + r_error)

@@ -41,7 +41,7 @@ from impls.hand.losses.cross_entropy import one_hot_cross_entropy_vjp, softmax_c
 from impls.hand.losses.weighted import over_weights, soft_targets
 
 
-class _Shifted(NamedTuple):
+class Shifted(NamedTuple):
     """Softmax of a row in float64, and what rounding may do to its parts."""
 
     shifted: Floats  # s = a - max(a), (N, K)
@@ -52,7 +52,7 @@ class _Shifted(NamedTuple):
     denominator: Floats  # relative error of a member's sum of exponentials, (N, 1)
 
 
-def _shift(a: Bounded, seen: Any = True) -> _Shifted:
+def shift(a: Bounded, seen: Any = True) -> Shifted:
     """Where an entry is not seen it weighs nothing, whatever it is."""
     profile = a.context.profile
     classes = a.shape[-1]
@@ -69,22 +69,27 @@ def _shift(a: Bounded, seen: Any = True) -> _Shifted:
     term = np.expm1(profile.u * (argument + profile.constants["exp"]))
     weighted = (p * np.exp(moved) * term).sum(axis=-1, keepdims=True)
     accumulated = (classes - 1) * profile.u_acc * (1 + weighted) + classes * profile.eta
-    return _Shifted(shifted, p, np.log(total), moved, argument, weighted + accumulated)
+    return Shifted(shifted, p, np.log(total), moved, argument, weighted + accumulated)
 
 
-def _log_softmax_error(a: Bounded, s: _Shifted) -> Floats:
-    """Absolute error of a member's log-softmax beyond what the logits' bounds do."""
-    u, constants = a.context.profile.u, a.context.profile.constants
+def log_sum_error(a: Bounded, s: Shifted) -> Floats:
+    """Absolute error of a member's log sum exp(s), beyond what the logits' bounds do."""
     denominator = np.where(s.denominator < 1, -np.log1p(-s.denominator), np.inf)
     log_sum = s.log_sum + s.moved.max(axis=-1, keepdims=True) + denominator
-    before = u * s.argument + denominator + constants["log"] * u * log_sum
+    return denominator + a.context.profile.constants["log"] * a.context.profile.u * log_sum
+
+
+def _log_softmax_error(a: Bounded, s: Shifted) -> Floats:
+    """Absolute error of a member's log-softmax beyond what the logits' bounds do."""
+    u = a.context.profile.u
+    before = u * s.argument + log_sum_error(a, s)
     result = np.abs(s.shifted - s.log_sum) + s.moved + before
     return before + u * result
 
 
 @rule_for(log_softmax)
 def log_softmax_(a: Bounded) -> Bounded:
-    s = _shift(a)
+    s = shift(a)
     value = s.shifted - s.log_sum
     centre = 2 * profile_of("float64").constants["exp"]
     return a.context.rounded(value, s.moved + _log_softmax_error(a, s), 0.0, centre=centre)
@@ -92,7 +97,7 @@ def log_softmax_(a: Bounded) -> Bounded:
 
 def bounded_softmax(a: Bounded, seen: Any = True) -> tuple[Floats, Floats]:
     """Softmax and its bound, for exp(s)/sum and for exp(log-softmax), over the entries that are seen."""
-    s = _shift(a, seen)
+    s = shift(a, seen)
     profile = a.context.profile
     u, constants = profile.u, profile.constants
     quotient = u * (s.argument + constants["exp"] + constants["divide"]) + s.denominator
