@@ -17,6 +17,7 @@ from impls.hand import (
     GraphBuilder,
     LayerNorm,
     Log,
+    MaskedSoftmax,
     Maximum,
     MeanSquaredError,
     Minimum,
@@ -272,6 +273,12 @@ def test_where_a_derivative_overflows_or_a_sign_is_that_of_nothing_nothing_is_bo
     assert np.isfinite(Rsqrt().dz(one, one).bound).all()
     lost = Bounded(np.array([1.0]), np.array([np.inf]), one.context)
     assert np.isinf(sign_of_difference(lost, one).bound).all()
+
+
+def test_what_a_mask_hides_is_bounded_only_where_the_scores_are_finite():
+    z, m = np.array([[[np.inf, 1.0, 2.0]], [[3.0, 1.0, 2.0]]]), np.array([[0, 1, 1], [0, 1, 1]])
+    bound = MaskedSoftmax().forward(compiled().exact(z), m).bound[..., 0]
+    assert bound.ravel().tolist() == [np.inf, 0]
 
 
 def test_the_terms_of_a_gradient_survive_what_only_moves_it():

@@ -9,7 +9,8 @@ scaled product   (x / c) y, (x y) / c, (x y) fl(1/c)     fl(c) and one operation
 causal softmax   As the softmax over the entries that are seen. The others are 0 in every program: exp of minus
                  infinity, of a number so small that it underflows, or nothing at all.
 
-masked softmax   Likewise; where nothing is seen every program gives 0.
+masked softmax   Likewise; where nothing is seen every program gives 0. A row of scores that are not all finite is
+                 bounded nowhere, since a program may multiply what it hides by 0.
 
 turned           x cos + x~ sin, two products and their sum, with cos and sin rounded once
 
@@ -52,7 +53,9 @@ def causal_softmax_(z: Bounded) -> Bounded:
 def masked_softmax_(z: Bounded, seen: Any) -> Bounded:
     p, bound = bounded_softmax(z, seen)
     result = z.context.rounded(p, bound, 0.0, centre=profile_of("float64").constants["exp"])
-    return Bounded(np.where(seen, p, 0.0), np.where(seen, result.bound, 0.0), z.context)
+    finite = (np.isfinite(z.value) & np.isfinite(z.bound)).all(axis=-1, keepdims=True)
+    hidden = np.where(finite, 0.0, np.inf)  # 0 times what is not finite is no 0
+    return Bounded(np.where(seen, p, 0.0), np.where(seen, result.bound, hidden), z.context)
 
 
 @rule_for(turned, terms=2)
