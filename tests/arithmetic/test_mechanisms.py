@@ -14,6 +14,7 @@ from impls.graph.backward import accumulate
 from impls.hand import (
     Clip,
     Dense,
+    Divide,
     GraphBuilder,
     LayerNorm,
     Log,
@@ -21,6 +22,8 @@ from impls.hand import (
     Maximum,
     MeanSquaredError,
     Minimum,
+    Power,
+    Rotary,
     Rsqrt,
     Transpose,
     from_text,
@@ -30,6 +33,7 @@ from impls.hand.activations.smooth import silu_vjp, softplus_vjp
 from impls.hand.activations.softmax import softmax, softmax_vjp
 from impls.hand.layers.attention import scaled_product
 from impls.hand.layers.layer_norm import layer_norm_vjp
+from impls.hand.layers.rotary import partner
 from impls.hand.losses.squared import sign_of_difference
 from impls.hand.optimizers.adaptive import step_over, step_over_root
 from impls.hand_numpy import Hand
@@ -279,6 +283,35 @@ def test_what_a_mask_hides_is_bounded_only_where_the_scores_are_finite():
     z, m = np.array([[[np.inf, 1.0, 2.0]], [[3.0, 1.0, 2.0]]]), np.array([[0, 1, 1], [0, 1, 1]])
     bound = MaskedSoftmax().forward(compiled().exact(z), m).bound[..., 0]
     assert bound.ravel().tolist() == [np.inf, 0]
+
+
+def test_a_power_of_an_exponential_may_be_an_exponential():
+    """XLA's algebraic simplifier: exp(z) to the c is exp(c z)."""
+    z = np.linspace(0.5, 12, 1001).astype(F)
+    anew = np.exp(F(5.5) * z)
+    assert outside(anew, Power(5.5).forward(compiled().exact(np.exp(z)))) == 0
+    assert outside(anew, Power(5.5).forward(eager().exact(np.exp(z)))) > 0
+
+
+def test_torchs_quotient_of_a_quotient_may_overflow_before_it_is_small():
+    ds, p, q = (np.array([each]) for each in (1e-30, 1e30, 1e-10))
+    bound = Divide().dq(*map(eager().exact, (ds, p, q))).bound
+    assert np.isinf(bound).all()
+    assert np.isfinite(Divide().dq(*map(eager().exact, (ds, p * 1e-20, q))).bound).all()
+
+
+def test_torch_adds_both_products_of_a_turn_to_what_else_there_is_one_by_one():
+    rng = np.random.default_rng(0)
+    s, ds = 30 * rng.normal(size=(2000, 1, 2)).astype(F), rng.normal(size=(2000, 1, 2)).astype(F)
+    layer = Rotary()
+    cos, sin = (table.astype(F) for table in layer.table((2000, 2, 2)))
+    s, ds = np.repeat(s, 2, axis=1), np.repeat(ds, 2, axis=1)
+    one_by_one = (s + ds * cos) + partner(ds, "halves") * -sin
+    context = eager()
+    assert outside(one_by_one, accumulate(context.exact(s), layer.dx(context.exact(ds)))) == 0
+    part = layer.dx(context.exact(ds))
+    part.terms = 0
+    assert outside(one_by_one, accumulate(context.exact(s), part)) > 0
 
 
 def test_the_terms_of_a_gradient_survive_what_only_moves_it():

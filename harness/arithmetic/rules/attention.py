@@ -60,4 +60,6 @@ def masked_softmax_(z: Bounded, seen: Any) -> Bounded:
 
 @rule_for(turned, terms=2)
 def turned_(x: Bounded, cos: Any, sin: Any, pairs: str) -> Bounded:
-    return turned.body(x, cos, sin, pairs)  # type: ignore[attr-defined]
+    result = turned.body(x, cos, sin, pairs)  # type: ignore[attr-defined]
+    result.terms = 1  # torch, too, adds both products to what else there is of a gradient, one by one
+    return result

@@ -11,6 +11,7 @@ log      a compiler makes z of log(exp(z)) (XLA's algebraic simplifier): the log
 
 z^c      a power function, within c_exp u; for whole c |c| - 1 products in any order, and for c below 0 a quotient.
          A c that the dtype lacks is rounded first: |c ln z| u more. 1/z^|c| is infinite where z^|c| underflows
+         exp(c x) where z is exp(x) (XLA's algebraic simplifier): c_exp (|c| + 1) and |c ln z| u more
 (z^c)'   c z^(c-1) in any order; c - 1 may be of the rounded c
 
 -ds p / q^2    ds (p / q) / q (torch) and ds p / q / q, a product and two quotients; ds p q^-2 (JAX), where q^2 may
@@ -65,11 +66,18 @@ def _power_moved(z: Bounded, c: float) -> Floats:
     return np.where(z.bound > 0, np.where((low > 0) | (c >= 1), steepest * z.bound, np.inf), 0.0)
 
 
+def _of_exp(z: Bounded, exponent: float) -> Floats:
+    """Relative error of exp(c ln z) in place of z^c, ln z being what exp gave z of before it rounded."""
+    p, largest = z.context.profile, np.abs(z.value)
+    logarithm = np.abs(np.log(np.where(largest > 0, largest, 1.0)))
+    return (0.0 if p.eager else p.u) * (p.constants["exp"] * (abs(exponent) + 1) + 2 * abs(exponent) * logarithm)
+
+
 @rule_for(power)
 def power_(z: Bounded, exponent: float) -> Bounded:
     value, moved = np.power(z.value, exponent), _power_moved(z, exponent)
     error = _power_error(z, exponent, float(z.context.constant(exponent).bound))
-    local = both(z.context, error) * (np.abs(value) + moved)
+    local = (both(z.context, error) + _of_exp(z, exponent)) * (np.abs(value) + moved)
     return z.context.rounded(value, moved + local, 0.0)
 
 
@@ -79,6 +87,7 @@ def power_vjp_(da: Bounded, z: Bounded, exponent: float) -> Bounded:
     slope, moved = exponent * np.power(z.value, exponent - 1), abs(exponent) * _power_moved(z, exponent - 1)
     error = _power_error(z, exponent - 1, float(constant.bound + less.bound))
     local = both(z.context, lambda u, c: error(u, c) + 2 * u) + constant.bound / abs(exponent)
+    local = local + _of_exp(z, exponent - 1)
     local = local * (np.abs(slope) + moved)
     reach = np.abs(slope) + moved + local
     local = np.where(reach <= z.context.profile.largest, local, np.inf)
@@ -111,5 +120,8 @@ def log_(z: Bounded) -> Bounded:
 def divisor_vjp_(ds: Bounded, p: Bounded, q: Bounded) -> Bounded:
     profile, result = ds.context.profile, divisor_vjp.body(ds, p, q)  # type: ignore[attr-defined]
     least, most = np.square(np.abs(q.value) - q.bound), np.square(np.abs(q.value) + q.bound)
-    result.bound = np.where((least > profile.eta) & (most <= profile.largest), result.bound, np.inf)
+    # Of torch's (p / q) / q each may overflow, and is then multiplied by what makes it small again.
+    quotient = (np.abs(p.value) + p.bound) * np.maximum(1.0, 1 / least)
+    within = (least > profile.eta) & (most <= profile.largest) & (quotient <= profile.largest)
+    result.bound = np.where(within, result.bound, np.inf)
     return result
