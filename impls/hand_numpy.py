@@ -20,7 +20,7 @@ from impls.hand.optimizers import initial_state, update_links
 
 ELEMENTARY: dict[str, Callable[..., Array]] = {
     "exp": np.exp, "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "tanh": np.tanh, "sigmoid": sigmoid,
-    "sqrt": np.sqrt, "divide": np.divide,
+    "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos, "divide": np.divide,
 }  # fmt: skip
 """From the name in the constants table to NumPy's function; NumPy has no rsqrt, and erf is SciPy's."""
 

@@ -54,6 +54,10 @@ EXAMPLES: Mapping[str, tuple[Any, Mapping[str, tuple[int, ...]]]] = {
     "causal-softmax": (layers.CausalSoftmax(), {"z": (2, 4, 4)}),
     "matrix-product": (layers.MatrixProduct(), {"p": (2, 4, 4), "q": (2, 4, 3)}),
     "merge-heads": (layers.MergeHeads(2), {"x": (2, 4, 3)}),
+    "masked-softmax": (layers.MaskedSoftmax(), {"z": (2, 3, 4), "m": (4,)}),
+    "heads": (layers.Heads(2), {"x": (4, 6)}),
+    "repeat-heads": (layers.RepeatHeads(2), {"x": (2, 4, 3)}),
+    "rotary": (layers.Rotary(), {"x": (2, 4, 6)}),
     "reshape": (layers.Reshape([3, 4]), {"x": (12,)}),
     "flatten": (layers.Flatten(), {"x": (3, 4)}),
     "transpose": (layers.Transpose([2, 1]), {"x": (3, 4)}),
@@ -70,11 +74,27 @@ EXAMPLES: Mapping[str, tuple[Any, Mapping[str, tuple[int, ...]]]] = {
     "minimum": (layers.Minimum(), {"p": (3,), "q": (3,)}),
     "sum": (layers.Sum([2]), {"x": (3, 4)}),
     "mean": (layers.Mean([2]), {"x": (3, 4)}),
+    "rms-norm": (layers.RMSNorm(6), {"x": (3, 6)}),
+    "group-norm": (layers.GroupNorm(2, 4), {"x": (4, 3, 2)}),
+    "stack": (layers.Stack(), {"p": (3,), "q": (3,)}),
+    "slice": (layers.Slice(1, 1, None, 2), {"x": (6,)}),
+    "pad": (layers.Pad([[1, 2]]), {"x": (3,)}),
+    "gather": (layers.Gather(4), {"x": (4,), "i": (6,)}),
+    "scatter-add": (layers.ScatterAdd(4), {"x": (6,), "i": (6,)}),
+    "where": (layers.Where(), {"c": (3,), "p": (3,), "q": (1,)}),
+    "max": (layers.Max([2]), {"x": (3, 4)}),
+    "variance": (layers.Variance([2]), {"x": (3, 4)}),
+    "log-sum-exp": (layers.LogSumExp([2]), {"x": (3, 4)}),
+    "cumulative-sum": (layers.CumulativeSum(1), {"x": (5,)}),
+    "power": (layers.Power(1.5), {"z": (5,)}),
     "clip": (layers.Clip(-0.5, 0.75), {"z": (5,)}),
-    **{name: (LAYERS[name](), {"z": (5,)}) for name in ("exp", "log", "log1p", "sqrt", "rsqrt", "abs", "erf")},
+    **{
+        name: (LAYERS[name](), {"z": (5,)})
+        for name in ("exp", "log", "log1p", "sqrt", "rsqrt", "abs", "erf", "sin", "cos")
+    },
 }
 """A layer of each kind, and the shapes of a row of its inputs."""
-POSITIVE = ("log", "log1p", "sqrt", "rsqrt")
+POSITIVE = ("log", "log1p", "sqrt", "rsqrt", "power")
 """Layers that read positive numbers."""
 
 

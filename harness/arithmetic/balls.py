@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from fractions import Fraction
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from harness.arithmetic.bounded import Floats
 from harness.arithmetic.entries import OPERATORS, Numbers, Objects, as_objects
 from impls.hand.activations.gelu import erf
 from impls.hand.activations.sigmoidal import sigmoid
+from impls.hand.layers.reductions import largest_shares
 
 ZERO, ONE, EITHER, ANY_SIGN, UNDEFINED = arb(0), arb(1), arb(0.5, 0.5), arb(0, 1), arb.nan()
 
@@ -70,6 +72,18 @@ def _square(x: arb) -> arb:
     return x * x
 
 
+def _largest_shares(rows: Objects) -> Objects:
+    """Of each row: an entry that another is certainly above has no share, and the only one that is left has all."""
+    shares = np.empty_like(rows)
+    for row in np.ndindex(rows.shape[:-1]):
+        largest = reduce(arb.max, rows[row])
+        able = [not entry < largest for entry in rows[row]]
+        equal = all(entry.is_exact() for entry, may in zip(rows[row], able, strict=True) if may)
+        share = ONE / sum(able) if equal or sum(able) == 1 else EITHER
+        shares[row] = [share if may else ZERO for may in able]
+    return shares
+
+
 def _sigmoid(z: arb) -> arb:
     if z.contains(0):
         return 1 / (1 + (-z).exp())
@@ -95,6 +109,8 @@ RULES: Mapping[Any, Callable[..., Any]] = {
     np.log: _rule(arb.log),
     np.log1p: _rule(arb.log1p),
     np.tanh: _rule(arb.tanh),
+    np.sin: _rule(arb.sin),
+    np.cos: _rule(arb.cos),
     np.logaddexp: _rule(_logaddexp, 2),
     np.maximum: _rule(arb.max, 2),
     np.minimum: _rule(arb.min, 2),
@@ -106,6 +122,7 @@ RULES: Mapping[Any, Callable[..., Any]] = {
     np.equal: _rule(_equal, 2),
     np.where: _rule(_where, 3),
     erf: _rule(arb.erf),
+    largest_shares: _largest_shares,
     sigmoid: _rule(_sigmoid),
 }
 
@@ -157,4 +174,4 @@ class Balls(Numbers):
         return result
 
 
-_DECIDES = {np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.sign}
+_DECIDES = {np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.sign, largest_shares}

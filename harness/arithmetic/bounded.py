@@ -39,13 +39,18 @@ ZERO = np.float64(0)
 RULES: dict[Any, Callable[..., Bounded]] = {}
 """From a NumPy function, ufunc or named primitive to its rule, filled by `harness.arithmetic.rules`."""
 
+TERMS: dict[Any, int] = {}
+"""Of a primitive that some framework computes as a sum of more than one term, how many terms: a compiler may add each
+of them by itself to something else, and, where it computes them anew for another reader, contract them otherwise."""
+
 
 @dataclass
 class Context:
-    """What the arrays of one computation share: the profile, and a count of undecided comparisons."""
+    """What the arrays of one computation share: the profile, and counts of undecided comparisons, matrix products."""
 
     profile: Profile
     undecided: int = 0
+    products: int = 0
 
     def exact(self, array: Any) -> Bounded:
         """A bounded array whose value every program knows exactly.
@@ -116,7 +121,8 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
         self.bound: Floats = bound
         self.context = context
         self.terms = terms
-        """Number of terms if this is a fresh sum of products: a bias may have started the accumulator."""
+        """How often more what is added to this may be rounded, if this is a fresh sum: it may have been the first value
+        of the accumulator."""
         self.parts: Floats | float | None = None
         """Where a sum, or a product with a single number, may read this before its last rounding: what is rounded
         besides it, in its parts."""
@@ -171,7 +177,7 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
 
     def moved(self, change: Callable[[Floats], Floats]) -> Bounded:
         """After a change that only moves entries, or repeats them; what reads them may still read them unrounded."""
-        result = Bounded(change(self.value), change(self.bound), self.context)
+        result = Bounded(change(self.value), change(self.bound), self.context, self.terms)
         if self.parts is not None:
             result.parts = change(self.parts) if isinstance(self.parts, np.ndarray) else self.parts
         return result
@@ -211,7 +217,10 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
 
     def __primitive__(self, function: Any, operands: tuple[Any, ...]) -> Any:
         """A named primitive: by its rule, or composed of its body's operations where it has none."""
-        return _apply(RULES.get(function, function.body), *operands)
+        result = _apply(RULES.get(function, function.body), *operands)
+        if function in TERMS and not self.context.profile.eager:
+            result.terms = TERMS[function] - 1
+        return result
 
     def _bounded(self, operands: tuple[Any, ...]) -> list[Bounded]:
         return [o if isinstance(o, Bounded) else self.context.constant(o) for o in operands]
@@ -226,11 +235,12 @@ def _apply(rule: Callable[..., Bounded], *operands: Any, **options: Any) -> Boun
         return rule(*operands, **options)
 
 
-def rule_for(*functions: Any) -> Callable[[Callable[..., Bounded]], Callable[..., Bounded]]:
-    """Register a rule for NumPy functions or named primitives."""
+def rule_for(*functions: Any, terms: int = 1) -> Callable[[Callable[..., Bounded]], Callable[..., Bounded]]:
+    """Register a rule for NumPy functions or named primitives; `terms`, see `TERMS`."""
 
     def register(rule: Callable[..., Bounded]) -> Callable[..., Bounded]:
         RULES.update(dict.fromkeys(functions, rule))
+        TERMS.update(dict.fromkeys(functions, terms) if terms > 1 else {})
         return rule
 
     return register
@@ -262,3 +272,11 @@ def holds(array: Any, dtype: str) -> bool:
 def _to_nearest(array: Any, digits: int) -> Any:
     mantissa, exponent = np.frexp(array)
     return np.ldexp(np.rint(np.ldexp(mantissa, digits)), exponent - digits)
+
+
+def adds_terms(rule: Callable[..., Any]) -> bool:
+    """Whether a layer's rule calls a primitive of `TERMS`."""
+    function = getattr(rule, "__func__", rule)
+    names = getattr(getattr(function, "__code__", None), "co_names", ())
+    called = (function.__globals__.get(name) for name in names)
+    return any(each in TERMS for each in called if callable(each))

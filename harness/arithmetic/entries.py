@@ -28,7 +28,7 @@ MOVES = (np.copy, np.transpose, np.reshape, np.flip, np.pad, np.repeat, np.broad
 
 Objects = NDArray[np.object_]
 
-METHODS: Mapping[Any, str] = {np.sum: "sum", np.mean: "mean", np.max: "max", np.min: "min"}
+METHODS: Mapping[Any, str] = {np.sum: "sum", np.mean: "mean", np.max: "max", np.min: "min", np.cumsum: "cumsum"}
 """NumPy functions that are methods of an array."""
 
 OPERATORS: Mapping[Any, Callable[..., Any]] = {
@@ -149,6 +149,11 @@ class Entries(np.lib.mixins.NDArrayOperatorsMixin):
         """As numpy.sum."""
         with self.numbers.working():
             return Entries(np.sum(self.entries, axis=axis, keepdims=keepdims), self.numbers)
+
+    def cumsum(self, axis: int) -> Entries:
+        """As numpy.cumsum."""
+        with self.numbers.working():
+            return Entries(np.cumsum(self.entries, axis=axis), self.numbers)
 
     def mean(self, axis: Any = None, keepdims: bool = False) -> Entries:
         """As numpy.mean."""

@@ -70,7 +70,8 @@ class Profile:
             f"{self.dtype}: implementations that do not say that they are eager may contract a product and the sum "
             f"that reads it",
             f"{self.dtype}: formula unions for sigmoid', tanh', elu', softplus, silu, gelu and their derivatives, "
-            f"softmax, log-softmax, cross-entropies, huber, moving averages, Adam's direction, AdamW's step",
+            f"softmax, log-softmax, cross-entropies, huber, layer norm and batch norm and their gradients, attention's "
+            f"scores and masks, rsqrt', quotients, moving averages, Adam's direction, AdamW's step",
         ]
 
 

@@ -181,6 +181,8 @@ FLOAT64: dict[str, Callable[..., Floats]] = {
     "rsqrt": lambda x: 1 / np.sqrt(x),
     "erf": lambda x: _scipy("erf", x),
     "erfc": lambda x: _scipy("erfc", x),
+    "sin": np.sin,
+    "cos": np.cos,
     "divide": np.divide,
 }
 """Every function that can be measured, by its name in the constants table."""
@@ -196,6 +198,8 @@ BALLS: dict[str, Callable[..., Any]] = {
     "rsqrt": lambda x: x.rsqrt(),
     "erf": lambda x: x.erf(),
     "erfc": lambda x: x.erfc(),
+    "sin": lambda x: x.sin(),
+    "cos": lambda x: x.cos(),
     "divide": lambda x, y: x / y,
 }
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from harness.arithmetic import Bounded, Context, Profile
 from harness.evaluation.given import as_numbers, named
 from harness.inputs.schedule import EVERY_ENTRY, Stride
@@ -56,7 +58,11 @@ def alone(
     Where it adds parts of a gradient that nobody shows, `parts` holds their links by name: the sum of all their vjps
     is one link then.
     """
-    return link.read(link.rule(*exact_inputs(link, tensors, Context(profile), stride, shown, parts, sums)), tensors)
+    made = link.rule(*exact_inputs(link, tensors, Context(profile), stride, shown, parts, sums))
+    if made.contracted:  # what is moved may have been computed anew, as it is for whoever reads it
+        with np.errstate(invalid="ignore"):
+            made.bound = np.where(np.isfinite(made.value), made.as_factor, made.bound)
+    return link.read(made, tensors)
 
 
 def exact_inputs(

@@ -3,6 +3,8 @@
     s = p + q             forward  q or p left out, p q          back  ds q: the rule of a product
     s = p q               forward  p + q                         back  dp = ds p, ds, q
     s = [p, q]            forward  [q, p]                        back  dp cut from the wrong end, one neuron beside
+    s = stack of p, q     forward  q and p                       back  dp the second of ds, dq the first
+    s = p where c, else q forward  q where c, else p             back  dp = ds everywhere, ds where not c
     [p, q] = x            forward  p cut from the other end      back  [dq, dp], a part 0, dq one neuron beside
     dt = p + q + r        the last or the first part only, p + r, p + q + r + q, (p + q + r)/3
     dW = sum of de_n      at row i_n: the last or the first of those with one i only, their mean, row i + 1, row i − 1
@@ -21,7 +23,8 @@ import numpy as np
 from harness.faults.fault import Fault
 from harness.faults.place import Place, RuleTable
 from impls.graph import Graph, Rule
-from impls.hand import Add, Concatenate, Dropout, Embedding, Multiply, Penalty, Split
+from impls.hand import Add, Concatenate, Dropout, Embedding, Multiply, Penalty, Split, Stack, Where
+from impls.hand.layers.broadcasting import summed_to
 from impls.hand.layers.dense import rows_of
 
 
@@ -71,27 +74,55 @@ def _other(place: Place) -> str:
 def _joined(place: Place) -> Iterator[Fault]:
     p, q = place.names["p"], place.names["q"]
     text = f"{p} and {q} are put together in the other order"
-    yield place.fault("parts swapped", text, f"[{q}, {p}]", lambda t: np.concatenate([t[q], t[p]], axis=-1))
+    yield place.fault("parts swapped", text, f"[{q}, {p}]", lambda t: _joined_by(place.layer, t[q], t[p]))
+
+
+def _joined_by(layer: Any, p: Any, q: Any) -> Any:
+    return layer.forward(p, q) if isinstance(layer, Stack) else layer.joined(p, q)
 
 
 def _cut(place: Place) -> Iterator[Fault]:
     """At the gradient of a part, or at the part itself."""
-    P, Q = (place.network.tensors[place.names[part]].width for part in ("p", "q"))
+    layer, shapes = place.layer, [place.network.tensors[place.names[part]].sized(1) for part in ("p", "q")]
+    P, Q = (shape[layer.axis_in(shape)] for shape in shapes)
+    what, index = ("neuron", "...") if layer.axis is None else ("entry", ", ".join(":" * layer.axis))
     whole = place.names["x" if place.forward else "ds"]
     first = place.link.local in ("p", "dp")
     size = P if first else Q
     start, beside, end = (0, 1, Q) if first else (P, P - 1, 0)
-    cut = lambda start: lambda t: t[whole][..., start : start + size]  # noqa: E731
-    what = f"neurons {end + 1} to {end + size} of {whole} are taken, which are cut from the wrong end"
-    yield place.fault("parts swapped", what, f"{whole}[..., {end}:{end + size}]", cut(end))
-    text = f"{place.at} is cut out of {whole} at neuron {beside + 1}, where it begins at neuron {start + 1}"
-    yield place.fault("cut one neuron beside", text, f"{whole}[..., {beside}:{beside + size}]", cut(beside))
+    cut = lambda start: lambda t: layer.part(t[whole], start, start + size)  # noqa: E731
+    several = "neurons" if layer.axis is None else "entries"
+    text = f"{several} {end + 1} to {end + size} of {whole} are taken, which are cut from the wrong end"
+    yield place.fault("parts swapped", text, f"{whole}[{index}, {end}:{end + size}]", cut(end))
+    text = f"{place.at} is cut out of {whole} at {what} {beside + 1}, where it begins at {what} {start + 1}"
+    yield place.fault("cut one neuron beside", text, f"{whole}[{index}, {beside}:{beside + size}]", cut(beside))
+
+
+def _unstacked(place: Place) -> Iterator[Fault]:
+    ds, other = place.names["ds"], "dq" if place.link.local == "dp" else "dp"
+    told = "second" if place.link.local == "dp" else "first"
+    text = f"{place.at} is the {told} entry of {ds}, which is the other's"
+    yield place.fault("parts swapped", text, f"the {told} of {ds}", lambda t: getattr(place.layer, other)(t[ds]))
+
+
+def _chosen(place: Place) -> Iterator[Fault]:
+    p, q, c = (place.names[name] for name in ("p", "q", "c"))
+    text = f"the condition {c} is turned round: where it is 1 stands {q}"
+    yield place.fault("mask inverted", text, f"{q} where {c}, else {p}", lambda t: place.link({**t, c: 1 - t[c]}))
+
+
+def _of_chosen(place: Place) -> Iterator[Fault]:
+    ds, c, own = place.names["ds"], place.names["c"], str(place.link.of)
+    text = f"the condition {c} is turned round in {place.at}"
+    yield place.fault("mask inverted", text, f"{ds} where the other is taken", lambda t: place.link({**t, c: 1 - t[c]}))
+    text = f"the condition {c} is left out of {place.at}"
+    yield place.fault("mask left out", text, ds, lambda t: summed_to(t[ds], t[own].shape))
 
 
 def _together(place: Place) -> Iterator[Fault]:
     dp, dq = place.names["dp"], place.names["dq"]
     text = f"{dp} and {dq} are put together in the other order"
-    yield place.fault("parts swapped", text, f"[{dq}, {dp}]", lambda t: np.concatenate([t[dq], t[dp]], axis=-1))
+    yield place.fault("parts swapped", text, f"[{dq}, {dp}]", lambda t: place.layer.joined(t[dq], t[dp]))
     for kept, missing in ((dp, dq), (dq, dp)):
         only = lambda t, missing=missing: place.link({**t, missing: 0 * t[missing]})  # noqa: E731
         formula = f"[{dp}, 0]" if kept == dp else f"[0, {dq}]"
@@ -116,6 +147,8 @@ _BRANCHES: RuleTable = {
     Add: {"s": _sum, "dp": _by_term, "dq": _by_term},
     Multiply: {"s": _product, "dp": _by_factor, "dq": _by_factor},
     Concatenate: {"s": _joined, "dp": _cut, "dq": _cut},
+    Stack: {"s": _joined, "dp": _unstacked, "dq": _unstacked},
+    Where: {"s": _chosen, "dp": _of_chosen, "dq": _of_chosen},
     Split: {"p": _cut, "q": _cut, "dx": _together},
 }
 

@@ -13,6 +13,7 @@ from harness.faults.branches import accumulation_faults, combining_faults, looku
 from harness.faults.fault import Fault
 from harness.faults.forward import forward_faults
 from harness.faults.images import image_faults
+from harness.faults.indexing import indexing_faults
 from harness.faults.layer_norm import layer_norm_faults
 from harness.faults.losses import clamp_faults, loss_faults
 from harness.faults.operands import operand_faults
@@ -24,10 +25,13 @@ from harness.faults.operations.regions import in_regions
 from harness.faults.operations.scaled import recognisable
 from harness.faults.operations.substituted import elsewhere, lower_precision
 from harness.faults.operations.upstreams import changed_upstream
+from harness.faults.other_norms import other_norm_faults
 from harness.faults.paths import omission_faults, path_faults
 from harness.faults.penalties import penalty_faults
 from harness.faults.place import Place
 from harness.faults.precision import precision_faults
+from harness.faults.reductions import reduction_faults
+from harness.faults.sequence import sequence_faults
 from harness.faults.sums import factor_faults, step_faults, sum_faults
 from harness.faults.variants import variant_faults
 from impls.graph import Graph, Link
@@ -36,7 +40,8 @@ from impls.hand import Penalty
 FAMILIES = (
     loss_faults, factor_faults, derivative_faults, variant_faults, operand_faults, sum_faults, omission_faults,
     path_faults, step_faults, clamp_faults, forward_faults, accumulation_faults, combining_faults, lookup_faults,
-    layer_norm_faults, attention_faults, image_faults, batch_norm_faults,
+    layer_norm_faults, attention_faults, sequence_faults, image_faults, batch_norm_faults,
+    other_norm_faults, indexing_faults, reduction_faults,
     precision_faults,
 )  # fmt: skip
 CAUSES = (
@@ -80,6 +85,9 @@ CAUSES = (
     "variance term missing", "statistics held constant", "gain outside the means", "input for the normalised",
     "scale missing", "divided by D for its root", "multiplied by the scale", "mask one off", "mask turned round",
     "softmax over the queries", "heads mixed up", "positions out of step", "summed over the positions",
+    "turned the other way", "pairs mixed up", "ignored rows counted",
+    "mean subtracted", "channels of another group", "padding turned round", "shared evenly by all",
+    "summed from the wrong end", "own entry left out", "exponent not lowered", "exponent left out",
     "computed in float32", "accumulated in float32", "rounded to float16", "rounded to bfloat16",
 )  # fmt: skip
 """The names of all causes."""

@@ -96,6 +96,47 @@ _FORMULAS: Mapping[type, Mapping[str, Callable[[Any, Mapping[str, str]], str]]] 
         "dg": _filled("sum of {dh}·xh over the rows, xh = ({x} − m)·r"),
         "db": _filled("sum of {dh} over the rows"),
     },
+    hand.RMSNorm: {
+        "h": _filled("{x}·r·{g}, 1/r² = q + eps, q the mean square of each row"),
+        "dx": _filled("r·(t − xh·mean(t·xh)), t = {dh}·{g}, xh = {x}·r, means over each row"),
+        "dg": _filled("sum of {dh}·xh over the rows, xh = {x}·r"),
+    },
+    hand.GroupNorm: {
+        "h": _filled("({x} − m)·r·{g} + {b}, m and r of each group of channels"),
+        "dx": _filled("r·(t − mean t − xh·mean(t·xh)), t = {dh}·{g}, means over each group"),
+        "dg": _filled("sum of {dh}·xh over each channel"),
+        "db": _filled("sum of {dh} over each channel"),
+    },
+    hand.Stack: {
+        "s": _filled("{p} and {q} along a new axis"),
+        "dp": _filled("the first of {ds}"),
+        "dq": _filled("the second of {ds}"),
+    },
+    hand.Slice: {"s": _filled("entries of {x}"), "dx": _filled("{ds} at the entries taken, else 0")},
+    hand.Pad: {"s": _filled("{x} in a frame"), "dx": _filled("{ds} without the frame")},
+    hand.Gather: {
+        "s": _filled("entries {i} of {x}"),
+        "dx": _filled("at entry j the sum of {ds} over every place where {i} is j"),
+    },
+    hand.ScatterAdd: {
+        "s": _filled("at entry j the sum of {x} over every place where {i} is j"),
+        "dx": _filled("entries {i} of {ds}"),
+    },
+    hand.Where: {
+        "s": _filled("{p} where {c}, else {q}"),
+        "dp": _filled("{ds} where {c}"),
+        "dq": _filled("{ds} where not {c}"),
+    },
+    hand.Max: {
+        "s": _filled("largest of {x}"),
+        "dx": _filled("{ds} at the largest entry of {x}, shared where several are"),
+    },
+    hand.Variance: {"s": _filled("variance of {x}"), "dx": _filled("2·{ds}·({x} − mean) / n")},
+    hand.LogSumExp: {"s": _filled("log sum exp {x}"), "dx": _filled("{ds} · softmax({x})")},
+    hand.CumulativeSum: {
+        "s": _filled("sums of {x} up to each entry"),
+        "dx": _filled("sums of {ds} from each entry on"),
+    },
     hand.Embedding: {
         "e": _filled("rows {i} of {W}"),
         "dW": _filled("in row v the sum of {de} over every place where {i} is v"),

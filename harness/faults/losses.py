@@ -27,8 +27,10 @@ from impls.graph import TARGET, Rule
 from impls.hand import (
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
+    Hinge,
     Huber,
     Identity,
+    KullbackLeibler,
     LogitBinaryCrossEntropy,
     MeanAbsoluteError,
     OneHotCrossEntropy,
@@ -37,6 +39,7 @@ from impls.hand import (
     SoftmaxCrossEntropy,
     SparseCategoricalCrossEntropy,
     SumSquaredError,
+    WeightedCrossEntropy,
 )
 from impls.hand.activations.sigmoidal import sigmoid
 from impls.hand.activations.softmax import softmax, softmax_vjp
@@ -121,7 +124,7 @@ def other_losses(place: Place, inner: Any) -> Iterator[Any]:
     classes = rows_of_classes(place)
     for kind in LOSSES.values():
         of_classes = kind in _OF_LABELS.values()
-        if kind in (*_OF_LABELS, type(inner), _OF_LABELS.get(type(inner))) or (of_classes and not classes):
+        if kind in (*_OF_LABELS, *_APART, type(inner), _OF_LABELS.get(type(inner))) or (of_classes and not classes):
             continue
         yield kind()
 
@@ -167,6 +170,29 @@ def _errors_of_softmax(place: Place, inner: Any) -> Iterator[Fault]:
     text = f"the target is not subtracted from the softmax of {a}"
     yield place.fault("target missing", text, f"softmax({a})/N", lambda t: softmax(t[a]) / rows_in(t[a]))
     yield from _labels_off(place, inner, f"(softmax({a}) − [class is y")
+
+
+def _errors_of_weighted(place: Place, inner: Any) -> Iterator[Fault]:
+    a, options = place.network.output, inner.parameters()
+    y = targets(inner, a)
+    text = f"the softmax of {a} is missing: its logits are compared with the targets"
+    yield place.fault("softmax missing", text, f"({a} − y)/N", lambda t: (t[a] - y(t)) / rows_in(t[a]))
+    text = f"the target is not subtracted from the softmax of {a}"
+    yield place.fault("target missing", text, f"softmax({a})/N", lambda t: softmax(t[a]) / rows_in(t[a]))
+    for option in ("label_smoothing", "class_weights"):
+        if options.get(option):
+            other = type(inner)(**{name: value for name, value in options.items() if name != option})
+            text = f"{option}={options[option]} of the loss is left out"
+            rule = lambda t, other=other: other.da(t[a], t[TARGET])  # noqa: E731
+            yield place.fault("parameter left out", text, f"{place.at} without {option}", rule)
+
+    def over_all(t: Mapping[str, Any]) -> Any:
+        kept = inner.kept(t[TARGET])
+        return inner.da(t[a], t[TARGET]) * (float(kept.sum()) / kept.size)
+
+    if inner.ignore_index is not None:
+        text = "the mean is over all rows, where it belongs over those whose label is not ignored"
+        yield place.fault("ignored rows counted", text, f"{place.at} times the share of rows that count", over_all)
 
 
 def _errors_of_categorical(place: Place, inner: Any) -> Iterator[Fault]:
@@ -257,6 +283,7 @@ _FUSING: Mapping[str, tuple[Any, type]] = {
 }
 """Of activations whose derivative cancels against that of a loss: which loss, and which."""
 _ERRORS: Mapping[type, Any] = {
+    WeightedCrossEntropy: _errors_of_weighted,
     MeanAbsoluteError: _errors_of_bounded,
     Huber: _errors_of_bounded,
     SoftmaxCrossEntropy: _errors_of_softmax,
@@ -272,6 +299,8 @@ _FUSED: Mapping[type, Any] = {
 }
 _OF_LABELS = {SoftmaxCrossEntropy: OneHotCrossEntropy, SparseCategoricalCrossEntropy: CategoricalCrossEntropy}
 """Losses of labels, and what they are of the same labels as rows of 0 and 1."""
+_APART = (WeightedCrossEntropy, KullbackLeibler, Hinge)
+"""Losses that nobody takes for another."""
 _ON_LOGITS = (SoftmaxCrossEntropy, OneHotCrossEntropy)
 _MEAN_OVER_SAMPLES = (*_ON_LOGITS, SparseCategoricalCrossEntropy, CategoricalCrossEntropy)
 _OF_LOGITS = (*_ON_LOGITS, LogitBinaryCrossEntropy)

@@ -8,6 +8,7 @@ softplus       s(−z)    with torch's threshold, without it
 silu           s(z)    s(1 − s)    s(1 + z)    s + z s(1 + s)
 gelu           the form by tanh for that by erf    Φ(z)    s(1.702 z) z differentiated
 hard sigmoid   1/6 left out    slope 0.2 between −2.5 and 2.5 (Keras)
+power          c z^c    z^(c − 1)                             for c z^(c − 1)
 softmax        diagonal of the Jacobian only    without the sum    the sum over the samples    a left out
 """
 
@@ -30,6 +31,7 @@ from impls.hand import (
     GeluTanh,
     HardSigmoid,
     LeakyRelu,
+    Power,
     Relu,
     Sigmoid,
     Silu,
@@ -39,6 +41,7 @@ from impls.hand import (
 )
 from impls.hand.activations.gelu import erf, gelu_tanh_vjp, gelu_vjp
 from impls.hand.activations.sigmoidal import sigmoid
+from impls.hand.layers.functions import power
 
 TORCH_THRESHOLD = 20.0
 """Above which torch's softplus is z itself."""
@@ -82,6 +85,17 @@ def _of_sigmoid(layer: Any) -> list[Variant]:  # noqa: ARG001
         (square, "1 − {a}² is tanh's; the sigmoid's is {a} − {a}², written here {a}·(1 − {a}²)", "{a}·(1 − {a}²)",
          lambda da, z, a: da * (a * (1 - np.square(a)))),
     ]  # fmt: skip
+
+
+def _of_power(layer: Any) -> list[Variant]:
+    c = layer.exponent
+    told = f"{c:g}"
+    return [
+        ("exponent not lowered", f"the exponent is not lowered by 1: {told}·{{z}}^{told}", f"{told}·{{a}}",
+         lambda da, z, a: da * (c * a)),
+        ("exponent left out", f"the factor {told} of the derivative is missing", f"{{z}}^({told} − 1)",
+         lambda da, z, a: da * power(z, c - 1)),
+    ][: 1 + (c != 1)]  # fmt: skip
 
 
 def _of_tanh(layer: Any) -> list[Variant]:  # noqa: ARG001
@@ -222,6 +236,7 @@ _SLOPES = {Relu: 0.01, LeakyRelu: 0.2}
 """At the left of 0, for those that have one there or might."""
 _VARIANTS: Mapping[type, Any] = {
     Sigmoid: _of_sigmoid,
+    Power: _of_power,
     Tanh: _of_tanh,
     Relu: _of_relu,
     LeakyRelu: _of_relu,

@@ -13,6 +13,7 @@ from harness.diagnosis import Cause, Diagnosis
 from harness.dialects import factors_of
 from harness.faults.fault import in_samples
 from harness.rendering import check_columns, columns
+from harness.rendering.tables import conventions
 from harness.results.check import Check
 from harness.results.numbers import counted, percent, plain
 from harness.usage import visible
@@ -48,8 +49,8 @@ def _heading(check: Check, style: str) -> str:
     seed = "" if setting.seed is None else f" · seed {setting.seed}"
     what = f"{setting.description} · {setting.loss_formula}"
     first = f"{what} · {setting.data} · {setting.dtype} · batch {setting.rows}{seed}"
-    conventions = f"w_ij^(l): i = source, j = destination; {WORDS[setting.layout]}"
-    return "\n".join([plain(first, style), conventions, *lines_of(check.findings)])
+    names = conventions((row.gradient for row in check.rows), WORDS[setting.layout])
+    return "\n".join([plain(first, style), names, *lines_of(check.findings)])
 
 
 def _forward(check: Check, style: str) -> str:

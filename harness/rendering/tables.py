@@ -6,7 +6,7 @@ from 1: ``w_32`` is the weight from source neuron 3 to destination neuron 2.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -64,10 +64,17 @@ def heading(run: Run, style: str = "table") -> str:
         [
             " · ".join(filter(None, what)),
             f"{who} · {weights} (digest {run.weights_digest[:12]})",
-            "w_ij^(l): i = source, j = destination; W has shape (n_in, n_out), z = x W + b",
+            conventions(head.gradients),
             *lines_of(run.findings),
         ]
     )
+
+
+def conventions(gradients: Iterable[str], layout: str = "W has shape (n_in, n_out), z = x W + b") -> str:
+    """How to read names and shapes of weights: by layer in a chain, by node in a graph."""
+    if any("." in name for name in gradients):
+        return f"node.W is a weight of a node, node.dW its gradient; of a Dense node {layout}"
+    return f"w_ij^(l): i = source, j = destination; {layout}"
 
 
 def _grid(run: Run, style: str, verbose: bool) -> str:

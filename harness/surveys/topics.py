@@ -134,6 +134,10 @@ _DEFAULTS = [
           {"of the new": 0.25, "of the old": 0.75}),
     Topic("batch norm variance", "that normalises, squares divided by", {"n": 1.0, "n - 1": math.sqrt(0.5)}),
     Topic("batch norm running variance", "kept for later, squares divided by", {"n": 1.0, "n - 1": 2.0}),
+    Topic("RMS norm eps", "its default", {}),
+    Topic("padding same, even kernel", "a kernel of 2 on (1, 2): the zero stands", {"behind": 3.0, "in front": 1.0}),
+    Topic("average over padding", "of a window of a 1 and a 0 of padding", {"counts it": 0.5, "leaves it out": 1.0}),
+    Topic("attention, nothing seen", "of values 1 and 3, both masked", {"0": 0.0, "their mean": 2.0}),
 ]  # fmt: skip
 
 GROUPS: Mapping[str, list[Topic]] = {

@@ -119,7 +119,11 @@ class Graph:
     @property
     def loss_formula(self) -> str:
         """The loss in one line, of the output and the target."""
-        return str(self.loss.formula(self.output_label, self.outputs))
+        told = str(self.loss.formula(self.output_label, self.outputs))
+        if len(self.tensors[self.output].shape) < 3:
+            return told
+        several = told.replace("over samples and outputs", "over samples, positions and outputs")
+        return several.replace("over samples of", "over samples and positions of")
 
     @property
     def links(self) -> list[Link]:

@@ -20,7 +20,9 @@ from impls.graph import Graph
 from impls.hand import networks
 
 NETWORKS: Mapping[str, Callable[..., Graph]] = {
-    "gpt": networks.gpt, "lenet": networks.lenet, "resnet-tiny": networks.resnet_tiny,
+    "gpt": networks.gpt, "llama-tiny": networks.llama_tiny,
+    "lenet": networks.lenet, "resnet-tiny": networks.resnet_tiny,
+    "rnn-char": networks.rnn_char, "lstm-char": networks.lstm_char, "gru-char": networks.gru_char,
 }  # fmt: skip
 """Every network that has a name."""
 

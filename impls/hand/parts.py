@@ -72,6 +72,13 @@ def fraction(name: str, value: float) -> float:
     )
 
 
+def flag(name: str, value: Any) -> bool:
+    """True or False."""
+    if isinstance(value, bool):
+        return value
+    raise ValueError(f"Cannot use {name}={value!r}, because it is a choice of two; give True or False.")
+
+
 def choice(name: str, value: Any, choices: Sequence[Any]) -> Any:
     """One of the choices."""
     if value in choices:

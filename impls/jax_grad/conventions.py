@@ -77,6 +77,10 @@ VALUES: dict[str, Callable[[Callable[..., Any]], Any]] = {
     "cross-entropy": lambda array: _loss(_cross_entropy(array, 2) / _cross_entropy(array, 1), "per row"),
     "std": lambda array: jnp.std(array(0.0, 2.0)),
     "var": lambda array: jnp.var(array(0.0, 2.0)),
+    "padding same, even kernel": lambda array: jax.lax.conv(
+        array(1.0, 2.0)[None, None], array(1.0, 1.0)[None, None], (1,), "SAME"
+    )[0, 0, 0],
+    "attention, nothing seen": lambda array: _nothing_seen(array(1.0, 3.0)[None, :, None, None]),
     "layer norm eps": lambda _: signature(jax.nn.standardize).parameters["epsilon"].default,
 }
 """From what makes an array of the dtype to a number, or to words; eps is read off the function's signature."""
@@ -109,6 +113,11 @@ def _loss(loss: Any, otherwise: str) -> Any:
 def _cross_entropy(array: Callable[..., Any], rows: int) -> Any:
     logits = jnp.stack([array(0.0, 0.0)] * rows)
     return optax.softmax_cross_entropy_with_integer_labels(logits, jnp.zeros(rows, int))
+
+
+def _nothing_seen(values: Any) -> Any:
+    hidden = jnp.zeros((1, 1, 2, 2), bool)
+    return jax.nn.dot_product_attention(values, values, values, mask=hidden)[0, 0, 0, 0]
 
 
 def _form_of_gelu(z: Any) -> str:

@@ -72,12 +72,40 @@ def _cross_entropy(a: Any, y: Any) -> Any:
     return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(a), y[..., None], axis=-1))
 
 
+def _weighted(loss: hand.WeightedCrossEntropy) -> Operation:
+    def of_labels(a: Any, y: Any) -> Any:
+        rows, y = a.reshape(-1, a.shape[-1]), y.ravel()
+        classes, kept = a.shape[-1], jnp.ones(y.shape, bool) if loss.ignore_index is None else y != loss.ignore_index
+        v = jnp.ones(classes, a.dtype) if loss.class_weights is None else jnp.asarray(loss.class_weights, a.dtype)
+        smoothed = optax.smooth_labels(jax.nn.one_hot(y, classes, dtype=a.dtype), loss.label_smoothing)
+        each = optax.softmax_cross_entropy(rows, v * smoothed)
+        return jnp.sum(each, where=kept) / jnp.sum(jnp.take(v, y), where=kept)
+
+    return of_labels
+
+
 def _layer_norm(layer: hand.LayerNorm) -> Operation:
     def normalised(x: Any, g: Any, b: Any) -> Any:
         """As flax.linen.LayerNorm, whose default is the fast variance; JAX itself has none."""
-        mean, of_squares = jnp.mean(x, axis=-1, keepdims=True), jnp.mean(jnp.square(x), axis=-1, keepdims=True)
-        variance = jnp.maximum(0.0, of_squares - jnp.square(mean))
+        mean, variance = _statistics(x, -1, keepdims=True)
         return (x - mean) * (jax.lax.rsqrt(variance + layer.eps) * g) + b
+
+    return normalised
+
+
+def _rms_norm(layer: hand.RMSNorm) -> Operation:
+    """As flax.linen.RMSNorm."""
+    return lambda x, g: x * (jax.lax.rsqrt(jnp.mean(jnp.square(x), axis=-1, keepdims=True) + layer.eps) * g)
+
+
+def _group_norm(layer: hand.GroupNorm) -> Operation:
+    """As flax.linen.GroupNorm, with the fast variance; the channels stay where they are."""
+
+    def normalised(x: Any, g: Any, b: Any) -> Any:
+        groups = x.reshape(len(x), layer.groups, x.shape[1] // layer.groups, -1)
+        mean, variance = _statistics(groups, (2, 3), keepdims=True)
+        gain, bias = (vector.reshape(layer.groups, -1, 1) for vector in (g, b))
+        return ((groups - mean) * (jax.lax.rsqrt(variance + layer.eps) * gain) + bias).reshape(x.shape)
 
     return normalised
 
@@ -89,6 +117,40 @@ def _split_heads(layer: hand.SplitHeads) -> Operations:
         return jnp.swapaxes(heads, 1, 2)
 
     return {name: partial(part, which) for which, name in enumerate(layer.gives)}
+
+
+def _masked_softmax(layer: hand.MaskedSoftmax) -> Operation:
+    def softmax(z: Any, m: Any) -> Any:
+        seen = (m != 0).reshape(len(m), *(1,) * (z.ndim - 2), -1)
+        return jax.nn.softmax(z, where=seen & jnp.tri(z.shape[-1], dtype=bool) if layer.causal else seen)
+
+    return softmax
+
+
+def _rotary(layer: hand.Rotary) -> Operation:
+    def turned(x: Any) -> Any:
+        cos, sin = (jnp.asarray(table, x.dtype) for table in layer.table(x.shape))
+        if layer.pairs == "halves":
+            p, q = jnp.split(x, 2, axis=-1)
+            return x * cos + jnp.concatenate([-q, p], axis=-1) * sin
+        p, q = x[..., ::2], x[..., 1::2]
+        return x * cos + jnp.stack([-q, p], axis=-1).reshape(x.shape) * sin
+
+    return turned
+
+
+def _heads(layer: hand.Heads) -> Operation:
+    return lambda x: jnp.swapaxes(x.reshape(*x.shape[:2], layer.heads, -1), 1, 2)
+
+
+def _split(layer: hand.Split, part: int, x: Any) -> Any:
+    return jnp.split(x, [layer.at], axis=layer.axis_in(x.shape))[part]
+
+
+def _scatter_add(layer: hand.ScatterAdd, x: Any, i: Any) -> Any:
+    grid = list(jnp.indices(i.shape, sparse=True))
+    grid[layer.axis] = i
+    return jnp.zeros(layer.of_sample(x.shape), x.dtype).at[tuple(grid)].add(x)
 
 
 def _scaled(loss: hand.Scaled) -> Operation:
@@ -139,11 +201,15 @@ def _average(layer: hand.AvgPool2d) -> Operation:
     return averaged
 
 
-def _statistics(x: Any) -> tuple[Any, Any]:
-    """Mean and variance of every channel, as flax.linen.BatchNorm has them: the fast variance."""
-    axes = (0, *range(2, x.ndim))
-    mean = jnp.mean(x, axis=axes)
-    return mean, jnp.maximum(0.0, jnp.mean(jnp.square(x), axis=axes) - jnp.square(mean))
+def _statistics(x: Any, axes: Any, *, keepdims: bool = False) -> tuple[Any, Any]:
+    """Mean and variance along axes, as flax.linen's normalisations have them: the fast variance."""
+    mean = jnp.mean(x, axis=axes, keepdims=keepdims)
+    return mean, jnp.maximum(0.0, jnp.mean(jnp.square(x), axis=axes, keepdims=keepdims) - jnp.square(mean))
+
+
+def _of_channels(x: Any) -> tuple[Any, Any]:
+    """Mean and variance of every channel."""
+    return _statistics(x, (0, *range(2, x.ndim)))
 
 
 def _per_channel(x: Any, *vectors: Any) -> list[Any]:
@@ -161,12 +227,12 @@ def _batch_norm(layer: hand.BatchNorm) -> Operations:
 
     def running_variance(x: Any, before: Any) -> Any:
         n = x.size // x.shape[1]
-        variance = _statistics(x)[1] * n / (n - 1) if layer.unbiased else _statistics(x)[1]
+        variance = _of_channels(x)[1] * n / (n - 1) if layer.unbiased else _of_channels(x)[1]
         return old * before + new * variance
 
     return {
-        "h": lambda x, g, b: _normalised(layer, x, g, b, *_statistics(x)),
-        "next_running_mean": lambda x, before: old * before + new * _statistics(x)[0],
+        "h": lambda x, g, b: _normalised(layer, x, g, b, *_of_channels(x)),
+        "next_running_mean": lambda x, before: old * before + new * _of_channels(x)[0],
         "next_running_var": running_variance,
     }
 
@@ -183,17 +249,28 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Dense: lambda _: lambda x, W, b=None: x @ W if b is None else x @ W + b,
     hand.Embedding: lambda _: lambda i, W: jnp.take(W, i, axis=0),
     hand.LayerNorm: _layer_norm,
+    hand.RMSNorm: _rms_norm,
+    hand.GroupNorm: _group_norm,
     hand.Positions: lambda _: lambda x, W: x + W[: x.shape[1]],
     hand.Unembedding: lambda _: lambda x, W: x @ W.T,
     hand.SplitHeads: _split_heads,
     hand.MergeHeads: lambda _: lambda x: jnp.swapaxes(x, 1, 2).reshape(x.shape[0], x.shape[2], -1),
     hand.AttentionScores: lambda _: lambda q, k: q @ jnp.swapaxes(k, -1, -2) / sqrt(q.shape[-1]),
     hand.CausalSoftmax: lambda _: lambda z: jax.nn.softmax(jnp.where(jnp.tri(z.shape[-1], dtype=bool), z, -jnp.inf)),
+    hand.MaskedSoftmax: _masked_softmax,
+    hand.Heads: _heads,
+    hand.RepeatHeads: lambda o: partial(jnp.repeat, repeats=o.times, axis=1),
+    hand.Rotary: _rotary,
     hand.MatrixProduct: lambda _: jnp.matmul,
     hand.Add: lambda _: jnp.add,
     hand.Multiply: lambda _: jnp.multiply,
-    hand.Concatenate: lambda _: lambda p, q: jnp.concatenate([p, q], axis=-1),
-    hand.Split: lambda o: {"p": lambda x: x[..., : o.at], "q": lambda x: x[..., o.at :]},
+    hand.Concatenate: lambda o: lambda p, q: jnp.concatenate([p, q], axis=-1 if o.axis is None else o.axis),
+    hand.Split: lambda o: {name: partial(_split, o, part) for part, name in enumerate(o.gives)},
+    hand.Stack: lambda o: lambda p, q: jnp.stack([p, q], axis=o.axis),
+    hand.Slice: lambda o: lambda x: x[o.cut],
+    hand.Pad: lambda o: lambda x: jnp.pad(x, [(0, 0), *map(tuple, o.widths)], constant_values=o.value),
+    hand.Gather: lambda o: lambda x, i: jnp.take_along_axis(x, i, axis=o.axis),
+    hand.ScatterAdd: lambda o: partial(_scatter_add, o),
     hand.Reshape: lambda o: lambda x: x.reshape(len(x), *o.shape),
     hand.Flatten: lambda _: lambda x: x.reshape(len(x), -1),
     hand.Transpose: lambda o: lambda x: jnp.transpose(x, (0, *o.axes)),
@@ -205,11 +282,19 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Rsqrt: lambda _: jax.lax.rsqrt,
     hand.Abs: lambda _: jnp.abs,
     hand.Erf: lambda _: jax.scipy.special.erf,
+    hand.Power: lambda o: lambda z: jnp.power(z, int(o.exponent) if o.exponent.is_integer() else o.exponent),
+    hand.Sin: lambda _: jnp.sin,
+    hand.Cos: lambda _: jnp.cos,
     hand.Clip: lambda o: partial(jnp.clip, min=o.low, max=o.high),
     hand.Subtract: lambda _: jnp.subtract,
     hand.Divide: lambda _: jnp.divide,
     hand.Maximum: lambda _: jnp.maximum,
     hand.Minimum: lambda _: jnp.minimum,
+    hand.Where: lambda _: lambda c, p, q: jnp.where(c == 1, p, q),
+    hand.Max: lambda o: partial(jnp.max, axis=o.axes, keepdims=True),
+    hand.Variance: lambda o: partial(jnp.var, axis=o.axes, ddof=int(o.unbiased), keepdims=True),
+    hand.LogSumExp: lambda o: partial(jax.scipy.special.logsumexp, axis=o.axes, keepdims=True),
+    hand.CumulativeSum: lambda o: partial(jnp.cumsum, axis=o.axis),
     hand.Sum: lambda o: partial(jnp.sum, axis=o.axes, keepdims=True),
     hand.Mean: lambda o: partial(jnp.mean, axis=o.axes, keepdims=True),
     hand.Dropout: lambda o: lambda x, m: jnp.where(m != 0, x / (1 - o.rate), 0.0),
@@ -244,6 +329,9 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     ),
     hand.CategoricalCrossEntropy: _categorical,
     hand.SparseCategoricalCrossEntropy: _sparse_categorical,
+    hand.WeightedCrossEntropy: _weighted,
+    hand.KullbackLeibler: lambda _: lambda a, y: jnp.mean(optax.kl_divergence(a, y)),
+    hand.Hinge: lambda _: lambda a, y: jnp.mean(optax.hinge_loss(a, y)),
     hand.Scaled: _scaled,
     hand.Penalised: _penalised,
 }
@@ -268,6 +356,6 @@ def operation_of(part: Any, local: str) -> Operation:
 ELEMENTARY: dict[str, Callable[..., Any]] = {
     "exp": jnp.exp, "expm1": jnp.expm1, "log": jnp.log, "log1p": jnp.log1p, "tanh": jnp.tanh,
     "sigmoid": jax.nn.sigmoid, "sqrt": jnp.sqrt, "rsqrt": jax.lax.rsqrt, "erf": jax.scipy.special.erf,
-    "erfc": jax.scipy.special.erfc, "divide": jnp.divide,
+    "erfc": jax.scipy.special.erfc, "sin": jnp.sin, "cos": jnp.cos, "divide": jnp.divide,
 }  # fmt: skip
 """From the name in the constants table to JAX's function, which is compiled before it is measured."""

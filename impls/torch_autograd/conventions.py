@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from math import inf
@@ -76,6 +77,10 @@ VALUES: dict[str, Callable[[Callable[..., Any]], Any]] = {
     "batch norm momentum": lambda array: _after_a_batch(array, (0.0, 2.0), momentum=0.25)[0].running_mean,
     "batch norm variance": lambda array: _after_a_batch(array, (-1.0, 1.0), eps=2.0**-100)[1][1],
     "batch norm running variance": lambda array: _after_a_batch(array, (-1.0, 1.0), momentum=1.0)[0].running_var,
+    "RMS norm eps": lambda array: (2.0**-80 / functional.rms_norm(array(2.0**-80)[None], (1,))) ** 2,
+    "padding same, even kernel": lambda array: _same_padding(array(1.0, 2.0), array(1.0, 1.0)),
+    "average over padding": lambda array: functional.avg_pool1d(array(1.0, 1.0)[None], 2, padding=1)[0, 0],
+    "attention, nothing seen": lambda array: _nothing_seen(array(1.0, 3.0)[:, None]),
 }
 """From what makes a tensor of the dtype to a number, or to words; eps is read off the layer as it is built."""
 
@@ -108,6 +113,18 @@ def _loss(loss: Any, otherwise: str) -> Any:
 def _cross_entropy(array: Callable[..., Any], rows: int) -> Any:
     logits = torch.stack([array(0.0, 0.0)] * rows)
     return functional.cross_entropy(logits, torch.zeros(rows, dtype=torch.int64))
+
+
+def _same_padding(x: Any, kernel: Any) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it makes a copy of x
+        return functional.conv1d(x[None, None], kernel[None, None], padding="same")[0, 0, 0]
+
+
+def _nothing_seen(values: Any) -> Any:
+    hidden = torch.zeros(2, 2, dtype=torch.bool)
+    each = values[None]
+    return functional.scaled_dot_product_attention(each, each, each, attn_mask=hidden)[0, 0, 0]
 
 
 def _form_of_gelu(z: Any) -> str:

@@ -71,6 +71,17 @@ def _cross_entropy(classes: int) -> Operation:
     return lambda a, y: functional.cross_entropy(a.flatten(0, -2), y.flatten(0, -1 - classes))
 
 
+def _weighted(loss: hand.WeightedCrossEntropy) -> Operation:
+    def of_labels(a: Any, y: Any) -> Any:
+        weights = None if loss.class_weights is None else torch.tensor(loss.class_weights, dtype=a.dtype)
+        ignored = -100 if loss.ignore_index is None else loss.ignore_index
+        return functional.cross_entropy(
+            a.flatten(0, -2), y.flatten(), weights, ignore_index=ignored, label_smoothing=loss.label_smoothing
+        )
+
+    return of_labels
+
+
 def _scaled(loss: hand.Scaled) -> Operation:
     inner = operation_of(loss.loss, "loss")
     return lambda a, y: loss.times(inner(a, y), a)
@@ -95,6 +106,28 @@ def _split_heads(layer: hand.SplitHeads) -> Operations:
 def _causal_softmax(z: Any) -> Any:
     later = torch.ones(z.shape[-2:], dtype=torch.bool).triu(1)
     return torch.softmax(z.masked_fill(later, float("-inf")), dim=-1)
+
+
+def _masked_softmax(layer: hand.MaskedSoftmax) -> Operation:
+    def softmax(z: Any, m: Any) -> Any:
+        hidden = (m == 0).reshape(len(m), *(1,) * (z.ndim - 2), -1)
+        if layer.causal:
+            hidden = hidden | torch.ones(z.shape[-2:], dtype=torch.bool).triu(1)
+        return torch._safe_softmax(z.masked_fill(hidden, float("-inf")), dim=-1)  # as scaled_dot_product_attention
+
+    return softmax
+
+
+def _rotary(layer: hand.Rotary) -> Operation:
+    def turned(x: Any) -> Any:
+        cos, sin = (torch.tensor(table, dtype=x.dtype) for table in layer.table(x.shape))
+        if layer.pairs == "halves":
+            p, q = x.chunk(2, dim=-1)
+            return x * cos + torch.cat([-q, p], dim=-1) * sin
+        p, q = x[..., ::2], x[..., 1::2]
+        return x * cos + torch.stack([-q, p], dim=-1).flatten(-2) * sin
+
+    return turned
 
 
 def _penalised(loss: hand.Penalised) -> Operation:
@@ -156,18 +189,32 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Dense: _dense,
     hand.Embedding: lambda _: functional.embedding,
     hand.LayerNorm: lambda o: lambda x, g, b: functional.layer_norm(x, (o.width,), g, b, o.eps),
+    hand.RMSNorm: lambda o: lambda x, g: functional.rms_norm(x, (o.width,), g, o.eps),
+    hand.GroupNorm: lambda o: lambda x, g, b: functional.group_norm(x, o.groups, g, b, o.eps),
     hand.Positions: lambda _: lambda x, W: x + W[: x.shape[1]],
     hand.Unembedding: lambda _: functional.linear,
     hand.SplitHeads: _split_heads,
     hand.MergeHeads: lambda _: lambda x: x.transpose(1, 2).flatten(2),
     hand.AttentionScores: lambda _: lambda q, k: q @ k.transpose(-1, -2) / sqrt(q.shape[-1]),
     hand.CausalSoftmax: lambda _: _causal_softmax,
+    hand.MaskedSoftmax: _masked_softmax,
+    hand.Heads: lambda o: lambda x: x.unflatten(-1, (o.heads, -1)).transpose(1, 2),
+    hand.RepeatHeads: lambda o: partial(torch.repeat_interleave, repeats=o.times, dim=1),
+    hand.Rotary: _rotary,
     hand.MatrixProduct: lambda _: torch.matmul,
     hand.Add: lambda _: torch.add,
     hand.Multiply: lambda _: torch.mul,
-    hand.Concatenate: lambda _: lambda p, q: torch.cat([p, q], dim=-1),
-    hand.Split: lambda o: {"p": lambda x: x[..., : o.at].clone(), "q": lambda x: x[..., o.at :].clone()},
+    hand.Concatenate: lambda o: lambda p, q: torch.cat([p, q], dim=-1 if o.axis is None else o.axis),
     # Tensors of their own, so that their gradients are too.
+    hand.Split: lambda o: {
+        "p": lambda x: x.narrow(o.axis_in(x.shape), 0, o.at).clone(),
+        "q": lambda x: x.tensor_split([o.at], dim=o.axis_in(x.shape))[1].clone(),
+    },
+    hand.Stack: lambda o: lambda p, q: torch.stack([p, q], dim=o.axis),
+    hand.Slice: lambda o: lambda x: x[o.cut].clone(),
+    hand.Pad: lambda o: lambda x: functional.pad(x, [n for pair in reversed(o.widths) for n in pair], value=o.value),
+    hand.Gather: lambda o: lambda x, i: torch.gather(x, o.axis, i),
+    hand.ScatterAdd: lambda o: lambda x, i: x.new_zeros(o.of_sample(x.shape)).scatter_add(o.axis, i, x),
     hand.Reshape: lambda o: lambda x: x.reshape(len(x), *o.shape).clone(),
     hand.Flatten: lambda _: lambda x: x.flatten(1).clone(),
     hand.Transpose: lambda o: lambda x: x.permute(0, *o.axes).clone(),
@@ -179,11 +226,19 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Rsqrt: lambda _: torch.rsqrt,
     hand.Abs: lambda _: torch.abs,
     hand.Erf: lambda _: torch.erf,
+    hand.Power: lambda o: partial(torch.pow, exponent=o.exponent),
+    hand.Sin: lambda _: torch.sin,
+    hand.Cos: lambda _: torch.cos,
     hand.Clip: lambda o: partial(torch.clamp, min=o.low, max=o.high),
     hand.Subtract: lambda _: torch.sub,
     hand.Divide: lambda _: torch.div,
     hand.Maximum: lambda _: torch.maximum,
     hand.Minimum: lambda _: torch.minimum,
+    hand.Where: lambda _: lambda c, p, q: torch.where(c == 1, p, q),
+    hand.Max: lambda o: partial(torch.amax, dim=o.axes, keepdim=True),
+    hand.Variance: lambda o: partial(torch.var, dim=o.axes, correction=int(o.unbiased), keepdim=True),
+    hand.LogSumExp: lambda o: partial(torch.logsumexp, dim=o.axes, keepdim=True),
+    hand.CumulativeSum: lambda o: partial(torch.cumsum, dim=o.axis),
     hand.Sum: lambda o: partial(torch.sum, dim=o.axes, keepdim=True),
     hand.Mean: lambda o: partial(torch.mean, dim=o.axes, keepdim=True),
     hand.Dropout: lambda o: lambda x, m: x * m * (1 / (1 - o.rate)),
@@ -223,6 +278,9 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.OneHotCrossEntropy: lambda o: _on_logits(o, _softmax, _cross_entropy(1)),
     hand.CategoricalCrossEntropy: _categorical,
     hand.SparseCategoricalCrossEntropy: _sparse_categorical,
+    hand.WeightedCrossEntropy: _weighted,
+    hand.KullbackLeibler: lambda _: lambda a, y: functional.kl_div(a, y, reduction="sum") / rows_in(a),
+    hand.Hinge: lambda _: lambda a, y: torch.relu(1 - y * a).mean(),
     hand.Scaled: _scaled,
     hand.Penalised: _penalised,
 }
@@ -247,6 +305,6 @@ def operation_of(part: Any, local: str) -> Operation:
 ELEMENTARY: dict[str, Callable[..., Any]] = {
     "exp": torch.exp, "expm1": torch.expm1, "log": torch.log, "log1p": torch.log1p, "tanh": torch.tanh,
     "sigmoid": torch.sigmoid, "sqrt": torch.sqrt, "rsqrt": torch.rsqrt, "erf": torch.erf, "erfc": torch.erfc,
-    "divide": torch.div,
+    "sin": torch.sin, "cos": torch.cos, "divide": torch.div,
 }  # fmt: skip
 """From the name in the constants table to torch's eager function."""

@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 import msgspec
 from tabulate import tabulate
 
-from reports.soundness.cases import case, threads_of
+from reports.soundness.cases import case, graph_case, threads_of
 from reports.soundness.tally import KNOWN_FAULTS, Alarm, Count, Tally
 from reports.soundness.worker import environment_for
 
 THREADS = (1, 2)
 BLOCK = 16
 """Cases of one process: whole cycles of depths, losses and last activations."""
+BLOCK_OF_GRAPHS = 4
 
 
 @dataclass
@@ -32,13 +33,14 @@ class Campaign:
     seed: int
     entries: int
     tally: Tally = field(default_factory=Tally)
+    layers: bool = False
     cases: int = 0
     seconds: float = 0.0
 
     @property
     def stale(self) -> list[str]:
-        """Known faults that were never met."""
-        return [fault.name for fault in KNOWN_FAULTS if fault.name not in self.tally.known]
+        """Known faults that were never met; of chains, as graphs need not have each of them."""
+        return [] if self.layers else [fault.name for fault in KNOWN_FAULTS if fault.name not in self.tally.known]
 
     @property
     def sound(self) -> bool:
@@ -46,22 +48,23 @@ class Campaign:
         return not self.tally.alarms and not self.stale and self.tally.total().compared >= self.entries
 
 
-def run(entries: int, seed: int, told: Callable[[Campaign], None] | None = None) -> Campaign:
-    """Run a campaign; `told` is called after each block.
+def run(entries: int, seed: int, told: Callable[[Campaign], None] | None = None, *, layers: bool = False) -> Campaign:
+    """Run a campaign, of graphs of layers alone if that is asked for; `told` is called after each block.
 
     Raises:
         RuntimeError: a process ended without a tally.
     """
-    campaign, begin = Campaign(seed, entries), time.monotonic()
+    campaign, begin = Campaign(seed, entries, layers=layers), time.monotonic()
+    size = BLOCK_OF_GRAPHS if layers else BLOCK
 
     def share(threads: int) -> None:
         compared = first = 0
         while compared < entries / len(THREADS):
-            block = _block(seed, threads, first)
+            block = _block(seed, threads, first, size, int(layers))
             compared += block.total().compared
-            first += BLOCK
+            first += size
             campaign.tally.add(block)
-            campaign.cases += BLOCK
+            campaign.cases += size
             campaign.seconds = time.monotonic() - begin
             if told:
                 told(campaign)
@@ -71,9 +74,9 @@ def run(entries: int, seed: int, told: Callable[[Campaign], None] | None = None)
     return campaign
 
 
-def _block(seed: int, threads: int, first: int) -> Tally:
-    """The tally of one process."""
-    words = [sys.executable, "-m", "reports.soundness.worker", *map(str, (seed, threads, first, BLOCK))]
+def _block(seed: int, threads: int, *which: int) -> Tally:
+    """The tally of one process; `which`, see `judge_cases`."""
+    words = [sys.executable, "-m", "reports.soundness.worker", *map(str, (seed, threads, *which))]
     done = subprocess.run(words, env=environment_for(threads), capture_output=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(words[1:])} ended with {done.returncode}: {done.stderr.decode()[-2000:]}")
@@ -90,12 +93,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m reports.soundness", description=SAYS)
     parser.add_argument("--entries", type=int, default=ENTRIES, help="entries to compare (default: 10 million)")
     parser.add_argument("--seed", type=int, default=0, help="of all cases")
+    parser.add_argument("--layers", action="store_true", help="graphs of layers of every kind alone, no chains")
     parser.add_argument("--case", type=int, help="judge this case of the seed again, and nothing else")
     parser.add_argument("--json", action="store_true", help="print the counts as JSON")
     options = parser.parse_args(arguments)
     if options.case is not None:
-        sys.exit(again(options.seed, options.case))
-    campaign = run(options.entries, options.seed, None if options.json else _progress)
+        sys.exit(again(options.seed, options.case, options.layers))
+    campaign = run(options.entries, options.seed, None if options.json else _progress, layers=options.layers)
     print(as_json(campaign) if options.json else as_text(campaign))
     sys.exit(0 if campaign.sound else 1)
 
@@ -105,13 +109,14 @@ def _progress(campaign: Campaign) -> None:
     print(f"{campaign.seconds:5.0f} s, {campaign.cases} cases, {compared:,} entries, {alarms} alarms", file=sys.stderr)
 
 
-def again(seed: int, number: int) -> int:
+def again(seed: int, number: int, layers: bool = False) -> int:
     """Judge one case again, with its number of threads; 1 if there is an alarm."""
     threads = threads_of(number)
-    words = [sys.executable, "-m", "reports.soundness.worker", *map(str, (seed, threads, number // 2, 1))]
+    words = [sys.executable, "-m", "reports.soundness.worker", *map(str, (seed, threads, number // 2, 1, int(layers)))]
     done = subprocess.run(words, env=environment_for(threads), stdout=subprocess.PIPE, check=True)
     tally = msgspec.msgpack.decode(done.stdout, type=Tally)
-    print(f"case {number} of seed {seed}, {threads} threads: {case(seed, number).network!r}")
+    drawn = graph_case(seed, number) if layers else case(seed, number)
+    print(f"case {number} of seed {seed}, {threads} threads: {drawn.network!r}")
     print(_counts(tally))
     for alarm in tally.alarms:
         print(told(alarm))
@@ -169,7 +174,8 @@ def _rules(tally: Tally) -> str:
 def told(alarm: Alarm) -> str:
     """An alarm, with the line that repeats it."""
     what = f"{alarm.what.rule}, {alarm.what.check}, {alarm.what.dtype}, {alarm.what.against}"
-    repeat = f"python -m reports.soundness --seed {alarm.seed} --case {alarm.number}"
+    layers = "" if alarm.network.startswith("Network") else " --layers"
+    repeat = f"python -m reports.soundness{layers} --seed {alarm.seed} --case {alarm.number}"
     return f"ALARM {what}\n  {alarm.text}\n  {alarm.network}, {alarm.point}\n  again: {repeat}"
 
 

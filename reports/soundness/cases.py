@@ -1,6 +1,7 @@
 """The cases of the soundness campaign: networks, batches and weights drawn at random from one number each.
 
-Case n of a seed is always the same case. What must occur in every campaign cycles with n: the depth, the
+Case n of a seed is always the same case: a chain, or a graph of layers of every kind (`reports.soundness.graphs`). What
+must occur in every campaign cycles with n: the depth, the
 activation of the last layer, the loss and its scale, the number of threads. The rest is drawn: widths and batch
 sizes log-uniform from 1 to 256, the other activations, every parameter, and several points of the network, each
 at another scale of weights, data and targets, since a framework compiles once for each network.
@@ -9,21 +10,26 @@ at another scale of weights, data and targets, since a framework compiles once f
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from impls.contract import Array
-from impls.graph import TARGET
+from harness.evaluation.given import with_buffers
+from impls.contract import Array, Inputs
+from impls.graph import TARGET, Graph
 from impls.hand import Dense, Identity, Network, Scaled
 from impls.hand.notation import ACTIVATIONS, LOSSES, made
+from reports.soundness.graphs import drawn_graph
 from reports.soundness.optimizers import drawn_optimizer, drawn_steps, of_every_size
 
 DEPTHS = range(1, 7)
 LARGEST = 256
 """Width and batch size at most."""
+
+MOST_ROWS = 40
+"""Of a graph."""
 
 WORK = 4.0e6
 """Multiply-adds of one forward pass at most: the batch is made smaller until it fits."""
@@ -74,7 +80,7 @@ class Drawn:
     """Weights and a batch, in float64; a narrower dtype rounds them."""
 
     weights: Mapping[str, Array]
-    x: Array
+    x: Array | Inputs
     y: Array
     features: tuple[str, ...]
 
@@ -90,9 +96,10 @@ class Case:
 
     seed: int
     number: int
-    network: Network
+    network: Graph
     rows: int
     optimizer: Any
+    """None of a graph: an update works entry by entry, whatever the weights are of."""
 
     @property
     def threads(self) -> int:
@@ -118,13 +125,19 @@ def threads_of(number: int) -> int:
     return 1 + number % 2
 
 
-def numbers(threads: int, start: int = 0) -> Iterator[int]:
+def numbers(threads: int) -> Iterator[int]:
     """The numbers of the cases that run with that many threads."""
-    return itertools.count(2 * start + threads - 1, 2)
+    return itertools.count(threads - 1, 2)
+
+
+def graph_case(seed: int, number: int) -> Case:
+    """Case `number` of the graphs of a seed."""
+    rng = np.random.default_rng([seed, number, 3])
+    return Case(seed, number, drawn_graph(rng, number), min(_size(rng), MOST_ROWS), None)
 
 
 def case(seed: int, number: int) -> Case:
-    """Case `number` of a seed."""
+    """Case `number` of the chains of a seed."""
     rng = np.random.default_rng([seed, number])
     turn = number // 2
     depth = DEPTHS[turn % len(DEPTHS)]
@@ -164,42 +177,64 @@ def _drawn(case: Case, rng: np.random.Generator, weight_scale: float, data_scale
     network, rows = case.network, case.rows
     initial = network.init(int(rng.integers(2**32)))
     weights: dict[str, Array] = {name: w * weight_scale for name, w in initial.items()}
-    x: Array = data_scale * rng.normal(size=network.tensors[network.sources[0].name].sized(rows))
     features = [f"pattern {pattern}", f"weights x {weight_scale:g}", f"data x {data_scale:g}"]
-    if pattern == "equal rows":
-        x = np.repeat(x[:1], rows, axis=0)
-    elif pattern == "equal weights":
+
+    def real(shape: tuple[int, ...]) -> Array:
+        x = data_scale * rng.normal(size=shape)
+        if pattern == "equal rows":
+            return np.repeat(x[:1], rows, axis=0)
+        if pattern == "mostly zeros":
+            return x * (rng.random(shape) < 0.1)
+        if pattern == "small integers":
+            return rng.integers(-3, 4, shape) * 1.0
+        if pattern in EVERY_SIZE:
+            return of_every_size(rng, shape, *EVERY_SIZE[pattern])
+        if pattern in RANGE_OF_EXP:
+            return rng.uniform(-RANGE_OF_EXP[pattern], RANGE_OF_EXP[pattern], shape)
+        return x
+
+    x = _inputs(network, rng, rows, real)
+    if pattern == "equal weights":
         weights = {name: np.full_like(w, w.flat[0]) for name, w in weights.items()}
     elif pattern == "mostly zeros":
-        x = x * (rng.random(x.shape) < 0.1)
         weights = {name: w * (rng.random(w.shape) < 0.3) for name, w in weights.items()}
-    elif pattern != "normal":
+    elif pattern not in ("normal", "equal rows"):
         del features[1:]
         weights = {name: np.eye(*w.shape) if w.ndim == 2 else 0 * w for name, w in weights.items()}
         if pattern == "small integers":
-            x = rng.integers(-3, 4, x.shape) * 1.0
             weights = {name: rng.integers(-2, 3, w.shape) * 0.5 for name, w in weights.items()}
-        elif pattern in EVERY_SIZE:
-            x = of_every_size(rng, x.shape, *EVERY_SIZE[pattern])
-        else:
-            x = rng.uniform(-RANGE_OF_EXP[pattern], RANGE_OF_EXP[pattern], x.shape)
     y, targets = _targets(case, rng, weights, x, pattern)
     return Drawn(weights, x, y, (*features, f"targets {targets}"))
 
 
+def _inputs(
+    network: Graph, rng: np.random.Generator, rows: int, real: Callable[[tuple[int, ...]], Array]
+) -> Array | Inputs:
+    given = Inputs()
+    for source in network.sources:
+        shape = (rows, *source.shape)
+        if source.choices:
+            given[source.name] = rng.integers(0, source.choices, shape)
+        else:
+            given[source.name] = 1.0 * (rng.random(shape) < source.keep) if source.keep else real(shape)
+    fed = given if len(given) > 1 else next(iter(given.values()))
+    return with_buffers(network, fed, network.fresh_buffers("float64"))
+
+
 def _targets(
-    case: Case, rng: np.random.Generator, weights: Mapping[str, Array], x: Array, pattern: str
+    case: Case, rng: np.random.Generator, weights: Mapping[str, Array], x: Array | Inputs, pattern: str
 ) -> tuple[Array, str]:
     network, loss = case.network, case.network.loss
-    shape = (case.rows, network.outputs)
-    if network.tensors[TARGET].whole:
-        return rng.integers(0, network.outputs, case.rows), "labels"
+    target = network.tensors[TARGET]
+    shape = target.sized(case.rows)
+    if target.choices:
+        return rng.integers(0, target.choices, shape), "labels"
     if loss.unit_targets:
         kind = str(rng.choice(["yes or no", "one-hot", "between"]))
         if kind == "yes or no":
             return (rng.random(shape) < 0.5) * 1.0, kind
         if kind == "one-hot":
-            return np.eye(network.outputs)[rng.integers(0, network.outputs, case.rows)], kind
+            return np.eye(shape[-1])[rng.integers(0, shape[-1], shape[:-1])], kind
         return rng.random(shape), kind
     if pattern in EVERY_SIZE:
         return of_every_size(rng, shape, *EVERY_SIZE[pattern]), pattern

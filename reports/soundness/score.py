@@ -17,7 +17,7 @@ from harness.evaluation.point import Point
 from harness.formats import DTYPES
 from impls.contract import Array, CannotCompareError, Implementation, Pass, tensors_of
 from impls.graph import TARGET, Graph, Link
-from impls.hand.notation import name_of
+from impls.hand.notation import LAYERS, name_of
 from impls.hand.optimizers import initial_state, update_links
 from reports.page.neurons import stages
 from reports.soundness.cases import Case, Drawn
@@ -43,7 +43,8 @@ def judge_case(case: Case, builds: Builds) -> Tally:
         judging.tally.saw(*drawn.features)
         for dtype in DTYPES:
             judging.point(drawn, {name: made for (name, d), made in built.items() if d == dtype}, dtype)
-    judging.updates(built)
+    if case.optimizer:
+        judging.updates(built)
     return judging.tally
 
 
@@ -59,7 +60,12 @@ class _Judging:
         loss = network.loss
         saw(f"loss {name_of(unscaled(loss))}")
         saw(f"loss scale {getattr(loss, 'by', 1.0):g}")
-        saw(f"optimizer {name_of(self.case.optimizer).partition('(')[0]}", f"threads {self.case.threads}")
+        saw(f"threads {self.case.threads}")
+        if self.case.optimizer:
+            saw(f"optimizer {name_of(self.case.optimizer).partition('(')[0]}")
+        else:
+            kinds = {kind: name for name, kind in LAYERS.items()}
+            saw(*{f"layer {kinds[type(node.layer)]}" for node in network.nodes if type(node.layer) in kinds})
         saw(f"batch {self.case.rows}")
         chain = stages(network) or []
         saw(f"depth {len(chain)}", *{f"width {width}" for each in chain for width in network.weights[each.matrix]})
@@ -125,7 +131,8 @@ class _Judging:
         tensors = point.tensors(result)
         self.watch(result, profile)
         known = {}
-        for link, row in zip(point.network.links, rows, strict=True):
+        for row in rows:
+            link = point.network.link[row.gradient]
             key = Key("rounding", rule_of(link), profile.dtype, name)
             fault = fault_of(link, name, profile.dtype) if row.verdict == "FAULT" else None
             if fault is not None and fault.explains(link, tensors, profile):

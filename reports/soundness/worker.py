@@ -20,7 +20,7 @@ import msgspec
 from harness.environment import environment
 from impls import registry
 from impls.contract import network_of_example
-from reports.soundness.cases import case, numbers
+from reports.soundness.cases import case, graph_case, numbers
 from reports.soundness.score import judge_case
 from reports.soundness.tally import Alarm, Key, Tally
 
@@ -36,12 +36,12 @@ def environment_for(threads: int) -> dict[str, str]:
     return {**os.environ, **dict.fromkeys(names, str(threads))}
 
 
-def judge_cases(seed: int, threads: int, first: int, count: int) -> Tally:
-    """Judge `count` cases of those that run with that many threads, from the `first` on."""
+def judge_cases(seed: int, threads: int, first: int, count: int, layers: int = 0) -> Tally:
+    """Judge `count` cases of those that run with that many threads, from the `first` on; 1: of graphs alone."""
     builds = {name: registry.load(name) for name in IMPLEMENTATIONS}
-    total = Tally()
+    total, drawn = Tally(), graph_case if layers else case
     for number in islice(numbers(threads), first, first + count):
-        judged = case(seed, number)
+        judged = drawn(seed, number)
         try:
             total.add(judge_case(judged, builds))
         except Exception as error:  # the checker itself: as bad as a false alarm, and the other cases go on

@@ -6,14 +6,37 @@ Every one of these was once a false alarm of the soundness campaign.
 import numpy as np
 import pytest
 
-from harness.arithmetic import Context, profile_of
-from harness.comparison.checks import judge_link
+from harness.arithmetic import Bounded, Context, profile_of
+from harness.comparison.checks import judge_link, rounding
 from harness.comparison.judge import judge
-from impls.hand import from_text
+from harness.evaluation.point import Point
+from impls.graph.backward import accumulate
+from impls.hand import (
+    Clip,
+    Dense,
+    Divide,
+    GraphBuilder,
+    LayerNorm,
+    Log,
+    MaskedSoftmax,
+    Maximum,
+    MeanSquaredError,
+    Minimum,
+    Power,
+    Rotary,
+    Rsqrt,
+    Transpose,
+    from_text,
+)  # fmt: skip
 from impls.hand.activations.gelu import gelu_tanh_vjp, gelu_vjp
 from impls.hand.activations.smooth import silu_vjp, softplus_vjp
 from impls.hand.activations.softmax import softmax, softmax_vjp
+from impls.hand.layers.attention import scaled_product
+from impls.hand.layers.layer_norm import layer_norm_vjp
+from impls.hand.layers.rotary import partner
+from impls.hand.losses.squared import sign_of_difference
 from impls.hand.optimizers.adaptive import step_over, step_over_root
+from impls.hand_numpy import Hand
 
 F = np.float32
 TINY, LARGEST = np.finfo(F).tiny, np.finfo(F).max
@@ -172,3 +195,140 @@ def test_what_is_moved_or_passed_on_may_still_be_read_before_its_last_rounding()
     eager = Context(profile_of("float32", eager=True)).shown(x, parts=8.0)
     assert not eager.as_summand.any()
     assert not eager.as_factor.any()
+
+
+def test_the_terms_of_a_layer_norms_gradient_are_added_one_by_one_to_the_rest():
+    """JAX: ((s + r t) + 2 x v' / n) - mean(...), s being what comes past the layer: each sum rounds u |s|."""
+    rng = np.random.default_rng(0)
+    n, eps = 6, F(1e-5)
+    x, dh = (1e-2 * rng.normal(size=(4000, n)).astype(F) for _ in range(2))
+    s, g = 30 * rng.normal(size=(4000, n)).astype(F), np.ones(n, F)
+    m = x.mean(axis=-1, keepdims=True)
+    v = np.square(x).mean(axis=-1, keepdims=True) - m * m
+    r = F(1) / np.sqrt(v + eps)
+    moved = F(-0.5) * (dh * (x - m)).sum(axis=-1, keepdims=True) * r * r * r / F(n)
+    last = -(r * dh).mean(axis=-1, keepdims=True) - F(2) * m * moved
+    ds = ((s + r * dh) + F(2) * x * moved) + last
+    found = {}
+    for context in (compiled(), eager()):
+        part = layer_norm_vjp(*map(context.exact, (dh, x, g)), float(eps))
+        found[context.profile.eager] = outside(ds, accumulate(context.exact(s), part))
+    assert found[False] == 0
+    assert found[True] > 0
+
+
+def test_a_factor_that_is_flushed_before_a_large_one_is_multiplied():
+    """XLA divides the gradient of the scores by sqrt D before the product, and flushes what is below 2^-126."""
+    ds, k = np.array([[3.3e-38]], F), np.array([[46.688416]], F)
+    by = np.sqrt(8.0)
+    assert ds / by < TINY < (ds @ k) / by
+    assert outside(np.zeros((1, 1)), scaled_product(compiled().exact(ds), compiled().exact(k), by)) == 0
+    assert outside(np.zeros((1, 1)), scaled_product(compiled().exact(10 * ds), compiled().exact(k), by)) == 1
+
+
+def test_a_sum_may_be_contracted_otherwise_where_it_is_computed_anew():
+    """XLA: what a fusion reads of LayerNorm's gradient is not the tensor that is shown, but the same sum once more."""
+    net = GraphBuilder()
+    z = net("last", Dense(3, 2), net("ln", LayerNorm(3), net("fc", Dense(2, 3), net.input("x", 2))))
+    network = net.loss(MeanSquaredError(), z)
+    rng = np.random.default_rng(0)
+    weights = {name: w.astype(F) for name, w in network.init(0).items()}
+    point = Point(network, weights, rng.normal(size=(1, 2)).astype(F), rng.normal(size=(1, 2)).astype(F), 1)
+    made = Hand(network, "float32").differentiate(point.weights, point.x, point.y)
+    shown = made.gradients["ln.dh"], weights["ln.g"]
+    sums = [layer_norm_vjp(dh, made.activations["fc.z"], g, 1e-5) for dh, g in (shown, map(np.float64, shown))]
+    made.gradients["fc.db"] = made.gradients["fc.db"] + 3 * (sums[1] - sums[0]).sum(axis=0).astype(F)
+    verdicts = {
+        eager: {row.gradient: row.verdict for row in rounding(point, "x", made, profile_of("float32", eager))}["fc.db"]
+        for eager in (False, True)
+    }
+    assert verdicts == {False: "ok", True: "FAULT"}
+
+
+def test_a_logarithm_of_an_exponential_may_be_what_was_exponentiated():
+    """XLA's algebraic simplifier: log(exp(z)) is z, whatever exp rounds."""
+    z = np.linspace(-1e-3, 1e-3, 1001).astype(F)
+    e = np.exp(z)
+    assert outside(z, Log().forward(compiled().shown(e))) == 0
+    assert outside(z, Log().forward(eager().shown(e))) > 900
+
+
+def test_a_gains_gradient_whose_product_is_flushed_before_1_over_the_deviation_is_multiplied():
+    """JAX: sum (dh (x - m)) r, r = 1 / sqrt(eps) at most."""
+    x, dh = np.array([[1e-25, -1e-25, 0.0]]), np.array([[1e-13, 1e-13, 1e-13]])
+    assert np.all(np.abs(dh * x) < TINY)
+    bounded = LayerNorm(3, 1e-12).dg(compiled().exact(dh), compiled().exact(x))
+    assert bounded.value[0] > 5 * TINY
+    assert outside(np.zeros(3), bounded) == 0
+    assert outside(np.zeros(3), LayerNorm(3, 1e-12).dg(compiled().exact(1e7 * dh), compiled().exact(x))) == 2
+
+
+def test_where_a_mask_is_multiplied_nothing_is_bounded_where_an_infinity_would_be():
+    """JAX: ds times [p > q]."""
+    ds, p, q = np.array([np.inf, 2.0]), np.array([1.0, 1.0]), np.array([3.0, 3.0])
+    for rule in (Maximum().dp, lambda ds, p, q: Minimum().dp(ds, q, p)):
+        assert np.isinf(rule(*map(compiled().exact, (ds, p, q))).bound).tolist() == [True, False]
+    assert np.isinf(Clip(-1.0, 2.0).dz(*map(compiled().exact, (ds, q))).bound).tolist() == [True, False]
+
+
+def test_where_a_derivative_overflows_or_a_sign_is_that_of_nothing_nothing_is_bounded():
+    small, one = compiled().exact(np.array([1e-27])), compiled().exact(np.array([1.0]))
+    assert np.isinf(Rsqrt().dz(compiled().exact(np.array([1e-12])), small).bound).all()
+    assert np.isfinite(Rsqrt().dz(one, one).bound).all()
+    lost = Bounded(np.array([1.0]), np.array([np.inf]), one.context)
+    assert np.isinf(sign_of_difference(lost, one).bound).all()
+
+
+def test_what_a_mask_hides_is_bounded_only_where_the_scores_are_finite():
+    z, m = np.array([[[np.inf, 1.0, 2.0]], [[3.0, 1.0, 2.0]]]), np.array([[0, 1, 1], [0, 1, 1]])
+    bound = MaskedSoftmax().forward(compiled().exact(z), m).bound[..., 0]
+    assert bound.ravel().tolist() == [np.inf, 0]
+
+
+def test_a_power_of_an_exponential_may_be_an_exponential():
+    """XLA's algebraic simplifier: exp(z) to the c is exp(c z)."""
+    z = np.linspace(0.5, 12, 1001).astype(F)
+    anew = np.exp(F(5.5) * z)
+    assert outside(anew, Power(5.5).forward(compiled().exact(np.exp(z)))) == 0
+    assert outside(anew, Power(5.5).forward(eager().exact(np.exp(z)))) > 0
+
+
+def test_torchs_quotient_of_a_quotient_may_overflow_before_it_is_small():
+    ds, p, q = (np.array([each]) for each in (1e-30, 1e30, 1e-10))
+    bound = Divide().dq(*map(eager().exact, (ds, p, q))).bound
+    assert np.isinf(bound).all()
+    assert np.isfinite(Divide().dq(*map(eager().exact, (ds, p * 1e-20, q))).bound).all()
+
+
+def test_torch_adds_both_products_of_a_turn_to_what_else_there_is_one_by_one():
+    rng = np.random.default_rng(0)
+    s, ds = 30 * rng.normal(size=(2000, 1, 2)).astype(F), rng.normal(size=(2000, 1, 2)).astype(F)
+    layer = Rotary()
+    cos, sin = (table.astype(F) for table in layer.table((2000, 2, 2)))
+    s, ds = np.repeat(s, 2, axis=1), np.repeat(ds, 2, axis=1)
+    one_by_one = (s + ds * cos) + partner(ds, "halves") * -sin
+    context = eager()
+    assert outside(one_by_one, accumulate(context.exact(s), layer.dx(context.exact(ds)))) == 0
+    part = layer.dx(context.exact(ds))
+    part.terms = 0
+    assert outside(one_by_one, accumulate(context.exact(s), part)) > 0
+
+
+def test_the_terms_of_a_gradient_survive_what_only_moves_it():
+    x = compiled().exact(np.ones((2, 3)))
+    assert layer_norm_vjp(x, x, compiled().exact(np.ones(3)), 1e-5).T.reshape(6).terms == 2
+
+
+def test_what_moves_a_sum_may_have_computed_it_anew():
+    """XLA: a transposition of LayerNorm's rows contains the LayerNorm."""
+    net = GraphBuilder()
+    turned = net("turn", Transpose([2, 1]), net("ln", LayerNorm(3), net.input("x", (2, 3))))
+    network = net.loss(MeanSquaredError(), turned)
+    rng = np.random.default_rng(0)
+    weights = {name: 40 * w.astype(F) for name, w in network.init(0).items()}
+    point = Point(network, weights, rng.normal(size=(4, 2, 3)).astype(F), np.zeros((4, 3, 2), F), 1)
+    made = Hand(network, "float32").differentiate(point.weights, point.x, point.y)
+    made.activations["turn.s"] = np.nextafter(made.activations["turn.s"], F(np.inf))
+    for eager, verdict in ((False, "ok"), (True, "FAULT")):
+        rows = rounding(point, "x", made, profile_of("float32", eager))
+        assert {row.verdict for row in rows if row.gradient == "turn.s"} == {verdict}

@@ -19,7 +19,7 @@ from impls.hand import Dense, Network, Relu, SumSquaredError, Tanh, from_text
 from impls.hand.notation import ACTIVATIONS, LOSSES
 
 RATIONAL_ACTIVATIONS = ["relu", "leaky-relu", "leaky-relu(slope=-0.3)", "hard-sigmoid", "identity"]
-RATIONAL_LOSSES = ["sum-squared-error", "mean-squared-error", "huber(delta=0.1)", "mean-absolute-error"]
+RATIONAL_LOSSES = ["sum-squared-error", "mean-squared-error", "huber(delta=0.1)", "mean-absolute-error", "hinge"]
 
 
 def batch_of(network, seed, rows, scale=1.0):
@@ -93,7 +93,7 @@ def test_the_network_itself_runs_on_balls_and_rationals(loss):
 def test_rationals_are_taken_wherever_no_function_is_irrational(activation, loss):
     network = from_text("2-2-2", activation=activation, output_activation=activation, loss=loss)
     rational = activation in ("relu", "leaky-relu", "hard-sigmoid", "identity") and loss in (
-        "sum-squared-error", "mean-squared-error", "huber", "mean-absolute-error",
+        "sum-squared-error", "mean-squared-error", "huber", "mean-absolute-error", "hinge",
     )  # fmt: skip
     assert (why_irrational(network, 1) is None) == rational
     x, y = batch_of(network, 0, 2)

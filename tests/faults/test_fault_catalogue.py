@@ -17,9 +17,11 @@ from tests.graphs.branching import (
     normalised,
     pooled,
     positions,
+    sequence,
     three_readers,
     tokens,
 )
+from tests.graphs.layers import FAMILIES, network_of
 from tests.helpers.diagnosing import point_of, tensors_with
 
 ACTIVATED = [*ACTIVATIONS, "leaky-relu(slope=0.2)", "elu(alpha=0.5)", "softplus(threshold=1)"]
@@ -27,6 +29,10 @@ NETWORKS = [
     *(from_text("4-3-3-2", activation=activation) for activation in ACTIVATED),
     *(from_text("3-3-3", activation="tanh", loss=loss) for loss in LOSSES),
     from_text("3-2-3-2"),
+    from_text(
+        "3-3-3",
+        loss="weighted-cross-entropy(ignore_index=1, label_smoothing=0.2, class_weights=[0.5, 1.0, 3.0])",
+    ),
     from_text("3-2-2", loss='binary-cross-entropy(clamp="torch")'),
     from_text("3-2-2", loss="binary-cross-entropy(epsilon=1e-7)"),
     from_text("3-2-2", loss="sparse-categorical-cross-entropy(epsilon=1e-7, l2=0.1, half=True)"),
@@ -49,6 +55,8 @@ def test_the_catalogue_names_exactly_the_causes_there_are():
         pooled(),
         normalised(),
         functions(),
+        sequence(),
+        *map(network_of, FAMILIES.values()),
     ]
     found = {fault.cause for network in [*NETWORKS, *graphs] for fault in faults_of(network)}
     assert found == set(CAUSES)

@@ -24,9 +24,11 @@ from impls.hand import (
     GlobalAvgPool2d,
     Graph,
     GraphBuilder,
+    Heads,
     LayerNorm,
     Log,
     Log1p,
+    MaskedSoftmax,
     MatrixProduct,
     Maximum,
     MaxPool2d,
@@ -37,7 +39,9 @@ from impls.hand import (
     Multiply,
     Positions,
     Relu,
+    RepeatHeads,
     Reshape,
+    Rotary,
     Rsqrt,
     Sigmoid,
     Softmax,
@@ -172,6 +176,19 @@ def normalised() -> Graph:
     x = net("drop", Dropout(0.25), net("a2", Tanh(), x), net.mask("m", (2, 3, 3), rate=0.25))
     z = net("fc", Dense(2, 3, bias=False), net("g", GlobalAvgPool2d(), x))
     return net.loss(MeanSquaredError(), net("bn4", BatchNormEvaluation(3), net("bn3", BatchNorm(3), z)))
+
+
+def sequence() -> Graph:
+    """Grouped queries with rotary positions of both kinds, causal and not, some keys hidden by a mask."""
+    net = GraphBuilder()
+    x, m = net.input("x", (3, 8), gradient=True), net.input("m", (3,), choices=2)
+    q = net("rq", Rotary(), net("hq", Heads(4), net("q", Dense(8, 16), x)))
+    k = net("rk", Rotary(10.0, "neighbours"), net("hk", Heads(2), net("k", Dense(8, 8), x)))
+    k, v = net("kk", RepeatHeads(2), k), net("vv", RepeatHeads(2), net("hv", Heads(2), net("v", Dense(8, 8), x)))
+    z = net("scores", AttentionScores(), q, k)
+    a = net("both", Add(), net("past", MaskedSoftmax(causal=True), z, m), net("all", MaskedSoftmax(), z, m))
+    o = net("merge", MergeHeads(4), net("values", MatrixProduct(), a, v))
+    return net.loss(MeanSquaredError(), net("out", Dense(16, 2), o))
 
 
 class Gain:

@@ -37,6 +37,7 @@ from tests.graphs.branching import (
     normalised,
     pooled,
     positions,
+    sequence,
     three_readers,
     tokens,
 )
@@ -57,7 +58,7 @@ def running_mean():
 
 NETWORKS = [
     branching, positions, tokens, attention, three_readers, own_weights, running_mean, images, pooled, normalised,
-    functions,
+    functions, sequence,
 ]  # fmt: skip
 
 

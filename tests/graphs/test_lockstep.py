@@ -20,6 +20,7 @@ from tests.graphs.branching import (
     normalised,
     pooled,
     positions,
+    sequence,
     tokens,
 )
 
@@ -27,7 +28,7 @@ STRIDES = {"every entry": EVERY_ENTRY, "every other": Stride(2, 1)}
 BOTH = [(dtype, stride) for dtype in ("float32", "float64") for stride in STRIDES]
 CASES = [
     *((make, *case) for make in (branching, positions) for case in BOTH),
-    *((make, *case) for make in (tokens, attention, images, pooled, functions) for case in BOTH[1:3]),
+    *((make, *case) for make in (tokens, attention, images, pooled, functions, sequence) for case in BOTH[1:3]),
     (normalised, "float64", "every entry"),
     (normalised, "float64", "every other"),
 ]

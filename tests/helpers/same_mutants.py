@@ -28,6 +28,46 @@ SAME_ON_IMAGES = {
     "Conv2d.dW": [
         "return (matrices(dz, self.groups) @ np.transpose(every, (0, 2, 1))).reshape(-2, *self.weights['W'][1:])",
     ],
+    # only the number of rows is read; NumPy takes any one negative size for what is left; rows are made of ds anyway
+    "Gather.dx": [
+        "rows = ds.reshape(len(x), -1)",
+        "rows = ds.reshape(len(i), -1)",
+        "rows = ds.reshape(len(ds), -2)",
+        "return scattered(ds, along(i, self.axis, self.entries), prod(x.shape[1:])).reshape(*x.shape)",
+    ],
+    # xh enters twice; only shapes are read; of two axes the last is the second
+    "GroupNorm.dx": [
+        "return layer_norm_vjp(self.rows(dh), -self.rows(x), self.spread(g, x), self.eps).reshape(*x.shape)",
+        "return layer_norm_vjp(self.rows(dh), self.rows(-x), self.spread(g, x), self.eps).reshape(*x.shape)",
+        "return layer_norm_vjp(self.rows(dh), self.rows(x), self.spread(g, -x), self.eps).reshape(*x.shape)",
+        "return layer_norm_vjp(self.rows(dh), self.rows(x), self.spread(g, dh), self.eps).reshape(*x.shape)",
+        "return layer_norm_vjp(self.rows(dh), self.rows(x), self.spread(g, x), self.eps).reshape(*dh.shape)",
+    ],
+    "GroupNorm.db": [
+        "return by_channel(dh).sum(axis=1)",
+    ],
+    # xh enters twice
+    "RMSNorm.dx": [
+        "return rms_norm_vjp(dh, -x, g, self.eps)",
+    ],
+    "rms_norm_vjp": [
+        "(xh, r), t = (_scaled(-x, eps), dh * g)",
+    ],
+    # the cosine is even
+    "Sin.dz": [
+        "return da * np.cos(-z)",
+    ],
+    # only the number of rows is read; NumPy takes any one negative size for what is left
+    "Slice.dx": [
+        "return scattered(ds.reshape(len(x), -1), places.reshape(-1), prod(x.shape[1:])).reshape(*x.shape)",
+        "return scattered(ds.reshape(len(ds), -2), places.reshape(-1), prod(x.shape[1:])).reshape(*x.shape)",
+        "return scattered(ds.reshape(len(ds), -1), places.reshape(-2), prod(x.shape[1:])).reshape(*x.shape)",
+    ],
+    # a quotient of two that have both signs, or of truth values
+    "largest_shares": [
+        "chosen = -(1.0 * (rows == rows.max(axis=-1, keepdims=True)))",
+        "chosen = rows == rows.max(axis=-1, keepdims=True)",
+    ],
     # the square
     "Erf.dz": [
         "return da * (2 / math.sqrt(math.pi) * np.exp(-np.square(-z)))",

@@ -160,7 +160,7 @@ def test_twice_what_it_sees_is_caught_at_every_layer(activation, loss):
                 bounded = alone(link, point.tensors(result), profile_of(dtype))
             sees = 2 * bounded.bound[index]  # times |centre|
             if not sees:  # exact links: the smallest change that the dtype can hold
-                sees = np.spacing(np.abs(bounded.value[index]).astype(dtype)) / 2
+                sees = np.spacing(np.abs(bounded.value[index]).astype(dtype)) / 2 or np.finfo(dtype).tiny
             wrong = changed(result, name, index, 2 * sees)
             if check == "formula":
                 rows = checks.formula(point, "hand", wrong)

@@ -1,7 +1,9 @@
 """Every mechanical mutant of the hand code's backward rules is caught by the walk, or shown to be the same function."""
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,15 +60,29 @@ from tests.graphs.branching import (
     positions,
     tokens,
 )
+from tests.graphs.layers import FAMILIES, network_of
+from tests.graphs.layers import batch_of as awkward
 from tests.helpers.same_mutants import SAME_ON_IMAGES
 
 COUNT = 1198
 """All mutants of all rules: none disappears unnoticed."""
 
-ON_IMAGES = (
-    "convolution", "windows", "pooling", "shaping", "batch_norm", "dropout", "functions", "broadcasting", "reductions",
-)  # fmt: skip
-"""Files of layers that are tried on networks of images and functions."""
+ON_IMAGES: dict[str, tuple[Callable[[], Any], ...]] = {
+    "convolution": (images,),
+    "windows": (images, pooled),
+    "pooling": (pooled, normalised),
+    "shaping": (images, normalised),
+    "batch_norm": (normalised,),
+    "dropout": (normalised,),
+    "functions": (functions, partial(network_of, FAMILIES["functions"])),
+    "broadcasting": (functions, partial(network_of, FAMILIES["functions"])),
+    "reductions": (functions, partial(network_of, FAMILIES["reduced"])),
+    "rms_norm": (partial(network_of, FAMILIES["norms"]),),
+    "group_norm": (partial(network_of, FAMILIES["norms"]),),
+    "indexing": (partial(network_of, FAMILIES["indexed"]),),
+    "combining": (branching, partial(network_of, FAMILIES["indexed"])),
+}
+"""Files of layers, and the networks on which they are tried."""
 
 ACTIVATIONS = [
     Elu(0.5), Elu(), Gelu(), GeluTanh(), HardSigmoid(), Identity(), LeakyRelu(), Relu(), Sigmoid(), Silu(), Softmax(),
@@ -183,16 +199,22 @@ def room_of(rule):
 
 
 @cache
-def points_of_images():
-    return [graph_point_of(make(), seed) for seed, make in enumerate((images, pooled, normalised, functions), 600)]
+def points_of(make):
+    if isinstance(make, partial):
+        network = make()
+        return Point(network, network.init(0), *awkward(network, 3), 1)
+    return graph_point_of(make(), 600)
 
 
 def test_every_mutant_of_a_rule_on_images_is_caught():
     mutants = [(rule, m) for rule, m in all_mutants() if room_of(rule) in ON_IMAGES]
-    survivors = {key(rule, m) for rule, m in mutants if not is_caught(rule, m, points_of_images())}
+    survivors = {
+        key(rule, m) for rule, m in mutants if not is_caught(rule, m, map(points_of, ON_IMAGES[room_of(rule)]))
+    }
     assert survivors == {(rule, after) for rule, mutants in SAME_ON_IMAGES.items() for after in mutants}
     assert len(mutants) > 1200
-    assert not any(is_wrong(point, shown_by_hand(point)) for point in points_of_images())
+    tried = {make for networks in ON_IMAGES.values() for make in networks}
+    assert not any(is_wrong(point, shown_by_hand(point)) for point in map(points_of, tried))
 
 
 def test_every_mutant_that_changes_a_rule_is_caught():

@@ -7,10 +7,11 @@ from harness.formats import DTYPES
 from impls import registry
 from impls.contract import Pass
 from impls.hand import GradientDescent, Network, Tanh, from_text
-from impls.hand.notation import ACTIVATIONS, LOSSES, OPTIMIZERS
+from impls.hand.notation import ACTIVATIONS, LAYERS, LOSSES, OPTIMIZERS
 from impls.hand_numpy import Hand
 from reports.soundness import campaign
-from reports.soundness.cases import DATA_SCALES, LOSS_SCALES, PATTERNS, WEIGHT_SCALES, Case, case
+from reports.soundness.cases import DATA_SCALES, LOSS_SCALES, PATTERNS, WEIGHT_SCALES, Case, case, graph_case
+from reports.soundness.graphs import drawn_graph
 from reports.soundness.score import judge_case
 from reports.soundness.tally import KNOWN_FAULTS, Tally
 
@@ -62,6 +63,32 @@ def test_every_check_judged_every_implementation_in_both_dtypes(found):
 def test_everything_that_should_occur_does(found, kind):
     expected = {f"{kind} {value}" for value in OCCURS[kind]}
     assert expected - {name.partition("(")[0] for name in found.tally.seen} == set()
+
+
+def test_graphs_have_every_layer_that_has_a_name_and_can_be_run():
+    """The last turns go around the table; what nobody has drawn options for is there as its page shows it."""
+    rng, kinds = np.random.default_rng(SEED), {kind: name for name, kind in LAYERS.items()}
+    drawn = [drawn_graph(rng, turn) for turn in range(2 * len(LAYERS))]
+    assert {kinds[type(node.layer)] for graph in drawn for node in graph.nodes if type(node.layer) in kinds} == {
+        *LAYERS
+    }
+
+
+@pytest.mark.filterwarnings("ignore")  # what overflows is meant to
+def test_graphs_of_layers_raise_no_alarm():
+    """Two of them, at a few points; `python -m reports.soundness --layers` judges as many as are asked for."""
+    tally = Tally()
+    for kind in ("AttentionScores", "Conv2d"):
+        drawn = next(
+            drawn
+            for number in range(len(LAYERS))
+            if kind in repr((drawn := graph_case(SEED, number)).network) and drawn.rows > 1
+        )
+        tally.add(judge_case(drawn, {name: registry.load(name) for name in FRAMEWORKS}))
+    assert [campaign.told(alarm) for alarm in tally.alarms] == []
+    for name in FRAMEWORKS:
+        for check in ("rounding", "formula"):
+            assert tally.total(check=check, against=name).compared > 100_000
 
 
 @pytest.mark.parametrize("extreme", ["saturation", "underflow", "overflow", "denormal"])

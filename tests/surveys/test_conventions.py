@@ -65,6 +65,9 @@ TORCH = {
     "batch norm momentum": "of the new",
     "batch norm variance": "n",
     "batch norm running variance": "n - 1",
+    "padding same, even kernel": "behind",
+    "average over padding": "counts it",
+    "attention, nothing seen": "0",
 }
 # As the documentation of JAX 0.10 and optax and the sources that it links have it.
 JAX = {
@@ -97,6 +100,8 @@ JAX = {
     "std": "n",
     "var": "n",
     "layer norm eps": "1e-05",
+    "padding same, even kernel": "behind",
+    "attention, nothing seen": "their mean",
 }
 
 

@@ -15,7 +15,9 @@ from harness.arithmetic.rules import (
     losses,
     moves,
     optimizers,
+    other_norms,
     reading,
+    reductions,
     smooth,
     softmax,
     sums,
@@ -23,5 +25,5 @@ from harness.arithmetic.rules import (
 
 __all__ = [
     "attention", "batch_norm", "elementary", "elementwise", "functions", "gelu", "layer_norm", "losses", "moves",
-    "optimizers", "reading", "smooth", "softmax", "sums",
+    "optimizers", "other_norms", "reading", "reductions", "smooth", "softmax", "sums",
 ]  # fmt: skip

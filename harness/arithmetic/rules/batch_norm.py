@@ -33,13 +33,13 @@ from impls.hand.layers.batch_norm import (
 )
 
 
-@rule_for(batch_norm)
+@rule_for(batch_norm, terms=2)
 def batch_norm_(x: Bounded, g: Bounded, b: Bounded, eps: float) -> Bounded:
     shift = x.context.profile.u * (np.abs(b.value) + b.bound)
     return affine(rows_of(x, eps, running=False), x, g, b).widened(shift)
 
 
-@rule_for(batch_norm_vjp)
+@rule_for(batch_norm_vjp, terms=3)
 def batch_norm_vjp_(dh: Bounded, x: Bounded, g: Bounded, eps: float) -> Bounded:
     return vjp(rows_of(x, eps, running=False), dh, x, g)
 
@@ -63,7 +63,7 @@ def batch_norm_gain_vjp_(dh: Bounded, x: Bounded, eps: float) -> Bounded:
     )
 
 
-@rule_for(evaluated_batch_norm)
+@rule_for(evaluated_batch_norm, terms=2)
 def evaluated_batch_norm_(x: Bounded, g: Bounded, b: Bounded, m: Bounded, v: Bounded, eps: float) -> Bounded:
     profile = x.context.profile
     u = profile.u + UNIT_ROUNDOFF_64

@@ -6,6 +6,7 @@
     expm1      e^V expm1(E), since its slope is that of exp
     log        -log1p(-E/V); unbounded where the argument may reach 0
     log1p      as log of 1 + V
+    sin, cos   E, or E (|slope| + E/2) if smaller: the second derivative is at most 1
     sqrt       E / max(sqrt V + sqrt max(V - E, 0), sqrt E)
 
 plus constant u |f| + eta, constants per function and dtype from constants.toml. The centre is itself
@@ -80,6 +81,21 @@ def log1p(x: Bounded) -> Bounded:
     share = x.bound / (1 + x.value)
     propagated = np.where((share >= 0) & (share < 1), -np.log1p(-share), np.inf)
     return _elementary(x, "log1p", np.log1p(x.value), propagated)
+
+
+@rule_for(np.sin)
+def sin(x: Bounded) -> Bounded:
+    return _wave(x, "sin", np.sin, np.cos)
+
+
+@rule_for(np.cos)
+def cos(x: Bounded) -> Bounded:
+    return _wave(x, "cos", np.cos, np.sin)
+
+
+def _wave(x: Bounded, name: str, function: np.ufunc, slope: np.ufunc) -> Bounded:
+    steepest = np.minimum(1.0, np.abs(slope(x.value)) + x.bound / 2)
+    return _elementary(x, name, function(x.value), steepest * x.bound)
 
 
 @rule_for(np.sqrt)

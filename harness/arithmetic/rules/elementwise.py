@@ -114,7 +114,9 @@ def negative(x: Bounded) -> Bounded:
 
 @rule_for(np.positive)
 def positive(x: Bounded) -> Bounded:
-    return x.moved(np.copy)
+    result = x.moved(np.copy)
+    result.terms = 0  # an array of its own, in which nothing is accumulated any more
+    return result
 
 
 @rule_for(np.absolute)

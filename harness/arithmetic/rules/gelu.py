@@ -82,7 +82,7 @@ def gelu_(z: Bounded) -> Bounded:
     return z.context.rounded(value, propagated + local, 0.0, underflows=2 + reach)
 
 
-@rule_for(gelu_vjp)
+@rule_for(gelu_vjp, terms=2)
 def gelu_vjp_(da: Bounded, z: Bounded) -> Bounded:
     reach = np.abs(z.value) + z.bound
 
@@ -109,7 +109,7 @@ def gelu_tanh_(z: Bounded) -> Bounded:
     return z.context.rounded(value, propagated + local, 0.0, underflows=2 + reach)
 
 
-@rule_for(gelu_tanh_vjp)
+@rule_for(gelu_tanh_vjp, terms=3)
 def gelu_tanh_vjp_(da: Bounded, z: Bounded) -> Bounded:
     reach, nearest = np.abs(z.value) + z.bound, np.maximum(np.abs(z.value) - z.bound, 0.0)
     inner = ROOT_TWO_OVER_PI * (1 + 3 * CUBIC * (reach * reach))

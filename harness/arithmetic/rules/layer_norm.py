@@ -24,6 +24,8 @@ dx         r (t - mean t - xh mean(t xh))            the hand code; t = dh g
                                                      products; where the variance may have been cut off at 0 nothing
                                                      goes through it, and the third term may be missing
 
+dg         sum_n dh xh, dh (x - m) r               dh (x - m) may be flushed before r is multiplied: r eta of each row
+
 In a row of one entry x - m, and with it xh, is exactly 0, whatever the mean is computed by. A form that multiplies x
 and m by r first, or by b, cancels there what it should not have made: it is admitted of rows of two entries or more.
 
@@ -43,8 +45,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.arithmetic.bounded import Bounded, Floats, rule_for
-from harness.arithmetic.profile import UNIT_ROUNDOFF_64, profile_of
-from impls.hand.layers.layer_norm import layer_norm, layer_norm_vjp, standardised
+from harness.arithmetic.profile import UNIT_ROUNDOFF_64, Profile, profile_of
+from impls.hand.layers.layer_norm import layer_norm, layer_norm_gain_vjp, layer_norm_vjp, standardised
 
 
 class Rows(NamedTuple):
@@ -71,6 +73,18 @@ def _mean(values: Floats) -> Floats:
     return values.mean(axis=-1, keepdims=True)
 
 
+def deviation(profile: Profile, v: Floats, v_error: Floats, eps: float) -> tuple[Floats, Floats]:
+    """r = 1 / sqrt(v + eps), of a v that is not below 0, and how far that of a member may be from it."""
+    u = profile.u + UNIT_ROUNDOFF_64
+    root = max(max(c["rsqrt"], c["sqrt"] + c["divide"]) for c in (profile.constants, profile_of("float64").constants))
+    s = v + eps
+    s_error = v_error + u * (2 * s + v_error)
+    least = np.maximum(s - s_error, eps * (1 - 4 * u))
+    r = 1 / np.sqrt(s)
+    r_error = r * np.maximum(np.sqrt(s / least) - 1, 1 - np.sqrt(s / (s + s_error)))
+    return r, r_error + root * u * (r + r_error)
+
+
 def rows_of(x: Bounded, eps: float, *, running: bool = True) -> Rows:
     """Mean, variance and normalised entries of each row, with what a member may have instead.
 
@@ -79,9 +93,7 @@ def rows_of(x: Bounded, eps: float, *, running: bool = True) -> Rows:
     """
     profile, n = x.context.profile, x.shape[-1]
     u = profile.u + UNIT_ROUNDOFF_64
-    working, double = profile.constants, profile_of("float64").constants
-    quotient = max(working["divide"], double["divide"])
-    root = max(max(c["rsqrt"], c["sqrt"] + c["divide"]) for c in (working, double))
+    quotient = max(profile.constants["divide"], profile_of("float64").constants["divide"])
     several = float(n > 1)
     bound = x.as_summand
     m, size = _mean(x.value), np.abs(x.value) + bound
@@ -97,12 +109,7 @@ def rows_of(x: Bounded, eps: float, *, running: bool = True) -> Rows:
     welford = np.sqrt(8 * (v + moved)) * e + 2 * np.square(e) + (n + 5) * u * (v + moved + np.square(e))
     fast = (n + 3) * u * _mean(np.square(size)) + 2 * M * e + np.square(e) + 2 * u * np.square(M)
     v_error = moved + np.maximum(welford, fast)
-    s = v + eps
-    s_error = v_error + u * (2 * s + v_error)
-    least = np.maximum(s - s_error, eps * (1 - 4 * u))
-    r = 1 / np.sqrt(s)
-    r_error = r * np.maximum(np.sqrt(s / least) - 1, 1 - np.sqrt(s / (s + s_error)))
-    r_error = r_error + root * u * (r + r_error)
+    r, r_error = deviation(profile, v, v_error, eps)
     r_error = np.where(n * np.square(largest) <= profile.largest, r_error, np.inf)  # where a square may overflow
     sizes, xh = several * (size + M), d * r
     xh_error = np.abs(d) * r_error + d_error * (r + r_error)
@@ -110,13 +117,20 @@ def rows_of(x: Bounded, eps: float, *, running: bool = True) -> Rows:
     return Rows(u, xh, xh_error, r, r_error, sizes, v, v_error, spread, e)
 
 
-@rule_for(standardised)
+@rule_for(standardised, terms=2)
 def standardised_(x: Bounded, eps: float) -> Bounded:
     rows = rows_of(x, eps)
     return x.context.rounded(rows.xh, rows.xh_error, 0.0, underflows=2 * (1 + rows.r + rows.r_error))
 
 
-@rule_for(layer_norm)
+@rule_for(layer_norm_gain_vjp)
+def layer_norm_gain_vjp_(dh: Bounded, x: Bounded, eps: float) -> Bounded:
+    rows = rows_of(x, eps)
+    flushed = x.context.profile.eta * (rows.r + rows.r_error).sum(axis=0)
+    return layer_norm_gain_vjp.body(dh, x, eps).widened(2 * flushed)  # type: ignore[attr-defined]
+
+
+@rule_for(layer_norm, terms=2)
 def layer_norm_(x: Bounded, g: Bounded, b: Bounded, eps: float) -> Bounded:
     return affine(rows_of(x, eps), x, g, b)
 
@@ -130,7 +144,7 @@ def affine(rows: Rows, x: Bounded, g: Bounded, b: Bounded) -> Bounded:
     return x.context.rounded(value, propagated + local, 0.0, underflows=4 * (1 + gain) * (1 + rows.r + rows.r_error))
 
 
-@rule_for(layer_norm_vjp)
+@rule_for(layer_norm_vjp, terms=3)
 def layer_norm_vjp_(dh: Bounded, x: Bounded, g: Bounded, eps: float) -> Bounded:
     return vjp(rows_of(x, eps), dh, x, g)
 
@@ -152,7 +166,9 @@ def vjp(rows: Rows, dh: Bounded, x: Bounded, g: Bounded) -> Bounded:
     error = t_error + a_error + XH * b_error + rows.xh_error * np.abs(b)
     error = error + 3 * u * (T + A + XH * B) + 4 * u * rows.sizes * R * B + np.where(rows.cut, XH * B, 0.0)
     bound = error * R + np.abs(inner) * rows.r_error
-    reach = n * T.max(axis=-1, keepdims=True) * (1 + rows.sizes) ** 2 * (1 + R) ** 3
+    # JAX multiplies dh by x - m first, and then by g.
+    upstream = (np.abs(dh.value) + dh.as_summand) * np.maximum(gain, 1)
+    reach = n * upstream.max(axis=-1, keepdims=True) * (1 + rows.sizes) ** 2 * (1 + R) ** 3
     bound = np.where(reach <= dh.context.profile.largest, bound, np.inf)
     underflows = (n + 8) * (1 + gain) * (1 + rows.sizes) ** 2 * (1 + R) ** 3
     return dh.context.rounded(r * inner, bound, 2.0, centre=2.0, underflows=underflows)

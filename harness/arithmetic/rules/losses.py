@@ -67,7 +67,8 @@ def sign_of_difference_(a: Bounded, y: Bounded) -> Bounded:
     undecided = ~(np.abs(difference) > reach) & (reach != 0)  # what is NaN decides nothing
     a.context.undecided += int((undecided & (bound != 0)).sum())
     sign = np.sign(difference)
-    return Bounded(sign, np.where(undecided, 1 + np.abs(sign), 0.0), a.context)
+    room = np.where(np.isfinite(bound), 1 + np.abs(sign), np.inf)  # a member may be NaN
+    return Bounded(sign, np.where(undecided, room, 0.0), a.context)
 
 
 @rule_for(logit_cross_entropy)

@@ -181,7 +181,7 @@ def silu_(z: Bounded) -> Bounded:
     return z.context.rounded(value, propagated + local, 0.0, underflows=2 + reach)
 
 
-@rule_for(silu_vjp)
+@rule_for(silu_vjp, terms=2)
 def silu_vjp_(da: Bounded, z: Bounded) -> Bounded:
     s = sigmoid_at(z.value)
     slope, reach = s * (1 + z.value * (1 - s)), np.abs(z.value) + z.bound

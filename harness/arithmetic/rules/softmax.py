@@ -20,6 +20,8 @@ softmax'     p (g - S), S = sum p g      the hand code, torch and JAX for g - S 
 
 cross-entropy'   (p sum y - y)/N, p sum y/N - y/N, and the frameworks' g - exp(log p) sum g with g = -y/N.
 
+weighted         q and D are sums and products of weights, in any order: 5 u q, n u D of n rows
+
 Sources: formulas as in torch's derivatives.yaml and ATen kernels, jax.lax and jax.nn; error of shifted
 softmax: Blanchard, D. Higham and N. Higham, "Accurately computing the log-sum-exp and softmax
 functions", IMA J. Numer. Anal. 41 (2021), section 4; the unions are derived here.
@@ -36,9 +38,10 @@ from harness.arithmetic.bounded import Bounded, Floats, rule_for
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, profile_of
 from impls.hand.activations.softmax import log_softmax, softmax, softmax_vjp
 from impls.hand.losses.cross_entropy import one_hot_cross_entropy_vjp, softmax_cross_entropy_vjp
+from impls.hand.losses.weighted import over_weights, soft_targets
 
 
-class _Shifted(NamedTuple):
+class Shifted(NamedTuple):
     """Softmax of a row in float64, and what rounding may do to its parts."""
 
     shifted: Floats  # s = a - max(a), (N, K)
@@ -49,7 +52,7 @@ class _Shifted(NamedTuple):
     denominator: Floats  # relative error of a member's sum of exponentials, (N, 1)
 
 
-def _shift(a: Bounded, seen: Any = True) -> _Shifted:
+def shift(a: Bounded, seen: Any = True) -> Shifted:
     """Where an entry is not seen it weighs nothing, whatever it is."""
     profile = a.context.profile
     classes = a.shape[-1]
@@ -66,22 +69,27 @@ def _shift(a: Bounded, seen: Any = True) -> _Shifted:
     term = np.expm1(profile.u * (argument + profile.constants["exp"]))
     weighted = (p * np.exp(moved) * term).sum(axis=-1, keepdims=True)
     accumulated = (classes - 1) * profile.u_acc * (1 + weighted) + classes * profile.eta
-    return _Shifted(shifted, p, np.log(total), moved, argument, weighted + accumulated)
+    return Shifted(shifted, p, np.log(total), moved, argument, weighted + accumulated)
 
 
-def _log_softmax_error(a: Bounded, s: _Shifted) -> Floats:
-    """Absolute error of a member's log-softmax beyond what the logits' bounds do."""
-    u, constants = a.context.profile.u, a.context.profile.constants
+def log_sum_error(a: Bounded, s: Shifted) -> Floats:
+    """Absolute error of a member's log sum exp(s), beyond what the logits' bounds do."""
     denominator = np.where(s.denominator < 1, -np.log1p(-s.denominator), np.inf)
     log_sum = s.log_sum + s.moved.max(axis=-1, keepdims=True) + denominator
-    before = u * s.argument + denominator + constants["log"] * u * log_sum
+    return denominator + a.context.profile.constants["log"] * a.context.profile.u * log_sum
+
+
+def _log_softmax_error(a: Bounded, s: Shifted) -> Floats:
+    """Absolute error of a member's log-softmax beyond what the logits' bounds do."""
+    u = a.context.profile.u
+    before = u * s.argument + log_sum_error(a, s)
     result = np.abs(s.shifted - s.log_sum) + s.moved + before
     return before + u * result
 
 
 @rule_for(log_softmax)
 def log_softmax_(a: Bounded) -> Bounded:
-    s = _shift(a)
+    s = shift(a)
     value = s.shifted - s.log_sum
     centre = 2 * profile_of("float64").constants["exp"]
     return a.context.rounded(value, s.moved + _log_softmax_error(a, s), 0.0, centre=centre)
@@ -89,7 +97,7 @@ def log_softmax_(a: Bounded) -> Bounded:
 
 def bounded_softmax(a: Bounded, seen: Any = True) -> tuple[Floats, Floats]:
     """Softmax and its bound, for exp(s)/sum and for exp(log-softmax), over the entries that are seen."""
-    s = _shift(a, seen)
+    s = shift(a, seen)
     profile = a.context.profile
     u, constants = profile.u, profile.constants
     quotient = u * (s.argument + constants["exp"] + constants["divide"]) + s.denominator
@@ -105,7 +113,7 @@ def softmax_(a: Bounded) -> Bounded:
     return a.context.rounded(p, bound, 0.0, centre=profile_of("float64").constants["exp"])
 
 
-@rule_for(softmax_vjp)
+@rule_for(softmax_vjp, terms=2)
 def softmax_vjp_(da: Bounded, p: Bounded) -> Bounded:
     profile, classes = da.context.profile, p.shape[-1]
     value = softmax_vjp.body(da.value, p.value)  # type: ignore[attr-defined]
@@ -123,6 +131,16 @@ def softmax_vjp_(da: Bounded, p: Bounded) -> Bounded:
     own = (classes + 3) * UNIT_ROUNDOFF_64 * a * (g + magnitude)
     total = (propagated + local + own) * (1 + 4 * profile.u)
     return da.context.rounded(value, total, 2.0, centre=0.0, underflows=2 * (1 + classes))
+
+
+@rule_for(soft_targets)
+def soft_targets_(a: Bounded, q: Any) -> Bounded:
+    return a.context.constant(q).widened(5 * a.context.profile.u * np.abs(q))
+
+
+@rule_for(over_weights)
+def over_weights_(total: Bounded, weight: float, rows: int) -> Bounded:
+    return total / total.context.constant(weight).widened(rows * total.context.profile.u_acc * weight)
 
 
 @rule_for(softmax_cross_entropy_vjp)

@@ -49,6 +49,7 @@ from harness.arithmetic.profile import UNIT_ROUNDOFF_64
 from harness.formats import FORMATS
 from impls.graph.backward import accumulate
 from impls.hand.layers.convolution import transposed_convolution
+from impls.hand.layers.indexing import scattered
 from impls.hand.layers.windows import put_back
 
 Product = Callable[[Any, Any], Any]
@@ -88,6 +89,18 @@ def sum_(x: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
     return context.rounded(value, bound, 0.0, underflows=terms)
 
 
+@rule_for(np.cumsum)
+def cumsum(x: Bounded, axis: int) -> Bounded:
+    """Of each entry a sum, of as many terms as stand before it and itself."""
+    p = x.context.profile
+    value, magnitude, propagated = (np.cumsum(each, axis=axis) for each in (x.value, np.abs(x.value), x.as_summand))
+    terms = np.cumsum(np.ones(x.shape), axis=axis)
+    partial = partial_sum(terms, p.u_acc, magnitude + propagated, np.abs(value) + propagated)
+    own = UNIT_ROUNDOFF_64 * _centre_partial_sum(terms, magnitude, value)
+    bound = (propagated + (terms - 1) * (p.u_acc * partial + own)) * (1 + 2 * terms * UNIT_ROUNDOFF_64)
+    return x.context.rounded(value, _unless_overflown(bound, partial, p.largest), 0.0, underflows=terms)
+
+
 @rule_for(np.mean)
 def mean_(x: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
     total = sum_(x, axis, keepdims)
@@ -107,11 +120,22 @@ def accumulate_(*parts: Bounded) -> Bounded:
 
 @rule_for(put_back)
 def put_back_(windows: Any, image: Any, axis: int, *parts: Bounded) -> Bounded:
-    """As a sum, of as many terms as windows have something else than an exact 0 for an entry: a 0 rounds nothing."""
+    """What windows have for an entry."""
+    return _where_they_meet(lambda arrays: put_back.body(windows, image, axis, *arrays), parts)  # type: ignore[attr-defined]
 
-    def total(arrays: Iterable[Floats]) -> Floats:
-        return put_back.body(windows, image, axis, *arrays)  # type: ignore[attr-defined]
 
+@rule_for(scattered)
+def scattered_(ds: Bounded, places: Any, size: int) -> Bounded:
+    """What belongs to a place."""
+    return _where_they_meet(lambda arrays: scattered.body(*arrays, places, size), [ds])  # type: ignore[attr-defined]
+
+
+def _where_they_meet(total: Callable[[Iterable[Floats]], Floats], parts: Sequence[Bounded]) -> Bounded:
+    """A sum for each entry of the result, of as many terms as are something else than an exact 0: a 0 rounds nothing.
+
+    Args:
+        total: from parts to the sums.
+    """
     context, u = parts[0].context, parts[0].context.profile.u_acc
     value, magnitude = total(part.value for part in parts), total(np.abs(part.value) for part in parts)
     terms = total(((part.value != 0) | (part.bound != 0)).astype(float) for part in parts)
@@ -159,6 +183,7 @@ def transposed_convolution_(dz: Bounded, W: Bounded, windows: Any, image: Any, g
 def _of_products(product: Product, terms: int, x: Bounded, y: Bounded, *, single: bool) -> Bounded:
     """Sums of so many products of an entry of x and one of y; of a single one times all others, it may be regrouped."""
     context, p = x.context, x.context.profile
+    context.products += 1
     value = product(x.value, y.value)
     x_abs, y_abs = np.abs(x.value), np.abs(y.value)
     exact = _from_above(product, terms, x_abs, y_abs)

@@ -2,17 +2,23 @@
 
 from impls.hand.layers.attention import AttentionScores, CausalSoftmax, MatrixProduct, MergeHeads, SplitHeads
 from impls.hand.layers.batch_norm import BatchNorm, BatchNormEvaluation
-from impls.hand.layers.broadcasting import Divide, Maximum, Minimum, Subtract
-from impls.hand.layers.combining import Add, Concatenate, Multiply, Split
+from impls.hand.layers.broadcasting import Divide, Maximum, Minimum, Subtract, Where
+from impls.hand.layers.combining import Add, Concatenate, Multiply, Split, Stack
 from impls.hand.layers.convolution import Conv2d
 from impls.hand.layers.dense import Dense
 from impls.hand.layers.dropout import Dropout
 from impls.hand.layers.embedding import Embedding
-from impls.hand.layers.functions import Abs, Clip, Erf, Exp, Log, Log1p, Rsqrt, Sqrt
+from impls.hand.layers.functions import Abs, Clip, Cos, Erf, Exp, Log, Log1p, Power, Rsqrt, Sin, Sqrt
+from impls.hand.layers.group_norm import GroupNorm
+from impls.hand.layers.heads import Heads, RepeatHeads
+from impls.hand.layers.indexing import Gather, Pad, ScatterAdd, Slice
 from impls.hand.layers.layer_norm import LayerNorm
+from impls.hand.layers.masking import MaskedSoftmax
 from impls.hand.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 from impls.hand.layers.positions import Positions, Unembedding
-from impls.hand.layers.reductions import Mean, Sum
+from impls.hand.layers.reductions import CumulativeSum, LogSumExp, Max, Mean, Sum, Variance
+from impls.hand.layers.rms_norm import RMSNorm
+from impls.hand.layers.rotary import Rotary
 from impls.hand.layers.shaping import Flatten, Reshape, Transpose
 
 __all__ = [
@@ -26,6 +32,8 @@ __all__ = [
     "Clip",
     "Concatenate",
     "Conv2d",
+    "Cos",
+    "CumulativeSum",
     "Dense",
     "Divide",
     "Dropout",
@@ -33,25 +41,42 @@ __all__ = [
     "Erf",
     "Exp",
     "Flatten",
+    "Gather",
     "GlobalAvgPool2d",
+    "GroupNorm",
+    "Heads",
     "LayerNorm",
     "Log",
     "Log1p",
+    "LogSumExp",
+    "MaskedSoftmax",
     "MatrixProduct",
+    "Max",
     "MaxPool2d",
     "Maximum",
     "Mean",
     "MergeHeads",
     "Minimum",
     "Multiply",
+    "Pad",
     "Positions",
+    "Power",
+    "RMSNorm",
+    "RepeatHeads",
     "Reshape",
+    "Rotary",
     "Rsqrt",
+    "ScatterAdd",
+    "Sin",
+    "Slice",
     "Split",
     "SplitHeads",
     "Sqrt",
+    "Stack",
     "Subtract",
     "Sum",
     "Transpose",
     "Unembedding",
+    "Variance",
+    "Where",
 ]  # fmt: skip

@@ -4,10 +4,12 @@
     quotient     s = p / q       dp = ds / q                    dq = -ds s / q
     largest      s = max(p, q)   dp = ds where p > q            dq = ds where q > p         half of it where equal
     smallest     s = min(p, q)   dp = ds where p < q            dq = ds where q < p         likewise
+    choice       s = p where c is 1, q where it is 0            dp = ds where c is 1        dq = ds where it is 0
 
 Of what is repeated every copy sends its gradient back: dp is then the sum of these along the repeated axes.
 
-Shapes: p and q with as many axes, of equal sizes or 1 but for the samples; s has the larger of both.
+Shapes: p and q with as many axes, of equal sizes or 1 but for the samples; s has the larger of both. The condition c of
+a choice has the shape of s; it holds whole numbers, 0 and 1, and has no gradient.
 
 Source: the chain rule, "taking into account all the connections" (Rumelhart, Hinton and Williams, 1986). Halves at a
 tie are torch's and JAX's convention.
@@ -35,7 +37,8 @@ def divisor_vjp(ds: Array, p: Array, q: Array) -> Array:
 
 
 class _Broadcasting(Parametrised):
-    reads, gives = ("p", "q"), "s"
+    reads: tuple[str, ...] = ("p", "q")
+    gives = "s"
     derivative: Mapping[str, str] = {}
     """Of an entry of s by that of p, and of q, as `combining` has it."""
 
@@ -76,7 +79,7 @@ class Divide(_Broadcasting):
 class _Chosen(_Broadcasting):
     def _share(self, ds: Array, own: Array, chosen: Array, left: Array) -> Array:
         """ds where own is the one that is chosen, half of it at a tie."""
-        return summed_to(np.where(chosen, ds, np.where(left, np.full_like(ds, 0), 0.5 * ds)), own.shape)
+        return summed_to(np.where(chosen, ds, np.where(left, 0 * ds, 0.5 * ds)), own.shape)
 
 
 class Maximum(_Chosen):
@@ -103,3 +106,25 @@ class Minimum(_Chosen):
 
     def dq(self, ds: Array, p: Array, q: Array) -> Array:
         return self._share(ds, q, q < p, q > p)
+
+
+class Where(_Broadcasting):
+    reads = ("c", "p", "q")
+    whole: Mapping[str, int] = {"c": 2}
+    """What it reads as whole numbers, and below what."""
+
+    def forward(self, c: Array, p: Array, q: Array) -> Array:
+        return np.where(c == 1, p, q)
+
+    def dp(self, ds: Array, c: Array, p: Array) -> Array:
+        return summed_to(np.where(c == 1, ds, np.full_like(ds, 0)), p.shape)
+
+    def dq(self, ds: Array, c: Array, q: Array) -> Array:
+        return summed_to(np.where(c == 1, np.full_like(ds, 0), ds), q.shape)
+
+    def shapes(self, read: Mapping[str, Shape]) -> dict[str, Shape]:
+        """Shape of s; ValueError where p and q cannot be repeated to one shape, or c has another."""
+        gives = super().shapes(read)
+        if read["c"] != gives["s"]:
+            raise ValueError(f"its condition says entry by entry which of both, {gives['s']}")
+        return gives

@@ -2,10 +2,12 @@
 
     exp      dz = da a               log      dz = da / z           sqrt    dz = da / (2 a)
     log1p    dz = da / (1 + z)       rsqrt    dz = -da a / (2 z)    abs     dz = da sign(z)
-    erf      dz = da 2 exp(-z^2) / sqrt(pi)
+    erf      dz = da 2 exp(-z^2) / sqrt(pi)                         sin     dz = da cos(z)
+    power    a = z^c, dz = da c z^(c-1), c a constant               cos     dz = -da sin(z)
     clip     a = min(max(z, low), high), dz = da where low <= z <= high, else 0
 
-Shapes: z, a, da, dz alike, any. At z = 0 abs has the slope 0; exactly on its ends clip has the slope 1, as torch has.
+Shapes: z, a, da, dz alike, any. Below 0 a power has a value where its exponent is whole. At z = 0 abs has the slope 0;
+exactly on its ends clip has the slope 1, as torch has.
 
 Source: the chain rule; Abramowitz and Stegun, "Handbook of mathematical functions" (1964), 7.1.19, for erf.
 """
@@ -28,8 +30,63 @@ def rsqrt_vjp(da: Array, z: Array) -> Array:
 
 
 @primitive
+def log(z: Array) -> Array:
+    return np.log(z)
+
+
+@primitive
+def power(z: Array, exponent: float) -> Array:
+    return np.power(z, exponent)
+
+
+@primitive
+def power_vjp(da: Array, z: Array, exponent: float) -> Array:
+    return da * (exponent * np.power(z, exponent - 1))
+
+
+@primitive
 def rsqrt(z: Array) -> Array:
     return 1 / np.sqrt(z)
+
+
+class Power(Activation):
+    """A constant power of z."""
+
+    derivative = "{exponent:g}{z}^({exponent:g} − 1)"
+    usual_inputs = "z=N,K probabilities"
+
+    def __init__(self, exponent: float) -> None:
+        self.exponent = number("exponent", exponent, why="it is a constant power")
+        if not exponent:
+            raise ValueError("Cannot use exponent=0, because nothing depends on z then; give another number.")
+
+    def forward(self, z: Array) -> Array:
+        return power(z, self.exponent)
+
+    def dz(self, da: Array, z: Array) -> Array:
+        return power_vjp(da, z, self.exponent)
+
+
+class Sin(Activation):
+    derivative = "cos({z})"
+    elementary = ("sin",)
+
+    def forward(self, z: Array) -> Array:
+        return np.sin(z)
+
+    def dz(self, da: Array, z: Array) -> Array:
+        return da * np.cos(z)
+
+
+class Cos(Activation):
+    derivative = "(−sin({z}))"
+    elementary = ("cos",)
+
+    def forward(self, z: Array) -> Array:
+        return np.cos(z)
+
+    def dz(self, da: Array, z: Array) -> Array:
+        return -(da * np.sin(z))
 
 
 class Exp(Activation):
@@ -49,7 +106,7 @@ class Log(Activation):
     usual_inputs = "z=N,K probabilities"
 
     def forward(self, z: Array) -> Array:
-        return np.log(z)
+        return log(z)
 
     def dz(self, da: Array, z: Array) -> Array:
         return da / z
@@ -129,8 +186,7 @@ class Clip(Activation):
         return np.minimum(np.maximum(z, self.low), self.high)
 
     def dz(self, da: Array, z: Array) -> Array:
-        zero = np.full_like(da, 0)
-        return np.where(z < self.low, zero, np.where(z > self.high, zero, da))
+        return np.where(z < self.low, 0 * da, np.where(z > self.high, 0 * da, da))
 
     def one_sided(self, da: Array, z: Array) -> tuple[Array, Array, Array]:
         return 1.0 * (z == self.low) + 1.0 * (z == self.high) > 0.5, 0 * da, +da

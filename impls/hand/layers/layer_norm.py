@@ -59,6 +59,12 @@ def layer_norm_vjp(dh: Array, x: Array, g: Array, eps: float) -> Array:
     return t
 
 
+@primitive
+def layer_norm_gain_vjp(dh: Array, x: Array, eps: float) -> Array:
+    """dg (K,) of rows (n, K)."""
+    return (dh * standardised(x, eps)).sum(axis=0)
+
+
 class LayerNorm(Parametrised):
     reads, gives = "x", "h"
     apart = {"db": ({"dh": -1}, -1)}  # noqa: RUF012  (never changed)
@@ -84,7 +90,7 @@ class LayerNorm(Parametrised):
         return layer_norm_vjp(dh, x, g, self.eps)
 
     def dg(self, dh: Array, x: Array) -> Array:
-        return (rows_of(dh) * rows_of(standardised(x, self.eps))).sum(axis=0)
+        return layer_norm_gain_vjp(rows_of(dh), rows_of(x), self.eps)
 
     def db(self, dh: Array) -> Array:
         return rows_of(dh).sum(axis=0)

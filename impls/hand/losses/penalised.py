@@ -25,7 +25,7 @@ from impls.graph.backward import accumulate
 from impls.graph.primitive import Array
 from impls.hand.losses.scaled import OfAnother
 from impls.hand.losses.squared import sign_of_difference
-from impls.hand.parts import Parametrised, number
+from impls.hand.parts import Parametrised, flag, number
 
 
 class Penalty(Parametrised):
@@ -37,7 +37,7 @@ class Penalty(Parametrised):
     def __init__(self, l2: float = 0.0, l1: float = 0.0, half: bool = False, mean: bool = False) -> None:
         why = "it weighs a penalty against the loss"
         self.l2, self.l1 = number("l2", l2, least=0, why=why), number("l1", l1, least=0, why=why)
-        self.half, self.mean = _flag("half", half), _flag("mean", mean)
+        self.half, self.mean = flag("half", half), flag("mean", mean)
         self.square = self.l2 / 2 if half else self.l2
         """What stands before w^2."""
 
@@ -84,7 +84,7 @@ class Penalised(OfAnother):
         super().__init__(loss)
         self.penalty = Penalty(l2, l1, half, mean)
         self.l2, self.l1, self.half, self.mean = self.penalty.l2, self.penalty.l1, half, mean
-        self.biases = _flag("biases", biases)
+        self.biases = flag("biases", biases)
         if not (self.l2 or self.l1):
             raise ValueError(
                 f"Cannot add a penalty to {loss!r} with l2={l2!r} and l1={l1!r}, because it would add nothing; give "
@@ -113,9 +113,3 @@ class Penalised(OfAnother):
         told = f"({' + '.join(terms)})" if len(terms) > 1 else terms[0]
         which = "all weights and biases" if self.biases else "all weights but biases"
         return f"{self.loss.formula(output, outputs)}, plus the sum over {which} of {told}{'/N' if self.mean else ''}"
-
-
-def _flag(name: str, value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    raise ValueError(f"Cannot use {name}={value!r}, because it is a choice of two; give True or False.")
