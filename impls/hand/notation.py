@@ -33,6 +33,7 @@ LAYERS: Mapping[str, Any] = {
     "attention-scores": layers.AttentionScores,
     "causal-softmax": layers.CausalSoftmax,
     "matrix-product": layers.MatrixProduct,
+    "einsum": layers.Einsum,
     "merge-heads": layers.MergeHeads,
     "add": layers.Add,
     "multiply": layers.Multiply,
@@ -47,6 +48,8 @@ LAYERS: Mapping[str, Any] = {
     "flatten": layers.Flatten,
     "transpose": layers.Transpose,
     "conv2d": layers.Conv2d,
+    "conv1d": layers.Conv1d,
+    "conv-transpose2d": layers.ConvTranspose2d,
     "dropout": layers.Dropout,
     "exp": layers.Exp,
     "log": layers.Log,
@@ -77,6 +80,7 @@ LAYERS: Mapping[str, Any] = {
     "max-pool2d": layers.MaxPool2d,
     "avg-pool2d": layers.AvgPool2d,
     "global-avg-pool2d": layers.GlobalAvgPool2d,
+    "adaptive-avg-pool2d": layers.AdaptiveAvgPool2d,
 }
 ACTIVATIONS: Mapping[str, Any] = {
     "sigmoid": activations.Sigmoid,
