@@ -239,6 +239,23 @@ FORMULAS: Mapping[type, Mapping[str, str]] = {
         "dW": "n u |x| |dz|, n windows *",
         "db": "(n - 1) u sum |dz|, n windows *",
     },
+    layers.Conv1d: {
+        "z": "n u conv(|x|, |W|) + u |z|, n entries of a window *",
+        "dx": "n u conv(|dz|, |W|), n weights on an entry *",
+        "dW": "n u |x| |dz|, n windows *",
+        "db": "(n - 1) u sum |dz|, n windows *",
+    },
+    layers.ConvTranspose2d: {
+        "z": "n u conv(|x|, |W|) + u |z|, n weights on an entry *",
+        "dx": "n u conv(|dz|, |W|), n entries of a window *",
+        "dW": "n u |x| |dz|, n entries of x *",
+        "db": "(n - 1) u sum |dz|, n entries of z *",
+    },
+    layers.AdaptiveAvgPool2d: {
+        "s": "n u mean |x|, n entries of a window *",
+        "dx": "n u sum |ds| / entries, n windows *",
+    },
+    layers.Einsum: {"s": "n u |p| |q| *", "dp": "n u |ds| |q| *", "dq": "n u |p| |ds| *"},
     layers.BatchNorm: {
         "h": "n u |x − m| r |g|, n entries of a channel; n² u |m| r on top far from 0",
         "dx": "n u r mean |dh g|, n entries of a channel; more far from 0",

@@ -25,6 +25,7 @@ from harness.faults.operations.regions import in_regions
 from harness.faults.operations.scaled import recognisable
 from harness.faults.operations.substituted import elsewhere, lower_precision
 from harness.faults.operations.upstreams import changed_upstream
+from harness.faults.other_convolutions import other_convolution_faults
 from harness.faults.other_norms import other_norm_faults
 from harness.faults.paths import omission_faults, path_faults
 from harness.faults.penalties import penalty_faults
@@ -41,7 +42,7 @@ FAMILIES = (
     loss_faults, factor_faults, derivative_faults, variant_faults, operand_faults, sum_faults, omission_faults,
     path_faults, step_faults, clamp_faults, forward_faults, accumulation_faults, combining_faults, lookup_faults,
     layer_norm_faults, attention_faults, sequence_faults, image_faults, batch_norm_faults,
-    other_norm_faults, indexing_faults, reduction_faults,
+    other_convolution_faults, other_norm_faults, indexing_faults, reduction_faults,
     precision_faults,
 )  # fmt: skip
 CAUSES = (

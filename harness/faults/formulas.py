@@ -150,6 +150,27 @@ _FORMULAS: Mapping[type, Mapping[str, Callable[[Any, Mapping[str, str]], str]]] 
         "dW": _filled("windows({x})ᵀ · {dz}"),
         "db": _filled("sum of {dz} over the samples and windows"),
     },
+    hand.Conv1d: {
+        "z": lambda layer, names: ("{x} * {W} + {b}" if layer.bias else "{x} * {W}").format(**names),
+        "dx": _filled("full({dz}) * flip({W})"),
+        "dW": _filled("windows({x})ᵀ · {dz}"),
+        "db": _filled("sum of {dz} over the samples and windows"),
+    },
+    hand.ConvTranspose2d: {
+        "z": lambda layer, names: f"full({names['x']}) * flip({names['W']}){' + ' + names['b'] if layer.bias else ''}",
+        "dx": _filled("{dz} * {W}"),
+        "dW": _filled("windows({dz})ᵀ · {x}"),
+        "db": _filled("sum of {dz} over the samples and places"),
+    },
+    hand.AdaptiveAvgPool2d: {
+        "s": _filled("mean of each window of {x}"),
+        "dx": _filled("{ds} / entries of its window, at each of them"),
+    },
+    hand.Einsum: {
+        "s": lambda layer, names: f"einsum({layer.subscripts}, {names['p']}, {names['q']})",
+        "dp": lambda layer, names: f"einsum({layer.of_s},{layer.of_q}->{layer.of_p}, {names['ds']}, {names['q']})",
+        "dq": lambda layer, names: f"einsum({layer.of_p},{layer.of_s}->{layer.of_q}, {names['p']}, {names['ds']})",
+    },
     hand.BatchNorm: {
         "h": _filled("({x} − m)·r·{g} + {b}, m and r of each channel"),
         "dx": _filled("r·{g}·({dh} − mean {dh} − xh·mean({dh}·xh))"),

@@ -45,7 +45,7 @@ def _at_the_front(array: Any, size: tuple[int, int]) -> Any:
     return np.pad(array, ((0, 0), (0, 0), *((0, n - had) for n, had in zip(size, array.shape[2:], strict=True))))
 
 
-def _groups_turned(array: Any, groups: int) -> Any:
+def groups_turned(array: Any, groups: int) -> Any:
     """The kernels (axis 0) of the next group in place of each group's own."""
     return array[np.roll(np.arange(len(array)), -(len(array) // groups))]
 
@@ -62,7 +62,7 @@ def _of_output(place: Place) -> Iterator[Fault]:
 def _of_another_group(place: Place, W: str) -> Iterator[Fault]:
     if (groups := place.layer.groups) > 1:
         text = f"each group of channels gets the kernels of the next one of {groups}"
-        turned = lambda t: place.link({**t, W: _groups_turned(t[W], groups)})  # noqa: E731
+        turned = lambda t: place.link({**t, W: groups_turned(t[W], groups)})  # noqa: E731
         yield place.fault("kernels of another group", text, f"{place.at} with {W} of the next group", turned)
 
 
@@ -97,7 +97,7 @@ def _of_weights(place: Place) -> Iterator[Fault]:
         yield place.fault("kernel flipped", text, f"flip({at})", lambda t: np.flip(right(t), (2, 3)))
     if (groups := layer.groups) > 1:
         text = f"each group of kernels gets the gradient of the next one of {groups}"
-        turned = lambda t: _groups_turned(right(t), groups)  # noqa: E731
+        turned = lambda t: groups_turned(right(t), groups)  # noqa: E731
         yield place.fault("kernels of another group", text, f"{at} of the next group", turned)
     if _padded(place):
         bare = with_options(layer, padding=0)

@@ -34,6 +34,7 @@ LAYERS: Mapping[str, Any] = {
     "causal-softmax": layers.CausalSoftmax,
     "masked-softmax": layers.MaskedSoftmax,
     "matrix-product": layers.MatrixProduct,
+    "einsum": layers.Einsum,
     "merge-heads": layers.MergeHeads,
     "heads": layers.Heads,
     "repeat-heads": layers.RepeatHeads,
@@ -51,6 +52,8 @@ LAYERS: Mapping[str, Any] = {
     "flatten": layers.Flatten,
     "transpose": layers.Transpose,
     "conv2d": layers.Conv2d,
+    "conv1d": layers.Conv1d,
+    "conv-transpose2d": layers.ConvTranspose2d,
     "dropout": layers.Dropout,
     "exp": layers.Exp,
     "log": layers.Log,
@@ -81,6 +84,7 @@ LAYERS: Mapping[str, Any] = {
     "max-pool2d": layers.MaxPool2d,
     "avg-pool2d": layers.AvgPool2d,
     "global-avg-pool2d": layers.GlobalAvgPool2d,
+    "adaptive-avg-pool2d": layers.AdaptiveAvgPool2d,
 }
 ACTIVATIONS: Mapping[str, Any] = {
     "sigmoid": activations.Sigmoid,

@@ -14,6 +14,8 @@ import optax
 
 from impls import hand
 from impls.contract import CannotCompareError
+from impls.hand.layers.adaptive_pooling import spans
+from impls.hand.layers.convolution import with_channels_exchanged
 from impls.hand.losses.classes import rows_in
 
 Operation = Callable[..., Any]
@@ -184,6 +186,39 @@ def _convolution(layer: hand.Conv2d) -> Operation:
     return convolved
 
 
+def _convolution_1d(layer: hand.Conv1d) -> Operation:
+    convolved = _convolution(layer.inner)
+    return lambda x, W, b=None: convolved(x[:, :, None], W[:, :, None], b)[:, :, 0]
+
+
+def _transposed_convolution(layer: hand.ConvTranspose2d) -> Operation:
+    """Of an image that its stride spreads, with the kernel flipped: as jax.lax.conv_transpose, of groups too."""
+    windows = layer.inner.windows
+    frame = [
+        (reach - 1 - p, reach - 1 - p + more)
+        for reach, p, more in zip(windows.reach, windows.padding or (0, 0), layer.more, strict=True)
+    ]
+
+    def convolved(x: Any, W: Any, b: Any = None) -> Any:
+        kernels = jnp.flip(with_channels_exchanged(W, layer.groups), (2, 3))
+        z = jax.lax.conv_general_dilated(
+            x, kernels, (1, 1), frame, lhs_dilation=windows.stride, rhs_dilation=windows.dilation,
+            feature_group_count=layer.groups,
+        )  # fmt: skip
+        return z if b is None else z + b[:, None, None]
+
+    return convolved
+
+
+def _adaptive_average(layer: hand.AdaptiveAvgPool2d) -> Operation:
+    def averaged(x: Any) -> Any:
+        rows, columns = (spans(size, made) for size, made in zip(x.shape[2:], layer.made, strict=True))
+        means = [jnp.mean(x[:, :, i.start : i.stop, j.start : j.stop], axis=(2, 3)) for i in rows for j in columns]
+        return jnp.stack(means, axis=-1).reshape(*x.shape[:2], *layer.made)
+
+    return averaged
+
+
 def _over_windows(layer: Any, reduced: Any, start: float, x: Any) -> Any:
     windows = layer.windows
     frame = [(0, 0), (0, 0), *windows.frame(x.shape[2:])]
@@ -275,6 +310,10 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Flatten: lambda _: lambda x: x.reshape(len(x), -1),
     hand.Transpose: lambda o: lambda x: jnp.transpose(x, (0, *o.axes)),
     hand.Conv2d: _convolution,
+    hand.Conv1d: _convolution_1d,
+    hand.ConvTranspose2d: _transposed_convolution,
+    hand.AdaptiveAvgPool2d: _adaptive_average,
+    hand.Einsum: lambda o: partial(jnp.einsum, o.subscripts),
     hand.Exp: lambda _: jnp.exp,
     hand.Log: lambda _: jnp.log,
     hand.Log1p: lambda _: jnp.log1p,

@@ -157,6 +157,26 @@ def _convolution(layer: hand.Conv2d) -> Operation:
     return convolved
 
 
+def _convolution_1d(layer: hand.Conv1d) -> Operation:
+    convolved = _convolution(layer.inner)
+
+    def of_sequences(x: Any, W: Any, b: Any = None) -> Any:
+        padding, window = layer.inner.windows.padding, layer.inner.windows
+        if padding is None:
+            return convolved(x[:, :, None], W[:, :, None], b)[:, :, 0]
+        how = {"stride": window.stride[1], "dilation": window.dilation[1], "groups": layer.groups}
+        return functional.conv1d(x, W, b, padding=padding[1], **how)
+
+    return of_sequences
+
+
+def _transposed_convolution(layer: hand.ConvTranspose2d) -> Operation:
+    windows = layer.inner.windows
+    return lambda x, W, b=None: functional.conv_transpose2d(
+        x, W, b, windows.stride, windows.padding, layer.more, layer.groups, windows.dilation
+    )
+
+
 def _batch_norm(layer: hand.BatchNorm) -> Operations:
     share = layer.momentum if layer.momentum_from == "torch" else 1 - layer.momentum
 
@@ -219,6 +239,10 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Flatten: lambda _: lambda x: x.flatten(1).clone(),
     hand.Transpose: lambda o: lambda x: x.permute(0, *o.axes).clone(),
     hand.Conv2d: _convolution,
+    hand.Conv1d: _convolution_1d,
+    hand.ConvTranspose2d: _transposed_convolution,
+    hand.AdaptiveAvgPool2d: lambda o: partial(functional.adaptive_avg_pool2d, output_size=o.made),
+    hand.Einsum: lambda o: partial(torch.einsum, o.subscripts),
     hand.Exp: lambda _: torch.exp,
     hand.Log: lambda _: torch.log,
     hand.Log1p: lambda _: torch.log1p,

@@ -4,10 +4,14 @@ import numpy as np
 
 from impls.contract import Inputs
 from impls.hand import (
+    AdaptiveAvgPool2d,
     Concatenate,
+    Conv1d,
+    ConvTranspose2d,
     Cos,
     CumulativeSum,
     Dense,
+    Einsum,
     Flatten,
     Gather,
     Graph,
@@ -91,6 +95,18 @@ FAMILIES = {
         (Cos(), {"z": (2, 5)}, "large"),
         (Where(), {"c": (3, 2), "p": (3, 2), "q": (1, 2)}, "normal"),
         (Where(), {"c": (5,), "p": (5,), "q": (5,)}, "normal"),
+    ],
+    "products": [
+        (Conv1d(2, 3, 3, padding=1), {"x": (2, 7)}, "normal"),
+        (Conv1d(4, 6, 2, stride=2, dilation=2, groups=2, bias=False), {"x": (4, 8)}, "normal"),
+        (Conv1d(2, 2, 3, padding="same", stride=2), {"x": (2, 6)}, "normal"),
+        (ConvTranspose2d(2, 3, 3, stride=2, padding=1, output_padding=1), {"x": (2, 3, 2)}, "normal"),
+        (ConvTranspose2d(4, 6, [2, 3], [1, 2], dilation=[2, 1], groups=2, bias=False), {"x": (4, 2, 3)}, "normal"),
+        (AdaptiveAvgPool2d([3, 2]), {"x": (2, 5, 7)}, "normal"),
+        (AdaptiveAvgPool2d(2), {"x": (1, 4, 3)}, "offset"),
+        (Einsum("nij,njk->nik"), {"p": (3, 3), "q": (3, 4)}, "normal"),
+        (Einsum("nhtd,nd->nth"), {"p": (2, 3, 4), "q": (4,)}, "normal"),
+        (Einsum("ni,nj->nji"), {"p": (3,), "q": (2,)}, "normal"),
     ],
 }
 """Layers, the shapes of a row of what each reads, and what kind of numbers these are."""

@@ -28,6 +28,18 @@ SAME_ON_IMAGES = {
     "Conv2d.dW": [
         "return (matrices(dz, self.groups) @ np.transpose(every, (0, 2, 1))).reshape(-2, *self.weights['W'][1:])",
     ],
+    # of x only the length is read; the axis between has one entry
+    "Conv1d.dx": [
+        "return self.inner.dx(dz[:, :, None], W[:, :, None], -x[:, :, None])[:, :, 0]",
+        "return self.inner.dx(dz[:, :, None], W[:, :, None], x[1:, :, None])[:, :, 0]",
+        "return self.inner.dx(dz[:, :, None], W[:, :, None], x[:-1, :, None])[:, :, 0]",
+        "return self.inner.dx(dz[:, :, None], W[:, :, None], x[:, 1:, None])[:, :, 0]",
+        "return self.inner.dx(dz[:, :, None], W[:, :, None], x[:, :-1, None])[:, :, 0]",
+        "return self.inner.dx(dz[:, :, None], W[:, :, None], x[:, :, None])[:, :, -1]",
+    ],
+    "Conv1d.dW": [
+        "return self.inner.dW(dz[:, :, None], x[:, :, None])[:, :, -1]",
+    ],
     # only the number of rows is read; NumPy takes any one negative size for what is left; rows are made of ds anyway
     "Gather.dx": [
         "rows = ds.reshape(len(x), -1)",

@@ -17,8 +17,12 @@ from impls import registry
 from impls.graph import evaluate
 from impls.graph.node import as_names
 from impls.hand import (
+    AdaptiveAvgPool2d,
     Concatenate,
+    Conv1d,
+    ConvTranspose2d,
     CumulativeSum,
+    Einsum,
     Gather,
     Graph,
     GroupNorm,
@@ -157,6 +161,19 @@ DO_NOT_FIT = {
     "the largest sample": (lambda: Max([0]), r"axes=\[0\]"),
     "the largest along no axis": (one(Max([2]), 3), "it takes the largest along axis 2"),
     "an unbiased variance of one": (one(Variance([1], True), 1), "one entry has no unbiased variance"),
+    "a kernel longer than the sequence": (one(Conv1d(2, 3, 7), (2, 5)), "its kernel takes 1 rows and 7 columns"),
+    "channels of a sequence": (one(Conv1d(3, 3, 1), (2, 5)), r"\(N, 2, 5\), and it reads sequences of 3 channels"),
+    "groups of a sequence": (lambda: Conv1d(3, 4, 1, groups=2), "groups=2 of inputs=3"),
+    "two sizes of a sequence": (lambda: Conv1d(1, 1, [3, 3]), r"kernel=\[3, 3\]"),
+    "another window": (lambda: ConvTranspose2d(1, 1, 3, stride=2, output_padding=2), "output_padding=2"),
+    "all taken off": (one(ConvTranspose2d(1, 1, 3, padding=2), (1, 2, 2)), "its padding leaves 0 rows and 0 columns"),
+    "no mean": (lambda: AdaptiveAvgPool2d(0), "size=0"),
+    "no image": (one(AdaptiveAvgPool2d(2), (2, 5)), "it reads images"),
+    "no subscripts": (lambda: Einsum("nij,njk"), "'nij,njk', because it names the axes"),
+    "samples that are summed over": (lambda: Einsum("ni,ni->i"), "the samples are the first axis"),
+    "a letter twice": (lambda: Einsum("nii,ni->ni"), "i stands twice in one"),
+    "a letter alone": (lambda: Einsum("nij,nj->nj"), "i stands in one of the three only"),
+    "two sizes of an axis": (one(Einsum("ni,ni->ni"), 3, 2), "its axis i has 3 entries in one and 2 in the other"),
     "sums along no axis": (one(CumulativeSum(2), 3), "it adds up along axis 2"),
 }  # fmt: skip
 

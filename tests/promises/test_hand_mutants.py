@@ -81,6 +81,7 @@ ON_IMAGES: dict[str, tuple[Callable[[], Any], ...]] = {
     "group_norm": (partial(network_of, FAMILIES["norms"]),),
     "indexing": (partial(network_of, FAMILIES["indexed"]),),
     "combining": (branching, partial(network_of, FAMILIES["indexed"])),
+    **dict.fromkeys(("other_convolutions", "adaptive_pooling", "einsum"), (partial(network_of, FAMILIES["products"]),)),
 }
 """Files of layers, and the networks on which they are tried."""
 

@@ -1,5 +1,6 @@
 """Layers: what a network is made of besides activations and losses, one idea a file."""
 
+from impls.hand.layers.adaptive_pooling import AdaptiveAvgPool2d
 from impls.hand.layers.attention import AttentionScores, CausalSoftmax, MatrixProduct, MergeHeads, SplitHeads
 from impls.hand.layers.batch_norm import BatchNorm, BatchNormEvaluation
 from impls.hand.layers.broadcasting import Divide, Maximum, Minimum, Subtract, Where
@@ -7,6 +8,7 @@ from impls.hand.layers.combining import Add, Concatenate, Multiply, Split, Stack
 from impls.hand.layers.convolution import Conv2d
 from impls.hand.layers.dense import Dense
 from impls.hand.layers.dropout import Dropout
+from impls.hand.layers.einsum import Einsum
 from impls.hand.layers.embedding import Embedding
 from impls.hand.layers.functions import Abs, Clip, Cos, Erf, Exp, Log, Log1p, Power, Rsqrt, Sin, Sqrt
 from impls.hand.layers.group_norm import GroupNorm
@@ -14,6 +16,7 @@ from impls.hand.layers.heads import Heads, RepeatHeads
 from impls.hand.layers.indexing import Gather, Pad, ScatterAdd, Slice
 from impls.hand.layers.layer_norm import LayerNorm
 from impls.hand.layers.masking import MaskedSoftmax
+from impls.hand.layers.other_convolutions import Conv1d, ConvTranspose2d
 from impls.hand.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 from impls.hand.layers.positions import Positions, Unembedding
 from impls.hand.layers.reductions import CumulativeSum, LogSumExp, Max, Mean, Sum, Variance
@@ -23,6 +26,7 @@ from impls.hand.layers.shaping import Flatten, Reshape, Transpose
 
 __all__ = [
     "Abs",
+    "AdaptiveAvgPool2d",
     "Add",
     "AttentionScores",
     "AvgPool2d",
@@ -31,12 +35,15 @@ __all__ = [
     "CausalSoftmax",
     "Clip",
     "Concatenate",
+    "Conv1d",
     "Conv2d",
+    "ConvTranspose2d",
     "Cos",
     "CumulativeSum",
     "Dense",
     "Divide",
     "Dropout",
+    "Einsum",
     "Embedding",
     "Erf",
     "Exp",
