@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 import msgspec
 from tabulate import tabulate
 
+from harness.environment import with_threads
 from reports.soundness.cases import case, threads_of
 from reports.soundness.tally import KNOWN_FAULTS, Alarm, Count, Tally
-from reports.soundness.worker import environment_for
 
 THREADS = (1, 2)
 BLOCK = 16
@@ -74,7 +74,7 @@ def run(entries: int, seed: int, told: Callable[[Campaign], None] | None = None)
 def _block(seed: int, threads: int, first: int) -> Tally:
     """The tally of one process."""
     words = [sys.executable, "-m", "reports.soundness.worker", *map(str, (seed, threads, first, BLOCK))]
-    done = subprocess.run(words, env=environment_for(threads), capture_output=True, check=False)
+    done = subprocess.run(words, env=with_threads(threads), capture_output=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(words[1:])} ended with {done.returncode}: {done.stderr.decode()[-2000:]}")
     return msgspec.msgpack.decode(done.stdout, type=Tally)
@@ -109,7 +109,7 @@ def again(seed: int, number: int) -> int:
     """Judge one case again, with its number of threads; 1 if there is an alarm."""
     threads = threads_of(number)
     words = [sys.executable, "-m", "reports.soundness.worker", *map(str, (seed, threads, number // 2, 1))]
-    done = subprocess.run(words, env=environment_for(threads), stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(words, env=with_threads(threads), stdout=subprocess.PIPE, check=True)
     tally = msgspec.msgpack.decode(done.stdout, type=Tally)
     print(f"case {number} of seed {seed}, {threads} threads: {case(seed, number).network!r}")
     print(_counts(tally))

@@ -1,0 +1,75 @@
+"""Where jobs run: on this machine, or on a Dask cluster. Either is a function that takes a job and returns a future.
+
+On a cluster each task runs its job in a process beside the worker (`harness.sweeping.apart`): a run that ends its
+process costs no worker. The record comes back with the result, so that no file has to be shared.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from harness.environment import cores
+from harness.sweeping.apart import Processes
+from harness.sweeping.job import Finished, Job
+from harness.usage import UsageError, told
+
+Submit = Callable[[Job], "Future[Finished]"]
+TIMEOUT = 10
+"""Seconds in which a scheduler answers."""
+
+
+@contextmanager
+def on_this_machine(jobs: int, folder: str) -> Iterator[Submit]:
+    """So many processes, which share the cores; jobs that run when the block is left are given up."""
+    processes = Processes(threads=max(1, cores() // jobs))
+    executor = ThreadPoolExecutor(jobs)
+    try:
+        yield lambda job: executor.submit(processes.perform, job, folder)
+    finally:
+        processes.stop.set()
+        executor.shutdown(cancel_futures=True)
+        processes.end()
+
+
+@contextmanager
+def on_cluster(address: str, folder: str) -> Iterator[Submit]:
+    """As many processes of one thread as the cluster's workers have; what waits when the block is left is cancelled.
+
+    Raises:
+        UsageError: dask.distributed is not installed, or no scheduler answers.
+    """
+    refused = f"Cannot sweep on {address!r}, because"
+    instead = "give the address that `dask scheduler` prints, such as tcp://127.0.0.1:8786."
+    if not re.fullmatch(r"(\w+://)?[^/\s]+:\d{1,5}", address):
+        raise UsageError(f"{refused} that is no address of a scheduler; {instead}")
+    try:
+        from distributed import Client
+    except ImportError:
+        raise UsageError(
+            "Cannot sweep on a Dask cluster, because the package 'distributed' is not installed; pip install "
+            "'backprop-harness[dask]'."
+        ) from None
+    try:
+        client: Any = Client(address, timeout=TIMEOUT, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(
+            f"{refused} no scheduler answers there within {TIMEOUT} s ({told(error)[:120]}); {instead}"
+        ) from None
+    with client:
+        executor = client.get_executor(pure=False)
+        try:
+            yield lambda job: executor.submit(performed_there, job, folder)
+        finally:
+            executor.shutdown(wait=False)
+
+
+_there = Processes(threads=1)
+
+
+def performed_there(job: Job, folder: str) -> Finished:
+    """What became of a job, in a worker of a cluster."""
+    return _there.perform(job, folder)
