@@ -51,7 +51,7 @@ OPTIONS: Mapping[str, Option] = {
 """The options of ``harness run`` that say what is run, the network in the place of its argument."""
 
 SHOWN = ("network", "dtype", "optimizer", "seed")
-"""Always in a name."""
+"""Always told, at their defaults too."""
 LONGEST = 80
 """Characters of a name in front of its digest."""
 

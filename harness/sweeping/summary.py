@@ -65,9 +65,7 @@ class Sweep(Judged, Printable, text="harness.sweeping.table:render"):
         those = self.of(verdict)
         if verdict == "PASS":
             worst = max(those, key=lambda each: each.result.used or 0.0)
-            used = (
-                f"; worst used of a weight gradient: {part(worst.result.used)} of its allowance ({worst.job.command})"
-            )
+            used = f"; worst used of a weight gradient: {part(worst.result.used)} of its allowance"
             return verdict, f"{_runs(len(those))} agree up to rounding{used if worst.result.used is not None else ''}"
         first = those[0]
         return verdict, f"{len(those)} of {_runs(len(self.ran))}; first `{first.job.command}`: {first.result.reason}"

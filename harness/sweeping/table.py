@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, get_args
 from harness.rendering.columns import Column, text
 from harness.results.numbers import part, plain
 from harness.results.record import Verdict
-from harness.sweeping.job import OPTIONS
+from harness.sweeping.job import OPTIONS, SHOWN
 from harness.sweeping.summary import Ran, Sweep
 from harness.usage import visible
 
@@ -77,7 +77,8 @@ def heading(sweep: Sweep) -> str:
     """What was run, and what all runs have in common."""
     shown = groups(sweep)
     common = [key for key in OPTIONS if key != SEED and len({group.settings[key] for group in shown}) == 1]
-    said = [f"{key} {shown[0].settings[key]}" for key in common if shown[0].settings[key] not in (None, False)]
+    told = {key: shown[0].settings[key] for key in common}
+    said = [f"{key} {value}" for key, value in told.items() if key in SHOWN or value != OPTIONS[key].default]
     seeds = sorted({each.job.settings.get(SEED, 0) for each in sweep.ran})
     if seeds:
         said.append(f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds from {seeds[0]} to {seeds[-1]}")

@@ -162,6 +162,15 @@ class TestHere:
         assert "PASS  3 runs" in done.stdout
         assert "Cannot write the summary to m, because no space left on device; " in done.stderr
 
+    def test_a_page_tells_every_run_that_did_not_pass(self, here, register):
+        register("flips", Flips)
+        done = typed(HAND.replace('"hand"', '["hand", "flips"]') + "seed = [0, 1]", "--report", "page.html")
+        assert done.exit_code == 1, done.output
+        page = (here / "page.html").read_text(encoding="utf-8")
+        assert page.count("harness run 2-1 --against flips --data random --steps 2 --seed 1") >= 1
+        assert "2 of 4 runs; first" in page
+        assert "<th" in page
+
     def test_styles(self):
         assert "|   runs |" in typed(SEEDS, "--format", "markdown").stdout
         assert typed(SEEDS, "--quiet").output.startswith("PASS  3 runs agree up to rounding")
