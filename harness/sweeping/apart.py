@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from tempfile import TemporaryFile
-from threading import Event
 
 import msgspec
 
@@ -42,23 +42,18 @@ class Task(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Processes:
-    """Processes that run jobs, as many as there are callers at once, each of so many threads.
-
-    Attributes:
-        stop: set by whoever has had enough: running jobs are given up, and their processes end.
-    """
+    """Processes that run jobs, as many as there are callers at once, each of so many threads."""
 
     def __init__(self, threads: int) -> None:
-        self.stop = Event()
         self._threads = threads
         self._idle: list[_Process] = []
 
-    def perform(self, job: Job, folder: str) -> Finished:
-        """What became of a job; callers may be in several threads."""
+    def perform(self, job: Job, folder: str, given_up: Callable[[], bool]) -> Finished:
+        """What became of a job, whose process ends when it is given up; callers may be in several threads."""
         if not Program.supervised:  # where no process can be started so
             return performed(job)
         process = self._waiting() or _Process(self._threads)
-        finished = process.perform(Task(dict(job.settings), dict(job.files), folder), self.stop)
+        finished = process.perform(Task(dict(job.settings), dict(job.files), folder), given_up)
         if process.alive:
             self._idle.append(process)
         return finished
@@ -93,11 +88,11 @@ class _Process:
     def alive(self) -> bool:
         return self._program.wait(0) is None
 
-    def perform(self, task: Task, stop: Event) -> Finished:
+    def perform(self, task: Task, given_up: Callable[[], bool]) -> Finished:
         try:
             self._ours.send_bytes(msgspec.msgpack.encode(task))
             while not self._ours.poll(POLL):
-                if stop.is_set():
+                if given_up():
                     self.end()
                     return Finished(Result("NOT COMPARED", 3, "given up"))
             result = msgspec.msgpack.decode(self._ours.recv_bytes(), type=Result)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -19,10 +21,11 @@ SWEEP = "sweep.json"
 
 
 class Folder:
-    """The folder at a path, made if it is not there.
+    """The folder at a path, made if it is not there; in the ``with`` block it is this process's alone.
 
     Raises:
-        UsageError: it cannot be one, or holds something else, or a sweep of other runs.
+        UsageError: it cannot be one, or holds something else, or a sweep of other runs, or another process is at work
+            in it.
     """
 
     def __init__(self, path: str, jobs: Sequence[Job]) -> None:
@@ -41,6 +44,28 @@ class Folder:
             raise self._refused(f"it holds {strange}, and is no folder of a sweep; name a new one")
         if found is not None and (different := _different(found, runs)):
             raise self._refused(f"it holds a sweep of another matrix: {different}; name another folder")
+        self._lock: FileIO | None = None
+
+    def __enter__(self) -> Self:
+        with suppress(ImportError):  # a system without it
+            from fcntl import LOCK_EX, LOCK_NB, flock
+
+            try:
+                self._lock = FileIO(self.path / ".lock", "w")
+            except OSError as error:
+                raise self._refused(f"{reason(error)}; name a folder that can be written") from None
+            try:
+                flock(self._lock, LOCK_EX | LOCK_NB)
+            except BlockingIOError:
+                self._lock.close()
+                raise self._refused("another process is at work in it; wait for that, or name another folder") from None
+            except OSError:  # a file system without it
+                pass
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._lock:
+            self._lock.close()
 
     def _refused(self, why: str) -> UsageError:
         return UsageError(f"Cannot sweep into {self.path}, because {why} with --output.")

@@ -1,4 +1,4 @@
-"""Where jobs run: on this machine, or on a Dask cluster. Either is a function that takes a job and returns a future.
+"""Where jobs run: on this machine, or on a Dask cluster. Either takes a job and gives a future.
 
 On a cluster each task runs its job in a process beside the worker (`harness.sweeping.apart`): a run that ends its
 process costs no worker. The record comes back with the result, so that no file has to be shared.
@@ -10,33 +10,41 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from threading import Event
+from typing import Any, NamedTuple
 
 from harness.environment import cores
 from harness.sweeping.apart import Processes
 from harness.sweeping.job import Finished, Job
 from harness.usage import UsageError, told
 
-Submit = Callable[[Job], "Future[Finished]"]
+
+class Pool(NamedTuple):
+    """What takes a job and gives a future, and in words where that runs."""
+
+    submit: Callable[[Job], Future[Finished]]
+    where: str
+
+
 TIMEOUT = 10
 """Seconds in which a scheduler answers."""
 
 
 @contextmanager
-def on_this_machine(jobs: int, folder: str) -> Iterator[Submit]:
+def on_this_machine(jobs: int, folder: str) -> Iterator[Pool]:
     """So many processes, which share the cores; jobs that run when the block is left are given up."""
-    processes = Processes(threads=max(1, cores() // jobs))
+    processes, stop = Processes(threads=max(1, cores() // jobs)), Event()
     executor = ThreadPoolExecutor(jobs)
     try:
-        yield lambda job: executor.submit(processes.perform, job, folder)
+        yield Pool(lambda job: executor.submit(processes.perform, job, folder, stop.is_set), f"{jobs} at a time")
     finally:
-        processes.stop.set()
+        stop.set()
         executor.shutdown(cancel_futures=True)
         processes.end()
 
 
 @contextmanager
-def on_cluster(address: str, folder: str) -> Iterator[Submit]:
+def on_cluster(address: str, folder: str) -> Iterator[Pool]:
     """As many processes of one thread as the cluster's workers have; what waits when the block is left is cancelled.
 
     Raises:
@@ -62,7 +70,9 @@ def on_cluster(address: str, folder: str) -> Iterator[Submit]:
     with client:
         executor = client.get_executor(pure=False)
         try:
-            yield lambda job: executor.submit(performed_there, job, folder)
+            threads = sum(client.nthreads().values())
+            at_a_time = f"{threads} at a time" if threads else "which has no worker yet: it waits for one"
+            yield Pool(lambda job: executor.submit(performed_there, job, folder), f"on {address}, {at_a_time}")
         finally:
             executor.shutdown(wait=False)
 
@@ -71,5 +81,14 @@ _there = Processes(threads=1)
 
 
 def performed_there(job: Job, folder: str) -> Finished:
-    """What became of a job, in a worker of a cluster."""
-    return _there.perform(job, folder)
+    """What became of a job, in a worker of a cluster; given up when its task is cancelled or the worker closes."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    key = worker.get_current_task()
+
+    def given_up() -> bool:
+        task = worker.state.tasks.get(key)
+        return worker.status.name != "running" or task is None or task.state != "executing"
+
+    return _there.perform(job, folder, given_up)

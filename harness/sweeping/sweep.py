@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import CancelledError, Future, as_completed
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,7 @@ from harness.interrupts import heard, heed
 from harness.sweeping.folder import Folder
 from harness.sweeping.job import Finished, Job, Result
 from harness.sweeping.matrix import read_matrix
-from harness.sweeping.pools import on_cluster, on_this_machine
+from harness.sweeping.pools import Pool, on_cluster, on_this_machine
 from harness.sweeping.summary import Ran, Sweep
 from harness.usage import UsageError, reason, told, visible
 
@@ -64,39 +65,37 @@ def sweep(
         if jobs is not None:
             raise UsageError("Cannot use jobs with a scheduler, because its workers decide; leave one of them out.")
     every = read_matrix(source, most)
-    folder = Folder(target, every)
-    found: dict[str, Result] = {job.name: kept for job in every if (kept := folder.kept(job))}
-    done = _Progress(len(found), len(every), progress, announce)
-    todo = [job for job in every if job.name not in found]
-    at_a_time = min(count or cores(), max(1, len(todo)))
     here = str(Path.cwd())
-    pool = on_this_machine(at_a_time, here) if scheduler is None else on_cluster(scheduler, here)
+    pool = on_this_machine(count or cores(), here) if scheduler is None else on_cluster(scheduler, here)
     result = Sweep(source, target, len(every), [])
-    before = f", {len(found)} of them finished before" if found else ""
-    where = f"{at_a_time} at a time" if scheduler is None else f"on {scheduler}"
-    try:
-        if todo:
-            with pool as submit:
-                if announce:
-                    announce(f"{len(every)} runs{before}; {where}, into {target}")
-                futures = {submit(job): job for job in todo}
-                for future in as_completed(list(futures)):
-                    heed()
-                    job = futures.pop(future)
-                    found[job.name], complaint = _kept(folder, job, _result(future))
-                    result.unkept = result.unkept or complaint
+    with Folder(target, every) as folder:
+        found = {job.name: kept for job in every if (kept := folder.kept(job))}
+        done = _Progress(len(found), len(every), progress, announce)
+        try:
+            with closing(_finished(pool, [job for job in every if job.name not in found], done, target)) as now:
+                for job, finished in now:
+                    found[job.name] = finished.result
+                    result.unkept = _kept(folder, job, finished) or result.unkept
                     done.one_more()
-    except KeyboardInterrupt:
-        result.interrupted = True
-    result.ran = [Ran(job, found[job.name]) for job in every if job.name in found]
-    try:
-        folder.write("summary.json", msgspec.json.format(msgspec.json.encode(result.to_dict()), indent=1) + b"\n")
-        folder.write("summary.txt", f"{result}\n".encode())
-    except OSError as error:
-        result.unkept = result.unkept or visible(
-            f"Cannot write the summary to {target}, because {reason(error)}; the records stay: make room and run again."
-        )
+        except KeyboardInterrupt:
+            result.interrupted = True
+        result.ran = [Ran(job, found[job.name]) for job in every if job.name in found]
+        result.unkept = result.unkept or _summarised(folder, result)
     return result
+
+
+def _finished(
+    pool: AbstractContextManager[Pool], jobs: Sequence[Job], done: _Progress, target: str
+) -> Generator[tuple[Job, Finished], None, None]:
+    """Each job when it is finished; those that are not are given up when the caller has had enough."""
+    if not jobs:
+        return
+    with pool as (submit, where):
+        done.starts(where, target)
+        futures = {submit(job): job for job in jobs}
+        for future in as_completed(list(futures)):
+            heed()
+            yield futures.pop(future), _result(future)
 
 
 def _result(future: Future[Finished]) -> Finished:
@@ -109,17 +108,30 @@ def _result(future: Future[Finished]) -> Finished:
         return Finished(Result("NOT COMPARED", 3, visible(f"raised {told(error)} on its worker")))
 
 
-def _kept(folder: Folder, job: Job, finished: Finished) -> tuple[Result, str | None]:
-    """A result, its record written, and why it could not be, if so."""
-    if finished.record is not None:
-        try:
+def _kept(folder: Folder, job: Job, finished: Finished) -> str | None:
+    """Why the record of a job could not be written; None where it was, or where there is none."""
+    try:
+        if finished.record is not None:
             folder.write(folder.record(job).name, finished.record)
-        except OSError as error:
-            return finished.result, visible(
-                f"Cannot keep {folder.record(job)}, because {reason(error)}; make room, and the same command runs "
-                f"it again."
-            )
-    return finished.result, None
+    except OSError as error:
+        said = (
+            f"Cannot keep {folder.record(job)}, because {reason(error)}; make room, and the same command runs it again."
+        )
+        return visible(said)
+    return None
+
+
+def _summarised(folder: Folder, sweep: Sweep) -> str | None:
+    """Why the summary could not be written; None where it was."""
+    try:
+        folder.write("summary.json", msgspec.json.format(msgspec.json.encode(sweep.to_dict()), indent=1) + b"\n")
+        folder.write("summary.txt", f"{sweep}\n".encode())
+    except OSError as error:
+        said = (
+            f"Cannot write the summary to {sweep.folder}, because {reason(error)}; the records stay: make room and run "
+        )
+        return visible(f"{said}again.")
+    return None
 
 
 class _Progress:
@@ -133,6 +145,12 @@ class _Progress:
         self._start = self._last = time.monotonic()
         if progress and before:
             progress(before, of)
+
+    def starts(self, where: str, target: str) -> None:
+        """Something is left to do."""
+        if self._announce:
+            before = f", {self._before} of them finished before" if self._before else ""
+            self._announce(f"{self._of} runs{before}; {where}, into {target}")
 
     def one_more(self) -> None:
         """One more run is done."""

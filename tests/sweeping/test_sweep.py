@@ -19,6 +19,8 @@ from harness.sweeping import job
 from harness.sweeping import sweep as sweeping
 from harness.sweeping.folder import Folder
 from harness.sweeping.job import performed
+from harness.sweeping.matrix import read_matrix
+from harness.sweeping.pools import Pool
 from impls.contract import Pass
 from impls.hand_numpy import Hand
 from tests.helpers.foreign import put_into
@@ -40,7 +42,7 @@ def in_this_process(monkeypatch):
     @contextmanager
     def pool(jobs, folder):
         with ThreadPoolExecutor(1) as executor:
-            yield lambda job: executor.submit(performed, job)
+            yield Pool(lambda job: executor.submit(performed, job), "here")
 
     monkeypatch.setattr(sweeping, "on_this_machine", pool)
 
@@ -147,6 +149,14 @@ class TestHere:
                 "harness sweep: Cannot sweep into m, because it holds a sweep of another matrix: "
             )
         assert records(here / "m") == before
+
+    def test_of_two_sweeps_in_one_folder_the_second_is_refused(self, here):
+        typed(SEEDS)
+        with Folder("m", read_matrix("m.toml", 10)):
+            done = typed(SEEDS)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert "another process is at work in it; wait for that" in done.stderr
+        assert typed(SEEDS).exit_code == 0
 
     def test_what_cannot_be_kept_is_said_and_costs_the_status(self, here, monkeypatch):
         write = Folder.write
