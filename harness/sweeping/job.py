@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -70,7 +71,7 @@ class Job:
     files: Mapping[str, str]
     places: Mapping[str, str]
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The same wherever the job is run, and another for other settings and for files with other contents."""
         shown = {
@@ -81,7 +82,7 @@ class Job:
         digest = sha256(msgspec.json.encode([dict(self.settings), dict(self.files)])).hexdigest()[:12]
         return "-".join(filter(None, [start, digest]))
 
-    @property
+    @cached_property
     def options(self) -> dict[str, Any]:
         """What `harness.lockstep.asked` takes."""
         given = {key: self.settings.get(key, option.default) for key, option in OPTIONS.items()}

@@ -158,19 +158,26 @@ class TestHere:
         assert "another process is at work in it; wait for that" in done.stderr
         assert typed(SEEDS).exit_code == 0
 
-    def test_what_cannot_be_kept_is_said_and_costs_the_status(self, here, monkeypatch):
+    @pytest.mark.parametrize(
+        ("ends", "kept", "said"),
+        [
+            ("summary.json", 3, "Cannot write the summary to m, because no space left on device; "),
+            (".jsonl", 0, "make room, and the same command runs it again."),
+        ],
+    )
+    def test_what_cannot_be_kept_is_said_and_costs_the_status(self, ends, kept, said, here, monkeypatch):
         write = Folder.write
 
         def full(self, name, content):
-            if name == "summary.json":
+            if name.endswith(ends):
                 raise OSError(28, "No space left on device")
             write(self, name, content)
 
         monkeypatch.setattr(Folder, "write", full)
         done = typed(SEEDS)
-        assert (done.exit_code, len(records(here / "m"))) == (2, 3)
+        assert (done.exit_code, len(records(here / "m"))) == (2, kept)
         assert "PASS  3 runs" in done.stdout
-        assert "Cannot write the summary to m, because no space left on device; " in done.stderr
+        assert said in done.stderr
 
     def test_a_page_tells_every_run_that_did_not_pass(self, here, register):
         register("flips", Flips)
