@@ -74,9 +74,7 @@ class Job:
     @cached_property
     def name(self) -> str:
         """The same wherever the job is run, and another for other settings and for files with other contents."""
-        shown = {
-            key: self.settings.get(key, OPTIONS[key].default) for key in OPTIONS if key in (*SHOWN, *self.settings)
-        }
+        shown = {key: self.settings.get(key, OPTIONS[key].default) for key in dict.fromkeys([*SHOWN, *self.settings])}
         words = [str(v) if isinstance(v, str) else k if v is True else f"{k}-{v}" for k, v in shown.items()]
         start = re.sub(r"[^A-Za-z0-9.]+", "-", " ".join(words)).strip("-.")[:LONGEST].rstrip("-.")
         digest = sha256(msgspec.json.encode([dict(self.settings), dict(self.files)])).hexdigest()[:12]

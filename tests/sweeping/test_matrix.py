@@ -52,7 +52,7 @@ def test_a_name_says_what_a_run_is_and_changes_with_it_alone(jobs_of, tmp_path):
     (tmp_path / "d.csv").write_text("1,2\n3,4\n5,6\n")
     text = 'network = "1-1"\ndata = "d.csv"\n'
     (one,) = jobs_of(text)
-    assert one.name.startswith("1-1-d.csv-float32-gradient-descent-seed-0-")
+    assert one.name.startswith("1-1-float32-gradient-descent-seed-0-d.csv-")
     assert jobs_of(f'{text}seed = 0\ndtype = "float32"\n')[0].name == one.name  # defaults that are said
     assert jobs_of(f'{text}dtype = "float64"\n')[0].name != one.name
     assert jobs_of(f"{text}raw = true\n")[0].command == "harness run 1-1 --data d.csv --raw"
