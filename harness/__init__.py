@@ -1,6 +1,7 @@
 """Trains a hand-written backward pass in lockstep with frameworks and compares gradients up to rounding.
 
     run          train in lockstep and compare           read_run     a recorded run
+    sweep        many runs, on this machine or a cluster
     check        somebody's backward pass: the first wrong link, and what explains it
     gradients_from_update   a backward pass made of a step that only updates the weights
     check_optimizer         somebody's optimizer: momentum, Adam, ..., step by step
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from harness.results.optimizer_check import OptimizerCheck
     from harness.results.run import Run, read_run
     from harness.surveys.conventions import conventions
+    from harness.sweeping.summary import Sweep
+    from harness.sweeping.sweep import sweep
     from harness.testing.allowing import allow, assert_gradients_match
     from harness.testing.compared import GradientMismatch, assert_chain_matches, assert_vjp_matches
     from harness.testing.reference_pass import reference
@@ -49,10 +52,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ChainCheck", "Check", "Constant", "Data", "Flags", "GradientMismatch", "Indices", "OneOf", "OperationCheck",
-    "OptimizerCheck", "Power", "Probabilities", "Reals", "Run", "Score", "UsageError", "allow",
+    "OptimizerCheck", "Power", "Probabilities", "Reals", "Run", "Score", "Sweep", "UsageError", "allow",
     "assert_chain_matches", "assert_gradients_match", "assert_vjp_matches", "check", "check_chain", "check_optimizer",
     "check_vjp", "conventions", "explain", "from_toml", "gradients_from_update", "load_data", "load_network", "power",
-    "read_run", "reference", "run", "score", "to_toml", "why",
+    "read_run", "reference", "run", "score", "sweep", "to_toml", "why",
 ]  # fmt: skip
 
 _HOME = {
@@ -71,6 +74,7 @@ _HOME = {
     "Reals": "inputs.declared",
     "Run": "results.run",
     "Score": "mutation.score",
+    "Sweep": "sweeping.summary",
     "UsageError": "usage",
     "allow": "testing.allowing",
     "assert_chain_matches": "testing.compared",
@@ -91,6 +95,7 @@ _HOME = {
     "reference": "testing.reference_pass",
     "run": "lockstep.training",
     "score": "mutation.score",
+    "sweep": "sweeping.sweep",
     "to_toml": "inputs.networks",
     "why": "explaining.allowance",
 }

@@ -33,6 +33,21 @@ def environment() -> dict[str, str]:
     return found | {name: os.environ[name] for name in WAITING if name in os.environ}
 
 
+def with_threads(threads: int) -> dict[str, str]:
+    """The environment of a process whose libraries use that many threads.
+
+    The number is fixed when a library starts, so whoever starts the process sets it. PJRT_NPROC sizes the pool in which
+    XLA runs a program on the CPU; XLA_FLAGS has no setting that does.
+    """
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "PJRT_NPROC", "NPROC")
+    return {**os.environ, **dict.fromkeys(names, str(threads))}
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def memory() -> int | None:
     """Bytes of memory that this process may use, what is in use included; None where the system does not say."""
     try:

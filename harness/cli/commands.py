@@ -46,6 +46,29 @@ def run_command(**options: Any) -> None:
     sys.exit(run_and_print(**options))
 
 
+@harness.command("sweep", short_help="many runs, on this machine or a Dask cluster")
+@click.argument("matrix", metavar="FILE.toml")
+@click.option("--output", metavar="FOLDER", help="of the records [default: the file's name without .toml, here]")
+@click.option("--jobs", type=int, help="runs at a time on this machine, which share its cores [default: one a core]")
+@click.option("--scheduler", metavar="ADDRESS", help="of a Dask scheduler, whose workers run: tcp://127.0.0.1:8786")
+@click.option("--up-to", type=int, default=10_000, show_default=True, help="runs that start without a word")
+@click.option("--report", metavar="FILE.html", help="write the summary as one page")
+@click.option("--format", "style", type=click.Choice(["table", "markdown", "json"]))
+@click.option("--json", "as_json", is_flag=True, help="the same as --format json")
+@click.option("--require-power", is_flag=True, help="exit with 4 where a gradient of a run is not judged with power")
+@click.option("--quiet", is_flag=True, help="the verdict line only")
+def sweep_command(**options: Any) -> None:
+    """Run every run that FILE.toml describes, keep a record of each, and tabulate the verdicts.
+
+    Keys are options of `harness run` by their names, network for MODEL; where one is a list, there is a run for each
+    value of each. Tables [[matrix]] are products of their own, with what stands above them in all of them. The same
+    command goes on where it was interrupted or killed.
+    """
+    from harness.cli.sweeping import sweep_and_print
+
+    sys.exit(sweep_and_print(**options))
+
+
 @harness.command("check", short_help="somebody's backward pass: find and name the first wrong link")
 @click.argument("function", metavar="TARGET")
 @click.option("--model", default="4-3-2-1", show_default=True, help="layer sizes or a .toml file")

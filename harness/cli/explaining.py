@@ -8,12 +8,12 @@ from typing import Any
 import click
 from tabulate import tabulate
 
-from harness.cli.running import specified
 from harness.cli.terminal import ASCII, indented, named, printable, quoted
 from harness.explaining import explain
 from harness.explaining.allowance import Allowance, why
 from harness.explaining.screen import blocks
 from harness.explaining.symbols import entry_name
+from harness.lockstep.asked import network_asked, optimizer_asked
 from harness.results.numbers import small
 
 PRODUCTS = {**ASCII, ord("·"): "*"}
@@ -23,7 +23,7 @@ PRODUCTS = {**ASCII, ord("·"): "*"}
 def explain_and_print(*, as_json: bool, reference: str, **options: Any) -> int:
     """Explain, print, and return the exit status."""
     command = typed()
-    network, optimizer = specified(options)
+    network, optimizer = network_asked(options), optimizer_asked(options)
     same = ("data", "sample", "step", "nudge", "raw", "target", "batch", "seed")
     keywords = {name: options[name] for name in same}
     told = explain(reference, network, optimizer=optimizer, against=named(options["against"]), **keywords)
@@ -56,7 +56,7 @@ def typed() -> str:
 
 def why_and_print(reference: str, *, as_json: bool, **options: Any) -> int:
     """Print where the allowance of an entry comes from, and return the exit status."""
-    network, optimizer = specified(options)
+    network, optimizer = network_asked(options), optimizer_asked(options)
     same = ("raw", "target", "step", "batch", "dtype", "seed")
     answer = why(reference, network, options["data"], optimizer=optimizer, **{name: options[name] for name in same})
     if as_json:

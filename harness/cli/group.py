@@ -73,6 +73,7 @@ Examples:
   harness run --free-run                       each follows its own updates
   harness run net.toml                         the layers and the loss that a file lists
   harness run --optimizer adam --dtype float64 --output run.jsonl
+  harness sweep nightly.toml --jobs 8          many runs: every combination that a file lists
   harness explain "w_21^(1)" --sample 0        one derivative, path by path
   harness check my_nn.py:backward              somebody's backward pass: the first wrong link, and its cause
   harness check my_nn.py:step --update --lr 0.1        a step that hands over no gradients

@@ -10,17 +10,13 @@ from harness.cli.group import OF_A_NETWORK
 from harness.cli.terminal import Progress, complain, indented, named, paged, printable, spelled, style_of
 from harness.fault_injection.command import power
 from harness.fault_injection.power import Power
-from harness.inputs.networks import load_network
-from harness.lockstep.training import run
+from harness.lockstep.asked import network_asked, run_asked
 from harness.mutation.score import Score, score
 from harness.rendering.github import of_run, workflow_commands
 from harness.rendering.pages import page_writer
 from harness.rendering.tables import Typed, render
-from harness.results.record_file import line_of
 from harness.results.run import Run
 from harness.usage import UsageError
-from impls.graph import Graph
-from impls.hand.notation import OPTIMIZERS, made
 
 OF_ITS_POWER = frozenset({"model", "against", "data", "target", "raw", *OF_A_NETWORK, "batch", "dtype", "seed"})
 """Options that harness power shares."""
@@ -39,29 +35,11 @@ def run_and_print(**options: Any) -> int:
     return paged(write_page, result, "harness run", status)
 
 
-def specified(options: dict[str, Any]) -> tuple[Graph, Any]:
-    """Network and optimizer, as they were typed.
-
-    Raises:
-        UsageError: a text, a name or a number cannot be used.
-    """
-    network = load_network(options["model"], data=options["data"], **{name: options[name] for name in OF_A_NETWORK})
-    try:
-        rate = {} if options["lr"] is None else {"lr": options["lr"]}
-        return network, made("optimizer", OPTIMIZERS, options["optimizer"], **rate)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-
-
 def _run(options: dict[str, Any]) -> Run:
-    network, optimizer = specified(options)
-    same = ("raw", "target", "steps", "epochs", "batch", "dtype", "seed", "check_every", "free_run", "exact", "output")
-    keywords = {name: options[name] for name in same}
     with Progress("steps") as progress:
-        return run(
-            network, options["data"], named(options["against"]),
-            optimizer=optimizer, full=options["check"] == "full", progress=progress.at, command=spelled(),
-            announce=None if options["quiet"] else _announce, **keywords,
+        return run_asked(
+            options, named(options["against"]), output=options["output"], progress=progress.at, command=spelled(),
+            announce=None if options["quiet"] else _announce,
         )  # fmt: skip
 
 
@@ -73,10 +51,8 @@ def _print(result: Run, style: str, status: int, *, quiet: bool, verbose: bool) 
     if style == "json":
         click.echo(indented(result.to_dict() | {"exit": status}))
     elif style == "jsonl":
-        click.echo(line_of(result.head))
-        for step in result.steps:
-            click.echo(line_of(step))
-        click.echo(line_of(result.end()))
+        for line in result.lines():
+            click.echo(line)
     elif style == "github":
         click.echo("\n".join(workflow_commands(of_run(result))))
     elif quiet:
@@ -105,8 +81,7 @@ def power_and_print(*, as_json: bool, require_power: bool, **options: Any) -> in
 def _power(options: dict[str, Any]) -> Power:
     if options["timeout"] is not None:
         raise UsageError("Cannot use --timeout without --of, because it limits each mutant of a test; name a test.")
-    choices = {name: options[name] for name in OF_A_NETWORK}
-    network = load_network(options["model"] or "4-3-2-1", data=options["data"], **choices)
+    network = network_asked({**options, "model": options["model"] or "4-3-2-1"})
     given = {name: options[name] for name in ("dtype", "seed") if options[name] is not None}
     with Progress("faults") as progress:
         return power(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ from harness.results.numbers import owner
 from harness.results.printable import Printable
 from harness.results.rebuilding import network_of
 from harness.results.record import End, Ending, Head, Lost, PowerCount, Step
-from harness.results.record_file import GIVE, read_lines
+from harness.results.record_file import GIVE, line_of, read_lines
 from harness.results.steps import Steps
 from harness.results.summary import Summary
 from harness.results.verdicts import TWIN, DriftVerdict, Judged, Outcome, explanation, first_fault, outcome_of
@@ -202,6 +202,12 @@ class Run(Judged, Printable, text="harness.rendering.tables:render", notebook="h
     def end(self) -> End:
         """The last line of the record."""
         return End(self.how, len(self.steps), self.verdict, self.exit, self.power)
+
+    def lines(self) -> Iterator[bytes]:
+        """Every line of the record, without its end."""
+        yield line_of(self.head)
+        yield from map(line_of, self.steps)
+        yield line_of(self.end())
 
 
 def read_run(path: str | os.PathLike[str]) -> Run:

@@ -1,9 +1,9 @@
-"""Rendering: from a `Run`, a `Check` or an `OperationCheck` to its page, and from that to the text of one HTML file."""
+"""Rendering: from a result to its page, and from that to the text of one HTML file."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,15 +13,16 @@ from harness.results.chain_check import ChainCheck
 from harness.results.check import Check
 from harness.results.operation_check import OperationCheck
 from harness.results.run import Run
+from harness.sweeping.summary import Sweep
 from reports.page.environment import environment, source
 from reports.page.figures import Figure, runtime
 from reports.page.numbers import script_json, shrunk
 from reports.page.sections import SECTIONS
 from reports.page.sections.section import Content, Section
-from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, RunSubject
+from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, RunSubject, SweepSubject
 
 
-def page(result: Run | Check | OperationCheck) -> str:
+def page(result: Any) -> str:
     """The page about a result: one HTML file that asks for nothing else."""
     # Numbers near the end of a dtype's range overflow here and there; what is not finite is shown as such.
     with np.errstate(all="ignore"):
@@ -94,35 +95,27 @@ class Page:
         return next(content.shows for section, content in self.sections if section.id == name)
 
 
-def page_of(result: Run | Check | OperationCheck | ChainCheck) -> Page:
-    """The page of a run, a check, or the check of an operation or a chain."""
-    sections: list[tuple[Section, Content]]
-    if isinstance(result, Run):
-        of_run = RunSubject(result)
-        sections = [(section, section.of_run(of_run)) for section in SECTIONS if section.of_run]
-        return _page(of_run, sections)
-    if isinstance(result, OperationCheck):
-        of_operation = OperationSubject(result)
-        sections = [(section, section.of_operation(of_operation)) for section in SECTIONS if section.of_operation]
-        return _page(of_operation, sections)
-    if isinstance(result, ChainCheck):
-        of_chain = ChainSubject(result)
-        return _page(of_chain, [(section, section.of_chain(of_chain)) for section in SECTIONS if section.of_chain])
-    of_check = CheckSubject(result)
-    sections = [(section, section.of_check(of_check)) for section in SECTIONS if section.of_check]
-    return _page(of_check, sections)
-
-
-def _page(
-    subject: RunSubject | CheckSubject | OperationSubject | ChainSubject, sections: Sequence[tuple[Section, Content]]
-) -> Page:
+def page_of(result: Any) -> Page:
+    """The page of a result of one of the kinds of `SUBJECTS`."""
+    about, which = next(made for kind, made in SUBJECTS.items() if isinstance(result, kind))
+    subject = about(result)
     return Page(
         kind=subject.kind,
         title=subject.title,
-        verdict=subject.result.verdict,
+        verdict=result.verdict,
         reason=subject.reason,
         heading=subject.heading,
         warnings=subject.warnings,
-        record=subject.result.to_dict(),
-        sections=sections,
+        record=result.to_dict(),
+        sections=[(section, of(subject)) for section in SECTIONS if (of := getattr(section, which))],
     )
+
+
+SUBJECTS: dict[type, tuple[Callable[[Any], Any], str]] = {
+    Run: (RunSubject, "of_run"),
+    OperationCheck: (OperationSubject, "of_operation"),
+    ChainCheck: (ChainSubject, "of_chain"),
+    Check: (CheckSubject, "of_check"),
+    Sweep: (SweepSubject, "of_sweep"),
+}
+"""What a page of each kind of result is about, and what a section calls what it shows of it."""

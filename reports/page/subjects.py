@@ -19,6 +19,8 @@ from harness.results.check import Check
 from harness.results.operation_check import OperationCheck
 from harness.results.rebuilding import batches_of_check, batches_of_head, network_of
 from harness.results.run import Run
+from harness.sweeping.summary import Sweep
+from harness.sweeping.table import heading as heading_of_sweep
 from harness.usage import UsageError
 from impls.graph import Graph
 from impls.registry import REFERENCE
@@ -133,6 +135,18 @@ class OperationSubject:
         self.title, self.reason = check.name, check.reason
         self.heading = [*operation_screen.heading(check), *operation_screen.not_tried(check)]
         self.command = check.command or f"harness.check_vjp(..., dtype={check.dtype!r}, seed={check.seed})"
+
+
+class SweepSubject:
+    """Many runs."""
+
+    kind = "sweep"
+
+    def __init__(self, sweep: Sweep) -> None:
+        self.result = sweep
+        self.title, self.reason = sweep.source, sweep.reason
+        self.heading = [heading_of_sweep(sweep)]
+        self.warnings = [sweep.unkept] if sweep.unkept else []
 
 
 def _rebuilt(run: Run) -> tuple[Graph | None, Batches | None, str]:

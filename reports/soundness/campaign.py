@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 import msgspec
 from tabulate import tabulate
 
+from harness.environment import with_threads
 from reports.soundness.cases import case, graph_case, threads_of
 from reports.soundness.tally import KNOWN_FAULTS, Alarm, Count, Tally
-from reports.soundness.worker import environment_for
 
 THREADS = (1, 2)
 BLOCK = 16
@@ -77,7 +77,7 @@ def run(entries: int, seed: int, told: Callable[[Campaign], None] | None = None,
 def _block(seed: int, threads: int, *which: int) -> Tally:
     """The tally of one process; `which`, see `judge_cases`."""
     words = [sys.executable, "-m", "reports.soundness.worker", *map(str, (seed, threads, *which))]
-    done = subprocess.run(words, env=environment_for(threads), capture_output=True, check=False)
+    done = subprocess.run(words, env=with_threads(threads), capture_output=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(words[1:])} ended with {done.returncode}: {done.stderr.decode()[-2000:]}")
     return msgspec.msgpack.decode(done.stdout, type=Tally)
@@ -113,7 +113,7 @@ def again(seed: int, number: int, layers: bool = False) -> int:
     """Judge one case again, with its number of threads; 1 if there is an alarm."""
     threads = threads_of(number)
     words = [sys.executable, "-m", "reports.soundness.worker", *map(str, (seed, threads, number // 2, 1, int(layers)))]
-    done = subprocess.run(words, env=environment_for(threads), stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(words, env=with_threads(threads), stdout=subprocess.PIPE, check=True)
     tally = msgspec.msgpack.decode(done.stdout, type=Tally)
     drawn = graph_case(seed, number) if layers else case(seed, number)
     print(f"case {number} of seed {seed}, {threads} threads: {drawn.network!r}")

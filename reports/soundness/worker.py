@@ -1,12 +1,11 @@
 """One process of the campaign: some cases, all with one number of threads, the tally to standard output.
 
 The number of threads of OpenMP, of BLAS and of XLA's pool is fixed when a library starts, so whoever starts this
-process sets them in its environment: see `environment_for`.
+process sets them in its environment: see `harness.environment.with_threads`.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 import warnings
@@ -25,15 +24,6 @@ from reports.soundness.score import judge_case
 from reports.soundness.tally import Alarm, Key, Tally
 
 IMPLEMENTATIONS = ("hand", "torch", "jax")
-
-
-def environment_for(threads: int) -> dict[str, str]:
-    """The environment of a process whose libraries use that many threads.
-
-    PJRT_NPROC sizes the pool in which XLA runs a program on the CPU; XLA_FLAGS has no setting that does.
-    """
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "PJRT_NPROC", "NPROC")
-    return {**os.environ, **dict.fromkeys(names, str(threads))}
 
 
 def judge_cases(seed: int, threads: int, first: int, count: int, layers: int = 0) -> Tally:

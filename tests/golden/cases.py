@@ -67,6 +67,15 @@ def net_toml(folder: Path) -> None:
     (folder / "wrong.toml").write_text('loss = "huber"\n\n[[layers]]\nkind = "dense"\ninputs = 4\nouptuts = 3\n')
 
 
+def matrices(folder: Path) -> None:
+    """A matrix of two runs, and some that cannot be read."""
+    common = 'network = "2-1"\ndata = "random"\nagainst = "hand"\nsteps = 2\n'
+    (folder / "two.toml").write_text(f'{common}dtype = ["float32", "float64"]\n')
+    (folder / "key.toml").write_text(f"{common}sede = 1\n")
+    (folder / "entry.toml").write_text(f'{common}[[matrix]]\noptimizer = ["adam", "adma"]\n')
+    (folder / "empty.toml").write_text("")
+
+
 def tables(folder: Path) -> None:
     """A CSV with classes, one with a bad cell, an NPZ."""
     rng = np.random.default_rng(0)
@@ -150,6 +159,13 @@ CASES = [
     command("help", "--help", "run --help", "check --help", "explain --help", "power --help", by=("click",)),
     command("help-of-the-others", *(f"{verb} --help" for verb in (
         "why", "template", "implementations", "calibrate", "conventions", "doctor", "report")), by=("click",)),
+    command("help-of-sweep", "sweep --help", by=("click",)),
+    # sweep
+    command("sweep", "sweep two.toml --jobs 1", "sweep two.toml --format markdown", "sweep two.toml --json",
+            prepare=matrices),
+    command("sweep-wrong", *(f"sweep {words}" for words in (
+        "none.toml", "key.toml", "entry.toml", "empty.toml", "two.toml --up-to 1", "two.toml --jobs 0",
+        "two.toml --output key.toml", "two.toml --scheduler here")), prepare=matrices),
     # check: right ones
     command("check-right", "check candidates/right.py"),
     command("check-right-verbose", "check candidates/right.py --verbose --batch 9"),
