@@ -58,8 +58,10 @@ def rounding(point: Point, against: str, result: Pass, profile: Profile, stride:
             row = judge_link(link, tensors, actual, profile, against, point.step, stride, shown, parts, sums)
             if row.verdict == "FAULT" and not profile.eager and not parts:
                 other = recomputed(point.network, link, tensors, profile)
-                place = ("rounding", link.output, against, point.step)
-                again = judge(*place, actual=actual, expected=other.value, allowed=other.bound)
+                expected, allowed = other.value, other.bound
+                again = judge(
+                    "rounding", link.output, against, point.step, actual=actual, expected=expected, allowed=allowed
+                )  # fmt: skip
                 row = row if again.verdict == "FAULT" else again
             rows.append(row)
     return rows
