@@ -17,7 +17,7 @@ from harness.faults.indexing import indexing_faults
 from harness.faults.layer_norm import layer_norm_faults
 from harness.faults.losses import clamp_faults, loss_faults
 from harness.faults.operands import operand_faults
-from harness.faults.operations.edited import edited
+from harness.faults.operations.edited import edited, edited_twice
 from harness.faults.operations.hypothesis import Hypotheses, Hypothesis, Situation
 from harness.faults.operations.normalising import normalisations
 from harness.faults.operations.options import other_functions
@@ -126,7 +126,7 @@ def catalogued(at: Situation, name: str) -> Iterator[Hypothesis]:
 
 OF_OPERATIONS: tuple[tuple[Hypotheses, ...], ...] = (
     (recognisable, changed_upstream, normalisations, catalogued, elsewhere, lower_precision),
-    (in_regions, edited, other_functions),
+    (in_regions, edited, edited_twice, other_functions),
 )
 """Of an operation that is no layer's, mistakes by the gradients that its reference gives; each row is asked only if the
 one before explains nothing.

@@ -38,11 +38,13 @@ class EditFault(Fault):
         operator: the kind of edit.
         right: the formula as it is right.
         written: the formula by the layer's own names, the same at every link of the kind; empty with another tensor.
+        made_at: the rule at another place, a link of the same layer for other sizes; None where it is not kept.
     """
 
     operator: str = ""
     right: str = ""
     written: str = ""
+    made_at: Callable[[Place], Rule] | None = None
 
 
 def edit_faults(place: Place, rows: int, shown: bool) -> Iterator[Fault]:

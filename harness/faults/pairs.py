@@ -11,18 +11,20 @@ import ast
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from harness.edits.numbers import NUMERIC
 from harness.edits.syntax import Site, sites_of
-from harness.faults.edited_formulas import NAMESPACE, edit_in, formula_of_tree, spelled
+from harness.faults.edited_formulas import NAMESPACE, Edit, edit_in, formula_of_tree, spelled
 from harness.faults.edits import CAUSE, EditFault, Names, names_at, run_of, sized, value_of
 from harness.faults.fault import Fault
 from harness.faults.place import Place
 from harness.faults.spellings import spellings_of
 from impls.contract import Array
+from impls.graph import Rule
 
 PAIRED = {name: NUMERIC[name] for name in ("sign", "operator", "dropped term", "doubled term", "axis", "off by one")}
 """Slips of which two are made at once."""
@@ -58,8 +60,12 @@ def pair_faults(place: Place, tensors: Mapping[str, Any], near: Callable[[Array]
                 continue
             seen.add(wrong)
             says = f"the right formula is {right.format_map(names)}: {told}"
-            rule = lambda t, edit=edit: run_of(place, edit, None, t)  # noqa: E731
-            yield EditFault(CAUSE, place.at, says, wrong, rule, told, right.format_map(names))
+            made_at = partial(_made_at, edit)
+            yield EditFault(CAUSE, place.at, says, wrong, made_at(place), told, right.format_map(names), "", made_at)
+
+
+def _made_at(edit: Edit, place: Place) -> Rule:
+    return partial(run_of, place, edit, None)
 
 
 def _pairs(tree: Any, values: _Values) -> Iterator[tuple[Change, Change]]:

@@ -27,6 +27,7 @@ computation by running it in two precisions; Parker, "Monte Carlo arithmetic" (1
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -70,14 +71,24 @@ class MeasuredReference:
             raise UsageError(f"Cannot differentiate by {', '.join(inputs)}, because they {why}; give arrays of floats.")
         doubled = [double(array) for array in inputs.values()]
         form, self.host = differentiating(function, doubled, "float64", other_than)
-        self.function = flat(form, self.host, [name in constant for name in inputs])
-        self._form = self.host.at_once(form)
+        self._constant = [name in constant for name in inputs]
         narrow = [host for host in loaded_hosts("float32").values() if host.package == self.host.package]
         self.narrow: Hosts | None = narrow[0]
         what = visible(str(getattr(function, "__name__", type(function).__name__)))
         self.name = f"{self.host.package} {what}"
+        self._measures(form)
+
+    def _measures(self, form: Callable[..., Any]) -> None:
+        self.form, self.function = form, flat(form, self.host, self._constant)
+        self._at_once = self.host.at_once(form)
         self._parts: dict[tuple[Any, ...], Parts] = {}
         self._known: dict[bytes, tuple[list[Array], list[Array]]] = {}
+
+    def of(self, function: Callable[..., Any]) -> MeasuredReference:
+        """Another function of the same inputs, on the same framework's arrays."""
+        other = copy(self)
+        other._measures(function)
+        return other
 
     def parts(self, inputs: Mapping[str, Array]) -> Parts:
         """The shape of each output."""
@@ -161,7 +172,7 @@ class MeasuredReference:
         try:
             if upstream is None:
                 with host.running():
-                    returned = self._form(*[host.give(array) for array in given])
+                    returned = self._at_once(*[host.give(array) for array in given])
                     reals = {name: host.take(own) for name, own in reals_of(returned).items()}
                 if not reals:
                     raise UsageError(f"Cannot use {self.name} as the reference, because it returns no real numbers.")

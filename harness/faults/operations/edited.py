@@ -13,42 +13,66 @@ import numpy as np
 
 from harness.faults.edits import EditFault, edit_faults
 from harness.faults.fault import Fault
-from harness.faults.operations.hypothesis import Hypothesis, Situation, within
+from harness.faults.operations.hypothesis import HandSituation, Hypothesis, Situation, within
 from harness.faults.pairs import pair_faults
 from harness.faults.place import Place
 from impls.contract import Array
-from impls.graph import TARGET
+from impls.graph import TARGET, Rule
 
 LARGEST = 2**12
 """Entries of an upstream up to which edits are tried."""
 
 
 def edited(at: Situation, name: str) -> Iterator[Hypothesis]:
-    """Single edits of the rule, then two small ones at once."""
-    hand = at.hand
-    if hand is None or at.upstream.size > LARGEST:
+    """Single edits of the rule."""
+    if at.hand is None or at.upstream.size > LARGEST:
         return
-    reference, own = hand.hand, hand.own[name]
-    place = Place(reference.graph(hand.inputs), reference.links(hand.inputs)[own])
-    bounded = reference.tensors(hand.inputs, hand.upstream, hand.dtype)
-    floats = {name: getattr(tensor, "value", tensor) for name, tensor in bounded.items()}
-    answered = at.answered.get(name)
+    place, tensors, floats = _read(at.hand, name)
+    for fault in edit_faults(place, len(floats[TARGET]) if np.ndim(floats[TARGET]) else 1, True):
+        if isinstance(fault, EditFault):
+            plain = partial(_plain, fault.rule, at.hand, floats)
+            yield Hypothesis(fault.cause, _says(fault, name), partial(_sent, fault.rule, at.hand, tensors), plain=plain)
+
+
+def edited_twice(at: Situation, name: str) -> Iterator[Hypothesis]:
+    """Two small edits of the rule at once; those that come near are kept for other cases."""
+    if at.hand is None or at.upstream.size > LARGEST:
+        return
+    place, _, floats = _read(at.hand, name)
+    hand, answered = at.hand.hand, at.answered.get(name)
 
     def near(value: Any) -> bool:
-        return answered is not None and within(np.asarray(reference.sent_back(value, floats)), answered)
+        return answered is not None and within(np.asarray(hand.sent_back(value, floats)), answered)
 
-    single = edit_faults(place, len(floats[TARGET]) if np.ndim(floats[TARGET]) else 1, True)
-    for family in (single, pair_faults(place, floats, near)):
-        for fault in family:
-            if isinstance(fault, EditFault):
-                says = f"{fault.formula}: {fault.says}, in d{name}"
-                predict = partial(_sent, reference, fault, bounded)
-                yield Hypothesis(fault.cause, says, predict, plain=partial(_plain, reference, fault, floats))
+    for fault in pair_faults(place, floats, near):
+        if isinstance(fault, EditFault):
+            again = partial(_made_anew, fault, name)
+            yield Hypothesis(fault.cause, _says(fault, name), partial(again, at), again=again)
 
 
-def _sent(reference: Any, fault: Fault, tensors: Mapping[str, Any]) -> Any:
-    return reference.sent_back(fault.rule(tensors), tensors)
+def _read(hand: HandSituation, name: str) -> tuple[Place, dict[str, Any], dict[str, Any]]:
+    """The link that gives a gradient, and what it reads: bounded, and in plain floats."""
+    reference = hand.hand
+    place = Place(reference.graph(hand.inputs), reference.links(hand.inputs)[hand.own[name]])
+    tensors = reference.tensors(hand.inputs, hand.upstream, hand.dtype)
+    return place, tensors, {read: getattr(tensor, "value", tensor) for read, tensor in tensors.items()}
 
 
-def _plain(reference: Any, fault: Fault, tensors: Mapping[str, Any]) -> Array:
-    return np.asarray(reference.sent_back(fault.rule(tensors), tensors), np.float64)
+def _says(fault: Fault, name: str) -> str:
+    return f"{fault.formula}: {fault.says}, in d{name}"
+
+
+def _sent(rule: Rule, hand: HandSituation, tensors: Mapping[str, Any]) -> Any:
+    return hand.hand.sent_back(rule(tensors), tensors)
+
+
+def _plain(rule: Rule, hand: HandSituation, tensors: Mapping[str, Any]) -> Array:
+    return np.asarray(_sent(rule, hand, tensors), np.float64)
+
+
+def _made_anew(fault: EditFault, name: str, at: Situation) -> Any:
+    """What an edit gives in another case."""
+    assert at.hand is not None
+    assert fault.made_at is not None
+    place, tensors, _ = _read(at.hand, name)
+    return _sent(fault.made_at(place), at.hand, tensors)

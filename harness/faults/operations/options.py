@@ -8,10 +8,9 @@ change of its source is such another function, differentiated as the reference i
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from types import FunctionType
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -54,7 +53,8 @@ EDITS: Mapping[str, Operator] = {"option": option, **OPERATORS, "doubled term": 
 CAUSES = {"option": "option left out", "constant": "taken for a constant"}
 """By the operator; of all others the cause is that another function is differentiated."""
 
-Edited = tuple[str, str, Callable[..., Any]]
+Edited = tuple[str, str, MeasuredReference]
+"""The cause, the mistake in words, and the function whose derivative it is."""
 _KNOWN: WeakKeyDictionary[MeasuredReference, list[Edited]] = WeakKeyDictionary()
 _GRADIENTS: WeakKeyDictionary[Expected, list[list[Array | None] | None]] = WeakKeyDictionary()
 """Of all edits of a reference, at a point."""
@@ -66,15 +66,15 @@ def other_functions(at: Situation, name: str) -> Iterator[Hypothesis]:
     if not isinstance(reference, MeasuredReference):
         return
     if reference not in _KNOWN:
-        _KNOWN[reference] = list(_edits(reference.function))
-    edits = _KNOWN[reference]
-    for place, (cause, says, function) in enumerate(edits):
-        again = partial(_bounded, function, name)
+        _KNOWN[reference] = list(_edits(reference))
+    for place, (cause, says, other) in enumerate(_KNOWN[reference]):
+        again = partial(_bounded, other, name)
         plain = partial(_plain, at.at, name, place)
         yield Hypothesis(cause, f"{says}, in d{name}", partial(again, at), plain=plain, again=again)
 
 
-def _edits(given: Any) -> Iterator[Edited]:
+def _edits(reference: MeasuredReference) -> Iterator[Edited]:
+    given = reference.form
     function = unwrapped(given)
     tree = definition_of(function) if isinstance(function, FunctionType) else None
     if tree is None:
@@ -90,7 +90,7 @@ def _edits(given: Any) -> Iterator[Edited]:
             after, before = (text.removeprefix("return ") for text in (change.after, change.before))
             says = f"the derivative is that of {after}, where the reference is {before}"
             called = Call(edited, given.signature, given.settings) if isinstance(given, Call) else edited
-            yield CAUSES.get(change.operator, "derivative of another function"), says, called
+            yield CAUSES.get(change.operator, "derivative of another function"), says, reference.of(called)
         if number > MOST:
             return
 
@@ -101,7 +101,7 @@ def _plain(at: Expected, name: str, place: int) -> Array:
     assert isinstance(reference, MeasuredReference)
     if at not in _GRADIENTS:
         inputs = [double(array) for array in at.given.values()]
-        functions = [function for _, _, function in _KNOWN[reference]]
+        functions = [other.function for _, _, other in _KNOWN[reference]]
         _GRADIENTS[at] = reference.host.vjp_of_each(functions, inputs, np.asarray(at.upstream, np.float64))
     found = _GRADIENTS[at][place]
     if found is None:
@@ -111,6 +111,5 @@ def _plain(at: Expected, name: str, place: int) -> Array:
     return gradient
 
 
-def _bounded(function: Callable[..., Any], name: str, at: Situation) -> Bounded:
-    other = MeasuredReference(function, at.inputs)
+def _bounded(other: MeasuredReference, name: str, at: Situation) -> Bounded:
     return other.gradients(at.inputs, at.upstream, at.dtype)[name]
