@@ -85,9 +85,10 @@ def check_chain(
     arrays = None if arrays is None else as_text("arrays", arrays, "jax")
     ran = ForwardPass(forward, inputs or {}, tensors, loss, as_seconds(timeout), arrays=arrays, beside=backward)
     chain, dtype, loss = ran.chain, ran.dtype, ran.loss
-    made = ChainCheck(
-        package=ran.host.package, dtype=dtype, tensors=len(chain.tensors), loss=loss, lost=_lost(chain, loss)
-    )
+    known = {gradient_of(name) for name in (*chain.tensors, *chain.constants)}
+    # Where one function goes through both passes, gradients stand among its tensors.
+    steps = [name for name in chain.tensors if name not in known]
+    made = ChainCheck(package=ran.host.package, dtype=dtype, tensors=len(steps), loss=loss, lost=_lost(chain, loss))
     if backward is not None:
         line, lines = places_of(backward, [gradient_of(name) for name in chain.tensors])
         made = replaced(made, line=line, lines=lines)
@@ -106,7 +107,6 @@ def check_chain(
         return replaced(made, findings=[Finding(YOURS, 1, failure.kind, what, "gradients")])
     own, taken = answer
     shown = {name: array for name, array in taken.items() if array is not None}
-    known = {gradient_of(name) for name in (*chain.tensors, *chain.constants)}
     reference = ChainReference(chain, list(shown), _given(chain, shown, loss), dtype, ran.again)
     try:
         rows = [_row(reference, name, shown[name]) for name in reference.expected]
@@ -135,7 +135,7 @@ def check_chain(
             *(each for name in reference.expected for each in _mismatches(chain, name, shown[name], dtype)),
             *(_not_numbers(name, kind) for name, kind in none.items()),
         ],
-        unseen=[name for name in chain.tensors if name not in taken and name != loss],
+        unseen=[name for name in steps if name not in taken and name != loss],
         ignored=[name for name, value in own.items() if name not in known and ran.host.owns(value)],
     )
     of = {gradient_of(name): name for name in shown}

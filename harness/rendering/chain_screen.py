@@ -39,7 +39,7 @@ def of_chain(check: ChainCheck) -> tuple[Column[Row], ...]:
         Column("shape", lambda row: dims(check.shapes.get(row.gradient, ()))),
         Column("used", lambda row: "" if row.verdict in ("not comparable", "no power") else share(row), "right"),
         Column("sees", lambda row: small(row.sees), "right"),
-        Column("line", lambda row: _line(check, row), "right"),
+        *([Column("line", lambda row: _line(check, row), "right")] if check.lines else []),
         Column("verdict", lambda row: _verdict(row.verdict, row), on=TEXT, foreign=True),
         Column("verdict", lambda row: _verdict(signed(row.verdict), row), on=PAGE),
     )
