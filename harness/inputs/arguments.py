@@ -46,7 +46,12 @@ def as_optimizer(optimizer: Any, **more: float) -> Any:
             return made("optimizer", OPTIMIZERS, optimizer, **more)
         except ValueError as error:
             raise UsageError(str(error)) from None
-    if isinstance(optimizer, type) or not hasattr(optimizer, "state"):
+    if isinstance(optimizer, type):
+        name = optimizer.__name__
+        raise UsageError(
+            f"Cannot train with optimizer={name}, because it is a class; write {name}(), its options in the brackets."
+        )
+    if not hasattr(optimizer, "state"):
         raise UsageError(
             f"Cannot train with optimizer={shown(optimizer)}, because it is no optimizer; give one, such as "
             f"Adam(lr=0.01), or its name."

@@ -130,6 +130,9 @@ def unmasked(name: str, value: Any) -> Any:
     Raises:
         UsageError: some are.
     """
+    if isinstance(value, list | tuple):
+        for row in value:
+            unmasked(name, row)
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         count = int(np.ma.count_masked(value))
         raise UsageError(

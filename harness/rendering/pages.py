@@ -46,7 +46,7 @@ def page_writer(path: str | None, record: str | None = None) -> Callable[[Any], 
         raise UsageError(
             f"Cannot write a page to {path!r}, because that is the record it is made from; choose another file."
         )
-    reporter = _reporter()
+    reporter, place = _reporter(), file.resolve()  # a link's target may lie on another file system
 
     def write(result: Any) -> None:
         text = reporter(result)
@@ -54,15 +54,13 @@ def page_writer(path: str | None, record: str | None = None) -> Callable[[Any], 
             if file.exists() and not file.is_file():  # a device or a pipe is written to, not replaced
                 file.write_text(text, encoding="utf-8")
                 return
-            with NamedTemporaryFile(
-                "w", encoding="utf-8", dir=file.parent, prefix=f".{file.name}.", delete=False
-            ) as new:
+            with NamedTemporaryFile("w", encoding="utf-8", dir=place.parent, prefix=".page.", delete=False) as new:
                 aside = Path(new.name)
                 try:
                     new.write(text)
                     new.flush()
                     aside.chmod(file.stat().st_mode & 0o777 if file.exists() else 0o666 & ~_umask())
-                    aside.replace(file.resolve())
+                    aside.replace(place)
                 except BaseException:
                     aside.unlink(missing_ok=True)
                     raise

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from impls.graph.link import Link, link_of
-from impls.graph.node import Input, Node, prefixed, refuse_more
+from impls.graph.node import Input, Node, prefixed, refuse_class, refuse_more
 from impls.graph.tensor import Shape, Tensor
 
 TARGET, LOSS = "y", "loss"
@@ -39,9 +39,10 @@ class Forward:
         if not nodes:
             raise ValueError("Cannot build a network of no nodes, because it would compute nothing; give some.")
         refuse_more(nodes)
+        refuse_class(loss)
         wrong: list[Any] = [s for s in sources if not isinstance(s, Input)]
         wrong += [n for n in nodes if not isinstance(n, Node)]
-        wrong += [loss] if isinstance(loss, type) or not hasattr(loss, "check_targets") else []
+        wrong += [loss] if not hasattr(loss, "check_targets") else []
         if wrong:
             raise ValueError(
                 f"Cannot build a network with {wrong[0]!r}, because it is made of inputs, nodes and a loss; write "
@@ -100,7 +101,8 @@ class Forward:
 
     def _check(self, node: Node) -> None:
         """Raise ValueError unless the node has a name of its own, and what it reads and shares is there."""
-        if not (hasattr(node.layer, "reads") and hasattr(node.layer, "gives")) or isinstance(node.layer, type):
+        refuse_class(node.layer)
+        if not (hasattr(node.layer, "reads") and hasattr(node.layer, "gives")):
             raise self._refused(node, "it is no layer, which says what it reads and gives", "give a layer")
         if node.name in self.names or node.name == LOSS:
             raise self._refused(node, "there is a node of that name already", "give it another name")

@@ -57,6 +57,16 @@ def refuse_more(nodes: Sequence[Any]) -> None:
         )
 
 
+def refuse_class(given: object) -> None:
+    """Raise ValueError for a class of layers or losses in place of one of them."""
+    if isinstance(given, type):
+        name = given.__name__
+        raise ValueError(
+            f"Cannot build a network with {name}, because it is a class; write {name}(), its sizes and options in the "
+            f"brackets."
+        )
+
+
 def _count(number: object) -> bool:
     return isinstance(number, int) and not isinstance(number, bool)
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from impls.graph import Graph, Input, Node
-from impls.graph.node import as_names, numbered, refuse_more
+from impls.graph.node import as_names, numbered, refuse_class, refuse_more
 
 
 class Network(Graph):
@@ -38,6 +38,8 @@ class Network(Graph):
                 f"Network([Dense(inputs, outputs), ...], SumSquaredError())."
             )
         self.layers = tuple(layers)
+        for layer in self.layers:
+            refuse_class(layer)
         if not self.layers or not hasattr(self.layers[0], "inputs"):
             first = f"layers[0], {self.layers[0]!r}" if self.layers else "no layers"
             raise ValueError(

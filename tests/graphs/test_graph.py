@@ -15,7 +15,9 @@ from impls.hand import (
     MeanSquaredError,
     Network,
     Relu,
+    Sigmoid,
     Split,
+    SumSquaredError,
     Tanh,
     node,
 )
@@ -194,3 +196,19 @@ def test_a_graph_is_the_same_read_back_from_toml_and_from_a_record(tmp_path):
     for network in (branching(), positions(), images(), pooled(), normalised(), functions()):
         assert repr(harness.from_toml(harness.to_toml(network))) == repr(network)
         assert repr(network_of(repr(network))) == repr(network)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: Network([Dense(4, 3), Sigmoid], SumSquaredError()),
+        lambda: Network([Dense, Sigmoid()], SumSquaredError()),
+        lambda: Network([Dense(4, 3)], SumSquaredError),
+    ],
+    ids=["activation", "layer", "loss"],
+)
+def test_a_class_without_its_brackets_says_so(build):
+    with pytest.raises(
+        ValueError, match=r"^Cannot build a network with (Sigmoid|Dense|SumSquaredError), because it is"
+    ):
+        build()

@@ -51,3 +51,20 @@ def test_a_page_keeps_the_mode_of_the_one_before(tmp_path, monkeypatch):
     pages.page_writer(str(page))(None)
     assert page.read_text() == "the new one"
     assert page.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(not hasattr(pages.os, "symlink"), reason="no symbolic links here")
+def test_a_page_goes_where_a_link_leads_and_may_have_the_longest_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(pages, "_reporter", lambda: lambda result: "the page")
+    (tmp_path / "elsewhere").mkdir()
+    target, link = tmp_path / "elsewhere" / "page.html", tmp_path / "link.html"
+    link.symlink_to(target)
+    made = []
+    aside = pages.NamedTemporaryFile
+    monkeypatch.setattr(pages, "NamedTemporaryFile", lambda *a, **k: made.append(k["dir"]) or aside(*a, **k))
+    pages.page_writer(str(link))(None)
+    assert (link.is_symlink(), target.read_text()) == (True, "the page")
+    assert made == [target.parent]  # which alone is sure to be on the file system of the target
+    longest = tmp_path / f"{'n' * 250}.html"
+    pages.page_writer(str(longest))(None)
+    assert longest.read_text() == "the page"
