@@ -83,7 +83,7 @@ def test_half_and_double_never_pass(factor):
 def test_another_rate_than_the_step_has_is_told():
     found = checked(partial(steps.in_place, rate=0.3), 0.1)
     assert found.verdict == "FAIL"
-    assert any("right if its learning rate is 0.3" in finding.message for finding in found.findings)
+    assert any("is right with lr=0.3 (--lr 0.3)" in finding.message for finding in found.findings)
 
 
 def test_a_step_that_goes_on_with_a_momentum_is_no_single_step():
