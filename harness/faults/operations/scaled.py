@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import product
-from math import sqrt
+from math import prod, sqrt
 from operator import add, mul
 
 import numpy as np
@@ -48,17 +48,21 @@ def _twice(at: Situation, name: str) -> Bounded:
 
 
 def _factors(at: Situation, name: str, right: Bounded) -> Iterator[Hypothesis]:
-    for factor, cause, told in (*FIXED, *_sizes(at)):
+    for factor, cause, told in FIXED:
         yield Hypothesis(cause, f"d{name} is the right one times {told}", partial(mul, right, factor))
     actual = at.answered.get(name)
     ratio = None if actual is None or actual.shape != right.value.shape else _ratio(actual, right)
-    if ratio is None or f"{ratio:.6g}" in {"1", "0", *(f"{factor:.6g}" for factor, _, _ in FIXED)}:
-        return
-    for factor, cause, told in _of_sizes(at):
-        if f"{factor:.6g}" == f"{ratio:.6g}":
-            yield Hypothesis(cause, f"d{name} is the right one times {told}", partial(mul, right, factor))
-    says = f"d{name} is the right one times {ratio:.6g}"
-    yield Hypothesis("scaled by a constant", says, partial(_measured_ratio, right, ratio), "constant")
+    if ratio is not None and f"{ratio:.6g}" in {"1", "0", *(f"{factor:.6g}" for factor, _, _ in FIXED)}:
+        ratio = None  # it has a name already
+    for number, (of, size) in _named_sizes(at).items():
+        for make, cause, told in BY_SIZE:
+            if cause in ALWAYS or (ratio is not None and f"{make(number):.6g}" == f"{ratio:.6g}"):
+                again = partial(_by_size, name, make, size)
+                says = f"d{name} is the right one times {told.format(of)}"
+                yield Hypothesis(cause, says, partial(again, at), again=again)
+    if ratio is not None:
+        says = f"d{name} is the right one times {ratio:.6g}"
+        yield Hypothesis("scaled by a constant", says, partial(_measured_ratio, right, ratio), "constant")
 
 
 FIXED = (
@@ -72,32 +76,45 @@ FIXED = (
 """Factors, each with its cause and the words for it."""
 
 
-def _sizes(at: Situation) -> Iterator[tuple[float, str, str]]:
-    """Every size as a factor and as a divisor, by its tensor and axis."""
-    for size, of in _named_sizes(at).items():
-        yield 1 / size, "mean for sum", f"1/({of}): a mean for a sum"
-        yield float(size), "sum for mean", f"{of}: a sum for a mean"
+BY_SIZE: tuple[tuple[Callable[[float], float], str, str], ...] = (
+    (lambda n: 1 / n, "mean for sum", "1/({}): a mean for a sum"),
+    (lambda n: n, "sum for mean", "{}: a sum for a mean"),
+    (sqrt, "root of a size", "√({})"),
+    (lambda n: 1 / sqrt(n), "root of a size", "1/√({})"),
+    (lambda n: (n - 1) / n, "ddof", "(n − 1)/n, n being {}: n in place of n − 1"),
+    (lambda n: n / (n - 1), "ddof", "n/(n − 1), n being {}: n − 1 in place of n"),
+)
+"""Numbers that are made of a size, each with its cause and the words for it."""
+ALWAYS = ("mean for sum", "sum for mean")
+"""Tried whatever the ratio is; the others where it is theirs."""
 
 
-def _of_sizes(at: Situation) -> Iterator[tuple[float, str, str]]:
-    """Other numbers that are made of a size."""
-    for size, of in _named_sizes(at).items():
-        yield sqrt(size), "root of a size", f"√({of})"
-        yield 1 / sqrt(size), "root of a size", f"1/√({of})"
-        yield (size - 1) / size, "ddof", f"(n − 1)/n, n being {of}: n in place of n − 1"
-        yield size / (size - 1), "ddof", f"n/(n − 1), n being {of}: n − 1 in place of n"
+def _by_size(name: str, make: Callable[[float], float], size: Callable[[Situation], int], at: Situation) -> Bounded:
+    return at.expected[name] * make(float(size(at)))
 
 
-def _named_sizes(at: Situation) -> dict[int, str]:
-    tensors = {**at.inputs, "the output": at.upstream}
-    sizes: dict[int, str] = {}
-    for what, array in tensors.items():
-        for axis, size in enumerate(array.shape):
-            sizes.setdefault(size, f"the size of axis {axis} of {what}")
-    for what, array in tensors.items():
-        sizes.setdefault(array.size, f"the number of entries of {what}")
+def _named_sizes(at: Situation) -> dict[int, tuple[str, Callable[[Situation], int]]]:
+    """Every size by its tensor and axis, the first of equal ones, and how it is read in another case."""
+    sizes: dict[int, tuple[str, Callable[[Situation], int]]] = {}
+    tensors = [*at.inputs, "the output"]
+    for what in tensors:
+        for axis, size in enumerate(_shape(what, at)):
+            of = f"the size of axis {axis} of {what}"
+            sizes.setdefault(size, (of, partial(_size_of, what, axis)))
+    for what in tensors:
+        of = f"the number of entries of {what}"
+        sizes.setdefault(prod(_shape(what, at)), (of, partial(_size_of, what, None)))
     sizes.pop(1, None)
     return sizes
+
+
+def _size_of(what: str, axis: int | None, at: Situation) -> int:
+    shape = _shape(what, at)
+    return prod(shape) if axis is None else shape[axis]
+
+
+def _shape(what: str, at: Situation) -> tuple[int, ...]:
+    return at.inputs[what].shape if what in at.inputs else at.upstream.shape
 
 
 def _ratio(actual: Array, right: Bounded) -> float | None:

@@ -29,7 +29,7 @@ def tanh_of_tanh(kept, u):
     return (u * (1 - a * z),)  # slip
 
 
-@custom(lambda z: jnp.log1p(jnp.exp(z)), jax.nn.softplus, Z)
+@custom(lambda z: jnp.log1p(jnp.exp(z)), jax.nn.softplus, Z, "s\\(−z\\) is written")
 def softplus_at_minus(kept, u):
     (z,) = kept
     return (u * jax.nn.sigmoid(-z),)  # slip
@@ -65,7 +65,7 @@ def matmul_doubled(kept, u):
     return u @ b.T, 2 * a.T @ u  # slip
 
 
-@custom(lambda x, y: jnp.maximum(x, y), jnp.maximum, {"x": ("N", "M"), "y": ("N", "M")})
+@custom(lambda x, y: jnp.maximum(x, y), jnp.maximum, {"x": ("N", "M"), "y": ("N", "M")}, "gradient of another input")
 def maximum_to_the_smaller(kept, u):
     x, y = kept
     return u * (x > y), u * (x > y)  # slip

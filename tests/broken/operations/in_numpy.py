@@ -53,7 +53,7 @@ def leaky_without_slope(u, z):
     return dz
 
 
-@wrong(lambda z: np.where(z > 0, z, 0.01 * z), functional.leaky_relu, Z, "slope")
+@wrong(lambda z: np.where(z > 0, z, 0.01 * z), functional.leaky_relu, Z, "slope|times 10, where z ≤ 0")
 def leaky_other_slope(u, z):
     slope = 0.1  # slip
     return np.where(z > 0, u, slope * u)
@@ -187,7 +187,7 @@ def batch_norm_ddof(u, x, w, b):
     return dx, (u * hat).sum(0), u.sum(0)
 
 
-@wrong(batch_norm, torch_batch_norm, NORM)
+@wrong(batch_norm, torch_batch_norm, NORM, "mean of g x̂ divides by n − 1")
 def batch_norm_bessel_in_one_term(u, x, w, b):
     n = len(x)
     r = 1 / np.sqrt(x.var(0) + 1e-5)
@@ -216,7 +216,7 @@ def rms_norm_power(u, x, w):
 DENSE = {"x": ("N", "D"), "W": ("D", "D"), "b": ("D",)}
 
 
-@wrong(lambda x, W, b: x @ W + b, lambda x, W, b: x @ W + b, DENSE, "W is transposed")
+@wrong(lambda x, W, b: x @ W + b, lambda x, W, b: x @ W + b, DENSE, "W is (not )?transposed")
 def dense_untransposed(u, x, W, b):
     return u @ W, x.T @ u, u.sum(0)  # slip
 
@@ -495,6 +495,9 @@ def dropout_unscaled(u, x, mask):
     return u * mask, None  # slip
 
 
-@wrong(lambda x, mask: x * mask / 0.8, lambda x, mask: x * mask / 0.8, {"x": (6, 4), "mask": np.eye(6, 4) < 1})
+@wrong(
+    lambda x, mask: x * mask / 0.8, lambda x, mask: x * mask / 0.8, {"x": (6, 4), "mask": np.eye(6, 4) < 1},
+    r"derivative is that of \(x \+ mask\) / 0.8",
+)  # fmt: skip
 def dropout_mask_ignored(u, x, mask):
     return u / 0.8, None  # slip

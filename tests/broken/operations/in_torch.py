@@ -74,7 +74,7 @@ class Linear(torch.autograd.Function):
         return u @ W, u.t() @ x / len(x), u.sum(0)  # slip
 
 
-@wrong(None, lambda x, c: x * c, {"x": ("N", "M"), "c": ()})
+@wrong(None, lambda x, c: x * c, {"x": ("N", "M"), "c": ()}, "x is left out")
 class Scale(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, c):
@@ -131,7 +131,10 @@ class Softmax(torch.autograd.Function):
         return y * (u - u.sum(-1, keepdim=True))  # slip
 
 
-@wrong(None, lambda a, y: functional.cross_entropy(a, y), {"a": ("N", "K"), "y": Indices(("N",), below="K")})
+@wrong(
+    None, lambda a, y: functional.cross_entropy(a, y), {"a": ("N", "K"), "y": Indices(("N",), below="K")},
+    "the size of axis 1 of a.: a mean for a sum$",
+)  # fmt: skip
 class CrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx, a, y):
@@ -166,14 +169,15 @@ def conv2d_channels_swapped(u, x, w):
 
 @wrong(lambda x, cos, sin: torch.cat([x[:, :4] * cos - x[:, 4:] * sin, x[:, 4:] * cos + x[:, :4] * sin], -1),
        lambda x, cos, sin: torch.cat([x[:, :4] * cos - x[:, 4:] * sin, x[:, 4:] * cos + x[:, :4] * sin], -1),
-       {"x": ("N", 8), "cos": ("N", 4), "sin": ("N", 4)})  # fmt: skip
+       {"x": ("N", 8), "cos": ("N", 4), "sin": ("N", 4)}, r"cos - x\[:, :4\] \* sin")  # fmt: skip
 def rope_turned_forwards(u, x, cos, sin):
     a, b, ua, ub = x[:, :4], x[:, 4:], u[:, :4], u[:, 4:]
     dx = torch.cat([ua * cos - ub * sin, ub * cos - ua * sin], -1)  # slip
     return dx, ua * a + ub * b, ub * a - ua * b
 
 
-@wrong(lambda x, g: x * torch.sigmoid(g), lambda x, g: x * torch.sigmoid(g), {"x": ("N", "M"), "g": ("N", "M")})
+@wrong(lambda x, g: x * torch.sigmoid(g), lambda x, g: x * torch.sigmoid(g), {"x": ("N", "M"), "g": ("N", "M")},
+       "x is left out")  # fmt: skip
 def gate_without_x(u, x, g):
     s = torch.sigmoid(g)
     return u * s, u * s * (1 - s)  # slip
@@ -186,7 +190,7 @@ def swiglu_gate_twice(u, x, g):
 
 
 @wrong(lambda x, w: functional.conv1d(x, w, groups=2), lambda x, w: functional.conv1d(x, w, groups=2),
-       {"x": (3, 4, 7), "w": (4, 2, 3)}, "axis 0")  # fmt: skip
+       {"x": (3, 4, 7), "w": (4, 2, 3)}, "from place 2 on|axis 0")  # fmt: skip
 def second_group_forgotten(u, x, w):
     dx = torch.zeros_like(x)
     dw = torch.zeros_like(w)
