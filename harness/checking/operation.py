@@ -160,7 +160,7 @@ def check_vjp(
 
 @contextmanager
 def _quietly(case: Case) -> Iterator[None]:
-    """Without a word on sizes that nobody asked for: of the variance of one number there is much to warn of."""
+    """Without a word on what nobody asked for: of the variance of one number, say, there is much to warn of."""
     with warnings.catch_warnings():
         if case.may_fail:
             warnings.simplefilter("ignore")

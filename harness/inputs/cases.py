@@ -49,7 +49,7 @@ class Case:
         inputs: by name, in the order of forward's parameters.
         upstream: of each output that has one, one after the other; or what is done to a random one.
         settings: of arguments that are no tensors.
-        may_fail: whether the reference may refuse these sizes; then the case is not tried.
+        may_fail: whether the reference may refuse these sizes or numbers; then the case is not tried.
     """
 
     name: str
@@ -73,9 +73,12 @@ def drawn(inputs: Mapping[str, Input], dtype: str, seed: int) -> list[Case]:
     sizes, interval = sizes_of(inputs), any(isinstance(value, Reals) for value in inputs.values())
     draws = DRAWS | ({ENDS: DRAWS["ordinary"]} if interval else {})
     cases = [
-        Case(name, draw(inputs, sizes, how, dtype, np.random.default_rng([seed, number]), ends=name == ENDS))
+        Case(
+            name, draw(inputs, sizes, how, dtype, np.random.default_rng([seed, number]), ends=name == ENDS),
+            may_fail=number > 0,
+        )
         for number, (name, how) in enumerate(draws.items())
-    ]
+    ]  # fmt: skip
     rng = np.random.default_rng([seed, SEEDED, 0])
     for name, others in all_sizes(inputs).items():
         cases.append(Case(name, draw(inputs, others, DRAWS["ordinary"], dtype, rng), may_fail=True))

@@ -353,6 +353,18 @@ def test_an_array_among_shapes_does_not_silently_drop_the_other_sizes():
     assert none.untried == {"other sizes": "every size is a number; letters are drawn"}
 
 
+def test_numbers_that_a_reference_refuses_are_not_tried():
+    def backward(u, A, b, sign=-1):
+        db = np.linalg.solve(A.T, u)
+        return sign * np.outer(db, np.linalg.solve(A, b)), db
+
+    options = {"reference": torch.linalg.solve, "inputs": {"A": ("N", "N"), "b": ("N",)}}
+    found = right(np.linalg.solve, backward, **options)
+    assert "ties" in found.untried
+    assert "not tried  ties: in float64 it raises _LinAlgError" in str(found)
+    assert wrong(np.linalg.solve, lambda *given: backward(*given, sign=1), **options).wrong == ["dA"]
+
+
 def base_read(u, z):
     """As a kernel that is handed a tensor's memory and not its beginning."""
     memory = u if u.base is None else u.base
