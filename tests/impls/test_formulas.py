@@ -107,6 +107,15 @@ def epsilon_inside(a, y):
     return -y * mp.log(a + mp.mpf(0.25)) - (1 - y) * mp.log(1 - a + mp.mpf(0.25))
 
 
+def weighted(smoothing=0, ignored=None):
+    def loss(a, y):
+        kept = [(log_softmax(row), int(label)) for row, label in zip(a, y, strict=True) if label != ignored]
+        spread = [-(1 - smoothing) * p[label] - smoothing * mp.fsum(p) / len(p) for p, label in kept]
+        return mean(spread)
+
+    return loss
+
+
 LOSS_DEFINITIONS = {
     "sum-squared-error": lambda a, y: pairwise_mean(lambda x, t: (x - t) ** 2)(a, y) * len(a) * len(a[0]),
     "mean-squared-error": pairwise_mean(lambda x, t: (x - t) ** 2),
@@ -126,6 +135,14 @@ LOSS_DEFINITIONS = {
         -mp.fsum(t * p for t, p in zip(targets, log_softmax(row), strict=True))
         for row, targets in zip(a, y, strict=True)
     ),
+    "weighted-cross-entropy": weighted(),
+    "weighted-cross-entropy(label_smoothing=0.25)": weighted(mp.mpf(0.25)),
+    "weighted-cross-entropy(ignore_index=2)": weighted(ignored=2),
+    "kullback-leibler": lambda a, y: mean(
+        mp.fsum(t * (mp.log(t) - x) for t, x in zip(targets, row, strict=True))
+        for row, targets in zip(a, y, strict=True)
+    ),
+    "hinge": pairwise_mean(lambda x, t: max(0, 1 - t * x)),
 }
 
 

@@ -119,7 +119,7 @@ def test_wrong_use_is_told(framework):
     pair, drawn_from = (np.tanh, mine.tanh_backward), {"inputs": {"z": ("N", "M")}}
     refused("nothing says what it reads", *pair, reference=tanh)
     refused("neither a hand layer nor a function", *pair, reference=3, **drawn_from)
-    refused("neither a hand layer nor a function", *pair, reference=(tanh, "tanh"), **drawn_from)
+    refused("names are for the command line", *pair, reference=(tanh, "tanh"), **drawn_from)
     refused("a vote is between", *pair, reference=(tanh, tanh), **drawn_from)
     refused("backward=4", np.tanh, 4, reference=Tanh())
     refused("forward=None", None, reference=Tanh())
