@@ -78,8 +78,8 @@ def as_names(against: Sequence[str] | None) -> list[str]:
         text = name if isinstance(name, str) else ""
         if text not in known:
             raise UsageError(
-                f"Cannot compare with {shown(name)}, because there is no implementation of that "
-                f"name{did_you_mean(text, known)}; choose from {', '.join(known)}."
+                f"Cannot compare with {repr(text[:80]) if text else shown(name)}, because there is no implementation "
+                f"of that name{did_you_mean(text, known)}; choose from {', '.join(known)}."
             )
     return list(dict.fromkeys([registry.REFERENCE, *chosen]))
 

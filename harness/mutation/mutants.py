@@ -114,6 +114,38 @@ SAME: Mapping[tuple[str, str], str] = {
         "one_hot_cross_entropy_vjp",
         "return (softmax(a) * y.sum(axis=-1, keepdims=True) - y) / rows_in(y)",
     ): "y has the shape of a",
+    ("Hinge.da", "return -y * (1 - y * a > 0) / y.size"): "y.size = a.size",
+    ("KullbackLeibler.da", "return -y / rows_in(-a)"): "a size has no sign",
+    ("KullbackLeibler.da", "return -y / rows_in(y)"): "y has the shape of a",
+    ("WeightedCrossEntropy.da", "da = one_hot_cross_entropy_vjp(rows, soft_targets(-rows, q))"): "a shape has no sign",
+    (
+        "WeightedCrossEntropy.da",
+        "da = one_hot_cross_entropy_vjp(rows, soft_targets(q, q))",
+    ): "q has the shape of the rows",
+    ("WeightedCrossEntropy.da", "q, D = self.targets(np.ravel(y), rows.shape[-1])"): "rows end as a does",
+    (
+        "WeightedCrossEntropy.da",
+        "return over_weights(da * rows_in(-rows), D, len(q)).reshape(*a.shape)",
+    ): "a size has no sign",
+    ("WeightedCrossEntropy.da", "return over_weights(da * rows_in(a), D, len(q)).reshape(*a.shape)"): "as many rows",
+    ("WeightedCrossEntropy.da", "return over_weights(da * rows_in(da), D, len(q)).reshape(*a.shape)"): "as many rows",
+    ("WeightedCrossEntropy.da", "return over_weights(da * rows_in(q), D, len(q)).reshape(*a.shape)"): "as many rows",
+    (
+        "WeightedCrossEntropy.da",
+        "return over_weights(da * rows_in(rows), D, len(a)).reshape(*a.shape)",
+    ): "read by bounds alone",
+    (
+        "WeightedCrossEntropy.da",
+        "return over_weights(da * rows_in(rows), D, len(da)).reshape(*a.shape)",
+    ): "read by bounds alone",
+    (
+        "WeightedCrossEntropy.da",
+        "return over_weights(da * rows_in(rows), D, len(rows)).reshape(*a.shape)",
+    ): "read by bounds alone",
+    (
+        "WeightedCrossEntropy.da",
+        "return over_weights(da * rows_in(rows), D, len(y)).reshape(*a.shape)",
+    ): "read by bounds alone",
     ("chosen_reciprocal", "rows, chosen = (rows_of(a), -(rows_of(a) * 0))"): "-0 = 0",
     ("chosen_reciprocal", "rows, chosen = (rows_of(a), -rows_of(a) * 0)"): "-0 = 0",
     ("chosen_reciprocal", "rows, chosen = (rows_of(a), rows_of(-a) * 0)"): "-0 = 0",

@@ -14,15 +14,19 @@ SAME_ON_IMAGES = {
         "return from_channels(batch_norm_vjp(by_channel(dh), by_channel(-x), g[:, None], self.eps), x.shape)",
         "return from_channels(batch_norm_vjp(by_channel(dh), by_channel(x), g[:, None], self.eps), dh.shape)",
     ],
-    # 0 is -0; a number exactly on an end is on a kink
+    # 0 is -0, and 0 times or over any finite number; a number exactly on an end is on a kink
     "Clip.dz": [
-        "return np.where(z < self.low, -zero, np.where(z > self.high, zero, da))",
-        "return np.where(z < self.low, zero, np.where(z > self.high, -zero, da))",
-        "return np.where(z < self.low, zero, np.where(z >= self.high, zero, da))",
-        "return np.where(z <= self.low, zero, np.where(z > self.high, zero, da))",
-        "zero = -np.full_like(da, 0)",
-        "zero = np.full_like(-da, 0)",
-        "zero = np.full_like(z, 0)",
+        "return np.where(z < self.low, -(0 * da), np.where(z > self.high, 0 * da, da))",
+        "return np.where(z < self.low, 0 * -da, np.where(z > self.high, 0 * da, da))",
+        "return np.where(z < self.low, 0 * da, np.where(z > self.high, -(0 * da), da))",
+        "return np.where(z < self.low, 0 * da, np.where(z > self.high, 0 * -da, da))",
+        "return np.where(z < self.low, 0 * da, np.where(z > self.high, 0 * z, da))",
+        "return np.where(z < self.low, 0 * da, np.where(z > self.high, 0, da))",
+        "return np.where(z < self.low, 0 * da, np.where(z >= self.high, 0 * da, da))",
+        "return np.where(z < self.low, 0 * z, np.where(z > self.high, 0 * da, da))",
+        "return np.where(z < self.low, 0 / da, np.where(z > self.high, 0 * da, da))",
+        "return np.where(z < self.low, 0, np.where(z > self.high, 0 * da, da))",
+        "return np.where(z <= self.low, 0 * da, np.where(z > self.high, 0 * da, da))",
     ],
     # NumPy takes any one negative size for what is left
     "Conv2d.dW": [
@@ -126,5 +130,13 @@ SAME_ON_IMAGES = {
         "parts = np.transpose(W.reshape(groups, K // groups, -2), (0, 2, 1)) @ matrices(dz, groups)",
         "parts = parts.reshape(-(groups * M), R * S, *dz.shape[2:], len(dz))",
         "parts = parts.reshape(groups * M, -(R * S), *dz.shape[2:], len(dz))",
+    ],
+    # NumPy takes any one negative size for what is left
+    "RepeatHeads.dx": [
+        "return ds.reshape(-rows, heads // self.times, self.times, *rest).sum(axis=2)",
+        "return ds.reshape(rows, -(heads // self.times), self.times, *rest).sum(axis=2)",
+        "return ds.reshape(rows, -heads // self.times, self.times, *rest).sum(axis=2)",
+        "return ds.reshape(rows, heads // -self.times, self.times, *rest).sum(axis=2)",
+        "return ds.reshape(rows, heads // self.times, -self.times, *rest).sum(axis=2)",
     ],
 }
