@@ -189,6 +189,8 @@ class _Reading:
                 hint = f"; that is the shape of its transpose: W has shape {w} here"
             elif array.size == int(np.prod(shape)):
                 hint = "; as many numbers in another shape: nothing broadcasts here"
+            elif array.size == self.point.rows * int(np.prod(shape)) and self.point.rows in array.shape:
+                hint = f"; it is not summed over the {self.point.rows} samples"
             return "shape", f"of shape {array.shape} instead of {shape}{hint}"
         dtype = self.point.dtype
         if array.dtype != np.dtype(dtype) and not isinstance(value, int | float | list | tuple):

@@ -108,7 +108,7 @@ class Added(Read):
 def added_to_loss(place: Place, weights: tuple[str, ...], way: Mapping[str, Any]) -> Fault:
     """A penalty in the loss that the network's loss does not have."""
     told, penalty = penalty_text(**way), Penalty(**{name: value for name, value in way.items() if name != "biases"})
-    says = f"the {told} is added to the loss, and not to the gradients, and this loss does not have it"
+    says = f"the {told} is added to the loss, which this loss does not have; its derivative by w is {penalty.text('w')}"
 
     def rule(t: Mapping[str, Any]) -> Any:
         return reduce(add, [place.link(t), *(penalty.forward(t[name], t[TARGET]) for name in weights)])

@@ -66,7 +66,7 @@ def test_one_note_says_it_of_all():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda g: g | {"db1": g["dz1"].copy()}, "returned db1 of shape (16, 3) instead of (3,)"),
+        (lambda g: g | {"db1": g["dz1"].copy()}, "(16, 3) instead of (3,); it is not summed over the 16 samples"),
         (lambda g: g | {"db1": g["db1"][:1]}, "returned db1 of shape (1,) instead of (3,)"),
         (lambda g: g | {"dW1": g["dW1"].T.copy()}, "returned dW1 of shape (3, 4) instead of (4, 3); that is the shape"),
         (lambda g: g | {"dz1": g["dz1"].T.copy()}, "returned dz1 of shape (3, 16) instead of (16, 3)"),
