@@ -78,7 +78,7 @@ class ForwardPass:
                     return host, self._run(host, forward, inputs)
                 except UsageError as error:
                     likeliest = likeliest or error
-        if self._arrays and not likeliest:
+        if self._arrays is not None and not likeliest:
             raise UsageError(
                 f"Cannot check a chain with arrays={self._arrays!r}, because that is no framework with gradients that "
                 f"is imported; import torch or jax where forward is, and give its name."

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from harness.candidates.isolated import Answer
-from harness.cli.group import OF_A_NETWORK
 from harness.cli.terminal import complain, indented, paged
 from harness.rendering.pages import page_writer
 from harness.usage import UsageError
@@ -48,13 +47,14 @@ class Made(NamedTuple):
 
 def _network(options: dict[str, Any]) -> Made:
     from harness.checking.backward_pass import check
-    from harness.inputs.networks import load_network
+    from harness.inputs.asked import network_asked
     from harness.rendering.check_screen import rendered
     from harness.rendering.github import annotated
 
-    network = load_network(options["model"], data=options["data"], **{name: options[name] for name in OF_A_NETWORK})
     same = ("raw", "target", "batch", "dtype", "seed", "arrays", "timeout", "layout", "strict")
-    result = check(_function(options), network, options["data"], **{name: options[name] for name in same})
+    result = check(
+        _function(options), network_asked(options), options["data"], **{name: options[name] for name in same}
+    )
     shown = {"verbose": options["verbose"], "command": options["command"]}
     return Made(result, annotated, lambda: rendered(result, options["style"], **shown))
 
@@ -144,7 +144,7 @@ def _chain(options: dict[str, Any]) -> Made:
     from harness.rendering.github import of_chain
 
     timeout = as_seconds(options["timeout"])
-    given = {name: options[name] for name in ("arrays",) if options.get(name)}
+    given = {} if options.get("arrays") is None else {"arrays": options["arrays"]}
     found = check_chain(**_returned(options["function"], timeout) | given, timeout=timeout)
     result = replace(found, command=options["command"])
     return Made(result, of_chain, lambda: render(result, options["style"]))
@@ -189,12 +189,12 @@ def _returned(target: str, timeout: float | None) -> dict[str, Any]:
 def _optimizer(options: dict[str, Any]) -> Made:
     from harness.candidates.sources import named
     from harness.checking.optimizer import check_optimizer
-    from harness.inputs.arguments import as_optimizer, as_seconds
+    from harness.inputs.arguments import as_seconds
+    from harness.inputs.asked import optimizer_asked
     from harness.rendering.github import of_optimizer
     from harness.rendering.optimizer_screen import rendered
 
-    timeout, rate = options["timeout"], {} if options["lr"] is None else {"lr": options["lr"]}
-    optimizer = as_optimizer(options["optimizer"], **rate)
+    timeout, optimizer = options["timeout"], optimizer_asked(options)
     source = named(options["function"], as_seconds(timeout), "step")
     dtype = options["dtype"] if options["dtype_said"] else None
     result = check_optimizer(

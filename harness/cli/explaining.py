@@ -13,7 +13,7 @@ from harness.explaining import explain
 from harness.explaining.allowance import Allowance, why
 from harness.explaining.screen import blocks
 from harness.explaining.symbols import entry_name
-from harness.lockstep.asked import network_asked, optimizer_asked
+from harness.inputs.asked import network_asked, optimizer_asked
 from harness.results.numbers import small
 
 PRODUCTS = {**ASCII, ord("·"): "*"}

@@ -10,7 +10,8 @@ from harness.cli.group import OF_A_NETWORK
 from harness.cli.terminal import Progress, complain, indented, named, paged, printable, spelled, style_of
 from harness.fault_injection.command import power
 from harness.fault_injection.power import Power
-from harness.lockstep.asked import network_asked, run_asked
+from harness.inputs.asked import network_asked
+from harness.lockstep.asked import run_asked
 from harness.mutation.score import Score, score
 from harness.rendering.github import of_run, workflow_commands
 from harness.rendering.pages import page_writer

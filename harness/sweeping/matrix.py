@@ -27,11 +27,11 @@ from typing import Annotated, Any
 import msgspec
 
 from harness.inputs.arguments import as_data, as_dtype, as_names
+from harness.inputs.asked import OF_A_NETWORK, network_asked, optimizer_asked
 from harness.inputs.batches import batches_of
 from harness.inputs.networks import LARGEST_FILE
 from harness.inputs.plain import as_count, text_at
 from harness.inputs.toml_reader import Reader
-from harness.lockstep.asked import OF_A_NETWORK, network_asked, optimizer_asked
 from harness.sweeping.job import OPTIONS, Job, digest_of_file
 from harness.usage import UsageError
 

@@ -6,7 +6,7 @@ from harness import UsageError
 from harness.cli.commands import harness as command
 from harness.cli.group import OF_A_NETWORK
 from harness.cli.terminal import NOT_ASKED
-from harness.lockstep import asked
+from harness.inputs import asked
 from harness.sweeping.job import OPTIONS
 from harness.sweeping.matrix import read_matrix
 
