@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import is_
 from types import ModuleType
 from typing import Any
 
@@ -31,6 +32,7 @@ def replaced() -> Iterator[None]:
     finally:
         for module, before in zip(modules, ours, strict=True):
             now = vars(module)
-            changed = [name for name, value in before.items() if now.get(name) is not value]
+            same = len(now) == len(before) and all(map(is_, now.values(), before.values()))  # nearly always
+            changed = [] if same else [name for name, value in before.items() if now.get(name) is not value]
             _theirs[module.__name__] = {name: now[name] for name in changed if name in now}
             now.update({name: before[name] for name in changed})

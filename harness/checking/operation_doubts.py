@@ -44,8 +44,11 @@ def doubted(tried: Sequence[Tried], names: Sequence[str], seed: int) -> tuple[li
     if not any(row.verdict == "FAULT" for each in tried for row in each.rows):
         return list(tried), []
     with every_pool_on_one_thread():
-        by_hand = [_by_hand(each) for each in tried]
-        right = [each for each in by_hand if each is not None]
+        right = list[Tried]()
+        for each in map(_by_hand, tried):
+            if each is None:  # nothing is decided then
+                break
+            right.append(each)
         if len(right) == len(tried):
             return right, list(_odd_reference(right, names))
         return list(tried), list(_differences(tried, names, seed))

@@ -35,9 +35,10 @@ that are compared run with the thread counts that they find.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -264,4 +265,10 @@ def one_thread() -> AbstractContextManager[object]:
 
 def every_pool_on_one_thread() -> AbstractContextManager[object]:
     """A block in which BLAS and OpenMP, with which frameworks compute, use one thread each, where they are loaded."""
-    return ThreadpoolController().limit(limits=1)
+    return _every_pool(len(sys.modules)).limit(limits=1)
+
+
+@lru_cache(maxsize=1)
+def _every_pool(modules: int) -> ThreadpoolController:  # noqa: ARG001  (a pool comes with a module)
+    """The pools while so many modules are loaded: to find them takes 4 ms, more than a small operation."""
+    return ThreadpoolController()
