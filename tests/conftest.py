@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from importlib.util import find_spec
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -12,6 +13,17 @@ from impls import registry
 collect_ignore = ["broken/operations", "candidates/right_operations.py"]
 """Operations that import frameworks, and are listed when they are imported: by the tests that ask them, once."""
 pytest_plugins = ["pytester", "tests.broken.sessions"]
+
+
+def pytest_configure(config):
+    """What JAX compiles, which takes most of a short run, is kept for later tests of this process and its children.
+
+    Each process of xdist has a folder of its own: JAX writes there without a lock.
+    """
+    kept = TemporaryDirectory(prefix="compiled-")
+    config.add_cleanup(kept.cleanup)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = kept.name
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 
 @pytest.fixture
