@@ -14,7 +14,7 @@ import numpy as np
 import harness
 from impls.hand import Dense, Relu, Tanh
 from tests.golden.candidates import kinks
-from tests.golden.capture import told
+from tests.helpers.command import told
 from tests.golden.implementations import registered
 
 CALLS: dict[str, Callable[[Path], str]] = {}

@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-from tests.golden.capture import as_if_typed, typed
+from tests.helpers.command import as_if_typed, typed
 from tests.golden.cases import Case
 from tests.golden.implementations import registered
 from tests.golden.normalising import normalised, skeleton
