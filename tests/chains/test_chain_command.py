@@ -1,8 +1,6 @@
 """``harness check --chain``: what a function returns is checked in a process apart; wrong input is told."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,21 +9,19 @@ from click.testing import CliRunner
 from harness.cli import answers
 from harness.cli.commands import harness as command
 from harness.usage import UsageError
+from tests.helpers.command import typed
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
 
-def typed(*words, cwd=EXAMPLES):
-    return subprocess.run(
-        [sys.executable, "-m", "harness", "check", *map(str, words)],
-        cwd=cwd, capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
+def checked(*words, cwd=EXAMPLES, **options):
+    return typed("check", *words, cwd=cwd, **options)
 
 
 def test_a_wrong_chain_its_record_and_its_page(tmp_path):
     pytest.importorskip("altair")
     page = tmp_path / "page.html"
-    done = typed("chain.py", "--chain", "--json", "--report", page)
+    done = checked("chain.py", "--chain", "--json", "--report", page)
     told = json.loads(done.stdout)
     assert (done.returncode, told["exit"], told["first_wrong"], told["wrong"]) == (1, 1, "ddiff", ["ddiff", "dC"])
     text = page.read_text()
@@ -41,7 +37,7 @@ def test_a_wrong_chain_its_record_and_its_page(tmp_path):
 
 def test_a_function_that_went_through_both_passes_itself(tmp_path):
     (tmp_path / "mine.py").write_text(ITSELF)
-    done = typed("mine.py:exercise", "--chain", "--format", "github", cwd=tmp_path)
+    done = checked("mine.py:exercise", "--chain", "--format", "github", cwd=tmp_path, apart=True)
     assert done.returncode == 1
     assert done.stdout.startswith("::error title=FAIL::dz is wrong: dz is the right one times 1/2")
     assert "::error title=wrong gradient dz::" in done.stdout

@@ -1,28 +1,23 @@
 """``harness check`` on real files: what is printed, exit statuses, wrong input of every kind."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import harness
+from tests.helpers.command import typed
 
 USERS = Path(__file__).parents[1] / "users"
 
 
-def command(*arguments, cwd=USERS, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "harness", "check", *map(str, arguments)],
-        cwd=cwd, capture_output=True, text=True, timeout=120, env={**os.environ, **environment},
-    )  # fmt: skip
+def command(*arguments, cwd=USERS, **options):
+    return typed("check", *arguments, cwd=cwd, **options)
 
 
 def test_a_right_file_passes_and_says_what_it_could_have_seen():
-    done = command("right.py")
+    done = command("right.py", apart=True)
     assert done.returncode == 0, done.stderr
     assert "PASS  right.py:backward is right up to rounding: 6 gradients and 13 intermediates" in done.stdout
     assert "sees" in done.stdout
@@ -111,7 +106,7 @@ def test_a_function_that_does_not_answer_is_ended():
 
 @pytest.mark.parametrize("name", ["swallows_everything", "cannot_be_interrupted"])
 def test_a_function_that_cannot_be_interrupted_is_ended_with_its_process(name):
-    done = command(f"misbehaving.py:{name}", "--timeout", "0.5", "--json")
+    done = command(f"misbehaving.py:{name}", "--timeout", "0.5", "--json", apart=True)
     assert done.returncode == 1
     told = f"misbehaving.py:{name} did not answer within 0.5 s, and could not be interrupted"
     assert json.loads(done.stdout) == {"verdict": "FAIL", "exit": 1, "reason": told}
@@ -120,16 +115,16 @@ def test_a_function_that_cannot_be_interrupted_is_ended_with_its_process(name):
 
 @pytest.mark.parametrize(("name", "how"), [("ends_the_process", "with status 0"), ("kills_the_process", "by SIGKILL")])
 def test_a_function_that_ends_the_process_fails(name, how):
-    done = command(f"misbehaving.py:{name}")
+    done = command(f"misbehaving.py:{name}", apart=True)
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout == f"FAIL  misbehaving.py:{name} ended the process {how} before there was an answer\n"
-    assert command(f"misbehaving.py:{name}", "--format", "github").stdout.startswith(
+    assert command(f"misbehaving.py:{name}", "--format", "github", apart=True).stdout.startswith(
         "::error title=FAIL::misbehaving.py"
     )
 
 
 def test_what_goes_past_pythons_stdout_stays_out_of_the_result_too():
-    done = command("misbehaving.py:writes_past_python", "--json")
+    done = command("misbehaving.py:writes_past_python", "--json", apart=True)
     assert json.loads(done.stdout)["verdict"] == "PASS"
     assert "{not JSON" in done.stderr
 

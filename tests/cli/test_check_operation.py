@@ -1,15 +1,13 @@
 """``harness check`` of one operation: from the command line to its verdict, page and annotations; wrong input."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from harness import Constant, Flags, Indices, OneOf, Probabilities, Reals, UsageError
 from harness.inputs.declared import declared
+from tests.helpers.command import typed
 
 USERS = Path(__file__).parents[1] / "users"
 RIGHT = ("operations.py", "--reference", "tanh", "--backward", "operations.py")
@@ -18,15 +16,12 @@ WRONG = ("operations.py", "--reference", "tanh", "--backward", "operations.py:un
 NAIVE = ("operations.py:naive", "--reference", "softmax", "--backward", "operations.py:naive_backward")
 
 
-def command(*arguments, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "harness", "check", *map(str, arguments)],
-        cwd=USERS, capture_output=True, text=True, timeout=120, env={**os.environ, **environment},
-    )  # fmt: skip
+def command(*arguments, cwd=USERS, **options):
+    return typed("check", *arguments, cwd=cwd, **options)
 
 
 def test_a_right_operation_passes():
-    done = command(*RIGHT)
+    done = command(*RIGHT, apart=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert "PASS  dz of forward (numpy) and hand Tanh() agree up to rounding" in done.stdout
     assert f"harness check {' '.join(RIGHT)} --dtype float32" in done.stdout

@@ -14,8 +14,8 @@ import numpy as np
 import harness
 from impls.hand import Dense, Relu, Tanh
 from tests.golden.candidates import kinks
-from tests.helpers.command import told
 from tests.golden.implementations import registered
+from tests.helpers.command import told
 
 CALLS: dict[str, Callable[[Path], str]] = {}
 
@@ -365,4 +365,5 @@ def interrupted_by_signal(folder: Path) -> str:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     again = harness.read_run(record)
-    return told(words, process.returncode, out, err) + f"\n{again.verdict} {again.exit} {again.how}\n"
+    done = subprocess.CompletedProcess(words, process.returncode, out, err)
+    return told(done) + f"\n{again.verdict} {again.exit} {again.how}\n"

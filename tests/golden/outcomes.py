@@ -6,10 +6,10 @@ import re
 import shutil
 from pathlib import Path
 
-from tests.helpers.command import as_if_typed, typed
 from tests.golden.cases import Case
 from tests.golden.implementations import registered
 from tests.golden.normalising import normalised, skeleton
+from tests.helpers.command import as_if_typed, told, typed
 
 HERE = Path(__file__).parent
 EXPECTED = HERE / "expected"
@@ -33,7 +33,7 @@ def outcome(case: Case, folder: Path) -> str:
                 text = case.call(folder)
         else:
             with registered(*case.against):
-                text = "\n".join(typed(words, apart=case.apart) for words in case.commands)
+                text = "\n".join(told(typed(*words, apart=case.apart)) for words in case.commands)
         text += "".join(f"\n--- {page}\n{told_by_page(folder / page)}" for page in case.pages)
     finally:
         os.chdir(before)

@@ -5,9 +5,10 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from io import TextIOWrapper
 from pathlib import Path
+from subprocess import CompletedProcess
 from unittest import mock
 
 from harness.candidates.isolated import Answer
@@ -21,15 +22,21 @@ OF_THE_OUTER_RUN = {"CI", "BUILD_NUMBER", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "F
 """Variables that change what the command, or a pytest that it starts, prints."""
 
 
-def typed(words: tuple[str, ...], *, apart: bool = False) -> str:
-    """`harness` with these words: the command, its exit status, and what it prints.
+def typed(*words: object, cwd: Path | None = None, apart: bool = False, **environment: str) -> CompletedProcess[str]:
+    """`harness` with these words, as if they were typed: exit status, and what it prints.
 
     Args:
         words: after `harness`.
+        cwd: the folder that it is typed in; this process's own if None.
         apart: somebody's code is run in a process of its own, as it is for users.
+        environment: variables.
     """
+    given = tuple(map(str, words))
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        with as_if_typed(words), redirected(1, "stdout", out), redirected(2, "stderr", err):
+        with (
+            chdir(cwd or Path.cwd()), as_if_typed(given), mock.patch.dict(os.environ, environment),
+            redirected(1, "stdout", out), redirected(2, "stderr", err),
+        ):  # fmt: skip
             try:
                 if apart:
                     main()
@@ -39,13 +46,13 @@ def typed(words: tuple[str, ...], *, apart: bool = False) -> str:
                 status = 0
             except SystemExit as ended:
                 status = ended.code
-        return told(words, status, *(read(file) for file in (out, err)))
+        return CompletedProcess(given, status, *(read(file) for file in (out, err)))
 
 
-def told(words: tuple[str, ...], status: object, out: str, err: str) -> str:
+def told(done: CompletedProcess[str]) -> str:
     """One command in an expected file."""
-    parts = [f"$ harness {' '.join(map(quoted, words))}", f"exit {status}"]
-    parts += [f"--- {name}\n{text}" for name, text in (("stdout", out), ("stderr", err)) if text]
+    parts = [f"$ harness {' '.join(map(quoted, done.args))}", f"exit {done.returncode}"]
+    parts += [f"--- {name}\n{text}" for name, text in (("stdout", done.stdout), ("stderr", done.stderr)) if text]
     return "\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 
@@ -29,6 +30,9 @@ ALONE = 64
 """Entries that are moved against all others one by one, where values repeat; of more, every 64th together."""
 NUDGE = 16
 """How far, in unit roundoffs of the dtype, of the input or of 1, whichever is larger."""
+BEYOND = 2.0**20
+"""Times what changes across the point in one direction that a mean of gradients is off at most: in many kinks one
+direction may nearly cancel, but what is smooth changes by some roundings, and a wrong gradient is off by digits."""
 HELD, MOST = 16, 128
 """Further points that must lie in the plane of those before; and points after which the plane is given up."""
 
@@ -74,20 +78,38 @@ class Jumps:
 
     def _between(self, name: str, shown: Mapping[str, Array]) -> bool:
         right = self.expected[name]
-        if name not in shown or shown[name].shape != right.shape or not self.sides[name].jumps.any():
+        if name not in shown or shown[name].shape != right.shape or self._too_far(right, shown[name]):
+            return False
+        if not self.sides[name].jumps.any():
             return False
         return self.sides[name].widened(right.bound).allow(shown[name], right)
+
+    def _too_far(self, right: Bounded, shown: Array) -> bool:
+        """Whether no jump reaches a gradient: it is off by so much more than all change across the point."""
+        off = np.abs(np.asarray(shown, np.float64) - right.value) - right.bound
+        return bool(np.any(off > BEYOND * self._across))
+
+    @cached_property
+    def _pair(self) -> list[Gradients]:
+        """Gradients on both sides, in one direction."""
+        with every_pool_on_one_thread():
+            return [self._at(way) for way in islice(ways_of(self._reals, self.upstream), 2)]
+
+    @cached_property
+    def _across(self) -> float:
+        """The largest change across the point, or bound; infinite where a side is no number."""
+        apart = np.maximum(_apart([self._row(each) for each in self._pair]), self._row(self._bounds))
+        return float(np.max(np.where(np.isnan(apart), np.inf, apart), initial=0.0))
 
     @cached_property
     def _points(self) -> tuple[list[Gradients], bool]:
         """Gradients near by, until further ones bring nothing new; and whether they were so many, not too few."""
-        ways, rng, bound = ways_of(self._reals, self.upstream), np.random.default_rng(1), self._row(self._bounds)
+        rng, bound, near = np.random.default_rng(1), self._row(self._bounds), list(self._pair)
+        # Where no gradient jumps across the point in one direction, none does in any other.
+        if not np.any(_apart([self._row(each) for each in near]) > bound):
+            return near, False
         with every_pool_on_one_thread():
-            near = [self._at(next(ways)), self._at(next(ways))]
-            # Where no gradient jumps across the point in one direction, none does in any other.
-            if not np.any(_apart([self._row(each) for each in near]) > bound):
-                return near, False
-            near += map(self._at, ways)
+            near += map(self._at, islice(ways_of(self._reals, self.upstream), 2, None))
             while len(near) < MOST:
                 random = ({n: rng.uniform(-1, 1, a.shape) for n, a in self._reals.items()} for _ in range(HELD))
                 more = [self._at(ways) for ways in random]
