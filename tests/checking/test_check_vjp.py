@@ -299,49 +299,56 @@ def test_an_operation_that_gives_one_number_is_checked():
     assert check_vjp(SumOfSquares.apply, **options).exit == 1
 
 
-@pytest.mark.parametrize("loaded", ["", "import torch; ", "import jax; "])
-@pytest.mark.parametrize("imports", ["from torch import tanh", "from jax.numpy import tanh"])
-def test_a_reference_may_import_its_framework_when_it_is_called(imports, loaded):
-    pytest.importorskip("torch")
-    pytest.importorskip("jax")
-    code = f"""{loaded}import numpy as np
-from harness import UsageError, check_vjp
+def run_apart(code):
+    """What a program prints in a process in which no framework is loaded yet."""
+    done = subprocess.run([sys.executable, "-c", f"{HEAD}{code}"], capture_output=True, text=True, check=False)
+    assert not done.stderr
+    return done.stdout
 
+
+HEAD = "import numpy as np\nfrom harness import UsageError, check_vjp\n"
+IMPORTING = """
 def reference(z):
-    {imports}
+    {}
     return tanh(z)
 
 options = {{"reference": reference, "inputs": {{"z": np.linspace(-2, 2, 12).reshape(3, 4)}}}}
 print(check_vjp(np.tanh, lambda u, z: u * (1 - np.tanh(z) ** 2), **options).verdict)
 print(check_vjp(np.tanh, lambda u, z: u * (1 - np.tanh(z)), **options).verdict)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stdout.split() == ["PASS", "FAIL"], done.stderr
 
 
-@pytest.mark.parametrize(
-    ("body", "said"),
-    [
-        ("import nowhere", "because with numpy arrays it raises ModuleNotFoundError: No module named 'nowhere'"),
-        ("from torch import tan as f; f(2)", "because with torch arrays it raises TypeError"),
-        ("return np.tanh(z.tolist())", "because no framework is imported"),
-    ],
-)
-def test_a_reference_that_imports_what_does_not_serve_is_refused(body, said):
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_reference_may_import_its_framework_when_it_is_called(order):
+    """Where none is loaded, and then where the other one is."""
     pytest.importorskip("torch")
-    code = f"""import numpy as np
-from harness import UsageError, check_vjp
+    pytest.importorskip("jax")
+    imports = ["from torch import tanh", "from jax.numpy import tanh"][::order]
+    assert run_apart("".join(map(IMPORTING.format, imports))).split() == ["PASS", "FAIL"] * 2
 
+
+REFUSED = {
+    "return np.tanh(z.tolist())": "because no framework is imported",
+    "from torch import tan as f; f(2)": "because with torch arrays it raises TypeError",
+    "import nowhere": "because with numpy arrays it raises ModuleNotFoundError: No module named 'nowhere'",
+}
+REFUSING = """
 def reference(z):
-    {body}
+    {}
 
 try:
     check_vjp(np.tanh, lambda u, z: u, reference=reference, inputs={{"z": ("N", "M")}})
 except UsageError as error:
     print(error)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert said in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("bodies", [[*REFUSED][:2], [*REFUSED][2:]])
+def test_a_reference_that_imports_what_does_not_serve_is_refused(bodies):
+    """Each where nothing is loaded yet that a body before it has brought."""
+    pytest.importorskip("torch")
+    told = run_apart("".join(map(REFUSING.format, bodies))).splitlines()
+    assert all(REFUSED[body] in line for body, line in zip(bodies, told, strict=True)), told
 
 
 class Centred:

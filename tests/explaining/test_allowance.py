@@ -1,8 +1,6 @@
 """Where an allowance comes from: the terms add up, and each is what its link does."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -15,6 +13,7 @@ from harness.explaining.allowance import allowance_of
 from harness.explaining.references import entry
 from impls.hand import from_text
 from impls.hand.notation import ACTIVATIONS
+from tests.helpers.command import typed
 
 
 def point_of(text, activation, loss, dtype, seed):
@@ -82,12 +81,11 @@ def test_why_is_asked_at_the_step_where_a_run_would_be():
 
 
 def test_the_command_prints_text_and_json():
-    words = [sys.executable, "-m", "harness", "why", "dW1[3,2]"]
-    text = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-    answer = json.loads(subprocess.run([*words, "--json"], capture_output=True, text=True, check=True).stdout)
+    text = typed("why", "dW1[3,2]").stdout
+    answer = json.loads(typed("why", "dW1[3,2]", "--json").stdout)
     assert text.startswith(f"dW1[3,2] = {answer['value']!r}\nallowed {answer['allowed']:.1e}")
     assert max(map(len, text.splitlines())) <= 80
     assert answer["index"] == [3, 2]
     assert sum(term["amount"] for term in answer["terms"]) == pytest.approx(answer["allowed"], rel=1e-12)
-    wrong = subprocess.run([*words[:-1], "dW7[0,0]"], capture_output=True, text=True, check=False)
+    wrong = typed("why", "dW7[0,0]")
     assert (wrong.returncode, wrong.stdout) == (2, "")

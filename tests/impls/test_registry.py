@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
 from impls import registry
+from tests.helpers.command import typed
 
 PACKAGE = '''
 from impls.hand_numpy import Hand
@@ -45,27 +47,28 @@ def installed(tmp_path_factory):
     return target
 
 
-def typed(installed, *words):
-    code = f"import sys; sys.path.insert(0, {str(installed)!r}); from harness.cli import main; main()"
-    return subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+@pytest.fixture
+def command(installed, monkeypatch):
+    monkeypatch.syspath_prepend(installed)
+    return partial(typed, cwd=installed)
 
 
-def test_an_installed_package_takes_part(installed):
-    done = typed(installed, "run", "--against", "mine", "--steps", "2")
+def test_an_installed_package_takes_part(command):
+    done = command("run", "--against", "mine", "--steps", "2")
     assert done.returncode == 0, done.stderr
     assert "mine 9.9" in done.stdout
     assert "PASS  hand and mine agree up to rounding" in done.stdout
 
 
-def test_it_takes_part_without_being_named_and_a_broken_one_is_only_noted(installed):
-    done = typed(installed, "run", "--steps", "1")
+def test_it_takes_part_without_being_named_and_a_broken_one_is_only_noted(command):
+    done = command("run", "--steps", "1")
     assert done.returncode == 0, done.stderr
     assert "hand, torch, jax and mine agree" in done.stdout
     assert "broken_at_import: could not be imported" in done.stdout
 
 
-def test_a_broken_one_that_is_named_fails(installed):
-    done = typed(installed, "run", "--steps", "1", "--against", "broken_at_import")
+def test_a_broken_one_that_is_named_fails(command):
+    done = command("run", "--steps", "1", "--against", "broken_at_import")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
 

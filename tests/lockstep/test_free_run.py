@@ -1,8 +1,5 @@
 """Free run: each implementation follows its own updates, and rounding explains the drift or does not."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -12,6 +9,7 @@ from harness.results.verdicts import TWIN, distance, moved_by_one_ulp
 from impls.contract import Pass
 from impls.hand import from_text
 from impls.hand_numpy import Hand
+from tests.helpers.command import typed
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +88,7 @@ def test_a_free_run_is_recorded_read_back_and_tabulated(tmp_path):
 
 
 def test_the_command_takes_the_option():
-    words = ["run", "--free-run", "--against", "torch", "--steps", "2"]
-    done = subprocess.run([sys.executable, "-m", "harness", *words], capture_output=True, text=True, check=True)
+    done = typed("run", "--free-run", "--against", "torch", "--steps", "2")
     assert "\n     2" in done.stdout
     assert "twin" in done.stdout
 

@@ -1,14 +1,12 @@
 """The end of a run's screen: what was missed, where the record is, and what to type next."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 import harness
 from harness.cli.commands import harness as command
+from tests.helpers.command import typed
 
 SHORT = ["run", "3-2-1", "--data", "random", "--against", "hand", "--steps", "3"]
 
@@ -63,8 +61,7 @@ def test_str_of_a_run_is_the_text_and_proposes_nothing_that_is_not_true():
 
 def test_str_of_an_explanation_is_the_text():
     told = harness.explain("W1[1,1]", "3-2-1", data="random", against=["hand"])
-    command = [sys.executable, "-m", "harness", "explain", "W1[1,1]", "3-2-1", "--data", "random", "--against", "hand"]
-    printed = subprocess.run(command, capture_output=True, check=True).stdout.decode()
+    printed = typed("explain", "W1[1,1]", "3-2-1", "--data", "random", "--against", "hand").stdout
     assert str(told).split("\n\n")[:-1] == printed.strip("\n").split("\n\n")[:-1]
 
 

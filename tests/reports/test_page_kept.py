@@ -1,16 +1,13 @@
 """A page never takes the place of what it is made from, and one that was there stays until the new one is whole."""
 
-import subprocess
-import sys
-
 import pytest
 
 from harness.rendering import pages
+from tests.helpers.command import typed
 
 
 def harness(folder, *arguments):
-    command = [sys.executable, "-m", "harness", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    return typed(*arguments, cwd=folder)
 
 
 def test_a_record_and_a_page_of_one_name_are_refused_before_anything_is_done(tmp_path):
