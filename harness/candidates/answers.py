@@ -48,6 +48,12 @@ class Answer:
     findings: list[Finding] = field(default_factory=list)
     returned: Any = None
 
+    def keys(self, names: Collection[str]) -> dict[str, Any]:
+        """Under which key of a dictionary each of these tensors was returned; empty where they were not all."""
+        top = self.returned if type(self.returned) is dict else {}
+        found = {name: key for key, value in top.items() for name in names if self.held.get(name) is value}
+        return found if found.keys() == set(names) else {}
+
 
 @dataclass(frozen=True)
 class OneByOne:
@@ -85,6 +91,22 @@ def answer_of(
     findings = {finding.message: finding for answer in answers for finding in answer.findings}
     shown = layout.together([answer.shown for answer in answers])
     return Answer(shown, ignored=answers[0].ignored, findings=list(findings.values()))
+
+
+def read_again(returned: Any, keys: Mapping[str, Any], point: Point, layout: Layout) -> dict[str, Array] | None:
+    """The tensors that stood under these keys of an answer before, if they stand there as they should; else None.
+
+    It takes a quarter of reading an answer of which nothing is known.
+    """
+    if type(returned) is not dict or not keys:
+        return None
+    shown = {}
+    for name, key in keys.items():
+        array = returned.get(key)
+        if type(array) is not np.ndarray or array.dtype != point.dtype or array.shape != layout.shape(name, point.rows):
+            return None
+        shown[name] = layout.back(name, array, point.rows)
+    return shown
 
 
 class _Reading:

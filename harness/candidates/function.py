@@ -9,12 +9,13 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
 
 from harness.arithmetic import Bounded, enclosure, profile_of
-from harness.candidates.answers import Answer, OneByOne, answer_of
+from harness.candidates.answers import Answer, OneByOne, answer_of, read_again
 from harness.candidates.guarded import guarded
 from harness.candidates.handed import Handed, Strides
 from harness.candidates.layout import Layout
@@ -78,15 +79,22 @@ class BackwardPass:
         """In which a function of NumPy arrays must be right too."""
         return ("strided",) if self.kinds == [NUMPY] else ()
 
-    def answer(self, at: Point, layout: Strides = "contiguous") -> Answer:
+    def answer(
+        self, at: Point, layout: Strides = "contiguous", keys: Mapping[str, Any] = MappingProxyType({})
+    ) -> Answer:
         """One call at a point, on copies, or one for each sample where they are alone; without tensors if it fails.
+
+        Args:
+            at: the point.
+            layout: in which it is given its arrays.
+            keys: where only these tensors are wanted, the keys of an answer before under which they stood.
 
         Raises:
             KeyboardInterrupt, MemoryError: they are nobody's fault.
         """
         first: Answer | None = None
         for kind in list(self.kinds):
-            answer, failed = self._answer_with(kind, at, layout)
+            answer, failed = self._answer_with(kind, at, layout, keys)
             if not failed:
                 self.kinds = [kind]  # the next calls need not try
                 return answer
@@ -131,7 +139,7 @@ class BackwardPass:
         dialects = self._read.dialects if self._read else ()
         return Recognised(dialects=dialects, point=point, shown=shown, located=judged)
 
-    def _answer_with(self, kind: str, at: Point, strides: Strides) -> tuple[Answer, bool]:
+    def _answer_with(self, kind: str, at: Point, strides: Strides, keys: Mapping[str, Any]) -> tuple[Answer, bool]:
         """The answer, and whether a call failed."""
         alone = self.layout is not None and self.layout.alone
         asked = self.layout.asked(at.x, at.y) if self.layout is not None and alone else [(at.x, at.y)]
@@ -143,6 +151,8 @@ class BackwardPass:
             each.append(returned)
             findings |= {finding.message: finding for finding in found}
         answered = OneByOne(each) if alone else each[0]
+        if (again := read_again(answered, keys, at, self.layout or Layout(at.network))) is not None:
+            return Answer(again, findings=[*findings.values()]), False
 
         def read() -> Answer:
             return answer_of(answered, at, self.name, self._parameters, layout=self.layout, strict=self.strict)

@@ -48,8 +48,10 @@ def _learned(candidate: BackwardPass, point: Point) -> Learning | None:
     start, right = _losses(point, lr, steps)
     limit = max(SECONDS, TIMES * (thread_time() - rated))
     weights = {name: w.astype(float) for name, w in point.weights.items()}
+    keys = dict[str, object]()
     for _ in range(steps):
-        shown = candidate.answer(point.elsewhere(_like(weights, point), slice(None))).shown
+        answer = candidate.answer(point.elsewhere(_like(weights, point), slice(None)), keys=keys)
+        shown, keys = answer.shown, keys or answer.keys(network.gradients)
         if any(name not in shown for name in network.gradients) or thread_time() - begin > limit:
             return None
         weights = {name: w - lr * shown[network.gradient[name]].astype(float) for name, w in weights.items()}
