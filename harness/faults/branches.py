@@ -37,7 +37,7 @@ def _sum(place: Place) -> Iterator[Fault]:
     p, q = place.names["p"], place.names["q"]
     for kept, missing in ((p, q), (q, p)):
         text = f"{missing} is left out of {place.at}"
-        alone = lambda t, kept=kept: +t[kept]  # noqa: E731
+        alone = lambda t, kept=kept: +np.broadcast_to(t[kept], (t[p] + t[q]).shape)  # noqa: E731
         yield place.fault("branch left out", text, kept, alone)
     text = f"{p} and {q} are multiplied, where they are to be added"
     yield place.fault("another operation", text, f"{p} · {q}", lambda t: t[p] * t[q])
@@ -52,18 +52,21 @@ def _product(place: Place) -> Iterator[Fault]:
 def _by_term(place: Place) -> Iterator[Fault]:
     ds, other = place.names["ds"], _other(place)
     text = f"the rule of a product is taken, where {place.names['s']} is a sum"
-    yield place.fault("another operation", text, f"{ds} · {other}", lambda t: t[ds] * t[other])
+    product = lambda t: place.link({**t, ds: t[ds] * t[other]})  # noqa: E731
+    yield place.fault("another operation", text, f"{ds} · {other}", product)
 
 
 def _by_factor(place: Place) -> Iterator[Fault]:
     ds, other, own = place.names["ds"], _other(place), str(place.link.of)
     if own != other:
         text = f"{ds} is multiplied by {own} itself, where the other factor {other} belongs"
-        yield place.fault("own factor for the other", text, f"{ds} · {own}", lambda t: t[ds] * t[own])
+        square = lambda t: summed_to(t[ds] * t[own], t[own].shape)  # noqa: E731
+        yield place.fault("own factor for the other", text, f"{ds} · {own}", square)
     text = f"the factor {other} is missing in {place.at}"
-    yield place.fault("factor of the product missing", text, ds, lambda t: +t[ds])
+    yield place.fault("factor of the product missing", text, ds, lambda t: +summed_to(t[ds], t[own].shape))
     text = f"only the factor {other} is taken; the upstream gradient {ds} is missing"
-    yield place.fault("upstream missing", text, other, lambda t: 0 * t[ds] + t[other])
+    alone = lambda t: summed_to(0 * t[ds] + t[other], t[own].shape)  # noqa: E731
+    yield place.fault("upstream missing", text, other, alone)
 
 
 def _other(place: Place) -> str:
@@ -116,7 +119,7 @@ def _of_chosen(place: Place) -> Iterator[Fault]:
     text = f"the condition {c} is turned round in {place.at}"
     yield place.fault("mask inverted", text, f"{ds} where the other is taken", lambda t: place.link({**t, c: 1 - t[c]}))
     text = f"the condition {c} is left out of {place.at}"
-    yield place.fault("mask left out", text, ds, lambda t: summed_to(t[ds], t[own].shape))
+    yield place.fault("mask left out", text, ds, lambda t: +summed_to(t[ds], t[own].shape))
 
 
 def _together(place: Place) -> Iterator[Fault]:

@@ -35,6 +35,8 @@ def formula_of(place: Place, *, reading: Mapping[str, str] | None = None) -> str
     told = place.of_rule(_FORMULAS)
     if told is not None:
         formula = told(place.layer, reading or place.names)
+        if place.repeated:
+            formula = f"sum over the copies of {place.link.of} of {formula}"
         return f"{formula} / {place.divisor}" if place.divisor else formula
     if place.adds:
         parts = [Place(place.network, place.network.link[part]) for part in place.link.inputs]

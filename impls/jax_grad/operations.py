@@ -187,7 +187,7 @@ def _convolution(layer: hand.Conv2d) -> Operation:
 
 
 def _convolution_1d(layer: hand.Conv1d) -> Operation:
-    convolved = _convolution(layer.inner)
+    convolved = _convolution(layer)
     return lambda x, W, b=None: convolved(x[:, :, None], W[:, :, None], b)[:, :, 0]
 
 

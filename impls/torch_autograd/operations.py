@@ -158,16 +158,15 @@ def _convolution(layer: hand.Conv2d) -> Operation:
 
 
 def _convolution_1d(layer: hand.Conv1d) -> Operation:
-    convolved = _convolution(layer.inner)
+    (_, stride), (_, dilation) = layer.windows.stride, layer.windows.dilation
 
-    def of_sequences(x: Any, W: Any, b: Any = None) -> Any:
-        padding, window = layer.inner.windows.padding, layer.inner.windows
-        if padding is None:
-            return convolved(x[:, :, None], W[:, :, None], b)[:, :, 0]
-        how = {"stride": window.stride[1], "dilation": window.dilation[1], "groups": layer.groups}
-        return functional.conv1d(x, W, b, padding=padding[1], **how)
+    def convolved(x: Any, W: Any, b: Any = None) -> Any:
+        _, (left, right) = layer.windows.frame((1, x.shape[2]))
+        padding = left if left == right else 0
+        x = x if left == right else functional.pad(x, (left, right))
+        return functional.conv1d(x, W, b, stride, padding, dilation, layer.groups)
 
-    return of_sequences
+    return convolved
 
 
 def _transposed_convolution(layer: hand.ConvTranspose2d) -> Operation:
