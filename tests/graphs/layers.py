@@ -109,10 +109,11 @@ FAMILIES = {
         (Subtract(), {"p": (4, 1), "q": (1, 3)}, "normal"),
         (Multiply(), {"p": (2, 1, 3), "q": (1, 5, 3)}, "normal"),
         (Divide(), {"p": (3, 2), "q": (1, 1)}, "positive"),
-        (Maximum(), {"p": (2, 1), "q": (2, 9)}, "normal"),
+        (Maximum(), {"p": (2, 1), "q": (1, 9)}, "ties"),
+        (Where(), {"c": (2, 3), "p": (2, 1), "q": (2, 3)}, "normal"),
         (Minimum(), {"p": (1,), "q": (5,)}, "ties"),
         (MatrixProduct(), {"p": (1, 2, 3), "q": (4, 3, 2)}, "normal"),
-        (MatrixProduct(), {"p": (2, 1, 3, 3), "q": (1, 2, 3, 1)}, "normal"),
+        (MatrixProduct(), {"p": (2, 2, 3, 3), "q": (2, 1, 3, 1)}, "normal"),
     ],
     "products": [
         (Conv1d(2, 3, 3, padding=1), {"x": (2, 7)}, "normal"),

@@ -28,16 +28,16 @@ def swapped(x: Array) -> Array:
     return x.swapaxes(-1, -2)
 
 
-def letters(x: Array, whole: Array, matrix: str) -> str:
-    """A letter for each axis as an einsum has it, without those along which x is repeated."""
-    every = zip(ascii_uppercase, x.shape[:-2], whole.shape[:-2], strict=False)
-    return "".join(letter for letter, size, most in every if size == most) + matrix
+def axes_of(p: Shape, q: Shape, s: Shape) -> tuple[str, str, str]:
+    """A letter for each axis, as an einsum has them; p and q have none where they are repeated."""
+    every = ascii_uppercase[: len(s) - 2]
+    of_p, of_q = ("".join(a for a, m, n in zip(every, x[:-2], s[:-2], strict=True) if m == n) for x in (p, q))
+    return f"{of_p}tm", f"{of_q}mk", f"{every}tk"
 
 
-def unrepeated(x: Array, whole: Array) -> Array:
+def unrepeated(x: Array, s: Shape) -> Array:
     """x without the axes along which it is repeated."""
-    every = zip(x.shape[:-2], whole.shape[:-2], strict=True)
-    return x.reshape(*(size for size, most in every if size == most), *x.shape[-2:])
+    return x.reshape(*(m for m, n in zip(x.shape[:-2], s[:-2], strict=True) if m == n), *x.shape[-2:])
 
 
 class MatrixProduct(Parametrised):
@@ -47,16 +47,12 @@ class MatrixProduct(Parametrised):
         return p @ q
 
     def dp(self, ds: Array, p: Array, q: Array) -> Array:
-        if p.shape[:-2] == ds.shape[:-2]:
-            return ds @ swapped(q)
-        of_p, of_q, of_s = letters(p, ds, "tm"), letters(q, ds, "mk"), letters(ds, ds, "tk")
-        return contracted(ds, unrepeated(q, ds), of_s, of_q, of_p).reshape(*p.shape)
+        of_p, of_q, of_s = axes_of(p.shape, q.shape, ds.shape)
+        return contracted(ds, unrepeated(q, ds.shape), of_s, of_q, of_p).reshape(*p.shape)
 
     def dq(self, ds: Array, p: Array, q: Array) -> Array:
-        if q.shape[:-2] == ds.shape[:-2]:
-            return swapped(p) @ ds
-        of_p, of_q, of_s = letters(p, ds, "tm"), letters(q, ds, "mk"), letters(ds, ds, "tk")
-        return contracted(unrepeated(p, ds), ds, of_p, of_s, of_q).reshape(*q.shape)
+        of_p, of_q, of_s = axes_of(p.shape, q.shape, ds.shape)
+        return contracted(unrepeated(p, ds.shape), ds, of_p, of_s, of_q).reshape(*q.shape)
 
     def shapes(self, read: Mapping[str, Shape]) -> dict[str, Shape]:
         """Shape of s; ValueError where a row of p and a column of q differ in length, or their matrices in number."""
