@@ -273,6 +273,7 @@ FORMULAS: Mapping[type, Mapping[str, str]] = {
     layers.Dropout: {"s": "2 u |s|", "dx": "2 u |dx|"},
     layers.Subtract: {"s": "u |s|", "dp": NONE, "dq": NONE},
     layers.Divide: {"s": "c u |s|", "dp": "c u |dp|", "dq": "c u |dq|"},
+    layers.Pow: {"s": "c u |s|, c of exp", "dp": "c u |dp|", "dq": "c u |dq|"},
     layers.Maximum: {"s": NONE, "dp": NONE, "dq": NONE},
     layers.Minimum: {"s": NONE, "dp": NONE, "dq": NONE},
     layers.Sum: {"s": "(n - 1) u sum |x|, n entries *", "dx": NONE},

@@ -2,6 +2,7 @@
 
     s = p + q             forward  q or p left out, p q          back  ds q: the rule of a product
     s = p q               forward  p + q                         back  dp = ds p, ds, q
+    s = p ^ q             forward  q ^ p                         back  dp = ds q p^q, ds p^(q-1), dq = ds s, ds log p
     s = [p, q]            forward  [q, p]                        back  dp cut from the wrong end, one neuron beside
     s = stack of p, q     forward  q and p                       back  dp the second of ds, dq the first
     s = p where c, else q forward  q where c, else p             back  dp = ds everywhere, ds where not c
@@ -23,8 +24,8 @@ import numpy as np
 from harness.faults.fault import Fault
 from harness.faults.place import Place, RuleTable
 from impls.graph import Graph, Rule
-from impls.hand import Add, Concatenate, Dropout, Embedding, Multiply, Penalty, Split, Stack, Where
-from impls.hand.layers.broadcasting import summed_to
+from impls.hand import Add, Concatenate, Dropout, Embedding, Multiply, Penalty, Pow, Split, Stack, Where
+from impls.hand.layers.broadcasting import raised, summed_to
 from impls.hand.layers.dense import rows_of
 
 
@@ -122,6 +123,32 @@ def _of_chosen(place: Place) -> Iterator[Fault]:
     yield place.fault("mask left out", text, ds, lambda t: +summed_to(t[ds], t[own].shape))
 
 
+def _power(place: Place) -> Iterator[Fault]:
+    p, q = place.names["p"], place.names["q"]
+    text = f"{q} is raised to the power of {p}, which is the base"
+    yield place.fault("parts swapped", text, f"{q}^{p}", lambda t: raised(t[q], t[p]))
+
+
+def _of_base(place: Place) -> Iterator[Fault]:
+    ds, p, q = (place.names[name] for name in ("ds", "p", "q"))
+    text = f"the exponent is not lowered by 1: {q}·{p}^{q}"
+    same = lambda t: summed_to(t[ds] * (t[q] * raised(t[p], t[q])), t[p].shape)  # noqa: E731
+    yield place.fault("exponent not lowered", text, f"{ds}·{q}·{p}^{q}", same)
+    text = f"the factor {q} of the derivative is missing"
+    without = lambda t: summed_to(t[ds] * raised(t[p], t[q] - 1), t[p].shape)  # noqa: E731
+    yield place.fault("exponent left out", text, f"{ds}·{p}^({q} − 1)", without)
+
+
+def _of_exponent(place: Place) -> Iterator[Fault]:
+    ds, p, q, s = (place.names[name] for name in ("ds", "p", "q", "s"))
+    text = f"the factor log {p} of the derivative is missing"
+    without = lambda t: summed_to(t[ds] * t[s], t[q].shape)  # noqa: E731
+    yield place.fault("factor of the derivative missing", text, f"{ds}·{s}", without)
+    text = f"the factor {s} of the derivative is missing"
+    alone = lambda t: place.link({**t, s: 0 * t[s] + 1})  # noqa: E731
+    yield place.fault("factor of the derivative missing", text, f"{ds}·log {p}", alone)
+
+
 def _together(place: Place) -> Iterator[Fault]:
     dp, dq = place.names["dp"], place.names["dq"]
     text = f"{dp} and {dq} are put together in the other order"
@@ -149,6 +176,7 @@ _BRANCHES: RuleTable = {
     Dropout: {"s": _masked, "dx": _masked},
     Add: {"s": _sum, "dp": _by_term, "dq": _by_term},
     Multiply: {"s": _product, "dp": _by_factor, "dq": _by_factor},
+    Pow: {"s": _power, "dp": _of_base, "dq": _of_exponent},
     Concatenate: {"s": _joined, "dp": _cut, "dq": _cut},
     Stack: {"s": _joined, "dp": _unstacked, "dq": _unstacked},
     Where: {"s": _chosen, "dp": _of_chosen, "dq": _of_chosen},

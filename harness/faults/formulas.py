@@ -195,6 +195,11 @@ _FORMULAS: Mapping[type, Mapping[str, Callable[[Any, Mapping[str, str]], str]]] 
     },
     hand.Subtract: {"s": _filled("{p} − {q}"), "dp": _filled("{ds}"), "dq": _filled("−{ds}")},
     hand.Divide: {"s": _filled("{p} / {q}"), "dp": _filled("{ds} / {q}"), "dq": _filled("−{ds}·{p}/{q}²")},
+    hand.Pow: {
+        "s": _filled("{p}^{q}"),
+        "dp": _filled("{ds}·{q}·{p}^({q} − 1)"),
+        "dq": _filled("{ds}·{s}·log {p}"),
+    },
     hand.Maximum: {
         "s": _filled("max({p}, {q})"),
         "dp": _filled("{ds} where {p} > {q}"),

@@ -204,7 +204,7 @@ OPTIONS: Mapping[str, Callable[[Rng], Drawn]] = {
     "causal-softmax": _causal, "matrix-product": _product, "masked-softmax": _masked,
     "heads": _own_heads, "repeat-heads": _repeated, "rotary": _rotary, "add": _broadcasting(layers.Add),
     "multiply": _broadcasting(layers.Multiply), "subtract": _broadcasting(layers.Subtract),
-    "divide": _broadcasting(layers.Divide), "maximum": _broadcasting(layers.Maximum),
+    "divide": _broadcasting(layers.Divide), "pow": _broadcasting(layers.Pow), "maximum": _broadcasting(layers.Maximum),
     "minimum": _broadcasting(layers.Minimum), "sum": _reduction(layers.Sum), "mean": _reduction(layers.Mean),
     "concatenate": _concatenate, "split": _split, "dropout": _dropout, "conv2d": _conv2d,
     "max-pool2d": _pool(layers.MaxPool2d), "avg-pool2d": _pool(layers.AvgPool2d), "transpose": _transpose,
@@ -243,7 +243,7 @@ def _island(net: GraphBuilder, rng: Rng, at: str, name: str) -> list[tuple[str, 
             continue
         given = net.input(f"{at}_{local}", shape, choices=whole.get(local, 0), gradient=local not in whole)
         if name in POSITIVE:
-            given = net(f"{at}.positive", layers.Exp(), given)
+            given = net(f"{at}.{local}_positive", layers.Exp(), given)
         elif local not in whole and _flag(rng):
             given = net(f"{at}.{local}_act", made("activation", ACTIVATIONS, str(rng.choice(list(ACTIVATIONS)))), given)
         reads.append(given)

@@ -27,6 +27,7 @@ from impls.hand import (
     Minimum,
     Multiply,
     Pad,
+    Pow,
     Power,
     RMSNorm,
     ScatterAdd,
@@ -46,6 +47,7 @@ NUMBERS = {
     "positive": lambda x: np.exp(2 * x),
     "large": lambda x: 100 * x,
     "ties": np.round,
+    "mild": lambda x: np.exp(x / 2),
 }
 """From random normal numbers to those that a layer reads."""
 
@@ -109,6 +111,7 @@ FAMILIES = {
         (Subtract(), {"p": (4, 1), "q": (1, 3)}, "normal"),
         (Multiply(), {"p": (2, 1, 3), "q": (1, 5, 3)}, "normal"),
         (Divide(), {"p": (3, 2), "q": (1, 1)}, "positive"),
+        (Pow(), {"p": (2, 1), "q": (1, 3)}, "mild"),
         (Maximum(), {"p": (2, 1), "q": (1, 9)}, "ties"),
         (Where(), {"c": (2, 3), "p": (2, 1), "q": (2, 3)}, "normal"),
         (Minimum(), {"p": (1,), "q": (5,)}, "ties"),

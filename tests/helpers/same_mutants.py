@@ -81,6 +81,35 @@ SAME_ON_IMAGES = {
     "Minimum.dq": [
         "return self._share(ds, -q, q < p, q > p)",
     ],
+    # a power of 0 is 0; only the shape is read; 0 log 2 is 0 as 0 log 1 is
+    "Pow.dq": [
+        "return summed_to(ds * (s * log(np.where(s == 0, np.full_like(p, 1), p))), q.shape)",
+        "return summed_to(ds * (s * log(np.where(p == 0, np.full_like(-p, 1), p))), q.shape)",
+        "return summed_to(ds * (s * log(np.where(p == 0, np.full_like(ds, 1), p))), q.shape)",
+        "return summed_to(ds * (s * log(np.where(p == 0, np.full_like(q, 1), p))), q.shape)",
+        "return summed_to(ds * (s * log(np.where(p == 0, np.full_like(s, 1), p))), q.shape)",
+        "return summed_to(ds * (s * log(np.where(p == 0, np.full_like(p, 2), p))), q.shape)",
+    ],
+    # even in a; only the number of rows is read
+    "CosineDistance.da": [
+        "return cosine_vjp(-a, y, self.eps) / rows_in(a)",
+        "return cosine_vjp(a, y, self.eps) / rows_in(-a)",
+        "return cosine_vjp(a, y, self.eps) / rows_in(y)",
+    ],
+    # a length has no sign; a 0 of any kind and shape
+    "cosine_vjp": [
+        "r, v = (length(-a, eps), y / length(y, eps))",
+        "r, v = (length(a, eps), y / length(-y, eps))",
+        "return (np.where(r > eps, along, -(0 * along)) - v) / r",
+        "return (np.where(r > eps, along, 0 / along) - v) / r",
+        "return (np.where(r > eps, along, 0) - v) / r",
+        "return (np.where(r > eps, along, 0 * -along) - v) / r",
+        "return (np.where(r > eps, along, 0 * a) - v) / r",
+        "return (np.where(r > eps, along, 0 * y) - v) / r",
+        "return (np.where(r > eps, along, 0 * eps) - v) / r",
+        "return (np.where(r > eps, along, 0 * r) - v) / r",
+        "return (np.where(r > eps, along, 0 * v) - v) / r",
+    ],
     # a 0 of any kind and shape
     "Where.dp": [
         "return summed_to(np.where(c == 1, ds, -np.full_like(ds, 0)), p.shape)",

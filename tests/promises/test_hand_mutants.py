@@ -20,9 +20,11 @@ from impls.contract import tensors_of
 from impls.hand import (
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
+    CosineDistance,
     Dense,
     Dropout,
     Elu,
+    Exp,
     Gelu,
     GeluTanh,
     GraphBuilder,
@@ -40,6 +42,7 @@ from impls.hand import (
     OneHotCrossEntropy,
     Penalised,
     Positions,
+    Pow,
     Relu,
     Scaled,
     Sigmoid,
@@ -79,6 +82,19 @@ def penalised() -> Any:
     return network_of(Tanh(), Penalised(MeanSquaredError(), 0.3, 0.2, mean=True, biases=True), (5, 4, 3))
 
 
+def directions() -> Any:
+    """Rows that are longer than eps and shorter."""
+    return classified(CosineDistance(3.0))
+
+
+def powers() -> Any:
+    """Of bases that are 0 in part, with exponents above 1."""
+    net = GraphBuilder()
+    p = net("base", Relu(), net.input("x", (4, 1), gradient=True))
+    q = net("exponent", Exp(), net("s", Sigmoid(), net.input("u", (1, 3), gradient=True)))
+    return net.loss(MeanSquaredError(), net("fc", Dense(3, 2), net("pow", Pow(), p, q)))
+
+
 def mask_with_a_gradient() -> Any:
     net = GraphBuilder()
     z = net("drop", Dropout(0.25), net.input("x", 4), net.input("m", 4, gradient=True))
@@ -93,9 +109,14 @@ ON_IMAGES: dict[str, tuple[Callable[[], Any], ...]] = {
     "batch_norm": (normalised,),
     "dropout": (normalised, mask_with_a_gradient),
     "penalised": (penalised,),
+    "cosine": (directions,),
     "attention": (attention, sequence),
     "functions": (functions, partial(network_of, FAMILIES["functions"])),
-    "broadcasting": (functions, partial(network_of, FAMILIES["functions"]), partial(network_of, FAMILIES["repeated"])),
+    "broadcasting": (
+        functions,
+        powers,
+        *(partial(network_of, FAMILIES[family]) for family in ("functions", "repeated")),
+    ),
     "matrix_product": (partial(network_of, FAMILIES["repeated"]),),
     "reductions": (functions, partial(network_of, FAMILIES["reduced"])),
     "rms_norm": (partial(network_of, FAMILIES["norms"]),),

@@ -3,7 +3,7 @@
 from impls.hand.layers.adaptive_pooling import AdaptiveAvgPool2d
 from impls.hand.layers.attention import AttentionScores, CausalSoftmax, MergeHeads, SplitHeads
 from impls.hand.layers.batch_norm import BatchNorm, BatchNormEvaluation
-from impls.hand.layers.broadcasting import Add, Divide, Maximum, Minimum, Multiply, Subtract, Where
+from impls.hand.layers.broadcasting import Add, Divide, Maximum, Minimum, Multiply, Pow, Subtract, Where
 from impls.hand.layers.combining import Concatenate, Split, Stack
 from impls.hand.layers.convolution import Conv2d
 from impls.hand.layers.dense import Dense
@@ -68,6 +68,7 @@ __all__ = [
     "Multiply",
     "Pad",
     "Positions",
+    "Pow",
     "Power",
     "RMSNorm",
     "RepeatHeads",

@@ -4,12 +4,15 @@
     difference   s = p - q       dp = ds                        dq = -ds
     product      s = p * q       dp = ds q                      dq = ds p
     quotient     s = p / q       dp = ds / q                    dq = -ds s / q
+    power        s = p ^ q       dp = ds q p^(q - 1)            dq = ds s log p         0 where p is 0
     largest      s = max(p, q)   dp = ds where p > q            dq = ds where q > p         half of it where equal
     smallest     s = min(p, q)   dp = ds where p < q            dq = ds where q < p         likewise
     choice       s = p where c is 1, q where it is 0            dp = ds where c is 1        dq = ds where it is 0
 
 Of what is repeated every copy sends its gradient back: dp is then the sum of these along the repeated axes. A sum that
 brings back what went past some layers is a residual connection.
+
+A power has a base p above 0, or of 0 under an exponent above 0.
 
 Shapes: p and q with as many axes, of equal sizes or 1 but for the samples; s has the larger of both. The condition c of
 a choice has the shape of s; it holds whole numbers, 0 and 1, and has no gradient.
@@ -26,6 +29,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from impls.graph import Array, Shape, primitive
+from impls.hand.layers.functions import log
 from impls.hand.parts import Parametrised
 
 
@@ -45,6 +49,11 @@ def repeated_shape(p: Shape, q: Shape) -> Shape:
     if len(p) != len(q) or p[0] != q[0] or any(m != n and 1 not in (m, n) for m, n in zip(p, q, strict=True)):
         raise ValueError("it pairs them entry by entry, repeating axes of size 1")
     return (p[0], *(n if m == 1 else m for m, n in zip(p[1:], q[1:], strict=True)))
+
+
+@primitive
+def raised(p: Array, q: Array) -> Array:
+    return np.power(p, q)
 
 
 class Broadcasting(Parametrised):
@@ -110,6 +119,20 @@ class Divide(Broadcasting):
 
     def dq(self, ds: Array, p: Array, q: Array) -> Array:
         return summed_to(divisor_vjp(ds, p, q), q.shape)
+
+
+class Pow(Broadcasting):
+    derivative: Mapping[str, str] = {"p": "{q}·{p}^({q} − 1)", "q": "{p}^{q}·log {p}"}
+    usual_inputs = "p=N,K probabilities; q=N,K probabilities"
+
+    def forward(self, p: Array, q: Array) -> Array:
+        return raised(p, q)
+
+    def dp(self, ds: Array, p: Array, q: Array) -> Array:
+        return summed_to(ds * (q * raised(p, q - 1)), p.shape)
+
+    def dq(self, ds: Array, p: Array, q: Array, s: Array) -> Array:
+        return summed_to(ds * (s * log(np.where(p == 0, np.full_like(p, 1), p))), q.shape)
 
 
 class _Chosen(Broadcasting):
