@@ -103,6 +103,12 @@ POSITIVE = ("log", "log1p", "sqrt", "rsqrt", "power", "pow")
 """Layers that read positive numbers."""
 
 
+LEFT_OUT = (
+    "CTC is left out. Its forward-backward recursion adds up paths in logarithms, torch with minus infinity for what "
+    "cannot be reached and optax with -100,000, and no bound is proved here that holds for both along a whole sequence."
+)
+
+
 @dataclass(frozen=True)
 class Kind:
     """One layer, activation or loss by its name in text, and a network in which it is the node `node`."""
@@ -163,7 +169,7 @@ def contents(found: Mapping[ModuleType, Sequence[Kind]]) -> str:
         for module, kinds in found.items()
     ]
     table = tabulate(rows, ("page", "about", "names in text"), tablefmt="github")
-    return f"# Layers, activations and losses\n\n{table}\n"
+    return f"# Layers, activations and losses\n\n{table}\n\n{LEFT_OUT}\n"
 
 
 def page(module: ModuleType, kinds: Sequence[Kind]) -> str:
