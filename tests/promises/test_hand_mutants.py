@@ -84,7 +84,7 @@ def penalised() -> Any:
 
 def directions() -> Any:
     """Rows that are longer than eps and shorter."""
-    return classified(CosineDistance(3.0))
+    return classified(CosineDistance(2.0))
 
 
 def powers() -> Any:
