@@ -16,6 +16,7 @@ from harness.evaluation.incremental import Replay
 from harness.faults import Fault
 from harness.faults.cause import Cause
 from harness.faults.fault import LEAST_ENTRIES
+from harness.faults.place import Place
 from impls.contract import Array
 from impls.graph import Graph, Link
 from impls.hand import Add, Identity
@@ -172,12 +173,13 @@ def told(network: Graph, diagnosis: Diagnosis) -> Diagnosis:
 
 
 HAND_ON = frozenset([Identity, Add])
-"""Layers whose gradient is what they read, entry by entry."""
+"""Layers whose gradient is what they read, entry by entry, unless it is that of several copies."""
 
 
-def hands_on(link: Link) -> bool:
+def hands_on(network: Graph, link: Link) -> bool:
     """Whether a link gives just what it reads, so that there is nothing in it to be wrong."""
-    return type(link.layer) in HAND_ON and (link.of is not None or len(link.inputs) == 1)
+    same = type(link.layer) in HAND_ON and not Place(network, link).repeated
+    return same and (link.of is not None or len(link.inputs) == 1)
 
 
 def gradient_of(network: Graph, name: str) -> str:

@@ -70,7 +70,9 @@ class Progress:
         reached = {name: self.now.reach.of(name) & set(wrong) for name in suspects}
         most = max(len(names) for names in reached.values())
         # What hands on what it reads has nothing in it to be wrong.
-        hidden = [n for n in suspects if len(reached[n]) == most > 1 and not hands_on(self.links[n])]
+        hidden = [
+            n for n in suspects if len(reached[n]) == most > 1 and not hands_on(self.point.network, self.links[n])
+        ]
         explains = frozenset([tensor]).union(*(reached[name] for name in hidden))
         at = hidden[0] if len(hidden) == 1 else tensor
         where: tuple[str, ...] = ()

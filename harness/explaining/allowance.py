@@ -32,6 +32,7 @@ from harness.evaluation.centre import alone
 from harness.evaluation.given import as_numbers, with_buffers
 from harness.evaluation.point import Point, moment_after
 from harness.explaining.references import entry
+from harness.faults.place import Place
 from harness.inputs.arguments import as_data, as_dtype, as_network, as_optimizer, check_parameters
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
@@ -115,7 +116,8 @@ def allowance_of(point: Point, tensor: str, index: tuple[int, ...]) -> Allowance
     for count, name in enumerate(way):
         amount = bounds[count + 1] - bounds[count]
         kind = "inherited" if count else "own rounding"
-        terms.append(Term(name, kind, formula_of(point.network.link[name]), amount, _share(amount, allowed)))
+        formula = formula_of(point.network, point.network.link[name])
+        terms.append(Term(name, kind, formula, amount, _share(amount, allowed)))
     terms.append(Term(None, "centre", "2^-53 per operation", bounds[0], _share(bounds[0], allowed)))
     value = float(np.asarray(point.centre(dtype).tensors[tensor].value)[index])
     return Allowance(tensor, index, dtype, value, allowed, _alone(point, tensor, index, dtype), terms)
@@ -271,6 +273,7 @@ FORMULAS: Mapping[type, Mapping[str, str]] = {
     layers.Dropout: {"s": "2 u |s|", "dx": "2 u |dx|"},
     layers.Subtract: {"s": "u |s|", "dp": NONE, "dq": NONE},
     layers.Divide: {"s": "c u |s|", "dp": "c u |dp|", "dq": "c u |dq|"},
+    layers.Pow: {"s": "c u |s|, c of exp", "dp": "c u |dp|", "dq": "c u |dq|"},
     layers.Maximum: {"s": NONE, "dp": NONE, "dq": NONE},
     layers.Minimum: {"s": NONE, "dp": NONE, "dq": NONE},
     layers.Sum: {"s": "(n - 1) u sum |x|, n entries *", "dx": NONE},
@@ -285,8 +288,10 @@ FORMULAS: Mapping[type, Mapping[str, str]] = {
 """By what the layer calls what the link gives."""
 
 
-def formula_of(link: Link) -> str:
+def formula_of(network: Graph, link: Link) -> str:
     """The leading term of a link's own rounding."""
+    if Place(network, link).repeated and not isinstance(link.layer, layers.MatrixProduct):
+        return "(n - 1) u sum of the copies, n of them *"
     if isinstance(link.layer, Accumulation):
         return "(n - 1) u sum of the parts, n of them *"
     for kind in type(link.layer).__mro__:

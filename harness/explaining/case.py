@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -71,16 +72,20 @@ class Case:
             UsageError: the loss, a local derivative or a product along a path is not finite; or a layer has no paths.
         """
         with np.errstate(all="ignore"):
-            try:
-                paths = Paths(self.network, self.tensors, (self.meant.tensor, self.meant.index))
-            except ValueError as error:
-                raise UsageError(str(error)) from None
+            paths = self._followed(self.tensors)
             if math.isfinite(self.loss) and np.isfinite(np.sum(paths.magnitudes())):
                 return paths
         raise UsageError(
             f"Cannot explain {self.meant.symbol}, because the loss or a derivative on the way is not finite here; "
             f"choose another sample or another step, or scale the data."
         )
+
+    def _followed(self, tensors: Mapping[str, Any], *exact: Callable[[np.ndarray], Any]) -> Paths:
+        """The paths at some tensors, or UsageError where a layer has none."""
+        try:
+            return Paths(self.network, tensors, (self.meant.tensor, self.meant.index), *exact)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
 
     @cached_property
     def nodes(self) -> Nodes:
@@ -142,7 +147,7 @@ class Case:
         """The sum over the paths, and how far rounding can bring it from the truth."""
         context = Context(profile_of("float64"))
         tensors = evaluate(self.network.forward_links, as_numbers(self.network, self.given, context.exact))
-        bounded = Paths(self.network, tensors, (self.meant.tensor, self.meant.index), context.exact)
+        bounded = self._followed(tensors, context.exact)
         added: Bounded = (bounded.products() if self.one_by_one else bounded.sums()).sum()
         way = "paths, added left to right" if self.one_by_one else "paths, added layer by layer"
         return Way(way, self.total, allowed=finite(added.bound))

@@ -5,7 +5,6 @@
     softmax     no mask; a mask one off, or turned round       forward, and in the backward only, its softmax taken anew
                 over the queries
                 a·da: its coupling left out                    as of any softmax (`harness.faults.variants`)
-    o = a v     dv = a do for aᵀ do
     heads       one head's gradient in another's place; q, k and v in each other's; one of them alone
                 put side by side without turning the axes
     positions   those of another position; counted backwards
@@ -27,7 +26,8 @@ from harness.faults.fault import Fault
 from harness.faults.place import Place, RuleTable
 from impls.hand import AttentionScores, CausalSoftmax, MatrixProduct, MergeHeads, Positions, SplitHeads
 from impls.hand.activations.softmax import softmax, softmax_vjp
-from impls.hand.layers.attention import merged, swapped
+from impls.hand.layers.attention import merged
+from impls.hand.layers.matrix_product import swapped
 
 
 def attention_faults(place: Place) -> Iterator[Fault]:
@@ -53,22 +53,11 @@ def _scale(place: Place) -> Iterator[Fault]:
 def _keys(place: Place) -> Iterator[Fault]:
     yield from _scale(place)
     ds, q = place.names["ds"], place.names["q"]
-    if _square(place, place.names["s"]):
+    shape = place.network.tensors[place.names["s"]].shape
+    if shape[-1] == shape[-2] != 1:
         text = f"{ds} is not transposed: its rows belong to queries, those of {place.at} to keys"
         turned = lambda t: place.link({**t, ds: swapped(t[ds])})  # noqa: E731
         yield place.fault("not transposed", text, f"{ds} · {q}", turned)
-
-
-def _second(place: Place) -> Iterator[Fault]:
-    p, ds = place.names["p"], place.names["ds"]
-    if _square(place, p):
-        text = f"{p} is not transposed: its rows belong to {place.names['s']}, those of {place.at} to its columns"
-        yield place.fault("not transposed", text, f"{p} · {ds}", lambda t: t[p] @ t[ds])
-
-
-def _square(place: Place, name: str) -> bool:
-    shape = place.network.tensors[name].shape
-    return shape[-1] == shape[-2] != 1
 
 
 MASKS = (
@@ -205,7 +194,6 @@ def _of_positions(place: Place) -> Iterator[Fault]:
 _FAULTS: RuleTable = {
     AttentionScores: {"s": _scale, "dq": _scale, "dk": _keys},
     CausalSoftmax: {"a": _mask, "dz": _mask_backward},
-    MatrixProduct: {"dq": _second},
     SplitHeads: {"q": _split, "k": _split, "v": _split, "dx": _joined},
     MergeHeads: {"s": _merged, "dx": _unmerged},
     Positions: {"s": _positions, "dW": _of_positions},

@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 
 from harness.faults.fault import Fault
-from harness.faults.images import with_options
 from harness.faults.layer_norm import Statistics, statistics
-from harness.faults.place import Place, RuleTable
+from harness.faults.place import Place, RuleTable, with_options
 from impls.hand import BatchNorm, BatchNormEvaluation
 from impls.hand.layers.batch_norm import by_channel, from_channels
 

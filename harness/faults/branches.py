@@ -2,6 +2,7 @@
 
     s = p + q             forward  q or p left out, p q          back  ds q: the rule of a product
     s = p q               forward  p + q                         back  dp = ds p, ds, q
+    s = p ^ q             forward  q ^ p                         back  dp = ds q p^q, ds p^(q-1), dq = ds s, ds log p
     s = [p, q]            forward  [q, p]                        back  dp cut from the wrong end, one neuron beside
     s = stack of p, q     forward  q and p                       back  dp the second of ds, dq the first
     s = p where c, else q forward  q where c, else p             back  dp = ds everywhere, ds where not c
@@ -23,8 +24,8 @@ import numpy as np
 from harness.faults.fault import Fault
 from harness.faults.place import Place, RuleTable
 from impls.graph import Graph, Rule
-from impls.hand import Add, Concatenate, Dropout, Embedding, Multiply, Penalty, Split, Stack, Where
-from impls.hand.layers.broadcasting import summed_to
+from impls.hand import Add, Concatenate, Dropout, Embedding, Multiply, Penalty, Pow, Split, Stack, Where
+from impls.hand.layers.broadcasting import raised, summed_to
 from impls.hand.layers.dense import rows_of
 
 
@@ -37,7 +38,7 @@ def _sum(place: Place) -> Iterator[Fault]:
     p, q = place.names["p"], place.names["q"]
     for kept, missing in ((p, q), (q, p)):
         text = f"{missing} is left out of {place.at}"
-        alone = lambda t, kept=kept: +t[kept]  # noqa: E731
+        alone = lambda t, kept=kept: +np.broadcast_to(t[kept], (t[p] + t[q]).shape)  # noqa: E731
         yield place.fault("branch left out", text, kept, alone)
     text = f"{p} and {q} are multiplied, where they are to be added"
     yield place.fault("another operation", text, f"{p} · {q}", lambda t: t[p] * t[q])
@@ -52,18 +53,21 @@ def _product(place: Place) -> Iterator[Fault]:
 def _by_term(place: Place) -> Iterator[Fault]:
     ds, other = place.names["ds"], _other(place)
     text = f"the rule of a product is taken, where {place.names['s']} is a sum"
-    yield place.fault("another operation", text, f"{ds} · {other}", lambda t: t[ds] * t[other])
+    product = lambda t: place.link({**t, ds: t[ds] * t[other]})  # noqa: E731
+    yield place.fault("another operation", text, f"{ds} · {other}", product)
 
 
 def _by_factor(place: Place) -> Iterator[Fault]:
     ds, other, own = place.names["ds"], _other(place), str(place.link.of)
     if own != other:
         text = f"{ds} is multiplied by {own} itself, where the other factor {other} belongs"
-        yield place.fault("own factor for the other", text, f"{ds} · {own}", lambda t: t[ds] * t[own])
+        square = lambda t: summed_to(t[ds] * t[own], t[own].shape)  # noqa: E731
+        yield place.fault("own factor for the other", text, f"{ds} · {own}", square)
     text = f"the factor {other} is missing in {place.at}"
-    yield place.fault("factor of the product missing", text, ds, lambda t: +t[ds])
+    yield place.fault("factor of the product missing", text, ds, lambda t: +summed_to(t[ds], t[own].shape))
     text = f"only the factor {other} is taken; the upstream gradient {ds} is missing"
-    yield place.fault("upstream missing", text, other, lambda t: 0 * t[ds] + t[other])
+    alone = lambda t: summed_to(0 * t[ds] + t[other], t[own].shape)  # noqa: E731
+    yield place.fault("upstream missing", text, other, alone)
 
 
 def _other(place: Place) -> str:
@@ -116,7 +120,33 @@ def _of_chosen(place: Place) -> Iterator[Fault]:
     text = f"the condition {c} is turned round in {place.at}"
     yield place.fault("mask inverted", text, f"{ds} where the other is taken", lambda t: place.link({**t, c: 1 - t[c]}))
     text = f"the condition {c} is left out of {place.at}"
-    yield place.fault("mask left out", text, ds, lambda t: summed_to(t[ds], t[own].shape))
+    yield place.fault("mask left out", text, ds, lambda t: +summed_to(t[ds], t[own].shape))
+
+
+def _power(place: Place) -> Iterator[Fault]:
+    p, q = place.names["p"], place.names["q"]
+    text = f"{q} is raised to the power of {p}, which is the base"
+    yield place.fault("parts swapped", text, f"{q}^{p}", lambda t: raised(t[q], t[p]))
+
+
+def _of_base(place: Place) -> Iterator[Fault]:
+    ds, p, q = (place.names[name] for name in ("ds", "p", "q"))
+    text = f"the exponent is not lowered by 1: {q}·{p}^{q}"
+    same = lambda t: summed_to(t[ds] * (t[q] * raised(t[p], t[q])), t[p].shape)  # noqa: E731
+    yield place.fault("exponent not lowered", text, f"{ds}·{q}·{p}^{q}", same)
+    text = f"the factor {q} of the derivative is missing"
+    without = lambda t: summed_to(t[ds] * raised(t[p], t[q] - 1), t[p].shape)  # noqa: E731
+    yield place.fault("exponent left out", text, f"{ds}·{p}^({q} − 1)", without)
+
+
+def _of_exponent(place: Place) -> Iterator[Fault]:
+    ds, p, q, s = (place.names[name] for name in ("ds", "p", "q", "s"))
+    text = f"the factor log {p} of the derivative is missing"
+    without = lambda t: summed_to(t[ds] * t[s], t[q].shape)  # noqa: E731
+    yield place.fault("factor of the derivative missing", text, f"{ds}·{s}", without)
+    text = f"the factor {s} of the derivative is missing"
+    alone = lambda t: place.link({**t, s: 0 * t[s] + 1})  # noqa: E731
+    yield place.fault("factor of the derivative missing", text, f"{ds}·log {p}", alone)
 
 
 def _together(place: Place) -> Iterator[Fault]:
@@ -146,6 +176,7 @@ _BRANCHES: RuleTable = {
     Dropout: {"s": _masked, "dx": _masked},
     Add: {"s": _sum, "dp": _by_term, "dq": _by_term},
     Multiply: {"s": _product, "dp": _by_factor, "dq": _by_factor},
+    Pow: {"s": _power, "dp": _of_base, "dq": _of_exponent},
     Concatenate: {"s": _joined, "dp": _cut, "dq": _cut},
     Stack: {"s": _joined, "dp": _unstacked, "dq": _unstacked},
     Where: {"s": _chosen, "dp": _of_chosen, "dq": _of_chosen},

@@ -10,9 +10,10 @@ from harness.faults.activation_derivatives import derivative_faults
 from harness.faults.attention import attention_faults
 from harness.faults.batch_norm import batch_norm_faults
 from harness.faults.branches import accumulation_faults, combining_faults, lookup_faults
+from harness.faults.broadcasting import broadcasting_faults
+from harness.faults.convolution import convolution_faults
 from harness.faults.fault import Fault
 from harness.faults.forward import forward_faults
-from harness.faults.images import image_faults
 from harness.faults.indexing import indexing_faults
 from harness.faults.layer_norm import layer_norm_faults
 from harness.faults.losses import clamp_faults, loss_faults
@@ -25,12 +26,13 @@ from harness.faults.operations.regions import in_regions
 from harness.faults.operations.scaled import recognisable
 from harness.faults.operations.substituted import elsewhere, lower_precision
 from harness.faults.operations.upstreams import changed_upstream
-from harness.faults.other_convolutions import other_convolution_faults
 from harness.faults.other_norms import other_norm_faults
 from harness.faults.paths import omission_faults, path_faults
 from harness.faults.penalties import penalty_faults
 from harness.faults.place import Place
+from harness.faults.pooling import pooling_faults
 from harness.faults.precision import precision_faults
+from harness.faults.products import product_faults
 from harness.faults.reductions import reduction_faults
 from harness.faults.sequence import sequence_faults
 from harness.faults.sums import factor_faults, step_faults, sum_faults
@@ -41,8 +43,8 @@ from impls.hand import Penalty
 FAMILIES = (
     loss_faults, factor_faults, derivative_faults, variant_faults, operand_faults, sum_faults, omission_faults,
     path_faults, step_faults, clamp_faults, forward_faults, accumulation_faults, combining_faults, lookup_faults,
-    layer_norm_faults, attention_faults, sequence_faults, image_faults, batch_norm_faults,
-    other_convolution_faults, other_norm_faults, indexing_faults, reduction_faults,
+    broadcasting_faults, product_faults, layer_norm_faults, attention_faults, sequence_faults, convolution_faults,
+    pooling_faults, batch_norm_faults, other_norm_faults, indexing_faults, reduction_faults,
     precision_faults,
 )  # fmt: skip
 CAUSES = (
@@ -73,6 +75,7 @@ CAUSES = (
     "penalty missing", "penalty added", "penalty not differentiated", "sign of the weight missing", "penalty on a bias",
     "bias missing", "bias subtracted", "bias added twice", "weights of another layer forward", "not transposed forward",
     "activation missing", "activation applied twice", "another activation", "loss scaled", "another loss",
+    "one copy only", "summed along another axis",
     "part overwritten", "part left out", "part counted twice", "parts averaged",
     "branch left out", "another operation", "own factor for the other", "factor of the product missing",
     "parts swapped", "cut one neuron beside", "gradient of one part only",

@@ -35,6 +35,8 @@ def formula_of(place: Place, *, reading: Mapping[str, str] | None = None) -> str
     told = place.of_rule(_FORMULAS)
     if told is not None:
         formula = told(place.layer, reading or place.names)
+        if place.repeated:
+            formula = f"sum over the copies of {place.link.of} of {formula}"
         return f"{formula} / {place.divisor}" if place.divisor else formula
     if place.adds:
         parts = [Place(place.network, place.network.link[part]) for part in place.link.inputs]
@@ -193,6 +195,11 @@ _FORMULAS: Mapping[type, Mapping[str, Callable[[Any, Mapping[str, str]], str]]] 
     },
     hand.Subtract: {"s": _filled("{p} − {q}"), "dp": _filled("{ds}"), "dq": _filled("−{ds}")},
     hand.Divide: {"s": _filled("{p} / {q}"), "dp": _filled("{ds} / {q}"), "dq": _filled("−{ds}·{p}/{q}²")},
+    hand.Pow: {
+        "s": _filled("{p}^{q}"),
+        "dp": _filled("{ds}·{q}·{p}^({q} − 1)"),
+        "dq": _filled("{ds}·{s}·log {p}"),
+    },
     hand.Maximum: {
         "s": _filled("max({p}, {q})"),
         "dp": _filled("{ds} where {p} > {q}"),

@@ -7,6 +7,7 @@ error          (a − y)^2 not differentiated, sign(a − y), a without its targ
 fused          a − y belongs to the pre-activation z of a sigmoid or softmax under cross-entropy (Bishop, "Pattern
                Recognition and Machine Learning" (2006), equations (4.91), (4.109)): taken as the gradient of the
                output, or of z under another loss; or a gradient by the probability taken as one by the logit
+cosine         the part along a left in; not divided by the length of a, or of y
 logarithm      of the categorical cross-entropy: y log a not differentiated, the error of the other classes added
 clamps         of cross-entropies on probabilities: y/(a + eps) and (1 − y)/(1 − a + eps), (a − y)/(a(1 − a) + eps), a
                clipped to [eps, 1 − eps], where the loss has no such eps, or none of the loss's; torch's floor 1e-12
@@ -27,6 +28,7 @@ from impls.graph import TARGET, Rule
 from impls.hand import (
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
+    CosineDistance,
     Hinge,
     Huber,
     Identity,
@@ -44,6 +46,7 @@ from impls.hand import (
 from impls.hand.activations.sigmoidal import sigmoid
 from impls.hand.activations.softmax import softmax, softmax_vjp
 from impls.hand.losses.classes import rows_in
+from impls.hand.losses.cosine import length, of_length_one
 from impls.hand.losses.guards import Guarded
 from impls.hand.losses.scaled import bare, constant_at, factor_text
 from impls.hand.losses.squared import sign_of_difference
@@ -195,6 +198,19 @@ def _errors_of_weighted(place: Place, inner: Any) -> Iterator[Fault]:
         yield place.fault("ignored rows counted", text, f"{place.at} times the share of rows that count", over_all)
 
 
+def _errors_of_cosine(place: Place, inner: Any) -> Iterator[Fault]:
+    a, eps = place.network.output, inner.eps
+    text = f"the part along {a} is not taken off, which changes no angle"
+    without = lambda t: -of_length_one(t[TARGET], eps) / length(t[a], eps) / rows_in(t[a])  # noqa: E731
+    yield place.fault("term of the derivative missing", text, f"−y/|y|/|{a}|/N", without)
+    text = f"{place.at} is not divided by the length of {a}"
+    longer = lambda t: place.link(t) * length(t[a], eps)  # noqa: E731
+    yield place.fault("factor of the derivative missing", text, f"{place.at}·|{a}|", longer)
+    text = "y is not divided by its length"
+    longer_y = lambda t: place.link(t) * length(t[TARGET], eps)  # noqa: E731
+    yield place.fault("factor of the derivative missing", text, f"{place.at}·|y|", longer_y)
+
+
 def _errors_of_categorical(place: Place, inner: Any) -> Iterator[Fault]:
     a = place.network.output
     y = targets(inner, a)
@@ -284,6 +300,7 @@ _FUSING: Mapping[str, tuple[Any, type]] = {
 """Of activations whose derivative cancels against that of a loss: which loss, and which."""
 _ERRORS: Mapping[type, Any] = {
     WeightedCrossEntropy: _errors_of_weighted,
+    CosineDistance: _errors_of_cosine,
     MeanAbsoluteError: _errors_of_bounded,
     Huber: _errors_of_bounded,
     SoftmaxCrossEntropy: _errors_of_softmax,
@@ -299,7 +316,7 @@ _FUSED: Mapping[type, Any] = {
 }
 _OF_LABELS = {SoftmaxCrossEntropy: OneHotCrossEntropy, SparseCategoricalCrossEntropy: CategoricalCrossEntropy}
 """Losses of labels, and what they are of the same labels as rows of 0 and 1."""
-_APART = (WeightedCrossEntropy, KullbackLeibler, Hinge)
+_APART = (WeightedCrossEntropy, KullbackLeibler, Hinge, CosineDistance)
 """Losses that nobody takes for another."""
 _ON_LOGITS = (SoftmaxCrossEntropy, OneHotCrossEntropy)
 _MEAN_OVER_SAMPLES = (*_ON_LOGITS, SparseCategoricalCrossEntropy, CategoricalCrossEntropy)

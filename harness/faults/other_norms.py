@@ -20,9 +20,8 @@ from typing import Any
 import numpy as np
 
 from harness.faults.fault import Fault
-from harness.faults.images import with_options
 from harness.faults.layer_norm import EPSILONS, Statistics, statistics
-from harness.faults.place import Place, RuleTable
+from harness.faults.place import Place, RuleTable, with_options
 from impls.hand import GroupNorm, RMSNorm
 from impls.hand.layers.dense import rows_of
 from impls.hand.layers.layer_norm import standardised

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from inspect import signature
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,6 +24,8 @@ from harness.faults.fault import Clipped, Fault, Linear, Shortened, with_number
 from impls.graph import TARGET, Graph, Link, Rule, Tensor
 from impls.graph.node import as_names
 from impls.hand.activations import Activation
+from impls.hand.layers.broadcasting import Broadcasting
+from impls.hand.layers.matrix_product import MatrixProduct
 from impls.hand.notation import name_of
 
 UPHILL = "w += lr·dw, where w −= lr·dw goes down"
@@ -93,6 +96,15 @@ class Place:
     def of_read(self) -> bool:
         """Whether it is one layer's gradient of what the layer reads."""
         return not (self.forward or self.of_loss or self.of_weight or self.adds)
+
+    @property
+    def repeated(self) -> tuple[int, ...]:
+        """Axes along which what the link differentiates by was repeated, so that the copies' gradients are added."""
+        if self.forward or self.adds or not isinstance(self.layer, Broadcasting | MatrixProduct):
+            return ()
+        of, s = (self.network.tensors[str(name)].sized(1) for name in (self.link.of, self.names["s"]))
+        matrix = 2 if isinstance(self.layer, MatrixProduct) else 0
+        return tuple(axis for axis in range(len(s) - matrix) if of[axis] != s[axis])
 
     def of_rule(self, table: Mapping[type, Mapping[str, Entry]]) -> Entry | None:
         """What a table has for the link's rule: by the class of its layer, then by what the layer calls its output."""
@@ -200,6 +212,11 @@ class Place:
 def of_class(table: Mapping[type, Entry], layer: Any) -> Entry | None:
     """What a table has for the class of a layer, or for the nearest class that it derives from."""
     return next((table[kind] for kind in type(layer).__mro__ if kind in table), None)
+
+
+def with_options(layer: Any, **options: Any) -> Any:
+    """The layer with other options."""
+    return type(layer)(**{name: getattr(layer, name) for name in signature(type(layer)).parameters} | options)
 
 
 def is_activation(layer: Any) -> bool:

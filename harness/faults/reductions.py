@@ -16,8 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from harness.faults.fault import Fault
-from harness.faults.images import with_options
-from harness.faults.place import Place, RuleTable
+from harness.faults.place import Place, RuleTable, with_options
 from impls.hand import CumulativeSum, LogSumExp, Max, Mean, Sum, Variance
 
 

@@ -95,7 +95,7 @@ SPELLINGS: Mapping[type, Mapping[str, Spelled]] = {
         "a": ("e = np.exp(z - z.max(axis=-1, keepdims=True)); e / e.sum(axis=-1, keepdims=True)",),
         "dz": ("a * (da - (da * a).sum(axis=-1, keepdims=True))", "a * da - a * (a * da).sum(axis=-1, keepdims=True)"),
     },
-    Add: {"s": ("p + q",)},
+    Add: {"s": ("p + q",), "dp": ("ds",), "dq": ("ds",)},
     Multiply: {"s": ("p * q",), "dp": ("ds * q",), "dq": ("ds * p",)},
     SumSquaredError: {
         "loss": ("((a - y) ** 2).sum()", "((y - a) ** 2).sum()"),
@@ -155,7 +155,7 @@ FUSED: Mapping[tuple[type, type], Spelled] = {
 def spellings_of(place: Place) -> Spelled:
     """The spellings of a place's rule; none where nobody wrote one down."""
     layer, local = bare(place.layer), place.link.local
-    if place.adds or (layer is not place.layer):
+    if place.adds or place.repeated or (layer is not place.layer):
         return ()
     return _table_of(layer).get(local, ()) + fused_spellings(place)
 

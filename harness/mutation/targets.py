@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -80,19 +81,22 @@ def hand_rules() -> dict[str, Any]:
 
     These are the rules of layers and losses, and the primitives that only they use.
     """
-    classes = [thing for thing in vars(hand).values() if isinstance(thing, type) and hasattr(thing, "forward")]
-    backward, forward = list[Any](), list[Any]()
+    classes = [thing for thing in vars(hand).values() if isinstance(thing, type) and hasattr(thing, "reads")]
+    backward, forward = dict[str, Any](), list[Any]()
     for owner in dict.fromkeys(classes):
-        for name, method in vars(owner).items():
-            if isinstance(method, FunctionType):
-                if name.startswith("d") and name[1:] in ("x", "W", "b", "z", "a"):
-                    backward.append(method)
-                elif name == "forward":
-                    forward.append(method)
+        rules = [m for kind in owner.__mro__ for m in vars(kind).values() if isinstance(m, FunctionType)]
+        public = [rule for rule in rules if not rule.__name__.startswith("_")]
+        read = {name for rule in public for name in signature(rule).parameters}
+        gradients = [rule for rule in public if rule.__name__[:1] == "d" and rule.__name__[1:] in read]
+        backward |= {_place(rule): rule for rule in gradients}
+        forward += [rule for rule in public if rule.__name__ == "forward"]
     shared = {id(primitive) for rule in forward for primitive in _primitives(rule)}
-    own = {id(p): p for rule in backward for p in _primitives(rule) if id(p) not in shared}
-    rules = [*backward, *own.values()]
-    return {f"{rule.__module__}:{rule.__qualname__}": rule for rule in rules}
+    own = {id(p): p for rule in backward.values() for p in _primitives(rule) if id(p) not in shared}
+    return backward | {_place(primitive): primitive for primitive in own.values()}
+
+
+def _place(rule: Any) -> str:
+    return f"{rule.__module__}:{rule.__qualname__}"
 
 
 def _primitives(rule: Any) -> Iterator[Any]:

@@ -63,6 +63,7 @@ LAYERS: Mapping[str, Any] = {
     "abs": layers.Abs,
     "erf": layers.Erf,
     "power": layers.Power,
+    "pow": layers.Pow,
     "sin": layers.Sin,
     "cos": layers.Cos,
     "clip": layers.Clip,
@@ -114,6 +115,7 @@ LOSSES: Mapping[str, Any] = {
     "weighted-cross-entropy": losses.WeightedCrossEntropy,
     "kullback-leibler": losses.KullbackLeibler,
     "hinge": losses.Hinge,
+    "cosine-distance": losses.CosineDistance,
 }
 AROUND: Mapping[str, Parameter] = {
     name: parameter.replace(kind=Parameter.KEYWORD_ONLY, default=False if parameter.annotation is bool else None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from math import sqrt
 from typing import Any
@@ -13,11 +13,17 @@ from torch.nn import functional
 from impls import hand
 from impls.contract import CannotCompareError
 from impls.hand.losses.classes import rows_in
-
-Operation = Callable[..., Any]
-"""On the framework's own arrays, in the order of the layer's parameters."""
-Operations = Operation | Mapping[str, Operation]
-"""Of a layer with several outputs or buffers, one for each by its local name."""
+from impls.operations import (
+    Operation,
+    Operations,
+    binary,
+    categorical,
+    guarded,
+    looked_up,
+    on_logits,
+    penalised,
+    scaled,
+)
 
 
 def _softplus(layer: hand.Softplus) -> Operation:
@@ -26,44 +32,20 @@ def _softplus(layer: hand.Softplus) -> Operation:
     return partial(functional.softplus, threshold=layer.threshold)
 
 
-def _guarded(loss: Any) -> Operation:
-    if loss.clip:
-        return lambda p: torch.clamp(p, loss.clip, 1 - loss.clip)
-    return (lambda p: p + loss.epsilon) if loss.epsilon else (lambda p: p)
-
-
 _softmax = partial(torch.softmax, dim=-1)
 
 
-def _on_logits(loss: Any, probabilities: Operation, plain: Operation) -> Operation:
-    """A cross-entropy on logits; with a guard, that of the probabilities."""
-    if not loss.guard:
-        return plain
-    inner = operation_of(loss.on_p, "loss")
-    return lambda a, y: inner(probabilities(a), y)
+def _inner(loss: Any) -> Operation:
+    return operation_of(loss, "loss")
 
 
 def _binary_cross_entropy(loss: hand.BinaryCrossEntropy) -> Operation:
-    if loss.clamp:
-        return functional.binary_cross_entropy
-    if loss.epsilon:
-        return lambda a, y: -(y * torch.log(a + loss.epsilon) + (1 - y) * torch.log(1 - a + loss.epsilon)).mean()
-    if loss.clip:
-        clipped = _guarded(loss)
-        return lambda a, y: -(y * torch.log(clipped(a)) + (1 - y) * torch.log(1 - clipped(a))).mean()
-    return lambda a, y: -(y * torch.log(a) + (1 - y) * torch.log1p(-a)).mean()
-
-
-def _categorical(loss: hand.CategoricalCrossEntropy) -> Operation:
-    return lambda a, y: -(y * torch.log(_guarded(loss)(a))).sum() / rows_in(a)
+    return functional.binary_cross_entropy if loss.clamp else binary(loss, torch.log, torch.log1p, torch.clamp)
 
 
 def _sparse_categorical(loss: hand.SparseCategoricalCrossEntropy) -> Operation:
-    def of_labels(a: Any, y: Any) -> Any:
-        chosen = a.gather(-1, y[..., None])
-        return -torch.log(_guarded(loss)(chosen)).mean()
-
-    return of_labels
+    kept = guarded(loss, torch.clamp)
+    return lambda a, y: -torch.log(kept(a.gather(-1, y[..., None]))).mean()
 
 
 def _cross_entropy(classes: int) -> Operation:
@@ -80,11 +62,6 @@ def _weighted(loss: hand.WeightedCrossEntropy) -> Operation:
         )
 
     return of_labels
-
-
-def _scaled(loss: hand.Scaled) -> Operation:
-    inner = operation_of(loss.loss, "loss")
-    return lambda a, y: loss.times(inner(a, y), a)
 
 
 def _dense(_: hand.Dense) -> Operation:
@@ -130,21 +107,6 @@ def _rotary(layer: hand.Rotary) -> Operation:
     return turned
 
 
-def _penalised(loss: hand.Penalised) -> Operation:
-    inner, penalty = operation_of(loss.loss, "loss"), loss.penalty
-
-    def of_one(w: Any) -> Any:
-        terms = [penalty.square * torch.square(w).sum()] if penalty.l2 else []
-        terms += [penalty.l1 * torch.abs(w).sum()] if penalty.l1 else []
-        return sum(terms)
-
-    def penalised(a: Any, y: Any, *weights: Any) -> Any:
-        added = sum(map(of_one, weights))
-        return inner(a, y) + (added / len(y) if penalty.mean else added)
-
-    return penalised
-
-
 def _convolution(layer: hand.Conv2d) -> Operation:
     how = {"stride": layer.windows.stride, "dilation": layer.windows.dilation, "groups": layer.groups}
 
@@ -158,16 +120,15 @@ def _convolution(layer: hand.Conv2d) -> Operation:
 
 
 def _convolution_1d(layer: hand.Conv1d) -> Operation:
-    convolved = _convolution(layer.inner)
+    (_, stride), (_, dilation) = layer.windows.stride, layer.windows.dilation
 
-    def of_sequences(x: Any, W: Any, b: Any = None) -> Any:
-        padding, window = layer.inner.windows.padding, layer.inner.windows
-        if padding is None:
-            return convolved(x[:, :, None], W[:, :, None], b)[:, :, 0]
-        how = {"stride": window.stride[1], "dilation": window.dilation[1], "groups": layer.groups}
-        return functional.conv1d(x, W, b, padding=padding[1], **how)
+    def convolved(x: Any, W: Any, b: Any = None) -> Any:
+        _, (left, right) = layer.windows.frame((1, x.shape[2]))
+        padding = left if left == right else 0
+        x = x if left == right else functional.pad(x, (left, right))
+        return functional.conv1d(x, W, b, stride, padding, dilation, layer.groups)
 
-    return of_sequences
+    return convolved
 
 
 def _transposed_convolution(layer: hand.ConvTranspose2d) -> Operation:
@@ -256,6 +217,7 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Clip: lambda o: partial(torch.clamp, min=o.low, max=o.high),
     hand.Subtract: lambda _: torch.sub,
     hand.Divide: lambda _: torch.div,
+    hand.Pow: lambda _: torch.pow,
     hand.Maximum: lambda _: torch.maximum,
     hand.Minimum: lambda _: torch.minimum,
     hand.Where: lambda _: lambda c, p, q: torch.where(c == 1, p, q),
@@ -297,33 +259,26 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.Huber: lambda o: partial(functional.huber_loss, delta=o.delta),
     hand.MeanAbsoluteError: lambda _: functional.l1_loss,
     hand.BinaryCrossEntropy: _binary_cross_entropy,
-    hand.LogitBinaryCrossEntropy: lambda o: _on_logits(o, torch.sigmoid, functional.binary_cross_entropy_with_logits),
-    hand.SoftmaxCrossEntropy: lambda o: _on_logits(o, _softmax, _cross_entropy(0)),
-    hand.OneHotCrossEntropy: lambda o: _on_logits(o, _softmax, _cross_entropy(1)),
-    hand.CategoricalCrossEntropy: _categorical,
+    hand.LogitBinaryCrossEntropy: lambda o: on_logits(
+        o, _inner, torch.sigmoid, functional.binary_cross_entropy_with_logits
+    ),
+    hand.SoftmaxCrossEntropy: lambda o: on_logits(o, _inner, _softmax, _cross_entropy(0)),
+    hand.OneHotCrossEntropy: lambda o: on_logits(o, _inner, _softmax, _cross_entropy(1)),
+    hand.CategoricalCrossEntropy: lambda o: categorical(o, torch.log, torch.clamp),
     hand.SparseCategoricalCrossEntropy: _sparse_categorical,
     hand.WeightedCrossEntropy: _weighted,
     hand.KullbackLeibler: lambda _: lambda a, y: functional.kl_div(a, y, reduction="sum") / rows_in(a),
+    hand.CosineDistance: lambda o: lambda a, y: (1 - functional.cosine_similarity(a, y, dim=-1, eps=o.eps)).mean(),
     hand.Hinge: lambda _: lambda a, y: torch.relu(1 - y * a).mean(),
-    hand.Scaled: _scaled,
-    hand.Penalised: _penalised,
+    hand.Scaled: lambda o: scaled(o, _inner),
+    hand.Penalised: lambda o: penalised(o, _inner, torch.square, torch.abs),
 }
 """From a hand layer or loss to torch's operation with its parameters; a row is all that a new layer needs."""
 
 
 def operation_of(part: Any, local: str) -> Operation:
-    """torch's operation for a hand layer or loss, and for what the layer calls `local` of all that it gives.
-
-    Raises:
-        CannotCompareError: torch has none.
-    """
-    if type(part) not in FORWARD:
-        raise CannotCompareError(
-            f"Cannot run {part!r} in torch, because impls/torch_autograd/operations.py maps no operation to it; "
-            f"add a row to FORWARD."
-        )
-    made = FORWARD[type(part)](part)
-    return made[local] if isinstance(made, Mapping) else made
+    """torch's operation for a hand layer or loss, as `looked_up` says."""
+    return looked_up(FORWARD, "torch", "impls/torch_autograd/operations.py", part, local)
 
 
 ELEMENTARY: dict[str, Callable[..., Any]] = {

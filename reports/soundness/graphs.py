@@ -18,7 +18,7 @@ from impls.graph import Graph
 from impls.graph.tensor import ROWS, Shape
 from impls.hand import GraphBuilder, Scaled, layers
 from impls.hand.activations import Identity, Sigmoid, Softmax, Tanh
-from impls.hand.layers.combining import Add
+from impls.hand.layers import Add
 from impls.hand.notation import ACTIVATIONS, LAYERS, LOSSES, made
 from reports.layers import EXAMPLES, POSITIVE
 
@@ -90,7 +90,8 @@ def _rotary(rng: Rng) -> Drawn:
 
 def _product(rng: Rng) -> Drawn:
     heads, queries, keys, width = _attending(rng)
-    return layers.MatrixProduct(), {"p": (heads, queries, keys), "q": (heads, keys, width)}
+    p, q = (1 if rng.random() < 0.25 else heads for _ in range(2))
+    return layers.MatrixProduct(), {"p": (p, queries, keys), "q": (q, keys, width)}
 
 
 def _layer_norm(rng: Rng) -> Drawn:
@@ -128,19 +129,10 @@ def _dense(rng: Rng) -> Drawn:
     return layers.Dense(width, size(rng), bias=_flag(rng)), {"x": (*axes, width)}
 
 
-def _pairwise(kind: Callable[..., Any]) -> Callable[[Rng], Drawn]:
-    def drawn(rng: Rng) -> Drawn:
-        shape = _shape(rng)
-        return kind(), {"p": shape, "q": shape}
-
-    return drawn
-
-
 def _broadcasting(kind: Callable[..., Any]) -> Callable[[Rng], Drawn]:
     def drawn(rng: Rng) -> Drawn:
         shape = _shape(rng)
-        pair = [shape, tuple(1 if _flag(rng) else n for n in shape)]
-        p, q = pair if _flag(rng) else reversed(pair)
+        p, q = (tuple(1 if rng.random() < 0.25 else n for n in shape) for _ in range(2))
         return kind(), {"p": p, "q": q}
 
     return drawn
@@ -210,9 +202,9 @@ OPTIONS: Mapping[str, Callable[[Rng], Drawn]] = {
     "dense": _dense, "embedding": _embedding, "layer-norm": _layer_norm, "positions": _positions,
     "unembedding": _unembedding, "split-heads": _heads, "merge-heads": _merged, "attention-scores": _scores,
     "causal-softmax": _causal, "matrix-product": _product, "masked-softmax": _masked,
-    "heads": _own_heads, "repeat-heads": _repeated, "rotary": _rotary, "add": _pairwise(layers.Add),
-    "multiply": _pairwise(layers.Multiply), "subtract": _broadcasting(layers.Subtract),
-    "divide": _broadcasting(layers.Divide), "maximum": _broadcasting(layers.Maximum),
+    "heads": _own_heads, "repeat-heads": _repeated, "rotary": _rotary, "add": _broadcasting(layers.Add),
+    "multiply": _broadcasting(layers.Multiply), "subtract": _broadcasting(layers.Subtract),
+    "divide": _broadcasting(layers.Divide), "pow": _broadcasting(layers.Pow), "maximum": _broadcasting(layers.Maximum),
     "minimum": _broadcasting(layers.Minimum), "sum": _reduction(layers.Sum), "mean": _reduction(layers.Mean),
     "concatenate": _concatenate, "split": _split, "dropout": _dropout, "conv2d": _conv2d,
     "max-pool2d": _pool(layers.MaxPool2d), "avg-pool2d": _pool(layers.AvgPool2d), "transpose": _transpose,
@@ -251,7 +243,7 @@ def _island(net: GraphBuilder, rng: Rng, at: str, name: str) -> list[tuple[str, 
             continue
         given = net.input(f"{at}_{local}", shape, choices=whole.get(local, 0), gradient=local not in whole)
         if name in POSITIVE:
-            given = net(f"{at}.positive", layers.Exp(), given)
+            given = net(f"{at}.{local}_positive", layers.Exp(), given)
         elif local not in whole and _flag(rng):
             given = net(f"{at}.{local}_act", made("activation", ACTIVATIONS, str(rng.choice(list(ACTIVATIONS)))), given)
         reads.append(given)

@@ -32,17 +32,105 @@ SAME_ON_IMAGES = {
     "Conv2d.dW": [
         "return (matrices(dz, self.groups) @ np.transpose(every, (0, 2, 1))).reshape(-2, *self.weights['W'][1:])",
     ],
+    # of two axes the last is the second
+    "BatchNormEvaluation.dg": [
+        "return (by_channel(dh) * xh).sum(axis=1)",
+    ],
+    "batch_norm_gain_vjp": [
+        "return (dh * standardised(rows, eps)).sum(axis=1)",
+    ],
+    "_Normalised.db": [
+        "return by_channel(dh).sum(axis=1)",
+    ],
+    # which axis is the last, each of these says
+    "Concatenate.dp": [
+        "return self.part(ds, None, p.shape[self.axis_in(ds.shape)])",
+    ],
+    "Concatenate.dq": [
+        "return self.part(ds, p.shape[self.axis_in(ds.shape)], None)",
+    ],
     # of x only the length is read; the axis between has one entry
     "Conv1d.dx": [
-        "return self.inner.dx(dz[:, :, None], W[:, :, None], -x[:, :, None])[:, :, 0]",
-        "return self.inner.dx(dz[:, :, None], W[:, :, None], x[1:, :, None])[:, :, 0]",
-        "return self.inner.dx(dz[:, :, None], W[:, :, None], x[:-1, :, None])[:, :, 0]",
-        "return self.inner.dx(dz[:, :, None], W[:, :, None], x[:, 1:, None])[:, :, 0]",
-        "return self.inner.dx(dz[:, :, None], W[:, :, None], x[:, :-1, None])[:, :, 0]",
-        "return self.inner.dx(dz[:, :, None], W[:, :, None], x[:, :, None])[:, :, -1]",
+        "return super().dx(dz[:, :, None], W[:, :, None], -x[:, :, None])[:, :, 0]",
+        "return super().dx(dz[:, :, None], W[:, :, None], x[1:, :, None])[:, :, 0]",
+        "return super().dx(dz[:, :, None], W[:, :, None], x[:-1, :, None])[:, :, 0]",
+        "return super().dx(dz[:, :, None], W[:, :, None], x[:, 1:, None])[:, :, 0]",
+        "return super().dx(dz[:, :, None], W[:, :, None], x[:, :-1, None])[:, :, 0]",
+        "return super().dx(dz[:, :, None], W[:, :, None], x[:, :, None])[:, :, -1]",
     ],
-    "Conv1d.dW": [
-        "return self.inner.dW(dz[:, :, None], x[:, :, None])[:, :, -1]",
+    # -ds p / q / q: the factors change places, q enters twice
+    "Divide.dq": [
+        "return summed_to(divisor_vjp(p, ds, q), q.shape)",
+        "return summed_to(divisor_vjp(ds, p, -q), q.shape)",
+    ],
+    # only the number of rows is read; NumPy takes any one negative size for what is left
+    "GroupNorm.dg": [
+        "return group_norm_gain_vjp(dh.reshape(len(x), self.channels, -1), self.rows(x), self.eps)",
+        "return group_norm_gain_vjp(dh.reshape(len(dh), self.channels, -2), self.rows(x), self.eps)",
+    ],
+    # only the shape is read
+    "Maximum.dp": [
+        "return self._share(ds, -p, p > q, p < q)",
+    ],
+    "Maximum.dq": [
+        "return self._share(ds, -q, q > p, q < p)",
+    ],
+    "Minimum.dp": [
+        "return self._share(ds, -p, p < q, p > q)",
+    ],
+    "Minimum.dq": [
+        "return self._share(ds, -q, q < p, q > p)",
+    ],
+    # a power of 0 is 0; only the shape is read; 0 log 2 is 0 as 0 log 1 is
+    "Pow.dq": [
+        "return summed_to(ds * (s * log(np.where(s == 0, np.full_like(p, 1), p))), q.shape)",
+        "return summed_to(ds * (s * log(np.where(p == 0, np.full_like(-p, 1), p))), q.shape)",
+        "return summed_to(ds * (s * log(np.where(p == 0, np.full_like(ds, 1), p))), q.shape)",
+        "return summed_to(ds * (s * log(np.where(p == 0, np.full_like(q, 1), p))), q.shape)",
+        "return summed_to(ds * (s * log(np.where(p == 0, np.full_like(s, 1), p))), q.shape)",
+        "return summed_to(ds * (s * log(np.where(p == 0, np.full_like(p, 2), p))), q.shape)",
+    ],
+    # even in a; only the number of rows is read
+    "CosineDistance.da": [
+        "return cosine_vjp(-a, y, self.eps) / rows_in(a)",
+        "return cosine_vjp(a, y, self.eps) / rows_in(-a)",
+        "return cosine_vjp(a, y, self.eps) / rows_in(y)",
+    ],
+    # a length has no sign; a 0 of any kind and shape
+    "cosine_vjp": [
+        "r, v = (length(-a, eps), y / length(y, eps))",
+        "r, v = (length(a, eps), y / length(-y, eps))",
+        "return (np.where(r > eps, along, -(0 * along)) - v) / r",
+        "return (np.where(r > eps, along, 0 / along) - v) / r",
+        "return (np.where(r > eps, along, 0) - v) / r",
+        "return (np.where(r > eps, along, 0 * -along) - v) / r",
+        "return (np.where(r > eps, along, 0 * a) - v) / r",
+        "return (np.where(r > eps, along, 0 * y) - v) / r",
+        "return (np.where(r > eps, along, 0 * eps) - v) / r",
+        "return (np.where(r > eps, along, 0 * r) - v) / r",
+        "return (np.where(r > eps, along, 0 * v) - v) / r",
+    ],
+    # a 0 of any kind and shape
+    "Where.dp": [
+        "return summed_to(np.where(c == 1, ds, -np.full_like(ds, 0)), p.shape)",
+        "return summed_to(np.where(c == 1, ds, np.full_like(-ds, 0)), p.shape)",
+        "return summed_to(np.where(c == 1, ds, np.full_like(c, 0)), p.shape)",
+        "return summed_to(np.where(c == 1, ds, np.full_like(p, 0)), p.shape)",
+    ],
+    "Where.dq": [
+        "return summed_to(np.where(c == 1, -np.full_like(ds, 0), ds), q.shape)",
+        "return summed_to(np.where(c == 1, np.full_like(-ds, 0), ds), q.shape)",
+        "return summed_to(np.where(c == 1, np.full_like(c, 0), ds), q.shape)",
+        "return summed_to(np.where(c == 1, np.full_like(q, 0), ds), q.shape)",
+    ],
+    # of y only the length is read; 0 is -0 and 0 over what is not 0; w + w has the sign of w
+    "Penalty.dw": [
+        "return self._slope(w, -y, sign_of_difference(w, 0 * w) if self.l1 else None)",
+        "return self._slope(w, y, sign_of_difference(w, -(0 * w)) if self.l1 else None)",
+        "return self._slope(w, y, sign_of_difference(w, 0 - w) if self.l1 else None)",
+        "return self._slope(w, y, sign_of_difference(w, 0 / w) if self.l1 else None)",
+        "return self._slope(w, y, sign_of_difference(w, 0) if self.l1 else None)",
+        "return self._slope(w, y, sign_of_difference(w, 0 * -w) if self.l1 else None)",
     ],
     # only the number of rows is read; NumPy takes any one negative size for what is left; rows are made of ds anyway
     "Gather.dx": [

@@ -143,6 +143,12 @@ LOSS_DEFINITIONS = {
         for row, targets in zip(a, y, strict=True)
     ),
     "hinge": pairwise_mean(lambda x, t: max(0, 1 - t * x)),
+    "cosine-distance": lambda a, y: mean(
+        1 - mp.fdot(row, targets) / mp.norm(row) / mp.norm(targets) for row, targets in zip(a, y, strict=True)
+    ),
+    "cosine-distance(eps=10.0)": lambda a, y: mean(
+        1 - mp.fdot(row, targets) / 100 for row, targets in zip(a, y, strict=True)
+    ),
 }
 
 

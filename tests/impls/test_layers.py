@@ -14,6 +14,7 @@ from harness.evaluation.point import Point
 from harness.evaluation.truth import true_tensors
 from harness.faults import faults_at
 from impls import registry
+from impls.contract import Inputs
 from impls.graph import evaluate
 from impls.graph.node import as_names
 from impls.hand import (
@@ -30,6 +31,7 @@ from impls.hand import (
     Max,
     MeanSquaredError,
     Pad,
+    Pow,
     Power,
     RMSNorm,
     ScatterAdd,
@@ -191,3 +193,16 @@ def test_a_layer_is_made_again_from_what_is_printed_of_it(family):
     for layer, _, _ in FAMILIES[family]:
         again = eval(repr(layer), {type(layer).__name__: type(layer)})
         assert again.parameters() == layer.parameters()
+
+
+def test_a_base_of_0_is_a_power_of_0_and_its_exponent_has_no_gradient():
+    network = network_of([(Pow(), {"p": (3,), "q": (3,)}, "normal")])
+    there = point_of(network, 2, "float32")
+    p, q = np.array([[0, 2, 0], [0.5, 0, 3]], np.float32), np.array([[2, 3, 1], [2.5, 1.5, 1]], np.float32)
+    x = Inputs({source.name: given for source, given in zip(network.sources, (p, q), strict=True)})
+    there = Point(network, there.weights, x, there.y, 1)
+    for name in registry.OWN:
+        shown = registry.load(name)(network, "float32").differentiate(there.weights, x, there.y)
+        assert {row.verdict for row in rounding(there, name, shown, profile_of("float32"))} == {"ok"}
+        of_exponent = shown.gradients[network.gradient["q0_normal"]]
+        np.testing.assert_array_equal(of_exponent == 0, p == 0)

@@ -1,4 +1,4 @@
-"""Cross-entropies with ignored labels, smoothing and class weights, Kullback-Leibler and hinge: right and refused."""
+"""Weighted cross-entropies, Kullback-Leibler, hinge and cosine: right on what they take, and refused on what not."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from harness.arithmetic import profile_of
 from harness.comparison.checks import formula, rounding
 from harness.evaluation.point import Point
 from impls import registry
-from impls.hand import Dense, Hinge, KullbackLeibler, Network, OneHotCrossEntropy, SoftmaxCrossEntropy
+from impls.hand import CosineDistance, Dense, Hinge, KullbackLeibler, Network, OneHotCrossEntropy, SoftmaxCrossEntropy
 from impls.hand import WeightedCrossEntropy as Weighted
 from impls.hand.losses.cross_entropy import softmax_cross_entropy_vjp
 
@@ -20,6 +20,7 @@ LOSSES = {
     "spread wholly": (Weighted(label_smoothing=1.0), abs(Y) % 3),
     "kullback-leibler": (KullbackLeibler(), np.array([[0, 0.25, 0.75], *[[0.2, 0.5, 0.3]] * 6])),
     "hinge": (Hinge(), np.sign(A[::-1])),
+    "cosine": (CosineDistance(), A[::-1] * 1e3),
 }
 
 
@@ -73,6 +74,7 @@ def test_on_the_margin_either_side_is_a_subgradient():
 @pytest.mark.parametrize(
     ("make", "match"),
     [
+        (lambda: CosineDistance(eps=0), "eps=0"),
         (lambda: Weighted(ignore_index=0.5), "ignore_index=0.5"),
         (lambda: Weighted(label_smoothing=1.5), "label_smoothing=1.5"),
         (lambda: Weighted(label_smoothing=-0.1), "label_smoothing=-0.1"),

@@ -20,10 +20,14 @@ from impls.contract import tensors_of
 from impls.hand import (
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
+    CosineDistance,
     Dense,
+    Dropout,
     Elu,
+    Exp,
     Gelu,
     GeluTanh,
+    GraphBuilder,
     HardSigmoid,
     Hinge,
     Huber,
@@ -38,6 +42,7 @@ from impls.hand import (
     OneHotCrossEntropy,
     Penalised,
     Positions,
+    Pow,
     Relu,
     Scaled,
     Sigmoid,
@@ -68,8 +73,33 @@ from tests.graphs.layers import FAMILIES, network_of
 from tests.graphs.layers import batch_of as awkward
 from tests.helpers.same_mutants import SAME_ON_IMAGES
 
-COUNT = 1314
+COUNT = 1336
 """All mutants of all rules: none disappears unnoticed."""
+
+
+def penalised() -> Any:
+    """A penalty of both kinds, on the weights and on the biases."""
+    return network_of(Tanh(), Penalised(MeanSquaredError(), 0.3, 0.2, mean=True, biases=True), (5, 4, 3))
+
+
+def directions() -> Any:
+    """Rows that are longer than eps and shorter."""
+    return classified(CosineDistance(2.0))
+
+
+def powers() -> Any:
+    """Of bases that are 0 in part, with exponents above 1."""
+    net = GraphBuilder()
+    p = net("base", Relu(), net.input("x", (4, 1), gradient=True))
+    q = net("exponent", Exp(), net("s", Sigmoid(), net.input("u", (1, 3), gradient=True)))
+    return net.loss(MeanSquaredError(), net("fc", Dense(3, 2), net("pow", Pow(), p, q)))
+
+
+def mask_with_a_gradient() -> Any:
+    net = GraphBuilder()
+    z = net("drop", Dropout(0.25), net.input("x", 4), net.input("m", 4, gradient=True))
+    return net.loss(MeanSquaredError(), net("fc", Dense(4, 2), z))
+
 
 ON_IMAGES: dict[str, tuple[Callable[[], Any], ...]] = {
     "convolution": (images,),
@@ -77,9 +107,17 @@ ON_IMAGES: dict[str, tuple[Callable[[], Any], ...]] = {
     "pooling": (pooled, normalised),
     "shaping": (images, normalised),
     "batch_norm": (normalised,),
-    "dropout": (normalised,),
+    "dropout": (normalised, mask_with_a_gradient),
+    "penalised": (penalised,),
+    "cosine": (directions,),
+    "attention": (attention, sequence),
     "functions": (functions, partial(network_of, FAMILIES["functions"])),
-    "broadcasting": (functions, partial(network_of, FAMILIES["functions"])),
+    "broadcasting": (
+        functions,
+        powers,
+        *(partial(network_of, FAMILIES[family]) for family in ("functions", "repeated")),
+    ),
+    "matrix_product": (partial(network_of, FAMILIES["repeated"]),),
     "reductions": (functions, partial(network_of, FAMILIES["reduced"])),
     "rms_norm": (partial(network_of, FAMILIES["norms"]),),
     "group_norm": (partial(network_of, FAMILIES["norms"]),),
@@ -165,7 +203,8 @@ def graph_point_of(network, seed):
     rng = np.random.default_rng(seed)
     weights = {name: rng.normal(size=shape) for name, shape in network.weights.items()}
     x, y = batch_of(network, 7, seed)
-    return Point(network, weights, with_buffers(network, x, network.fresh_buffers()), y, 1)
+    buffers = {name: rng.uniform(0.5, 1.5, shape) for name, shape in network.buffers.items()}
+    return Point(network, weights, with_buffers(network, x, buffers), y, 1)
 
 
 def shown_by_hand(point):

@@ -6,6 +6,7 @@ That rooms import downwards only is import-linter's to see.
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,3 +83,9 @@ def test_the_hand_implementation_needs_numpy_only():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_folder_of_python_files_is_packaged():
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    files = [path for room in ("harness", "impls", "reports") for path in ROOT.glob(f"{room}/**/*.py")]
+    assert set(listed) == {".".join(path.parent.relative_to(ROOT).parts) for path in files}

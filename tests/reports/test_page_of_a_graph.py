@@ -33,10 +33,13 @@ from impls.hand import (
     from_text,
     node,
 )  # fmt: skip
+from impls.hand.named import named
 from reports.page import sections
-from reports.page.boxes import HEIGHT, WIDTH, boxes, nodes_of
+from reports.page.boxes import boxes
 from reports.page.environment import environment
+from reports.page.layout import HEIGHT, WIDTH
 from reports.page.neurons import stages
+from reports.page.node_tables import links_of, nodes_of
 from reports.page.rendering import page
 from reports.page.sections import SECTIONS
 from reports.page.subjects import RunSubject
@@ -121,16 +124,38 @@ def test_a_shared_weight_and_the_gravest_row_stand_at_their_nodes():
     drawn = boxes(GRAPH, [right, wrong])
     assert [box.name for box in drawn.boxes if box.shared] == ["again"]
     assert {box.name: box.row.gradient for box in drawn.boxes if box.row} == {"fc2": "fc2.dW"}
-    told = nodes_of(drawn)
+    told = nodes_of(GRAPH, [right, wrong])
     at = dict(zip(told.anchors, told.rows, strict=True))
     assert "W 6×6, shared: fc2.W" in at["node-again"][4]
     assert at["node-fc2"][-3:] == ["7 ×", "fc2.dW", "✗ FAULT"]
 
 
+def test_nodes_of_one_prefix_are_a_block_with_its_gravest_row_which_unfolds_to_what_is_in_it():
+    network = named("gpt:layers=2,heads=2,width=4,context=3,tokens=5")
+    wrong = Row("rounding", "h0.attn.scores.ds", "torch", 1, "FAULT", used=7.0)
+    whole = boxes(network, [wrong, Row("rounding", "h0.ln1.h", "torch", 1, "ok", used=0.5)])
+    assert [box.name for box in whole.boxes] == ["i", "wte", "wpe", "h0", "h1", "ln", "logits", "loss"]
+    folded = {box.name: (box.kind, box.lines, box.row) for box in whole.boxes if box.kind == "block"}
+    assert folded == {"h0": ("block", ["14 nodes", "7 × FAULT"], wrong), "h1": ("block", ["14 nodes", ""], None)}
+    h0, h1 = whole.blocks
+    assert (h0.row, h1.row) == (wrong, None)
+    shown = ["wpe.s", "h0.ln1", "h0.attn", "h0.res1", "h0.ln2", "h0.mlp", "h0.res2", "h0.res2.s ▸"]
+    assert [box.name for box in h0.boxes] == shown
+    assert [block.name for block in h0.blocks] == ["h0.attn", "h0.mlp"]
+    inside = {name for block in (whole, h0, h1, *h0.blocks, *h1.blocks) for name in (box.name for box in block.boxes)}
+    assert {node.name for node in network.nodes} <= inside
+
+
+def test_parts_that_read_of_each_other_are_no_blocks():
+    nodes = [node("a.fc", Dense(4, 4), "x"), node("b.act", Tanh(), "a.fc.z"), node("a.out", Dense(4, 2), "b.act.a")]
+    drawn = boxes(Graph([Input("x", 4)], nodes, MeanSquaredError(), "a.out.z"), [])
+    assert [box.name for box in drawn.boxes] == ["x", "a.fc", "b.act", "a.out", "loss"]
+
+
 def test_boxes_lead_to_rows_that_are_there_without_javascript():
     drawn = boxes(GRAPH, [])
     parts = environment().get_template("parts.html.j2").module
-    picture, told = parts.boxes(drawn), parts.table(nodes_of(drawn))
+    picture, told = parts.boxes(drawn), parts.table(nodes_of(GRAPH, [])) + parts.table(links_of(GRAPH, []))
     targets = re.findall(r'href="#([^"]+)"', picture)
     assert len(targets) == len(GRAPH.nodes) + 3
     assert all(f'id="{target}"' in told for target in targets)

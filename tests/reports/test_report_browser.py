@@ -14,6 +14,10 @@ browsing.required("jinja2", "altair", "vl_convert", "latex2mathml", "selenium")
 
 import harness
 from harness.results.rebuilding import batches_of_head, network_of
+from impls.hand.named import named
+from reports.page.boxes import boxes
+from reports.page.environment import environment
+from reports.page.node_tables import links_of
 from reports.page.rendering import page
 
 SECTIONS = ["results", "drawing", "charts", "paths", "fault", "power", "conventions", "reproduce"]
@@ -198,6 +202,23 @@ def test_every_text_stands_out_in_light_and_dark(driver, path, scheme):
     paper = shown.execute_script("return getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, paper[4:-1].split(","))) < 200) == (scheme == "dark")
     assert shown.execute_script(browsing.CONTRAST) == {}
+
+
+def test_a_click_unfolds_a_block_and_a_click_in_it_shows_the_links_of_a_node(driver, tmp_path):
+    network = named("gpt:layers=1,heads=2,width=4,context=3,tokens=5")
+    parts, drawn = environment().get_template("parts.html.j2").module, boxes(network, [])
+    links = f"<details>{parts.table(links_of(network, []))}</details>"
+    path = tmp_path / "graph.html"
+    path.write_text(f"<meta charset=utf-8>{parts.boxes(drawn)}{parts.blocks(drawn.blocks)}{links}", encoding="utf-8")
+    shown = browsing.opened(driver, path, scripts=False)
+    for block, node in (("h0", "h0.ln1"), ("h0.attn", "h0.attn.softmax")):
+        inside = shown.find_element("id", f"block-{block}")
+        assert not inside.is_displayed()
+        shown.find_element("css selector", f'.box[href="#block-{block}"] .name').click()
+        assert inside.is_displayed()
+        inside.find_element("css selector", f'.box[href="#links-{node}"] .name').click()
+        row = shown.find_element("css selector", "tr:target")
+        assert (row.is_displayed(), row.find_element("tag name", "th").text) == (True, node)
 
 
 def test_hostile_names_are_shown_and_do_nothing(driver, run, tmp_path):

@@ -7,6 +7,7 @@ magnitude that a member can have.
 from harness.arithmetic.rules import (
     attention,
     batch_norm,
+    cosine,
     elementary,
     elementwise,
     functions,
@@ -24,6 +25,6 @@ from harness.arithmetic.rules import (
 )
 
 __all__ = [
-    "attention", "batch_norm", "elementary", "elementwise", "functions", "gelu", "layer_norm", "losses", "moves",
-    "optimizers", "other_norms", "reading", "reductions", "smooth", "softmax", "sums",
+    "attention", "batch_norm", "cosine", "elementary", "elementwise", "functions", "gelu", "layer_norm", "losses",
+    "moves", "optimizers", "other_norms", "reading", "reductions", "smooth", "softmax", "sums",
 ]  # fmt: skip

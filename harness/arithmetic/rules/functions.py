@@ -14,6 +14,8 @@ z^c      a power function, within c_exp u; for whole c |c| - 1 products in any o
          exp(c x) where z is exp(x) (XLA's algebraic simplifier): c_exp (|c| + 1) and |c ln z| u more
 (z^c)'   c z^(c-1) in any order; c - 1 may be of the rounded c
 
+p^q      as z^c: what q and p can be moves q log p, by which the power is off; exactly 0 where p is and q is above 0
+
 -ds p / q^2    ds (p / q) / q (torch) and ds p / q / q, a product and two quotients; ds p q^-2 (JAX), where q^2 may
          underflow or overflow: nothing is bounded there
 
@@ -29,9 +31,9 @@ from collections.abc import Callable
 import numpy as np
 
 from harness.arithmetic.bounded import Bounded, Floats, rule_for
-from harness.arithmetic.profile import profile_of
+from harness.arithmetic.profile import UNIT_ROUNDOFF_64, profile_of
 from harness.arithmetic.rules.smooth import Constants, both, times_slope
-from impls.hand.layers.broadcasting import divisor_vjp
+from impls.hand.layers.broadcasting import divisor_vjp, raised
 from impls.hand.layers.functions import log, power, power_vjp, rsqrt, rsqrt_vjp
 
 
@@ -66,11 +68,11 @@ def _power_moved(z: Bounded, c: float) -> Floats:
     return np.where(z.bound > 0, np.where((low > 0) | (c >= 1), steepest * z.bound, np.inf), 0.0)
 
 
-def _of_exp(z: Bounded, exponent: float) -> Floats:
+def _of_exp(z: Bounded, exponent: float | Floats) -> Floats:
     """Relative error of exp(c ln z) in place of z^c, ln z being what exp gave z of before it rounded."""
     p, largest = z.context.profile, np.abs(z.value)
-    logarithm = np.abs(np.log(np.where(largest > 0, largest, 1.0)))
-    return (0.0 if p.eager else p.u) * (p.constants["exp"] * (abs(exponent) + 1) + 2 * abs(exponent) * logarithm)
+    logarithm, size = np.abs(np.log(np.where(largest > 0, largest, 1.0))), np.abs(exponent)
+    return (0.0 if p.eager else p.u) * (p.constants["exp"] * (size + 1) + 2 * size * logarithm)
 
 
 @rule_for(power)
@@ -92,6 +94,20 @@ def power_vjp_(da: Bounded, z: Bounded, exponent: float) -> Bounded:
     reach = np.abs(slope) + moved + local
     local = np.where(reach <= z.context.profile.largest, local, np.inf)
     return times_slope(da, slope, moved, local, np.asarray(2 * (1 + abs(exponent))))
+
+
+@rule_for(raised)
+def raised_(p: Bounded, q: Bounded) -> Bounded:
+    value, middle = np.power(p.value, q.value), q.value * np.log(p.value)
+    ends = [np.log(np.maximum(p.value + side * p.bound, 0.0)) for side in (-1, 1)]
+    corners = [(q.value + side * q.bound) * end for side in (-1, 1) for end in ends]
+    far: Floats = np.max([np.abs(corner - middle) for corner in corners], axis=0)
+    far = far + np.where(far > 0, 4 * UNIT_ROUNDOFF_64 * np.abs(middle), 0.0)
+    local = both(p.context, lambda u, c: u * c["exp"] + 0 * far) + _of_exp(p, q.value)
+    bound = np.abs(value) * np.expm1(far + local)
+    zero = (p.value == 0) & (p.bound == 0) & (q.value - q.bound > 0)
+    result = p.context.rounded(value, np.where(np.isnan(bound), np.inf, bound), 0.0)
+    return Bounded(value, np.where(zero, 0.0, result.bound), p.context)
 
 
 @rule_for(rsqrt)

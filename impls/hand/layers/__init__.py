@@ -1,10 +1,10 @@
 """Layers: what a network is made of besides activations and losses, one idea a file."""
 
 from impls.hand.layers.adaptive_pooling import AdaptiveAvgPool2d
-from impls.hand.layers.attention import AttentionScores, CausalSoftmax, MatrixProduct, MergeHeads, SplitHeads
+from impls.hand.layers.attention import AttentionScores, CausalSoftmax, MergeHeads, SplitHeads
 from impls.hand.layers.batch_norm import BatchNorm, BatchNormEvaluation
-from impls.hand.layers.broadcasting import Divide, Maximum, Minimum, Subtract, Where
-from impls.hand.layers.combining import Add, Concatenate, Multiply, Split, Stack
+from impls.hand.layers.broadcasting import Add, Divide, Maximum, Minimum, Multiply, Pow, Subtract, Where
+from impls.hand.layers.combining import Concatenate, Split, Stack
 from impls.hand.layers.convolution import Conv2d
 from impls.hand.layers.dense import Dense
 from impls.hand.layers.dropout import Dropout
@@ -16,6 +16,7 @@ from impls.hand.layers.heads import Heads, RepeatHeads
 from impls.hand.layers.indexing import Gather, Pad, ScatterAdd, Slice
 from impls.hand.layers.layer_norm import LayerNorm
 from impls.hand.layers.masking import MaskedSoftmax
+from impls.hand.layers.matrix_product import MatrixProduct
 from impls.hand.layers.other_convolutions import Conv1d, ConvTranspose2d
 from impls.hand.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 from impls.hand.layers.positions import Positions, Unembedding
@@ -67,6 +68,7 @@ __all__ = [
     "Multiply",
     "Pad",
     "Positions",
+    "Pow",
     "Power",
     "RMSNorm",
     "RepeatHeads",

@@ -4,7 +4,7 @@
     scores      s = q k^T / sqrt D   dq = ds k / sqrt D      dk = ds^T q / sqrt D
     causal      a_ij = exp(z_ij) / sum over j' <= i of exp(z_ij'), for j <= i, else 0: nobody sees what comes later
     softmax     dz_ij = a_ij (da_ij - sum_j' da_ij' a_ij')   0 again where a_ij is 0
-    values      o = a v              da = do v^T             dv = a^T do       (`MatrixProduct`)
+    values      o = a v              da = do v^T             dv = a^T do       (`matrix_product`)
     merged      the heads side by side again, and back
 
 Shapes: x (N, T, 3 H D); q, k, v and o (N, H, T, D); s, z and a (N, H, T, T), row i a query and column j a key; merged
@@ -27,12 +27,8 @@ import numpy as np
 from impls.graph import Array, Shape
 from impls.graph.primitive import primitive
 from impls.hand.activations.softmax import softmax_vjp
+from impls.hand.layers.matrix_product import swapped
 from impls.hand.parts import Activation, Parametrised, count
-
-
-def swapped(x: Array) -> Array:
-    """The last two axes in the other order."""
-    return x.swapaxes(-1, -2)
 
 
 @primitive
@@ -148,32 +144,6 @@ class CausalSoftmax(Activation):
         if len(read["z"]) < 3 or read["z"][-1] != read["z"][-2]:
             raise ValueError("each of its queries sees the keys up to its own, one for each")
         return {"a": read["z"]}
-
-
-class MatrixProduct(Parametrised):
-    """s = p q over the last two axes: dp = ds q^T, dq = p^T ds."""
-
-    reads, gives = ("p", "q"), "s"
-
-    def forward(self, p: Array, q: Array) -> Array:
-        return p @ q
-
-    def dp(self, ds: Array, q: Array) -> Array:
-        return ds @ swapped(q)
-
-    def dq(self, ds: Array, p: Array) -> Array:
-        return swapped(p) @ ds
-
-    def shapes(self, read: Mapping[str, Shape]) -> dict[str, Shape]:
-        """Shape of s; ValueError where a row of p and a column of q differ in length."""
-        p, q = read["p"], read["q"]
-        if len(p) < 3 or p[:-2] != q[:-2] or p[-1] != q[-2]:
-            raise ValueError("it multiplies the rows of one matrix by the columns of another, sample by sample")
-        return {"s": (*p[:-1], q[-1])}
-
-    def multiply_adds(self, local: str, sizes: Mapping[str, tuple[int, ...]]) -> int:  # noqa: ARG002
-        """Multiply-adds of the rule that gives `local`."""
-        return prod(sizes["p"]) * sizes["q"][-1]
 
 
 def in_heads(x: Array, heads: int) -> Array:

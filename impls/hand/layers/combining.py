@@ -1,16 +1,13 @@
 """Layers with two inputs or two outputs, by which a network branches and its branches meet.
 
-    sum             s = p + q               dp = ds                  dq = ds
-    product         s = p * q               dp = ds q                dq = ds p              entry by entry
     concatenation   s = [p, q]              dp = first part of ds    dq = the rest of it    along an axis
     split           [p, q] = x              dx = [dp, dq]            the first entries of an axis, and the rest
     stack           s = [p, q]              dp = ds_1                dq = ds_2              along a new axis
 
-Shapes: p and q of a sum, a product and a stack are alike; a concatenation joins (N, ..., K) and (N, ..., K'), along the
-last axis or the one that is said, counted from 1 as the samples are axis 0. A stack is (N, ..., 2, ...).
-A sum that brings back what went past some layers is a residual connection.
+Shapes: p and q of a stack are alike; a concatenation joins (N, ..., K) and (N, ..., K'), along the last axis or the one
+that is said, counted from 1 as the samples are axis 0. A stack is (N, ..., 2, ...).
 
-Sources: He et al., "Deep residual learning for image recognition" (2016), equation (1), for the sum; the product rule.
+Source: the chain rule: an entry's gradient goes back to where the entry came from.
 """
 
 from __future__ import annotations
@@ -22,47 +19,6 @@ import numpy as np
 from impls.graph import Array, Shape
 from impls.hand.layers.indexing import axis_of
 from impls.hand.parts import Parametrised, count
-
-
-class _Pairwise(Parametrised):
-    """Two tensors of one shape, and their sum or product."""
-
-    reads, gives = ("p", "q"), "s"
-    elementwise = True
-    derivative: Mapping[str, str] = {}
-    """Of an entry of s by that of p, and of q, at the same place: as text, of the entries {p} and {q}."""
-
-    def shapes(self, read: Mapping[str, Shape]) -> dict[str, Shape]:
-        """Shape of s; ValueError where p and q differ: nothing broadcasts."""
-        if read["p"] != read["q"]:
-            raise ValueError("it pairs them entry by entry")
-        return {"s": read["p"]}
-
-
-class Add(_Pairwise):
-    derivative = {"p": "1", "q": "1"}  # noqa: RUF012  (never changed)
-
-    def forward(self, p: Array, q: Array) -> Array:
-        return p + q
-
-    def dp(self, ds: Array) -> Array:
-        return +ds
-
-    def dq(self, ds: Array) -> Array:
-        return +ds
-
-
-class Multiply(_Pairwise):
-    derivative: Mapping[str, str] = {"p": "{q}", "q": "{p}"}
-
-    def forward(self, p: Array, q: Array) -> Array:
-        return p * q
-
-    def dp(self, ds: Array, q: Array) -> Array:
-        return ds * q
-
-    def dq(self, ds: Array, p: Array) -> Array:
-        return ds * p
 
 
 class _Along(Parametrised):

@@ -93,8 +93,12 @@ class Conv2d(Parametrised):
                 f"Cannot make a Conv2d with groups={groups} of inputs={inputs} and outputs={outputs}, because every "
                 f"group has as many of both; give a number of groups that divides both."
             )
-        self.windows = Windows("Conv2d", kernel, stride, padding, dilation)
+        self.windows = self.laid(kernel, stride, padding, dilation)
         self.kernel, self.stride, self.padding, self.dilation = kernel, stride, padding, dilation
+
+    def laid(self, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Windows:
+        """Its windows."""
+        return Windows("Conv2d", kernel, stride, padding, dilation)
 
     @property
     def apart(self) -> dict[str, Any]:
@@ -146,11 +150,12 @@ class Conv2d(Parametrised):
     def __repr__(self) -> str:
         usual = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True}
         told = "".join(f", {n}={getattr(self, n)!r}" for n, value in usual.items() if getattr(self, n) != value)
-        return f"Conv2d({self.inputs}, {self.outputs}, {self.kernel!r}{told})"
+        return f"{type(self).__name__}({self.inputs}, {self.outputs}, {self.kernel!r}{told})"
 
 
 def with_channels_exchanged(W: Array, groups: int) -> Array:
-    """W (K, M/G, R, S) with what it reads and gives exchanged, (M, K/G, R, S)."""
-    K, M, R, S = W.shape
-    grouped = W.reshape(groups, K // groups, M, R, S)
-    return np.transpose(grouped, (0, 2, 1, 3, 4)).reshape(groups * M, K // groups, R, S)
+    """W (K, M/G, R, S), or (K, M/G, R), with what it reads and gives exchanged, (M, K/G, ...)."""
+    K, M, *kernel = W.shape
+    grouped = W.reshape(groups, K // groups, M, *kernel)
+    exchanged = np.transpose(grouped, (0, 2, 1, *range(3, len(W.shape) + 1)))
+    return exchanged.reshape(groups * M, K // groups, *kernel)

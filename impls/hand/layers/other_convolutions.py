@@ -24,7 +24,7 @@ import numpy as np
 
 from impls.graph import Array, Shape
 from impls.hand.layers.convolution import Conv2d, transposed_convolution
-from impls.hand.layers.windows import Pair, Size, pair_of
+from impls.hand.layers.windows import Pair, Size, Windows, pair_of
 from impls.hand.parts import Parametrised, count
 
 
@@ -33,69 +33,31 @@ def laid_out(inner: Conv2d, x: Array, W: Array, image: Pair) -> Array:
     return transposed_convolution(x, W, inner.windows, image, inner.groups)
 
 
-class _Convolving(Parametrised):
-    """What has the rules of a Conv2d, `inner`."""
+class Conv1d(Conv2d):
+    """`outputs` kernels on sequences; its options as those of a Conv2d, one number each."""
 
-    reads, gives = "x", "z"
-    inner: Conv2d
-    bias: bool
-    outputs: int
+    def laid(self, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Windows:
+        """Its windows, of images of one row."""
+        for name, size in {"kernel": kernel, "stride": stride, "dilation": dilation}.items():
+            count(name, size, doing="make a Conv1d with")
+        around = padding if isinstance(padding, str) else [0, pair_of("Conv1d", "padding", padding, least=0)[0]]
+        return Windows("Conv1d", [1, kernel], [1, stride], around, [1, dilation])
 
     @property
     def weights(self) -> dict[str, tuple[int, ...]]:
         """Shape of each weight."""
-        return {"W": self.kernels} | ({"b": (self.outputs,)} if self.bias else {})
-
-    @property
-    def kernels(self) -> tuple[int, ...]:
-        """Shape of W."""
-        return self.inner.weights["W"]
-
-    def initial(self, rng: np.random.Generator, local: str, shape: tuple[int, ...]) -> np.ndarray:
-        """As those of a Conv2d."""
-        return self.inner.initial(rng, local, shape)
-
-    def multiply_adds(self, local: str, sizes: Mapping[str, tuple[int, ...]]) -> int:
-        """Multiply-adds of the rule that gives `local`: one for each number read or given and weight of its kernel."""
-        return 0 if local == "db" else min(prod(sizes["x"]), prod(sizes["z"])) * prod(self.kernels[1:])
-
-
-class Conv1d(_Convolving):
-    """`outputs` kernels on sequences of `inputs` channels. Padding is a number of zeros on both sides, or "same"."""
-
-    def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        kernel: int,
-        stride: int = 1,
-        padding: int | str = 0,
-        dilation: int = 1,
-        groups: int = 1,
-        bias: bool = True,
-    ) -> None:
-        sizes = {"kernel": kernel, "stride": stride, "dilation": dilation}
-        for name, size in sizes.items():
-            count(name, size, doing="make a Conv1d with")
-        around = padding if isinstance(padding, str) else [0, pair_of("Conv1d", "padding", padding, least=0)[0]]
-        self.inner = Conv2d(inputs, outputs, [1, kernel], [1, stride], around, [1, dilation], groups, bias)
-        self.inputs, self.outputs, self.groups, self.bias = inputs, outputs, groups, bias
-        self.kernel, self.stride, self.padding, self.dilation = kernel, stride, padding, dilation
-
-    @property
-    def kernels(self) -> tuple[int, ...]:
-        """Shape of W, (K, M/G, R)."""
-        outputs, inputs, _, length = self.inner.weights["W"]
-        return outputs, inputs, length
+        shapes = super().weights
+        outputs, inputs, _, length = shapes["W"]
+        return shapes | {"W": (outputs, inputs, length)}
 
     def forward(self, x: Array, W: Array, b: Array = None) -> Array:
-        return self.inner.forward(x[:, :, None], W[:, :, None], b)[:, :, 0]
+        return super().forward(x[:, :, None], W[:, :, None], b)[:, :, 0]
 
     def dx(self, dz: Array, W: Array, x: Array) -> Array:
-        return self.inner.dx(dz[:, :, None], W[:, :, None], x[:, :, None])[:, :, 0]
+        return super().dx(dz[:, :, None], W[:, :, None], x[:, :, None])[:, :, 0]
 
     def dW(self, dz: Array, x: Array) -> Array:
-        return self.inner.dW(dz[:, :, None], x[:, :, None])[:, :, 0]
+        return super().dW(dz[:, :, None], x[:, :, None])
 
     def db(self, dz: Array) -> Array:
         return dz.sum(axis=(0, 2))
@@ -105,12 +67,14 @@ class Conv1d(_Convolving):
         x = read["x"]
         if len(x) != 3 or x[1] != self.inputs:
             raise ValueError(f"it reads sequences of {self.inputs} channels, (N, {self.inputs}, positions)")
-        rows, channels, _, length = self.inner.shapes({"x": (x[0], x[1], 1, x[2])})["z"]
+        rows, channels, _, length = super().shapes({"x": (x[0], x[1], 1, x[2])})["z"]
         return {"z": (rows, channels, length)}
 
 
-class ConvTranspose2d(_Convolving):
+class ConvTranspose2d(Parametrised):
     """`inputs` channels to `outputs`; output padding is what z has more, at its end, than its windows reach."""
+
+    reads, gives = "x", "z"
 
     def __init__(
         self,
@@ -135,6 +99,19 @@ class ConvTranspose2d(_Convolving):
         self.inputs, self.outputs, self.groups, self.bias = inputs, outputs, groups, bias
         self.kernel, self.stride, self.padding, self.dilation = kernel, stride, padding, dilation
         self.output_padding = output_padding
+
+    @property
+    def weights(self) -> dict[str, tuple[int, ...]]:
+        """Shape of each weight."""
+        return self.inner.weights | ({"b": (self.outputs,)} if self.bias else {})
+
+    def initial(self, rng: np.random.Generator, local: str, shape: tuple[int, ...]) -> np.ndarray:
+        """As those of a Conv2d."""
+        return self.inner.initial(rng, local, shape)
+
+    def multiply_adds(self, local: str, sizes: Mapping[str, tuple[int, ...]]) -> int:
+        """Multiply-adds of the rule that gives `local`: one for each number read and weight of its kernel."""
+        return 0 if local == "db" else prod(sizes["x"]) * prod(self.weights["W"][1:])
 
     def image(self, shape: Any) -> Pair:
         """H' and V' of x (N, M, H, V)."""

@@ -2,6 +2,7 @@
 
 from impls.hand.losses.binary import BinaryCrossEntropy, LogitBinaryCrossEntropy
 from impls.hand.losses.categorical import CategoricalCrossEntropy, SparseCategoricalCrossEntropy
+from impls.hand.losses.cosine import CosineDistance
 from impls.hand.losses.cross_entropy import OneHotCrossEntropy, SoftmaxCrossEntropy
 from impls.hand.losses.divergence import KullbackLeibler
 from impls.hand.losses.hinge import Hinge
@@ -12,7 +13,8 @@ from impls.hand.losses.weighted import WeightedCrossEntropy
 from impls.hand.parts import Loss
 
 __all__ = [
-    "BinaryCrossEntropy", "CategoricalCrossEntropy", "Hinge", "Huber", "KullbackLeibler", "LogitBinaryCrossEntropy",
-    "Loss", "MeanAbsoluteError", "MeanSquaredError", "OneHotCrossEntropy", "Penalised", "Penalty", "Scaled",
-    "SoftmaxCrossEntropy", "SparseCategoricalCrossEntropy", "SumSquaredError", "WeightedCrossEntropy",
+    "BinaryCrossEntropy", "CategoricalCrossEntropy", "CosineDistance", "Hinge", "Huber", "KullbackLeibler",
+    "LogitBinaryCrossEntropy", "Loss", "MeanAbsoluteError", "MeanSquaredError", "OneHotCrossEntropy", "Penalised",
+    "Penalty", "Scaled", "SoftmaxCrossEntropy", "SparseCategoricalCrossEntropy", "SumSquaredError",
+    "WeightedCrossEntropy",
 ]  # fmt: skip

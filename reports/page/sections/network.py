@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from harness.comparison.judge import SEVERITY, Row
 from harness.results.run import Run
 from impls.graph import Graph
-from reports.page.boxes import boxes, nodes_of
+from reports.page.boxes import boxes
 from reports.page.drawing import Drawing, legend
 from reports.page.explorer import Explorer
+from reports.page.node_tables import links_of, nodes_of
 from reports.page.numbers import packed
 from reports.page.sections.section import Content, Section
 from reports.page.series import CHECKS, Series, Worst
@@ -24,7 +25,8 @@ from reports.page.subjects import CheckSubject, RunSubject
 
 BOXES = (
     "Each box is a node, with its layer and the shapes of its weights, each arrow a tensor that it reads. A dashed "
-    "frame has a weight of another node, whose name stands in it. A box leads to its row below."
+    "frame has a weight of another node, whose name stands in it. A box leads to the links of its node, below. A box "
+    "with a double frame is a block of nodes, with the gravest row about any of them; it leads to what is in it."
 )
 
 
@@ -57,7 +59,8 @@ def _content(
     says = BOXES if graph else says
     shows = {
         "drawing": drawing, "says": says, "slider": shown, "explained": explorer.weights, "boxes": graph,
-        "nodes": nodes_of(graph) if graph else None, "missing": f"There is no drawing: {why}",
+        "nodes": nodes_of(network, rows) if network and graph else None,
+        "links": links_of(network, rows) if network and graph else None, "missing": f"There is no drawing: {why}",
     }  # fmt: skip
     data = {"steps": shown.steps, "drawing": _data(drawing), "now": shown.arrays}
     return Content(shows, data=data)
