@@ -22,6 +22,7 @@ from harness.dialects.penalties import other_losses, unshown_losses
 from harness.evaluation.point import Point
 from impls.contract import Array
 from impls.graph import LOSS
+from impls.hand import Penalty
 
 DIALECTS: tuple[Callable[[Point, Mapping[str, Array]], Iterator[Dialect]], ...] = (
     *CONVENTIONS, scaled_losses, other_losses,
@@ -133,11 +134,27 @@ def _with_one_more(read: Recognised, plain: Recognised, profile: Profile, agains
                 yield Recognised(dialects=(*read.dialects, dialect), point=point, shown=shown, located=judged)
 
 
+NOT_BORNE_OUT = ("penalty missing", "scaled by a constant")
+"""Mistakes in what a penalty adds to a gradient that any number read off a loss would have."""
+
+
 def _borne_out(read: Recognised, plain: Recognised) -> bool:
-    """Whether another loss, whose number was read off the loss that is shown, makes some gradient right as well."""
+    """Whether another loss, whose number was read off the loss that is shown, makes some gradient right as well.
+
+    Or is what one of them has a multiple with a name of, such as twice what a penalty adds.
+    """
     tensors, right_now = plain.point.network.tensors, set(plain.located.faulty) - set(read.located.faulty)
-    of_loss = any(dialect.of_loss for dialect in read.dialects)
-    return not of_loss or any(tensors[name].role == "gradient" for name in right_now)
+    if not any(dialect.of_loss for dialect in read.dialects):
+        return True
+    if any(tensors[name].role == "gradient" for name in right_now):
+        return True
+    links = read.point.network.link
+    return any(
+        cause.cause not in NOT_BORNE_OUT and isinstance(links[cause.at].layer, Penalty)
+        for diagnosis in read.diagnosed(beyond=False)
+        for cause in diagnosis.causes
+        if diagnosis.shown_at in plain.located.faulty
+    )
 
 
 def _mistakes(read: Recognised) -> int:
