@@ -64,7 +64,8 @@ def _function(options: dict[str, Any]) -> Any:
     if not options["update"]:
         return options["function"]
     from harness.candidates.sources import named
-    from harness.candidates.updates import bound, gradients_from_update, is_method
+    from harness.candidates.steps import bound, is_method
+    from harness.candidates.updates import gradients_from_update
     from harness.inputs.arguments import as_seconds
 
     source = named(options["function"], as_seconds(options["timeout"]), "step")
