@@ -146,6 +146,7 @@ def _chain(options: dict[str, Any]) -> Made:
 
     timeout = as_seconds(options["timeout"])
     given = {} if options.get("arrays") is None else {"arrays": options["arrays"]}
+    given |= {"strict": True} if options["strict"] else {}
     found = check_chain(**_returned(options["function"], timeout) | given, timeout=timeout)
     result = replace(found, command=options["command"])
     return Made(result, of_chain, lambda: render(result, options["style"]))
