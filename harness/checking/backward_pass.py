@@ -31,6 +31,7 @@ from harness.evaluation.point import Point
 from harness.inputs.arguments import as_data, as_dtype, as_network, as_seconds, check_parameters
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
+from harness.inputs.networks import of_a_network
 from harness.inputs.plain import as_count, as_flag, as_path, as_text
 from harness.results.check import Check
 from harness.results.setting import Setting, setting_of
@@ -41,6 +42,7 @@ from impls.graph import Graph
 DUMPS = (".npz", ".safetensors")
 
 
+@of_a_network
 def check(
     function: Callable[..., Any] | str | os.PathLike[str],
     network: Graph | str | os.PathLike[str] = "4-3-2-1",
