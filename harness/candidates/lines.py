@@ -95,7 +95,7 @@ def _named(mine: ast.AST, tree: ast.Module) -> list[ast.AST]:
 
 
 def _elsewhere(function: Any, mine: ast.AST, file: str) -> list[tuple[str, str, ast.AST]]:
-    """The functions of somebody's other files that a function names, and methods of the classes that it names.
+    """The functions of somebody's other files that a function names, and methods of the classes that it names anywhere.
 
     Each with what it is named by, and its file.
     """
@@ -111,7 +111,7 @@ def _elsewhere(function: Any, mine: ast.AST, file: str) -> list[tuple[str, str, 
                 continue
             seen.add(id(each))
             source = _source(each) if _somebodys(each.__code__.co_filename) else None
-            if source and source[0] != file and isinstance(node, ast.expr):
+            if source and (source[0] != file or isinstance(thing, type)) and isinstance(node, ast.expr):
                 found.append((ast.unparse(node), source[0], source[2]))
     return found
 
@@ -131,7 +131,7 @@ def _made_in(
     for pattern, value in sorted(makes, key=lambda each: each[1].lineno):
         called = ast.unparse(value.func) if isinstance(value, ast.Call) else None
         only = isinstance(value, ast.Attribute | ast.Subscript) or called in others
-        (handed if only else made).append((pattern, (file, value.lineno)))
+        (handed if others and only else made).append((pattern, (file, value.lineno)))
     return made, handed
 
 
