@@ -22,6 +22,9 @@ from impls.contract import Array
 from impls.graph import Graph, prefixed
 from impls.hand.optimizers import read_off
 
+COUNTED = 1e-9
+"""Nearer to a whole number is a share of the samples, but for rounding."""
+
 
 class ReadOff(dict[str, Any]):
     """Gradients by name, read off an update with a learning rate, and the loss that the step returned, if any.
@@ -107,9 +110,10 @@ class FromUpdate:
 
 
 def _is_share(value: Any, y: Any) -> bool:
-    """Whether a number is a share of the samples, as an accuracy is, and no loss."""
+    """Whether a number is a count of samples, or a share of them, as an accuracy is, and no loss."""
     number = float(np.ravel(value)[0])
-    return any((number * size).is_integer() for size in np.shape(y) or (1,))
+    shares = np.shape(y) if 0 <= number <= 1 else ()
+    return number.is_integer() or any(abs(number * size - round(number * size)) < COUNTED for size in shares)
 
 
 def _difference(before: Array, after: Array, lr: float) -> Array:

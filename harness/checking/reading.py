@@ -35,6 +35,7 @@ def said_of_reading(name: str, returned: object, point: Point, judged: Located) 
         return
     what = "and its loss" if any(row.gradient == LOSS for row in judged.rows) else "only"
     told = f"shows its update {what}: gradients are (W − new W)/{returned.lr:g}, and what that rounds is allowed"
+    told += "; the number that it returns is read as the loss" if LOSS in returned else ""
     yield Finding(name, 1, "update", told, fails=False)
     unseen = [row.gradient for row in judged.of("no power")]
     if not returned.moved and not unseen:

@@ -115,7 +115,7 @@ def recognised(
     best = min(
         (each for each in partly if each.located.amiss == least), key=lambda each: sum(_mistakes(each)), default=plain
     )
-    return [best if _fewer(best, plain) else plain]
+    return [best if best is not plain and _fewer(best, plain) else plain]
 
 
 def unshown(point: Point, shown: Mapping[str, Array], against: str) -> Iterator[Any]:
