@@ -133,7 +133,7 @@ class _Reading:
         arrays = {name: as_array(value) for name, value in found.held.items() if value is not None}
         self._say_shapes(found, arrays)
         shown = {name: shown for name, array in arrays.items() if (shown := self._shown(name, array)) is not None}
-        self._say_names(found, shown)
+        self._say_names(found, returned)
         # Memory that was used again for a later tensor holds the later one's numbers under both names; but of the
         # gradients that training needs each has to be there.
         for one, other in in_one_memory(found.held):
@@ -158,7 +158,7 @@ class _Reading:
         given = {name: self.layout.laid(name, array) for name, array in self.point.weights.items()}
         return given if isinstance(self.point.x, Mapping) else {**given, "x": self.layout.laid("x", self.point.x)}
 
-    def _say_names(self, found: Named, shown: Mapping[str, Array]) -> None:
+    def _say_names(self, found: Named, returned: Any) -> None:
         """Whatever there is to say of names."""
         gradients = self.point.network.gradients
         if found.called:
@@ -175,12 +175,13 @@ class _Reading:
         expected += f" and {len(missing) - 6} more" if len(missing) > 6 else ""
         if not found.held and not found.doubted:
             got = f"only {', '.join((unread or found.ignored or ['what it was given'])[:6])}"
-            got = got if found.any else "an empty dictionary"
+            kind = "dictionary" if isinstance(returned, Mapping) else type(returned).__name__
+            got = got if found.any else f"{_article(kind)} without arrays" if len(returned) else f"an empty {kind}"
             self._say("names", f"returned {got}, none of which is a gradient of this network; expected {expected}")
         elif any(reshaped(array.shape, self.shapes[name]) for array in found.unread.values() for name in missing):
             self._say("names", f"returned {', '.join(unread[:6])} too; expected {expected}", fails=False)
         else:
-            self.findings += not_trained(self.point.network, shown, self.against, strict=self.strict)
+            self.findings += not_trained(self.point.network, found.held, self.against, strict=self.strict)
 
     def _say_shapes(self, found: Named, arrays: Mapping[str, Array | None]) -> None:
         """What is wrong with tensors before their numbers are looked at, those with the same said together."""

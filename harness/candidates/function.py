@@ -45,10 +45,10 @@ class BackwardPass:
         timeout: seconds that one call may take, or None.
         layout: in which it is given its arrays, and returns others; in rows if None.
         strict: whether an answer fails that has to be read as something else.
+        flat: whether it is given targets without axes of size 1.
 
     Attributes:
         printed: what it has printed.
-        flat: whether it is given targets without axes of size 1.
     """
 
     def __init__(
@@ -60,9 +60,10 @@ class BackwardPass:
         *,
         layout: Layout | None = None,
         strict: bool = False,
+        flat: bool = False,
     ) -> None:
         self.name, self.function, self.timeout, self.layout, self.strict = name, function, timeout, layout, strict
-        self.printed, self.flat = Printed(), False
+        self.printed, self.flat = Printed(), flat
         self.kinds = [_known(arrays)] if arrays is not None else list(dict.fromkeys([kind_of(function), NUMPY]))
         self._parameters = _parameters(function)
         self._hosts: dict[tuple[str, str], Hosts] = {}

@@ -21,7 +21,7 @@ import numpy as np
 from harness.candidates.arrays import as_array
 from harness.candidates.guarded import guarded
 from harness.candidates.printing import Printed
-from harness.candidates.updates import RATES, new_weights
+from harness.candidates.steps import RATES, new_weights
 from harness.comparison.judge import Finding
 from harness.usage import UsageError, told, visible
 from impls.contract import Array, Arrays

@@ -13,24 +13,25 @@ from msgspec.structs import replace as replaced
 from harness.arithmetic import profile_of
 from harness.candidates.answers import not_trained
 from harness.candidates.contracts import examined
+from harness.candidates.examination import Examination
 from harness.candidates.function import BackwardPass
-from harness.candidates.layout import layout_of
 from harness.candidates.other_forms import right_elsewhere
 from harness.candidates.sources import Source, checked, loaded
-from harness.candidates.updates import FromUpdate, read_off_from
 from harness.checking.learning import learned
 from harness.checking.reading import said_of_factor, said_of_reading
 from harness.comparison.judge import Finding
 from harness.comparison.remarks import remarks_at, remarks_on
 from harness.diagnosis import Diagnosis
-from harness.diagnosis.location import Located
+from harness.diagnosis.location import Located, located
 from harness.diagnosis.whole_pass import common_factor, common_length
 from harness.dialects import Recognised, ambiguous, recognised, unshown
+from harness.dialects.losses import option_for
 from harness.evaluation.given import with_buffers
 from harness.evaluation.point import Point
 from harness.inputs.arguments import as_data, as_dtype, as_network, as_seconds, check_parameters
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
+from harness.inputs.networks import of_a_network
 from harness.inputs.plain import as_count, as_flag, as_path, as_text
 from harness.results.check import Check
 from harness.results.setting import Setting, setting_of
@@ -41,6 +42,7 @@ from impls.graph import Graph
 DUMPS = (".npz", ".safetensors")
 
 
+@of_a_network
 def check(
     function: Callable[..., Any] | str | os.PathLike[str],
     network: Graph | str | os.PathLike[str] = "4-3-2-1",
@@ -95,25 +97,24 @@ def check(
         _refuse_with_numbers(data=data, batch=batch, arrays=arrays, layout=None if layout == "rows" else layout)
         return _numbers(Path(function), network, strict=strict)
     source = _source(function, timeout)
+    name = visible(source.name)
     loaded_data = _data(data, network, seed, raw=raw, target=target)
     batches = batches_of(network, loaded_data, dtype, batch, seed)
     x, y = batches.at(1)
     x = with_buffers(network, x, network.fresh_buffers(dtype))
     point = Point(network, network.init(seed, dtype), x, y, 1)
-    lies = layout_of(layout, network, point)
-    if isinstance(source.function, FromUpdate):
-        point = replace(point, network=read_off_from(network, source.function.lr, lies))
-    point = point.elsewhere(point.weights, slice(0, lies.rows(point.rows)))
-    name, profile = visible(source.name), profile_of(dtype)
-    candidate = BackwardPass(name, source.function, arrays, timeout, layout=lies, strict=strict)
-    obeyed = examined(candidate, point, profile, strict=strict)
+    examination = Examination(
+        name=name, function=source.function, point=point, arrays=arrays, timeout=timeout, layout=layout, strict=strict
+    )
+    candidate, point = examination.begun()
+    obeyed = examined(candidate, point, profile_of(dtype), strict=strict)
     setting = setting_of(name, point, loaded_data.describe(), seed, source.function, layout)
     answer = obeyed.answer
-    findings = [*obeyed.findings, *right_elsewhere(candidate, point, profile, obeyed, layout)]
+    findings = [*obeyed.findings, *right_elsewhere(examination, obeyed)]
     findings += said_of_reading(name, answer.returned, point, obeyed.read.located)
-    result = concluded(setting, obeyed.read, findings, answer.ignored)
-    if result.wrong:
-        rate = said_of_factor(name, getattr(source.function, "lr", None), result)
+    result = concluded(setting, obeyed.read, findings, answer.ignored, examination)
+    if result.wrong_links:
+        rate = said_of_factor(name, getattr(source.function, "lr", None), result, examination)
         result = _with_learning(replace(result, findings=[*result.findings, *rate]), candidate, point)
     candidate.printed.tell(name)
     return result
@@ -166,23 +167,47 @@ def _refuse_with_numbers(**given: Any) -> None:
             )
 
 
-def concluded(setting: Setting, read: Recognised, findings: list[Finding], ignored: list[str]) -> Check:
-    """The check of tensors that somebody made at a point, as they are read: wrong links are diagnosed."""
+def concluded(
+    setting: Setting,
+    read: Recognised,
+    findings: list[Finding],
+    ignored: list[str],
+    examination: Examination | None = None,
+) -> Check:
+    """The check of tensors that somebody made at a point, as they are read: wrong links are diagnosed.
+
+    Args:
+        examination: of the function that made them, so that what would make it right is tried; None where there is no
+            function.
+    """
     point, shown, diagnoses = read.point, read.shown, read.diagnoses
+    findings = [each for each in findings if each.kind != "not trained" or each.tensor in point.network.link]
     findings = [*remarks_on(point.network), *remarks_at(point), *findings]
+    if not any(finding.kind == "not trained" for finding in findings):
+        findings += not_trained(point.network, shown, setting.name, strict=False)
     judged = _reasoned(_inferred(read.located, shown, diagnoses), findings)
     factor = common_factor(point, shown) if diagnoses else None
-    meant = ambiguous(point, factor) if factor is not None and not read.dialects else None
+    meant = None
     if factor is not None and (length := common_length(point, shown, factor)):
         clipped = f"returned gradients that have length {length:g} together: clipped by norm"
-        findings, meant = [*findings, Finding(setting.name, 1, "learning rate", clipped, fails=False)], None
-    if factor is None and diagnoses and not read.dialects:
-        meant = unshown(point, shown, setting.name)
+        findings = [*findings, Finding(setting.name, 1, "learning rate", clipped, fails=False)]
+    elif diagnoses and read.of_the_loss_that_was_said:
+        losses = unshown(point, shown, setting.name) if factor is None else ambiguous(point, factor)
+        right = (loss for loss in losses if _right_with(loss, read, setting.name, examination))
+        meant = next(map(option_for, right), None)
     loss = float(point.double.centre("float64").tensors["loss"].value)
     return Check(
         setting=setting, point=point, located=judged, findings=findings, diagnoses=diagnoses, ignored=ignored,
         loss=loss, factor=factor, dialect=read.says or None, option=read.option or meant,
     )  # fmt: skip
+
+
+def _right_with(loss: Any, read: Recognised, name: str, examination: Examination | None) -> bool:
+    """Whether all of it is right with another loss: wherever the function is asked, or here where there is none."""
+    if examination is not None:
+        return examination.with_loss(loss).passes()
+    at = replace(read.point, network=read.point.network.with_loss(loss))
+    return not located(at, read.shown, profile_of(at.dtype), name).faulty
 
 
 def _reasoned(judged: Located, findings: Sequence[Finding]) -> Located:

@@ -11,6 +11,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from harness.arithmetic import Bounded
+from harness.candidates.arrays import reshaped
 from harness.candidates.chain import ForwardPass
 from harness.checking.chain_causes import cause_in_chain
 from harness.checking.operation_judging import YOURS, check_of
@@ -19,7 +20,7 @@ from harness.evaluation.references.chained import ChainReference
 from harness.evaluation.references.expected import gradient_of
 from harness.inputs.arguments import as_seconds
 from harness.inputs.frameworks import kind_of
-from harness.inputs.plain import as_text
+from harness.inputs.plain import as_flag, as_text
 from harness.results.chain_check import ChainCheck
 from harness.results.setting import places_of
 from harness.usage import UsageError, told
@@ -38,6 +39,7 @@ def check_chain(
     loss: str = LOSS,
     arrays: str | None = None,
     timeout: float | None = None,
+    strict: bool = False,
 ) -> ChainCheck:
     """Check gradients by hand of the named steps of a forward pass, each given your own gradients of later steps.
 
@@ -69,6 +71,7 @@ def check_chain(
             only one that people call a loss: cost, J, total_loss.
         arrays: torch or jax; found by `inputs` and by what the functions name if None.
         timeout: seconds that forward, and backward, may take; for ever if None.
+        strict: fail a gradient that has the right numbers in another shape.
 
     Allowances are measured, see `harness.evaluation.references.chained`. A gradient that is not made from your own
     upstream but right by itself passes.
@@ -82,7 +85,7 @@ def check_chain(
     """
     _either(forward, tensors, "forward and inputs, or tensors")
     _either(backward, gradients, "backward, or gradients")
-    arrays = None if arrays is None else as_text("arrays", arrays, "jax")
+    arrays, strict = None if arrays is None else as_text("arrays", arrays, "jax"), as_flag("strict", strict)
     ran = ForwardPass(forward, inputs or {}, tensors, loss, as_seconds(timeout), arrays=arrays, beside=backward)
     chain, dtype, loss = ran.chain, ran.dtype, ran.loss
     known = {gradient_of(name) for name in (*chain.tensors, *chain.constants)}
@@ -106,7 +109,11 @@ def check_chain(
         what = f"what you return cannot be read: it {'raises ' if failure.error else ''}{failure.message}"
         return replaced(made, findings=[Finding(YOURS, 1, failure.kind, what, "gradients")])
     own, taken = answer
-    shown = {name: array for name, array in taken.items() if array is not None}
+    returned = {name: array for name, array in taken.items() if array is not None}
+    shapes = {name: chain.tensors[name].shape for name in returned}
+    read_so = {name: array.shape for name, array in returned.items() if _read_otherwise(array.shape, shapes[name])}
+    read_so = {} if strict else read_so
+    shown = {name: array.reshape(shapes[name]) if name in read_so else array for name, array in returned.items()}
     reference = ChainReference(chain, list(shown), _given(chain, shown, loss), dtype, ran.again)
     try:
         rows = [_row(reference, name, shown[name]) for name in reference.expected]
@@ -132,6 +139,7 @@ def check_chain(
         rows=rows,
         shapes={gradient_of(name): array.shape for name, array in shown.items()},
         findings=[
+            *(_otherwise(name, shape, shapes[name]) for name, shape in read_so.items()),
             *(each for name in reference.expected for each in _mismatches(chain, name, shown[name], dtype)),
             *(_not_numbers(name, kind) for name, kind in none.items()),
         ],
@@ -215,6 +223,15 @@ def _row(reference: ChainReference, name: str, actual: Array) -> Row:
 def _not_numbers(name: str, kind: str) -> Finding:
     gradient = gradient_of(name)
     return Finding(YOURS, 1, "not an array", f"{gradient} is {kind} instead of an array of real numbers", gradient)
+
+
+def _read_otherwise(shape: tuple[int, ...], right: tuple[int, ...]) -> bool:
+    return shape != right and reshaped(shape, right)
+
+
+def _otherwise(name: str, shape: tuple[int, ...], right: tuple[int, ...]) -> Finding:
+    gradient = gradient_of(name)
+    return Finding(YOURS, 1, "shape", f"{gradient} has shape {shape}: read as {right}", gradient, fails=False)
 
 
 def _mismatches(chain: Chain, name: str, actual: Array, dtype: str) -> Iterator[Finding]:

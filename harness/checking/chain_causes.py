@@ -19,6 +19,7 @@ from harness.faults.cause import Cause
 from harness.faults.operations.causes import Explanation, cause_of
 from harness.faults.operations.hypothesis import Situation
 from impls.contract import Array
+from impls.graph import LOSS, TARGET
 from impls.hand.notation import ACTIVATIONS
 
 
@@ -48,6 +49,8 @@ def cause_in_chain(
         first = first or found
     if len(links) == 1 and (hand := _of_an_activation(links[0], reference, actual)):
         return hand
+    if len(links) == 1 and (other := _of_another_upstream(links[0], reference, actual)):
+        return other
     twins = [other for other, value in own.items() if other != gradient and value is own[gradient]]
     if twins:
         says = f"{gradient} and {twins[0]} are one array: what is added to one of them is added to both"
@@ -58,16 +61,31 @@ def cause_in_chain(
 def _of_an_activation(link: LinkReference, reference: ChainReference, actual: Array) -> Explanation | None:
     """The cause that the rule of an activation has, where a tensor is one of what is wrong; None if there is none."""
     z, a = (reference.chain.tensors[name] for name in (link.of, link.reader))
+    own = {"z": link.of, "a": link.reader}
+    known = len({*own.values(), TARGET, LOSS}) == 4  # what the names of a graph cannot be
+    read, names = (link.of, "") if known else ("z", f" (z is {link.of}, a is {link.reader})")
     for activation in ACTIVATIONS.values():
-        hand = HandReference(activation())
-        if z.shape != a.shape or not hand.output({"z": z}, reference.dtype).holds(a):
+        hand = HandReference(activation(), called=own if known else {})
+        if z.shape != a.shape or not hand.output({read: z}, reference.dtype).holds(a):
             continue
-        at = Expected(hand, {"z": z}, np.asarray(reference.given[link.reader], reference.dtype), reference.dtype)
-        found = cause_of("z", [Situation(at, {"z": actual}, {"z": None})])
+        at = Expected(hand, {read: z}, np.asarray(reference.given[link.reader], reference.dtype), reference.dtype)
+        found = cause_of(read, [Situation(at, {read: actual}, {read: None})])
         if found.causes:
-            names = f" (z is {link.of}, a is {link.reader})"
             causes = (replace(each, at=gradient_of(link.of), says=f"{each.says}{names}") for each in found.causes)
             return replace(found, at=gradient_of(link.of), causes=tuple(causes))
+    return None
+
+
+def _of_another_upstream(link: LinkReference, reference: ChainReference, actual: Array) -> Explanation | None:
+    """The right formula with the gradient of another tensor in place of its own; None if it is not that."""
+    meant, gradient = reference.given[link.reader], gradient_of(link.of)
+    for name, other in reference.given.items():
+        if name in (link.reader, link.of) or other.shape != meant.shape:
+            continue
+        right = link.gradients(link.usual, other, reference.dtype)[link.of]
+        if right.holds(actual):
+            says = f"{gradient} is made from {gradient_of(name)}, where {gradient_of(link.reader)} belongs"
+            return _one(gradient, "upstream of another layer", says, right.off(actual))
     return None
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from harness.arithmetic import profile_of
+from harness.candidates.examination import Examination
 from harness.candidates.updates import ReadOff
 from harness.comparison.judge import Finding
 from harness.diagnosis.location import Located
@@ -17,6 +18,7 @@ from harness.faults.fault import in_samples
 from harness.results.check import Check
 from harness.usage import UsageError
 from impls.contract import Array
+from impls.graph import LOSS
 
 
 def said_of_reading(name: str, returned: object, point: Point, judged: Located) -> Iterator[Finding]:
@@ -31,7 +33,9 @@ def said_of_reading(name: str, returned: object, point: Point, judged: Located) 
     """
     if not isinstance(returned, ReadOff):
         return
-    told = f"shows its update only: gradients are (W − new W)/{returned.lr:g}, and what that rounds is allowed"
+    what = "and its loss" if any(row.gradient == LOSS for row in judged.rows) else "only"
+    told = f"shows its update {what}: gradients are (W − new W)/{returned.lr:g}, and what that rounds is allowed"
+    told += "; the number that it returns is read as the loss" if LOSS in returned else ""
     yield Finding(name, 1, "update", told, fails=False)
     unseen = [row.gradient for row in judged.of("no power")]
     if not returned.moved and not unseen:
@@ -46,22 +50,28 @@ def said_of_reading(name: str, returned: object, point: Point, judged: Located) 
         yield Finding(name, 1, "update", few, unseen[0], fails=False)
 
 
-def said_of_factor(name: str, lr: float | None, check: Check) -> Iterator[Finding]:
+def said_of_factor(
+    name: str, lr: float | None, check: Check, examination: Examination | None = None
+) -> Iterator[Finding]:
     """Where every gradient is the right one times a constant: the learning rate, and the loss, that make them right.
 
     Nothing where the constant is made of the number of samples, which no learning rate is.
 
     Args:
         lr: of the update that gradients are read off, None where they are not.
+        examination: of the function that made them, with which the learning rate is tried; None where there is none.
     """
     factor, rows = check.factor, check.setting.rows
-    if lr is None or factor is None or factor < 0 or not check.option:
+    if lr is None or factor is None or factor < 0 or any(f.kind == "learning rate" for f in check.findings):
         return  # no factor, one that no learning rate has, or what is no loss but clipped
     known = 4 * float(np.finfo(check.setting.dtype).eps) * abs(factor)
     meant = next(factors_of(factor, known, rows, check.network.outputs), None)
     if in_samples(factor, known, rows) or (meant and meant.samples):
         return
-    told = f"is right with lr={lr * factor:g} (--lr {lr * factor:g}), if that is its learning rate"
+    rate = f"{lr * factor:g}"
+    if examination is not None and not examination.with_rate(float(rate)).passes():
+        return
+    told = f"is right with lr={rate} (--lr {rate}), if that is its learning rate"
     told += f"; with {check.option}, if that loss is meant" if check.option else ""
     yield Finding(name, 1, "learning rate", told, fails=False)
 

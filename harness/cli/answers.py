@@ -64,7 +64,8 @@ def _function(options: dict[str, Any]) -> Any:
     if not options["update"]:
         return options["function"]
     from harness.candidates.sources import named
-    from harness.candidates.updates import bound, gradients_from_update, is_method
+    from harness.candidates.steps import bound, is_method
+    from harness.candidates.updates import gradients_from_update
     from harness.inputs.arguments import as_seconds
 
     source = named(options["function"], as_seconds(options["timeout"]), "step")
@@ -145,6 +146,7 @@ def _chain(options: dict[str, Any]) -> Made:
 
     timeout = as_seconds(options["timeout"])
     given = {} if options.get("arrays") is None else {"arrays": options["arrays"]}
+    given |= {"strict": True} if options.get("strict") else {}
     found = check_chain(**_returned(options["function"], timeout) | given, timeout=timeout)
     result = replace(found, command=options["command"])
     return Made(result, of_chain, lambda: render(result, options["style"]))
@@ -175,7 +177,7 @@ def _returned(target: str, timeout: float | None) -> dict[str, Any]:
         raise UsageError(f"Cannot check {source.name}, because {what}; {shape}.")
     if not isinstance(returned, Mapping):
         raise UsageError(f"Cannot check {source.name}, because it returns {kind_of(returned)}; {shape}.")
-    known = [name for name in inspect.signature(check_chain).parameters if name != "timeout"]
+    known = [name for name in inspect.signature(check_chain).parameters if name not in ("timeout", "strict")]
     if returned and all(name in known for name in returned):
         return dict(returned)
     if any(map(called_loss, returned)):  # it went through both passes itself, and returned locals()

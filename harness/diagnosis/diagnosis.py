@@ -112,12 +112,12 @@ def merged(network: Graph, found: Sequence[Found], faults: Callable[[str], Seque
         having = [f for f in left if f.cause(name)]
         if len(having) > 1 and _everywhere(network, having, name, faults) and _one_number(having, name):
             left = [f for f in left if f not in having]
-            together.append(_one(having, name))
+            together.append(_one(network, having, name))
             continue
         for pair in combinations(having, 2):
             if all(f in left for f in pair) and _one_layer(network, pair, name) and _one_number(pair, name):
                 left = [f for f in left if f not in pair]
-                together.append(_one(pair, name))
+                together.append(_one(network, pair, name))
     order = list(network.link)
     return sorted([*(f.diagnosis for f in left), *together], key=lambda d: order.index(d.shown_at))
 
@@ -145,7 +145,7 @@ def _one_number(having: Sequence[Found], name: str) -> bool:
     return not numbers or max(n - off for n, off in numbers) <= min(n + off for n, off in numbers)
 
 
-def _one(having: Sequence[Found], name: str) -> Diagnosis:
+def _one(network: Graph, having: Sequence[Found], name: str) -> Diagnosis:
     """One statement: the causes that all of them share."""
     first = having[0]
     links = tuple(f.diagnosis.at for f in having)
@@ -154,7 +154,7 @@ def _one(having: Sequence[Found], name: str) -> Diagnosis:
     for shared in names:
         each = [cause for f in having if (cause := f.cause(shared))]
         if len(each) == len(having):
-            says = f"{each[0].says}; the same at {', '.join(links[1:])}"
+            says = f"{each[0].says}; the same at {', '.join(gradients_of(network, links[1:]))}"
             worst, entries = max(c.residual for c in each), sum(c.entries for c in each)
             causes.append(replace(each[0], says=says, residual=worst, entries=entries))
     explains = tuple(dict.fromkeys(at for f in having for at in f.diagnosis.explains))

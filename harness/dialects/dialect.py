@@ -30,6 +30,7 @@ class Dialect:
         network: the network that is meant; its links give what is shown.
         taken: what is shown, under the names of what it stands for; what cannot stand for it is left as it is.
         of_loss: whether it is another loss, so that only a loss that is shown can tell.
+        without: gradients that are not asked for: of weights that there are not, or that are not trained.
         of_gradients: whether it is read off the gradients, so that the loss may be mistaken besides.
         option: what says so on the command line, where something does.
     """
@@ -38,9 +39,14 @@ class Dialect:
     network: Graph
     taken: Taken = as_shown
     of_loss: bool = False
+    without: frozenset[str] = frozenset()
     of_gradients: bool = False
     option: str | None = None
 
     def point(self, point: Point) -> Point:
         """A point of the network that is meant, where a point of the network is."""
-        return point if self.network is point.network else replace(point, network=self.network)
+        if self.network is point.network:
+            return point
+        return replace(
+            point, network=self.network, weights={name: point.weights[name] for name in self.network.weights}
+        )

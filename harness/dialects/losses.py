@@ -71,15 +71,15 @@ def scaled_losses(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialect]
         )
 
 
-def ambiguous(point: Point, number: float) -> str | None:
-    """What would make it right that every gradient is so many times the network's, if another loss is meant.
+def ambiguous(point: Point, number: float) -> Iterator[Any]:
+    """Losses that would make it right that every gradient is so many times the network's, if one of them is meant.
 
-    Nothing where the number is negative: no loss is meant to grow.
+    None where the number is negative: no loss is meant to grow.
     """
-    outputs = point.network.outputs
-    known = number, 4 * float(np.finfo(point.dtype).eps) * abs(number), point.rows, outputs
-    factors = named_at(*known) or factors_of(*known)
-    return next((option for factor in factors if (option := option_of(point.network, factor))), None)
+    known = number, 4 * float(np.finfo(point.dtype).eps) * abs(number), point.rows, point.network.outputs
+    named = named_at(*known)
+    for factor in [*named, *(factor for factor in factors_of(*known) if factor not in named)]:
+        yield _meant(point.network, factor, {})
 
 
 def with_factor(network: Graph, factor: Factor, rows: int, *, moved: bool = False) -> Graph:
@@ -130,8 +130,13 @@ def factors_in(
                 return
 
 
-def option_of(network: Graph, factor: Factor, **penalty: Any) -> str | None:
-    """What says on the command line that the loss is meant to be multiplied; None where nothing does.
+def option_of(network: Graph, factor: Factor, **penalty: Any) -> str:
+    """What says on the command line that the loss is meant to be multiplied."""
+    return option_for(_meant(network, factor, penalty))
+
+
+def _meant(network: Graph, factor: Factor, penalty: Mapping[str, Any]) -> Any:
+    """The network's loss times a factor, and with a penalty, as people say it.
 
     A sum of squares and its mean over all entries are one another's multiples, whatever the batch.
     """
@@ -142,8 +147,8 @@ def option_of(network: Graph, factor: Factor, **penalty: Any) -> str | None:
         moved = power - _SQUARES.get(type(loss), 0)
         if moved == samples and (moved == 0 or type(loss) in _SQUARES):
             other = loss if moved == 0 else kind()
-            return _option(other, _of_samples(by / Fraction(network.outputs) ** moved, 0), penalty)
-    return _option(loss, _of_samples(by, samples), penalty)
+            return _multiple(other, _of_samples(by / Fraction(network.outputs) ** moved, 0), penalty)
+    return _multiple(loss, _of_samples(by, samples), penalty)
 
 
 def _of_samples(constant: Fraction, power: int) -> float | str:
@@ -159,9 +164,9 @@ _SQUARES: dict[type, int] = {SumSquaredError: 0, MeanSquaredError: -1}
 """Losses that are one another's multiples, and the power of N and of K in each."""
 
 
-def _option(loss: Any, by: float | str, penalty: Mapping[str, Any]) -> str:
+def _multiple(loss: Any, by: float | str, penalty: Mapping[str, Any]) -> Any:
     loss = loss if by == 1 else Scaled(loss, by)
-    return option_for(Penalised(loss, **penalty) if penalty else loss)
+    return Penalised(loss, **penalty) if penalty else loss
 
 
 def option_for(loss: Any) -> str:

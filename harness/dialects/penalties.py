@@ -25,7 +25,7 @@ from harness.evaluation.point import Point
 from harness.faults.penalties import penalty_text, written
 from impls.contract import Array
 from impls.graph import LOSS
-from impls.hand import Penalised
+from impls.hand import Penalised, Penalty
 from impls.hand.losses.scaled import bare
 
 
@@ -34,7 +34,8 @@ def other_losses(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialect]:
     network = point.network
     if LOSS not in shown or not np.isfinite(shown[LOSS]).all() or network.loss_link.layer is not network.loss:
         return
-    yield from _penalised(point, shown, "")
+    said = getattr(network.loss, "penalty", None)
+    yield from _penalised(_without_penalty(point), shown, "", said)
     for loss in guarded_losses(point, shown):
         at = replace(point, network=network.with_loss(loss))
         says = _guarded(loss)
@@ -42,7 +43,13 @@ def other_losses(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialect]:
         factors = [None] if right.holds(shown[LOSS]) else list(factors_in(at, shown, [LOSS]))
         for factor in factors:
             yield _dialect(at, factor, {}, says)
-        yield from _penalised(at, shown, says)
+        yield from _penalised(_without_penalty(at), shown, says, said)
+
+
+def _without_penalty(point: Point) -> Point:
+    """The point of a loss without the penalty that was said; the point itself where none was."""
+    loss = point.network.loss
+    return replace(point, network=point.network.with_loss(loss.loss)) if isinstance(loss, Penalised) else point
 
 
 def _guarded(loss: Any) -> str:
@@ -52,20 +59,21 @@ def _guarded(loss: Any) -> str:
     return f"with {inner.epsilon:g} added inside the logarithm"
 
 
-def _penalised(point: Point, shown: Mapping[str, Array], says: str) -> Iterator[Dialect]:
-    """Dialects with a penalty, and with a factor or without."""
-    network, right = point.network, given_forward(point, shown)
-    if network.loss.penalised(network.weights):
-        return
+def _penalised(point: Point, shown: Mapping[str, Array], says: str, said: Penalty | None) -> Iterator[Dialect]:
+    """Dialects with a penalty, and with a factor or without, where the loss has none; one may have been `said`."""
+    right = given_forward(point, shown)
     loss = float(shown[LOSS])
     for kind, number, factors, slope in _read_off(point, shown):
         rest = loss - number * float(right[LOSS].value)
         biases = min((False, True), key=lambda b: abs(rest - sum(slope) / 2 * total_of(point, kind, biases=b)))
         for factor in factors:
-            for penalty in written(kind, slope, point.rows):
-                yield _dialect(point, factor, {**penalty, "biases": biases}, says)
+            ways = written(kind, slope, point.rows)
+            for penalty in sorted(ways, key=lambda way: way[kind] != getattr(said, kind, None)):
+                yield _dialect(point, factor, {**penalty, "biases": biases}, says, said)
+            if factor and not says:
+                yield from _of_the_loss(point, shown, factor, said)
     if not says:
-        yield from _of_the_loss(point, shown)
+        yield from _of_the_loss(point, shown, None, said)
 
 
 def unshown_losses(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialect]:
@@ -121,27 +129,33 @@ def _one_factor(one: Fit, other: Fit) -> bool:
     return abs(one.factor - other.factor) <= one.factor_off + other.factor_off
 
 
-def _dialect(point: Point, factor: Factor | None, penalty: Mapping[str, Any], says: str) -> Dialect:
+def _dialect(
+    point: Point, factor: Factor | None, penalty: Mapping[str, Any], says: str, said: Penalty | None = None
+) -> Dialect:
     """The network's loss, which `says` tells the guard of, times a factor and with a penalty."""
     network, loss = point.network, point.network.loss
     told = [f"for {factor.text} times that loss"] if factor else []
     told += [says] if says else []
     if penalty:
-        told.append(f"with the {penalty_text(**penalty)} added to {'it' if told else 'the loss'}")
+        instead = "in place of the one that was said" if said else f"added to {'it' if told else 'the loss'}"
+        told.append(f"with the {penalty_text(**penalty)} {instead}")
     loss = loss if factor is None else Rescaled(loss, factor, point.rows)
     loss = Penalised(loss, **penalty) if penalty else loss
     option = option_for(loss) if factor is None else option_of(network, factor, **penalty)
     return Dialect(says=", ".join(told), network=network.with_loss(loss), of_loss=True, option=option)
 
 
-def _of_the_loss(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialect]:
+def _of_the_loss(
+    point: Point, shown: Mapping[str, Array], factor: Factor | None, said: Penalty | None
+) -> Iterator[Dialect]:
     """Penalties read off the loss alone, where the gradients do not show one and the same: some may be mistaken."""
     right = given_forward(point, shown)[LOSS]
-    added, off = float(shown[LOSS]) - float(right.value), 2 * float(right.bound)
+    by = factor.at(point.rows) if factor else 1.0
+    added, off = float(shown[LOSS]) - by * float(right.value), 2 * by * float(right.bound)
     small = any(w.ndim < 2 for w in point.weights.values())
     for kind in DIRECTIONS if added > off else ():
         for biases in (False, True) if small else (False,):
             total = total_of(point, kind, biases=biases)
             slope = ((added - off) / total, (added + off) / total) if total else (0.0, 0.0)
             for penalty in written(kind, slope, point.rows)[:1]:
-                yield _dialect(point, None, {**penalty, "biases": biases}, "")
+                yield _dialect(point, factor, {**penalty, "biases": biases}, "", said)

@@ -11,20 +11,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, NamedTuple
 
 from harness.arithmetic import Profile, profile_of
 from harness.diagnosis import Diagnosis, diagnose
 from harness.diagnosis.location import Located, located
+from harness.dialects.biases import without_biases
 from harness.dialects.conventions import CONVENTIONS
 from harness.dialects.dialect import Dialect
-from harness.dialects.losses import scaled_losses
+from harness.dialects.losses import Rescaled, scaled_losses
 from harness.dialects.penalties import other_losses, unshown_losses
 from harness.evaluation.point import Point
 from impls.contract import Array
 from impls.graph import LOSS
+from impls.hand import Penalty
 
 DIALECTS: tuple[Callable[[Point, Mapping[str, Array]], Iterator[Dialect]], ...] = (
-    *CONVENTIONS, scaled_losses, other_losses,
+    *CONVENTIONS, without_biases, scaled_losses, other_losses,
 )  # fmt: skip
 TOGETHER = 3
 """Dialects that one program may be written in at once."""
@@ -62,6 +65,11 @@ class Recognised:
     def says(self) -> str:
         """The dialects in words that follow ``is right``; empty if there is none."""
         return ", ".join(dialect.says for dialect in self.dialects)
+
+    @property
+    def of_the_loss_that_was_said(self) -> bool:
+        """Whether no dialect is another loss, or a factor of it."""
+        return not any(d.of_loss or isinstance(d.network.loss, Rescaled) for d in self.dialects)
 
     @property
     def option(self) -> str | None:
@@ -103,17 +111,19 @@ def recognised(
         if right:
             return right
         partly += borne_out
-    fewest = min(partly, key=lambda each: each.located.amiss, default=None)
-    return [fewest if fewest and _mistakes(fewest) < _mistakes(plain) else plain]
+    least = min((each.located.amiss for each in partly), default=0)
+    best = min(
+        (each for each in partly if each.located.amiss == least), key=lambda each: sum(_mistakes(each)), default=plain
+    )
+    return [best if best is not plain and _fewer(best, plain) else plain]
 
 
-def unshown(point: Point, shown: Mapping[str, Array], against: str) -> str | None:
-    """What says on the command line of which loss all of it is right, where no loss is shown that tells."""
+def unshown(point: Point, shown: Mapping[str, Array], against: str) -> Iterator[Any]:
+    """Losses of which all of it is right, where no loss is shown that tells."""
     profile = profile_of(point.dtype)
     for dialect in unshown_losses(point, shown):
-        if dialect.option and not located(dialect.point(point), shown, profile, against).faulty:
-            return dialect.option
-    return None
+        if not located(dialect.point(point), shown, profile, against).faulty:
+            yield dialect.network.loss
 
 
 def _with_one_more(read: Recognised, plain: Recognised, profile: Profile, against: str) -> Iterator[Recognised]:
@@ -128,19 +138,48 @@ def _with_one_more(read: Recognised, plain: Recognised, profile: Profile, agains
                 continue
             point, shown = read_in((*read.dialects, dialect), plain.point, plain.shown)
             judged = located(point, shown, profile, against)
-            fewer = judged.amiss < read.located.amiss
+            fewer = judged.amiss < read.located.amiss + bool(dialect.without)
             if fewer and (LOSS not in judged.faulty or dialect.of_gradients or not dialect.of_loss):
                 yield Recognised(dialects=(*read.dialects, dialect), point=point, shown=shown, located=judged)
 
 
+NOT_BORNE_OUT = ("penalty missing", "scaled by a constant")
+"""Mistakes in what a penalty adds to a gradient that any number read off a loss would have."""
+
+
 def _borne_out(read: Recognised, plain: Recognised) -> bool:
-    """Whether another loss, whose number was read off the loss that is shown, makes some gradient right as well."""
+    """Whether another loss, whose number was read off the loss that is shown, makes some gradient right as well.
+
+    Or is what one of them has a multiple with a name of, such as twice what a penalty adds.
+    """
     tensors, right_now = plain.point.network.tensors, set(plain.located.faulty) - set(read.located.faulty)
-    of_loss = any(dialect.of_loss for dialect in read.dialects)
-    return not of_loss or any(tensors[name].role == "gradient" for name in right_now)
+    right_now = right_now.difference(*(dialect.without for dialect in read.dialects))
+    if not any(dialect.of_loss for dialect in read.dialects):
+        return True
+    if any(tensors[name].role == "gradient" for name in right_now):
+        return True
+    links = read.point.network.link
+    return any(
+        cause.cause not in NOT_BORNE_OUT and isinstance(links[cause.at].layer, Penalty)
+        for diagnosis in read.diagnosed(beyond=False)
+        for cause in diagnosis.causes
+        if diagnosis.shown_at in plain.located.faulty
+    )
 
 
-def _mistakes(read: Recognised) -> int:
+def _fewer(read: Recognised, plain: Recognised) -> bool:
+    """Whether there are fewer mistakes; and no more without a name, where it is another network or fewer gradients."""
+    one, other = _mistakes(read), _mistakes(plain)
+    unnamed = not any(dialect.without for dialect in read.dialects) or one.unnamed <= other.unnamed
+    return sum(one) < sum(other) and unnamed
+
+
+class _Mistakes(NamedTuple):
+    named: int
+    unnamed: int
+
+
+def _mistakes(read: Recognised) -> _Mistakes:
     """How many there are, each explaining all that it can; and what is right though a wrong tensor leads to it.
 
     That is another mistake, which undoes the first: or none is, and what is shown is right in another dialect. The
@@ -148,4 +187,5 @@ def _mistakes(read: Recognised) -> int:
     """
     found = read.diagnosed(beyond=False)
     unnamed = [name for diagnosis in found if not diagnosis.causes for name in diagnosis.explains]
-    return sum(bool(diagnosis.causes) for diagnosis in found) + len(unnamed) + len(read.located.regardless)
+    named = sum(bool(diagnosis.causes) for diagnosis in found)
+    return _Mistakes(named, len(unnamed) + len(read.located.regardless))

@@ -110,9 +110,32 @@ def _of_loss(place: Place) -> Iterator[Fault]:
         rule = lambda t, other=other: other.forward(t[a], y(t))  # noqa: E731
         yield place.fault("another loss", text, str(other.formula(a, K)), _with_penalty(place, rule))
     yield from unsaid_penalties(place)
-    if place.layer.penalised(place.network.weights):
-        text, loss = "the penalty is left out of the loss", place.layer.loss
-        yield place.fault("penalty missing", text, loss.formula(a, K), lambda t: loss.forward(t[a], t[TARGET]))
+    yield from _of_penalty(place)
+
+
+def _of_penalty(place: Place) -> Iterator[Fault]:
+    """The penalty that the network's loss has, left out of it or with another factor."""
+    loss, right, a = place.layer, place.link, place.network.output
+    if not loss.penalised(place.network.weights):
+        return
+    rest, formula = loss.loss, loss.loss.formula(a, place.network.outputs)
+
+    def without(t: Mapping[str, Any]) -> Any:
+        return rest.forward(t[a], t[TARGET])
+
+    text = "the penalty is left out of the loss"
+    yield place.fault("penalty missing", text, formula, without)
+    factors: dict[str, tuple[str, Any]] = {
+        "half": ("half", lambda t: 0.5),  # noqa: ARG005
+        "doubled": ("twice", lambda t: 2.0),  # noqa: ARG005
+    }
+    factors |= {"times N": ("N times", lambda t: len(t[TARGET]))} if loss.mean else {
+        "divided by N": ("1/N of", lambda t: 1 / len(t[TARGET]))
+    }  # fmt: skip
+    for cause, (what, number) in factors.items():
+        text = f"the penalty in the loss is {what} what it should be"
+        rule = lambda t, n=number: without(t) + n(t) * (right(t) - without(t))  # noqa: E731
+        yield place.fault(cause, text, f"{formula}, plus {what} the penalty", rule)
 
 
 def _of_logarithm(place: Place, inner: Any) -> Iterator[Fault]:

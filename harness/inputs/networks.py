@@ -46,14 +46,15 @@ from __future__ import annotations
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from harness.inputs.datasets import Data
 from harness.inputs.datasets.text import offered
-from harness.inputs.plain import as_path, as_text, refused, text_at
+from harness.inputs.plain import as_path, as_text, refused, shown, text_at
 from harness.inputs.toml_reader import KINDS, Reader
 from harness.usage import UsageError
 from impls.graph import Graph, Input, Node
@@ -65,6 +66,33 @@ from impls.hand.parts import Parametrised
 
 LARGEST_FILE = 1_000_000
 """Bytes: several times what a network of a thousand layers takes."""
+
+
+Given = ParamSpec("Given")
+Made = TypeVar("Made")
+
+
+def of_a_network(function: Callable[Given, Made]) -> Callable[Given, Made]:
+    """A function that takes a network: of an argument that says one, and that it does not have, it tells how.
+
+    Raises:
+        TypeError: there is such an argument.
+    """
+    taken, says = signature(function).parameters, signature(load_network).parameters
+
+    @wraps(function)
+    def called(*given: Given.args, **named: Given.kwargs) -> Made:
+        wrong = [name for name in named if name not in taken and name in says]
+        if wrong:
+            sizes = named.get("network", given[1] if len(given) > 1 else "4-3-2-1")
+            said = ", ".join([shown(sizes), *(f"{name}={shown(named[name])}" for name in wrong)])
+            raise TypeError(
+                f"{function.__name__}() got an unexpected keyword argument {wrong[0]!r}, which belongs to the network; "
+                f"give {function.__name__}(..., harness.load_network({said}))"
+            )
+        return function(*given, **named)
+
+    return called
 
 
 def load_network(

@@ -55,7 +55,7 @@ def _line(check: ChainCheck, row: Row) -> str:
 
 
 def _findings(check: ChainCheck) -> Iterator[str]:
-    yield from (f"contract  {finding.message}" for finding in check.findings)
+    yield from (f"{'contract' if finding.fails else 'note'}  {finding.message}" for finding in check.findings)
     if check.lost and check.verdict == "FAIL":
         yield f"note  the {check.loss} is {check.lost}: correct the forward pass first"
     if check.loss != LOSS:

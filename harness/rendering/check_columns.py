@@ -47,7 +47,7 @@ def _cosine(check: Check, row: Row) -> str:
 
 
 def _note(check: Check, row: Row) -> str:
-    if row.gradient == check.first_wrong:
+    if row.gradient == check.first_wrong_link:
         return "<- first wrong link"
     if row.verdict == "inherited":
         return (row.reason or "") if row.reason != GIVEN else f"right, given your {_upstream(check, row)}"
@@ -58,7 +58,7 @@ def _note(check: Check, row: Row) -> str:
 
 def _remark(check: Check, row: Row) -> str:
     """The page has a chain of links besides, and the reason of every row."""
-    if row.gradient == check.first_wrong:
+    if row.gradient == check.first_wrong_link:
         return "first wrong link"
     if row.verdict == "inherited":
         return f"right, given your {check.setting.upstream.get(row.gradient, 'own upstream')}"

@@ -72,7 +72,7 @@ def _factor(check: Check, style: str) -> str:
     """The line in place of the table, where all that is wrong is one number."""
     if check.factor is None:
         return ""
-    causes = check.diagnoses[0].causes
+    causes = [cause for cause in check.diagnoses[0].causes if cause.cause != "loss of another kind"]  # here the same
     why = f": {causes[0].says}" if causes else ""
     rows, off = check.setting.rows, 4 * float(np.finfo(check.setting.dtype).eps) * abs(check.factor)
     named = (factor.text for factor in factors_of(check.factor, off, rows, check.network.outputs) if factor.samples)
@@ -126,9 +126,9 @@ def _end(check: Check) -> Iterator[str]:
     passed_back = [network.gradient[name] for name in network.activations if name in network.gradient]
     hidden = [name for name in passed_back if name not in {row.gradient for row in check.rows}]
     label = f"{'to see it' if unseen else 'to locate it finer':<{WIDTH}}"
-    if (check.wrong or unseen) and any(link.reading for link in network.links):
+    if (check.wrong_links or unseen) and any(link.reading for link in network.links):
         yield f"{label}check a function that returns the gradients, dW1, dz1, ..., and not the update"
-    elif (unseen and hidden) or (check.wrong and hidden == passed_back):
+    elif (unseen and hidden) or (check.wrong_links and hidden == passed_back):
         by = ": return locals() will do" if all(name.isidentifier() for name in passed_back) else ""
         yield f"{label}also return {', '.join(hidden[:2])}, ... by these names{by}"
 
@@ -151,7 +151,7 @@ def _of_another_depth(check: Check) -> bool:
 
 def _next(check: Check, command: str | None) -> str:
     """What to type next, not escaped, so that it can be; nothing where nothing fits."""
-    first, model = check.first_wrong, check.setting.explain
+    first, model = check.first_wrong_link, check.setting.explain
     commands = []
     entry = check.entry_near(first) if first and model and check.setting.seed == 0 else None
     if entry:

@@ -129,7 +129,7 @@ def of_chain(check: ChainCheck) -> Iterator[Annotation]:
         told = found.says if found.causes else f"cause unknown: {found.known}"
         yield Annotation("error", f"wrong gradient {found.at}", told, *where(found.at))
     for finding in check.findings:
-        yield Annotation("error", finding.kind, finding.message, *where(finding.tensor))
+        yield Annotation("error" if finding.fails else "notice", finding.kind, finding.message, *where(finding.tensor))
 
 
 def of_optimizer(check: OptimizerCheck) -> Iterator[Annotation]:

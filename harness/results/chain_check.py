@@ -24,7 +24,8 @@ class ChainCheck(Judged, Printable, text="harness.rendering.chain_screen:render"
         tensors: how many named tensors of the forward pass have a gradient.
         rows: one per gradient that was shown, in the order of the backward pass; the allowances are measured.
         shapes: of each gradient.
-        findings: other shapes and dtypes than a gradient should have, or that the backward pass raises.
+        findings: other shapes and dtypes than a gradient should have, or that the backward pass raises; a shape that
+            was read as the right one does not fail.
         causes: one per wrong gradient: its cause, or unknown with what is known.
         unseen: tensors with a gradient that was not shown, so that their links are judged as parts of others.
         loss: its name.
@@ -56,9 +57,14 @@ class ChainCheck(Judged, Printable, text="harness.rendering.chain_screen:render"
         return [row.gradient for row in self.rows]
 
     @property
+    def failing(self) -> list[Finding]:
+        """The findings that fail, and do not only say how something was read."""
+        return [finding for finding in self.findings if finding.fails]
+
+    @property
     def wrong(self) -> list[str]:
         """Gradients that are wrong in values, shape or dtype, in the order of the backward pass."""
-        broken = {finding.tensor for finding in self.findings}
+        broken = {finding.tensor for finding in self.failing}
         return [row.gradient for row in self.rows if row.verdict == "FAULT" or row.gradient in broken]
 
     @property
@@ -74,8 +80,8 @@ class ChainCheck(Judged, Printable, text="harness.rendering.chain_screen:render"
     @cached_property
     def outcome(self) -> Outcome:
         """Verdict, exit status and the rest of the first line."""
-        if self.wrong or self.findings:
-            return Outcome("FAIL", 1, self._wrong(self.wrong) if self.wrong else self.findings[0].message)
+        if self.wrong or self.failing:
+            return Outcome("FAIL", 1, self._wrong(self.wrong) if self.wrong else self.failing[0].message)
         if all(row.verdict == "not comparable" for row in self.rows):
             return Outcome("NOT COMPARED", 3, "no gradient of a named tensor was shown: call the one of h dh")
         if self.lost:
@@ -104,7 +110,7 @@ class ChainCheck(Judged, Printable, text="harness.rendering.chain_screen:render"
 
     def _wrong(self, wrong: list[str]) -> str:
         first, *others = wrong
-        shape = next((finding.message for finding in self.findings if finding.tensor == first), None)
+        shape = next((finding.message for finding in self.failing if finding.tensor == first), None)
         cause = next((cause for cause in self.causes if cause.at == first and cause.causes), None)
         place = self.lines.get(first) or self.line
         where = f" ({place[0]}:{place[1]})" if place else ""

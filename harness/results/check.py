@@ -102,8 +102,9 @@ class Check(
             "reason": self.reason,
             **setting,
             "loss": self.loss,
-            "first_wrong_link": self.first_wrong,
-            "wrong_links": self.wrong,
+            "wrong": self.wrong,
+            "first_wrong_link": self.first_wrong_link,
+            "wrong_links": self.wrong_links,
             "common_factor": self.factor,
             "findings": to_builtins(self.findings),
             "rows": [fields_of(row) | {"cosine": self.located.cosines.get(row.gradient)} for row in self.rows],
@@ -117,14 +118,25 @@ class Check(
         }
 
     @cached_property
-    def wrong(self) -> list[str]:
-        """Names of the wrong links, in order: as diagnosed, where they are not shown themselves."""
+    def wrong_links(self) -> list[str]:
+        """Names of the links with wrong numbers, in order: as diagnosed, where they are not shown themselves."""
         diagnosed = {name: None for d in self.diagnoses for name in (d.links or (d.at,))}
         return list({**diagnosed, **dict.fromkeys(self.located.faulty)})
 
     @property
+    def first_wrong_link(self) -> str | None:
+        """The first of them."""
+        return next(iter(self.wrong_links), None)
+
+    @cached_property
+    def wrong(self) -> list[str]:
+        """Names of everything that is wrong: the wrong links, then what has a wrong shape, or is wrong elsewhere."""
+        broken = [f.tensor for f in self.findings if f.fails and f.tensor in self.network.link]
+        return list(dict.fromkeys([*self.wrong_links, *map(str, broken)]))
+
+    @property
     def first_wrong(self) -> str | None:
-        """Name of the first wrong link."""
+        """The first of them."""
         return next(iter(self.wrong), None)
 
     @property
@@ -158,7 +170,7 @@ class Check(
 
 def _judged(check: Check) -> Outcome:
     failed = [finding for finding in check.findings if finding.fails]
-    if check.wrong:
+    if check.wrong_links:
         return Outcome("FAIL", 1, _why_wrong(check))
     if failed:
         return Outcome("FAIL", 1, f"{failed[0].against} {failed[0].message}")
@@ -180,7 +192,7 @@ def _judged(check: Check) -> Outcome:
 
 
 def _why_wrong(check: Check) -> str:
-    first, *others = check.wrong
+    first, *others = check.wrong_links
     shown = {row.gradient: row for row in check.rows}
     told = f"first wrong link: {first}{check.place(first)}"
     if first not in shown:

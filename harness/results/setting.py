@@ -98,9 +98,12 @@ def places_of(
     lines = lines_of(function) if function else None
     if lines is None:
         return None, {}
-    file = shown_path(lines.file)
-    made = {tensor: lines.of(tensor) for tensor in tensors}
-    return (file, lines.first), {tensor: (file, line) for tensor, line in made.items() if line}
+    made = {tensor: place for tensor in tensors if (place := lines.of(tensor))}
+    return _shown(lines.first), {tensor: _shown(place) for tensor, place in made.items()}
+
+
+def _shown(place: tuple[str, int]) -> tuple[str, int]:
+    return shown_path(place[0]), place[1]
 
 
 def shown_path(file: str) -> str:

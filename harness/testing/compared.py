@@ -105,11 +105,11 @@ def _summary(check: Check) -> Iterator[str]:
 
 
 def _located(check: Check) -> str:
-    if not check.wrong:
+    if not check.wrong_links:
         return check.reason
     if check.factor is not None:
         return f"every gradient is {check.factor:g} × the reference"
-    first, *also = check.wrong
+    first, *also = check.wrong_links
     seen = [check.diagnoses[0].shown_at] if check.diagnoses and check.diagnoses[0].shown_at != first else []
     inherited = [row.gradient for row in check.located.of("inherited") if row.gradient not in seen]
     named = {"also wrong:": also, "seen at": seen, "inherited by": inherited}

@@ -40,6 +40,7 @@ class Graph:
         gradients: names of the gradients of the weights, and of inputs with a gradient.
         links: every link in the order of a training step.
         computed: the network itself; of one whose gradients are read off something else, that of which they are shown.
+        reading: how they are read off; None of the network itself.
 
     Raises:
         ValueError: inputs or nodes are no list; a name stands twice, or for nothing that a node before gives; shapes do
@@ -67,6 +68,7 @@ class Graph:
                 "Cannot train this network, because its loss depends on no weight; give a node with weights."
             )
         self.computed: Graph = self
+        self.reading: Callable[[Any, Any, int], Any] | None = None
 
     def read_off(self, reading: Callable[[Any, Any, int], Any]) -> Graph:
         """This network as seen by whom no gradient of a weight is shown, who reads it off what is shown of the weight.
@@ -81,14 +83,20 @@ class Graph:
             return replace(link, reading=lambda value, tensors: reading(value, tensors[of], len(tensors[TARGET])))
 
         own = {self.gradient[weight] for weight in self.weights if weight in self.gradient}
-        return self.with_links({name: seen_as(self.link[name]) for name in own})
+        other = self.with_links({name: seen_as(self.link[name]) for name in own})
+        other.reading = reading
+        return other
 
     def with_loss(self, loss: Any) -> Graph:
-        """The same nodes under the same names, and another loss of the same output.
+        """The same nodes under the same names, and another loss of the same output; read off as this one is.
 
         Raises:
             ValueError: it is no loss.
         """
+        other = self._of(loss)
+        return other if self.reading is None else other.read_off(self.reading)
+
+    def _of(self, loss: Any) -> Graph:
         return Graph(self.sources, self.nodes, loss, self.output)
 
     def names_of(self, node: str) -> Mapping[str, str]:

@@ -87,8 +87,7 @@ class Network(Graph):
         self.depth = depth
         super().__init__([Input("x", self.inputs)], nodes, loss, output)
 
-    def with_loss(self, loss: Any) -> Network:
-        """The same layers, and another loss."""
+    def _of(self, loss: Any) -> Network:
         return Network(self.layers, loss)
 
     @property

@@ -33,9 +33,6 @@ MISTAKES = {
     "bias not summed": Mistake(
         "db2 = dlogits.sum(0)", "db2 = dlogits", ("db2",), "broadcast gradient not summed",
     ),
-    "keepdim lost": Mistake(
-        "dbnbias = dhpreact.sum(0, keepdim=True)", "dbnbias = dhpreact.sum(0)", ("dbnbias",), "shape",
-    ),
     "averaged": Mistake(
         "db2 = dlogits.sum(0)", "db2 = dlogits.mean(0)", ("db2",), "mean for sum",
     ),

@@ -225,3 +225,8 @@ def test_the_object_and_its_json_agree():
     assert told["verdict"] == check.verdict == "FAIL"
     assert told["first_wrong_link"] == "dz2"
     assert [row["gradient"] for row in told["rows"]] == [row.gradient for row in check.rows]
+
+
+def test_a_keyword_of_the_network_is_told_to_be_one():
+    with pytest.raises(TypeError, match=r"give check\(\.\.\., harness\.load_network\('4-3-1', activation='tanh'\)\)"):
+        harness.check(right.backward, "4-3-1", activation="tanh")

@@ -164,3 +164,17 @@ def test_the_command_reads_an_update(monkeypatch, capfd):
         done = CliRunner().invoke(command, ["check", *words])
         assert done.exit_code == 2
         assert said in done.stderr + capfd.readouterr().err
+
+
+def test_a_loss_that_the_step_returns_is_judged_and_a_share_of_the_samples_is_none():
+    def step(weights, x, y, told=None):
+        found = steps.gradients(weights, x, y)
+        told = told(y) if callable(told) else told
+        return {name: weights[name] - 0.1 * found[f"d{name}"] for name in weights}, told
+
+    wrong = checked(partial(step, told={"cost": 3.5}), 0.1, batch=20)
+    assert (wrong.verdict, wrong.wrong) == ("FAIL", ["loss"]), str(wrong)
+    assert checked(partial(step, told={"cost": 3.5, "accuracy": 0.5}), 0.1, batch=20).wrong == ["loss"]
+    assert checked(partial(step, told=3.55), 0.1, batch=20).wrong == ["loss"]
+    for told in (lambda y: np.mean(y > 0.5), lambda y: float((y > 0.5).sum()), lambda y: len(y)):
+        assert checked(partial(step, told=told), 0.1, batch=20).verdict == "PASS"

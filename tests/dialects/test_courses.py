@@ -102,17 +102,49 @@ def test_one_sample_at_a_time_in_lists():
     assert (wrong.wrong, wrong.diagnoses[0].causes[0].cause) == (["dz2", "dz1"], "function applied twice"), str(wrong)
 
 
-def test_without_biases_it_is_told_for_which_network_it_is_right():
-    def found(network="4-3-1", **slip):
-        step = partial(courses.no_biases, **slip)
-        return harness.check(harness.gradients_from_update(step, lr=1, name="step"), network, batch=20)
+WITHOUT = "for a network without biases"
 
-    told = str(found())
-    assert "is right, but for the factor 0.5, for a network without biases: Network([Dense(4, 3, bias=False)," in told
+
+def test_without_biases_it_is_read_as_a_network_without_and_its_loss_is_said():
+    def found(network="4-3-1", strict=False, **slip):
+        step = partial(courses.no_biases, **slip)
+        backward = harness.gradients_from_update(step, lr=1, name="step")
+        return harness.check(backward, network, batch=20, strict=strict)
+
+    half = found()
+    assert (half.verdict, half.wrong, half.dialect) == ("FAIL", ["da2"], WITHOUT), str(half)
+    assert half.option == '--loss "sum-squared-error(by=0.5)"'
+    meant = harness.load_network("4-3-1", loss="sum-squared-error(by=0.5)")
+    assert (found(meant).verdict, found(meant).dialect, found(meant, strict=True).verdict) == ("PASS", WITHOUT, "FAIL")
+    wrong = found(meant, wrong=True)
+    assert (wrong.verdict, wrong.dialect) == ("FAIL", WITHOUT), str(wrong)
     layers = [Dense(4, 3, bias=False), Sigmoid(), Dense(3, 1, bias=False), Sigmoid()]
     plain = Network(layers, Scaled(SumSquaredError(), 0.5))
-    assert found(plain).verdict == "PASS"
+    assert (found(plain).verdict, found(plain).dialect) == ("PASS", None)
     assert found(plain, wrong=True).verdict == "FAIL"
+
+
+@pytest.mark.parametrize("biased", [True, False])
+def test_a_step_that_trains_no_bias_is_told_so_and_one_mistake_is_one(biased):
+    def step(w, x, y, wrong=False):
+        biases = [w["b1"], w["b2"]] if biased else [0, 0]
+        a1 = np.tanh(x @ w["W1"] + biases[0])
+        a2 = a1 @ w["W2"] + biases[1]
+        dz2 = a2 - y
+        dz1 = dz2 @ w["W2"].T * (1 - a1 if wrong else 1 - a1**2)
+        loss = ((a2 - y) ** 2).sum() / 2
+        return {"W1": w["W1"] - 0.1 * x.T @ dz1, "W2": w["W2"] - 0.1 * a1.T @ dz2}, loss
+
+    network = harness.load_network("4-3-1", activation="tanh", output_activation="identity")
+    says = f"{'with biases that are not trained' if biased else WITHOUT}, for 1/2 times that loss"
+    right, wrong = (
+        harness.check(harness.gradients_from_update(partial(step, wrong=each), lr=0.1, name="step"), network, batch=20)
+        for each in (False, True)
+    )
+    assert (right.verdict, right.dialect) == ("PASS", says), str(right)
+    assert any("shows its update and its loss" in finding.message for finding in right.findings)
+    assert (wrong.wrong, wrong.dialect) == (["dz1"], says), str(wrong)
+    assert wrong.diagnoses[0].causes[0].cause == "square missing"
 
 
 def test_a_method_that_a_class_has_inherited_is_one_of_that_class(tmp_path):

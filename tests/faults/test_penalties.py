@@ -38,7 +38,7 @@ def program(meant, *, factor=1.0, biases=None, in_loss=True, derivative=None):
             gradients[f"d{name}"] += factor * (slope if derivative is None else derivative(w, l2, l1)) / over
             penalised = name[0] == "W" or meant.get("biases")
             if in_loss and penalised:
-                loss += (l2 * (w**2).sum() * (0.5 if meant.get("half") else 1) + l1 * abs(w).sum()) / over
+                loss += in_loss * (l2 * (w**2).sum() * (0.5 if meant.get("half") else 1) + l1 * abs(w).sum()) / over
         return {"loss": loss, **gradients}
 
     return backward
@@ -55,10 +55,34 @@ def test_a_right_program_passes_in_every_manner(meant):
     assert (check.verdict, check.findings) == ("PASS", [])
 
 
-@pytest.mark.parametrize("other", [{"half": True}, {"mean": True}, {"biases": True}, {"l1": 0.01}], ids=str)
-def test_a_program_of_another_manner_fails(other):
+OTHERS = {
+    "L2 penalty 0.01/2·Σw²": {"half": True},
+    "L2 penalty 0.01·Σw²/N": {"mean": True},
+    "L2 penalty 0.01·Σw² of weights and biases": {"biases": True},
+    "": {"l1": 0.01},
+}
+
+
+@pytest.mark.parametrize("says", OTHERS, ids=str)
+def test_a_program_of_another_manner_passes_in_its_own_and_fails_where_the_one_that_was_said_is_asked_for(says):
     network = harness.load_network("4-5-3", activation="tanh", loss="categorical-cross-entropy", l2=0.01)
-    assert harness.check(program({"l2": 0.01, **other}), network).verdict == "FAIL"
+    found = harness.check(program({"l2": 0.01, **OTHERS[says]}), network, batch=20)
+    assert found.verdict == ("PASS" if says else "FAIL")
+    assert (found.dialect or "").startswith(f"with the {says} in place of the one that was said" if says else "")
+    assert harness.check(program({"l2": 0.01, **OTHERS[says]}), network, strict=True, batch=20).verdict == "FAIL"
+
+
+@pytest.mark.parametrize("said", [True, False])
+@pytest.mark.parametrize("kind", ["l2", "l1"])
+def test_a_penalty_with_one_factor_in_the_loss_and_another_in_the_gradients_is_one_mistake(kind, said):
+    network = harness.load_network("4-5-3", activation="tanh", loss="categorical-cross-entropy")
+    meant = network.with_loss(Penalised(network.loss, **{kind: 0.01})) if said else network
+    for factor, in_loss, word in ((2, 1, "twice"), (1, 2, "twice" if said else "half")):
+        found = harness.check(program({kind: 0.01}, factor=factor, in_loss=in_loss), meant, batch=20)
+        assert found.wrong == (["loss"] if said and in_loss == 2 else ["dW2", "dW1"])
+        ((cause,),) = [diagnosis.causes for diagnosis in found.diagnoses]
+        assert f"{word} {'of ' if word == 'half' else ''}what it should be" in cause.says
+        assert cause.says.endswith("the same at dW1") or in_loss == 2
 
 
 MISTAKES = {

@@ -19,6 +19,10 @@ from impls.graph.node import as_names
 class HandReference:
     """A layer, an activation or a loss of `impls.hand`, or one written like them.
 
+    Args:
+        constant: inputs by which nobody differentiates.
+        called: other names, in place of its own, of what a layer without weights reads and gives.
+
     Attributes:
         measured: False, since every allowance is derived.
         inputs: names of what its forward rule reads: x, W, b, or z, or a, y.
@@ -27,17 +31,21 @@ class HandReference:
 
     measured = False
 
-    def __init__(self, layer: Any, constant: Collection[str] = ()) -> None:
-        self.layer, self.name = layer, f"hand {layer!r}"
-        self.reads = as_names(layer.reads)
-        self.gives = "L" if is_loss(layer) else layer.gives
-        known = {*self.reads, TARGET, *getattr(layer, "weights", ())}
-        self.inputs = tuple(name for name in signature(layer.forward).parameters if name in known)
-        ruled = (name for name in self.inputs if hasattr(layer, f"d{name}"))
-        self.differentiable = tuple(name for name in ruled if name not in constant)
+    def __init__(self, layer: Any, constant: Collection[str] = (), called: Mapping[str, str] | None = None) -> None:
+        self.layer, self.name, self._called = layer, f"hand {layer!r}", called or {}
+        self.reads = tuple(map(self._name, as_names(layer.reads)))
+        self.gives = "L" if is_loss(layer) else self._name(layer.gives)
+        known = {*as_names(layer.reads), TARGET, *getattr(layer, "weights", ())}
+        inputs = [name for name in signature(layer.forward).parameters if name in known]
+        self.inputs = tuple(map(self._name, inputs))
+        ruled = (name for name in inputs if hasattr(layer, f"d{name}"))
+        self.differentiable = tuple(self._name(name) for name in ruled if name not in constant)
         said = getattr(layer, "usual_inputs", "")
         self.usual = declared(said) if said else {}
         self._graphs: dict[tuple[Any, ...], Graph] = {}
+
+    def _name(self, local: Any) -> Any:
+        return self._called.get(local, local)
 
     @staticmethod
     def knows(reference: Any) -> bool:
@@ -88,7 +96,7 @@ class HandReference:
         """The operation as a graph of one node, on inputs of these shapes."""
         shapes = tuple((array.shape, array.dtype.kind) for array in inputs.values())
         if shapes not in self._graphs:
-            self._graphs[shapes] = one_node(self.layer, inputs)
+            self._graphs[shapes] = one_node(self.layer, inputs, self._called)
         return self._graphs[shapes]
 
     def tensors(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Any]:

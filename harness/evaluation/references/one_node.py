@@ -36,8 +36,12 @@ class Given(Loss):
         return +y
 
 
-def one_node(layer: Any, inputs: Mapping[str, Array]) -> Graph:
+def one_node(layer: Any, inputs: Mapping[str, Array], called: Mapping[str, str] | None = None) -> Graph:
     """The graph of a layer or a loss for inputs of these shapes, by its own names for them.
+
+    Args:
+        layer, inputs: by the names that they have in the graph.
+        called: the names in the graph of what a layer without weights reads and gives, where they are others.
 
     Raises:
         ValueError: the shapes do not fit.
@@ -45,11 +49,12 @@ def one_node(layer: Any, inputs: Mapping[str, Array]) -> Graph:
     if is_loss(layer):
         passing = Node("given", Identity(), ("z",))
         return Graph([Input("z", inputs[layer.reads].shape[1:], gradient=True)], [passing], layer, layer.reads)
-    reads = as_names(layer.reads)
-    node = Node("operation", layer, reads)
-    whole: Mapping[str, int] = getattr(layer, "whole", {})
+    other, whole = called or {}, getattr(layer, "whole", {})
+    reads = {local: other.get(local, local) for local in as_names(layer.reads)}
+    node = Node("operation", layer, tuple(reads.values()), named=lambda local: other.get(local, local))
     sources = [
-        Input(name, inputs[name].shape[1:], whole.get(name, 0), inputs[name].dtype.kind == "f") for name in reads
+        Input(name, inputs[name].shape[1:], whole.get(local, 0), inputs[name].dtype.kind == "f")
+        for local, name in reads.items()
     ]
     return Graph(sources, [node], Given(*node.gives), *node.gives)
 

@@ -153,9 +153,9 @@ def fault_of_operation(check: OperationCheck) -> Fault | None:
 
 def fault_of_chain(check: ChainCheck) -> Fault | None:
     """The wrong gradients of a chain, and the contracts that it broke."""
-    if not check.wrong and not check.findings:
+    if not check.wrong and not check.failing:
         return None
-    facts: list[tuple[str, str]] = [(finding.kind, finding.message) for finding in check.findings]
+    facts: list[tuple[str, str]] = [(finding.kind, finding.message) for finding in check.failing]
     facts += [fact for found in check.causes for fact in _caused(found, check.lines.get(found.at) or check.line)]
     return Fault(check.reason, [(row.gradient, row.verdict, share(row)) for row in check.rows], facts)
 

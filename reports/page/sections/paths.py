@@ -27,7 +27,7 @@ def of_run(subject: RunSubject) -> Content:
 def of_check(subject: CheckSubject) -> Content:
     """Every explained derivative, or how one is had."""
     check, missing = subject.check, subject.explorer.missing
-    entry = check.entry_near(check.first_wrong) if check.first_wrong and check.setting.explain else None
+    entry = check.entry_near(check.first_wrong_link) if check.first_wrong_link and check.setting.explain else None
     command = f'harness explain "{entry}" {check.setting.explain}' if entry else "harness explain"
     told = f"No derivative is explained here: {missing}. {command} follows one path by path."
     return _content(subject.explorer, told, drawn=subject.drawing is not None)
