@@ -41,7 +41,7 @@ def rounding(point: Point, against: str, result: Pass, profile: Profile, stride:
     """Every link of a pass, alone, fed the implementation's own tensors."""
     tensors, shown = point.tensors(result), tensors_of(result)
     sums = NO_SUMS if profile.eager else _sums(point.network, tensors, shown, profile)
-    rows = []
+    context, rows = Context(profile, matmul=point.products.recalled), []
     for link in point.network.links:
         if point.network.tensors[link.output].through and link.output not in shown:
             continue  # a part of a gradient: the sum of all parts is one link
@@ -56,7 +56,10 @@ def rounding(point: Point, against: str, result: Pass, profile: Profile, stride:
             rows.append(not_comparable("rounding", link.output, against, point.step, reason))
         else:
             actual = tensors[link.output]
-            row = judge_link(link, tensors, actual, profile, against, point.step, stride, shown, parts, sums)
+            row = judge_link(
+                link, tensors, actual, profile, against, point.step, stride, shown, parts, sums,
+                context=context,
+            )  # fmt: skip
             if row.verdict == "FAULT" and not profile.eager and not parts:
                 other = recomputed(point.network, link, tensors, profile)
                 expected, allowed = other.value, other.bound
@@ -113,13 +116,15 @@ def judge_link(
     shown: Container[str] = (),
     parts: Mapping[str, Link] = NOTHING,
     sums: Mapping[str, Array] = NO_SUMS,
+    *,
+    context: Context | None = None,
 ) -> Row:
     """One link alone, fed `tensors`, against what an implementation made of them.
 
-    `shown` names the tensors that the implementation made in the same program as `actual`; `parts` and `sums`, see
-    `alone`.
+    `shown` names the tensors that the implementation made in the same program as `actual`; `parts`, `sums` and
+    `context`, see `alone`.
     """
-    expected = alone(link, tensors, profile, stride, shown, parts, sums)
+    expected = alone(link, tensors, profile, stride, shown, parts, sums, context=context)
     shape = actual.shape
     actual = sampled(link, actual, stride)
     row = judge("rounding", link.output, against, step, actual=actual, expected=expected.value, allowed=expected.bound)

@@ -139,7 +139,9 @@ def _sees(expected: Floats, allowed: Floats) -> tuple[float, float]:
     count = int(np.count_nonzero(nonzero))
     if not count:
         return np.nan, np.nan
-    caught = bound[nonzero] / np.abs(value[nonzero])
+    if count < value.size:
+        value, bound = value[nonzero], bound[nonzero]
+    caught = bound / np.abs(value)
     # One of the entries, never a mean of two: with an even count the larger of the middle ones.
     middle, high = count // 2, math.ceil(0.95 * count) - 1
     caught.partition((middle, high))

@@ -7,8 +7,9 @@ bound holds the rounding of this one step and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -32,9 +33,17 @@ class Centre:
     undecided: int
 
 
-def end_to_end(network: Graph, weights: Mapping[str, Array], x: Array | Inputs, y: Array, profile: Profile) -> Centre:
-    """Run forward and backward on bounded arrays; weights and batch are exact as given."""
-    context = Context(profile)
+def end_to_end(
+    network: Graph,
+    weights: Mapping[str, Array],
+    x: Array | Inputs,
+    y: Array,
+    profile: Profile,
+    *,
+    matmul: Callable[[Any, Any], Any] = np.matmul,
+) -> Centre:
+    """Run forward and backward on bounded arrays; weights and batch are exact as given. `matmul`, see `Context`."""
+    context = Context(profile, matmul=matmul)
     tensors = evaluate(network.links, as_numbers(network, named(network, weights, x, y), context.exact))
     return Centre({name: tensors[name] for name in network.link}, context.undecided)
 
@@ -52,16 +61,20 @@ def alone(
     shown: Container[str] = (),
     parts: Mapping[str, Link] = NOTHING,
     sums: Mapping[str, Array] = NO_SUMS,
+    *,
+    context: Context | None = None,
 ) -> Bounded:
     """The output of one link fed with exact tensors, restricted to a stride of its entries.
 
     Where it adds parts of a gradient that nobody shows, `parts` holds their links by name: the sum of all their vjps
-    is one link then.
+    is one link then. Links that read the same tensors may share a `context`, where these are made exact once.
     """
-    made = link.rule(*exact_inputs(link, tensors, Context(profile), stride, shown, parts, sums))
+    context = context or Context(profile)
+    made = link.rule(*exact_inputs(link, tensors, context, stride, shown, parts, sums))
     if made.contracted:  # what is moved may have been computed anew, as it is for whoever reads it
         with np.errstate(invalid="ignore"):
-            made.bound = np.where(np.isfinite(made.value), made.as_factor, made.bound)
+            bound = np.where(np.isfinite(made.value), made.as_factor, made.bound)
+        made = made.with_bound(bound)
     return link.read(made, tensors)
 
 
@@ -79,20 +92,21 @@ def exact_inputs(
     `shown` names what the same program made and shows, which it may have read before its last rounding; `sums` holds
     what the parts of a tensor that is a sum itself may have rounded, see `Context.shown`.
     """
-    inputs: dict[str, Any] = dict(tensors)
-    sums = dict(sums)
-    for name, part in parts.items():
-        apart = stride if link.slices else EVERY_ENTRY
-        inputs[name] = part.rule(*exact_inputs(part, tensors, context, apart, shown, NOTHING, sums))
-    for name, axis in link.slices.items():
-        if name not in parts:
-            inputs[name] = stride.of(inputs[name], axis)
-            if name in sums:
-                sums[name] = stride.of(sums[name], axis)
-    # Labels and step counts are whole numbers and stay what they are.
-    return [
-        inputs[name] if name in parts or inputs[name].dtype.kind in "iu"
-        else context.shown(inputs[name], sums.get(name, 0.0)) if name in shown
-        else context.exact(inputs[name])
-        for name in link.inputs
-    ]  # fmt: skip
+    apart = link.slices if stride != EVERY_ENTRY else {}
+
+    def read(name: str) -> Any:
+        if name in parts:
+            return parts[name].rule(*exact_inputs(parts[name], tensors, context, within, shown, NOTHING, sums))
+        array, anew = tensors[name], sums.get(name)
+        if name in apart:
+            array = stride.of(array, apart[name])
+            anew = anew if anew is None else stride.of(anew, apart[name])
+        # Labels and step counts are whole numbers and stay what they are.
+        if array.dtype.kind in "iu":
+            return array
+        if name not in shown:
+            return context.exact(array)
+        return context.shown(array) if anew is None else context.shown(array, anew)
+
+    within = stride if link.slices else EVERY_ENTRY
+    return [context.once((name, apart.get(name)), partial(read, name)) for name in link.inputs]

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from harness.arithmetic import profile_of
+from harness.arithmetic.products import Products
 from harness.evaluation.centre import Centre, end_to_end
 from harness.evaluation.given import as_numbers, fed, named, read_only, with_buffers
 from harness.evaluation.truth import Truth, true_tensors
@@ -102,9 +103,13 @@ class Point:
 
     def centre(self, dtype: str) -> Centre:
         """Every tensor here as a bounded array, for the programs of a dtype."""
-        return self.once(
-            ("centre", dtype), lambda: end_to_end(self.network, self.weights, self.x, self.y, profile_of(dtype))
-        )
+        at, profile, matmul = (self.network, self.weights, self.x, self.y), profile_of(dtype), self.products.kept
+        return self.once(("centre", dtype), lambda: end_to_end(*at, profile, matmul=matmul))
+
+    @cached_property
+    def products(self) -> Products:
+        """Products of matrices that the centres here are made of, in whichever dtype."""
+        return Products() if self.double is self else self.double.products
 
     @cached_property
     def truth(self) -> Truth | None:
