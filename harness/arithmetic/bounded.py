@@ -14,9 +14,9 @@ dropped. The bound arithmetic itself rounds, which `INFLATION` covers once per o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,6 @@ from harness.arithmetic.profile import UNIT_ROUNDOFF_64, Profile
 from harness.formats import FORMATS
 
 Floats = NDArray[np.float64]
-T = TypeVar("T")
 
 INFLATION = 1 + 2.0**-40
 """Covers the rounding of a rule's own float64 arithmetic: a few hundred operations of 2^-53 each."""
@@ -51,21 +50,12 @@ class Context:
 
     Attributes:
         matmul: gives products of matrices of values, and of magnitudes; what it gives is not written to.
-        derived: what was derived for several operations to read, see `once`.
     """
 
     profile: Profile
     undecided: int = 0
     products: int = 0
     matmul: Callable[[Any, Any], Any] = np.matmul
-    derived: dict[Any, Any] = field(default_factory=dict, repr=False)
-
-    def once(self, what: Any, derive: Callable[[], T]) -> T:
-        """What is derived when it is first asked for; `what` says of which tensor, or is that itself."""
-        if what not in self.derived:
-            self.derived[what] = derive()
-        found: T = self.derived[what]
-        return found
 
     def exact(self, array: Any) -> Bounded:
         """A bounded array whose value every program knows exactly.

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
-from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -48,6 +47,13 @@ def end_to_end(
     return Centre({name: tensors[name] for name in network.link}, context.undecided)
 
 
+class Reading(NamedTuple):
+    """What links have in common that read the same tensors: a context, and these, by name, as exact numbers."""
+
+    context: Context
+    known: dict[Any, Any]
+
+
 def sampled(link: Link, array: Any, stride: Stride) -> Any:
     """The entries of what a link gives that a stride of them takes: all, where none can be computed apart."""
     return stride.of(array, link.axis) if link.slices else array
@@ -62,15 +68,15 @@ def alone(
     parts: Mapping[str, Link] = NOTHING,
     sums: Mapping[str, Array] = NO_SUMS,
     *,
-    context: Context | None = None,
+    reading: Reading | None = None,
 ) -> Bounded:
     """The output of one link fed with exact tensors, restricted to a stride of its entries.
 
     Where it adds parts of a gradient that nobody shows, `parts` holds their links by name: the sum of all their vjps
-    is one link then. Links that read the same tensors may share a `context`, where these are made exact once.
+    is one link then. Links that read the same tensors may share a `reading`, so that these are made exact once.
     """
-    context = context or Context(profile)
-    made = link.rule(*exact_inputs(link, tensors, context, stride, shown, parts, sums))
+    context, known = reading or Reading(Context(profile), {})
+    made = link.rule(*exact_inputs(link, tensors, context, stride, shown, parts, sums, known))
     if made.contracted:  # what is moved may have been computed anew, as it is for whoever reads it
         with np.errstate(invalid="ignore"):
             bound = np.where(np.isfinite(made.value), made.as_factor, made.bound)
@@ -86,12 +92,15 @@ def exact_inputs(
     shown: Container[str] = (),
     parts: Mapping[str, Link] = NOTHING,
     sums: Mapping[str, Array] = NO_SUMS,
+    known: dict[Any, Any] | None = None,
 ) -> list[Any]:
     """What a link reads, exact as given, restricted to what a stride of its entries depends on.
 
     `shown` names what the same program made and shows, which it may have read before its last rounding; `sums` holds
-    what the parts of a tensor that is a sum itself may have rounded, see `Context.shown`.
+    what the parts of a tensor that is a sum itself may have rounded, see `Context.shown`. What is `known` from the
+    same tensors is read as it is.
     """
+    known = {} if known is None else known
     apart = link.slices if stride != EVERY_ENTRY else {}
 
     def read(name: str) -> Any:
@@ -109,4 +118,7 @@ def exact_inputs(
         return context.shown(array) if anew is None else context.shown(array, anew)
 
     within = stride if link.slices else EVERY_ENTRY
-    return [context.once((name, apart.get(name)), partial(read, name)) for name in link.inputs]
+    for name in link.inputs:
+        if (name, apart.get(name)) not in known:
+            known[name, apart.get(name)] = read(name)
+    return [known[name, apart.get(name)] for name in link.inputs]
