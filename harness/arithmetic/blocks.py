@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-ENTRIES = 2**14
-"""Of one block: 128 KB of float64, so that an expression's operands and temporaries fit a second-level cache."""
+ENTRIES = 2**15
+"""Of one block: 256 KB of float64, so that an expression's operands and temporaries fit the caches of a core."""
 
 
 def blocks(*arrays: Any) -> Iterator[tuple[int, list[Any]]]:

@@ -46,11 +46,16 @@ of them by itself to something else, and, where it computes them anew for anothe
 
 @dataclass
 class Context:
-    """What the arrays of one computation share: the profile, and counts of undecided comparisons, matrix products."""
+    """What the arrays of one computation share: the profile, and counts of undecided comparisons, matrix products.
+
+    Attributes:
+        matmul: gives products of matrices of values, and of magnitudes; what it gives is not written to.
+    """
 
     profile: Profile
     undecided: int = 0
     products: int = 0
+    matmul: Callable[[Any, Any], Any] = np.matmul
 
     def exact(self, array: Any) -> Bounded:
         """A bounded array whose value every program knows exactly.
@@ -185,6 +190,12 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
     def widened(self, room: Any) -> Bounded:
         """With so much more room in every entry."""
         return Bounded(self.value, self.bound + room, self.context)
+
+    def with_bound(self, bound: Floats) -> Bounded:
+        """With another bound, read as before."""
+        result = Bounded(self.value, bound, self.context, self.terms)
+        result.parts = self.parts
+        return result
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Bounded:
         """As numpy.sum; the bound holds for any order of summation."""

@@ -25,9 +25,10 @@ from msgspec.structs import replace
 
 from harness.arithmetic import Bounded, Context, Profile, profile_of
 from harness.arithmetic.bounded import adds_terms
-from harness.comparison.judge import Check, Row, but_for_rounding, judge, not_comparable
+from harness.comparison.judge import Check, Row, but_for_rounding, judge, judge_by, not_comparable
 from harness.comparison.recomputed import recomputed
-from harness.evaluation.centre import NO_SUMS, NOTHING, alone, exact_inputs, sampled
+from harness.comparison.standard import Standard
+from harness.evaluation.centre import NO_SUMS, NOTHING, Reading, alone, exact_inputs, sampled
 from harness.evaluation.point import Point
 from harness.evaluation.subgradients import Sides
 from harness.inputs.schedule import EVERY_ENTRY, Stride
@@ -40,7 +41,7 @@ def rounding(point: Point, against: str, result: Pass, profile: Profile, stride:
     """Every link of a pass, alone, fed the implementation's own tensors."""
     tensors, shown = point.tensors(result), tensors_of(result)
     sums = NO_SUMS if profile.eager else _sums(point.network, tensors, shown, profile)
-    rows = []
+    reading, rows = Reading(Context(profile, matmul=point.products.recalled), {}), []
     for link in point.network.links:
         if point.network.tensors[link.output].through and link.output not in shown:
             continue  # a part of a gradient: the sum of all parts is one link
@@ -55,7 +56,10 @@ def rounding(point: Point, against: str, result: Pass, profile: Profile, stride:
             rows.append(not_comparable("rounding", link.output, against, point.step, reason))
         else:
             actual = tensors[link.output]
-            row = judge_link(link, tensors, actual, profile, against, point.step, stride, shown, parts, sums)
+            row = judge_link(
+                link, tensors, actual, profile, against, point.step, stride, shown, parts, sums,
+                reading=reading,
+            )  # fmt: skip
             if row.verdict == "FAULT" and not profile.eager and not parts:
                 other = recomputed(point.network, link, tensors, profile)
                 expected, allowed = other.value, other.bound
@@ -112,13 +116,15 @@ def judge_link(
     shown: Container[str] = (),
     parts: Mapping[str, Link] = NOTHING,
     sums: Mapping[str, Array] = NO_SUMS,
+    *,
+    reading: Reading | None = None,
 ) -> Row:
     """One link alone, fed `tensors`, against what an implementation made of them.
 
-    `shown` names the tensors that the implementation made in the same program as `actual`; `parts` and `sums`, see
-    `alone`.
+    `shown` names the tensors that the implementation made in the same program as `actual`; `parts`, `sums` and
+    `reading`, see `alone`.
     """
-    expected = alone(link, tensors, profile, stride, shown, parts, sums)
+    expected = alone(link, tensors, profile, stride, shown, parts, sums, reading=reading)
     shape = actual.shape
     actual = sampled(link, actual, stride)
     row = judge("rounding", link.output, against, step, actual=actual, expected=expected.value, allowed=expected.bound)
@@ -156,24 +162,47 @@ def formula(point: Point, against: str, result: Pass, stride: Stride = EVERY_ENT
     In float64, for which this check is made, the allowance is the centre's own bound.
     """
     dtype = str(np.asarray(result.loss).dtype)
-    centre = (point.double if dtype == "float64" else point).centre(dtype).tensors
-    expected = {name: tensor.value for name, tensor in centre.items()}
-    allowed = {name: tensor.bound for name, tensor in centre.items()}
-    true = point.truth.judging if point.truth else {}
-    expected |= {name: tensor.value for name, tensor in true.items()}
-    tails = {name: tensor.tail for name, tensor in true.items()}
-    rows = _compare("formula", point, against, result, expected, allowed, stride, tails)
+    standards = point.once(("formula", dtype, stride), lambda: _of_centre(point, dtype, stride))
+    rows = _compare("formula", point, against, result, standards, stride)
     return _tell_inherited(point, against, result, rows, profile_of(dtype), stride)
+
+
+def _of_centre(point: Point, dtype: str, stride: Stride) -> dict[str, Standard]:
+    centre = (point.double if dtype == "float64" else point).centre(dtype).tensors
+    true = point.truth.judging if point.truth else {}
+
+    def standard(link: Link, bound: Array, value: Array, tail: Array | None = None) -> Standard:
+        rest = tail if tail is None else sampled(link, tail, stride)
+        return Standard(sampled(link, value, stride), sampled(link, bound, stride), rest)
+
+    return {
+        name: standard(point.network.link[name], tensor.bound, true[name].value, true[name].tail)
+        if name in true
+        else standard(point.network.link[name], tensor.bound, tensor.value)
+        for name, tensor in centre.items()
+    }
 
 
 def end_to_end(point: Point, against: str, result: Pass, reference: Pass, stride: Stride = EVERY_ENTRY) -> list[Row]:
     """Every tensor of a pass in the working dtype against the reference's, which has its own rounding."""
-    centre = point.centre(dtype := str(np.asarray(result.loss).dtype))
-    values = tensors_of(reference)
-    expected = {name: np.asarray(values[name], np.float64) for name in centre.tensors if name in values}
-    allowed = {name: 2 * tensor.bound for name, tensor in centre.tensors.items()}
-    rows = _compare("end-to-end", point, against, result, expected, allowed, stride)
+    dtype = str(np.asarray(result.loss).dtype)
+    # The reference stands beside what it is judged by, so that no other takes its place.
+    _, standards = point.once(
+        ("end-to-end", dtype, stride, id(reference)),
+        lambda: (reference, _of_reference(point, dtype, reference, stride)),
+    )
+    rows = _compare("end-to-end", point, against, result, standards, stride)
     return _tell_inherited(point, against, result, rows, profile_of(dtype), stride)
+
+
+def _of_reference(point: Point, dtype: str, reference: Pass, stride: Stride) -> dict[str, Standard]:
+    centre, values = point.centre(dtype).tensors, tensors_of(reference)
+
+    def standard(link: Link) -> Standard:
+        expected, bound = (sampled(link, each, stride) for each in (values[link.output], centre[link.output].bound))
+        return Standard(np.asarray(expected, np.float64), 2 * bound)
+
+    return {name: standard(point.network.link[name]) for name in centre if name in values}
 
 
 def _compare(
@@ -181,10 +210,8 @@ def _compare(
     point: Point,
     against: str,
     result: Pass,
-    expected: Mapping[str, Array],
-    allowed: Mapping[str, Array],
+    standards: Mapping[str, Standard],
     stride: Stride,
-    tails: Mapping[str, Array] | None = None,
 ) -> dict[str, Row]:
     tensors = tensors_of(result)
     rows = {}
@@ -196,14 +223,8 @@ def _compare(
             reason = f"{against} shows no {name}"
             rows[name] = not_comparable(check, name, against, point.step, reason)
             continue
-
-        def part(arrays: Mapping[str, Array], link: Link = link) -> Array:
-            return sampled(link, np.asarray(arrays[link.output]), stride)
-
-        row = judge(
-            check, name, against, point.step, actual=part(tensors), expected=part(expected), allowed=part(allowed),
-            tail=part(tails) if tails and name in tails else None,
-        )  # fmt: skip
+        actual = sampled(link, np.asarray(tensors[name]), stride)
+        row = judge_by(standards[name], check, name, against, point.step, actual)
         whole = _in_the_whole(row, link, np.shape(tensors[name]), stride)
         rows[name] = but_for_rounding(whole, partial(point.vanishes, name)) if check == "formula" else whole
     return rows

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
 import numpy as np
 from msgspec.structs import force_setattr, replace
-from numpy.typing import NDArray
 
-from harness.arithmetic import enclosure
-from harness.arithmetic.blocks import blocks
+from harness.comparison.standard import Floats, Standard
 from harness.usage import visible
 
 Check = Literal["formula", "rounding", "end-to-end"]
@@ -26,8 +22,6 @@ Verdict = Literal["FAULT", "inherited", "convention", "not comparable", "no powe
 
 SEVERITY: tuple[Verdict, ...] = ("FAULT", "inherited", "convention", "not comparable", "no power", "ok")
 """Row verdicts, the one that must be told first in front."""
-
-Floats = NDArray[np.float64]
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -40,8 +34,8 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
         check: formula (float64, end to end), rounding (working dtype, this link alone) or end-to-end.
         gradient: name of the tensor: dW1, dz1, also z1, a1, loss and, after an update, W1, mW1.
         against: name of the implementation.
-        sees: median over entries, a sample of them where there are many (`SAMPLE`), of the relative error that is
-            certain to be caught; the verdict counts every entry.
+        sees: median over entries, a sample of them where there are many (`standard.SAMPLE`), of the relative error that
+            is certain to be caught; the verdict counts every entry.
         sees_95: its 95 % quantile.
         entries: entries compared; ``outside`` of them were outside their allowance.
         zeros: entries whose centre is 0, which have no relative error.
@@ -95,68 +89,43 @@ def judge(
         tail: what `expected` lacks of the number meant, where that is known to more digits.
         outside_verdict: what a tensor outside its allowance is called.
     """
+    standard = Standard(expected, allowed, tail)
+    return judge_by(standard, check, gradient, against, step, actual, outside_verdict)
+
+
+def judge_by(
+    standard: Standard,
+    check: Check,
+    gradient: str,
+    against: str,
+    step: int,
+    actual: Any,
+    outside_verdict: Verdict = "FAULT",
+) -> Row:
+    """As `judge`, by a standard that others may be judged by too."""
+    expected, allowed, tail = standard.expected, standard.allowed, standard.tail
     if actual.shape != expected.shape:
         reason = f"shape {actual.shape} instead of {expected.shape}"
         return not_comparable(check, gradient, against, step, reason)
     with np.errstate(all="ignore"):
-        held = _held(actual, expected, allowed, tail)
-        sees, sees_95 = _sees(expected, allowed)
+        telling, held = standard.telling, standard.held(actual)
         verdict: Verdict = "ok"
         if held.outside:
             verdict = outside_verdict
-        elif held.zeros < actual.size and held.telling <= held.comparable // 2:
+        elif telling.zeros < actual.size and telling.far <= telling.comparable // 2:
             verdict = "no power"
-        index = tuple(int(i) for i in np.unravel_index(held.flat, expected.shape))
+        index = tuple(int(i) for i in np.unravel_index(held.place, expected.shape))
         difference = np.float64(actual[index]) - expected[index] - (0.0 if tail is None else tail[index])
     return Row(
         check=check, gradient=gradient, against=against, step=step, verdict=verdict, index=index,
         difference=finite(difference), allowed=finite(allowed[index]), used=finite(held.used),
-        sees=finite(sees), sees_95=finite(sees_95),
-        entries=actual.size, outside=held.outside, zeros=held.zeros, unbounded=held.unbounded,
+        sees=finite(telling.sees), sees_95=finite(telling.sees_95),
+        entries=actual.size, outside=held.outside, zeros=telling.zeros, unbounded=telling.unbounded,
         reason=_reason(
-            float(actual[index]), expected[index], allowed[index], held.used, sees, held.zeros == actual.size
+            float(actual[index]), expected[index], allowed[index], held.used, telling.sees,
+            telling.zeros == actual.size,
         ),
     )  # fmt: skip
-
-
-@dataclass
-class _Held:
-    """Counts over the entries of a tensor, and the largest share used, at an index of the flat tensor."""
-
-    outside: int = 0
-    unbounded: int = 0
-    zeros: int = 0
-    telling: int = 0
-    comparable: int = 0
-    used: float = -1.0
-    flat: int = 0
-
-
-def _held(actual: Any, expected: Floats, allowed: Floats, tail: Floats | None) -> _Held:
-    """Every entry held against its allowance."""
-    found, flat = _Held(), [np.reshape(array, -1) for array in (actual, expected, allowed)]
-    for begin, (theirs, value, bound, rest) in blocks(*flat, 0.0 if tail is None else tail.reshape(-1)):
-        distance = np.asarray(theirs, np.float64) - value
-        if tail is not None:
-            distance -= rest
-        np.abs(distance, out=distance)
-        share, nonzero, far = distance / bound, value != 0, np.abs(value) > 2 * bound
-        worst = int(share.argmax())  # the first NaN, if there is one
-        entries = int(np.count_nonzero(nonzero))
-        found.zeros += value.size - entries
-        if not (np.isfinite(share[worst]) and np.isfinite(bound.max())):
-            bounded = enclosure.bounded(value, bound)
-            found.unbounded += value.size - int(np.count_nonzero(bounded))
-            entries, far = int(np.count_nonzero(nonzero & bounded)), far & bounded
-            share = _where_not_finite(share, distance, bounded)
-            worst = int(share.argmax())
-        found.comparable += entries
-        found.telling += int(np.count_nonzero(far))
-        if share[worst] >= 1:  # a share is rounded, and to 1 at most where the entry is inside
-            found.outside += int(np.count_nonzero(enclosure.outside(distance, value, bound)))
-        if share[worst] > found.used:
-            found.used, found.flat = float(share[worst]), begin + worst
-    return found
 
 
 def but_for_rounding(row: Row, vanishes: Callable[[], bool]) -> Row:
@@ -164,46 +133,6 @@ def but_for_rounding(row: Row, vanishes: Callable[[], bool]) -> Row:
     if row.verdict != "no power" or not vanishes():
         return row
     return replace(row, verdict="ok", reason="0 but for rounding")
-
-
-def _where_not_finite(used: Floats, magnitude: Floats, bounded: NDArray[np.bool_]) -> Floats:
-    """Shares where a division gave NaN or infinity: 0 where nothing differs or nothing is bounded."""
-    used = np.where((magnitude == 0) | ~bounded, 0.0, used)
-    return np.where(np.isnan(used), np.inf, used)  # NaN is not a match
-
-
-SAMPLE = 4096
-"""Entries over which quantiles are taken, spread over the tensor, where there are more."""
-
-
-@lru_cache(maxsize=256)
-def _spread(size: int) -> NDArray[np.intp]:
-    """So many places among `size`, every part of the tensor alike: multiples of the golden ratio, their whole part off.
-
-    Unlike every so-many-th entry, they are not in step with the tensor's rows.
-    """
-    golden = (np.sqrt(5) - 1) / 2
-    return (np.arange(SAMPLE) * golden % 1 * size).astype(np.intp)
-
-
-def _sees(expected: Floats, allowed: Floats) -> tuple[float, float]:
-    """Median and 95 % quantile of 2 allowed / |expected| where that is not 0, over a sample."""
-    value, bound = np.reshape(expected, -1), np.reshape(allowed, -1)
-    if value.size > SAMPLE:
-        places = _spread(value.size)
-        if np.count_nonzero(value[places]) < SAMPLE // 4:  # most are 0: among the others, then
-            places = np.flatnonzero(value)
-            places = places[_spread(places.size)] if places.size > SAMPLE else places
-        value, bound = value[places], bound[places]
-    nonzero = value != 0
-    count = int(np.count_nonzero(nonzero))
-    if not count:
-        return np.nan, np.nan
-    caught = bound[nonzero] / np.abs(value[nonzero])
-    # One of the entries, never a mean of two: with an even count the larger of the middle ones.
-    middle, high = count // 2, math.ceil(0.95 * count) - 1
-    caught.partition((middle, high))
-    return 2 * float(caught[middle]), 2 * float(caught[high])
 
 
 def finite(number: Any) -> float | None:

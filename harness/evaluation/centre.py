@@ -7,10 +7,10 @@ bound holds the rounding of this one step and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,11 +32,26 @@ class Centre:
     undecided: int
 
 
-def end_to_end(network: Graph, weights: Mapping[str, Array], x: Array | Inputs, y: Array, profile: Profile) -> Centre:
-    """Run forward and backward on bounded arrays; weights and batch are exact as given."""
-    context = Context(profile)
+def end_to_end(
+    network: Graph,
+    weights: Mapping[str, Array],
+    x: Array | Inputs,
+    y: Array,
+    profile: Profile,
+    *,
+    matmul: Callable[[Any, Any], Any] = np.matmul,
+) -> Centre:
+    """Run forward and backward on bounded arrays; weights and batch are exact as given. `matmul`, see `Context`."""
+    context = Context(profile, matmul=matmul)
     tensors = evaluate(network.links, as_numbers(network, named(network, weights, x, y), context.exact))
     return Centre({name: tensors[name] for name in network.link}, context.undecided)
+
+
+class Reading(NamedTuple):
+    """What links have in common that read the same tensors: a context, and these, by name, as exact numbers."""
+
+    context: Context
+    known: dict[Any, Any]
 
 
 def sampled(link: Link, array: Any, stride: Stride) -> Any:
@@ -52,16 +67,20 @@ def alone(
     shown: Container[str] = (),
     parts: Mapping[str, Link] = NOTHING,
     sums: Mapping[str, Array] = NO_SUMS,
+    *,
+    reading: Reading | None = None,
 ) -> Bounded:
     """The output of one link fed with exact tensors, restricted to a stride of its entries.
 
     Where it adds parts of a gradient that nobody shows, `parts` holds their links by name: the sum of all their vjps
-    is one link then.
+    is one link then. Links that read the same tensors may share a `reading`, so that these are made exact once.
     """
-    made = link.rule(*exact_inputs(link, tensors, Context(profile), stride, shown, parts, sums))
+    context, known = reading or Reading(Context(profile), {})
+    made = link.rule(*exact_inputs(link, tensors, context, stride, shown, parts, sums, known))
     if made.contracted:  # what is moved may have been computed anew, as it is for whoever reads it
         with np.errstate(invalid="ignore"):
-            made.bound = np.where(np.isfinite(made.value), made.as_factor, made.bound)
+            bound = np.where(np.isfinite(made.value), made.as_factor, made.bound)
+        made = made.with_bound(bound)
     return link.read(made, tensors)
 
 
@@ -73,26 +92,33 @@ def exact_inputs(
     shown: Container[str] = (),
     parts: Mapping[str, Link] = NOTHING,
     sums: Mapping[str, Array] = NO_SUMS,
+    known: dict[Any, Any] | None = None,
 ) -> list[Any]:
     """What a link reads, exact as given, restricted to what a stride of its entries depends on.
 
     `shown` names what the same program made and shows, which it may have read before its last rounding; `sums` holds
-    what the parts of a tensor that is a sum itself may have rounded, see `Context.shown`.
+    what the parts of a tensor that is a sum itself may have rounded, see `Context.shown`. What is `known` from the
+    same tensors is read as it is.
     """
-    inputs: dict[str, Any] = dict(tensors)
-    sums = dict(sums)
-    for name, part in parts.items():
-        apart = stride if link.slices else EVERY_ENTRY
-        inputs[name] = part.rule(*exact_inputs(part, tensors, context, apart, shown, NOTHING, sums))
-    for name, axis in link.slices.items():
-        if name not in parts:
-            inputs[name] = stride.of(inputs[name], axis)
-            if name in sums:
-                sums[name] = stride.of(sums[name], axis)
-    # Labels and step counts are whole numbers and stay what they are.
-    return [
-        inputs[name] if name in parts or inputs[name].dtype.kind in "iu"
-        else context.shown(inputs[name], sums.get(name, 0.0)) if name in shown
-        else context.exact(inputs[name])
-        for name in link.inputs
-    ]  # fmt: skip
+    known = {} if known is None else known
+    apart = link.slices if stride != EVERY_ENTRY else {}
+
+    def read(name: str) -> Any:
+        if name in parts:
+            return parts[name].rule(*exact_inputs(parts[name], tensors, context, within, shown, NOTHING, sums))
+        array, anew = tensors[name], sums.get(name)
+        if name in apart:
+            array = stride.of(array, apart[name])
+            anew = anew if anew is None else stride.of(anew, apart[name])
+        # Labels and step counts are whole numbers and stay what they are.
+        if array.dtype.kind in "iu":
+            return array
+        if name not in shown:
+            return context.exact(array)
+        return context.shown(array) if anew is None else context.shown(array, anew)
+
+    within = stride if link.slices else EVERY_ENTRY
+    for name in link.inputs:
+        if (name, apart.get(name)) not in known:
+            known[name, apart.get(name)] = read(name)
+    return [known[name, apart.get(name)] for name in link.inputs]

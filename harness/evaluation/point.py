@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, TypeVar
 
 import numpy as np
 
 from harness.arithmetic import profile_of
+from harness.arithmetic.products import Products
 from harness.evaluation.centre import Centre, end_to_end
 from harness.evaluation.given import as_numbers, fed, named, read_only, with_buffers
 from harness.evaluation.truth import Truth, true_tensors
@@ -24,6 +25,8 @@ from impls.contract import Array, Inputs, Pass, tensors_of
 from impls.graph import TARGET, Graph, evaluate
 from impls.hand_numpy import HandUpdater
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, eq=False)
 class Point:
@@ -31,6 +34,8 @@ class Point:
 
     Attributes:
         certified: whether the truth is found here; `watch` is told of the links done and of all meanwhile.
+        nonzero: gradients that are not 0 but for rounding, here or at an earlier point of the same run: what is 0 by
+            algebra is 0 at every point.
     """
 
     network: Graph
@@ -40,8 +45,8 @@ class Point:
     step: int
     certified: bool = False
     watch: Callable[[int, int], None] | None = None
-    _centres: dict[str, Centre] = field(default_factory=dict, init=False, repr=False)
-    _moved: dict[Move, Mapping[str, Any]] = field(default_factory=dict, init=False, repr=False)
+    nonzero: set[str] = field(default_factory=set, repr=False)
+    _derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def rows(self) -> int:
@@ -89,11 +94,22 @@ class Point:
         x, y = fed(self.network, tensors), tensors[TARGET]
         return Point(self.network, weights, x, y, self.step, self.certified, self.watch)
 
+    def once(self, what: Any, derive: Callable[[], T]) -> T:
+        """Something that is derived for this point, when it is first asked for."""
+        if what not in self._derived:
+            self._derived[what] = derive()
+        found: T = self._derived[what]
+        return found
+
     def centre(self, dtype: str) -> Centre:
         """Every tensor here as a bounded array, for the programs of a dtype."""
-        if dtype not in self._centres:
-            self._centres[dtype] = end_to_end(self.network, self.weights, self.x, self.y, profile_of(dtype))
-        return self._centres[dtype]
+        at, profile, matmul = (self.network, self.weights, self.x, self.y), profile_of(dtype), self.products.kept
+        return self.once(("centre", dtype), lambda: end_to_end(*at, profile, matmul=matmul))
+
+    @cached_property
+    def products(self) -> Products:
+        """Products of matrices that the centres here are made of, in whichever dtype."""
+        return Products() if self.double is self else self.double.products
 
     @cached_property
     def truth(self) -> Truth | None:
@@ -107,15 +123,22 @@ class Point:
 
     def vanishes(self, name: str) -> bool:
         """Whether a gradient is 0 but for rounding."""
+        if name in self.nonzero:
+            return False
+        found = self.once(("vanishes", name), lambda: vanishes(partial(self._moved, name), profile_of("float64").u))
+        if not found:
+            self.nonzero.add(name)
+        return found
 
-        def at(move: Move) -> Array:
-            if move not in self._moved:
-                each = move.each()
-                given = {n: array if n == TARGET else each(array) for n, array in self.double.named.items()}
-                self._moved[move] = evaluate(self.network.computed.links, given)
-            return np.asarray(self._moved[move][name])
+    def _moved(self, name: str, move: Move) -> Array:
+        """A gradient in float64 at a point near by."""
 
-        return vanishes(at, profile_of("float64").u)
+        def derived() -> dict[str, Any]:
+            each = move.each()
+            given = {n: array if n == TARGET else each(array) for n, array in self.double.named.items()}
+            return evaluate(self.network.computed.links, given)
+
+        return np.asarray(self.once(move, derived)[name])
 
     def may_overflow(self, result: Pass) -> bool:
         """Whether everything that is not finite in a pass stands where a correct program may overflow."""

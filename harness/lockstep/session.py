@@ -67,6 +67,7 @@ class Session:
     def __post_init__(self) -> None:
         self.participants = self.admission.participants
         self.power: PowerCount | None = None
+        self.nonzero: set[str] = set()
         self.buffers: dict[str, Array] = self.network.fresh_buffers(self.dtype)
         weights = read_only(self.network.init(self.seed, self.dtype))
         for participant in self.participants:
@@ -152,7 +153,7 @@ class Session:
         everybody = [*self.participants, *([self.twin] if self.twin else [])]
         for participant in everybody:
             weights = participant.weights
-            made.setdefault(id(weights), Point(self.network, weights, x, y, number, certified, watch))
+            made.setdefault(id(weights), Point(self.network, weights, x, y, number, certified, watch, self.nonzero))
         return {p.name: made[id(p.weights)] for p in everybody}
 
     def _drift(self) -> dict[str, float]:

@@ -119,7 +119,10 @@ def rows_of(x: Bounded, eps: float, *, running: bool = True) -> Rows:
 
 @rule_for(standardised, terms=2)
 def standardised_(x: Bounded, eps: float) -> Bounded:
-    rows = rows_of(x, eps)
+    return _standardised(rows_of(x, eps), x)
+
+
+def _standardised(rows: Rows, x: Bounded) -> Bounded:
     return x.context.rounded(rows.xh, rows.xh_error, 0.0, underflows=2 * (1 + rows.r + rows.r_error))
 
 
@@ -127,7 +130,7 @@ def standardised_(x: Bounded, eps: float) -> Bounded:
 def layer_norm_gain_vjp_(dh: Bounded, x: Bounded, eps: float) -> Bounded:
     rows = rows_of(x, eps)
     flushed = x.context.profile.eta * (rows.r + rows.r_error).sum(axis=0)
-    return layer_norm_gain_vjp.body(dh, x, eps).widened(2 * flushed)  # type: ignore[attr-defined]
+    return (dh * _standardised(rows, x)).sum(axis=0).widened(2 * flushed)
 
 
 @rule_for(layer_norm, terms=2)
