@@ -5,7 +5,7 @@ one after the other, and of a fully checked one, the sizes in turn, round by rou
 had at most during such a step beyond what it had before it and beyond what the smallest network takes, which is the
 frameworks' own.
 
-Everything is measured in processes of their own, whose idle threads sleep: else they would be counted as work.
+Everything is measured in processes of their own, of one thread: threads that wait for others would be counted as work.
 """
 
 from __future__ import annotations
@@ -21,14 +21,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.environment import cores
+from harness.environment import cores, with_threads
 from impls.hand import from_text
 from impls.hand.named import named
 from reports.benchmark.figure import Figure, figure_of
 from reports.benchmark.networks import Case
 from reports.growth import peak_memory, resident
-
-ASLEEP = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_THREAD_TIMEOUT": "4"}
 
 
 class Axis(NamedTuple):
@@ -59,8 +57,8 @@ def _gpt(context: int) -> Case:
 
 
 AXES = (
-    Axis("width", (256, 512, 1024), lambda n: _chain(n or 8, 3, 128)),
-    Axis("depth", (4, 8, 16), lambda n: _chain(384 if n else 8, n or 1, 128)),
+    Axis("width", (512, 1024, 2048), lambda n: _chain(n or 8, 3, 128)),
+    Axis("depth", (8, 16, 32), lambda n: _chain(192 if n else 8, n or 1, 128)),
     Axis("batch", (512, 1024, 2048), lambda n: _chain(256 if n else 8, 3, n or 8)),
     Axis("context", (64, 128, 256), lambda n: _gpt(n or 8)),
 )
@@ -76,7 +74,8 @@ def growth(*, quick: bool) -> Iterator[Figure]:
         rounds = _apart("times", axis.name, sizes, 2 if quick else 3)
         slopes = {what: [slope(sizes, each[what]) for each in rounds] for what in WHAT}
         last = {what: [float(each[what][-1]) for each in rounds] for what in WHAT}
-        yield _beside(of, "time", slopes, f"{1e3 * last['plain'][0]:.0f} and {1e3 * last['checked'][0]:.0f} ms at most")
+        detail = f"{1e3 * np.median(last['plain']):.0f} and {1e3 * np.median(last['checked']):.0f} ms at most"
+        yield _beside(of, "time", slopes, detail)
     for axis in AXES:
         sizes = axis.measured(quick=quick)
         found = _apart("memories", axis.name, (0, *sizes), 1)
@@ -107,7 +106,7 @@ def slope(sizes: Sequence[float], values: Sequence[float]) -> float:
 def _apart(what: str, axis: str, sizes: Sequence[int], rounds: int):  # type: ignore[no-untyped-def]
     code = f"from reports.benchmark import growth; growth.print_{what}({axis!r}, {list(sizes)!r}, {rounds})"
     done = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, **ASLEEP}, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code], env=with_threads(1), capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise RuntimeError(f"{what} of {axis} ended with {done.returncode}: {done.stderr[-2000:]}")
