@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from threading import Event
 from typing import Any, NamedTuple
 
-from harness.environment import cores
 from harness.sweeping.apart import Processes
 from harness.sweeping.job import Finished, Job
 from harness.usage import UsageError, told
@@ -32,8 +31,8 @@ TIMEOUT = 10
 
 @contextmanager
 def on_this_machine(jobs: int, folder: str) -> Iterator[Pool]:
-    """So many processes, which share the cores; jobs that run when the block is left are given up."""
-    processes, stop = Processes(threads=max(1, cores() // jobs)), Event()
+    """So many processes; jobs that run when the block is left are given up."""
+    processes, stop = Processes(), Event()
     executor = ThreadPoolExecutor(jobs)
     try:
         yield Pool(lambda job: executor.submit(processes.perform, job, folder, stop.is_set), f"{jobs} at a time")
@@ -45,7 +44,7 @@ def on_this_machine(jobs: int, folder: str) -> Iterator[Pool]:
 
 @contextmanager
 def on_cluster(address: str, folder: str) -> Iterator[Pool]:
-    """As many processes of one thread as the cluster's workers have; what waits when the block is left is cancelled.
+    """As many processes as the cluster's workers have threads; what waits when the block is left is cancelled.
 
     Raises:
         UsageError: dask.distributed is not installed, or no scheduler answers.
@@ -77,7 +76,7 @@ def on_cluster(address: str, folder: str) -> Iterator[Pool]:
             executor.shutdown(wait=False)
 
 
-_there = Processes(threads=1)
+_there = Processes()
 
 
 def performed_there(job: Job, folder: str) -> Finished:
