@@ -36,23 +36,20 @@ KERNELS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 def _steps(quick: bool) -> Iterable[Figure]:
     for case in cases(quick=quick):
-        yield from step_figures(case, 5 if quick or case.name.startswith("E") else 15)
+        yield from step_figures(case, 3 if quick or case.name.startswith("E") else 15)
 
 
 def _other_checks(quick: bool) -> Iterable[Figure | Verdicts]:
+    rounds, most, part = (2, 32, 64) if quick else (5, 48, 512)
     for letter in "BC":
-        found = list(
-            compared(
-                chain(letter), rounds=2 if quick else 5, seeds=2 if quick else 5, most=40, part=64 if quick else 512
-            )
-        )
+        found = list(compared(chain(letter), rounds=rounds, seeds=1 if quick else 5, most=most, part=part))
         yield from found
         yield from figures_of(found)
 
 
 def _commands(quick: bool) -> Iterable[Figure]:
-    yield from commands.explanations(1 if quick else 3)
-    yield from commands.checks(1 if quick else 3)
+    yield from commands.explanations(1 if quick else 2)
+    yield from commands.checks(1 if quick else 2)
     if not quick:
         yield commands.calibrate()
     yield from commands.catalogue(quick)
@@ -67,7 +64,7 @@ def _sees(quick: bool) -> Iterable[Figure]:
 
 PARTS: dict[str, Callable[[bool], Iterable[Figure | Verdicts]]] = {
     "steps": _steps,
-    "starts": lambda quick: commands.starts(2 if quick else 5),
+    "starts": lambda quick: commands.starts(1 if quick else 3),
     "checks": _other_checks,
     "growth": lambda quick: growth.growth(quick=quick),
     "memory": lambda quick: memory(quick=quick),

@@ -101,7 +101,7 @@ def checks(times: int) -> list[Figure]:
 def catalogue(quick: bool) -> Iterator[Figure]:
     """How many of all mistakes in the catalogue are found and named."""
     yield figure_of([len(CAUSES)], network="catalogue", measure="causes", target=30, unit="", more=True)
-    count = counted(networks()[: 3 if quick else None])
+    count = counted(networks()[:2] if quick else networks()[::2])
     planted = count.planted - count.same
     for measure, share, target in (
         ("located", count.located / planted, 1.0), ("named", count.named / planted, 0.95),

@@ -71,7 +71,7 @@ def growth(*, quick: bool) -> Iterator[Figure]:
     for axis in AXES:
         sizes = axis.measured(quick=quick)
         of = f"{axis.name} {sizes[0]} to {sizes[-1]}"
-        rounds = _apart("times", axis.name, sizes, 2 if quick else 3)
+        rounds = _apart("times", axis.name, sizes, 1 if quick else 3)
         slopes = {what: [slope(sizes, each[what]) for each in rounds] for what in WHAT}
         last = {what: [float(each[what][-1]) for each in rounds] for what in WHAT}
         detail = f"{1e3 * np.median(last['plain']):.0f} and {1e3 * np.median(last['checked']):.0f} ms at most"
@@ -116,13 +116,14 @@ def _apart(what: str, axis: str, sizes: Sequence[int], rounds: int):  # type: ig
 def print_times(name: str, sizes: list[int], rounds: int) -> None:
     """Of each round, the seconds of a plain and of a checked step at each size."""
     from harness.memory import keep_freed
+    from reports.benchmark.peers import PEERS
     from reports.benchmark.steps import rounds_of
 
     keep_freed()
     made = [rounds_of(BY_NAME[name].case(n), rounds, checked=True, clock=time.process_time) for n in sizes]
     found = []
     for each in zip(*made, strict=True):
-        plain = [sum(times[peer] for peer in times if peer not in ("full", "sample")) for times in each]
+        plain = [sum(times[peer] for peer in PEERS) for times in each]
         found.append({"plain": plain, "checked": [times["full"] for times in each]})
     print(json.dumps(found))
 

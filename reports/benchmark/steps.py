@@ -48,10 +48,8 @@ def step_figures(case: Case, rounds: int) -> list[Figure]:
     detail = f"{microseconds} us a step"
     lines = [figure(faster, times["hand"], "hand step: times as fast as the faster of the two", HAND[letter], True)]
     if "full" in times:
-        session = session_of(case, *case.batch())
-        session.step(1)  # has more in it than the others
-        count = counted(session, 2)
-        detail = f"{1e3 * statistics.median(times['full']):.1f} ms a step; by count of products {count:.1f} x"
+        products = statistics.median(times["products"])
+        detail = f"{1e3 * statistics.median(times['full']):.1f} ms a step; by count of products {products:.1f} x"
         lines.append(figure(times["full"], plain, "fully checked step against plain", CHECKED[letter]))
     if letter in SCHEDULED:
         pairs = zip(times["full"], times["sample"], strict=True)
@@ -64,7 +62,7 @@ def step_figures(case: Case, rounds: int) -> list[Figure]:
 def rounds_of(
     case: Case, rounds: int, *, checked: bool, clock: Callable[[], float] = time.perf_counter
 ) -> Iterator[dict[str, float]]:
-    """What each took, round by round, after one to warm up: the peers, and a full and a sampled step."""
+    """What each took, round by round, after one to warm up: peers, a full step, with its count, and a sampled one."""
     network, (x, y) = case.network, case.batch()
     weights = network.init(0, np.float32)
     steps: dict[str, Step] = {peer: make(network, weights, x, y) for peer, make in PEERS.items()}
@@ -75,10 +73,12 @@ def rounds_of(
         found = {peer: _seconds(step, calls[peer], clock) for peer, step in steps.items()}
         if session is not None:
             full = 1 << (number - 1).bit_length()  # a power of two, where every entry is compared
-            for what, step in (("full", full), ("sample", full + 1 if full > 1 else 3)):
-                begin = clock()
-                session.step(step)
-                found[what] = clock() - begin
+            begin = clock()
+            found["products"] = counted(session, full)
+            found["full"] = clock() - begin
+            begin = clock()
+            session.step(full + 1 if full > 1 else 3)
+            found["sample"] = clock() - begin
             number = full + 2
         if each:
             yield found
