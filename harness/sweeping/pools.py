@@ -6,6 +6,7 @@ process costs no worker. The record comes back with the result, so that no file 
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -66,7 +67,7 @@ def on_cluster(address: str, folder: str) -> Iterator[Pool]:
         raise UsageError(
             f"{refused} no scheduler answers there within {TIMEOUT} s ({told(error)[:120]}); {instead}"
         ) from None
-    with client:
+    with client, _in_our_words():
         executor = client.get_executor(pure=False)
         try:
             threads = sum(client.nthreads().values())
@@ -74,6 +75,18 @@ def on_cluster(address: str, folder: str) -> Iterator[Pool]:
             yield Pool(lambda job: executor.submit(performed_there, job, folder), f"on {address}, {at_a_time}")
         finally:
             executor.shutdown(wait=False)
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    """That a scheduler is gone is told of the runs that it gave up, and not by its client's traceback."""
+    logger = logging.getLogger("distributed.client")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 _there = Processes()

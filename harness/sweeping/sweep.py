@@ -103,7 +103,7 @@ def _result(future: Future[Finished]) -> Finished:
     try:
         return future.result()
     except CancelledError:
-        return Finished(Result("NOT COMPARED", 3, "the cluster gave it up"))
+        return Finished(Result("NOT COMPARED", 3, "the cluster gave it up: its scheduler or its workers are gone"))
     except Exception as error:  # of a worker: its packages are others, it died again and again
         return Finished(Result("NOT COMPARED", 3, visible(f"raised {told(error)} on its worker")))
 

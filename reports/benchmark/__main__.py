@@ -22,10 +22,9 @@ from harness.usage import told
 from impls import registry
 from impls.contract import Describes
 from impls.hand import from_text
-from reports.benchmark import commands, growth, sees
+from reports.benchmark import commands, growth, memory, sees
 from reports.benchmark.figure import Figure, table
 from reports.benchmark.kept import Measured, keep
-from reports.benchmark.memory import memory
 from reports.benchmark.networks import cases, chain
 from reports.benchmark.other_checks import Verdicts, checks_table, compared, figures_of
 from reports.benchmark.readme import refresh
@@ -67,7 +66,8 @@ PARTS: dict[str, Callable[[bool], Iterable[Figure | Verdicts]]] = {
     "starts": lambda quick: commands.starts(1 if quick else 3),
     "checks": _other_checks,
     "growth": lambda quick: growth.growth(quick=quick),
-    "memory": lambda quick: memory(quick=quick),
+    "peaks": lambda quick: memory.peaks(quick=quick),
+    "memory": lambda quick: memory.kept(quick=quick),
     "sees": _sees,
     "commands": _commands,
 }

@@ -12,15 +12,19 @@ from reports.benchmark.networks import chain, gpt
 from reports.growth import of_checks, of_layers, of_steps, peak_memory
 
 
-def memory(*, quick: bool) -> Iterator[Figure]:
-    """Peaks, and growth with the number of steps, of checks and of layers."""
-    peaks = {"check of a GPT": ("print_peak_of_check", 2.0)}
+def peaks(*, quick: bool) -> Iterator[Figure]:
+    """The most memory of whole commands."""
+    asked = {"check of a GPT": ("print_peak_of_check", 2.0)}
     if not quick:
-        peaks["checked run of E"] = ("print_peak_of_run", 6.0)
-    for name, (function, target) in peaks.items():
+        asked["checked run of E"] = ("print_peak_of_run", 6.0)
+    for name, (function, target) in asked.items():
         code = f"from reports.benchmark import memory; memory.{function}()"
         done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
         yield figure_of([float(done.stdout)], network=name, measure="memory at most", target=target, unit="GB")
+
+
+def kept(*, quick: bool) -> Iterator[Figure]:
+    """What is kept of steps, of checks, of layers: growth with their number."""
     steps = of_steps(1_000 if quick else 10_000, sizes="2-1")
     yield figure_of(
         [steps.kilobytes_a_step], network="checked run of 2-1 against torch and jax", measure="memory a step",
