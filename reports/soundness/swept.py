@@ -12,10 +12,8 @@ import msgspec
 
 from harness.sweeping.job import Finished, Job, Kind, Option, Result
 from harness.usage import UsageError
-from reports.soundness.campaign import Campaign, run
+from reports.soundness.campaign import ENTRIES, Campaign, run
 from reports.soundness.tally import Alarm, Count, Key, Tally
-
-ENTRIES = 1_000_000
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
