@@ -67,7 +67,7 @@ def on_cluster(address: str, folder: str) -> Iterator[Pool]:
         raise UsageError(
             f"{refused} no scheduler answers there within {TIMEOUT} s ({told(error)[:120]}); {instead}"
         ) from None
-    with client, _in_our_words():
+    with _in_our_words(), client:
         executor = client.get_executor(pure=False)
         try:
             threads = sum(client.nthreads().values())
