@@ -58,9 +58,9 @@ class OfLayers(NamedTuple):
     gigabytes: float
 
 
-def of_steps(steps: int, against: Sequence[str] = EVERYBODY) -> OfSteps:
-    """Of a run of 4-3-2-1 on iris, every step fully checked."""
-    return OfSteps(steps, *_apart(f"measure_steps({steps}, {list(against)!r})"))
+def of_steps(steps: int, against: Sequence[str] = EVERYBODY, sizes: str = "4-3-2-1") -> OfSteps:
+    """Of a run on random rows, every step fully checked."""
+    return OfSteps(steps, *_apart(f"measure_steps({steps}, {list(against)!r}, {sizes!r})"))
 
 
 def of_layers(layers: int, against: Sequence[str] = EVERYBODY) -> OfLayers:
@@ -80,7 +80,7 @@ def _apart(call: str) -> list[float]:
     return list(map(float, done.stdout.split()))
 
 
-def measure_steps(steps: int, against: list[str]) -> tuple[float, float, float]:
+def measure_steps(steps: int, against: list[str], sizes: str) -> tuple[float, float, float]:
     """Megabytes after a tenth of the steps and after all, and seconds a step, of this process."""
     from harness.lockstep.training import run
 
@@ -91,7 +91,7 @@ def measure_steps(steps: int, against: list[str]) -> tuple[float, float, float]:
         if step in (steps // 10, steps):
             held[step] = resident()
 
-    run("4-3-2-1", "iris", against, steps=steps, dtype="float64", progress=at)
+    run(sizes, "random", against, steps=steps, dtype="float64", progress=at)
     return held[steps // 10], held[steps], (time.process_time() - begin) / steps
 
 

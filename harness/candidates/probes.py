@@ -1,7 +1,8 @@
 """Probes: the other points at which a backward pass is asked, and what is different there.
 
     weights         others of the same size: what is kept of the first call is stale
-    rows            fewer, one, twice the same, as many as do not fit a block of 16, 32, 64 or 128; a class missing
+    rows            fewer, one, twice the same, as many as do not fit a block of 16, 32, 64 or 128, where their tensors
+                    fit too; a class missing
     targets         others, any numbers where the loss reads any
     small           weights and inputs 2^-10 times as large
     large           weights, or inputs, larger and larger, with these targets, until arguments reach a thousand: first
@@ -14,6 +15,7 @@ few. Where the loss reads probabilities nothing is made large: beside their pole
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +35,8 @@ LARGEST = 1000.0
 MOST_ROWS = 64
 """Rows of a probe where nothing depends on how many they are."""
 LEAST_ROWS = 8
+MOST_ENTRIES = 20_000_000
+"""Entries of all tensors at a probe of many rows, whose bounds are in memory together: 50 bytes for each, about."""
 MOST_PRODUCTS = 8_000_000
 """Multiply-adds, about, that a pass at such a probe may take: of a wide network fewer rows are enough."""
 
@@ -71,7 +75,7 @@ def probes(point: Point) -> Iterator[Probe]:
     yield Probe("at weights and inputs 1024 times smaller", _scaled_inputs(few.elsewhere(small, slice(None)), SMALL))
     rng = np.random.default_rng(0)
     for count in BLOCKS:
-        if count != point.rows:
+        if count != point.rows and count * _entries_of_a_row(point) <= MOST_ENTRIES:
             drawn = rng.permutation(np.resize(everything, count))
             yield Probe(f"at {count} rows", point.elsewhere(point.weights, drawn))
 
@@ -96,6 +100,11 @@ def ladders(point: Point) -> Iterator[list[Larger]]:
 
 def _most_rows(point: Point) -> int:
     return max(LEAST_ROWS, min(MOST_ROWS, MOST_PRODUCTS // point.network.multiply_adds(1)))
+
+
+def _entries_of_a_row(point: Point) -> int:
+    tensors = point.network.tensors.values()
+    return sum(prod(tensor.sized(1)) for tensor in tensors if tensor.per_row)
 
 
 def _others(point: Point, number: int) -> dict[str, Array]:

@@ -1,7 +1,8 @@
 """Jobs in processes of their own, which stay for the next one: whatever a run does to its process costs that run alone.
 
-A process is started when a job finds none that has nothing to do. Its libraries have a fixed number of threads. It gets
-jobs and returns what became of them through a socket.
+A process is started when a job finds none that has nothing to do. Its libraries have one thread, wherever it is and
+however many others there are: with another number they may round otherwise. It gets jobs and returns what became of
+them through a socket.
 """
 
 from __future__ import annotations
@@ -42,17 +43,16 @@ class Task(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Processes:
-    """Processes that run jobs, as many as there are callers at once, each of so many threads."""
+    """Processes that run jobs, as many as there are callers at once."""
 
-    def __init__(self, threads: int) -> None:
-        self._threads = threads
+    def __init__(self) -> None:
         self._idle: list[_Process] = []
 
     def perform(self, job: Job, folder: str, given_up: Callable[[], bool]) -> Finished:
         """What became of a job, whose process ends when it is given up; callers may be in several threads."""
         if not Program.supervised:  # where no process can be started so
             return performed(job)
-        process = self._waiting() or _Process(self._threads)
+        process = self._waiting() or _Process()
         finished = process.perform(Task(dict(job.settings), dict(job.files), folder), given_up)
         if process.alive:
             self._idle.append(process)
@@ -74,13 +74,13 @@ class Processes:
 
 
 class _Process:
-    def __init__(self, threads: int) -> None:
+    def __init__(self) -> None:
         self._ours, theirs = Pipe()
         self._log = TemporaryFile()  # noqa: SIM115  (it is there as long as the process)
         words = [sys.executable, "-P", "-c", PROGRAM, json.dumps(sys.path), str(theirs.fileno())]
         with theirs, Path(os.devnull).open("wb") as nowhere:
             self._program = Program(
-                words, stdout=nowhere.fileno(), stderr=self._log.fileno(), environment=with_threads(threads),
+                words, stdout=nowhere.fileno(), stderr=self._log.fileno(), environment=with_threads(1),
                 files=[theirs.fileno()],
             )  # fmt: skip
 

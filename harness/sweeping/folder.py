@@ -13,8 +13,7 @@ from typing import Self
 
 import msgspec
 
-from harness.results.run import read_run
-from harness.sweeping.job import Job, Result, result_of
+from harness.sweeping.job import Job, Result
 from harness.usage import UsageError, reason
 
 SWEEP = "sweep.json"
@@ -80,10 +79,9 @@ class Folder:
         if not path.exists():
             return None
         try:
-            run = read_run(path)
+            return job.kind.read(path)
         except UsageError:
             return None
-        return None if run.lost or run.how == "cut off" else result_of(run)
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file of the folder aside, and rename it when it is whole.

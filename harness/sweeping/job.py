@@ -1,13 +1,18 @@
-"""A job: the settings of one run, under a name that they decide; and what became of it, with its record."""
+"""A job: the settings of one run, under a name that they decide; and what became of it, with its record.
+
+A job runs what its kind says: ``harness run``, unless its settings name a campaign, which another package offers in the
+entry-point group `CAMPAIGNS`.
+"""
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import sha256
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -15,7 +20,7 @@ import msgspec
 
 from harness.lockstep.asked import run_asked
 from harness.results.record import Verdict
-from harness.results.run import Run
+from harness.results.run import Run, read_run
 from harness.usage import UsageError, told, visible
 
 
@@ -51,8 +56,7 @@ OPTIONS: Mapping[str, Option] = {
 }
 """The options of ``harness run`` that say what is run, the network in the place of its argument."""
 
-SHOWN = ("network", "dtype", "optimizer", "seed")
-"""Always told, at their defaults too."""
+CAMPAIGN, CAMPAIGNS = "campaign", "harness.campaigns"
 LONGEST = 80
 """Characters of a name in front of its digest."""
 
@@ -62,7 +66,7 @@ class Job:
     """One run of a matrix.
 
     Attributes:
-        settings: what is not at its default, by the names of `OPTIONS`, in their order.
+        settings: what is not at its default, by the names of the kind's options, in their order.
         files: SHA-256 of the files that the settings name, by setting.
         places: where in the matrix each setting stands.
     """
@@ -71,19 +75,30 @@ class Job:
     files: Mapping[str, str]
     places: Mapping[str, str]
 
+    @property
+    def kind(self) -> Kind:
+        """What it runs."""
+        return kind_of(self.settings.get(CAMPAIGN))
+
     @cached_property
     def name(self) -> str:
         """The same wherever the job is run, and another for other settings and for files with other contents."""
-        shown = {key: self.settings.get(key, OPTIONS[key].default) for key in dict.fromkeys([*SHOWN, *self.settings])}
+        told = dict.fromkeys([*self.kind.shown, *self.settings])
+        shown = {key: self.settings.get(key, self.kind.options[key].default) for key in told}
         words = [str(v) if isinstance(v, str) else k if v is True else f"{k}-{v}" for k, v in shown.items()]
         start = re.sub(r"[^A-Za-z0-9.]+", "-", " ".join(words)).strip("-.")[:LONGEST].rstrip("-.")
         digest = sha256(msgspec.json.encode([dict(self.settings), dict(self.files)])).hexdigest()[:12]
         return "-".join(filter(None, [start, digest]))
 
     @cached_property
+    def given(self) -> dict[str, Any]:
+        """Every option of its kind."""
+        return {key: self.settings.get(key, option.default) for key, option in self.kind.options.items()}
+
+    @cached_property
     def options(self) -> dict[str, Any]:
         """What `harness.lockstep.asked` takes."""
-        given = {key: self.settings.get(key, option.default) for key, option in OPTIONS.items()}
+        given = dict(self.given)
         model = given.pop("network")
         return {"model": model} | {key.replace("-", "_"): value for key, value in given.items()}
 
@@ -96,8 +111,10 @@ class Job:
     @property
     def command(self) -> str:
         """The same run by itself."""
-        words = ["harness", "run"]
+        words = list(self.kind.command)
         for key, value in self.settings.items():
+            if key == CAMPAIGN:
+                continue
             if key != "network":
                 words.append(f"--{key}")
             words += [] if value is True else [str(value)]
@@ -127,15 +144,65 @@ class Finished(NamedTuple):
     record: bytes | None = None
 
 
+class Kind(NamedTuple):
+    """What jobs run.
+
+    Attributes:
+        options: what is not at its default in them is their settings; ``seed`` is one of them.
+        shown: options that are always told, at their defaults too.
+        command: the words that run one by itself, its settings behind them.
+        perform: runs a job; raises whatever goes wrong.
+        read: the result in a record, None where that is damaged or not whole.
+    """
+
+    options: Mapping[str, Option]
+    shown: Sequence[str]
+    command: Sequence[str]
+    perform: Callable[[Job], Finished]
+    read: Callable[[Path], Result | None]
+
+
+def kind_of(campaign: str | None) -> Kind:
+    """The kind of jobs of a campaign, by its name; training runs if None.
+
+    Raises:
+        UsageError: no package offers a campaign of that name.
+    """
+    return RUNS if campaign is None else _campaign(campaign)
+
+
+@lru_cache
+def _campaign(name: str) -> Kind:
+    found = {point.name: point for point in entry_points(group=CAMPAIGNS)}
+    if name not in found:
+        raise UsageError(
+            f"Cannot run campaign = {name!r}, because no package offers it; choose from {', '.join(found) or 'none'}."
+        )
+    kind: Kind = found[name].load()
+    return kind._replace(options={CAMPAIGN: Option(str), **kind.options})
+
+
 def performed(job: Job) -> Finished:
     """Run a job in this process; what it raises is its result."""
     try:
-        run = run_asked(job.options, job.against, command=job.command)
-        return Finished(result_of(run), b"".join(line + b"\n" for line in run.lines()))
+        return job.kind.perform(job)
     except UsageError as error:
         return Finished(Result("NOT COMPARED", 2, str(error)))
     except Exception as error:  # of the harness, of a framework: the other jobs go on
         return Finished(Result("NOT COMPARED", 3, visible(f"raised {told(error)}")))
+
+
+def _run(job: Job) -> Finished:
+    run = run_asked(job.options, job.against, command=job.command)
+    return Finished(result_of(run), b"".join(line + b"\n" for line in run.lines()))
+
+
+def _read(path: Path) -> Result | None:
+    run = read_run(path)
+    return None if run.lost or run.how == "cut off" else result_of(run)
+
+
+RUNS = Kind(OPTIONS, ("network", "dtype", "optimizer", "seed"), ("harness", "run"), _run, _read)
 
 
 def result_of(run: Run) -> Result:

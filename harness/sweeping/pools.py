@@ -6,6 +6,7 @@ process costs no worker. The record comes back with the result, so that no file 
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,7 +14,6 @@ from contextlib import contextmanager
 from threading import Event
 from typing import Any, NamedTuple
 
-from harness.environment import cores
 from harness.sweeping.apart import Processes
 from harness.sweeping.job import Finished, Job
 from harness.usage import UsageError, told
@@ -32,8 +32,8 @@ TIMEOUT = 10
 
 @contextmanager
 def on_this_machine(jobs: int, folder: str) -> Iterator[Pool]:
-    """So many processes, which share the cores; jobs that run when the block is left are given up."""
-    processes, stop = Processes(threads=max(1, cores() // jobs)), Event()
+    """So many processes; jobs that run when the block is left are given up."""
+    processes, stop = Processes(), Event()
     executor = ThreadPoolExecutor(jobs)
     try:
         yield Pool(lambda job: executor.submit(processes.perform, job, folder, stop.is_set), f"{jobs} at a time")
@@ -45,7 +45,7 @@ def on_this_machine(jobs: int, folder: str) -> Iterator[Pool]:
 
 @contextmanager
 def on_cluster(address: str, folder: str) -> Iterator[Pool]:
-    """As many processes of one thread as the cluster's workers have; what waits when the block is left is cancelled.
+    """As many processes as the cluster's workers have threads; what waits when the block is left is cancelled.
 
     Raises:
         UsageError: dask.distributed is not installed, or no scheduler answers.
@@ -67,7 +67,7 @@ def on_cluster(address: str, folder: str) -> Iterator[Pool]:
         raise UsageError(
             f"{refused} no scheduler answers there within {TIMEOUT} s ({told(error)[:120]}); {instead}"
         ) from None
-    with client:
+    with _in_our_words(), client:
         executor = client.get_executor(pure=False)
         try:
             threads = sum(client.nthreads().values())
@@ -77,7 +77,19 @@ def on_cluster(address: str, folder: str) -> Iterator[Pool]:
             executor.shutdown(wait=False)
 
 
-_there = Processes(threads=1)
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    """That a scheduler is gone is told of the runs that it gave up, and not by its client's traceback."""
+    logger = logging.getLogger("distributed.client")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+_there = Processes()
 
 
 def performed_there(job: Job, folder: str) -> Finished:

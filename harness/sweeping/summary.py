@@ -13,7 +13,7 @@ from harness.results.numbers import part
 from harness.results.printable import Printable
 from harness.results.record import Verdict
 from harness.results.verdicts import GRAVEST, Judged, Outcome
-from harness.sweeping.job import OPTIONS, Job, Result
+from harness.sweeping.job import Job, Result
 
 ORDER = (2, 1, 3)
 """Exit statuses of runs, the first that goes before the others."""
@@ -96,7 +96,7 @@ class Sweep(Judged, Printable, text="harness.sweeping.table:render"):
                 {
                     "name": job.name,
                     "command": job.command,
-                    "settings": {key: job.settings.get(key, option.default) for key, option in OPTIONS.items()},
+                    "settings": job.given,
                     **to_builtins(result),
                 }
                 for job, result in self.ran

@@ -46,7 +46,7 @@ def sweep(
     Args:
         matrix: path of a .toml file, see `harness.sweeping.matrix`.
         output: the folder of the records; the name of the file without .toml if None.
-        jobs: runs at a time on this machine, which share its cores; one for each core if None.
+        jobs: runs at a time on this machine, each with one thread; one for each core if None.
         scheduler: address of a Dask scheduler, whose workers run instead.
         up_to: refuse to start more runs than this.
         progress: called after each run with the runs done and the runs planned.
@@ -103,7 +103,7 @@ def _result(future: Future[Finished]) -> Finished:
     try:
         return future.result()
     except CancelledError:
-        return Finished(Result("NOT COMPARED", 3, "the cluster gave it up"))
+        return Finished(Result("NOT COMPARED", 3, "the cluster gave it up: its scheduler or its workers are gone"))
     except Exception as error:  # of a worker: its packages are others, it died again and again
         return Finished(Result("NOT COMPARED", 3, visible(f"raised {told(error)} on its worker")))
 

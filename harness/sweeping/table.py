@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, get_args
 from harness.rendering.columns import Column, text
 from harness.results.numbers import part, plain
 from harness.results.record import Verdict
-from harness.sweeping.job import OPTIONS, SHOWN
 from harness.sweeping.summary import Ran, Sweep
 from harness.usage import visible
 
@@ -39,16 +38,15 @@ def groups(sweep: Sweep) -> list[Group]:
     """All runs, in the order of the matrix."""
     found: dict[str, Group] = {}
     for each in sweep.ran:
-        settings = {key: each.job.settings.get(key, option.default) for key, option in OPTIONS.items() if key != SEED}
+        settings = {key: value for key, value in each.job.given.items() if key != SEED}
         found.setdefault(repr(settings), Group(settings, [])).ran.append(each)  # type: ignore[attr-defined]
     return list(found.values())
 
 
 def of_groups(shown: Sequence[Group]) -> list[Column[Group]]:
     """The columns: the settings in which groups differ, how many runs have which verdict, the most that was used."""
-    keys = [key for key in OPTIONS if key != SEED and len({group.settings[key] for group in shown}) > 1]
-    keys = keys or ["network"]
-    columns = [Column(key, _setting(key), _side(key), foreign=True) for key in keys]
+    keys = _different(shown) or [next(iter(shown[0].settings))]
+    columns = [Column(key, _setting(key), _side(shown, key), foreign=True) for key in keys]
     columns += [Column("runs", lambda group: str(len(group.ran)), "right")]
     for verdict in reversed(get_args(Verdict)):
         if verdict == "PASS" or any(group.verdicts[verdict] for group in shown):
@@ -56,8 +54,12 @@ def of_groups(shown: Sequence[Group]) -> list[Column[Group]]:
     return [*columns, Column("used", lambda group: "" if group.used is None else part(group.used), "right")]
 
 
-def _side(key: str) -> Any:
-    return "left" if OPTIONS[key].kind is str else "right"
+def _different(shown: Sequence[Group]) -> list[str]:
+    return [key for key in shown[0].settings if len({group.settings[key] for group in shown}) > 1]
+
+
+def _side(shown: Sequence[Group], key: str) -> Any:
+    return "left" if shown[0].ran[0].job.kind.options[key].kind is str else "right"
 
 
 def _setting(key: str) -> Callable[[Group], str]:
@@ -75,12 +77,12 @@ def wrong(sweep: Sweep) -> list[Ran]:
 
 def heading(sweep: Sweep) -> str:
     """What was run, and what all runs have in common."""
-    shown = groups(sweep)
-    common = [key for key in OPTIONS if key != SEED and len({group.settings[key] for group in shown}) == 1]
-    told = {key: shown[0].settings[key] for key in common}
-    said = [f"{key} {value}" for key, value in told.items() if key in SHOWN or value != OPTIONS[key].default]
-    seeds = sorted({each.job.settings.get(SEED, 0) for each in sweep.ran})
-    if seeds:
+    said = []
+    if shown := groups(sweep):
+        kind, different = sweep.ran[0].job.kind, _different(shown)
+        told = {key: value for key, value in shown[0].settings.items() if key not in different}
+        said = [f"{k} {v}" for k, v in told.items() if k in kind.shown or v != kind.options[k].default]
+        seeds = sorted({each.job.given[SEED] for each in sweep.ran})
         said.append(f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds from {seeds[0]} to {seeds[-1]}")
     return " · ".join([sweep.source, f"{sweep.planned:,} run{'s' * (sweep.planned != 1)}", *said])
 

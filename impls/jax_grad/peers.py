@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -58,7 +59,7 @@ def check_grads(loss: Callable[[Arrays], Array], gradient: Callable[[Arrays], Ar
 
     (dtype,) = {w.dtype for w in weights.values()}
     key = (dtype, *((name, w.shape) for name, w in weights.items()))
-    with jax.enable_x64(dtype == np.float64):
+    with _everywhere(dtype == np.float64):
         if key not in CANDIDATES:
             shapes = {name: jax.ShapeDtypeStruct(w.shape, dtype) for name, w in weights.items()}
             CANDIDATES[key] = Candidate(shapes, dtype)
@@ -69,6 +70,18 @@ def check_grads(loss: Callable[[Arrays], Array], gradient: Callable[[Arrays], Ar
         except AssertionError:
             return False
     return True
+
+
+@contextmanager
+def _everywhere(double: bool) -> Iterator[None]:
+    """Float64 mode for every thread: where a program is large, JAX calls back on one of its own."""
+    before = jax.config.read("jax_enable_x64")
+    jax.config.update("jax_enable_x64", double)
+    try:
+        with jax.enable_x64(double):
+            yield
+    finally:
+        jax.config.update("jax_enable_x64", before)
 
 
 def _arrays(w: Any) -> dict[str, Array]:

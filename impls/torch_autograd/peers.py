@@ -38,7 +38,9 @@ def is_close(actual: Arrays, expected: Arrays) -> bool:
     return True
 
 
-def gradcheck(loss: Callable[[Arrays], Array], gradient: Callable[[Arrays], Arrays], weights: Arrays) -> bool:
+def gradcheck(
+    loss: Callable[[Arrays], Array], gradient: Callable[[Arrays], Arrays], weights: Arrays, *, fast_mode: bool = False
+) -> bool:
     """Whether torch.autograd.gradcheck accepts an autograd.Function of this forward and this backward pass."""
     names = list(weights)
 
@@ -54,7 +56,7 @@ def gradcheck(loss: Callable[[Arrays], Array], gradient: Callable[[Arrays], Arra
             return tuple(upstream * torch.tensor(gradients[name]) for name in names)
 
     inputs = [torch.tensor(weights[name], requires_grad=True) for name in names]
-    return bool(torch.autograd.gradcheck(Candidate.apply, inputs, raise_exception=False))
+    return bool(torch.autograd.gradcheck(Candidate.apply, inputs, raise_exception=False, fast_mode=fast_mode))
 
 
 def _arrays(names: list[str], tensors: Any) -> dict[str, Array]:

@@ -1,7 +1,8 @@
 """The figures of the project, each beside its goal: ``python -m reports.benchmark``.
 
-No figure is enforced. All of them are printed, and kept beside this folder in ``benchmark.md`` and ``benchmark.json``.
-Libraries are left to choose their own kernels: settings that choose others for NumPy's BLAS are cleared first.
+No figure is enforced. All are printed as they come, and a full benchmark is kept beside this folder in
+``benchmark.md`` and ``benchmark.json``, from which the README has its figures. A part that ends early leaves the
+others. Libraries are left to choose their own kernels: settings that choose others for NumPy's BLAS are cleared first.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -16,66 +18,124 @@ from threadpoolctl import threadpool_info
 
 from harness.environment import environment
 from harness.memory import keep_freed
+from harness.usage import told
 from impls import registry
+from impls.contract import Describes
 from impls.hand import from_text
-from reports.benchmark import commands, sees
-from reports.benchmark.figure import Figure, as_json, page, table
-from reports.benchmark.networks import cases
-from reports.benchmark.steps import figures_of
+from reports.benchmark import commands, growth, memory, sees
+from reports.benchmark.figure import Figure, table
+from reports.benchmark.kept import Measured, keep
+from reports.benchmark.networks import cases, chain
+from reports.benchmark.other_checks import Verdicts, checks_table, compared, figures_of
+from reports.benchmark.readme import refresh
+from reports.benchmark.steps import step_figures
 
 KERNELS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
-KEPT = Path(__file__).parents[1]
 
 
 def _steps(quick: bool) -> Iterable[Figure]:
     for case in cases(quick=quick):
-        yield from figures_of(case, 5 if quick or case.name.startswith("E") else 15)
+        yield from step_figures(case, 3 if quick or case.name.startswith("E") else 15)
 
 
-GROUPS: dict[str, Callable[[bool], Iterable[Figure]]] = {
+def _other_checks(quick: bool) -> Iterable[Figure | Verdicts]:
+    rounds, most, part = (2, 32, 64) if quick else (5, 48, 512)
+    for letter in "BC":
+        found = list(compared(chain(letter), rounds=rounds, seeds=1 if quick else 5, most=most, part=part))
+        yield from found
+        yield from figures_of(found)
+
+
+def _commands(quick: bool) -> Iterable[Figure]:
+    yield from commands.explanations(1 if quick else 2)
+    yield from commands.checks(1 if quick else 2)
+    if not quick:
+        yield commands.calibrate()
+    yield from commands.catalogue(quick)
+    yield from commands.pages()
+
+
+def _sees(quick: bool) -> Iterable[Figure]:
+    yield from sees.sees(64)
+    yield from sees.sees(128)
+    yield from sees.certificates(1 if quick else 3)
+
+
+PARTS: dict[str, Callable[[bool], Iterable[Figure | Verdicts]]] = {
     "steps": _steps,
-    "sees": lambda quick: [*sees.sees(64), *sees.sees(128), *sees.certificates(_times(quick))],
-    "commands": lambda quick: [*commands.commands(_times(quick)), *commands.explanations(_times(quick))],
-    "checks": lambda quick: [*commands.checks(_times(quick)), *commands.catalogue(quick)],
-    "pages": lambda _: commands.pages(),
-    "growth": commands.growth,
+    "starts": lambda quick: commands.starts(1 if quick else 3),
+    "checks": _other_checks,
+    "growth": lambda quick: growth.growth(quick=quick),
+    "peaks": lambda quick: memory.peaks(quick=quick),
+    "memory": lambda quick: memory.kept(quick=quick),
+    "sees": _sees,
+    "commands": _commands,
 }
 
 
-def _times(quick: bool) -> int:
-    return 2 if quick else 5
-
-
-def _machine() -> dict[str, str]:
+def machine() -> dict[str, str]:
+    """Processor, kernels, threads and versions."""
     built = [registry.load(name)(from_text("1-1"), "float32") for name in ("torch", "jax")]
     kernels = {pool["filepath"].rpartition("/")[2]: pool.get("architecture", "") for pool in threadpool_info()}
     versions = {made.version.partition(" ")[0]: made.version for made in built}
-    return environment() | versions | {f"kernels of {library}": name for library, name in kernels.items() if name}
+    settings = {
+        key: value for made in built if isinstance(made, Describes) for key, value in made.environment().items()
+    }
+    found = {"processor": _processor()} | environment() | versions | settings
+    return found | {f"kernels of {library}": name for library, name in kernels.items() if name}
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print every figure, or those of some groups, and keep all of them where all were measured."""
+def _processor() -> str:
+    """Its name, where the system tells it; source: proc_cpuinfo(5)."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def measured(parts: Sequence[str], *, quick: bool) -> Measured:
+    """Some parts, each row printed as it comes."""
+    rows, checks, failed, seconds = list[Figure](), list[Verdicts](), dict[str, str](), dict[str, float]()
+    for name in parts:
+        begin = time.perf_counter()
+        try:
+            for found in PARTS[name](quick):
+                if isinstance(found, Verdicts):
+                    checks.append(found)
+                else:
+                    rows.append(found)
+                    print(table([found], "plain").split("\n")[1], flush=True)
+        except Exception as error:  # the other parts are measured all the same
+            failed[name] = told(error)
+            print(f"{name} ended early: {failed[name]}", file=sys.stderr)
+        seconds[name] = time.perf_counter() - begin
+    return Measured(machine=machine(), rows=rows, checks=checks, failed=failed, seconds=seconds)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print every figure, or those of some parts; keep all of them where all were measured. 1 if a part ended early."""
     parser = argparse.ArgumentParser(prog="python -m reports.benchmark", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, the widest network left out; keeps nothing")
+    parser.add_argument("--only", choices=list(PARTS), action="append", help="this part (repeatable); keeps nothing")
     parser.add_argument(
-        "--quick", action="store_true", help="fewer rounds, the widest network left out; nothing is kept"
-    )
-    parser.add_argument(
-        "--only", choices=list(GROUPS), action="append", help="this group (repeatable); nothing is kept"
+        "--readme", action="store_true", help="put what was kept into the README again, and measure nothing"
     )
     options = parser.parse_args(arguments)
+    if options.readme:
+        refresh()
+        return 0
     if any(name in os.environ for name in KERNELS):
         cleared = {name: value for name, value in os.environ.items() if name not in KERNELS}
         words = sys.argv[1:] if arguments is None else arguments
         os.execve(sys.executable, [sys.executable, "-m", "reports.benchmark", *words], cleared)
     keep_freed()
-    figures = []
-    for group in options.only or GROUPS:
-        figures += list(GROUPS[group](options.quick))
-    print(table(figures))
+    found = measured(options.only or list(PARTS), quick=options.quick)
+    print("", table(found.rows), "", checks_table(found.checks), "", sep="\n")
+    print(", ".join(f"{name} {seconds:.0f} s" for name, seconds in found.seconds.items()))
     if not options.quick and not options.only:
-        (KEPT / "benchmark.md").write_text(page(figures, machine := _machine(), __doc__ or ""))
-        (KEPT / "benchmark.json").write_text(as_json(figures, machine))
+        keep(found, __doc__ or "")
+        refresh()
+    return 1 if found.failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

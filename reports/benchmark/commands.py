@@ -1,43 +1,79 @@
-"""Wall time of whole commands, what the catalogue names, sizes of pages, and growth."""
+"""Wall time of whole commands, what the catalogue names, and sizes of pages."""
 
 from __future__ import annotations
 
+import resource
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from tempfile import TemporaryDirectory
 
 from harness.explaining import explain
 from harness.faults.catalogue import CAUSES
 from impls.hand import from_text
 from reports.benchmark.figure import Figure, figure_of
 from reports.catalogue import counted, networks
-from reports.growth import of_checks, of_layers, of_steps
 from reports.page.sizes import page_sizes
 
 DIGITS = "64-128-64-10 --data digits --activation relu --loss cross-entropy --optimizer adam --batch 128"
-COMMANDS = {"--help": 0.3, "run --quiet": 15.0, f"run {DIGITS} --quiet": 20.0, "calibrate": 60.0}
-"""Commands, and in how many seconds they should be done on two cores; a run has 200 steps."""
+HARNESS = [sys.executable, "-m", "harness"]
+STARTS: dict[str, tuple[list[str], float]] = {
+    "harness --help": ([*HARNESS, "--help"], 0.15),
+    "import impls.hand": ([sys.executable, "-c", "import impls.hand"], 0.15),
+    "harness run --steps 1": ([*HARNESS, "run", "--steps", "1", "--quiet"], 4.0),
+    "harness run": ([*HARNESS, "run", "--quiet"], 5.0),
+    "harness run, digits": ([*HARNESS, "run", *DIGITS.split(), "--quiet"], 8.0),
+}
+"""What is started from a shell, and in how many seconds it should be done on two cores; a run has 200 steps."""
 
 
-def commands(times: int) -> list[Figure]:
-    """Of commands that find nothing wrong."""
-    return [
-        figure_of(_times(words, times), network=f"harness {words}", measure="time", target=target, unit="s")
-        for words, target in COMMANDS.items()
-    ]
-
-
-def _times(words: str, times: int, shows: str = "") -> list[float]:
-    """Seconds that a command takes; it has to show what is said."""
-    taken = []
+def starts(times: int) -> Iterator[Figure]:
+    """Of what somebody waits for, after one start of each to warm up: in turn, round by round; and of the page."""
+    for words, _ in STARTS.values():
+        _wall(words)
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in STARTS}
     for _ in range(times):
-        begin = time.perf_counter()
-        done = subprocess.run([sys.executable, "-m", "harness", *words.split()], capture_output=True, text=True)
-        taken.append(time.perf_counter() - begin)
-        if done.returncode > bool(shows) or shows not in done.stdout:
-            raise RuntimeError(f"harness {words} ended with {done.returncode}: {done.stderr[-2000:]}")
+        for name, (words, _) in STARTS.items():
+            begin = _processor()
+            found[name].append((_wall(words), _processor() - begin))
+    for name, each in found.items():
+        detail = f"{statistics.median(processor for _, processor in each):.2f} s of processor time"
+        wall = [seconds for seconds, _ in each]
+        yield figure_of(wall, network=name, measure="time", target=STARTS[name][1], unit="s", detail=detail)
+    yield _page(times)
+
+
+def _page(times: int) -> Figure:
+    """Of the default run's record into a page."""
+    with TemporaryDirectory() as folder:
+        record, page = f"{folder}/run.jsonl", f"{folder}/page.html"
+        _wall([*HARNESS, "run", "--quiet", "--output", record])
+        taken = [_wall([*HARNESS, "report", record, "-o", page]) for _ in range(times)]
+    return figure_of(taken, network="harness report, the default run", measure="time", target=2.0, unit="s")
+
+
+def _processor() -> float:
+    """Seconds that the processes which this one has started, and which have ended, have had."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _wall(words: Sequence[str], shows: str = "") -> float:
+    """Seconds that a command takes; it has to show what is said."""
+    begin = time.perf_counter()
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    taken = time.perf_counter() - begin
+    if done.returncode > bool(shows) or shows not in done.stdout:
+        raise RuntimeError(f"{' '.join(words[1:])} ended with {done.returncode}: {done.stderr[-2000:]}")
     return taken
+
+
+def calibrate() -> Figure:
+    """Of the elementary functions, measured."""
+    taken = _wall([*HARNESS, "calibrate"])
+    return figure_of([taken], network="harness calibrate", measure="time", target=60.0, unit="s")
 
 
 WRONG = {
@@ -54,15 +90,18 @@ def checks(times: int) -> list[Figure]:
     found = [(words, target, "what you computed") for words, target in WRONG.items()]
     found += [(words, target, "PASS  26 gradients") for words, target in CHAINS.items()]
     return [
-        figure_of(_times(words, times, shows), network=f"harness {words}", measure="time", target=target, unit="s")
+        figure_of(
+            [_wall([*HARNESS, *words.split()], shows) for _ in range(times)], network=f"harness {words}",
+            measure="time", target=target, unit="s",
+        )
         for words, target, shows in found
-    ]
+    ]  # fmt: skip
 
 
 def catalogue(quick: bool) -> Iterator[Figure]:
     """How many of all mistakes in the catalogue are found and named."""
     yield figure_of([len(CAUSES)], network="catalogue", measure="causes", target=30, unit="", more=True)
-    count = counted(networks()[: 3 if quick else None])
+    count = counted(networks()[:2] if quick else networks()[::2])
     planted = count.planted - count.same
     for measure, share, target in (
         ("located", count.located / planted, 1.0), ("named", count.named / planted, 0.95),
@@ -81,26 +120,6 @@ def pages() -> list[Figure]:
         )
         for size in page_sizes()
     ]  # fmt: skip
-
-
-def growth(quick: bool) -> Iterator[Figure]:
-    """Memory against steps, and time against layers."""
-    steps = of_steps(500 if quick else 5000)
-    yield figure_of(
-        [steps.kilobytes_a_step], network="4-3-2-1 against torch and jax", measure="memory a step", target=5.0,
-        unit="KB", detail=f"steps {steps.steps // 10:,} to {steps.steps:,}: {steps.late:.0f} MB",
-    )  # fmt: skip
-    checks = of_checks(60 if quick else 200)
-    yield figure_of(
-        [checks.kilobytes_a_check], network="checks of operations", measure="memory a check, the later half",
-        target=500.0, unit="KB", detail=f"{checks.held[-1]:.0f} MB in the end",
-    )  # fmt: skip
-    for layers in (25, 100) if quick else (25, 100, 400):
-        found = of_layers(layers)
-        yield figure_of(
-            [found.planting], network=f"{layers} layers", measure="planting faults", target=1.0, unit="s",
-            detail=f"first step {found.first:.2f} s, then {found.second:.2f} s a step, {found.gigabytes:.2f} GB",
-        )  # fmt: skip
 
 
 def explanations(times: int) -> list[Figure]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from tabulate import tabulate
@@ -18,14 +17,14 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
         measure: what was measured.
         ratio: the median of what was found, in units of `unit` ("x" for a ratio within a round).
         low, high: the least and the most found.
-        target: what it should be: at least, where `more` is better, else at most.
+        target: what it should be: at least, where `more` is better, else at most; None of what only stands beside.
         detail: what else there is to say.
     """
 
     network: str
     measure: str
     ratio: float
-    target: float
+    target: float | None
     unit: str = "x"
     more: bool = False
     low: float | None = None
@@ -33,8 +32,10 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
 
     @property
-    def reached(self) -> bool:
-        """Whether it is as it should be."""
+    def reached(self) -> bool | None:
+        """Whether it is as it should be; None where nothing says how it should be."""
+        if self.target is None:
+            return None
         return self.ratio >= self.target if self.more else self.ratio <= self.target
 
     @property
@@ -53,9 +54,8 @@ def table(figures: Sequence[Figure], form: str = "simple") -> str:
     headers = ("of", "measured", "", "least to most", "goal", "", "")
     lines = [
         (
-            figure.network, figure.measure, f"{figure.ratio:.3g} {figure.unit}", _spread(figure),
-            f"{'>=' if figure.more else '<='} {figure.target:.3g}", "reached" if figure.reached else "short",
-            figure.detail,
+            figure.network, figure.measure, f"{figure.ratio:.3g} {figure.unit}", _spread(figure), _goal(figure),
+            {True: "reached", False: "short", None: ""}[figure.reached], figure.detail,
         )
         for figure in figures
     ]  # fmt: skip
@@ -63,16 +63,9 @@ def table(figures: Sequence[Figure], form: str = "simple") -> str:
     return tabulate(lines, headers, tablefmt=form, disable_numparse=True, colalign=aligned)
 
 
+def _goal(figure: Figure) -> str:
+    return "" if figure.target is None else f"{'>=' if figure.more else '<='} {figure.target:.3g}"
+
+
 def _spread(figure: Figure) -> str:
     return "" if figure.low is None or figure.low == figure.high else f"{figure.low:.3g} to {figure.high:.3g}"
-
-
-def page(figures: Sequence[Figure], machine: Mapping[str, str], how: str) -> str:
-    """The page that is kept, in Markdown."""
-    around = "\n".join(f"- {what}: {value}" for what, value in machine.items())
-    return f"# Benchmark\n\n{how}\n\n{around}\n\n{table(figures, 'github')}\n"
-
-
-def as_json(figures: Sequence[Figure], machine: Mapping[str, str]) -> str:
-    """The same for programs."""
-    return json.dumps({"machine": dict(machine), "rows": [figure.row for figure in figures]}, indent=1) + "\n"

@@ -12,6 +12,15 @@ from impls.graph import Graph
 from impls.hand import from_text
 from impls.hand.named import named
 
+CHAINS: dict[str, tuple[str, dict[str, Any], int]] = {
+    "A": ("4-3-2-1", {}, 150),
+    "B": ("64-128-64-10", {"activation": "relu", "loss": "cross-entropy"}, 128),
+    "C": ("784-512-256-10", {"activation": "relu", "loss": "cross-entropy"}, 128),
+    "D": ("1024-1024-1024-1024", {"activation": "sigmoid"}, 256),
+    "E": ("2048-4096-4096-1000", {"activation": "relu", "loss": "cross-entropy"}, 512),
+}
+GPT = "gpt:layers=2,heads=2,width=64,context=64"
+
 
 class Case(NamedTuple):
     """A network, how it is called, and how many rows its batch has."""
@@ -27,19 +36,18 @@ class Case(NamedTuple):
         return drawn.x[kept], drawn.y[kept]
 
 
+def chain(letter: str) -> Case:
+    """One of `CHAINS`."""
+    sizes, options, rows = CHAINS[letter]
+    return Case(f"{letter} {sizes} {options.get('activation', 'sigmoid')}", from_text(sizes, **options), rows)
+
+
+def gpt() -> Case:
+    """A small GPT."""
+    return Case(GPT, named(f"{GPT},tokens=65"), 16)
+
+
 def cases(*, quick: bool) -> list[Case]:
     """Chains from small to wide, a convolutional network and a GPT; the widest takes seconds a step."""
-    chains: dict[str, tuple[str, dict[str, Any], int]] = {
-        "A": ("4-3-2-1", {}, 150),
-        "B": ("64-128-64-10", {"activation": "relu", "loss": "cross-entropy"}, 128),
-        "C": ("784-512-256-10", {"activation": "relu", "loss": "cross-entropy"}, 128),
-        "D": ("1024-1024-1024-1024", {"activation": "sigmoid"}, 256),
-        "E": ("2048-4096-4096-1000", {"activation": "relu", "loss": "cross-entropy"}, 512),
-    }
-    found = [
-        Case(f"{letter} {sizes} {options.get('activation', 'sigmoid')}", from_text(sizes, **options), rows)
-        for letter, (sizes, options, rows) in chains.items()
-        if letter != "E" or not quick
-    ]
-    gpt = "gpt:layers=2,heads=2,width=64,context=64,tokens=65"
-    return [*found, Case("lenet", named("lenet"), 128), Case(gpt.rpartition(",")[0], named(gpt), 16)]
+    chains = [chain(letter) for letter in CHAINS if letter != "E" or not quick]
+    return [*chains, Case("lenet", named("lenet"), 128), gpt()]

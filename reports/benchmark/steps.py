@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from harness.lockstep.session import Session
 from reports.benchmark.figure import Figure, figure_of
 from reports.benchmark.networks import Case
 from reports.benchmark.peers import LEARNING_RATE, PEERS, Step
+from reports.benchmark.products import counted
 
 EVERYBODY = ("hand", "torch", "jax")
 STEPS = 200
@@ -30,12 +31,11 @@ CHECKED = {"B": 15.0, "C": 9.0, "D": 9.0, "E": 9.0, "lenet": 9.0, "gpt": 9.0}
 SCHEDULED = {"C": 2.5, "D": 2.5, "E": 2.5, "gpt": 2.5}
 
 
-def figures_of(case: Case, rounds: int) -> list[Figure]:
+def step_figures(case: Case, rounds: int) -> list[Figure]:
     """All that is timed of one network."""
     letter = case.name.partition(" ")[0].partition(":")[0]
-    times: dict[str, list[float]] = {}
-    for what, seconds in _rounds(case, rounds, checked=letter in CHECKED):
-        times.setdefault(what, []).append(seconds)
+    each = list(rounds_of(case, rounds, checked=letter in CHECKED))
+    times = {what: [found[what] for found in each] for what in each[0]}
     plain = [sum(each) for each in zip(*(times[peer] for peer in PEERS), strict=True)]
     faster = [min(t, j) for t, j in zip(times["torch eager"], times["jax jit"], strict=True)]
     microseconds = ", ".join(f"{peer} {1e6 * statistics.median(times[peer]):,.0f}" for peer in PEERS)
@@ -48,7 +48,8 @@ def figures_of(case: Case, rounds: int) -> list[Figure]:
     detail = f"{microseconds} us a step"
     lines = [figure(faster, times["hand"], "hand step: times as fast as the faster of the two", HAND[letter], True)]
     if "full" in times:
-        detail = f"{1e3 * statistics.median(times['full']):.1f} ms a step"
+        products = statistics.median(times["products"])
+        detail = f"{1e3 * statistics.median(times['full']):.1f} ms a step; by count of products {products:.1f} x"
         lines.append(figure(times["full"], plain, "fully checked step against plain", CHECKED[letter]))
     if letter in SCHEDULED:
         pairs = zip(times["full"], times["sample"], strict=True)
@@ -58,35 +59,40 @@ def figures_of(case: Case, rounds: int) -> list[Figure]:
     return lines
 
 
-def _rounds(case: Case, rounds: int, *, checked: bool) -> Iterator[tuple[str, float]]:
-    """What each took, round by round, after one to warm up."""
+def rounds_of(
+    case: Case, rounds: int, *, checked: bool, clock: Callable[[], float] = time.perf_counter
+) -> Iterator[dict[str, float]]:
+    """What each took, round by round, after one to warm up: peers, a full step, with its count, and a sampled one."""
     network, (x, y) = case.network, case.batch()
     weights = network.init(0, np.float32)
     steps: dict[str, Step] = {peer: make(network, weights, x, y) for peer, make in PEERS.items()}
-    calls = {peer: max(1, int(0.05 / _seconds(step, 2))) for peer, step in steps.items()}
-    session = _session(case, x, y) if checked else None
+    calls = {peer: max(1, int(0.05 / _seconds(step, 2, clock))) for peer, step in steps.items()}
+    session = session_of(case, x, y) if checked else None
     number = 1  # of the step that comes next
     for each in range(rounds + 1):
-        found = {peer: _seconds(step, calls[peer]) for peer, step in steps.items()}
+        found = {peer: _seconds(step, calls[peer], clock) for peer, step in steps.items()}
         if session is not None:
             full = 1 << (number - 1).bit_length()  # a power of two, where every entry is compared
-            for what, step in (("full", full), ("sample", full + 1 if full > 1 else 3)):
-                begin = time.perf_counter()
-                session.step(step)
-                found[what] = time.perf_counter() - begin
+            begin = clock()
+            found["products"] = counted(session, full)
+            found["full"] = clock() - begin
+            begin = clock()
+            session.step(full + 1 if full > 1 else 3)
+            found["sample"] = clock() - begin
             number = full + 2
         if each:
-            yield from found.items()
+            yield found
 
 
-def _seconds(step: Step, calls: int) -> float:
-    begin = time.perf_counter()
+def _seconds(step: Step, calls: int, clock: Callable[[], float]) -> float:
+    begin = clock()
     for _ in range(calls):
         step()
-    return (time.perf_counter() - begin) / calls
+    return max(clock() - begin, 1e-9) / calls
 
 
-def _session(case: Case, x: object, y: object) -> Session:
+def session_of(case: Case, x: object, y: object) -> Session:
+    """A run of everybody under way, on this batch."""
     data = as_data((x, y), case.network, 0, raw=False, target=None)
     return Session(
         network=case.network, batches=batches_of(case.network, data, "float32", None, 0),

@@ -48,8 +48,17 @@ class Campaign:
         return not self.tally.alarms and not self.stale and self.tally.total().compared >= self.entries
 
 
-def run(entries: int, seed: int, told: Callable[[Campaign], None] | None = None, *, layers: bool = False) -> Campaign:
+def run(
+    entries: int,
+    seed: int,
+    told: Callable[[Campaign], None] | None = None,
+    *,
+    layers: bool = False,
+    at_once: int = len(THREADS),
+) -> Campaign:
     """Run a campaign, of graphs of layers alone if that is asked for; `told` is called after each block.
+
+    What it counts does not depend on how many processes run `at_once`.
 
     Raises:
         RuntimeError: a process ended without a tally.
@@ -69,7 +78,7 @@ def run(entries: int, seed: int, told: Callable[[Campaign], None] | None = None,
             if told:
                 told(campaign)
 
-    with ThreadPoolExecutor(len(THREADS)) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         list(pool.map(share, THREADS))
     return campaign
 

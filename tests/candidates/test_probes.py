@@ -245,6 +245,14 @@ def test_points_are_few_cheap_ones_first_and_large_ones_reach_a_thousand():
     assert "at one row" in dict(probes(_point(network)))
 
 
+def test_rows_whose_tensors_would_not_fit_are_not_asked(monkeypatch):
+    network = Network([Dense(4, 3), Sigmoid(), Dense(3, 1)], SumSquaredError())
+    a_row = 4 + 1 + 2 * (3 + 3 + 1)  # x, y, and z1, a1, z2 with their gradients
+    monkeypatch.setattr("harness.candidates.probes.MOST_ENTRIES", 33 * a_row)
+    rows = [at.rows for when, at in probes(_point(network)) if when.startswith("at") and when.endswith("rows")]
+    assert rows[-2:] == [17, 33]
+
+
 def test_a_check_of_a_small_network_takes_no_longer_than_a_second():
     harness.check(weights_only)
     spent = []

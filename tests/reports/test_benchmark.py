@@ -1,12 +1,23 @@
 """A figure of the benchmark is of what its name says."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from impls.hand import from_text
+from reports.benchmark import __main__ as benchmark
+from reports.benchmark import kept, other_checks, readme, steps
+from reports.benchmark.figure import Figure, figure_of
+from reports.benchmark.growth import slope
+from reports.benchmark.networks import Case
+from reports.benchmark.other_checks import LADDER, OURS, Verdicts, checks, checks_table, compared
+from reports.benchmark.products import counted
+from reports.benchmark.program import CAUSES, OFF, mistakes, off_by, program_of
 from reports.growth import OfSteps, of_layers, of_steps
 from reports.pairs import COMMANDS, Checkout, Taken, main, pairs, row
 
@@ -65,7 +76,7 @@ def test_pairs_tell_the_slower_checkout_and_the_exit_status_that_is_another(tmp_
     for words, status in COMMANDS.items():
         found = pairs(slow, quick, words, status, 1)
         assert len(found) == 1
-        assert all(old.processor >= 0.5 > new.processor > 0 for old, new in found)
+        assert all(old.processor >= 0.5 and old.processor > new.processor > 0 for old, new in found)
         assert all(old.wall >= 0.5 for old, _ in found)
     with pytest.raises(RuntimeError, match=r"ended with 1 in .*quick"):
         quick.take("check docs/examples/my_nn.py", 0, 0)
@@ -88,3 +99,109 @@ def test_pairs_of_what_is_no_checkout_are_refused(tmp_path, capsys):
             main(words)
         assert ended.value.code == 2
         assert re.search(r"Cannot .*, because .*; ", " ".join(capsys.readouterr().err.split()))
+
+
+SMALL = Case("small", from_text("5-6-3", activation="tanh", loss="cross-entropy"), 9)
+
+
+def test_every_check_is_given_the_same_program_and_only_the_blind_ones_miss_a_mistake(monkeypatch):
+    monkeypatch.setattr(other_checks, "LADDER", (1e-10, 1e-6, 1e-3))
+    found = {(each.check, each.dtype): each for each in compared(SMALL, rounds=1, seeds=1, most=12, part=8)}
+    assert len(found) == len(checks(1))
+    ours = found[OURS, "float64"]
+    assert (ours.ratio, ours.missed, ours.alarms) == (1, [], {"float32": 0, "float64": 0})
+    assert ours.planted == 12
+    for each in found.values():
+        assert each.alarms["float64" if each.dtype == "float64" else "float32"] == 0, each
+        assert each.seconds > 0
+    assert (ours.entry, found["assert_close loop", "float32"].entry) == (1e-10, 1e-3)
+    assert found["torch gradcheck, slow", "float64"].alarms["float32"] == 1  # differences of 1e-6 are none there
+    assert any("0.1 %" in which for which in found["torch gradcheck, slow", "float64"].missed)
+    assert checks_table(list(found.values())).count("of 12") == len(found)
+
+
+def test_slow_gradcheck_is_told_by_what_it_decides_by():
+    program = program_of(SMALL.network, SMALL.batch(), "float64", 0)
+    planted = [each for each in mistakes(program, 60) if each.cause in OFF]
+    assert {each.cause for each in planted} == set(OFF)
+    verdicts = []
+    for fault in planted[:6]:
+        wrong = program.with_mistake(fault)
+        verdicts.append(other_checks._gradcheck(wrong, fast=False))
+        assert verdicts[-1] == other_checks._by_criterion(wrong), fault
+    assert set(verdicts) == {True, False}
+
+
+def test_planted_mistakes_are_of_every_kind_and_each_changes_a_gradient():
+    program = program_of(SMALL.network, SMALL.batch(), "float64", 0)
+    planted = mistakes(program, 60)
+    kinds = {fault.cause for fault in planted}
+    assert kinds >= {"zero", "sign flipped", "doubled", "times N", "dropped sample", *OFF}
+    assert kinds <= {*CAUSES, *OFF}
+    right = program.gradient(program.weights)
+    one = program.with_mistake(off_by(SMALL.network.link["dW1"], LADDER[-1], everywhere=False))
+    wrong = one.gradient(program.weights)
+    assert [name for name in right if not np.array_equal(right[name], wrong[name])] == ["W1"]
+    assert np.sum(right["W1"] != wrong["W1"]) == 1
+
+
+def test_products_of_a_checked_step_are_counted(monkeypatch):
+    monkeypatch.setattr(steps, "EVERYBODY", ("hand",))
+    session = steps.session_of(SMALL, *SMALL.batch())
+    session.step(1)
+    # Of three plain passes: a pass in float32, one in float64 that counts twice, and products on bounded numbers.
+    assert 1 + 3 / 3 < counted(session, 2) < 10
+
+
+def test_an_exponent_is_that_of_a_power():
+    assert slope([2, 4, 8], [3 * 2**2.5, 3 * 4**2.5, 3 * 8**2.5]) == pytest.approx(2.5)
+
+
+def rows():
+    yield figure_of([3.0, 1.0, 2.0], network="C", measure="fully checked step against plain", target=9.0)
+    yield Figure(network="harness run", measure="time", ratio=4.0, target=5.0, unit="s")
+
+
+def verdict(**more):
+    told = {"network": "C", "check": "eyes", "dtype": "float64", "needs": "patience", "seconds": 1.0, "ratio": 2.0}
+    told |= {"entry": 0.1, "whole": None, "planted": 3, "missed": ["zero at dW1"], "seeds": 1}
+    return Verdicts(**told, alarms={"float64": 0}, unsure={"float64": 0}, **more)
+
+
+def test_a_part_that_ends_early_leaves_the_other_rows_and_costs_the_status(monkeypatch, capsys):
+    def ends_early(_):
+        yield from rows()
+        raise RuntimeError("no more")
+
+    monkeypatch.setattr(benchmark, "PARTS", {"one": ends_early, "other": lambda _: rows()})
+    assert benchmark.main(["--quick"]) == 1
+    told = capsys.readouterr()
+    assert told.out.count("harness run") == 4  # as they come, and in the table
+    assert "one ended early: RuntimeError: no more" in told.err
+
+
+def test_what_is_kept_is_read_back_and_the_readme_is_made_of_it(tmp_path):
+    given = {"machine": {"processor": "Z80", "cores": "1"}, "failed": {"memory": "no more"}, "seconds": {"steps": 1.0}}
+    found = kept.Measured(rows=list(rows()), checks=[verdict()], **given)
+    assert kept.kept(tmp_path) is None
+    kept.keep(found, "How.", tmp_path)
+    again = kept.kept(tmp_path)
+    assert again == found
+    assert [row["reached"] for row in json.loads((tmp_path / "benchmark.json").read_text())["rows"]] == [True, True]
+    page = (tmp_path / "benchmark.md").read_text()
+    assert "memory ended early: no more" in page
+    assert "- eyes: patience." in page
+    text = readme.refreshed(f"Before\n{readme.BEGIN}old\n{readme.END}After\n", found)
+    assert text.startswith(f"Before\n{readme.BEGIN}`make bench` measured this (Z80, 1 cores)")
+    assert "| C " in text
+    assert " 2 x |" in text
+    assert "From the shell: `harness run` 4 s." in text
+    assert "1 of 3" in text
+    assert text.endswith(f"{readme.END}After\n")
+    with pytest.raises(ValueError, match="Cannot put figures into the README"):
+        readme.refreshed("nothing", found)
+
+
+def test_the_readme_has_the_figures_that_were_kept():
+    text = readme.README.read_text(encoding="utf-8")
+    assert readme.refreshed(text, kept.kept()) == text

@@ -1,0 +1,42 @@
+"""The count of products: how many times the multiply-adds of a plain step a fully checked step has.
+
+A plain step has those of three passes. A checked one has those of all its passes, in the working dtype and in float64,
+and of the products on bounded numbers: of values, of magnitudes, of bounds. One in float64 counts as two in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+from harness.arithmetic.rules import sums
+from harness.candidates.implementation import Participant
+from harness.lockstep.session import Session
+
+
+def counted(session: Session, number: int) -> float:
+    """Take a step of a run and count."""
+    total = 0.0
+    made, differentiated = sums._of_products, Participant.differentiate
+    network, rows = session.network, session.batches.size
+
+    def of_products(product: Callable[[Any, Any], Any], terms: int, x: Any, y: Any, **more: Any) -> Any:
+        def one(a: Any, b: Any) -> Any:
+            nonlocal total
+            result = product(a, b)
+            total += np.size(result) * terms * result.dtype.itemsize / 4
+            return result
+
+        return made(one, terms, x, y, **more)
+
+    def differentiate(self: Participant, point: Any, **more: Any) -> Any:
+        nonlocal total
+        total += network.multiply_adds(rows) * (2 if point.dtype == "float64" else 1)
+        return differentiated(self, point, **more)
+
+    with patch.object(sums, "_of_products", of_products), patch.object(Participant, "differentiate", differentiate):
+        session.step(number)
+    return total / (3 * network.multiply_adds(rows))
