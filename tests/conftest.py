@@ -1,10 +1,12 @@
 """Fixtures shared by the tests."""
 
+import atexit
 import os
 import signal
 import sys
 from importlib.util import find_spec
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import mkdtemp
 
 import pytest
 
@@ -15,14 +17,14 @@ collect_ignore = ["broken/operations", "candidates/right_operations.py"]
 pytest_plugins = ["pytester", "tests.broken.sessions"]
 
 
-def pytest_configure(config):
+def pytest_configure():
     """What JAX compiles, which takes most of a short run, is kept for later tests of this process and its children.
 
     Each process of xdist has a folder of its own: JAX writes there without a lock.
     """
-    kept = TemporaryDirectory(prefix="compiled-")
-    config.add_cleanup(kept.cleanup)
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = kept.name
+    kept = mkdtemp(prefix="compiled-")
+    atexit.register(rmtree, kept, ignore_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = kept
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 

@@ -219,6 +219,21 @@ def test_training_tells_whether_it_matters():
     assert harness.check(right.backward).learning is None
 
 
+def test_whether_it_matters_is_told_alike_however_its_gradients_are_returned():
+    def wrong(weights, x, y):
+        return right.backward(weights, x, y) | {"dW1": 0 * weights["W1"]}
+
+    def by_turns(weights, x, y):  # now and then in another shape, type and order
+        by_turns.calls += 1
+        turn, found = by_turns.calls % 3, wrong(weights, x, y)
+        if turn == 1:
+            return {"grads": {name: found[name] for name in reversed(names)}}
+        return {name: found[name].tolist() if turn == 2 else found[name] for name in names}
+
+    by_turns.calls, names = 0, harness.load_network("4-3-2-1").gradients
+    assert harness.check(by_turns).learning == harness.check(wrong).learning is not None
+
+
 def test_the_object_and_its_json_agree():
     check = harness.check(wrong_at("dz2", np.negative))
     told = check.to_dict()

@@ -25,7 +25,7 @@ def passes(*functions, **options):
 
 
 @BOTH
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 def test_right_passes_in_numpy_against_hand_layers(dtype, seed):
     options = {"dtype": dtype, "seed": seed}
     assert not passes(mine.dense, mine.dense_backward, reference=Dense(4, 3), **options).measured
@@ -60,8 +60,7 @@ def test_either_convention_at_a_kink_is_right_and_named(framework, at_zero):
     assert [wrong.case(row) for row in wrong.rows if row.verdict == "FAULT"] == ["kinks"]
 
 
-@BOTH
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("dtype", "seed"), [("float64", 0), ("float32", 1), ("float64", 2)])
 def test_right_passes_in_numpy_against_torch_functions(dtype, seed):
     torch = pytest.importorskip("torch")
     functional = torch.nn.functional
@@ -191,8 +190,7 @@ def test_zeros_that_would_pass_everywhere_are_no_power(dtype, large):
     assert (found.verdict, found.exit, found.powerless) == ("NO POWER", 0, ["output"])
 
 
-@BOTH
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("dtype", "seed"), [("float64", 0), ("float32", 1), ("float64", 2)])
 def test_tied_maxima_share_the_upstream_in_any_way_but_share_it(dtype, seed):
     torch = pytest.importorskip("torch")
 

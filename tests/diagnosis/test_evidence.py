@@ -107,13 +107,12 @@ def test_not_everything_is_float32_where_something_is_right_in_float64():
 
 
 def test_a_guess_is_refuted_and_near():
-    for factor in (0.9, -1):
-        for at in ("da3", "dz2", "dW2"):
-            for only in (None, GRADIENTS):
-                line = lambda t, at=at, factor=factor: factor * right("4-3-2-1", at)(t) + 0.01  # noqa: E731
-                for diagnosis in checked({at: line}, only=only).diagnoses:
-                    guess = diagnosis.runner_up
-                    assert guess is None or 1e-6 < guess.residual <= 0.5
+    for at, factor in (("da3", 0.9), ("dz2", -1), ("dW2", 0.9)):
+        for only in (None, GRADIENTS):
+            line = lambda t, at=at, factor=factor: factor * right("4-3-2-1", at)(t) + 0.01  # noqa: E731
+            for diagnosis in checked({at: line}, only=only).diagnoses:
+                guess = diagnosis.runner_up
+                assert guess is None or 1e-6 < guess.residual <= 0.5
 
 
 LABELS = harness.load_network("3-4-2", loss="cross-entropy")

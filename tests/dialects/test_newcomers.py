@@ -1,6 +1,7 @@
 """Whoever comes with a program of a well-known course is told what is right and wrong in it, in its own dialect."""
 
 from functools import partial
+from itertools import product
 
 import numpy as np
 import pytest
@@ -41,11 +42,10 @@ def test_the_layout_in_which_it_is_right_is_told_in_its_convention_too():
     assert "--layout columns" in told
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("lr", [1e-3, 0.1, 10.0])
-@pytest.mark.parametrize("loss", ["sum-squared-error(by=0.5)", "mean-squared-error(by=0.5)"])
-def test_one_sample_at_a_time_may_update_the_weights(loss, lr, dtype):
-    of = ("4-3-1", {"loss": loss})
+@pytest.mark.parametrize(("lr", "dtype"), list(product([1e-3, 0.1, 10.0], ["float64", "float32"])))
+def test_one_sample_at_a_time_may_update_the_weights(lr, dtype):
+    summed = (lr == 0.1) == (dtype == "float64")  # each loss in each dtype
+    of = ("4-3-1", {"loss": "sum-squared-error(by=0.5)" if summed else "mean-squared-error(by=0.5)"})
 
     def found(slip=None):
         step = harness.gradients_from_update(partial(newcomers.online, lr=lr, slip=slip), lr=lr, name="online")

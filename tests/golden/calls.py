@@ -356,10 +356,12 @@ def interrupted_by_signal(folder: Path) -> str:
     """A run in a process of its own, ended by Ctrl-C after at least three steps."""
     words = ("run", "--steps", "1000000", "--against", "hand", "--output", "run.jsonl")
     record = folder / "run.jsonl"
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what is run in the background ignores it
     process = subprocess.Popen(
         [sys.executable, "-m", "harness", *words],
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
+    signal.signal(signal.SIGINT, before)
     while process.poll() is None and not (record.exists() and record.read_bytes().count(b"\n") > 3):
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
