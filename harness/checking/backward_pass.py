@@ -183,7 +183,7 @@ def concluded(
     point, shown, diagnoses = read.point, read.shown, read.diagnoses
     findings = [each for each in findings if each.kind != "not trained" or each.tensor in point.network.link]
     findings = [*remarks_on(point.network), *remarks_at(point), *findings]
-    if not any(finding.kind == "not trained" for finding in findings):
+    if any(dialect.without for dialect in read.dialects) and not any(each.kind == "not trained" for each in findings):
         findings += not_trained(point.network, shown, setting.name, strict=False)
     judged = _reasoned(_inferred(read.located, shown, diagnoses), findings)
     factor = common_factor(point, shown) if diagnoses else None

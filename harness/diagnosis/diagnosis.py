@@ -19,7 +19,7 @@ from harness.faults.fault import LEAST_ENTRIES
 from harness.faults.place import Place
 from impls.contract import Array
 from impls.graph import Graph, Link
-from impls.hand import Add, Identity
+from impls.hand import Add, Identity, Penalty
 
 
 @dataclass(frozen=True)
@@ -154,11 +154,16 @@ def _one(network: Graph, having: Sequence[Found], name: str) -> Diagnosis:
     for shared in names:
         each = [cause for f in having if (cause := f.cause(shared))]
         if len(each) == len(having):
-            says = f"{each[0].says}; the same at {', '.join(gradients_of(network, links[1:]))}"
+            says = f"{each[0].says}; the same at {', '.join(_place(network, name) for name in links[1:])}"
             worst, entries = max(c.residual for c in each), sum(c.entries for c in each)
             causes.append(replace(each[0], says=says, residual=worst, entries=entries))
     explains = tuple(dict.fromkeys(at for f in having for at in f.diagnosis.explains))
     return replace(first.diagnosis, causes=tuple(causes), explains=explains, links=links)
+
+
+def _place(network: Graph, name: str) -> str:
+    """A link among several: a part of a gradient by its own name, but what a penalty adds, which is told so."""
+    return gradient_of(network, name) if isinstance(network.link[name].layer, Penalty) else name
 
 
 def told(network: Graph, diagnosis: Diagnosis) -> Diagnosis:

@@ -138,6 +138,8 @@ def _may_be_another(check: Check) -> bool:
     shapes = any(finding.fails and finding.kind == "shape" for finding in check.findings)
     if any(finding.kind in ("targets", "layout") for finding in check.findings):  # it is known for which
         return False
+    if any(row.verdict == "ok" and row.gradient in check.network.gradients for row in check.rows):
+        return False
     return bool(check.findings and not check.judged) or shapes or _of_another_depth(check)
 
 
