@@ -19,6 +19,7 @@ ENTRIES = {
     "exactly it": (1.0, 0.0, 1.0, True, False),
     "on the bound": (1.0, 0.5, 1.5, True, False),
     "beyond the bound": (1.0, 0.5, 1.625, False, True),
+    "off by the least, where nothing is allowed": (0.0, 0.0, 2.0**-1074, False, True),
     "NaN": (1.0, 0.5, NAN, False, True),
     "infinite": (1.0, 0.5, INF, False, True),
     "no bound": (1.0, INF, 7.0, False, False),

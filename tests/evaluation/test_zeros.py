@@ -96,6 +96,7 @@ def test_where_every_neuron_is_saturated_nothing_is_seen_and_that_is_no_zero():
     assert np.all(centre.value != 0)
     assert np.all(np.abs(centre.value) <= 2 * centre.bound)
     assert not point.vanishes("db1")
+    assert point.nonzero == {"db1"}, "what is not 0 here is not 0 by algebra, at no later point of a run"
 
 
 def test_an_operation_that_normalises_what_a_bias_was_added_to():
