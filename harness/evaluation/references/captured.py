@@ -1,0 +1,123 @@
+"""The reference of a captured operation: its hand rule on bounded arrays, or a form of it that its framework runs.
+
+What was captured is a point of an operation with its upstream; so it is judged as every operation is, by
+`harness.evaluation.references.expected.Expected`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from inspect import signature
+from typing import Any
+
+import numpy as np
+
+from harness.arithmetic import Bounded, Context, profile_of
+from harness.inputs.outputs import OUTPUT, Parts
+from impls.captured import Operation, Place, Rule
+from impls.contract import Array
+from impls.graph.node import as_names
+
+
+@dataclass(frozen=True)
+class RuleReference:
+    """A hand rule at an operation's own operands, which are called by their numbers: ``0``, ``1``, ...
+
+    Attributes:
+        inputs: the operands that the rule reads.
+        differentiable: those of them for which it has a gradient, and the run sent one back.
+    """
+
+    rule: Rule
+    inputs: tuple[str, ...]
+    differentiable: tuple[str, ...]
+    measured = False
+
+    @staticmethod
+    def of(operation: Operation) -> RuleReference:
+        """By the rule that an operation has."""
+        rule = operation.rule
+        assert rule is not None
+        places = dict.fromkeys(str(read.number) for read in rule.reads.values() if isinstance(read, Place))
+        local = {str(read.number): name for name, read in rule.reads.items() if isinstance(read, Place)}
+        asked = (
+            number for number in places
+            if operation.gradients[int(number)] is not None and hasattr(rule.layer, f"d{local[number]}")
+        )  # fmt: skip
+        return RuleReference(rule, tuple(places), tuple(asked))
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"hand {self.rule.layer!r}"
+
+    def parts(self, inputs: Mapping[str, Array]) -> Parts:
+        """The shape of each output."""
+        shapes = [output.shape for output in self._outputs(self._given(inputs, "float64"))]
+        names = [OUTPUT] if len(shapes) == 1 else [f"{OUTPUT}[{number}]" for number in range(len(shapes))]
+        return dict(zip(names, shapes, strict=True))
+
+    def output(self, inputs: Mapping[str, Array], dtype: str) -> Bounded:
+        """The output, several one after the other, as programs of the dtype may give it."""
+        return _one(self._outputs(self._given(inputs, dtype)))
+
+    def gradients(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Bounded]:
+        """The gradient of each operand that has one; of one that is read twice, the sum of both."""
+        tensors = self._given(inputs, dtype)
+        outputs = self._outputs(tensors)
+        gives = as_names(self.rule.layer.gives)
+        sent = _apart(np.asarray(upstream, np.float64), outputs)
+        context = tensors["context"]
+        tensors |= dict(zip(gives, outputs, strict=True))
+        tensors |= {f"d{name}": context.exact(each) for name, each in zip(gives, sent, strict=True)}
+        found: dict[str, Bounded] = {}
+        for name, read in self.rule.reads.items():
+            if isinstance(read, Place) and str(read.number) in self.differentiable:
+                gradient = self._called(getattr(self.rule.layer, f"d{name}"), tensors)
+                number = str(read.number)
+                found[number] = found[number] + gradient if number in found else gradient
+        return found
+
+    def values(self, inputs: Mapping[str, Array], upstream: Array) -> dict[str, Array]:
+        """The gradients in float64."""
+        return {name: g.value for name, g in self.gradients(inputs, upstream, "float64").items()}
+
+    def _given(self, inputs: Mapping[str, Array], dtype: str) -> dict[str, Any]:
+        context = Context(profile_of(dtype))
+
+        def given(read: Any) -> Any:
+            value = inputs[str(read.number)] if isinstance(read, Place) else read
+            if isinstance(read, Place):
+                return context.exact(value) if value.dtype.kind == "f" else value
+            return context.constant(value) if isinstance(value, float) else value
+
+        return {name: given(read) for name, read in self.rule.reads.items()} | {"context": context}
+
+    def _outputs(self, tensors: Mapping[str, Any]) -> list[Bounded]:
+        layer, names = self.rule.layer, as_names(self.rule.layer.gives)
+        if len(names) == 1:
+            return [layer.forward(*(tensors[name] for name in as_names(layer.reads)))]
+        return [self._called(getattr(layer, name), tensors) for name in names]
+
+    def _called(self, rule: Callable[..., Any], tensors: Mapping[str, Any]) -> Any:
+        takes = signature(rule).parameters.values()
+        if any(taken.kind is taken.VAR_POSITIONAL for taken in takes):
+            return rule(*(tensors[f"d{name}"] for name in as_names(self.rule.layer.gives)))
+        return rule(*(tensors[taken.name] for taken in takes))
+
+
+def _one(outputs: list[Bounded]) -> Bounded:
+    """One output as it is, several in one row."""
+    if len(outputs) == 1:
+        return outputs[0]
+    rows = [output.reshape(-1) for output in outputs]
+    joined: Bounded = np.concatenate(rows)  # type: ignore[arg-type, assignment]
+    return joined
+
+
+def _apart(upstream: Array, outputs: list[Bounded]) -> list[Array]:
+    if len(outputs) == 1:
+        return [upstream]
+    ends = np.cumsum([output.size for output in outputs])[:-1]
+    return [row.reshape(o.shape) for row, o in zip(np.split(upstream, ends), outputs, strict=True)]
