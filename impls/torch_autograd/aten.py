@@ -239,6 +239,7 @@ class Expanded(moving.Moved):
         super().__init__(lambda x: np.broadcast_to(x, shape))
 
     def dx(self, ds: Any, x: Any) -> Any:
+        """The sum."""
         return arithmetic.unbroadcast(ds, x.shape)
 
 
@@ -472,9 +473,9 @@ def _(a: Arguments) -> Rule | None:
         return None
 
     def each(sizes: Sequence[int]) -> Any:
-        return tuple(sizes) * (2 // len(sizes)) if spatial == 2 else sizes[0]
+        return list(sizes) * (2 // len(sizes)) if spatial == 2 else sizes[0]
 
-    kernel = weight[2:] if spatial == 2 else weight[2]
+    kernel = each(weight[2:])
     options = {"stride": each(a.stride), "padding": each(a.padding), "dilation": each(a.dilation)}
     if transposed:
         layer: Any = ConvTranspose2d(
@@ -491,7 +492,7 @@ def _(a: Arguments) -> Rule | None:
 def _(a: Arguments) -> Rule | None:
     if a.value_of("self").ndim != 4 or set(a.dilation) != {1} or a.ceil_mode:
         return None
-    layer = MaxPool2d(tuple(a.kernel_size), tuple(a.stride or a.kernel_size), _of_two(a.padding))
+    layer = MaxPool2d(list(a.kernel_size), list(a.stride or a.kernel_size), _of_two(a.padding))
     return Rule(layer=layer, reads={"x": a.self})
 
 
@@ -499,19 +500,22 @@ def _(a: Arguments) -> Rule | None:
 def _(a: Arguments) -> Rule | None:
     if a.value_of("self").ndim != 4 or a.ceil_mode or a.divisor_override:
         return None
-    options = (tuple(a.kernel_size), tuple(a.stride or a.kernel_size), _of_two(a.padding))
-    return Rule(layer=AvgPool2d(*options, count_include_pad=a.count_include_pad), reads={"x": a.self})
+    layer = AvgPool2d(
+        list(a.kernel_size), list(a.stride or a.kernel_size), _of_two(a.padding),
+        count_include_pad=a.count_include_pad,
+    )  # fmt: skip
+    return Rule(layer=layer, reads={"x": a.self})
 
 
 @row("_adaptive_avg_pool2d")
 def _(a: Arguments) -> Rule | None:
     if a.value_of("self").ndim != 4:
         return None
-    return Rule(layer=AdaptiveAvgPool2d(tuple(a.output_size)), reads={"x": a.self})
+    return Rule(layer=AdaptiveAvgPool2d(list(a.output_size)), reads={"x": a.self})
 
 
-def _of_two(sizes: Sequence[int]) -> tuple[int, int]:
-    return (sizes[0], sizes[-1])
+def _of_two(sizes: Sequence[int]) -> list[int]:
+    return [sizes[0], sizes[-1]]
 
 
 # Rows.

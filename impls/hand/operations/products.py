@@ -47,7 +47,7 @@ class VectorProduct(Parametrised):
     def forward(self, p: Array, q: Array) -> Array:
         return (p @ q.reshape(-1, 1)).reshape(*p.shape[:-1])
 
-    def dp(self, ds: Array, p: Array, q: Array) -> Array:
+    def dp(self, ds: Array, q: Array) -> Array:
         return ds.reshape(*ds.shape, 1) * q
 
     def dq(self, ds: Array, p: Array, q: Array) -> Array:
@@ -98,8 +98,7 @@ class Contraction(Parametrised):
     def _matrices(self, x: Array, which: int) -> Array:
         """(batch, rest, summed)."""
         sizes = [
-            prod(x.shape[a] for a in axes)
-            for axes in (self.batch[which], self._rest(x, which), self.summed[which])
+            prod(x.shape[a] for a in axes) for axes in (self.batch[which], self._rest(x, which), self.summed[which])
         ]
         return np.transpose(x, self._order(x, which)).reshape(*sizes)
 

@@ -98,7 +98,9 @@ class Max(_Along):
     def _shares(self, rows: Array) -> Any:
         if not self.first:
             return largest_shares(rows)
-        chosen = np.argmax(getattr(rows, "value", rows), axis=-1)  # entries are exact: they are what was read
+        chosen = np.argmax(
+            np.asarray(getattr(rows, "value", rows)), axis=-1
+        )  # entries are exact: they are what was read
         return 1.0 * (np.arange(rows.shape[-1]) == chosen[..., None])
 
 

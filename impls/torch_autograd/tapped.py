@@ -1,0 +1,285 @@
+"""What taps saw of a torch program, as operations: each node of its autograd graph with the operation that made it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.autograd.graph import Node
+
+from impls.captured import Meeting, Operation, Rule
+from impls.torch_autograd.aten import rule_of
+from impls.torch_autograd.forms import form_of_call, form_of_function
+from impls.torch_autograd.tap import Call
+
+ACCUMULATE = "torch::autograd::AccumulateGrad"
+IN_PLACE_OF_A_VIEW = "torch::autograd::CopySlices"
+Edge = tuple[Node, int]
+
+
+class Tapped:
+    """While it is entered, what arrives at each node and what it sends back is written down.
+
+    Attributes:
+        nodes: of the graph, in the order in which the forward pass made them.
+        calls: what was dispatched, by the number of its node.
+        arrived, sent: by node, what its vjp was given for each output and gave for each edge.
+        leaves: at each weight what arrived, and its gradient before and afterwards.
+    """
+
+    def __init__(self, loss: torch.Tensor, calls: Sequence[Call], names: Mapping[int, str]) -> None:
+        self.loss, self.calls, self.names = loss, calls, names
+        self.nodes = sorted(_graph(loss), key=lambda node: node._sequence_nr())
+        self.arrived: dict[Node, Sequence[Any]] = {}
+        self.sent: dict[Node, Sequence[Any]] = {}
+        self.leaves: dict[Node, list[torch.Tensor]] = {}
+        self._before: Mapping[int, Any] = {}
+
+    def __enter__(self) -> Tapped:
+        def between(node: Node) -> Callable[..., None]:
+            def hook(sent: Sequence[Any], arrived: Sequence[Any]) -> None:
+                self.sent[node], self.arrived[node] = sent, arrived
+
+            return hook
+
+        def at_leaf(node: Node) -> Callable[..., None]:
+            def hook(arrived: Sequence[Any]) -> None:
+                self.leaves.setdefault(node, []).append(arrived[0].detach().clone())
+
+            return hook
+
+        self._hooks = [
+            node.register_prehook(at_leaf(node)) if is_leaf(node) else node.register_hook(between(node))
+            for node in self.nodes
+        ]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for hook in self._hooks:
+            hook.remove()
+
+    def accumulated(self, before: Mapping[int, Any]) -> None:
+        """Remember what the leaves held before the backward pass."""
+        self._before = before
+
+    def before(self, leaf: torch.Tensor) -> Any:
+        """What a leaf's gradient was before the backward pass; None if it had none."""
+        return self._before.get(id(leaf))
+
+
+def leads(given: Any, edge: Edge) -> bool:
+    """Whether where a tensor's gradient arrives is where an edge leads."""
+    if given is None or edge[0] is None:
+        return False
+    if isinstance(given, torch.Tensor):
+        return is_leaf(edge[0]) and edge[0].variable is given
+    return bool(given == edge)
+
+
+def is_leaf(node: Node) -> bool:
+    """Whether a node is where a leaf's gradient arrives."""
+    return node.name() == ACCUMULATE
+
+
+def _graph(loss: torch.Tensor) -> list[Node]:
+    """Every node through which a gradient of the loss passes."""
+    found: dict[Node, None] = {}
+    todo = [loss.grad_fn]
+    while todo:
+        node = todo.pop()
+        if node is None or node in found:
+            continue
+        found[node] = None
+        todo += [following for following, _ in node.next_functions]
+    return list(found)
+
+
+def operations_of(tapped: Tapped) -> tuple[list[Operation], list[Meeting], int]:
+    """The operations and meetings of a program, and how many operations no gradient passes through."""
+    return _Assembly(tapped).made()
+
+
+class _Assembly:
+    """From nodes and calls to operations."""
+
+    def __init__(self, tapped: Tapped) -> None:
+        self.tapped = tapped
+        self.inner = [node for node in tapped.nodes if not is_leaf(node)]
+        self.number = {node: place for place, node in enumerate(self.inner, 1)}
+        self.first: dict[int, Call] = {}
+        self.inside: dict[int, list[Call]] = {}
+        for call in tapped.calls:
+            if call.graded:
+                self.first.setdefault(call.number, call)
+            else:
+                self.inside.setdefault(call.number, []).append(call)
+        self.seen: dict[Edge, torch.Tensor] = {}
+        for call in tapped.calls:  # the latest that was read there: of what is changed in place another node's
+            read = zip(call.edges, call.read, strict=True)
+            self.seen.update({edge: tensor for edge, tensor in read if isinstance(edge, tuple)})
+        if tapped.loss.grad_fn is not None:
+            self.seen[tapped.loss.grad_fn, tapped.loss.output_nr] = tapped.loss
+
+    def made(self) -> tuple[list[Operation], list[Meeting], int]:
+        operations = [self._operation(node) for node in self.inner]
+        used = sum(1 for node in self.inner if node._sequence_nr() in self.first)
+        passing = sum(1 for call in self.first.values()) - used
+        return operations, list(self._meetings()), max(passing, 0)
+
+    def _operation(self, node: Node) -> Operation:
+        number = node._sequence_nr()
+        if isinstance(node, torch.autograd.function.BackwardCFunction):
+            return self._custom(node, self.inside.get(number, []))
+        call = self.first.get(number)
+        if call is None or node.name() == IN_PLACE_OF_A_VIEW:
+            return self._unknown(node, call)
+        return self._of_call(node, call)
+
+    def _of_call(self, node: Node, call: Call) -> Operation:
+        read, gave = call.read, [t for t in call.gave if isinstance(t, torch.Tensor)]
+        mine = self._edges_of(node, call)
+        arrived, sent = self.tapped.arrived.get(node, ()), self.tapped.sent.get(node, ())
+        upstream: list[Any] = [None] * len(gave)
+        for place, tensor in enumerate(gave):
+            at = tensor.output_nr if tensor.grad_fn is node else place
+            upstream[place] = arrived[at] if at < len(arrived) else None
+        gradients: list[Any] = [None] * len(read)
+        for edge, place in mine.items():
+            gradients[place] = sent[edge] if edge < len(sent) else None
+        rule, why = None, _why_not(read, gave)
+        if not why:
+            rule = rule_of(call.op, call.args, call.kwargs, gave)
+        return self._made(
+            node, str(call.op), call, read, gave, upstream, gradients,
+            rule=rule, form=None if why or rule else form_of_call(call), why_not=why,
+        )  # fmt: skip
+
+    def _edges_of(self, node: Node, call: Call) -> dict[int, int]:
+        """By a node's edge, the tensor that was read there; one read twice has two edges, in order."""
+        left, found = list(enumerate(call.edges)), dict[int, int]()
+        for number, edge in enumerate(node.next_functions):
+            at = next((place for place, given in left if leads(given, edge)), None)
+            if at is not None:
+                found[number] = at
+                left = [(place, given) for place, given in left if place != at]
+        return found
+
+    def _custom(self, node: Any, inside: list[Call]) -> Operation:
+        """A function with a backward of its own: what it read is what its edges lead to."""
+        read = [self.seen.get((n, at)) if n is not None else None for n, at in node.next_functions]
+        given = [
+            _leaf(n) if tensor is None else tensor for tensor, (n, _) in zip(read, node.next_functions, strict=True)
+        ]
+        asked = [place for place, tensor in enumerate(given) if tensor is not None]
+        outputs = sorted((at, t) for (n, at), t in self.seen.items() if n is node)
+        arrived, sent = self.tapped.arrived.get(node, ()), self.tapped.sent.get(node, ())
+        operands = [given[place] for place in asked]
+        gave = [tensor for _, tensor in outputs]
+        why = _why_not(operands, gave) or ("" if gave else "what it gives was read by nobody")
+        name = type(node)._forward_cls.__name__
+        code = getattr(getattr(type(node)._forward_cls, "backward", None), "__code__", None)
+        place = (code.co_filename, code.co_firstlineno) if code is not None else None
+        call = inside[0] if inside else None
+        return self._made(
+            node, name, call, operands, gave,
+            [arrived[at] if at < len(arrived) else None for at, _ in outputs],
+            [sent[place] if place < len(sent) else None for place in asked],
+            rule=None, form=None if why else form_of_function(inside, operands, gave), why_not=why,
+            edges=[node.next_functions[place] for place in asked], place=place,
+        )  # fmt: skip
+
+    def _unknown(self, node: Node, call: Call | None) -> Operation:
+        """A node whose operation was not seen: a view that was changed in place, say."""
+        why = "a view was changed in place" if "CopySlices" in node.name() or "AsStrided" in node.name() else ""
+        arrived, sent = self.tapped.arrived.get(node, ()), self.tapped.sent.get(node, ())
+        return self._made(
+            node, node.name(), call, [], [], list(arrived), list(sent),
+            rule=None, form=None, why_not=why or "what it does forward was not seen", edges=list(node.next_functions),
+        )  # fmt: skip
+
+    def _made(
+        self, node: Node, name: str, call: Call | None, read: Sequence[Any], gave: Sequence[Any],
+        upstream: Sequence[Any], gradients: Sequence[Any], *, rule: Rule | None, form: Any, why_not: str,
+        edges: Sequence[Any] | None = None, place: tuple[str, int] | None = None,
+    ) -> Operation:  # fmt: skip
+        edges = (call.edges if call else []) if edges is None else edges
+        return Operation(
+            number=self.number[node], name=name.removeprefix("aten.").removesuffix(".default"),
+            module=call.module if call else "", place=place or (call.place if call else None),
+            operands=list(map(_array, read)), outputs=list(map(_array, gave)),
+            upstream=[_array(u) for u in upstream], gradients=[_array(g) for g in gradients],
+            sources=[self._source(edge) for edge in edges], rule=rule, form=form, why_not=why_not,
+        )  # fmt: skip
+
+    def _source(self, edge: Any) -> int | str | None:
+        leaf = edge if isinstance(edge, torch.Tensor) else _leaf(edge[0]) if edge else None
+        if leaf is not None:
+            return self.tapped.names.get(id(leaf), f"a leaf {tuple(leaf.shape)}")
+        return self.number.get(edge[0]) if edge and edge[0] is not None else None
+
+    def _meetings(self) -> Iterator[Meeting]:
+        """Wherever more than one vjp sends to the same place, and at every leaf."""
+        parts: dict[Edge, list[Any]] = {}
+        for node in reversed(self.inner):
+            for (following, at), part in zip(node.next_functions, self.tapped.sent.get(node, ()), strict=False):
+                if following is not None and part is not None:
+                    parts.setdefault((following, at), []).append(part)
+        for (node, at), sent in parts.items():
+            if is_leaf(node):
+                leaf = node.variable
+                if leaf.grad is None:
+                    continue
+                before = self.tapped.before(leaf)
+                every = [*sent, *([] if before is None else [before])]
+                name = self.tapped.names.get(id(leaf), f"a leaf {tuple(leaf.shape)}")
+                yield Meeting(
+                    name=name, of=None, parts=list(map(_array, every)), total=_array(leaf.grad),
+                    why_not="a hook of the program's own changes it" if _hooked(leaf) else "",
+                )  # fmt: skip
+            elif len(sent) > 1:
+                arrived = self.tapped.arrived.get(node, ())
+                if at < len(arrived) and arrived[at] is not None:
+                    tensor = self.seen.get((node, at))
+                    hooked = tensor is not None and _hooked(tensor)
+                    yield Meeting(
+                        name=f"what {node.name()} gives", of=self.number[node], parts=list(map(_array, sent)),
+                        total=_array(arrived[at]), why_not="a hook of the program's own changes it" if hooked else "",
+                    )  # fmt: skip
+
+
+def _hooked(tensor: torch.Tensor) -> bool:
+    return bool(tensor._backward_hooks) or bool(getattr(tensor, "_post_accumulate_grad_hooks", None))
+
+
+def _leaf(node: Any) -> Any:
+    return node.variable if node is not None and is_leaf(node) else None
+
+
+def _why_not(read: Sequence[torch.Tensor], gave: Sequence[torch.Tensor]) -> str:
+    """What stands in the way of any judgement."""
+    for tensor in (*read, *gave):
+        if tensor.layout is not torch.strided:
+            return "a sparse tensor"
+        if tensor.is_complex():
+            return "complex numbers"
+        if tensor.is_quantized:
+            return "quantised numbers"
+        if tensor.device.type != "cpu":
+            return f"a tensor on {tensor.device.type}"
+    kinds = {str(t.dtype).removeprefix("torch.") for t in (*read, *gave) if t.is_floating_point()}
+    if narrow := kinds - {"float32", "float64"}:
+        return f"numbers of {', '.join(sorted(narrow))}"
+    return ""
+
+
+def _array(tensor: Any) -> Any:
+    if tensor is None:
+        return None
+    with torch.no_grad():
+        plain = tensor.detach()
+        plain = plain.to_dense() if plain.layout is not torch.strided else plain
+        if plain.dtype == torch.bfloat16:
+            plain = plain.float()
+        return np.asarray(plain.resolve_conj().resolve_neg().numpy())
