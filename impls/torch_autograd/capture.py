@@ -56,7 +56,7 @@ def capture(
         operations, meetings, passing = operations_of(tapped)
         dtype = str(value.dtype).removeprefix("torch.")
         return Capture(
-            version=f"torch {torch.__version__}", dtype=dtype, loss=float(value), operations=operations,
+            version=f"torch {torch.__version__}", dtype=dtype, loss=float(value.detach()), operations=operations,
             meetings=meetings, modules=modules.many, weights=[n for n, leaf in names.items() if leaf.requires_grad],
             notes=notes, passing=passing,
         )  # fmt: skip

@@ -7,7 +7,6 @@ What was captured is a point of an operation with its upstream; so it is judged 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
@@ -15,12 +14,11 @@ import numpy as np
 
 from harness.arithmetic import Bounded, Context, profile_of
 from harness.inputs.outputs import OUTPUT, Parts
-from impls.captured import Operation, Place, Rule
+from impls.captured import Operation, Place
 from impls.contract import Array
 from impls.graph.node import as_names
 
 
-@dataclass(frozen=True)
 class RuleReference:
     """A hand rule at an operation's own operands, which are called by their numbers: ``0``, ``1``, ...
 
@@ -29,28 +27,16 @@ class RuleReference:
         differentiable: those of them for which it has a gradient, and the run sent one back.
     """
 
-    rule: Rule
-    inputs: tuple[str, ...]
-    differentiable: tuple[str, ...]
     measured = False
 
-    @staticmethod
-    def of(operation: Operation) -> RuleReference:
-        """By the rule that an operation has."""
+    def __init__(self, operation: Operation) -> None:
         rule = operation.rule
         assert rule is not None
-        places = dict.fromkeys(str(read.number) for read in rule.reads.values() if isinstance(read, Place))
+        self.rule, self.name = rule, f"hand {rule.layer!r}"
         local = {str(read.number): name for name, read in rule.reads.items() if isinstance(read, Place)}
-        asked = (
-            number for number in places
-            if operation.gradients[int(number)] is not None and hasattr(rule.layer, f"d{local[number]}")
-        )  # fmt: skip
-        return RuleReference(rule, tuple(places), tuple(asked))
-
-    @property
-    def name(self) -> str:
-        """For people."""
-        return f"hand {self.rule.layer!r}"
+        asked = (number for number in local if operation.gradients[int(number)] is not None)
+        self.inputs = tuple(local)
+        self.differentiable = tuple(number for number in asked if hasattr(rule.layer, f"d{local[number]}"))
 
     def parts(self, inputs: Mapping[str, Array]) -> Parts:
         """The shape of each output."""

@@ -1,0 +1,220 @@
+"""Judging a captured program: every operation by the best reference that it has, every sum of gradients likewise.
+
+An operation is fed its own operands and its own upstream, so that what is wrong elsewhere does not show in it. Judging
+is a function of what was captured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from msgspec.structs import replace as with_other
+
+from harness.arithmetic import Context, profile_of
+from harness.comparison.judge import Check, Row, but_for_rounding, judge
+from harness.evaluation.references.captured import RuleReference
+from harness.evaluation.references.expected import Expected, gradient_of
+from harness.evaluation.references.measured import MeasuredReference
+from harness.evaluation.references.reference import Reference
+from harness.faults.operations.causes import Explanation, cause_of
+from harness.faults.operations.hypothesis import Situation
+from harness.inputs.outputs import joined
+from harness.results.program_check import JudgedOperation
+from harness.usage import UsageError, told
+from impls.captured import Capture, Kind, Meeting, Operation, Place
+from impls.contract import Array
+from impls.graph.backward import accumulate
+
+OF_GRADIENTS = "sum of gradients"
+FORMATS = ("float32", "float64")
+
+
+def check_of(dtype: str) -> Check:
+    """What rows are called: the formula in float64, the rounding in any other dtype."""
+    return "formula" if dtype == "float64" else "rounding"
+
+
+def judged(capture: Capture, modules: Sequence[str] = ()) -> Iterator[JudgedOperation]:
+    """Every operation in the order of the backward pass, the sums of gradients where they are made.
+
+    Args:
+        modules: patterns such as ``h.3.*``; operations of other modules are left out. All, if there are none.
+    """
+    meetings: dict[int | None, list[Meeting]] = {}
+    for meeting in capture.meetings:
+        meetings.setdefault(meeting.of, []).append(meeting)
+    for operation in reversed(capture.operations):
+        if modules and not any(fnmatchcase(operation.module, pattern) for pattern in modules):
+            continue
+        for meeting in meetings.get(operation.number, ()):
+            yield judged_meeting(meeting, operation.module, operation.place)
+        yield judged_operation(operation)
+    for meeting in meetings.get(None, ()):
+        if not modules or any(fnmatchcase(meeting.name.rpartition(".")[0], pattern) for pattern in modules):
+            yield judged_meeting(meeting, meeting.name.rpartition(".")[0], None)
+
+
+class _Judged(NamedTuple):
+    rows: list[Row]
+    expected: Expected
+    shown: Mapping[str, Array]
+
+
+def judged_operation(operation: Operation) -> JudgedOperation:
+    """One operation by the best reference it has; where that cannot be run, by the next, and by none in the end."""
+    why = operation.why_not
+    for kind, reference in _references(operation):
+        try:
+            found = _by(reference(), operation, kind)
+        except UsageError as error:
+            why = str(error).partition(" because ")[2].partition("; ")[0] or str(error)
+            continue
+        return _result(operation, kind, found, "")
+    return _result(operation, "none", None, why or "there is no reference")
+
+
+def _references(operation: Operation) -> Iterator[tuple[Kind, Callable[[], Reference]]]:
+    if operation.rule is not None and _judgeable(operation):
+        yield "derived", partial(RuleReference, operation)
+    if operation.form is not None and _judgeable(operation):
+        yield operation.form.kind, partial(_measured, operation)
+
+
+def _judgeable(operation: Operation) -> bool:
+    """Whether there is anything: an output of a format with bounds, and nothing that arrives where no rule looks."""
+    gives = range(len(operation.outputs)) if operation.rule is None else operation.rule.gives
+    elsewhere = (u for number, u in enumerate(operation.upstream) if number not in gives and u is not None)
+    return bool(operation.outputs) and not any(np.any(u) for u in elsewhere)
+
+
+def _measured(operation: Operation) -> MeasuredReference:
+    assert operation.form is not None
+    inputs = {str(number): operand for number, operand in enumerate(operation.operands)}
+    constant = [name for name in inputs if operation.gradients[int(name)] is None]
+    return MeasuredReference(operation.form.function, inputs, constant)
+
+
+def _by(reference: Reference, operation: Operation, kind: Kind) -> _Judged:
+    places = _real(operation) if kind != "derived" or operation.rule is None else list(operation.rule.gives)
+    outputs = [operation.outputs[place] for place in places]
+    dtype = str(outputs[0].dtype)
+    if dtype not in FORMATS:
+        raise UsageError(f"Cannot judge it, because it computes in {dtype}; there are no bounds for that yet.")
+    arrived = [operation.upstream[place] for place in places]
+    sent = tuple(np.zeros(o.shape, o.dtype) if u is None else u for u, o in zip(arrived, outputs, strict=True))
+    given = {name: operation.operands[int(name)] for name in reference.inputs}
+    upstream = sent[0] if len(sent) == 1 else joined(sent)
+    expected = Expected(reference, given, upstream, dtype)
+    shown = dict(zip(expected.parts, outputs, strict=True))
+    gradients = {tensor: operation.gradients[int(name)] for tensor, name in expected.inputs.items()}
+    if any(u is not None for u in arrived):
+        shown |= {tensor: gradient for tensor, gradient in gradients.items() if gradient is not None}
+    names = _names(operation, kind)
+    rows = []
+    with np.errstate(all="ignore"):
+        for tensor, actual in shown.items():
+            row = _row(expected, tensor, actual, operation.number, shown)
+            rows.append(with_other(row, gradient=names.get(tensor, tensor)))
+    return _Judged(rows, expected, shown)
+
+
+def _row(expected: Expected, tensor: str, actual: Array, step: int, shown: Mapping[str, Array]) -> Row:
+    right = expected.tensors[tensor]
+    row = judge(
+        check_of(expected.dtype), tensor, "program", step,
+        actual=actual, expected=right.value, allowed=right.bound,
+    )  # fmt: skip
+    if row.verdict == "FAULT" and expected.convention(tensor, shown):
+        return with_other(row, verdict="convention", reason="exactly on a kink, another valid subgradient is taken")
+    return but_for_rounding(row, partial(expected.vanishes, tensor))
+
+
+def _real(operation: Operation) -> list[int]:
+    return [place for place, output in enumerate(operation.outputs) if output.dtype.kind == "f"]
+
+
+def _names(operation: Operation, kind: Kind) -> dict[str, str]:
+    """What the gradients are called: by the rule's own names, or by the numbers of the operands, from 1."""
+    reads = operation.rule.reads.items() if kind == "derived" and operation.rule else ()
+    local = {str(read.number): name for name, read in reversed([*reads]) if isinstance(read, Place)}
+    numbers = range(len(operation.operands))
+    return {gradient_of(str(n)): f"d{local.get(str(n), f'[{n + 1}]')}" for n in numbers}
+
+
+def _result(operation: Operation, kind: Kind, found: _Judged | None, why: str) -> JudgedOperation:
+    reference = "" if found is None else found.expected.reference.name
+    return JudgedOperation(
+        number=operation.number, name=operation.name, module=operation.module, place=operation.place,
+        shape=tuple(operation.outputs[0].shape) if operation.outputs else (), kind=kind, reference=reference,
+        rows=[] if found is None else found.rows, sources=tuple(operation.sources), why_not=why,
+        lost=_lost(operation), causes=() if found is None or kind == "rounding only" else tuple(_causes(found)),
+    )  # fmt: skip
+
+
+def _causes(found: _Judged) -> Iterator[Explanation]:
+    """What explains each wrong gradient, where the catalogue has it."""
+    tensors = list(found.shown)
+    wrong = [tensors[place] for place, row in enumerate(found.rows) if row.verdict == "FAULT"]
+    named = {tensor: row.gradient for tensor, row in zip(tensors, found.rows, strict=True)}
+    situation = Situation.of(found.expected, found.shown, {})
+    for tensor in wrong:
+        if tensor in found.expected.inputs and found.expected.upstream.any():
+            explanation = cause_of(found.expected.inputs[tensor], [situation])
+            name = named[tensor]
+            yield replace(
+                explanation, at=name, known=explanation.known.replace(tensor, name),
+                causes=tuple(replace(c, at=name, says=c.says.replace(tensor, name)) for c in explanation.causes),
+            )  # fmt: skip
+
+
+def _lost(operation: Operation) -> str:
+    """Where an operation makes a number that is not finite of numbers that all are; which, and of what."""
+    read = [operand for operand in operation.operands if operand.dtype.kind == "f"]
+    if not all(np.isfinite(operand).all() for operand in read):
+        return ""
+    for output in operation.outputs:
+        if output.dtype.kind == "f" and not np.isfinite(output).all():
+            return _told_of(output, "its output", read)
+    if all(u is None or np.isfinite(u).all() for u in operation.upstream):
+        for gradient in operation.gradients:
+            if gradient is not None and gradient.dtype.kind == "f" and not np.isfinite(gradient).all():
+                return _told_of(gradient, "its gradient", read)
+    return ""
+
+
+def _told_of(array: Array, what: str, read: Sequence[Array]) -> str:
+    place = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
+    ranges = ", ".join(f"{operand.min():.4g} to {operand.max():.4g}" for operand in read if operand.size)
+    return f"{what} is {array[place]} at {list(place)}, of numbers from {ranges}"
+
+
+def judged_meeting(meeting: Meeting, module: str, place: tuple[str, int] | None) -> JudgedOperation:
+    """A sum of gradients, in any order."""
+    dtype, rows, why = str(meeting.total.dtype), list[Row](), meeting.why_not
+    if not why and dtype in FORMATS:
+        try:
+            rows = [_total(meeting, dtype)]
+        except ValueError as error:
+            why = told(error)
+    return JudgedOperation(
+        number=meeting.of or 0, name=OF_GRADIENTS if len(meeting.parts) > 1 else "gradient",
+        module=module, place=place, shape=tuple(meeting.total.shape), kind="derived" if rows else "none",
+        reference="hand sum", rows=rows, sources=(), why_not=why or ("" if rows else f"numbers of {dtype}"),
+        meets=meeting.name,
+    )  # fmt: skip
+
+
+def _total(meeting: Meeting, dtype: str) -> Row:
+    context = Context(profile_of(dtype))
+    parts = [context.exact(part) for part in meeting.parts]
+    total = parts[0] if len(parts) == 1 else accumulate(*parts)
+    row = judge(
+        check_of(dtype), f"d({meeting.name})", "program", meeting.of or 0,
+        actual=meeting.total, expected=total.value, allowed=total.bound,
+    )  # fmt: skip
+    return with_other(row, verdict="ok", reason="0 but for rounding") if row.verdict == "no power" else row
