@@ -147,13 +147,22 @@ def _names(operation: Operation, kind: Kind) -> dict[str, str]:
 
 
 def _result(operation: Operation, kind: Kind, found: _Judged | None, why: str) -> JudgedOperation:
-    reference = "" if found is None else found.expected.reference.name
+    explained = found is not None and kind != "rounding only"
     return JudgedOperation(
-        number=operation.number, name=operation.name, module=operation.module, place=operation.place,
-        shape=tuple(operation.outputs[0].shape) if operation.outputs else (), kind=kind, reference=reference,
-        rows=[] if found is None else found.rows, sources=tuple(operation.sources), why_not=why,
-        lost=_lost(operation), causes=() if found is None or kind == "rounding only" else tuple(_causes(found)),
-    )  # fmt: skip
+        number=operation.number,
+        name=operation.name,
+        module=operation.module,
+        place=operation.place,
+        shape=tuple(operation.outputs[0].shape) if operation.outputs else (),
+        kind=kind,
+        reference="" if found is None else found.expected.reference.name,
+        rows=[] if found is None else found.rows,
+        sources=tuple(operation.sources),
+        why_not=why,
+        lost=_lost(operation),
+        broken=operation.broken,
+        causes=tuple(_causes(found)) if explained and found else (),
+    )
 
 
 def _causes(found: _Judged) -> Iterator[Explanation]:

@@ -47,6 +47,8 @@ def told_of(check: ProgramCheck, verbose: bool) -> tuple[list[JudgedOperation], 
 
 
 def _verdict(operation: JudgedOperation) -> str:
+    if operation.broken:
+        return f"FAULT  {operation.broken}"
     if operation.kind in UNCHECKED and operation.verdict not in ("FAULT",):
         return f"no reference  {operation.why_not}" if operation.why_not else "no reference"
     row = operation.row

@@ -38,6 +38,7 @@ class JudgedOperation:
         why_not: why there is no reference.
         lost: where it makes a number that is not finite of others that are.
         meets: of a sum of gradients, the tensor whose they are.
+        broken: what it does that no backward may.
     """
 
     number: int
@@ -52,6 +53,7 @@ class JudgedOperation:
     why_not: str = ""
     lost: str = ""
     meets: str = ""
+    broken: str = ""
     causes: Sequence[Explanation] = ()
 
     @cached_property
@@ -134,7 +136,7 @@ class ProgramCheck(Judged, Printable, text="harness.rendering.program_screen:ren
     @cached_property
     def wrong(self) -> list[JudgedOperation]:
         """What is wrong by itself, the first in front: in the forward pass, if something is, else in the backward."""
-        found = [operation for operation in self.operations if operation.wrong]
+        found = [operation for operation in self.operations if operation.wrong or operation.broken]
         forward = sorted((o for o in found if o.wrong_forward), key=lambda o: o.number)
         return [*forward, *(o for o in found if not o.wrong_forward)]
 
@@ -166,9 +168,17 @@ class ProgramCheck(Judged, Printable, text="harness.rendering.program_screen:ren
         return len(reached.intersection(sources) - wrong)
 
     @property
+    def gradients(self) -> list[str]:
+        """Names of the gradients of weights."""
+        return [row.gradient for operation in self.operations if operation.meets for row in operation.rows]
+
+    @property
     def powerless(self) -> list[JudgedOperation]:
-        """Operations of which a gradient would have passed at half its size too."""
-        return [o for o in self.operations if o.kind not in UNCHECKED and o.verdict == "no power"]
+        """Operations of which something would have passed at half its size too, and in no other of their kind not."""
+        judged = [(o, row) for o in self.operations if o.kind not in UNCHECKED for row in o.rows]
+        seen = {(o.name, row.gradient) for o, row in judged if row.verdict == "ok"}
+        blind = (o for o, row in judged if row.verdict == "no power" and (o.name, row.gradient) not in seen)
+        return list({id(operation): operation for operation in blind}.values())
 
     @cached_property
     def outcome(self) -> Outcome:
@@ -181,7 +191,7 @@ class ProgramCheck(Judged, Printable, text="harness.rendering.program_screen:ren
     def _judged(self) -> Outcome:
         first = self.first_wrong
         if first is not None:
-            which = "what it gives" if first.wrong_forward else f"its {', '.join(first.wrong)}"
+            which = first.broken or ("what it gives" if first.wrong_forward else f"its {', '.join(first.wrong)}")
             cause = next((c.briefly for c in first.causes if c.briefly), "")
             more = f": {cause}" if cause else ""
             also = f"; {len(self.wrong) - 1} more wrong by themselves" if len(self.wrong) > 1 else ""
@@ -247,6 +257,7 @@ def _told(operation: JudgedOperation) -> dict[str, Any]:
         "why_not": operation.why_not,
         "not_finite": operation.lost or None,
         "meets": operation.meets or None,
+        "broken": operation.broken or None,
         "rows": [{name: to_builtins(getattr(row, name)) for name in row.__struct_fields__} for row in operation.rows],
         "causes": [cause.to_dict() for cause in operation.causes],
     }

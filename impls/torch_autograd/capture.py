@@ -13,8 +13,8 @@ the next is what AOTAutograd builds on too (torch/_functorch/_aot_autograd/loggi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,42 +24,45 @@ from torch.utils._pytree import tree_leaves
 
 from impls.captured import CannotCaptureError, Capture
 from impls.torch_autograd.tap import Tap
-from impls.torch_autograd.tapped import Tapped, operations_of
+from impls.torch_autograd.tapped import Tapped, leaves_of, operations_of
 
 
 def brings_program(program: Any, arguments: Sequence[Any]) -> bool:
-    """Whether a program is a module, or is given tensors, or comes from code that names torch."""
-    given = tree_leaves(list(arguments))
-    return isinstance(program, torch.nn.Module) or any(isinstance(leaf, torch.Tensor) for leaf in given)
+    """Whether a program is a module, or is given tensors, or reaches modules or tensors by itself."""
+    reached = [program, *_reached(program).values(), *tree_leaves(list(arguments))]
+    return any(isinstance(each, torch.nn.Module | torch.Tensor) for each in reached)
 
 
 def capture(
     program: Callable[..., Any], arguments: Sequence[Any], loss: Callable[[Any], Any] | None, seed: int
 ) -> Capture:
     """See `impls.captured.Captures`: once without taps, once with them, from the same state and seed."""
-    with _as_found(program, arguments) as begin:
-        begin(seed)
+    found = _State(program, arguments)
+    try:
+        found.restored(seed)
         plain = _run(program, arguments, loss)
+        for leaf in leaves_of(plain):
+            found.has(leaf)
         plain.backward()
-        without = _gradients(program, arguments)
-        begin(seed)
-        names = _names(program, arguments)
-        modules = _Modules(program)
-        before = {id(leaf): leaf.grad for leaf in names.values() if leaf.grad is not None}
+        without = found.gradients()
+        found.restored(seed)
+        before = {id(leaf): leaf.grad for leaf in found.leaves.values() if leaf.grad is not None}
+        modules = _Modules(found.modules)
         with modules, Tap(modules.path) as tap:
             value = _run(program, arguments, loss)
-        tapped = Tapped(value, tap.calls, {id(leaf): name for name, leaf in names.items()})
+        tapped = Tapped(value, tap.calls, {id(leaf): name for name, leaf in found.leaves.items()})
         with tapped:
             value.backward()
         tapped.accumulated(before)
-        notes = _differences(plain, value, without, _gradients(program, arguments))
+        notes = _differences(plain, value, without, found.gradients())
         operations, meetings, passing = operations_of(tapped)
-        dtype = str(value.dtype).removeprefix("torch.")
         return Capture(
-            version=f"torch {torch.__version__}", dtype=dtype, loss=float(value.detach()), operations=operations,
-            meetings=meetings, modules=modules.many, weights=[n for n, leaf in names.items() if leaf.requires_grad],
-            notes=notes, passing=passing,
+            version=f"torch {torch.__version__}", dtype=str(value.dtype).removeprefix("torch."),
+            loss=float(value.detach()), operations=operations, meetings=meetings, modules=len(found.modules),
+            weights=[name for name, leaf in found.leaves.items() if leaf.requires_grad], notes=notes, passing=passing,
         )  # fmt: skip
+    finally:
+        found.restored()
 
 
 def _run(program: Callable[..., Any], arguments: Sequence[Any], loss: Callable[[Any], Any] | None) -> torch.Tensor:
@@ -88,22 +91,6 @@ def _run(program: Callable[..., Any], arguments: Sequence[Any], loss: Callable[[
     return value
 
 
-def _names(program: Any, arguments: Sequence[Any]) -> dict[str, torch.Tensor]:
-    """The leaves that the program brings: parameters by their names, tensors among the arguments."""
-    named = dict(program.named_parameters()) if isinstance(program, torch.nn.Module) else {}
-    for number, argument in enumerate(arguments, 1):
-        leaves = [leaf for leaf in tree_leaves(argument) if isinstance(leaf, torch.Tensor) and leaf.is_leaf]
-        for place, leaf in enumerate(leaves, 1):
-            named[f"argument {number}" + (f", tensor {place}" if len(leaves) > 1 else "")] = leaf
-    return named
-
-
-def _gradients(program: Any, arguments: Sequence[Any]) -> dict[str, torch.Tensor]:
-    return {
-        name: leaf.grad.detach().clone() for name, leaf in _names(program, arguments).items() if leaf.grad is not None
-    }
-
-
 def _differences(
     plain: torch.Tensor, value: torch.Tensor, without: Mapping[str, torch.Tensor], tapped: Mapping[str, torch.Tensor]
 ) -> list[str]:
@@ -124,42 +111,88 @@ def _same(one: torch.Tensor | None, other: torch.Tensor) -> bool:
     return one is not None and torch.equal(torch.nan_to_num(one), torch.nan_to_num(other))
 
 
-@contextmanager
-def _as_found(program: Any, arguments: Sequence[Any]) -> Iterator[Callable[[int], None]]:
-    """What puts everything back as it was found, and seeds; and so at the end."""
-    leaves = _names(program, arguments)
-    buffers = dict(program.named_buffers()) if isinstance(program, torch.nn.Module) else {}
-    state = {**buffers, **{n: t for n, t in leaves.items() if not t.requires_grad}}
-    kept = {name: tensor.detach().clone() for name, tensor in state.items()}
-    gradients = {name: None if leaf.grad is None else leaf.grad.detach().clone() for name, leaf in leaves.items()}
-    numbers = torch.random.get_rng_state(), np.random.get_state()  # noqa: NPY002  (whatever the program draws by)
+def _reached(program: Any) -> dict[str, Any]:
+    """What a function reaches by name without being given it: modules and tensors."""
+    if not inspect.isroutine(program) or not hasattr(program, "__code__"):
+        return {}
+    reached = inspect.getclosurevars(program)
+    named = {**reached.globals, **reached.nonlocals}
+    return {name: each for name, each in named.items() if isinstance(each, torch.nn.Module | torch.Tensor)}
 
-    def begin(seed: int | None) -> None:
+
+class _State:
+    """What a program may change, as it was found.
+
+    Attributes:
+        modules: by their paths.
+        leaves: tensors that have, or may have, a gradient: parameters by their paths, and those among the arguments.
+    """
+
+    def __init__(self, program: Any, arguments: Sequence[Any]) -> None:
+        reached = {"": program} if isinstance(program, torch.nn.Module) else _reached(program)
+        roots = {name: each for name, each in reached.items() if isinstance(each, torch.nn.Module)}
+        self.modules = {
+            ".".join(filter(None, (name, path))): module
+            for name, root in roots.items()
+            for path, module in root.named_modules()
+        }
+        self.leaves: dict[str, torch.Tensor] = {}
+        self._kept: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
+        self._gradients: dict[str, torch.Tensor | None] = {}
+        for name, root in roots.items():
+            for path, parameter in root.named_parameters():
+                self._add(".".join(filter(None, (name, path))), parameter)
+            self._keep(name, dict(root.named_buffers()))
+        for name, each in reached.items():
+            if isinstance(each, torch.Tensor):
+                self._add(name, each)
+        for number, argument in enumerate(arguments, 1):
+            given = [leaf for leaf in tree_leaves(argument) if isinstance(leaf, torch.Tensor)]
+            for place, leaf in enumerate(given, 1):
+                self._add(f"argument {number}" + (f", tensor {place}" if len(given) > 1 else ""), leaf)
+        self._numbers = torch.random.get_rng_state(), np.random.get_state()  # noqa: NPY002  (whatever it draws by)
+
+    def has(self, leaf: torch.Tensor) -> None:
+        """A leaf that was reached on the way."""
+        if not any(leaf is known for known in self.leaves.values()):
+            self._add(f"leaf {len(self.leaves) + 1}", leaf)
+
+    def gradients(self) -> dict[str, torch.Tensor]:
+        """Copies of those that there are now."""
+        return {name: leaf.grad.detach().clone() for name, leaf in self.leaves.items() if leaf.grad is not None}
+
+    def restored(self, seed: int | None = None) -> None:
+        """Put everything back; seed what is drawn by, or put that back too."""
         with torch.no_grad():
-            for name, tensor in state.items():
-                tensor.copy_(kept[name])
-            for name, leaf in leaves.items():
-                given = gradients[name]
+            for tensor, kept in self._kept.values():
+                if not torch.equal(tensor, kept):
+                    tensor.copy_(kept)
+        for name, leaf in self.leaves.items():
+            if leaf.is_leaf and leaf.requires_grad:
+                given = self._gradients[name]
                 leaf.grad = None if given is None else given.clone()
-        if seed is not None:
+        if seed is None:
+            torch.random.set_rng_state(self._numbers[0])
+            np.random.set_state(self._numbers[1])  # noqa: NPY002
+        else:
             torch.manual_seed(seed)
             np.random.seed(seed)  # noqa: NPY002
 
-    try:
-        yield begin
-    finally:
-        begin(None)
-        torch.random.set_rng_state(numbers[0])
-        np.random.set_state(numbers[1])  # noqa: NPY002
+    def _add(self, name: str, leaf: torch.Tensor) -> None:
+        self.leaves[name] = leaf
+        self._gradients[name] = None if not leaf.is_leaf or leaf.grad is None else leaf.grad.detach().clone()
+        if not leaf.requires_grad:
+            self._keep(name, {"": leaf})
+
+    def _keep(self, name: str, tensors: Mapping[str, torch.Tensor]) -> None:
+        self._kept |= {f"{name}.{path}": (tensor, tensor.detach().clone()) for path, tensor in tensors.items()}
 
 
 class _Modules:
     """Which module runs, by the program's own names."""
 
-    def __init__(self, program: Any) -> None:
-        named = list(program.named_modules()) if isinstance(program, torch.nn.Module) else []
-        self._names = {id(module): name for name, module in reversed(named)}
-        self.many = len(named)
+    def __init__(self, modules: Mapping[str, torch.nn.Module]) -> None:
+        self._names = {id(module): name for name, module in reversed([*modules.items()])}
         self._stack: list[str] = []
 
     def path(self) -> str:

@@ -70,6 +70,14 @@ def form_of_function(inside: Sequence[Call], read: Sequence[Any], gave: Sequence
     return Form(kind="its own forward", function=forward)
 
 
+def written_as(function: type, inside: Sequence[Call]) -> tuple[str, Any]:
+    """What a function with a backward of its own is called, and that backward: of a custom operator as registered."""
+    operator = OPDEFS.get(inside[0].op._schema.name) if len(inside) == 1 else None
+    if operator is not None:
+        return operator._qualname, operator._backward_fn
+    return function.__name__, getattr(function, "backward", None)
+
+
 def _run_of(op: Any) -> Callable[..., Any]:
     """What runs an operation so that it can be differentiated: of a custom operator its Python function."""
     custom = OPDEFS.get(op._schema.name)

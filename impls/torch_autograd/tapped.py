@@ -11,11 +11,12 @@ from torch.autograd.graph import Node
 
 from impls.captured import Meeting, Operation, Rule
 from impls.torch_autograd.aten import rule_of
-from impls.torch_autograd.forms import form_of_call, form_of_function
-from impls.torch_autograd.tap import Call
+from impls.torch_autograd.forms import form_of_call, form_of_function, written_as
+from impls.torch_autograd.tap import Call, memory_of
 
 ACCUMULATE = "torch::autograd::AccumulateGrad"
 IN_PLACE_OF_A_VIEW = "torch::autograd::CopySlices"
+OVERWRITTEN = "the gradient that it returned was overwritten later: it returns the same memory again"
 Edge = tuple[Node, int]
 
 
@@ -26,7 +27,8 @@ class Tapped:
         nodes: of the graph, in the order in which the forward pass made them.
         calls: what was dispatched, by the number of its node.
         arrived, sent: by node, what its vjp was given for each output and gave for each edge.
-        leaves: at each weight what arrived, and its gradient before and afterwards.
+        leaves: at each leaf what arrived, once or, where a backward pass runs inside of another, several times.
+        returned: by node with a backward of its own, each gradient that it gave and a copy of that.
     """
 
     def __init__(self, loss: torch.Tensor, calls: Sequence[Call], names: Mapping[int, str]) -> None:
@@ -35,12 +37,28 @@ class Tapped:
         self.arrived: dict[Node, Sequence[Any]] = {}
         self.sent: dict[Node, Sequence[Any]] = {}
         self.leaves: dict[Node, list[torch.Tensor]] = {}
+        self.returned: dict[Node, list[tuple[Any, Any]]] = {}
         self._before: Mapping[int, Any] = {}
+        self._theirs: set[int] = set()
+
+    def _kept(self, tensor: Any) -> Any:
+        """A gradient as it is now: where a function of somebody's gave its memory, it may be changed later."""
+        return tensor.detach().clone() if tensor is not None and memory_of(tensor) in self._theirs else tensor
+
+    def overwritten(self, node: Node) -> bool:
+        """Whether what a node returned was changed afterwards."""
+        pairs = [(own, kept) for own, kept in self.returned.get(node, ()) if own is not None]
+        return any(not torch.equal(torch.nan_to_num(own), torch.nan_to_num(kept)) for own, kept in pairs)
 
     def __enter__(self) -> Tapped:
         def between(node: Node) -> Callable[..., None]:
             def hook(sent: Sequence[Any], arrived: Sequence[Any]) -> None:
-                self.sent[node], self.arrived[node] = sent, arrived
+                self.arrived[node] = [self._kept(tensor) for tensor in arrived]
+                if is_custom(node):
+                    self._theirs |= {memory_of(tensor) for tensor in sent if tensor is not None}
+                self.sent[node] = [self._kept(tensor) for tensor in sent]
+                if is_custom(node):
+                    self.returned[node] = list(zip(sent, self.sent[node], strict=True))
 
             return hook
 
@@ -78,9 +96,19 @@ def leads(given: Any, edge: Edge) -> bool:
     return bool(given == edge)
 
 
+def is_custom(node: Node) -> bool:
+    """Whether a node is a function with a backward of its own."""
+    return isinstance(node, torch.autograd.function.BackwardCFunction)
+
+
 def is_leaf(node: Node) -> bool:
     """Whether a node is where a leaf's gradient arrives."""
     return node.name() == ACCUMULATE
+
+
+def leaves_of(loss: torch.Tensor) -> list[torch.Tensor]:
+    """The leaves that a gradient of the loss arrives at."""
+    return [node.variable for node in _graph(loss) if is_leaf(node)]
 
 
 def _graph(loss: torch.Tensor) -> list[Node]:
@@ -130,7 +158,7 @@ class _Assembly:
 
     def _operation(self, node: Node) -> Operation:
         number = node._sequence_nr()
-        if isinstance(node, torch.autograd.function.BackwardCFunction):
+        if is_custom(node):
             return self._custom(node, self.inside.get(number, []))
         call = self.first.get(number)
         if call is None or node.name() == IN_PLACE_OF_A_VIEW:
@@ -178,8 +206,8 @@ class _Assembly:
         operands = [given[place] for place in asked]
         gave = [tensor for _, tensor in outputs]
         why = _why_not(operands, gave) or ("" if gave else "what it gives was read by nobody")
-        name = type(node)._forward_cls.__name__
-        code = getattr(getattr(type(node)._forward_cls, "backward", None), "__code__", None)
+        name, backward = written_as(type(node)._forward_cls, inside)
+        code = getattr(backward, "__code__", None)
         place = (code.co_filename, code.co_firstlineno) if code is not None else None
         call = inside[0] if inside else None
         return self._made(
@@ -188,6 +216,7 @@ class _Assembly:
             [sent[place] if place < len(sent) else None for place in asked],
             rule=None, form=None if why else form_of_function(inside, operands, gave), why_not=why,
             edges=[node.next_functions[place] for place in asked], place=place,
+            broken=OVERWRITTEN if self.tapped.overwritten(node) else "",
         )  # fmt: skip
 
     def _unknown(self, node: Node, call: Call | None) -> Operation:
@@ -202,7 +231,7 @@ class _Assembly:
     def _made(
         self, node: Node, name: str, call: Call | None, read: Sequence[Any], gave: Sequence[Any],
         upstream: Sequence[Any], gradients: Sequence[Any], *, rule: Rule | None, form: Any, why_not: str,
-        edges: Sequence[Any] | None = None, place: tuple[str, int] | None = None,
+        edges: Sequence[Any] | None = None, place: tuple[str, int] | None = None, broken: str = "",
     ) -> Operation:  # fmt: skip
         edges = (call.edges if call else []) if edges is None else edges
         return Operation(
@@ -211,6 +240,7 @@ class _Assembly:
             operands=list(map(_array, read)), outputs=list(map(_array, gave)),
             upstream=[_array(u) for u in upstream], gradients=[_array(g) for g in gradients],
             sources=[self._source(edge) for edge in edges], rule=rule, form=form, why_not=why_not,
+            broken=broken,
         )  # fmt: skip
 
     def _source(self, edge: Any) -> int | str | None:
@@ -231,8 +261,9 @@ class _Assembly:
                 leaf = node.variable
                 if leaf.grad is None:
                     continue
-                before = self.tapped.before(leaf)
-                every = [*sent, *([] if before is None else [before])]
+                before, arrived = self.tapped.before(leaf), self.tapped.leaves.get(node, [])
+                # A backward pass inside of another sends to a leaf past this graph.
+                every = [*(arrived if len(arrived) > 1 else sent), *([] if before is None else [before])]
                 name = self.tapped.names.get(id(leaf), f"a leaf {tuple(leaf.shape)}")
                 yield Meeting(
                     name=name, of=None, parts=list(map(_array, every)), total=_array(leaf.grad),

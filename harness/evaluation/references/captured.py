@@ -6,7 +6,7 @@ What was captured is a point of an operation with its upstream; so it is judged 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from typing import Any
 
@@ -37,12 +37,13 @@ class RuleReference:
         asked = (number for number in local if operation.gradients[int(number)] is not None)
         self.inputs = tuple(local)
         self.differentiable = tuple(number for number in asked if hasattr(rule.layer, f"d{local[number]}"))
+        names = [OUTPUT] if len(rule.gives) == 1 else [f"{OUTPUT}[{number}]" for number in range(len(rule.gives))]
+        shapes = (operation.outputs[place].shape for place in rule.gives)
+        self._parts = dict(zip(names, shapes, strict=True))
 
-    def parts(self, inputs: Mapping[str, Array]) -> Parts:
+    def parts(self, inputs: Mapping[str, Array]) -> Parts:  # noqa: ARG002  (of no other shapes than it ran on)
         """The shape of each output."""
-        shapes = [output.shape for output in self._outputs(self._given(inputs, "float64"))]
-        names = [OUTPUT] if len(shapes) == 1 else [f"{OUTPUT}[{number}]" for number in range(len(shapes))]
-        return dict(zip(names, shapes, strict=True))
+        return self._parts
 
     def output(self, inputs: Mapping[str, Array], dtype: str) -> Bounded:
         """The output, several one after the other, as programs of the dtype may give it."""
@@ -60,7 +61,7 @@ class RuleReference:
         found: dict[str, Bounded] = {}
         for name, read in self.rule.reads.items():
             if isinstance(read, Place) and str(read.number) in self.differentiable:
-                gradient = self._called(getattr(self.rule.layer, f"d{name}"), tensors)
+                gradient = _called(getattr(self.rule.layer, f"d{name}"), tensors, [f"d{each}" for each in gives])
                 number = str(read.number)
                 found[number] = found[number] + gradient if number in found else gradient
         return found
@@ -82,15 +83,16 @@ class RuleReference:
 
     def _outputs(self, tensors: Mapping[str, Any]) -> list[Bounded]:
         layer, names = self.rule.layer, as_names(self.rule.layer.gives)
-        if len(names) == 1:
-            return [layer.forward(*(tensors[name] for name in as_names(layer.reads)))]
-        return [self._called(getattr(layer, name), tensors) for name in names]
+        rules = [layer.forward] if len(names) == 1 else [getattr(layer, name) for name in names]
+        return [_called(rule, tensors, as_names(layer.reads)) for rule in rules]
 
-    def _called(self, rule: Callable[..., Any], tensors: Mapping[str, Any]) -> Any:
-        takes = signature(rule).parameters.values()
-        if any(taken.kind is taken.VAR_POSITIONAL for taken in takes):
-            return rule(*(tensors[f"d{name}"] for name in as_names(self.rule.layer.gives)))
-        return rule(*(tensors[taken.name] for taken in takes))
+
+def _called(rule: Callable[..., Any], tensors: Mapping[str, Any], several: Sequence[str]) -> Any:
+    """A rule on what its parameters name; one that takes any number takes these."""
+    takes = signature(rule).parameters.values()
+    if any(taken.kind is taken.VAR_POSITIONAL for taken in takes):
+        return rule(*(tensors[name] for name in several))
+    return rule(*(tensors[taken.name] for taken in takes if taken.name in tensors or taken.default is taken.empty))
 
 
 def _one(outputs: list[Bounded]) -> Bounded:
