@@ -102,9 +102,7 @@ def _measured(operation: Operation) -> MeasuredReference:
 def _by(reference: Reference, operation: Operation, kind: Kind) -> _Judged:
     places = _real(operation) if kind != "derived" or operation.rule is None else list(operation.rule.gives)
     outputs = [operation.outputs[place] for place in places]
-    dtype = str(outputs[0].dtype)
-    if dtype not in FORMATS:
-        raise UsageError(f"Cannot judge it, because it computes in {dtype}; there are no bounds for that yet.")
+    dtype = _narrowest([*outputs, *operation.operands, *(g for g in operation.gradients if g is not None)])
     arrived = [operation.upstream[place] for place in places]
     sent = tuple(np.zeros(o.shape, o.dtype) if u is None else u for u, o in zip(arrived, outputs, strict=True))
     given = {name: operation.operands[int(name)] for name in reference.inputs}
@@ -114,13 +112,23 @@ def _by(reference: Reference, operation: Operation, kind: Kind) -> _Judged:
     gradients = {tensor: operation.gradients[int(name)] for tensor, name in expected.inputs.items()}
     if any(u is not None for u in arrived):
         shown |= {tensor: gradient for tensor, gradient in gradients.items() if gradient is not None}
-    names = _names(operation, kind)
-    rows = []
+    # Of several outputs those that nobody reads may hold anything.
+    unread = [name for name, u in zip(expected.parts, arrived, strict=True) if u is None and kind != "derived"]
+    shown = {name: array for name, array in shown.items() if array.size and (name not in unread or len(places) == 1)}
+    names, rows = _names(operation, kind), []
     with np.errstate(all="ignore"):
         for tensor, actual in shown.items():
             row = _row(expected, tensor, actual, operation.number, shown)
             rows.append(with_other(row, gradient=names.get(tensor, tensor)))
     return _Judged(rows, expected, shown)
+
+
+def _narrowest(arrays: Sequence[Array]) -> str:
+    """The format that rounds most, of all that an operation reads and gives."""
+    kinds = {str(array.dtype) for array in arrays if array.dtype.kind == "f"}
+    if others := kinds.difference(FORMATS):
+        raise UsageError(f"Cannot judge it, because it computes in {min(others)}; there are no bounds for that yet.")
+    return min(kinds, default="float64")
 
 
 def _row(expected: Expected, tensor: str, actual: Array, step: int, shown: Mapping[str, Array]) -> Row:

@@ -33,6 +33,7 @@ class Arguments:
     def __init__(self, op: Any, args: Sequence[Any], kwargs: dict[str, Any], outputs: Sequence[Any]) -> None:
         self._values: dict[str, Any] = {}
         self.placed: list[torch.Tensor] = []
+        self.name = str(op)
         self.outputs = outputs
         for place, argument in enumerate(op._schema.arguments):
             given = kwargs.get(argument.name, argument.default_value)
@@ -147,6 +148,17 @@ def _(a: Arguments) -> Rule:
     return Rule(layer=arithmetic.Negative(), reads={"x": a.self})
 
 
+@row("lerp.Tensor", "lerp.Scalar")
+def _(a: Arguments) -> Rule:
+    return Rule(layer=arithmetic.Between(), reads={"p": a.self, "q": a.end, "t": a.weight})
+
+
+@row("addcmul")
+def _(a: Arguments) -> Rule:
+    layer = arithmetic.AddProduct(float(a.value))
+    return Rule(layer=layer, reads={"s": a.self, "p": a.tensor1, "q": a.tensor2})
+
+
 # Entry by entry, of one.
 
 
@@ -179,11 +191,14 @@ def _(a: Arguments) -> Rule | None:
     return Rule(layer=activations.Softplus(20.0), reads={"z": a.self}) if usual else None
 
 
-@row("clamp")
+@row("clamp", "hardtanh", "clamp_min", "clamp_max")
 def _(a: Arguments) -> Rule | None:
-    if not all(isinstance(end, int | float) for end in (a.min, a.max)) or not a.min < a.max:
+    ends = (getattr(a, "min", None), getattr(a, "max", None))
+    low, high = ends if "hardtanh" not in a.name else (a.min_val, a.max_val)
+    low, high = (-np.inf if low is None else low), (np.inf if high is None else high)
+    if not all(isinstance(end, int | float) for end in (low, high)) or not low < high:
         return None
-    return Rule(layer=functions.Clip(float(a.min), float(a.max)), reads={"z": a.self})
+    return Rule(layer=arithmetic.Clamp(float(low), float(high)), reads={"z": a.self})
 
 
 # What only moves entries.
@@ -195,11 +210,16 @@ def _moved(a: Arguments, move: moving.Move, back: moving.Move | None = None, wha
 
 @row(
     "view", "_unsafe_view", "reshape", "unsqueeze", "squeeze", "squeeze.dim", "squeeze.dims", "clone", "alias",
-    "detach", "_reshape_alias", "contiguous", "view_as", "lift_fresh", "_to_copy", "fill.Tensor",
+    "detach", "_reshape_alias", "contiguous", "view_as", "lift_fresh",
 )  # fmt: skip
 def _(a: Arguments) -> Rule:
     shape = tuple(a.outputs[0].shape)
     return _moved(a, lambda x: x.reshape(shape), lambda ds: ds)
+
+
+@row("_to_copy")
+def _(a: Arguments) -> Rule | None:
+    return Rule(layer=arithmetic.Cast(), reads={"x": a.self}) if a.outputs[0].is_floating_point() else None
 
 
 def _permuted(a: Arguments, order: Sequence[int]) -> Rule:
@@ -298,7 +318,9 @@ def _(a: Arguments) -> Rule:
 
 
 @row("unfold")
-def _(a: Arguments) -> Rule:
+def _(a: Arguments) -> Rule | None:
+    if not a.value_of("self").ndim:
+        return None
     axis = a.axis_of("self", a.dimension)
 
     def windows(x: Any) -> Any:
@@ -376,6 +398,27 @@ def _(a: Arguments) -> Rule:
     return _parted(a, [1] * len(a.outputs), squeezed=True)
 
 
+@row("scatter_add", "scatter.src")
+def _(a: Arguments) -> Rule:
+    axis, places = a.axis_of("self", a.dim), a.value_of("index").numpy()
+    shape, cut = a.shape_of("self"), tuple(map(slice, a.shape_of("index")))
+    if not shape:
+        return Rule(layer=moving.Put(lambda x: x, "add" in a.name), reads={"x": a.self, "v": a.src})
+
+    def chosen(x: Any) -> Any:
+        inside = tuple(slice(None) if k == axis else slice(n) for k, n in enumerate(places.shape))
+        return np.take_along_axis(x[inside], places, axis=axis)
+
+    layer = moving.Put(chosen, "add" in a.name, of=lambda v: v[cut])
+    return Rule(layer=layer, reads={"x": a.self, "v": a.src})
+
+
+@row("index_put")
+def _(a: Arguments) -> Rule:
+    index = tuple(slice(None) if i is None else a.placed[i.number].numpy() for i in a.indices)
+    return Rule(layer=moving.Put(lambda x: x[index], a.accumulate), reads={"x": a.self, "v": a.values})
+
+
 @row("embedding")
 def _(a: Arguments) -> Rule | None:
     if a.scale_grad_by_freq or a.sparse:
@@ -403,19 +446,38 @@ def _reduced(a: Arguments, layer: Callable[..., Any]) -> Rule | None:
     return Rule(layer=layer(axes, getattr(a, "keepdim", False)), reads={"x": a.self})
 
 
-@row("amax")
+@row("amax", "amin")
 def _(a: Arguments) -> Rule:
-    return Rule(layer=reductions.Max(a.dim or None, a.keepdim), reads={"x": a.self})
+    return Rule(layer=_extreme(a)(a.dim or None, a.keepdim), reads={"x": a.self})
 
 
-@row("max.dim")
+def _extreme(a: Arguments) -> type[reductions.Max]:
+    return reductions.Min if "min" in a.name else reductions.Max
+
+
+@row("max.dim", "min.dim")
 def _(a: Arguments) -> Rule:
-    return Rule(layer=reductions.Max([a.dim], a.keepdim, first=True), reads={"x": a.self})
+    return Rule(layer=_extreme(a)([a.dim], a.keepdim, first=True), reads={"x": a.self})
 
 
-@row("max")
+@row("max", "min")
 def _(a: Arguments) -> Rule:
-    return Rule(layer=reductions.Max(None), reads={"x": a.self})
+    return Rule(layer=_extreme(a)(None), reads={"x": a.self})
+
+
+@row("sort", "sort.stable", "topk", "kthvalue", "median.dim", "mode", "cummax", "cummin")
+def _(a: Arguments) -> Rule:
+    axis, places = a.axis_of("self", a.dim), a.outputs[1].numpy()
+    kept = getattr(a, "keepdim", True) or not a.value_of("self").ndim
+
+    def chosen(x: Any) -> Any:
+        if not x.ndim:
+            return x
+        index = places if kept else np.expand_dims(places, axis)
+        taken = np.take_along_axis(x, index, axis=axis)
+        return taken if kept else np.squeeze(taken, axis)
+
+    return _moved(a, chosen)
 
 
 @row("logsumexp")

@@ -24,10 +24,15 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from impls.captured import Form
 from impls.torch_autograd.tap import Call
 
+BY_LAYOUT = ("aten::as_strided", "aten::as_strided_", "aten::as_strided_copy", "aten::as_strided_scatter")
+"""What these give depends on how an operand lies in memory, which a copy has not."""
 
-def form_of_call(call: Call) -> Form:
+
+def form_of_call(call: Call) -> Form | None:
     """Of an ATen operation, in place or not; a function of the tensors that it read."""
     op = _out_of_place(call.op)
+    if op._schema.name in BY_LAYOUT:
+        return None
     decomposed = decomposition_table.get(op)
     if decomposed is not None and _differentiates(call, decomposed):
         return Form(kind="its decomposition", function=_of_tensors(call, decomposed))
@@ -119,10 +124,11 @@ def _differentiates(call: Call, decomposed: Callable[..., Any]) -> bool:
             own = f"{call.op._schema.name.partition('::')[2].rstrip('_').replace('_', '')}backward"
             if first.grad_fn is None or first.grad_fn.name().lower().startswith(own.lower()):
                 return False
-            torch.autograd.grad(first.sum(), [t for t in leaves if t.requires_grad], allow_unused=True)
+            asked = [leaf for leaf, edge in zip(leaves, call.edges, strict=True) if edge is not None]
+            found = torch.autograd.grad(first.sum(), asked, allow_unused=True)
     except Exception:  # it ends in operations without a derivative
         return False
-    return True
+    return all(gradient is not None for gradient in found)  # or what it writes in place is not recorded
 
 
 def _as_dtype(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

@@ -64,7 +64,8 @@ class Tapped:
 
         def at_leaf(node: Node) -> Callable[..., None]:
             def hook(arrived: Sequence[Any]) -> None:
-                self.leaves.setdefault(node, []).append(arrived[0].detach().clone())
+                if arrived[0] is not None:
+                    self.leaves.setdefault(node, []).append(arrived[0].detach().clone())
 
             return hook
 
@@ -176,7 +177,7 @@ class _Assembly:
         gradients: list[Any] = [None] * len(read)
         for edge, place in mine.items():
             gradients[place] = sent[edge] if edge < len(sent) else None
-        rule, why = None, _why_not(read, gave)
+        rule, why = None, _why_not(read, gave) or ("it draws random numbers" if draws(call.op) else "")
         if not why:
             rule = rule_of(call.op, call.args, call.kwargs, gave)
         return self._made(
@@ -261,9 +262,9 @@ class _Assembly:
                 leaf = node.variable
                 if leaf.grad is None:
                     continue
-                before, arrived = self.tapped.before(leaf), self.tapped.leaves.get(node, [])
+                before, came = self.tapped.before(leaf), self.tapped.leaves.get(node, [])
                 # A backward pass inside of another sends to a leaf past this graph.
-                every = [*(arrived if len(arrived) > 1 else sent), *([] if before is None else [before])]
+                every = [*(came if len(came) > 1 else sent), *([] if before is None else [before])]
                 name = self.tapped.names.get(id(leaf), f"a leaf {tuple(leaf.shape)}")
                 yield Meeting(
                     name=name, of=None, parts=list(map(_array, every)), total=_array(leaf.grad),
@@ -278,6 +279,11 @@ class _Assembly:
                         name=f"what {node.name()} gives", of=self.number[node], parts=list(map(_array, sent)),
                         total=_array(arrived[at]), why_not="a hook of the program's own changes it" if hooked else "",
                     )  # fmt: skip
+
+
+def draws(op: Any) -> bool:
+    """Whether an operation draws random numbers."""
+    return torch.Tag.nondeterministic_seeded in op.tags
 
 
 def _hooked(tensor: torch.Tensor) -> bool:
@@ -313,4 +319,4 @@ def _array(tensor: Any) -> Any:
         plain = plain.to_dense() if plain.layout is not torch.strided else plain
         if plain.dtype == torch.bfloat16:
             plain = plain.float()
-        return np.asarray(plain.resolve_conj().resolve_neg().numpy())
+        return np.asarray(plain.resolve_conj().resolve_neg().numpy(force=True))

@@ -77,13 +77,15 @@ class RuleReference:
             value = inputs[str(read.number)] if isinstance(read, Place) else read
             if isinstance(read, Place):
                 return context.exact(value) if value.dtype.kind == "f" else value
+            if isinstance(value, np.ndarray):
+                return context.exact(value) if value.dtype.kind == "f" else value
             return context.constant(value) if isinstance(value, float) else value
 
         return {name: given(read) for name, read in self.rule.reads.items()} | {"context": context}
 
     def _outputs(self, tensors: Mapping[str, Any]) -> list[Bounded]:
         layer, names = self.rule.layer, as_names(self.rule.layer.gives)
-        rules = [layer.forward] if len(names) == 1 else [getattr(layer, name) for name in names]
+        rules = [layer.forward] if hasattr(layer, "forward") else [getattr(layer, name) for name in names]
         return [_called(rule, tensors, as_names(layer.reads)) for rule in rules]
 
 

@@ -47,6 +47,10 @@ class NegativeLogLikelihood(_Reduced):
         super().__init__(reduction)
         self.ignore, self.weights = ignore, weights
 
+    def __repr__(self) -> str:
+        weights = "" if self.weights is None else ", weights=..."
+        return f"NegativeLogLikelihood({self.reduction!r}, ignore={self.ignore}{weights})"
+
     def _of(self, x: Array, y: Any) -> tuple[Any, Any]:
         """Where in x, taken as one row, each target's entry is; and its weight, 0 where it is ignored."""
         classes, counted = x.shape[1] if x.ndim > 1 else x.shape[0], y != self.ignore

@@ -22,6 +22,7 @@ import numpy as np
 
 from impls.graph import Array
 from impls.hand.layers.indexing import scattered
+from impls.hand.operations.arithmetic import unbroadcast
 from impls.hand.parts import Parametrised
 
 Move = Callable[[Any], Any]
@@ -114,13 +115,13 @@ class Joined(Parametrised):
 class Put(Parametrised):
     """x with v at the entries that `move` takes from it; with `adds`, v added to them.
 
-    `move` takes every entry once at most, or `adds` is said.
+    `move` takes every entry once at most, or `adds` is said. `of` is what of v is put, a cut of it.
     """
 
     reads, gives = ("x", "v"), "s"
 
-    def __init__(self, move: Move, adds: bool = False) -> None:
-        self.move, self.adds = move, adds
+    def __init__(self, move: Move, adds: bool = False, of: Move | None = None) -> None:
+        self.move, self.adds, self.of = move, adds, of
 
     def _places(self, size: int, shape: tuple[int, ...]) -> Any:
         return self.move(np.arange(size).reshape(shape))
@@ -129,6 +130,7 @@ class Put(Parametrised):
         """v at its places in an array of zeros, and where anything is."""
         size = int(np.prod(shape))
         places = self._places(size, shape)
+        v = v if self.of is None else apply(self.of, v)
         wide = v if v.shape == places.shape else np.broadcast_to(v, places.shape)
         put = scattered(wide.reshape(1, -1), places.reshape(-1), size).reshape(shape)
         return put, np.isin(np.arange(size), places).reshape(shape)
@@ -144,9 +146,11 @@ class Put(Parametrised):
         return np.where(there, np.full_like(ds, 0), ds)
 
     def dv(self, ds: Array, v: Array) -> Array:
-        from impls.hand.operations.arithmetic import unbroadcast
-
-        return unbroadcast(+apply(self.move, ds), v.shape)
+        sent = +apply(self.move, ds)
+        if self.of is None:
+            return unbroadcast(sent, v.shape)
+        places = self.of(np.arange(v.size).reshape(v.shape))
+        return scattered(sent.reshape(1, -1), places.reshape(-1), v.size).reshape(v.shape)
 
     def __repr__(self) -> str:
         return "Put(adds)" if self.adds else "Put()"

@@ -45,7 +45,7 @@ class VectorProduct(Parametrised):
     reads, gives = ("p", "q"), "s"
 
     def forward(self, p: Array, q: Array) -> Array:
-        return (p @ q.reshape(-1, 1)).reshape(*p.shape[:-1])
+        return (p @ q.reshape(-1, 1)).reshape(p.shape[:-1])
 
     def dp(self, ds: Array, q: Array) -> Array:
         return ds.reshape(*ds.shape, 1) * q

@@ -104,6 +104,16 @@ class Max(_Along):
         return 1.0 * (np.arange(rows.shape[-1]) == chosen[..., None])
 
 
+class Min(Max):
+    """As `Max` of the negative."""
+
+    def forward(self, x: Array) -> Array:
+        return -super().forward(-x)
+
+    def dx(self, ds: Array, x: Array) -> Array:
+        return super().dx(ds, -x)
+
+
 class Variance(_Along):
     """Over n - `correction`."""
 

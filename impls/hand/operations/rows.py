@@ -83,6 +83,10 @@ class Attention(Parametrised):
     def __init__(self, scale: float, causal: bool = False, mask: Any = None) -> None:
         self.scale, self.causal, self.mask = scale, causal, mask
 
+    def __repr__(self) -> str:
+        told = f"{', causal=True' if self.causal else ''}{', mask=...' if self.mask is not None else ''}"
+        return f"Attention({self.scale:.6g}{told})"
+
     def _shares(self, q: Array, k: Array) -> Array:
         scores = (q @ swapped(k)) * self.scale
         if self.mask is not None:
