@@ -46,7 +46,7 @@ def capture(
         plain.backward()
         without = found.gradients()
         found.restored(seed)
-        before = {id(leaf): leaf.grad for leaf in found.leaves.values() if leaf.grad is not None}
+        before = {id(leaf): leaf.grad.clone() for leaf in found.leaves.values() if leaf.grad is not None}
         modules = _Modules(found.modules)
         with modules, Tap(modules.path) as tap:
             value = _run(program, arguments, loss)
