@@ -65,7 +65,7 @@ class Operation:
         gradients: what its vjp sent back for each operand; None where none was asked.
         sources: of each operand the number of the operation that gave it, or the name of a leaf.
         rule: the hand layer that it is, if there is one.
-        form: the next best reference, if there is one.
+        form: the next best reference, if there is one; made when it is asked for, since most are not.
         why_not: where there is no reference at all, or only the kernel: what stands in the way.
         broken: what it does that no backward may: change what it has returned.
     """
@@ -80,7 +80,7 @@ class Operation:
     gradients: Sequence[Array | None]
     sources: Sequence[int | str | None] = ()
     rule: Rule | None = None
-    form: Form | None = None
+    form: Callable[[], Form | None] = lambda: None
     why_not: str = ""
     broken: str = ""
 

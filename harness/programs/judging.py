@@ -26,7 +26,7 @@ from harness.faults.operations.hypothesis import Situation
 from harness.inputs.outputs import joined
 from harness.results.program_check import JudgedOperation
 from harness.usage import UsageError, told
-from impls.captured import Capture, Kind, Meeting, Operation, Place
+from impls.captured import Capture, Form, Kind, Meeting, Operation, Place
 from impls.contract import Array
 from impls.graph.backward import accumulate
 
@@ -70,19 +70,19 @@ def judged_operation(operation: Operation) -> JudgedOperation:
     why = operation.why_not
     for kind, reference in _references(operation):
         try:
-            found = _by(reference(), operation, kind)
+            return _result(operation, kind, _by(reference(), operation, kind), "")
         except UsageError as error:
             why = str(error).partition(" because ")[2].partition("; ")[0] or str(error)
-            continue
-        return _result(operation, kind, found, "")
+        except (ValueError, IndexError, TypeError) as error:  # options that the rule was not written for
+            why = f"its rule raises {told(error)}"
     return _result(operation, "none", None, why or "there is no reference")
 
 
 def _references(operation: Operation) -> Iterator[tuple[Kind, Callable[[], Reference]]]:
     if operation.rule is not None and _judgeable(operation):
         yield "derived", partial(RuleReference, operation)
-    if operation.form is not None and _judgeable(operation):
-        yield operation.form.kind, partial(_measured, operation)
+    if not operation.why_not and _judgeable(operation) and (form := operation.form()) is not None:
+        yield form.kind, partial(_measured, operation, form)
 
 
 def _judgeable(operation: Operation) -> bool:
@@ -92,11 +92,10 @@ def _judgeable(operation: Operation) -> bool:
     return bool(operation.outputs) and not any(np.any(u) for u in elsewhere)
 
 
-def _measured(operation: Operation) -> MeasuredReference:
-    assert operation.form is not None
+def _measured(operation: Operation, form: Form) -> MeasuredReference:
     inputs = {str(number): operand for number, operand in enumerate(operation.operands)}
     constant = [name for name in inputs if operation.gradients[int(name)] is None]
-    return MeasuredReference(operation.form.function, inputs, constant)
+    return MeasuredReference(form.function, inputs, constant)
 
 
 def _by(reference: Reference, operation: Operation, kind: Kind) -> _Judged:

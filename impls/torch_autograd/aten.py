@@ -368,11 +368,10 @@ def _(a: Arguments) -> Rule:
 
 @row("cat")
 def _(a: Arguments) -> Rule | None:
-    if any(a.placed[p.number].numel() == 0 for p in a.tensors):
-        return None
-    axis = a.dim % max(a.placed[a.tensors[0].number].ndim, 1)
-    layer = moving.Joined([a.placed[p.number].shape[axis] for p in a.tensors], axis)
-    return Rule(layer=layer, reads=dict(zip(layer.reads, a.tensors, strict=True)))
+    parts = [p for p in a.tensors if a.placed[p.number].ndim == a.outputs[0].ndim]  # one of shape (0,) counts nothing
+    axis = a.dim % max(a.outputs[0].ndim, 1)
+    layer = moving.Joined([a.placed[p.number].shape[axis] for p in parts], axis)
+    return Rule(layer=layer, reads=dict(zip(layer.reads, parts, strict=True))) if parts else None
 
 
 @row("stack")
@@ -411,6 +410,14 @@ def _(a: Arguments) -> Rule:
 
     layer = moving.Put(chosen, "add" in a.name, of=lambda v: v[cut])
     return Rule(layer=layer, reads={"x": a.self, "v": a.src})
+
+
+@row("index_add")
+def _(a: Arguments) -> Rule | None:
+    if a.alpha != 1 or not a.value_of("self").ndim:
+        return None
+    at = (*(slice(None),) * a.axis_of("self", a.dim), a.value_of("index").numpy().reshape(-1))
+    return Rule(layer=moving.Put(lambda x: x[at], adds=True), reads={"x": a.self, "v": a.source})
 
 
 @row("index_put")

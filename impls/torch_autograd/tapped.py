@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -144,6 +145,7 @@ class _Assembly:
                 self.first.setdefault(call.number, call)
             else:
                 self.inside.setdefault(call.number, []).append(call)
+        self.made_by = self._made_by()
         self.seen: dict[Edge, torch.Tensor] = {}
         for call in tapped.calls:  # the latest that was read there: of what is changed in place another node's
             read = zip(call.edges, call.read, strict=True)
@@ -151,17 +153,25 @@ class _Assembly:
         if tapped.loss.grad_fn is not None:
             self.seen[tapped.loss.grad_fn, tapped.loss.output_nr] = tapped.loss
 
+    def _made_by(self) -> dict[Node, Call]:
+        """The call that gave what was later read where a node's output is: so no number has to be trusted."""
+        given = {token: call for call in self.tapped.calls if call.graded for token in call.tokens[1] if token}
+        found: dict[Node, Call] = {}
+        for call in self.tapped.calls:
+            for token, edge in zip(call.tokens[0], call.edges, strict=True):
+                if isinstance(edge, tuple) and token in given:
+                    found.setdefault(edge[0], given[token])
+        return found
+
     def made(self) -> tuple[list[Operation], list[Meeting], int]:
         operations = [self._operation(node) for node in self.inner]
-        used = sum(1 for node in self.inner if node._sequence_nr() in self.first)
-        passing = sum(1 for call in self.first.values()) - used
-        return operations, list(self._meetings()), max(passing, 0)
+        return operations, list(self._meetings()), max(len(self.first) - len(operations), 0)
 
     def _operation(self, node: Node) -> Operation:
         number = node._sequence_nr()
         if is_custom(node):
             return self._custom(node, self.inside.get(number, []))
-        call = self.first.get(number)
+        call = self.made_by.get(node) or self.first.get(number)
         if call is None or node.name() == IN_PLACE_OF_A_VIEW:
             return self._unknown(node, call)
         return self._of_call(node, call)
@@ -177,12 +187,13 @@ class _Assembly:
         gradients: list[Any] = [None] * len(read)
         for edge, place in mine.items():
             gradients[place] = sent[edge] if edge < len(sent) else None
-        rule, why = None, _why_not(read, gave) or ("it draws random numbers" if draws(call.op) else "")
-        if not why:
-            rule = rule_of(call.op, call.args, call.kwargs, gave)
+        why = _why_not(read, gave)
+        rule = None if why else rule_of(call.op, call.args, call.kwargs, gave)
+        if rule is None and draws(call.op):
+            why = why or "it draws random numbers"
         return self._made(
             node, str(call.op), call, read, gave, upstream, gradients,
-            rule=rule, form=None if why or rule else form_of_call(call), why_not=why,
+            rule=rule, form=partial(form_of_call, call), why_not=why,
         )  # fmt: skip
 
     def _edges_of(self, node: Node, call: Call) -> dict[int, int]:
@@ -215,7 +226,7 @@ class _Assembly:
             node, name, call, operands, gave,
             [arrived[at] if at < len(arrived) else None for at, _ in outputs],
             [sent[place] if place < len(sent) else None for place in asked],
-            rule=None, form=None if why else form_of_function(inside, operands, gave), why_not=why,
+            rule=None, form=partial(form_of_function, inside, operands, gave), why_not=why,
             edges=[node.next_functions[place] for place in asked], place=place,
             broken=OVERWRITTEN if self.tapped.overwritten(node) else "",
         )  # fmt: skip
@@ -226,7 +237,8 @@ class _Assembly:
         arrived, sent = self.tapped.arrived.get(node, ()), self.tapped.sent.get(node, ())
         return self._made(
             node, node.name(), call, [], [], list(arrived), list(sent),
-            rule=None, form=None, why_not=why or "what it does forward was not seen", edges=list(node.next_functions),
+            rule=None, form=lambda: None, why_not=why or "what it does forward was not seen",
+            edges=list(node.next_functions),
         )  # fmt: skip
 
     def _made(

@@ -76,7 +76,10 @@ class LayerNorm(Parametrised):
 
 
 class Attention(Parametrised):
-    """q (..., T, D), k and v (..., S, D); `seen`, of the shape of scores or broadcast to it, says which keys are."""
+    """q (..., H, T, D), k and v (..., G, S, D) of as many heads or of a divisor of them, each for H/G queries in a row.
+
+    `mask`, of the shape of the scores or broadcast to it, is added to them.
+    """
 
     reads, gives = ("q", "k", "v"), "o"
 
@@ -99,20 +102,40 @@ class Attention(Parametrised):
         return softmax(scores)
 
     def forward(self, q: Array, k: Array, v: Array) -> Array:
-        return self._shares(q, k) @ v
+        return self._shares(q, repeated(k, q)) @ repeated(v, q)
 
     def _ds(self, do: Array, q: Array, k: Array, v: Array) -> Array:
         p = self._shares(q, k)
         return p * (do @ swapped(v) - (do * (p @ v)).sum(axis=-1, keepdims=True))
 
     def dq(self, do: Array, q: Array, k: Array, v: Array) -> Array:
+        k, v = repeated(k, q), repeated(v, q)
         return (self._ds(do, q, k, v) @ k) * self.scale
 
     def dk(self, do: Array, q: Array, k: Array, v: Array) -> Array:
-        return (swapped(self._ds(do, q, k, v)) @ q) * self.scale
+        sent = swapped(self._ds(do, q, repeated(k, q), repeated(v, q))) @ q
+        return in_groups(sent * self.scale, k)
 
-    def dv(self, do: Array, q: Array, k: Array) -> Array:
-        return swapped(self._shares(q, k)) @ do
+    def dv(self, do: Array, q: Array, k: Array, v: Array) -> Array:
+        return in_groups(swapped(self._shares(q, repeated(k, q))) @ do, v)
+
+
+def repeated(k: Array, q: Array) -> Array:
+    """(..., G, S, D) with each of its heads for as many of q's, (..., H, S, D)."""
+    if k.ndim < 3 or k.shape[-3] == q.shape[-3]:
+        return k
+    *front, groups, keys, width = k.shape
+    each = q.shape[-3] // groups
+    several = np.broadcast_to(k.reshape(*front, groups, 1, keys, width), (*front, groups, each, keys, width))
+    return several.reshape(*front, groups * each, keys, width)
+
+
+def in_groups(sent: Array, k: Array) -> Array:
+    """What the heads of a group send back to theirs, added up."""
+    if sent.shape == k.shape:
+        return sent
+    *front, groups, keys, width = k.shape
+    return sent.reshape(*front, groups, -1, keys, width).sum(axis=-3)
 
 
 class Lookup(Parametrised):
