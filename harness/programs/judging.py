@@ -6,6 +6,7 @@ is a function of what was captured.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -146,11 +147,12 @@ def _real(operation: Operation) -> list[int]:
 
 
 def _names(operation: Operation, kind: Kind) -> dict[str, str]:
-    """What the gradients are called: by the rule's own names, or by the numbers of the operands, from 1."""
+    """What the gradients are called: by the rule's own names, or dx1, dx2, ... in the order of the operands."""
     reads = operation.rule.reads.items() if kind == "derived" and operation.rule else ()
-    local = {str(read.number): name for name, read in reversed([*reads]) if isinstance(read, Place)}
-    numbers = range(len(operation.operands))
-    return {gradient_of(str(n)): f"d{local.get(str(n), f'[{n + 1}]')}" for n in numbers}
+    local = {read.number: name for name, read in reversed([*reads]) if isinstance(read, Place)}
+    asked = [number for number, gradient in enumerate(operation.gradients) if gradient is not None]
+    counted = {n: "x" if len(asked) == 1 else f"x{n + 1}" for n in range(len(operation.operands))}
+    return {gradient_of(str(number)): f"d{local.get(number, name)}" for number, name in counted.items()}
 
 
 def _result(operation: Operation, kind: Kind, found: _Judged | None, why: str) -> JudgedOperation:
@@ -181,11 +183,15 @@ def _causes(found: _Judged) -> Iterator[Explanation]:
     for tensor in wrong:
         if tensor in found.expected.inputs and found.expected.upstream.any():
             explanation = cause_of(found.expected.inputs[tensor], [situation])
-            name = named[tensor]
+            name, guess = named[tensor], explanation.runner_up
+            said = partial(re.sub, rf"\b{re.escape(tensor)}\b", name)
             yield replace(
-                explanation, at=name, known=explanation.known.replace(tensor, name),
-                causes=tuple(replace(c, at=name, says=c.says.replace(tensor, name)) for c in explanation.causes),
-            )  # fmt: skip
+                explanation,
+                at=name,
+                known=said(explanation.known),
+                causes=tuple(replace(cause, at=name, says=said(cause.says)) for cause in explanation.causes),
+                runner_up=None if guess is None else replace(guess, at=name, says=said(guess.says)),
+            )
 
 
 def _lost(operation: Operation) -> str:

@@ -83,7 +83,7 @@ class Tap(TorchDispatchMode):
         call = Call(
             op=func, number=number, graded=graded, args=args, kwargs=kwargs, gave=gave,
             module=self.where(), place=_place_now(), edges=edges,
-            tokens=(tokens, [token(t) if isinstance(t, torch.Tensor) else None for t in gave]),
+            tokens=(tokens, [token(t, id(t) in before) if isinstance(t, torch.Tensor) else None for t in gave]),
         )  # fmt: skip
         self.calls.append(call)
         for tensor in (*call.read, *gave):
@@ -122,9 +122,9 @@ def memory_of(tensor: torch.Tensor) -> int:
     return tensor.untyped_storage()._cdata if tensor.layout is torch.strided else id(tensor)
 
 
-def token(tensor: torch.Tensor) -> Any:
-    """Which tensor, in which state."""
-    return id(tensor), tensor._version
+def token(tensor: torch.Tensor, written: bool = False) -> Any:
+    """Which tensor, in which state; what was just written to is counted on once its operation is done."""
+    return id(tensor), tensor._version + written
 
 
 def edge_of(tensor: torch.Tensor) -> Any:
