@@ -29,7 +29,7 @@ def unbroadcast(ds: Array, shape: tuple[int, ...]) -> Array:
     """The sum of ds along the axes that `shape` lacks in front, or has one entry in where ds has more."""
     lacking = ds.ndim - len(shape)
     repeated = tuple(a for a, n in enumerate(ds.shape) if a < lacking or (shape[a - lacking] == 1 != n))
-    return ds.sum(axis=repeated).reshape(*shape) if repeated else +ds
+    return ds.sum(axis=repeated).reshape(shape) if repeated else +ds
 
 
 class _Pair(Parametrised):

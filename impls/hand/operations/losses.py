@@ -62,7 +62,7 @@ class NegativeLogLikelihood(_Reduced):
         places, weight = self._of(x, y)
         each = -(x.reshape(-1)[places] * weight)
         if self.reduction == "none":
-            return each.reshape(*y.shape)
+            return each.reshape(y.shape)
         return each.sum() / weight.sum() if self.reduction == "mean" else each.sum()
 
     def dx(self, dL: Array, x: Array, y: Any) -> Array:
@@ -70,7 +70,7 @@ class NegativeLogLikelihood(_Reduced):
         each = -(dL.reshape(-1) * weight)
         if self.reduction == "mean":
             each = each / weight.sum()
-        return scattered(each.reshape(1, -1), places, x.size).reshape(*x.shape)
+        return scattered(each.reshape(1, -1), places, x.size).reshape(x.shape)
 
 
 class SquaredError(_Reduced):

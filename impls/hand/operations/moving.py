@@ -45,9 +45,9 @@ class Moved(Parametrised):
 
     def dx(self, ds: Array, x: Array) -> Array:
         if self.back is not None:
-            return +apply(self.back, ds).reshape(*x.shape)
+            return +apply(self.back, ds).reshape(x.shape)
         places = self.move(np.arange(x.size).reshape(x.shape))
-        return scattered(ds.reshape(1, -1), places.reshape(-1), x.size).reshape(*x.shape)
+        return scattered(ds.reshape(1, -1), places.reshape(-1), x.size).reshape(x.shape)
 
     def __repr__(self) -> str:
         return "Moved()"
@@ -130,7 +130,7 @@ class Put(Parametrised):
         size = int(np.prod(shape))
         places = self._places(size, shape)
         wide = v if v.shape == places.shape else np.broadcast_to(v, places.shape)
-        put = scattered(wide.reshape(1, -1), places.reshape(-1), size).reshape(*shape)
+        put = scattered(wide.reshape(1, -1), places.reshape(-1), size).reshape(shape)
         return put, np.isin(np.arange(size), places).reshape(shape)
 
     def forward(self, x: Array, v: Array) -> Array:

@@ -47,7 +47,7 @@ class VectorProduct(Parametrised):
     def forward(self, p: Array, q: Array) -> Array:
         return (p @ q.reshape(-1, 1)).reshape(*p.shape[:-1])
 
-    def dp(self, ds: Array, p: Array, q: Array) -> Array:
+    def dp(self, ds: Array, q: Array) -> Array:
         return ds.reshape(*ds.shape, 1) * q
 
     def dq(self, ds: Array, p: Array, q: Array) -> Array:
@@ -98,25 +98,24 @@ class Contraction(Parametrised):
     def _matrices(self, x: Array, which: int) -> Array:
         """(batch, rest, summed)."""
         sizes = [
-            prod(x.shape[a] for a in axes)
-            for axes in (self.batch[which], self._rest(x, which), self.summed[which])
+            prod(x.shape[a] for a in axes) for axes in (self.batch[which], self._rest(x, which), self.summed[which])
         ]
-        return np.transpose(x, self._order(x, which)).reshape(*sizes)
+        return np.transpose(x, self._order(x, which)).reshape(sizes)
 
     def _back(self, rows: Array, x: Array, which: int) -> Array:
         order = self._order(x, which)
-        return np.transpose(rows.reshape(*(x.shape[axis] for axis in order)), np.argsort(order))
+        return np.transpose(rows.reshape([x.shape[axis] for axis in order]), np.argsort(order))
 
     def forward(self, p: Array, q: Array) -> Array:
         shape = [p.shape[axis] for axis in (*self.batch[0], *self._rest(p, 0))]
         s = self._matrices(p, 0) @ swapped(self._matrices(q, 1))
-        return s.reshape(*shape, *(q.shape[axis] for axis in self._rest(q, 1)))
+        return s.reshape([*shape, *(q.shape[axis] for axis in self._rest(q, 1))])
 
     def _sent(self, ds: Array, p: Array, q: Array) -> Array:
         sizes = [prod(x.shape[a] for a in axes) for x, axes in (
             (p, self.batch[0]), (p, self._rest(p, 0)), (q, self._rest(q, 1)),
         )]  # fmt: skip
-        return ds.reshape(*sizes)
+        return ds.reshape(sizes)
 
     def dp(self, ds: Array, p: Array, q: Array) -> Array:
         return self._back(self._sent(ds, p, q) @ self._matrices(q, 1), p, 0)

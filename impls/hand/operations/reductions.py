@@ -59,7 +59,7 @@ class _Along(Parametrised):
 
     def rows_of(self, ds: Array, x: Array) -> Array:
         """ds, a row of one entry for each row of x."""
-        return rows_along(ds.reshape(*self.kept(x)), self.along(x))
+        return rows_along(ds.reshape(self.kept(x)), self.along(x))
 
     def whole(self, rows: Array, x: Array) -> Array:
         """Rows as an array of the shape of x."""
@@ -68,10 +68,10 @@ class _Along(Parametrised):
 
 class Sum(_Along):
     def forward(self, x: Array) -> Array:
-        return x.sum(axis=self.along(x)).reshape(*self.shape(x)) if x.ndim else +x
+        return x.sum(axis=self.along(x)).reshape(self.shape(x)) if x.ndim else +x
 
     def dx(self, ds: Array, x: Array) -> Array:
-        return +np.broadcast_to(ds.reshape(*self.kept(x)), x.shape)
+        return +np.broadcast_to(ds.reshape(self.kept(x)), x.shape)
 
 
 class Mean(Sum):
@@ -90,7 +90,7 @@ class Max(_Along):
         self.first = first
 
     def forward(self, x: Array) -> Array:
-        return self.rows(x).max(axis=-1).reshape(*self.shape(x))
+        return self.rows(x).max(axis=-1).reshape(self.shape(x))
 
     def dx(self, ds: Array, x: Array) -> Array:
         return self.whole(self.rows_of(ds, x) * self._shares(self.rows(x)), x)
@@ -98,7 +98,9 @@ class Max(_Along):
     def _shares(self, rows: Array) -> Any:
         if not self.first:
             return largest_shares(rows)
-        chosen = np.argmax(getattr(rows, "value", rows), axis=-1)  # entries are exact: they are what was read
+        chosen = np.argmax(
+            np.asarray(getattr(rows, "value", rows)), axis=-1
+        )  # entries are exact: they are what was read
         return 1.0 * (np.arange(rows.shape[-1]) == chosen[..., None])
 
 
@@ -110,7 +112,7 @@ class Variance(_Along):
         self.correction = correction
 
     def forward(self, x: Array) -> Array:
-        return row_variance(self.rows(x), self.correction).reshape(*self.shape(x))
+        return row_variance(self.rows(x), self.correction).reshape(self.shape(x))
 
     def dx(self, ds: Array, x: Array) -> Array:
         return self.whole(row_variance_vjp(self.rows_of(ds, x), self.rows(x), self.correction), x)
@@ -118,7 +120,7 @@ class Variance(_Along):
 
 class LogSumExp(_Along):
     def forward(self, x: Array) -> Array:
-        return log_sum_exp(self.rows(x)).reshape(*self.shape(x))
+        return log_sum_exp(self.rows(x)).reshape(self.shape(x))
 
     def dx(self, ds: Array, x: Array) -> Array:
         return self.whole(log_sum_exp_vjp(self.rows_of(ds, x), self.rows(x)), x)

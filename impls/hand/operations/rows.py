@@ -36,19 +36,19 @@ class Softmax(Parametrised):
         return x.swapaxes(self.axis, -1) if x.ndim else x.reshape(1)
 
     def forward(self, z: Array) -> Array:
-        return self.last(softmax(self.last(z))).reshape(*z.shape)
+        return self.last(softmax(self.last(z))).reshape(z.shape)
 
     def dz(self, da: Array, a: Array) -> Array:
-        return self.last(softmax_vjp(self.last(da), self.last(a))).reshape(*da.shape)
+        return self.last(softmax_vjp(self.last(da), self.last(a))).reshape(da.shape)
 
 
 class LogSoftmax(Softmax):
     def forward(self, z: Array) -> Array:
-        return self.last(log_softmax(self.last(z))).reshape(*z.shape)
+        return self.last(log_softmax(self.last(z))).reshape(z.shape)
 
     def dz(self, da: Array, a: Array) -> Array:
         sent, rows = self.last(da), self.last(a)
-        return self.last(sent - np.exp(rows) * sent.sum(axis=-1, keepdims=True)).reshape(*da.shape)
+        return self.last(sent - np.exp(rows) * sent.sum(axis=-1, keepdims=True)).reshape(da.shape)
 
 
 class LayerNorm(Parametrised):
@@ -63,16 +63,16 @@ class LayerNorm(Parametrised):
         return x.reshape(-1, int(np.prod(x.shape[x.ndim - self.axes :])))
 
     def forward(self, x: Array, g: Array, b: Array) -> Array:
-        return layer_norm(self._rows(x), g.reshape(-1), b.reshape(-1), self.eps).reshape(*x.shape)
+        return layer_norm(self._rows(x), g.reshape(-1), b.reshape(-1), self.eps).reshape(x.shape)
 
     def dx(self, dh: Array, x: Array, g: Array) -> Array:
-        return layer_norm_vjp(self._rows(dh), self._rows(x), g.reshape(-1), self.eps).reshape(*x.shape)
+        return layer_norm_vjp(self._rows(dh), self._rows(x), g.reshape(-1), self.eps).reshape(x.shape)
 
     def dg(self, dh: Array, x: Array, g: Array) -> Array:
-        return layer_norm_gain_vjp(self._rows(dh), self._rows(x), self.eps).reshape(*g.shape)
+        return layer_norm_gain_vjp(self._rows(dh), self._rows(x), self.eps).reshape(g.shape)
 
     def db(self, dh: Array, b: Array) -> Array:
-        return self._rows(dh).sum(axis=0).reshape(*b.shape)
+        return self._rows(dh).sum(axis=0).reshape(b.shape)
 
 
 class Attention(Parametrised):
@@ -129,4 +129,4 @@ class Lookup(Parametrised):
             counted = np.ravel(i) != self.padding
             sent, i = sent[counted], np.ravel(i)[counted]
         # scattered counts along the last axis: each column of W is a sample of its own
-        return scattered(sent.T, np.ravel(i), rows).T.reshape(*W.shape)
+        return scattered(sent.T, np.ravel(i), rows).T.reshape(W.shape)

@@ -1,0 +1,34 @@
+"""Judging one captured operation by its hand rule."""
+
+import numpy as np
+
+from harness.comparison.judge import judge
+from harness.evaluation.references.captured import RuleReference
+from harness.evaluation.references.expected import Expected
+from harness.inputs.outputs import joined
+
+reference_of = getattr(RuleReference, "of", RuleReference)
+
+
+def rows_of(operation, scale=1.0):
+    """Rows of outputs and gradients by the names that they have there; gradients are scaled first."""
+    reference, gives = reference_of(operation), operation.rule.gives
+    outputs, arrived = ([array[place] for place in gives] for array in (operation.outputs, operation.upstream))
+    sent = [np.zeros(o.shape, o.dtype) if u is None else u for o, u in zip(outputs, arrived, strict=True)]
+    given = {name: operation.operands[int(name)] for name in reference.inputs}
+    upstream = sent[0] if len(sent) == 1 else joined(tuple(sent))
+    expected = Expected(reference, given, upstream, str(outputs[0].dtype))
+    shown = dict(zip(expected.parts, outputs, strict=True))
+    shown |= {tensor: scale * operation.gradients[int(name)] for tensor, name in expected.inputs.items()}
+    rows = {}
+    for tensor, actual in shown.items():
+        right = expected.tensors[tensor]
+        rows[tensor] = judge(
+            "rounding", tensor, "jax", 1, actual=np.asarray(actual), expected=right.value, allowed=right.bound
+        )
+    return rows
+
+
+def wrong_in(operation, scale=1.0):
+    """Names of the tensors that are outside their allowance."""
+    return [tensor for tensor, row in rows_of(operation, scale).items() if row.verdict == "FAULT"]
