@@ -29,9 +29,12 @@ def place_of(sources: Sequence[Any]) -> tuple[str, int] | None:
 
 
 def module_of(sources: Sequence[Any]) -> str:
-    """The names in whose scopes it was traced, joined by dots: jax.named_scope's, and so Flax's modules."""
+    """The names in whose scopes it was traced, joined by dots: jax.named_scope's, and so Flax's modules.
+
+    jax.numpy.einsum opens a scope that is called by its formula, which is left out.
+    """
     scopes = [part for source in sources for part in source.name_stack.stack if type(part).__name__ == "Scope"]
-    return ".".join(scope.name.replace("/", ".") for scope in scopes)
+    return ".".join(scope.name.replace("/", ".") for scope in scopes if "->" not in scope.name)
 
 
 def _frames(source: Any) -> Iterator[tuple[str, int]]:

@@ -1,11 +1,16 @@
-"""Judging one captured operation by its hand rule."""
+"""JAX programs tapped, many of them compiled together; and one captured operation judged by its hand rule."""
 
+import jax
 import numpy as np
 
 from harness.comparison.judge import judge
 from harness.evaluation.references.captured import RuleReference
 from harness.evaluation.references.expected import Expected
 from harness.inputs.outputs import joined
+from impls.jax_grad.capture import operations_of
+from impls.jax_grad.leaves import Leaves
+from impls.jax_grad.programs import Program, compiled
+from impls.jax_grad.tapped import Tapped
 
 reference_of = getattr(RuleReference, "of", RuleReference)
 
@@ -32,3 +37,18 @@ def rows_of(operation, scale=1.0):
 def wrong_in(operation, scale=1.0):
     """Names of the tensors that are outside their allowance."""
     return [tensor for tensor, row in rows_of(operation, scale).items() if row.verdict == "FAULT"]
+
+
+def tapped_by(function, arrays):
+    """A function of arrays to one number, with taps."""
+    leaves = Leaves.of(function, arrays)
+    traced = jax.make_jaxpr(lambda *given: leaves.answer(given))(*leaves.arrays.values())
+    return Tapped(Program(traced), list(leaves.arrays))
+
+
+def operations_at_once(programs):
+    """The operations of each program, by its name, from (function, arrays); all are compiled as one."""
+    tapped = {name: tapped_by(*program) for name, program in programs.items()}
+    run = compiled(lambda given: {name: each.observed(given[name]) for name, each in tapped.items()})
+    observed = run({name: jax.tree.leaves(list(arrays)) for name, (_, arrays) in programs.items()})
+    return {name: list(operations_of(tapped[name], jax.tree.map(np.asarray, observed[name]))) for name in programs}
