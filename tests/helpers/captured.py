@@ -1,16 +1,15 @@
 """JAX programs tapped, many of them compiled together; and one captured operation judged by its hand rule."""
 
-import jax
 import numpy as np
 
 from harness.comparison.judge import judge
 from harness.evaluation.references.captured import RuleReference
 from harness.evaluation.references.expected import Expected
 from harness.inputs.outputs import joined
-from impls.jax_grad.capture import operations_of
-from impls.jax_grad.leaves import Leaves
-from impls.jax_grad.programs import Program, compiled
-from impls.jax_grad.tapped import Tapped
+from tests.helpers.deferred import Deferred
+
+jax, capturing, leaves = Deferred("jax"), Deferred("impls.jax_grad.capture"), Deferred("impls.jax_grad.leaves")
+programs, taps = Deferred("impls.jax_grad.programs"), Deferred("impls.jax_grad.tapped")
 
 reference_of = getattr(RuleReference, "of", RuleReference)
 
@@ -41,14 +40,17 @@ def wrong_in(operation, scale=1.0):
 
 def tapped_by(function, arrays):
     """A function of arrays to one number, with taps."""
-    leaves = Leaves.of(function, arrays)
-    traced = jax.make_jaxpr(lambda *given: leaves.answer(given))(*leaves.arrays.values())
-    return Tapped(Program(traced), list(leaves.arrays))
+    given = leaves.Leaves.of(function, arrays)
+    traced = jax.make_jaxpr(lambda *each: given.answer(each))(*given.arrays.values())
+    return taps.Tapped(programs.Program(traced), list(given.arrays))
 
 
-def operations_at_once(programs):
-    """The operations of each program, by its name, from (function, arrays); all are compiled as one."""
-    tapped = {name: tapped_by(*program) for name, program in programs.items()}
-    run = compiled(lambda given: {name: each.observed(given[name]) for name, each in tapped.items()})
-    observed = run({name: jax.tree.leaves(list(arrays)) for name, (_, arrays) in programs.items()})
-    return {name: list(operations_of(tapped[name], jax.tree.map(np.asarray, observed[name]))) for name in programs}
+def operations_at_once(functions):
+    """The operations of each function, by its name, from (function, arrays); all are compiled as one program."""
+    tapped = {name: tapped_by(*each) for name, each in functions.items()}
+    run = programs.compiled(lambda given: {name: each.observed(given[name]) for name, each in tapped.items()})
+    observed = run({name: jax.tree.leaves(list(arrays)) for name, (_, arrays) in functions.items()})
+    return {
+        name: list(capturing.operations_of(tapped[name], jax.tree.map(np.asarray, observed[name])))
+        for name in functions
+    }
