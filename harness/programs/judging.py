@@ -82,7 +82,7 @@ def judged_operation(operation: Operation) -> JudgedOperation:
 def _references(operation: Operation) -> Iterator[tuple[Kind, Callable[[], Reference]]]:
     if operation.rule is not None and _judgeable(operation):
         yield "derived", partial(RuleReference, operation)
-    if not operation.why_not and _judgeable(operation) and (form := operation.form()) is not None:
+    if _judgeable(operation) and (form := operation.form()) is not None:
         yield form.kind, partial(_measured, operation, form)
 
 

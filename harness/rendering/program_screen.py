@@ -119,5 +119,6 @@ def _next(check: ProgramCheck) -> str:
     if check.lost is not None:
         return "give it inputs or weights with which that stays finite"
     if check.dtype == "float32":
-        return "the same in float64, which sees a billion times more: model.double(), or arrays of float64"
+        how = "jax_enable_x64" if check.version.startswith("jax") else "model.double(), arguments of float64"
+        return f"the same in float64, which sees a billion times more: {how}"
     return "the same in float32, the dtype that it trains in"

@@ -195,7 +195,8 @@ class ProgramCheck(Judged, Printable, text="harness.rendering.program_screen:ren
             cause = next((c.briefly for c in first.causes if c.briefly), "")
             more = f": {cause}" if cause else ""
             also = f"; {len(self.wrong) - 1} more wrong by themselves" if len(self.wrong) > 1 else ""
-            inherited = f"; {self.inherited} later ones inherit it" if self.inherited else ""
+            inherit = "1 later one inherits it" if self.inherited == 1 else f"{self.inherited} later ones inherit it"
+            inherited = f"; {inherit}" if self.inherited else ""
             return Outcome("FAIL", 1, f"first wrong operation: {first.called}, {which}{more}{also}{inherited}")
         if self.lost is not None:
             return Outcome("NO POWER", 0, f"{self.lost.called}: {self.lost.lost}; what follows means nothing")

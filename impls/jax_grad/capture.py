@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -118,7 +119,7 @@ def operations_of(tapped: Tapped, observed: Observed) -> Iterator[Operation]:
             number=n, name=name_of(step), module=module_of(step.sources), place=place_of(step.sources),
             operands=operands, outputs=outputs, upstream=[observed.at_places.get(place) for place in step.made],
             gradients=gradients, sources=[givers.get(place, tapped.leaves.get(place)) for place in step.read],
-            rule=rule, form=form_of(step, [kinds[place] for place in step.read]),
+            rule=rule, form=partial(form_of, step, [kinds[place] for place in step.read]),
             why_not="" if rule or own else "there is no hand rule for it as it is used here",
         )  # fmt: skip
 

@@ -21,6 +21,10 @@ OVERWRITTEN = "the gradient that it returned was overwritten later: it returns t
 Edge = tuple[Node, int]
 
 
+def no_form() -> None:
+    """Of what has no form."""
+
+
 class Tapped:
     """While it is entered, what arrives at each node and what it sends back is written down.
 
@@ -193,7 +197,7 @@ class _Assembly:
             why = why or "it draws random numbers"
         return self._made(
             node, str(call.op), call, read, gave, upstream, gradients,
-            rule=rule, form=partial(form_of_call, call), why_not=why,
+            rule=rule, form=no_form if why else partial(form_of_call, call), why_not=why,
         )  # fmt: skip
 
     def _edges_of(self, node: Node, call: Call) -> dict[int, int]:
@@ -226,7 +230,7 @@ class _Assembly:
             node, name, call, operands, gave,
             [arrived[at] if at < len(arrived) else None for at, _ in outputs],
             [sent[place] if place < len(sent) else None for place in asked],
-            rule=None, form=partial(form_of_function, inside, operands, gave), why_not=why,
+            rule=None, form=no_form if why else partial(form_of_function, inside, operands, gave), why_not=why,
             edges=[node.next_functions[place] for place in asked], place=place,
             broken=OVERWRITTEN if self.tapped.overwritten(node) else "",
         )  # fmt: skip
@@ -237,7 +241,7 @@ class _Assembly:
         arrived, sent = self.tapped.arrived.get(node, ()), self.tapped.sent.get(node, ())
         return self._made(
             node, node.name(), call, [], [], list(arrived), list(sent),
-            rule=None, form=lambda: None, why_not=why or "what it does forward was not seen",
+            rule=None, form=no_form, why_not=why or "what it does forward was not seen",
             edges=list(node.next_functions),
         )  # fmt: skip
 

@@ -11,7 +11,7 @@ from tests.helpers.deferred import Deferred
 jax, capturing, leaves = Deferred("jax"), Deferred("impls.jax_grad.capture"), Deferred("impls.jax_grad.leaves")
 programs, taps = Deferred("impls.jax_grad.programs"), Deferred("impls.jax_grad.tapped")
 
-reference_of = getattr(RuleReference, "of", RuleReference)
+reference_of = RuleReference
 
 
 def rows_of(operation, scale=1.0):
