@@ -143,7 +143,7 @@ def of_optimizer(check: OptimizerCheck) -> Iterator[Annotation]:
 
 def of_program(check: ProgramCheck) -> Iterator[Annotation]:
     """The verdict of a program first, then each operation that is wrong by itself, then what made NaN or inf."""
-    first = check.first_wrong or check.lost
+    first = check.first or check.lost
     yield Annotation(
         "error" if check.exit else "notice", check.verdict, check.reason, *((first and first.place) or (None, None))
     )

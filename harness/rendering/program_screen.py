@@ -88,7 +88,7 @@ def _causes(check: ProgramCheck) -> Iterator[str]:
 
 def _notes(check: ProgramCheck) -> Iterator[str]:
     yield from (f"note  {note}" for note in check.notes)
-    if check.first_wrong is not None and check.lost is not None:
+    if check.first is not None and check.lost is not None:
         yield f"note  {check.lost.called}: {check.lost.lost}"
     if check.left_out:
         yield f"note  {check.left_out} operations of other modules were left out"
@@ -111,7 +111,7 @@ def _few(names: Sequence[str]) -> str:
 
 
 def _next(check: ProgramCheck) -> str:
-    first = check.first_wrong
+    first = check.first
     if first is not None:
         if first.kind in UNCHECKED:
             return "look at that operation by itself: harness.check_vjp has more inputs to try it on"

@@ -141,9 +141,14 @@ class ProgramCheck(Judged, Printable, text="harness.rendering.program_screen:ren
         return [*forward, *(o for o in found if not o.wrong_forward)]
 
     @property
-    def first_wrong(self) -> JudgedOperation | None:
+    def first(self) -> JudgedOperation | None:
         """The first of them."""
         return self.wrong[0] if self.wrong else None
+
+    @property
+    def first_wrong(self) -> str | None:
+        """What it is called."""
+        return self.first.called if self.first else None
 
     @cached_property
     def lost(self) -> JudgedOperation | None:
@@ -155,10 +160,10 @@ class ProgramCheck(Judged, Printable, text="harness.rendering.program_screen:ren
     @cached_property
     def inherited(self) -> int:
         """Operations that send back wrong gradients only because what arrives at them is wrong."""
-        if self.first_wrong is None or self.first_wrong.wrong_forward:
+        if self.first is None or self.first.wrong_forward:
             return 0
         sources = {operation.number: operation.sources for operation in self.operations if not operation.meets}
-        reached, todo = set[int](), [self.first_wrong.number]
+        reached, todo = set[int](), [self.first.number]
         while todo:
             for source in sources.get(todo.pop(), ()):
                 if isinstance(source, int) and source not in reached:
@@ -189,7 +194,7 @@ class ProgramCheck(Judged, Printable, text="harness.rendering.program_screen:ren
         return Outcome(verdict, status, reason)
 
     def _judged(self) -> Outcome:
-        first = self.first_wrong
+        first = self.first
         if first is not None:
             which = first.broken or ("what it gives" if first.wrong_forward else f"its {', '.join(first.wrong)}")
             cause = next((c.briefly for c in first.causes if c.briefly), "")
@@ -221,7 +226,7 @@ class ProgramCheck(Judged, Printable, text="harness.rendering.program_screen:ren
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON holds it."""
-        first, lost = self.first_wrong, self.lost
+        lost = self.lost
         return {
             "verdict": self.verdict,
             "exit": self.exit,
@@ -234,7 +239,7 @@ class ProgramCheck(Judged, Printable, text="harness.rendering.program_screen:ren
             "modules": self.modules,
             "weights": list(self.weights),
             "coverage": dict(self.coverage),
-            "first_wrong": None if first is None else first.called,
+            "first_wrong": self.first_wrong,
             "not_finite": None if lost is None else f"{lost.called}: {lost.lost}",
             "inherited": self.inherited,
             "left_out": self.left_out,

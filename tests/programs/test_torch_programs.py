@@ -63,8 +63,8 @@ def test_a_wrong_operation_is_located_and_the_right_one_is_silent(name):
     found = check_program(models.Around(wrong), x)
     assert found.verdict == "FAIL"
     assert found.exit == 1
-    assert found.first_wrong.kind == "its own forward"
-    file, line = found.first_wrong.place
+    assert found.first.kind == "its own forward"
+    file, line = found.first.place
     assert file == models.__file__
     source, _ = inspect.getsourcelines(models)
     assert "def backward" in "".join(source[line - 1 : line + 2]) or "def _wrong" in source[line - 1]
