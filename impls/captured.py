@@ -10,7 +10,7 @@ operation can be judged by itself, whatever is wrong elsewhere.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from impls.contract import Array
@@ -28,7 +28,6 @@ class Rule:
         layer: with ``forward``, or a rule for each output, and ``d<name>`` for what has a gradient.
         reads: by the layer's own names, the place of an operand, or a constant.
         gives: places of the operation's outputs, in the order of the layer's own.
-        laid: how the operation lays out a gradient or an output that the layer gives in another shape.
     """
 
     layer: Any
@@ -66,8 +65,9 @@ class Operation:
         gradients: what its vjp sent back for each operand; None where none was asked.
         sources: of each operand the number of the operation that gave it, or the name of a leaf.
         rule: the hand layer that it is, if there is one.
-        form: the next best reference, if there is one.
+        form: the next best reference, if there is one; made when it is asked for, since most are not.
         why_not: where there is no reference at all, or only the kernel: what stands in the way.
+        broken: what it does that no backward may: change what it has returned.
     """
 
     number: int
@@ -80,8 +80,9 @@ class Operation:
     gradients: Sequence[Array | None]
     sources: Sequence[int | str | None] = ()
     rule: Rule | None = None
-    form: Form | None = None
+    form: Callable[[], Form | None] = lambda: None
     why_not: str = ""
+    broken: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +129,6 @@ class Capture:
     weights: Sequence[str] = ()
     notes: Sequence[str] = ()
     passing: int = 0
-    findings: Mapping[str, str] = field(default_factory=dict)
 
 
 class CannotCaptureError(Exception):

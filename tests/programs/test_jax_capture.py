@@ -119,12 +119,12 @@ def test_own_derivatives_are_kept_whole_and_only_what_is_planted_is_wrong():
 
     x = jnp.asarray([0.3, -0.7, 1.1])
     found = operations_at_once({"it": (program, [x])})["it"]
-    own = {operation.name: operation for operation in found if operation.form.kind == "its own forward"}
+    own = {operation.name: operation for operation in found if operation.form().kind == "its own forward"}
     assert list(own) == ["cube", "halved"]
     assert [wrong_in(operation) for operation in found if operation.rule] == [[]] * 3  # tanh, mul, reduce_sum
     for operation in own.values():
         assert "halved(jax.jit(cube)" in Path(__file__).read_text().splitlines()[operation.place[1] - 1]
-        _, pull = jax.vjp(operation.form.function, *operation.operands)
+        _, pull = jax.vjp(operation.form().function, *operation.operands)
         right, sent = pull(operation.upstream[0])[0], operation.gradients[0]
         np.testing.assert_allclose(sent, right * {"cube": 2 / 3, "halved": 2}[operation.name], rtol=1e-5)
 
@@ -138,10 +138,10 @@ def test_loops_are_one_operation_and_derivatives_of_their_own_inside_are_left_ou
 
     found = capture(program, (jnp.asarray([0.5, 2.0]), jnp.ones((3, 2))))
     (scan, *_) = found.operations
-    assert (scan.name, scan.rule, scan.form.kind) == ("scan", None, "its own forward")
+    assert (scan.name, scan.rule, scan.form().kind) == ("scan", None, "its own forward")
     assert found.notes[0].startswith("scan is one operation, 1 time:")
     reals = [operand for operand in scan.operands if operand.dtype.kind == "f"]
-    outputs, pull = jax.vjp(scan.form.function, *scan.operands)
+    outputs, pull = jax.vjp(scan.form().function, *scan.operands)
     sent = [np.zeros_like(o) if u is None else u for o, u in zip(outputs, scan.upstream, strict=True)]
     right = pull(tuple(sent))
     wrong = [k for k, g in enumerate(scan.gradients) if g is not None and not np.allclose(g, right[k], rtol=1e-3)]

@@ -149,10 +149,10 @@ def test_forty_primitives_have_a_hand_rule_and_the_examples_are_of_all():
 def test_where_there_is_no_rule_it_is_said_why_and_there_is_another_form(name, operations):
     operation = operations[name][0]
     kind = "its own forward" if "own" in name else "rounding only"
-    assert (operation.rule, operation.form.kind) == (None, kind)
+    assert (operation.rule, operation.form().kind) == (None, kind)
     assert ("no hand rule" in operation.why_not) == (kind == "rounding only")
     with jax.enable_x64(True):
-        wide = operation.form.function(
+        wide = operation.form().function(
             *(np.asarray(o, "float64" if o.dtype.kind == "f" else o.dtype) for o in operation.operands)
         )
     assert wide.dtype == "float64"
