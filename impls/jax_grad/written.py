@@ -8,7 +8,6 @@ Source: jax._src.source_info_util, which is not public.
 
 from __future__ import annotations
 
-import sysconfig
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,14 +16,14 @@ import jax
 
 JAX = str(Path(jax.__file__).parent)
 OURS = str(Path(__file__).parent)
-INSTALLED = sysconfig.get_paths()["purelib"]
-"""Where packages lie: a line of the user's own is preferred to a library's."""
+INSTALLED = ("site-packages", "dist-packages")
+"""Folders where libraries lie: a line of the user's own is preferred to one of theirs."""
 
 
 def place_of(sources: Sequence[Any]) -> tuple[str, int] | None:
     """File and line: the innermost of the user's own, else of a library's beside JAX."""
     frames = [(file, line) for source in reversed(sources) for file, line in _frames(source)]
-    own = (frame for frame in frames if not frame[0].startswith(INSTALLED))
+    own = (frame for frame in frames if not any(folder in frame[0] for folder in INSTALLED))
     return next(own, frames[0] if frames else None)
 
 
