@@ -14,12 +14,14 @@ the next is what AOTAutograd builds on too (torch/_functorch/_aot_autograd/loggi
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from impls.captured import CannotCaptureError, Capture
@@ -40,35 +42,70 @@ def capture(
     found = _State(program, arguments)
     try:
         found.restored(seed)
-        plain = _run(program, arguments, loss)
-        for leaf in leaves_of(plain):
-            found.has(leaf)
-        plain.backward()
+        plain = _run(program, arguments, loss, found.beginning)
         without = found.gradients()
         found.restored(seed)
-        before = {id(leaf): leaf.grad.clone() for leaf in found.leaves.values() if leaf.grad is not None}
-        modules = _Modules(found.modules)
-        with modules, Tap(modules.path) as tap:
-            value = _run(program, arguments, loss)
-        tapped = Tapped(value, tap.calls, {id(leaf): name for name, leaf in found.leaves.items()})
-        with tapped:
-            value.backward()
-        tapped.accumulated(before)
+        tap = Tap(found.path)
+        rounds: list[Tapped] = []
+
+        @contextmanager
+        def tapping(value: torch.Tensor) -> Iterator[None]:
+            rounds.append(Tapped(value, tap.calls, {id(leaf): name for name, leaf in found.leaves.items()}))
+            with tap.paused(), rounds[-1]:
+                yield
+
+        with found.following(), tap:
+            value = _run(program, arguments, loss, tapping)
         notes = _differences(plain, value, without, found.gradients())
-        operations, meetings, passing = operations_of(tapped)
+        found.restored(changing=tap.copy_for_users)
+        operations, meetings, passing = operations_of(rounds)
         return Capture(
             version=f"torch {torch.__version__}", dtype=str(value.dtype).removeprefix("torch."),
             loss=float(value.detach()), operations=operations, meetings=meetings, modules=len(found.modules),
-            weights=[name for name, leaf in found.leaves.items() if leaf.requires_grad], notes=notes, passing=passing,
+            weights=[name for name, leaf in found.leaves.items() if leaf.requires_grad],
+            notes=notes, passing=passing,
         )  # fmt: skip
     finally:
         found.restored()
 
 
-def _run(program: Callable[..., Any], arguments: Sequence[Any], loss: Callable[[Any], Any] | None) -> torch.Tensor:
-    """The loss, a single number that requires a gradient."""
-    with torch.enable_grad():
+Around = Callable[[torch.Tensor], AbstractContextManager[Any]]
+"""Of a loss, what is entered while it is sent back."""
+
+
+class _Backwards(TorchFunctionMode):
+    """While it is entered, every backward pass that the program begins by itself is run within `around`."""
+
+    def __init__(self, around: Around) -> None:
+        super().__init__()
+        self.around = around
+        self.last: torch.Tensor | None = None
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is not torch.Tensor.backward:
+            return func(*args, **(kwargs or {}))
+        self.last = args[0]
+        with self.around(args[0]):
+            return func(*args, **(kwargs or {}))
+
+
+def _run(
+    program: Callable[..., Any], arguments: Sequence[Any], loss: Callable[[Any], Any] | None, around: Around
+) -> torch.Tensor:
+    """The loss, sent back: by the program, of whose losses it is the last one, or else here."""
+    with torch.enable_grad(), _Backwards(around) as own:
         returned = program(*arguments)
+    if own.last is not None:
+        return own.last
+    value = _loss_of(returned, loss)
+    with around(value):
+        value.backward()
+    return value
+
+
+def _loss_of(returned: Any, loss: Callable[[Any], Any] | None) -> torch.Tensor:
+    """A single number that requires a gradient."""
+    with torch.enable_grad():
         value = loss(returned) if loss is not None else getattr(returned, "loss", returned)
     what = "the loss" if loss is not None else "what the program returns"
     if isinstance(value, Mapping) and loss is None and "loss" in value:
@@ -139,6 +176,8 @@ class _State:
         self.leaves: dict[str, torch.Tensor] = {}
         self._kept: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
         self._gradients: dict[str, torch.Tensor | None] = {}
+        self._names = {id(module): name for name, module in reversed([*self.modules.items()])}
+        self._stack: list[str] = []
         for name, root in roots.items():
             for path, parameter in root.named_parameters():
                 self._add(".".join(filter(None, (name, path))), parameter)
@@ -157,15 +196,45 @@ class _State:
         if not any(leaf is known for known in self.leaves.values()):
             self._add(f"leaf {len(self.leaves) + 1}", leaf)
 
+    @contextmanager
+    def beginning(self, loss: torch.Tensor) -> Iterator[None]:
+        """Before a backward pass: what it arrives at may be leaves that nobody has named."""
+        for leaf in leaves_of(loss):
+            self.has(leaf)
+        yield
+
+    def path(self) -> str:
+        """Of the innermost module that runs; empty at the top."""
+        return self._stack[-1] if self._stack else ""
+
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        """While it is entered, `path` follows the modules that run."""
+
+        def enters(module: Any, _: Any) -> None:
+            self._stack.append(self._names.get(id(module), type(module).__name__))
+
+        def leaves(*_: Any) -> None:
+            if self._stack:
+                self._stack.pop()
+
+        hooks = [register_module_forward_pre_hook(enters), register_module_forward_hook(leaves, always_call=True)]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
     def gradients(self) -> dict[str, torch.Tensor]:
         """Copies of those that there are now."""
         return {name: leaf.grad.detach().clone() for name, leaf in self.leaves.items() if leaf.grad is not None}
 
-    def restored(self, seed: int | None = None) -> None:
-        """Put everything back; seed what is drawn by, or put that back too."""
+    def restored(self, seed: int | None = None, changing: Callable[[torch.Tensor], Any] = lambda _: None) -> None:
+        """Put everything back; seed what is drawn by, or put that back too. `changing` is told what will be written."""
         with torch.no_grad():
             for tensor, kept in self._kept.values():
                 if not torch.equal(tensor, kept):
+                    changing(tensor)
                     tensor.copy_(kept)
         for name, leaf in self.leaves.items():
             if leaf.is_leaf and leaf.requires_grad:
@@ -181,38 +250,8 @@ class _State:
     def _add(self, name: str, leaf: torch.Tensor) -> None:
         self.leaves[name] = leaf
         self._gradients[name] = None if not leaf.is_leaf or leaf.grad is None else leaf.grad.detach().clone()
-        if not leaf.requires_grad:
+        if leaf.is_leaf:
             self._keep(name, {"": leaf})
 
     def _keep(self, name: str, tensors: Mapping[str, torch.Tensor]) -> None:
         self._kept |= {f"{name}.{path}": (tensor, tensor.detach().clone()) for path, tensor in tensors.items()}
-
-
-class _Modules:
-    """Which module runs, by the program's own names."""
-
-    def __init__(self, modules: Mapping[str, torch.nn.Module]) -> None:
-        self._names = {id(module): name for name, module in reversed([*modules.items()])}
-        self._stack: list[str] = []
-
-    def path(self) -> str:
-        """Of the innermost; empty at the top."""
-        return self._stack[-1] if self._stack else ""
-
-    def __enter__(self) -> _Modules:
-        def enters(module: Any, _: Any) -> None:
-            self._stack.append(self._names.get(id(module), type(module).__name__))
-
-        def leaves(*_: Any) -> None:
-            if self._stack:
-                self._stack.pop()
-
-        self._hooks = [
-            register_module_forward_pre_hook(enters),
-            register_module_forward_hook(leaves, always_call=True),
-        ]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for hook in self._hooks:
-            hook.remove()

@@ -9,7 +9,8 @@ below the next is what AOTAutograd builds on too (torch/_functorch/_aot_autograd
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ class Tap(TorchDispatchMode):
         super().__init__()
         self.where = where
         self.calls: list[Call] = []
+        self._pauses = 0
         self._users: dict[int, list[Call]] = {}
         self._alive: list[Any] = []
 
@@ -67,14 +69,25 @@ class Tap(TorchDispatchMode):
         """Nothing is compiled here."""
         return False
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """While a backward pass runs, nothing is written down."""
+        self._pauses += 1
+        try:
+            yield
+        finally:
+            self._pauses -= 1
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if self._pauses:
+            return func(*args, **kwargs)
         number, graded = torch.autograd._get_sequence_nr() - 1, torch.is_grad_enabled()
         read = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
         edges, tokens = [edge_of(tensor) for tensor in read], [token(tensor) for tensor in read]
         changed = changed_by(func, args, kwargs)
         for tensor in changed:
-            self._copy_for_users(tensor)
+            self.copy_for_users(tensor)
         before = {id(tensor): tensor.detach().clone() for tensor in changed}
         result = func(*args, **kwargs)
         if before:
@@ -91,7 +104,7 @@ class Tap(TorchDispatchMode):
                 self._users.setdefault(memory_of(tensor), []).append(call)
         return result
 
-    def _copy_for_users(self, changed: torch.Tensor) -> None:
+    def copy_for_users(self, changed: torch.Tensor) -> None:
         """Give those who read, or gave, memory that is about to change a copy of it."""
         memory = memory_of(changed)
         copies: dict[int, torch.Tensor] = {}

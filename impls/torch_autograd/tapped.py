@@ -43,7 +43,9 @@ class Tapped:
         self.sent: dict[Node, Sequence[Any]] = {}
         self.leaves: dict[Node, list[torch.Tensor]] = {}
         self.returned: dict[Node, list[tuple[Any, Any]]] = {}
-        self._before: Mapping[int, Any] = {}
+        self._weights = {node: node.variable for node in self.nodes if is_leaf(node)}
+        self.before: dict[Node, Any] = {}
+        self.after: dict[Node, Any] = {}
         self._theirs: set[int] = set()
 
     def _kept(self, tensor: Any) -> Any:
@@ -74,6 +76,7 @@ class Tapped:
 
             return hook
 
+        self.before = self._gradients()
         self._hooks = [
             node.register_prehook(at_leaf(node)) if is_leaf(node) else node.register_hook(between(node))
             for node in self.nodes
@@ -83,14 +86,12 @@ class Tapped:
     def __exit__(self, *_: object) -> None:
         for hook in self._hooks:
             hook.remove()
+        self.after = self._gradients()
 
-    def accumulated(self, before: Mapping[int, Any]) -> None:
-        """Remember what the leaves held before the backward pass."""
-        self._before = before
-
-    def before(self, leaf: torch.Tensor) -> Any:
-        """What a leaf's gradient was before the backward pass; None if it had none."""
-        return self._before.get(id(leaf))
+    def _gradients(self) -> dict[Node, Any]:
+        """What the leaves hold now; None where they hold nothing."""
+        held = {node: leaf.grad for node, leaf in self._weights.items()}
+        return {node: None if gradient is None else gradient.detach().clone() for node, gradient in held.items()}
 
 
 def leads(given: Any, edge: Edge) -> bool:
@@ -130,18 +131,30 @@ def _graph(loss: torch.Tensor) -> list[Node]:
     return list(found)
 
 
-def operations_of(tapped: Tapped) -> tuple[list[Operation], list[Meeting], int]:
-    """The operations and meetings of a program, and how many operations no gradient passes through."""
-    return _Assembly(tapped).made()
+def operations_of(rounds: Sequence[Tapped]) -> tuple[list[Operation], list[Meeting], int]:
+    """The operations and meetings of a program, and how many operations no gradient passes through.
+
+    Args:
+        rounds: its backward passes in order; operations are counted on from one to the next.
+    """
+    operations: list[Operation] = []
+    meetings: list[Meeting] = []
+    passing = 0
+    for tapped in rounds:
+        assembly = _Assembly(tapped, len(operations))
+        operations += [assembly.operation(node) for node in assembly.inner]
+        meetings += assembly.meetings()
+        passing = max(len(assembly.first) - len(operations), 0)
+    return operations, meetings, passing
 
 
 class _Assembly:
     """From nodes and calls to operations."""
 
-    def __init__(self, tapped: Tapped) -> None:
+    def __init__(self, tapped: Tapped, before: int) -> None:
         self.tapped = tapped
         self.inner = [node for node in tapped.nodes if not is_leaf(node)]
-        self.number = {node: place for place, node in enumerate(self.inner, 1)}
+        self.number = {node: place for place, node in enumerate(self.inner, 1 + before)}
         self.first: dict[int, Call] = {}
         self.inside: dict[int, list[Call]] = {}
         for call in tapped.calls:
@@ -167,11 +180,7 @@ class _Assembly:
                     found.setdefault(edge[0], given[token])
         return found
 
-    def made(self) -> tuple[list[Operation], list[Meeting], int]:
-        operations = [self._operation(node) for node in self.inner]
-        return operations, list(self._meetings()), max(len(self.first) - len(operations), 0)
-
-    def _operation(self, node: Node) -> Operation:
+    def operation(self, node: Node) -> Operation:
         number = node._sequence_nr()
         if is_custom(node):
             return self._custom(node, self.inside.get(number, []))
@@ -266,7 +275,7 @@ class _Assembly:
             return self.tapped.names.get(id(leaf), f"a leaf {tuple(leaf.shape)}")
         return self.number.get(edge[0]) if edge and edge[0] is not None else None
 
-    def _meetings(self) -> Iterator[Meeting]:
+    def meetings(self) -> Iterator[Meeting]:
         """Wherever more than one vjp sends to the same place, and at every leaf."""
         parts: dict[Edge, list[Any]] = {}
         for node in reversed(self.inner):
@@ -275,15 +284,15 @@ class _Assembly:
                     parts.setdefault((following, at), []).append(part)
         for (node, at), sent in parts.items():
             if is_leaf(node):
-                leaf = node.variable
-                if leaf.grad is None:
+                leaf, total = node.variable, self.tapped.after[node]
+                if total is None:
                     continue
-                before, came = self.tapped.before(leaf), self.tapped.leaves.get(node, [])
+                before, came = self.tapped.before[node], self.tapped.leaves.get(node, [])
                 # A backward pass inside of another sends to a leaf past this graph.
                 every = [*(came if len(came) > 1 else sent), *([] if before is None else [before])]
                 name = self.tapped.names.get(id(leaf), f"a leaf {tuple(leaf.shape)}")
                 yield Meeting(
-                    name=name, of=None, parts=list(map(_array, every)), total=_array(leaf.grad),
+                    name=name, of=None, parts=list(map(_array, every)), total=_array(total),
                     why_not="a hook of the program's own changes it" if _hooked(leaf) else "",
                 )  # fmt: skip
             elif len(sent) > 1:

@@ -225,3 +225,33 @@ def test_json_and_text_tell_the_same():
     assert sum(told["coverage"].values()) == sum(1 for o in told["operations"] if not o["meets"])
     assert "coverage" in str(found)
     assert found.heading if hasattr(found, "heading") else "operations" in str(found).splitlines()[0]
+
+
+class Gan(nn.Module):
+    """Two losses, two backward passes, an update between them: a training step as people write it."""
+
+    def __init__(self, operation):
+        super().__init__()
+        self.generator, self.critic, self.operation = nn.Linear(3, 2), nn.Linear(2, 1), operation
+
+    def forward(self, x):
+        fake = self.operation(self.generator(x))
+        F.softplus(self.critic(fake.detach())).mean().backward()
+        with torch.no_grad():
+            self.critic.weight -= 0.1 * self.critic.weight.grad
+        loss = F.softplus(-self.critic(fake)).mean()
+        loss.backward()
+        return loss.item()
+
+
+def test_a_step_that_runs_its_own_backward_passes():
+    torch.manual_seed(0)
+    model, x = Gan(models.EveryLane.apply), torch.randn(4, 3)
+    weight = model.critic.weight.detach().clone()
+    found = check_program(model, x)
+    assert found.verdict == "PASS", str(found)
+    assert found.notes == []
+    assert sum(o.meets == "critic.weight" for o in found.operations) == 2  # once a pass
+    assert torch.equal(model.critic.weight, weight)
+    found = check_program(Gan(models.LostLane.apply), x)
+    assert found.first_wrong.startswith("LostLane") or "LostLane" in found.first_wrong
