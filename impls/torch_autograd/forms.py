@@ -39,6 +39,23 @@ def form_of_call(call: Call) -> Form | None:
     return Form(kind="rounding only", function=_of_tensors(call, op))
 
 
+def form_on_a_view(call: Call) -> Form | None:
+    """Of an operation that writes to a view: a function of what that is a view of, and of what else it reads."""
+    assert call.base is not None
+    size, stride, offset = call.base.place
+    if not call.base.before.is_contiguous():
+        return None
+
+    def function(whole: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+        written = whole.clone(memory_format=torch.contiguous_format)
+        given = iter([written.as_strided(size, stride, offset), *others])
+        args, kwargs = tree_map_only(torch.Tensor, lambda _: next(given), (call.args, call.kwargs))
+        call.op(*args, **kwargs)
+        return written
+
+    return Form(kind="rounding only", function=function)
+
+
 def form_of_function(inside: Sequence[Call], read: Sequence[Any], gave: Sequence[Any]) -> Form | None:
     """Of a function with a backward of its own, from what its forward ran."""
     if not inside:

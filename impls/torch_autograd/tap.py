@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -21,6 +21,21 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 NOT_OF_THE_PROGRAM = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]), "<")
 """Where a frame is not the program's own."""
+
+
+class Base(NamedTuple):
+    """What a view is a view of that was written to.
+
+    Attributes:
+        before, after: copies.
+        token: which tensor, and in which state afterwards.
+        place: size, stride and offset of the view in it.
+    """
+
+    before: torch.Tensor
+    after: torch.Tensor
+    token: Any
+    place: tuple[Any, Any, Any]
 
 
 @dataclass(eq=False)
@@ -34,6 +49,7 @@ class Call:
         read, gave: tensors among its arguments, and what it returned.
         edges: where the gradient of each tensor that it read arrives, None where it has none.
         tokens: which tensors these were, and in which state: of what it read, of what it gave.
+        base: where it writes to a view, what that is a view of.
     """
 
     op: Any
@@ -46,6 +62,7 @@ class Call:
     place: tuple[str, int] | None
     edges: list[Any]
     tokens: tuple[list[Any], list[Any]] = ([], [])
+    base: Base | None = None
 
     @property
     def read(self) -> list[torch.Tensor]:
@@ -89,6 +106,8 @@ class Tap(TorchDispatchMode):
         for tensor in changed:
             self.copy_for_users(tensor)
         before = {id(tensor): tensor.detach().clone() for tensor in changed}
+        base = changed[0]._base if graded and len(changed) == 1 else None
+        whole = None if base is None else base.detach().clone()
         result = func(*args, **kwargs)
         if before:
             args, kwargs = tree_map_only(torch.Tensor, lambda t: before.get(id(t), t), (args, kwargs))
@@ -97,6 +116,10 @@ class Tap(TorchDispatchMode):
             op=func, number=number, graded=graded, args=args, kwargs=kwargs, gave=gave,
             module=self.where(), place=_place_now(), edges=edges,
             tokens=(tokens, [token(t, id(t) in before) if isinstance(t, torch.Tensor) else None for t in gave]),
+            base=None if base is None or whole is None else Base(
+                whole, base.detach().clone(), token(base, written=True),
+                (changed[0].shape, changed[0].stride(), changed[0].storage_offset() - base.storage_offset()),
+            ),
         )  # fmt: skip
         self.calls.append(call)
         for tensor in (*call.read, *gave):

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch.autograd.graph import Node
 
-from impls.captured import Meeting, Operation, Rule
+from impls.captured import Meeting, Operation, Place, Rule
+from impls.hand.operations.moving import Moved
 from impls.torch_autograd.aten import rule_of
-from impls.torch_autograd.forms import form_of_call, form_of_function, written_as
+from impls.torch_autograd.forms import form_of_call, form_of_function, form_on_a_view, written_as
 from impls.torch_autograd.tap import Call, memory_of
 
 ACCUMULATE = "torch::autograd::AccumulateGrad"
@@ -162,6 +163,7 @@ class _Assembly:
                 self.first.setdefault(call.number, call)
             else:
                 self.inside.setdefault(call.number, []).append(call)
+        self.names: dict[Node, str] = {}
         self.made_by = self._made_by()
         self.seen: dict[Edge, torch.Tensor] = {}
         for call in tapped.calls:  # the latest that was read there: of what is changed in place another node's
@@ -173,6 +175,7 @@ class _Assembly:
     def _made_by(self) -> dict[Node, Call]:
         """The call that gave what was later read where a node's output is: so no number has to be trusted."""
         given = {token: call for call in self.tapped.calls if call.graded for token in call.tokens[1] if token}
+        given |= {call.base.token: call for call in self.tapped.calls if call.base}
         found: dict[Node, Call] = {}
         for call in self.tapped.calls:
             for token, edge in zip(call.tokens[0], call.edges, strict=True):
@@ -185,7 +188,10 @@ class _Assembly:
         if is_custom(node):
             return self._custom(node, self.inside.get(number, []))
         call = self.made_by.get(node) or self.first.get(number)
-        if call is None or node.name() == IN_PLACE_OF_A_VIEW:
+        if node.name() == IN_PLACE_OF_A_VIEW:  # which is made just after the operation's own node
+            call = call if call and call.base else self.first.get(number - 1)
+            return self._on_a_view(node, call) if call and call.base else self._unknown(node, call)
+        if call is None:
             return self._unknown(node, call)
         return self._of_call(node, call)
 
@@ -244,13 +250,47 @@ class _Assembly:
             broken=OVERWRITTEN if self.tapped.overwritten(node) else "",
         )  # fmt: skip
 
+    def _on_a_view(self, node: Node, call: Call) -> Operation:
+        """What is written to a view goes into what it is a view of, whose gradient is 0 there but for what it reads."""
+        assert call.base is not None
+        edges, sent = list(node.next_functions), self.tapped.sent.get(node, ())
+        asked = [place for place, given in enumerate(call.edges[1:], 1) if given is not None]
+        gradients: list[Any] = [None] * len(call.read)
+        gradients[0] = sent[0] if sent else None
+        for place in asked:
+            at = next((n for n, edge in enumerate(edges) if n and leads(call.edges[place], edge)), None)
+            gradients[place] = None if at is None or at >= len(sent) else sent[at]
+        read = [call.base.before, *call.read[1:]]
+        why = _why_not(read, [call.base.after])
+        return self._made(
+            node, f"{call.op}, on a view", call, read, [call.base.after], list(self.tapped.arrived.get(node, ())),
+            gradients, rule=None, form=no_form if why else partial(form_on_a_view, call), why_not=why,
+            edges=[edges[0], *call.edges[1:]],
+        )  # fmt: skip
+
     def _unknown(self, node: Node, call: Call | None) -> Operation:
-        """A node whose operation was not seen: a view that was changed in place, say."""
-        why = "a view was changed in place" if "CopySlices" in node.name() or "AsStrided" in node.name() else ""
+        """A node whose operation was not seen: a view of what was changed in place, made anew."""
+        if node.name() == "AsStridedBackward0" and (sent := self.tapped.sent.get(node)) and sent[0] is not None:
+            return self._view(node, sent[0])
+        why = "a view was changed in place" if node.name() == IN_PLACE_OF_A_VIEW else ""
         arrived, sent = self.tapped.arrived.get(node, ()), self.tapped.sent.get(node, ())
         return self._made(
             node, node.name(), call, [], [], list(arrived), list(sent),
             rule=None, form=no_form, why_not=why or "what it does forward was not seen",
+            edges=list(node.next_functions),
+        )  # fmt: skip
+
+    def _view(self, node: Any, sent: torch.Tensor) -> Operation:
+        """A view of what lies in one piece; of which numbers it is, its gradient does not ask."""
+        size, stride, offset = node._saved_size, node._saved_stride, node._saved_storage_offset or 0
+        base = self.seen.get(node.next_functions[0], torch.zeros_like(sent))
+        view = torch.zeros_like(sent, memory_format=torch.contiguous_format).as_strided(size, stride, offset)
+        places = torch.arange(sent.numel()).as_strided(size, stride, offset).numpy()
+        rule = Rule(layer=Moved(lambda x: x.reshape(-1)[places]), reads={"x": Place(0)})
+        return self._made(
+            node, "view of what was changed in place", None, [torch.zeros_like(sent)], [view],
+            list(self.tapped.arrived.get(node, ())), [sent], rule=rule if base.is_contiguous() else None,
+            form=no_form, why_not="" if base.is_contiguous() else "it depends on the memory layout",
             edges=list(node.next_functions),
         )  # fmt: skip
 
@@ -261,7 +301,7 @@ class _Assembly:
     ) -> Operation:  # fmt: skip
         edges = (call.edges if call else []) if edges is None else edges
         return Operation(
-            number=self.number[node], name=name.removeprefix("aten.").removesuffix(".default"),
+            number=self.number[node], name=self.names.setdefault(node, plainly(name)),
             module=call.module if call else "", place=place or (call.place if call else None),
             operands=list(map(_array, read)), outputs=list(map(_array, gave)),
             upstream=[_array(u) for u in upstream], gradients=[_array(g) for g in gradients],
@@ -301,9 +341,14 @@ class _Assembly:
                     tensor = self.seen.get((node, at))
                     hooked = tensor is not None and _hooked(tensor)
                     yield Meeting(
-                        name=f"what {node.name()} gives", of=self.number[node], parts=list(map(_array, sent)),
+                        name=f"what {self.names[node]} gives", of=self.number[node], parts=list(map(_array, sent)),
                         total=_array(arrived[at]), why_not="a hook of the program's own changes it" if hooked else "",
                     )  # fmt: skip
+
+
+def plainly(name: str) -> str:
+    """An operation's name, as people say it."""
+    return name.removeprefix("aten.").replace(".default", "")
 
 
 def draws(op: Any) -> bool:

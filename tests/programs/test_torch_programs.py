@@ -100,6 +100,8 @@ class InPlace(nn.Module):
         h.mul_(2).relu_()
         h = self.b(h).clone()
         h[:, 0] *= 3
+        h[0].mul_(x[0])
+        h[1:, 1] = x[0, 0]
         with torch.no_grad():
             scale = h.abs().max()
         return (h / scale).sum() + self.a.bias.detach().sum()
@@ -108,6 +110,7 @@ class InPlace(nn.Module):
 def test_what_is_written_in_place_is_judged_by_what_was_read():
     found = check_program(InPlace(), torch.randn(3, 4))
     assert found.verdict == "PASS", str(found)
+    assert found.coverage["none"] == 0
     assert any(o.meets == "a.weight" and o.verdict == "ok" for o in found.operations)  # a parameter under two names
 
 
