@@ -31,6 +31,11 @@ from impls.jax_grad.written import module_of, place_of
 
 LOOPS = ("scan", "while", "cond")
 """Kept as one operation."""
+NUMBERS_DECIDE = (
+    jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+)  # fmt: skip
+"""What JAX raises where Python asks for a number that is traced."""
 
 
 def brings_program(program: Any, arguments: Sequence[Any]) -> bool:
@@ -51,7 +56,8 @@ def capture(
         seed: of NumPy's own numbers, if the program draws any while it is traced; JAX's have a key.
 
     Raises:
-        CannotCaptureError: no array of real numbers, no single number, none that depends on them, complex numbers.
+        CannotCaptureError: no array of real numbers, no single number, none that depends on them, complex numbers, or
+            a program that JAX cannot trace.
         Exception: whatever the program raises.
     """
     leaves = Leaves.of(program, arguments)
@@ -65,7 +71,7 @@ def capture(
         loss=float(observed.loss), operations=operations, meetings=list(meetings_of(tapped, observed)),
         modules=len({operation.module for operation in operations if operation.module}),
         weights=list(tapped.leaves.values()), passing=len(tapped.program.steps) - len(operations),
-        notes=[*_loops(operations), _as_a_whole(traced, arrays, tapped, observed)],
+        notes=[*_loops(operations), *_as_a_whole(traced, arrays, tapped, observed)],
     )  # fmt: skip
 
 
@@ -84,6 +90,11 @@ def _traced(leaves: Leaves, loss: Callable[[Any], Any] | None, seed: int) -> Any
     np.random.seed(seed)  # noqa: NPY002
     try:
         traced, kind = jax.make_jaxpr(number, return_shape=True)(*leaves.arrays.values())
+    except NUMBERS_DECIDE as error:
+        raise CannotCaptureError(
+            f"because the numbers in its arrays decide what it does ({type(error).__name__}), and JAX traces it "
+            f"without them; give a program that jax.jit takes, with jnp.where or jax.lax.cond in place of if"
+        ) from None
     finally:
         np.random.set_state(drawn)  # noqa: NPY002
     what, told = "what the program returns" if loss is None else "the loss", _no_number(kind)
@@ -130,10 +141,10 @@ def meetings_of(tapped: Tapped, observed: Observed) -> Iterator[Meeting]:
     for use, place in tapped.uses.items():
         parts.setdefault(place, []).append(observed.at_uses[use])
     for place, name in tapped.leaves.items():
-        if place in parts:
+        if place in parts and observed.of_leaves[place].size:
             yield Meeting(name=name, of=None, parts=parts[place], total=observed.of_leaves[place])
     for place, of in givers.items():
-        if len(parts.get(place, ())) > 1:
+        if len(parts.get(place, ())) > 1 and observed.at_places[place].size:
             name = f"what {name_of(tapped.program.steps[tapped.passing[of - 1]])} gives"
             yield Meeting(name=name, of=of, parts=parts[place], total=observed.at_places[place])
 
@@ -150,23 +161,20 @@ def _loops(operations: Sequence[Operation]) -> Iterator[str]:
             yield f"{name} is one operation, {times}: what is inside of it is not judged one by one"
 
 
-def _as_a_whole(traced: Any, arrays: Sequence[Any], tapped: Tapped, observed: Observed) -> str:
-    """How far the gradients of the loss compiled as a whole, as a user would run it, are from those tapped."""
+def _as_a_whole(traced: Any, arrays: Sequence[Any], tapped: Tapped, observed: Observed) -> Iterator[str]:
+    """How far gradients of the loss compiled as a whole, as users run it, are from those tapped, if all are finite."""
     places = list(tapped.leaves)
     of = [tapped.program.inputs.index(place) for place in places]
     whole = jax.jit(jax.grad(lambda *given: jaxpr_as_fun(traced)(*given)[0], argnums=of))(*arrays)
     pairs = [(np.asarray(a, np.float64), observed.of_leaves[place]) for a, place in zip(whole, places, strict=True)]
-    with np.errstate(all="ignore"):
-        off = max(_largest(np.where(_same(a, b), 0.0, a - b)) for a, b in pairs)
-        share = off / max(*(_largest(b) for _, b in pairs), np.finfo(np.float64).tiny)
-    return (
+    if not all(np.isfinite(each).all() for pair in pairs for each in pair):
+        return
+    largest = max(_largest(each) for pair in pairs for each in pair)
+    share = max(_largest(a - b) for a, b in pairs) / (largest or 1)
+    yield (
         f"compiled as a whole by jax.jit, gradients differ from those of its operations one by one, which are judged, "
         f"by at most {share:.1e} of the largest"
     )
-
-
-def _same(a: Array, b: Array) -> Array:
-    return (a == b) | (np.isnan(a) & np.isnan(b))
 
 
 def _largest(a: Array) -> float:

@@ -197,8 +197,10 @@ def test_float64_and_modules_that_are_pytrees():
         (lambda x: (x > 0).sum(), [np.ones(3)], "because what the program returns is a number of dtype int32"),
         (lambda x: lax.stop_gradient(x).sum(), [np.ones(3)], "because its loss depends on none of the arrays"),
         (lambda x: jnp.abs(jnp.fft.fft(x)).sum(), [np.ones(4)], "because convert_element_type (" + __file__),
+        (lambda x: x.sum() if x.sum() > 0 else -x.sum(), [np.ones(3)], "because the numbers in its arrays decide"),
+        (lambda x: np.sin(x).sum(), [np.ones(3)], "because the numbers in its arrays decide"),
     ],
-    ids=["whole numbers", "no number", "several", "a count", "no gradient", "complex numbers"],
+    ids=["whole numbers", "no number", "several", "a count", "no gradient", "complex numbers", "a branch", "numpy"],
 )
 def test_what_cannot_be_captured_is_said_with_what_to_give_instead(program, arguments, why):
     with pytest.raises(CannotCaptureError) as raised:
