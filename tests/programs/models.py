@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812  (as everybody calls it)
+from torch.utils.checkpoint import checkpoint
 
 Function = torch.autograd.Function
 
@@ -201,6 +202,55 @@ class Around(nn.Module):
 
     def forward(self, x):
         return self.after(torch.tanh(self.operation(self.before(x)))).square().mean()
+
+
+class InPlace(nn.Module):
+    """Written to in place, as a whole and through views; one parameter under two names."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(4, 4)
+        self.b = nn.Linear(4, 4)
+        self.b.weight = self.a.weight
+
+    def forward(self, x):
+        h = self.a(x)
+        h += 1
+        h.mul_(2).relu_()
+        h = self.b(h).clone()
+        h[:, 0] *= 3
+        h[0].mul_(x[0])
+        h[1:, 1] = x[0, 0]
+        with torch.no_grad():
+            scale = h.abs().max()
+        return (h / scale).sum() + self.a.bias.detach().sum()
+
+
+class Checkpointed(nn.Module):
+    def __init__(self, reentrant):
+        super().__init__()
+        self.a, self.reentrant = nn.Linear(4, 4), reentrant
+
+    def forward(self, x):
+        inner = lambda h: torch.tanh(self.a(h))  # noqa: E731
+        return checkpoint(inner, self.a(x), use_reentrant=self.reentrant).sum()
+
+
+class Gan(nn.Module):
+    """Two losses, two backward passes, an update between them: a training step as people write it."""
+
+    def __init__(self, operation):
+        super().__init__()
+        self.generator, self.critic, self.operation = nn.Linear(3, 2), nn.Linear(2, 1), operation
+
+    def forward(self, x):
+        fake = self.operation(self.generator(x))
+        F.softplus(self.critic(fake.detach())).mean().backward()
+        with torch.no_grad():
+            self.critic.weight -= 0.1 * self.critic.weight.grad
+        loss = F.softplus(-self.critic(fake)).mean()
+        loss.backward()
+        return loss.item()
 
 
 PAIRS = {
