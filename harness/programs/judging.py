@@ -125,7 +125,7 @@ def _by(reference: Reference, operation: Operation, kind: Kind) -> _Judged:
 
 def _narrowest(arrays: Sequence[Array]) -> str:
     """The format that rounds most, of all that an operation reads and gives."""
-    kinds = {str(array.dtype) for array in arrays if array.dtype.kind == "f"}
+    kinds = {str(array.dtype) for array in arrays if array.dtype.kind in "fV"}  # V: bfloat16
     if others := kinds.difference(FORMATS):
         raise UsageError(f"Cannot judge it, because it computes in {min(others)}; there are no bounds for that yet.")
     return min(kinds, default="float64")

@@ -146,6 +146,11 @@ class ProgramCheck(Judged, Printable, text="harness.rendering.program_screen:ren
         return self.wrong[0] if self.wrong else None
 
     @property
+    def causes(self) -> list[Explanation]:
+        """What explains what is wrong, where the catalogue has it."""
+        return [cause for operation in self.wrong for cause in operation.causes if cause.causes]
+
+    @property
     def first_wrong(self) -> str | None:
         """What it is called."""
         return self.first.called if self.first else None
