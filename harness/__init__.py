@@ -7,6 +7,7 @@
     check_optimizer         somebody's optimizer: momentum, Adam, ..., step by step
     check_vjp    one operation with its own backward     power        which faults a comparison would have missed
     Reals, Indices, Flags, Probabilities, Constant, OneOf   what an input of an operation is
+    check_program  an unmodified torch module or JAX function, operation by operation
     check_chain  gradients by hand of every step of a forward pass of one's own
     explain      one derivative, path by path            why          where an allowance comes from
     conventions  what is chosen at kinks, and by default
@@ -37,25 +38,69 @@ if TYPE_CHECKING:
     from harness.inputs.networks import from_toml, load_network, to_toml
     from harness.lockstep.training import run
     from harness.mutation.score import Score, score
+    from harness.programs.check import check_program
     from harness.results.chain_check import ChainCheck
     from harness.results.check import Check
     from harness.results.operation_check import OperationCheck
     from harness.results.optimizer_check import OptimizerCheck
+    from harness.results.program_check import ProgramCheck
     from harness.results.run import Run, read_run
     from harness.surveys.conventions import conventions
     from harness.sweeping.summary import Sweep
     from harness.sweeping.sweep import sweep
     from harness.testing.allowing import allow, assert_gradients_match
-    from harness.testing.compared import GradientMismatch, assert_chain_matches, assert_vjp_matches
+    from harness.testing.compared import (
+        GradientMismatch,
+        assert_chain_matches,
+        assert_program_right,
+        assert_vjp_matches,
+    )
     from harness.testing.reference_pass import reference
     from harness.usage import UsageError
 
 __all__ = [
-    "ChainCheck", "Check", "Constant", "Data", "Flags", "GradientMismatch", "Indices", "OneOf", "OperationCheck",
-    "OptimizerCheck", "Power", "Probabilities", "Reals", "Run", "Score", "Sweep", "UsageError", "allow",
-    "assert_chain_matches", "assert_gradients_match", "assert_vjp_matches", "check", "check_chain", "check_optimizer",
-    "check_vjp", "conventions", "explain", "from_toml", "gradients_from_update", "load_data", "load_network", "power",
-    "read_run", "reference", "run", "score", "sweep", "to_toml", "why",
+    "ChainCheck",
+    "Check",
+    "Constant",
+    "Data",
+    "Flags",
+    "GradientMismatch",
+    "Indices",
+    "OneOf",
+    "OperationCheck",
+    "OptimizerCheck",
+    "Power",
+    "Probabilities",
+    "ProgramCheck",
+    "Reals",
+    "Run",
+    "Score",
+    "Sweep",
+    "UsageError",
+    "allow",
+    "assert_chain_matches",
+    "assert_gradients_match",
+    "assert_program_right",
+    "assert_vjp_matches",
+    "check",
+    "check_chain",
+    "check_optimizer",
+    "check_program",
+    "check_vjp",
+    "conventions",
+    "explain",
+    "from_toml",
+    "gradients_from_update",
+    "load_data",
+    "load_network",
+    "power",
+    "read_run",
+    "reference",
+    "run",
+    "score",
+    "sweep",
+    "to_toml",
+    "why",
 ]  # fmt: skip
 
 _HOME = {
@@ -69,6 +114,7 @@ _HOME = {
     "OneOf": "inputs.declared",
     "OperationCheck": "results.operation_check",
     "OptimizerCheck": "results.optimizer_check",
+    "ProgramCheck": "results.program_check",
     "Power": "fault_injection.power",
     "Probabilities": "inputs.declared",
     "Reals": "inputs.declared",
@@ -79,10 +125,12 @@ _HOME = {
     "allow": "testing.allowing",
     "assert_chain_matches": "testing.compared",
     "assert_gradients_match": "testing.allowing",
+    "assert_program_right": "testing.compared",
     "assert_vjp_matches": "testing.compared",
     "check": "checking.backward_pass",
     "check_chain": "checking.chain",
     "check_optimizer": "checking.optimizer",
+    "check_program": "programs.check",
     "check_vjp": "checking.operation",
     "conventions": "surveys.conventions",
     "explain": "explaining",

@@ -174,7 +174,7 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
 
     def reshape(self, *shape: int) -> Bounded:
         """As numpy.ndarray.reshape."""
-        return self.moved(lambda array: array.reshape(*shape))
+        return self.moved(lambda array: array.reshape(*shape or [()]))
 
     def swapaxes(self, first: int, second: int) -> Bounded:
         """As numpy.ndarray.swapaxes."""

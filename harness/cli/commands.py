@@ -144,6 +144,33 @@ def check_command(**options: Any) -> None:
     sys.exit(check_and_print(**options))
 
 
+@harness.command("program", short_help="an unmodified torch module or JAX function, operation by operation")
+@click.argument("function", metavar="TARGET")
+@click.option("--modules", multiple=True, metavar="PATTERN", help='only operations of these modules: "h.3.*"')
+@click.option("--seed", type=int, default=0, show_default=True, help="of whatever the program draws")
+@click.option("--timeout", type=float, default=60, show_default=True, help="seconds for loading")
+@click.option("--report", metavar="FILE.html", help="write the result as one page")
+@click.option("--format", "style", type=click.Choice(["table", "markdown", "json", "github"]))
+@click.option("--json", "as_json", is_flag=True, help="the same as --format json")
+@click.option("--require-power", is_flag=True, help="exit with 4 where a gradient is not judged with power")
+@click.option("--quiet", is_flag=True, help="the verdict line only")
+@click.option("--verbose", is_flag=True, help="every operation")
+def program_command(**options: Any) -> None:
+    """Check a program as it is: every operation that it runs, forward and backward, judged by itself.
+
+    TARGET is FILE.py:build or package.module:build, a function without arguments that returns a torch.nn.Module, or a
+    function of torch or JAX arrays, and its arguments: return model, x, y. What the program returns is the loss, or
+    has it as .loss; otherwise return a dictionary of program, arguments and loss, a function of what it returns. The
+    file or module is run, as importing it would.
+
+    The program is run twice from the same seed, forward and backward, the second time tapped, and is put back as it
+    was. The first wrong operation is told with its module and line.
+    """
+    from harness.cli.programs import check_and_print
+
+    sys.exit(check_and_print(**options))
+
+
 @harness.command("explain", short_help="one derivative, path by path")
 @click.argument("reference")
 @click.argument("model", default="4-3-2-1")

@@ -18,6 +18,7 @@ from harness.results.chain_check import ChainCheck
 from harness.results.check import Check
 from harness.results.operation_check import OperationCheck
 from harness.results.optimizer_check import OptimizerCheck
+from harness.results.program_check import ProgramCheck
 from harness.results.run import Run
 from harness.usage import visible
 
@@ -138,3 +139,15 @@ def of_optimizer(check: OptimizerCheck) -> Iterator[Annotation]:
     for finding in check.findings:
         level: Literal["error", "notice"] = "error" if finding.fails else "notice"
         yield Annotation(level, finding.kind, f"{finding.against} {finding.message}")
+
+
+def of_program(check: ProgramCheck) -> Iterator[Annotation]:
+    """The verdict of a program first, then each operation that is wrong by itself, then what made NaN or inf."""
+    first = check.first or check.lost
+    yield Annotation(
+        "error" if check.exit else "notice", check.verdict, check.reason, *((first and first.place) or (None, None))
+    )
+    for operation in check.wrong:
+        causes = "; ".join(cause.says for cause in operation.causes)
+        told = f"{operation.called}: {', '.join(operation.wrong)}; {causes or 'cause unknown'}"
+        yield Annotation("error", f"wrong operation {operation.name}", told, *(operation.place or (None, None)))

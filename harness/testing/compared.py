@@ -24,6 +24,7 @@ from harness.comparison.judge import Finding, Row
 from harness.diagnosis import Diagnosis
 from harness.dialects import recognised
 from harness.evaluation.point import Point
+from harness.programs.check import check_program
 from harness.rendering.check_screen import links
 from harness.results.check import Check
 from harness.results.numbers import counted
@@ -175,6 +176,21 @@ def assert_chain_matches(forward: Any = None, backward: Any = None, **options: A
     """
     __tracebackhide__ = True
     result = check_chain(forward, backward, **options)
+    settle(result, result.reason)
+
+
+def assert_program_right(program: Any, *arguments: Any, **options: Any) -> None:
+    """Raise unless every operation of an unmodified program is within its allowance, forward and backward.
+
+    Args:
+        program, arguments, options: as of `harness.check_program`: loss, modules, seed.
+
+    Raises:
+        GradientMismatch: the verdict is not PASS; its first line names the first wrong operation.
+        UsageError: the program cannot be run, or has no gradient of anything.
+    """
+    __tracebackhide__ = True
+    result = check_program(program, *arguments, **options)
     settle(result, result.reason)
 
 

@@ -13,8 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from impls.abilities import Change, Differentiated, Function, GradientChecker, Measured, Upstream, own_upstream, taken
+from impls.captured import Capture
 from impls.contract import Array, Arrays, CannotCompareError, Inputs, Pass
 from impls.graph import LOSS, TARGET, Graph, Link, evaluate
+from impls.jax_grad.capture import brings_program, capture
 from impls.jax_grad.chains import JaxChain
 from impls.jax_grad.conventions import measures
 from impls.jax_grad.numpy_forms import standing
@@ -44,6 +46,20 @@ class _Compiled:
 
 
 COMPILED = _Compiled()
+
+
+class JaxPrograms:
+    """What `JaxGrad` has besides: see `impls.captured.Captures`."""
+
+    def brings_program(self, program: Any, arguments: Sequence[Any]) -> bool:
+        """What holds or is given JAX arrays, or is wrapped by JAX."""
+        return brings_program(program, arguments)
+
+    def capture(
+        self, program: Function, arguments: Sequence[Any], loss: Callable[[Any], Any] | None, seed: int
+    ) -> Capture:
+        """Traced, and run equation by equation with taps."""
+        return capture(program, arguments, loss, seed)
 
 
 class JaxHosting:
@@ -200,7 +216,7 @@ def _tap(value: Any, _cotangent_of_value: Any) -> Any:
 _tap.defvjp(lambda value, _: (value, None), lambda _, cotangent: (cotangent, cotangent))
 
 
-class JaxGrad(JaxHosting):
+class JaxGrad(JaxHosting, JaxPrograms):
     """A network of JAX operations in one dtype, compiled by jit, on JAX's default device."""
 
     def __init__(self, network: Graph, dtype: str) -> None:

@@ -26,12 +26,13 @@ CHOOSES = (
 
 @dataclass(frozen=True)
 class Step:
-    """One operation: the places that it reads and those that it fills."""
+    """One operation: the places that it reads and those that it fills; where it was written, calls in front."""
 
     primitive: Any
     params: Mapping[str, Any]
     read: tuple[int, ...]
     made: tuple[int, ...]
+    sources: tuple[Any, ...] = ()
 
     def run(self, operands: Sequence[Any]) -> list[Any]:
         """The results."""
@@ -75,7 +76,7 @@ class Program:
         known |= dict(zip(self.inputs, map(cast, inputs), strict=True))
         for step in self.steps:
             operands = [known[place] for place in step.read]
-            results = (step if dtype is None else _in_dtype(step, dtype)).run(operands)
+            results = (step if dtype is None else in_dtype(step, dtype)).run(operands)
             known |= {
                 place: _moved(cast(result), operands, moving[place]) if place in moving else cast(result)
                 for place, result in zip(step.made, results, strict=True)
@@ -109,7 +110,9 @@ class Program:
         self.constants[place] = value
         return place
 
-    def _inlined(self, jaxpr: Any, constants: Sequence[Any], given: Sequence[int]) -> list[int]:
+    def _inlined(
+        self, jaxpr: Any, constants: Sequence[Any], given: Sequence[int], calls: tuple[Any, ...] = ()
+    ) -> list[int]:
         places: dict[Any, int] = dict(zip(jaxpr.invars, given, strict=True))
         for variable, value in zip(jaxpr.constvars, constants, strict=True):
             places[variable] = self._constant(value, variable.aval)
@@ -120,13 +123,13 @@ class Program:
             return places[variable]
 
         for equation in jaxpr.eqns:
-            read = tuple(map(place_of, equation.invars))
+            read, sources = tuple(map(place_of, equation.invars)), (*calls, equation.source_info)
             if equation.primitive.name in self._inlining:
                 inner = equation.params.get("jaxpr", equation.params.get("call_jaxpr"))
-                made = self._inlined(getattr(inner, "jaxpr", inner), getattr(inner, "consts", ()), read)
+                made = self._inlined(getattr(inner, "jaxpr", inner), getattr(inner, "consts", ()), read, sources)
             else:
                 made = [self._place(variable.aval) for variable in equation.outvars]
-                self.steps.append(Step(equation.primitive, equation.params, read, tuple(made)))
+                self.steps.append(Step(equation.primitive, equation.params, read, tuple(made), sources))
             places |= dict(zip(equation.outvars, made, strict=True))
         return [place_of(variable) for variable in jaxpr.outvars]
 
@@ -152,7 +155,8 @@ def _dtype_in(own: Any, dtype: str) -> Any:
     return jnp.result_type(dtype, jnp.complex64) if jnp.issubdtype(own, jnp.complexfloating) else np.dtype(dtype)
 
 
-def _in_dtype(step: Step, dtype: str) -> Step:
+def in_dtype(step: Step, dtype: str) -> Step:
+    """An operation with this dtype in place of its own, in what it calls too; rules of its own are left out there."""
     if step.primitive.name == "bitcast_convert_type":  # of bits that were drawn, which are no others in another dtype
         return step
     return Step(step.primitive, {name: _param(value, dtype) for name, value in step.params.items()}, step.read, ())

@@ -24,13 +24,29 @@ from impls.abilities import (
     own_upstream,
     taken,
 )
+from impls.captured import Capture
 from impls.contract import Array, Arrays, CannotCompareError, Inputs, Pass
 from impls.graph import LOSS, TARGET, Graph, evaluate
+from impls.torch_autograd.capture import brings_program, capture
 from impls.torch_autograd.chains import TorchChain, moved, real
 from impls.torch_autograd.conventions import measures
 from impls.torch_autograd.operations import ELEMENTARY, operation_of
 from impls.torch_autograd.optimizers import OPTIMIZERS, TorchUpdater
 from impls.torch_autograd.peers import COMPARERS, GRADIENT_CHECKERS
+
+
+class TorchPrograms:
+    """What `TorchAutograd` has besides: see `impls.captured.Captures`."""
+
+    def brings_program(self, program: Any, arguments: Sequence[Any]) -> bool:
+        """A module, or a function of tensors."""
+        return brings_program(program, arguments)
+
+    def capture(
+        self, program: Function, arguments: Sequence[Any], loss: Callable[[Any], Any] | None, seed: int
+    ) -> Capture:
+        """By a dispatch mode and hooks."""
+        return capture(program, arguments, loss, seed)
 
 
 class TorchHosting:
@@ -152,7 +168,7 @@ def _differentiated(function: Function, upstream: Any, inputs: Sequence[Any]) ->
     return output, [next(found) if leaf.requires_grad else None for leaf in leaves]
 
 
-class TorchAutograd(TorchHosting):
+class TorchAutograd(TorchHosting, TorchPrograms):
     """A network of torch operations in one dtype, on the CPU."""
 
     eager = True

@@ -12,6 +12,7 @@ import numpy as np
 from harness.results.chain_check import ChainCheck
 from harness.results.check import Check
 from harness.results.operation_check import OperationCheck
+from harness.results.program_check import ProgramCheck
 from harness.results.run import Run
 from harness.sweeping.summary import Sweep
 from reports.page.environment import environment, source
@@ -19,7 +20,7 @@ from reports.page.figures import Figure, runtime
 from reports.page.numbers import script_json, shrunk
 from reports.page.sections import SECTIONS
 from reports.page.sections.section import Content, Section
-from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, RunSubject, SweepSubject
+from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, ProgramSubject, RunSubject, SweepSubject
 
 
 def page(result: Any) -> str:
@@ -116,6 +117,7 @@ SUBJECTS: dict[type, tuple[Callable[[Any], Any], str]] = {
     OperationCheck: (OperationSubject, "of_operation"),
     ChainCheck: (ChainSubject, "of_chain"),
     Check: (CheckSubject, "of_check"),
+    ProgramCheck: (ProgramSubject, "of_program"),
     Sweep: (SweepSubject, "of_sweep"),
 }
 """What a page of each kind of result is about, and what a section calls what it shows of it."""

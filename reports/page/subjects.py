@@ -12,11 +12,12 @@ import numpy as np
 from harness.cli.terminal import spelled
 from harness.inputs.batches import Batches
 from harness.inputs.schedule import milestone
-from harness.rendering import chain_screen, operation_screen
+from harness.rendering import chain_screen, operation_screen, program_screen
 from harness.rendering.tables import heading
 from harness.results.chain_check import ChainCheck
 from harness.results.check import Check
 from harness.results.operation_check import OperationCheck
+from harness.results.program_check import ProgramCheck
 from harness.results.rebuilding import batches_of_check, batches_of_head, network_of
 from harness.results.run import Run
 from harness.sweeping.summary import Sweep
@@ -135,6 +136,19 @@ class OperationSubject:
         self.title, self.reason = check.name, check.reason
         self.heading = [*operation_screen.heading(check), *operation_screen.not_tried(check)]
         self.command = check.command or f"harness.check_vjp(..., dtype={check.dtype!r}, seed={check.seed})"
+
+
+class ProgramSubject:
+    """A check of a program, operation by operation."""
+
+    kind = "check of a program"
+
+    def __init__(self, check: ProgramCheck) -> None:
+        self.check = self.result = check
+        self.title, self.reason = check.name, check.reason
+        self.heading = [program_screen.heading(check), program_screen.coverage(check)]
+        self.warnings = check.notes
+        self.command = check.command or f"harness.check_program(..., seed={check.seed})"
 
 
 class SweepSubject:

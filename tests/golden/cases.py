@@ -160,6 +160,7 @@ CASES = [
     command("help-of-the-others", *(f"{verb} --help" for verb in (
         "why", "template", "implementations", "calibrate", "conventions", "doctor", "report")), by=("click",)),
     command("help-of-sweep", "sweep --help", by=("click",)),
+    command("help-of-program", "program --help", by=("click",)),
     # sweep
     command("sweep", "sweep two.toml --jobs 1", "sweep two.toml --format markdown", "sweep two.toml --json",
             prepare=matrices),

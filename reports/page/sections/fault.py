@@ -12,10 +12,11 @@ from harness.results.chain_check import ChainCheck
 from harness.results.check import Check
 from harness.results.numbers import counted, part, share
 from harness.results.operation_check import OperationCheck
+from harness.results.program_check import ProgramCheck
 from harness.results.run import Run
 from impls.graph import Graph
 from reports.page.sections.section import Content, Section, Table, table
-from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, RunSubject
+from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, ProgramSubject, RunSubject
 
 MOST_ROWS = 40
 
@@ -53,6 +54,11 @@ def of_operation(subject: OperationSubject) -> Content:
 def of_chain(subject: ChainSubject) -> Content:
     """The wrong gradients of a chain, in its order."""
     return Content(fault_of_chain(subject.check))
+
+
+def of_program(subject: ProgramSubject) -> Content:
+    """The operations that are wrong by themselves."""
+    return Content(fault_of_program(subject.check))
 
 
 def fault_of_run(run: Run) -> Fault | None:
@@ -160,6 +166,17 @@ def fault_of_chain(check: ChainCheck) -> Fault | None:
     return Fault(check.reason, [(row.gradient, row.verdict, share(row)) for row in check.rows], facts)
 
 
+def fault_of_program(check: ProgramCheck) -> Fault | None:
+    """The operations of a program that are wrong by themselves, the first in front, each with its cause."""
+    if not check.wrong and check.lost is None:
+        return None
+    facts = [("not finite", f"{check.lost.called}: {check.lost.lost}")] if check.lost else []
+    for operation in check.wrong[:MOST_ROWS]:
+        facts.append(("operation", f"{operation.called}: {', '.join(operation.wrong)}"))
+        facts += [fact for cause in operation.causes for fact in _caused(cause, operation.place)]
+    return Fault(check.reason, [(o.called, str(o.verdict), share(o.row)) for o in check.wrong if o.row], facts)
+
+
 def _caused(found: Explanation, place: tuple[str, int] | None, where: str = "") -> Iterator[tuple[str, str]]:
     """What made a gradient wrong; `where` the numbers are reproduced."""
     yield "gradient", f"{found.at} ({place[0]}:{place[1]})" if place else found.at
@@ -175,4 +192,4 @@ def _caused(found: Explanation, place: tuple[str, int] | None, where: str = "") 
         yield "next best guess", f"{guess.says}, off by {part(guess.residual)}"
 
 
-SECTION = Section("fault", "Located fault", of_run, of_check, "fault.html.j2", of_operation, of_chain)
+SECTION = Section("fault", "Located fault", of_run, of_check, "fault.html.j2", of_operation, of_chain, None, of_program)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.environment import environment
 from harness.results.run import Run
 from reports.page.sections.section import Content, Section
-from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, RunSubject
+from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, ProgramSubject, RunSubject
 
 Facts = list[tuple[str, str]]
 
@@ -46,6 +46,14 @@ def of_chain(subject: ChainSubject) -> Content:
     return Content(shows, data={"file": "result.json"})
 
 
+def of_program(subject: ProgramSubject) -> Content:
+    """Of the check of a program."""
+    check = subject.check
+    facts: Facts = [("framework", check.version), ("dtype", check.dtype), ("seed", str(check.seed))]
+    shows = {"command": subject.command, "facts": [*facts, *environment().items()], "ledger": []}
+    return Content(shows, data={"file": "result.json"})
+
+
 def _command(run: Run) -> str:
     """What makes such a run in Python, where no command made it."""
     head = run.head
@@ -77,4 +85,6 @@ def _facts(run: Run) -> Facts:
     ]
 
 
-SECTION = Section("reproduce", "Reproduce", of_run, of_check, "reproduce.html.j2", of_operation, of_chain)
+SECTION = Section(
+    "reproduce", "Reproduce", of_run, of_check, "reproduce.html.j2", of_operation, of_chain, None, of_program
+)

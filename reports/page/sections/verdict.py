@@ -7,14 +7,14 @@ from typing import Any
 
 from harness.comparison.certification import TrueError
 from harness.comparison.judge import Finding
-from harness.rendering import chain_screen, check_columns, operation_screen, run_columns
+from harness.rendering import chain_screen, check_columns, operation_screen, program_screen, run_columns
 from harness.rendering.columns import Column
 from harness.results.check import Check
 from harness.results.numbers import part, place, ulps
 from harness.results.operation_check import OperationCheck
 from harness.results.run import Run
 from reports.page.sections.section import Content, Section, Table, table
-from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, RunSubject
+from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, ProgramSubject, RunSubject
 
 
 def of_run(subject: RunSubject) -> Content:
@@ -48,6 +48,19 @@ def of_chain(subject: ChainSubject) -> Content:
         verdict=lambda row: row.verdict,
     )
     return Content(_shown([shown] if check.rows else [], check.findings))
+
+
+def of_program(subject: ProgramSubject) -> Content:
+    """Every operation, in the order of the backward pass."""
+    check = subject.check
+    shown = table(
+        "Every operation, each given its own operands and upstream gradient, the last first. Used is the share of the "
+        "allowance, sees the smallest relative error that would have been seen.",
+        program_screen.OF_PROGRAM,
+        check.operations,
+        verdict=lambda operation: operation.verdict or "not comparable",
+    )
+    return Content(_shown([shown] if check.operations else [], []))
 
 
 def _shown(tables: Sequence[Table], findings: Sequence[Finding]) -> dict[str, Any]:
@@ -103,4 +116,4 @@ def cases(check: OperationCheck) -> Table:
     )
 
 
-SECTION = Section("results", "Verdict", of_run, of_check, "verdict.html.j2", of_operation, of_chain)
+SECTION = Section("results", "Verdict", of_run, of_check, "verdict.html.j2", of_operation, of_chain, None, of_program)

@@ -1,0 +1,113 @@
+"""The reference of a captured operation: its hand rule on bounded arrays, or a form of it that its framework runs.
+
+What was captured is a point of an operation with its upstream; so it is judged as every operation is, by
+`harness.evaluation.references.expected.Expected`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
+from typing import Any
+
+import numpy as np
+
+from harness.arithmetic import Bounded, Context, profile_of
+from harness.inputs.outputs import OUTPUT, Parts
+from impls.captured import Operation, Place
+from impls.contract import Array
+from impls.graph.node import as_names
+
+
+class RuleReference:
+    """A hand rule at an operation's own operands, which are called by their numbers: ``0``, ``1``, ...
+
+    Attributes:
+        inputs: the operands that the rule reads.
+        differentiable: those of them for which it has a gradient, and the run sent one back.
+    """
+
+    measured = False
+
+    def __init__(self, operation: Operation) -> None:
+        rule = operation.rule
+        assert rule is not None
+        self.rule, self.name = rule, f"hand {rule.layer!r}"
+        local = {str(read.number): name for name, read in rule.reads.items() if isinstance(read, Place)}
+        asked = (number for number in local if operation.gradients[int(number)] is not None)
+        self.inputs = tuple(local)
+        self.differentiable = tuple(number for number in asked if hasattr(rule.layer, f"d{local[number]}"))
+        names = [OUTPUT] if len(rule.gives) == 1 else [f"{OUTPUT}[{number}]" for number in range(len(rule.gives))]
+        shapes = (operation.outputs[place].shape for place in rule.gives)
+        self._parts = dict(zip(names, shapes, strict=True))
+
+    def parts(self, inputs: Mapping[str, Array]) -> Parts:  # noqa: ARG002  (of no other shapes than it ran on)
+        """The shape of each output."""
+        return self._parts
+
+    def output(self, inputs: Mapping[str, Array], dtype: str) -> Bounded:
+        """The output, several one after the other, as programs of the dtype may give it."""
+        return _one(self._outputs(self._given(inputs, dtype)))
+
+    def gradients(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Bounded]:
+        """The gradient of each operand that has one; of one that is read twice, the sum of both."""
+        tensors = self._given(inputs, dtype)
+        outputs = self._outputs(tensors)
+        gives = as_names(self.rule.layer.gives)
+        sent = _apart(np.asarray(upstream, np.float64), outputs)
+        context = tensors["context"]
+        tensors |= dict(zip(gives, outputs, strict=True))
+        tensors |= {f"d{name}": context.exact(each) for name, each in zip(gives, sent, strict=True)}
+        found: dict[str, Bounded] = {}
+        for name, read in self.rule.reads.items():
+            if isinstance(read, Place) and str(read.number) in self.differentiable:
+                gradient = _called(getattr(self.rule.layer, f"d{name}"), tensors, [f"d{each}" for each in gives])
+                number = str(read.number)
+                found[number] = found[number] + gradient if number in found else gradient
+        return found
+
+    def values(self, inputs: Mapping[str, Array], upstream: Array) -> dict[str, Array]:
+        """The gradients in float64."""
+        return {name: g.value for name, g in self.gradients(inputs, upstream, "float64").items()}
+
+    def _given(self, inputs: Mapping[str, Array], dtype: str) -> dict[str, Any]:
+        context = Context(profile_of(dtype))
+
+        def given(read: Any) -> Any:
+            value = inputs[str(read.number)] if isinstance(read, Place) else read
+            if isinstance(read, Place):
+                return context.exact(value) if value.dtype.kind == "f" else value
+            if isinstance(value, np.ndarray):
+                return context.exact(value) if value.dtype.kind == "f" else value
+            return context.constant(value) if isinstance(value, float) else value
+
+        return {name: given(read) for name, read in self.rule.reads.items()} | {"context": context}
+
+    def _outputs(self, tensors: Mapping[str, Any]) -> list[Bounded]:
+        layer, names = self.rule.layer, as_names(self.rule.layer.gives)
+        rules = [layer.forward] if hasattr(layer, "forward") else [getattr(layer, name) for name in names]
+        return [_called(rule, tensors, as_names(layer.reads)) for rule in rules]
+
+
+def _called(rule: Callable[..., Any], tensors: Mapping[str, Any], several: Sequence[str]) -> Any:
+    """A rule on what its parameters name; one that takes any number takes these."""
+    takes = signature(rule).parameters.values()
+    if any(taken.kind is taken.VAR_POSITIONAL for taken in takes):
+        return rule(*(tensors[name] for name in several))
+    return rule(*(tensors[taken.name] for taken in takes if taken.name in tensors or taken.default is taken.empty))
+
+
+def _one(outputs: list[Bounded]) -> Bounded:
+    """One output as it is, several in one row."""
+    if len(outputs) == 1:
+        return outputs[0]
+    rows = [output.reshape(-1) for output in outputs]
+    joined: Bounded = np.concatenate(rows)  # type: ignore[arg-type, assignment]
+    return joined
+
+
+def _apart(upstream: Array, outputs: list[Bounded]) -> list[Array]:
+    if len(outputs) == 1:
+        return [upstream]
+    ends = np.cumsum([output.size for output in outputs])[:-1]
+    return [row.reshape(o.shape) for row, o in zip(np.split(upstream, ends), outputs, strict=True)]

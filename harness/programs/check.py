@@ -1,0 +1,127 @@
+"""Checking a program as it is: captured once, then judged operation by operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import islice
+from typing import Any
+
+from harness.arithmetic.rules.sums import every_pool_on_one_thread
+from harness.inputs.frameworks import loaded_hosts
+from harness.inputs.plain import as_count, refused
+from harness.programs.judging import judged
+from harness.results.program_check import JudgedOperation, ProgramCheck
+from harness.usage import UsageError, told, visible
+from impls import registry
+from impls.captured import CannotCaptureError, Capture, Captures
+from impls.contract import CannotCompareError, network_of_example
+
+Told = Callable[[int, int], None]
+"""Of how many operations there are, how many are judged."""
+
+
+def check_program(
+    program: Any,
+    *arguments: Any,
+    loss: Callable[[Any], Any] | None = None,
+    modules: Sequence[str] | str = (),
+    seed: int = 0,
+    name: str | None = None,
+    progress: Told | None = None,
+) -> ProgramCheck:
+    """Check an unmodified program: every operation that it ran, forward and backward, judged up to rounding.
+
+    The program is run as it is, once without taps and once with them, and put back as it was: gradients, buffers and
+    random numbers included. Each operation is judged given its own operands and its own upstream gradient.
+
+    >>> import torch
+    >>> found = check_program(torch.nn.Linear(3, 1), torch.ones(4, 3), loss=lambda y: y.square().mean())
+    >>> found.verdict, found.coverage["derived"]
+    ('PASS', 4)
+
+    Args:
+        program: a torch.nn.Module, a function of torch tensors, or a JAX function of pytrees.
+        arguments: what it is called with.
+        loss: from what the program returns to one number; by default that is what it returns, or has as ``loss``.
+        modules: patterns of modules, such as ``h.3.*``, to which judging is confined.
+        seed: of whatever the program draws.
+        name: what the program is called.
+        progress: is told how far judging has come.
+
+    Returns:
+        The verdict (PASS, FAIL, NO POWER, NOT COMPARED) with exit status and every operation; ``str()`` of it is for
+        people. If it is interrupted, what was judged so far, with exit status 130.
+
+    Raises:
+        UsageError: the program cannot be run, or has no gradient of anything.
+    """
+    if as_count("seed", seed, 0) is None:
+        raise refused("seed", seed, "random numbers are drawn by it", "give a whole number from 0 on")
+    patterns = [modules] if isinstance(modules, str) else list(modules)
+    called = visible(name or str(getattr(program, "__name__", type(program).__name__)))
+    capture = _captured(program, arguments, loss, seed, called)
+    total = len(capture.operations) + len(capture.meetings)
+    found: list[JudgedOperation] = []
+    interrupted = False
+    try:
+        with every_pool_on_one_thread():
+            for operation in judged(capture, patterns):
+                found.append(operation)
+                if progress is not None:
+                    progress(len(found), total)
+    except KeyboardInterrupt:
+        interrupted = True
+    kept = sum(1 for operation in found if not operation.meets)
+    if patterns and not kept:
+        modules_there = list(dict.fromkeys(o.module for o in capture.operations if o.module))
+        raise UsageError(
+            f"Cannot check the modules {', '.join(patterns)}, because no operation ran in one of them; choose from "
+            f"{', '.join(islice(modules_there, 12)) or 'a program with modules'}."
+        )
+    return ProgramCheck(
+        name=called, version=capture.version, dtype=capture.dtype, loss=capture.loss, operations=found,
+        modules=capture.modules, weights=capture.weights, notes=capture.notes, passing=capture.passing,
+        left_out=0 if interrupted else len(capture.operations) - kept, interrupted=interrupted, seed=seed,
+    )  # fmt: skip
+
+
+def _captured(program: Any, arguments: Sequence[Any], loss: Any, seed: int, name: str) -> Capture:
+    if not callable(program):
+        raise UsageError(
+            f"Cannot check {name}, because it is a {type(program).__name__} and cannot be called; give a "
+            f"torch.nn.Module, or a function of torch or JAX arrays."
+        )
+    if loss is not None and not callable(loss):
+        raise UsageError(
+            f"Cannot use loss={loss!r:.80}, because it is called with what the program returns; give a function of "
+            f"that which returns one number."
+        )
+    try:
+        return _host(program, arguments, name).capture(program, arguments, loss, seed)
+    except CannotCaptureError as error:
+        raise UsageError(f"Cannot check {name}, {error}.") from None
+    except UsageError:
+        raise
+    except (Exception, SystemExit) as error:
+        why = f"Cannot check {name}, because it raises {told(error)}; give arguments with which it runs."
+        raise UsageError(why) from error
+
+
+def _host(program: Any, arguments: Sequence[Any], name: str) -> Captures:
+    """Whose program it is; a framework that is not loaded has none."""
+    for host in (*loaded_hosts("float32").values(), *_installed()):
+        if isinstance(host, Captures) and host.brings_program(program, arguments):
+            return host
+    raise UsageError(
+        f"Cannot check {name}, because neither it nor its arguments are torch's or JAX's; give a torch.nn.Module, or a "
+        f"function and arrays of one of them."
+    )
+
+
+def _installed() -> list[Any]:
+    found = []
+    for name in registry.names():
+        with suppress(ImportError, CannotCompareError):
+            found.append(registry.load(name)(network_of_example(), "float32"))
+    return found

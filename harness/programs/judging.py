@@ -1,0 +1,242 @@
+"""Judging a captured program: every operation by the best reference that it has, every sum of gradients likewise.
+
+An operation is fed its own operands and its own upstream, so that what is wrong elsewhere does not show in it. Judging
+is a function of what was captured.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from msgspec.structs import replace as with_other
+
+from harness.arithmetic import Context, profile_of
+from harness.comparison.judge import Check, Row, but_for_rounding, judge
+from harness.evaluation.references.captured import RuleReference
+from harness.evaluation.references.expected import Expected, gradient_of
+from harness.evaluation.references.measured import MeasuredReference
+from harness.evaluation.references.reference import Reference
+from harness.faults.operations.causes import Explanation, cause_of
+from harness.faults.operations.hypothesis import Situation
+from harness.inputs.outputs import joined
+from harness.results.program_check import JudgedOperation
+from harness.usage import UsageError, told
+from impls.captured import Capture, Form, Kind, Meeting, Operation, Place
+from impls.contract import Array
+from impls.graph.backward import accumulate
+
+OF_GRADIENTS = "sum of gradients"
+FORMATS = ("float32", "float64")
+
+
+def check_of(dtype: str) -> Check:
+    """What rows are called: the formula in float64, the rounding in any other dtype."""
+    return "formula" if dtype == "float64" else "rounding"
+
+
+def judged(capture: Capture, modules: Sequence[str] = ()) -> Iterator[JudgedOperation]:
+    """Every operation in the order of the backward pass, the sums of gradients where they are made.
+
+    Args:
+        modules: patterns such as ``h.3.*``; operations of other modules are left out. All, if there are none.
+    """
+    meetings: dict[int | None, list[Meeting]] = {}
+    for meeting in capture.meetings:
+        meetings.setdefault(meeting.of, []).append(meeting)
+    for operation in reversed(capture.operations):
+        if modules and not any(fnmatchcase(operation.module, pattern) for pattern in modules):
+            continue
+        for meeting in meetings.get(operation.number, ()):
+            yield judged_meeting(meeting, operation.module, operation.place)
+        yield judged_operation(operation)
+    for meeting in meetings.get(None, ()):
+        if not modules or any(fnmatchcase(meeting.name.rpartition(".")[0], pattern) for pattern in modules):
+            yield judged_meeting(meeting, meeting.name.rpartition(".")[0], None)
+
+
+class _Judged(NamedTuple):
+    rows: list[Row]
+    expected: Expected
+    shown: Mapping[str, Array]
+
+
+def judged_operation(operation: Operation) -> JudgedOperation:
+    """One operation by the best reference it has; where that cannot be run, by the next, and by none in the end."""
+    why = operation.why_not
+    for kind, reference in _references(operation):
+        try:
+            return _result(operation, kind, _by(reference(), operation, kind), "")
+        except UsageError as error:
+            why = str(error).partition(" because ")[2].partition("; ")[0] or str(error)
+        except (ValueError, IndexError, TypeError) as error:  # options that the rule was not written for
+            why = f"its rule raises {told(error)}"
+    return _result(operation, "none", None, why or "there is no reference")
+
+
+def _references(operation: Operation) -> Iterator[tuple[Kind, Callable[[], Reference]]]:
+    if operation.rule is not None and _judgeable(operation):
+        yield "derived", partial(RuleReference, operation)
+    if _judgeable(operation) and (form := operation.form()) is not None:
+        yield form.kind, partial(_measured, operation, form)
+
+
+def _judgeable(operation: Operation) -> bool:
+    """Whether there is anything: an output of a format with bounds, and nothing that arrives where no rule looks."""
+    gives = range(len(operation.outputs)) if operation.rule is None else operation.rule.gives
+    elsewhere = (u for number, u in enumerate(operation.upstream) if number not in gives and u is not None)
+    return bool(operation.outputs) and not any(np.any(u) for u in elsewhere)
+
+
+def _measured(operation: Operation, form: Form) -> MeasuredReference:
+    inputs = {str(number): operand for number, operand in enumerate(operation.operands)}
+    constant = [name for name in inputs if operation.gradients[int(name)] is None]
+    return MeasuredReference(form.function, inputs, constant)
+
+
+def _by(reference: Reference, operation: Operation, kind: Kind) -> _Judged:
+    places = _real(operation) if kind != "derived" or operation.rule is None else list(operation.rule.gives)
+    outputs = [operation.outputs[place] for place in places]
+    dtype = _narrowest([*outputs, *operation.operands, *(g for g in operation.gradients if g is not None)])
+    arrived = [operation.upstream[place] for place in places]
+    sent = tuple(np.zeros(o.shape, o.dtype) if u is None else u for u, o in zip(arrived, outputs, strict=True))
+    given = {name: operation.operands[int(name)] for name in reference.inputs}
+    upstream = sent[0] if len(sent) == 1 else joined(sent)
+    expected = Expected(reference, given, upstream, dtype)
+    shown = dict(zip(expected.parts, outputs, strict=True))
+    gradients = {tensor: operation.gradients[int(name)] for tensor, name in expected.inputs.items()}
+    if any(u is not None for u in arrived):
+        shown |= {tensor: gradient for tensor, gradient in gradients.items() if gradient is not None}
+    # Of several outputs those that nobody reads may hold anything.
+    unread = [name for name, u in zip(expected.parts, arrived, strict=True) if u is None and kind != "derived"]
+    shown = {name: array for name, array in shown.items() if array.size and (name not in unread or len(places) == 1)}
+    names, rows = _names(operation, kind), []
+    with np.errstate(all="ignore"):
+        for tensor, actual in shown.items():
+            row = _row(expected, tensor, actual, operation.number, shown)
+            rows.append(with_other(row, gradient=names.get(tensor, tensor)))
+    return _Judged(rows, expected, shown)
+
+
+def _narrowest(arrays: Sequence[Array]) -> str:
+    """The format that rounds most, of all that an operation reads and gives."""
+    kinds = {str(array.dtype) for array in arrays if array.dtype.kind in "fV"}  # V: bfloat16
+    if others := kinds.difference(FORMATS):
+        raise UsageError(f"Cannot judge it, because it computes in {min(others)}; there are no bounds for that yet.")
+    return min(kinds, default="float64")
+
+
+def _row(expected: Expected, tensor: str, actual: Array, step: int, shown: Mapping[str, Array]) -> Row:
+    right = expected.tensors[tensor]
+    row = judge(
+        check_of(expected.dtype), tensor, "program", step,
+        actual=actual, expected=right.value, allowed=right.bound,
+    )  # fmt: skip
+    if row.verdict == "FAULT" and expected.convention(tensor, shown):
+        return with_other(row, verdict="convention", reason="exactly on a kink, another valid subgradient is taken")
+    return but_for_rounding(row, partial(expected.vanishes, tensor))
+
+
+def _real(operation: Operation) -> list[int]:
+    return [place for place, output in enumerate(operation.outputs) if output.dtype.kind == "f"]
+
+
+def _names(operation: Operation, kind: Kind) -> dict[str, str]:
+    """What the gradients are called: by the rule's own names, or dx1, dx2, ... in the order of the operands."""
+    reads = operation.rule.reads.items() if kind == "derived" and operation.rule else ()
+    local = {read.number: name for name, read in reversed([*reads]) if isinstance(read, Place)}
+    asked = [number for number, gradient in enumerate(operation.gradients) if gradient is not None]
+    counted = {n: "x" if len(asked) == 1 else f"x{n + 1}" for n in range(len(operation.operands))}
+    return {gradient_of(str(number)): f"d{local.get(number, name)}" for number, name in counted.items()}
+
+
+def _result(operation: Operation, kind: Kind, found: _Judged | None, why: str) -> JudgedOperation:
+    explained = found is not None and kind != "rounding only"
+    return JudgedOperation(
+        number=operation.number,
+        name=operation.name,
+        module=operation.module,
+        place=operation.place,
+        shape=tuple(operation.outputs[0].shape) if operation.outputs else (),
+        kind=kind,
+        reference="" if found is None else found.expected.reference.name,
+        rows=[] if found is None else found.rows,
+        sources=tuple(operation.sources),
+        why_not=why,
+        lost=_lost(operation),
+        broken=operation.broken,
+        causes=tuple(_causes(found)) if explained and found else (),
+    )
+
+
+def _causes(found: _Judged) -> Iterator[Explanation]:
+    """What explains each wrong gradient, where the catalogue has it."""
+    tensors = list(found.shown)
+    wrong = [tensors[place] for place, row in enumerate(found.rows) if row.verdict == "FAULT"]
+    named = {tensor: row.gradient for tensor, row in zip(tensors, found.rows, strict=True)}
+    situation = Situation.of(found.expected, found.shown, {})
+    for tensor in wrong:
+        if tensor in found.expected.inputs and found.expected.upstream.any():
+            explanation = cause_of(found.expected.inputs[tensor], [situation])
+            name, guess = named[tensor], explanation.runner_up
+            said = partial(re.sub, rf"\b{re.escape(tensor)}\b", name)
+            yield replace(
+                explanation,
+                at=name,
+                known=said(explanation.known),
+                causes=tuple(replace(cause, at=name, says=said(cause.says)) for cause in explanation.causes),
+                runner_up=None if guess is None else replace(guess, at=name, says=said(guess.says)),
+            )
+
+
+def _lost(operation: Operation) -> str:
+    """Where an operation makes a number that is not finite of numbers that all are; which, and of what."""
+    read = [operand for operand in operation.operands if operand.dtype.kind == "f"]
+    if not all(np.isfinite(operand).all() for operand in read):
+        return ""
+    for output in operation.outputs:
+        if output.dtype.kind == "f" and not np.isfinite(output).all():
+            return _told_of(output, "its output", read)
+    if all(u is None or np.isfinite(u).all() for u in operation.upstream):
+        for gradient in operation.gradients:
+            if gradient is not None and gradient.dtype.kind == "f" and not np.isfinite(gradient).all():
+                return _told_of(gradient, "its gradient", read)
+    return ""
+
+
+def _told_of(array: Array, what: str, read: Sequence[Array]) -> str:
+    place = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
+    ranges = ", ".join(f"{operand.min():.4g} to {operand.max():.4g}" for operand in read if operand.size)
+    return f"{what} is {array[place]} at {list(place)}, of numbers from {ranges}"
+
+
+def judged_meeting(meeting: Meeting, module: str, place: tuple[str, int] | None) -> JudgedOperation:
+    """A sum of gradients, in any order."""
+    dtype, rows, why = str(meeting.total.dtype), list[Row](), meeting.why_not
+    if not why and dtype in FORMATS:
+        try:
+            rows = [_total(meeting, dtype)]
+        except ValueError as error:
+            why = told(error)
+    return JudgedOperation(
+        number=meeting.of or 0, name=OF_GRADIENTS if len(meeting.parts) > 1 else "gradient",
+        module=module, place=place, shape=tuple(meeting.total.shape), kind="derived" if rows else "none",
+        reference="hand sum", rows=rows, sources=(), why_not=why or ("" if rows else f"numbers of {dtype}"),
+        meets=meeting.name,
+    )  # fmt: skip
+
+
+def _total(meeting: Meeting, dtype: str) -> Row:
+    context = Context(profile_of(dtype))
+    parts = [context.exact(part) for part in meeting.parts]
+    total = parts[0] if len(parts) == 1 else accumulate(*parts)
+    row = judge(
+        check_of(dtype), f"d({meeting.name})", "program", meeting.of or 0,
+        actual=meeting.total, expected=total.value, allowed=total.bound,
+    )  # fmt: skip
+    return with_other(row, verdict="ok", reason="0 but for rounding") if row.verdict == "no power" else row

@@ -1,0 +1,47 @@
+"""Where an equation was written: file, line and module, as JAX keeps them; this adapter alone knows how.
+
+Each call that JAX traces by itself begins a traceback and a stack of names of its own. So an equation has a row of
+sources, that of the outermost call in front.
+
+Source: jax._src.source_info_util, which is not public.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+JAX = str(Path(jax.__file__).parent)
+OURS = str(Path(__file__).parent)
+INSTALLED = ("site-packages", "dist-packages")
+"""Folders where libraries lie: a line of the user's own is preferred to one of theirs."""
+
+
+def place_of(sources: Sequence[Any]) -> tuple[str, int] | None:
+    """File and line: the innermost of the user's own, else of a library's beside JAX."""
+    frames = [(file, line) for source in reversed(sources) for file, line in _frames(source)]
+    own = (frame for frame in frames if not any(folder in frame[0] for folder in INSTALLED))
+    return next(own, frames[0] if frames else None)
+
+
+def module_of(sources: Sequence[Any]) -> str:
+    """The names in whose scopes it was traced, joined by dots: jax.named_scope's, and so Flax's modules.
+
+    jax.numpy.einsum opens a scope that is called by its formula, which is left out.
+    """
+    scopes = [part for source in sources for part in source.name_stack.stack if type(part).__name__ == "Scope"]
+    return ".".join(scope.name.replace("/", ".") for scope in scopes if "->" not in scope.name)
+
+
+def _frames(source: Any) -> Iterator[tuple[str, int]]:
+    """The frames of the program, innermost first, up to where it was called here."""
+    if source.traceback is None:
+        return
+    for frame in source.traceback.frames:
+        if frame.file_name.startswith(OURS):
+            return
+        if not frame.file_name.startswith((JAX, "<")):
+            yield frame.file_name, frame.line_num

@@ -1,0 +1,257 @@
+"""Torch programs tapped from outside: the program's own forward and backward, once, nothing of it rewritten.
+
+    forward     a dispatch mode sees every ATen operation, with what it reads and gives
+    backward    hooks on the autograd nodes see what arrives at each vjp, and what it sends back
+    paired      by sequence number: a node is made just before its operation is dispatched
+
+What an operation read is kept by reference; before another one writes to that memory, whoever read it gets a copy. So
+gradients are the same bits with and without taps, which the run without says.
+
+Sources: torch.utils._python_dispatch (notes/extending); torch.autograd.graph.Node; that a node's number is one below
+the next is what AOTAutograd builds on too (torch/_functorch/_aot_autograd/logging_utils.py).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
+
+from impls.captured import CannotCaptureError, Capture
+from impls.torch_autograd.tap import Tap
+from impls.torch_autograd.tapped import Tapped, leaves_of, operations_of
+
+
+def brings_program(program: Any, arguments: Sequence[Any]) -> bool:
+    """Whether a program is a module, or is given tensors, or reaches modules or tensors by itself."""
+    reached = [program, *_reached(program).values(), *tree_leaves(list(arguments))]
+    return any(isinstance(each, torch.nn.Module | torch.Tensor) for each in reached)
+
+
+def capture(
+    program: Callable[..., Any], arguments: Sequence[Any], loss: Callable[[Any], Any] | None, seed: int
+) -> Capture:
+    """See `impls.captured.Captures`: once without taps, once with them, from the same state and seed."""
+    found = _State(program, arguments)
+    try:
+        found.restored(seed)
+        plain = _run(program, arguments, loss, found.beginning)
+        without = found.gradients()
+        found.restored(seed)
+        tap = Tap(found.path)
+        rounds: list[Tapped] = []
+
+        @contextmanager
+        def tapping(value: torch.Tensor) -> Iterator[None]:
+            rounds.append(Tapped(value, tap.calls, {id(leaf): name for name, leaf in found.leaves.items()}))
+            with tap.paused(), rounds[-1]:
+                yield
+
+        with found.following(), tap:
+            value = _run(program, arguments, loss, tapping)
+        notes = _differences(plain, value, without, found.gradients())
+        found.restored(changing=tap.copy_for_users)
+        operations, meetings, passing = operations_of(rounds)
+        return Capture(
+            version=f"torch {torch.__version__}", dtype=str(value.dtype).removeprefix("torch."),
+            loss=float(value.detach()), operations=operations, meetings=meetings, modules=len(found.modules),
+            weights=[name for name, leaf in found.leaves.items() if leaf.requires_grad],
+            notes=notes, passing=passing,
+        )  # fmt: skip
+    finally:
+        found.restored()
+
+
+Around = Callable[[torch.Tensor], AbstractContextManager[Any]]
+"""Of a loss, what is entered while it is sent back."""
+
+
+class _Backwards(TorchFunctionMode):
+    """While it is entered, every backward pass that the program begins by itself is run within `around`."""
+
+    def __init__(self, around: Around) -> None:
+        super().__init__()
+        self.around = around
+        self.last: torch.Tensor | None = None
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is not torch.Tensor.backward:
+            return func(*args, **(kwargs or {}))
+        self.last = args[0]
+        with self.around(args[0]):
+            return func(*args, **(kwargs or {}))
+
+
+def _run(
+    program: Callable[..., Any], arguments: Sequence[Any], loss: Callable[[Any], Any] | None, around: Around
+) -> torch.Tensor:
+    """The loss, sent back: by the program, of whose losses it is the last one, or else here."""
+    with torch.enable_grad(), _Backwards(around) as own:
+        returned = program(*arguments)
+    if own.last is not None:
+        return own.last
+    value = _loss_of(returned, loss)
+    with around(value):
+        value.backward()
+    return value
+
+
+def _loss_of(returned: Any, loss: Callable[[Any], Any] | None) -> torch.Tensor:
+    """A single number that requires a gradient."""
+    with torch.enable_grad():
+        value = loss(returned) if loss is not None else getattr(returned, "loss", returned)
+    what = "the loss" if loss is not None else "what the program returns"
+    if isinstance(value, Mapping) and loss is None and "loss" in value:
+        value = value["loss"]
+    if not isinstance(value, torch.Tensor):
+        raise CannotCaptureError(
+            f"because {what} is a {type(value).__name__}, and no tensor; give loss=, a function of what it returns "
+            f"that gives one number"
+        )
+    if value.numel() != 1 or not value.is_floating_point():
+        raise CannotCaptureError(
+            f"because {what} has the shape {tuple(value.shape)} and dtype {str(value.dtype).removeprefix('torch.')}, "
+            f"and is no single real number; give loss=, a function of what it returns that gives one number"
+        )
+    if not value.requires_grad:
+        raise CannotCaptureError(
+            f"because {what} requires no gradient of anything; let a parameter or an argument require one, and compute "
+            f"it without detach() and no_grad()"
+        )
+    return value
+
+
+def _differences(
+    plain: torch.Tensor, value: torch.Tensor, without: Mapping[str, torch.Tensor], tapped: Mapping[str, torch.Tensor]
+) -> list[str]:
+    """What is not the same the second time."""
+    changed = [name for name, gradient in tapped.items() if not _same(without.get(name), gradient)]
+    if not _same(plain.detach(), value.detach()):
+        return [
+            f"the program answers differently the second time, from the same seed and state: its loss is {plain:.9g}, "
+            f"then {value:.9g}; the second run is judged"
+        ]
+    if changed:
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        return [f"gradients differ the second time, of {', '.join(changed[:3])}{more}; those of the second are judged"]
+    return []
+
+
+def _same(one: torch.Tensor | None, other: torch.Tensor) -> bool:
+    return one is not None and torch.equal(torch.nan_to_num(one), torch.nan_to_num(other))
+
+
+def _reached(program: Any) -> dict[str, Any]:
+    """What a function reaches by name without being given it: modules and tensors."""
+    if not inspect.isroutine(program) or not hasattr(program, "__code__"):
+        return {}
+    reached = inspect.getclosurevars(program)
+    named = {**reached.globals, **reached.nonlocals}
+    return {name: each for name, each in named.items() if isinstance(each, torch.nn.Module | torch.Tensor)}
+
+
+class _State:
+    """What a program may change, as it was found.
+
+    Attributes:
+        modules: by their paths.
+        leaves: tensors that have, or may have, a gradient: parameters by their paths, and those among the arguments.
+    """
+
+    def __init__(self, program: Any, arguments: Sequence[Any]) -> None:
+        reached = {"": program} if isinstance(program, torch.nn.Module) else _reached(program)
+        roots = {name: each for name, each in reached.items() if isinstance(each, torch.nn.Module)}
+        self.modules = {
+            ".".join(filter(None, (name, path))): module
+            for name, root in roots.items()
+            for path, module in root.named_modules()
+        }
+        self.leaves: dict[str, torch.Tensor] = {}
+        self._kept: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
+        self._gradients: dict[str, torch.Tensor | None] = {}
+        self._names = {id(module): name for name, module in reversed([*self.modules.items()])}
+        self._stack: list[str] = []
+        for name, root in roots.items():
+            for path, parameter in root.named_parameters():
+                self._add(".".join(filter(None, (name, path))), parameter)
+            self._keep(name, dict(root.named_buffers()))
+        for name, each in reached.items():
+            if isinstance(each, torch.Tensor):
+                self._add(name, each)
+        for number, argument in enumerate(arguments, 1):
+            given = [leaf for leaf in tree_leaves(argument) if isinstance(leaf, torch.Tensor)]
+            for place, leaf in enumerate(given, 1):
+                self._add(f"argument {number}" + (f", tensor {place}" if len(given) > 1 else ""), leaf)
+        self._numbers = torch.random.get_rng_state(), np.random.get_state()  # noqa: NPY002  (whatever it draws by)
+
+    def has(self, leaf: torch.Tensor) -> None:
+        """A leaf that was reached on the way."""
+        if not any(leaf is known for known in self.leaves.values()):
+            self._add(f"leaf {len(self.leaves) + 1}", leaf)
+
+    @contextmanager
+    def beginning(self, loss: torch.Tensor) -> Iterator[None]:
+        """Before a backward pass: what it arrives at may be leaves that nobody has named."""
+        for leaf in leaves_of(loss):
+            self.has(leaf)
+        yield
+
+    def path(self) -> str:
+        """Of the innermost module that runs; empty at the top."""
+        return self._stack[-1] if self._stack else ""
+
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        """While it is entered, `path` follows the modules that run."""
+
+        def enters(module: Any, _: Any) -> None:
+            self._stack.append(self._names.get(id(module), type(module).__name__))
+
+        def leaves(*_: Any) -> None:
+            if self._stack:
+                self._stack.pop()
+
+        hooks = [register_module_forward_pre_hook(enters), register_module_forward_hook(leaves, always_call=True)]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def gradients(self) -> dict[str, torch.Tensor]:
+        """Copies of those that there are now."""
+        return {name: leaf.grad.detach().clone() for name, leaf in self.leaves.items() if leaf.grad is not None}
+
+    def restored(self, seed: int | None = None, changing: Callable[[torch.Tensor], Any] = lambda _: None) -> None:
+        """Put everything back; seed what is drawn by, or put that back too. `changing` is told what will be written."""
+        with torch.no_grad():
+            for tensor, kept in self._kept.values():
+                if not torch.equal(tensor, kept):
+                    changing(tensor)
+                    tensor.copy_(kept)
+        for name, leaf in self.leaves.items():
+            if leaf.is_leaf and leaf.requires_grad:
+                given = self._gradients[name]
+                leaf.grad = None if given is None else given.clone()
+        if seed is None:
+            torch.random.set_rng_state(self._numbers[0])
+            np.random.set_state(self._numbers[1])  # noqa: NPY002
+        else:
+            torch.manual_seed(seed)
+            np.random.seed(seed)  # noqa: NPY002
+
+    def _add(self, name: str, leaf: torch.Tensor) -> None:
+        self.leaves[name] = leaf
+        self._gradients[name] = None if not leaf.is_leaf or leaf.grad is None else leaf.grad.detach().clone()
+        if leaf.is_leaf:
+            self._keep(name, {"": leaf})
+
+    def _keep(self, name: str, tensors: Mapping[str, torch.Tensor]) -> None:
+        self._kept |= {f"{name}.{path}": (tensor, tensor.detach().clone()) for path, tensor in tensors.items()}

@@ -1,0 +1,38 @@
+"""Torch's own samples of operators: none is called wrong but those that are; the page lists every hand rule."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from reports.coverage import KNOWN, PAGE, judged, operators
+from tests.helpers.deferred import Deferred
+
+aten, lax = Deferred("impls.torch_autograd.aten"), Deferred("impls.jax_grad.lax")
+
+SOME = (
+    "scatter_add", "index_put", "roll", "std", "masked.softmax", "nn.functional.grid_sample", "nn.functional.mish",
+    "nn.functional.conv_transpose2d", "nn.functional.cross_entropy", "linalg.multi_dot", "cummax", "hypot",
+)  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_operators_of_torchs_own_samples_are_right_but_for_one():
+    found = {operator.name: judged(operator, 2) for operator in operators([*SOME, KNOWN[0]])}
+    assert {name for name, each in found.items() if each.wrong} == {"nn.functional.hardsigmoid"}
+    assert len(found) == len(SOME) + 1
+    assert found["scatter_add"].kind == found["roll"].kind == found["nn.functional.cross_entropy"].kind == "derived"
+    assert found["nn.functional.mish"].kind == "its decomposition"
+    assert found["hypot"].kind == "rounding only"
+
+
+def test_the_page_lists_every_hand_rule():
+    text = Path(PAGE).read_text(encoding="utf-8")
+    for rules, what in ((aten.RULES, "ATen operations"), (lax.RULES, "lax primitives")):
+        (listed,) = re.findall(rf"^(\d+) {what}: (.*)\.$", text, re.MULTILINE)
+        assert int(listed[0]) == len(rules)
+        assert set(re.findall(r"`([^`]+)`", listed[1])) == set(rules)
+    assert len(aten.RULES) >= 45
+    assert len(lax.RULES) >= 40

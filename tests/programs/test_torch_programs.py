@@ -1,0 +1,210 @@
+"""Programs in torch: right ones pass operation by operation, a wrong one is told with its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness import GradientMismatch, UsageError, assert_program_right, check_program
+from tests.helpers.deferred import Deferred
+
+torch, nn, F = Deferred("torch"), Deferred("torch.nn"), Deferred("torch.nn.functional")
+models = Deferred("tests.programs.models")
+
+RIGHT = {
+    "block": ("Block", lambda: (torch.randint(0, 11, (2, 5)), torch.randint(0, 11, (2, 5)))),
+    "convolutions": ("Convolutions", lambda: (torch.randn(3, 2, 6, 6), torch.rand(3, 2))),
+    "recurrent": ("Recurrent", lambda: (torch.randn(3, 4, 3),)),
+}
+
+
+def built(name, dtype="float32", seed=0):
+    make, arguments = RIGHT[name]
+    torch.manual_seed(seed)
+    dtype = getattr(torch, dtype)
+    return getattr(models, make)().to(dtype), *(a.to(dtype) if a.is_floating_point() else a for a in arguments())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_right_program_passes_operation_by_operation(name, dtype):
+    found = check_program(*built(name, dtype))
+    assert found.verdict == "PASS", str(found)
+    assert found.coverage["derived"] >= 0.85 * sum(found.coverage.values()), found.coverage
+    assert found.coverage["none"] == 0
+    assert found.exit == 0
+
+
+def gradients(model):
+    return {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
+
+
+def test_taps_change_no_bit_and_everything_is_put_back():
+    model, *arguments = built("convolutions")
+    model.fc.weight.grad = torch.ones_like(model.fc.weight)
+    state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    torch.manual_seed(3)
+    numbers = torch.random.get_rng_state()
+    found = check_program(model, *arguments)
+    assert found.notes == []  # the gradients of the run with taps are those of the run without, bit by bit
+    assert torch.equal(model.fc.weight.grad, torch.ones_like(model.fc.weight))
+    assert model.conv.weight.grad is None
+    assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
+    assert torch.equal(numbers, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize("name", ["gelu", "both operands", "layout", "buffer", "lane", "operator"])
+def test_a_wrong_operation_is_located_and_the_right_one_is_silent(name):
+    right, wrong = models.PAIRS[name]
+    torch.manual_seed(1)
+    x = torch.randn(5, 5)
+    found = check_program(models.Around(right), x)
+    assert found.verdict == "PASS", str(found)
+    found = check_program(models.Around(wrong), x)
+    assert found.verdict == "FAIL"
+    assert found.exit == 1
+    assert found.first.kind == "its own forward"
+    file, line = found.first.place
+    assert Path(file).name == "models.py"
+    source = Path(file).read_text(encoding="utf-8").splitlines()
+    assert "def backward" in "".join(source[line - 1 : line + 2]) or "def _wrong" in source[line - 1]
+    assert found.inherited >= 1  # the layer in front
+
+
+def test_the_cause_is_named_where_the_catalogue_has_it():
+    torch.manual_seed(1)
+    found = check_program(models.Around(models.GeluFast.apply), torch.randn(4, 5))
+    assert "1.702" in found.reason
+    assert found.reason.startswith("first wrong operation: operation (GeluFast") or "GeluFast" in found.reason
+
+
+def test_an_assertion_tells_the_first_wrong_operation():
+    with pytest.raises(GradientMismatch, match="first wrong operation: LostLane") as caught:
+        assert_program_right(models.Around(models.LostLane.apply), torch.randn(4, 5))
+    assert len(str(caught.value).splitlines()[0]) <= 80
+    assert_program_right(models.Around(models.EveryLane.apply), torch.randn(4, 5))
+
+
+def test_what_is_written_in_place_is_judged_by_what_was_read():
+    found = check_program(models.InPlace(), torch.randn(3, 4))
+    assert found.verdict == "PASS", str(found)
+    assert found.coverage["none"] == 0
+    assert any(o.meets == "a.weight" and o.verdict == "ok" for o in found.operations)  # a parameter under two names
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_a_checkpoint_is_judged(reentrant):
+    found = check_program(models.Checkpointed(reentrant), torch.randn(3, 4))
+    assert found.verdict == "PASS", str(found)
+
+
+def test_hooks_of_the_programs_own_are_said_and_called_no_fault():
+    model = nn.Sequential(nn.Linear(3, 3), nn.Tanh(), nn.Linear(3, 1))
+    model[0].weight.register_hook(lambda gradient: 2 * gradient)
+    found = check_program(model, torch.randn(4, 3), loss=lambda y: y.sum())
+    assert found.verdict == "PASS", str(found)
+    (told,) = [o for o in found.operations if "hook" in o.why_not]
+    assert told.meets == "0.weight"
+
+
+def test_what_is_not_finite_is_told_where_it_begins():
+    def program(x):
+        h = (x - x).sqrt()
+        return (h * x).sum()
+
+    found = check_program(program, torch.ones(3, requires_grad=True))
+    assert found.verdict == "NO POWER"
+    assert "sqrt" in found.reason
+    assert "its gradient is inf" in found.reason
+    found = check_program(lambda x: torch.log(-x).exp().sum(), torch.ones(3, requires_grad=True))
+    assert "its output is nan" in found.reason
+    assert "1 to 1" not in found.reason
+
+
+def test_a_program_that_answers_differently_the_second_time_is_judged_and_told():
+    calls = []
+
+    def program(x):
+        calls.append(1)
+        return (x * len(calls)).sum()
+
+    found = check_program(program, torch.ones(3, requires_grad=True))
+    assert found.verdict == "PASS"
+    assert "answers differently the second time" in found.notes[0]
+
+
+def test_only_some_modules():
+    model, *arguments = built("block")
+    found = check_program(model, *arguments, modules=["norm*"])
+    assert {o.module for o in found.operations if not o.meets} == {"norm", "norm2"}
+    assert found.left_out > 20
+    with pytest.raises(UsageError, match="no operation ran in one of them; choose from embedding"):
+        check_program(model, *arguments, modules=["h.7"])
+
+
+REFUSED = {
+    "no number": (lambda x: x * 2, "has the shape \\(3,\\) and dtype float32.*give loss="),
+    "no tensor": (lambda x: [x], "is a list, and no tensor; give loss="),
+    "no gradient": (lambda x: x.detach().sum(), "requires no gradient of anything"),
+    "raises": (lambda x: x.reshape(7), "it raises RuntimeError: shape '\\[7\\]' is invalid"),
+    "complex": (lambda x: (x * 1j).sum(), "no single real number"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_checked_is_refused_in_one_sentence(name):
+    program, message = REFUSED[name]
+    with pytest.raises(UsageError, match=message):
+        check_program(program, torch.ones(3, requires_grad=True))
+
+
+def test_what_is_no_program_is_refused():
+    with pytest.raises(UsageError, match="it is a int and cannot be called"):
+        check_program(3)
+    with pytest.raises(UsageError, match="neither it nor its arguments are torch's or JAX's"):
+        check_program(lambda: 1.0)
+    with pytest.raises(UsageError, match="give a function of that which returns one number"):
+        check_program(nn.Linear(2, 2), torch.ones(1, 2), loss=3)
+
+
+def test_complex_and_sparse_numbers_inside_are_named_as_not_judged():
+    found = check_program(lambda x: torch.fft.rfft(x).abs().sum() + x.exp().sum(), torch.rand(4, requires_grad=True))
+    assert found.verdict == "PASS"
+    assert "could not be checked" in found.reason
+    assert any(o.why_not == "complex numbers" for o in found.operations)
+
+
+def test_low_precision_under_autocast_is_named_as_not_judged():
+    model = nn.Sequential(nn.Linear(3, 3), nn.Tanh())
+
+    def program(x):
+        with torch.autocast("cpu", torch.bfloat16):
+            h = model(x)
+        return h.float().sum() + F.softplus(x).sum()
+
+    found = check_program(program, torch.rand(4, 3, requires_grad=True))
+    assert found.verdict == "PASS", str(found)
+    assert any("bfloat16" in o.why_not for o in found.operations)
+
+
+def test_json_and_text_tell_the_same():
+    found = check_program(*built("recurrent"))
+    told = found.to_dict()
+    assert told["verdict"] == "PASS"
+    assert sum(told["coverage"].values()) == sum(1 for o in told["operations"] if not o["meets"])
+    assert "coverage" in str(found)
+    assert found.heading if hasattr(found, "heading") else "operations" in str(found).splitlines()[0]
+
+
+def test_a_step_that_runs_its_own_backward_passes():
+    torch.manual_seed(0)
+    model, x = models.Gan(models.EveryLane.apply), torch.randn(4, 3)
+    weight = model.critic.weight.detach().clone()
+    found = check_program(model, x)
+    assert found.verdict == "PASS", str(found)
+    assert found.notes == []
+    assert sum(o.meets == "critic.weight" for o in found.operations) == 2  # once a pass
+    assert torch.equal(model.critic.weight, weight)
+    found = check_program(models.Gan(models.LostLane.apply), x)
+    assert found.first_wrong.startswith("LostLane") or "LostLane" in found.first_wrong
