@@ -6,13 +6,13 @@ and of the products on bounded numbers: of values, of magnitudes, of bounds. One
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 
 from harness.arithmetic.rules import sums
+from harness.arithmetic.rules.sums import Product
 from harness.candidates.implementation import Participant
 from harness.lockstep.session import Session
 
@@ -23,14 +23,21 @@ def counted(session: Session, number: int) -> float:
     made, differentiated = sums._of_products, Participant.differentiate
     network, rows = session.network, session.batches.size
 
-    def of_products(product: Callable[[Any, Any], Any], terms: int, x: Any, y: Any, **more: Any) -> Any:
+    seen: dict[int, Any] = {}  # what is given a second time was known, and is not computed again
+
+    def counting(product: Product, terms: int) -> Product:
         def one(a: Any, b: Any) -> Any:
             nonlocal total
             result = product(a, b)
-            total += np.size(result) * terms * result.dtype.itemsize / 4
+            if id(result) not in seen:
+                seen[id(result)] = result
+                total += np.size(result) * terms * result.dtype.itemsize / 4
             return result
 
-        return made(one, terms, x, y, **more)
+        return one
+
+    def of_products(of_values: Product, product: Product, terms: int, x: Any, y: Any, **more: Any) -> Any:
+        return made(counting(of_values, terms), counting(product, terms), terms, x, y, **more)
 
     def differentiate(self: Participant, point: Any, **more: Any) -> Any:
         nonlocal total
