@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from inspect import signature
 from typing import Any
 
@@ -64,7 +65,13 @@ def followed(variant: Variant, run: Taken) -> Iterator[dict[str, Bounded]]:
 
 def _called(rule: Rule, read: dict[str, Any]) -> Any:
     with np.errstate(all="ignore"):
-        return rule(*(read[name] for name in signature(rule).parameters))
+        return rule(*(read[name] for name in _parameters(rule)))
+
+
+@lru_cache(maxsize=256)
+def _parameters(rule: Rule) -> tuple[str, ...]:
+    """What a rule reads: asked at each step for each weight, and found out once."""
+    return tuple(signature(rule).parameters)
 
 
 def reproduces(variant: Variant, run: Taken) -> bool:
