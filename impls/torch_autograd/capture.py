@@ -25,8 +25,9 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from impls.captured import CannotCaptureError, Capture
+from impls.torch_autograd.assembly import operations_of
 from impls.torch_autograd.tap import Tap
-from impls.torch_autograd.tapped import Tapped, leaves_of, operations_of
+from impls.torch_autograd.tapped import Tapped, leaves_of
 
 
 def brings_program(program: Any, arguments: Sequence[Any]) -> bool:

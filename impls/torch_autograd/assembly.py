@@ -1,0 +1,285 @@
+"""What taps saw of a torch program, as operations: each node of its autograd graph with the call that made it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch.autograd.graph import Node
+
+from impls.captured import Meeting, Operation, Place, Rule
+from impls.hand.operations.moving import Moved
+from impls.torch_autograd.aten import rule_of
+from impls.torch_autograd.forms import form_of_call, form_of_function, form_on_a_view, written_as
+from impls.torch_autograd.tap import Call
+from impls.torch_autograd.tapped import Edge, Tapped, is_custom, is_leaf, leads
+
+IN_PLACE_OF_A_VIEW = "torch::autograd::CopySlices"
+OVERWRITTEN = "the gradient that it returned was overwritten later: it returns the same memory again"
+
+
+def no_form() -> None:
+    """Of what has no form."""
+
+
+def operations_of(rounds: Sequence[Tapped]) -> tuple[list[Operation], list[Meeting], int]:
+    """The operations and meetings of a program, and how many operations no gradient passes through.
+
+    Args:
+        rounds: its backward passes in order; operations are counted on from one to the next.
+    """
+    operations: list[Operation] = []
+    meetings: list[Meeting] = []
+    passing = 0
+    for tapped in rounds:
+        assembly = _Assembly(tapped, len(operations))
+        operations += [assembly.operation(node) for node in assembly.inner]
+        meetings += assembly.meetings()
+        passing = max(len(assembly.first) - len(operations), 0)
+    return operations, meetings, passing
+
+
+class _Assembly:
+    """From nodes and calls to operations."""
+
+    def __init__(self, tapped: Tapped, before: int) -> None:
+        self.tapped = tapped
+        self.inner = [node for node in tapped.nodes if not is_leaf(node)]
+        self.number = {node: place for place, node in enumerate(self.inner, 1 + before)}
+        self.first: dict[int, Call] = {}
+        self.inside: dict[int, list[Call]] = {}
+        for call in tapped.calls:
+            if call.graded:
+                self.first.setdefault(call.number, call)
+            else:
+                self.inside.setdefault(call.number, []).append(call)
+        self.names: dict[Node, str] = {}
+        self.made_by = self._made_by()
+        self.seen: dict[Edge, torch.Tensor] = {}
+        for call in tapped.calls:  # the latest that was read there: of what is changed in place another node's
+            read = zip(call.edges, call.read, strict=True)
+            self.seen.update({edge: tensor for edge, tensor in read if isinstance(edge, tuple)})
+        if tapped.loss.grad_fn is not None:
+            self.seen[tapped.loss.grad_fn, tapped.loss.output_nr] = tapped.loss
+
+    def _made_by(self) -> dict[Node, Call]:
+        """The call that gave what was later read where a node's output is: so no number has to be trusted."""
+        given = {token: call for call in self.tapped.calls if call.graded for token in call.tokens[1] if token}
+        given |= {call.base.token: call for call in self.tapped.calls if call.base}
+        found: dict[Node, Call] = {}
+        for call in self.tapped.calls:
+            for token, edge in zip(call.tokens[0], call.edges, strict=True):
+                if isinstance(edge, tuple) and token in given:
+                    found.setdefault(edge[0], given[token])
+        return found
+
+    def operation(self, node: Node) -> Operation:
+        number = node._sequence_nr()
+        if is_custom(node):
+            return self._custom(node, self.inside.get(number, []))
+        call = self.made_by.get(node) or self.first.get(number)
+        if node.name() == IN_PLACE_OF_A_VIEW:  # which is made just after the operation's own node
+            call = call if call and call.base else self.first.get(number - 1)
+            return self._on_a_view(node, call) if call and call.base else self._unknown(node, call)
+        if call is None:
+            return self._unknown(node, call)
+        return self._of_call(node, call)
+
+    def _of_call(self, node: Node, call: Call) -> Operation:
+        read, gave = call.read, [t for t in call.gave if isinstance(t, torch.Tensor)]
+        mine = self._edges_of(node, call)
+        arrived, sent = self.tapped.arrived.get(node, ()), self.tapped.sent.get(node, ())
+        upstream: list[Any] = [None] * len(gave)
+        for place, tensor in enumerate(gave):
+            at = tensor.output_nr if tensor.grad_fn is node else place
+            upstream[place] = arrived[at] if at < len(arrived) else None
+        gradients: list[Any] = [None] * len(read)
+        for edge, place in mine.items():
+            gradients[place] = sent[edge] if edge < len(sent) else None
+        why = _why_not(read, gave)
+        rule = None if why else rule_of(call.op, call.args, call.kwargs, gave)
+        if rule is None and draws(call.op):
+            why = why or "it draws random numbers"
+        return self._made(
+            node, str(call.op), call, read, gave, upstream, gradients,
+            rule=rule, form=no_form if why else partial(form_of_call, call), why_not=why,
+        )  # fmt: skip
+
+    def _edges_of(self, node: Node, call: Call) -> dict[int, int]:
+        """By a node's edge, the tensor that was read there; one read twice has two edges, in order."""
+        left, found = list(enumerate(call.edges)), dict[int, int]()
+        for number, edge in enumerate(node.next_functions):
+            at = next((place for place, given in left if leads(given, edge)), None)
+            if at is not None:
+                found[number] = at
+                left = [(place, given) for place, given in left if place != at]
+        return found
+
+    def _custom(self, node: Any, inside: list[Call]) -> Operation:
+        """A function with a backward of its own: what it read is what its edges lead to."""
+        read = [self.seen.get((n, at)) if n is not None else None for n, at in node.next_functions]
+        given = [
+            _leaf(n) if tensor is None else tensor for tensor, (n, _) in zip(read, node.next_functions, strict=True)
+        ]
+        asked = [place for place, tensor in enumerate(given) if tensor is not None]
+        outputs = sorted((at, t) for (n, at), t in self.seen.items() if n is node)
+        arrived, sent = self.tapped.arrived.get(node, ()), self.tapped.sent.get(node, ())
+        operands = [given[place] for place in asked]
+        gave = [tensor for _, tensor in outputs]
+        why = _why_not(operands, gave) or ("" if gave else "what it gives was read by nobody")
+        name, backward = written_as(type(node)._forward_cls, inside)
+        code = getattr(backward, "__code__", None)
+        place = (code.co_filename, code.co_firstlineno) if code is not None else None
+        call = inside[0] if inside else None
+        return self._made(
+            node, name, call, operands, gave,
+            [arrived[at] if at < len(arrived) else None for at, _ in outputs],
+            [sent[place] if place < len(sent) else None for place in asked],
+            rule=None, form=no_form if why else partial(form_of_function, inside, operands, gave), why_not=why,
+            edges=[node.next_functions[place] for place in asked], place=place,
+            broken=OVERWRITTEN if self.tapped.overwritten(node) else "",
+        )  # fmt: skip
+
+    def _on_a_view(self, node: Node, call: Call) -> Operation:
+        """What is written to a view goes into what it is a view of, whose gradient is 0 there but for what it reads."""
+        assert call.base is not None
+        edges, sent = list(node.next_functions), self.tapped.sent.get(node, ())
+        asked = [place for place, given in enumerate(call.edges[1:], 1) if given is not None]
+        gradients: list[Any] = [None] * len(call.read)
+        gradients[0] = sent[0] if sent else None
+        for place in asked:
+            at = next((n for n, edge in enumerate(edges) if n and leads(call.edges[place], edge)), None)
+            gradients[place] = None if at is None or at >= len(sent) else sent[at]
+        read = [call.base.before, *call.read[1:]]
+        why = _why_not(read, [call.base.after])
+        return self._made(
+            node, f"{call.op}, on a view", call, read, [call.base.after], list(self.tapped.arrived.get(node, ())),
+            gradients, rule=None, form=no_form if why else partial(form_on_a_view, call), why_not=why,
+            edges=[edges[0], *call.edges[1:]],
+        )  # fmt: skip
+
+    def _unknown(self, node: Node, call: Call | None) -> Operation:
+        """A node whose operation was not seen: a view of what was changed in place, made anew."""
+        if node.name() == "AsStridedBackward0" and (sent := self.tapped.sent.get(node)) and sent[0] is not None:
+            return self._view(node, sent[0])
+        why = "a view was changed in place" if node.name() == IN_PLACE_OF_A_VIEW else ""
+        arrived, sent = self.tapped.arrived.get(node, ()), self.tapped.sent.get(node, ())
+        return self._made(
+            node, node.name(), call, [], [], list(arrived), list(sent),
+            rule=None, form=no_form, why_not=why or "what it does forward was not seen",
+            edges=list(node.next_functions),
+        )  # fmt: skip
+
+    def _view(self, node: Any, sent: torch.Tensor) -> Operation:
+        """A view of what lies in one piece; of which numbers it is, its gradient does not ask."""
+        size, stride, offset = node._saved_size, node._saved_stride, node._saved_storage_offset or 0
+        base = self.seen.get(node.next_functions[0], torch.zeros_like(sent))
+        view = torch.zeros_like(sent, memory_format=torch.contiguous_format).as_strided(size, stride, offset)
+        places = torch.arange(sent.numel()).as_strided(size, stride, offset).numpy()
+        rule = Rule(layer=Moved(lambda x: x.reshape(-1)[places]), reads={"x": Place(0)})
+        return self._made(
+            node, "view of what was changed in place", None, [torch.zeros_like(sent)], [view],
+            list(self.tapped.arrived.get(node, ())), [sent], rule=rule if base.is_contiguous() else None,
+            form=no_form, why_not="" if base.is_contiguous() else "it depends on the memory layout",
+            edges=list(node.next_functions),
+        )  # fmt: skip
+
+    def _made(
+        self, node: Node, name: str, call: Call | None, read: Sequence[Any], gave: Sequence[Any],
+        upstream: Sequence[Any], gradients: Sequence[Any], *, rule: Rule | None, form: Any, why_not: str,
+        edges: Sequence[Any] | None = None, place: tuple[str, int] | None = None, broken: str = "",
+    ) -> Operation:  # fmt: skip
+        edges = (call.edges if call else []) if edges is None else edges
+        return Operation(
+            number=self.number[node], name=self.names.setdefault(node, plainly(name)),
+            module=call.module if call else "", place=place or (call.place if call else None),
+            operands=list(map(_array, read)), outputs=list(map(_array, gave)),
+            upstream=[_array(u) for u in upstream], gradients=[_array(g) for g in gradients],
+            sources=[self._source(edge) for edge in edges], rule=rule, form=form, why_not=why_not,
+            broken=broken,
+        )  # fmt: skip
+
+    def _source(self, edge: Any) -> int | str | None:
+        leaf = edge if isinstance(edge, torch.Tensor) else _leaf(edge[0]) if edge else None
+        if leaf is not None:
+            return self.tapped.names.get(id(leaf), f"a leaf {tuple(leaf.shape)}")
+        return self.number.get(edge[0]) if edge and edge[0] is not None else None
+
+    def meetings(self) -> Iterator[Meeting]:
+        """Wherever more than one vjp sends to the same place, and at every leaf."""
+        parts: dict[Edge, list[Any]] = {}
+        for node in reversed(self.inner):
+            for (following, at), part in zip(node.next_functions, self.tapped.sent.get(node, ()), strict=False):
+                if following is not None and part is not None:
+                    parts.setdefault((following, at), []).append(part)
+        for (node, at), sent in parts.items():
+            if is_leaf(node):
+                leaf, total = node.variable, self.tapped.after[node]
+                if total is None:
+                    continue
+                before, came = self.tapped.before[node], self.tapped.leaves.get(node, [])
+                # A backward pass inside of another sends to a leaf past this graph.
+                every = [*(came if len(came) > 1 else sent), *([] if before is None else [before])]
+                name = self.tapped.names.get(id(leaf), f"a leaf {tuple(leaf.shape)}")
+                yield Meeting(
+                    name=name, of=None, parts=list(map(_array, every)), total=_array(total),
+                    why_not="a hook of the program's own changes it" if _hooked(leaf) else "",
+                )  # fmt: skip
+            elif len(sent) > 1:
+                arrived = self.tapped.arrived.get(node, ())
+                if at < len(arrived) and arrived[at] is not None:
+                    tensor = self.seen.get((node, at))
+                    hooked = tensor is not None and _hooked(tensor)
+                    yield Meeting(
+                        name=f"what {self.names[node]} gives", of=self.number[node], parts=list(map(_array, sent)),
+                        total=_array(arrived[at]), why_not="a hook of the program's own changes it" if hooked else "",
+                    )  # fmt: skip
+
+
+def plainly(name: str) -> str:
+    """An operation's name, as people say it."""
+    return name.removeprefix("aten.").replace(".default", "")
+
+
+def draws(op: Any) -> bool:
+    """Whether an operation draws random numbers."""
+    return torch.Tag.nondeterministic_seeded in op.tags
+
+
+def _hooked(tensor: torch.Tensor) -> bool:
+    return bool(tensor._backward_hooks) or bool(getattr(tensor, "_post_accumulate_grad_hooks", None))
+
+
+def _leaf(node: Any) -> Any:
+    return node.variable if node is not None and is_leaf(node) else None
+
+
+def _why_not(read: Sequence[torch.Tensor], gave: Sequence[torch.Tensor]) -> str:
+    """What stands in the way of any judgement."""
+    for tensor in (*read, *gave):
+        if tensor.layout is not torch.strided:
+            return "a sparse tensor"
+        if tensor.is_complex():
+            return "complex numbers"
+        if tensor.is_quantized:
+            return "quantised numbers"
+        if tensor.device.type != "cpu":
+            return f"a tensor on {tensor.device.type}"
+    kinds = {str(t.dtype).removeprefix("torch.") for t in (*read, *gave) if t.is_floating_point()}
+    if narrow := kinds - {"float32", "float64"}:
+        return f"numbers of {', '.join(sorted(narrow))}"
+    return ""
+
+
+def _array(tensor: Any) -> Any:
+    if tensor is None:
+        return None
+    with torch.no_grad():
+        plain = tensor.detach()
+        plain = plain.to_dense() if plain.layout is not torch.strided else plain
+        if plain.dtype == torch.bfloat16:
+            plain = plain.float()
+        return np.asarray(plain.resolve_conj().resolve_neg().numpy(force=True))
