@@ -27,7 +27,7 @@ from impls.jax_grad.lax import Arguments, rule_of
 from impls.jax_grad.leaves import Leaves, is_real
 from impls.jax_grad.programs import RULES, Program
 from impls.jax_grad.tapped import Observed, Tapped
-from impls.jax_grad.written import module_of, place_of
+from impls.jax_grad.written import module_of, place_of, place_of_rule
 
 LOOPS = ("scan", "while", "cond")
 """Kept as one operation."""
@@ -127,7 +127,8 @@ def operations_of(tapped: Tapped, observed: Observed) -> Iterator[Operation]:
         rule = rule_of(step.primitive.name, Arguments(step.params, operands, outputs, asked))
         own = step.primitive.name in RULES
         yield Operation(
-            number=n, name=name_of(step), module=module_of(step.sources), place=place_of(step.sources),
+            number=n, name=name_of(step), module=module_of(step.sources),
+            place=place_of_rule(step.params) or place_of(step.sources),
             operands=operands, outputs=outputs, upstream=[observed.at_places.get(place) for place in step.made],
             gradients=gradients, sources=[givers.get(place, tapped.leaves.get(place)) for place in step.read],
             rule=rule, form=partial(form_of, step, [kinds[place] for place in step.read]),
