@@ -148,7 +148,7 @@ def check_command(**options: Any) -> None:
 @click.argument("function", metavar="TARGET")
 @click.option("--modules", multiple=True, metavar="PATTERN", help='only operations of these modules: "h.3.*"')
 @click.option("--seed", type=int, default=0, show_default=True, help="of whatever the program draws")
-@click.option("--timeout", type=float, default=60, show_default=True, help="seconds for loading")
+@click.option("--timeout", type=float, default=60, show_default=True, help="seconds for loading, and for building")
 @click.option("--report", metavar="FILE.html", help="write the result as one page")
 @click.option("--format", "style", type=click.Choice(["table", "markdown", "json", "github"]))
 @click.option("--json", "as_json", is_flag=True, help="the same as --format json")

@@ -74,6 +74,7 @@ def built_by(target: str, timeout: float | None) -> Built:
     Raises:
         UsageError: there is no such function, it raises, or it returns something else.
     """
+    from harness.candidates.deadline import OverdueError, deadline
     from harness.candidates.sources import named
     from harness.inputs.arguments import as_seconds
 
@@ -81,7 +82,12 @@ def built_by(target: str, timeout: float | None) -> Built:
     if not callable(source.function):
         raise UsageError(f"Cannot check {target}, because {source.name} cannot be called; name a function that builds.")
     try:
-        returned = source.function()
+        with deadline(as_seconds(timeout)):
+            returned = source.function()
+    except OverdueError:
+        raise UsageError(
+            f"Cannot check {target}, because {source.name} takes longer than {timeout:g} s; give more by --timeout."
+        ) from None
     except (Exception, SystemExit) as error:
         raise UsageError(
             f"Cannot check {target}, because {source.name} raises {told(error)}; let it return a program and its "

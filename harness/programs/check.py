@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
+from math import isfinite
 from typing import Any
 
+import numpy as np
+
 from harness.arithmetic.rules.sums import every_pool_on_one_thread
+from harness.faults.operations.causes import Explanation
 from harness.inputs.frameworks import loaded_hosts
 from harness.inputs.plain import as_count, refused
 from harness.programs.judging import judged
@@ -56,11 +61,15 @@ def check_program(
     Raises:
         UsageError: the program cannot be run, or has no gradient of anything.
     """
-    if as_count("seed", seed, 0) is None:
-        raise refused("seed", seed, "random numbers are drawn by it", "give a whole number from 0 on")
+    if as_count("seed", seed, 0) is None or seed >= 2**32:
+        raise refused("seed", seed, "random numbers are drawn by it", "give a whole number from 0 to 2**32 - 1")
     patterns = [modules] if isinstance(modules, str) else list(modules)
     called = visible(name or str(getattr(program, "__name__", type(program).__name__)))
-    capture = _captured(program, arguments, loss, seed, called)
+    drawn = np.random.get_state()  # noqa: NPY002  (what is imported on the way may draw)
+    try:
+        capture = _captured(program, arguments, loss, seed, called)
+    finally:
+        np.random.set_state(drawn)  # noqa: NPY002
     total = len(capture.operations) + len(capture.meetings)
     found: list[JudgedOperation] = []
     interrupted = False
@@ -79,11 +88,30 @@ def check_program(
             f"Cannot check the modules {', '.join(patterns)}, because no operation ran in one of them; choose from "
             f"{', '.join(islice(modules_there, 12)) or 'a program with modules'}."
         )
-    return ProgramCheck(
+    result = ProgramCheck(
         name=called, version=capture.version, dtype=capture.dtype, loss=capture.loss, operations=found,
         modules=capture.modules, weights=capture.weights, notes=capture.notes, passing=capture.passing,
         left_out=0 if interrupted else len(capture.operations) - kept, interrupted=interrupted, seed=seed,
+        finite=isfinite(capture.loss) and all(np.isfinite(meeting.total).all() for meeting in capture.meetings),
     )  # fmt: skip
+    return result if interrupted else _explained(result)
+
+
+MOST_EXPLAINED = 3
+"""Wrong operations, the first ones, whose causes are looked for: what comes later may be wrong for the same reason."""
+
+
+def _explained(result: ProgramCheck) -> ProgramCheck:
+    """With causes; a Ctrl-C on the way leaves them out, and what was judged stands."""
+    causes: dict[int, Sequence[Explanation]] = {}
+    try:
+        with every_pool_on_one_thread():
+            for operation in result.wrong[:MOST_EXPLAINED]:
+                causes[id(operation)] = operation.explain()
+    except KeyboardInterrupt:
+        result = replace(result, interrupted=True)
+    operations = [replace(o, causes=causes[id(o)]) if id(o) in causes else o for o in result.operations]
+    return replace(result, operations=operations)
 
 
 def _captured(program: Any, arguments: Sequence[Any], loss: Any, seed: int, name: str) -> Capture:

@@ -6,9 +6,7 @@ is a function of what was captured.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import NamedTuple
@@ -19,7 +17,7 @@ from msgspec.structs import replace as with_other
 from harness.arithmetic import Context, profile_of
 from harness.comparison.judge import Check, Row, but_for_rounding, judge
 from harness.evaluation.references.captured import RuleReference
-from harness.evaluation.references.expected import Expected, gradient_of
+from harness.evaluation.references.expected import Expected
 from harness.evaluation.references.measured import MeasuredReference
 from harness.evaluation.references.reference import Reference
 from harness.faults.operations.causes import Explanation, cause_of
@@ -27,9 +25,11 @@ from harness.faults.operations.hypothesis import Situation
 from harness.inputs.outputs import joined
 from harness.results.program_check import JudgedOperation
 from harness.usage import UsageError, told
-from impls.captured import Capture, Form, Kind, Meeting, Operation, Place
+from impls.captured import Capture, Form, Kind, Meeting, Operation
 from impls.contract import Array
 from impls.graph.backward import accumulate
+from impls.hand.operations.arithmetic import Choose
+from impls.hand.operations.moving import Moved, Put
 
 OF_GRADIENTS = "sum of gradients"
 FORMATS = ("float32", "float64")
@@ -94,9 +94,15 @@ def _judgeable(operation: Operation) -> bool:
 
 
 def _measured(operation: Operation, form: Form) -> MeasuredReference:
-    inputs = {str(number): operand for number, operand in enumerate(operation.operands)}
-    constant = [name for name in inputs if operation.gradients[int(name)] is None]
+    inputs = {name: operation.operands[number] for name, number in numbered(operation).items()}
+    constant = [name for name, number in numbered(operation).items() if operation.gradients[number] is None]
     return MeasuredReference(form.function, inputs, constant)
+
+
+def numbered(operation: Operation) -> dict[str, int]:
+    """The operands by name, where no rule has one for them: x, or x1, x2, ... in their order."""
+    many = len(operation.operands)
+    return {"x": 0} if many == 1 else {f"x{number + 1}": number for number in range(many)}
 
 
 def _by(reference: Reference, operation: Operation, kind: Kind) -> _Judged:
@@ -105,21 +111,19 @@ def _by(reference: Reference, operation: Operation, kind: Kind) -> _Judged:
     dtype = _narrowest([*outputs, *operation.operands, *(g for g in operation.gradients if g is not None)])
     arrived = [operation.upstream[place] for place in places]
     sent = tuple(np.zeros(o.shape, o.dtype) if u is None else u for u, o in zip(arrived, outputs, strict=True))
-    given = {name: operation.operands[int(name)] for name in reference.inputs}
+    number = reference.numbers if isinstance(reference, RuleReference) else numbered(operation)
+    given = {name: operation.operands[number[name]] for name in reference.inputs}
     upstream = sent[0] if len(sent) == 1 else joined(sent)
     expected = Expected(reference, given, upstream, dtype)
     shown = dict(zip(expected.parts, outputs, strict=True))
-    gradients = {tensor: operation.gradients[int(name)] for tensor, name in expected.inputs.items()}
+    gradients = {tensor: operation.gradients[number[name]] for tensor, name in expected.inputs.items()}
     if any(u is not None for u in arrived):
         shown |= {tensor: gradient for tensor, gradient in gradients.items() if gradient is not None}
     # Of several outputs those that nobody reads may hold anything.
     unread = [name for name, u in zip(expected.parts, arrived, strict=True) if u is None and kind != "derived"]
     shown = {name: array for name, array in shown.items() if array.size and (name not in unread or len(places) == 1)}
-    names, rows = _names(operation, kind), []
     with np.errstate(all="ignore"):
-        for tensor, actual in shown.items():
-            row = _row(expected, tensor, actual, operation.number, shown)
-            rows.append(with_other(row, gradient=names.get(tensor, tensor)))
+        rows = [_row(expected, tensor, actual, operation.number, shown) for tensor, actual in shown.items()]
     return _Judged(rows, expected, shown)
 
 
@@ -146,15 +150,6 @@ def _real(operation: Operation) -> list[int]:
     return [place for place, output in enumerate(operation.outputs) if output.dtype.kind == "f"]
 
 
-def _names(operation: Operation, kind: Kind) -> dict[str, str]:
-    """What the gradients are called: by the rule's own names, or dx1, dx2, ... in the order of the operands."""
-    reads = operation.rule.reads.items() if kind == "derived" and operation.rule else ()
-    local = {read.number: name for name, read in reversed([*reads]) if isinstance(read, Place)}
-    asked = [number for number, gradient in enumerate(operation.gradients) if gradient is not None]
-    counted = {n: "x" if len(asked) == 1 else f"x{n + 1}" for n in range(len(operation.operands))}
-    return {gradient_of(str(number)): f"d{local.get(number, name)}" for number, name in counted.items()}
-
-
 def _result(operation: Operation, kind: Kind, found: _Judged | None, why: str) -> JudgedOperation:
     explained = found is not None and kind != "rounding only"
     return JudgedOperation(
@@ -170,32 +165,27 @@ def _result(operation: Operation, kind: Kind, found: _Judged | None, why: str) -
         why_not=why,
         lost=_lost(operation),
         broken=operation.broken,
-        causes=tuple(_causes(found)) if explained and found else (),
+        explain=partial(_causes, found) if explained and found else tuple,
     )
 
 
-def _causes(found: _Judged) -> Iterator[Explanation]:
+def _causes(found: _Judged) -> tuple[Explanation, ...]:
     """What explains each wrong gradient, where the catalogue has it."""
-    tensors = list(found.shown)
-    wrong = [tensors[place] for place, row in enumerate(found.rows) if row.verdict == "FAULT"]
-    named = {tensor: row.gradient for tensor, row in zip(tensors, found.rows, strict=True)}
+    wrong = [row.gradient for row in found.rows if row.verdict == "FAULT" and row.gradient in found.expected.inputs]
+    if not found.expected.upstream.any():
+        return ()
     situation = Situation.of(found.expected, found.shown, {})
-    for tensor in wrong:
-        if tensor in found.expected.inputs and found.expected.upstream.any():
-            explanation = cause_of(found.expected.inputs[tensor], [situation])
-            name, guess = named[tensor], explanation.runner_up
-            said = partial(re.sub, rf"\b{re.escape(tensor)}\b", name)
-            yield replace(
-                explanation,
-                at=name,
-                known=said(explanation.known),
-                causes=tuple(replace(cause, at=name, says=said(cause.says)) for cause in explanation.causes),
-                runner_up=None if guess is None else replace(guess, at=name, says=said(guess.says)),
-            )
+    return tuple(cause_of(found.expected.inputs[tensor], [situation]) for tensor in wrong)
+
+
+CHOOSING = (Choose, Moved, Put)
+"""What these give is what they were given: an infinity among it was meant."""
 
 
 def _lost(operation: Operation) -> str:
     """Where an operation makes a number that is not finite of numbers that all are; which, and of what."""
+    if operation.rule is not None and isinstance(operation.rule.layer, CHOOSING):
+        return ""
     read = [operand for operand in operation.operands if operand.dtype.kind == "f"]
     if not all(np.isfinite(operand).all() for operand in read):
         return ""

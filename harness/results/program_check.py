@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from math import isfinite
 from typing import Any
 
 from msgspec import to_builtins
 
-from harness.comparison.judge import SEVERITY, Row, Verdict, worst
+from harness.comparison.judge import SEVERITY, Row, Verdict
 from harness.evaluation.references.expected import is_output
 from harness.faults.operations.causes import Explanation
 from harness.results.printable import Printable
@@ -39,6 +40,7 @@ class JudgedOperation:
         lost: where it makes a number that is not finite of others that are.
         meets: of a sum of gradients, the tensor whose they are.
         broken: what it does that no backward may.
+        causes: of each gradient that is wrong, where they were asked for; `explain` finds them.
     """
 
     number: int
@@ -55,6 +57,7 @@ class JudgedOperation:
     meets: str = ""
     broken: str = ""
     causes: Sequence[Explanation] = ()
+    explain: Callable[[], Sequence[Explanation]] = field(default=tuple, repr=False, compare=False)
 
     @cached_property
     def row(self) -> Row | None:
@@ -105,6 +108,7 @@ class ProgramCheck(Judged, Printable, text="harness.rendering.program_screen:ren
         notes: what there is to say besides.
         left_out: operations of modules that were not asked for.
         passing: operations through which no gradient passes.
+        finite: whether the loss and every gradient of a weight is.
         interrupted: whether there was no time for all.
         command: as it was typed, where one was.
     """
@@ -119,6 +123,7 @@ class ProgramCheck(Judged, Printable, text="harness.rendering.program_screen:ren
     notes: Sequence[str] = ()
     left_out: int = 0
     passing: int = 0
+    finite: bool = True
     interrupted: bool = False
     command: str | None = None
     seed: int = 0
@@ -208,8 +213,10 @@ class ProgramCheck(Judged, Printable, text="harness.rendering.program_screen:ren
             inherit = "1 later one inherits it" if self.inherited == 1 else f"{self.inherited} later ones inherit it"
             inherited = f"; {inherit}" if self.inherited else ""
             return Outcome("FAIL", 1, f"first wrong operation: {first.called}, {which}{more}{also}{inherited}")
-        if self.lost is not None:
-            return Outcome("NO POWER", 0, f"{self.lost.called}: {self.lost.lost}; what follows means nothing")
+        if not self.finite:
+            begins = f"{self.lost.called}: {self.lost.lost}" if self.lost else "made where no gradient passes"
+            what = f"the loss is {self.loss:g}" if not isfinite(self.loss) else "a gradient is not finite"
+            return Outcome("NO POWER", 0, f"{what}: {begins}; what follows means nothing")
         judged = [row for o in self.operations if o.kind not in UNCHECKED for row in o.rows]
         if not judged:
             return Outcome("NOT COMPARED", 3, "no operation has a reference by which its formula could be judged")
@@ -220,11 +227,14 @@ class ProgramCheck(Judged, Printable, text="harness.rendering.program_screen:ren
         return Outcome("PASS", 0, self._right(judged))
 
     def _right(self, judged: Sequence[Row]) -> str:
-        row = worst(judged)
-        share = f"; worst used {100 * row.used:.1f} % ({row.gradient} of operation {row.step})" if row.used else ""
+        row = max((row for row in judged if row.verdict == "ok"), key=lambda row: row.used or 0.0, default=None)
+        share = (
+            f"; worst used {100 * row.used:.1f} % ({row.gradient} of operation {row.step})" if row and row.used else ""
+        )
         unchecked = sum(self.coverage.get(kind, 0) for kind in UNCHECKED)
         but = f"; the formula of {self._counted(unchecked)} could not be checked" if unchecked else ""
-        return f"{self._counted(sum(self.coverage.values()) - unchecked)} are right up to rounding{but}{share}"
+        right = sum(self.coverage.values()) - unchecked
+        return f"{self._counted(right)} {'is' if right == 1 else 'are'} right up to rounding{but}{share}"
 
     def _counted(self, many: int) -> str:
         return f"{many} operation{'' if many == 1 else 's'}"
@@ -240,7 +250,7 @@ class ProgramCheck(Judged, Printable, text="harness.rendering.program_screen:ren
             "framework": self.version,
             "dtype": self.dtype,
             "seed": self.seed,
-            "loss": self.loss if abs(self.loss) < float("inf") else None,
+            "loss": self.loss if isfinite(self.loss) else None,
             "modules": self.modules,
             "weights": list(self.weights),
             "coverage": dict(self.coverage),

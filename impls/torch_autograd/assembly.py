@@ -137,7 +137,7 @@ class _Assembly:
         return self._made(
             node, name, call, operands, gave,
             [arrived[at] if at < len(arrived) else None for at, _ in outputs],
-            [sent[place] if place < len(sent) else None for place in asked],
+            [_or_zero(sent, place, given[place]) for place in asked],
             rule=None, form=no_form if why else partial(form_of_function, inside, operands, gave), why_not=why,
             edges=[node.next_functions[place] for place in asked], place=place,
             broken=OVERWRITTEN if self.tapped.overwritten(node) else "",
@@ -251,6 +251,13 @@ def draws(op: Any) -> bool:
 
 def _hooked(tensor: torch.Tensor) -> bool:
     return bool(tensor._backward_hooks) or bool(getattr(tensor, "_post_accumulate_grad_hooks", None))
+
+
+def _or_zero(sent: Sequence[Any], place: int, operand: torch.Tensor) -> Any:
+    """What a backward gave for an operand whose gradient is asked for: None stands for 0, as autograd takes it."""
+    if place >= len(sent) or not operand.is_floating_point():
+        return None
+    return torch.zeros_like(operand) if sent[place] is None else sent[place]
 
 
 def _leaf(node: Any) -> Any:

@@ -40,7 +40,9 @@ def capture(
     program: Callable[..., Any], arguments: Sequence[Any], loss: Callable[[Any], Any] | None, seed: int
 ) -> Capture:
     """See `impls.captured.Captures`: once without taps, once with them, from the same state and seed."""
+    _refuse_compiled(program)
     found = _State(program, arguments)
+    found.refuse_graphs()
     try:
         found.restored(seed)
         plain = _run(program, arguments, loss, found.beginning)
@@ -57,7 +59,7 @@ def capture(
 
         with found.following(), tap:
             value = _run(program, arguments, loss, tapping)
-        notes = _differences(plain, value, without, found.gradients())
+        notes = [*_differences(plain, value, without, found.gradients()), *found.unreached()]
         found.restored(changing=tap.copy_for_users)
         operations, meetings, passing = operations_of(rounds)
         return Capture(
@@ -68,6 +70,20 @@ def capture(
         )  # fmt: skip
     finally:
         found.restored()
+
+
+def _refuse_compiled(program: Any) -> None:
+    """Of what was compiled only the whole can be seen, and none of its operations."""
+    every = [program, *(program.modules() if isinstance(program, torch.nn.Module) else ())]
+    for each in every:
+        by = "torch.jit" if isinstance(each, torch.jit.ScriptModule | torch.jit.ScriptFunction) else ""
+        if hasattr(each, "_orig_mod") or hasattr(each, "_torchdynamo_orig_callable"):
+            by = "torch.compile"
+        if by:
+            raise CannotCaptureError(
+                f"because {by} has compiled it, or a part of it, and its operations cannot be seen; give what was "
+                f"compiled"
+            )
 
 
 Around = Callable[[torch.Tensor], AbstractContextManager[Any]]
@@ -146,7 +162,14 @@ def _differences(
 
 
 def _same(one: torch.Tensor | None, other: torch.Tensor) -> bool:
-    return one is not None and torch.equal(torch.nan_to_num(one), torch.nan_to_num(other))
+    """Whether both hold the same, NaN in the same places."""
+    if one is None or one.layout is not torch.strided or other.layout is not torch.strided:
+        return one is not None and one.layout is other.layout
+    return (
+        one.shape == other.shape
+        and torch.equal(torch.isnan(one), torch.isnan(other))
+        and torch.equal(torch.nan_to_num(one, 0.0), torch.nan_to_num(other, 0.0))
+    )
 
 
 def _reached(program: Any) -> dict[str, Any]:
@@ -179,6 +202,11 @@ class _State:
         self._gradients: dict[str, torch.Tensor | None] = {}
         self._names = {id(module): name for name, module in reversed([*self.modules.items()])}
         self._stack: list[str] = []
+        # What a module holds may be replaced by another tensor, which is no writing in place.
+        self._held = [
+            (module, dict(module._parameters), dict(module._buffers), module.training)
+            for module in self.modules.values()
+        ]
         for name, root in roots.items():
             for path, parameter in root.named_parameters():
                 self._add(".".join(filter(None, (name, path))), parameter)
@@ -196,6 +224,21 @@ class _State:
         """A leaf that was reached on the way."""
         if not any(leaf is known for known in self.leaves.values()):
             self._add(f"leaf {len(self.leaves) + 1}", leaf)
+
+    def refuse_graphs(self) -> None:
+        """A tensor that was computed from others has a graph behind it, which one backward pass uses up."""
+        for name, tensor in self.leaves.items():
+            if not tensor.is_leaf:
+                raise CannotCaptureError(
+                    f"because {name} was computed from other tensors and brings their graph, which one backward pass "
+                    f"uses up; give its detach(), with requires_grad_() if its gradient is wanted"
+                )
+
+    def unreached(self) -> list[str]:
+        """What requires a gradient and got none, in a sentence."""
+        without = [n for n, leaf in self.leaves.items() if leaf.is_leaf and leaf.requires_grad and leaf.grad is None]
+        more = f" and {len(without) - 4} more" if len(without) > 4 else ""
+        return [f"no gradient reaches {', '.join(without[:4])}{more}"] if without else []
 
     @contextmanager
     def beginning(self, loss: torch.Tensor) -> Iterator[None]:
@@ -232,9 +275,13 @@ class _State:
 
     def restored(self, seed: int | None = None, changing: Callable[[torch.Tensor], Any] = lambda _: None) -> None:
         """Put everything back; seed what is drawn by, or put that back too. `changing` is told what will be written."""
+        for module, parameters, buffers, training in self._held:
+            module._parameters.update(parameters)
+            module._buffers.update(buffers)
+            module.training = training
         with torch.no_grad():
             for tensor, kept in self._kept.values():
-                if not torch.equal(tensor, kept):
+                if not _same(kept, tensor):
                     changing(tensor)
                     tensor.copy_(kept)
         for name, leaf in self.leaves.items():

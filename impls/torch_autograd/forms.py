@@ -28,11 +28,18 @@ BY_LAYOUT = ("aten::as_strided", "aten::as_strided_", "aten::as_strided_copy", "
 """What these give depends on how an operand lies in memory, which a copy has not."""
 
 
+OTHER_BACKWARD = ("aten::embedding", "aten::binary_cross_entropy")
+"""What these have for a backward is no derivative of what they decompose into: it is scaled, or clamped, by their own
+definition."""
+
+
 def form_of_call(call: Call) -> Form | None:
     """Of an ATen operation, in place or not; a function of the tensors that it read."""
     op = _out_of_place(call.op)
     if op._schema.name in BY_LAYOUT:
         return None
+    if op._schema.name in OTHER_BACKWARD:
+        return Form(kind="rounding only", function=_of_tensors(call, op))
     decomposed = decomposition_table.get(op)
     if decomposed is not None and _differentiates(call, decomposed):
         return Form(kind="its decomposition", function=_of_tensors(call, decomposed))
@@ -89,7 +96,20 @@ def form_of_function(inside: Sequence[Call], read: Sequence[Any], gave: Sequence
     same = zip(again if isinstance(again, tuple) else (again,), gave, strict=True)
     if not all(torch.equal(torch.nan_to_num(one), torch.nan_to_num(other.detach())) for one, other in same):
         return None
-    return Form(kind="its own forward", function=forward)
+    return Form(kind="its own forward", function=forward) if _reaches(forward, read) else None
+
+
+def _reaches(forward: Callable[..., Any], read: Sequence[Any]) -> bool:
+    """Whether what a forward gives depends on every operand, as autograd sees it: it may leave torch on the way."""
+    leaves = [_as_dtype(tensor, torch.float64) for tensor in read]
+    reals = [leaf.requires_grad_() for leaf in leaves if leaf.is_floating_point()]
+    try:
+        with torch.enable_grad():
+            outputs = [each for each in tree_leaves(forward(*leaves)) if each.is_floating_point()]
+            found = torch.autograd.grad([each.sum() for each in outputs], reals, allow_unused=True)
+    except Exception:  # nothing that it gives depends on anything
+        return False
+    return all(gradient is not None for gradient in found)
 
 
 def written_as(function: type, inside: Sequence[Call]) -> tuple[str, Any]:
@@ -102,6 +122,8 @@ def written_as(function: type, inside: Sequence[Call]) -> tuple[str, Any]:
 
 def _run_of(op: Any) -> Callable[..., Any]:
     """What runs an operation so that it can be differentiated: of a custom operator its Python function."""
+    if op._schema.name == "aten::detach":  # without effect where no gradient is recorded
+        return lambda tensor: tensor
     custom = OPDEFS.get(op._schema.name)
     return _out_of_place(op) if custom is None else custom._init_fn
 

@@ -53,6 +53,11 @@ def _cross_entropy(classes: int) -> Operation:
     return lambda a, y: functional.cross_entropy(a.flatten(0, -2), y.flatten(0, -1 - classes))
 
 
+def _of_length_one(x: torch.Tensor, loss: Any) -> torch.Tensor:
+    """Not functional.cosine_similarity, which keeps a term below eps that belongs to no derivative."""
+    return x / torch.linalg.vector_norm(x, dim=-1, keepdim=True).clamp_min(loss.eps)
+
+
 def _weighted(loss: hand.WeightedCrossEntropy) -> Operation:
     def of_labels(a: Any, y: Any) -> Any:
         weights = None if loss.class_weights is None else torch.tensor(loss.class_weights, dtype=a.dtype)
@@ -268,7 +273,7 @@ FORWARD: dict[type, Callable[[Any], Operations]] = {
     hand.SparseCategoricalCrossEntropy: _sparse_categorical,
     hand.WeightedCrossEntropy: _weighted,
     hand.KullbackLeibler: lambda _: lambda a, y: functional.kl_div(a, y, reduction="sum") / rows_in(a),
-    hand.CosineDistance: lambda o: lambda a, y: (1 - functional.cosine_similarity(a, y, dim=-1, eps=o.eps)).mean(),
+    hand.CosineDistance: lambda o: lambda a, y: (1 - (_of_length_one(a, o) * _of_length_one(y, o)).sum(-1)).mean(),
     hand.Hinge: lambda _: lambda a, y: torch.relu(1 - y * a).mean(),
     hand.Scaled: lambda o: scaled(o, _inner),
     hand.Penalised: lambda o: penalised(o, _inner, torch.square, torch.abs),

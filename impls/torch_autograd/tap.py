@@ -19,7 +19,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-NOT_OF_THE_PROGRAM = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]), "<")
+IMPLS = Path(__file__).parents[1]
+NOT_OF_THE_PROGRAM = (str(Path(torch.__file__).parent), str(IMPLS), str(IMPLS.with_name("harness") / "programs"), "<")
 """Where a frame is not the program's own."""
 
 

@@ -36,14 +36,18 @@ class Tapped:
         self.before: dict[Node, Any] = {}
         self.after: dict[Node, Any] = {}
         self._theirs: set[int] = set()
+        self._hooked = any(tensor._backward_hooks for call in calls for tensor in call.read)
 
     def _kept(self, tensor: Any) -> Any:
         """A gradient as it is now: where a function of somebody's gave its memory, it may be changed later."""
-        return tensor.detach().clone() if tensor is not None and memory_of(tensor) in self._theirs else tensor
+        if tensor is None:
+            return None
+        changes = self._hooked or memory_of(tensor) in self._theirs  # a hook may write to it too
+        return tensor.detach().clone() if changes else tensor
 
     def overwritten(self, node: Node) -> bool:
         """Whether what a node returned was changed afterwards."""
-        pairs = [(own, kept) for own, kept in self.returned.get(node, ()) if own is not None]
+        pairs = [(o, k) for o, k in self.returned.get(node, ()) if o is not None and o.layout is torch.strided]
         return any(not torch.equal(torch.nan_to_num(own), torch.nan_to_num(kept)) for own, kept in pairs)
 
     def __enter__(self) -> Tapped:

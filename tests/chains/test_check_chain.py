@@ -93,7 +93,7 @@ def test_small_errors_are_seen_everywhere(dtype, off, at):
             "square missing",
             r"1 − h is written for 1 − h²: dh · \(1 − h\), in dz",
         ),
-        ("sigmoid", lambda dh, z, h: dh * (1 - h), "factor of the derivative missing", "factor a of the sigmoid's"),
+        ("sigmoid", lambda dh, z, h: dh * (1 - h), "factor of the derivative missing", "factor h of the sigmoid's"),
         ("sigmoid", lambda dh, z, h: dh * (1 - h * h), "derivative of another activation", "tanh is taken instead of"),
         ("relu", lambda dh, z, h: dh * h, "function in place of its derivative", "multiplied by the relu itself"),
     ],

@@ -175,7 +175,7 @@ def test_a_penalty_that_was_not_said_is_found_with_its_number(name, dtype):
 @pytest.mark.parametrize(
     ("mistake", "at"),
     [("penalty in the gradients only", "dW2"), ("penalty in the loss only", "loss"), ("penalty of one layer", "dW2"),
-     ("factor 2 forgotten", "loss")],
+     ("factor 2 forgotten", "dW2")],
 )  # fmt: skip
 def test_a_penalty_in_one_place_only_stays_a_mistake(mistake, at):
     found = checked(penalised(l2=0.01, mistake=mistake), SQUARED, rows=40)

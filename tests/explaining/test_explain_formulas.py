@@ -16,7 +16,7 @@ from tests.helpers.explaining import hand_only, text_of
 
 TEXTS = {
     "−": "-", "·": "*", "²": "**2", "[": "(", "]": ")", "{z}": "z", "{a}": "a", "exp z": "exp(z)",
-    "gelu_tanh'": "gelu_tanh",
+    "gelu_tanh'": "gelu_tanh", "|a|": "length_a", "|y|": "length_y",
 }  # fmt: skip
 
 
@@ -57,9 +57,13 @@ def test_the_text_of_every_losses_derivative_is_true(name):
     gradient, p = loss.da(a, y), np.exp(a) / np.exp(a).sum(axis=1, keepdims=True)
     inner = getattr(loss, "loss", loss)
     for n, k in np.ndindex(a.shape):
+        row = np.eye(3)[y[n]] if loss.labels else y[n]
+        of_row = {"length_a": np.linalg.norm(a[n]), "length_y": np.linalg.norm(row)}
+        of_row["cos"] = a[n] @ row / of_row["length_a"] / of_row["length_y"]
         target = float(y[n] == k) if loss.labels else y[n, k]
         text = loss.derivative.format(a="a", y="y", p="p", total="total", rows=2, entries=6, **inner.parameters())
-        assert evaluated(text, a=a[n, k], y=target, p=p[n, k], total=1.0) == pytest.approx(gradient[n, k], rel=1e-12)
+        value = evaluated(text, a=a[n, k], y=target, p=p[n, k], total=1.0, **of_row)
+        assert value == pytest.approx(gradient[n, k], rel=1e-12)
 
 
 @pytest.mark.parametrize("x", [1e200, 1e308])

@@ -19,11 +19,11 @@ def rows_of(operation, scale=1.0):
     reference, gives = reference_of(operation), operation.rule.gives
     outputs, arrived = ([array[place] for place in gives] for array in (operation.outputs, operation.upstream))
     sent = [np.zeros(o.shape, o.dtype) if u is None else u for o, u in zip(outputs, arrived, strict=True)]
-    given = {name: operation.operands[int(name)] for name in reference.inputs}
+    given = {name: operation.operands[reference.numbers[name]] for name in reference.inputs}
     upstream = sent[0] if len(sent) == 1 else joined(tuple(sent))
     expected = Expected(reference, given, upstream, str(outputs[0].dtype))
     shown = dict(zip(expected.parts, outputs, strict=True))
-    shown |= {tensor: scale * operation.gradients[int(name)] for tensor, name in expected.inputs.items()}
+    shown |= {tensor: scale * operation.gradients[reference.numbers[name]] for tensor, name in expected.inputs.items()}
     rows = {}
     for tensor, actual in shown.items():
         right = expected.tensors[tensor]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812  (as everybody calls it)
@@ -251,6 +252,94 @@ class Gan(nn.Module):
         loss = F.softplus(-self.critic(fake)).mean()
         loss.backward()
         return loss.item()
+
+
+class Product2(Function):
+    @staticmethod
+    def forward(ctx, x, w):
+        ctx.save_for_backward(x, w)
+        return x @ w
+
+    @staticmethod
+    def backward(ctx, g):
+        _, w = ctx.saved_tensors
+        return g @ w.T, None  # where is that of w?
+
+
+class Forgetful(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.w, self.inner, self.unused = nn.Parameter(torch.randn(3, 2)), nn.Linear(3, 3), nn.Linear(2, 2)
+
+    def forward(self, x):
+        return Product2.apply(self.inner(x), self.w).square().mean()
+
+
+class Counting(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(3, 1)
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, x):
+        self.seen = self.seen + len(x)
+        self.eval()
+        return self.fc(x).sum()
+
+
+class TanhInNumpy(Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return torch.from_numpy(np.tanh(x.detach().numpy()))
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return g * (1 - x.tanh() ** 2)
+
+
+class SquareOfDetached(Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        x = x.detach()
+        return x * x.data
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return 2 * g * x
+
+
+def hooked(x):
+    h = x.tanh()
+    h.register_hook(lambda g: g.clamp_(-0.001, 0.001))
+    return (h * x.detach()).sum()
+
+
+def masked(x):
+    scores = (x @ x.T).masked_fill(torch.ones(4, 4).triu(1).bool(), float("-inf"))
+    return (scores.softmax(-1) @ x).square().sum()
+
+
+def leaf(*shape):
+    return torch.randn(*shape, requires_grad=True)
+
+
+LOOKING_WRONG = {
+    "numpy": lambda: (lambda x: TanhInNumpy.apply(x).square().sum(), leaf(4)),
+    "detached": lambda: (lambda x: SquareOfDetached.apply(x).sum(), leaf(4)),
+    "constant index": lambda: (lambda x: x.clone().index_put((torch.tensor([0, 0, 2]),), x[1:4]).exp().sum(), leaf(4)),
+    "hook": lambda: (hooked, leaf(4)),
+    "masked": lambda: (masked, leaf(4, 3)),
+    "repeated index": lambda: (lambda x: x.scatter(0, torch.zeros(2, 3).long(), x[1:3]).exp().sum(), leaf(4, 3)),
+    "scaled": lambda: (
+        lambda w: F.embedding(torch.tensor([1, 1, 2]), w, scale_grad_by_freq=True).square().sum()
+        + F.binary_cross_entropy((40 * w).sigmoid(), torch.ones_like(w)), leaf(3, 2),
+    ),
+}  # fmt: skip
+"""By what looks wrong in them: right programs, and their arguments."""
 
 
 PAIRS = {

@@ -160,7 +160,7 @@ def test_a_tensor_read_twice_and_constants_and_unused_outputs_are_told_apart():
     assert product.sources == ["arguments[0]", "arguments[0]"]
     assert [m.name for m in found.meetings] == ["arguments[0]"]  # neither whole numbers nor what nobody reads
     assert parted.upstream[1] is None
-    assert rows_of(product)["d0"].verdict == "ok"
+    assert rows_of(product)["dp"].verdict == "ok"
     assert found.passing == 3  # the number as a real one, the slice and its copy without a gradient
     assert not jax.config.jax_enable_x64
 

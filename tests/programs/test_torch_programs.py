@@ -159,6 +159,47 @@ def test_what_cannot_be_checked_is_refused_in_one_sentence(name):
         check_program(program, torch.ones(3, requires_grad=True))
 
 
+def test_a_gradient_that_is_forgotten_is_zero_and_weights_without_one_are_noted():
+    torch.manual_seed(0)
+    found = check_program(models.Forgetful(), torch.randn(4, 3))
+    assert found.verdict == "FAIL"
+    assert "Product2" in found.first_wrong
+    assert "path is missing" in found.reason
+    assert any("no gradient reaches w, unused.weight, unused.bias" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("name", ["numpy", "detached", "constant index", "hook", "masked", "repeated index", "scaled"])
+def test_right_programs_that_look_wrong_are_no_fault(name):
+    torch.manual_seed(0)
+    found = check_program(*models.LOOKING_WRONG[name]())
+    assert found.verdict == "PASS", str(found)
+
+
+def test_a_loss_that_is_not_finite_is_no_pass():
+    weights = [nn.Parameter(torch.ones(3)) for _ in range(4)]
+    found = check_program(lambda x: x.log().mean() + 0 * sum(w.sum() for w in weights), torch.linspace(-1, 1, 6))
+    assert found.verdict == "NO POWER"
+    assert found.reason.startswith("the loss is nan: ")
+
+
+def test_what_modules_hold_is_put_back():
+    model = models.Counting()
+    before = model.seen
+    assert check_program(model, torch.ones(2, 3)).verdict == "PASS"
+    assert model.seen is before
+    assert model.training
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit")
+def test_what_is_compiled_or_brings_a_graph_is_refused():
+    with pytest.raises(UsageError, match=r"torch.jit has compiled it.*give what was compiled"):
+        check_program(torch.jit.trace(nn.Linear(3, 1), torch.ones(2, 3)), torch.ones(2, 3), loss=lambda y: y.sum())
+    with pytest.raises(UsageError, match="argument 1 was computed from other tensors"):
+        check_program(lambda x: x.sum(), torch.ones(3, requires_grad=True) * 2)
+    with pytest.raises(UsageError, match="from 0 to 2\\*\\*32 - 1"):
+        check_program(nn.Linear(2, 1), torch.ones(1, 2), loss=lambda y: y.sum(), seed=2**40)
+
+
 def test_what_is_no_program_is_refused():
     with pytest.raises(UsageError, match="it is a int and cannot be called"):
         check_program(3)

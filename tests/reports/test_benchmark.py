@@ -67,6 +67,7 @@ sys.exit("check" in sys.argv)
 
 def checkout(folder, name, seconds):
     (folder / name / "harness").mkdir(parents=True)
+    (folder / name / "harness" / "__init__.py").touch()
     (folder / name / "harness" / "__main__.py").write_text(STAND_IN.format(seconds=seconds))
     return Checkout(folder / name, folder / f"{name} files")
 

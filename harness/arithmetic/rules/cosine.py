@@ -11,7 +11,7 @@ gradient   (a c / |a| - v) / |a|, v = y / |y|, c = sum a v / |a|: the hand code
            7, with |a| by rsqrt, a rounding more, up to three times; on its second 3 more. So no formula is further off
            than the hand code's by more than 8 u of both terms' magnitudes.
 
-Sources: torch's aten/src/ATen/native/Distance.cpp (cosine_similarity) and derivatives.yaml (linalg_vector_norm, div);
+Sources: torch's derivatives.yaml (linalg_vector_norm, clamp_min, div);
 optax/losses/_regression.py (cosine_similarity) and jax/_src/lax/lax.py (sqrt_p, div_p, integer_pow_p), read at the
 pinned versions; the unions are derived here.
 """

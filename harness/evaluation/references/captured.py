@@ -20,10 +20,10 @@ from impls.graph.node import as_names
 
 
 class RuleReference:
-    """A hand rule at an operation's own operands, which are called by their numbers: ``0``, ``1``, ...
+    """A hand rule at an operation's own operands, which are called as the rule calls them.
 
     Attributes:
-        inputs: the operands that the rule reads.
+        inputs: the operands that the rule reads; `numbers` says which they are.
         differentiable: those of them for which it has a gradient, and the run sent one back.
     """
 
@@ -33,10 +33,10 @@ class RuleReference:
         rule = operation.rule
         assert rule is not None
         self.rule, self.name = rule, f"hand {rule.layer!r}"
-        local = {str(read.number): name for name, read in rule.reads.items() if isinstance(read, Place)}
-        asked = (number for number in local if operation.gradients[int(number)] is not None)
-        self.inputs = tuple(local)
-        self.differentiable = tuple(number for number in asked if hasattr(rule.layer, f"d{local[number]}"))
+        self.numbers = {name: read.number for name, read in rule.reads.items() if isinstance(read, Place)}
+        self.inputs = tuple(self.numbers)
+        asked = (name for name, number in self.numbers.items() if operation.gradients[number] is not None)
+        self.differentiable = tuple(name for name in asked if hasattr(rule.layer, f"d{name}"))
         names = [OUTPUT] if len(rule.gives) == 1 else [f"{OUTPUT}[{number}]" for number in range(len(rule.gives))]
         shapes = (operation.outputs[place].shape for place in rule.gives)
         self._parts = dict(zip(names, shapes, strict=True))
@@ -50,7 +50,7 @@ class RuleReference:
         return _one(self._outputs(self._given(inputs, dtype)))
 
     def gradients(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Bounded]:
-        """The gradient of each operand that has one; of one that is read twice, the sum of both."""
+        """The gradient of each operand that has one."""
         tensors = self._given(inputs, dtype)
         outputs = self._outputs(tensors)
         gives = as_names(self.rule.layer.gives)
@@ -58,13 +58,9 @@ class RuleReference:
         context = tensors["context"]
         tensors |= dict(zip(gives, outputs, strict=True))
         tensors |= {f"d{name}": context.exact(each) for name, each in zip(gives, sent, strict=True)}
-        found: dict[str, Bounded] = {}
-        for name, read in self.rule.reads.items():
-            if isinstance(read, Place) and str(read.number) in self.differentiable:
-                gradient = _called(getattr(self.rule.layer, f"d{name}"), tensors, [f"d{each}" for each in gives])
-                number = str(read.number)
-                found[number] = found[number] + gradient if number in found else gradient
-        return found
+        several = [f"d{each}" for each in gives]
+        rules = {name: getattr(self.rule.layer, f"d{name}") for name in self.differentiable}
+        return {name: _called(rule, tensors, several) for name, rule in rules.items()}
 
     def values(self, inputs: Mapping[str, Array], upstream: Array) -> dict[str, Array]:
         """The gradients in float64."""
@@ -73,15 +69,13 @@ class RuleReference:
     def _given(self, inputs: Mapping[str, Array], dtype: str) -> dict[str, Any]:
         context = Context(profile_of(dtype))
 
-        def given(read: Any) -> Any:
-            value = inputs[str(read.number)] if isinstance(read, Place) else read
-            if isinstance(read, Place):
-                return context.exact(value) if value.dtype.kind == "f" else value
+        def given(name: str, read: Any) -> Any:
+            value = inputs[name] if isinstance(read, Place) else read
             if isinstance(value, np.ndarray):
                 return context.exact(value) if value.dtype.kind == "f" else value
             return context.constant(value) if isinstance(value, float) else value
 
-        return {name: given(read) for name, read in self.rule.reads.items()} | {"context": context}
+        return {name: given(name, read) for name, read in self.rule.reads.items()} | {"context": context}
 
     def _outputs(self, tensors: Mapping[str, Any]) -> list[Bounded]:
         layer, names = self.rule.layer, as_names(self.rule.layer.gives)

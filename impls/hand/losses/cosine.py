@@ -6,9 +6,9 @@
     da   = (c_n a_nj / |a_n| - y_nj / |y_n|) / |a_n| / N         without its first term in a row shorter than eps
 
 Shapes: a, y and da (N, K); axes between the first and the last count as rows. The gradient has no part along a: a
-longer row has the same angle. In a row shorter than eps, but not 0, torch keeps the first term, which belongs to no
-derivative there. optax's `epsilon` is the least square of a length, so eps squared; torch's CosineEmbeddingLoss adds a
-number of its own to both squares.
+longer row has the same angle. In a row shorter than eps, but not 0, torch's cosine_similarity keeps the first term,
+which belongs to no derivative there; so torch's part is written out here. optax's `epsilon` is the least square of a
+length, so eps squared; torch's CosineEmbeddingLoss adds a number of its own to both squares.
 
 Source: torch.nn.CosineSimilarity, whose eps this is; the quotient rule.
 """

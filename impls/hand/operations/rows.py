@@ -21,6 +21,7 @@ from impls.graph import Array
 from impls.hand.activations.softmax import log_softmax, softmax, softmax_vjp
 from impls.hand.layers.indexing import scattered
 from impls.hand.layers.layer_norm import layer_norm, layer_norm_gain_vjp, layer_norm_vjp
+from impls.hand.layers.masking import masked_softmax
 from impls.hand.operations.products import swapped
 from impls.hand.parts import Parametrised
 
@@ -78,13 +79,13 @@ class LayerNorm(Parametrised):
 class Attention(Parametrised):
     """q (..., H, T, D), k and v (..., G, S, D) of as many heads or of a divisor of them, each for H/G queries in a row.
 
-    `mask`, of the shape of the scores or broadcast to it, is added to them.
+    `mask`, of the shape of the scores or broadcast to it, is added to them; `seen` says which of them count at all.
     """
 
     reads, gives = ("q", "k", "v"), "o"
 
-    def __init__(self, scale: float, causal: bool = False, mask: Any = None) -> None:
-        self.scale, self.causal, self.mask = scale, causal, mask
+    def __init__(self, scale: float, causal: bool = False, mask: Any = None, seen: Any = None) -> None:
+        self.scale, self.causal, self.mask, self.seen = scale, causal, mask, seen
 
     def __repr__(self) -> str:
         told = f"{', causal=True' if self.causal else ''}{', mask=...' if self.mask is not None else ''}"
@@ -94,10 +95,9 @@ class Attention(Parametrised):
         scores = (q @ swapped(k)) * self.scale
         if self.mask is not None:
             scores = scores + self.mask
-        if self.causal:
-            from impls.hand.layers.masking import masked_softmax
-
-            seen = np.tri(q.shape[-2], k.shape[-2], dtype=bool)
+        if self.causal or self.seen is not None:
+            seen = np.tri(q.shape[-2], k.shape[-2], dtype=bool) if self.causal else np.ones((), bool)
+            seen = seen if self.seen is None else seen & self.seen
             return masked_softmax(scores, np.broadcast_to(seen, scores.shape))
         return softmax(scores)
 

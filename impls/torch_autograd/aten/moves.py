@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -206,7 +207,7 @@ def _(a: Arguments) -> Rule:
 
 
 @row("scatter_add", "scatter.src")
-def _(a: Arguments) -> Rule:
+def _(a: Arguments) -> Rule | None:
     axis, places = a.axis_of("self", a.dim), a.value_of("index").numpy()
     shape, cut = a.shape_of("self"), tuple(map(slice, a.shape_of("index")))
     if not shape:
@@ -216,6 +217,8 @@ def _(a: Arguments) -> Rule:
         inside = tuple(slice(None) if k == axis else slice(n) for k, n in enumerate(places.shape))
         return np.take_along_axis(x[inside], places, axis=axis)
 
+    if "add" not in a.name and _repeats(chosen, shape):
+        return None
     layer = moving.Put(chosen, "add" in a.name, of=lambda v: v[cut])
     return Rule(layer=layer, reads={"x": a.self, "v": a.src})
 
@@ -229,9 +232,17 @@ def _(a: Arguments) -> Rule | None:
 
 
 @row("index_put")
-def _(a: Arguments) -> Rule:
+def _(a: Arguments) -> Rule | None:
     index = tuple(slice(None) if i is None else a.placed[i.number].numpy() for i in a.indices)
+    if not a.accumulate and _repeats(lambda x: x[index], a.shape_of("self")):
+        return None
     return Rule(layer=moving.Put(lambda x: x[index], a.accumulate), reads={"x": a.self, "v": a.values})
+
+
+def _repeats(move: moving.Move, shape: Sequence[int]) -> bool:
+    """Whether a move takes an entry twice: which of two values ends there is nobody's promise."""
+    places = move(np.arange(math.prod(shape)).reshape(shape))
+    return bool(np.unique(places).size < places.size)
 
 
 @row("embedding")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import torch
 
 from impls.captured import Rule
 from impls.hand.layers.batch_norm import BatchNorm, BatchNormEvaluation
@@ -60,13 +59,14 @@ def _(a: Arguments) -> Rule | None:
     if a.dropout_p or a.shape_of("key")[-2] > MOST_KEYS:
         return None
     scale = 1 / math.sqrt(a.shape_of("query")[-1]) if a.scale is None else a.scale
-    mask = None
+    mask = seen = None
     if a.attn_mask is not None:
-        given = a.value_of("attn_mask").detach()
-        if given.requires_grad or given.dtype == torch.bool or not torch.isfinite(given).all():
+        if a.value_of("attn_mask").requires_grad:
             return None
-        mask = np.asarray(given.numpy(), np.float64)
-    layer = rows.Attention(float(scale), a.is_causal, mask)
+        given = a.value_of("attn_mask").detach().numpy()
+        seen = given if given.dtype == bool else given > -np.inf
+        mask = None if given.dtype == bool else np.where(seen, given, 0.0).astype(np.float64)
+    layer = rows.Attention(float(scale), a.is_causal, mask, seen)
     return Rule(layer=layer, reads={"q": a.query, "k": a.key, "v": a.value})
 
 
