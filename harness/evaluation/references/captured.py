@@ -33,7 +33,10 @@ class RuleReference:
         rule = operation.rule
         assert rule is not None
         self.rule, self.name = rule, f"hand {rule.layer!r}"
-        self.numbers = {name: read.number for name, read in rule.reads.items() if isinstance(read, Place)}
+        places = {name: read.number for name, read in rule.reads.items() if isinstance(read, Place)}
+        called: dict[int, str] = {}
+        self._called = {name: called.setdefault(number, name) for name, number in places.items()}
+        self.numbers = {name: number for number, name in called.items()}
         self.inputs = tuple(self.numbers)
         asked = (name for name, number in self.numbers.items() if operation.gradients[number] is not None)
         self.differentiable = tuple(name for name in asked if hasattr(rule.layer, f"d{name}"))
@@ -50,7 +53,7 @@ class RuleReference:
         return _one(self._outputs(self._given(inputs, dtype)))
 
     def gradients(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Bounded]:
-        """The gradient of each operand that has one."""
+        """The gradient of each operand that has one; of one that is read twice, the sum of both."""
         tensors = self._given(inputs, dtype)
         outputs = self._outputs(tensors)
         gives = as_names(self.rule.layer.gives)
@@ -59,8 +62,12 @@ class RuleReference:
         tensors |= dict(zip(gives, outputs, strict=True))
         tensors |= {f"d{name}": context.exact(each) for name, each in zip(gives, sent, strict=True)}
         several = [f"d{each}" for each in gives]
-        rules = {name: getattr(self.rule.layer, f"d{name}") for name in self.differentiable}
-        return {name: _called(rule, tensors, several) for name, rule in rules.items()}
+        found: dict[str, Bounded] = {}
+        for local, name in self._called.items():
+            if name in self.differentiable:
+                gradient = _called(getattr(self.rule.layer, f"d{local}"), tensors, several)
+                found[name] = found[name] + gradient if name in found else gradient
+        return found
 
     def values(self, inputs: Mapping[str, Array], upstream: Array) -> dict[str, Array]:
         """The gradients in float64."""
@@ -70,7 +77,7 @@ class RuleReference:
         context = Context(profile_of(dtype))
 
         def given(name: str, read: Any) -> Any:
-            value = inputs[name] if isinstance(read, Place) else read
+            value = inputs[self._called[name]] if isinstance(read, Place) else read
             if isinstance(value, np.ndarray):
                 return context.exact(value) if value.dtype.kind == "f" else value
             return context.constant(value) if isinstance(value, float) else value
