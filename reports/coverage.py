@@ -67,6 +67,15 @@ def judged(operator: Any, samples: int) -> Judged | None:
     return Judged(_name(operator), max(kinds, key=BEST.index), wrong, why) if kinds else None
 
 
+EXAMPLE = """    $ harness program train_step.py:build
+    ...
+    FAIL  first wrong operation: h.1 (GeluFast, gelu_fast.py:12), its dx: z·s(1.702 z) is differentiated: \
+da · s·(1 + 1.702 z·(1 − s)), in dx; 1 more wrong by themselves; 16 later ones inherit it
+    ...
+    coverage  30 operations: 28 derived, 2 measured; 17 sums of gradients
+    ...
+"""
+"""What the page shows of a program, in docs/examples."""
 WEIGHING = 3
 """Operations by which the loss is made of what an operator gives: a product, a sum, an addition."""
 
@@ -96,10 +105,7 @@ def page(found: Sequence[Judged], samples: int) -> Iterator[str]:
     kinds = Counter(each.kind for each in found)
     yield "# By what each operator is judged\n"
     yield "Made by `python -m reports.coverage`. docs/programs.md says what the kinds of references are:\n"
-    yield "    $ harness program train_step.py:build"
-    yield "    ..."
-    yield "    coverage  30 operations: 28 derived, 2 measured; 17 sums of gradients"
-    yield "    ...\n"
+    yield EXAMPLE
     yield (
         f"Torch's own database has {len(found)} operators with a gradient in float64; on {samples} samples of each, "
         f"the least that any operation of theirs was judged by: "
