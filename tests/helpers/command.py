@@ -14,6 +14,7 @@ from unittest import mock
 from harness.candidates.isolated import Answer
 from harness.cli import main
 
+ROOT = Path(__file__).parents[2]
 APART = "harness.cli.checking.apart"
 """What checks a file in a process of its own; most cases do without one, which would take a second each."""
 
@@ -80,8 +81,10 @@ def as_if_typed(words: tuple[str, ...]) -> Iterator[None]:
         for name in OF_THE_OUTER_RUN & set(os.environ):
             del os.environ[name]
         yield
+    if folder in (ROOT, *ROOT.parents):  # what lies below is the project, or what it needs: that stays loaded
+        return
     for name in set(sys.modules) - modules:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(folder)):
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(f"{folder}{os.sep}"):
             del sys.modules[name]
 
 
