@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from math import isfinite
 from typing import Any
 
@@ -137,8 +137,8 @@ def _captured(program: Any, arguments: Sequence[Any], loss: Any, seed: int, name
 
 
 def _host(program: Any, arguments: Sequence[Any], name: str) -> Captures:
-    """Whose program it is; a framework that is not loaded has none."""
-    for host in (*loaded_hosts("float32").values(), *_installed()):
+    """Whose program it is: a framework that is not loaded yet is loaded only where no loaded one has it."""
+    for host in chain(loaded_hosts("float32").values(), _installed()):
         if isinstance(host, Captures) and host.brings_program(program, arguments):
             return host
     raise UsageError(
@@ -147,9 +147,7 @@ def _host(program: Any, arguments: Sequence[Any], name: str) -> Captures:
     )
 
 
-def _installed() -> list[Any]:
-    found = []
+def _installed() -> Iterator[Any]:
     for name in registry.names():
         with suppress(ImportError, CannotCompareError):
-            found.append(registry.load(name)(network_of_example(), "float32"))
-    return found
+            yield registry.load(name)(network_of_example(), "float32")
