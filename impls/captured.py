@@ -42,6 +42,23 @@ class Place:
     number: int
 
 
+Row = Callable[[Any], Rule | None]
+"""Of how an operation was called, the rule that it is; None where an option has none."""
+
+
+class Rules(dict[str, Row]):
+    """From the name of a framework's operation to its row."""
+
+    def row(self, *names: str) -> Callable[[Row], Row]:
+        """Register what makes the rule of these operations."""
+
+        def register(make: Row) -> Row:
+            self.update(dict.fromkeys(names, make))
+            return make
+
+        return register
+
+
 @dataclass(frozen=True, kw_only=True)
 class Form:
     """A differentiable function of an operation's operands, on own arrays, that says what it should be."""

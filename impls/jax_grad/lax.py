@@ -16,9 +16,9 @@ import jax
 import numpy as np
 from jax.lax import GatherScatterMode
 
-from impls.captured import Place, Rule
+from impls.captured import Place, Row, Rule, Rules
 from impls.hand import activations
-from impls.hand.layers import functions
+from impls.hand.layers import broadcasting, functions
 from impls.hand.operations import (
     arithmetic,
     convolution,
@@ -64,19 +64,8 @@ class Arguments:
         return Rule(layer=layer, reads={name: Place(number) for number, name in enumerate(names)})
 
 
-Row = Callable[[Arguments], Rule | None]
-RULES: dict[str, Row] = {}
-"""From the name of a primitive to what makes its rule, None where an option has none."""
-
-
-def row(*names: str) -> Callable[[Row], Row]:
-    """Register what makes the rule of these primitives."""
-
-    def register(make: Row) -> Row:
-        RULES.update(dict.fromkeys(names, make))
-        return make
-
-    return register
+RULES = Rules()
+row = RULES.row
 
 
 def rule_of(name: str, a: Arguments) -> Rule | None:
@@ -89,8 +78,8 @@ def rule_of(name: str, a: Arguments) -> Rule | None:
 # Entry by entry.
 
 for _name, _layer in {
-    "add": arithmetic.Add, "add_any": arithmetic.Add, "sub": arithmetic.Subtract, "mul": arithmetic.Multiply,
-    "div": arithmetic.Divide, "max": arithmetic.Maximum, "min": arithmetic.Minimum, "neg": arithmetic.Negative,
+    "add": broadcasting.Add, "add_any": broadcasting.Add, "sub": broadcasting.Subtract, "mul": broadcasting.Multiply,
+    "div": broadcasting.Divide, "max": broadcasting.Maximum, "min": broadcasting.Minimum, "neg": arithmetic.Negative,
     "exp": functions.Exp, "log": functions.Log, "log1p": functions.Log1p, "expm1": elementary.Expm1,
     "sqrt": functions.Sqrt, "rsqrt": functions.Rsqrt, "abs": functions.Abs, "sin": functions.Sin,
     "cos": functions.Cos, "erf": functions.Erf, "tanh": activations.Tanh, "logistic": activations.Sigmoid,
@@ -101,7 +90,7 @@ for _name, _layer in {
 
 @row("square")
 def _(_: Arguments) -> Rule:
-    return Rule(layer=arithmetic.Multiply(), reads={"p": Place(0), "q": Place(0)})
+    return Rule(layer=broadcasting.Multiply(), reads={"p": Place(0), "q": Place(0)})
 
 
 MOST_FACTORS = 64
@@ -119,7 +108,7 @@ def _(a: Arguments) -> Rule | None:
     if not a.asked[1] and exponent.size and np.unique(exponent).size == 1 and exponent.flat[0]:
         return Rule(layer=functions.Power(float(exponent.flat[0])), reads={"z": Place(0)})
     real = exponent.dtype.kind == "f" and bool((base > 0).all())
-    return a.reading(arithmetic.PowerOf()) if real else None
+    return a.reading(broadcasting.Pow()) if real else None
 
 
 @row("select_n")
@@ -285,7 +274,7 @@ def _along(layer: Callable[[Sequence[int]], Any]) -> Row:
 
 row("reduce_sum")(_along(reductions.Sum))
 row("reduce_max")(_along(reductions.Max))
-row("reduce_min")(_along(extremes.Min))
+row("reduce_min")(_along(reductions.Min))
 
 
 @row("cumsum")

@@ -34,9 +34,10 @@ from impls.hand.parts import Parametrised
 
 
 def summed_to(ds: Array, shape: tuple[int, ...]) -> Array:
-    """The sum along the axes in which `shape` has one entry and ds more."""
-    repeated = tuple(axis for axis, size in enumerate(shape) if size == 1 != ds.shape[axis])
-    return ds.sum(axis=repeated, keepdims=True) if repeated else ds
+    """The sum along the axes that `shape` lacks in front, or has one entry in where ds has more."""
+    lacking = ds.ndim - len(shape)
+    repeated = tuple(a for a, size in enumerate(ds.shape) if a < lacking or shape[a - lacking] == 1 != size)
+    return ds.sum(axis=repeated).reshape(shape) if repeated else ds
 
 
 @primitive

@@ -1,18 +1,14 @@
 """Arithmetic entry by entry on arrays of any shapes that broadcast to one.
 
     sum          s = p + c q            dp = ds              dq = c ds
-    difference   s = p - c q            dp = ds              dq = -c ds
-    product      s = p q                dp = ds q            dq = ds p
-    quotient     s = p / q              dp = ds / q          dq = -ds p / q^2
-    largest      s = max(p, q)          dp = ds where p > q  dq = ds where q > p      half of it where equal
-    smallest     s = min(p, q)          likewise
     choice       s = p where c, else q  dp = ds where c      dq = ds where not c
     between      s = p + t (q - p)      dp = ds (1 - t)      dq = ds t        dt = ds (q - p)
     clamp        a = z within bounds    dz = da where z is not outside of them, on them included
     cast         s = x in another format                     dx = ds in that of x
 
 Of what is repeated every copy sends its gradient back: dp is then the sum of these along the repeated axes, those in
-front that p lacks among them. What is a number and no array has no gradient.
+front that p lacks among them. What is a number and no array has no gradient. Sums without a factor, products,
+quotients, powers and extremes are those of `impls.hand.layers.broadcasting`.
 
 Source: the chain rule, "taking into account all the connections" (Rumelhart, Hinton and Williams, 1986).
 """
@@ -24,93 +20,26 @@ from typing import Any
 import numpy as np
 
 from impls.graph import Array
-from impls.hand.layers.broadcasting import divisor_vjp
+from impls.hand.layers.broadcasting import summed_to
 from impls.hand.parts import Parametrised
 
 
-def unbroadcast(ds: Array, shape: tuple[int, ...]) -> Array:
-    """The sum of ds along the axes that `shape` lacks in front, or has one entry in where ds has more."""
-    lacking = ds.ndim - len(shape)
-    repeated = tuple(a for a, n in enumerate(ds.shape) if a < lacking or (shape[a - lacking] == 1 != n))
-    return ds.sum(axis=repeated).reshape(shape) if repeated else +ds
+class AddTimes(Parametrised):
+    """The second is multiplied by `times` first."""
 
-
-class _Pair(Parametrised):
     reads, gives = ("p", "q"), "s"
 
-
-class Add(_Pair):
-    """`times` is what the second is multiplied by first."""
-
-    def __init__(self, times: float = 1.0) -> None:
+    def __init__(self, times: float) -> None:
         self.times = times
 
     def forward(self, p: Array, q: Array) -> Array:
-        return p + (q if self.times == 1 else q * self.times)
+        return p + q * self.times
 
     def dp(self, ds: Array, p: Array) -> Array:
-        return unbroadcast(ds, p.shape)
+        return +summed_to(ds, p.shape)
 
     def dq(self, ds: Array, q: Array) -> Array:
-        return unbroadcast(ds if self.times == 1 else ds * self.times, q.shape)
-
-
-class Subtract(Add):
-    def forward(self, p: Array, q: Array) -> Array:
-        return p - (q if self.times == 1 else q * self.times)
-
-    def dq(self, ds: Array, q: Array) -> Array:
-        return unbroadcast(-ds if self.times == 1 else -(ds * self.times), q.shape)
-
-
-class Multiply(_Pair):
-    def forward(self, p: Array, q: Array) -> Array:
-        return p * q
-
-    def dp(self, ds: Array, p: Array, q: Array) -> Array:
-        return unbroadcast(ds * q, p.shape)
-
-    def dq(self, ds: Array, p: Array, q: Array) -> Array:
-        return unbroadcast(ds * p, q.shape)
-
-
-class Divide(_Pair):
-    def forward(self, p: Array, q: Array) -> Array:
-        return p / q
-
-    def dp(self, ds: Array, p: Array, q: Array) -> Array:
-        return unbroadcast(ds / q, p.shape)
-
-    def dq(self, ds: Array, p: Array, q: Array) -> Array:
-        return unbroadcast(divisor_vjp(ds, p, q), q.shape)
-
-
-class _Chosen(_Pair):
-    def _share(self, ds: Array, own: Array, chosen: Array, left: Array) -> Array:
-        """ds where own is the one that is chosen, half of it at a tie."""
-        return unbroadcast(np.where(chosen, ds, np.where(left, 0 * ds, 0.5 * ds)), own.shape)
-
-
-class Maximum(_Chosen):
-    def forward(self, p: Array, q: Array) -> Array:
-        return np.maximum(p, q)
-
-    def dp(self, ds: Array, p: Array, q: Array) -> Array:
-        return self._share(ds, p, p > q, p < q)
-
-    def dq(self, ds: Array, p: Array, q: Array) -> Array:
-        return self._share(ds, q, q > p, q < p)
-
-
-class Minimum(_Chosen):
-    def forward(self, p: Array, q: Array) -> Array:
-        return np.minimum(p, q)
-
-    def dp(self, ds: Array, p: Array, q: Array) -> Array:
-        return self._share(ds, p, p < q, p > q)
-
-    def dq(self, ds: Array, p: Array, q: Array) -> Array:
-        return self._share(ds, q, q < p, q > p)
+        return summed_to(ds * self.times, q.shape)
 
 
 class Choose(Parametrised):
@@ -122,10 +51,10 @@ class Choose(Parametrised):
         return np.where(c, p, q)
 
     def dp(self, ds: Array, c: Any, p: Array) -> Array:
-        return unbroadcast(np.where(c, ds, np.full_like(ds, 0)), p.shape)
+        return summed_to(np.where(c, ds, np.full_like(ds, 0)), p.shape)
 
     def dq(self, ds: Array, c: Any, q: Array) -> Array:
-        return unbroadcast(np.where(c, np.full_like(ds, 0), ds), q.shape)
+        return summed_to(np.where(c, np.full_like(ds, 0), ds), q.shape)
 
 
 class Negative(Parametrised):
@@ -138,21 +67,6 @@ class Negative(Parametrised):
         return -ds
 
 
-class PowerOf(Parametrised):
-    """s = p^q of two tensors, p above 0: dp = ds q p^(q-1), dq = ds s log p."""
-
-    reads, gives = ("p", "q"), "s"
-
-    def forward(self, p: Array, q: Array) -> Array:
-        return np.exp(q * np.log(p))
-
-    def dp(self, ds: Array, p: Array, q: Array) -> Array:
-        return unbroadcast(ds * q * np.exp((q - 1) * np.log(p)), p.shape)
-
-    def dq(self, ds: Array, p: Array, q: Array) -> Array:
-        return unbroadcast(ds * np.exp(q * np.log(p)) * np.log(p), q.shape)
-
-
 class Between(Parametrised):
     """Where t is above 1/2, q - (q - p)(1 - t), as torch has it; either is within the bound of both."""
 
@@ -162,13 +76,13 @@ class Between(Parametrised):
         return p + t * (q - p)
 
     def dp(self, ds: Array, p: Array, t: Array) -> Array:
-        return unbroadcast(ds * (1 - t), p.shape)
+        return summed_to(ds * (1 - t), p.shape)
 
     def dq(self, ds: Array, q: Array, t: Array) -> Array:
-        return unbroadcast(ds * t, q.shape)
+        return summed_to(ds * t, q.shape)
 
     def dt(self, ds: Array, p: Array, q: Array, t: Array) -> Array:
-        return unbroadcast(ds * (q - p), t.shape)
+        return summed_to(ds * (q - p), t.shape)
 
 
 class AddProduct(Parametrised):
@@ -183,13 +97,13 @@ class AddProduct(Parametrised):
         return s + self.times * (p * q)
 
     def ds(self, dr: Array, s: Array) -> Array:
-        return unbroadcast(dr, s.shape)
+        return +summed_to(dr, s.shape)
 
     def dp(self, dr: Array, p: Array, q: Array) -> Array:
-        return unbroadcast(dr * (q * self.times), p.shape)
+        return summed_to(dr * (q * self.times), p.shape)
 
     def dq(self, dr: Array, p: Array, q: Array) -> Array:
-        return unbroadcast(dr * (p * self.times), q.shape)
+        return summed_to(dr * (p * self.times), q.shape)
 
 
 class Clamp(Parametrised):

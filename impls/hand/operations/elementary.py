@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from impls.graph import Array
-from impls.hand.operations.arithmetic import unbroadcast
+from impls.hand.layers.broadcasting import summed_to
 from impls.hand.parts import Activation, Parametrised
 
 
@@ -63,7 +63,7 @@ class Clamp(Parametrised):
 
     def dlow(self, ds: Array, low: Array, x: Array, high: Array) -> Array:
         none = np.full_like(ds, 0)
-        return unbroadcast(np.where(x < low, np.where(low < high, ds, none), none), low.shape)
+        return summed_to(np.where(x < low, np.where(low < high, ds, none), none), low.shape)
 
     def dhigh(self, ds: Array, x: Array, high: Array) -> Array:
-        return unbroadcast(np.where(x > high, ds, np.full_like(ds, 0)), high.shape)
+        return summed_to(np.where(x > high, ds, np.full_like(ds, 0)), high.shape)

@@ -20,18 +20,7 @@ import numpy as np
 from impls.graph import Array
 from impls.hand.layers.indexing import scattered
 from impls.hand.operations.indexing import Frame, entries, flat
-from impls.hand.operations.reductions import Max
 from impls.hand.parts import Parametrised
-
-
-class Min(Max):
-    """Equals share the gradient."""
-
-    def forward(self, x: Array) -> Array:
-        return -super().forward(-x)
-
-    def dx(self, ds: Array, x: Array) -> Array:
-        return super().dx(ds, -x)
 
 
 class _OfWindows(Parametrised):

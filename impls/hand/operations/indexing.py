@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from impls.graph import Array
-from impls.hand.operations.arithmetic import unbroadcast
+from impls.hand.layers.broadcasting import summed_to
 from impls.hand.parts import Parametrised
 
 
@@ -103,7 +103,7 @@ class Repeated(Parametrised):
         return +np.broadcast_to(x.reshape(self.sizes), self.shape)
 
     def dx(self, ds: Array, x: Array) -> Array:
-        return unbroadcast(ds, self.sizes).reshape(x.shape)
+        return (+summed_to(ds, self.sizes)).reshape(x.shape)
 
 
 class Frame(Parametrised):

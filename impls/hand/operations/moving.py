@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from impls.graph import Array
+from impls.hand.layers.broadcasting import summed_to
 from impls.hand.layers.indexing import scattered
-from impls.hand.operations.arithmetic import unbroadcast
 from impls.hand.parts import Parametrised
 
 Move = Callable[[Any], Any]
@@ -148,7 +148,7 @@ class Put(Parametrised):
     def dv(self, ds: Array, v: Array) -> Array:
         sent = +apply(self.move, ds)
         if self.of is None:
-            return unbroadcast(sent, v.shape)
+            return summed_to(sent, v.shape)
         places = self.of(np.arange(v.size).reshape(v.shape))
         return scattered(sent.reshape(1, -1), places.reshape(-1), v.size).reshape(v.shape)
 

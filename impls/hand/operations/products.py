@@ -15,28 +15,9 @@ from math import prod
 import numpy as np
 
 from impls.graph import Array
-from impls.hand.operations.arithmetic import unbroadcast
+from impls.hand.layers.broadcasting import summed_to
+from impls.hand.layers.matrix_product import swapped
 from impls.hand.parts import Parametrised
-
-
-def swapped(x: Array) -> Array:
-    """The last two axes exchanged."""
-    return x.swapaxes(-1, -2)
-
-
-class MatrixProduct(Parametrised):
-    """p (..., n, m) times q (..., m, k)."""
-
-    reads, gives = ("p", "q"), "s"
-
-    def forward(self, p: Array, q: Array) -> Array:
-        return p @ q
-
-    def dp(self, ds: Array, p: Array, q: Array) -> Array:
-        return unbroadcast(ds @ swapped(q), p.shape)
-
-    def dq(self, ds: Array, p: Array, q: Array) -> Array:
-        return unbroadcast(swapped(p) @ ds, q.shape)
 
 
 class VectorProduct(Parametrised):
@@ -67,7 +48,7 @@ class AffineProduct(Parametrised):
         return (s if self.times == 1 else s * self.times) + (b if self.b_times == 1 else b * self.b_times)
 
     def db(self, ds: Array, b: Array) -> Array:
-        summed = unbroadcast(ds, b.shape)
+        summed = +summed_to(ds, b.shape)
         return summed if self.b_times == 1 else summed * self.b_times
 
     def dx(self, ds: Array, W: Array) -> Array:

@@ -22,7 +22,7 @@ from impls.hand.activations.softmax import log_softmax, softmax, softmax_vjp
 from impls.hand.layers.indexing import scattered
 from impls.hand.layers.layer_norm import layer_norm, layer_norm_gain_vjp, layer_norm_vjp
 from impls.hand.layers.masking import masked_softmax
-from impls.hand.operations.products import swapped
+from impls.hand.layers.matrix_product import swapped
 from impls.hand.parts import Parametrised
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from impls.captured import Place, Rule
 from impls.hand import activations
-from impls.hand.layers import functions
+from impls.hand.layers import broadcasting, functions
 from impls.hand.operations import arithmetic
 from impls.torch_autograd.aten.table import Arguments, row
 
@@ -20,17 +20,17 @@ def _pair(names: str, make: Callable[[Arguments], Any]) -> None:
         return Rule(layer=make(a), reads={"p": a.self, "q": a.other})
 
 
-_pair("add.Tensor add.Scalar", lambda a: arithmetic.Add(a.alpha))
-_pair("sub.Tensor sub.Scalar", lambda a: arithmetic.Subtract(a.alpha))
-_pair("mul.Tensor mul.Scalar", lambda _: arithmetic.Multiply())
-_pair("div.Tensor div.Scalar", lambda _: arithmetic.Divide())
-_pair("maximum", lambda _: arithmetic.Maximum())
-_pair("minimum", lambda _: arithmetic.Minimum())
+_pair("add.Tensor add.Scalar", lambda a: broadcasting.Add() if a.alpha == 1 else arithmetic.AddTimes(a.alpha))
+_pair("sub.Tensor sub.Scalar", lambda a: broadcasting.Subtract() if a.alpha == 1 else arithmetic.AddTimes(-a.alpha))
+_pair("mul.Tensor mul.Scalar", lambda _: broadcasting.Multiply())
+_pair("div.Tensor div.Scalar", lambda _: broadcasting.Divide())
+_pair("maximum", lambda _: broadcasting.Maximum())
+_pair("minimum", lambda _: broadcasting.Minimum())
 
 
 @row("rsub.Scalar", "rsub.Tensor")
 def _(a: Arguments) -> Rule | None:
-    return Rule(layer=arithmetic.Subtract(), reads={"p": a.other, "q": a.self}) if a.alpha == 1 else None
+    return Rule(layer=broadcasting.Subtract(), reads={"p": a.other, "q": a.self}) if a.alpha == 1 else None
 
 
 @row("where.self")
@@ -51,12 +51,12 @@ def _(a: Arguments) -> Rule | None:
 
 @row("pow.Tensor_Tensor")
 def _(a: Arguments) -> Rule:
-    return Rule(layer=arithmetic.PowerOf(), reads={"p": a.self, "q": a.exponent})
+    return Rule(layer=broadcasting.Pow(), reads={"p": a.self, "q": a.exponent})
 
 
 @row("reciprocal")
 def _(a: Arguments) -> Rule:
-    return Rule(layer=arithmetic.Divide(), reads={"p": 1.0, "q": a.self})
+    return Rule(layer=broadcasting.Divide(), reads={"p": 1.0, "q": a.self})
 
 
 @row("neg")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from impls.captured import Rule
-from impls.hand.operations import arithmetic, moving, rows
+from impls.hand.operations import arithmetic, indexing, moving, rows
 from impls.torch_autograd.aten.table import Arguments, row
 
 
@@ -58,18 +58,9 @@ def _(a: Arguments) -> Rule:
 @row("expand")
 def _(a: Arguments) -> Rule:
     shape = tuple(a.outputs[0].shape)
-    return Rule(layer=Expanded(shape), reads={"x": a.self})
-
-
-class Expanded(moving.Moved):
-    """x repeated to a shape: its gradient is a sum along the axes that it was repeated along."""
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        super().__init__(lambda x: np.broadcast_to(x, shape))
-
-    def dx(self, ds: Any, x: Any) -> Any:
-        """The sum."""
-        return arithmetic.unbroadcast(ds, x.shape)
+    sizes = a.shape_of("self")
+    layer = indexing.Repeated((1,) * (len(shape) - len(sizes)) + sizes, shape)
+    return Rule(layer=layer, reads={"x": a.self})
 
 
 @row("slice.Tensor")

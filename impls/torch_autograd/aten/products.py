@@ -8,6 +8,7 @@ from typing import Any
 from impls.captured import Rule
 from impls.hand.layers.adaptive_pooling import AdaptiveAvgPool2d
 from impls.hand.layers.convolution import Conv2d
+from impls.hand.layers.matrix_product import MatrixProduct
 from impls.hand.layers.other_convolutions import Conv1d, ConvTranspose2d
 from impls.hand.layers.pooling import AvgPool2d, MaxPool2d
 from impls.hand.operations import products
@@ -17,7 +18,7 @@ from impls.torch_autograd.aten.table import Arguments, row
 @row("mm", "bmm")
 def _(a: Arguments) -> Rule:
     other = a.mat2
-    return Rule(layer=products.MatrixProduct(), reads={"p": a.self, "q": other})
+    return Rule(layer=MatrixProduct(), reads={"p": a.self, "q": other})
 
 
 @row("addmm")

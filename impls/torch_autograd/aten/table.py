@@ -6,12 +6,12 @@ of its schema: a tensor as its `Place`, everything else as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-from impls.captured import Place, Rule
+from impls.captured import Place, Rule, Rules
 
 
 class Arguments:
@@ -52,19 +52,8 @@ class Arguments:
         return dim % max(self.value_of(name).ndim + new, 1)
 
 
-Row = Callable[[Arguments], Rule | None]
-RULES: dict[str, Row] = {}
-"""From the name of an operation to what makes its rule, None where an option has none."""
-
-
-def row(*names: str) -> Callable[[Row], Row]:
-    """Register what makes the rule of these operations."""
-
-    def register(make: Row) -> Row:
-        RULES.update(dict.fromkeys(names, make))
-        return make
-
-    return register
+RULES = Rules()
+row = RULES.row
 
 
 def rule_of(op: Any, args: Sequence[Any], kwargs: dict[str, Any], outputs: Sequence[Any]) -> Rule | None:
