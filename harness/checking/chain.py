@@ -14,8 +14,9 @@ from harness.arithmetic import Bounded
 from harness.candidates.arrays import reshaped
 from harness.candidates.chain import ForwardPass
 from harness.checking.chain_causes import cause_in_chain
-from harness.checking.operation_judging import YOURS, check_of
+from harness.checking.operation_judging import YOURS
 from harness.comparison.judge import Finding, Row, but_for_rounding, judge, not_comparable
+from harness.comparison.operation import check_of
 from harness.evaluation.references.chained import ChainReference
 from harness.evaluation.references.expected import gradient_of
 from harness.inputs.arguments import as_seconds

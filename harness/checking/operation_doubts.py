@@ -22,8 +22,9 @@ import numpy as np
 
 from harness.arithmetic import Bounded
 from harness.arithmetic.rules.sums import every_pool_on_one_thread
-from harness.checking.operation_judging import YOURS, Tried, check_of
+from harness.checking.operation_judging import YOURS, Tried
 from harness.comparison.judge import Row, judge
+from harness.comparison.operation import check_of
 from harness.diagnosis.forms import forms_at
 from harness.evaluation.references.derived import HandReference
 from harness.evaluation.references.expected import Expected, gradient_of

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from harness.candidates.answers import Answer
 from harness.candidates.contracts import broken_contracts
 from harness.candidates.operation import GRADIENTS, Operation
-from harness.comparison.judge import Check, Finding, Row, but_for_rounding, judge, not_comparable
+from harness.comparison.judge import Finding, Row, but_for_rounding, not_comparable
+from harness.comparison.operation import check_of, row_of
 from harness.evaluation.references.expected import Expected, is_output
 from harness.evaluation.references.voting import Vote
 from harness.faults.operations.hypothesis import Situation
@@ -19,11 +20,6 @@ from harness.inputs.outputs import OUTPUT
 from impls.contract import Array
 
 YOURS = "yours"
-
-
-def check_of(dtype: str) -> Check:
-    """What an operation's rows are called: the formula in float64, the rounding in any other dtype."""
-    return "formula" if dtype == "float64" else "rounding"
 
 
 @dataclass(frozen=True)
@@ -99,15 +95,7 @@ def _about(vote: Vote, judged: Mapping[str, Row]) -> list[str]:
 def _row(expected: Expected, step: int, name: str, answer: Answer) -> Row:
     if name not in answer.shown:
         return not_comparable(check_of(expected.dtype), name, YOURS, step, _why_missing(name, answer))
-    actual, right = answer.shown[name], expected.tensors[name]
-    row = judge(
-        check_of(expected.dtype), name, YOURS, step,
-        actual=actual, expected=right.value, allowed=right.bound,
-    )  # fmt: skip
-    if row.verdict == "FAULT" and expected.convention(name, answer.shown):
-        reason = "exactly on a kink, another valid subgradient is taken"
-        return replace(row, verdict="convention", reason=reason)
-    return row
+    return row_of(expected, name, answer.shown, YOURS, step)
 
 
 def _mismatches(name: str, expected: Expected, answer: Answer, step: int) -> Iterator[Finding]:

@@ -15,7 +15,8 @@ import numpy as np
 from msgspec.structs import replace as with_other
 
 from harness.arithmetic import Context, profile_of
-from harness.comparison.judge import Check, Row, but_for_rounding, judge
+from harness.comparison.judge import Row, but_for_rounding, judge
+from harness.comparison.operation import check_of, row_of
 from harness.evaluation.references.captured import RuleReference
 from harness.evaluation.references.expected import Expected
 from harness.evaluation.references.measured import MeasuredReference
@@ -33,11 +34,6 @@ from impls.hand.operations.moving import Moved, Put
 
 OF_GRADIENTS = "sum of gradients"
 FORMATS = ("float32", "float64")
-
-
-def check_of(dtype: str) -> Check:
-    """What rows are called: the formula in float64, the rounding in any other dtype."""
-    return "formula" if dtype == "float64" else "rounding"
 
 
 def judged(capture: Capture, modules: Sequence[str] = ()) -> Iterator[JudgedOperation]:
@@ -123,7 +119,7 @@ def _by(reference: Reference, operation: Operation, kind: Kind) -> _Judged:
     unread = [name for name, u in zip(expected.parts, arrived, strict=True) if u is None and kind != "derived"]
     shown = {name: array for name, array in shown.items() if array.size and (name not in unread or len(places) == 1)}
     with np.errstate(all="ignore"):
-        rows = [_row(expected, tensor, actual, operation.number, shown) for tensor, actual in shown.items()]
+        rows = [_row(expected, tensor, shown, operation.number) for tensor in shown]
     return _Judged(rows, expected, shown)
 
 
@@ -135,15 +131,8 @@ def _narrowest(arrays: Sequence[Array]) -> str:
     return min(kinds, default="float64")
 
 
-def _row(expected: Expected, tensor: str, actual: Array, step: int, shown: Mapping[str, Array]) -> Row:
-    right = expected.tensors[tensor]
-    row = judge(
-        check_of(expected.dtype), tensor, "program", step,
-        actual=actual, expected=right.value, allowed=right.bound,
-    )  # fmt: skip
-    if row.verdict == "FAULT" and expected.convention(tensor, shown):
-        return with_other(row, verdict="convention", reason="exactly on a kink, another valid subgradient is taken")
-    return but_for_rounding(row, partial(expected.vanishes, tensor))
+def _row(expected: Expected, tensor: str, shown: Mapping[str, Array], step: int) -> Row:
+    return but_for_rounding(row_of(expected, tensor, shown, "program", step), partial(expected.vanishes, tensor))
 
 
 def _real(operation: Operation) -> list[int]:
