@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from harness.candidates.isolated import Answer
-from harness.cli.terminal import complain, indented, paged
+from harness.cli.terminal import Progress, complain, indented, paged, verb_of
 from harness.rendering.pages import page_writer
 from harness.usage import UsageError
 
@@ -24,7 +24,7 @@ def answered(options: dict[str, Any]) -> Answer:
         write_page = page_writer(options["report"])
         result, annotations, text = MADE[options["what"]](options)
     except UsageError as error:
-        return Answer(complain("harness check", error), "")
+        return Answer(complain(verb_of(options["what"]), error), "")
     status = 4 if options["require_power"] and result.verdict == "NO POWER" else result.exit
     if options["style"] == "json":
         told = indented(result.to_dict() | {"exit": status}).decode()
@@ -34,7 +34,7 @@ def answered(options: dict[str, Any]) -> Answer:
         told = f"{result.verdict}  {result.reason}"
     else:
         told = text()
-    return Answer(paged(write_page, result, "harness check", status), told)
+    return Answer(paged(write_page, result, verb_of(options["what"]), status), told)
 
 
 class Made(NamedTuple):
@@ -205,5 +205,23 @@ def _optimizer(options: dict[str, Any]) -> Made:
     return Made(result, of_optimizer, lambda: rendered(result, options["style"], options["command"]))
 
 
-MADE = {"network": _network, "operation": _operation, "optimizer": _optimizer, "chain": _chain}
+def _program(options: dict[str, Any]) -> Made:
+    from harness.cli.programs import built_by
+    from harness.programs.check import check_program
+    from harness.rendering.github import of_program
+    from harness.rendering.program_screen import render
+
+    built = built_by(options["function"], options["timeout"])
+    with Progress("operations") as bar:
+        found = check_program(
+            built.program, *built.arguments, loss=built.loss, modules=options["modules"], seed=options["seed"],
+            progress=bar.at,
+        )  # fmt: skip
+    result = replace(found, command=options["command"])
+    return Made(result, of_program, lambda: render(result, options["style"], options["verbose"]))
+
+
+MADE = {
+    "network": _network, "operation": _operation, "optimizer": _optimizer, "chain": _chain, "program": _program,
+}  # fmt: skip
 """By what is checked."""

@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from harness.candidates.isolated import Answer, Ended, apart
 from harness.cli.group import OF_A_NETWORK
-from harness.cli.terminal import complain, indented, printable, quoted, spelled, style_of
+from harness.cli.terminal import complain, indented, printable, quoted, spelled, style_of, verb_of
 from harness.usage import UsageError, visible
 
 OF_AN_OPERATION = ("inputs", "backward", "surrogate", "range", "leave_out")
@@ -75,8 +75,13 @@ def check_and_print(**options: Any) -> int:
     said = {"chain": "chain", "optimizer": "optimizer", "reference": "operation"}
     what = next((what for option, what in said.items() if options[option] not in (None, False, ())), "network")
     refuse_the_others(what)
+    return print_answer(options | typed_again() | {"what": what})
+
+
+def print_answer(options: dict[str, Any]) -> int:
+    """Check what the options say in a process apart, print its answer, and return the exit status."""
     style = options["style"] = style_of(options["style"], as_json=options["as_json"])
-    answer = apart("harness.cli.answers:answered", options | typed_again() | {"what": what})
+    answer = apart("harness.cli.answers:answered", options)
     if isinstance(answer, Ended):
         answer = _ended(answer, options)
     if answer.text:
@@ -86,16 +91,16 @@ def check_and_print(**options: Any) -> int:
 
 def _ended(ended: Ended, options: dict[str, Any]) -> Answer:
     """The answer where the process that checks gave none: what ends a call fails, what ends before could not begin."""
-    function, seconds = visible(options["function"]), f"{options['timeout']:g} s"
+    function, seconds, verb = visible(options["function"]), f"{options['timeout']:g} s", verb_of(options["what"])
     how = f"{ended.end.verb} the process {ended.end}"
     if ended.code == "being loaded":
         from harness.candidates.sources import not_loaded
 
         how = f"takes longer than {seconds}, and could not be interrupted" if ended.overdue else how
-        return Answer(complain("harness check", not_loaded(function, how)), "")
+        return Answer(complain(verb, not_loaded(function, how)), "")
     if ended.code == "of its own":
         told = f"the process that checks {ended.end.verb} {ended.end} while nothing of it ran"
-        return Answer(complain("harness check", f"Cannot check {function}, because {told}; run it again."), "")
+        return Answer(complain(verb, f"Cannot check {function}, because {told}; run it again."), "")
     late = f"did not answer within {seconds}, and could not be interrupted"
     return Answer(1, _failed(f"{function} {late if ended.overdue else how + EARLY}", options["style"]))
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
-import click
-
-from harness.candidates.isolated import Answer, Ended, apart
-from harness.cli.terminal import Progress, complain, indented, paged, printable, spelled, style_of
-from harness.usage import UsageError, told, visible
+from harness.cli.checking import print_answer
+from harness.cli.terminal import spelled
+from harness.usage import UsageError, told
 
 BUILT = 'return model, x, y; or {"program": model, "arguments": (x, y), "loss": function}'
 
@@ -25,47 +22,7 @@ class Built(NamedTuple):
 
 def check_and_print(**options: Any) -> int:
     """Check, print, and return the exit status."""
-    style = options["style"] = style_of(options["style"], as_json=options["as_json"])
-    answer = apart("harness.cli.programs:answered", options | {"command": spelled()})
-    if isinstance(answer, Ended):
-        reason = f"{visible(options['function'])} {answer.end.verb} the process {answer.end} before there was an answer"
-        if style == "json":
-            reason = indented({"verdict": "FAIL", "exit": 1, "reason": reason}).decode()
-        click.echo(reason if style == "json" else f"FAIL  {reason}")
-        return 1
-    if answer.text:
-        click.echo(answer.text if style == "json" else printable(answer.text))
-    return answer.status
-
-
-def answered(options: dict[str, Any]) -> Answer:
-    """What is printed, and the exit status; a complaint goes to stderr at once."""
-    from harness.programs.check import check_program
-    from harness.rendering.github import of_program, workflow_commands
-    from harness.rendering.pages import page_writer
-    from harness.rendering.program_screen import render
-
-    try:
-        write_page = page_writer(options["report"])
-        built = built_by(options["function"], options["timeout"])
-        with Progress("operations") as bar:
-            result = check_program(
-                built.program, *built.arguments, loss=built.loss, modules=options["modules"], seed=options["seed"],
-                progress=bar.at,
-            )  # fmt: skip
-    except UsageError as error:
-        return Answer(complain("harness program", error), "")
-    result = replace(result, command=options["command"])
-    status = 4 if options["require_power"] and result.verdict == "NO POWER" else result.exit
-    if options["style"] == "json":
-        text = indented(result.to_dict() | {"exit": status}).decode()
-    elif options["style"] == "github":
-        text = "\n".join(workflow_commands(of_program(result)))
-    elif options["quiet"]:
-        text = f"{result.verdict}  {result.reason}"
-    else:
-        text = render(result, options["style"], options["verbose"])
-    return Answer(paged(write_page, result, "harness program", status), text)
+    return print_answer(options | {"command": spelled(), "what": "program"})
 
 
 def built_by(target: str, timeout: float | None) -> Built:

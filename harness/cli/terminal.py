@@ -106,6 +106,11 @@ def printable(text: str, stand_ins: Mapping[int, str] = ASCII) -> str:
     return text
 
 
+def verb_of(what: str) -> str:
+    """The command that checks this: a network, an operation, ..., or a program."""
+    return "harness program" if what == "program" else "harness check"
+
+
 def complain(command: str, error: Exception | str) -> int:
     """Say on stderr why a command cannot be done; the exit status of wrong usage."""
     click.echo(printable(f"{command}: {error}"), err=True)

@@ -10,12 +10,12 @@ from textwrap import dedent
 
 import pytest
 
-from harness.cli.programs import answered
+from harness.cli.answers import answered
 
 HEAD = "import torch\nfrom torch import nn\nmodel = nn.Sequential(nn.Linear(3, 2), nn.Tanh())\nx = torch.ones(4, 3)\n"
 USUAL = {
     "function": "mine.py", "modules": (), "seed": 0, "timeout": 60, "report": None, "style": "table", "quiet": False,
-    "verbose": False, "require_power": False, "command": "harness program mine.py",
+    "verbose": False, "require_power": False, "command": "harness program mine.py", "what": "program",
 }  # fmt: skip
 
 
