@@ -27,7 +27,7 @@ from harness.comparison.judge import Row, judge
 from harness.comparison.operation import check_of
 from harness.diagnosis.forms import forms_at
 from harness.evaluation.references.derived import HandReference
-from harness.evaluation.references.expected import Expected, gradient_of
+from harness.evaluation.references.expected import gradient_of
 from harness.evaluation.references.measured import MeasuredReference
 from harness.evaluation.references.voting import DIFFERENCE, Vote, contradictions
 from harness.faults.operations.hypothesis import HandSituation, Situation
@@ -64,39 +64,39 @@ def _by_hand(each: Tried) -> Tried | None:
     own = {OUTPUT: OUTPUT, **{gradient_of(name): gradient_of(hand.own[name]) for name in at.at.inputs.values()}}
     if any(row.verdict == "not comparable" or row.gradient not in own for row in each.rows):
         return None
-    expected = Expected(hand.hand, hand.inputs, hand.upstream, at.dtype)
     shown = {own[name]: array for name, array in each.shown.items() if name in own}
     rows = []
     for row in each.rows:
-        judged = _row(row, hand, expected, own[row.gradient], shown)
+        judged = _row(row, hand, own[row.gradient], shown)
         if judged is None:
             return None
         rows.append(judged)
     return replace(each, rows=rows, wrong=[], right=list(at.at.inputs.values()), off=frozenset())
 
 
-def _row(row: Row, hand: HandSituation, expected: Expected, tensor: str, shown: Mapping[str, Array]) -> Row | None:
+def _row(row: Row, hand: HandSituation, tensor: str, shown: Mapping[str, Array]) -> Row | None:
     if row.verdict != "FAULT":
         return row
     actual = shown[tensor]
-    for right, form in _forms(hand, expected, tensor):
+    for right, form in _forms(hand, tensor):
         found = judge(
-            check_of(expected.dtype), row.gradient, YOURS, row.step,
+            check_of(hand.at.dtype), row.gradient, YOURS, row.step,
             actual=actual, expected=right.value, allowed=right.bound,
         )  # fmt: skip
         if found.verdict != "FAULT":
             return msgspec.structs.replace(found, reason=f"right as {form}") if form else found
-    if expected.convention(tensor, shown):
+    if hand.at.convention(tensor, shown):
         reason = "exactly on a kink, another valid subgradient is taken"
         return msgspec.structs.replace(row, verdict="convention", reason=reason)
     return None
 
 
-def _forms(hand: HandSituation, expected: Expected, tensor: str) -> Iterator[tuple[Bounded, str]]:
+def _forms(hand: HandSituation, tensor: str) -> Iterator[tuple[Bounded, str]]:
     """What a tensor should be in each right form, with its text: the layer's own, then others of it and its output."""
-    yield expected.tensors[tensor], ""
-    reference, tensors = hand.hand, hand.hand.tensors(hand.inputs, hand.upstream, hand.dtype)
-    graph, gives = reference.graph(hand.inputs), reference.gives
+    reference, at = hand.hand, hand.at
+    yield at.tensors[tensor], ""
+    tensors = reference.tensors(at.given, at.upstream, at.dtype)
+    graph, gives = reference.graph(at.given), reference.gives
     forward = next((link for link in graph.links if link.layer is reference.layer and link.of is None), None)
     if forward is None:
         return
@@ -119,7 +119,7 @@ def _odd_reference(tried: Sequence[Tried], names: Sequence[str]) -> Iterator[Vot
         hand = at.hand
         if hand is None or isinstance(at.reference, HandReference):
             return
-        by_hand = Expected(hand.hand, hand.inputs, hand.upstream, at.dtype).tensors
+        by_hand = hand.at.tensors
         for tensor, theirs in at.at.tensors.items():
             own = tensor if tensor == OUTPUT else gradient_of(hand.own[at.at.inputs[tensor]])
             if by_hand[own].widened(theirs.bound).holds(theirs.value):

@@ -114,11 +114,11 @@ def catalogued(at: Situation, name: str) -> Iterator[Hypothesis]:
     """
     if at.hand is None:
         return
-    reference, names, inputs, upstream, dtype = at.hand
-    own = names[name]
+    reference, names, point = at.hand
+    own, inputs = names[name], point.given
     if inputs[own].ndim < 2 and own in reference.reads:
         return
-    tensors = reference.tensors(inputs, upstream, dtype)
+    tensors = reference.tensors(inputs, point.upstream, point.dtype)
 
     def predicted(fault: Fault) -> Bounded:
         return reference.sent_back(fault.rule(tensors), tensors)

@@ -6,6 +6,7 @@ import pytest
 from harness import check_vjp
 from harness.evaluation.references.jumps import Jumps
 from harness.evaluation.references.measured import FACTOR, MeasuredReference
+from harness.evaluation.references.reference import OperationPoint
 from tests.candidates import numpy_layers as mine
 
 BOTH = pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -151,8 +152,8 @@ def test_a_reference_with_a_dtype_of_its_own_cannot_be_measured(torch):
 def test_sides_are_found_at_kinks_and_nowhere_else(torch):
     x, upstream = np.array([[-1.0, 0.0, 2.0]]), np.array([[0.5, -2.0, 3.0]])
     reference = MeasuredReference(lambda x: torch.relu(x) + torch.sin(x), {"x": x})
-    given = {"x": x}, upstream, "float64"
-    low, high, totals = Jumps(reference, *given, reference.gradients(*given)).sides["x"]
+    at = OperationPoint(reference, {"x": x}, upstream, "float64")
+    low, high, totals = Jumps(at, reference.gradients({"x": x}, upstream, "float64")).sides["x"]
     assert totals == ()
     assert np.isnan([low[0, 0], low[0, 2]]).all()
     np.testing.assert_allclose([low[0, 1], high[0, 1]], [-4, -2])

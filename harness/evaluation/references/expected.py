@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from harness.arithmetic import Bounded, profile_of
 from harness.arithmetic.rules.sums import every_pool_on_one_thread
 from harness.evaluation.references.jumps import Jumps
-from harness.evaluation.references.reference import Reference
+from harness.evaluation.references.reference import OperationPoint, Reference
 from harness.evaluation.zeros import Move, vanishes
 from harness.inputs.calls import Settings
 from harness.inputs.outputs import OUTPUT, Parts, parted
@@ -33,47 +34,38 @@ def gradient_of(name: str) -> str:
     return prefixed("d", name)
 
 
-class Expected:
+@dataclass(frozen=True, eq=False)
+class Expected(OperationPoint):
     """An operation at a point, by its reference.
 
     Attributes:
-        given: tensors by name.
-        upstream: of the output; of several, one after the other.
-        inputs: names, by those of their gradients.
         settings: of arguments that are no tensors.
         options: every value of these, by name.
+        reference_with: the reference for other settings.
     """
 
-    def __init__(
-        self,
-        reference: Reference,
-        inputs: Mapping[str, Array],
-        upstream: Array,
-        dtype: str,
-        settings: Settings | None = None,
-        options: Mapping[str, Sequence[Any]] | None = None,
-        reference_with: Callable[[Settings], Reference] | None = None,
-    ) -> None:
-        self.reference, self.given, self.upstream, self.dtype = reference, inputs, upstream, dtype
-        self.settings, self.options, self._reference_with = settings or {}, options or {}, reference_with
-        self.inputs = {gradient_of(name): name for name in reference.differentiable}
+    settings: Settings = field(default_factory=dict)
+    options: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    reference_with: Callable[[Settings], Reference] | None = None
 
     def under(self, upstream: Array) -> Expected:
         """The same with another upstream gradient."""
-        return self.where(self.given, upstream)
+        return replace(self, upstream=upstream)
 
     def where(self, inputs: Mapping[str, Array], upstream: Array | None = None) -> Expected:
         """The same with other inputs, of the same shapes."""
-        upstream = self.upstream if upstream is None else upstream
-        with_it = self.settings, self.options, self._reference_with
-        return Expected(self.reference, inputs, upstream, self.dtype, *with_it)
+        return replace(self, given=inputs, upstream=self.upstream if upstream is None else upstream)
 
     def with_option(self, name: str, value: Any) -> Expected:
         """The same with another value of an argument that is no tensor."""
         settings = {**self.settings, name: value}
-        assert self._reference_with is not None
-        reference = self._reference_with(settings)
-        return Expected(reference, self.given, self.upstream, self.dtype, settings, self.options, self._reference_with)
+        assert self.reference_with is not None
+        return replace(self, reference=self.reference_with(settings), settings=settings)
+
+    @cached_property
+    def inputs(self) -> dict[str, str]:
+        """Names of what is differentiated by, by those of their gradients."""
+        return {gradient_of(name): name for name in self.reference.differentiable}
 
     @cached_property
     def parts(self) -> Parts:
@@ -119,7 +111,7 @@ class Expected:
     @cached_property
     def _jumps(self) -> Jumps:
         gradients = {name: self.tensors[gradient] for gradient, name in self.inputs.items()}
-        return Jumps(self.reference, self.given, self.upstream, self.dtype, gradients)
+        return Jumps(self, gradients)
 
 
 def _part(array: Array, *, name: str, parts: Parts) -> Array:

@@ -20,7 +20,7 @@ import numpy as np
 
 from harness.arithmetic import Bounded, profile_of
 from harness.arithmetic.rules.sums import every_pool_on_one_thread
-from harness.evaluation.references.reference import Reference
+from harness.evaluation.references.reference import OperationPoint
 from harness.evaluation.subgradients import Sides
 from impls.contract import Array
 
@@ -45,19 +45,12 @@ Gradients = Mapping[str, Array]
 class Jumps:
     """Gradients near one point of an operation, by the names of the inputs."""
 
-    def __init__(
-        self,
-        reference: Reference,
-        inputs: Mapping[str, Array],
-        upstream: Array,
-        dtype: str,
-        expected: Mapping[str, Bounded],
-    ) -> None:
-        self.reference, self.inputs, self.upstream, self.expected = reference, inputs, upstream, expected
+    def __init__(self, at: OperationPoint, expected: Mapping[str, Bounded]) -> None:
+        self.at, self.expected = at, expected
         self._bounds = {name: right.bound for name, right in expected.items()}
-        self._reals = {name: np.asarray(inputs[name], np.float64) for name in reference.differentiable}
+        self._reals = {name: np.asarray(at.given[name], np.float64) for name in at.reference.differentiable}
         # What a function measures in float64 may land on the other side of a kink in the dtype itself.
-        self._reach = NUDGE * profile_of(dtype if reference.measured else "float64").u
+        self._reach = NUDGE * profile_of(at.dtype if at.reference.measured else "float64").u
 
     def allow(self, name: str, shown: Mapping[str, Array]) -> bool:
         """Whether a gradient outside its allowance takes no more than another valid subgradient, given the others."""
@@ -93,7 +86,7 @@ class Jumps:
     def _pair(self) -> list[Gradients]:
         """Gradients on both sides, in one direction."""
         with every_pool_on_one_thread():
-            return [self._at(way) for way in islice(ways_of(self._reals, self.upstream), 2)]
+            return [self._at(way) for way in islice(ways_of(self._reals, self.at.upstream), 2)]
 
     @cached_property
     def _across(self) -> float:
@@ -109,7 +102,7 @@ class Jumps:
         if not np.any(_apart([self._row(each) for each in near]) > bound):
             return near, False
         with every_pool_on_one_thread():
-            near += map(self._at, islice(ways_of(self._reals, self.upstream), 2, None))
+            near += map(self._at, islice(ways_of(self._reals, self.at.upstream), 2, None))
             while len(near) < MOST:
                 random = ({n: rng.uniform(-1, 1, a.shape) for n, a in self._reals.items()} for _ in range(HELD))
                 more = [self._at(ways) for ways in random]
@@ -126,7 +119,7 @@ class Jumps:
             name: array + self._reach * np.maximum(np.abs(array), 1) * ways[name] for name, array in self._reals.items()
         }
         with np.errstate(all="ignore"):
-            found = self.reference.values({**self.inputs, **moved}, self.upstream)
+            found = self.at.reference.values({**self.at.given, **moved}, self.at.upstream)
         return {name: np.asarray(gradient, np.float64) for name, gradient in found.items()}
 
     def _jumping(self, gradients: Gradients, names: list[str]) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from harness.arithmetic import Bounded
@@ -40,3 +41,19 @@ class Reference(Protocol):
     def values(self, inputs: Mapping[str, Array], upstream: Array) -> dict[str, Array]:
         """The gradients in float64, without what is allowed."""
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class OperationPoint:
+    """Where a reference is asked.
+
+    Attributes:
+        given: its inputs by name.
+        upstream: of the output; of several, one after the other.
+        dtype: of the programs that are compared with it.
+    """
+
+    reference: Reference
+    given: Mapping[str, Array]
+    upstream: Array
+    dtype: str

@@ -20,7 +20,7 @@ import numpy as np
 
 from harness.evaluation.references.derived import HandReference
 from harness.evaluation.references.jumps import Jumps
-from harness.evaluation.references.reference import Reference
+from harness.evaluation.references.reference import OperationPoint, Reference
 from impls.contract import Array
 from impls.hand import Dense
 from impls.hand.layers import Add, Embedding, Multiply
@@ -56,7 +56,7 @@ class Twin:
         if output.shape != upstream.shape or not output.widened(right.bound).holds(right.value):
             return False
         gradients = self.hand.gradients(own, upstream, dtype)
-        jumps = Jumps(self.hand, own, upstream, dtype, gradients)
+        jumps = Jumps(OperationPoint(self.hand, own, upstream, dtype), gradients)
         for name, foreign in reference.gradients(inputs, upstream, "float64").items():
             both = gradients[self.own[name]].widened(foreign.bound)
             if not both.holds(foreign.value) and not jumps.allow(self.own[name], {self.own[name]: foreign.value}):

@@ -21,6 +21,7 @@ from harness.evaluation.references.differences import central_difference
 from harness.evaluation.references.expected import gradient_of
 from harness.evaluation.references.jumps import Jumps
 from harness.evaluation.references.measured import MeasuredReference, double
+from harness.evaluation.references.reference import OperationPoint
 from harness.inputs.cases import Case, called
 from harness.inputs.outputs import OUTPUT, Parts
 from harness.usage import UsageError
@@ -117,7 +118,8 @@ class VotingReference:
 
     def _convention(self, case: Case, upstream: Array, name: str, one: Bounded, other: Bounded) -> bool:
         both = {name: one.widened(other.bound)}
-        return Jumps(self.forms[0], case.inputs, upstream, "float64", both).allow(name, {name: other.value})
+        at = OperationPoint(self.forms[0], case.inputs, upstream, "float64")
+        return Jumps(at, both).allow(name, {name: other.value})
 
     def _vote(self, case: Case, upstream: Array, name: str, gradients: list[Bounded], agree: bool, seed: int) -> Vote:
         form_names = [form.name for form in self.forms]

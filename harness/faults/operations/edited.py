@@ -52,9 +52,9 @@ def edited_twice(at: Situation, name: str) -> Iterator[Hypothesis]:
 
 def _read(hand: HandSituation, name: str) -> tuple[Place, dict[str, Any], dict[str, Any]]:
     """The link that gives a gradient, and what it reads: bounded, and in plain floats."""
-    reference = hand.hand
-    place = Place(reference.graph(hand.inputs), reference.links(hand.inputs)[hand.own[name]])
-    tensors = reference.tensors(hand.inputs, hand.upstream, hand.dtype)
+    reference, own, at = hand
+    place = Place(reference.graph(at.given), reference.links(at.given)[own[name]])
+    tensors = reference.tensors(at.given, at.upstream, at.dtype)
     return place, tensors, {read: getattr(tensor, "value", tensor) for read, tensor in tensors.items()}
 
 

@@ -22,13 +22,16 @@ TWINS: WeakKeyDictionary[Reference, dict[Any, Twin | None]] = WeakKeyDictionary(
 
 
 class HandSituation(NamedTuple):
-    """A case as a hand layer knows it, which may have names of its own for the inputs."""
+    """A case as a hand layer knows it.
+
+    Attributes:
+        own: the layer's names of the inputs, by those of the case.
+        at: the layer at this point, by its own names.
+    """
 
     hand: HandReference
     own: Mapping[str, str]
-    inputs: Mapping[str, Array]
-    upstream: Array
-    dtype: str
+    at: Expected
 
 
 @dataclass(frozen=True)
@@ -107,12 +110,11 @@ class Situation:
     def hand(self) -> HandSituation | None:
         """The case as a hand layer knows it, where the reference is one or has a twin."""
         if isinstance(self.reference, HandReference):
-            own = {name: name for name in self.inputs}
-            return HandSituation(self.reference, own, self.inputs, self.upstream, self.dtype)
+            return HandSituation(self.reference, {name: name for name in self.inputs}, self.at)
         if self.twin is None:
             return None
-        inputs = self.twin.inputs(self.inputs)
-        return HandSituation(self.twin.hand, self.twin.own, inputs, self.upstream, self.dtype)
+        at = Expected(self.twin.hand, self.twin.inputs(self.inputs), self.upstream, self.dtype)
+        return HandSituation(self.twin.hand, self.twin.own, at)
 
     def turned(self, factor: float) -> Situation:
         """With the upstream and the gradients that came multiplied by a power of two."""
