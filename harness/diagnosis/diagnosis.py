@@ -19,7 +19,6 @@ from harness.faults.fault import LEAST_ENTRIES
 from harness.faults.place import Place
 from impls.contract import Array
 from impls.graph import Graph, Link
-from impls.hand import Add, Identity, Penalty
 
 
 @dataclass(frozen=True)
@@ -163,7 +162,7 @@ def _one(network: Graph, having: Sequence[Found], name: str) -> Diagnosis:
 
 def _place(network: Graph, name: str) -> str:
     """A link among several: a part of a gradient by its own name, but what a penalty adds, which is told so."""
-    return gradient_of(network, name) if isinstance(network.link[name].layer, Penalty) else name
+    return gradient_of(network, name) if Place(network, network.link[name]).of_penalty else name
 
 
 def told(network: Graph, diagnosis: Diagnosis) -> Diagnosis:
@@ -175,16 +174,6 @@ def told(network: Graph, diagnosis: Diagnosis) -> Diagnosis:
         links=links if len(links) > 1 else (),
         causes=tuple(c for c in diagnosis.causes if c.number is None or c.entries >= LEAST_ENTRIES),
     )
-
-
-HAND_ON = frozenset([Identity, Add])
-"""Layers whose gradient is what they read, entry by entry, unless it is that of several copies."""
-
-
-def hands_on(network: Graph, link: Link) -> bool:
-    """Whether a link gives just what it reads, so that there is nothing in it to be wrong."""
-    same = type(link.layer) in HAND_ON and not Place(network, link).repeated
-    return same and (link.of is not None or len(link.inputs) == 1)
 
 
 def gradient_of(network: Graph, name: str) -> str:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.diagnosis.confirmation import Confirmed, runner_up
-from harness.diagnosis.diagnosis import Diagnosis, Found, hands_on, which_of, worst_entry
+from harness.diagnosis.diagnosis import Diagnosis, Found, which_of, worst_entry
 from harness.diagnosis.edits import Edits
 from harness.diagnosis.hypotheses import Hypothesis, Planted, in_full
 from harness.diagnosis.patterns import told_by
 from harness.diagnosis.whole_pass import only_as_small
 from harness.faults import Fault, faults_at, right_formula
 from harness.faults.cause import Cause
+from harness.faults.place import Place
 
 
 class Progress:
@@ -71,7 +72,7 @@ class Progress:
         most = max(len(names) for names in reached.values())
         # What hands on what it reads has nothing in it to be wrong.
         hidden = [
-            n for n in suspects if len(reached[n]) == most > 1 and not hands_on(self.point.network, self.links[n])
+            n for n in suspects if len(reached[n]) == most > 1 and not Place(self.point.network, self.links[n]).hands_on
         ]
         explains = frozenset([tensor]).union(*(reached[name] for name in hidden))
         at = hidden[0] if len(hidden) == 1 else tensor

@@ -13,9 +13,10 @@ import numpy as np
 
 from harness.dialects.dialect import Dialect
 from harness.evaluation.point import Point
+from harness.faults.place import with_options
 from impls.contract import Array
 from impls.graph import Graph
-from impls.hand import Dense, Network
+from impls.hand import Network
 
 
 def without_biases(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialect]:
@@ -37,10 +38,7 @@ def _unbiased(network: Graph) -> Graph | None:
     """A chain of layers without biases; None of what is no chain."""
     if not isinstance(network, Network):
         return None
-    layers = [
-        Dense(layer.inputs, layer.outputs, bias=False) if isinstance(layer, Dense) else layer
-        for layer in network.layers
-    ]
+    layers = [with_options(layer, bias=False) if getattr(layer, "bias", False) else layer for layer in network.layers]
     plain = Network(layers, network.loss)
     return plain if network.reading is None else plain.read_off(network.reading)
 

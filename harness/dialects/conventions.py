@@ -25,13 +25,12 @@ from harness.dialects.factors import Factor, either
 from harness.dialects.given import given_all
 from harness.dialects.losses import factors_in, with_factor
 from harness.evaluation.point import Point
+from harness.faults.place import Place, is_activation
 from impls.contract import Array
 from impls.graph import Graph, Link
-from impls.hand import Identity, OneHotCrossEntropy, SoftmaxCrossEntropy
-from impls.hand.activations import Activation
 from impls.hand.activations.softmax import softmax
 from impls.hand.losses.classes import rows_in
-from impls.hand.losses.scaled import OfAnother, Scaled, bare
+from impls.hand.losses.scaled import bare
 
 
 def softmax_outputs(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialect]:
@@ -40,7 +39,7 @@ def softmax_outputs(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialec
     link = network.link.get(network.output)
     if link is None or not {link.output, network.gradient[link.output]} & shown.keys():
         return
-    if isinstance(link.layer, Identity) and isinstance(bare(network.loss), SoftmaxCrossEntropy | OneHotCrossEntropy):
+    if Place(network, link).hands_on and bare(network.loss).applies == "softmax":
         says = f"with {link.output} = softmax({link.inputs[0]}), which its loss takes itself"
         yield Dialect(says=says, network=network, taken=partial(_logits, link))
 
@@ -65,17 +64,15 @@ def _by_probability(context: Context, point: Point, p: Bounded) -> Bounded:
     loss = point.network.loss
     y = np.eye(p.value.shape[-1])[point.y] if loss.labels else point.y
     exact: Bounded = context.exact(-np.asarray(y, np.float64)) / p / rows_in(p)
-    while isinstance(loss, OfAnother):
-        exact = loss.times(exact, p.value) if isinstance(loss, Scaled) else exact
-        loss = loss.loss
-    return exact
+    times: Bounded = loss.times(exact, p.value)
+    return times
 
 
 def fused_gradients(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialect]:
     """What is called the gradient by the output is that by its pre-activation."""
     network = point.network
     link = network.link.get(network.output)
-    if link is None or not isinstance(link.layer, Activation) or network.gradient[network.output] not in shown:
+    if link is None or not is_activation(link.layer) or network.gradient[network.output] not in shown:
         return
     da, dz = network.gradient[network.output], network.gradient[link.inputs[0]]
     says = f"with {da} for the gradient by {link.inputs[0]}, in one step"

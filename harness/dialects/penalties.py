@@ -34,8 +34,8 @@ def other_losses(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialect]:
     network = point.network
     if LOSS not in shown or not np.isfinite(shown[LOSS]).all() or network.loss_link.layer is not network.loss:
         return
-    said = getattr(network.loss, "penalty", None)
-    yield from _penalised(_without_penalty(point), shown, "", said)
+    said = network.loss.penalty
+    yield from _penalised(replace(point, network=network.without_penalty()), shown, "", said)
     for loss in guarded_losses(point, shown):
         at = replace(point, network=network.with_loss(loss))
         says = _guarded(loss)
@@ -43,13 +43,7 @@ def other_losses(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialect]:
         factors = [None] if right.holds(shown[LOSS]) else list(factors_in(at, shown, [LOSS]))
         for factor in factors:
             yield _dialect(at, factor, {}, says)
-        yield from _penalised(_without_penalty(at), shown, says, said)
-
-
-def _without_penalty(point: Point) -> Point:
-    """The point of a loss without the penalty that was said; the point itself where none was."""
-    loss = point.network.loss
-    return replace(point, network=point.network.with_loss(loss.loss)) if isinstance(loss, Penalised) else point
+        yield from _penalised(replace(at, network=at.network.without_penalty()), shown, says, said)
 
 
 def _guarded(loss: Any) -> str:

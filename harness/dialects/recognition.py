@@ -22,9 +22,9 @@ from harness.dialects.dialect import Dialect
 from harness.dialects.losses import Rescaled, scaled_losses
 from harness.dialects.penalties import other_losses, unshown_losses
 from harness.evaluation.point import Point
+from harness.faults.place import Place
 from impls.contract import Array
 from impls.graph import LOSS
-from impls.hand import Penalty
 
 DIALECTS: tuple[Callable[[Point, Mapping[str, Array]], Iterator[Dialect]], ...] = (
     *CONVENTIONS, without_biases, scaled_losses, other_losses,
@@ -160,7 +160,7 @@ def _borne_out(read: Recognised, plain: Recognised) -> bool:
         return True
     links = read.point.network.link
     return any(
-        cause.cause not in NOT_BORNE_OUT and isinstance(links[cause.at].layer, Penalty)
+        cause.cause not in NOT_BORNE_OUT and Place(read.point.network, links[cause.at]).of_penalty
         for diagnosis in read.diagnosed(beyond=False)
         for cause in diagnosis.causes
         if diagnosis.shown_at in plain.located.faulty

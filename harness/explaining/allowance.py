@@ -290,7 +290,7 @@ FORMULAS: Mapping[type, Mapping[str, str]] = {
 
 def formula_of(network: Graph, link: Link) -> str:
     """The leading term of a link's own rounding."""
-    if Place(network, link).repeated and not isinstance(link.layer, layers.MatrixProduct):
+    if Place(network, link).repeated and not link.layer.multiplied:
         return "(n - 1) u sum of the copies, n of them *"
     if isinstance(link.layer, Accumulation):
         return "(n - 1) u sum of the parts, n of them *"

@@ -37,7 +37,7 @@ from harness.inputs.plain import as_count, shown
 from harness.usage import UsageError
 from impls.contract import Array
 from impls.graph import Graph
-from impls.hand import Network, Penalised
+from impls.hand import Network
 from impls.hand.notation import describe, name_of
 from impls.hand.paths import Paths
 
@@ -91,7 +91,7 @@ def explain(
         sample = int(moment.rows[0])
     rows = moment.rows.tolist() if sample is None else [sample]
     x = with_buffers(network, batches.x[rows], moment.buffers)
-    case = Case(without_penalty(network), moment, meant, rows, x, batches.y[rows])
+    case = Case(network.without_penalty(), moment, meant, rows, x, batches.y[rows])
     added = penalty_of(network, meant, case.value, case.y) if meant.learned else 0.0
     told = ", ".join(filter(None, [loaded.describe(), loaded.meaning(network)]))
     asked = _Asked(sample, samples, told, optimizer, seed, amount, against, added)
@@ -211,11 +211,6 @@ def _rest(sums: Array, listed: Sequence[float]) -> Rest:
     return Rest(count, float(sums.sum()) - math.fsum(listed) if count else 0.0)
 
 
-def without_penalty(network: Graph) -> Graph:
-    """The network, its loss without what a penalty adds."""
-    return network.with_loss(network.loss.loss) if isinstance(network.loss, Penalised) else network
-
-
 def penalty_of(network: Graph, meant: Reference, value: float, y: Array) -> float:
     """What the penalty of a network's loss adds to a derivative, on targets y; 0 where there is none."""
     if meant.tensor not in network.loss.penalised(network.weights):
@@ -225,7 +220,7 @@ def penalty_of(network: Graph, meant: Reference, value: float, y: Array) -> floa
 
 def note_of(network: Graph, meant: Reference, added: float, paths: float) -> list[str]:
     """What is said about it."""
-    if not isinstance(network.loss, Penalised):
+    if network.loss.penalty is None:
         return []
     if meant.tensor not in network.loss.penalised(network.weights):
         return ["L is told without its penalty, which does not read this."]

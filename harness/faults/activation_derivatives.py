@@ -18,7 +18,7 @@ from typing import Any
 from harness.faults.fault import Fault
 from harness.faults.formulas import vjp_text
 from harness.faults.place import Place, is_activation
-from impls.hand import Gelu, GeluTanh, LeakyRelu, Relu, Softmax
+from impls.hand import Gelu, GeluTanh, LeakyRelu, Relu
 from impls.hand.notation import ACTIVATIONS, name_of
 
 _SIGNS_KEPT = (Relu, LeakyRelu)
@@ -87,7 +87,7 @@ def _of_others(place: Place) -> Iterator[Fault]:
         text = f"the derivative of {label} is taken instead of {place.label}'s"
         if "a" in signature(other.dz).parameters:
             own = vjp_text(other, da=da, z=z, a=a)
-            if not (type(place.layer) is Softmax and label == "sigmoid"):  # that is a coupling dropped
+            if place.layer.elementwise or label != "sigmoid":  # that is a coupling dropped
                 yield place.fault("derivative of another activation", text, own, _other(other, da, a))
             formula = vjp_text(other, da=da, z=z, a=f"{label}({z})")
             anew = lambda t, other=other: other.dz(t[da], other.forward(t[z]))  # noqa: E731

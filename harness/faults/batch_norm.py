@@ -83,16 +83,17 @@ def _input(place: Place) -> Iterator[Fault]:
     yield from _any(place, terms)
 
 
+def _by_input(place: Place) -> Iterator[Fault]:
+    x, dh = place.names["x"], place.names["dh"]
+    text = f"{x} itself is taken, where it belongs normalised"
+    rule = lambda t: (by_channel(t[dh]) * by_channel(t[x])).sum(axis=-1)  # noqa: E731
+    yield place.fault("input for the normalised", text, f"sum of {dh}·{x}", rule)
+
+
 def _gain(place: Place) -> Iterator[Fault]:
     x, dh = place.names["x"], place.names["dh"]
-
-    def summed(t: Mapping[str, Any], factor: Any) -> Any:
-        return (by_channel(t[dh]) * factor).sum(axis=-1)
-
-    text = f"{x} itself is taken, where it belongs normalised"
-    yield place.fault("input for the normalised", text, f"sum of {dh}·{x}", lambda t: summed(t, by_channel(t[x])))
-    if isinstance(place.layer, BatchNorm):
-        yield from _any(place, lambda form, t: summed(t, form(by_channel(t[x]))[0]))
+    yield from _by_input(place)
+    yield from _any(place, lambda form, t: (by_channel(t[dh]) * form(by_channel(t[x]))[0]).sum(axis=-1))
 
 
 def _evaluated(place: Place) -> Iterator[Fault]:
@@ -121,5 +122,5 @@ _FAULTS: RuleTable = {
     BatchNorm: {
         "h": _forward, "dx": _input, "dg": _gain, "next_running_mean": _kept, "next_running_var": _kept,
     },
-    BatchNormEvaluation: {"h": _evaluated, "dg": _gain},
+    BatchNormEvaluation: {"h": _evaluated, "dg": _by_input},
 }  # fmt: skip

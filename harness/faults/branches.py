@@ -24,7 +24,7 @@ import numpy as np
 from harness.faults.fault import Fault
 from harness.faults.place import Place, RuleTable
 from impls.graph import Graph, Rule
-from impls.hand import Add, Concatenate, Dropout, Embedding, Multiply, Penalty, Pow, Split, Stack, Where
+from impls.hand import Add, Concatenate, Dropout, Embedding, Multiply, Pow, Split, Stack, Where
 from impls.hand.layers.broadcasting import raised, summed_to
 from impls.hand.layers.dense import rows_of
 
@@ -78,11 +78,13 @@ def _other(place: Place) -> str:
 def _joined(place: Place) -> Iterator[Fault]:
     p, q = place.names["p"], place.names["q"]
     text = f"{p} and {q} are put together in the other order"
-    yield place.fault("parts swapped", text, f"[{q}, {p}]", lambda t: _joined_by(place.layer, t[q], t[p]))
+    yield place.fault("parts swapped", text, f"[{q}, {p}]", lambda t: place.layer.joined(t[q], t[p]))
 
 
-def _joined_by(layer: Any, p: Any, q: Any) -> Any:
-    return layer.forward(p, q) if isinstance(layer, Stack) else layer.joined(p, q)
+def _stacked(place: Place) -> Iterator[Fault]:
+    p, q = place.names["p"], place.names["q"]
+    text = f"{p} and {q} are put together in the other order"
+    yield place.fault("parts swapped", text, f"[{q}, {p}]", lambda t: place.layer.forward(t[q], t[p]))
 
 
 def _cut(place: Place) -> Iterator[Fault]:
@@ -178,7 +180,7 @@ _BRANCHES: RuleTable = {
     Multiply: {"s": _product, "dp": _by_factor, "dq": _by_factor},
     Pow: {"s": _power, "dp": _of_base, "dq": _of_exponent},
     Concatenate: {"s": _joined, "dp": _cut, "dq": _cut},
-    Stack: {"s": _joined, "dp": _unstacked, "dq": _unstacked},
+    Stack: {"s": _stacked, "dp": _unstacked, "dq": _unstacked},
     Where: {"s": _chosen, "dp": _of_chosen, "dq": _of_chosen},
     Split: {"p": _cut, "q": _cut, "dx": _together},
 }
@@ -193,7 +195,7 @@ def accumulation_faults(place: Place) -> Iterator[Fault]:
     if not place.adds:
         return
     network, at = place.network, place.at
-    added = [part for part in place.link.inputs if isinstance(network.link[part].layer, Penalty)]
+    added = [part for part in place.link.inputs if Place(network, network.link[part]).of_penalty]
     parts = [part for part in place.link.inputs if part not in added]
     if len(parts) < 2:  # and what a penalty adds, whose mistakes are told where it is made
         return

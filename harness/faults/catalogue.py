@@ -38,7 +38,6 @@ from harness.faults.sequence import sequence_faults
 from harness.faults.sums import factor_faults, step_faults, sum_faults
 from harness.faults.variants import variant_faults
 from impls.graph import Graph, Link
-from impls.hand import Penalty
 
 FAMILIES = (
     loss_faults, factor_faults, derivative_faults, variant_faults, operand_faults, sum_faults, omission_faults,
@@ -103,7 +102,7 @@ def faults_at(network: Graph, link: Link) -> list[Fault]:
     Several of one cause differ in what they take instead: another layer, another activation, another neuron.
     """
     place = Place(network, link)
-    families = (penalty_faults,) if isinstance(link.layer, Penalty) else FAMILIES
+    families = (penalty_faults,) if place.of_penalty else FAMILIES
     return [fault for family in families for fault in family(place)]
 
 

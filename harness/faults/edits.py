@@ -23,7 +23,7 @@ from harness.faults.fault import Fault, Linear, with_number
 from harness.faults.place import Place
 from harness.faults.spellings import entry_spellings_of, parameters_of, spellings_of
 from impls.graph import TARGET, Rule
-from impls.hand import Dense, OneHotCrossEntropy, SoftmaxCrossEntropy
+from impls.hand import Dense
 from impls.hand.activations.softmax import softmax
 from impls.hand.layers.dense import rows_of
 
@@ -216,7 +216,7 @@ def _others(place: Place, shown: bool) -> Mapping[str, Callable[[Mapping[str, An
         found[str(width)] = partial(_width, width)
     if network.loss.labels:
         found[f"onehot({TARGET})"] = partial(_one_hot, place)
-    if isinstance(network.loss, SoftmaxCrossEntropy | OneHotCrossEntropy) and network.output not in behind:
+    if network.loss.applies == "softmax" and network.output not in behind:
         found[f"softmax({network.output})"] = lambda t: softmax(t[network.output])
         found[f"np.exp({network.output} - max)"] = lambda t: np.exp(_shifted(t[network.output]))
     return found

@@ -22,7 +22,7 @@ def right_formula(network: Graph, link: Link) -> str:
     >>> [right_formula(network, link) for link in network.backward_links[:4]]
     ['da3 = 2·(a3 − y)', 'dz3 = da3 · a3·(1 − a3)', 'dW3 = a2ᵀ · dz3', 'db3 = sum of dz3 over the samples']
     """
-    if isinstance(link.layer, hand.Penalty):  # a part that nobody shows is told with the others
+    if Place(network, link).of_penalty:  # a part that nobody shows is told with the others
         link = network.link[link.names["dw"]]
     return f"{link.output} = {formula_of(Place(network, link))}"
 
@@ -40,7 +40,7 @@ def formula_of(place: Place, *, reading: Mapping[str, str] | None = None) -> str
         return f"{formula} / {place.divisor}" if place.divisor else formula
     if place.adds:
         parts = [Place(place.network, place.network.link[part]) for part in place.link.inputs]
-        whole = any(isinstance(part.layer, hand.Penalty) for part in parts)
+        whole = any(part.of_penalty for part in parts)
         return " + ".join(formula_of(part) if whole else part.at for part in parts)
     return f"{type(place.layer).__name__}.{place.link.rule.__name__}({', '.join(place.link.inputs)})"
 

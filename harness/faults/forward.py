@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.faults.fault import Fault
-from harness.faults.losses import EPSILONS, other_losses, targets, what_rows_are
+from harness.faults.losses import EPSILONS, MEANS_OF_LOGITS, other_losses, targets, what_rows_are
 from harness.faults.penalties import unsaid_penalties
 from harness.faults.place import Place, RuleTable
 from impls.graph import LOSS, TARGET, Rule
-from impls.hand import Dense, OneHotCrossEntropy, Softmax, SoftmaxCrossEntropy
+from impls.hand import Dense
 from impls.hand.activations import Activation
 from impls.hand.activations.softmax import log_softmax, softmax
 from impls.hand.losses.classes import rows_in
@@ -72,7 +72,7 @@ def _of_activation(place: Place) -> Iterator[Fault]:
         else:
             text = f"{label} is applied, where the network has {place.label}"
             yield place.fault("another activation", text, f"{label}({z})", rule)
-    if type(layer) is Softmax:
+    if not layer.elementwise:
         axis = len(place.tensor.shape) - 1
         text = f"the softmax of {z} is taken over the samples (axis 0), where it belongs over the neurons (axis {axis})"
         yield place.fault("softmax over the samples", text, f"softmax({z}ᵀ)ᵀ", lambda t: softmax(t[z].T).T)
@@ -99,7 +99,7 @@ def _of_loss(place: Place) -> Iterator[Fault]:
             over = lambda t, n=number: right(t) / n(t)  # noqa: E731
             yield place.fault("loss scaled", text, f"L / {what}", over)
     y = targets(inner, a)
-    if type(inner) in (SoftmaxCrossEntropy, OneHotCrossEntropy):
+    if type(inner) in MEANS_OF_LOGITS:
         text = f"the log-softmax of {a} is taken over the samples (axis 0), where it belongs over the classes (axis 1)"
         across = lambda t: -(log_softmax(t[a].T).T * y(t)).sum() / rows_in(t[a])  # noqa: E731
         formula = f"mean over samples of −log softmax({a}ᵀ)ᵀ[y]"

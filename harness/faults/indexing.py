@@ -77,7 +77,7 @@ def _numbers(place: Place) -> Iterator[Fault]:
 def _sums(place: Place) -> Iterator[Fault]:
     """Of the rule that adds up what belongs to one place."""
     i, layer = place.names["i"], place.layer
-    read = place.names["ds" if isinstance(layer, Gather) else "x"]
+    read = place.names["x" if place.forward else "ds"]
 
     def repeated(index: Any) -> list[Any]:
         """For each number how many of its sample belong to the same place, before it and behind it."""

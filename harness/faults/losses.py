@@ -16,7 +16,8 @@ clamps         of cross-entropies on probabilities: y/(a + eps) and (1 − y)/(1
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,13 +32,10 @@ from impls.hand import (
     CosineDistance,
     Hinge,
     Huber,
-    Identity,
     KullbackLeibler,
     LogitBinaryCrossEntropy,
     MeanAbsoluteError,
     OneHotCrossEntropy,
-    Sigmoid,
-    Softmax,
     SoftmaxCrossEntropy,
     SparseCategoricalCrossEntropy,
     SumSquaredError,
@@ -47,7 +45,6 @@ from impls.hand.activations.sigmoidal import sigmoid
 from impls.hand.activations.softmax import softmax, softmax_vjp
 from impls.hand.losses.classes import rows_in
 from impls.hand.losses.cosine import length, of_length_one
-from impls.hand.losses.guards import Guarded
 from impls.hand.losses.scaled import bare, constant_at, factor_text
 from impls.hand.losses.squared import sign_of_difference
 from impls.hand.notation import LOSSES, name_of
@@ -172,7 +169,7 @@ def _errors_of_softmax(place: Place, inner: Any) -> Iterator[Fault]:
     yield place.fault("softmax over the samples", text, f"(softmax({a}ᵀ)ᵀ − y)/N", across)
     text = f"the target is not subtracted from the softmax of {a}"
     yield place.fault("target missing", text, f"softmax({a})/N", lambda t: softmax(t[a]) / rows_in(t[a]))
-    yield from _labels_off(place, inner, f"(softmax({a}) − [class is y")
+    yield from _labels_off(place, inner, f"(softmax({a}) − [class is y", ")/N")
 
 
 def _errors_of_weighted(place: Place, inner: Any) -> Iterator[Fault]:
@@ -222,12 +219,11 @@ def _errors_of_categorical(place: Place, inner: Any) -> Iterator[Fault]:
     text = f"the other classes are added, as in the binary cross-entropy, where the loss is the {name_of(inner)}"
     binary = lambda t: ((1 - y(t)) / (1 - t[a]) - y(t) / t[a]) / rows_in(t[a])  # noqa: E731
     yield place.fault("loss of another kind", text, f"((1 − y)/(1 − {a}) − y/{a})/N", binary)
-    yield from _labels_off(place, inner, "−[class is y")
+    yield from _labels_off(place, inner, "−[class is y", f"/{a}/N")
 
 
-def _labels_off(place: Place, inner: Any, before: str) -> Iterator[Fault]:
-    right, a, K = place.link, place.network.output, place.network.outputs
-    after = f"/{a}/N" if isinstance(inner, CategoricalCrossEntropy) else ")/N"
+def _labels_off(place: Place, inner: Any, before: str, after: str) -> Iterator[Fault]:
+    right, K = place.link, place.network.outputs
     if inner.labels and K > 1:
         added = "1 is added to the labels, which are counted from 0 as the classes are"
         for by, text in ((1, added), (-1, "1 is subtracted from the labels, as if they were counted from 1")):
@@ -236,14 +232,11 @@ def _labels_off(place: Place, inner: Any, before: str) -> Iterator[Fault]:
             yield place.fault("label off by one", text, formula, turned)
 
 
-def _fused_of_probability(place: Place, inner: Any) -> Iterator[Fault]:
-    a = place.network.output
+def _fused_of_probability(place: Place, inner: Any, by: str, many: Callable[[Any], Any]) -> Iterator[Fault]:
+    a, kind = place.network.output, inner.output_activation
     y = targets(inner, a)
-    kind, by, many = ("softmax", "N", lambda t: rows_in(t[a])) if isinstance(inner, CategoricalCrossEntropy) else (
-        "sigmoid", "(N·K)", lambda t: t[a].size
-    )  # fmt: skip
     text = f"{a} − y is the gradient of the pre-activation, after the {kind}'s derivative, not that of {a}"
-    fused = lambda t: (t[a] - y(t)) / many(t)  # noqa: E731
+    fused = lambda t: (t[a] - y(t)) / many(t[a])  # noqa: E731
     yield place.fault("fused gradient before its activation", text, f"({a} − y)/{by}", fused)
 
 
@@ -270,10 +263,10 @@ def _fused_of_softmax(place: Place, inner: Any) -> Iterator[Fault]:
 
 def _fused_behind(place: Place) -> Iterator[Fault]:
     inner, a, K = bare(place.network.loss), place.network.output, place.network.outputs
-    if type(inner) in _OF_LOGITS or type(place.layer) is Identity:
+    if type(inner) in _OF_LOGITS or place.hands_on:
         return
-    y, kind = targets(inner, a), next((k for k, (losses, _) in _FUSING.items() if isinstance(inner, losses)), "")
-    if type(place.layer) is _FUSING.get(kind, ((), None))[1]:
+    y, kind = targets(inner, a), of_class(_FUSING, inner)
+    if place.label == kind:
         entries = "1/N" if K == 1 or kind == "softmax" else f"1/({K}·N)"
         text = f"{a} − y is taken for {place.at}, without the {entries} of the mean"
         yield place.fault("sum for mean", text, f"{a} − y", lambda t: t[a] - y(t))
@@ -293,11 +286,8 @@ def _fused_behind(place: Place) -> Iterator[Fault]:
         yield place.fault(cause, text, f"({a} − y)/(N·{K})", lambda t: (t[a] - y(t)) / t[a].size)
 
 
-_FUSING: Mapping[str, tuple[Any, type]] = {
-    "sigmoid": ((BinaryCrossEntropy,), Sigmoid),
-    "softmax": ((CategoricalCrossEntropy,), Softmax),
-}
-"""Of activations whose derivative cancels against that of a loss: which loss, and which."""
+_FUSING: Mapping[type, str] = {BinaryCrossEntropy: "sigmoid", CategoricalCrossEntropy: "softmax"}
+"""The activation whose derivative cancels against that of a loss."""
 _ERRORS: Mapping[type, Any] = {
     WeightedCrossEntropy: _errors_of_weighted,
     CosineDistance: _errors_of_cosine,
@@ -308,8 +298,8 @@ _ERRORS: Mapping[type, Any] = {
     CategoricalCrossEntropy: _errors_of_categorical,
 }
 _FUSED: Mapping[type, Any] = {
-    BinaryCrossEntropy: _fused_of_probability,
-    CategoricalCrossEntropy: _fused_of_probability,
+    BinaryCrossEntropy: partial(_fused_of_probability, by="(N·K)", many=lambda a: a.size),
+    CategoricalCrossEntropy: partial(_fused_of_probability, by="N", many=rows_in),
     LogitBinaryCrossEntropy: _fused_of_logit,
     SoftmaxCrossEntropy: _fused_of_softmax,
     OneHotCrossEntropy: _fused_of_softmax,
@@ -318,9 +308,9 @@ _OF_LABELS = {SoftmaxCrossEntropy: OneHotCrossEntropy, SparseCategoricalCrossEnt
 """Losses of labels, and what they are of the same labels as rows of 0 and 1."""
 _APART = (WeightedCrossEntropy, KullbackLeibler, Hinge, CosineDistance)
 """Losses that nobody takes for another."""
-_ON_LOGITS = (SoftmaxCrossEntropy, OneHotCrossEntropy)
-_MEAN_OVER_SAMPLES = (*_ON_LOGITS, SparseCategoricalCrossEntropy, CategoricalCrossEntropy)
-_OF_LOGITS = (*_ON_LOGITS, LogitBinaryCrossEntropy)
+MEANS_OF_LOGITS = (SoftmaxCrossEntropy, OneHotCrossEntropy)
+_MEAN_OVER_SAMPLES = (*MEANS_OF_LOGITS, SparseCategoricalCrossEntropy, CategoricalCrossEntropy)
+_OF_LOGITS = (*MEANS_OF_LOGITS, LogitBinaryCrossEntropy)
 _SUM = (SumSquaredError,)
 
 
@@ -335,7 +325,7 @@ GUARDS = ("output clipped", "epsilon inside the logarithm", "epsilon in the deno
 def clamp_faults(place: Place) -> Iterator[Fault]:
     """Guards in the gradient of a cross-entropy, where the loss has another or none."""
     inner, a = bare(place.layer), place.network.output
-    if not (place.of_loss and isinstance(inner, Guarded)):
+    if not (place.of_loss and hasattr(inner, "guard")):
         return
     for text, other in _other_clamps(inner):
         unlike = lambda t, other=other: other.da(t[a], t[TARGET])  # noqa: E731
@@ -348,10 +338,10 @@ def clamp_faults(place: Place) -> Iterator[Fault]:
         bare_inner: Any = type(inner)()
         passed = lambda t: bare_inner.da(inner.guarded(t[a]), t[TARGET])  # noqa: E731
         yield place.fault("output clipped", text, f"{place.at} of the clipped {a}, there too", passed)
-    added = _added_to_binary if isinstance(inner, BinaryCrossEntropy) else _added_to_categorical
+    added = of_class(_ADDED, inner)
     for eps in EPSILONS:
         text = f"{eps:g} is added in the denominator"
-        for formula, rule in added(place, inner, eps) if eps != inner.epsilon else ():
+        for formula, rule in added(place, inner, eps) if added and eps != inner.epsilon else ():
             yield place.fault("epsilon in the denominator", text, formula, rule)
         text = f"{a} is clipped to [{eps:g}, 1 − {eps:g}] first"
         clipped = lambda t, eps=eps: place.link({**t, a: np.minimum(np.maximum(t[a], eps), 1 - eps)})  # noqa: E731
@@ -372,9 +362,10 @@ def _guards_on_logits(place: Place, inner: Any) -> Iterator[Fault]:
 def _other_clamps(inner: Any) -> Iterator[tuple[str, Any]]:
     for name, size in inner.guard.items():
         yield f"the {name} {size:g} of the loss is left out", type(inner)()
-    if isinstance(inner, BinaryCrossEntropy) and not inner.guard:
-        which = "without a clamp" if inner.clamp else "with torch's clamp"
-        yield f"the form {which} is differentiated", BinaryCrossEntropy(None if inner.clamp else "torch")
+    clamp = getattr(inner, "clamp", "")
+    if clamp != "" and not inner.guard:
+        which = "without a clamp" if clamp else "with torch's clamp"
+        yield f"the form {which} is differentiated", type(inner)(None if clamp else "torch")
 
 
 def _added_to_binary(place: Place, _: Any, eps: float) -> Iterator[tuple[str, Rule]]:
@@ -389,3 +380,6 @@ def _added_to_binary(place: Place, _: Any, eps: float) -> Iterator[tuple[str, Ru
 def _added_to_categorical(place: Place, inner: Any, eps: float) -> Iterator[tuple[str, Rule]]:
     a, other = place.network.output, type(inner)(epsilon=eps)
     yield loss_text(other, a, place.network.outputs), lambda t: other.da(t[a], t[TARGET])
+
+
+_ADDED: Mapping[type, Any] = {BinaryCrossEntropy: _added_to_binary, CategoricalCrossEntropy: _added_to_categorical}

@@ -23,15 +23,16 @@ import numpy as np
 from harness.faults.fault import Clipped, Fault, Linear, Shortened, with_number
 from impls.graph import TARGET, Graph, Link, Rule, Tensor
 from impls.graph.node import as_names
+from impls.hand import Add, Identity
 from impls.hand.activations import Activation
-from impls.hand.layers.broadcasting import Broadcasting
-from impls.hand.layers.matrix_product import MatrixProduct
 from impls.hand.notation import name_of
 
 UPHILL = "w += lr·dw, where w −= lr·dw goes down"
 Entry = TypeVar("Entry")
 RuleTable = Mapping[type, Mapping[str, Callable[["Place"], Iterator[Fault]]]]
 """What can go wrong in a layer's rule: by the class of the layer, then by what it calls what the rule gives."""
+HAND_ON = frozenset([Identity, Add])
+"""Layers whose gradient is what they read, entry by entry, unless it is that of several copies."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,17 @@ class Place:
         return not self.forward and self.layer is self.network.loss
 
     @property
+    def of_penalty(self) -> bool:
+        """Whether it is what a penalty adds to the gradient of a weight."""
+        return self.layer is self.network.loss.penalty
+
+    @property
+    def hands_on(self) -> bool:
+        """Whether the link gives just what it reads, so that there is nothing in it to be wrong."""
+        same = type(self.layer) in HAND_ON and not self.repeated
+        return same and (not self.forward or len(self.link.inputs) == 1)
+
+    @property
     def of_weight(self) -> bool:
         """Whether it is the gradient of a weight, or a part of one."""
         return self.link.of in self.network.weights
@@ -100,11 +112,11 @@ class Place:
     @property
     def repeated(self) -> tuple[int, ...]:
         """Axes along which what the link differentiates by was repeated, so that the copies' gradients are added."""
-        if self.forward or self.adds or not isinstance(self.layer, Broadcasting | MatrixProduct):
+        multiplied = getattr(self.layer, "multiplied", None)
+        if self.forward or self.adds or multiplied is None:
             return ()
         of, s = (self.network.tensors[str(name)].sized(1) for name in (self.link.of, self.names["s"]))
-        matrix = 2 if isinstance(self.layer, MatrixProduct) else 0
-        return tuple(axis for axis in range(len(s) - matrix) if of[axis] != s[axis])
+        return tuple(axis for axis in range(len(s) - multiplied) if of[axis] != s[axis])
 
     def of_rule(self, table: Mapping[type, Mapping[str, Entry]]) -> Entry | None:
         """What a table has for the link's rule: by the class of its layer, then by what the layer calls its output."""

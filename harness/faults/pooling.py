@@ -9,6 +9,7 @@ Formulas as in `impls.hand.layers.pooling` and `impls.hand.layers.adaptive_pooli
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -26,26 +27,29 @@ def pooling_faults(place: Place) -> Iterator[Fault]:
     yield from place.faults_of(_FAULTS)
 
 
-def _of_reduction(place: Place) -> Iterator[Fault]:
+def _of_images(place: Place) -> Iterator[Fault]:
+    x = place.names["x"]
+    text = f"the largest entry of each image of {x} is taken, where the network has the mean"
+    yield place.fault("another operation", text, f"max of {x}", lambda t: t[x].max(axis=3).max(axis=2))
+
+
+def _of_windows(place: Place, right: str, kind: type, told: str) -> Iterator[Fault]:
     x, layer = place.names["x"], place.layer
-    if isinstance(layer, GlobalAvgPool2d):
-        text = f"the largest entry of each image of {x} is taken, where the network has the mean"
-        yield place.fault("another operation", text, f"max of {x}", lambda t: t[x].max(axis=3).max(axis=2))
-        return
-    largest = isinstance(layer, MaxPool2d)
-    other = (AvgPool2d if largest else MaxPool2d)(layer.kernel, layer.stride, layer.padding)
-    told, right = ("mean", "largest entry") if largest else ("largest entry", "mean")
+    other = kind(layer.kernel, layer.stride, layer.padding)
     text = f"the {told} of each window of {x} is taken, where the network has the {right}"
     yield place.fault("another operation", text, f"{told} of {x}", lambda t: other.forward(t[x]))
+
+
+def _of_mean(place: Place) -> Iterator[Fault]:
+    x, ds = place.names["x"], place.names["ds"]
+    text, whole = f"{place.at} is not divided by the number of entries", f"{ds} of its image"
+    rule = lambda t: place.link(t) * float(np.prod(t[x].shape[2:]))  # noqa: E731
+    yield place.fault("sum for mean", text, whole, rule)
 
 
 def _of_pooled(place: Place) -> Iterator[Fault]:
     x, ds, at, layer = place.names["x"], place.names["ds"], place.at, place.layer
     text = f"every entry of a window gets all of {ds}"
-    if isinstance(layer, GlobalAvgPool2d):
-        whole = lambda t: place.link(t) * float(np.prod(t[x].shape[2:]))  # noqa: E731
-        yield place.fault("sum for mean", f"{at} is not divided by the number of entries", f"{ds} of its image", whole)
-        return
     entries = int(np.prod(layer.windows.kernel))
     every = lambda t: put_back(layer.windows, t[x].shape[2:], 2, *[t[ds]] * entries)  # noqa: E731
     yield place.fault("whole upstream for every entry", text, f"{ds} at every entry of its window", every)
@@ -78,10 +82,11 @@ def _of_adaptive(place: Place) -> Iterator[Fault]:
         yield place.fault("whole upstream for every entry", text, f"{ds} at every entry of its window", whole)
 
 
-_POOLING = {"s": _of_reduction, "dx": _of_pooled}
+_OF_LARGEST = partial(_of_windows, right="largest entry", kind=AvgPool2d, told="mean")
+_OF_MEANS = partial(_of_windows, right="mean", kind=MaxPool2d, told="largest entry")
 _FAULTS: RuleTable = {
-    MaxPool2d: _POOLING,
-    AvgPool2d: _POOLING,
-    GlobalAvgPool2d: _POOLING,
+    MaxPool2d: {"s": _OF_LARGEST, "dx": _of_pooled},
+    AvgPool2d: {"s": _OF_MEANS, "dx": _of_pooled},
+    GlobalAvgPool2d: {"s": _of_images, "dx": _of_mean},
     AdaptiveAvgPool2d: {"dx": _of_adaptive},
 }

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -182,11 +183,10 @@ def _of_silu(layer: Any) -> list[Variant]:  # noqa: ARG001
     ]  # fmt: skip
 
 
-def _of_gelu(layer: Any) -> list[Variant]:
+def _of_gelu(_: Any, *, by_erf: bool) -> list[Variant]:
     Phi = lambda z: 0.5 * (1 + erf(math.sqrt(0.5) * z))  # noqa: E731
     phi = lambda z: np.exp(-0.5 * (z * z)) * (1 / math.sqrt(2 * math.pi))  # noqa: E731
     s = lambda z: sigmoid(1.702 * z)  # noqa: E731
-    by_erf = type(layer) is Gelu
     other = gelu_tanh_vjp if by_erf else gelu_vjp
     missing = "term of the derivative missing"
     return [
@@ -243,8 +243,8 @@ _VARIANTS: Mapping[type, Any] = {
     Elu: _of_elu,
     Softplus: _of_softplus,
     Silu: _of_silu,
-    Gelu: _of_gelu,
-    GeluTanh: _of_gelu,
+    Gelu: partial(_of_gelu, by_erf=True),
+    GeluTanh: partial(_of_gelu, by_erf=False),
     HardSigmoid: _of_hard_sigmoid,
     Softmax: _of_softmax,
     CausalSoftmax: _of_softmax,

@@ -96,6 +96,10 @@ class Graph:
         other = self._of(loss)
         return other if self.reading is None else other.read_off(self.reading)
 
+    def without_penalty(self) -> Graph:
+        """The same with a loss without what its penalty adds; itself where there is none."""
+        return self if self.loss.penalty is None else self.with_loss(self.loss.unpenalised)
+
     def _of(self, loss: Any) -> Graph:
         return Graph(self.sources, self.nodes, loss, self.output)
 

@@ -131,11 +131,22 @@ class Loss(Parametrised):
     """The activation that it applies itself to what it reads, by name."""
     by = 1.0
     """The constant that scales it."""
+    penalty: Any = None
+    """What it adds for each of the weights that `penalised` names."""
 
     @property
     def on_probabilities(self) -> bool:
         """Whether it reads numbers from 0 to 1, which an activation has made of logits."""
         return self.output_activation in ("sigmoid", "softmax")
+
+    @property
+    def unpenalised(self) -> Any:
+        """The loss without what its penalty adds."""
+        return self
+
+    def times(self, inner: Array, a: Array) -> Array:  # noqa: ARG002
+        """What is multiplied by all that scales it, of an output a."""
+        return inner
 
     def penalised(self, weights: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:  # noqa: ARG002
         """Names of the weights that ``forward`` reads after a and y, from the shapes of all: those with a penalty."""

@@ -19,7 +19,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from harness.evaluation.point import Moment, Point
-from harness.explaining.building import dominant_samples, route_sums, without_penalty
+from harness.explaining.building import dominant_samples, route_sums
 from harness.explaining.case import Case
 from harness.explaining.explanation import Factor, PathRow, Rest, RouteRow, SampleRow, Way
 from harness.explaining.methods import Asked, truth_at, ways_given
@@ -30,7 +30,6 @@ from harness.inputs.batches import Batches
 from harness.inputs.schedule import SMALL, milestone
 from harness.usage import UsageError
 from impls.graph import Graph
-from impls.hand import Penalised
 from reports.page.notation import mathml, symbol
 from reports.page.series import Weights
 
@@ -126,7 +125,7 @@ class Explorer:
 
 def explored(network: Graph, weights: Weights, batches: Batches, others: list[str]) -> Explorer:
     """Explain what there are weights for; `others` are implementations that are asked besides."""
-    network, penalised = without_penalty(network), isinstance(network.loss, Penalised)
+    network, penalised = network.without_penalty(), network.loss.penalty is not None
     if network.buffers:
         return Explorer(missing=f"a forward pass reads {', '.join(network.buffers)} besides, which are not kept")
     steps = [step for step in weights.steps if milestone(step, weights.last)]

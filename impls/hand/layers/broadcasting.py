@@ -62,6 +62,8 @@ class Broadcasting(Parametrised):
 
     reads: tuple[str, ...] = ("p", "q")
     gives = "s"
+    multiplied = 0
+    """How many of the last axes are not repeated, being those of matrices."""
     derivative: Mapping[str, str] = {}
     """Of an entry of s by that of p, and of q, at the same place: as text, of the entries {p} and {q}."""
 

@@ -41,7 +41,7 @@ def unrepeated(x: Array, s: Shape) -> Array:
 
 
 class MatrixProduct(Parametrised):
-    reads, gives = ("p", "q"), "s"
+    reads, gives, multiplied = ("p", "q"), "s", 2
 
     def forward(self, p: Array, q: Array) -> Array:
         return p @ q

@@ -93,6 +93,10 @@ class Penalised(OfAnother):
         if half and not self.l2:
             raise ValueError("Cannot halve l2=0.0, because there is no square; give l2 above 0, or leave half out.")
 
+    @property
+    def unpenalised(self) -> Any:
+        return self.loss
+
     def penalised(self, weights: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:
         """Names of the weights with a penalty, from the shapes of all."""
         return tuple(name for name, shape in weights.items() if self.biases or len(shape) > 1)

@@ -37,6 +37,10 @@ class OfAnother(Loss):
     def check_targets(self, shape: tuple[int, ...], y: Array) -> None:
         self.loss.check_targets(shape, y)
 
+    def times(self, inner: Array, a: Array) -> Array:
+        scaled: Array = self.loss.times(inner, a)
+        return scaled
+
 
 class Scaled(OfAnother):
     def __init__(self, loss: Any, by: float | str) -> None:
