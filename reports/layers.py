@@ -29,7 +29,7 @@ from harness.inputs.batches import batches_of
 from harness.inputs.datasets import load_data
 from impls import registry
 from impls.contract import CannotCompareError
-from impls.graph import LOSS, Graph
+from impls.graph import LOSS, Graph, prefixed
 from impls.graph.node import as_names
 from impls.graph.tensor import ROWS, Shape
 from impls.hand import GraphBuilder, layers
@@ -228,7 +228,7 @@ def _functions(module: ModuleType) -> list[str]:
 
 def _rules(layer: Any) -> str:
     """The source of what a layer computes: its forward rule and one for each gradient."""
-    gradients = [f"d{local}" for local in (*as_names(layer.reads), *getattr(layer, "weights", {}))]
+    gradients = [prefixed("d", local) for local in (*as_names(layer.reads), *getattr(layer, "weights", {}))]
     of = type(layer)
     rules = [getattr(of, name) for name in ("forward", *gradients) if hasattr(of, name)]
     return f"class {of.__name__}:\n" + "\n\n".join(inspect.getsource(rule).rstrip() for rule in rules)

@@ -17,7 +17,6 @@ from harness.evaluation.point import Point
 from harness.faults.losses import EPSILONS
 from impls.contract import Array
 from impls.graph import LOSS, TARGET, evaluate
-from impls.hand.losses.guards import Guarded
 from impls.hand.losses.scaled import around, bare
 
 GUARDS = tuple({name: size} for name in ("epsilon", "clip") for size in EPSILONS)
@@ -30,7 +29,7 @@ MOST_WEIGHTS = 4
 def guarded_losses(point: Point, shown: Mapping[str, Array]) -> list[Any]:
     """The network's loss with the guards that come nearest to what is shown."""
     network, inner = point.network, bare(point.network.loss)
-    if not isinstance(inner, Guarded) or inner.guard or getattr(inner, "clamp", None):
+    if not hasattr(inner, "guard") or inner.guard or getattr(inner, "clamp", None):
         return []
     double, a = point.double, network.output
     tensors = {**double.named, **network.forward(double.weights, double.x), **forward_in(point, shown)}

@@ -24,6 +24,7 @@ import numpy as np
 
 from harness.faults.fault import Fault
 from harness.faults.place import Place, RuleTable
+from impls.graph import prefixed
 from impls.hand import AttentionScores, CausalSoftmax, MatrixProduct, MergeHeads, Positions, SplitHeads
 from impls.hand.activations.softmax import softmax, softmax_vjp
 from impls.hand.layers.attention import merged
@@ -113,7 +114,7 @@ def _split(place: Place) -> Iterator[Fault]:
 
 
 def _joined(place: Place) -> Iterator[Fault]:
-    parts = {name: place.names[f"d{name}"] for name in place.layer.gives}
+    parts = {name: place.names[prefixed("d", name)] for name in place.layer.gives}
     for one, other in combinations(parts.values(), 2):
         text = f"{one} and {other} are in each other's place"
         swap = lambda t, one=one, other=other: place.link({**t, one: t[other], other: t[one]})  # noqa: E731

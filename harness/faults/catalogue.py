@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from harness.arithmetic import Bounded
+from harness.evaluation.references.expected import gradient_of
 from harness.faults.activation_derivatives import derivative_faults
 from harness.faults.attention import attention_faults
 from harness.faults.batch_norm import batch_norm_faults
@@ -111,6 +112,7 @@ def catalogued(at: Situation, name: str) -> Iterator[Hypothesis]:
 
     One that needs more of a network than the layer's own tensors explains nothing here.
     """
+    dx = gradient_of(name)
     if at.hand is None:
         return
     reference, names, point = at.hand
@@ -123,7 +125,7 @@ def catalogued(at: Situation, name: str) -> Iterator[Hypothesis]:
         return reference.sent_back(fault.rule(tensors), tensors)
 
     for fault in faults_at(reference.graph(inputs), reference.links(inputs)[own]):
-        yield Hypothesis(fault.cause, f"{fault.says}: {fault.formula}, in d{name}", partial(predicted, fault))
+        yield Hypothesis(fault.cause, f"{fault.says}: {fault.formula}, in {dx}", partial(predicted, fault))
 
 
 OF_OPERATIONS: tuple[tuple[Hypotheses, ...], ...] = (

@@ -19,7 +19,6 @@ from impls.hand import Dense
 from impls.hand.activations import Activation
 from impls.hand.activations.softmax import log_softmax, softmax
 from impls.hand.losses.classes import rows_in
-from impls.hand.losses.guards import Guarded
 from impls.hand.losses.scaled import around, bare
 from impls.hand.notation import ACTIVATIONS, name_of
 
@@ -147,7 +146,7 @@ def _of_logarithm(place: Place, inner: Any) -> Iterator[Fault]:
         penalised = other.penalised(place.network.weights)
         return str(other.formula(a, K)), lambda t: other.forward(t[a], t[TARGET], *[t[w] for w in penalised])
 
-    if not isinstance(inner, Guarded):
+    if not hasattr(inner, "guard"):
         return
     for name, size in inner.guard.items():
         text = f"the {name} {size:g} of the loss is left out"

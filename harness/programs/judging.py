@@ -29,6 +29,7 @@ from harness.usage import UsageError, told
 from impls.captured import Capture, Form, Kind, Meeting, Operation
 from impls.contract import Array
 from impls.graph.backward import accumulate
+from impls.graph.node import path_of
 from impls.hand.operations.arithmetic import Choose
 from impls.hand.operations.moving import Moved, Put
 
@@ -52,8 +53,9 @@ def judged(capture: Capture, modules: Sequence[str] = ()) -> Iterator[JudgedOper
             yield judged_meeting(meeting, operation.module, operation.place)
         yield judged_operation(operation)
     for meeting in meetings.get(None, ()):
-        if not modules or any(fnmatchcase(meeting.name.rpartition(".")[0], pattern) for pattern in modules):
-            yield judged_meeting(meeting, meeting.name.rpartition(".")[0], None)
+        module = path_of(meeting.name)
+        if not modules or any(fnmatchcase(module, pattern) for pattern in modules):
+            yield judged_meeting(meeting, module, None)
 
 
 class _Judged(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.comparison.judge import Row
+from harness.evaluation.references.expected import gradient_of
 from harness.rendering import columns
 from harness.rendering.columns import PAGE, TEXT, Column, dims, signed
 from harness.rendering.operation_screen import told_causes
@@ -61,7 +62,7 @@ def _findings(check: ChainCheck) -> Iterator[str]:
     if check.loss != LOSS:
         yield f"note  {check.loss} is read as the loss"
     if check.unseen:
-        yield f"note  not shown: {', '.join(f'd{name}' for name in check.unseen)}"
+        yield f"note  not shown: {', '.join(map(gradient_of, check.unseen))}"
     if check.ignored:
         yield f"note  ignored, since no tensor has that name: {', '.join(check.ignored)}"
 

@@ -39,6 +39,25 @@ def prefixed(letter: str, name: str) -> str:
     return f"{path}{dot}{letter}{local}"
 
 
+def path_of(name: str) -> str:
+    """What stands in front of a tensor's local name: its node's path.
+
+    >>> path_of("h0.attn.qkv.W"), path_of("W")
+    ('h0.attn.qkv', '')
+    """
+    return name.rpartition(".")[0]
+
+
+def block_of(path: str, outer: str) -> str:
+    """The block within `outer`, a path or nothing, that a node is in; the node itself where it is in none.
+
+    >>> block_of("h0.attn.qkv", "h0"), block_of("h0", "h0")
+    ('h0.attn', 'h0')
+    """
+    inner = path.removeprefix(outer).lstrip(".").partition(".")[0]
+    return f"{outer}.{inner}".strip(".") if inner else path
+
+
 def part_of(gradient: str, vjp: str) -> str:
     """The name of the part of a gradient that one vjp gives, where several add up."""
     return f"{gradient}:{vjp}"

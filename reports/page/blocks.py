@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from impls.graph import LOSS, Graph
+from impls.graph.node import block_of
 
 
 class Item(NamedTuple):
@@ -36,9 +37,7 @@ def grouped(network: Graph, names: list[str], prefix: str) -> list[Item]:
     """Nodes as they are, and those that have one more part of their names in common as blocks."""
     groups: dict[str, list[str]] = {}
     for name in names:
-        rest = name.removeprefix(prefix).lstrip(".")
-        first = rest.partition(".")[0]
-        groups.setdefault(f"{prefix}.{first}".strip(".") if rest else name, []).append(name)
+        groups.setdefault(block_of(name, prefix), []).append(name)
     parted = {key if len(nodes) > 1 else nodes[0]: nodes for key, nodes in groups.items()}
     items = [_item(network, key, nodes) for key, nodes in parted.items()] if len(groups) > 1 else []
     return items if items and _ordered(network, items) else [_item(network, name, [name]) for name in names]

@@ -10,6 +10,7 @@ import harness
 from harness.comparison.judge import Row
 from harness.results.record import Head, Step
 from harness.results.run import Run
+from impls.graph import prefixed
 from reports.page.rendering import page
 
 
@@ -39,7 +40,7 @@ def invented(steps: int, layers: int) -> Run:
     weights: dict[str, tuple[int, ...]] = {}
     for layer in range(1, layers + 1):
         weights |= {f"W{layer}": (2, 2), f"b{layer}": (2,)}
-    gradients = tuple(f"d{name}" for name in weights)
+    gradients = tuple(prefixed("d", name) for name in weights)
     names = {"hand": "numpy 2", "torch": "torch 2", "jax": "jax 0"}
     when, data, schedule = "2026-01-01T00:00:00+00:00", "invented N=4, raw values", "every entry at every step"
     head = Head(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from impls.contract import Array
+from impls.graph import prefixed
 from impls.hand.notation import OPTIMIZERS
 
 SHAPES = {"W1": (37, 11), "b1": (11,)}
@@ -53,7 +54,7 @@ def drawn_steps(rng: np.random.Generator, dtype: str) -> Iterator[tuple[dict[str
     for _ in range(STEPS):
         kind = kinds[rng.choice(len(kinds), p=[0.4, 0.3, 0.1, 0.1, 0.1])]
         weights = {name: of_every_size(rng, shape, -3.0, 1.0) for name, shape in SHAPES.items()}
-        gradients = {"d" + name: of_every_size(rng, shape, *GRADIENTS[kind]) for name, shape in SHAPES.items()}
+        gradients = {prefixed("d", name): of_every_size(rng, shape, *GRADIENTS[kind]) for name, shape in SHAPES.items()}
         yield (
             {name: w.astype(dtype) for name, w in weights.items()},
             {name: g.astype(dtype) for name, g in gradients.items()},

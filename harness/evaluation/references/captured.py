@@ -16,6 +16,7 @@ from harness.arithmetic import Bounded, Context, profile_of
 from harness.inputs.outputs import OUTPUT, Parts
 from impls.captured import Operation, Place
 from impls.contract import Array
+from impls.graph import prefixed
 from impls.graph.node import as_names
 
 
@@ -39,7 +40,7 @@ class RuleReference:
         self.numbers = {name: number for number, name in called.items()}
         self.inputs = tuple(self.numbers)
         asked = (name for name, number in self.numbers.items() if operation.gradients[number] is not None)
-        self.differentiable = tuple(name for name in asked if hasattr(rule.layer, f"d{name}"))
+        self.differentiable = tuple(name for name in asked if hasattr(rule.layer, prefixed("d", name)))
         names = [OUTPUT] if len(rule.gives) == 1 else [f"{OUTPUT}[{number}]" for number in range(len(rule.gives))]
         shapes = (operation.outputs[place].shape for place in rule.gives)
         self._parts = dict(zip(names, shapes, strict=True))
@@ -60,12 +61,12 @@ class RuleReference:
         sent = _apart(np.asarray(upstream, np.float64), outputs)
         context = tensors["context"]
         tensors |= dict(zip(gives, outputs, strict=True))
-        tensors |= {f"d{name}": context.exact(each) for name, each in zip(gives, sent, strict=True)}
-        several = [f"d{each}" for each in gives]
+        tensors |= {prefixed("d", name): context.exact(each) for name, each in zip(gives, sent, strict=True)}
+        several = [prefixed("d", each) for each in gives]
         found: dict[str, Bounded] = {}
         for local, name in self._called.items():
             if name in self.differentiable:
-                gradient = _called(getattr(self.rule.layer, f"d{local}"), tensors, several)
+                gradient = _called(getattr(self.rule.layer, prefixed("d", local)), tensors, several)
                 found[name] = found[name] + gradient if name in found else gradient
         return found
 

@@ -12,7 +12,7 @@ from harness.inputs.declared import declared
 from harness.inputs.outputs import OUTPUT, Parts
 from harness.usage import UsageError
 from impls.contract import Array
-from impls.graph import TARGET, Graph, Link
+from impls.graph import TARGET, Graph, Link, prefixed
 from impls.graph.node import as_names
 
 
@@ -38,7 +38,7 @@ class HandReference:
         known = {*as_names(layer.reads), TARGET, *getattr(layer, "weights", ())}
         inputs = [name for name in signature(layer.forward).parameters if name in known]
         self.inputs = tuple(map(self._name, inputs))
-        ruled = (name for name in inputs if hasattr(layer, f"d{name}"))
+        ruled = (name for name in inputs if hasattr(layer, prefixed("d", name)))
         self.differentiable = tuple(self._name(name) for name in ruled if name not in constant)
         said = getattr(layer, "usual_inputs", "")
         self.usual = declared(said) if said else {}
@@ -53,7 +53,7 @@ class HandReference:
         if isinstance(reference, type):
             return False
         read = (*as_names(getattr(reference, "reads", ())), *getattr(reference, "weights", ()))
-        return hasattr(reference, "forward") and any(hasattr(reference, f"d{name}") for name in read)
+        return hasattr(reference, "forward") and any(hasattr(reference, prefixed("d", name)) for name in read)
 
     def parts(self, inputs: Mapping[str, Array]) -> Parts:
         """The shape of its output."""
@@ -104,7 +104,7 @@ class HandReference:
         tensors = self._forward(inputs, dtype)
         exact: Context = tensors.pop("context")
         given = exact.exact(upstream)
-        return {TARGET: given, **tensors, f"d{self.gives}": given}
+        return {TARGET: given, **tensors, prefixed("d", self.gives): given}
 
     def sent_back(self, gradient: Any, tensors: Mapping[str, Any]) -> Any:
         """What a link gives; that of a loss is multiplied by the upstream, one number."""

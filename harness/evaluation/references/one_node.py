@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from impls.contract import Array
-from impls.graph import Graph, Input, Node
+from impls.graph import Graph, Input, Node, prefixed
 from impls.graph.node import as_names
 from impls.hand import Identity
 from impls.hand.parts import Loss
@@ -25,7 +25,7 @@ class Given(Loss):
 
     def __init__(self, reads: str) -> None:
         self.reads = reads
-        setattr(self, f"d{reads}", self.sent_back)
+        setattr(self, prefixed("d", reads), self.sent_back)
 
     def forward(self, output: Any, y: Any) -> Any:
         """One number."""

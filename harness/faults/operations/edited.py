@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.evaluation.references.expected import gradient_of
 from harness.faults.edits import EditFault, edit_faults
 from harness.faults.fault import Fault
 from harness.faults.operations.hypothesis import HandSituation, Hypothesis, Situation, within
@@ -59,7 +60,8 @@ def _read(hand: HandSituation, name: str) -> tuple[Place, dict[str, Any], dict[s
 
 
 def _says(fault: Fault, name: str) -> str:
-    return f"{fault.formula}: {fault.says}, in d{name}"
+    dx = gradient_of(name)
+    return f"{fault.formula}: {fault.says}, in {dx}"
 
 
 def _sent(rule: Rule, hand: HandSituation, tensors: Mapping[str, Any]) -> Any:

@@ -28,6 +28,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from harness.arithmetic import Bounded
+from harness.evaluation.references.expected import gradient_of
 from harness.evaluation.references.reference import Reference
 from harness.faults.operations.hypothesis import Hypothesis, Situation, within
 
@@ -218,6 +219,8 @@ def _dx(at: Situation, x: str, form: Form, without: tuple[str, ...]) -> Bounded:
 
 
 def _weights(at: Situation, name: str, x: str, form: Form) -> Iterator[Hypothesis]:
+    dx = gradient_of(name)
+
     def summed(product_of: Any) -> Bounded:
         shape = _spread(at.inputs[name], at.upstream.shape).shape
         padded = (1,) * (at.upstream.ndim - len(shape)) + shape
@@ -227,7 +230,7 @@ def _weights(at: Situation, name: str, x: str, form: Form) -> Iterator[Hypothesi
     def raw() -> Bounded:
         return summed(at.context.exact(at.upstream) * at.context.exact(at.inputs[x]))
 
-    yield Hypothesis("wrong operand", f"{x} is used in place of x̂, in d{name}", raw)
+    yield Hypothesis("wrong operand", f"{x} is used in place of x̂, in {dx}", raw)
     changed = {
         f"eps is {eps:g} instead of {form.eps:g}": ("eps", replace(form, eps=eps, outside=False)) for eps in EPSILONS
     }
@@ -238,10 +241,11 @@ def _weights(at: Situation, name: str, x: str, form: Form) -> Iterator[Hypothesi
     for says, (cause, other) in changed.items():
         if other != form:
             predict = partial(lambda other: summed(other.gradients(at, x)[1]), other)
-            yield Hypothesis(cause, f"{says}, in d{name}", predict)
+            yield Hypothesis(cause, f"{says}, in {dx}", predict)
 
 
 def _softmaxes(at: Situation, name: str) -> Iterator[Hypothesis]:
+    dx = gradient_of(name)
     if at.inputs[name].shape != at.upstream.shape or len(at.expected) != 1:
         return
     output, dy = at.output, at.context.exact(at.upstream)
@@ -263,5 +267,5 @@ def _softmaxes(at: Situation, name: str) -> Iterator[Hypothesis]:
         for kind, right, mistakes in forms:
             if _agrees(right, at.expected[name]):
                 for says, wrong in mistakes.items():
-                    told = f"{says}, in d{name} of a {kind} over axis {axis}"
+                    told = f"{says}, in {dx} of a {kind} over axis {axis}"
                     yield Hypothesis("mean term missing", told, partial(_with_room, at, name, wrong))

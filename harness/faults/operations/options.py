@@ -20,7 +20,7 @@ from harness.edits.changes import changes_of
 from harness.edits.numbers import doubled
 from harness.edits.operators import OPERATORS, Operator
 from harness.edits.syntax import Site
-from harness.evaluation.references.expected import Expected
+from harness.evaluation.references.expected import Expected, gradient_of
 from harness.evaluation.references.measured import MeasuredReference, double
 from harness.faults.operations.hypothesis import Hypothesis, Situation
 from harness.inputs.calls import Call
@@ -62,6 +62,7 @@ _GRADIENTS: WeakKeyDictionary[Expected, list[list[Array | None] | None]] = WeakK
 
 def other_functions(at: Situation, name: str) -> Iterator[Hypothesis]:
     """The gradient of one input, of every edit of the reference's source."""
+    dx = gradient_of(name)
     reference = at.reference
     if not isinstance(reference, MeasuredReference):
         return
@@ -70,7 +71,7 @@ def other_functions(at: Situation, name: str) -> Iterator[Hypothesis]:
     for place, (cause, says, other) in enumerate(_KNOWN[reference]):
         again = partial(_bounded, other, name)
         plain = partial(_plain, at.at, name, place)
-        yield Hypothesis(cause, f"{says}, in d{name}", partial(again, at), plain=plain, again=again)
+        yield Hypothesis(cause, f"{says}, in {dx}", partial(again, at), plain=plain, again=again)
 
 
 def _edits(reference: MeasuredReference) -> Iterator[Edited]:

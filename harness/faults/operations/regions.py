@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.arithmetic import Bounded
+from harness.evaluation.references.expected import gradient_of
 from harness.faults.operations.hypothesis import Hypothesis, Situation
 from impls.contract import Array
 
@@ -34,6 +35,7 @@ FACTORS: tuple[tuple[str, str, float], ...] = (
 
 def in_regions(at: Situation, name: str) -> Iterator[Hypothesis]:
     """Simple mistakes in every region in which the gradient may be wrong alone."""
+    dx = gradient_of(name)
     right, actual = at.expected[name], at.answered.get(name)
     if actual is None or actual.shape != right.shape or not right.value.ndim:
         return
@@ -52,7 +54,7 @@ def in_regions(at: Situation, name: str) -> Iterator[Hypothesis]:
             continue
         for cause, how, mistake in mistakes:
             again = partial(_in_region, name, region, mistake)
-            yield Hypothesis(cause, f"d{name} {how}, {says}", partial(again, at), again=again)
+            yield Hypothesis(cause, f"{dx} {how}, {says}", partial(again, at), again=again)
 
 
 def _times(name: str, factor: float, at: Situation) -> Bounded:

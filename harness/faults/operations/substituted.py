@@ -23,6 +23,7 @@ QUICK = 1.702
 
 def elsewhere(at: Situation, name: str) -> Iterator[Hypothesis]:
     """Everything of this kind for the gradient of one input."""
+    dx = gradient_of(name)
     for other in at.reals:
         value = at.inputs[other]
         substitutes: dict[str, tuple[str, Array]] = {
@@ -43,10 +44,10 @@ def elsewhere(at: Situation, name: str) -> Iterator[Hypothesis]:
             substitutes[f"{other} is transposed"] = ("transposed operand", value.swapaxes(-1, -2).copy())
         for says, (cause, array) in substitutes.items():
             change = {other: np.asarray(array, value.dtype)}
-            yield Hypothesis(cause, f"{says}, in d{name}", partial(at.with_inputs, name, **change))
+            yield Hypothesis(cause, f"{says}, in {dx}", partial(at.with_inputs, name, **change))
     for option, values in at.at.options.items():
         for value in values:
-            says = f"{option} is ignored: the derivative is that of {option}={value!r} always, in d{name}"
+            says = f"{option} is ignored: the derivative is that of {option}={value!r} always, in {dx}"
             yield Hypothesis("option ignored", says, partial(_with_option, at, name, option, value))
     if isinstance(at.reference, HandReference):
         yield from _other_reads(at, name, at.reference)
@@ -60,6 +61,7 @@ def _with_option(at: Situation, name: str, option: str, value: Any) -> Bounded:
 
 def _other_reads(at: Situation, name: str, reference: HandReference) -> Iterator[Hypothesis]:
     """A hand rule that reads another tensor of the same shape."""
+    dx = gradient_of(name)
     tensors, link = reference.tensors(at.inputs, at.upstream, at.dtype), reference.links(at.inputs)[name]
 
     def predicted(read: str, other: str) -> Bounded:
@@ -68,18 +70,19 @@ def _other_reads(at: Situation, name: str, reference: HandReference) -> Iterator
     for read in link.inputs:
         for other, tensor in tensors.items():
             if other != read and tensor.shape == tensors[read].shape:
-                says = f"{other} is used in place of {read}, in d{name}"
+                says = f"{other} is used in place of {read}, in {dx}"
                 yield Hypothesis("derivative at another tensor", says, partial(predicted, read, other))
 
 
 def _other_activations(at: Situation, name: str) -> Iterator[Hypothesis]:
+    dx = gradient_of(name)
     z, upstream = at.inputs[name], at.upstream
     for kind, activation in ACTIVATIONS.items():
         if activation is Softmax and z.ndim != 2:
             continue
-        says = f"d{name} is the derivative of {kind}"
+        says = f"{dx} is the derivative of {kind}"
         yield Hypothesis("derivative of another activation", says, partial(_activated, activation(), z, upstream, at))
-    says = f"d{name} is the derivative of gelu in its sigmoid form, z s({QUICK} z)"
+    says = f"{dx} is the derivative of gelu in its sigmoid form, z s({QUICK} z)"
     yield Hypothesis("another form of the function", says, partial(_quick_gelu, at, name))
 
 
@@ -98,6 +101,7 @@ def lower_precision(at: Situation, name: str) -> Iterator[Hypothesis]:
 
     Any small error is as far off. What gives it away is that the numbers were widened.
     """
+    dx = gradient_of(name)
     if at.dtype != "float64":
         return
     actual = at.answered.get(name)
@@ -109,7 +113,7 @@ def lower_precision(at: Situation, name: str) -> Iterator[Hypothesis]:
         wide = at.reference.gradients(at.inputs, at.upstream, "float32")[name]
         return Bounded(right.value, wide.bound, at.context)
 
-    says = f"d{name} is float64 but computed in float32: every entry is a float32 number, as far off as float32 may be"
+    says = f"{dx} is float64 but computed in float32: every entry is a float32 number, as far off as float32 may be"
     yield Hypothesis("computed in float32", says, predict, "size")
 
 
