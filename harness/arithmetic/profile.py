@@ -95,6 +95,6 @@ def profile_of(dtype: str, eager: bool = False) -> Profile:
     }
     of = FORMATS[dtype]
     return Profile(
-        dtype=dtype, u=of.u, u_acc=of.u, eta=of.smallest, largest=of.largest, digits=of.digits,
+        dtype=dtype, u=of.u, u_acc=of.u, eta=of.smallest_normal, largest=of.largest, digits=of.digits,
         constants=constants, eager=eager,
     )  # fmt: skip

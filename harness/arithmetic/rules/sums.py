@@ -256,7 +256,7 @@ def _from_above(product: Product, terms: Any, x: Floats, y: Floats) -> Floats:
     back = 2.0 ** (x_power + y_power)
     result = product(*scaled).astype(np.float64)
     result *= back * (1 + 2 * (terms + 2) * single.u)
-    result += back * 4 * terms * single.smallest
+    result += back * 4 * terms * single.smallest_normal
     return result
 
 
