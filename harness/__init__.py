@@ -12,6 +12,7 @@
     explain      one derivative, path by path            why          where an allowance comes from
     conventions  what is chosen at kinks, and by default
     reference    a pass of the hand code                 allow        what may differ from it: mine == allow(it)
+    allowance_of  of an operation, beside assert_close   check_tolerance  what a tolerance lets pass
     assert_gradients_match  raises GradientMismatch      UsageError   what wrong usage raises
     assert_vjp_matches, assert_chain_matches  the same of an operation, and of a chain
     load_data    a data set by name or path              load_network  a network by its sizes or path
@@ -56,6 +57,8 @@ if TYPE_CHECKING:
         assert_vjp_matches,
     )
     from harness.testing.reference_pass import reference
+    from harness.tolerances.allowance import allowance_of
+    from harness.tolerances.check import check_tolerance
     from harness.usage import UsageError
 
 __all__ = [
@@ -78,6 +81,7 @@ __all__ = [
     "Sweep",
     "UsageError",
     "allow",
+    "allowance_of",
     "assert_chain_matches",
     "assert_gradients_match",
     "assert_program_right",
@@ -86,6 +90,7 @@ __all__ = [
     "check_chain",
     "check_optimizer",
     "check_program",
+    "check_tolerance",
     "check_vjp",
     "conventions",
     "explain",
@@ -123,6 +128,7 @@ _HOME = {
     "Sweep": "sweeping.summary",
     "UsageError": "usage",
     "allow": "testing.allowing",
+    "allowance_of": "tolerances.allowance",
     "assert_chain_matches": "testing.compared",
     "assert_gradients_match": "testing.allowing",
     "assert_program_right": "testing.compared",
@@ -131,6 +137,7 @@ _HOME = {
     "check_chain": "checking.chain",
     "check_optimizer": "checking.optimizer",
     "check_program": "programs.check",
+    "check_tolerance": "tolerances.check",
     "check_vjp": "checking.operation",
     "conventions": "surveys.conventions",
     "explain": "explaining",

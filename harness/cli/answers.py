@@ -221,7 +221,18 @@ def _program(options: dict[str, Any]) -> Made:
     return Made(result, of_program, lambda: render(result, options["style"], options["verbose"]))
 
 
+def _tolerance(options: dict[str, Any]) -> Made:
+    from harness.rendering.tolerance_screen import render
+    from harness.tolerances.check import check_tolerance
+
+    same = ("atol", "rtol", "inputs", "reference", "dtype", "seed", "timeout", "output")
+    found = check_tolerance(options["rule"], on=options["function"], **{name: options[name] for name in same})
+    result = replace(found, command=options["command"])
+    return Made(result, lambda _: (), lambda: render(result, options["style"]))
+
+
 MADE = {
     "network": _network, "operation": _operation, "optimizer": _optimizer, "chain": _chain, "program": _program,
+    "tolerance": _tolerance,
 }  # fmt: skip
 """By what is checked."""

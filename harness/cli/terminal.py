@@ -107,8 +107,8 @@ def printable(text: str, stand_ins: Mapping[int, str] = ASCII) -> str:
 
 
 def verb_of(what: str) -> str:
-    """The command that checks this: a network, an operation, ..., or a program."""
-    return "harness program" if what == "program" else "harness check"
+    """The command that checks this: a network, an operation, ..., a program or a tolerance."""
+    return f"harness {what}" if what in ("program", "tolerance") else "harness check"
 
 
 def complain(command: str, error: Exception | str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from inspect import signature
 from typing import Any
 
@@ -110,10 +110,21 @@ class HandReference:
         """What a link gives; that of a loss is multiplied by the upstream, one number."""
         return gradient * tensors["dL"] if self.gives == "L" else gradient
 
+    def computed(
+        self, inputs: Mapping[str, Array], upstream: Array, give: Callable[[Array], Any]
+    ) -> tuple[Any, dict[str, Any]]:
+        """The output and the gradient of each input that has one, on whatever `give` makes of arrays of reals."""
+        tensors = self._run(inputs, give)
+        given = {TARGET: give(upstream), **tensors, f"d{self.gives}": give(upstream)}
+        gradients = {name: self.sent_back(link(given), given) for name, link in self.links(inputs).items()}
+        return tensors[self.gives], gradients
+
     def _forward(self, inputs: Mapping[str, Array], dtype: str) -> dict[str, Any]:
         context = Context(profile_of(dtype))
+        return {**self._run(inputs, context.exact), "context": context}
+
+    def _run(self, inputs: Mapping[str, Array], give: Callable[[Array], Any]) -> dict[str, Any]:
         tensors: dict[str, Any] = {
-            name: array if array.dtype.kind in "iu" else context.exact(array) for name, array in inputs.items()
+            name: array if array.dtype.kind in "iu" else give(array) for name, array in inputs.items()
         }
-        output = self.layer.forward(*[tensors[name] for name in self.inputs])
-        return {**tensors, self.gives: output, "context": context}
+        return {**tensors, self.gives: self.layer.forward(*[tensors[name] for name in self.inputs])}

@@ -1,0 +1,128 @@
+"""Files of tensors: what is expected, and what else lies beside it.
+
+expected     alone, or each other array by itself where none is called so
+actual       what somebody's program gave: is it accepted?
+eager        what another program of the dtype gave
+allowed      what each entry may be off by; without it, the rounding of a right result to the dtype
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from harness.candidates.containers import check_readable, container_of
+from harness.candidates.dumps import LARGEST_BYTES
+from harness.formats import FORMATS
+from harness.tolerances.subject import Floats, Subject
+from harness.usage import UsageError, reason, visible
+from impls.contract import Array
+
+ENDINGS = (".npz", ".npy", ".safetensors")
+BESIDE = ("actual", "eager", "allowed")
+_T = TypeVar("_T")
+
+
+def file_subjects(path: str, dtype: str | None) -> list[Subject]:
+    """The tensors of a file.
+
+    Args:
+        dtype: in which programs compute them; that of the arrays if None.
+
+    Raises:
+        UsageError: it cannot be read, holds no numbers, or arrays of unequal shapes.
+    """
+    arrays = _arrays(path)
+    if not arrays:
+        raise UsageError(f"Cannot judge a tolerance on {path}, because it holds no arrays; save at least one.")
+    for name, array in arrays.items():
+        _check(path, name, array)
+    if "expected" not in arrays:
+        if stray := [name for name in BESIDE if name in arrays]:
+            raise UsageError(
+                f"Cannot judge a tolerance on {path}, because it holds {stray[0]} without expected; save what is "
+                f"expected under that name."
+            )
+        return [_subject(path, {"expected": array}, visible(name), dtype) for name, array in arrays.items()]
+    for name in BESIDE:
+        if name in arrays and arrays[name].shape != arrays["expected"].shape:
+            raise UsageError(
+                f"Cannot judge a tolerance on {path}, because {name} has shape {arrays[name].shape} and expected "
+                f"{arrays['expected'].shape}; save both of one shape."
+            )
+    return [_subject(path, arrays, "expected", dtype)]
+
+
+def _subject(path: str, arrays: Mapping[str, Array], name: str, dtype: str | None) -> Subject:
+    own = next(arrays[each] for each in ("actual", "eager", "expected") if each in arrays)
+    of = dtype or str(own.dtype)
+    if of not in FORMATS:
+        raise UsageError(
+            f"Cannot judge a tolerance on {path}, because {of} is no format of numbers here; give --dtype, one of "
+            f"{', '.join(FORMATS)}."
+        )
+    expected = _wide(arrays["expected"])
+    rounding = np.maximum(FORMATS[of].u * np.abs(expected), FORMATS[of].smallest_subnormal / 2)
+    allowed = _wide(arrays["allowed"]) if "allowed" in arrays else rounding
+    if not np.all(allowed >= 0):
+        raise UsageError(
+            f"Cannot judge a tolerance on {path}, because allowed holds what is negative or no number; save how far "
+            f"off each entry may be."
+        )
+    return Subject(
+        name=name, expected=expected, allowed=allowed, dtype=of,
+        source="given" if "allowed" in arrays else "rounding of the result alone",
+        programs={"eager": _wide(arrays["eager"])} if "eager" in arrays else {},
+        given=_wide(arrays["actual"]) if "actual" in arrays else None,
+    )  # fmt: skip
+
+
+def _check(path: str, name: str, array: Array) -> None:
+    kind = str(array.dtype)
+    if not array.size:
+        raise UsageError(f"Cannot judge a tolerance on {path}, because {visible(name)} is empty; save numbers.")
+    if array.dtype.kind not in "fiu" and kind not in FORMATS:
+        raise UsageError(f"Cannot judge a tolerance on {path}, because {visible(name)} is {kind}; save real numbers.")
+    if name != "actual" and name != "allowed" and not np.all(np.isfinite(_wide(array))):
+        raise UsageError(
+            f"Cannot judge a tolerance on {path}, because {visible(name)} holds what is no finite number; save finite "
+            f"ones."
+        )
+
+
+def _arrays(path: str) -> dict[str, Array]:
+    check_readable(path)
+    if Path(path).suffix.lower() == ".npy":
+        return {Path(path).stem: _readable(path, lambda: np.load(path, allow_pickle=False))}
+    container = container_of(path)
+    names = _readable(path, lambda: container.names(path))
+    declared = _readable(path, lambda: container.declared(path, names))
+    if pickled := [name for name, each in declared.items() if each.dtype == "object"]:
+        raise UsageError(
+            f"Cannot read {path}, because {visible(pickled[0])} holds pickled Python objects, and reading those can "
+            f"run any program; save arrays of numbers."
+        )
+    if sum(8 * int(np.prod(each.shape, dtype=object)) for each in declared.values()) > LARGEST_BYTES:
+        raise UsageError(
+            f"Cannot read {path}, because what it declares takes more than the {LARGEST_BYTES / 2**30:g} GiB that are "
+            f"read; save fewer rows."
+        )
+    return _readable(path, lambda: container.read(path, names))
+
+
+def _readable(path: str, read: Callable[[], _T]) -> _T:
+    try:
+        return read()
+    except (UsageError, MemoryError):
+        raise
+    except Exception as error:  # each library raises its own for each way in which a file can be damaged
+        raise UsageError(
+            f"Cannot read {path}, because it is damaged, or no file of that kind ({reason(error)}); write it again."
+        ) from None
+
+
+def _wide(array: Any) -> Floats:
+    return np.asarray(array, np.float64)

@@ -1,0 +1,113 @@
+"""Operations: the tensors of one, each with its allowance, and with what right programs give for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.candidates.operation import Operation
+from harness.checking.operation_points import Points, References, points_of, with_upstream
+from harness.evaluation.references.derived import HandReference
+from harness.evaluation.references.expected import Expected, gradient_of
+from harness.formats import FORMATS, rounded_to
+from harness.inputs.arguments import as_dtype
+from harness.inputs.outputs import OUTPUT
+from harness.tolerances.orders import from_last
+from harness.tolerances.subject import Floats, Subject
+from impls.contract import Array
+from impls.hand.layers import MatrixProduct
+
+PRODUCT_BLOCK = 16
+"""Products that a kernel of matrix products forgets, where it forgets the last of them."""
+NARROWER = {"float64": "float32", "float32": "bfloat16"}
+"""In which operands may be read by a program that calls itself one of the wider dtype."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Somebody's own program of the operation, presumed right where it is within its allowance."""
+
+    forward: Any
+    backward: Any = None
+
+
+def operation_subjects(
+    reference: Any,
+    *,
+    inputs: Mapping[str, Any] | str | None = None,
+    upstream: Any = None,
+    dtype: str = "float32",
+    seed: int = 0,
+    candidate: Candidate | None = None,
+    timeout: float | None = None,
+) -> list[Subject]:
+    """The output and every gradient of an operation, at one point.
+
+    Args:
+        reference, inputs, upstream, seed: as of `harness.check_vjp`; the first of its cases is taken.
+        candidate: whose numbers are tried as those of a right program.
+
+    Raises:
+        UsageError: as `harness.check_vjp` does.
+    """
+    dtype = as_dtype(dtype)
+    points = points_of(reference, inputs, (), dtype, seed, None)
+    case = points.cases[0]
+    if upstream is not None:
+        case = with_upstream(Points(points.signature, [case], {}), upstream, dtype).cases[1]
+    references = References(reference, None, points.signature)
+    at = references.expected(case, dtype, np.random.default_rng(seed))
+    programs = dict(_programs(at))
+    if candidate is not None:
+        own = Operation(candidate.forward, candidate.backward, points.signature, case.inputs, dtype, timeout)
+        programs = {own.name: dict(own.answer(at).shown)} | programs
+    return [
+        Subject(
+            name=name, expected=np.array(right.value, np.float64), allowed=np.array(right.bound, np.float64),
+            dtype=dtype, source="measured" if at.reference.measured else "derived",
+            programs={who: _wide(made[name]) for who, made in programs.items() if _fits(made.get(name), right.shape)},
+            mistakes=_mistakes(at, name, dtype),
+        )
+        for name, right in at.tensors.items()
+    ]  # fmt: skip
+
+
+def _programs(at: Expected) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What the hand code gives in the dtype, in the order in which NumPy adds and in another one."""
+    reference = at.reference
+    if not isinstance(reference, HandReference):
+        return
+    orders: dict[str, Callable[[Array], Any]] = {
+        "the hand code in NumPy": np.asarray, "the same, summed from last to first": from_last,
+    }  # fmt: skip
+    for name, give in orders.items():
+        with np.errstate(all="ignore"):
+            output, gradients = reference.computed(at.given, at.upstream, give)
+        outputs = {OUTPUT: output} if list(at.parts) == [OUTPUT] else {}
+        yield name, {**outputs, **{gradient_of(each): gradient for each, gradient in gradients.items()}}
+
+
+def _mistakes(at: Expected, tensor: str, dtype: str) -> dict[str, Callable[[], Floats]]:
+    """Of a matrix product: what kernels forget, and what they read of their operands."""
+    layer = getattr(at.reference, "layer", None)
+    if not isinstance(layer, MatrixProduct) or tensor != OUTPUT:
+        return {}
+    p, q = (_wide(at.given[name]) for name in at.reference.inputs)
+    found: dict[str, Callable[[], Floats]] = {}
+    if (terms := p.shape[-1]) > PRODUCT_BLOCK:
+        rest = terms % PRODUCT_BLOCK or PRODUCT_BLOCK
+        found[f"the last {rest} of {terms} products"] = lambda: p[..., :-rest] @ q[..., :-rest, :]
+    if (narrow := NARROWER.get(dtype)) in FORMATS:
+        found[f"operands in {narrow}"] = lambda: rounded_to(p, narrow) @ rounded_to(q, narrow)
+    return found
+
+
+def _wide(array: Any) -> Floats:
+    return np.asarray(np.asarray(array), np.float64)
+
+
+def _fits(array: Any, shape: tuple[int, ...]) -> bool:
+    return array is not None and np.shape(array) == shape
