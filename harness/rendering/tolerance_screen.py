@@ -18,7 +18,7 @@ def render(check: ToleranceCheck, style: str = "table") -> str:
     """The whole text, as a table or in Markdown."""
     parts = [f"{plain(check.on, style)}\n{_sources(check)}" if check.rows else plain(check.on, style)]
     parts.append(f"{check.verdict}  {plain(check.reason, style)}")
-    shown = sorted(check.rows, key=lambda row: row.verdict == "ok")[:MOST_LINES]  # stable
+    shown = check.rows[:MOST_LINES]
     parts.append(columns.text(_summary(check), shown, style) if shown else "")
     if len(check.rows) > len(shown):
         parts.append(f"{len(check.rows) - len(shown)} more rows; --json has them all")

@@ -22,7 +22,7 @@ from harness.usage import UsageError, reason, visible
 from impls.contract import Array
 
 ENDINGS = (".npz", ".npy", ".safetensors")
-BESIDE = ("actual", "eager", "allowed")
+EXPECTED, BESIDE = "expected", ("actual", "eager", "allowed")
 _T = TypeVar("_T")
 
 
@@ -40,20 +40,28 @@ def file_subjects(path: str, dtype: str | None) -> list[Subject]:
         raise UsageError(f"Cannot judge a tolerance on {path}, because it holds no arrays; save at least one.")
     for name, array in arrays.items():
         _check(path, name, array)
-    if "expected" not in arrays:
-        if stray := [name for name in BESIDE if name in arrays]:
+    found: dict[str, dict[str, Array]] = {}
+    for name, array in arrays.items():
+        tensor, _, role = name.rpartition(".")
+        own, role = (tensor or EXPECTED, role) if role in (EXPECTED, *BESIDE) else (name, EXPECTED)
+        found.setdefault(own, {})[role] = array
+    for name, held in found.items():
+        _check_together(path, visible(name), held)
+    return [_subject(path, held, visible(name), dtype) for name, held in found.items()]
+
+
+def _check_together(path: str, name: str, held: Mapping[str, Array]) -> None:
+    if EXPECTED not in held:
+        raise UsageError(
+            f"Cannot judge a tolerance on {path}, because it holds {next(iter(held))} without {EXPECTED}; save what is "
+            f"expected under that name."
+        )
+    for role, array in held.items():
+        if array.shape != held[EXPECTED].shape:
             raise UsageError(
-                f"Cannot judge a tolerance on {path}, because it holds {stray[0]} without expected; save what is "
-                f"expected under that name."
+                f"Cannot judge a tolerance on {path}, because of {name} {role} has shape {array.shape} and {EXPECTED} "
+                f"{held[EXPECTED].shape}; save both of one shape."
             )
-        return [_subject(path, {"expected": array}, visible(name), dtype) for name, array in arrays.items()]
-    for name in BESIDE:
-        if name in arrays and arrays[name].shape != arrays["expected"].shape:
-            raise UsageError(
-                f"Cannot judge a tolerance on {path}, because {name} has shape {arrays[name].shape} and expected "
-                f"{arrays['expected'].shape}; save both of one shape."
-            )
-    return [_subject(path, arrays, "expected", dtype)]
 
 
 def _subject(path: str, arrays: Mapping[str, Array], name: str, dtype: str | None) -> Subject:
@@ -86,7 +94,7 @@ def _check(path: str, name: str, array: Array) -> None:
         raise UsageError(f"Cannot judge a tolerance on {path}, because {visible(name)} is empty; save numbers.")
     if array.dtype.kind not in "fiu" and kind not in FORMATS:
         raise UsageError(f"Cannot judge a tolerance on {path}, because {visible(name)} is {kind}; save real numbers.")
-    if name != "actual" and name != "allowed" and not np.all(np.isfinite(_wide(array))):
+    if name.rpartition(".")[2] not in ("actual", "allowed") and not np.all(np.isfinite(_wide(array))):
         raise UsageError(
             f"Cannot judge a tolerance on {path}, because {visible(name)} holds what is no finite number; save finite "
             f"ones."

@@ -1,7 +1,7 @@
 """Mistakes that a tolerance should not let pass: what a tensor would be with each.
 
 of the whole        zeros, the sign, twice, half
-of a part           without the last row, without the last block of columns
+of a part           without the last row of its first axis, without the last block of columns
 of one entry        its sign, five times, zero: tried at entries of every size
 of a size           all of it too large by a factor 1 + x, or too small by 1 - x: the largest x that passes
 """
@@ -33,8 +33,9 @@ OF_ENTRY: Mapping[str, float] = {"sign": -1.0, "five times": 5.0, "zero": 0.0}
 
 def of_part(expected: Floats) -> Iterator[tuple[str, Floats]]:
     """Without a row and without a block, where there is more than that."""
-    if expected.ndim and len(expected) > 1:
-        yield "the last row is 0", _zeroed(expected, (slice(-1, None),))
+    axis = next((axis for axis, size in enumerate(expected.shape) if size > 1), None)
+    if axis is not None:
+        yield "the last row is 0", _zeroed(expected, (*(slice(None),) * axis, slice(-1, None)))
     if expected.ndim and expected.shape[-1] > BLOCK:
         rest = expected.shape[-1] % BLOCK or BLOCK
         yield f"the last block of {rest} columns is 0", _zeroed(expected, (..., slice(-rest, None)))

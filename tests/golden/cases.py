@@ -161,6 +161,13 @@ CASES = [
         "why", "template", "implementations", "calibrate", "conventions", "doctor", "report")), by=("click",)),
     command("help-of-sweep", "sweep --help", by=("click",)),
     command("help-of-program", "program --help", by=("click",)),
+    command("help-of-tolerance", "tolerance --help", by=("click",)),
+    # tolerance
+    command("tolerance", "tolerance assert-close --on softmax",
+            "tolerance --atol 5 --rtol 50 --on tanh --format markdown",
+            "tolerance cosine-difference --on tanh --json"),
+    command("tolerance-wrong", "tolerance --on tanh", "tolerance nearly --on tanh", "tolerance --atol nan --on tanh",
+            "tolerance allclose --on nowhere.npz", "tolerance allclose"),
     # sweep
     command("sweep", "sweep two.toml --jobs 1", "sweep two.toml --format markdown", "sweep two.toml --json",
             prepare=matrices),

@@ -91,6 +91,10 @@ def test_allowances_are_written_and_read_again(tmp_path):
     with np.load(path) as held:
         assert sorted(held) == ["dz.allowed", "dz.expected", "output.allowed", "output.expected"]
         assert held["dz.allowed"].max() == pytest.approx(first.rows[1].allowed[2])
+    again = harness.check_tolerance("allclose", on=str(path), dtype="float32")
+    assert [(row.tensor, row.allowed, row.short) for row in again.rows] == [
+        (row.tensor, row.allowed, row.short) for row in first.rows
+    ]
     with pytest.raises(UsageError, match="because there is such a file already"):
         harness.check_tolerance("allclose", on="softmax", output=str(path))
 
@@ -163,7 +167,10 @@ def test_the_command_says_it_and_ends_with_2(capfd):
 
 
 BAD = {
-    "shapes": ({"expected": np.ones((2, 3)), "actual": np.ones((3, 2))}, "actual has shape (3, 2) and expected (2, 3)"),
+    "shapes": (
+        {"expected": np.ones((2, 3)), "actual": np.ones((3, 2))},
+        "of expected actual has shape (3, 2) and expected (2, 3)",
+    ),
     "nan": ({"expected": np.array([1.0, np.nan])}, "holds what is no finite number"),
     "text": ({"expected": np.array(["a"])}, "save real numbers"),
     "empty": ({"expected": np.ones((0, 3))}, "expected is empty"),
