@@ -5,7 +5,7 @@ import pytest
 
 import harness
 from tests.chains.mistakes import MISTAKES, with_mistake
-from tests.chains.test_check_chain import DTYPES, NAMES, SMALL
+from tests.chains.small import DTYPES, NAMES, SMALL
 from tests.helpers.deferred import Deferred
 
 jax, jnp, torch = Deferred("jax"), Deferred("jax.numpy"), Deferred("torch")

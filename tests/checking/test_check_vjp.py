@@ -1,27 +1,16 @@
 """Right backward passes in every form and framework raise no alarm; wrong ones in every form do."""
 
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 
 from harness import Indices, UsageError, check_vjp
-from harness.evaluation.references.derived import HandReference
 from impls.hand import Dense, Gelu, MeanAbsoluteError, Relu, Softmax, SoftmaxCrossEntropy, Tanh
-from impls.hand.layers import Embedding, Multiply
 from tests.candidates import numpy_layers as mine
+from tests.checking.passing import BOTH, passes
 
-BOTH = pytest.mark.parametrize("dtype", ["float64", "float32"])
 NORM = {"x": ("N", "D"), "w": ("D",), "b": ("D",)}
-
-
-def passes(*functions, **options):
-    found = check_vjp(*functions, **options)
-    assert (found.verdict, found.exit) == ("PASS", 0), str(found)
-    assert found.findings == []
-    return found
 
 
 @BOTH
@@ -224,34 +213,6 @@ def test_the_result_is_one_object_for_text_and_json():
     assert lines[-1].startswith("next  ")
 
 
-def test_a_layer_with_two_inputs_and_one_with_whole_numbers_are_references_too():
-    def product_backward(u, p, q):
-        return u * q, u * p
-
-    sizes = {"p": ("N", "K"), "q": ("N", "K")}
-    found = passes(lambda p, q: p * q, product_backward, reference=Multiply(), inputs=sizes)
-    assert found.gradients == ["dp", "dq"]
-
-    def rows_backward(u, i, W):
-        gradient = np.zeros_like(W)
-        np.add.at(gradient, i, u)
-        return {"dW": gradient}
-
-    table = {"i": Indices(("N",), below=7), "W": (7, 3)}
-    passes(lambda i, W: W[i], rows_backward, reference=Embedding(7, 3), inputs=table)
-
-
-def test_a_layer_of_ones_own_may_say_what_it_usually_reads():
-    class Product(Multiply):
-        usual_inputs = "p=N,K; q=N,K"
-
-    found = passes(lambda p, q: p * q, lambda u, p, q: (u * q, u * p), reference=Product())
-    assert "other sizes" in found.cases
-    assert HandReference(Multiply()).usual == {}
-    with pytest.raises(UsageError, match="nothing says what it reads"):
-        check_vjp(lambda p, q: p * q, lambda u, p, q: (u * q, u * p), reference=Multiply())
-
-
 def test_a_call_that_does_not_answer_is_the_last():
     calls = []
 
@@ -264,16 +225,6 @@ def test_a_call_that_does_not_answer_is_the_last():
     assert found.reason == "timeout: backward did not answer within 0.2 s (case ordinary)"
     with pytest.raises(UsageError, match="because it is a time"):
         check_vjp(np.tanh, backward, reference=Tanh(), timeout=0)
-
-
-def test_the_nodes_links_have_the_layers_own_names():
-    reference = HandReference(Dense(4, 3))
-    inputs = {"x": np.ones((5, 4)), "W": np.ones((4, 3)), "b": np.ones(3)}
-    links = reference.links(inputs)
-    assert {name: (link.output, link.inputs) for name, link in links.items()} == {
-        "x": ("dx", ("dz", "W")), "W": ("dW", ("dz", "x")), "b": ("db", ("dz",)),
-    }  # fmt: skip
-    assert reference.graph(inputs).tensors["dW"].of == "W"
 
 
 def test_an_operation_that_gives_one_number_is_checked():
@@ -295,76 +246,3 @@ def test_an_operation_that_gives_one_number_is_checked():
     passes(SumOfSquares.apply, **options)
     SumOfSquares.factor = 1
     assert check_vjp(SumOfSquares.apply, **options).exit == 1
-
-
-def run_apart(code):
-    """What a program prints in a process in which no framework is loaded yet."""
-    done = subprocess.run([sys.executable, "-c", f"{HEAD}{code}"], capture_output=True, text=True, check=False)
-    assert not done.stderr
-    return done.stdout
-
-
-HEAD = "import numpy as np\nfrom harness import UsageError, check_vjp\n"
-IMPORTING = """
-def reference(z):
-    {}
-    return tanh(z)
-
-options = {{"reference": reference, "inputs": {{"z": np.linspace(-2, 2, 12).reshape(3, 4)}}}}
-print(check_vjp(np.tanh, lambda u, z: u * (1 - np.tanh(z) ** 2), **options).verdict)
-print(check_vjp(np.tanh, lambda u, z: u * (1 - np.tanh(z)), **options).verdict)
-"""
-
-
-@pytest.mark.parametrize("order", [1, -1])
-def test_a_reference_may_import_its_framework_when_it_is_called(order):
-    """Where none is loaded, and then where the other one is."""
-    pytest.importorskip("torch")
-    pytest.importorskip("jax")
-    imports = ["from torch import tanh", "from jax.numpy import tanh"][::order]
-    assert run_apart("".join(map(IMPORTING.format, imports))).split() == ["PASS", "FAIL"] * 2
-
-
-REFUSED = {
-    "return np.tanh(z.tolist())": "because no framework is imported",
-    "from torch import tan as f; f(2)": "because with torch arrays it raises TypeError",
-    "import nowhere": "because with numpy arrays it raises ModuleNotFoundError: No module named 'nowhere'",
-}
-REFUSING = """
-def reference(z):
-    {}
-
-try:
-    check_vjp(np.tanh, lambda u, z: u, reference=reference, inputs={{"z": ("N", "M")}})
-except UsageError as error:
-    print(error)
-"""
-
-
-@pytest.mark.parametrize("bodies", [[*REFUSED][:2], [*REFUSED][2:]])
-def test_a_reference_that_imports_what_does_not_serve_is_refused(bodies):
-    """Each where nothing is loaded yet that a body before it has brought."""
-    pytest.importorskip("torch")
-    told = run_apart("".join(map(REFUSING.format, bodies))).splitlines()
-    assert all(REFUSED[body] in line for body, line in zip(bodies, told, strict=True)), told
-
-
-class Centred:
-    """c = x - mean of its row; its own derivative, since centring is symmetric."""
-
-    reads, gives = "x", "c"
-
-    def forward(self, x):
-        return x - x.mean(axis=1, keepdims=True)
-
-    def dx(self, dc):
-        return dc - np.mean(dc, axis=1, keepdims=True)
-
-
-@BOTH
-def test_a_layer_of_ones_own_may_take_a_mean(dtype):
-    options = {"reference": Centred(), "inputs": {"x": ("N", "M")}, "dtype": dtype}
-    layer = Centred()
-    assert not passes(layer.forward, lambda u, x: u - u.sum(1, keepdims=True) / x.shape[1], **options).measured
-    for wrong in (lambda u, x: u, lambda u, x: u - u.sum(1, keepdims=True) / (x.shape[1] - 1)):
-        assert check_vjp(layer.forward, wrong, **options).verdict == "FAIL"

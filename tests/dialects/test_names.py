@@ -7,8 +7,7 @@ import pytest
 
 import harness
 from tests.dialects import programs
-
-NAMES = ("dW1", "db1", "dW2", "db2")
+from tests.dialects.named import NAMES, Found, check, written
 
 
 def by_layer(weight, bias, first=1):
@@ -21,7 +20,6 @@ def of_kind(g, kind):
 
 
 Gradients = namedtuple("Gradients", NAMES)
-
 SPELLINGS = {
     "W1": lambda g: {name[1:]: a for name, a in g.items()},
     "w1": lambda g: {name[1:].lower(): a for name, a in g.items()},
@@ -59,26 +57,6 @@ SPELLINGS = {
     "(loss, (grads))": lambda g: (g.loss, tuple(g.values())),
     "(grads, weights)": lambda g: ({name[1:]: a for name, a in g.items()}, g.weights),
 }  # fmt: skip
-
-
-class Found(dict):
-    """Gradients of the weights by name, with the loss and the weights that they were found at."""
-
-
-def written(spell, **options):
-    """A program that returns its gradients so."""
-
-    def backward(weights, x, y):
-        everything = programs.in_rows(weights, x, y, **options)
-        found = Found((name, everything[name]) for name in NAMES)
-        found.loss, found.weights = everything["loss"], weights
-        return spell(found)
-
-    return backward
-
-
-def check(function, model=programs.MODEL, **options):
-    return harness.check(function, model, "random", batch=16, **options)
 
 
 @pytest.mark.parametrize("name", SPELLINGS)
@@ -285,79 +263,3 @@ def test_a_network_of_one_layer_needs_no_numbers():
     assert check(backward, network).verdict == "PASS"
     assert check(lambda *given: tuple(backward(*given).values()), network).verdict == "PASS"
     assert check(lambda *given: {"dW": -backward(*given)["dW"], "db": backward(*given)["db"]}, network).wrong == ["dW1"]
-
-
-def test_biases_that_are_not_trained():
-    def without(weights, x, y, **options):
-        found = programs.in_rows(weights, x, y, **options)
-        return {name: a for name, a in found.items() if not name.startswith("db")}
-
-    found = check(without)
-    assert (found.verdict, found.exit) == ("PASS", 0)
-    assert found.reason.endswith("; biases are not trained: no db returned")
-    assert "returned no db1, db2: read as biases that are not trained" in str(found)
-    found = check(without, strict=True)
-    assert (found.verdict, found.exit) == ("FAIL", 1)
-    assert check(lambda *given: without(*given, slope=programs.slope_of_z)).first_wrong == "dz1"
-    called = check(lambda *given: without(*given) | {"bias_step": np.ones(3)})
-    assert (called.verdict, called.exit) == ("NOT COMPARED", 3)
-    assert "returned bias_step (3,) too; expected db1 (3,), db2 (2,)" in str(called)
-    one = check(written(lambda g: {"dW1": g["dW1"], "dW2": g["dW2"], "db2": g["db2"]}))
-    assert (one.verdict, one.exit) == ("NOT COMPARED", 3)
-    assert check(written(lambda g: {"db1": g["db1"], "db2": g["db2"]})).verdict == "NOT COMPARED"
-
-
-def test_a_network_without_biases():
-    from impls.hand import Dense, Network, Sigmoid, SumSquaredError
-
-    network = Network([Dense(4, 3, bias=False), Sigmoid(), Dense(3, 2, bias=False), Sigmoid()], SumSquaredError())
-
-    def backward(weights, x, y):
-        found = programs.in_rows({**weights, "b1": 0.0, "b2": 0.0}, x, y)
-        return {"W1": found["dW1"], "W2": found["dW2"]}
-
-    found = check(backward, network)
-    assert (found.verdict, found.exit) == ("PASS", 0), str(found)
-    assert "not trained" not in str(found)
-    assert check(lambda *given: list(backward(*given).values()), network).verdict == "PASS"
-
-
-def test_the_gradient_that_a_torch_parameter_keeps_is_read():
-    torch = pytest.importorskip("torch")
-
-    def backward(weights, x, y, factor=1.0):
-        parameters = {name: torch.nn.Parameter(torch.as_tensor(w)) for name, w in weights.items()}
-        for name, w in parameters.items():
-            w.grad = torch.as_tensor(factor * programs.in_rows(weights, x, y)[f"d{name}"])
-        return parameters
-
-    found = check(backward)
-    assert found.verdict == "PASS", str(found)
-    assert "returned W1.grad, b1.grad, W2.grad and 1 more: read as dW1, db1, dW2 and 1 more" in str(found)
-    assert check(lambda *given: backward(*given, factor=1.001)).verdict == "FAIL"
-
-
-class Endless(dict):
-    """A mapping that never ends."""
-
-    def items(self):
-        number = 0
-        while True:
-            yield f"name{number}", number
-            number += 1
-
-
-def test_mappings_of_somebodys_own_are_read_as_far_as_they_go():
-    assert check(lambda weights, x, y: Endless()).verdict == "FAIL"
-    holds_itself = {}
-    holds_itself["again"] = [holds_itself]
-    assert check(lambda weights, x, y: holds_itself).verdict == "FAIL"
-
-    class Deep(Endless):
-        def items(self):
-            return ((name, Deep()) for name, _ in super().items())
-
-    def behind(weights, x, y):
-        return {"history": [x] * 20_000, "deep": Deep()} | programs.in_rows(weights, x, y) | {"more": Deep()}
-
-    assert check(behind).verdict == "PASS"

@@ -1,10 +1,6 @@
 """What golden cases call from Python: each returns the text that is pinned; and the files that some cases need."""
 
 import json
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +11,6 @@ import harness
 from impls.hand import Dense, Relu, Tanh
 from tests.golden.candidates import kinks
 from tests.golden.implementations import registered
-from tests.helpers.command import told
 
 CALLS: dict[str, Callable[[Path], str]] = {}
 
@@ -35,9 +30,6 @@ def said_by(*attempts: Callable[[], Any]) -> str:
         except (harness.UsageError, harness.GradientMismatch) as error:
             parts.append(f"{type(error).__name__}: {error}")
     return "\n\n".join(parts) + "\n"
-
-
-# Files
 
 
 def write_dump(path: Path, change: Callable[[dict], dict] = lambda held: held) -> None:
@@ -69,9 +61,6 @@ def write_dumps_on_kinks(folder: Path) -> None:
 
 def write_record(path: Path) -> None:
     harness.run("3-2-1", "random", ["hand"], steps=2, output=path)
-
-
-# One operation
 
 
 def dense(x, W, b):
@@ -206,9 +195,6 @@ def check_vjp_wrong_input(folder: Path) -> str:
     )
 
 
-# A pass of the hand code, and what may differ from it
-
-
 @pinned
 def allow_and_assert_gradients_match(folder: Path) -> str:
     reference = harness.reference("4-3-3-1", dtype="float32")
@@ -275,9 +261,6 @@ def networks_as_toml(folder: Path) -> str:
     return said_by(lambda: harness.to_toml(network), lambda: harness.from_toml(harness.to_toml(network)))
 
 
-# Results as objects
-
-
 @pinned
 def results_as_text_and_for_notebooks(folder: Path) -> str:
     run = harness.run("3-2-1", "random", ["hand"], steps=2)
@@ -309,63 +292,3 @@ def records_that_cannot_be_read(folder: Path) -> str:
     return said_by(
         *(lambda name=name: harness.read_run(folder / f"{name}.jsonl").verdict for name in (*contents, "missing"))
     )
-
-
-# Scores of tests, and pytest
-
-
-@pinned
-def scores_of_tests(folder: Path) -> str:
-    tests, target = "candidates/scored.py", "operations:backward"
-    return said_by(
-        lambda: harness.score(f"{tests}::test_numeric", target),
-        lambda: harness.score(f"{tests}::test_shape_only", target),
-    )
-
-
-@pinned
-def scores_wrong_input(folder: Path) -> str:
-    tests, target = "candidates/scored.py", "operations:backward"
-    return said_by(
-        lambda: harness.score(f"{tests}::test_failing", target),
-        lambda: harness.score(f"{tests}::test_numeric", "operations:bakward"),
-        lambda: harness.score("nowhere.py::test_x"),
-        lambda: harness.score("--pdb"),
-        lambda: harness.score(f"{tests}::test_numeric", target, timeout=0),
-    )
-
-
-@pinned
-def pytest_of_a_learner(folder: Path) -> str:
-    (folder / "pytest.ini").write_text("[pytest]\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "candidates/learner.py"],
-        cwd=folder, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return f"exit {done.returncode}\n{done.stdout}{done.stderr}"
-
-
-OF_PYTEST = (scores_wrong_input, pytest_of_a_learner)
-"""These tell what pytest prints."""
-
-
-# A process that is interrupted
-
-
-def interrupted_by_signal(folder: Path) -> str:
-    """A run in a process of its own, ended by Ctrl-C after at least three steps."""
-    words = ("run", "--steps", "1000000", "--against", "hand", "--output", "run.jsonl")
-    record = folder / "run.jsonl"
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what is run in the background ignores it
-    process = subprocess.Popen(
-        [sys.executable, "-m", "harness", *words],
-        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    signal.signal(signal.SIGINT, before)
-    while process.poll() is None and not (record.exists() and record.read_bytes().count(b"\n") > 3):
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    again = harness.read_run(record)
-    done = subprocess.CompletedProcess(words, process.returncode, out, err)
-    return told(done) + f"\n{again.verdict} {again.exit} {again.how}\n"

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.golden import calls
+from tests.golden import calls, processes
 
 Words = tuple[str, ...]
 
@@ -138,7 +138,7 @@ CASES = [
     command("run-implementation-raises", "run --steps 4 --against raises", against=("raises",)),
     command("run-interrupted-and-read", "run --steps 9 --against stops --output run.jsonl",
             "report run.jsonl -o page.html", against=("stops",)),
-    Case("run-interrupted-by-signal", call=calls.interrupted_by_signal, masked=True),
+    Case("run-interrupted-by-signal", call=processes.interrupted_by_signal, masked=True),
     command("run-no-power", *(f"run 400-300-200-10 --data random --batch 32 --activation tanh --loss cross-entropy "
             f"--steps 1 --against narrow{how}" for how in ("", " --require-power --quiet")), against=("narrow",)),
     command("run-nothing-compared", "run --steps 0 --against torch"),
@@ -258,6 +258,6 @@ CASES = [
     command("report-damaged", *(f"report {name}.jsonl -o page.html" for name in (
         "none", "empty", "nonsense", "newer", "disordered", "cut")), "report whole.jsonl -o whole.jsonl",
         prepare=damaged),
-    *(Case(name.replace("_", "-"), call=function, by=("pytest",) if function in calls.OF_PYTEST else ())
+    *(Case(name.replace("_", "-"), call=function, by=("pytest",) if function in processes.OF_PYTEST else ())
       for name, function in calls.CALLS.items()),
 ]  # fmt: skip
