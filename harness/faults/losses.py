@@ -51,9 +51,7 @@ from impls.hand.notation import LOSSES, name_of
 
 
 def loss_faults(place: Place) -> Iterator[Fault]:
-    """Mistakes at the link from the loss to the output, and from there to the last pre-activation."""
-    if place.of_read and is_activation(place.layer) and place.names["a"] == place.network.output:
-        yield from _fused_behind(place)
+    """Mistakes at the link from the loss to the output."""
     if not place.of_loss:
         return
     inner = bare(place.layer)
@@ -64,9 +62,15 @@ def loss_faults(place: Place) -> Iterator[Fault]:
         yield place.fault("scaled by a constant", text, "da without it", without)
     yield from _factors(place, inner)
     yield from _of_another_kind(place, inner)
-    for faults_of in (of_class(_ERRORS, inner) or _errors, of_class(_FUSED, inner)):
-        if faults_of:
-            yield from faults_of(place, inner)
+    yield from (of_class(_ERRORS, inner) or _errors)(place, inner)
+
+
+def fused_faults(place: Place) -> Iterator[Fault]:
+    """Gradients of two steps in one that are taken for that of one of them."""
+    if place.of_read and is_activation(place.layer) and place.names["a"] == place.network.output:
+        yield from _fused_behind(place)
+    if place.of_loss and (faults_of := of_class(_FUSED, inner := bare(place.layer))):
+        yield from faults_of(place, inner)
 
 
 def _factors(place: Place, inner: Any) -> Iterator[Fault]:
