@@ -20,7 +20,7 @@ from harness.candidates.function import BackwardPass
 from harness.candidates.probes import FIRST, Larger, ladders
 from harness.comparison.judge import Finding
 from harness.evaluation.point import Point
-from harness.faults.losses import GUARDS
+from harness.faults.guards import GUARDS
 from impls.graph import evaluate
 
 

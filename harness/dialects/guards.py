@@ -14,7 +14,7 @@ import numpy as np
 from harness.dialects.fits import DIRECTIONS, Fit, Seen, fitted, seen_in, total_of
 from harness.dialects.given import forward_in
 from harness.evaluation.point import Point
-from harness.faults.losses import EPSILONS
+from harness.faults.guards import EPSILONS
 from impls.contract import Array
 from impls.graph import LOSS, TARGET, evaluate
 from impls.hand.losses.scaled import around, bare

@@ -15,9 +15,11 @@ from harness.faults.broadcasting import broadcasting_faults
 from harness.faults.convolution import convolution_faults
 from harness.faults.fault import Fault
 from harness.faults.forward import forward_faults
+from harness.faults.fused import fused_faults
+from harness.faults.guards import clamp_faults
 from harness.faults.indexing import indexing_faults
 from harness.faults.layer_norm import layer_norm_faults
-from harness.faults.losses import clamp_faults, fused_faults, loss_faults
+from harness.faults.losses import loss_faults
 from harness.faults.operands import operand_faults
 from harness.faults.operations.edited import edited, edited_twice
 from harness.faults.operations.hypothesis import Hypotheses, Hypothesis, Situation
@@ -41,10 +43,10 @@ from harness.faults.variants import variant_faults
 from impls.graph import Graph, Link
 
 FAMILIES = (
-    loss_faults, fused_faults, factor_faults, derivative_faults, variant_faults, operand_faults, sum_faults, omission_faults,
-    path_faults, step_faults, clamp_faults, forward_faults, accumulation_faults, combining_faults, lookup_faults,
-    broadcasting_faults, product_faults, layer_norm_faults, attention_faults, sequence_faults, convolution_faults,
-    pooling_faults, batch_norm_faults, other_norm_faults, indexing_faults, reduction_faults,
+    loss_faults, fused_faults, factor_faults, derivative_faults, variant_faults, operand_faults, sum_faults,
+    omission_faults, path_faults, step_faults, clamp_faults, forward_faults, accumulation_faults, combining_faults,
+    lookup_faults, broadcasting_faults, product_faults, layer_norm_faults, attention_faults, sequence_faults,
+    convolution_faults, pooling_faults, batch_norm_faults, other_norm_faults, indexing_faults, reduction_faults,
     precision_faults,
 )  # fmt: skip
 CAUSES = (

@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.faults.fault import Fault
-from harness.faults.losses import EPSILONS, MEANS_OF_LOGITS, other_losses, targets, what_rows_are
+from harness.faults.guards import EPSILONS
+from harness.faults.losses import other_losses
 from harness.faults.penalties import unsaid_penalties
 from harness.faults.place import Place, RuleTable
+from harness.faults.targets import MEANS_OF_LOGITS, targets, what_rows_are
 from impls.graph import LOSS, TARGET, Rule
 from impls.hand import Dense
 from impls.hand.activations import Activation
