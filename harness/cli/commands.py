@@ -7,7 +7,15 @@ from typing import Any
 
 import click
 
-from harness.cli.group import DATA_HELP, data_options, dtype_option, harness, network_options, optimizer_options
+from harness.cli.group import (
+    DATA_HELP,
+    answer_options,
+    data_options,
+    dtype_option,
+    harness,
+    network_options,
+    optimizer_options,
+)
 from harness.formats import DTYPES
 
 __all__ = ["harness"]
@@ -29,12 +37,7 @@ __all__ = ["harness"]
 @click.option("--exact", is_flag=True, help="judge by the true gradient at steps 1, 2, 4, 8, ...; tell true errors")
 @click.option("--free-run", is_flag=True, help="each follows its own updates; report the drift")
 @click.option("--output", help="write the run record (JSON lines) to a new file")
-@click.option("--report", metavar="FILE.html", help="write the result as one page")
-@click.option("--format", "style", type=click.Choice(["table", "markdown", "json", "jsonl", "github"]))
-@click.option("--json", "as_json", is_flag=True, help="the same as --format json")
-@click.option("--require-power", is_flag=True, help="exit with 4 where a gradient is not judged with power")
-@click.option("--quiet", is_flag=True, help="the verdict line only")
-@click.option("--verbose", is_flag=True, help="every tensor, and the assumptions")
+@answer_options("table", "markdown", "json", "jsonl", "github", verbose="every tensor, and the assumptions")
 def run_command(**options: Any) -> None:
     """Train MODEL in lockstep and tabulate the differences.
 
@@ -107,12 +110,7 @@ def sweep_command(**options: Any) -> None:
     "--strict", is_flag=True, help="fail dialects, other shapes and names, biases without gradients; overflow"
 )
 @click.option("--timeout", type=float, default=60, show_default=True, help="seconds for loading, and for each call")
-@click.option("--report", metavar="FILE.html", help="write the result as one page")
-@click.option("--format", "style", type=click.Choice(["table", "markdown", "json", "github"]))
-@click.option("--json", "as_json", is_flag=True, help="the same as --format json")
-@click.option("--require-power", is_flag=True, help="exit with 4 where a gradient is not judged with power")
-@click.option("--quiet", is_flag=True, help="the verdict line only")
-@click.option("--verbose", is_flag=True, help="also every link by itself, and the environment")
+@answer_options("table", "markdown", "json", "github", verbose="also every link by itself, and the environment")
 def check_command(**options: Any) -> None:
     """Check a backward pass: find the first wrong link, name the mistake.
 
@@ -149,12 +147,7 @@ def check_command(**options: Any) -> None:
 @click.option("--modules", multiple=True, metavar="PATTERN", help='only operations of these modules: "h.3.*"')
 @click.option("--seed", type=int, default=0, show_default=True, help="of whatever the program draws")
 @click.option("--timeout", type=float, default=60, show_default=True, help="seconds for loading, and for building")
-@click.option("--report", metavar="FILE.html", help="write the result as one page")
-@click.option("--format", "style", type=click.Choice(["table", "markdown", "json", "github"]))
-@click.option("--json", "as_json", is_flag=True, help="the same as --format json")
-@click.option("--require-power", is_flag=True, help="exit with 4 where a gradient is not judged with power")
-@click.option("--quiet", is_flag=True, help="the verdict line only")
-@click.option("--verbose", is_flag=True, help="every operation")
+@answer_options("table", "markdown", "json", "github", verbose="every operation")
 def program_command(**options: Any) -> None:
     """Check a program as it is: every operation that it runs, forward and backward, judged by itself.
 

@@ -177,6 +177,23 @@ def optimizer_options(command: _Command) -> _Command:
     )
 
 
+def answer_options(*styles: str, verbose: str) -> Callable[[_Command], _Command]:
+    """--report, --format of these styles, --json, --require-power, --quiet and --verbose of a verdict."""
+
+    def decorate(command: _Command) -> _Command:
+        return _with(
+            command,
+            click.option("--report", metavar="FILE.html", help="write the result as one page"),
+            click.option("--format", "style", type=click.Choice(styles)),
+            click.option("--json", "as_json", is_flag=True, help="the same as --format json"),
+            click.option("--require-power", is_flag=True, help="exit with 4 where a gradient is not judged with power"),
+            click.option("--quiet", is_flag=True, help="the verdict line only"),
+            click.option("--verbose", is_flag=True, help=verbose),
+        )
+
+    return decorate
+
+
 def _with(command: _Command, *options: Callable[[_Command], _Command]) -> _Command:
     """The command with options, which its help lists in this order."""
     for option in reversed(options):

@@ -18,7 +18,6 @@ from harness.inputs.outputs import OUTPUT
 from harness.tolerances.orders import from_last
 from harness.tolerances.subject import Floats, Subject
 from impls.contract import Array
-from impls.hand.layers import MatrixProduct
 
 PRODUCT_BLOCK = 16
 """Products that a kernel of matrix products forgets, where it forgets the last of them."""
@@ -93,7 +92,7 @@ def _programs(at: Expected) -> Iterator[tuple[str, dict[str, Any]]]:
 def _mistakes(at: Expected, tensor: str, dtype: str) -> dict[str, Callable[[], Floats]]:
     """Of a matrix product: what kernels forget, and what they read of their operands."""
     layer = getattr(at.reference, "layer", None)
-    if not isinstance(layer, MatrixProduct) or tensor != OUTPUT:
+    if not getattr(layer, "multiplied", 0) or tensor != OUTPUT:
         return {}
     p, q = (_wide(at.given[name]) for name in at.reference.inputs)
     found: dict[str, Callable[[], Floats]] = {}

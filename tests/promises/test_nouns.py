@@ -38,6 +38,8 @@ DOTTED = {
     "harness/inputs/frameworks.py": "modules of Python, and dtypes",
     "harness/inputs/recompiled.py": "names of Python",
     "harness/mutation/targets.py": "names of Python",
+    "harness/tolerances/allowance.py": "names of dtypes",
+    "harness/tolerances/files.py": "names in a file of somebody's",
     "reports/layers.py": "modules of Python",
     "harness/checking/chain.py": "what somebody calls a gradient",
 }

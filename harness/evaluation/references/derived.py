@@ -115,7 +115,7 @@ class HandReference:
     ) -> tuple[Any, dict[str, Any]]:
         """The output and the gradient of each input that has one, on whatever `give` makes of arrays of reals."""
         tensors = self._run(inputs, give)
-        given = {TARGET: give(upstream), **tensors, f"d{self.gives}": give(upstream)}
+        given = {TARGET: give(upstream), **tensors, prefixed("d", self.gives): give(upstream)}
         gradients = {name: self.sent_back(link(given), given) for name, link in self.links(inputs).items()}
         return tensors[self.gives], gradients
 
