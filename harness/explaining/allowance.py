@@ -32,7 +32,7 @@ from harness.evaluation.centre import alone
 from harness.evaluation.given import as_numbers, with_buffers
 from harness.evaluation.point import Point, moment_after
 from harness.explaining.references import entry
-from harness.faults.place import Place
+from harness.faults.place import Place, of_class
 from harness.inputs.arguments import as_data, as_dtype, as_network, as_optimizer, check_parameters
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
@@ -294,10 +294,7 @@ def formula_of(network: Graph, link: Link) -> str:
         return "(n - 1) u sum of the copies, n of them *"
     if isinstance(link.layer, Accumulation):
         return "(n - 1) u sum of the parts, n of them *"
-    for kind in type(link.layer).__mro__:
-        if kind in FORMULAS:
-            return FORMULAS[kind].get(link.local, "a few u of the result")
-    return "a few u of the result"
+    return (of_class(FORMULAS, link.layer) or {}).get(link.local, "a few u of the result")
 
 
 def why(
