@@ -16,7 +16,8 @@ from harness.evaluation.references.chained import ChainReference, LinkReference
 from harness.evaluation.references.derived import HandReference
 from harness.evaluation.references.expected import Expected, gradient_of
 from harness.faults.cause import Cause
-from harness.faults.operations.causes import Explanation, cause_of
+from harness.faults.operations.causes import cause_of
+from harness.faults.operations.explanation import Explanation
 from harness.faults.operations.hypothesis import Situation
 from impls.contract import Array
 from impls.graph import LOSS, TARGET

@@ -11,7 +11,8 @@ from harness.candidates.repairs import Judged, Repair, repairs_of
 from harness.checking.operation_judging import Tried
 from harness.evaluation.references.expected import gradient_of
 from harness.faults.cause import Cause
-from harness.faults.operations.causes import Explanation, cause_of
+from harness.faults.operations.causes import cause_of
+from harness.faults.operations.explanation import Explanation
 from harness.results.setting import shown_path
 
 EDIT = "one edit of your code"

@@ -26,7 +26,8 @@ from harness.evaluation.incremental import Replay, in_float32
 from harness.evaluation.point import Point
 from harness.faults import Fault
 from harness.faults.cause import Cause
-from harness.faults.fault import ratios_of, short_length
+from harness.faults.fault import ratios_of
+from harness.faults.fitted import short_length
 from impls.contract import Array
 
 FACTORS = (

@@ -19,7 +19,8 @@ import numpy as np
 from harness.arithmetic import Bounded
 from harness.edits.numbers import NUMBER, OTHER
 from harness.faults.edited_formulas import Edit, edits_of, own_edits
-from harness.faults.fault import Fault, Linear, with_number
+from harness.faults.fault import Fault, with_number
+from harness.faults.fitted import Linear
 from harness.faults.place import Place
 from harness.faults.spellings import entry_spellings_of, parameters_of, spellings_of
 from impls.graph import TARGET, Rule

@@ -20,7 +20,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from harness.faults.fault import Clipped, Fault, Linear, Shortened, with_number
+from harness.faults.fault import Fault, with_number
+from harness.faults.fitted import Clipped, Linear, Shortened
 from impls.graph import TARGET, Graph, Link, Rule, Tensor
 from impls.graph.node import as_names
 from impls.hand import Add, Identity

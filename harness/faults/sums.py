@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.faults.fault import Clipped, Fault, Shortened
+from harness.faults.fault import Fault
+from harness.faults.fitted import Clipped, Shortened
 from harness.faults.formulas import formula_of
 from harness.faults.place import UPHILL, Place, RuleTable, samples
 from impls.hand import Dense

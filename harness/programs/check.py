@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic.rules.sums import every_pool_on_one_thread
-from harness.faults.operations.causes import Explanation
+from harness.faults.operations.explanation import Explanation
 from harness.inputs.frameworks import loaded_hosts
 from harness.inputs.plain import as_count, refused
 from harness.programs.judging import judged

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from harness.comparison.judge import Row, worst
-from harness.faults.operations.causes import Explanation
+from harness.faults.operations.explanation import Explanation
 from harness.inputs.cases import called
 from harness.rendering import columns
 from harness.rendering.columns import PAGE, TEXT, Column, signed

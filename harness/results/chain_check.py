@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from harness.comparison.judge import Finding, Row
-from harness.faults.operations.causes import Explanation
+from harness.faults.operations.explanation import Explanation
 from harness.results.printable import Printable
 from harness.results.verdicts import HALVED, Judged, Outcome
 from impls.graph import LOSS

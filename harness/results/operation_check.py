@@ -11,7 +11,7 @@ from msgspec import to_builtins
 from harness.comparison.judge import Finding, Kind, Row, worst
 from harness.evaluation.references.expected import is_output
 from harness.evaluation.references.voting import Vote
-from harness.faults.operations.causes import Explanation
+from harness.faults.operations.explanation import Explanation
 from harness.inputs.cases import called
 from harness.results.printable import Printable
 from harness.results.verdicts import HALVED, Judged, Outcome

@@ -13,7 +13,7 @@ from msgspec import to_builtins
 
 from harness.comparison.judge import SEVERITY, Row, Verdict
 from harness.evaluation.references.expected import is_output
-from harness.faults.operations.causes import Explanation
+from harness.faults.operations.explanation import Explanation
 from harness.results.printable import Printable
 from harness.results.setting import shown_path
 from harness.results.verdicts import HALVED, Judged, Outcome

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from harness.comparison.judge import Row, worst
-from harness.faults.operations.causes import Explanation
+from harness.faults.operations.explanation import Explanation
 from harness.rendering import run_columns
 from harness.results.chain_check import ChainCheck
 from harness.results.check import Check
