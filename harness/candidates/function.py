@@ -186,8 +186,7 @@ class BackwardPass:
 
         returned, failure = guarded(call, self.timeout, self.printed)
         if failure:
-            where = _where(failure.error, self.function) if failure.error else ""
-            message = f"raised {failure.message}{where}" if failure.error else failure.message
+            message = f"raised {failure.message}{failure.where(self.function)}" if failure.error else failure.message
             if isinstance(failure.error, AttributeError) and isinstance(failure.error.obj, np.ndarray):
                 message += "; if it takes arrays of torch or jax, --arrays says so"
             return None, [Finding(self.name, 1, failure.kind, message)], True
@@ -238,14 +237,3 @@ def _host(kind: str, dtype: str) -> Hosts:
     if not isinstance(host, Hosts):
         raise UsageError(f"Cannot give arrays of {kind}, because it does not say how; give arrays of numpy.")
     return host
-
-
-def _where(error: BaseException, function: Callable[..., Any]) -> str:
-    """The line of the function's own file that was running, in words."""
-    file = getattr(getattr(inspect.unwrap(function), "__code__", None), "co_filename", None)
-    traceback, line = error.__traceback__, None
-    while traceback:
-        if traceback.tb_frame.f_code.co_filename == file:
-            line = traceback.tb_lineno
-        traceback = traceback.tb_next
-    return f" (line {line})" if line else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any, NamedTuple
@@ -22,6 +23,16 @@ class Failure(NamedTuple):
     kind: Kind
     message: str
     error: BaseException | None = None
+
+    def where(self, function: Any) -> str:
+        """The line of the function's own file that was running, in words; nothing where it raised none."""
+        file = getattr(getattr(inspect.unwrap(function), "__code__", None), "co_filename", None)
+        traceback, line = self.error.__traceback__ if self.error else None, None
+        while traceback:
+            if traceback.tb_frame.f_code.co_filename == file:
+                line = traceback.tb_lineno
+            traceback = traceback.tb_next
+        return f" (line {line})" if line else ""
 
 
 def guarded(

@@ -44,6 +44,7 @@ class Operation:
         name: of the forward function, for people.
         host: of the arrays that it takes.
         layouts: in which it must be right too.
+        own: somebody's functions by what they do, ``forward`` and ``backward``.
         before: gradients of the last call before the last that gave one of the same shape, by the tensor's name.
         printed: what forward and backward have printed.
     """
@@ -70,6 +71,7 @@ class Operation:
             )
         self.name = visible(str(getattr(forward, "__name__", type(forward).__name__)))
         self.forward, self.backward, self.signature = forward, backward, signature
+        self.own = {"forward": _method(forward, "forward"), "backward": _method(backward or forward, "backward")}
         self.timeout, self.before, self.printed = timeout, dict[str, Array](), {"forward": Printed()}
         self._answered: dict[tuple[str, tuple[int, ...]], Array] = {}
         self._sizes = _shapes(inputs)
@@ -153,7 +155,8 @@ class Operation:
 
         returned, failure = guarded(call, self.timeout, self.printed.setdefault(what, Printed()))
         if failure:
-            note(failure.kind, tensor, f"{what} {'raises ' if failure.error else ''}{failure.message}")
+            raised, where = "raises " if failure.error else "", failure.where(self.own[what])
+            note(failure.kind, tensor, f"{what} {raised}{failure.message}{where}")
             return FAILED
         return returned
 
@@ -214,6 +217,11 @@ class Operation:
         zero = [name for name in none if not at.tensors[name].value.any()]
         found |= {name: self.host.give(np.zeros(at.tensors[name].shape, at.dtype)) for name in zero}
         return {name: found[name] for name in at.inputs if name in found}
+
+
+def _method(function: Any, name: str) -> Any:
+    """That of a class that brings it; else the function itself."""
+    return getattr(function, name, function) if isinstance(function, type) else function
 
 
 def _shapes(inputs: Mapping[str, Array]) -> list[tuple[int, ...]]:

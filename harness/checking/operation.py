@@ -137,7 +137,7 @@ def check_vjp(
     for finding in chain(*(each.findings for each in tried), overflows, again):
         findings.setdefault((finding.kind, finding.tensor), finding)
     forget(dtype)
-    line, lines = places_of(_of_its_own(backward or forward), [gradient_of(name) for name in first.inputs])
+    line, lines = places_of(candidate.own["backward"], [gradient_of(name) for name in first.inputs])
     at_first = tried[0].situation.at
     return OperationCheck(
         name=f"{candidate.name} ({candidate.host.package})",
@@ -170,8 +170,3 @@ def _quietly(case: Case) -> Iterator[None]:
 def _votes(expected: Expected, case: Case, *, always: bool, seed: int) -> list[Vote]:
     own = expected.reference
     return own.votes(case, expected.upstream, always=always, seed=seed) if isinstance(own, VotingReference) else []
-
-
-def _of_its_own(function: Any) -> Any:
-    """The method that is somebody's backward pass, where a class brings it; else the function itself."""
-    return getattr(function, "backward", function) if isinstance(function, type) else function
