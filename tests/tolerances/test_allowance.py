@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
-import torch
 
 import harness
 from harness.usage import UsageError
 from impls.hand import Dense
+from tests.helpers.deferred import Deferred
+
+torch = Deferred("torch")
 
 
 @pytest.fixture
