@@ -23,12 +23,35 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Protocol
 
 from harness.formats import FORMATS
 
 UNIT_ROUNDOFF_64 = 2.0**-53
 """Unit roundoff of float64, in which centres and bounds are themselves computed."""
+
+
+class Block(Protocol):
+    """An instruction that adds several products at once: see `harness.arithmetic.tensor_cores`.
+
+    Attributes:
+        operand: by how much of itself an operand may be off after it is read.
+    """
+
+    @property
+    def operand(self) -> float: ...  # noqa: D102
+
+    def raised(self, size: Any, bound: Any) -> Any:
+        """Magnitudes of factors as the instruction counts them; the same array where it counts them as they are."""
+        ...
+
+    def rounding(self, terms: int) -> float:
+        """By how much of the largest partial sum a sum of so many products may be off."""
+        ...
+
+    def growth(self, terms: int) -> float:
+        """By how much a partial sum may be larger than the magnitudes that it adds."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -45,6 +68,7 @@ class Profile:
         constants: error of each elementary function in units of u, relative, or absolute where the
             table says so.
         eager: whether every operation rounds what the next one reads.
+        block: the instruction that matrix products are made of, where it is no multiplication and addition.
     """
 
     dtype: str
@@ -55,6 +79,7 @@ class Profile:
     digits: int
     constants: Mapping[str, float]
     eager: bool = False
+    block: Block | None = None
 
     def assumptions(self) -> list[str]:
         """The ledger: what the bounds of this profile take for granted, a sentence each."""
@@ -65,6 +90,7 @@ class Profile:
             f"{self.dtype}: rounding to nearest, unit roundoff of operands, accumulation and storage "
             f"2^{_exponent(self.u)}, 2^{_exponent(self.u_acc)} and 2^{_exponent(self.u)}",
             f"{self.dtype}: sums and matrix products in any order, fused or not; no Winograd, Strassen or FFT",
+            *([f"{self.dtype}: matrix products of instructions that are {self.block}"] if self.block else []),
             f"{self.dtype}: results and operands below 2^{_exponent(self.eta)} may be flushed to zero",
             f"{self.dtype}: elementary functions within these multiples of u ({kind}): {table}",
             f"{self.dtype}: implementations that do not say that they are eager may contract a product and the sum "

@@ -35,6 +35,7 @@ that are compared run with the thread counts that they find.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -46,7 +47,7 @@ from threadpoolctl import ThreadpoolController
 
 from harness.arithmetic.blocks import in_blocks
 from harness.arithmetic.bounded import INFLATION, TINY_64, Bounded, Floats, rule_for
-from harness.arithmetic.profile import UNIT_ROUNDOFF_64, Profile
+from harness.arithmetic.profile import UNIT_ROUNDOFF_64, Block, Profile
 from harness.formats import FORMATS
 from impls.graph.backward import accumulate
 from impls.hand.layers.convolution import transposed_convolution
@@ -195,6 +196,10 @@ def _of_products(of_values: Product, product: Product, terms: int, x: Bounded, y
     regrouped = (x.contracted or y.contracted) and single
     if regrouped:
         x_bound, y_bound = x.as_summand, y.as_summand
+    if p.block and p.block.operand:
+        x_bound, y_bound = (e + p.block.operand * (a + e) for a, e in ((x_abs, x_bound), (y_abs, y_bound)))
+    if p.block:
+        exact = _raised(p.block, product, terms, exact, (x_abs, x_bound), (y_abs, y_bound))
     # |X| E_Y + E_X A(Y): products of what is not negative, so that nothing cancels.
     propagated: Any = 0.0
     if any(y_bound.strides) and y_bound.any():
@@ -203,24 +208,47 @@ def _of_products(of_values: Product, product: Product, terms: int, x: Bounded, y
         propagated = propagated + _from_above(product, terms, x_bound, y_abs + y_bound)
     roundings = 2 if regrouped else 1
     bound = in_blocks(_Summed(p, terms, roundings).bound, value, exact, propagated)
-    return Bounded(value, bound, context, terms)
+    return Bounded(value, bound, context, _times_rounded(p, terms))
+
+
+def _raised(block: Block, product: Product, terms: int, exact: Floats, *factors: tuple[Floats, Any]) -> Floats:
+    """M, where the exponents of some factors are larger than they are.
+
+    A term may then count for more than it is, by D of them all. It is no larger than (M + |V|) / 2 + D, which is what P
+    is with M + 2 D in place of M.
+    """
+    counted = [block.raised(size, bound) for size, bound in factors]
+    if all(each is size for each, (size, _) in zip(counted, factors, strict=True)):
+        return exact
+    return 2 * _from_above(product, terms, *counted) - exact
+
+
+def _times_rounded(profile: Profile, terms: int) -> int:
+    """How often what such a sum begins with is rounded, in units of u of the accumulation."""
+    block = profile.block
+    return terms if block is None else math.ceil(block.rounding(terms) * block.growth(terms) / profile.u_acc)
 
 
 class _Summed:
     """The bound of such a sum, which is linear in M, |V| and `propagated`, the M - N of members.
 
     Twice P is at most M + |V| + 2 n u M, of the centre, whose whole sum is known to n roundings only, 3 n 2^-53 M
-    instead; and at most 2 M. M of a member is that of the centre and `propagated`.
+    instead; and at most 2 M. M of a member is that of the centre and `propagated`. On tensor cores a product is exact,
+    and (n - 1) u stands for what `tensor_cores` says; a partial sum may then be a little larger than M.
     """
 
     def __init__(self, profile: Profile, terms: int, roundings: int) -> None:
-        u, own = profile.u_acc, UNIT_ROUNDOFF_64
-        slack, each = 1 + 2 * terms * own, (terms - 1) * (u + own) / 2
-        spread = 1 + min(2 * terms * max(u, 1.5 * own), 1.0)
+        u, own, block = profile.u_acc, UNIT_ROUNDOFF_64, profile.block
+        product, added, growth = (u, (terms - 1) * u, 1.0)
+        if block is not None:
+            product, added, growth = 0.0, block.rounding(terms), block.growth(terms)
+        slack, each = 1 + 2 * terms * own, (added + (terms - 1) * own) / 2
+        spread = 1 + min(2 * max((product + added) * growth, 1.5 * terms * own), 2 * growth - 1)
         self.slack, self.spread, self.largest = slack, spread, profile.largest
-        self.of_magnitude = INFLATION * slack * (roundings * u + own + each * spread)
+        products = product + (roundings - 1) * u
+        self.of_magnitude = INFLATION * slack * (products + own + each * spread)
         self.of_value = INFLATION * (slack * each + own)
-        self.of_propagated = INFLATION * slack * (slack * (roundings * u + own + each * spread) + each + 1)
+        self.of_propagated = INFLATION * slack * (slack * (products + own + each * spread) + each + 1)
         self.underflows = INFLATION * (2 * terms * profile.eta + TINY_64)
 
     def bound(self, value: Floats, exact: Floats, propagated: Any) -> Floats:
