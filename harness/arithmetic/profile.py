@@ -35,11 +35,15 @@ class Block(Protocol):
     """An instruction that adds several products at once: see `harness.arithmetic.tensor_cores`.
 
     Attributes:
-        operand: by how much of itself an operand may be off after it is read.
+        operand: by how much of itself an operand may be off after it is read, where it has too many bits.
     """
 
     @property
     def operand(self) -> float: ...  # noqa: D102
+
+    def read(self, value: Any, bound: Any) -> Any:
+        """By how much reading may change operands."""
+        ...
 
     def raised(self, size: Any, bound: Any) -> Any:
         """Magnitudes of factors as the instruction counts them; the same array where it counts them as they are."""

@@ -47,7 +47,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.arithmetic.profile import Profile
-from harness.formats import FORMATS
+from harness.formats import FORMATS, rounded_to
 
 Floats = NDArray[np.float64]
 
@@ -59,20 +59,28 @@ class BlockDot(NamedTuple):
         products: K, that it adds at once.
         aligned: F, bits below the largest exponent that each term keeps.
         kept: m, bits after the first that the result keeps.
-        operand: by how much of itself an operand may be off after it is read in the instruction's format.
-        least: the exponent of the smallest normal number of that format.
+        operands: the format in which operands are read.
+        operand: by how much of itself an operand may be off after it is read, where it is no number of that format.
     """
 
     products: int
     aligned: int
     kept: int
+    operands: str = "float32"
     operand: float = 0.0
-    least: int = -126
+
+    def read(self, value: Floats, bound: Floats) -> Floats | float:
+        """By how much reading may change operands: not at all what is certain to be a number of the format."""
+        if not self.operand:
+            return 0.0
+        held = (rounded_to(value, self.operands) == value) & (bound == 0)
+        return np.where(held, 0.0, self.operand * (np.abs(value) + bound))
 
     def raised(self, size: Floats, bound: Any) -> Floats:
         """Magnitudes of factors as alignment counts them, one of which may be off by its bound; 0 is not aligned to."""
-        low = (size < 2.0**self.least) & (size + bound > 0)
-        return np.where(low, 2.0**self.least, size) if low.any() else size
+        least = FORMATS[self.operands].smallest_normal
+        low = (size < least) & (size + bound > 0)
+        return np.where(low, least, size) if low.any() else size
 
     def rounding(self, terms: int) -> float:
         """By how much of the largest partial sum a sum of so many products may be off."""
@@ -89,10 +97,10 @@ class BlockDot(NamedTuple):
 
 
 _AMPERE = {
-    "float16": BlockDot(8, 24, 23), "bfloat16": BlockDot(8, 24, 23), "tf32": BlockDot(4, 24, 23, 2.0**-10),
+    "float16": BlockDot(8, 24, 23), "bfloat16": BlockDot(8, 24, 23), "tf32": BlockDot(4, 24, 23),
 }  # fmt: skip
 _WIDER = {
-    "float16": BlockDot(16, 25, 23), "bfloat16": BlockDot(16, 25, 23), "tf32": BlockDot(8, 25, 23, 2.0**-10),
+    "float16": BlockDot(16, 25, 23), "bfloat16": BlockDot(16, 25, 23), "tf32": BlockDot(8, 25, 23),
 }  # fmt: skip
 _FP8 = ("float8_e4m3fn", "float8_e5m2")
 
@@ -104,7 +112,9 @@ TENSOR_CORES: Mapping[str, Mapping[str, BlockDot]] = {
     "B200": _WIDER | dict.fromkeys(_FP8, BlockDot(32, 25, 23)),
 }
 """By architecture, then by the format of the operands. A30 and A2 are as A100, L40S as Ada, H200 as H100, RTX Blackwell
-as B200. TF32 operands are float32 whose last 13 bits are cut off as they are read, 2^-10 of themselves at most."""
+as B200."""
+CUT = 2.0**-10
+"""By how much of itself an operand in float32 is changed at most where its last 13 bits are cut off, to be TF32."""
 
 
 def on_tensor_cores(profile: Profile, architecture: str, operands: str) -> Profile:
@@ -113,7 +123,8 @@ def on_tensor_cores(profile: Profile, architecture: str, operands: str) -> Profi
     Args:
         profile: of the dtype that results are stored in.
         architecture: a key of `TENSOR_CORES`.
-        operands: the format in which operands are read, a key there.
+        operands: the format in which operands are read, a key there. Where it is not the dtype, what is no number of it
+            is rounded as it is read, or cut to TF32.
 
     Raises:
         ValueError: there is no such architecture, or it does not have that format.
@@ -129,4 +140,5 @@ def on_tensor_cores(profile: Profile, architecture: str, operands: str) -> Profi
             f"Cannot use {operands!r:.60} on the tensor cores of {architecture}, because they do not read it; choose "
             f"from {', '.join(known)}."
         )
-    return replace(profile, block=known[operands]._replace(least=FORMATS[operands].least))
+    read = 0.0 if profile.dtype == operands else CUT if operands == "tf32" else FORMATS[operands].u
+    return replace(profile, block=known[operands]._replace(operands=operands, operand=read))

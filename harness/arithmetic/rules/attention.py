@@ -40,6 +40,8 @@ def scaled_product_(x: Bounded, y: Bounded, by: float) -> Bounded:
     magnitude = x_size @ y_size
     roundings = max(4.0, 1 + context.profile.constants["divide"])
     scaled = roundings * (context.profile.u + UNIT_ROUNDOFF_64) * magnitude * (1 + x.shape[-1] * context.profile.u)
+    if block := context.profile.block:  # what is scaled first is no longer a number of the format that is read
+        scaled = scaled + block.operand * (2 + block.operand) * magnitude * (1 + x.shape[-1] * context.profile.u)
     underflows = 2 * x.shape[-1] + x_size.sum(axis=-1, keepdims=True) + y_size.sum(axis=-2, keepdims=True)
     return context.rounded(product.value / by, (product.bound + scaled) / by, 0.0, underflows=underflows)
 

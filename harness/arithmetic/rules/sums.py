@@ -196,9 +196,8 @@ def _of_products(of_values: Product, product: Product, terms: int, x: Bounded, y
     regrouped = (x.contracted or y.contracted) and single
     if regrouped:
         x_bound, y_bound = x.as_summand, y.as_summand
-    if p.block and p.block.operand:
-        x_bound, y_bound = (e + p.block.operand * (a + e) for a, e in ((x_abs, x_bound), (y_abs, y_bound)))
     if p.block:
+        x_bound, y_bound = x_bound + p.block.read(x.value, x_bound), y_bound + p.block.read(y.value, y_bound)
         exact = _raised(p.block, product, terms, exact, (x_abs, x_bound), (y_abs, y_bound))
     # |X| E_Y + E_X A(Y): products of what is not negative, so that nothing cancels.
     propagated: Any = 0.0
