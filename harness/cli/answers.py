@@ -225,7 +225,7 @@ def _tolerance(options: dict[str, Any]) -> Made:
     from harness.rendering.tolerance_screen import render
     from harness.tolerances.check import check_tolerance
 
-    same = ("atol", "rtol", "inputs", "reference", "dtype", "seed", "timeout", "output")
+    same = ("atol", "rtol", "inputs", "reference", "dtype", "seed", "timeout", "tensor_cores", "output")
     found = check_tolerance(options["rule"], on=options["function"], **{name: options[name] for name in same})
     result = replace(found, command=options["command"])
     return Made(result, lambda _: (), lambda: render(result, options["style"]))

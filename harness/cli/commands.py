@@ -177,6 +177,9 @@ def program_command(**options: Any) -> None:
 @click.option("--inputs", metavar="TEXT", help='of an operation: "x=64,1024; W=1024,32"')
 @click.option("--reference", metavar="TEXT", help="of FILE.py:function: FILE.py:function, tanh, ... [default: itself]")
 @click.option("--dtype", help=f"{' or '.join(DTYPES)} [default: float32, or that of the file]")
+@click.option(
+    "--tensor-cores", metavar="GPU", help="on which products run: V100, A100, Ada, H100, B200 [default: none]"
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="of what is drawn")
 @click.option("--timeout", type=float, default=60, show_default=True, help="seconds for loading, and for each call")
 @click.option("--output", metavar="FILE.npz", help="write the allowance of every entry to a new file")

@@ -52,6 +52,7 @@ def check_tolerance(
     dtype: str | None = None,
     seed: int = 0,
     timeout: float | None = None,
+    tensor_cores: str | None = None,
     output: str | None = None,
 ) -> ToleranceCheck:
     """What a tolerance would let pass, what right run it would reject, and the allowance to use instead.
@@ -68,6 +69,7 @@ def check_tolerance(
             loss; a hand layer; FILE.py:function, or a function.
         reference, inputs, seed, timeout: of an operation, as of `harness.check_vjp`.
         dtype: in which programs compute; float32, or that of the arrays of a file.
+        tensor_cores: the architecture on whose tensor cores matrix products run: V100, A100, Ada, H100 or B200.
         output: a new .npz file for the allowances, entry by entry.
 
     Raises:
@@ -77,7 +79,7 @@ def check_tolerance(
     timeout, seed = as_seconds(timeout), as_count("seed", seed, 0) or 0
     if output is not None:
         check_writable(output)
-    tried = _on(on, reference, inputs, dtype, seed, timeout)
+    tried = _on(on, reference, inputs, dtype, seed, timeout, tensor_cores)
     rows = tuple(judged(each, subject, where) for each, where in rules for subject in tried.subjects)
     written = write(output, tried.subjects) if output is not None else None
     return ToleranceCheck(on=tried.name, rows=rows, unread=tuple(unread), written=written)
@@ -107,10 +109,16 @@ def _rules(rule: Any, atol: Any, rtol: Any) -> tuple[Sequence[tuple[Rule, tuple[
 
 
 def _on(
-    on: Any, reference: Any, inputs: Any, dtype: str | None, seed: int, timeout: float | None
-) -> On:  # fmt: skip
+    on: Any,
+    reference: Any,
+    inputs: Any,
+    dtype: str | None,
+    seed: int,
+    timeout: float | None,
+    tensor_cores: str | None,
+) -> On:
     if isinstance(on, str) and on.lower().endswith(ENDINGS):
-        for name, value in (("reference", reference), ("inputs", inputs)):
+        for name, value in (("reference", reference), ("inputs", inputs), ("tensor_cores", tensor_cores)):
             if value is not None:
                 raise UsageError(
                     f"Cannot use {name} with {on}, because it holds tensors and no operation; leave it out."
@@ -120,9 +128,11 @@ def _on(
     of = as_dtype(dtype or "float32")
     candidate, layer, inputs = _operation(on, reference, inputs, timeout)
     subjects = operation_subjects(
-        layer, inputs=inputs, dtype=of, seed=seed, candidate=candidate, timeout=timeout
-    )  # fmt: skip
-    return On(subjects, f"{on if isinstance(on, str) else getattr(on, '__name__', repr(on))} · {of} · seed {seed}")
+        layer, inputs=inputs, dtype=of, seed=seed, candidate=candidate, timeout=timeout, tensor_cores=tensor_cores
+    )
+    what = on if isinstance(on, str) else getattr(on, "__name__", repr(on))
+    where = f" on the tensor cores of {tensor_cores}" if tensor_cores else ""
+    return On(subjects, f"{what} · {of}{where} · seed {seed}")
 
 
 def _operation(on: Any, reference: Any, inputs: Any, timeout: float | None) -> tuple[Candidate | None, Any, Any]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.arithmetic import Bounded, Context, profile_of
+from harness.arithmetic.tensor_cores import on_tensor_cores
 from harness.candidates.operation import Operation
 from harness.checking.operation_points import Points, References, points_of, with_upstream
 from harness.evaluation.references.derived import HandReference
@@ -17,6 +19,7 @@ from harness.inputs.arguments import as_dtype
 from harness.inputs.outputs import OUTPUT
 from harness.tolerances.orders import from_last
 from harness.tolerances.subject import Floats, Subject
+from harness.usage import UsageError
 from impls.contract import Array
 
 PRODUCT_BLOCK = 16
@@ -42,12 +45,14 @@ def operation_subjects(
     seed: int = 0,
     candidate: Candidate | None = None,
     timeout: float | None = None,
+    tensor_cores: str | None = None,
 ) -> list[Subject]:
     """The output and every gradient of an operation, at one point.
 
     Args:
         reference, inputs, upstream, seed: as of `harness.check_vjp`; the first of its cases is taken.
         candidate: whose numbers are tried as those of a right program.
+        tensor_cores: of which architecture matrix products run on, H100, say; on none if None.
 
     Raises:
         UsageError: as `harness.check_vjp` does.
@@ -63,6 +68,7 @@ def operation_subjects(
     if candidate is not None:
         own = Operation(candidate.forward, candidate.backward, points.signature, case.inputs, dtype, timeout)
         programs = {own.name: dict(own.answer(at).shown)} | programs
+    tensors = at.tensors if tensor_cores is None else _on_tensor_cores(at, tensor_cores)
     return [
         Subject(
             name=name, expected=np.array(right.value, np.float64), allowed=np.array(right.bound, np.float64),
@@ -70,8 +76,24 @@ def operation_subjects(
             programs={who: _wide(made[name]) for who, made in programs.items() if _fits(made.get(name), right.shape)},
             mistakes=_mistakes(at, name, dtype),
         )
-        for name, right in at.tensors.items()
+        for name, right in tensors.items()
     ]  # fmt: skip
+
+
+def _on_tensor_cores(at: Expected, architecture: str) -> dict[str, Bounded]:
+    """Output and gradients as programs may give them whose matrix products run there; float32 is read as TF32."""
+    reference = at.reference
+    if not isinstance(reference, HandReference):
+        raise UsageError(
+            f"Cannot derive an allowance for tensor cores with {reference.name}, because it is measured, and not "
+            f"there; give a hand layer, or matmul(T, M, K)."
+        )
+    try:
+        profile = on_tensor_cores(profile_of(at.dtype), architecture, {"float32": "tf32"}.get(at.dtype, at.dtype))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    output, gradients = reference.computed(at.given, at.upstream, Context(profile).exact)
+    return {OUTPUT: output, **{gradient_of(name): gradient for name, gradient in gradients.items()}}
 
 
 def _programs(at: Expected) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -116,6 +116,17 @@ def gated(x, y):
 """
 
 
+def test_on_tensor_cores_as_much_more_is_allowed_as_they_cut_off():
+    found = {
+        cores: harness.check_tolerance("assert-close", on="matmul(8, 64, 8)", tensor_cores=cores).rows[0]
+        for cores in (None, "H100", "A100")
+    }
+    medians = [row.allowed[1] for row in found.values()]
+    assert 50 < medians[1] / medians[0] < 2000  # 2^-10 of each factor beside 64 times 2^-24 of the sum
+    assert found["H100"].short == 64
+    assert medians[1] < medians[2]
+
+
 def test_somebodys_function_is_judged_by_itself(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(PROGRAM)
@@ -148,6 +159,8 @@ def test_somebodys_function_is_judged_by_itself(tmp_path):
         ({"output": "x.txt"}, "Cannot write x.txt, because allowances go into an NPZ file"),
         ({"output": "no/such/folder/x.npz"}, "because its folder does not exist"),
         ({"seed": -1}, "Cannot use seed=-1"),
+        ({"tensor_cores": "K80"}, "Cannot use the tensor cores of 'K80', because their arithmetic is not known"),
+        ({"on": lambda x: x * x, "inputs": "x=5", "tensor_cores": "H100"}, "because it is measured, and not there"),
         ({"on": "missing.py:f"}, "Cannot check missing.py:f, because the file"),
         ({"on": lambda x: x, "inputs": "i=5 below 3"}, "Cannot differentiate by i, because they hold whole numbers"),
         ({"on": "dense(inputs=3, outputs=2)", "inputs": "x=4,3; W=4,2; b=2"}, "Cannot run hand Dense(3, 2) on inputs"),
