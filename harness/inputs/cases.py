@@ -86,7 +86,7 @@ def drawn(inputs: Mapping[str, Input], dtype: str, seed: int) -> list[Case]:
         few = draw(inputs, sizes, DRAWS["ordinary"], dtype, rng)
         whole = [name for name, value in inputs.items() if isinstance(value, Indices)]
         few |= {name: rng.choice(few[name].flat[:2], few[name].shape) for name in whole}
-        cases.append(Case(REPEATED, few))
+        cases.append(Case(REPEATED, few, may_fail=True))  # of labels, all may be ignored
     return [*cases, *(Case(name, draw(inputs, sizes, DRAWS["ordinary"], dtype, rng)) for name in (ZEROS, ONES))]
 
 

@@ -13,16 +13,19 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from threadpoolctl import threadpool_info
 
 from harness.environment import environment
+from harness.formats import DTYPES, FORMATS
 from harness.memory import keep_freed
 from harness.usage import told
 from impls import registry
 from impls.contract import Describes
 from impls.hand import from_text
-from reports.benchmark import commands, growth, memory, sees
+from reports.benchmark import commands, detection, growth, memory, sees
+from reports.benchmark.detection import Detection, detection_table
 from reports.benchmark.figure import Figure, table
 from reports.benchmark.kept import Measured, keep
 from reports.benchmark.networks import cases, chain
@@ -61,7 +64,14 @@ def _sees(quick: bool) -> Iterable[Figure]:
     yield from sees.certificates(1 if quick else 3)
 
 
-PARTS: dict[str, Callable[[bool], Iterable[Figure | Verdicts]]] = {
+def _detection(quick: bool) -> Iterable[Figure | Detection]:
+    for dtype in ("float32", *(name for name in DTYPES if FORMATS[name].digits < FORMATS["float32"].digits)):
+        found = list(detection.detections(seeds=2 if quick else 20, dtype=dtype))
+        yield from found
+        yield from detection.figures_of(found)
+
+
+PARTS: dict[str, Callable[[bool], Iterable[Figure | Verdicts | Detection]]] = {
     "steps": _steps,
     "starts": lambda quick: commands.starts(1 if quick else 3),
     "checks": _other_checks,
@@ -70,6 +80,7 @@ PARTS: dict[str, Callable[[bool], Iterable[Figure | Verdicts]]] = {
     "memory": lambda quick: memory.kept(quick=quick),
     "sees": _sees,
     "commands": _commands,
+    "detection": _detection,
 }
 
 
@@ -95,21 +106,23 @@ def _processor() -> str:
 def measured(parts: Sequence[str], *, quick: bool) -> Measured:
     """Some parts, each row printed as it comes."""
     around = machine()  # first, since nothing is kept without it
-    rows, checks, failed, seconds = list[Figure](), list[Verdicts](), dict[str, str](), dict[str, float]()
+    held: dict[type, list[Any]] = {Figure: [], Verdicts: [], Detection: []}
+    failed, seconds = dict[str, str](), dict[str, float]()
     for name in parts:
         begin = time.perf_counter()
         try:
             for found in PARTS[name](quick):
-                if isinstance(found, Verdicts):
-                    checks.append(found)
-                else:
-                    rows.append(found)
+                held[type(found)].append(found)
+                if isinstance(found, Figure):
                     print(table([found], "plain").split("\n")[1], flush=True)
         except Exception as error:  # the other parts are measured all the same
             failed[name] = told(error)
             print(f"{name} ended early: {failed[name]}", file=sys.stderr)
         seconds[name] = time.perf_counter() - begin
-    return Measured(machine=around, rows=rows, checks=checks, failed=failed, seconds=seconds)
+    return Measured(
+        machine=around, rows=held[Figure], checks=held[Verdicts], detections=held[Detection], failed=failed,
+        seconds=seconds,
+    )  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -130,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.execve(sys.executable, [sys.executable, "-m", "reports.benchmark", *words], cleared)
     keep_freed()
     found = measured(options.only or list(PARTS), quick=options.quick)
-    print("", table(found.rows), "", checks_table(found.checks), "", sep="\n")
+    print("", table(found.rows), "", checks_table(found.checks), "", detection_table(found.detections), "", sep="\n")
     print(", ".join(f"{name} {seconds:.0f} s" for name, seconds in found.seconds.items()))
     if not options.quick and not options.only:
         keep(found, __doc__ or "")

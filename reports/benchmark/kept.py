@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from reports.benchmark.detection import Detection, detection_table
 from reports.benchmark.figure import Figure, table
 from reports.benchmark.other_checks import Verdicts, checks_table
 
@@ -19,6 +20,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         machine: processor, kernels, threads, versions.
         checks: what people check gradients with, beside this harness.
+        detections: what the rules of others detect of historical mistakes.
         failed: parts that ended early, and why.
         seconds: that each part took.
     """
@@ -28,6 +30,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     checks: Sequence[Verdicts]
     failed: Mapping[str, str]
     seconds: Mapping[str, float]
+    detections: Sequence[Detection] = msgspec.field(default_factory=list)
 
 
 def kept(folder: Path = FOLDER) -> Measured | None:
@@ -50,6 +53,8 @@ def page(measured: Measured, how: str) -> str:
     parts = ["# Benchmark", how.strip(), "\n".join(around), table(measured.rows, "github")]
     if measured.checks:
         parts += ["## Against what people use", checks_table(measured.checks, "github"), _needs(measured.checks)]
+    if measured.detections:
+        parts += ["## Historical mistakes", detection_table(measured.detections, "github")]
     parts += [f"{name} ended early: {why}" for name, why in measured.failed.items()]
     took = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in measured.seconds.items())
     return "\n\n".join([*parts, f"It took: {took}."]) + "\n"
