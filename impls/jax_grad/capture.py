@@ -1,7 +1,7 @@
 """JAX programs tapped from outside: traced once, then run and differentiated equation by equation.
 
-    traced      a list of equations; `jit` and `checkpoint` are entered, functions with a derivative of their own and
-                loops are one operation each
+    traced      a list of equations; `jit` and `checkpoint` are entered, `scan` and `cond` turn by turn (see
+                `impls.jax_grad.loops`); functions with a derivative of their own are one operation each
     run         un-jitted, each equation by its own primitive, so that what is tapped is not fused away
     backward    by taps, see `impls.jax_grad.tapped`
 
@@ -25,12 +25,11 @@ from impls.contract import Array
 from impls.jax_grad.forms import form_of, name_of
 from impls.jax_grad.lax import Arguments, rule_of
 from impls.jax_grad.leaves import Leaves, is_real
+from impls.jax_grad.loops import ENTERED, MOST_ENTERED
 from impls.jax_grad.programs import RULES, Program
 from impls.jax_grad.tapped import Observed, Tapped
 from impls.jax_grad.written import module_of, place_of, place_of_rule
 
-LOOPS = ("scan", "while", "cond")
-"""Kept as one operation."""
 NUMBERS_DECIDE = (
     jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError,
     jax.errors.TracerIntegerConversionError,
@@ -62,7 +61,8 @@ def capture(
     """
     leaves = Leaves.of(program, arguments)
     traced = _traced(leaves, loss, seed)
-    tapped, arrays = Tapped(Program(traced), list(leaves.arrays)), list(leaves.arrays.values())
+    arrays = list(leaves.arrays.values())
+    tapped = Tapped(Program(traced, entering=ENTERED, given=arrays), list(leaves.arrays))
     observed = jax.tree.map(_shown, tapped.observed(arrays))
     operations = list(operations_of(tapped, observed))
     kinds = Counter(str(output.dtype) for operation in operations for output in operation.outputs)
@@ -156,10 +156,11 @@ def _givers(tapped: Tapped) -> dict[int, int]:
 
 
 def _loops(operations: Sequence[Operation]) -> Iterator[str]:
-    for name, count in Counter(operation.name for operation in operations).items():
-        if name in LOOPS:
-            times = f"{count} time{'s' * (count > 1)}"
-            yield f"{name} is one operation, {times}: what is inside of it is not judged one by one"
+    if kept := sum(operation.name == "scan" for operation in operations):
+        yield (
+            f"scan is one operation, {kept} time{'s' * (kept > 1)}: its turns together have more than {MOST_ENTERED:,} "
+            f"equations, and are not judged one by one"
+        )
 
 
 def _as_a_whole(traced: Any, arrays: Sequence[Any], tapped: Tapped, observed: Observed) -> Iterator[str]:

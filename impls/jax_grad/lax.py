@@ -232,6 +232,11 @@ def _(a: Arguments) -> Rule:
     return a.reading(moving.Joined([x.shape[a.dimension] for x in a.operands], a.dimension))
 
 
+@row("stack")
+def _(a: Arguments) -> Rule:
+    return a.reading(moving.Joined([1] * len(a.operands), a.axis, stacked=True))
+
+
 @row("split")
 def _(a: Arguments) -> Rule:
     parts = tuple(range(len(a.outputs)))

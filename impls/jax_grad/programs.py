@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,8 +18,9 @@ RULES = ("custom_jvp_call", "custom_vjp_call")
 CALLS = ("jit", "pjit", "closed_call", "core_call", "checkpoint", "remat2", "remat")
 CHOOSES = (
     "reshape", "transpose", "broadcast_in_dim", "squeeze", "expand_dims", "slice", "dynamic_slice", "gather", "rev",
-    "concatenate", "pad", "select_n", "neg", "copy", "convert_element_type", "reduce_max", "reduce_min", "max", "min",
-    "sort", "abs", "clamp", "stop_gradient", "split", "dynamic_update_slice", "scatter", "copy_p", "device_put",
+    "concatenate", "stack", "pad", "select_n", "neg", "copy", "convert_element_type", "reduce_max", "reduce_min",
+    "max", "min", "sort", "abs", "clamp", "stop_gradient", "split", "dynamic_update_slice", "scatter", "copy_p",
+    "device_put",
 )  # fmt: skip
 """Operations whose results are numbers that they were given, up to their sign."""
 
@@ -42,6 +43,10 @@ class Step:
         return list(results) if self.primitive.multiple_results else [results]
 
 
+Entering = Callable[["Program", Any, Sequence[int], tuple[Any, ...]], "list[int] | None"]
+"""Of an equation, the places that it reads and where it was written: the places that it fills; None to leave it."""
+
+
 class Program:
     """Places are numbered; what a call holds stands in its stead.
 
@@ -51,15 +56,28 @@ class Program:
         kinds: dtype and shape of what is in a place.
     """
 
-    def __init__(self, traced: Any, *, inlining: Sequence[str] = CALLS) -> None:
-        """Of a jaxpr, with its constants or without any; calls of these names are looked into."""
-        jaxpr = getattr(traced, "jaxpr", traced)
+    def __init__(
+        self,
+        traced: Any,
+        *,
+        inlining: Sequence[str] = CALLS,
+        entering: Mapping[str, Entering] | None = None,
+        given: Sequence[Any] | None = None,
+    ) -> None:
+        """Of a jaxpr, with its constants or without any.
+
+        Args:
+            inlining: names of calls that are looked into.
+            entering: by name what puts the equations of a loop or of a branch in its place.
+            given: what is in the places of the inputs, where that decides what runs.
+        """
         self.steps: list[Step] = []
         self.constants: dict[int, Any] = {}
         self.kinds: list[Any] = []
-        self._inlining = inlining
-        self.inputs = [self._place(variable.aval) for variable in jaxpr.invars]
-        self.outputs = self._inlined(jaxpr, getattr(traced, "consts", ()), self.inputs)
+        self._inlining, self._entering = inlining, entering or {}
+        self.inputs = [self._place(variable.aval) for variable in getattr(traced, "jaxpr", traced).invars]
+        self._known = None if given is None else dict(zip(self.inputs, given, strict=True))
+        self.outputs = self.inlined(traced, self.inputs)
 
     def run(
         self, inputs: Sequence[Any], dtype: str | None = None, factors: Sequence[Any] = (), *, every: bool = False
@@ -110,11 +128,35 @@ class Program:
         self.constants[place] = value
         return place
 
-    def _inlined(
-        self, jaxpr: Any, constants: Sequence[Any], given: Sequence[int], calls: tuple[Any, ...] = ()
-    ) -> list[int]:
+    def value(self, place: int) -> Any:
+        """What is in a place in the run of the inputs that were given; None if none were."""
+        if self._known is None:
+            return None
+        known = self._known | self.constants
+        needed, steps = {place}.difference(known), list[Step]()
+        for step in reversed(self.steps):
+            if needed.intersection(step.made):
+                needed = needed.difference(step.made).union(set(step.read).difference(known))
+                steps.append(step)
+        for step in reversed(steps):
+            known |= dict(zip(step.made, step.run([known[each] for each in step.read]), strict=True))
+        self._known = known
+        return known[place]
+
+    def entered(self, function: Callable[..., Any], given: Sequence[int], sources: tuple[Any, ...]) -> list[int]:
+        """The places of what a function of JAX's gives, of arrays in these places, whose equations are put here."""
+        return self.inlined(jax.make_jaxpr(function)(*(self.kinds[place] for place in given)), given, sources)
+
+    def inlined(self, traced: Any, given: Sequence[int], calls: tuple[Any, ...] = ()) -> list[int]:
+        """The places of what a jaxpr gives, with its constants or without any, whose equations are put here.
+
+        Args:
+            given: places of its inputs.
+            calls: where it is called from.
+        """
+        jaxpr = getattr(traced, "jaxpr", traced)
         places: dict[Any, int] = dict(zip(jaxpr.invars, given, strict=True))
-        for variable, value in zip(jaxpr.constvars, constants, strict=True):
+        for variable, value in zip(jaxpr.constvars, getattr(traced, "consts", ()), strict=True):
             places[variable] = self._constant(value, variable.aval)
 
         def place_of(variable: Any) -> int:
@@ -124,10 +166,12 @@ class Program:
 
         for equation in jaxpr.eqns:
             read, sources = tuple(map(place_of, equation.invars)), (*calls, equation.source_info)
-            if equation.primitive.name in self._inlining:
-                inner = equation.params.get("jaxpr", equation.params.get("call_jaxpr"))
-                made = self._inlined(getattr(inner, "jaxpr", inner), getattr(inner, "consts", ()), read, sources)
-            else:
+            made = None
+            if (name := equation.primitive.name) in self._inlining:
+                made = self.inlined(equation.params.get("jaxpr", equation.params.get("call_jaxpr")), read, sources)
+            elif name in self._entering:
+                made = self._entering[name](self, equation, read, sources)
+            if made is None:
                 made = [self._place(variable.aval) for variable in equation.outvars]
                 self.steps.append(Step(equation.primitive, equation.params, read, tuple(made), sources))
             places |= dict(zip(equation.outvars, made, strict=True))

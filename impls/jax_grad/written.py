@@ -54,6 +54,11 @@ def module_of(sources: Sequence[Any]) -> str:
     return ".".join(scope.name.replace("/", ".") for scope in scopes if "->" not in scope.name)
 
 
+def within(source: Any, name: str) -> Any:
+    """What is written there, in a scope of this name besides."""
+    return source.replace(name_stack=source.name_stack.extend(name))
+
+
 def _frames(source: Any) -> Iterator[tuple[str, int]]:
     """The frames of the program, innermost first, up to where it was called here."""
     if source.traceback is None:

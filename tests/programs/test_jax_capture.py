@@ -130,26 +130,6 @@ def test_own_derivatives_are_kept_whole_and_only_what_is_planted_is_wrong():
         np.testing.assert_allclose(sent, right * {"cube": 2 / 3, "halved": 2}[operation.name], rtol=1e-5)
 
 
-def test_loops_are_one_operation_and_derivatives_of_their_own_inside_are_left_out_of_their_form():
-    cube, _ = planted()
-
-    def program(w, xs):
-        _, ys = lax.scan(lambda c, x: (jnp.tanh(c * w + x), cube(c)), jnp.ones(2), xs)
-        return ys.sum()
-
-    found = capture(program, (jnp.asarray([0.5, 2.0]), jnp.ones((3, 2))))
-    (scan, *_) = found.operations
-    assert (scan.name, scan.rule, scan.form().kind) == ("scan", None, "its own forward")
-    assert found.notes[0].startswith("scan is one operation, 1 time:")
-    reals = [operand for operand in scan.operands if operand.dtype.kind == "f"]
-    outputs, pull = jax.vjp(scan.form().function, *scan.operands)
-    sent = [np.zeros_like(o) if u is None else u for o, u in zip(outputs, scan.upstream, strict=True)]
-    right = pull(tuple(sent))
-    wrong = [k for k, g in enumerate(scan.gradients) if g is not None and not np.allclose(g, right[k], rtol=1e-3)]
-    assert wrong
-    assert len(reals) == 3
-
-
 def test_a_tensor_read_twice_and_constants_and_unused_outputs_are_told_apart():
     def program(x, n, unused):
         first, _ = jnp.split(x * x, 2)

@@ -75,6 +75,7 @@ EXAMPLES = {
     "scatter-add": (lambda x, v: x.at[:, i(2, 0, 2)].add(v), real(2, 3), real(2, 3)),
     "scatter": (lambda x, v: x.at[i(2, 0)].set(v), real(4, 3), real(2, 3)),
     "concatenate": (lambda x, y: lax.concatenate([x, y, x], 1), real(2, 3), real(2, 1)),
+    "stack": (lambda x, y: jnp.stack([x, y, x], 1), real(2, 3), real(2, 3)),
     "split": (lambda x: lax.split(x, (1, 3), 1)[1], real(2, 4)),
     "pad": (lambda x, v: lax.pad(x, v, ((1, -1, 2), (0, 2, 0))), real(3, 2), real()),
     "sort": (lambda x: lax.sort(x, dimension=0), real(4, 2)),
