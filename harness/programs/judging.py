@@ -27,7 +27,7 @@ from harness.faults.operations.hypothesis import Situation
 from harness.inputs.outputs import joined
 from harness.results.program_check import JudgedOperation
 from harness.usage import UsageError, told
-from impls.captured import Capture, Form, Kind, Meeting, Operation
+from impls.captured import Capture, Form, Kind, Meeting, Operation, Rule
 from impls.contract import Array
 from impls.graph.backward import accumulate
 from impls.graph.node import path_of
@@ -67,29 +67,36 @@ class _Judged(NamedTuple):
 
 def judged_operation(operation: Operation) -> JudgedOperation:
     """One operation by the best reference it has; where that cannot be run, by the next, and by none in the end."""
-    why = operation.why_not
+    why, blind = operation.why_not, None
     for kind, reference in _references(operation):
         try:
-            return _result(operation, kind, _by(reference(), operation, kind), "")
+            found = _result(operation, kind, _by(reference(), operation, kind), "")
+            if found.wrong or not _blind(found):
+                return found
+            # A worst case over many steps may allow anything, where what is measured does not.
+            blind = found if blind is None else min(blind, found, key=_blind)
         except UsageError as error:
             why = str(error).partition(" because ")[2].partition("; ")[0] or str(error)
         except (ValueError, IndexError, TypeError) as error:  # options that the rule was not written for
             why = f"its rule raises {told(error)}"
-    return _result(operation, "none", None, why or "there is no reference")
+    return blind or _result(operation, "none", None, why or "there is no reference")
+
+
+def _blind(found: JudgedOperation) -> int:
+    """How many of its rows would have passed at half their size too."""
+    return sum(row.verdict == "no power" for row in found.rows)
 
 
 def _references(operation: Operation) -> Iterator[tuple[Kind, Callable[[], Reference]]]:
-    if operation.rule is not None and _judgeable(operation):
+    if operation.rule is not None and _looks_everywhere(operation.rule, operation.upstream):
         yield "derived", partial(RuleReference, operation)
-    if _judgeable(operation) and (form := operation.form()) is not None:
+    if operation.outputs and (form := operation.form()) is not None:
         yield form.kind, partial(_measured, operation, form)
 
 
-def _judgeable(operation: Operation) -> bool:
-    """Whether there is anything: an output of a format with bounds, and nothing that arrives where no rule looks."""
-    gives = range(len(operation.outputs)) if operation.rule is None else operation.rule.gives
-    elsewhere = (u for number, u in enumerate(operation.upstream) if number not in gives and u is not None)
-    return bool(operation.outputs) and not any(np.any(u) for u in elsewhere)
+def _looks_everywhere(rule: Rule, upstream: Sequence[Array | None]) -> bool:
+    """Whether nothing arrives at an output that the rule does not give."""
+    return not any(u is not None and np.any(u) for number, u in enumerate(upstream) if number not in rule.gives)
 
 
 def _measured(operation: Operation, form: Form) -> MeasuredReference:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from impls.captured import CannotCaptureError
 from impls.jax_grad.leaves import is_real
@@ -104,7 +105,7 @@ class Tapped:
 
         def nothing(place: int) -> Any:
             kind = self.program.kinds[place]
-            return zeros.setdefault((kind.shape, kind.dtype), jnp.zeros(kind.shape, kind.dtype))
+            return zeros.setdefault((kind.shape, kind.dtype), jnp.asarray(np.zeros(kind.shape, kind.dtype)))
 
         uses = {use: nothing(place) for use, place in self.uses.items()}
         places = {place: nothing(place) for place in sorted(self.reached)}

@@ -93,12 +93,14 @@ class _Assembly:
         mine = self._edges_of(node, call)
         arrived, sent = self.tapped.arrived.get(node, ()), self.tapped.sent.get(node, ())
         upstream: list[Any] = [None] * len(gave)
+        # Outputs without a gradient may not be counted; what was changed in place does not know its node any more.
+        counted = len(arrived) == len(gave) or all(tensor.grad_fn is not node for tensor in gave)
         for place, tensor in enumerate(gave):
-            at = tensor.output_nr if tensor.grad_fn is node else place
+            at = tensor.output_nr if tensor.grad_fn is node else place if counted else len(arrived)
             upstream[place] = arrived[at] if at < len(arrived) else None
         gradients: list[Any] = [None] * len(read)
         for edge, place in mine.items():
-            gradients[place] = sent[edge] if edge < len(sent) else None
+            gradients[place] = _or_zero(sent, edge, read[place])
         why = _why_not(read, gave)
         rule = None if why else rule_of(call.op, call.args, call.kwargs, gave)
         if rule is None and draws(call.op):

@@ -33,6 +33,25 @@ OTHER_BACKWARD = ("aten::embedding", "aten::binary_cross_entropy")
 definition."""
 
 
+def _steps_of_lstm(
+    x: torch.Tensor, w: torch.Tensor, u: torch.Tensor, b: torch.Tensor, d: torch.Tensor, h: torch.Tensor,
+    c: torch.Tensor, reverse: bool, *others: Any,
+) -> Any:  # fmt: skip
+    """An LSTM of one layer step by step, as torch runs it in float64, which oneDNN has not."""
+    _sizes, _mode, _width, _layers, biased, *_ = others
+    turned = x.flip(0) if reverse else x
+    weights = [w, u, b, d] if biased else [w, u]
+    y, last_h, last_c = torch.lstm(turned, (h[None], c[None]), weights, biased, 1, 0.0, True, False, False)
+    return y.flip(0) if reverse else y, last_h[0], last_c[0]
+
+
+DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
+    **decomposition_table,
+    torch.ops.aten.mkldnn_rnn_layer.default: _steps_of_lstm,
+}
+"""By operation; what torch's own table lacks besides."""
+
+
 def form_of_call(call: Call) -> Form | None:
     """Of an ATen operation, in place or not; a function of the tensors that it read."""
     op = _out_of_place(call.op)
@@ -40,7 +59,7 @@ def form_of_call(call: Call) -> Form | None:
         return None
     if op._schema.name in OTHER_BACKWARD:
         return Form(kind="rounding only", function=_of_tensors(call, op))
-    decomposed = decomposition_table.get(op)
+    decomposed = DECOMPOSITIONS.get(op)
     if decomposed is not None and _differentiates(call, decomposed):
         return Form(kind="its decomposition", function=_of_tensors(call, decomposed))
     return Form(kind="rounding only", function=_of_tensors(call, op))

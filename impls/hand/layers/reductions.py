@@ -52,14 +52,14 @@ def largest_shares(rows: Array) -> Array:
 
 
 @primitive
-def row_variance(rows: Array, less: int) -> Array:
+def row_variance(rows: Array, less: float) -> Array:
     """Of each row (..., n), over n - less, (..., 1)."""
     centred = rows - rows.mean(axis=-1, keepdims=True)
     return np.square(centred).sum(axis=-1, keepdims=True) / (rows.shape[-1] - less)
 
 
 @primitive
-def row_variance_vjp(ds: Array, rows: Array, less: int) -> Array:
+def row_variance_vjp(ds: Array, rows: Array, less: float) -> Array:
     """dx of rows (..., n), with ds (..., 1)."""
     return 2 * ds * (rows - rows.mean(axis=-1, keepdims=True)) / (rows.shape[-1] - less)
 

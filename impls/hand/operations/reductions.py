@@ -117,7 +117,7 @@ class Min(Max):
 class Variance(_Along):
     """Over n - `correction`."""
 
-    def __init__(self, axes: Sequence[int] | None, correction: int = 1, keepdims: bool = False) -> None:
+    def __init__(self, axes: Sequence[int] | None, correction: float = 1, keepdims: bool = False) -> None:
         super().__init__(axes, keepdims)
         self.correction = correction
 

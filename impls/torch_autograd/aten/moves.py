@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from impls.captured import Rule
+from impls.captured import Place, Rule
 from impls.hand.operations import arithmetic, indexing, moving, rows
 from impls.torch_autograd.aten.table import Arguments, row
 
@@ -46,7 +46,7 @@ def _(a: Arguments) -> Rule:
     return _permuted(a, range(a.value_of("self").ndim)[::-1])
 
 
-@row("transpose.int")
+@row("transpose.int", "transpose")
 def _(a: Arguments) -> Rule:
     order = list(range(a.value_of("self").ndim))
     if order:
@@ -222,12 +222,37 @@ def _(a: Arguments) -> Rule | None:
     return Rule(layer=moving.Put(lambda x: x[at], adds=True), reads={"x": a.self, "v": a.source})
 
 
+@row("index_fill.int_Scalar", "index_fill.int_Tensor")
+def _(a: Arguments) -> Rule:
+    """By places, so that one that is filled twice counts once, as torch counts it; its decomposition counts both."""
+    filled = np.zeros(a.shape_of("self") or (1,), bool)
+    filled[(*(slice(None),) * a.axis_of("self", a.dim), a.value_of("index").numpy().reshape(-1))] = True
+    value = a.value if isinstance(a.value, Place) else np.full((), a.value, float)
+    return Rule(layer=arithmetic.Choose(), reads={"c": filled.reshape(a.shape_of("self")), "p": value, "q": a.self})
+
+
 @row("index_put")
 def _(a: Arguments) -> Rule | None:
     index = tuple(slice(None) if i is None else a.placed[i.number].numpy() for i in a.indices)
     if not a.accumulate and _repeats(lambda x: x[index], a.shape_of("self")):
         return None
     return Rule(layer=moving.Put(lambda x: x[index], a.accumulate), reads={"x": a.self, "v": a.values})
+
+
+@row("index_copy")
+def _(a: Arguments) -> Rule | None:
+    if not a.value_of("self").ndim:
+        return None
+    at = (*(slice(None),) * a.axis_of("self", a.dim), a.value_of("index").numpy().reshape(-1))
+    if _repeats(lambda x: x[at], a.shape_of("self")):
+        return None
+    return Rule(layer=moving.Put(lambda x: x[at]), reads={"x": a.self, "v": a.source})
+
+
+@row("copy")
+def _(a: Arguments) -> Rule | None:
+    alike = a.value_of("self").dtype == a.value_of("src").dtype and a.shape_of("self") == a.shape_of("src")
+    return Rule(layer=moving.Put(lambda x: x), reads={"x": a.self, "v": a.src}) if alike else None
 
 
 def _repeats(move: moving.Move, shape: Sequence[int]) -> bool:

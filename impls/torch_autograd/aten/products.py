@@ -1,4 +1,4 @@
-"""Matrix products, convolutions, pooling."""
+"""Matrix products, convolutions, pooling, and recurrent layers that are one operation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from impls.hand.layers.convolution import Conv2d
 from impls.hand.layers.matrix_product import MatrixProduct
 from impls.hand.layers.other_convolutions import Conv1d, ConvTranspose2d
 from impls.hand.layers.pooling import AvgPool2d, MaxPool2d
-from impls.hand.operations import products
+from impls.hand.operations import products, recurrence
 from impls.torch_autograd.aten.table import Arguments, row
 
 
@@ -94,3 +94,17 @@ def _(a: Arguments) -> Rule | None:
 
 def _of_two(sizes: Sequence[int]) -> list[int]:
     return [sizes[0], sizes[-1]]
+
+
+LONG_SHORT_TERM = 2
+"""The mode of oneDNN's recurrent layers that is an LSTM (ideep::rnn_kind)."""
+
+
+@row("mkldnn_rnn_layer")
+def _(a: Arguments) -> Rule | None:
+    if a.mode != LONG_SHORT_TERM or a.batch_sizes:
+        return None
+    biases = {"b": a.weight2, "d": a.weight3} if a.has_biases else {"b": None, "d": None}
+    reads = {"x": a.input, "W": a.weight0, "U": a.weight1, **biases, "h": a.hx_, "c": a.cx_}
+    reads["ran"] = a.outputs[0].detach().numpy()
+    return Rule(layer=recurrence.LongShortTermMemory(a.reverse), reads=reads, gives=(0, 1, 2))

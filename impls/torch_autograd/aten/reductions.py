@@ -54,7 +54,7 @@ def _(a: Arguments) -> Rule:
 @row("var.correction")
 def _(a: Arguments) -> Rule | None:
     correction = 1 if a.correction is None else a.correction
-    return Rule(layer=reductions.Variance(a.dim or None, int(correction), a.keepdim), reads={"x": a.self})
+    return Rule(layer=reductions.Variance(a.dim or None, correction, a.keepdim), reads={"x": a.self})
 
 
 @row("cumsum")
