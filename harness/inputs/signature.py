@@ -127,11 +127,6 @@ def signature_of(inputs: Mapping[str, Any] | str, dtype: str) -> Signature:
     return Signature(arguments, tensors, options, frozenset(constant))
 
 
-def specified(inputs: Mapping[str, Any], dtype: str) -> dict[str, Input]:
-    """What each tensor is, by its name: see `signature_of`."""
-    return dict(signature_of(inputs, dtype).tensors)
-
-
 def _is_whole(value: Any) -> bool:
     """A shape, or numbers in lists."""
     shape = isinstance(value, tuple) and all(isinstance(size, int | str) for size in value)

@@ -10,13 +10,14 @@ from msgspec import to_builtins
 
 from harness.comparison.judge import Finding, Row
 from harness.faults.operations.explanation import Explanation
+from harness.results.checked import Checked, objects_of
 from harness.results.printable import Printable
-from harness.results.verdicts import HALVED, Judged, Outcome
+from harness.results.verdicts import HALVED, Outcome
 from impls.graph import LOSS
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChainCheck(Judged, Printable, text="harness.rendering.chain_screen:render"):
+class ChainCheck(Checked, Printable, text="harness.rendering.chain_screen:render"):
     """Gradients by hand of the named tensors of a forward pass, each judged given those that it is made from.
 
     Attributes:
@@ -57,20 +58,10 @@ class ChainCheck(Judged, Printable, text="harness.rendering.chain_screen:render"
         return [row.gradient for row in self.rows]
 
     @property
-    def failing(self) -> list[Finding]:
-        """The findings that fail, and do not only say how something was read."""
-        return [finding for finding in self.findings if finding.fails]
-
-    @property
     def wrong(self) -> list[str]:
         """Gradients that are wrong in values, shape or dtype, in the order of the backward pass."""
         broken = {finding.tensor for finding in self.failing}
         return [row.gradient for row in self.rows if row.verdict == "FAULT" or row.gradient in broken]
-
-    @property
-    def first_wrong(self) -> str | None:
-        """The first of them."""
-        return next(iter(self.wrong), None)
 
     @property
     def powerless(self) -> list[str]:
@@ -122,15 +113,13 @@ class ChainCheck(Judged, Printable, text="harness.rendering.chain_screen:render"
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON holds it."""
         return {
-            "verdict": self.verdict,
-            "exit": self.exit,
-            "reason": self.reason,
+            **self.told(),
             "reference": self.package,
             "allowance": "measured",
             "dtype": self.dtype,
             "first_wrong": self.first_wrong,
             "wrong": self.wrong,
-            "rows": [{name: to_builtins(getattr(row, name)) for name in row.__struct_fields__} for row in self.rows],
+            "rows": objects_of(self.rows),
             "shapes": {name: list(shape) for name, shape in self.shapes.items()},
             "findings": to_builtins(self.findings),
             "causes": [cause.to_dict() for cause in self.causes],

@@ -15,10 +15,11 @@ from harness.comparison.judge import Finding, Row
 from harness.diagnosis import Diagnosis
 from harness.diagnosis.location import Located
 from harness.evaluation.point import Point
+from harness.results.checked import Checked
 from harness.results.numbers import part
 from harness.results.printable import Printable
 from harness.results.setting import Setting
-from harness.results.verdicts import HALVED, Judged, Outcome
+from harness.results.verdicts import HALVED, Outcome
 from impls.graph import Graph
 
 SCHEMA = 1
@@ -42,7 +43,7 @@ class Learning:
 
 @dataclass(frozen=True)
 class Check(
-    Judged, Printable, text="harness.rendering.check_screen:rendered", notebook="harness.rendering.notebook:of_check"
+    Checked, Printable, text="harness.rendering.check_screen:rendered", notebook="harness.rendering.notebook:of_check"
 ):
     """A backward pass, checked link by link.
 
@@ -97,9 +98,7 @@ class Check(
         setting = asdict(self.setting)
         return {
             "schema": SCHEMA,
-            "verdict": self.verdict,
-            "exit": self.exit,
-            "reason": self.reason,
+            **self.told(),
             **setting,
             "loss": self.loss,
             "wrong": self.wrong,
@@ -135,11 +134,6 @@ class Check(
         return list(dict.fromkeys([*self.wrong_links, *map(str, broken)]))
 
     @property
-    def first_wrong(self) -> str | None:
-        """The first of them."""
-        return next(iter(self.wrong), None)
-
-    @property
     def network(self) -> Graph:
         """Whose backward pass it is."""
         return self.point.network
@@ -169,7 +163,7 @@ class Check(
 
 
 def _judged(check: Check) -> Outcome:
-    failed = [finding for finding in check.findings if finding.fails]
+    failed = check.failing
     if check.wrong_links:
         return Outcome("FAIL", 1, _why_wrong(check))
     if failed:

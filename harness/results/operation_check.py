@@ -13,8 +13,9 @@ from harness.evaluation.references.expected import is_output
 from harness.evaluation.references.voting import Vote
 from harness.faults.operations.explanation import Explanation
 from harness.inputs.cases import called
+from harness.results.checked import Checked, faults_in, objects_of
 from harness.results.printable import Printable
-from harness.results.verdicts import HALVED, Judged, Outcome
+from harness.results.verdicts import HALVED, Outcome
 
 CONTRACTS: dict[Kind, str] = {
     "changed its input": "inputs not modified",
@@ -32,7 +33,7 @@ CONTRACTS: dict[Kind, str] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class OperationCheck(Judged, Printable, text="harness.rendering.operation_screen:render"):
+class OperationCheck(Checked, Printable, text="harness.rendering.operation_screen:render"):
     """An operation's backward pass against a reference.
 
     Attributes:
@@ -88,17 +89,7 @@ class OperationCheck(Judged, Printable, text="harness.rendering.operation_screen
     @property
     def wrong(self) -> list[str]:
         """Names of gradients with a FAULT in some case, in order; the output among them."""
-        return list(dict.fromkeys(row.gradient for row in self.rows if row.verdict == "FAULT"))
-
-    @property
-    def first_wrong(self) -> str | None:
-        """Name of the first wrong gradient, or of the output."""
-        return next(iter(self.wrong), None)
-
-    @property
-    def failing(self) -> list[Finding]:
-        """Findings by which the verdict is FAIL."""
-        return [finding for finding in self.findings if finding.fails]
+        return faults_in(self.rows)
 
     @property
     def undecided(self) -> list[Vote]:
@@ -202,9 +193,7 @@ class OperationCheck(Judged, Printable, text="harness.rendering.operation_screen
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON holds it."""
         return {
-            "verdict": self.verdict,
-            "exit": self.exit,
-            "reason": self.reason,
+            **self.told(),
             "candidate": self.name,
             "reference": self.reference,
             "allowance": "measured" if self.measured else "derived",
@@ -215,7 +204,10 @@ class OperationCheck(Judged, Printable, text="harness.rendering.operation_screen
             "left_out": self.left_out,
             "overflow": self.overflow,
             "shapes": {name: list(shape) for name, shape in self.shapes.items()},
-            "rows": [{**_named(row), "case": self.case(row), "measured": self.measured} for row in self.rows],
+            "rows": [
+                {**told, "case": self.case(row), "measured": self.measured}
+                for told, row in zip(objects_of(self.rows), self.rows, strict=True)
+            ],
             "findings": [
                 {
                     "contract": self.contract(finding),
@@ -229,8 +221,3 @@ class OperationCheck(Judged, Printable, text="harness.rendering.operation_screen
             "causes": [explanation.to_dict() for explanation in self.causes],
             "votes": to_builtins(self.votes),
         }
-
-
-def _named(row: Row) -> dict[str, Any]:
-    """A row as an object; a run's record holds it as a list."""
-    return {name: to_builtins(getattr(row, name)) for name in row.__struct_fields__}

@@ -10,9 +10,10 @@ from msgspec import to_builtins
 from msgspec.structs import asdict as fields_of
 
 from harness.comparison.judge import Finding, Row
+from harness.results.checked import Checked, faults_in
 from harness.results.numbers import part
 from harness.results.printable import Printable
-from harness.results.verdicts import Judged, Outcome
+from harness.results.verdicts import Outcome
 
 SCHEMA = 1
 MOST_NAMED = 4
@@ -34,7 +35,7 @@ class Written:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OptimizerCheck(Judged, Printable, text="harness.rendering.optimizer_screen:rendered"):
+class OptimizerCheck(Checked, Printable, text="harness.rendering.optimizer_screen:rendered"):
     """An optimizer, step by step against the hand code's of that name.
 
     Attributes:
@@ -65,12 +66,7 @@ class OptimizerCheck(Judged, Printable, text="harness.rendering.optimizer_screen
     @property
     def wrong(self) -> list[str]:
         """Names of the weights that are wrong in some sequence, in order."""
-        return list(dict.fromkeys(row.gradient for row in self.rows if row.verdict == "FAULT"))
-
-    @property
-    def failing(self) -> list[Finding]:
-        """Findings by which the verdict is FAIL."""
-        return [finding for finding in self.findings if finding.fails]
+        return faults_in(self.rows)
 
     @property
     def powerless(self) -> list[str]:
@@ -116,9 +112,7 @@ class OptimizerCheck(Judged, Printable, text="harness.rendering.optimizer_screen
         """The JSON object of ``harness check --optimizer --json``."""
         return {
             "schema": SCHEMA,
-            "verdict": self.verdict,
-            "exit": self.exit,
-            "reason": self.reason,
+            **self.told(),
             "name": self.name,
             "optimizer": self.optimizer,
             "seed": self.seed,

@@ -9,11 +9,10 @@ from functools import cached_property
 from math import isfinite
 from typing import Any
 
-from msgspec import to_builtins
-
 from harness.comparison.judge import SEVERITY, Row, Verdict
 from harness.evaluation.references.expected import is_output
 from harness.faults.operations.explanation import Explanation
+from harness.results.checked import objects_of
 from harness.results.printable import Printable
 from harness.results.setting import shown_path
 from harness.results.verdicts import HALVED, Judged, Outcome
@@ -243,9 +242,7 @@ class ProgramCheck(Judged, Printable, text="harness.rendering.program_screen:ren
         """Everything, as JSON holds it."""
         lost = self.lost
         return {
-            "verdict": self.verdict,
-            "exit": self.exit,
-            "reason": self.reason,
+            **self.told(),
             "program": self.name,
             "framework": self.version,
             "dtype": self.dtype,
@@ -279,6 +276,6 @@ def _told(operation: JudgedOperation) -> dict[str, Any]:
         "not_finite": operation.lost or None,
         "meets": operation.meets or None,
         "broken": operation.broken or None,
-        "rows": [{name: to_builtins(getattr(row, name)) for name in row.__struct_fields__} for row in operation.rows],
+        "rows": objects_of(operation.rows),
         "causes": [cause.to_dict() for cause in operation.causes],
     }

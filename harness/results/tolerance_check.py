@@ -160,9 +160,7 @@ class ToleranceCheck(Judged, Printable, text="harness.rendering.tolerance_screen
         """The JSON object of ``harness tolerance --json``."""
         return {
             "schema": SCHEMA,
-            "verdict": self.verdict,
-            "exit": self.exit,
-            "reason": self.reason,
+            **self.told(),
             "on": self.on,
             "rows": [to_builtins(row) | {"verdict": row.verdict, "passed": row.passed} for row in self.rows],
             "unread": list(self.unread),

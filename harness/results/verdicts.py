@@ -23,7 +23,7 @@ sample was compared could hide one, so then nothing is told.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
@@ -76,6 +76,10 @@ class Judged:
     def reason(self) -> str:
         """The rest of the first line."""
         return self.outcome.reason
+
+    def told(self) -> dict[str, Any]:
+        """The first line, as JSON holds it."""
+        return {"verdict": self.verdict, "exit": self.exit, "reason": self.reason}
 
 
 def outcome_of(head: Head, summary: Summary, rows: Sequence[Row], how: str, lost: Lost | None = None) -> Outcome:

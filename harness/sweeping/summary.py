@@ -85,9 +85,7 @@ class Sweep(Judged, Printable, text="harness.sweeping.table:render"):
         """The JSON object of ``harness sweep --json``, and of ``summary.json``."""
         return {
             "schema": 1,
-            "verdict": self.verdict,
-            "exit": self.exit,
-            "reason": self.reason,
+            **self.told(),
             "source": self.source,
             "planned": self.planned,
             "interrupted": self.interrupted,

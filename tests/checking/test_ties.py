@@ -9,7 +9,7 @@ from harness.evaluation.references.expected import Expected
 from harness.evaluation.references.measured import MeasuredReference
 from harness.inputs.cases import drawn, random_upstream
 from harness.inputs.outputs import whole_shape
-from harness.inputs.signature import specified
+from harness.inputs.signature import signature_of
 from impls.hand.layers import Maximum, MaxPool2d, Minimum
 
 AB = {"a": (5, 7), "b": (5, 7)}
@@ -49,7 +49,8 @@ def maximum(which):
 
 def at_ties(reference, inputs, seed=0):
     """The operation where every input is tied, with itself and with the others."""
-    drawn_there = next(case for case in drawn(specified(inputs, "float64"), "float64", seed) if case.name == "ties")
+    tensors = signature_of(inputs, "float64").tensors
+    drawn_there = next(case for case in drawn(tensors, "float64", seed) if case.name == "ties")
     layer = HandReference.knows(reference)
     right = HandReference(reference) if layer else MeasuredReference(reference, drawn_there.inputs)
     upstream = random_upstream(whole_shape(right.parts(drawn_there.inputs)), "float64", np.random.default_rng(seed))
