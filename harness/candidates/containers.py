@@ -12,10 +12,10 @@ from __future__ import annotations
 import io
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from warnings import catch_warnings, simplefilter
 
 import numpy as np
@@ -24,6 +24,7 @@ from numpy.lib import format as npy
 from harness.usage import UsageError, ordinary, reason
 from impls.contract import Array
 
+_T = TypeVar("_T")
 INSTALL = "pip install 'backprop-harness[dumps]'"
 
 
@@ -155,6 +156,18 @@ def container_of(path: str) -> Container:
             f"the two."
         )
     return kind
+
+
+def readable(path: str, read: Callable[[], _T]) -> _T:
+    """What reading a file gives, or UsageError that it is damaged."""
+    try:
+        return read()
+    except (UsageError, MemoryError):
+        raise
+    except Exception as error:  # each library raises its own for each way in which a file can be damaged
+        raise UsageError(
+            f"Cannot read {path}, because it is damaged, or no file of that kind ({reason(error)}); write it again."
+        ) from None
 
 
 def check_readable(path: str) -> None:

@@ -12,25 +12,22 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from inspect import signature
-from typing import TypeVar
 
 import numpy as np
 
-from harness.candidates.containers import Container, Declared, check_readable, container_of
+from harness.candidates.containers import Container, Declared, check_readable, container_of, readable
 from harness.evaluation.given import fed
 from harness.formats import DTYPES
-from harness.usage import UsageError, reason, visible
+from harness.usage import UsageError, visible
 from impls.contract import Array, Inputs
 from impls.graph import TARGET, Graph, prefixed
 from impls.hand.notation import describe
 
 LARGEST_BYTES = 2**31
 """A file that declares more than this is not read: its tensors would fill the memory several times over."""
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ def read_dump(path: str | os.PathLike[str], network: Graph) -> Dump:
     container = container_of(name)
     check_readable(name)
     links = [name for name in network.link if not network.tensors[name].through]
-    held = _readable(name, lambda: container.names(name))
+    held = readable(name, lambda: container.names(name))
     known = [*_needed(network), *links]
     _check_names(name, held, network)
     wanted = [tensor for tensor in known if tensor in held]
@@ -89,7 +86,7 @@ def _needed(network: Graph) -> list[str]:
 
 
 def _arrays(path: str, container: Container, wanted: list[str], network: Graph) -> dict[str, Array]:
-    declared = _readable(path, lambda: container.declared(path, wanted))
+    declared = readable(path, lambda: container.declared(path, wanted))
     _check_dtypes(path, declared, network)
     _check_shapes(path, declared, network)
     size = sum(np.dtype(each.dtype).itemsize * math.prod(each.shape) for each in declared.values())
@@ -98,18 +95,7 @@ def _arrays(path: str, container: Container, wanted: list[str], network: Graph) 
             f"Cannot read {path}, because what it declares takes {size / 2**30:.3g} GiB, more than the "
             f"{LARGEST_BYTES / 2**30:g} that are read; give fewer rows of x."
         )
-    return _readable(path, lambda: container.read(path, wanted))
-
-
-def _readable(path: str, read: Callable[[], _T]) -> _T:
-    try:
-        return read()
-    except (UsageError, MemoryError):
-        raise
-    except Exception as error:  # each library raises its own for each way in which a file can be damaged
-        raise UsageError(
-            f"Cannot read {path}, because it is damaged, or no file of that kind ({reason(error)}); write it again."
-        ) from None
+    return readable(path, lambda: container.read(path, wanted))
 
 
 def _check_names(path: str, held: Iterable[str], network: Graph) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 from harness.candidates.arrays import as_array
 from harness.candidates.guarded import guarded
 from harness.candidates.printing import Printed
-from harness.candidates.steps import RATES, new_weights
+from harness.candidates.steps import RATES, binds, new_weights
 from harness.comparison.judge import Finding
 from harness.usage import UsageError, told, visible
 from impls.contract import Array, Arrays
@@ -146,7 +146,7 @@ class OptimizerCandidate:
             )
         given = self._taken(step)
         for count in (3, 2):
-            if _binds(step, count, given):
+            if binds(step, count, given):
                 return (lambda *arguments: step(*arguments, **given)), count == 3
         raise UsageError(
             f"Cannot check {self.name}, because it takes {visible(str(inspect.signature(step)))}, and is called as "
@@ -170,16 +170,6 @@ def _stepped(step: Callable[[], Any], own: Any, weights: Arrays) -> tuple[Any, d
 
 def _copies(arrays: Arrays) -> dict[str, Array]:
     return {name: array.copy() for name, array in arrays.items()}
-
-
-def _binds(step: Callable[..., Any], count: int, given: Mapping[str, Any]) -> bool:
-    try:
-        inspect.signature(step).bind(*range(count), **given)
-    except TypeError:
-        return False
-    except ValueError:  # compiled code does not tell
-        return count == 3
-    return True
 
 
 def _at(number: int) -> str:

@@ -50,9 +50,9 @@ def called(step: Callable[..., Any], name: str, lr: float) -> Called:
     given = {rate: lr for rate in RATES if rate in takes}
     with_rate = partial(step, **given)
     owner = getattr(step, "__self__", None)
-    if _binds(step, 3, given):
+    if binds(step, 3, given):
         return _Function(with_rate)
-    if owner is not None and not inspect.ismodule(owner) and _binds(step, 2, given):
+    if owner is not None and not inspect.ismodule(owner) and binds(step, 2, given):
         return _Method(with_rate, owner, name)
     raise UsageError(
         f"Cannot read gradients off {name}, because it takes {visible(str(inspect.signature(step)))}, and is called as "
@@ -86,11 +86,14 @@ def bound(method: Any, name: str, of: type | None = None) -> Callable[..., Any]:
         ) from None
 
 
-def _binds(step: Callable[..., Any], count: int, given: Mapping[str, float]) -> bool:
+def binds(step: Callable[..., Any], count: int, given: Mapping[str, Any]) -> bool:
+    """Whether a step takes so many arguments beside those that are given by name: three, if it does not tell."""
     try:
         inspect.signature(step).bind(*range(count), **given)
     except TypeError:
         return False
+    except ValueError:  # compiled code
+        return count == 3
     return True
 
 

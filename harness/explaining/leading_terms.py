@@ -10,6 +10,12 @@ from impls.hand import layers
 from impls.hand.parts import Activation, Loss
 
 NONE = "none"
+_CONVOLUTION = {
+    "z": "n u conv(|x|, |W|) + u |z|, n entries of a window *",
+    "dx": "n u conv(|dz|, |W|), n weights on an entry *",
+    "dW": "n u |x| |dz|, n windows *",
+    "db": "(n - 1) u sum |dz|, n windows *",
+}
 FORMULAS: Mapping[type, Mapping[str, str]] = {
     layers.Dense: {
         "z": "n u |x| |W| + u |z|, n inputs *",
@@ -75,18 +81,8 @@ FORMULAS: Mapping[type, Mapping[str, str]] = {
     layers.Reshape: {"s": NONE, "dx": NONE},
     layers.Flatten: {"s": NONE, "dx": NONE},
     layers.Transpose: {"s": NONE, "dx": NONE},
-    layers.Conv2d: {
-        "z": "n u conv(|x|, |W|) + u |z|, n entries of a window *",
-        "dx": "n u conv(|dz|, |W|), n weights on an entry *",
-        "dW": "n u |x| |dz|, n windows *",
-        "db": "(n - 1) u sum |dz|, n windows *",
-    },
-    layers.Conv1d: {
-        "z": "n u conv(|x|, |W|) + u |z|, n entries of a window *",
-        "dx": "n u conv(|dz|, |W|), n weights on an entry *",
-        "dW": "n u |x| |dz|, n windows *",
-        "db": "(n - 1) u sum |dz|, n windows *",
-    },
+    layers.Conv2d: _CONVOLUTION,
+    layers.Conv1d: _CONVOLUTION,
     layers.ConvTranspose2d: {
         "z": "n u conv(|x|, |W|) + u |z|, n weights on an entry *",
         "dx": "n u conv(|dz|, |W|), n entries of a window *",

@@ -49,6 +49,12 @@ def _filled(template: str) -> Callable[[Any, Mapping[str, str]], str]:
     return lambda _layer, names: template.format(**names)
 
 
+_CONVOLUTION: Mapping[str, Callable[[Any, Mapping[str, str]], str]] = {
+    "z": lambda layer, names: ("{x} * {W} + {b}" if layer.bias else "{x} * {W}").format(**names),
+    "dx": _filled("full({dz}) * flip({W})"),
+    "dW": _filled("windows({x})ᵀ · {dz}"),
+    "db": _filled("sum of {dz} over the samples and windows"),
+}
 _FORMULAS: Mapping[type, Mapping[str, Callable[[Any, Mapping[str, str]], str]]] = {
     hand.Dense: {
         "z": lambda layer, names: ("{x} · {W} + {b}" if layer.bias else "{x} · {W}").format(**names),
@@ -146,18 +152,8 @@ _FORMULAS: Mapping[type, Mapping[str, Callable[[Any, Mapping[str, str]], str]]] 
     hand.Reshape: {"s": _filled("{x} in another shape"), "dx": _filled("{ds} in the shape of {x}")},
     hand.Flatten: {"s": _filled("{x}, a row for each sample"), "dx": _filled("{ds} in the shape of {x}")},
     hand.Transpose: {"s": _filled("{x} with axes exchanged"), "dx": _filled("{ds} with axes exchanged back")},
-    hand.Conv2d: {
-        "z": lambda layer, names: ("{x} * {W} + {b}" if layer.bias else "{x} * {W}").format(**names),
-        "dx": _filled("full({dz}) * flip({W})"),
-        "dW": _filled("windows({x})ᵀ · {dz}"),
-        "db": _filled("sum of {dz} over the samples and windows"),
-    },
-    hand.Conv1d: {
-        "z": lambda layer, names: ("{x} * {W} + {b}" if layer.bias else "{x} * {W}").format(**names),
-        "dx": _filled("full({dz}) * flip({W})"),
-        "dW": _filled("windows({x})ᵀ · {dz}"),
-        "db": _filled("sum of {dz} over the samples and windows"),
-    },
+    hand.Conv2d: _CONVOLUTION,
+    hand.Conv1d: _CONVOLUTION,
     hand.ConvTranspose2d: {
         "z": lambda layer, names: f"full({names['x']}) * flip({names['W']}){' + ' + names['b'] if layer.bias else ''}",
         "dx": _filled("{dz} * {W}"),

@@ -8,22 +8,21 @@ allowed      what each entry may be off by; without it, the rounding of a right 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from harness.candidates.containers import check_readable, container_of
+from harness.candidates.containers import check_readable, container_of, readable
 from harness.candidates.dumps import LARGEST_BYTES
 from harness.formats import FORMATS
 from harness.tolerances.subject import Floats, Subject
-from harness.usage import UsageError, reason, visible
+from harness.usage import UsageError, visible
 from impls.contract import Array
 
 ENDINGS = (".npz", ".npy", ".safetensors")
 EXPECTED, BESIDE = "expected", ("actual", "eager", "allowed")
-_T = TypeVar("_T")
 
 
 def file_subjects(path: str, dtype: str | None) -> list[Subject]:
@@ -104,10 +103,10 @@ def _check(path: str, name: str, array: Array) -> None:
 def _arrays(path: str) -> dict[str, Array]:
     check_readable(path)
     if Path(path).suffix.lower() == ".npy":
-        return {Path(path).stem: _readable(path, lambda: np.load(path, allow_pickle=False))}
+        return {Path(path).stem: readable(path, lambda: np.load(path, allow_pickle=False))}
     container = container_of(path)
-    names = _readable(path, lambda: container.names(path))
-    declared = _readable(path, lambda: container.declared(path, names))
+    names = readable(path, lambda: container.names(path))
+    declared = readable(path, lambda: container.declared(path, names))
     if pickled := [name for name, each in declared.items() if each.dtype == "object"]:
         raise UsageError(
             f"Cannot read {path}, because {visible(pickled[0])} holds pickled Python objects, and reading those can "
@@ -118,18 +117,7 @@ def _arrays(path: str) -> dict[str, Array]:
             f"Cannot read {path}, because what it declares takes more than the {LARGEST_BYTES / 2**30:g} GiB that are "
             f"read; save fewer rows."
         )
-    return _readable(path, lambda: container.read(path, names))
-
-
-def _readable(path: str, read: Callable[[], _T]) -> _T:
-    try:
-        return read()
-    except (UsageError, MemoryError):
-        raise
-    except Exception as error:  # each library raises its own for each way in which a file can be damaged
-        raise UsageError(
-            f"Cannot read {path}, because it is damaged, or no file of that kind ({reason(error)}); write it again."
-        ) from None
+    return readable(path, lambda: container.read(path, names))
 
 
 def _wide(array: Any) -> Floats:
