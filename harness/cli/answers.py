@@ -126,7 +126,8 @@ def _parameters(forward: Any) -> list[str]:
 def _reference(text: str, timeout: float | None) -> Any:
     """A function, or a layer of the hand code: an object in a file, an activation or a loss by its name."""
     from harness.candidates.sources import named
-    from impls.hand.notation import ACTIVATIONS, LOSSES_IN_TEXT, made, parsed
+    from impls.hand.notation import ACTIVATIONS, LOSSES_IN_TEXT
+    from impls.hand.parsing import made, parsed
 
     if ":" in text or text.endswith(".py"):
         return named(text, timeout, "reference").function

@@ -17,7 +17,8 @@ from harness.usage import UsageError, did_you_mean
 from impls import registry
 from impls.graph import Graph
 from impls.hand.losses.scaled import bare
-from impls.hand.notation import OPTIMIZERS, made
+from impls.hand.notation import OPTIMIZERS
+from impls.hand.parsing import made
 
 
 def as_network(network: Any, data: Any = None) -> Graph:

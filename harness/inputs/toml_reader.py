@@ -16,7 +16,8 @@ import msgspec
 from harness.usage import UsageError
 from impls.graph import Graph, Input, Node, node
 from impls.hand import Network, Scaled
-from impls.hand.notation import ACTIVATIONS, LARGEST_LAYER, LAYERS, LOSSES_IN_TEXT, lookup, parsed
+from impls.hand.notation import ACTIVATIONS, LARGEST_LAYER, LAYERS, LOSSES_IN_TEXT
+from impls.hand.parsing import lookup, parsed
 
 KINDS: Mapping[str, Mapping[str, Any]] = {
     "layer": {"dense": LAYERS["dense"], **ACTIVATIONS},

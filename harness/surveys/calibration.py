@@ -36,7 +36,7 @@ from harness.usage import UsageError
 from impls import registry
 from impls.abilities import Computes
 from impls.contract import Array, network_of_example
-from impls.hand.notation import lookup
+from impls.hand.parsing import lookup
 
 Functions = Mapping[str, Callable[..., Array]]
 

@@ -21,7 +21,8 @@ from harness.tolerances.subject import Subject
 from harness.tolerances.written import check_writable, write
 from harness.usage import UsageError
 from impls.hand.layers import MatrixProduct
-from impls.hand.notation import ACTIVATIONS, LAYERS, LOSSES_IN_TEXT, made, parsed
+from impls.hand.notation import ACTIVATIONS, LAYERS, LOSSES_IN_TEXT
+from impls.hand.parsing import made, parsed
 
 MATMUL = re.compile(r"matmul\(\s*(\d{1,6})\s*,\s*(\d{1,6})\s*,\s*(\d{1,6})\s*\)")
 LARGEST = 2**24

@@ -28,7 +28,7 @@ import numpy as np
 
 from harness.tolerances.subject import Floats, Subject
 from harness.usage import UsageError
-from impls.hand.notation import made
+from impls.hand.parsing import made
 
 ASSERT_CLOSE: Mapping[str, tuple[float, float]] = {
     "float64": (1e-7, 1e-7), "float32": (1e-5, 1.3e-6), "bfloat16": (1e-5, 1.6e-2), "float16": (1e-5, 1e-3),

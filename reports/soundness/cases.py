@@ -20,7 +20,8 @@ from harness.evaluation.given import with_buffers
 from impls.contract import Array, Inputs
 from impls.graph import TARGET, Graph
 from impls.hand import Dense, Identity, Network, Scaled
-from impls.hand.notation import ACTIVATIONS, LOSSES, made
+from impls.hand.notation import ACTIVATIONS, LOSSES
+from impls.hand.parsing import made
 from reports.soundness.graphs import drawn_graph
 from reports.soundness.optimizers import drawn_optimizer, drawn_steps, of_every_size
 

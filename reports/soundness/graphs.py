@@ -19,7 +19,8 @@ from impls.graph.tensor import ROWS, Shape
 from impls.hand import GraphBuilder, Scaled, layers
 from impls.hand.activations import Identity, Sigmoid, Softmax, Tanh
 from impls.hand.layers import Add
-from impls.hand.notation import ACTIVATIONS, LAYERS, LOSSES, made
+from impls.hand.notation import ACTIVATIONS, LAYERS, LOSSES
+from impls.hand.parsing import made
 from reports.layers import EXAMPLES, POSITIVE
 
 LAYERS_OF_A_GRAPH = 5

@@ -11,7 +11,8 @@ import pytest
 import harness
 from harness.cli.explaining import PRODUCTS
 from impls.hand import GeluTanh, Scaled, from_text
-from impls.hand.notation import ACTIVATIONS, LOSSES, made
+from impls.hand.notation import ACTIVATIONS, LOSSES
+from impls.hand.parsing import made
 from tests.helpers.explaining import hand_only, text_of
 
 TEXTS = {

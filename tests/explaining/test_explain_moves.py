@@ -8,7 +8,8 @@ import pytest
 
 import harness
 from impls.hand import from_text
-from impls.hand.notation import OPTIMIZERS, made
+from impls.hand.notation import OPTIMIZERS
+from impls.hand.parsing import made
 from impls.hand_numpy import HandUpdater
 from tests.helpers.explaining import hand_only, text_of
 

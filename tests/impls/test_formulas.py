@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from harness.arithmetic import Context, profile_of
-from impls.hand.notation import ACTIVATIONS, LOSSES, made
+from impls.hand.notation import ACTIVATIONS, LOSSES
+from impls.hand.parsing import made
 
 mp.mp.dps = 50
 POINTS = [-30.0, -7.5, -3.25, -1.2785, -0.5, -1e-9, 1e-12, 0.25, 1.0, 2.9, 3.5, 8.25, 25.0]

@@ -20,7 +20,8 @@ from impls.hand import (
     from_text,
     node,
 )
-from impls.hand.notation import ACTIVATIONS, LOSSES, LOSSES_IN_TEXT, OPTIMIZERS, describe, made, name_of
+from impls.hand.notation import ACTIVATIONS, LOSSES, LOSSES_IN_TEXT, OPTIMIZERS, describe, name_of
+from impls.hand.parsing import made
 
 NAMES = [(kind, table, name) for kind, table in
          [("activation", ACTIVATIONS), ("loss", LOSSES), ("optimizer", OPTIMIZERS)] for name in table]  # fmt: skip
