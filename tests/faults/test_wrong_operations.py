@@ -22,7 +22,7 @@ QUICK = [
 def wrong_ones():
     for framework in ("torch", "jax"):
         pytest.importorskip(framework)
-    for module in ("in_numpy", "layers_in_numpy", "in_torch", "in_jax"):
+    for module in ("in_numpy", "norms_in_numpy", "layers_in_numpy", "in_torch", "in_jax"):
         importlib.import_module(f"tests.broken.operations.{module}")
     return {wrong.name: wrong for wrong in operations.OPERATIONS}
 

@@ -6,50 +6,30 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import pytest
 
 from harness.arithmetic import profile_of
-from harness.arithmetic.rationals import IrrationalError, Rationals
-from harness.comparison.checks import judge_link
 from harness.evaluation.expected import walk
 from harness.evaluation.given import with_buffers
 from harness.evaluation.point import Point
-from harness.mutation.mutants import SAME, is_same, mutants_of, planted
-from harness.mutation.targets import hand_rules
+from harness.mutation.mutants import SAME, planted
 from impls.contract import tensors_of
 from impls.hand import (
     BinaryCrossEntropy,
-    CategoricalCrossEntropy,
     CosineDistance,
     Dense,
     Dropout,
-    Elu,
     Exp,
-    Gelu,
-    GeluTanh,
     GraphBuilder,
-    HardSigmoid,
-    Hinge,
-    Huber,
     Identity,
-    KullbackLeibler,
-    LayerNorm,
-    LeakyRelu,
-    LogitBinaryCrossEntropy,
-    MeanAbsoluteError,
     MeanSquaredError,
     Network,
     OneHotCrossEntropy,
     Penalised,
-    Positions,
     Pow,
     Relu,
-    Scaled,
     Sigmoid,
     Silu,
     Softmax,
-    SoftmaxCrossEntropy,
-    Softplus,
     SparseCategoricalCrossEntropy,
     SumSquaredError,
     Tanh,
@@ -71,6 +51,7 @@ from tests.graphs.branching import (
 )
 from tests.graphs.layers import FAMILIES, network_of
 from tests.graphs.layers import batch_of as awkward
+from tests.helpers.hand_mutants import ACTIVATIONS, AT_A_TIE, LOSSES, all_mutants, key
 from tests.helpers.same_mutants import SAME_ON_IMAGES
 
 COUNT = 1336
@@ -127,34 +108,6 @@ ON_IMAGES: dict[str, tuple[Callable[[], Any], ...]] = {
     **dict.fromkeys(("other_convolutions", "adaptive_pooling", "einsum"), (partial(network_of, FAMILIES["products"]),)),
 }
 """Files of layers, and the networks on which they are tried."""
-
-ACTIVATIONS = [
-    Elu(0.5), Elu(), Gelu(), GeluTanh(), HardSigmoid(), Identity(), LeakyRelu(), Relu(), Sigmoid(), Silu(), Softmax(),
-    Softplus(), Softplus(1.0), Tanh(),
-]  # fmt: skip
-LOSSES = [
-    BinaryCrossEntropy(), BinaryCrossEntropy(clamp="torch"), Huber(0.7), LogitBinaryCrossEntropy(),
-    MeanAbsoluteError(), MeanSquaredError(), OneHotCrossEntropy(), SoftmaxCrossEntropy(), SumSquaredError(),
-    Scaled(MeanSquaredError(), 3.0), BinaryCrossEntropy(epsilon=0.25), CategoricalCrossEntropy(),
-    BinaryCrossEntropy(clip=0.3), CategoricalCrossEntropy(clip=0.3), SoftmaxCrossEntropy(0.25),
-    OneHotCrossEntropy(0.25), LogitBinaryCrossEntropy(0.25), SparseCategoricalCrossEntropy(clip=0.3),
-    SparseCategoricalCrossEntropy(0.25), Penalised(MeanSquaredError(), 0.3, 0.2, mean=True),
-    WeightedCrossEntropy(), WeightedCrossEntropy(1, 0.25), KullbackLeibler(), Hinge(),
-    Penalised(SumSquaredError(), 0.3), Penalised(SumSquaredError(), l1=0.2, biases=True),
-]  # fmt: skip
-
-AT_A_TIE = {
-    ("HardSigmoid.dz", "return da * (shifted >= 0) * (shifted < 6) / 6"): (HardSigmoid(), -3.0, "ok"),
-    ("HardSigmoid.dz", "return da * (shifted > 0) * (shifted <= 6) / 6"): (HardSigmoid(), 3.0, "ok"),
-    ("LeakyRelu.dz", "return np.where(z >= 0, da, self.slope * da)"): (LeakyRelu(), 0.0, "convention"),
-    ("Relu.dz", "return da * (z >= 0)"): (Relu(), 0.0, "convention"),
-    ("elu_vjp", "return np.where(z >= 0, da, da * (alpha * np.exp(np.minimum(z, 0))))"): (Elu(0.5), 0.0, "convention"),
-    ("softplus_vjp", "return dz if threshold is None else np.where(z >= threshold, da, dz)"): (
-        Softplus(1.0), 1.0, "FAULT",
-    ),
-}  # fmt: skip
-"""Mutants that differ exactly on a kink only: the layer, the kink, and what the rounding check says there."""
-
 ON_THE_MARGIN = {("Hinge.da", "return -y * (1 - y * a >= 0) / a.size")}
 """Differs on the margin only, where either side is a subgradient: see tests/impls/test_weighted_losses.py."""
 
@@ -233,15 +186,6 @@ def is_caught(function, mutant, points):
     return False
 
 
-@cache
-def all_mutants():
-    return [(rule, mutant) for rule in hand_rules().values() for mutant in mutants_of(rule)]
-
-
-def key(rule, mutant):
-    return rule.__qualname__, mutant.after
-
-
 def test_the_right_rules_are_right_at_every_point():
     assert not any(is_wrong(point, shown_by_hand(point)) for point in points())
 
@@ -274,80 +218,3 @@ def test_every_mutant_that_changes_a_rule_is_caught():
     survivors = [key(rule, mutant) for rule, mutant in mutants if not is_caught(rule, mutant, points())]
     assert set(survivors) == {*SAME, *AT_A_TIE, *ON_THE_MARGIN}
     assert (len(mutants), len(survivors)) == (COUNT, len(SAME) + len(AT_A_TIE) + len(ON_THE_MARGIN))
-
-
-OTHERS = {LayerNorm(5): LayerNorm.dx, Positions(40, 5): Positions.dW}
-"""Layers of other kinds, and the rule of each that has mutants which are the same."""
-
-
-def layers_with(rule):
-    """The layers and losses that use a rule."""
-    for layer in [*ACTIVATIONS, *LOSSES]:
-        own = getattr(type(layer), "da" if layer in LOSSES else "dz")
-        if own is rule or rule.__name__ in own.__code__.co_names:
-            yield layer, own
-    for layer, own in OTHERS.items():
-        if own is rule or rule.__name__ in own.__code__.co_names:
-            yield layer, own
-
-
-def arguments(layer, exact):
-    """Small fractions, on kinks and beside them, as a rule reads them."""
-    rng = np.random.default_rng(0)
-    first, second = (rng.integers(-9, 10, (40, 5)) / 2 for _ in range(2))
-    if isinstance(layer, LayerNorm):
-        return exact(first), exact(second), exact(second[0])
-    if isinstance(layer, Positions):
-        return exact(first[None, :30]), exact(np.abs(second[: layer.length]) + 1)
-    if layer in LOSSES and (layer.unit_targets or layer.on_probabilities):
-        first, second = (rng.integers(1, 16, (40, 5)) / 16 for _ in range(2))
-    if getattr(layer, "labels", False):
-        return exact(first), rng.integers(0, 5, 40)
-    return exact(first), exact(second)
-
-
-def value(layer, own, exact):
-    result = own(layer, *arguments(layer, exact))
-    return np.asarray(getattr(result, "entries", result))
-
-
-def both(rule, mutant, layer, own):
-    """What a layer's rule gives without and with a mutant, in rational arithmetic if it is rational."""
-    try:
-        numbers = Rationals()
-        before = value(layer, own, numbers.exact)
-        exact = numbers.exact
-    except (IrrationalError, TypeError):
-        exact = np.array
-        before = value(layer, own, exact)
-    with planted(rule, mutant):
-        return before, value(layer, own, exact)
-
-
-@pytest.mark.parametrize(("rule", "after"), SAME)
-def test_a_mutant_that_is_not_caught_is_the_same_function(rule, after):
-    ((function, mutant),) = [(f, m) for f, m in all_mutants() if key(f, m) == (rule, after)]
-    tried = 0
-    for layer, own in layers_with(function):
-        mutant.ran.clear()
-        before, with_it = both(function, mutant, layer, own)
-        tried += bool(mutant.ran)
-        assert before.shape == with_it.shape
-        assert np.all(before == with_it)
-    assert tried
-    assert is_same(function, mutant)
-
-
-@pytest.mark.parametrize(("rule", "after"), AT_A_TIE)
-def test_a_mutant_at_a_tie_differs_nowhere_else(rule, after):
-    layer, kink, verdict = AT_A_TIE[rule, after]
-    ((function, mutant),) = [(f, m) for f, m in all_mutants() if key(f, m) == (rule, after)]
-    da, z = np.ones((1, 7)), kink + np.array([[-1, -0.5, -(2.0**-40), 0, 2.0**-40, 0.5, 1]])
-    before = layer.dz(da, z)
-    with planted(function, mutant):
-        with_it = layer.dz(da, z)
-    assert np.flatnonzero(before != with_it).tolist() == [3]
-    network = Network([Dense(7, 7), layer], SumSquaredError())
-    link = next(link for link in network.links if link.output == "dz1")
-    row = judge_link(link, {"da1": da, "z1": z}, with_it, profile_of("float64"), "mutant", 1)
-    assert row.verdict == verdict
