@@ -18,7 +18,7 @@ from harness.evaluation.references.expected import Expected, gradient_of
 from harness.faults.cause import Cause
 from harness.faults.operations.causes import cause_of
 from harness.faults.operations.explanation import Explanation
-from harness.faults.operations.hypothesis import Situation
+from harness.faults.operations.situation import Situation
 from impls.contract import Array
 from impls.graph import LOSS, TARGET
 from impls.hand.notation import ACTIVATIONS

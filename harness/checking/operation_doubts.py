@@ -30,7 +30,7 @@ from harness.evaluation.references.derived import HandReference
 from harness.evaluation.references.expected import gradient_of
 from harness.evaluation.references.measured import MeasuredReference
 from harness.evaluation.references.voting import DIFFERENCE, Vote, contradictions
-from harness.faults.operations.hypothesis import HandSituation, Situation
+from harness.faults.operations.situation import HandSituation, Situation
 from harness.inputs.cases import called
 from harness.inputs.outputs import OUTPUT
 from impls.contract import Array

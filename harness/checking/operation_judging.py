@@ -15,7 +15,7 @@ from harness.comparison.judge import Finding, Row, but_for_rounding, not_compara
 from harness.comparison.operation import check_of, row_of
 from harness.evaluation.references.expected import Expected, is_output
 from harness.evaluation.references.voting import Vote
-from harness.faults.operations.hypothesis import Situation
+from harness.faults.operations.situation import Situation
 from harness.inputs.outputs import OUTPUT
 from impls.contract import Array
 

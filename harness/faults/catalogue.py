@@ -22,11 +22,12 @@ from harness.faults.layer_norm import layer_norm_faults
 from harness.faults.losses import loss_faults
 from harness.faults.operands import operand_faults
 from harness.faults.operations.edited import edited, edited_twice
-from harness.faults.operations.hypothesis import Hypotheses, Hypothesis, Situation
 from harness.faults.operations.normalising import normalisations
+from harness.faults.operations.operation_fault import OperationFault, OperationFaults
 from harness.faults.operations.options import other_functions
 from harness.faults.operations.regions import in_regions
 from harness.faults.operations.scaled import recognisable
+from harness.faults.operations.situation import Situation
 from harness.faults.operations.substituted import elsewhere, lower_precision
 from harness.faults.operations.upstreams import changed_upstream
 from harness.faults.other_norms import other_norm_faults
@@ -109,7 +110,7 @@ def faults_at(network: Graph, link: Link) -> list[Fault]:
     return [fault for family in families for fault in family(place)]
 
 
-def catalogued(at: Situation, name: str) -> Iterator[Hypothesis]:
+def catalogued(at: Situation, name: str) -> Iterator[OperationFault]:
     """Every mistake at the link of an operation whose reference is a hand layer or has a twin.
 
     One that needs more of a network than the layer's own tensors explains nothing here.
@@ -127,10 +128,10 @@ def catalogued(at: Situation, name: str) -> Iterator[Hypothesis]:
         return reference.sent_back(fault.rule(tensors), tensors)
 
     for fault in faults_at(reference.graph(inputs), reference.links(inputs)[own]):
-        yield Hypothesis(fault.cause, f"{fault.says}: {fault.formula}, in {dx}", partial(predicted, fault))
+        yield OperationFault(fault.cause, f"{fault.says}: {fault.formula}, in {dx}", partial(predicted, fault))
 
 
-OF_OPERATIONS: tuple[tuple[Hypotheses, ...], ...] = (
+OF_OPERATIONS: tuple[tuple[OperationFaults, ...], ...] = (
     (recognisable, changed_upstream, normalisations, catalogued, elsewhere, lower_precision),
     (in_regions, edited, edited_twice, other_functions),
 )

@@ -23,7 +23,7 @@ from harness.evaluation.references.measured import MeasuredReference
 from harness.evaluation.references.reference import Reference
 from harness.faults.operations.causes import cause_of
 from harness.faults.operations.explanation import Explanation
-from harness.faults.operations.hypothesis import Situation
+from harness.faults.operations.situation import Situation
 from harness.inputs.outputs import joined
 from harness.results.program_check import JudgedOperation
 from harness.usage import UsageError, told

@@ -1,7 +1,7 @@
-"""Why a gradient is wrong: every hypothesis is computed anew, and named only if it gives the numbers that came.
+"""Why a gradient is wrong: every fault is computed anew, and named only if it gives the numbers that came.
 
 A cause must reproduce the gradient within the allowance in every case that is looked at, those in which the gradient is
-right among them; and what is not linear in the upstream is explained by nothing that is. Hypotheses stand in the
+right among them; and what is not linear in the upstream is explained by nothing that is. Faults stand in the
 order in which they are believed: one that says more precisely what happened stands before one that covers it. Where
 several give the same numbers in all of these cases they cannot be told apart, and all are listed. One that holds in all
 cases of the first sizes and is refuted by others is named only where none holds everywhere, and says for which sizes.
@@ -24,13 +24,14 @@ from harness.faults.catalogue import OF_OPERATIONS
 from harness.faults.cause import Cause
 from harness.faults.fault import FAR_OFF, number_text
 from harness.faults.operations.explanation import Explanation
-from harness.faults.operations.hypothesis import Hypotheses, Hypothesis, Situation
+from harness.faults.operations.operation_fault import OperationFault, OperationFaults
+from harness.faults.operations.situation import Situation
 from impls.contract import Array
 
 LOOKED_AT = 4
-"""Cases of one size in which a hypothesis must hold: the first in which the gradient is wrong."""
+"""Cases of one size in which a fault must hold: the first in which the gradient is wrong."""
 NEAREST = 8
-"""Of the hypotheses that do not hold, those that may be told as the next best guess."""
+"""Of the faults that do not hold, those that may be told as the next best guess."""
 LISTED = 3
 """Sizes that a sentence lists."""
 TURNED = -2.0
@@ -38,8 +39,8 @@ TURNED = -2.0
 
 
 class _Tried(NamedTuple):
-    hypothesis: Hypothesis
-    family: Hypotheses
+    fault: OperationFault
+    family: OperationFaults
     expected: Bounded
     off: float
     holds: bool
@@ -49,8 +50,8 @@ class _Tried(NamedTuple):
     """For which sizes, if not for all."""
 
     def as_cause(self, name: str) -> Cause:
-        says = f"{self.hypothesis.says}; {self.only}" if self.only else self.hypothesis.says
-        return Cause(self.hypothesis.cause, gradient_of(name), says, "", self.off)
+        says = f"{self.fault.says}; {self.only}" if self.only else self.fault.says
+        return Cause(self.fault.cause, gradient_of(name), says, "", self.off)
 
 
 def cause_of(
@@ -75,7 +76,7 @@ def _cause_of(name: str, situations: Sequence[Situation], right: Sequence[Situat
     tried: list[_Tried] = []
     for families in OF_OPERATIONS:
         tried += _tried(first, name, families)
-        holding = {one.hypothesis.says: one for one in tried if one.holds}
+        holding = {one.fault.says: one for one in tried if one.holds}
         for case in alike[1:]:
             holding = _holding(case, name, holding)
         for case in right:
@@ -89,12 +90,12 @@ def _cause_of(name: str, situations: Sequence[Situation], right: Sequence[Situat
             for says in holding.keys() - kept.keys():
                 refuted.setdefault(says, []).append(case)
         explained = {says: one for says, one in holding.items() if says not in refuted}
-        if any(one.hypothesis.of == "numbers" for one in explained.values()):
-            explained = {says: one for says, one in explained.items() if one.hypothesis.of != "constant"}
+        if any(one.fault.of == "numbers" for one in explained.values()):
+            explained = {says: one for says, one in explained.items() if one.fault.of != "constant"}
         explained = explained or {
             says: one._replace(only=_sizes(first, wrong, refuted[says]))
             for says, one in holding.items()
-            if one.hypothesis.of != "size"
+            if one.fault.of != "size"
         }
         if explained:
             break
@@ -103,7 +104,7 @@ def _cause_of(name: str, situations: Sequence[Situation], right: Sequence[Situat
     actual, right_one = first.answered[name], first.expected[name]
     most = np.inf if actual is None else right_one.off(actual)
     guesses = [one for one in tried if not one.reproduces and one.off <= FAR_OFF and one.off < most]
-    near = {one.hypothesis.says: one for one in sorted(guesses, key=lambda one: one.off)[:NEAREST]}
+    near = {one.fault.says: one for one in sorted(guesses, key=lambda one: one.off)[:NEAREST]}
     for case in right[:LOOKED_AT]:
         near = _uncontradicted(case, name, near)
     nearest = next(iter(near.values()), None)
@@ -147,50 +148,50 @@ def _sized(case: Situation) -> str:
 def _holding(case: Situation, name: str, holding: dict[str, _Tried]) -> dict[str, _Tried]:
     if not holding:
         return holding
-    again = {one.hypothesis.says for one in _tried(case, name, (), holding) if one.holds}
+    again = {one.fault.says for one in _tried(case, name, (), holding) if one.holds}
     return {says: one for says, one in holding.items() if says in again}
 
 
 def _once(holding: Iterable[_Tried]) -> list[_Tried]:
     """One mistake, one name: where two families know a cause, the first of them tells it."""
-    told: dict[str, Hypotheses] = {}
-    return [one for one in holding if told.setdefault(one.hypothesis.cause, one.family) is one.family]
+    told: dict[str, OperationFaults] = {}
+    return [one for one in holding if told.setdefault(one.fault.cause, one.family) is one.family]
 
 
 def _tried(
-    at: Situation, name: str, families: Sequence[Hypotheses], only: Mapping[str, _Tried] = MappingProxyType({})
+    at: Situation, name: str, families: Sequence[OperationFaults], only: Mapping[str, _Tried] = MappingProxyType({})
 ) -> Iterator[_Tried]:
-    """Every hypothesis of these families, or the only ones, in one case."""
+    """Every fault of these families, or the only ones, in one case."""
     actual = at.answered[name]
     if actual is None:
         return
     right = at.expected[name]
-    for hypothesis, family in _asked(at, name, families, only):
+    for fault, family in _asked(at, name, families, only):
         try:
             with np.errstate(all="ignore"):
-                if not hypothesis.is_near(actual):
+                if not fault.is_near(actual):
                     continue
-                expected = hypothesis.predict()
+                expected = fault.predict()
         except Exception:  # a reference may refuse what a mistake makes of its inputs; then it is no explanation
             continue
         if isinstance(expected, Bounded):
-            explains = _explains(expected, actual, right, hypothesis.of == "size")
+            explains = _explains(expected, actual, right, fault.of == "size")
             off, reproduces = expected.off(actual), expected.holds(actual)
-            yield _Tried(hypothesis, family, expected, off, explains, reproduces)
+            yield _Tried(fault, family, expected, off, explains, reproduces)
 
 
 def _asked(
-    at: Situation, name: str, families: Sequence[Hypotheses], only: Mapping[str, _Tried]
-) -> Iterator[tuple[Hypothesis, Hypotheses]]:
+    at: Situation, name: str, families: Sequence[OperationFaults], only: Mapping[str, _Tried]
+) -> Iterator[tuple[OperationFault, OperationFaults]]:
     for one in only.values():
-        if one.hypothesis.again:
-            predict = partial(one.hypothesis.again, at)
-            yield one.hypothesis._replace(predict=predict, plain=None), one.family
-    regenerated = {one.family: None for one in only.values() if not one.hypothesis.again}
+        if one.fault.again:
+            predict = partial(one.fault.again, at)
+            yield one.fault._replace(predict=predict, plain=None), one.family
+    regenerated = {one.family: None for one in only.values() if not one.fault.again}
     for family in regenerated if only else families:
-        for hypothesis in family(at, name):
-            if not only or hypothesis.says in only:
-                yield hypothesis, family
+        for fault in family(at, name):
+            if not only or fault.says in only:
+                yield fault, family
 
 
 def _explains(expected: Bounded, actual: Array, right: Bounded, by_size: bool) -> bool:
@@ -212,22 +213,22 @@ def _uncontradicted(at: Situation, name: str, holding: dict[str, _Tried]) -> dic
     """Those that give the right numbers too where the gradient is right; one that cannot be asked there stays."""
     if not holding:
         return holding
-    here = {one.hypothesis.says: one.expected for one in _tried(at, name, (), holding)}
+    here = {one.fault.says: one.expected for one in _tried(at, name, (), holding)}
     actual = at.answered[name]
     return {
         says: one
         for says, one in holding.items()
-        if (here[says].holds(actual) if says in here and actual is not None else one.hypothesis.of != "constant")
+        if (here[says].holds(actual) if says in here and actual is not None else one.fault.of != "constant")
     }
 
 
 def _not_linear(at: Situation, name: str, holding: dict[str, _Tried]) -> dict[str, _Tried]:
     """Those whose gradient for a multiple of the upstream is not that multiple."""
-    there = {one.hypothesis.says: one.expected for one in _tried(at.turned(TURNED), name, (), holding)}
+    there = {one.fault.says: one.expected for one in _tried(at.turned(TURNED), name, (), holding)}
     return {
         says: one
         for says, one in holding.items()
-        if says in there and one.hypothesis.of != "size" and not _agree(TURNED * one.expected, there[says])
+        if says in there and one.fault.of != "size" and not _agree(TURNED * one.expected, there[says])
     }
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from harness.evaluation.references.expected import gradient_of
 from harness.faults.edits import EditFault, edit_faults
 from harness.faults.fault import Fault
-from harness.faults.operations.hypothesis import HandSituation, Hypothesis, Situation, within
+from harness.faults.operations.operation_fault import OperationFault, within
+from harness.faults.operations.situation import HandSituation, Situation
 from harness.faults.pairs import pair_faults
 from harness.faults.place import Place
 from impls.contract import Array
@@ -24,7 +25,7 @@ LARGEST = 2**12
 """Entries of an upstream up to which edits are tried."""
 
 
-def edited(at: Situation, name: str) -> Iterator[Hypothesis]:
+def edited(at: Situation, name: str) -> Iterator[OperationFault]:
     """Single edits of the rule."""
     if at.hand is None or at.upstream.size > LARGEST:
         return
@@ -32,10 +33,12 @@ def edited(at: Situation, name: str) -> Iterator[Hypothesis]:
     for fault in edit_faults(place, len(floats[TARGET]) if np.ndim(floats[TARGET]) else 1, True):
         if isinstance(fault, EditFault):
             plain = partial(_plain, fault.rule, at.hand, floats)
-            yield Hypothesis(fault.cause, _says(fault, name), partial(_sent, fault.rule, at.hand, tensors), plain=plain)
+            yield OperationFault(
+                fault.cause, _says(fault, name), partial(_sent, fault.rule, at.hand, tensors), plain=plain
+            )
 
 
-def edited_twice(at: Situation, name: str) -> Iterator[Hypothesis]:
+def edited_twice(at: Situation, name: str) -> Iterator[OperationFault]:
     """Two small edits of the rule at once; those that come near are kept for other cases."""
     if at.hand is None or at.upstream.size > LARGEST:
         return
@@ -48,7 +51,7 @@ def edited_twice(at: Situation, name: str) -> Iterator[Hypothesis]:
     for fault in pair_faults(place, floats, near):
         if isinstance(fault, EditFault):
             again = partial(_made_anew, fault, name)
-            yield Hypothesis(fault.cause, _says(fault, name), partial(again, at), again=again)
+            yield OperationFault(fault.cause, _says(fault, name), partial(again, at), again=again)
 
 
 def _read(hand: HandSituation, name: str) -> tuple[Place, dict[str, Any], dict[str, Any]]:

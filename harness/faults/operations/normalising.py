@@ -30,7 +30,8 @@ import numpy as np
 from harness.arithmetic import Bounded
 from harness.evaluation.references.expected import gradient_of
 from harness.evaluation.references.reference import Reference
-from harness.faults.operations.hypothesis import Hypothesis, Situation, within
+from harness.faults.operations.operation_fault import OperationFault, within
+from harness.faults.operations.situation import Situation
 
 EPSILONS = (1e-5, 1e-6, 1e-8, 1e-12, 1e-3, 1e-4, 0.0)
 """In use: 1e-5 in torch, 1e-6 in flax and many transformers, 1e-8 and 1e-12 in others, 1e-3 in Keras."""
@@ -101,7 +102,7 @@ def _spread(weight: Any, shape: tuple[int, ...]) -> Any:
     return weight
 
 
-def normalisations(at: Situation, name: str) -> Iterator[Hypothesis]:
+def normalisations(at: Situation, name: str) -> Iterator[OperationFault]:
     """Mistakes of the normalisation that the reference turns out to be; nothing if it is none."""
     yield from _softmaxes(at, name)
     found = _form(at)
@@ -170,7 +171,7 @@ def _with_room(at: Situation, name: str, tensor: Bounded) -> Bounded:
     return tensor.widened(at.expected[name].bound)
 
 
-def _terms(at: Situation, x: str, form: Form) -> Iterator[Hypothesis]:
+def _terms(at: Situation, x: str, form: Form) -> Iterator[OperationFault]:
     left_out = {
         (MEAN,): "the mean term is missing (− mean(g))",
         (SHARE,): "the variance term is missing (− x̂ mean(g x̂))",
@@ -179,10 +180,10 @@ def _terms(at: Situation, x: str, form: Form) -> Iterator[Hypothesis]:
     for without, says in left_out.items():
         if form.centred or without == (SHARE,):
             predict = partial(_dx, at, x, form, without)
-            yield Hypothesis("mean term missing", f"{says}, in d{x}", predict)
+            yield OperationFault("mean term missing", f"{says}, in d{x}", predict)
 
 
-def _variants(at: Situation, x: str, form: Form) -> Iterator[Hypothesis]:
+def _variants(at: Situation, x: str, form: Form) -> Iterator[OperationFault]:
     changed: dict[str, tuple[str, Form]] = {}
     for eps in EPSILONS:
         changed[f"eps is {eps:g} instead of {form.eps:g}"] = ("eps", replace(form, eps=eps, outside=False))
@@ -211,14 +212,14 @@ def _variants(at: Situation, x: str, form: Form) -> Iterator[Hypothesis]:
             changed[f"means are over axes {axes} instead of {form.axes}"] = ("wrong axis", replace(form, axes=axes))
     for says, (cause, other_form) in changed.items():
         if other_form != form:
-            yield Hypothesis(cause, f"{says}, in d{x}", partial(_dx, at, x, other_form, ()))
+            yield OperationFault(cause, f"{says}, in d{x}", partial(_dx, at, x, other_form, ()))
 
 
 def _dx(at: Situation, x: str, form: Form, without: tuple[str, ...]) -> Bounded:
     return _with_room(at, x, form.gradients(at, x, without)[0])
 
 
-def _weights(at: Situation, name: str, x: str, form: Form) -> Iterator[Hypothesis]:
+def _weights(at: Situation, name: str, x: str, form: Form) -> Iterator[OperationFault]:
     dx = gradient_of(name)
 
     def summed(product_of: Any) -> Bounded:
@@ -230,7 +231,7 @@ def _weights(at: Situation, name: str, x: str, form: Form) -> Iterator[Hypothesi
     def raw() -> Bounded:
         return summed(at.context.exact(at.upstream) * at.context.exact(at.inputs[x]))
 
-    yield Hypothesis("wrong operand", f"{x} is used in place of x̂, in {dx}", raw)
+    yield OperationFault("wrong operand", f"{x} is used in place of x̂, in {dx}", raw)
     changed = {
         f"eps is {eps:g} instead of {form.eps:g}": ("eps", replace(form, eps=eps, outside=False)) for eps in EPSILONS
     }
@@ -241,10 +242,10 @@ def _weights(at: Situation, name: str, x: str, form: Form) -> Iterator[Hypothesi
     for says, (cause, other) in changed.items():
         if other != form:
             predict = partial(lambda other: summed(other.gradients(at, x)[1]), other)
-            yield Hypothesis(cause, f"{says}, in {dx}", predict)
+            yield OperationFault(cause, f"{says}, in {dx}", predict)
 
 
-def _softmaxes(at: Situation, name: str) -> Iterator[Hypothesis]:
+def _softmaxes(at: Situation, name: str) -> Iterator[OperationFault]:
     dx = gradient_of(name)
     if at.inputs[name].shape != at.upstream.shape or len(at.expected) != 1:
         return
@@ -268,4 +269,4 @@ def _softmaxes(at: Situation, name: str) -> Iterator[Hypothesis]:
             if _agrees(right, at.expected[name]):
                 for says, wrong in mistakes.items():
                     told = f"{says}, in {dx} of a {kind} over axis {axis}"
-                    yield Hypothesis("mean term missing", told, partial(_with_room, at, name, wrong))
+                    yield OperationFault("mean term missing", told, partial(_with_room, at, name, wrong))

@@ -22,7 +22,8 @@ from harness.edits.operators import OPERATORS, Operator
 from harness.edits.syntax import Site
 from harness.evaluation.references.expected import Expected, gradient_of
 from harness.evaluation.references.measured import MeasuredReference, double
-from harness.faults.operations.hypothesis import Hypothesis, Situation
+from harness.faults.operations.operation_fault import OperationFault
+from harness.faults.operations.situation import Situation
 from harness.inputs.calls import Call
 from harness.inputs.recompiled import Mould, definition_of, unwrapped
 from impls.contract import Array
@@ -60,7 +61,7 @@ _GRADIENTS: WeakKeyDictionary[Expected, list[list[Array | None] | None]] = WeakK
 """Of all edits of a reference, at a point."""
 
 
-def other_functions(at: Situation, name: str) -> Iterator[Hypothesis]:
+def other_functions(at: Situation, name: str) -> Iterator[OperationFault]:
     """The gradient of one input, of every edit of the reference's source."""
     dx = gradient_of(name)
     reference = at.reference
@@ -71,7 +72,7 @@ def other_functions(at: Situation, name: str) -> Iterator[Hypothesis]:
     for place, (cause, says, other) in enumerate(_KNOWN[reference]):
         again = partial(_bounded, other, name)
         plain = partial(_plain, at.at, name, place)
-        yield Hypothesis(cause, f"{says}, in {dx}", partial(again, at), plain=plain, again=again)
+        yield OperationFault(cause, f"{says}, in {dx}", partial(again, at), plain=plain, again=again)
 
 
 def _edits(reference: MeasuredReference) -> Iterator[Edited]:

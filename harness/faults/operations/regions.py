@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from harness.arithmetic import Bounded
 from harness.evaluation.references.expected import gradient_of
-from harness.faults.operations.hypothesis import Hypothesis, Situation
+from harness.faults.operations.operation_fault import OperationFault
+from harness.faults.operations.situation import Situation
 from impls.contract import Array
 
 Mask = NDArray[np.bool_]
@@ -33,7 +34,7 @@ FACTORS: tuple[tuple[str, str, float], ...] = (
 """The cause, the mistake in words, and what the right gradient is multiplied by."""
 
 
-def in_regions(at: Situation, name: str) -> Iterator[Hypothesis]:
+def in_regions(at: Situation, name: str) -> Iterator[OperationFault]:
     """Simple mistakes in every region in which the gradient may be wrong alone."""
     dx = gradient_of(name)
     right, actual = at.expected[name], at.answered.get(name)
@@ -54,7 +55,7 @@ def in_regions(at: Situation, name: str) -> Iterator[Hypothesis]:
             continue
         for cause, how, mistake in mistakes:
             again = partial(_in_region, name, region, mistake)
-            yield Hypothesis(cause, f"{dx} {how}, {says}", partial(again, at), again=again)
+            yield OperationFault(cause, f"{dx} {how}, {says}", partial(again, at), again=again)
 
 
 def _times(name: str, factor: float, at: Situation) -> Bounded:

@@ -12,32 +12,33 @@ import numpy as np
 
 from harness.arithmetic import Bounded
 from harness.evaluation.references.expected import gradient_of
-from harness.faults.operations.hypothesis import Hypothesis, Situation
+from harness.faults.operations.operation_fault import OperationFault
+from harness.faults.operations.situation import Situation
 from impls.contract import Array
 
 MOST_ROWS = 64
 """Rows for which the reference is asked one by one: enough for every case that is drawn."""
 
 
-def recognisable(at: Situation, name: str) -> Iterator[Hypothesis]:
+def recognisable(at: Situation, name: str) -> Iterator[OperationFault]:
     """Everything of this kind for the gradient of one input."""
     dx = gradient_of(name)
     right = at.expected[name]
     zeros = at.context.exact(np.zeros(right.shape))
-    yield Hypothesis("zero", f"{dx} is 0 everywhere: its path is missing", lambda: zeros)
+    yield OperationFault("zero", f"{dx} is 0 everywhere: its path is missing", lambda: zeros)
     yield from _factors(at, name, right)
     if right.value.ndim > 1:
-        yield Hypothesis(
+        yield OperationFault(
             "transposed", f"{dx} is transposed", partial(right.moved, lambda array: array.swapaxes(-1, -2))
         )
     for other in at.expected:
         if other != name:
             says = f"{dx} is {gradient_of(other)}, the gradient of another input"
-            yield Hypothesis("gradient of another input", says, partial(at.expected.__getitem__, other))
+            yield OperationFault("gradient of another input", says, partial(at.expected.__getitem__, other))
     if right.value.shape == at.upstream.shape:
         passed = at.context.exact(at.upstream)
-        yield Hypothesis("derivative missing", f"{dx} is the upstream gradient as it came", lambda: passed)
-        yield Hypothesis("derivative twice", f"the derivative is applied twice in {dx}", partial(_twice, at, name))
+        yield OperationFault("derivative missing", f"{dx} is the upstream gradient as it came", lambda: passed)
+        yield OperationFault("derivative twice", f"the derivative is applied twice in {dx}", partial(_twice, at, name))
     yield from _shapes(at, name, right)
     yield from _states(at, name, right)
 
@@ -49,10 +50,10 @@ def _twice(at: Situation, name: str) -> Bounded:
     return again.widened(np.abs(room.value) + room.bound)
 
 
-def _factors(at: Situation, name: str, right: Bounded) -> Iterator[Hypothesis]:
+def _factors(at: Situation, name: str, right: Bounded) -> Iterator[OperationFault]:
     dx = gradient_of(name)
     for factor, cause, told in FIXED:
-        yield Hypothesis(cause, f"{dx} is the right one times {told}", partial(mul, right, factor))
+        yield OperationFault(cause, f"{dx} is the right one times {told}", partial(mul, right, factor))
     actual = at.answered.get(name)
     ratio = None if actual is None or actual.shape != right.value.shape else _ratio(actual, right)
     if ratio is not None and f"{ratio:.6g}" in {"1", "0", *(f"{factor:.6g}" for factor, _, _ in FIXED)}:
@@ -62,10 +63,10 @@ def _factors(at: Situation, name: str, right: Bounded) -> Iterator[Hypothesis]:
             if cause in ALWAYS or (ratio is not None and f"{make(number):.6g}" == f"{ratio:.6g}"):
                 again = partial(_by_size, name, make, size)
                 says = f"{dx} is the right one times {told.format(of)}"
-                yield Hypothesis(cause, says, partial(again, at), again=again)
+                yield OperationFault(cause, says, partial(again, at), again=again)
     if ratio is not None:
         says = f"{dx} is the right one times {ratio:.6g}"
-        yield Hypothesis("scaled by a constant", says, partial(_measured_ratio, right, ratio), "constant")
+        yield OperationFault("scaled by a constant", says, partial(_measured_ratio, right, ratio), "constant")
 
 
 FIXED = (
@@ -136,32 +137,36 @@ def _measured_ratio(right: Bounded, ratio: float) -> Bounded:
     return right * Bounded(np.asarray(ratio), np.asarray(share * abs(ratio)), right.context)
 
 
-def _shapes(at: Situation, name: str, right: Bounded) -> Iterator[Hypothesis]:
+def _shapes(at: Situation, name: str, right: Bounded) -> Iterator[OperationFault]:
     """The right numbers in another shape, or a broadcast input's gradient that is not summed as it should be."""
     dx = gradient_of(name)
     actual = at.answered.get(name)
     if actual is not None and actual.shape != right.value.shape:
         if actual.size == right.value.size:
             says = f"{dx} has the right numbers in another shape"
-            yield Hypothesis("shape", says, partial(right.moved, lambda array: array.reshape(actual.shape)))
+            yield OperationFault("shape", says, partial(right.moved, lambda array: array.reshape(actual.shape)))
         elif np.broadcast_shapes(actual.shape, right.value.shape) == actual.shape if _fit(actual, right) else False:
             says = f"{dx} is broadcast: the right numbers, repeated"
-            yield Hypothesis("shape", says, partial(right.moved, lambda array: np.broadcast_to(array, actual.shape)))
+            yield OperationFault(
+                "shape", says, partial(right.moved, lambda array: np.broadcast_to(array, actual.shape))
+            )
     lead, given = at.upstream.ndim - right.value.ndim, right.value.shape
     if actual is None or lead < 1 or actual.shape == given:
         return
     # Asking the reference row by row costs: only for what has the shape that came.
     whole = partial(unsummed, at, name)
     if actual.shape == at.upstream.shape[:lead] + given:
-        yield Hypothesis("broadcast gradient not summed", f"{dx} is not summed over the rows that share {name}", whole)
+        yield OperationFault(
+            "broadcast gradient not summed", f"{dx} is not summed over the rows that share {name}", whole
+        )
     for axis, keep in product(range(at.upstream.ndim), (False, True)):
         size = at.upstream.shape[axis]
         if np.sum(np.empty(at.upstream.shape[:lead] + given), axis=axis, keepdims=keep).shape == actual.shape:
             over = f"over axis {axis} only" + (", which is kept" if keep else "")
             added = partial(_added, whole, axis, keep)
-            yield Hypothesis("summed over the wrong axis", f"{dx} is summed {over}", added)
+            yield OperationFault("summed over the wrong axis", f"{dx} is summed {over}", added)
             averaged = partial(_added, whole, axis, keep, size)
-            yield Hypothesis("mean for sum", f"{dx} is averaged {over}", averaged)
+            yield OperationFault("mean for sum", f"{dx} is averaged {over}", averaged)
 
 
 def _added(whole: Callable[[], Bounded], axis: int, keep: bool, divisor: int = 1) -> Bounded:
@@ -199,12 +204,12 @@ def unsummed(at: Situation, name: str) -> Bounded:
     return Bounded(values, bounds, at.context)
 
 
-def _states(at: Situation, name: str, right: Bounded) -> Iterator[Hypothesis]:
+def _states(at: Situation, name: str, right: Bounded) -> Iterator[OperationFault]:
     """What an earlier call left behind."""
     dx = gradient_of(name)
     earlier = at.before.get(name)
     if earlier is None or earlier.shape != right.value.shape:
         return
     old = at.context.exact(earlier)
-    yield Hypothesis("stale", f"{dx} is that of the call before", lambda: old)
-    yield Hypothesis("accumulated", f"{dx} is added to that of the call before", partial(add, right, old))
+    yield OperationFault("stale", f"{dx} is that of the call before", lambda: old)
+    yield OperationFault("accumulated", f"{dx} is added to that of the call before", partial(add, right, old))

@@ -11,7 +11,8 @@ import numpy as np
 from harness.arithmetic import Bounded
 from harness.evaluation.references.derived import HandReference
 from harness.evaluation.references.expected import gradient_of
-from harness.faults.operations.hypothesis import Hypothesis, Situation
+from harness.faults.operations.operation_fault import OperationFault
+from harness.faults.operations.situation import Situation
 from impls.contract import Array
 from impls.hand.activations import Softmax
 from impls.hand.activations.sigmoidal import sigmoid
@@ -21,7 +22,7 @@ QUICK = 1.702
 """Of the sigmoid form of gelu: z s(1.702 z), Hendrycks and Gimpel (2016), section 2."""
 
 
-def elsewhere(at: Situation, name: str) -> Iterator[Hypothesis]:
+def elsewhere(at: Situation, name: str) -> Iterator[OperationFault]:
     """Everything of this kind for the gradient of one input."""
     dx = gradient_of(name)
     for other in at.reals:
@@ -44,11 +45,11 @@ def elsewhere(at: Situation, name: str) -> Iterator[Hypothesis]:
             substitutes[f"{other} is transposed"] = ("transposed operand", value.swapaxes(-1, -2).copy())
         for says, (cause, array) in substitutes.items():
             change = {other: np.asarray(array, value.dtype)}
-            yield Hypothesis(cause, f"{says}, in {dx}", partial(at.with_inputs, name, **change))
+            yield OperationFault(cause, f"{says}, in {dx}", partial(at.with_inputs, name, **change))
     for option, values in at.at.options.items():
         for value in values:
             says = f"{option} is ignored: the derivative is that of {option}={value!r} always, in {dx}"
-            yield Hypothesis("option ignored", says, partial(_with_option, at, name, option, value))
+            yield OperationFault("option ignored", says, partial(_with_option, at, name, option, value))
     if isinstance(at.reference, HandReference):
         yield from _other_reads(at, name, at.reference)
     if len(at.expected) == 1 and at.inputs[name].shape == at.upstream.shape:
@@ -59,7 +60,7 @@ def _with_option(at: Situation, name: str, option: str, value: Any) -> Bounded:
     return at.at.with_option(option, value).tensors[gradient_of(name)]
 
 
-def _other_reads(at: Situation, name: str, reference: HandReference) -> Iterator[Hypothesis]:
+def _other_reads(at: Situation, name: str, reference: HandReference) -> Iterator[OperationFault]:
     """A hand rule that reads another tensor of the same shape."""
     dx = gradient_of(name)
     tensors, link = reference.tensors(at.inputs, at.upstream, at.dtype), reference.links(at.inputs)[name]
@@ -71,19 +72,21 @@ def _other_reads(at: Situation, name: str, reference: HandReference) -> Iterator
         for other, tensor in tensors.items():
             if other != read and tensor.shape == tensors[read].shape:
                 says = f"{other} is used in place of {read}, in {dx}"
-                yield Hypothesis("derivative at another tensor", says, partial(predicted, read, other))
+                yield OperationFault("derivative at another tensor", says, partial(predicted, read, other))
 
 
-def _other_activations(at: Situation, name: str) -> Iterator[Hypothesis]:
+def _other_activations(at: Situation, name: str) -> Iterator[OperationFault]:
     dx = gradient_of(name)
     z, upstream = at.inputs[name], at.upstream
     for kind, activation in ACTIVATIONS.items():
         if activation is Softmax and z.ndim != 2:
             continue
         says = f"{dx} is the derivative of {kind}"
-        yield Hypothesis("derivative of another activation", says, partial(_activated, activation(), z, upstream, at))
+        yield OperationFault(
+            "derivative of another activation", says, partial(_activated, activation(), z, upstream, at)
+        )
     says = f"{dx} is the derivative of gelu in its sigmoid form, z s({QUICK} z)"
-    yield Hypothesis("another form of the function", says, partial(_quick_gelu, at, name))
+    yield OperationFault("another form of the function", says, partial(_quick_gelu, at, name))
 
 
 def _activated(activation: Any, z: Array, upstream: Array, at: Situation) -> Bounded:
@@ -96,7 +99,7 @@ def _quick_gelu(at: Situation, name: str) -> Bounded:
     return upstream * (s + QUICK * z * s * (1 - s))
 
 
-def lower_precision(at: Situation, name: str) -> Iterator[Hypothesis]:
+def lower_precision(at: Situation, name: str) -> Iterator[OperationFault]:
     """Float32 inside a float64 function: as far off as a right float32 program may be, and every entry one of its own.
 
     Any small error is as far off. What gives it away is that the numbers were widened.
@@ -114,7 +117,7 @@ def lower_precision(at: Situation, name: str) -> Iterator[Hypothesis]:
         return Bounded(right.value, wide.bound, at.context)
 
     says = f"{dx} is float64 but computed in float32: every entry is a float32 number, as far off as float32 may be"
-    yield Hypothesis("computed in float32", says, predict, "size")
+    yield OperationFault("computed in float32", says, predict, "size")
 
 
 def _held_by_float32(actual: Array) -> bool:

@@ -9,7 +9,8 @@ import numpy as np
 
 from harness.arithmetic import Bounded
 from harness.evaluation.references.expected import gradient_of
-from harness.faults.operations.hypothesis import Hypothesis, Situation
+from harness.faults.operations.operation_fault import OperationFault
+from harness.faults.operations.situation import Situation
 from impls.contract import Array
 
 Change = Callable[[Array], Array]
@@ -52,19 +53,19 @@ CHANGES: tuple[tuple[str, str, Change], ...] = (
 """The cause, the mistake in words, and what it makes of the upstream."""
 
 
-def changed_upstream(at: Situation, name: str) -> Iterator[Hypothesis]:
+def changed_upstream(at: Situation, name: str) -> Iterator[OperationFault]:
     """Everything of this kind for the gradient of one input."""
     dx = gradient_of(name)
     for cause, says, change in CHANGES:
         if at.upstream.ndim or cause in ("upstream missing", "upstream squared", "upstream without sign"):
-            yield Hypothesis(cause, f"{says}, in {dx}", partial(_with, at, name, change))
+            yield OperationFault(cause, f"{says}, in {dx}", partial(_with, at, name, change))
     for index in at.inputs:
         if at.inputs[index].dtype.kind == "i":
             for keep, kept in (("last", False), ("first", True)):
                 for axis, mask in _once(at.inputs[index], at.upstream.shape, first=kept):
                     says = f"where {index} repeats an index{axis}, {dx} keeps only the {keep} upstream, not their sum"
                     change = partial(np.multiply, mask)
-                    yield Hypothesis("repeated indices overwritten", says, partial(_with, at, name, change))
+                    yield OperationFault("repeated indices overwritten", says, partial(_with, at, name, change))
 
 
 def _with(at: Situation, name: str, change: Change) -> Bounded:

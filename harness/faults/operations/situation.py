@@ -1,11 +1,11 @@
-"""A hypothesis: one mistake, and what the gradient would be with it, computed anew at each case."""
+"""A situation: one case of an operation, and all that a fault of it may use."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -36,7 +36,7 @@ class HandSituation(NamedTuple):
 
 @dataclass(frozen=True)
 class Situation:
-    """One case, and all that a hypothesis may use.
+    """One case, and all that a fault of it may use.
 
     Attributes:
         at: the reference in this case.
@@ -129,41 +129,3 @@ class Situation:
     def with_inputs(self, name: str, **changed: Array) -> Bounded:
         """The gradient of one input where inputs are other ones."""
         return self.reference.gradients({**self.inputs, **changed}, self.upstream, self.dtype)[name]
-
-
-NEAR = 1e-3
-"""Off by more of the largest entry, numbers are others, in whatever dtype."""
-
-
-def within(found: Array, right: Array, where: Array | bool = True) -> bool:
-    """Whether numbers in plain floats are near enough for bounded arithmetic to be asked."""
-    if found.shape != right.shape:
-        return False
-    with np.errstate(all="ignore"):
-        off = np.max(np.abs(found - right), initial=0.0, where=where)
-        return bool(off <= NEAR * np.max(np.abs(right), initial=0.0, where=where))
-
-
-class Hypothesis(NamedTuple):
-    """A mistake by its name, in words that are the same in every case, and what it gives in one.
-
-    Attributes:
-        of: what it predicts: the ``numbers``; the numbers by a ``constant`` read off them, so that a case in which it
-            is another refutes it; or only the ``size`` of the errors.
-        plain: the same numbers in plain floats, where there are many such hypotheses, and nearly all of them wrong.
-        again: what it gives in another case, where the mistake is read off this one; the family is asked again if None.
-    """
-
-    cause: str
-    says: str
-    predict: Callable[[], Bounded]
-    of: Literal["numbers", "constant", "size"] = "numbers"
-    plain: Callable[[], Array] | None = None
-    again: Callable[[Situation], Bounded] | None = None
-
-    def is_near(self, actual: Array) -> bool:
-        """Whether it is worth bounded arithmetic."""
-        return self.plain is None or within(self.plain(), actual)
-
-
-Hypotheses = Callable[[Situation, str], Iterator[Hypothesis]]
