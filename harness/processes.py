@@ -84,6 +84,14 @@ class Program:
             self._end = End(how, int(number))  # type: ignore[arg-type]
         return self._end
 
+    def interrupt(self) -> None:
+        """Send it what Ctrl-C sends."""
+        if self._process.stdin is None:
+            self._process.send_signal(signal.SIGINT)
+        else:
+            with suppress(OSError):  # it has ended
+                os.write(self._process.stdin.fileno(), bytes([signal.SIGINT]))
+
     def end(self) -> None:
         """End it, if it has not ended; it is asked to by SIGTERM, and then made to."""
         if self._process.stdin is None:

@@ -2,10 +2,10 @@
 
     python -I -S supervisor.py STDOUT WORD...
 
-STDOUT is the number of a file that the program prints to. The supervisor's stdin is a pipe that nobody writes to: when
-its other end is closed, because somebody had enough or was ended in whatever way, the program is asked to end, by
-SIGTERM, and then made to. On its stdout
-it says in two words how the program ended, once nothing of it is left: ``status 3``, ``signal 9``, ``stopped 19``.
+STDOUT is the number of a file that the program prints to. The supervisor's stdin is a pipe: a byte in it is a signal
+for the program; when its other end is closed, because somebody had enough or was ended in whatever way, the program is
+asked to end, by SIGTERM, and then made to. On its stdout it says in two words how the program ended, once nothing of it
+is left: ``status 3``, ``signal 9``, ``stopped 19``.
 
 The program leads a session of its own, so that a signal from the terminal, or one to its group, stays on its side. What
 it starts in other sessions is found among the descendants of the supervisor, which adopts orphans where the system is
@@ -77,7 +77,11 @@ def _watched(program: int, woken: int) -> str:
                 stopped = os.WIFSTOPPED(status)
                 last = time.monotonic() + GRACE if stopped else float("inf")
                 late = f"stopped {os.WSTOPSIG(status)}" if stopped else ""
-        if PARENT in waits and (PARENT in ready or any(number != signal.SIGCHLD for number in signals)):
+        passed_on = os.read(PARENT, 64) if PARENT in ready else b""
+        for number in passed_on:
+            os.kill(program, number)
+        had_enough = PARENT in ready and not passed_on
+        if PARENT in waits and (had_enough or any(number != signal.SIGCHLD for number in signals)):
             waits, last, late = [woken], time.monotonic() + GRACE, f"signal {int(signal.SIGKILL)}"
             for number in (signal.SIGTERM, signal.SIGCONT):
                 os.kill(program, number)

@@ -31,6 +31,8 @@ PROGRAM = (
 )
 GRACE, POLL = 2.0, 0.1
 """Seconds that code gets to end after it has been asked to; and between two looks at whether it has to be."""
+LAST_WORDS = 10.0
+"""Seconds that what is interrupted gets to answer with what it has so far."""
 
 Code = Literal["of its own", "being loaded", "being called"]
 """Whose code a process runs: the harness's, or somebody's, which it loads or calls."""
@@ -103,15 +105,17 @@ _board: _Board | None = None
 """Of a child."""
 
 
-def apart(function: str, options: dict[str, Any]) -> Answer | Ended:
+def apart(function: str, options: dict[str, Any], *, partly: bool = False) -> Answer | Ended:
     """The answer of ``module:function``, called with these options in a child process.
 
     Args:
         function: takes the options as one dictionary and returns an `Answer`.
         options: numbers, texts, flags and None.
+        partly: whether the function, interrupted, answers with what it has so far, and the status 130.
 
     Raises:
         MemoryError: there was not enough for the child.
+        KeyboardInterrupt: Ctrl-C was pressed and there is no such answer, or not soon, or it was pressed again.
     """
     if not Program.supervised:
         return _named(function)(options)
@@ -122,11 +126,16 @@ def apart(function: str, options: dict[str, Any]) -> Answer | Ended:
         words = [sys.executable, "-P", "-c", PROGRAM]
         words += [json.dumps(sys.path), str(file.fileno()), function, json.dumps(options)]
         with Program(words, stdout=2, files=[file.fileno()]) as program:
-            overdue = False
-            while (end := program.wait(POLL)) is None:
-                overdue = time.monotonic() > board.noted()[1] + GRACE + POLL
-                if overdue:
-                    program.end()
+            try:
+                end, overdue = _waited(program, board)
+            except KeyboardInterrupt:
+                if not partly or board.noted()[0] != "of its own":
+                    raise
+                program.interrupt()
+                board.note("of its own", time.monotonic() + LAST_WORDS)
+                end, overdue = _waited(program, board)
+                if not board.answered():
+                    raise
         code, told = board.noted()[0], board.answered()
     if told:
         kind, *answer = told
@@ -136,6 +145,16 @@ def apart(function: str, options: dict[str, Any]) -> Answer | Ended:
     if not overdue and (why := _short_of_memory(end, killed)):
         raise MemoryError(f"the process that checks {end.verb} {end}, {why}")
     return Ended(end, code, overdue)
+
+
+def _waited(program: Program, board: _Board) -> tuple[End, bool]:
+    """How it ended, and whether it was made to because its time was up."""
+    overdue = False
+    while (end := program.wait(POLL)) is None:
+        overdue = time.monotonic() > board.noted()[1] + GRACE + POLL
+        if overdue:
+            program.end()
+    return end, overdue
 
 
 def _shared() -> IO[bytes]:
@@ -153,6 +172,8 @@ def child() -> None:
     os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     try:
         words: list[Any] = ["answer", *_named(function)(json.loads(options))]
+    except KeyboardInterrupt:
+        os._exit(130)
     except Exception as error:
         if not short_of_memory(error):
             raise

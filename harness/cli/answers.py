@@ -216,7 +216,7 @@ def _program(options: dict[str, Any]) -> Made:
     with Progress("operations") as bar:
         found = check_program(
             built.program, *built.arguments, loss=built.loss, modules=options["modules"], seed=options["seed"],
-            progress=bar.at,
+            timeout=options["timeout"], progress=bar.at,
         )  # fmt: skip
     result = replace(found, command=options["command"])
     return Made(result, of_program, lambda: render(result, options["style"], options["verbose"]))

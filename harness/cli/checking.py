@@ -81,7 +81,7 @@ def check_and_print(**options: Any) -> int:
 def print_answer(options: dict[str, Any]) -> int:
     """Check what the options say in a process apart, print its answer, and return the exit status."""
     style = options["style"] = style_of(options["style"], as_json=options["as_json"])
-    answer = apart("harness.cli.answers:answered", options)
+    answer = apart("harness.cli.answers:answered", options, partly=options["what"] == "program")
     if isinstance(answer, Ended):
         answer = _ended(answer, options)
     if answer.text:
@@ -102,6 +102,9 @@ def _ended(ended: Ended, options: dict[str, Any]) -> Answer:
         told = f"the process that checks {ended.end.verb} {ended.end} while nothing of it ran"
         return Answer(complain(verb, f"Cannot check {function}, because {told}; run it again."), "")
     late = f"did not answer within {seconds}, and could not be interrupted"
+    if options["what"] == "program":
+        told = f"{late if ended.overdue else how}; give a program that returns, or more time by --timeout"
+        return Answer(complain(verb, f"Cannot check {function}, because it {told}."), "")
     return Answer(1, _failed(f"{function} {late if ended.overdue else how + EARLY}", options["style"]))
 
 

@@ -146,7 +146,9 @@ def check_command(**options: Any) -> None:
 @click.argument("function", metavar="TARGET")
 @click.option("--modules", multiple=True, metavar="PATTERN", help='only operations of these modules: "h.3.*"')
 @click.option("--seed", type=int, default=0, show_default=True, help="of whatever the program draws")
-@click.option("--timeout", type=float, default=60, show_default=True, help="seconds for loading, and for building")
+@click.option(
+    "--timeout", type=float, default=60, show_default=True, help="seconds for loading, for building, for running twice"
+)
 @answer_options("table", "markdown", "json", "github", verbose="every operation")
 def program_command(**options: Any) -> None:
     """Check a program as it is: every operation that it runs, forward and backward, judged by itself.
@@ -157,7 +159,7 @@ def program_command(**options: Any) -> None:
     file or module is run, as importing it would.
 
     The program is run twice from the same seed, forward and backward, the second time tapped, and is put back as it
-    was. The first wrong operation is told with its module and line.
+    was. The first wrong operation is told with its module and line. Ctrl-C ends it with what was judged so far.
     """
     from harness.cli.programs import check_and_print
 

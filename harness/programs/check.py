@@ -12,9 +12,12 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic.rules.sums import every_pool_on_one_thread
+from harness.candidates.deadline import OverdueError, deadline
 from harness.faults.operations.explanation import Explanation
+from harness.inputs.arguments import as_seconds
 from harness.inputs.frameworks import loaded_hosts
 from harness.inputs.plain import as_count, refused
+from harness.interrupts import heard, heed
 from harness.programs.judging import judged
 from harness.results.program_check import JudgedOperation, ProgramCheck
 from harness.usage import UsageError, told, visible
@@ -33,6 +36,7 @@ def check_program(
     modules: Sequence[str] | str = (),
     seed: int = 0,
     name: str | None = None,
+    timeout: float | None = None,
     progress: Told | None = None,
 ) -> ProgramCheck:
     """Check an unmodified program: every operation that it ran, forward and backward, judged up to rounding.
@@ -52,6 +56,7 @@ def check_program(
         modules: patterns of modules, such as ``h.3.*``, to which judging is confined.
         seed: of whatever the program draws.
         name: what the program is called.
+        timeout: seconds that its two runs may take.
         progress: is told how far judging has come.
 
     Returns:
@@ -67,15 +72,22 @@ def check_program(
     called = visible(name or str(getattr(program, "__name__", type(program).__name__)))
     drawn = np.random.get_state()  # noqa: NPY002  (what is imported on the way may draw)
     try:
-        capture = _captured(program, arguments, loss, seed, called)
+        with deadline(as_seconds(timeout)):
+            capture = _captured(program, arguments, loss, seed, called)
+    except OverdueError:
+        raise UsageError(
+            f"Cannot check {called}, because it takes longer than {timeout:g} s to run twice; give it smaller "
+            f"arguments, or a longer timeout."
+        ) from None
     finally:
         np.random.set_state(drawn)  # noqa: NPY002
     total = len(capture.operations) + len(capture.meetings)
     found: list[JudgedOperation] = []
     interrupted = False
     try:
-        with every_pool_on_one_thread():
+        with heard(), every_pool_on_one_thread():
             for operation in judged(capture, patterns):
+                heed()
                 found.append(operation)
                 if progress is not None:
                     progress(len(found), total)

@@ -3,7 +3,10 @@
 import os
 import signal
 import sys
+import threading
 import time
+from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,6 +83,32 @@ def test_what_a_program_left_has_ended_when_it_has():
             os.close(write)
             assert started.wait() == End("status", 0)
         assert pipe.read() == b"!"  # to the end, which comes when nobody holds the other one
+
+
+def until_interrupted(options):
+    Path(options["begun"]).touch()
+    try:
+        time.sleep(options["seconds"])
+    except KeyboardInterrupt:
+        return Answer(130, "so far")
+    raise AssertionError("nobody pressed Ctrl-C")
+
+
+@pytest.mark.usefixtures("ctrl_c")
+@pytest.mark.parametrize("partly", [True, False])
+def test_what_is_interrupted_may_answer_with_what_it_has_so_far(partly, tmp_path):
+    begun = tmp_path / "begun"
+
+    def presses():
+        while not begun.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=presses).start()
+    options = {"begun": str(begun), "seconds": 60}
+    with nullcontext() if partly else pytest.raises(KeyboardInterrupt):
+        answer = apart("tests.candidates.test_isolated:until_interrupted", options, partly=partly)
+        assert answer == Answer(130, "so far")
 
 
 def answers(options):

@@ -1,6 +1,6 @@
 """`harness program`: what a build function returns, and what is printed of it.
 
-Asked in this process: that the command asks in a process apart is `tests/candidates`' affair.
+Asked in this process, but for what ends it: that the command asks in a process apart is `tests/candidates`' affair.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ from textwrap import dedent
 
 import pytest
 
+from harness.candidates.isolated import Ended
 from harness.cli.answers import answered
+from harness.cli.checking import print_answer
+from harness.processes import End, Program
 
 HEAD = "import torch\nfrom torch import nn\nmodel = nn.Sequential(nn.Linear(3, 2), nn.Tanh())\nx = torch.ones(4, 3)\n"
 USUAL = {
@@ -73,3 +76,19 @@ def test_modules_that_are_none(program, capsys):
     body = 'return {"program": model, "arguments": x, "loss": lambda y: y.sum()}'
     assert program(body, modules=["h.3"]).status == 2
     assert "because no operation ran in one of them; choose from 0, 1" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Program.supervised, reason="nothing is run in a process apart")
+def test_a_program_that_ends_its_process(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text("import os\n\n\ndef build():\n    os._exit(7)\n")
+    assert print_answer(USUAL | {"as_json": False, "style": None}) == 2
+    told = "Cannot check mine.py, because it ended the process with status 7; give a program that returns"
+    assert told in capfd.readouterr().err
+
+
+def test_a_program_that_swallows_every_interrupt(monkeypatch, capsys):
+    ended = Ended(End("signal", 15), "being called", overdue=True)
+    monkeypatch.setattr("harness.cli.checking.apart", lambda *_, **__: ended)
+    assert print_answer(USUAL | {"as_json": False, "style": None}) == 2
+    assert "because it did not answer within 60 s, and could not be interrupted; give" in capsys.readouterr().err

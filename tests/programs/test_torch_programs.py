@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -249,3 +250,23 @@ def test_a_step_that_runs_its_own_backward_passes():
     assert torch.equal(model.critic.weight, weight)
     found = check_program(models.Gan(models.LostLane.apply), x)
     assert found.first_wrong.startswith("LostLane") or "LostLane" in found.first_wrong
+
+
+def test_interrupted_it_has_what_was_judged_so_far():
+    def presses(done, total):
+        assert total > 4
+        if done == 3:
+            raise KeyboardInterrupt
+
+    found = check_program(*built("block"), progress=presses)
+    assert (found.exit, len(found.operations), found.left_out) == (130, 3, 0)
+    assert "(interrupted after 3 operations)" in str(found)
+
+
+def test_a_program_that_does_not_come_back_has_a_time():
+    def program(x):
+        while True:
+            time.sleep(0.01)
+
+    with pytest.raises(UsageError, match=r"it takes longer than 0.2 s to run twice; give it smaller arguments"):
+        check_program(program, torch.ones(3, requires_grad=True), timeout=0.2)
