@@ -194,6 +194,56 @@ cube.register_autograd(_right, setup_context=_keep)
 wrong_cube.register_autograd(_wrong, setup_context=_keep)
 
 
+class FirstRow(Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x.sigmoid()
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        s = x.sigmoid()
+        return g[:1] * s * (1 + x * (1 - s))
+
+
+class EveryRow(FirstRow):
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        s = x.sigmoid()
+        return g * s * (1 + x * (1 - s))
+
+
+@torch.library.custom_op("tests::scaled", mutates_args=())
+def scaled(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    return x * w
+
+
+@torch.library.custom_op("tests::wrong_scaled", mutates_args=())
+def wrong_scaled(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    return x * w
+
+
+def _keep_both(ctx, inputs, output):
+    ctx.save_for_backward(*inputs)
+
+
+def _right_of_both(ctx, g):
+    x, w = ctx.saved_tensors
+    return g * w, (g * x).sum(0)
+
+
+def _wrong_of_both(ctx, g):
+    x, w = ctx.saved_tensors
+    return g * w, (g * x).mean(0)
+
+
+scaled.register_autograd(_right_of_both, setup_context=_keep_both)
+wrong_scaled.register_autograd(_wrong_of_both, setup_context=_keep_both)
+WEIGHTS = torch.linspace(0.5, 1.5, 5).requires_grad_()
+
+
 class Around(nn.Module):
     """A working model around one operation."""
 
@@ -355,5 +405,7 @@ PAIRS = {
     ),
     "lane": (EveryLane.apply, LostLane.apply),
     "operator": (cube, wrong_cube),
+    "row": (EveryRow.apply, FirstRow.apply),
+    "mean for sum": (lambda x: scaled(x, WEIGHTS), lambda x: wrong_scaled(x, WEIGHTS)),
 }
 """By the mistake: an operation that is right, and the same with the mistake."""

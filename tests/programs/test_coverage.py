@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reports.coverage import KNOWN, PAGE, judged, operators
+from reports.coverage.page import PAGE
+from reports.coverage.torch_operators import KNOWN, judged, operators
 from tests.helpers.deferred import Deferred
 
 aten, lax = Deferred("impls.torch_autograd.aten"), Deferred("impls.jax_grad.lax")

@@ -1,0 +1,1 @@
+"""Coverage: by what each operator of torch and each function of JAX is judged."""
