@@ -10,7 +10,8 @@ operation can be judged by itself, whatever is wrong elsewhere.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from impls.contract import Array
@@ -135,6 +136,8 @@ class Capture:
         weights: names of the leaves that have a gradient.
         notes: what there is to say besides, a sentence each.
         passing: operations that ran and through which no gradient passes.
+        losses: of several backward passes each one's, whose gradients add up.
+        state: by the name of a leaf that is no weight, what it holds afterwards: a running mean.
     """
 
     version: str
@@ -146,6 +149,8 @@ class Capture:
     weights: Sequence[str] = ()
     notes: Sequence[str] = ()
     passing: int = 0
+    losses: Sequence[float] = ()
+    state: Mapping[str, Array] = field(default_factory=dict)
 
 
 class CannotCaptureError(Exception):
@@ -174,4 +179,70 @@ class Captures(Protocol):
             CannotCaptureError: there is nothing to judge: no gradient, no number, no tensor.
             Exception: whatever the program raises.
         """
+        ...
+
+
+Role = Literal["weight", "buffer", "argument"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaf:
+    """An array that a program starts from: of its own, or one of its arguments.
+
+    Attributes:
+        name: as captures call it.
+        role: an argument is data; what is in a container among the arguments of a JAX function counts as weights.
+    """
+
+    name: str
+    array: Array
+    role: Role
+
+
+@runtime_checkable
+class Transplants(Protocol):
+    """What an implementation has besides, if its programs can be given other numbers, and run in another precision."""
+
+    def leaves_of(self, program: Any, arguments: Sequence[Any]) -> Sequence[Leaf]:
+        """The arrays that a program starts from, in its own order."""
+        ...
+
+    def holding(
+        self, program: Any, arguments: Sequence[Any], numbers: Mapping[str, Array]
+    ) -> AbstractContextManager[tuple[Any, Sequence[Any]]]:
+        """While it is entered, a program and its arguments that hold these numbers, by the names of leaves."""
+        ...
+
+    def capture_in(
+        self,
+        dtype: str,
+        program: Any,
+        arguments: Sequence[Any],
+        loss: Callable[[Any], Any] | None,
+        seed: int,
+        numbers: Mapping[str, Array],
+    ) -> Capture:
+        """As `Captures.capture`, from these numbers, every float32 and float64 on the way in this dtype.
+
+        What was compiled is run as it was written.
+
+        Raises:
+            CannotCaptureError: as of `Captures.capture`, or some of it cannot run in that dtype.
+        """
+        ...
+
+    def draws(
+        self, program: Any, arguments: Sequence[Any], loss: Callable[[Any], Any] | None, seed: int
+    ) -> Sequence[str]:
+        """Operations by which random numbers decide what a program answers; none where they do not."""
+        ...
+
+    def compiled_by(self, program: Any) -> str:
+        """What has compiled a program, or a part of it, so that its operations cannot be seen; empty if nothing."""
+        ...
+
+    def capture_whole(
+        self, program: Any, arguments: Sequence[Any], loss: Callable[[Any], Any] | None, seed: int
+    ) -> Capture:
+        """A program as it is compiled: its operations are the modules that can be seen from outside."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import chain, islice
 from math import isfinite
@@ -73,7 +73,7 @@ def check_program(
     drawn = np.random.get_state()  # noqa: NPY002  (what is imported on the way may draw)
     try:
         with deadline(as_seconds(timeout)):
-            capture = _captured(program, arguments, loss, seed, called)
+            capture = captured(program, arguments, loss, seed, called)
     except OverdueError:
         raise UsageError(
             f"Cannot check {called}, because it takes longer than {timeout:g} s to run twice; give it smaller "
@@ -81,6 +81,13 @@ def check_program(
         ) from None
     finally:
         np.random.set_state(drawn)  # noqa: NPY002
+    return checked(capture, called, seed, patterns, progress)
+
+
+def checked(
+    capture: Capture, called: str, seed: int, patterns: Sequence[str] = (), progress: Told | None = None
+) -> ProgramCheck:
+    """The check of a program that was run and tapped; see `check_program`."""
     total = len(capture.operations) + len(capture.meetings)
     found: list[JudgedOperation] = []
     interrupted = False
@@ -126,7 +133,29 @@ def _explained(result: ProgramCheck) -> ProgramCheck:
     return replace(result, operations=operations)
 
 
-def _captured(program: Any, arguments: Sequence[Any], loss: Any, seed: int, name: str) -> Capture:
+def captured(program: Any, arguments: Sequence[Any], loss: Any, seed: int, name: str) -> Capture:
+    """A program run and tapped; UsageError says what is wrong with it."""
+    refuse_uncallable(program, loss, name)
+    with refusing(name):
+        return host_of_program(program, arguments, name).capture(program, arguments, loss, seed)
+
+
+@contextmanager
+def refusing(name: str) -> Iterator[None]:
+    """What a program raises, or why it cannot be captured, as a UsageError."""
+    try:
+        yield
+    except CannotCaptureError as error:
+        raise UsageError(f"Cannot check {name}, {error}.") from None
+    except UsageError:
+        raise
+    except (Exception, SystemExit) as error:
+        why = f"Cannot check {name}, because it raises {told(error)}; give arguments with which it runs."
+        raise UsageError(why) from error
+
+
+def refuse_uncallable(program: Any, loss: Any, name: str) -> None:
+    """Raise UsageError where a program or a loss cannot be called."""
     if not callable(program):
         raise UsageError(
             f"Cannot check {name}, because it is a {type(program).__name__} and cannot be called; give a "
@@ -137,18 +166,9 @@ def _captured(program: Any, arguments: Sequence[Any], loss: Any, seed: int, name
             f"Cannot use loss={loss!r:.80}, because it is called with what the program returns; give a function of "
             f"that which returns one number."
         )
-    try:
-        return _host(program, arguments, name).capture(program, arguments, loss, seed)
-    except CannotCaptureError as error:
-        raise UsageError(f"Cannot check {name}, {error}.") from None
-    except UsageError:
-        raise
-    except (Exception, SystemExit) as error:
-        why = f"Cannot check {name}, because it raises {told(error)}; give arguments with which it runs."
-        raise UsageError(why) from error
 
 
-def _host(program: Any, arguments: Sequence[Any], name: str) -> Captures:
+def host_of_program(program: Any, arguments: Sequence[Any], name: str) -> Captures:
     """Whose program it is: a framework that is not loaded yet is loaded only where no loaded one has it."""
     for host in chain(loaded_hosts("float32").values(), _installed()):
         if isinstance(host, Captures) and host.brings_program(program, arguments):

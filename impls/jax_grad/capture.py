@@ -60,10 +60,10 @@ def capture(
         Exception: whatever the program raises.
     """
     leaves = Leaves.of(program, arguments)
-    traced = _traced(leaves, loss, seed)
+    traced = traced_by(leaves, loss, seed)
     arrays = list(leaves.arrays.values())
     tapped = Tapped(Program(traced, entering=ENTERED, given=arrays), list(leaves.arrays))
-    observed = jax.tree.map(_shown, tapped.observed(arrays))
+    observed = jax.tree.map(shown, tapped.observed(arrays))
     operations = list(operations_of(tapped, observed))
     kinds = Counter(str(output.dtype) for operation in operations for output in operation.outputs)
     return Capture(
@@ -75,7 +75,8 @@ def capture(
     )  # fmt: skip
 
 
-def _traced(leaves: Leaves, loss: Callable[[Any], Any] | None, seed: int) -> Any:
+def traced_by(leaves: Leaves, loss: Callable[[Any], Any] | None, seed: int) -> Any:
+    """The jaxpr of the loss as a function of the arrays."""
     if not leaves.reals:
         raise CannotCaptureError(
             "because no array of real numbers is among its arguments, so that there is no gradient; give weights and "
@@ -183,7 +184,7 @@ def _largest(a: Array) -> float:
     return float(np.max(np.abs(a), initial=0.0))
 
 
-def _shown(value: Any) -> Array:
+def shown(value: Any) -> Array:
     """An array of NumPy's; of a key of random numbers what it is made of."""
     keyed = jnp.issubdtype(value.dtype, jax.dtypes.prng_key)
     return np.asarray(jax.random.key_data(value) if keyed else value)

@@ -16,6 +16,7 @@ from impls.abilities import Change, Differentiated, Function, GradientChecker, M
 from impls.captured import Capture
 from impls.contract import Array, Arrays, CannotCompareError, Inputs, Pass
 from impls.graph import LOSS, TARGET, Graph, Link, evaluate
+from impls.jax_grad import transplants
 from impls.jax_grad.capture import brings_program, capture
 from impls.jax_grad.chains import JaxChain
 from impls.jax_grad.conventions import measures
@@ -49,7 +50,7 @@ COMPILED = _Compiled()
 
 
 class JaxPrograms:
-    """What `JaxGrad` has besides: see `impls.captured.Captures`."""
+    """What `JaxGrad` has besides: see `impls.captured.Captures` and `impls.captured.Transplants`."""
 
     def brings_program(self, program: Any, arguments: Sequence[Any]) -> bool:
         """What holds or is given JAX arrays, or is wrapped by JAX."""
@@ -59,6 +60,21 @@ class JaxPrograms:
         self, program: Function, arguments: Sequence[Any], loss: Callable[[Any], Any] | None, seed: int
     ) -> Capture:
         """Traced, and run equation by equation with taps."""
+        return capture(program, arguments, loss, seed)
+
+    leaves_of = staticmethod(transplants.leaves_of)
+    holding = staticmethod(transplants.holding)
+    capture_in = staticmethod(transplants.capture_in)
+    draws = staticmethod(transplants.draws)
+
+    def compiled_by(self, program: Any) -> str:  # noqa: ARG002
+        """Nothing: what jax.jit compiles is traced anew."""
+        return ""
+
+    def capture_whole(
+        self, program: Function, arguments: Sequence[Any], loss: Callable[[Any], Any] | None, seed: int
+    ) -> Capture:
+        """As every program."""
         return capture(program, arguments, loss, seed)
 
 

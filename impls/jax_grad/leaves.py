@@ -46,13 +46,17 @@ class Leaves:
         """Names of those that can have a gradient."""
         return [name for name, array in self.arrays.items() if is_real(array)]
 
-    def answer(self, arrays: Sequence[Any]) -> Any:
-        """What the program returns with these in place of its arrays."""
+    def together(self, arrays: Sequence[Any]) -> tuple[Callable[..., Any], Sequence[Any]]:
+        """The program and its arguments with these in place of its arrays."""
         left = iter(arrays)
         leaves = [next(left) if other is _ARRAY else other for other in self._others]
         tree: dict[str, Any] = tree_util.tree_unflatten(self._structure, leaves)
-        program: Callable[..., Any] = tree["program"]
-        return program(*tree["arguments"])
+        return tree["program"], tree["arguments"]
+
+    def answer(self, arrays: Sequence[Any]) -> Any:
+        """What the program returns with these in place of its arrays."""
+        program, arguments = self.together(arrays)
+        return program(*arguments)
 
 
 _ARRAY = object()

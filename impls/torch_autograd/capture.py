@@ -40,12 +40,22 @@ def capture(
     program: Callable[..., Any], arguments: Sequence[Any], loss: Callable[[Any], Any] | None, seed: int
 ) -> Capture:
     """See `impls.captured.Captures`: once without taps, once with them, from the same state and seed."""
-    _refuse_compiled(program)
-    found = _State(program, arguments)
+    if by := compiled_by(program):
+        raise CannotCaptureError(
+            f"because {by} has compiled it, or a part of it, and its operations cannot be seen; give what was compiled"
+        )
+    return tapped(program, arguments, loss, seed)
+
+
+def tapped(
+    program: Callable[..., Any], arguments: Sequence[Any], loss: Callable[[Any], Any] | None, seed: int
+) -> Capture:
+    """As `capture`, of a program in which nothing is run compiled."""
+    found = State(program, arguments)
     found.refuse_graphs()
     try:
         found.restored(seed)
-        plain = _run(program, arguments, loss, found.beginning)
+        plain = run(program, arguments, loss, found.beginning)
         without = found.gradients()
         found.restored(seed)
         tap = Tap(found.path)
@@ -58,32 +68,31 @@ def capture(
                 yield
 
         with found.following(), tap:
-            value = _run(program, arguments, loss, tapping)
+            value = run(program, arguments, loss, tapping)
         notes = [*_differences(plain, value, without, found.gradients()), *found.unreached()]
+        state = found.statistics()
         found.restored(changing=tap.copy_for_users)
         operations, meetings, passing = operations_of(rounds)
         return Capture(
             version=f"torch {torch.__version__}", dtype=str(value.dtype).removeprefix("torch."),
             loss=float(value.detach()), operations=operations, meetings=meetings, modules=len(found.modules),
             weights=[name for name, leaf in found.leaves.items() if leaf.requires_grad],
-            notes=notes, passing=passing,
+            notes=notes, passing=passing, losses=[float(each.loss.detach()) for each in rounds], state=state,
         )  # fmt: skip
     finally:
         found.restored()
 
 
-def _refuse_compiled(program: Any) -> None:
-    """Of what was compiled only the whole can be seen, and none of its operations."""
-    every = [program, *(program.modules() if isinstance(program, torch.nn.Module) else ())]
-    for each in every:
-        by = "torch.jit" if isinstance(each, torch.jit.ScriptModule | torch.jit.ScriptFunction) else ""
+def compiled_by(program: Any) -> str:
+    """Of what was compiled only the whole can be seen, and none of its operations: by what; empty if nothing is."""
+    roots = [program, *_named_by(program).values()]
+    inner = [module for root in roots if isinstance(root, torch.nn.Module) for module in root.modules()]
+    for each in [*roots, *inner]:
+        if isinstance(each, torch.jit.ScriptModule | torch.jit.ScriptFunction):
+            return "torch.jit"
         if hasattr(each, "_orig_mod") or hasattr(each, "_torchdynamo_orig_callable"):
-            by = "torch.compile"
-        if by:
-            raise CannotCaptureError(
-                f"because {by} has compiled it, or a part of it, and its operations cannot be seen; give what was "
-                f"compiled"
-            )
+            return "torch.compile"
+    return ""
 
 
 Around = Callable[[torch.Tensor], AbstractContextManager[Any]]
@@ -106,7 +115,7 @@ class _Backwards(TorchFunctionMode):
             return func(*args, **(kwargs or {}))
 
 
-def _run(
+def run(
     program: Callable[..., Any], arguments: Sequence[Any], loss: Callable[[Any], Any] | None, around: Around
 ) -> torch.Tensor:
     """The loss, sent back: by the program, of whose losses it is the last one, or else here."""
@@ -172,16 +181,22 @@ def _same(one: torch.Tensor | None, other: torch.Tensor) -> bool:
     )
 
 
-def _reached(program: Any) -> dict[str, Any]:
-    """What a function reaches by name without being given it: modules and tensors."""
+def _named_by(program: Any) -> dict[str, Any]:
+    """What a function, one that is compiled too, reaches by name without being given it."""
+    program = getattr(program, "_torchdynamo_orig_callable", program)
     if not inspect.isroutine(program) or not hasattr(program, "__code__"):
         return {}
     reached = inspect.getclosurevars(program)
-    named = {**reached.globals, **reached.nonlocals}
+    return {**reached.globals, **reached.nonlocals}
+
+
+def _reached(program: Any) -> dict[str, Any]:
+    """The modules and tensors among that."""
+    named = _named_by(program)
     return {name: each for name, each in named.items() if isinstance(each, torch.nn.Module | torch.Tensor)}
 
 
-class _State:
+class State:
     """What a program may change, as it was found.
 
     Attributes:
@@ -272,6 +287,19 @@ class _State:
     def gradients(self) -> dict[str, torch.Tensor]:
         """Copies of those that there are now."""
         return {name: leaf.grad.detach().clone() for name, leaf in self.leaves.items() if leaf.grad is not None}
+
+    def buffers(self) -> dict[str, torch.Tensor]:
+        """What the modules hold besides parameters, by their paths."""
+        return {
+            ".".join(filter(None, (name, path))): buffer
+            for name, module in self.modules.items()
+            for path, buffer in module.named_buffers(recurse=False)
+        }
+
+    def statistics(self) -> dict[str, np.ndarray]:
+        """Copies of the buffers of real numbers as they are now."""
+        reals = {name: buffer for name, buffer in self.buffers().items() if buffer.is_floating_point()}
+        return {name: buffer.numpy(force=True).copy() for name, buffer in reals.items()}
 
     def restored(self, seed: int | None = None, changing: Callable[[torch.Tensor], Any] = lambda _: None) -> None:
         """Put everything back; seed what is drawn by, or put that back too. `changing` is told what will be written."""

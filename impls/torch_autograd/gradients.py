@@ -27,8 +27,10 @@ from impls.abilities import (
 from impls.captured import Capture
 from impls.contract import Array, Arrays, CannotCompareError, Inputs, Pass
 from impls.graph import LOSS, TARGET, Graph, evaluate
-from impls.torch_autograd.capture import brings_program, capture
+from impls.torch_autograd import transplants
+from impls.torch_autograd.capture import brings_program, capture, compiled_by
 from impls.torch_autograd.chains import TorchChain, moved, real
+from impls.torch_autograd.compiled import capture_whole
 from impls.torch_autograd.conventions import measures
 from impls.torch_autograd.operations import ELEMENTARY, operation_of
 from impls.torch_autograd.optimizers import OPTIMIZERS, TorchUpdater
@@ -36,7 +38,7 @@ from impls.torch_autograd.peers import COMPARERS, GRADIENT_CHECKERS
 
 
 class TorchPrograms:
-    """What `TorchAutograd` has besides: see `impls.captured.Captures`."""
+    """What `TorchAutograd` has besides: see `impls.captured.Captures` and `impls.captured.Transplants`."""
 
     def brings_program(self, program: Any, arguments: Sequence[Any]) -> bool:
         """A module, or a function of tensors."""
@@ -47,6 +49,13 @@ class TorchPrograms:
     ) -> Capture:
         """By a dispatch mode and hooks."""
         return capture(program, arguments, loss, seed)
+
+    leaves_of = staticmethod(transplants.leaves_of)
+    holding = staticmethod(transplants.holding)
+    capture_in = staticmethod(transplants.capture_in)
+    draws = staticmethod(transplants.draws)
+    compiled_by = staticmethod(compiled_by)
+    capture_whole = staticmethod(capture_whole)
 
 
 class TorchHosting:

@@ -1,0 +1,304 @@
+"""Mapping: which array of one program is which of another, and how it lies in it.
+
+    map         as the user says
+    numbers     both hold the same numbers already, in one arrangement or another: somebody has ported them
+    name        both are called the same
+    shape       there is no other of as many numbers and that kind
+    order       among several, the likeliest by their names, and by the order of names and of use
+
+Data must be there already: what one program is called with, the other must be called with too. An arrangement that a
+shape alone does not tell, of a square matrix, is that of others of its kind; where there is none, it is `undecided`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from harness.programs.pairs.arrangement import Arrangement, arrangements
+from harness.programs.pairs.names import in_order, kind, last, likeness, plain
+from harness.results.program_pair import How
+from harness.usage import UsageError, did_you_mean
+from impls.captured import Leaf
+from impls.contract import Array
+
+Uses = Callable[[], Mapping[str, int]]
+"""By leaf, the first step that reads it."""
+NEVER = 1e6
+"""The cost of two arrays that cannot be the same."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two arrays that are the same, the second holding the first in an arrangement.
+
+    Attributes:
+        others: other arrangements that fit; where none is known to be meant, it is undecided.
+    """
+
+    source: Leaf
+    target: Leaf
+    arrangement: Arrangement
+    how: How
+    others: tuple[Arrangement, ...] = ()
+    undecided: bool = False
+
+    @property
+    def numbers(self) -> Array:
+        """What the target is given."""
+        return self.arrangement.of(self.source.array)
+
+    @property
+    def changes(self) -> bool:
+        """Whether the target holds other numbers."""
+        return not _same(self.numbers, self.target.array)
+
+
+@dataclass
+class Mapped:
+    """What was found: pairs, and what is left over on either side."""
+
+    pairs: list[Pair] = field(default_factory=list)
+    sources: list[Leaf] = field(default_factory=list)
+    targets: list[Leaf] = field(default_factory=list)
+
+    def take(self, pair: Pair) -> None:
+        """Put a pair among those found."""
+        self.pairs.append(pair)
+        self.sources = [leaf for leaf in self.sources if leaf is not pair.source]
+        self.targets = [leaf for leaf in self.targets if leaf is not pair.target]
+
+
+def mapped(
+    sources: Sequence[Leaf],
+    targets: Sequence[Leaf],
+    uses: tuple[Uses, Uses],
+    said: Mapping[str, str] | None,
+    called: tuple[str, str],
+) -> Mapped:
+    """Pair the arrays of one program with those of another.
+
+    Args:
+        uses: of either program.
+        said: by the name of a target, the name of a source and what is done to it: ``"fc.weight.T"``.
+        called: what the programs are called.
+
+    Raises:
+        UsageError: the map names nothing, or one array twice; they have other arguments, or no weight in common.
+    """
+    found = Mapped(sources=list(sources), targets=list(targets))
+    for pair in _as_said(sources, targets, said or {}, called):
+        found.take(pair)
+    _by_numbers(found)
+    _refuse_other_data(found, called)
+    _by_name(found)
+    if any(_weights(found.sources)) and any(_weights(found.targets)):
+        _by_order(found, (uses[0](), uses[1]()))
+    found.pairs = _arranged(found.pairs)
+    if any(leaf.role == "weight" for leaf in (*sources, *targets)) and not any(
+        pair.source.role != "argument" or pair.target.role != "argument" for pair in found.pairs
+    ):
+        raise UsageError(
+            f"Cannot compare {called[0]} and {called[1]}, because no weight of one has the shape of one of the other "
+            f"({_listed(sources)}; {_listed(targets)}); say by --map which is which."
+        )
+    return found
+
+
+def _as_said(
+    sources: Sequence[Leaf], targets: Sequence[Leaf], said: Mapping[str, str], called: tuple[str, str]
+) -> list[Pair]:
+    used: dict[str, Array] = {}
+    pairs = []
+    for to, text in said.items():
+        target = _named(to, targets, called[1])
+        source, arrangement = _named_with_arrangement(text, sources, called[0])
+        try:
+            places = arrangement.places(source.array.shape)
+        except (ValueError, IndexError) as error:
+            raise UsageError(f"Cannot map {text!r} to {to!r}, because {error}; give what fits its shape.") from None
+        if places.shape != target.array.shape:
+            raise UsageError(
+                f"Cannot map {text!r} to {to!r}, because that is {places.shape} and this {target.array.shape}; add "
+                f".T, .transpose(...), .reshape(...) or [first:last]."
+            )
+        taken = used.setdefault(source.name, np.zeros(source.array.size, bool))
+        if taken[places].any() or any(pair.target is target for pair in pairs):
+            raise UsageError(f"Cannot map {text!r} to {to!r}, because a part of either is mapped already; map it once.")
+        taken[places.ravel()] = True
+        pairs.append(Pair(source, target, arrangement, "map"))
+    return pairs
+
+
+def _named(name: str, leaves: Sequence[Leaf], program: str) -> Leaf:
+    """The leaf of a name, or whose name alone ends so."""
+    exact = [leaf for leaf in leaves if leaf.name == name]
+    found = exact or [leaf for leaf in leaves if leaf.name.endswith(f".{name}")]
+    if len(found) != 1:
+        near = did_you_mean(name, [leaf.name for leaf in leaves])
+        many = f"{len(found)} arrays end so" if found else f"there is no such array{near}"
+        raise UsageError(f"Cannot map {name!r} of {program}, because {many}; name one of {_listed(leaves)}.")
+    return found[0]
+
+
+def _named_with_arrangement(text: str, leaves: Sequence[Leaf], program: str) -> tuple[Leaf, Arrangement]:
+    cuts = [at for at in range(1, len(text)) if text[at] in ".["]
+    for at in cuts[::-1]:
+        try:
+            arrangement = Arrangement(text[at:])
+        except ValueError:
+            continue
+        if any(leaf.name == text for leaf in leaves):
+            break
+        if any(leaf.name == text[:at] or leaf.name.endswith(f".{text[:at]}") for leaf in leaves):
+            return _named(text[:at], leaves, program), arrangement
+    return _named(text, leaves, program), Arrangement()
+
+
+def _by_numbers(found: Mapped) -> None:
+    """What holds the same numbers already; numbers that are all the same tell nothing of weights."""
+    for target in [*found.targets]:
+        constant = target.array.size < 2 or bool((target.array == target.array.flat[0]).all())
+        if constant and target.role != "argument":
+            continue
+        fits = [
+            (likeness(source.name, target.name), -place, source, arrangement)
+            for place, source in enumerate(found.sources)
+            if _alike(source.array, target.array) and (not constant or source.role == "argument")
+            for arrangement in arrangements(source.array.shape, target.array.shape)
+            if _same(arrangement.of(source.array), target.array)
+        ]
+        if fits:
+            *_, source, arrangement = max(fits, key=lambda fit: fit[:2])
+            found.take(Pair(source, target, arrangement, "numbers"))
+
+
+def _alike(one: Array, other: Array) -> bool:
+    """Whether two arrays may hold the same numbers, at a first look."""
+    if one.size != other.size or one.dtype.kind not in "fiub" or other.dtype.kind not in "fiub" or not one.size:
+        return False
+    return _same(np.array([one.min(), one.max()]), np.array([other.min(), other.max()]))
+
+
+def _same(one: Array, other: Array) -> bool:
+    """Whether two arrays hold the same numbers, in the narrower of their dtypes."""
+    if one.dtype.kind == other.dtype.kind == "f":
+        narrow = min(one.dtype, other.dtype, key=lambda dtype: dtype.itemsize)
+        one, other = one.astype(narrow), other.astype(narrow)
+    return bool(np.array_equal(one, other, equal_nan=one.dtype.kind == other.dtype.kind == "f"))
+
+
+def _refuse_other_data(found: Mapped, called: tuple[str, str]) -> None:
+    """What one program is called with must be what the other is called with."""
+    mine, theirs = ([leaf for leaf in side if leaf.role == "argument"] for side in (found.sources, found.targets))
+    if not mine or not theirs:
+        return
+    same = any(mine[0].array.size == other.array.size for other in theirs)
+    what = "other numbers" if same else "another shape"
+    raise UsageError(
+        f"Cannot compare {called[0]} and {called[1]}, because what they are called with has {what}: {_listed(mine)}; "
+        f"{_listed(theirs)}; let both be called with the same, in any layout."
+    )
+
+
+def _by_name(found: Mapped) -> None:
+    for target in [*found.targets]:
+        same = [leaf for leaf in found.sources if plain(leaf.name) == plain(target.name)]
+        if len(same) == 1 and (ways := tuple(arrangements(same[0].array.shape, target.array.shape))):
+            found.take(Pair(same[0], target, ways[0], "name", ways[1:]))
+
+
+def _weights(leaves: Sequence[Leaf]) -> list[Leaf]:
+    """Those that are given: all but buffers, unless their name says what they are."""
+    return [leaf for leaf in leaves if leaf.array.dtype.kind == "f" and (leaf.role != "buffer" or kind(leaf.name))]
+
+
+def _by_order(found: Mapped, uses: tuple[Mapping[str, int], Mapping[str, int]]) -> None:
+    """The likeliest of all ways to pair what is left."""
+    sources, targets = _weights(found.sources), _weights(found.targets)
+    costs = np.full((len(sources), len(targets)), NEVER)
+    ranks = [_ranks(side, used) for side, used in zip((sources, targets), uses, strict=True)]
+    for i, source in enumerate(sources):
+        for j, target in enumerate(targets):
+            kinds = kind(source.name), kind(target.name)
+            if (None in kinds or kinds[0] == kinds[1]) and next(arrangements(*_shapes(source, target)), None):
+                by_name, by_use = (abs(ranks[0][i][k] - ranks[1][j][k]) for k in (0, 1))
+                costs[i, j] = 1 - likeness(source.name, target.name) + by_name + by_use / 2
+    for i, j in zip(*linear_sum_assignment(costs), strict=True):
+        if costs[i, j] < NEVER:
+            alone = (costs[i] < NEVER).sum() == 1 and (costs[:, j] < NEVER).sum() == 1
+            first, *others = arrangements(*_shapes(sources[i], targets[j]))
+            found.take(Pair(sources[i], targets[j], first, "shape" if alone else "order", tuple(others)))
+
+
+def _shapes(one: Leaf, other: Leaf) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return one.array.shape, other.array.shape
+
+
+def _ranks(leaves: Sequence[Leaf], used: Mapping[str, int]) -> list[tuple[float, float]]:
+    """Of each leaf among those of as many numbers and its kind: its share of the way by names, and by use."""
+    groups: dict[tuple[int, str | None], list[Leaf]] = {}
+    for leaf in leaves:
+        groups.setdefault((leaf.array.size, kind(leaf.name)), []).append(leaf)
+    found = {}
+    for group in groups.values():
+        by_name = sorted(group, key=lambda leaf: in_order(leaf.name))
+        by_use = sorted(group, key=lambda leaf: used.get(leaf.name, len(used)))
+        for leaf in group:
+            found[leaf.name] = by_name.index(leaf) / len(group), by_use.index(leaf) / len(group)
+    return [found[leaf.name] for leaf in leaves]
+
+
+def _arranged(pairs: Sequence[Pair]) -> list[Pair]:
+    """With the arrangement that others of its kind have, where a shape alone does not tell."""
+    turned: dict[tuple[str, str], bool] = {}
+    for pair in pairs:
+        if not pair.others and pair.source.array.ndim > 1 and pair.source.role != "argument":
+            turned.setdefault(_kinds(pair), pair.arrangement.turns)
+    return [_as_others(pair, turned.get(_kinds(pair))) if pair.others else pair for pair in pairs]
+
+
+def _kinds(pair: Pair) -> tuple[str, str]:
+    return last(pair.source.name), last(pair.target.name)
+
+
+def _as_others(pair: Pair, turned: bool | None) -> Pair:
+    """As others of its kind; else turned where it is called otherwise there, which trying may overrule."""
+    ways = (pair.arrangement, *pair.others)
+    turn = turned if turned is not None else _kinds(pair)[0] != _kinds(pair)[1]
+    chosen = next((way for way in ways if way.turns == turn), ways[0])
+    others = tuple(way for way in ways if way is not chosen)
+    return replace(pair, arrangement=chosen, others=others, undecided=turned is None and len(ways) > 1)
+
+
+def tried(pairs: Sequence[Pair], distance: Callable[[Sequence[Pair]], float]) -> list[Pair]:
+    """Undecided pairs, kind by kind, in the arrangement with which the programs answer nearest to each other."""
+    pairs = list(pairs)
+    for names in dict.fromkeys(_kinds(pair) for pair in pairs if pair.undecided):
+        mine = [pair.undecided and _kinds(pair) == names for pair in pairs]
+        other = [_turned_around(pair) if own else pair for pair, own in zip(pairs, mine, strict=True)]
+        pairs = min((pairs, other), key=distance)
+    return pairs
+
+
+def _turned_around(pair: Pair) -> Pair:
+    way = next((way for way in pair.others if way.turns != pair.arrangement.turns), None)
+    if way is None:
+        return pair
+    return replace(pair, arrangement=way, others=(pair.arrangement, *(o for o in pair.others if o is not way)))
+
+
+def _listed(leaves: Sequence[Leaf]) -> str:
+    """The first of them with their shapes."""
+    told = [f"{leaf.name} {'×'.join(map(str, leaf.array.shape)) or '1'}" for leaf in leaves[:6]]
+    more = f" and {len(leaves) - 6} more" if len(leaves) > 6 else ""
+    return ", ".join(told) + more if told else "nothing"
+
+
+def leaves_with(pairs: Sequence[Pair]) -> dict[str, Array]:
+    """What the targets are given, by their names; all of one target's, where it is given all."""
+    return {pair.target.name: pair.numbers for pair in pairs if prod(pair.target.array.shape) == pair.numbers.size}

@@ -1,0 +1,199 @@
+"""Tracing a program: judged as it is, then run in float64, and what both runs say kept as a trace.
+
+What rounding does to a tensor on the way is measured on the program itself, as it is of a reference that no rule
+bounds: how far its run in float32 is from that in float64, scaled to float64; see
+`harness.evaluation.references.measured`, whose formula and constant it is. So two programs that round in any order
+agree, and one that computes another function, if only by an epsilon, does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from harness.evaluation.references.measured import allowed
+from harness.programs.built import Built
+from harness.programs.check import Told, captured, checked, host_of_program, refuse_uncallable, refusing
+from harness.programs.pairs.compiled import judged_as_compiled
+from harness.programs.pairs.trace import SCHEMA, Kept, Spot, Step, Tensor, Trace, TracedLeaf, Verdict, ranks
+from harness.results.program_check import ProgramCheck
+from harness.usage import UsageError
+from impls.captured import Capture, Captures, Leaf, Operation, Transplants
+from impls.contract import Array
+
+WIDE, NARROW = "float64", "float32"
+
+
+class Host(Captures, Transplants):
+    """A framework whose programs can be compared with others'."""
+
+
+def host_of(built: Built, name: str) -> Host:
+    """The framework that a program is written in.
+
+    Raises:
+        UsageError: it is no program, or of none that can be compared.
+    """
+    refuse_uncallable(built.program, built.loss, name)
+    host = host_of_program(built.program, built.arguments, name)
+    if not isinstance(host, Transplants):
+        raise UsageError(f"Cannot compare {name}, because its framework's programs can be checked only; give another.")
+    return host  # type: ignore[return-value]
+
+
+def leaves_of(built: Built, name: str) -> Sequence[Leaf]:
+    """The arrays that a program starts from."""
+    with refusing(name):
+        return host_of(built, name).leaves_of(built.program, built.arguments)
+
+
+def traced(
+    built: Built,
+    name: str,
+    seed: int,
+    numbers: Mapping[str, Array] | None = None,
+    command: str | None = None,
+    progress: Told | None = None,
+) -> tuple[Trace, ProgramCheck | None]:
+    """A program's trace, and the check of its own operations; None of what is compiled.
+
+    Args:
+        numbers: what its leaves are to hold instead of their own, by name.
+
+    Raises:
+        UsageError: it cannot be run, has no gradient, or cannot be run in float64.
+    """
+    host, given = host_of(built, name), numbers or {}
+    loss = built.loss
+    with refusing(name), host.holding(built.program, built.arguments, given) as (program, arguments):
+        leaves = host.leaves_of(program, arguments)
+        compiled = host.compiled_by(program)
+        whole = host.capture_whole(program, arguments, loss, seed) if compiled == "torch.compile" else None
+        own = None if whole else captured(program, arguments, loss, seed, name)
+        check = None if own is None else checked(own, name, seed, progress=progress)
+        draws = tuple(host.draws(program, arguments, loss, seed))
+
+    def in_dtype(dtype: str) -> Capture:
+        with refusing(f"{name} in {dtype}"):
+            return host.capture_in(dtype, built.program, built.arguments, loss, seed, given)
+
+    wide = in_dtype(WIDE)
+    narrow = own if own is not None and own.dtype == NARROW else in_dtype(NARROW)
+    _refuse_low_precision(wide, name)
+    if check is not None:
+        first = check.first or check.lost
+        judged = Verdict(check.verdict, check.reason, *((first and first.place) or (None, None)))
+    else:
+        assert whole is not None
+        judged = judged_as_compiled(whole, wide, narrow, compiled)
+    return _Making(wide, narrow).trace(
+        leaves, schema=SCHEMA, made=version("backprop-harness"), name=name, framework=wide.version,
+        dtype=(own or whole or wide).dtype, seed=seed, command=command, compiled=compiled, draws=draws, judged=judged,
+    ), check  # fmt: skip
+
+
+def _refuse_low_precision(wide: Capture, name: str) -> None:
+    for operation in wide.operations:
+        kinds = {str(array.dtype) for array in operation.outputs if array.dtype.kind in "fV"}
+        if others := kinds - {WIDE}:
+            raise UsageError(
+                f"Cannot compare {name}, because {operation.name} computes in {min(others)} whatever it is given; "
+                f"compare it without autocast and such casts."
+            )
+
+
+@dataclass
+class _Making:
+    """A trace in the making, of a run in float64 and the same one in float32."""
+
+    wide: Capture
+    narrow: Capture
+    arrays: list[Array] = field(default_factory=list)
+
+    def trace(self, leaves: Sequence[Leaf], **others: Any) -> Trace:
+        at = {operation.number: place for place, operation in enumerate(self.wide.operations)}
+        pairs = zip(self.wide.operations, self._twins(), strict=True)
+        steps = tuple([self._step(operation, twin, at) for operation, twin in pairs])
+        return Trace(
+            steps=steps,
+            leaves=tuple(TracedLeaf(leaf.name, leaf.role, self._place(leaf.array)) for leaf in leaves),
+            loss=self._kept(total_loss(self.wide), total_loss(self.narrow)),
+            gradients=self._named(gradients_of(self.wide), gradients_of(self.narrow)),
+            state=self._named(self.wide.state, self.narrow.state),
+            arrays=tuple(self.arrays), **others,
+        )  # fmt: skip
+
+    def _twins(self) -> Iterator[Operation | None]:
+        """Of each operation the same one in the other precision: the k-th of its name."""
+        left: dict[str, list[Operation]] = {}
+        for operation in reversed(self.narrow.operations):
+            left.setdefault(operation.name, []).append(operation)
+        for operation in self.wide.operations:
+            same = left.get(operation.name)
+            yield same.pop() if same else None
+
+    def _step(self, operation: Operation, twin: Operation | None, at: Mapping[int, int]) -> Step:
+        reads = [self._read(operation, number, source, at) for number, source in enumerate(operation.sources)]
+        gives = []
+        for place, output in enumerate(operation.outputs):
+            arrived = operation.upstream[place]
+            numbers, allowance = self._sorted(output, _of(twin and twin.outputs, place))
+            upstream, upstream_allowance = (
+                (None, None) if arrived is None else self._sorted(arrived, _of(twin and twin.upstream, place))
+            )
+            gives.append(Tensor(tuple(output.shape), numbers, allowance, upstream, upstream_allowance))
+        file, line = operation.place or (None, None)
+        return Step(operation.name, operation.module, file, line, tuple(reads), tuple(gives))
+
+    def _read(self, operation: Operation, number: int, source: Any, at: Mapping[int, int]) -> Spot | str | None:
+        """Which tensor an operand is: of several outputs of one operation the one that is the same."""
+        if not isinstance(source, int):
+            return source
+        place = at[source]
+        gave = self.wide.operations[place].outputs
+        if len(gave) == 1 or number >= len(operation.operands):
+            return place, 0
+        read = operation.operands[number]
+        same = (k for k, each in enumerate(gave) if each.shape == read.shape and np.array_equal(each, read))
+        return place, next(same, 0)
+
+    def _sorted(self, wide: Array, narrow: Array | None) -> tuple[int, float | None]:
+        """The place of the numbers in order of size, and what is allowed to any of them."""
+        bound = np.max(_allowed(wide, narrow), initial=0.0)
+        return self._place(ranks(wide)), float(bound) if np.isfinite(bound) else None
+
+    def _kept(self, wide: Array, narrow: Array | None) -> Kept:
+        return Kept(self._place(np.asarray(wide, np.float64)), self._place(_allowed(wide, narrow)))
+
+    def _named(self, wide: Mapping[str, Array], narrow: Mapping[str, Array]) -> dict[str, Kept]:
+        return {name: self._kept(array, narrow.get(name)) for name, array in wide.items()}
+
+    def _place(self, array: Array) -> int:
+        self.arrays.append(np.asarray(array))
+        return len(self.arrays) - 1
+
+
+def gradients_of(capture: Capture) -> dict[str, Array]:
+    """What arrived at each leaf in the end."""
+    return {meeting.name: meeting.total for meeting in capture.meetings if meeting.of is None}
+
+
+def total_loss(capture: Capture) -> Array:
+    """The loss; of several backward passes their sum, whose gradients add up."""
+    return np.asarray(sum(capture.losses) if capture.losses else capture.loss, np.float64)
+
+
+def _of(arrays: Sequence[Array | None] | None, place: int) -> Array | None:
+    return arrays[place] if arrays and place < len(arrays) else None
+
+
+def _allowed(wide: Array, narrow: Array | None) -> Array:
+    """As of a measured reference; where there is no twin, by the unit roundoff alone."""
+    wide = np.asarray(wide, np.float64)
+    other = wide if narrow is None or narrow.shape != wide.shape else np.asarray(narrow, np.float64)
+    with np.errstate(all="ignore"):
+        return np.asarray(allowed(wide, np.abs(other - wide), WIDE).bound)

@@ -1,0 +1,139 @@
+"""JAX programs that hold other numbers, or run in another precision: see `impls.captured.Transplants`.
+
+A program is traced anew in the other precision, so that Python's numbers in it are of that too; what it casts by itself
+is then cast to that instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import tree_util
+
+from impls.captured import CannotCaptureError, Capture, Leaf
+from impls.contract import Array
+from impls.jax_grad.capture import meetings_of, operations_of, shown, traced_by
+from impls.jax_grad.forms import name_of
+from impls.jax_grad.leaves import Leaves, is_array, is_real
+from impls.jax_grad.programs import RULES, Program, compiled, in_dtype
+from impls.jax_grad.tapped import Tapped
+from impls.jax_grad.written import place_of
+
+DRAW = ("random_bits", "threefry2x32", "rng_bit_generator", "rng_uniform")
+PRECISIONS = ("float32", "float64")
+
+
+def leaves_of(program: Any, arguments: Sequence[Any]) -> list[Leaf]:
+    """The arrays of numbers: an argument that is one is data, what is in a container counts as weights."""
+    data = {f"arguments[{place}]" for place in range(len(arguments))}
+    arrays = Leaves.of(program, arguments).arrays.items()
+    numbers = {name: array for name, array in arrays if not jnp.issubdtype(array.dtype, jax.dtypes.extended)}
+    return [
+        Leaf(name=name, array=np.asarray(array), role="argument" if name in data or not is_real(array) else "weight")
+        for name, array in numbers.items()
+    ]
+
+
+@contextmanager
+def holding(
+    program: Any, arguments: Sequence[Any], numbers: Mapping[str, Array]
+) -> Iterator[tuple[Any, Sequence[Any]]]:
+    """While it is entered; nothing of the program itself is changed."""
+    leaves = Leaves.of(program, arguments)
+    yield leaves.together([*_with(leaves, numbers, None).arrays.values()])
+
+
+def capture_in(
+    dtype: str,
+    program: Callable[..., Any],
+    arguments: Sequence[Any],
+    loss: Callable[[Any], Any] | None,
+    seed: int,
+    numbers: Mapping[str, Array],
+) -> Capture:
+    """Traced with arrays of the dtype, and run with taps, at once: it is not this run whose rounding is judged."""
+    with jax.enable_x64(dtype == "float64" or jax.config.jax_enable_x64):
+        leaves = _with(Leaves.of(program, arguments), numbers, dtype)
+        traced = Program(traced_by(leaves, loss, seed))
+        _convert(traced, dtype)
+        tapped = Tapped(traced, list(leaves.arrays))
+        observed = jax.tree.map(shown, compiled(tapped.observed)([*leaves.arrays.values()]))
+        return Capture(
+            version=f"jax {jax.__version__}", dtype=dtype, loss=float(observed.loss),
+            operations=list(operations_of(tapped, observed)), meetings=list(meetings_of(tapped, observed)),
+            weights=list(tapped.leaves.values()), state={} if loss is None else _state(leaves),
+        )  # fmt: skip
+
+
+def draws(
+    program: Callable[..., Any], arguments: Sequence[Any], loss: Callable[[Any], Any] | None, seed: int
+) -> list[str]:
+    """The primitives that draw, which here are functions of a key."""
+    steps = Program(traced_by(Leaves.of(program, arguments), loss, seed)).steps
+    return list(dict.fromkeys(step.primitive.name for step in steps if step.primitive.name in DRAW))
+
+
+def _with(leaves: Leaves, numbers: Mapping[str, Array], dtype: str | None) -> Leaves:
+    """The same with other numbers, and reals of a dtype, where one is asked for."""
+
+    def other(name: str, array: jax.Array) -> jax.Array:
+        kind = dtype if dtype is not None and str(array.dtype) in PRECISIONS else array.dtype
+        return jnp.asarray(np.reshape(numbers[name], array.shape) if name in numbers else array, kind)
+
+    return replace(leaves, arrays={name: other(name, array) for name, array in leaves.arrays.items()})
+
+
+def _convert(program: Program, dtype: str) -> None:
+    """Let every step that computes in the other precision compute in this one."""
+    narrow = [str(kind.dtype) in PRECISIONS and str(kind.dtype) != dtype for kind in program.kinds]
+    for number, step in enumerate(program.steps):
+        if not any(narrow[place] for place in (*step.read, *step.made)):
+            continue
+        if step.primitive.name in RULES:
+            at = place_of(step.sources)
+            where = f" ({at[0]}:{at[1]})" if at else ""
+            raise CannotCaptureError(
+                f"because {name_of(step)}{where}, which has a derivative of its own, computes in another precision "
+                f"than {dtype} whatever it is given; let what it is given decide"
+            )
+        program.steps[number] = replace(in_dtype(step, dtype), made=step.made, sources=step.sources)
+    program.constants = {
+        place: np.asarray(value, dtype) if narrow[place] else value for place, value in program.constants.items()
+    }
+    program.kinds = [
+        jax.ShapeDtypeStruct(kind.shape, np.dtype(dtype)) if narrow[place] else kind
+        for place, kind in enumerate(program.kinds)
+    ]
+
+
+def _state(leaves: Leaves) -> dict[str, Array]:
+    """What the program returns in the place of a leaf: the array at the end of the same way, and of the same shape."""
+    program, arguments = leaves.together([*leaves.arrays.values()])
+    given, _ = tree_util.tree_flatten_with_path({"arguments": list(arguments), "program": program})
+    ways = dict(zip(leaves.arrays, (way for way, leaf in given if is_array(leaf)), strict=True))
+    returned, _ = tree_util.tree_flatten_with_path(program(*arguments))
+    found: dict[str, Array] = {}
+    for way, array in returned:
+        if is_array(array) and is_real(array):
+            near = {name: _common(way, each) for name, each in ways.items() if leaves.arrays[name].shape == array.shape}
+            longest = max(near.values(), default=0)
+            same = [name for name, length in near.items() if length == longest]
+            if longest and len(same) == 1:
+                found[same[0]] = np.asarray(array)
+    return found
+
+
+def _common(one: Sequence[Any], other: Sequence[Any]) -> int:
+    """How many steps at the end two ways have in common, each by its own name."""
+    length = 0
+    for a, b in zip(reversed(one), reversed(other), strict=False):
+        if str(a) != str(b):
+            break
+        length += 1
+    return length
