@@ -48,6 +48,12 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def threads() -> int:
+    """Threads that this process is to compute with: one for each core, unless OMP_NUM_THREADS allows fewer."""
+    allowed = os.environ.get("OMP_NUM_THREADS", "")
+    return min(cores(), int(allowed)) if allowed.isdecimal() and int(allowed) else cores()
+
+
 def memory() -> int | None:
     """Bytes of memory that this process may use, what is in use included; None where the system does not say."""
     try:

@@ -14,7 +14,7 @@ dropped. The bound arithmetic itself rounds, which `INFLATION` covers once per o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from harness.arithmetic.blocks import in_blocks
 from harness.arithmetic.enclosure import Enclosure
+from harness.arithmetic.operands import Operands
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, Profile
 from harness.formats import FORMATS
 
@@ -50,20 +51,22 @@ class Context:
 
     Attributes:
         matmul: gives products of matrices of values, and of magnitudes; what it gives is not written to.
+        operands: gives what is made of arrays that several read; that is not written to either.
     """
 
     profile: Profile
     undecided: int = 0
     products: int = 0
     matmul: Callable[[Any, Any], Any] = np.matmul
+    operands: Operands = field(default_factory=Operands)
 
     def exact(self, array: Any) -> Bounded:
         """A bounded array whose value every program knows exactly.
 
         Values below the smallest normal number may be flushed to zero by whoever reads them.
         """
-        value = np.asarray(array, np.float64)
-        small = np.abs(value) < self.profile.eta
+        value = self.operands.double(array)
+        small = self.operands.magnitude(value) < self.profile.eta
         if small.any() and (small := small & (value != 0)).any():
             return Bounded(value, np.where(small, np.abs(value), 0.0), self)
         return Bounded(value, np.broadcast_to(ZERO, value.shape), self)

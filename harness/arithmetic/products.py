@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.arithmetic.operands import Operands
+
 PROBE = 61
 """So many entries, spread over a matrix, tell most of them apart."""
 
@@ -17,21 +19,28 @@ PROBE = 61
 class Products:
     """Products of matrices, kept with what was multiplied, none of which may be written to."""
 
-    def __init__(self) -> None:
+    def __init__(self, operands: Operands | None = None) -> None:
+        self._operands = operands or Operands()
         self._kept: dict[Any, list[tuple[Any, Any, Any]]] = {}
 
     def kept(self, x: Any, y: Any) -> Any:
         """A product that is asked for again."""
         result = self.recalled(x, y)
-        self._kept.setdefault(_kind(x, y), []).append((x, y, result))
+        self._keep(x, y, result)
         return result
 
     def recalled(self, x: Any, y: Any) -> Any:
-        """A product that was asked for before, or else is computed, and not kept."""
+        """A product that was asked for before, or else is computed, and kept only where others have both operands."""
         for known_x, known_y, result in self._kept.get(_kind(x, y), ()):
             if _same(known_x, x) and _same(known_y, y):
                 return result
-        return x @ y
+        result = x @ y
+        if self._operands.shares(x) and self._operands.shares(y):
+            self._keep(x, y, result)
+        return result
+
+    def _keep(self, x: Any, y: Any, result: Any) -> None:
+        self._kept.setdefault(_kind(x, y), []).append((x, y, result))
 
 
 def _kind(x: Any, y: Any) -> Any:

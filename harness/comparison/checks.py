@@ -41,7 +41,7 @@ def rounding(point: Point, against: str, result: Pass, profile: Profile, stride:
     """Every link of a pass, alone, fed the implementation's own tensors."""
     tensors, shown = point.tensors(result), tensors_of(result)
     sums = NO_SUMS if profile.eager else _sums(point.network, tensors, shown, profile)
-    reading, rows = Reading(Context(profile, matmul=point.products.recalled), {}), []
+    reading, rows = Reading(point.context(profile), {}), []
     for link in point.network.links:
         if point.network.tensors[link.output].through and link.output not in shown:
             continue  # a part of a gradient: the sum of all parts is one link

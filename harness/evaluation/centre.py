@@ -7,7 +7,7 @@ bound holds the rounding of this one step and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -39,10 +39,10 @@ def end_to_end(
     y: Array,
     profile: Profile,
     *,
-    matmul: Callable[[Any, Any], Any] = np.matmul,
+    context: Context | None = None,
 ) -> Centre:
-    """Run forward and backward on bounded arrays; weights and batch are exact as given. `matmul`, see `Context`."""
-    context = Context(profile, matmul=matmul)
+    """Run forward and backward on bounded arrays; weights and batch are exact as given. `context` has that profile."""
+    context = context or Context(profile)
     tensors = evaluate(network.links, as_numbers(network, named(network, weights, x, y), context.exact))
     return Centre({name: tensors[name] for name in network.link}, context.undecided)
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from threading import RLock
 from typing import Any, TypeVar
 
 import numpy as np
 
-from harness.arithmetic import profile_of
+from harness.arithmetic import Context, Profile, profile_of
+from harness.arithmetic.operands import Operands
 from harness.arithmetic.products import Products
 from harness.evaluation.centre import Centre, end_to_end
 from harness.evaluation.given import as_numbers, fed, named, read_only, with_buffers
@@ -36,6 +38,7 @@ class Point:
         certified: whether the truth is found here; `watch` is told of the links done and of all meanwhile.
         nonzero: gradients that are not 0 but for rounding, here or at an earlier point of the same run: what is 0 by
             algebra is 0 at every point.
+        operands: what is made of weights and batch for everybody who is judged here.
     """
 
     network: Graph
@@ -46,7 +49,13 @@ class Point:
     certified: bool = False
     watch: Callable[[int, int], None] | None = None
     nonzero: set[str] = field(default_factory=set, repr=False)
+    operands: Operands = field(default_factory=Operands, repr=False)
     _derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+    _deriving: Any = field(default_factory=RLock, init=False, repr=False)
+    """Held by whoever derives something: another who asks for it meanwhile waits."""
+
+    def __post_init__(self) -> None:
+        self.operands.share(self.named.values())
 
     @property
     def rows(self) -> int:
@@ -89,27 +98,33 @@ class Point:
         """The same point in float64, every number unchanged; the point itself if it is in float64."""
         if self.dtype == "float64":
             return self
-        tensors = as_numbers(self.network, self.named, lambda array: array.astype(np.float64))
+        tensors = as_numbers(self.network, self.named, self.operands.double)
         weights = {name: tensors[name] for name in self.weights}
         x, y = fed(self.network, tensors), tensors[TARGET]
-        return Point(self.network, weights, x, y, self.step, self.certified, self.watch)
+        return Point(self.network, weights, x, y, self.step, self.certified, self.watch, operands=self.operands)
 
     def once(self, what: Any, derive: Callable[[], T]) -> T:
         """Something that is derived for this point, when it is first asked for."""
-        if what not in self._derived:
-            self._derived[what] = derive()
-        found: T = self._derived[what]
-        return found
+        with self._deriving:
+            if what not in self._derived:
+                self._derived[what] = derive()
+            found: T = self._derived[what]
+            return found
 
     def centre(self, dtype: str) -> Centre:
         """Every tensor here as a bounded array, for the programs of a dtype."""
-        at, profile, matmul = (self.network, self.weights, self.x, self.y), profile_of(dtype), self.products.kept
-        return self.once(("centre", dtype), lambda: end_to_end(*at, profile, matmul=matmul))
+        at, profile = (self.network, self.weights, self.x, self.y), profile_of(dtype)
+        return self.once(("centre", dtype), lambda: end_to_end(*at, profile, context=self.context(profile, kept=True)))
+
+    def context(self, profile: Profile, *, kept: bool = False) -> Context:
+        """A context in which what others have made here is not made again; products of its own are kept for them."""
+        matmul = self.products.kept if kept else self.products.recalled
+        return Context(profile, matmul=matmul, operands=self.operands)
 
     @cached_property
     def products(self) -> Products:
         """Products of matrices that the centres here are made of, in whichever dtype."""
-        return Products() if self.double is self else self.double.products
+        return Products(self.operands) if self.double is self else self.double.products
 
     @cached_property
     def truth(self) -> Truth | None:

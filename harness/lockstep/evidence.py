@@ -13,7 +13,9 @@ pass at the same point; an update its own links.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -138,16 +140,26 @@ def first_difference(first: Pass, second: Pass) -> str | None:
     return next((name for name in one if name in other and not np.array_equal(one[name], other[name])), None)
 
 
-def judged(evidence: Evidence, stride: Stride) -> list[tuple[Pass | None, list[Row]]]:
-    """Every row of one implementation's passes, each group of rows with the pass that it is about."""
-    found = [*_formula(evidence, evidence.first, stride), *_working(evidence, evidence.first, stride)]
-    if evidence.second is not None:
-        found += [*_formula(evidence, evidence.second, stride), *_working(evidence, evidence.second, stride)]
+Group = tuple[Pass | None, list[Row]]
+"""Rows, with the pass that they are about, if what makes them wrong can be looked for in it."""
+
+
+def checks_of(evidence: Evidence, stride: Stride) -> list[Callable[[], Group]]:
+    """Every check of one implementation's passes, none of which needs another to have been made."""
+    made = []
+    for program in filter(None, (evidence.first, evidence.second)):
+        made += [*_formula(evidence, program, stride), partial(_rounding, evidence, program.working, stride)]
+        made += _against_hand(evidence, program.working, stride)
     if (untapped := evidence.untapped) is not None:
         shown = tensors_of(untapped.working)
-        groups = [*_formula(evidence, untapped, stride), (None, _against_hand(evidence, untapped.working, stride))]
-        found += [(result, [row for row in rows if row.gradient in shown]) for result, rows in groups]
-    return found
+        groups = [*_formula(evidence, untapped, stride), *_against_hand(evidence, untapped.working, stride)]
+        made += [partial(_only, shown, group) for group in groups]
+    return made
+
+
+def _only(shown: Container[str], check: Callable[[], Group]) -> Group:
+    result, rows = check()
+    return result, [row for row in rows if row.gradient in shown]
 
 
 def judged_update(evidence: UpdateEvidence, optimizer: Any, stride: Stride) -> list[Row]:
@@ -162,25 +174,21 @@ def judged_update(evidence: UpdateEvidence, optimizer: Any, stride: Stride) -> l
     )  # fmt: skip
 
 
-def _formula(evidence: Evidence, program: Program, stride: Stride) -> list[tuple[Pass | None, list[Row]]]:
+def _formula(evidence: Evidence, program: Program, stride: Stride) -> list[Callable[[], Group]]:
     """The formula check of the float64 pass; one without float64 is not comparable there."""
-    point, name = evidence.point, evidence.name
-    if evidence.no_double is not None:
+    point, name, double, no_double = evidence.point, evidence.name, program.double, evidence.no_double
+    if no_double is not None:
         gradients = point.network.gradients
-        return [(None, [not_comparable("formula", g, name, point.step, evidence.no_double) for g in gradients])]
-    if program.double is None:
-        return []
-    return [(program.double, checks.formula(point, name, program.double, stride))]
+        return [lambda: (None, [not_comparable("formula", g, name, point.step, no_double) for g in gradients])]
+    return [] if double is None else [lambda: (double, checks.formula(point, name, double, stride))]
 
 
-def _working(evidence: Evidence, program: Program, stride: Stride) -> list[tuple[Pass | None, list[Row]]]:
-    """The checks in the working dtype: link by link, and end to end against the hand code."""
-    result = program.working
-    rows = checks.rounding(evidence.point, evidence.name, result, evidence.profile, stride)
-    return [(result, rows), (None, _against_hand(evidence, result, stride))]
+def _rounding(evidence: Evidence, result: Pass, stride: Stride) -> Group:
+    """Link by link."""
+    return result, checks.rounding(evidence.point, evidence.name, result, evidence.profile, stride)
 
 
-def _against_hand(evidence: Evidence, result: Pass, stride: Stride) -> list[Row]:
-    if evidence.expected is None:
-        return []
-    return checks.end_to_end(evidence.point, evidence.name, result, evidence.expected, stride)
+def _against_hand(evidence: Evidence, result: Pass, stride: Stride) -> list[Callable[[], Group]]:
+    """End to end in the working dtype."""
+    point, name, expected = evidence.point, evidence.name, evidence.expected
+    return [] if expected is None else [lambda: (None, checks.end_to_end(point, name, result, expected, stride))]

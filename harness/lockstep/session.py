@@ -7,9 +7,10 @@ run each goes on from its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,9 @@ from harness.inputs.batches import Batches
 from harness.inputs.datasets import Data
 from harness.inputs.datasets.loading import DATA_SETS, RANDOM
 from harness.inputs.schedule import EVERY_ENTRY, Schedule, Stride
-from harness.lockstep.evidence import Evidence, UpdateEvidence, collected, judged, judged_update, working_only
+from harness.lockstep.evidence import Evidence, UpdateEvidence, checks_of, collected, judged_update, working_only
 from harness.lockstep.forecast import Watch
+from harness.lockstep.threads import side_by_side
 from harness.results.record import DATA_KEPT, SCHEMA, WEIGHTS_KEPT, Head, PowerCount, Step
 from harness.results.verdicts import TWIN, distance, moved_by_one_ulp
 from harness.surveys.accuracy import with_causes
@@ -127,14 +129,15 @@ class Session:
             evidence = self._collected(points, passes, stride) if stride is not None else []
             updates = self._updated(points, passes)
             if stride is not None:
-                rows += [row for each in evidence for row in self._judged(each, stride)]
+                judged, of_updates = self._judged(evidence, updates, stride)
+                rows += judged
                 of_centre, certificates = certify(points, {each.name: each.first.passes for each in evidence})
                 rows += of_centre
                 if stride == EVERY_ENTRY:
                     undecided = here.double.centre("float64").undecided
                 if number == 1 and REFERENCE in passes:
                     self.power = count_misses(here, passes[REFERENCE], self.admission.comparers(self.dtype))
-                rows += [row for each in updates for row in judged_update(each, self.optimizer, stride)]
+                rows += of_updates
         before = [*remarks_on(self.network), *self.admission.absent] if number == 1 else []
         return Step(
             step=number, digest=digest_of(here.weights), weights=self._kept(here), losses=losses, drift=drift,
@@ -211,15 +214,25 @@ class Session:
             evidence.append(collected(participant, point, passes[name], expected))
         return evidence
 
-    def _judged(self, evidence: Evidence, stride: Stride) -> Iterator[Row]:
-        """The rows of one implementation's evidence, wrong forward links with their cause if it can be shown."""
+    def _judged(
+        self, evidence: Sequence[Evidence], updates: Sequence[UpdateEvidence], stride: Stride
+    ) -> tuple[list[Row], list[Row]]:
+        """The rows of all passes, and those of all updates."""
+        checks = [(each, check) for each in evidence for check in checks_of(each, stride)]
+        moves = [partial(judged_update, each, self.optimizer, stride) for each in updates]
+        calls: list[Callable[[], Any]] = [*(check for _, check in checks), *moves]
+        found = side_by_side(calls, self.network.multiply_adds(self.batches.size))
+        groups, of_updates = found[: len(checks)], found[len(checks) :]
+        told = [self._explained(each, *group) for (each, _), group in zip(checks, groups, strict=True)]
+        return [row for rows in told for row in rows], [row for rows in of_updates for row in rows]
+
+    def _explained(self, evidence: Evidence, result: Pass | None, rows: list[Row]) -> list[Row]:
+        """The rows of a check, wrong forward links with their cause if it can be shown."""
+        if result is None or all(row.verdict != "FAULT" for row in rows):
+            return rows
         made = next(p for p in self.participants if p.name == evidence.name)
-        for result, rows in judged(evidence, stride):
-            if result is not None and any(row.verdict == "FAULT" for row in rows):
-                tensors = evidence.point.tensors(result)
-                yield from with_causes(rows, self.network, tensors, made.built(str(np.asarray(result.loss).dtype)))
-            else:
-                yield from rows
+        tensors = evidence.point.tensors(result)
+        return with_causes(rows, self.network, tensors, made.built(str(np.asarray(result.loss).dtype)))
 
     def _updated(self, points: Mapping[str, Point], passes: Mapping[str, Pass]) -> list[UpdateEvidence]:
         """Each implementation's own step; then everybody gets the weights to go on from."""

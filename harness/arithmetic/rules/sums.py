@@ -47,6 +47,7 @@ from threadpoolctl import ThreadpoolController
 
 from harness.arithmetic.blocks import in_blocks
 from harness.arithmetic.bounded import INFLATION, TINY_64, Bounded, Floats, rule_for
+from harness.arithmetic.operands import Operands
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, Block, Profile
 from harness.formats import FORMATS
 from impls.graph.backward import accumulate
@@ -190,8 +191,8 @@ def _of_products(of_values: Product, product: Product, terms: int, x: Bounded, y
     context, p = x.context, x.context.profile
     context.products += 1
     value = of_values(x.value, y.value)
-    x_abs, y_abs = np.abs(x.value), np.abs(y.value)
-    exact = _from_above(of_values, terms, x_abs, y_abs)
+    x_abs, y_abs = (context.operands.magnitude(each.value) for each in (x, y))
+    exact = _from_above(of_values, terms, x_abs, y_abs, context.operands)
     x_bound, y_bound = x.as_factor, y.as_factor
     regrouped = (x.contracted or y.contracted) and single
     if regrouped:
@@ -264,24 +265,27 @@ class _Summed:
         return bound
 
 
+OWN = Operands()
+"""Of arrays that nobody else reads."""
+
 WORTH_SINGLE = 2**31
 """Entries of one operand times those of the other from which on a product of magnitudes is computed in float32."""
 
 
-def _from_above(product: Product, terms: Any, x: Floats, y: Floats) -> Floats:
+def _from_above(product: Product, terms: Any, x: Floats, y: Floats, operands: Operands = OWN) -> Floats:
     """A product of what is not negative, no entry too small: where it is large, in float32, at half the price.
 
     With both operands scaled by powers of two to at most 1, what is rounded to float32 is off by u of itself, or by
     the smallest normal number where that is flushed, and the product by n u of itself and n such numbers.
     """
-    largest = [float(array.max(initial=0.0)) for array in (x, y)]
-    if x.size * y.size < WORTH_SINGLE or not all(1e-100 < m < 1e100 for m in largest):
+    if x.size * y.size < WORTH_SINGLE:
         return product(x, y)
     single = FORMATS["float32"]
-    x_power, y_power = (int(np.frexp(m)[1]) for m in largest)
-    scaled = [(array * 2.0**-power).astype(np.float32) for array, power in ((x, x_power), (y, y_power))]
-    back = 2.0 ** (x_power + y_power)
-    result = product(*scaled).astype(np.float64)
+    x_single, y_single = operands.single(x), operands.single(y)
+    if not all(1e-100 < each.largest < 1e100 for each in (x_single, y_single)):
+        return product(x, y)
+    back = 2.0 ** (x_single.power + y_single.power)
+    result = product(x_single.scaled, y_single.scaled).astype(np.float64)
     result *= back * (1 + 2 * (terms + 2) * single.u)
     result += back * 4 * terms * single.smallest_normal
     return result

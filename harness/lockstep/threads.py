@@ -1,0 +1,30 @@
+"""Threads: independent work of one step done side by side, where there is enough of it.
+
+NumPy computes without the interpreter's lock. Each thread has one core: BLAS, which would take all of them for each,
+uses one thread meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import TypeVar
+
+from harness.arithmetic.rules.sums import WORTH_THREADS, one_thread
+from harness.environment import threads
+
+T = TypeVar("T")
+
+
+def side_by_side(calls: Sequence[Callable[[], T]], multiply_adds: int) -> list[T]:
+    """What every call returns, in order; called one after the other where so much work is not worth threads."""
+    if multiply_adds < WORTH_THREADS or threads() == 1:
+        return [call() for call in calls]
+    pool = ThreadPoolExecutor(threads())
+    with one_thread():
+        try:
+            # Each with a context of its own, in which floating-point errors are treated as they are here.
+            return [done.result() for done in [pool.submit(copy_context().run, call) for call in calls]]
+        finally:
+            pool.shutdown(cancel_futures=True)
