@@ -110,9 +110,9 @@ class Context:
         """The bound of that result, entry by entry."""
         p, magnitude = self.profile, np.abs(value)
         bound = INFLATION * (roundings * p.u + centre * UNIT_ROUNDOFF_64) * magnitude
-        bound = bound + INFLATION * (underflows * p.eta + TINY_64)
+        bound += INFLATION * (underflows * p.eta + TINY_64)
         if np.ndim(propagated) or propagated:
-            bound = bound + INFLATION * (1 + roundings * p.u) * propagated
+            bound += INFLATION * (1 + roundings * p.u) * propagated
         if bound.size and not magnitude.max() + bound.max() <= p.largest:
             # A member may overflow, or a bound is not finite.
             bound = np.where(magnitude + bound <= p.largest, bound, np.inf)

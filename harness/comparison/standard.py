@@ -72,14 +72,14 @@ class Standard:
         zeros = unbounded = comparable = telling = 0
         exact = False
         for _, (value, bound) in blocks(self.expected.reshape(-1), self.allowed.reshape(-1)):
-            size, nonzero = np.abs(value), value != 0
-            entries = int(np.count_nonzero(nonzero))
+            size = np.abs(value)
+            entries = value.size if size.min() > 0 else int(np.count_nonzero(value != 0))
             zeros += value.size - entries
             far = size > 2 * bound
             if not math.isfinite(size.max() + bound.max()):
                 bounded = enclosure.bounded(value, bound)
                 unbounded += value.size - int(np.count_nonzero(bounded))
-                entries, far = int(np.count_nonzero(nonzero & bounded)), far & bounded
+                entries, far = int(np.count_nonzero((value != 0) & bounded)), far & bounded
             comparable += entries
             telling += int(np.count_nonzero(far))
             exact = exact or not bound.min() > 0

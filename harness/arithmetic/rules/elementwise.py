@@ -48,8 +48,7 @@ def _power_of_two(x: Bounded) -> bool:
 
 @rule_for(np.add)
 def add(x: Bounded, y: Bounded) -> Bounded:
-    propagated = x.as_summand + y.as_summand
-    result = x.context.rounded(x.value + y.value, propagated)
+    result = x.context.rounded(x.value + y.value, _of_summands(x, y))
     # A bias added to a fresh dot product may have been the accumulator's first value (addmm), and
     # then takes part in each of its additions.
     for dot, bias in ((x, y), (y, x)):
@@ -61,7 +60,15 @@ def add(x: Bounded, y: Bounded) -> Bounded:
 
 @rule_for(np.subtract)
 def subtract(x: Bounded, y: Bounded) -> Bounded:
-    return x.context.rounded(x.value - y.value, x.as_summand + y.as_summand)
+    return x.context.rounded(x.value - y.value, _of_summands(x, y))
+
+
+def _of_summands(x: Bounded, y: Bounded) -> Any:
+    """The bounds of what a sum reads, added up; those of the other alone where one is known."""
+    for one, other in ((x, y), (y, x)):
+        if one.known and not one.contracted:
+            return other.as_summand
+    return x.as_summand + y.as_summand
 
 
 @rule_for(np.multiply)
@@ -70,9 +77,11 @@ def multiply(x: Bounded, y: Bounded) -> Bounded:
     exact = _power_of_two(x) or _power_of_two(y)
     regrouped = not exact and any(big.contracted and small.size < big.size for big, small in ((x, y), (y, x)))
     x_bound, y_bound = (x.as_summand, y.as_summand) if regrouped else (x.bound, y.bound)
-    propagated = 0.0 if y.known and not regrouped else np.abs(x.value) * y_bound
-    if regrouped or not x.known:
-        propagated = propagated + x_bound * (np.abs(y.value) + y_bound)
+    x_known, y_known = (not regrouped and each.known for each in (x, y))
+    propagated: Any = 0.0 if y_known else np.abs(x.value) * y_bound
+    if not x_known:
+        of_x = x_bound * (np.abs(y.value) if y_known else np.abs(y.value) + y_bound)
+        propagated = of_x if y_known else propagated + of_x
     return x.context.rounded(value, propagated, 0.0 if exact else 2.0 if regrouped else 1.0)
 
 

@@ -285,8 +285,8 @@ def _from_above(product: Product, terms: Any, x: Floats, y: Floats, operands: Op
     if not all(1e-100 < each.largest < 1e100 for each in (x_single, y_single)):
         return product(x, y)
     back = 2.0 ** (x_single.power + y_single.power)
-    result = product(x_single.scaled, y_single.scaled).astype(np.float64)
-    result *= back * (1 + 2 * (terms + 2) * single.u)
+    scale = back * (1 + 2 * (terms + 2) * single.u)
+    result = np.multiply(product(x_single.scaled, y_single.scaled), scale, dtype=np.float64)
     result += back * 4 * terms * single.smallest_normal
     return result
 
