@@ -22,12 +22,16 @@ WIDTH, EVERY = 6, 20
 
 
 class OfSteps(NamedTuple):
-    """Megabytes that the process held after the first tenth of the steps and after all, and the seconds a step took."""
+    """Megabytes that the process held after the first tenth of the steps and after all, and the seconds a step took.
+
+    `parts` are the seconds of processor time from the end of the first step to a quarter, to half and to all of them.
+    """
 
     steps: int
     early: float
     late: float
     seconds: float
+    parts: tuple[float, float, float]
 
     @property
     def kilobytes_a_step(self) -> float:
@@ -60,7 +64,8 @@ class OfLayers(NamedTuple):
 
 def of_steps(steps: int, against: Sequence[str] = EVERYBODY, sizes: str = "4-3-2-1") -> OfSteps:
     """Of a run on random rows, every step fully checked."""
-    return OfSteps(steps, *_apart(f"measure_steps({steps}, {list(against)!r}, {sizes!r})"))
+    early, late, seconds, *parts = _apart(f"measure_steps({steps}, {list(against)!r}, {sizes!r})")
+    return OfSteps(steps, early, late, seconds, (parts[0], parts[1], parts[2]))
 
 
 def of_layers(layers: int, against: Sequence[str] = EVERYBODY) -> OfLayers:
@@ -80,19 +85,27 @@ def _apart(call: str) -> list[float]:
     return list(map(float, done.stdout.split()))
 
 
-def measure_steps(steps: int, against: list[str], sizes: str) -> tuple[float, float, float]:
-    """Megabytes after a tenth of the steps and after all, and seconds a step, of this process."""
+def measure_steps(steps: int, against: list[str], sizes: str) -> tuple[float, ...]:
+    """Megabytes after a tenth of the steps and after all, seconds a step, and of parts of it, of this process."""
     from harness.lockstep.training import run
 
     held: dict[int, float] = {}
+    ends: dict[int, float] = {}
     begin = time.process_time()
 
     def at(step: int, _: int) -> None:
         if step in (steps // 10, steps):
             held[step] = resident()
+        if step in (1, *_parts(steps)):
+            ends[step] = time.process_time()
 
     run(sizes, "random", against, steps=steps, dtype="float64", progress=at)
-    return held[steps // 10], held[steps], (time.process_time() - begin) / steps
+    each = (time.process_time() - begin) / steps
+    return held[steps // 10], held[steps], each, *(ends[part] - ends[1] for part in _parts(steps))
+
+
+def _parts(steps: int) -> tuple[int, int, int]:
+    return steps // 4, steps // 2, steps
 
 
 def measure_checks(checks: int) -> list[float]:

@@ -1,4 +1,4 @@
-"""How time and memory grow with width, depth, batch and context: exponents of a checked step beside the plain step's.
+"""How time and memory grow with width, depth, batch, context and steps: exponents beside those of the plain step.
 
 An exponent is the slope of a line through the logarithms. Time is processor time of a plain step, the three native ones
 one after the other, and of a fully checked one, the sizes in turn, round by round. Memory is what a process of its own
@@ -26,7 +26,7 @@ from impls.hand import from_text
 from impls.hand.named import named
 from reports.benchmark.figure import Figure, figure_of
 from reports.benchmark.networks import Case
-from reports.growth import peak_memory, resident
+from reports.growth import of_steps, peak_memory, resident
 
 
 class Axis(NamedTuple):
@@ -83,6 +83,17 @@ def growth(*, quick: bool) -> Iterator[Figure]:
         slopes = {what: [slope(sizes, grown[what])] for what in WHAT}
         detail = f"{grown['plain'][-1]:.0f} and {grown['checked'][-1]:.0f} MB at most"
         yield _beside(f"{axis.name} {sizes[0]} to {sizes[-1]}", "memory", slopes, detail)
+    yield _of_steps(400 if quick else 2_000)
+
+
+def _of_steps(steps: int) -> Figure:
+    """Of a whole checked run; plain steps take their number of times as long as one."""
+    found = of_steps(steps, sizes="2-1")
+    exponent = slope([1, 2, 4], found.parts)
+    return figure_of(
+        [exponent], network=f"steps {steps // 4:,} to {steps:,}", measure="exponent of time, checked run of 2-1",
+        target=1.0, unit="", detail=f"plain 1.00: {1e3 * found.seconds:.1f} ms a step",
+    )  # fmt: skip
 
 
 def _beside(of: str, what: str, slopes: Mapping[str, Sequence[float]], detail: str) -> Figure:

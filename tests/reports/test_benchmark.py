@@ -49,7 +49,8 @@ def test_growth_is_of_the_run_alone():
     steps = of_steps(30, ["hand"])
     assert 10 < steps.early <= steps.late < 2000
     assert 0 < steps.seconds < 10
-    assert OfSteps(1000, 500.0, 590.0, 0.1).kilobytes_a_step == 100
+    assert 0 < steps.parts[0] < steps.parts[1] < steps.parts[2]
+    assert OfSteps(1000, 500.0, 590.0, 0.1, (1.0, 2.0, 4.0)).kilobytes_a_step == 100
 
 
 STAND_IN = """
