@@ -6,16 +6,13 @@
     untapped     the program that a user runs, whose intermediates are not shown, at step 1; taps should change nothing
 
 At a full step each pass in the working dtype that is judged has one in float64 beside it; where only a sample is
-compared nothing but the working dtype runs. What is judged later, or elsewhere, is this, by functions of nothing else:
-a pass gets the formula check, in float64, the rounding check link by link, and its difference from the hand code's
-pass at the same point; an update its own links.
+compared nothing but the working dtype runs. What is judged later, or elsewhere, is this (`harness.lockstep.judging`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,12 +20,11 @@ import numpy as np
 from harness.arithmetic import Profile, profile_of
 from harness.candidates.conformance import BreachError
 from harness.candidates.implementation import Participant
-from harness.comparison import checks
-from harness.comparison.checks import update as update_rows
-from harness.comparison.judge import Row, not_comparable
+from harness.comparison.judge import Finding
 from harness.evaluation.point import Point
 from harness.inputs.schedule import Stride
-from impls.contract import Arrays, CannotCompareError, Pass, Update, tensors_of
+from impls.contract import Array, Arrays, CannotCompareError, Pass, Update, tensors_of
+from impls.registry import REFERENCE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +73,40 @@ class UpdateEvidence:
     gradients: Arrays
     before: Arrays
     update: Update | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepEvidence:
+    """Everything that was run at one step.
+
+    Attributes:
+        points: where each implementation stands, by its name; and the twin of a free run.
+        losses: of everybody who answered.
+        passes: in the working dtype, of those who go on.
+        stride: the entries that are judged; None where nothing is.
+        diverged: whether the training does, so that nothing is judged either.
+        of_passes, of_updates: what is judged.
+        drift, findings: as the record has them.
+        built: an implementation, by its name and a dtype.
+    """
+
+    number: int
+    optimizer: Any
+    points: Mapping[str, Point]
+    losses: Mapping[str, Array]
+    passes: Mapping[str, Pass]
+    stride: Stride | None
+    diverged: bool
+    of_passes: Sequence[Evidence]
+    of_updates: Sequence[UpdateEvidence]
+    drift: dict[str, float]
+    findings: list[Finding]
+    built: Callable[[str, str], Any]
+
+    @property
+    def here(self) -> Point:
+        """Where the hand code stands."""
+        return self.points[REFERENCE]
 
 
 def working_only(participant: Participant, point: Point, working: Pass) -> Evidence:
@@ -138,57 +168,3 @@ def first_difference(first: Pass, second: Pass) -> str | None:
     """The first tensor that is not the same in both."""
     one, other = tensors_of(first), tensors_of(second)
     return next((name for name in one if name in other and not np.array_equal(one[name], other[name])), None)
-
-
-Group = tuple[Pass | None, list[Row]]
-"""Rows, with the pass that they are about, if what makes them wrong can be looked for in it."""
-
-
-def checks_of(evidence: Evidence, stride: Stride) -> list[Callable[[], Group]]:
-    """Every check of one implementation's passes, none of which needs another to have been made."""
-    made = []
-    for program in filter(None, (evidence.first, evidence.second)):
-        made += [*_formula(evidence, program, stride), partial(_rounding, evidence, program.working, stride)]
-        made += _against_hand(evidence, program.working, stride)
-    if (untapped := evidence.untapped) is not None:
-        shown = tensors_of(untapped.working)
-        groups = [*_formula(evidence, untapped, stride), *_against_hand(evidence, untapped.working, stride)]
-        made += [partial(_only, shown, group) for group in groups]
-    return made
-
-
-def _only(shown: Container[str], check: Callable[[], Group]) -> Group:
-    result, rows = check()
-    return result, [row for row in rows if row.gradient in shown]
-
-
-def judged_update(evidence: UpdateEvidence, optimizer: Any, stride: Stride) -> list[Row]:
-    """Every row of one update; where there is none because the optimizer is missing, that is said."""
-    name, point = evidence.name, evidence.point
-    if evidence.update is None:
-        reason = f"{name} has no optimizer equal to {optimizer!r}"
-        return [not_comparable("rounding", weight, name, point.step, reason) for weight in point.weights]
-    return update_rows(
-        optimizer, point.weights, evidence.gradients, evidence.before, evidence.update, evidence.profile,
-        against=name, step=point.step, stride=stride,
-    )  # fmt: skip
-
-
-def _formula(evidence: Evidence, program: Program, stride: Stride) -> list[Callable[[], Group]]:
-    """The formula check of the float64 pass; one without float64 is not comparable there."""
-    point, name, double, no_double = evidence.point, evidence.name, program.double, evidence.no_double
-    if no_double is not None:
-        gradients = point.network.gradients
-        return [lambda: (None, [not_comparable("formula", g, name, point.step, no_double) for g in gradients])]
-    return [] if double is None else [lambda: (double, checks.formula(point, name, double, stride))]
-
-
-def _rounding(evidence: Evidence, result: Pass, stride: Stride) -> Group:
-    """Link by link."""
-    return result, checks.rounding(evidence.point, evidence.name, result, evidence.profile, stride)
-
-
-def _against_hand(evidence: Evidence, result: Pass, stride: Stride) -> list[Callable[[], Group]]:
-    """End to end in the working dtype."""
-    point, name, expected = evidence.point, evidence.name, evidence.expected
-    return [] if expected is None else [lambda: (None, checks.end_to_end(point, name, result, expected, stride))]

@@ -1,41 +1,33 @@
 """A session: one run under way, step by step.
 
-Each step differentiates everywhere and lets every implementation take its own optimizer step; then all of that is
-judged. In lockstep the hand code's new weights are the next step's weights for all; in a free
-run each goes on from its own.
+Each step differentiates everywhere and lets every implementation take its own optimizer step. In lockstep the hand
+code's new weights are the next step's weights for all; in a free run each goes on from its own. What a step has run is
+judged apart (`harness.lockstep.judging`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
-
-import numpy as np
 
 from harness.arithmetic import profile_of
 from harness.candidates.conformance import non_finite
 from harness.candidates.implementation import Admission, Participant
-from harness.comparison.certification import Certificate, certify
-from harness.comparison.judge import Row, finite
 from harness.comparison.remarks import remarks_on
 from harness.environment import environment
 from harness.evaluation.given import digest_of, read_only, with_buffers
 from harness.evaluation.point import Point
 from harness.evaluation.truth import assumption
-from harness.fault_injection.misses import count_misses
 from harness.inputs.batches import Batches
 from harness.inputs.datasets import Data
 from harness.inputs.datasets.loading import DATA_SETS, RANDOM
 from harness.inputs.schedule import EVERY_ENTRY, Schedule, Stride
-from harness.lockstep.evidence import Evidence, UpdateEvidence, checks_of, collected, judged_update, working_only
+from harness.lockstep.evidence import Evidence, StepEvidence, UpdateEvidence, collected, working_only
 from harness.lockstep.forecast import Watch
-from harness.lockstep.threads import side_by_side
-from harness.results.record import DATA_KEPT, SCHEMA, WEIGHTS_KEPT, Head, PowerCount, Step
+from harness.results.record import DATA_KEPT, SCHEMA, Head
 from harness.results.verdicts import TWIN, distance, moved_by_one_ulp
-from harness.surveys.accuracy import with_causes
 from impls import registry
 from impls.contract import Array, Pass, tensors_of
 from impls.graph import Graph
@@ -68,7 +60,6 @@ class Session:
 
     def __post_init__(self) -> None:
         self.participants = self.admission.participants
-        self.power: PowerCount | None = None
         self.nonzero: set[str] = set()
         self.buffers: dict[str, Array] = self.network.fresh_buffers(self.dtype)
         weights = read_only(self.network.init(self.seed, self.dtype))
@@ -113,37 +104,22 @@ class Session:
         inputs = {name: array.tolist() for name, array in self.batches.inputs.items()}
         return next(iter(inputs.values())) if len(inputs) == 1 else inputs, self.batches.y.tolist()
 
-    def step(self, number: int) -> Step:
-        """Everything that has to be run, then everything that is made of it."""
+    def step(self, number: int) -> StepEvidence:
+        """Everything that has to be run; `harness.lockstep.judging` says what is made of it."""
         points, stride = self._points(number), self.schedule.stride(number)
-        here = points[REFERENCE]
         attempts = {p.name: p.pass_at(points[p.name]) for p in self.participants if p.alive}
-        passes = {name: result for name, result in attempts.items() if result is not None}
-        losses = {name: finite(result.loss) for name, result in passes.items()}
-        drift = self._drift()
-        rows: list[Row] = []
-        certificates: list[Certificate] = []
-        undecided = 0
-        if not self._diverged(number, points, passes):
-            passes = {p.name: passes[p.name] for p in self.participants if p.alive and p.name in passes}
-            evidence = self._collected(points, passes, stride) if stride is not None else []
-            updates = self._updated(points, passes)
-            if stride is not None:
-                judged, of_updates = self._judged(evidence, updates, stride)
-                rows += judged
-                of_centre, certificates = certify(points, {each.name: each.first.passes for each in evidence})
-                rows += of_centre
-                if stride == EVERY_ENTRY:
-                    undecided = here.double.centre("float64").undecided
-                if number == 1 and REFERENCE in passes:
-                    self.power = count_misses(here, passes[REFERENCE], self.admission.comparers(self.dtype))
-                rows += of_updates
+        answered = {name: result for name, result in attempts.items() if result is not None}
+        drift, diverged = self._drift(), self._diverged(number, points, answered)
+        passes = {p.name: answered[p.name] for p in self.participants if p.alive and p.name in answered}
+        of_passes = [] if diverged or stride is None else self._collected(points, passes, stride)
+        of_updates = [] if diverged else self._updated(points, passes)
         before = [*remarks_on(self.network), *self.admission.absent] if number == 1 else []
-        return Step(
-            step=number, digest=digest_of(here.weights), weights=self._kept(here), losses=losses, drift=drift,
-            checked="none" if stride is None else "full" if stride == EVERY_ENTRY else "sample", rows=rows,
+        return StepEvidence(
+            number=number, optimizer=self.optimizer, points=points, passes=passes, stride=stride, diverged=diverged,
+            losses={name: result.loss for name, result in answered.items()},
+            of_passes=of_passes, of_updates=of_updates, drift=drift,
             findings=before + [finding for p in self.participants for finding in p.take_findings()],
-            undecided=undecided, certificates=certificates,
+            built=lambda name, dtype: next(p for p in self.participants if p.name == name).built(dtype),
         )  # fmt: skip
 
     def _points(self, number: int) -> dict[str, Point]:
@@ -165,11 +141,6 @@ class Session:
             return {}
         others = [p for p in [*self.participants[1:], self.twin] if p.alive]
         return {p.name: distance(p.weights, self.reference.weights) for p in others}
-
-    def _kept(self, point: Point) -> dict[str, list[float]] | None:
-        if sum(w.size for w in point.weights.values()) > WEIGHTS_KEPT:
-            return None
-        return {name: w.ravel().tolist() for name, w in point.weights.items()}
 
     def _diverged(self, number: int, points: Mapping[str, Point], passes: Mapping[str, Pass]) -> bool:
         """Non-finite values: of all, the training diverges; of some, they are a finding about those.
@@ -213,26 +184,6 @@ class Session:
                 expected = passes.get(REFERENCE) if same else self.reference.pass_at(point)
             evidence.append(collected(participant, point, passes[name], expected))
         return evidence
-
-    def _judged(
-        self, evidence: Sequence[Evidence], updates: Sequence[UpdateEvidence], stride: Stride
-    ) -> tuple[list[Row], list[Row]]:
-        """The rows of all passes, and those of all updates."""
-        checks = [(each, check) for each in evidence for check in checks_of(each, stride)]
-        moves = [partial(judged_update, each, self.optimizer, stride) for each in updates]
-        calls: list[Callable[[], Any]] = [*(check for _, check in checks), *moves]
-        found = side_by_side(calls, self.network.multiply_adds(self.batches.size))
-        groups, of_updates = found[: len(checks)], found[len(checks) :]
-        told = [self._explained(each, *group) for (each, _), group in zip(checks, groups, strict=True)]
-        return [row for rows in told for row in rows], [row for rows in of_updates for row in rows]
-
-    def _explained(self, evidence: Evidence, result: Pass | None, rows: list[Row]) -> list[Row]:
-        """The rows of a check, wrong forward links with their cause if it can be shown."""
-        if result is None or all(row.verdict != "FAULT" for row in rows):
-            return rows
-        made = next(p for p in self.participants if p.name == evidence.name)
-        tensors = evidence.point.tensors(result)
-        return with_causes(rows, self.network, tensors, made.built(str(np.asarray(result.loss).dtype)))
 
     def _updated(self, points: Mapping[str, Point], passes: Mapping[str, Pass]) -> list[UpdateEvidence]:
         """Each implementation's own step; then everybody gets the weights to go on from."""

@@ -28,6 +28,7 @@ from harness.inputs.plain import as_called, as_count, as_flag, as_path, as_text
 from harness.inputs.schedule import SMALL, Schedule
 from harness.interrupts import heard, heed, held_back
 from harness.lockstep.forecast import forecast
+from harness.lockstep.judging import judged, power_of
 from harness.lockstep.session import Session
 from harness.results.record_file import Writer
 from harness.results.run import Run
@@ -125,9 +126,11 @@ def _train(session: Session, run: Run, writer: Writer | None, progress: Callable
             writer.keep(run.head, steps)
         for number in range(1, session.schedule.last + 1):
             heed()
-            step = session.step(number)
+            evidence = session.step(number)
+            step = judged(evidence)
+            power = run.power if number > 1 else power_of(evidence, lambda: session.admission.comparers(session.dtype))
             steps.append(step)
-            run.power = session.power
+            run.power = power
             if writer:
                 writer.keep(run.head, steps)
             if progress:

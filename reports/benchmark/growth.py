@@ -182,6 +182,7 @@ def _forked(case: Callable[[int], Case], what: str, size: int) -> tuple[int, int
 
 def memory_of(case: Case, what: str) -> float:
     """Megabytes that a step takes at most beyond what this process has now."""
+    from harness.lockstep.judging import judged
     from reports.benchmark.peers import PEERS
     from reports.benchmark.steps import session_of
 
@@ -195,5 +196,5 @@ def memory_of(case: Case, what: str) -> float:
     else:
         session = session_of(case, x, y)
         for number in (1, 2):
-            session.step(number)
+            judged(session.step(number))
     return 1024**3 / 1e6 * peak_memory() - before

@@ -14,6 +14,7 @@ import numpy as np
 from harness.arithmetic.rules import sums
 from harness.arithmetic.rules.sums import Product
 from harness.candidates.implementation import Participant
+from harness.lockstep.judging import judged
 from harness.lockstep.session import Session
 
 
@@ -45,5 +46,5 @@ def counted(session: Session, number: int) -> float:
         return differentiated(self, point, **more)
 
     with patch.object(sums, "_of_products", of_products), patch.object(Participant, "differentiate", differentiate):
-        session.step(number)
+        judged(session.step(number))
     return total / (3 * network.multiply_adds(rows))

@@ -16,6 +16,7 @@ from harness.candidates.implementation import admit
 from harness.inputs.arguments import as_data, as_optimizer
 from harness.inputs.batches import batches_of
 from harness.inputs.schedule import Schedule
+from harness.lockstep.judging import judged
 from harness.lockstep.session import Session
 from reports.benchmark.figure import Figure, figure_of
 from reports.benchmark.networks import Case
@@ -77,7 +78,7 @@ def rounds_of(
             found["products"] = counted(session, full)
             found["full"] = clock() - begin
             begin = clock()
-            session.step(full + 1 if full > 1 else 3)
+            judged(session.step(full + 1 if full > 1 else 3))
             found["sample"] = clock() - begin
             number = full + 2
         if each:

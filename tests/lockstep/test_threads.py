@@ -13,7 +13,8 @@ from harness.candidates.implementation import admit
 from harness.inputs.arguments import as_data, as_optimizer
 from harness.inputs.batches import batches_of
 from harness.inputs.schedule import Schedule
-from harness.lockstep import session
+from harness.lockstep import judging
+from harness.lockstep.judging import judged
 from harness.lockstep.session import Session
 from harness.lockstep.threads import side_by_side
 from impls.hand import from_text
@@ -94,9 +95,9 @@ def test_a_step_judged_in_threads_has_the_rows_of_one_that_is_not(monkeypatch, s
             schedule=Schedule(full=False, every=0, last=0, seed=0), free=False,
             admission=admit(("hand", "torch", "jax"), network, "float32", named=False),
         )  # fmt: skip
-        return [row for number in range(1, 7) for row in made.step(number).rows]
+        return [row for number in range(1, 7) for row in judged(made.step(number)).rows]
 
     one_by_one = rows()
-    monkeypatch.setattr(session, "side_by_side", lambda calls, _: side_by_side(calls, MUCH))
+    monkeypatch.setattr(judging, "side_by_side", lambda calls, _: side_by_side(calls, MUCH))
     assert rows() == one_by_one
     assert len(one_by_one) > 500

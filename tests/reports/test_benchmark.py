@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.lockstep.judging import judged
 from impls.hand import from_text
 from reports.benchmark import __main__ as benchmark
 from reports.benchmark import kept, other_checks, readme, steps
@@ -150,7 +151,7 @@ def test_planted_mistakes_are_of_every_kind_and_each_changes_a_gradient():
 def test_products_of_a_checked_step_are_counted(monkeypatch):
     monkeypatch.setattr(steps, "EVERYBODY", ("hand",))
     session = steps.session_of(SMALL, *SMALL.batch())
-    session.step(1)
+    judged(session.step(1))
     # Of three plain passes: a pass in float32, one in float64 that counts twice, and products on bounded numbers.
     assert 1 + 3 / 3 < counted(session, 2) < 10
 

@@ -1,0 +1,132 @@
+"""Judging: what is made of the evidence of a step, by functions of nothing else.
+
+A pass gets the formula check, in float64, the rounding check link by link, and its difference from the hand code's
+pass at the same point; an update its own links.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from harness.comparison import checks
+from harness.comparison.certification import Certificate, certify
+from harness.comparison.checks import update as update_rows
+from harness.comparison.judge import Row, finite, not_comparable
+from harness.evaluation.given import digest_of
+from harness.evaluation.point import Point
+from harness.fault_injection.misses import count_misses
+from harness.inputs.schedule import EVERY_ENTRY, Stride
+from harness.lockstep.evidence import Evidence, Program, StepEvidence, UpdateEvidence
+from harness.lockstep.threads import side_by_side
+from harness.results.record import WEIGHTS_KEPT, PowerCount, Step
+from harness.surveys.accuracy import with_causes
+from impls.abilities import Comparer
+from impls.contract import Pass, tensors_of
+from impls.registry import REFERENCE
+
+
+def judged(step: StepEvidence) -> Step:
+    """A step as the record has it."""
+    here, stride = step.here, step.stride
+    rows, certificates, undecided = list[Row](), list[Certificate](), 0
+    if stride is not None and not step.diverged:
+        of_passes, of_updates = _rows(step, stride)
+        of_centre, certificates = certify(step.points, {each.name: each.first.passes for each in step.of_passes})
+        rows = [*of_passes, *of_centre, *of_updates]
+        undecided = here.double.centre("float64").undecided if stride == EVERY_ENTRY else 0
+    return Step(
+        step=step.number, digest=digest_of(here.weights), weights=_kept(here),
+        losses={name: finite(loss) for name, loss in step.losses.items()}, drift=step.drift,
+        checked="none" if stride is None else "full" if stride == EVERY_ENTRY else "sample", rows=rows,
+        findings=step.findings, undecided=undecided, certificates=certificates,
+    )  # fmt: skip
+
+
+def power_of(step: StepEvidence, comparers: Callable[[], dict[str, Comparer]]) -> PowerCount | None:
+    """How many planted faults the checks of a step would have missed; None where it has none, or no hand code."""
+    if step.stride is None or step.diverged or REFERENCE not in step.passes:
+        return None
+    return count_misses(step.here, step.passes[REFERENCE], comparers())
+
+
+def _kept(point: Point) -> dict[str, list[float]] | None:
+    if sum(w.size for w in point.weights.values()) > WEIGHTS_KEPT:
+        return None
+    return {name: w.ravel().tolist() for name, w in point.weights.items()}
+
+
+def _rows(step: StepEvidence, stride: Stride) -> tuple[list[Row], list[Row]]:
+    """The rows of all passes, and those of all updates."""
+    made = [(each, check) for each in step.of_passes for check in checks_of(each, stride)]
+    moves = [partial(judged_update, each, step.optimizer, stride) for each in step.of_updates]
+    calls: list[Callable[[], Any]] = [*(check for _, check in made), *moves]
+    found = side_by_side(calls, step.here.network.multiply_adds(step.here.rows))
+    groups, of_updates = found[: len(made)], found[len(made) :]
+    told = [_explained(step, each, *group) for (each, _), group in zip(made, groups, strict=True)]
+    return [row for rows in told for row in rows], [row for rows in of_updates for row in rows]
+
+
+def _explained(step: StepEvidence, evidence: Evidence, result: Pass | None, rows: list[Row]) -> list[Row]:
+    """The rows of a check, wrong forward links with their cause if it can be shown."""
+    if result is None or all(row.verdict != "FAULT" for row in rows):
+        return rows
+    point, made = evidence.point, step.built(evidence.name, str(np.asarray(result.loss).dtype))
+    return with_causes(rows, point.network, point.tensors(result), made)
+
+
+Group = tuple[Pass | None, list[Row]]
+"""Rows, with the pass that they are about, if what makes them wrong can be looked for in it."""
+
+
+def checks_of(evidence: Evidence, stride: Stride) -> list[Callable[[], Group]]:
+    """Every check of one implementation's passes, none of which needs another to have been made."""
+    made: list[Callable[[], Group]] = []
+    for program in filter(None, (evidence.first, evidence.second)):
+        made += [*_formula(evidence, program, stride), partial(_rounding, evidence, program.working, stride)]
+        made += _against_hand(evidence, program.working, stride)
+    if (untapped := evidence.untapped) is not None:
+        shown = tensors_of(untapped.working)
+        groups = [*_formula(evidence, untapped, stride), *_against_hand(evidence, untapped.working, stride)]
+        made += [partial(_only, shown, group) for group in groups]
+    return made
+
+
+def _only(shown: Container[str], check: Callable[[], Group]) -> Group:
+    result, rows = check()
+    return result, [row for row in rows if row.gradient in shown]
+
+
+def judged_update(evidence: UpdateEvidence, optimizer: Any, stride: Stride) -> list[Row]:
+    """Every row of one update; where there is none because the optimizer is missing, that is said."""
+    name, point = evidence.name, evidence.point
+    if evidence.update is None:
+        reason = f"{name} has no optimizer equal to {optimizer!r}"
+        return [not_comparable("rounding", weight, name, point.step, reason) for weight in point.weights]
+    return update_rows(
+        optimizer, point.weights, evidence.gradients, evidence.before, evidence.update, evidence.profile,
+        against=name, step=point.step, stride=stride,
+    )  # fmt: skip
+
+
+def _formula(evidence: Evidence, program: Program, stride: Stride) -> list[Callable[[], Group]]:
+    """The formula check of the float64 pass; one without float64 is not comparable there."""
+    point, name, double, no_double = evidence.point, evidence.name, program.double, evidence.no_double
+    if no_double is not None:
+        gradients = point.network.gradients
+        return [lambda: (None, [not_comparable("formula", g, name, point.step, no_double) for g in gradients])]
+    return [] if double is None else [lambda: (double, checks.formula(point, name, double, stride))]
+
+
+def _rounding(evidence: Evidence, result: Pass, stride: Stride) -> Group:
+    """Link by link."""
+    return result, checks.rounding(evidence.point, evidence.name, result, evidence.profile, stride)
+
+
+def _against_hand(evidence: Evidence, result: Pass, stride: Stride) -> list[Callable[[], Group]]:
+    """End to end in the working dtype."""
+    point, name, expected = evidence.point, evidence.name, evidence.expected
+    return [] if expected is None else [lambda: (None, checks.end_to_end(point, name, result, expected, stride))]
