@@ -217,13 +217,18 @@ class ProgramCheck(Judged, Printable, text="harness.rendering.program_screen:ren
             what = f"the loss is {self.loss:g}" if not isfinite(self.loss) else "a gradient is not finite"
             return Outcome("NO POWER", 0, f"{what}: {begins}; what follows means nothing")
         judged = [row for o in self.operations if o.kind not in UNCHECKED for row in o.rows]
-        if not judged:
+        if not judged or (self.coverage and not any(map(self._by_formula, self.operations))):
             return Outcome("NOT COMPARED", 3, "no operation has a reference by which its formula could be judged")
         if self.powerless:
             named = ", ".join(operation.called for operation in self.powerless[:3])
             more = f" and {len(self.powerless) - 3} more" if len(self.powerless) > 3 else ""
             return Outcome("NO POWER", 0, f"nothing failed, but most entries of {named}{more} {HALVED}")
         return Outcome("PASS", 0, self._right(judged))
+
+    @staticmethod
+    def _by_formula(operation: JudgedOperation) -> bool:
+        """Whether it is an operation, no sum of gradients, whose formula was checked."""
+        return operation.kind not in UNCHECKED and not operation.meets
 
     def _right(self, judged: Sequence[Row]) -> str:
         row = max((row for row in judged if row.verdict == "ok"), key=lambda row: row.used or 0.0, default=None)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import partial
+from math import inf
 from typing import Any
 
 import numpy as np
 import torch
 from torch.autograd.graph import Node
+from torch.nn.modules._functions import BackwardHookFunction
 
 from impls.captured import Meeting, Operation, Place, Rule
 from impls.hand.operations.moving import Moved
 from impls.torch_autograd.aten import rule_of
 from impls.torch_autograd.forms import form_of_call, form_of_function, form_on_a_view, written_as
-from impls.torch_autograd.tap import Call
+from impls.torch_autograd.tap import NOT_OF_THE_PROGRAM, Call
 from impls.torch_autograd.tapped import Edge, Tapped, is_custom, is_leaf, leads
 
 IN_PLACE_OF_A_VIEW = "torch::autograd::CopySlices"
+UNSEEN = "what it does forward was not seen, as in another thread or in compiled code"
+HOOKED = "a hook of the program's own changes it"
 OVERWRITTEN = "the gradient that it returned was overwritten later: it returns the same memory again"
 
 
@@ -50,12 +55,13 @@ class _Assembly:
         self.inner = [node for node in tapped.nodes if not is_leaf(node)]
         self.number = {node: place for place, node in enumerate(self.inner, 1 + before)}
         self.first: dict[int, Call] = {}
-        self.inside: dict[int, list[Call]] = {}
+        self.ungraded: list[Call] = []
         for call in tapped.calls:
             if call.graded:
                 self.first.setdefault(call.number, call)
             else:
-                self.inside.setdefault(call.number, []).append(call)
+                self.ungraded.append(call)
+        self.begins = sorted({node._sequence_nr() for node in self.inner}.union(self.first))
         self.names: dict[Node, str] = {}
         self.made_by = self._made_by()
         self.seen: dict[Edge, torch.Tensor] = {}
@@ -79,7 +85,7 @@ class _Assembly:
     def operation(self, node: Node) -> Operation:
         number = node._sequence_nr()
         if is_custom(node):
-            return self._custom(node, self.inside.get(number, []))
+            return self._custom(node, self._inside(number))
         call = self.made_by.get(node) or self.first.get(number)
         if node.name() == IN_PLACE_OF_A_VIEW:  # which is made just after the operation's own node
             call = call if call and call.base else self.first.get(number - 1)
@@ -87,6 +93,12 @@ class _Assembly:
         if call is None:
             return self._unknown(node, call)
         return self._of_call(node, call)
+
+    def _inside(self, number: int) -> list[Call]:
+        """What ran without gradients before the next node was made; functions called in there count on, too."""
+        after = bisect_right(self.begins, number)
+        end = self.begins[after] if after < len(self.begins) else inf
+        return [call for call in self.ungraded if number <= call.number < end]
 
     def _of_call(self, node: Node, call: Call) -> Operation:
         read, gave = call.read, [t for t in call.gave if isinstance(t, torch.Tensor)]
@@ -132,9 +144,12 @@ class _Assembly:
         operands = [given[place] for place in asked]
         gave = [tensor for _, tensor in outputs]
         why = _why_not(operands, gave) or ("" if gave else "what it gives was read by nobody")
+        if type(node)._forward_cls is BackwardHookFunction and _changed(arrived, sent):
+            why = HOOKED
         name, backward = written_as(type(node)._forward_cls, inside)
         code = getattr(backward, "__code__", None)
-        place = (code.co_filename, code.co_firstlineno) if code is not None else None
+        own = code is not None and not code.co_filename.startswith(NOT_OF_THE_PROGRAM)
+        place = (code.co_filename, code.co_firstlineno) if own else None
         call = inside[0] if inside else None
         return self._made(
             node, name, call, operands, gave,
@@ -167,11 +182,13 @@ class _Assembly:
         """A node whose operation was not seen: a view of what was changed in place, made anew."""
         if node.name() == "AsStridedBackward0" and (sent := self.tapped.sent.get(node)) and sent[0] is not None:
             return self._view(node, sent[0])
+        if node.name() == "AliasBackward0" and (sent := self.tapped.sent.get(node)) and sent[0] is not None:
+            return self._alias(node, sent[0])
         why = "a view was changed in place" if node.name() == IN_PLACE_OF_A_VIEW else ""
         arrived, sent = self.tapped.arrived.get(node, ()), self.tapped.sent.get(node, ())
         return self._made(
             node, node.name(), call, [], [], list(arrived), list(sent),
-            rule=None, form=no_form, why_not=why or "what it does forward was not seen",
+            rule=None, form=no_form, why_not=why or UNSEEN,
             edges=list(node.next_functions),
         )  # fmt: skip
 
@@ -186,6 +203,15 @@ class _Assembly:
             node, "view of what was changed in place", None, [torch.zeros_like(sent)], [view],
             list(self.tapped.arrived.get(node, ())), [sent], rule=rule if base.is_contiguous() else None,
             form=no_form, why_not="" if base.is_contiguous() else "it depends on the memory layout",
+            edges=list(node.next_functions),
+        )  # fmt: skip
+
+    def _alias(self, node: Node, sent: torch.Tensor) -> Operation:
+        """The same numbers under another name, as a subclass of tensors gives them."""
+        rule = Rule(layer=Moved(lambda x: x, lambda ds: ds), reads={"x": Place(0)})
+        return self._made(
+            node, "alias", None, [torch.zeros_like(sent)], [torch.zeros_like(sent)],
+            list(self.tapped.arrived.get(node, ())), [sent], rule=rule, form=no_form, why_not="",
             edges=list(node.next_functions),
         )  # fmt: skip
 
@@ -228,7 +254,7 @@ class _Assembly:
                 name = self.tapped.names.get(id(leaf), f"a leaf {tuple(leaf.shape)}")
                 yield Meeting(
                     name=name, of=None, parts=list(map(_array, every)), total=_array(total),
-                    why_not="a hook of the program's own changes it" if _hooked(leaf) else "",
+                    why_not=HOOKED if _hooked(leaf) else "",
                 )  # fmt: skip
             elif len(sent) > 1:
                 arrived = self.tapped.arrived.get(node, ())
@@ -237,7 +263,7 @@ class _Assembly:
                     hooked = tensor is not None and _hooked(tensor)
                     yield Meeting(
                         name=f"what {self.names[node]} gives", of=self.number[node], parts=list(map(_array, sent)),
-                        total=_array(arrived[at]), why_not="a hook of the program's own changes it" if hooked else "",
+                        total=_array(arrived[at]), why_not=HOOKED if hooked else "",
                     )  # fmt: skip
 
 
@@ -249,6 +275,12 @@ def plainly(name: str) -> str:
 def draws(op: Any) -> bool:
     """Whether an operation draws random numbers."""
     return torch.Tag.nondeterministic_seeded in op.tags
+
+
+def _changed(arrived: Sequence[Any], sent: Sequence[Any]) -> bool:
+    """Whether an identity sends back something else than what arrived."""
+    pairs = zip(arrived, sent, strict=False)
+    return any(a is not None and b is not None and not torch.equal(a, b) for a, b in pairs)
 
 
 def _hooked(tensor: torch.Tensor) -> bool:

@@ -26,7 +26,7 @@ from torch.utils._pytree import tree_leaves
 
 from impls.captured import CannotCaptureError, Capture
 from impls.torch_autograd.assembly import operations_of
-from impls.torch_autograd.tap import Tap
+from impls.torch_autograd.tap import Tap, unreadable
 from impls.torch_autograd.tapped import Tapped, leaves_of
 
 
@@ -52,7 +52,7 @@ def tapped(
 ) -> Capture:
     """As `capture`, of a program in which nothing is run compiled."""
     found = State(program, arguments)
-    found.refuse_graphs()
+    found.refuse()
     try:
         found.restored(seed)
         plain = run(program, arguments, loss, found.beginning)
@@ -69,6 +69,8 @@ def tapped(
 
         with found.following(), tap:
             value = run(program, arguments, loss, tapping)
+        if tap.unreadable:
+            raise CannotCaptureError(f"because {tap.unreadable}")
         notes = [*_differences(plain, value, without, found.gradients()), *found.unreached()]
         state = found.statistics()
         found.restored(changing=tap.copy_for_users)
@@ -95,6 +97,7 @@ def compiled_by(program: Any) -> str:
     return ""
 
 
+USED_UP = "Trying to backward through the graph a second time"
 Around = Callable[[torch.Tensor], AbstractContextManager[Any]]
 """Of a loss, what is entered while it is sent back."""
 
@@ -125,7 +128,15 @@ def run(
         return own.last
     value = _loss_of(returned, loss)
     with around(value):
-        value.backward()
+        try:
+            value.backward()
+        except RuntimeError as error:
+            if USED_UP not in str(error):
+                raise
+            raise CannotCaptureError(
+                "because the graph of its loss is used up by a gradient that it takes itself; let it call "
+                "loss.backward(), or return the loss alone, or take that gradient with retain_graph=True"
+            ) from None
     return value
 
 
@@ -240,9 +251,11 @@ class State:
         if not any(leaf is known for known in self.leaves.values()):
             self._add(f"leaf {len(self.leaves) + 1}", leaf)
 
-    def refuse_graphs(self) -> None:
+    def refuse(self) -> None:
         """A tensor that was computed from others has a graph behind it, which one backward pass uses up."""
         for name, tensor in self.leaves.items():
+            if why := unreadable(tensor):
+                raise CannotCaptureError(f"because {name} is {why}")
             if not tensor.is_leaf:
                 raise CannotCaptureError(
                     f"because {name} was computed from other tensors and brings their graph, which one backward pass "

@@ -22,7 +22,7 @@ def capture_whole(
 ) -> Capture:
     """Run once, as it is."""
     found = State(program, arguments)
-    found.refuse_graphs()
+    found.refuse()
     try:
         found.restored(seed)
         for leaf in found.leaves.values():

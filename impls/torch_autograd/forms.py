@@ -69,11 +69,10 @@ def form_on_a_view(call: Call) -> Form | None:
     """Of an operation that writes to a view: a function of what that is a view of, and of what else it reads."""
     assert call.base is not None
     size, stride, offset = call.base.place
-    if not call.base.before.is_contiguous():
-        return None
+    shape, strides = call.base.before.shape, call.base.before.stride()
 
     def function(whole: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
-        written = whole.clone(memory_format=torch.contiguous_format)
+        written = torch.empty_strided(shape, strides, dtype=whole.dtype).copy_(whole)
         given = iter([written.as_strided(size, stride, offset), *others])
         args, kwargs = tree_map_only(torch.Tensor, lambda _: next(given), (call.args, call.kwargs))
         call.op(*args, **kwargs)

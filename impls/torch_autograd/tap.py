@@ -72,12 +72,17 @@ class Call:
 
 
 class Tap(TorchDispatchMode):
-    """While it is entered, every operation is written down in `calls`; `where` says which module runs."""
+    """While it is entered, every operation is written down in `calls`; `where` says which module runs.
+
+    Attributes:
+        unreadable: why what some operation reads cannot be looked into.
+    """
 
     def __init__(self, where: Callable[[], str]) -> None:
         super().__init__()
         self.where = where
         self.calls: list[Call] = []
+        self.unreadable = ""
         self._pauses = 0
         self._users: dict[int, list[Call]] = {}
         self._alive: list[Any] = []
@@ -102,6 +107,10 @@ class Tap(TorchDispatchMode):
             return func(*args, **kwargs)
         number, graded = torch.autograd._get_sequence_nr() - 1, torch.is_grad_enabled()
         read = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+        if whys := list(filter(None, map(unreadable, read))):
+            nested = any(tensor.is_nested for tensor in read)  # which have tensors without numbers inside
+            self.unreadable = self.unreadable or (f"what {func} reads is {whys[0]}" if nested else "")
+            return func(*args, **kwargs)  # nothing is raised here, where compiled code may be in between
         edges, tokens = [edge_of(tensor) for tensor in read], [token(tensor) for tensor in read]
         changed = changed_by(func, args, kwargs)
         for tensor in changed:
@@ -143,6 +152,14 @@ class Tap(TorchDispatchMode):
 
         for call in self._users.pop(memory, []):
             call.args, call.kwargs, call.gave = tree_map_only(torch.Tensor, copied, (call.args, call.kwargs, call.gave))
+
+
+def unreadable(tensor: torch.Tensor) -> str:
+    """Why a tensor cannot be looked into, and what to give instead."""
+    if tensor.is_nested:
+        return "a nested tensor, of which nothing is judged; give padded tensors in its place"
+    meta = tensor.device.type == "meta"
+    return "on the device meta, where there are no numbers; give a program whose tensors are on the CPU" if meta else ""
 
 
 def changed_by(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:

@@ -30,7 +30,7 @@ PRECISIONS = (torch.float32, torch.float64)
 def leaves_of(program: Any, arguments: Sequence[Any]) -> list[Leaf]:
     """Parameters, tensors that a function reaches, arguments; then buffers of real numbers."""
     found = State(program, arguments)
-    found.refuse_graphs()
+    found.refuse()
     given = {id(leaf) for leaf in tree_leaves(list(arguments)) if isinstance(leaf, torch.Tensor)}
     leaves = []
     for name, tensor in found.leaves.items():

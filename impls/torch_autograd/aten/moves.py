@@ -263,7 +263,7 @@ def _repeats(move: moving.Move, shape: Sequence[int]) -> bool:
 
 @row("embedding")
 def _(a: Arguments) -> Rule | None:
-    if a.scale_grad_by_freq or a.sparse:
+    if a.scale_grad_by_freq:  # a sparse gradient is judged by its numbers
         return None
     return Rule(layer=rows.Lookup(a.padding_idx if a.padding_idx >= 0 else None), reads={"W": a.weight, "i": a.indices})
 
