@@ -8,6 +8,7 @@
     check_vjp    one operation with its own backward     power        which faults a comparison would have missed
     Reals, Indices, Flags, Probabilities, Constant, OneOf   what an input of an operation is
     check_program  an unmodified torch module or JAX function, operation by operation
+    compare_programs  two programs on the same weights: the same function, or from where on not
     check_chain  gradients by hand of every step of a forward pass of one's own
     explain      one derivative, path by path            why          where an allowance comes from
     conventions  what is chosen at kinks, and by default
@@ -40,11 +41,13 @@ if TYPE_CHECKING:
     from harness.lockstep.training import run
     from harness.mutation.score import Score, score
     from harness.programs.check import check_program
+    from harness.programs.pairs.compare import compare_programs
     from harness.results.chain_check import ChainCheck
     from harness.results.check import Check
     from harness.results.operation_check import OperationCheck
     from harness.results.optimizer_check import OptimizerCheck
     from harness.results.program_check import ProgramCheck
+    from harness.results.program_pair import ProgramPair
     from harness.results.run import Run, read_run
     from harness.surveys.conventions import conventions
     from harness.sweeping.summary import Sweep
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
         GradientMismatch,
         assert_chain_matches,
         assert_program_right,
+        assert_programs_match,
         assert_vjp_matches,
     )
     from harness.testing.reference_pass import reference
@@ -75,6 +79,7 @@ __all__ = [
     "Power",
     "Probabilities",
     "ProgramCheck",
+    "ProgramPair",
     "Reals",
     "Run",
     "Score",
@@ -85,6 +90,7 @@ __all__ = [
     "assert_chain_matches",
     "assert_gradients_match",
     "assert_program_right",
+    "assert_programs_match",
     "assert_vjp_matches",
     "check",
     "check_chain",
@@ -92,6 +98,7 @@ __all__ = [
     "check_program",
     "check_tolerance",
     "check_vjp",
+    "compare_programs",
     "conventions",
     "explain",
     "from_toml",
@@ -120,6 +127,7 @@ _HOME = {
     "OperationCheck": "results.operation_check",
     "OptimizerCheck": "results.optimizer_check",
     "ProgramCheck": "results.program_check",
+    "ProgramPair": "results.program_pair",
     "Power": "fault_injection.power",
     "Probabilities": "inputs.declared",
     "Reals": "inputs.declared",
@@ -132,6 +140,7 @@ _HOME = {
     "assert_chain_matches": "testing.compared",
     "assert_gradients_match": "testing.allowing",
     "assert_program_right": "testing.compared",
+    "assert_programs_match": "testing.compared",
     "assert_vjp_matches": "testing.compared",
     "check": "checking.backward_pass",
     "check_chain": "checking.chain",
@@ -139,6 +148,7 @@ _HOME = {
     "check_program": "programs.check",
     "check_tolerance": "tolerances.check",
     "check_vjp": "checking.operation",
+    "compare_programs": "programs.pairs.compare",
     "conventions": "surveys.conventions",
     "explain": "explaining",
     "from_toml": "inputs.networks",

@@ -237,8 +237,19 @@ class Transplants(Protocol):
         """Operations by which random numbers decide what a program answers; none where they do not."""
         ...
 
+    def capture_at_once(
+        self, program: Any, arguments: Sequence[Any], loss: Callable[[Any], Any] | None, seed: int
+    ) -> Capture:
+        """As `Captures.capture`; what is compiled for each operation there may be compiled together, which is quick."""
+        ...
+
+
+@runtime_checkable
+class Compiles(Protocol):
+    """What an implementation has besides, if what it has compiled cannot be tapped."""
+
     def compiled_by(self, program: Any) -> str:
-        """What has compiled a program, or a part of it, so that its operations cannot be seen; empty if nothing."""
+        """What has compiled a program, or a part of it; empty if nothing has."""
         ...
 
     def capture_whole(

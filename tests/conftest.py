@@ -12,7 +12,7 @@ import pytest
 
 from impls import registry
 
-collect_ignore = ["broken/operations", "candidates/right_operations.py", "programs/models.py"]
+collect_ignore = ["broken/operations", "candidates/right_operations.py", "programs/models.py", "programs/ports.py"]
 """Operations and programs that import frameworks: they are imported by the tests that ask them, once."""
 pytest_plugins = ["pytester", "tests.broken.sessions"]
 

@@ -207,6 +207,8 @@ def _optimizer(options: dict[str, Any]) -> Made:
 
 
 def _program(options: dict[str, Any]) -> Made:
+    if options["record"] is not None:
+        return _recorded(options)
     from harness.cli.programs import built_by
     from harness.programs.check import check_program
     from harness.rendering.github import of_program
@@ -232,8 +234,63 @@ def _tolerance(options: dict[str, Any]) -> Made:
     return Made(result, lambda _: (), lambda: render(result, options["style"]))
 
 
+def _recorded(options: dict[str, Any]) -> Made:
+    """A program checked, and its run kept for a comparison later; all of its modules are."""
+    from harness.cli.programs import built_by
+    from harness.programs.pairs.trace_file import refuse_path, write_trace
+    from harness.programs.pairs.tracing import traced
+    from harness.rendering.github import of_program
+    from harness.rendering.program_screen import render
+
+    if options["modules"]:
+        raise UsageError("Cannot record a part of a program, because it is compared as a whole; leave --modules out.")
+    refuse_path(options["record"])
+    built = built_by(options["function"], options["timeout"])
+    with Progress("operations") as bar:
+        trace, found = traced(
+            built, options["function"], options["seed"], command=options["command"], timeout=options["timeout"],
+            progress=bar.at,
+        )  # fmt: skip
+    wrote = write_trace(options["record"], trace)
+    if found is None:
+        raise UsageError(
+            f"Cannot check {options['function']}, because {trace.compiled} has compiled it, or a part of it, and its "
+            f"operations cannot be seen; its run is recorded all the same ({wrote}): {trace.judged.reason}."
+        )
+    complain(verb_of(options["what"]), wrote)
+    result = replace(found, command=options["command"])
+    return Made(result, of_program, lambda: render(result, options["style"], options["verbose"]))
+
+
+def _pair(options: dict[str, Any]) -> Made:
+    from harness.cli.programs import given_as, map_from
+    from harness.programs.pairs.compare import compare_programs
+    from harness.programs.pairs.trace_file import refuse_path, write_trace
+    from harness.rendering.github import of_pair
+    from harness.rendering.pair_screen import render
+
+    record = options["record"]
+    if record is not None:
+        refuse_path(record)
+    said = map_from(options["map"])
+    first, second = (given_as(options[side], options["timeout"]) for side in ("first", "second"))
+
+    def keep(trace: Any) -> None:
+        if record is not None:
+            complain(verb_of(options["what"]), write_trace(record, trace))
+
+    names = options["first"], options["second"]
+    with Progress("operations") as bar:
+        found = compare_programs(
+            first, second, map=said, seed=options["seed"], names=names, timeout=options["timeout"], keep=keep,
+            progress=bar.at,
+        )  # fmt: skip
+    result = replace(found, command=options["command"])
+    return Made(result, of_pair, lambda: render(result, options["style"], options["verbose"]))
+
+
 MADE = {
     "network": _network, "operation": _operation, "optimizer": _optimizer, "chain": _chain, "program": _program,
-    "tolerance": _tolerance,
+    "tolerance": _tolerance, "pair": _pair,
 }  # fmt: skip
 """By what is checked."""

@@ -80,6 +80,7 @@ Examples:
   harness check my_adam.py:step --optimizer adam       an optimizer of one's own
   harness check my_chain.py --chain            a forward pass with names, a gradient by hand for each
   harness program train_step.py:build          an unmodified torch module or JAX function, operation by operation
+  harness compare-programs a.py:build b.py:build       a port, a compiled program: the same function?
   harness tolerance assert-close --on "matmul(64, 1024, 32)"  what a tolerance lets pass, and a derived one
   harness why "dW1[3,2]"                       where an allowance comes from
   harness template 4-3-2-1 -o dump.npz         a file to fill with gradients from elsewhere

@@ -107,7 +107,9 @@ def printable(text: str, stand_ins: Mapping[int, str] = ASCII) -> str:
 
 
 def verb_of(what: str) -> str:
-    """The command that checks this: a network, an operation, ..., a program or a tolerance."""
+    """The command that checks this: a network, an operation, ..., a program, two of them, or a tolerance."""
+    if what == "pair":
+        return "harness compare-programs"
     return f"harness {what}" if what in ("program", "tolerance") else "harness check"
 
 

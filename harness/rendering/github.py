@@ -19,6 +19,7 @@ from harness.results.check import Check
 from harness.results.operation_check import OperationCheck
 from harness.results.optimizer_check import OptimizerCheck
 from harness.results.program_check import ProgramCheck
+from harness.results.program_pair import ProgramPair
 from harness.results.run import Run
 from harness.usage import visible
 
@@ -151,3 +152,15 @@ def of_program(check: ProgramCheck) -> Iterator[Annotation]:
         causes = "; ".join(cause.says for cause in operation.causes)
         told = f"{operation.called}: {', '.join(operation.wrong)}; {causes or 'cause unknown'}"
         yield Annotation("error", f"wrong operation {operation.name}", told, *(operation.place or (None, None)))
+
+
+def of_pair(pair: ProgramPair) -> Iterator[Annotation]:
+    """The verdict of two programs at the first place in the second that is known, then the place in the other."""
+    wrong = [side.at for side in pair.sides if side.wrong and side.at]
+    places = [] if pair.difference is None else [at for at in pair.difference.at[::-1] if at is not None and at.file]
+    lines = [*wrong, *((at.file or "", at.line or 1) for at in places), (None, None)]
+    yield Annotation("error" if pair.exit else "notice", pair.verdict, pair.reason, *lines[0])
+    for at in places[1:]:
+        yield Annotation("error", "different function", f"the other program's: {at}", at.file, at.line)
+    for note in pair.notes:
+        yield Annotation("notice", "note", note)

@@ -9,11 +9,11 @@ from harness.comparison.judge import SEVERITY, Row
 from harness.rendering import columns
 from harness.rendering.columns import PAGE, TEXT, Column, signed
 from harness.results.numbers import plain, share, small
-from harness.results.program_pair import Given, ProgramPair
+from harness.results.program_pair import Given, How, ProgramPair
 
 MOST_ROWS = 8
 """Lines of a table, where --verbose does not ask for all."""
-HOW = {
+HOW: dict[How, str] = {
     "map": "as you say", "numbers": "the same numbers", "name": "the same name", "shape": "the only one of its shape",
     "order": "by names and order, among several",
 }  # fmt: skip
@@ -46,11 +46,11 @@ def heading(pair: ProgramPair) -> list[str]:
 
 
 def end_to_end(pair: ProgramPair, verbose: bool = False) -> list[Row]:
-    """The rows that are shown: what is wrong, and then what used most of its allowance."""
+    """The rows that are shown: the loss, what is wrong, and then what used most of its allowance."""
     if verbose or len(pair.rows) <= MOST_ROWS:
         return list(pair.rows)
     most = sorted(pair.rows, key=lambda row: (SEVERITY.index(row.verdict), -(row.used or 0.0)))
-    kept = {id(row) for row in most[:MOST_ROWS]}
+    kept = {id(row) for row in [pair.rows[0], *most[:MOST_ROWS]]}
     return [row for row in pair.rows if id(row) in kept]
 
 
@@ -105,6 +105,8 @@ def _notes(pair: ProgramPair) -> Iterator[str]:
 
 def _next(pair: ProgramPair) -> str:
     wrong = [side for side in pair.sides if side.wrong]
+    if wrong and wrong[0].compiled:
+        return "compile it in parts, or with backend='aot_eager' in place of inductor, to see which does it"
     if wrong:
         return f"harness program on {wrong[0].name}, which names the cause"
     if pair.difference is not None or pair.factor is not None:

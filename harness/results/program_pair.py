@@ -140,6 +140,18 @@ class ProgramPair(Judged, Printable, text="harness.rendering.pair_screen:render"
         )  # fmt: skip
 
     @property
+    def gradients(self) -> list[str]:
+        """Names of what was compared end to end."""
+        return [row.gradient for row in self.rows]
+
+    @property
+    def first_wrong(self) -> str | None:
+        """The operation from which on they differ, in the first program if it is known there."""
+        if self.difference is None:
+            return None
+        return next((str(at) for at in self.difference.at if at is not None), None)
+
+    @property
     def wrong(self) -> list[Row]:
         """What is outside the allowance of both."""
         return [row for row in self.rows if row.verdict == "FAULT"]
@@ -151,10 +163,15 @@ class ProgramPair(Judged, Printable, text="harness.rendering.pair_screen:render"
         if wrong:
             told = "; ".join(f"{side.name} is wrong by itself: {side.reason}" for side in wrong)
             return Outcome("FAIL", 1, told)
+        lost = [side for side in self.sides if not isfinite(side.loss)]
+        if len(lost) == 1:
+            return Outcome(
+                "FAIL", 1, f"they are different functions: the loss of {lost[0].name} alone is {lost[0].loss:g}"
+            )
+        if lost:
+            return Outcome("NO POWER", 0, "the loss of both is not finite, and what follows means nothing")
         if self.difference is not None or self.factor is not None:
             return Outcome("FAIL", 1, self._differs())
-        if not all(isfinite(side.loss) for side in self.sides):
-            return Outcome("NO POWER", 0, "the loss of both is not finite, and what follows means nothing")
         if self.constant is not None:
             what = f"they differ by {self.constant:.1e} in float64, no more than a constant that is rounded to float32"
             return Outcome("PASS", 0, f"the same function up to rounding in float32; {what}")
@@ -179,7 +196,7 @@ class ProgramPair(Judged, Printable, text="harness.rendering.pair_screen:render"
             return f"{what}: every gradient of {second} is {gradients} times the other's, its loss {loss} times"
         assert self.difference is not None
         first, second = self.difference.at
-        places = " / ".join(str(place) for place in (first, second) if place is not None)
+        places = " / ".join(str(at) for at in (first, second) if at is not None)
         said = f"; {self.difference.says}" if self.difference.says else ""
         return f"{what} {PARTS[self.difference.part]}: {places or 'where cannot be told'}{said}"
 

@@ -25,6 +25,7 @@ from harness.diagnosis import Diagnosis
 from harness.dialects import recognised
 from harness.evaluation.point import Point
 from harness.programs.check import check_program
+from harness.programs.pairs.compare import compare_programs
 from harness.rendering.check_screen import links
 from harness.results.check import Check
 from harness.results.numbers import counted
@@ -191,6 +192,21 @@ def assert_program_right(program: Any, *arguments: Any, **options: Any) -> None:
     """
     __tracebackhide__ = True
     result = check_program(program, *arguments, **options)
+    settle(result, result.reason)
+
+
+def assert_programs_match(first: Any, second: Any, **options: Any) -> None:
+    """Raise unless two programs are the same function up to rounding, and each is right by itself.
+
+    Args:
+        first, second, options: as of `harness.compare_programs`: what a build function returns, or a record; map, seed.
+
+    Raises:
+        GradientMismatch: the verdict is not PASS; its first line says where they begin to differ.
+        UsageError: they cannot be compared.
+    """
+    __tracebackhide__ = True
+    result = compare_programs(first, second, **options)
     settle(result, result.reason)
 
 

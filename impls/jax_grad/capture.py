@@ -26,7 +26,7 @@ from impls.jax_grad.forms import form_of, name_of
 from impls.jax_grad.lax import Arguments, rule_of
 from impls.jax_grad.leaves import Leaves, is_real
 from impls.jax_grad.loops import ENTERED, MOST_ENTERED
-from impls.jax_grad.programs import RULES, Program
+from impls.jax_grad.programs import RULES, Program, compiled
 from impls.jax_grad.tapped import Observed, Tapped
 from impls.jax_grad.written import module_of, place_of, place_of_rule
 
@@ -44,7 +44,12 @@ def brings_program(program: Any, arguments: Sequence[Any]) -> bool:
 
 
 def capture(
-    program: Callable[..., Any], arguments: Sequence[Any], loss: Callable[[Any], Any] | None, seed: int
+    program: Callable[..., Any],
+    arguments: Sequence[Any],
+    loss: Callable[[Any], Any] | None,
+    seed: int,
+    *,
+    at_once: bool = False,
 ) -> Capture:
     """Run a JAX program forward and backward once; see `impls.captured.Captures`.
 
@@ -53,6 +58,7 @@ def capture(
         arguments: pytrees of arrays; those of real numbers have a gradient.
         loss: from what the program returns to one number; None where it returns that itself.
         seed: of NumPy's own numbers, if the program draws any while it is traced; JAX's have a key.
+        at_once: whether all equations are compiled in one program, each in a kernel of its own, which is quick.
 
     Raises:
         CannotCaptureError: no array of real numbers, no single number, none that depends on them, complex numbers, or
@@ -63,7 +69,8 @@ def capture(
     traced = traced_by(leaves, loss, seed)
     arrays = list(leaves.arrays.values())
     tapped = Tapped(Program(traced, entering=ENTERED, given=arrays), list(leaves.arrays))
-    observed = jax.tree.map(shown, tapped.observed(arrays))
+    run = compiled(tapped.observed, apart=True) if at_once else tapped.observed
+    observed = jax.tree.map(shown, run(arrays))
     operations = list(operations_of(tapped, observed))
     kinds = Counter(str(output.dtype) for operation in operations for output in operation.outputs)
     return Capture(
@@ -71,7 +78,7 @@ def capture(
         loss=float(observed.loss), operations=operations, meetings=list(meetings_of(tapped, observed)),
         modules=len({operation.module for operation in operations if operation.module}),
         weights=list(tapped.leaves.values()), passing=len(tapped.program.steps) - len(operations),
-        notes=[*_loops(operations), *_as_a_whole(traced, arrays, tapped, observed)],
+        notes=[*_loops(operations), *([] if at_once else _as_a_whole(traced, arrays, tapped, observed))],
     )  # fmt: skip
 
 

@@ -50,7 +50,7 @@ COMPILED = _Compiled()
 
 
 class JaxPrograms:
-    """What `JaxGrad` has besides: see `impls.captured.Captures` and `impls.captured.Transplants`."""
+    """What `JaxGrad` has besides: see `impls.captured.Captures` and `Transplants`."""
 
     def brings_program(self, program: Any, arguments: Sequence[Any]) -> bool:
         """What holds or is given JAX arrays, or is wrapped by JAX."""
@@ -67,15 +67,11 @@ class JaxPrograms:
     capture_in = staticmethod(transplants.capture_in)
     draws = staticmethod(transplants.draws)
 
-    def compiled_by(self, program: Any) -> str:  # noqa: ARG002
-        """Nothing: what jax.jit compiles is traced anew."""
-        return ""
-
-    def capture_whole(
+    def capture_at_once(
         self, program: Function, arguments: Sequence[Any], loss: Callable[[Any], Any] | None, seed: int
     ) -> Capture:
-        """As every program."""
-        return capture(program, arguments, loss, seed)
+        """Compiled as one program that gives every tensor."""
+        return capture(program, arguments, loss, seed, at_once=True)
 
 
 class JaxHosting:

@@ -13,6 +13,9 @@ import numpy as np
 
 QUICK = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
 """Options of XLA by which a program that runs a few times is compiled in a tenth of the time."""
+APART = {**QUICK, "xla_disable_hlo_passes": "fusion,algsimp"}
+"""Options by which, besides, every operation stays what was written, in a kernel of its own: where operations are fused
+or simplified, a tensor may be rounded otherwise where it is read than where it is shown."""
 RULES = ("custom_jvp_call", "custom_vjp_call")
 """Calls of what has a derivative of its own."""
 CALLS = ("jit", "pjit", "closed_call", "core_call", "checkpoint", "remat2", "remat")
@@ -183,9 +186,9 @@ def inexact(kind: Any) -> bool:
     return bool(jnp.issubdtype(kind.dtype, jnp.inexact))
 
 
-def compiled(function: Any) -> Any:
-    """The function, compiled when it is first called."""
-    return jax.jit(function, compiler_options=QUICK)
+def compiled(function: Any, *, apart: bool = False) -> Any:
+    """The function, compiled when it is first called; `apart`, with every operation by itself."""
+    return jax.jit(function, compiler_options=APART if apart else QUICK)
 
 
 def _cast(value: Any, dtype: Any) -> Any:

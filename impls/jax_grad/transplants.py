@@ -21,6 +21,7 @@ from impls.contract import Array
 from impls.jax_grad.capture import meetings_of, operations_of, shown, traced_by
 from impls.jax_grad.forms import name_of
 from impls.jax_grad.leaves import Leaves, is_array, is_real
+from impls.jax_grad.loops import ENTERED
 from impls.jax_grad.programs import RULES, Program, compiled, in_dtype
 from impls.jax_grad.tapped import Tapped
 from impls.jax_grad.written import place_of
@@ -60,10 +61,11 @@ def capture_in(
     """Traced with arrays of the dtype, and run with taps, at once: it is not this run whose rounding is judged."""
     with jax.enable_x64(dtype == "float64" or jax.config.jax_enable_x64):
         leaves = _with(Leaves.of(program, arguments), numbers, dtype)
-        traced = Program(traced_by(leaves, loss, seed))
+        arrays = [*leaves.arrays.values()]
+        traced = Program(traced_by(leaves, loss, seed), entering=ENTERED, given=arrays)
         _convert(traced, dtype)
         tapped = Tapped(traced, list(leaves.arrays))
-        observed = jax.tree.map(shown, compiled(tapped.observed)([*leaves.arrays.values()]))
+        observed = jax.tree.map(shown, compiled(tapped.observed)(arrays))
         return Capture(
             version=f"jax {jax.__version__}", dtype=dtype, loss=float(observed.loss),
             operations=list(operations_of(tapped, observed)), meetings=list(meetings_of(tapped, observed)),

@@ -224,8 +224,8 @@ class _Assembly:
         return Operation(
             number=self.number[node], name=self.names.setdefault(node, plainly(name)),
             module=call.module if call else "", place=place or (call.place if call else None),
-            operands=list(map(_array, read)), outputs=list(map(_array, gave)),
-            upstream=[_array(u) for u in upstream], gradients=[_array(g) for g in gradients],
+            operands=list(map(array_of, read)), outputs=list(map(array_of, gave)),
+            upstream=[array_of(u) for u in upstream], gradients=[array_of(g) for g in gradients],
             sources=[self._source(edge) for edge in edges], rule=rule, form=form, why_not=why_not,
             broken=broken,
         )  # fmt: skip
@@ -253,7 +253,7 @@ class _Assembly:
                 every = [*(came if len(came) > 1 else sent), *([] if before is None else [before])]
                 name = self.tapped.names.get(id(leaf), f"a leaf {tuple(leaf.shape)}")
                 yield Meeting(
-                    name=name, of=None, parts=list(map(_array, every)), total=_array(total),
+                    name=name, of=None, parts=list(map(array_of, every)), total=array_of(total),
                     why_not=HOOKED if _hooked(leaf) else "",
                 )  # fmt: skip
             elif len(sent) > 1:
@@ -262,8 +262,8 @@ class _Assembly:
                     tensor = self.seen.get((node, at))
                     hooked = tensor is not None and _hooked(tensor)
                     yield Meeting(
-                        name=f"what {self.names[node]} gives", of=self.number[node], parts=list(map(_array, sent)),
-                        total=_array(arrived[at]), why_not=HOOKED if hooked else "",
+                        name=f"what {self.names[node]} gives", of=self.number[node], parts=list(map(array_of, sent)),
+                        total=array_of(arrived[at]), why_not=HOOKED if hooked else "",
                     )  # fmt: skip
 
 
@@ -315,10 +315,11 @@ def _why_not(read: Sequence[torch.Tensor], gave: Sequence[torch.Tensor]) -> str:
     return ""
 
 
-def _array(tensor: Any) -> Any:
+def array_of(tensor: Any) -> Any:
+    """A copy of a tensor's numbers, bfloat16 as float32; None of None."""
     if tensor is None:
         return None
-    with torch.no_grad():
+    with torch.no_grad(), torch._C.DisableTorchFunction():  # a mode that converts dtypes has no say here
         plain = tensor.detach()
         plain = plain.to_dense() if plain.layout is not torch.strided else plain
         if plain.dtype == torch.bfloat16:

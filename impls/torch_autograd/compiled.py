@@ -14,6 +14,7 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from impls.captured import Capture, Meeting, Operation
+from impls.torch_autograd.assembly import array_of
 from impls.torch_autograd.capture import State, run
 
 
@@ -37,7 +38,7 @@ def capture_whole(
 
         with seen(found.modules) as gave:
             value = run(program, arguments, loss, around)
-        gradients = {name: gradient.numpy(force=True) for name, gradient in found.gradients().items()}
+        gradients = {name: array_of(gradient) for name, gradient in found.gradients().items()}
         return Capture(
             version=f"torch {torch.__version__}", dtype=str(value.dtype).removeprefix("torch."),
             loss=float(value.detach()), losses=[float(each.detach()) for each in losses],
@@ -66,7 +67,7 @@ def seen(modules: dict[str, torch.nn.Module]) -> Iterator[list[tuple[str, Any, l
     def kept(name: str) -> Callable[..., None]:
         def hook(module: Any, _: Any, output: Any) -> None:
             reals = [t for t in tree_leaves(output) if isinstance(t, torch.Tensor) and t.is_floating_point()]
-            gave.append((name, module, [t.detach().clone().numpy(force=True) for t in reals]))
+            gave.append((name, module, [array_of(t.detach().clone()) for t in reals]))
 
         return hook
 

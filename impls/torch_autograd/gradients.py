@@ -38,7 +38,7 @@ from impls.torch_autograd.peers import COMPARERS, GRADIENT_CHECKERS
 
 
 class TorchPrograms:
-    """What `TorchAutograd` has besides: see `impls.captured.Captures` and `impls.captured.Transplants`."""
+    """What `TorchAutograd` has besides: see `impls.captured.Captures`, `Transplants` and `Compiles`."""
 
     def brings_program(self, program: Any, arguments: Sequence[Any]) -> bool:
         """A module, or a function of tensors."""
@@ -54,6 +54,7 @@ class TorchPrograms:
     holding = staticmethod(transplants.holding)
     capture_in = staticmethod(transplants.capture_in)
     draws = staticmethod(transplants.draws)
+    capture_at_once = capture
     compiled_by = staticmethod(compiled_by)
     capture_whole = staticmethod(capture_whole)
 

@@ -20,7 +20,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 from impls.captured import Capture, Leaf
 from impls.contract import Array
-from impls.torch_autograd.assembly import plainly
+from impls.torch_autograd.assembly import array_of, plainly
 from impls.torch_autograd.capture import State, compiled_by, tapped
 from impls.torch_autograd.compiled import capture_whole
 
@@ -35,7 +35,7 @@ def leaves_of(program: Any, arguments: Sequence[Any]) -> list[Leaf]:
     leaves = []
     for name, tensor in found.leaves.items():
         is_data = id(tensor) in given or not (tensor.requires_grad or isinstance(tensor, torch.nn.Parameter))
-        leaves.append(Leaf(name=name, array=_array(tensor), role="argument" if is_data else "weight"))
+        leaves.append(Leaf(name=name, array=np.array(array_of(tensor)), role="argument" if is_data else "weight"))
     return leaves + [Leaf(name=name, array=array, role="buffer") for name, array in found.statistics().items()]
 
 
@@ -99,7 +99,7 @@ def draws(
     """Of a program that answers otherwise from another seed, the operations that draw."""
     with as_written(program), _Drawn() as drawn:
         first, other = (capture_whole(program, arguments, loss, s % 2**32) for s in (seed, seed + 1))
-    same = first.losses == other.losses and all(
+    same = np.array_equal(first.losses, other.losses, equal_nan=True) and all(
         np.array_equal(one.total, two.total, equal_nan=True)
         for one, two in zip(first.meetings, other.meetings, strict=True)
     )
@@ -144,8 +144,3 @@ class InPrecision(TorchFunctionMode):
 
     def _converted(self, tensor: torch.Tensor) -> torch.Tensor:
         return tensor.to(self.dtype) if tensor.dtype in PRECISIONS else tensor
-
-
-def _array(tensor: torch.Tensor) -> Array:
-    plain = tensor.detach()
-    return np.array((plain.float() if plain.dtype == torch.bfloat16 else plain).numpy(force=True))

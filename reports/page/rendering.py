@@ -13,6 +13,7 @@ from harness.results.chain_check import ChainCheck
 from harness.results.check import Check
 from harness.results.operation_check import OperationCheck
 from harness.results.program_check import ProgramCheck
+from harness.results.program_pair import ProgramPair
 from harness.results.run import Run
 from harness.sweeping.summary import Sweep
 from reports.page.environment import environment, source
@@ -20,7 +21,15 @@ from reports.page.figures import Figure, runtime
 from reports.page.numbers import script_json, shrunk
 from reports.page.sections import SECTIONS
 from reports.page.sections.section import Content, Section
-from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, ProgramSubject, RunSubject, SweepSubject
+from reports.page.subjects import (
+    ChainSubject,
+    CheckSubject,
+    OperationSubject,
+    PairSubject,
+    ProgramSubject,
+    RunSubject,
+    SweepSubject,
+)
 
 
 def page(result: Any) -> str:
@@ -118,6 +127,7 @@ SUBJECTS: dict[type, tuple[Callable[[Any], Any], str]] = {
     ChainCheck: (ChainSubject, "of_chain"),
     Check: (CheckSubject, "of_check"),
     ProgramCheck: (ProgramSubject, "of_program"),
+    ProgramPair: (PairSubject, "of_pair"),
     Sweep: (SweepSubject, "of_sweep"),
 }
 """What a page of each kind of result is about, and what a section calls what it shows of it."""

@@ -12,12 +12,13 @@ import numpy as np
 from harness.cli.terminal import spelled
 from harness.inputs.batches import Batches
 from harness.inputs.schedule import milestone
-from harness.rendering import chain_screen, operation_screen, program_screen
+from harness.rendering import chain_screen, operation_screen, pair_screen, program_screen
 from harness.rendering.tables import heading
 from harness.results.chain_check import ChainCheck
 from harness.results.check import Check
 from harness.results.operation_check import OperationCheck
 from harness.results.program_check import ProgramCheck
+from harness.results.program_pair import ProgramPair
 from harness.results.rebuilding import batches_of_check, batches_of_head, network_of
 from harness.results.run import Run
 from harness.sweeping.summary import Sweep
@@ -149,6 +150,19 @@ class ProgramSubject:
         self.heading = [program_screen.heading(check), program_screen.coverage(check)]
         self.warnings = check.notes
         self.command = check.command or f"harness.check_program(..., seed={check.seed})"
+
+
+class PairSubject:
+    """Two programs on the same numbers."""
+
+    kind = "comparison of two programs"
+
+    def __init__(self, pair: ProgramPair) -> None:
+        self.pair = self.result = pair
+        self.title, self.reason = " and ".join(side.name for side in pair.sides), pair.reason
+        self.heading = [*pair_screen.heading(pair), *pair_screen.weights(pair)]
+        self.warnings = pair.notes
+        self.command = pair.command or f"harness.compare_programs(..., seed={pair.seed})"
 
 
 class SweepSubject:

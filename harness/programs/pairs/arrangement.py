@@ -78,7 +78,7 @@ def arrangements(given: tuple[int, ...], wanted: tuple[int, ...]) -> Iterator[Ar
         for axes in [*usual, *(p for p in permutations(range(len(given))) if p not in usual)]:
             if axes != tuple(range(len(given))) and tuple(given[axis] for axis in axes) == wanted:
                 yield _transposed(axes)
-    elif len(given) != len(wanted) and prod(given) == prod(wanted) and prod(given):
+    elif len(given) != len(wanted) and 0 < prod(given) == prod(wanted):
         sizes = f".reshape({', '.join(map(str, wanted))})"
         yield from (Arrangement(turn + sizes) for turn in (["", ".T"] if len(given) > 1 else [""]))
 

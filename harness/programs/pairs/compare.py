@@ -21,6 +21,7 @@ from harness.programs.pairs.tracing import host_of, leaves_of, total_loss, trace
 from harness.results.program_pair import ProgramPair
 from harness.usage import UsageError, visible
 from impls.captured import Leaf
+from impls.contract import Array
 
 Program = Any
 """What a build function returns, or the path of a record."""
@@ -33,6 +34,7 @@ def compare_programs(
     map: Mapping[str, str] | None = None,  # noqa: A002  (what it is called on the command line)
     seed: int = 0,
     names: tuple[str, str] = ("the first program", "the second program"),
+    timeout: float | None = None,
     keep: Callable[[Trace], None] | None = None,
     progress: Told | None = None,
 ) -> ProgramPair:
@@ -55,6 +57,7 @@ def compare_programs(
             in it: ``{"Dense_0.kernel": "fc.weight.T"}``. What it leaves out is found.
         seed: of whatever the programs draw.
         names: what they are called.
+        timeout: seconds that each run of a program may take.
         keep: is given the trace of the program that was given weights, as it ran with them.
         progress: is told how far judging has come.
 
@@ -68,18 +71,18 @@ def compare_programs(
     if as_count("seed", seed, 0) is None or seed >= 2**32:
         raise refused("seed", seed, "random numbers are drawn by it", "give a whole number from 0 to 2**32 - 1")
     _refuse_strange(map)
-    given = [_Given(each, visible(name), seed) for each, name in zip((first, second), names, strict=True)]
+    given = [_Given(each, visible(name), seed, timeout) for each, name in zip((first, second), names, strict=True)]
     drawn = np.random.get_state()  # noqa: NPY002  (what is imported on the way may draw)
     try:
         turned = given[1].recorded is not None and given[0].recorded is None
         source, target = given[::-1] if turned else given
-        one = source.recorded or traced(source.built, source.name, seed, progress=progress)[0]
+        one = source.recorded or source.traced(progress=progress)
         if target.recorded is not None:
             found = _of_records(one, target.recorded, map, (source.name, target.name))
             other = target.recorded
         else:
             found = target.mapped(one, map, source.name)
-            other, _ = traced(target.built, target.name, seed, leaves_with(found.pairs), progress=progress)
+            other = target.traced(leaves_with(found.pairs), progress=progress)
     finally:
         np.random.set_state(drawn)  # noqa: NPY002
     if keep is not None:
@@ -101,14 +104,18 @@ def _refuse_strange(said: Any) -> None:
 class _Given:
     """A program that was given, or the record of one."""
 
-    def __init__(self, program: Program, name: str, seed: int) -> None:
-        self.name, self.seed = name, seed
+    def __init__(self, program: Program, name: str, seed: int, timeout: float | None) -> None:
+        self.name, self.seed, self.timeout = name, seed, timeout
         self.recorded = read_trace(program) if isinstance(program, str | PathLike) else None
         self._program = program
 
     @cached_property
     def built(self) -> Built:
         return self._program if isinstance(self._program, Built) else as_built(self._program, self.name)
+
+    def traced(self, numbers: Mapping[str, Array] | None = None, progress: Told | None = None) -> Trace:
+        """Its trace, from its own numbers or from these."""
+        return traced(self.built, self.name, self.seed, numbers, timeout=self.timeout, progress=progress)[0]
 
     def mapped(self, one: Trace, said: Mapping[str, str] | None, source: str) -> Mapped:
         """Which of its arrays are which of another program's."""
@@ -119,7 +126,7 @@ class _Given:
         return found
 
     def _uses(self) -> dict[str, int]:
-        return traced(self.built, self.name, self.seed)[0].uses()
+        return self.traced().uses()
 
     def _distance(self, loss: float, pairs: Sequence[Pair]) -> float:
         """How far its loss is from another's with weights that are arranged so."""

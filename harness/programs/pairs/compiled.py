@@ -62,7 +62,7 @@ def _modules(whole: Capture, wide: Capture, narrow: Capture) -> Iterator[str]:
     for operation, twin in zip(wide.operations, narrow.operations, strict=False):
         for value, other in zip(operation.outputs, twin.outputs, strict=False):
             if value.shape == other.shape and value.size:
-                value, other = np.float64(value), np.float64(other)
+                value, other = np.asarray(value, np.float64), np.asarray(other, np.float64)
                 with np.errstate(all="ignore"):
                     bound = np.max(allowed(value, np.abs(other - value), dtype).bound)
                 right.append((np.sort(value, axis=None), bound))

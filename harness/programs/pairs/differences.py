@@ -171,8 +171,22 @@ class Compared:
         traces = self.one, self.other
         at = [None if step is None else _where(trace, step) for trace, step in zip(traces, found[:2], strict=True)]
         beside = [[_where(trace, step) for step in steps] for trace, steps in zip(traces, found.beside, strict=True)]
-        missing = "; ".join(f"{self.called[1 - number]} has no {name}" for number, name in self.left_with_gradient[:3])
-        return Difference(part, (at[0], at[1]), (beside[0], beside[1]), missing)
+        says = [self._arrive(found)] if part == "backward" and not self.left_with_gradient else []
+        for number, name in enumerate(self.called):
+            if lacks := [leaf for of, leaf in self.left_with_gradient if of != number]:
+                says.append(f"{name} has no {', '.join(lacks[:3])}{' and others' if len(lacks) > 3 else ''}")
+        return Difference(part, (at[0], at[1]), (beside[0], beside[1]), "; ".join(says))
+
+    def _arrive(self, found: Found) -> str:
+        """From where other gradients come: whatever reads what the operations give."""
+        both = [
+            ", ".join(dict.fromkeys(str(_where(trace, each)) for each in location.readers(trace, step)[:4]))
+            for trace, step in zip((self.one, self.other), found[:2], strict=True)
+            if step is not None
+        ]
+        return (
+            f"other gradients arrive there, from {' / '.join(dict.fromkeys(filter(None, both)))}" if any(both) else ""
+        )
 
     def _of_state(self, pair: Pair) -> Difference:
         before = np.asarray(pair.source.array, np.float64)
@@ -181,7 +195,8 @@ class Compared:
         other = self.other.numbers(its.numbers) - pair.arrangement.of(before)
         allowed = pair.arrangement.of(self.one.numbers(mine.allowed)) + self.other.numbers(its.allowed)
         at = [_owner(trace, leaf.name) for trace, leaf in ((self.one, pair.source), (self.other, pair.target))]
-        says = f"{pair.source.name} is another afterwards{_moves(moved, other, allowed)}"
+        why = _moves(moved, other, allowed) or _over_one_less(moved, other, pair.arrangement.of(before), allowed)
+        says = f"{pair.source.name} is another afterwards{why}"
         return Difference("state", (at[0], at[1]), says=says)
 
     def _constant(self) -> float | None:
@@ -211,6 +226,8 @@ class Compared:
         for name, trace in zip(self.called, (self.one, self.other), strict=True):
             if trace.judged.verdict not in ("PASS", "FAIL"):
                 yield f"{name} by itself: {trace.judged.verdict}, {trace.judged.reason}"
+            if trace.compiled:
+                yield f"{name} is judged by itself as {trace.compiled} compiled it; the rest is of what was compiled"
             if trace.draws:
                 yield f"{name} draws random numbers ({', '.join(trace.draws[:3])}), here the same as the other"
         turns: dict[tuple[str, str], list[Pair]] = {}
@@ -261,6 +278,24 @@ def _moves(moved: Array, other: Array, allowed: Array) -> str:
     if abs(momentum - round(momentum, 3)) < 1e-9:  # a number that people write
         told += f", as with a momentum of {1 - round(momentum, 3):g} in place of {round(momentum, 3):g}"
     return told
+
+
+def _over_one_less(moved: Array, other: Array, before: Array, allowed: Array) -> str:
+    """Whether the second is a variance over n where the first is one over n - 1, or the other way around.
+
+    With a momentum m the first moves by m (v n/(n - 1) - before), the second by m (v - before): so the second is
+    r times the first and m (r - 1) times what was there before, where r = (n - 1)/n.
+    """
+    if moved.size < 3:
+        return ""
+    rows = np.stack([moved.ravel(), before.ravel()], axis=1)
+    (times, momentum), *_ = np.linalg.lstsq(rows, other.ravel(), rcond=None)
+    within = np.abs(rows @ (times, momentum) - other.ravel()) <= (1 + abs(times) + abs(momentum)) * allowed.ravel()
+    many = 1 / (1 - times) if times < 1 else times / (times - 1) if times > 1 else 0.0
+    if not within.all() or many < 2 or abs(many - round(many)) > 1e-6 * many:
+        return ""
+    here, there = ("n - 1", "n") if times < 1 else ("n", "n - 1")
+    return f": as a variance over {here} in the first program and over {there} in the second, n = {round(many)}"
 
 
 def _given(pair: Pair) -> Given:

@@ -69,6 +69,11 @@ def _last_with_others(sides: Aligned) -> int | None:
     return max(wrong)[0] if wrong else None
 
 
+def readers(trace: Trace, step: int) -> list[int]:
+    """The steps that read what a step gives."""
+    return [n for n, each in enumerate(trace.steps) if any(isinstance(r, tuple) and r[0] == step for r in each.reads)]
+
+
 class _Graph:
     """One program's tensors, and what was made of them."""
 

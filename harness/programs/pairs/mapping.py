@@ -20,7 +20,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from harness.programs.pairs.arrangement import Arrangement, arrangements
-from harness.programs.pairs.names import in_order, kind, last, likeness, plain
+from harness.programs.pairs.names import in_order, kind, last, likeness, owner, plain
 from harness.results.program_pair import How
 from harness.usage import UsageError, did_you_mean
 from impls.captured import Leaf
@@ -96,12 +96,13 @@ def mapped(
     _by_numbers(found)
     _refuse_other_data(found, called)
     _by_name(found)
+    _alone(found)
     if any(_weights(found.sources)) and any(_weights(found.targets)):
         _by_order(found, (uses[0](), uses[1]()))
     found.pairs = _arranged(found.pairs)
-    if any(leaf.role == "weight" for leaf in (*sources, *targets)) and not any(
-        pair.source.role != "argument" or pair.target.role != "argument" for pair in found.pairs
-    ):
+    weights = [pair for pair in found.pairs if pair.source.role != "argument" or pair.target.role != "argument"]
+    if not weights and any(leaf.role == "weight" for leaf in (*sources, *targets)):
+        uses[1]()  # it may not run at all, which is told in its stead
         raise UsageError(
             f"Cannot compare {called[0]} and {called[1]}, because no weight of one has the shape of one of the other "
             f"({_listed(sources)}; {_listed(targets)}); say by --map which is which."
@@ -113,7 +114,7 @@ def _as_said(
     sources: Sequence[Leaf], targets: Sequence[Leaf], said: Mapping[str, str], called: tuple[str, str]
 ) -> list[Pair]:
     used: dict[str, Array] = {}
-    pairs = []
+    pairs = list[Pair]()
     for to, text in said.items():
         target = _named(to, targets, called[1])
         source, arrangement = _named_with_arrangement(text, sources, called[0])
@@ -217,22 +218,48 @@ def _weights(leaves: Sequence[Leaf]) -> list[Leaf]:
     return [leaf for leaf in leaves if leaf.array.dtype.kind == "f" and (leaf.role != "buffer" or kind(leaf.name))]
 
 
+def _alone(found: Mapped) -> None:
+    """What can only be one thing; and then what can, now that this is taken."""
+    left = -1
+    while left != len(found.targets):
+        left = len(found.targets)
+        sources, targets = _weights(found.sources), _weights(found.targets)
+        fits = _fits(sources, targets)
+        for i, j in zip(*np.nonzero(fits), strict=True):
+            if fits[i].sum() == fits[:, j].sum() == 1:
+                _take(found, sources[i], targets[j], "shape")
+
+
 def _by_order(found: Mapped, uses: tuple[Mapping[str, int], Mapping[str, int]]) -> None:
-    """The likeliest of all ways to pair what is left."""
+    """The likeliest of all ways to pair what is left: names first, then their order, then that of use."""
     sources, targets = _weights(found.sources), _weights(found.targets)
-    costs = np.full((len(sources), len(targets)), NEVER)
+    fits, owners = _fits(sources, targets), {owner(p.source.name): owner(p.target.name) for p in found.pairs}
     ranks = [_ranks(side, used) for side, used in zip((sources, targets), uses, strict=True)]
+    costs = np.full(fits.shape, NEVER)
+    for i, j in zip(*np.nonzero(fits), strict=True):
+        by_name, by_use = (abs(ranks[0][i][k] - ranks[1][j][k]) for k in (0, 1))
+        mine, its = owner(sources[i].name), owner(targets[j].name)
+        elsewhere = owners.get(mine, its) != its or (mine not in owners and its in owners.values())
+        costs[i, j] = 1 - likeness(sources[i].name, targets[j].name) + by_name + by_use / 4 + 2 * elsewhere
+    for i, j in zip(*linear_sum_assignment(costs), strict=True):
+        if costs[i, j] < NEVER:
+            _take(found, sources[i], targets[j], "order")
+
+
+def _fits(sources: Sequence[Leaf], targets: Sequence[Leaf]) -> Array:
+    """Which may be which, by what they are in their layers, and by their shapes."""
+    found = np.zeros((len(sources), len(targets)), bool)
     for i, source in enumerate(sources):
         for j, target in enumerate(targets):
             kinds = kind(source.name), kind(target.name)
-            if (None in kinds or kinds[0] == kinds[1]) and next(arrangements(*_shapes(source, target)), None):
-                by_name, by_use = (abs(ranks[0][i][k] - ranks[1][j][k]) for k in (0, 1))
-                costs[i, j] = 1 - likeness(source.name, target.name) + by_name + by_use / 2
-    for i, j in zip(*linear_sum_assignment(costs), strict=True):
-        if costs[i, j] < NEVER:
-            alone = (costs[i] < NEVER).sum() == 1 and (costs[:, j] < NEVER).sum() == 1
-            first, *others = arrangements(*_shapes(sources[i], targets[j]))
-            found.take(Pair(sources[i], targets[j], first, "shape" if alone else "order", tuple(others)))
+            may = None in kinds or kinds[0] == kinds[1]
+            found[i, j] = may and next(arrangements(*_shapes(source, target)), None) is not None
+    return found
+
+
+def _take(found: Mapped, source: Leaf, target: Leaf, how: How) -> None:
+    first, *others = arrangements(*_shapes(source, target))
+    found.take(Pair(source, target, first, how, tuple(others)))
 
 
 def _shapes(one: Leaf, other: Leaf) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -281,7 +308,7 @@ def tried(pairs: Sequence[Pair], distance: Callable[[Sequence[Pair]], float]) ->
     for names in dict.fromkeys(_kinds(pair) for pair in pairs if pair.undecided):
         mine = [pair.undecided and _kinds(pair) == names for pair in pairs]
         other = [_turned_around(pair) if own else pair for pair, own in zip(pairs, mine, strict=True)]
-        pairs = min((pairs, other), key=distance)
+        pairs = min([pairs, other], key=distance)
     return pairs
 
 

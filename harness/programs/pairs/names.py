@@ -15,7 +15,7 @@ KINDS = {
     "running variance": ("running_var", "var", "variance"),
 }
 """Last words of names that mean the same."""
-HOLDERS = ("value", "raw_value", "_orig_mod")
+HOLDERS = ("value", "raw_value", "orig_mod")
 """Words that only say how a library holds an array."""
 _KIND = {word: kind for kind, words in KINDS.items() for word in words}
 _WORDS = re.compile(r"[A-Za-z]+(?:_[A-Za-z]+)*|\d+")
@@ -39,8 +39,15 @@ def kind(name: str) -> str | None:
 
 
 def likeness(one: str, other: str) -> float:
-    """How alike two names are, from 0 to 1."""
-    return SequenceMatcher(None, plain(one), plain(other), autojunk=False).ratio()
+    """How much of the shorter of two names is in the longer one, from 0 to 1."""
+    parts = plain(one), plain(other)
+    matching = SequenceMatcher(None, *parts, autojunk=False).get_matching_blocks()
+    return sum(block.size for block in matching) / max(min(map(len, parts)), 1)
+
+
+def owner(name: str) -> tuple[str, ...]:
+    """The layer that it belongs to."""
+    return tuple(words(name)[:-1])
 
 
 def plain(name: str) -> list[str]:

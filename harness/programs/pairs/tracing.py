@@ -9,26 +9,31 @@ agree, and one that computes another function, if only by an epsilon, does not.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from harness.candidates.deadline import OverdueError, deadline
 from harness.evaluation.references.measured import allowed
+from harness.inputs.arguments import as_seconds
 from harness.programs.built import Built
-from harness.programs.check import Told, captured, checked, host_of_program, refuse_uncallable, refusing
+from harness.programs.check import Told, checked, host_of_program, refuse_uncallable, refusing
 from harness.programs.pairs.compiled import judged_as_compiled
 from harness.programs.pairs.trace import SCHEMA, Kept, Spot, Step, Tensor, Trace, TracedLeaf, Verdict, ranks
 from harness.results.program_check import ProgramCheck
 from harness.usage import UsageError
-from impls.captured import Capture, Captures, Leaf, Operation, Transplants
+from impls.captured import Capture, Captures, Compiles, Leaf, Operation, Transplants
 from impls.contract import Array
 
 WIDE, NARROW = "float64", "float32"
+COMPILED = "torch.compile"
+"""What it has compiled can be run as it was written, too; what else is compiled is refused."""
 
 
-class Host(Captures, Transplants):
+class Host(Captures, Transplants, Protocol):
     """A framework whose programs can be compared with others'."""
 
 
@@ -56,34 +61,41 @@ def traced(
     name: str,
     seed: int,
     numbers: Mapping[str, Array] | None = None,
+    *,
     command: str | None = None,
+    timeout: float | None = None,
     progress: Told | None = None,
 ) -> tuple[Trace, ProgramCheck | None]:
     """A program's trace, and the check of its own operations; None of what is compiled.
 
     Args:
         numbers: what its leaves are to hold instead of their own, by name.
+        timeout: seconds that its runs may take, those as it is and those in other precisions each.
 
     Raises:
         UsageError: it cannot be run, has no gradient, or cannot be run in float64.
+        KeyboardInterrupt: it was interrupted while it was judged.
     """
     host, given = host_of(built, name), numbers or {}
     loss = built.loss
-    with refusing(name), host.holding(built.program, built.arguments, given) as (program, arguments):
+    compiles = host if isinstance(host, Compiles) else None
+    with _running(name, timeout), host.holding(built.program, built.arguments, given) as (program, arguments):
         leaves = host.leaves_of(program, arguments)
-        compiled = host.compiled_by(program)
-        whole = host.capture_whole(program, arguments, loss, seed) if compiled == "torch.compile" else None
-        own = None if whole else captured(program, arguments, loss, seed, name)
-        check = None if own is None else checked(own, name, seed, progress=progress)
+        compiled = compiles.compiled_by(program) if compiles else ""
+        whole = compiles.capture_whole(program, arguments, loss, seed) if compiles and compiled == COMPILED else None
+        own = None if whole else host.capture_at_once(program, arguments, loss, seed)
         draws = tuple(host.draws(program, arguments, loss, seed))
 
     def in_dtype(dtype: str) -> Capture:
-        with refusing(f"{name} in {dtype}"):
+        with _running(f"{name} in {dtype}", timeout):
             return host.capture_in(dtype, built.program, built.arguments, loss, seed, given)
 
     wide = in_dtype(WIDE)
     narrow = own if own is not None and own.dtype == NARROW else in_dtype(NARROW)
     _refuse_low_precision(wide, name)
+    check = None if own is None else checked(own, name, seed, progress=progress)
+    if check is not None and check.interrupted:
+        raise KeyboardInterrupt
     if check is not None:
         first = check.first or check.lost
         judged = Verdict(check.verdict, check.reason, *((first and first.place) or (None, None)))
@@ -96,12 +108,25 @@ def traced(
     ), check  # fmt: skip
 
 
+@contextmanager
+def _running(name: str, timeout: float | None) -> Iterator[None]:
+    """While a program runs: what it raises, and that it takes too long, is wrong usage."""
+    try:
+        with refusing(name), deadline(as_seconds(timeout)):
+            yield
+    except OverdueError:
+        raise UsageError(
+            f"Cannot compare {name}, because it takes longer than {timeout:g} s to run; give it smaller arguments, or "
+            f"a longer timeout."
+        ) from None
+
+
 def _refuse_low_precision(wide: Capture, name: str) -> None:
     for operation in wide.operations:
         kinds = {str(array.dtype) for array in operation.outputs if array.dtype.kind in "fV"}
-        if others := kinds - {WIDE}:
+        if kinds - {WIDE}:
             raise UsageError(
-                f"Cannot compare {name}, because {operation.name} computes in {min(others)} whatever it is given; "
+                f"Cannot compare {name}, because {operation.name} computes in less than {WIDE} whatever it is given; "
                 f"compare it without autocast and such casts."
             )
 
@@ -141,9 +166,9 @@ class _Making:
         gives = []
         for place, output in enumerate(operation.outputs):
             arrived = operation.upstream[place]
-            numbers, allowance = self._sorted(output, _of(twin and twin.outputs, place))
+            numbers, allowance = self._sorted(output, _of(twin.outputs if twin else (), place))
             upstream, upstream_allowance = (
-                (None, None) if arrived is None else self._sorted(arrived, _of(twin and twin.upstream, place))
+                (None, None) if arrived is None else self._sorted(arrived, _of(twin.upstream if twin else (), place))
             )
             gives.append(Tensor(tuple(output.shape), numbers, allowance, upstream, upstream_allowance))
         file, line = operation.place or (None, None)
@@ -187,8 +212,8 @@ def total_loss(capture: Capture) -> Array:
     return np.asarray(sum(capture.losses) if capture.losses else capture.loss, np.float64)
 
 
-def _of(arrays: Sequence[Array | None] | None, place: int) -> Array | None:
-    return arrays[place] if arrays and place < len(arrays) else None
+def _of(arrays: Sequence[Array | None], place: int) -> Array | None:
+    return arrays[place] if place < len(arrays) else None
 
 
 def _allowed(wide: Array, narrow: Array | None) -> Array:

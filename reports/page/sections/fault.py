@@ -13,10 +13,11 @@ from harness.results.check import Check
 from harness.results.numbers import counted, part, share
 from harness.results.operation_check import OperationCheck
 from harness.results.program_check import ProgramCheck
+from harness.results.program_pair import ProgramPair
 from harness.results.run import Run
 from impls.graph import Graph
 from reports.page.sections.section import Content, Section, Table, table
-from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, ProgramSubject, RunSubject
+from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, PairSubject, ProgramSubject, RunSubject
 
 MOST_ROWS = 40
 
@@ -59,6 +60,11 @@ def of_chain(subject: ChainSubject) -> Content:
 def of_program(subject: ProgramSubject) -> Content:
     """The operations that are wrong by themselves."""
     return Content(fault_of_program(subject.check))
+
+
+def of_pair(subject: PairSubject) -> Content:
+    """From where on two programs are different functions."""
+    return Content(fault_of_pair(subject.pair))
 
 
 def fault_of_run(run: Run) -> Fault | None:
@@ -177,6 +183,16 @@ def fault_of_program(check: ProgramCheck) -> Fault | None:
     return Fault(check.reason, [(o.called, str(o.verdict), share(o.row)) for o in check.wrong if o.row], facts)
 
 
+def fault_of_pair(pair: ProgramPair) -> Fault | None:
+    """The first operations of either program that differ, and those that may be first beside them."""
+    facts = [(f"wrong by itself, {side.name}", side.reason) for side in pair.sides if side.wrong]
+    if pair.difference is not None:
+        for side, at, beside in zip(pair.sides, pair.difference.at, pair.difference.beside, strict=True):
+            facts.append((f"from here on, {side.name}", str(at) if at else "where cannot be told"))
+            facts += [(f"beside it, {side.name}", str(place)) for place in beside]
+    return Fault(pair.reason, facts=facts) if pair.exit else None
+
+
 def _caused(found: Explanation, place: tuple[str, int] | None, where: str = "") -> Iterator[tuple[str, str]]:
     """What made a gradient wrong; `where` the numbers are reproduced."""
     yield "gradient", f"{found.at} ({place[0]}:{place[1]})" if place else found.at
@@ -192,4 +208,6 @@ def _caused(found: Explanation, place: tuple[str, int] | None, where: str = "") 
         yield "next best guess", f"{guess.says}, off by {part(guess.residual)}"
 
 
-SECTION = Section("fault", "Located fault", of_run, of_check, "fault.html.j2", of_operation, of_chain, None, of_program)
+SECTION = Section(
+    "fault", "Located fault", of_run, of_check, "fault.html.j2", of_operation, of_chain, None, of_program, of_pair
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.environment import environment
 from harness.results.run import Run
 from reports.page.sections.section import Content, Section
-from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, ProgramSubject, RunSubject
+from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, PairSubject, ProgramSubject, RunSubject
 
 Facts = list[tuple[str, str]]
 
@@ -54,6 +54,14 @@ def of_program(subject: ProgramSubject) -> Content:
     return Content(shows, data={"file": "result.json"})
 
 
+def of_pair(subject: PairSubject) -> Content:
+    """Of the comparison of two programs."""
+    facts: Facts = [(side.name, f"{side.framework}, {side.dtype}") for side in subject.pair.sides]
+    facts.append(("seed", str(subject.pair.seed)))
+    shows = {"command": subject.command, "facts": [*facts, *environment().items()], "ledger": []}
+    return Content(shows, data={"file": "result.json"})
+
+
 def _command(run: Run) -> str:
     """What makes such a run in Python, where no command made it."""
     head = run.head
@@ -86,5 +94,5 @@ def _facts(run: Run) -> Facts:
 
 
 SECTION = Section(
-    "reproduce", "Reproduce", of_run, of_check, "reproduce.html.j2", of_operation, of_chain, None, of_program
+    "reproduce", "Reproduce", of_run, of_check, "reproduce.html.j2", of_operation, of_chain, None, of_program, of_pair
 )

@@ -9,7 +9,15 @@ from typing import Any
 
 from harness.rendering.columns import Column, Thing, cells, shown_on
 from reports.page.figures import Figure
-from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, ProgramSubject, RunSubject, SweepSubject
+from reports.page.subjects import (
+    ChainSubject,
+    CheckSubject,
+    OperationSubject,
+    PairSubject,
+    ProgramSubject,
+    RunSubject,
+    SweepSubject,
+)
 
 PLAIN = "section.html.j2"
 """The template of a section that is made of lines, charts and tables: it shows `Lines`."""
@@ -59,8 +67,8 @@ class Section:
 
     Attributes:
         id: by which links lead to it.
-        of_run, of_check, of_operation, of_chain, of_sweep, of_program: make its content; None where it does not
-            apply there.
+        of_run, of_check, of_operation, of_chain, of_sweep, of_program, of_pair: make its content; None where it does
+            not apply there.
     """
 
     id: str
@@ -72,6 +80,7 @@ class Section:
     of_chain: Callable[[ChainSubject], Content] | None = None
     of_sweep: Callable[[SweepSubject], Content] | None = None
     of_program: Callable[[ProgramSubject], Content] | None = None
+    of_pair: Callable[[PairSubject], Content] | None = None
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ from typing import Any
 
 from harness.comparison.certification import TrueError
 from harness.comparison.judge import Finding
-from harness.rendering import chain_screen, check_columns, operation_screen, program_screen, run_columns
+from harness.rendering import chain_screen, check_columns, operation_screen, pair_screen, program_screen, run_columns
 from harness.rendering.columns import Column
 from harness.results.check import Check
 from harness.results.numbers import part, place, ulps
 from harness.results.operation_check import OperationCheck
 from harness.results.run import Run
 from reports.page.sections.section import Content, Section, Table, table
-from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, ProgramSubject, RunSubject
+from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, PairSubject, ProgramSubject, RunSubject
 
 
 def of_run(subject: RunSubject) -> Content:
@@ -61,6 +61,20 @@ def of_program(subject: ProgramSubject) -> Content:
         verdict=lambda operation: operation.verdict or "not comparable",
     )
     return Content(_shown([shown] if check.operations else [], []))
+
+
+def of_pair(subject: PairSubject) -> Content:
+    """Loss, gradients and what is left behind; then whose weight is whose."""
+    pair = subject.pair
+    both = table(
+        "Loss, gradients and what is left behind, in float64 from the same numbers. Used is the share of the allowance "
+        "of both, sees the smallest relative difference that would have been seen.",
+        pair_screen.END_TO_END,
+        pair.rows,
+        verdict=lambda row: row.verdict,
+    )
+    given = table("Whose weight is whose, and how it lies there.", pair_screen.WEIGHTS, pair.pairs)
+    return Content(_shown([both, given], []))
 
 
 def _shown(tables: Sequence[Table], findings: Sequence[Finding]) -> dict[str, Any]:
@@ -116,4 +130,6 @@ def cases(check: OperationCheck) -> Table:
     )
 
 
-SECTION = Section("results", "Verdict", of_run, of_check, "verdict.html.j2", of_operation, of_chain, None, of_program)
+SECTION = Section(
+    "results", "Verdict", of_run, of_check, "verdict.html.j2", of_operation, of_chain, None, of_program, of_pair
+)
