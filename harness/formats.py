@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
+import ml_dtypes  # noqa: F401  (NumPy knows bfloat16 and float8 by name once it is loaded)
 import numpy as np
 from numpy.typing import NDArray
 
@@ -68,8 +69,8 @@ class Format(NamedTuple):
 FORMATS = {
     "float32": Format(digits=24, least=-126, most=127, bounds=True),
     "float64": Format(digits=53, least=-1022, most=1023, bounds=True),
-    "float16": Format(digits=11, least=-14, most=15),
-    "bfloat16": Format(digits=8, least=-126, most=127),
+    "float16": Format(digits=11, least=-14, most=15, bounds=True),
+    "bfloat16": Format(digits=8, least=-126, most=127, bounds=True),
     "tf32": Format(digits=11, least=-126, most=127),
     "float8_e4m3fn": Format(digits=4, least=-6, most=8, infinite=False),
     "float8_e5m2": Format(digits=3, least=-14, most=15),

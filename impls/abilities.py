@@ -1,6 +1,7 @@
 """What an implementation may offer besides gradients and updates, each a protocol of its own.
 
 Computes          its elementary functions          harness calibrate
+Accumulates       how it adds numbers up            harness doctor
 Hosts             functions on its own arrays       harness check, harness.check_vjp
 StandsIn          functions on NumPy's arrays       harness.check_vjp, as a reference
 Chains            forward passes with names         harness.check_chain
@@ -49,6 +50,19 @@ class Computes(Protocol):
         Each takes NumPy arrays of the implementation's dtype and returns a new one, evaluated exactly as
         the forward and backward operations evaluate it: eager or compiled, contiguous. ``divide`` takes
         two operands, the second of the same shape as the first or 0-dimensional; all others take one.
+        """
+        ...
+
+
+@runtime_checkable
+class Accumulates(Protocol):
+    """What an implementation has besides, if the ways in which it adds numbers up can be measured by themselves."""
+
+    def accumulations(self) -> Mapping[str, Callable[[Array], Array]]:
+        """Sums by what they are of: ``sums``, ``products``, ``meetings`` and, where it has its own, ``gradient sums``.
+
+        Each takes numbers (n,) of the implementation's dtype and gives their sum. Products are with 1; meetings are of
+        rows of one entry of a table, going back; gradient sums are what differentiation makes of a broadcast.
         """
         ...
 

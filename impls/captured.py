@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from impls.contract import Array
+from impls.contract import Arithmetic, Array
 
 Kind = Literal["derived", "its own forward", "its decomposition", "rounding only", "none"]
 """By what an operation can be judged, the best in front: a hand rule in bounded arithmetic; what it does forward, or
@@ -138,6 +138,7 @@ class Capture:
         passing: operations that ran and through which no gradient passes.
         losses: of several backward passes each one's, whose gradients add up.
         state: by the name of a leaf that is no weight, what it holds afterwards: a running mean.
+        narrow: how its framework computes from numbers narrower than float32, see `impls.contract.ComputesNarrow`.
     """
 
     version: str
@@ -151,6 +152,7 @@ class Capture:
     passing: int = 0
     losses: Sequence[float] = ()
     state: Mapping[str, Array] = field(default_factory=dict)
+    narrow: Callable[[Any, str], Arithmetic] | None = None
 
 
 class CannotCaptureError(Exception):

@@ -23,6 +23,19 @@ Array = NDArray[Any]
 Arrays = Mapping[str, Array]
 
 
+def is_real(array: Any) -> bool:
+    """Whether an array holds real numbers; those of ml_dtypes are of no kind that NumPy knows."""
+    return bool(array.dtype.kind == "f" or array.dtype.name in _NOT_NUMPYS)
+
+
+def is_number(array: Any) -> bool:
+    """Whether an array holds real or whole numbers, or truth values."""
+    return array.dtype.kind in "iub" or is_real(array)
+
+
+_NOT_NUMPYS = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
+
+
 class Inputs(dict[str, Array]):
     """What a network with several inputs is fed, by name; of one input it is fed the array itself.
 
@@ -61,6 +74,41 @@ class Update:
 
     weights: Arrays
     state: Arrays
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """How one gradient, or one output, of a layer is computed from numbers narrower than float32.
+
+    What it gives is rounded to the numbers' own format. Other formats are named; None is that format itself.
+
+    Attributes:
+        products: what a matrix product, or a convolution, accumulates in.
+        sums: what a sum along axes accumulates in.
+        meetings: what accumulates where parts meet: what is scattered to one entry, the gradient of what is read twice.
+        within: what every step on the way is rounded to; float32 where it is one kernel that rounds once, in the end.
+        rounds_statistics: whether mean and deviation are rounded to the numbers' format before a gradient reads them.
+        unrounded: whether what it reads may not have been rounded yet, as by compilers with excess precision.
+    """
+
+    products: str | None = None
+    sums: str | None = None
+    meetings: str | None = None
+    within: str | None = None
+    rounds_statistics: bool = False
+    unrounded: bool = False
+
+
+@runtime_checkable
+class ComputesNarrow(Protocol):
+    """What an implementation has besides, if it can tell how it computes in float16 and bfloat16."""
+
+    def narrow(self, layer: Any, local: str) -> Arithmetic:
+        """Of what a layer calls `local`, an output or ``d`` of what it reads; of any other if the layer is None.
+
+        Without this everything is assumed to be rounded to the dtype, accumulators too.
+        """
+        ...
 
 
 class CannotCompareError(Exception):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -12,9 +12,11 @@ import numpy as np
 
 from impls import hand
 from impls.abilities import Comparer, Measured
-from impls.contract import Array, Arrays, CannotCompareError, Inputs, Pass, Update
+from impls.contract import Arithmetic, Array, Arrays, CannotCompareError, Inputs, Pass, Update, is_real
 from impls.graph import Graph, evaluate
+from impls.graph.link import PassedOn
 from impls.hand.activations.sigmoidal import sigmoid
+from impls.hand.layers.indexing import scattered
 from impls.hand.notation import ACTIVATIONS, LOSSES
 from impls.hand.optimizers import initial_state, update_links
 
@@ -45,25 +47,71 @@ class HandPass(Pass):
     y: Array
 
 
+EMULATED = Arithmetic(products="float32", sums="float32", meetings="float32", within="float32")
+
+
+class Working:
+    """How the hand code computes in a dtype: by NumPy in that dtype, or, where it is narrower than float32, emulated.
+
+    NumPy accumulates in such a dtype, one addition after the other. So an emulated link computes in float32 and what it
+    gives is rounded once, as by a kernel that says that it works in bfloat16.
+    """
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = np.dtype(dtype)
+        self.emulated = self.dtype.itemsize < np.dtype(np.float32).itemsize
+
+    def taken(self, array: Any) -> Any:
+        """What the links are given: the very numbers, in float32 where that is emulated."""
+        return array.astype(np.float32) if self.emulated and is_real(array) else array
+
+    def taken_by_name(self, arrays: Arrays) -> dict[str, Array]:
+        """Several, by name."""
+        return {name: self.taken(array) for name, array in arrays.items()}
+
+    @property
+    def passed_on(self) -> PassedOn | None:
+        """What later links read: a result rounded to the dtype."""
+        return (lambda _, value: self.taken(self.kept(value))) if self.emulated else None
+
+    def kept(self, value: Any) -> Array:
+        """A result in the dtype."""
+        array = np.asarray(value)
+        return array.astype(self.dtype) if self.emulated and is_real(array) else array
+
+    def kept_by_name(self, arrays: Mapping[str, Any]) -> dict[str, Array]:
+        """Several, by name."""
+        return {name: self.kept(array) for name, array in arrays.items()}
+
+
 class Hand:
     """`impls.hand` in one dtype; its arrays belong to the caller."""
 
     eager, package, strided = True, "numpy", True
 
     def __init__(self, network: Graph, dtype: str) -> None:
-        self.network, self.dtype = network, np.dtype(dtype)
+        self.network, self.dtype, self.working = network, np.dtype(dtype), Working(dtype)
         self.version = f"numpy {np.__version__}"
 
     def differentiate(self, weights: Arrays, x: Array | Inputs, y: Array, *, tap: bool = True) -> HandPass:
         """Forward and backward through the hand-written links."""
-        activations = self.network.forward(weights, x)
-        loss = np.asarray(self.network.loss_of({**weights, **activations}, y))
-        gradients = self.network.backward(weights, x, y, activations)
+        own = self.working
+        given, targets, passed_on = own.taken_by_name(weights), own.taken(y), own.passed_on
+        batch = Inputs(own.taken_by_name(x)) if isinstance(x, Inputs) else own.taken(x)
+        made = self.network.forward(given, batch, passed_on)
+        loss = own.kept(self.network.loss_of({**given, **made}, targets))
+        gradients = own.kept_by_name(self.network.backward(given, batch, targets, made, passed_on))
+        activations = own.kept_by_name(made)
         if not tap:
             gradients, activations = {name: gradients[name] for name in self.network.gradients}, {}
         at = {name: _kept(w) for name, w in weights.items()}
         fed = Inputs({n: _kept(a) for n, a in x.items()}) if isinstance(x, Inputs) else _kept(x)
         return HandPass(loss, gradients, activations, network=self.network, weights=at, x=fed, y=_kept(y))
+
+    @staticmethod
+    def narrow(layer: Any, local: str) -> Arithmetic:  # noqa: ARG004
+        """Every link in float32, its result rounded once."""
+        return EMULATED
 
     def start(self, optimizer: Any, weights: Arrays) -> HandUpdater:
         """The hand-written optimizer itself."""
@@ -79,11 +127,24 @@ class Hand:
 
     def elementary(self) -> dict[str, Callable[..., Array]]:
         """NumPy's functions, and SciPy's erf and erfc where SciPy is installed."""
+        functions = ELEMENTARY
         with suppress(ModuleNotFoundError):
             from scipy import special
 
-            return {**ELEMENTARY, "erf": special.erf, "erfc": special.erfc}
-        return ELEMENTARY
+            functions = {**ELEMENTARY, "erf": special.erf, "erfc": special.erfc}
+        return {name: partial(self._evaluate, function) for name, function in functions.items()}
+
+    def _evaluate(self, function: Callable[..., Array], *x: Array) -> Array:
+        return self.working.kept(function(*map(self.working.taken, x)))
+
+    def accumulations(self) -> dict[str, Callable[[Array], Array]]:
+        """By NumPy, of rows; what meets at an entry by the hand code's own sum."""
+        sums: dict[str, Callable[[Any], Any]] = {
+            "sums": lambda x: np.stack([x, x], axis=1).sum(axis=0)[0],
+            "products": lambda x: (x[None] @ np.ones((len(x), 2), x.dtype))[0, 0],
+            "meetings": lambda x: scattered(x[None], np.zeros(len(x), np.int64), 1)[0, 0],
+        }
+        return {name: partial(self._evaluate, function) for name, function in sums.items()}
 
     def owns(self, value: Any) -> bool:
         """NumPy arrays, and its single numbers."""
@@ -142,14 +203,16 @@ class HandUpdater:
     def __init__(self, optimizer: Any, weights: Arrays) -> None:
         self.links, self.t = update_links(optimizer, weights), 0
         self.state = initial_state(optimizer, weights)
+        self.working = Working(next(iter(weights.values())).dtype)
 
     def update(self, weights: Arrays, gradients: Arrays) -> Update:
         """State first, then the weight, link by link."""
         self.t += 1
-        tensors: dict[str, Any] = {**weights, **gradients, **self.state, "t": self.t}
-        evaluate(self.links, tensors)
-        self.state = {name: tensors[name] for name in self.state}
-        return Update({name: tensors[name] for name in weights}, self.state)
+        own = self.working
+        tensors: dict[str, Any] = {**own.taken_by_name({**weights, **gradients, **self.state}), "t": self.t}
+        evaluate(self.links, tensors, passed_on=own.passed_on)
+        self.state = own.kept_by_name({name: tensors[name] for name in self.state})
+        return Update(own.kept_by_name({name: tensors[name] for name in weights}), self.state)
 
 
 SLOPES: dict[str, tuple[Callable[[], Any], float, float]] = {

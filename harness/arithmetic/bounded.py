@@ -25,7 +25,8 @@ from harness.arithmetic.blocks import in_blocks
 from harness.arithmetic.enclosure import Enclosure
 from harness.arithmetic.operands import Operands
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, Profile
-from harness.formats import FORMATS
+from harness.formats import Format, rounded_to
+from impls.contract import is_real
 
 Floats = NDArray[np.float64]
 
@@ -78,16 +79,17 @@ class Context:
         may have been added before it was.
         """
         result = self.exact(array)
+        if self.profile.unrounded:
+            result = result.widened(self.profile.unrounded * np.abs(result.value) + self.profile.eta)
         result.parts = None if self.profile.eager else parts
         return result
 
     def constant(self, number: Any) -> Bounded:
         """A constant of the hand code: rounded once unless the dtype holds it exactly."""
         value = np.asarray(number, np.float64)
-        mantissa, exponent = np.frexp(value)
-        digits = self.profile.digits
-        held = np.ldexp(np.rint(np.ldexp(mantissa, digits)), exponent - digits) == value
-        return Bounded(value, np.where(held, 0.0, self.profile.u * np.abs(value)), self)
+        p, size = self.profile, np.abs(value)
+        held = rounded_to(value, p.computes) == value
+        return Bounded(value, np.where(held, 0.0, p.u * size + np.where(p.u * size < p.eta, p.eta, 0.0)), self)
 
     def rounded(
         self,
@@ -194,6 +196,19 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
         """With so much more room in every entry."""
         return Bounded(self.value, self.bound + room, self.context)
 
+    def stored(self) -> Bounded:
+        """After the rounding with which a link's result is kept, where it was computed in a wider format.
+
+        What every program is certain to know exactly is moved only, and was read from numbers of that format.
+        """
+        if self.context.profile.stored is None or self.known:
+            return self
+        u, eta, largest = self.context.profile.stored
+        magnitude = np.abs(self.value)
+        room = np.where(self.bound == 0, 0.0, INFLATION * (u * (magnitude + self.bound) + eta))
+        bound = INFLATION * (self.bound + room)
+        return Bounded(self.value, np.where(magnitude + bound <= largest, bound, np.inf), self.context)
+
     def with_bound(self, bound: Floats) -> Bounded:
         """With another bound, read as before."""
         result = Bounded(self.value, bound, self.context, self.terms)
@@ -260,32 +275,26 @@ def rule_for(*functions: Any, terms: int = 1) -> Callable[[Callable[..., Bounded
     return register
 
 
-def rounded(tensor: Any, digits: int) -> Any:
-    """A tensor rounded to nearest to so many bits; its range is not narrowed.
+def rounded(tensor: Any, format_: Format) -> Any:
+    """A tensor rounded to nearest to a format.
 
     Rounding is monotone: the ends of a bounded entry, rounded, bound what any member is rounded to. Where both are the
     same number, which is nearly everywhere, every member is rounded to that number.
     """
     if isinstance(tensor, Bounded):
-        value = _to_nearest(tensor.value, digits)
-        low = _to_nearest(np.nextafter(tensor.value - tensor.bound, -np.inf), digits)
-        high = _to_nearest(np.nextafter(tensor.value + tensor.bound, np.inf), digits)
+        value = rounded_to(tensor.value, format_)
+        low = rounded_to(np.nextafter(tensor.value - tensor.bound, -np.inf), format_)
+        high = rounded_to(np.nextafter(tensor.value + tensor.bound, np.inf), format_)
         exact = tensor.bound == 0
         bound = np.where(exact, 0.0, np.maximum(high - value, value - low))
         return Bounded(value, np.where(np.isnan(bound), np.inf, bound), tensor.context)
-    array = np.asarray(tensor)
-    return tensor if array.dtype.kind != "f" else _to_nearest(array.astype(np.float64), digits)
+    return rounded_to(tensor, format_) if is_real(np.asarray(tensor)) else tensor
 
 
 def holds(array: Any, dtype: str) -> bool:
-    """Whether every entry is exactly a number of that dtype, but for its range."""
+    """Whether every entry is exactly a number of that dtype."""
     entries = np.asarray(array, np.float64)
-    return bool(np.all(_to_nearest(entries, FORMATS[dtype].digits) == entries))
-
-
-def _to_nearest(array: Any, digits: int) -> Any:
-    mantissa, exponent = np.frexp(array)
-    return np.ldexp(np.rint(np.ldexp(mantissa, digits)), exponent - digits)
+    return bool(np.all(rounded_to(entries, dtype) == entries))
 
 
 def adds_terms(rule: Callable[..., Any]) -> bool:

@@ -3,7 +3,8 @@
 A profile describes every program that evaluates the same expression and
 
     rounds each elementary operation with unit roundoff u (division may multiply by a reciprocal),
-    sums in any order, blocked, split or fused, accumulating with u_acc,
+    sums in any order, blocked, split or fused, accumulating with u_acc products, with u_sum what is summed along an
+        axis, with u_met what meets at an entry,
     evaluates elementary functions within the constants table,
     may flush to zero what is below eta, the smallest normal number,
     may contract a product and the sum that reads it into one operation, unless it is eager.
@@ -12,6 +13,11 @@ Contraction within a link is no more than a rounding left out. Across links it m
 a tensor may itself have added the product before it was rounded (XLA does, in a kernel of its own), so that the
 sum does not follow from the tensor shown to better than that rounding. An eager program rounds each result.
 
+Numbers narrower than float32 are rarely what a program computes with throughout. Its implementation says link by link
+how it does (`impls.contract.Arithmetic`). What is composed of operations rounds each result, and accumulates in a
+format of its own: u is that of the dtype. One kernel computes in float32 and rounds what it gives once: u is that of
+float32, and what a link gives is `stored`.
+
 Source of the model: Higham, "Accuracy and Stability of Numerical Algorithms" (2002), sections 2.2 and
 2.4; flush-to-zero as an absolute term of the same size for every operation, additions included.
 """
@@ -19,16 +25,23 @@ Source of the model: Higham, "Accuracy and Stability of Numerical Algorithms" (2
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any, Protocol
 
-from harness.formats import FORMATS
+from harness.formats import FORMATS, Format
+from impls.contract import Arithmetic
 
 UNIT_ROUNDOFF_64 = 2.0**-53
 """Unit roundoff of float64, in which centres and bounds are themselves computed."""
+
+WIDE = "float32"
+"""What kernels compute in, and the narrowest dtype that is computed with throughout."""
+
+ANY = Arithmetic(products=WIDE)
+"""Of whoever does not say: NumPy, PyTorch and JAX together."""
 
 
 class Block(Protocol):
@@ -65,25 +78,50 @@ class Profile:
     Attributes:
         dtype: name of the dtype in which values are stored.
         u: unit roundoff of one operation, relative.
-        u_acc: unit roundoff of an accumulation.
+        u_acc, u_sum, u_met: unit roundoff of an accumulation: of products, along an axis, of what meets at an entry.
         eta: absolute error that underflow or flush-to-zero may add to any operation.
         largest: largest finite number; beyond it nothing is bounded.
-        digits: bits of the significand, to tell which constants are exact.
+        computes: the format that operations compute in, to tell which constants are exact.
         constants: error of each elementary function in units of u, relative, or absolute where the
             table says so.
+        besides: of those that are off by more near 0, so many absolute u.
         eager: whether every operation rounds what the next one reads.
         block: the instruction that matrix products are made of, where it is no multiplication and addition.
+        stored: u, eta and largest of what a link gives, where it is rounded once more when it is kept.
+        u_kept: unit roundoff with which mean and deviation are kept for a gradient, 0 where as they were computed.
+        unrounded: what a program shows may be off from what it went on with by so many of itself.
+        narrow: from a layer and what it calls what a link gives to how that is computed.
     """
 
     dtype: str
     u: float
     u_acc: float
+    u_sum: float
+    u_met: float
     eta: float
     largest: float
-    digits: int
-    constants: Mapping[str, float]
+    computes: Format
+    constants: Mapping[str, float] = field(hash=False)
+    besides: Mapping[str, float] = field(hash=False)
     eager: bool = False
     block: Block | None = None
+    stored: tuple[float, float, float] | None = None
+    u_kept: float = 0.0
+    unrounded: float = 0.0
+    narrow: Callable[[Any, str], Arithmetic] | None = None
+
+    def of(self, layer: Any, local: str) -> Profile:
+        """That of the link that gives what a layer calls `local`."""
+        return self if self.narrow is None else profile_of(self.dtype, self.eager, self.narrow(layer, local))
+
+    @property
+    def lost_reciprocal(self) -> float:
+        """1/x in units of eta, where x may have overflowed and it is 0."""
+        return max(1.0, 1 / (self.largest * self.eta))
+
+    def rounded_after(self, u_acc: float) -> float:
+        """Unit roundoff with which what was accumulated is rounded in the end: 0 where that was its last addition."""
+        return self.u if u_acc < self.u else 0.0
 
     def assumptions(self) -> list[str]:
         """The ledger: what the bounds of this profile take for granted, a sentence each."""
@@ -93,6 +131,7 @@ class Profile:
         return [
             f"{self.dtype}: rounding to nearest, unit roundoff of operands, accumulation and storage "
             f"2^{_exponent(self.u)}, 2^{_exponent(self.u_acc)} and 2^{_exponent(self.u)}",
+            *self._accumulations(),
             f"{self.dtype}: sums and matrix products in any order, fused or not; no Winograd, Strassen or FFT",
             *([f"{self.dtype}: matrix products of instructions that are {self.block}"] if self.block else []),
             f"{self.dtype}: results and operands below 2^{_exponent(self.eta)} may be flushed to zero",
@@ -102,6 +141,14 @@ class Profile:
             f"{self.dtype}: formula unions for sigmoid', tanh', elu', softplus, silu, gelu and their derivatives, "
             f"softmax, log-softmax, cross-entropies, huber, layer norm and batch norm and their gradients, attention's "
             f"scores and masks, rsqrt', quotients, moving averages, Adam's direction, AdamW's step",
+        ]
+
+    def _accumulations(self) -> list[str]:
+        if self.u_acc == self.u:
+            return []
+        return [
+            f"{self.dtype}: unit roundoff of a sum along an axis 2^{_exponent(self.u_sum)}, of what is added where "
+            f"parts meet 2^{_exponent(self.u_met)}, and one rounding to the dtype more; as `harness doctor` measures"
         ]
 
 
@@ -117,14 +164,37 @@ def constants_table() -> dict[str, Any]:
 
 
 @cache
-def profile_of(dtype: str, eager: bool = False) -> Profile:
-    """The profile of a dtype on the CPU, for NumPy, PyTorch and JAX together."""
+def profile_of(dtype: str, eager: bool = False, arithmetic: Arithmetic = ANY) -> Profile:
+    """The profile of a dtype on the CPU, for NumPy, PyTorch and JAX together unless an implementation says how it is.
+
+    Args:
+        eager: see `Profile`.
+        arithmetic: how numbers narrower than float32 are computed with.
+    """
     constants = {
         name: entry["relative"] if "relative" in entry else entry["absolute"]
         for name, entry in constants_table()[dtype].items()
     }
+    both = {"relative", "absolute"}
+    besides = {f: entry["absolute"] for f, entry in constants_table()[dtype].items() if both <= entry.keys()}
     of = FORMATS[dtype]
-    return Profile(
-        dtype=dtype, u=of.u, u_acc=of.u, eta=of.smallest_normal, largest=of.largest, digits=of.digits,
-        constants=constants, eager=eager,
+    own = Profile(
+        dtype=dtype, u=of.u, u_acc=of.u, u_sum=of.u, u_met=of.u, eta=of.smallest_normal, largest=of.largest,
+        computes=of, constants=constants, besides=besides, eager=eager,
+    )  # fmt: skip
+    return own if of.digits >= FORMATS[WIDE].digits else _narrow(own, of, arithmetic)
+
+
+def _narrow(own: Profile, of: Format, arithmetic: Arithmetic) -> Profile:
+    accumulators = arithmetic.products, arithmetic.sums, arithmetic.meetings
+    products, sums, meetings = (own.u if name is None else FORMATS[name].u for name in accumulators)
+    # What is computed in float32 may be flushed where float32 is: subnormals of float16 are normal numbers there.
+    eta = max(FORMATS[WIDE].smallest_normal, of.smallest_subnormal / 2)
+    within, stored = replace(own, eta=eta), None
+    if arithmetic.within is not None:
+        within = replace(profile_of(arithmetic.within, own.eager), dtype=own.dtype)
+        stored = of.u, eta, of.largest
+    return replace(
+        within, u_acc=products, u_sum=sums, u_met=meetings, stored=stored,
+        unrounded=of.u if arithmetic.unrounded else 0.0, u_kept=of.u if arithmetic.rounds_statistics else 0.0,
     )  # fmt: skip

@@ -212,7 +212,7 @@ def true_values(function: str, *x: Any) -> TrueValues:
     """
     operands = [np.asarray(operand, np.float64) for operand in x]
     with np.errstate(all="ignore"):
-        if x[0].dtype == np.float32:
+        if x[0].dtype != np.float64:
             value = FLOAT64[function](*operands)
             return TrueValues(value, np.zeros_like(value), profile_of("float64").constants[function] * UNIT_ROUNDOFF_64)
         return _with_balls(function, operands)

@@ -24,7 +24,7 @@ from harness.candidates.names import Named, named
 from harness.comparison.judge import Finding
 from harness.evaluation.point import Point
 from harness.usage import told
-from impls.contract import Array
+from impls.contract import Array, is_number
 from impls.graph import Graph
 
 
@@ -193,7 +193,8 @@ class _Reading:
                 problems.setdefault(problem, []).append(name)
         for (kind, what), names in problems.items():
             called = [f"{found.called[name]}, read as {name}," if name in found.called else name for name in names]
-            self._say(kind, f"returned {few(called)} {what}", names[0])
+            fails = self.strict or not all(self._widened(arrays[name]) for name in names)
+            self._say(kind, f"returned {few(called)} {what}", names[0], fails=fails)
         if otherwise:
             names = self._in_order(otherwise)
             shapes, right = few([str(otherwise[name]) for name in names]), few([str(self.shapes[n]) for n in names])
@@ -202,7 +203,7 @@ class _Reading:
     def _problem(self, name: str, value: Any, array: Array | None) -> tuple[str, str] | None:
         """Kind of what is wrong, and words that follow the name."""
         shape = self.shapes[name]
-        if array is None or array.dtype.kind not in "fiub":
+        if array is None or not is_number(array):
             of = f" of {value.dtype}" if hasattr(value, "dtype") else ""
             return "dtype", f"as {type(value).__name__}{of}, which cannot be read as an array of real numbers"
         if array.shape != shape and not reshaped(array.shape, shape):
@@ -217,20 +218,26 @@ class _Reading:
             return "shape", f"of shape {array.shape} instead of {shape}{hint}"
         dtype = self.point.dtype
         if array.dtype != np.dtype(dtype) and not isinstance(value, int | float | list | tuple):
-            return "dtype", f"as {array.dtype}, though it was given {dtype}"
+            read = ", in which NumPy multiplies it: judged as they are" if self._widened(array) else ""
+            return "dtype", f"as {array.dtype}, though it was given {dtype}{read}"
         return None
+
+    def _widened(self, array: Array | None) -> bool:
+        """Whether it holds float32 where bfloat16 was given: so NumPy promotes products of ml_dtypes' arrays."""
+        return array is not None and self.point.dtype == "bfloat16" and array.dtype == np.float32
 
     def _shown(self, name: str, array: Array | None) -> Array | None:
         """The numbers in rows, where there is no doubt which number belongs where; they are judged all the same."""
         shape = self.shapes[name]
-        if array is None or array.dtype.kind not in "fiub":
+        if array is None or not is_number(array):
             return None
         if array.shape == shape[::-1] and not reshaped(array.shape, shape):
             array = array.T
         elif not reshaped(array.shape, shape):
             return None
         with np.errstate(all="ignore"):  # numbers that the dtype does not hold are not right either
-            return np.array(self.layout.back(name, array.reshape(shape), self.point.rows), self.point.dtype)
+            dtype = array.dtype if self._widened(array) else self.point.dtype
+            return np.array(self.layout.back(name, array.reshape(shape), self.point.rows), dtype)
 
     def _in_order(self, names: Mapping[str, Any]) -> list[str]:
         """Names in the order in which people write them: the gradients of the weights as the weights stand."""

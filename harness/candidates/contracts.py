@@ -36,7 +36,7 @@ from harness.evaluation.point import Point
 from harness.evaluation.references.expected import Expected, is_output
 from harness.inputs.cases import random_upstream
 from harness.usage import UsageError
-from impls.contract import Array
+from impls.contract import Array, is_real
 
 SCALES = (-2.0, 4096.0)
 """One of them turns signs, the other is large, where a gradient might be clipped; both are powers of two."""
@@ -233,7 +233,7 @@ def _repeating(at: Expected) -> Expected:
     """Where every row of an array is its first, and the upstream is all ones, as that of a sum is."""
     ones = np.ones_like(at.upstream)
     rows = {name: np.repeat(a[:1], len(a), axis=0) if a.ndim else a for name, a in at.given.items()}
-    repeating = at.where({name: rows[name] if a.dtype.kind == "f" else a for name, a in at.given.items()}, ones)
+    repeating = at.where({name: rows[name] if is_real(a) else a for name, a in at.given.items()}, ones)
     try:
         repeating.tensors  # noqa: B018
     except UsageError:  # of a matrix with equal rows, say, the reference gives nothing

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.candidates.arrays import as_array
 from impls.abilities import Hosts
-from impls.contract import Array
+from impls.contract import Array, is_real
 
 Strides = Literal["contiguous", "transposed", "strided", "wider rows", "offset", "stride 0"]
 STRIDES: dict[Strides, str] = {
@@ -70,4 +70,4 @@ def _repeats(array: Array, axis: int) -> bool:
 
 def same(one: Array, other: Array | None) -> bool:
     """The same numbers; whole numbers may have been narrowed by the framework."""
-    return other is not None and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+    return other is not None and np.array_equal(one, other, equal_nan=is_real(one))

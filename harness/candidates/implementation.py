@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from harness.arithmetic import Profile, profile_of
 from harness.candidates.conformance import BreachError, check_pass, check_update, guarded
 from harness.comparison.judge import Finding, Kind
 from harness.evaluation.given import fed, read_only
@@ -16,7 +17,18 @@ from harness.evaluation.point import Point
 from harness.usage import visible
 from impls import registry
 from impls.abilities import ChecksGradients, Comparer, Compares, GradientChecker
-from impls.contract import Array, CannotCompareError, Describes, Implementation, Pass, Trains, Update, Updater
+from impls.contract import (
+    Arithmetic,
+    Array,
+    CannotCompareError,
+    ComputesNarrow,
+    Describes,
+    Implementation,
+    Pass,
+    Trains,
+    Update,
+    Updater,
+)
 from impls.graph import TARGET, Graph
 from impls.hand.optimizers import initial_state
 
@@ -47,9 +59,14 @@ class Participant:
         return self._built[dtype]
 
     @property
-    def eager(self) -> bool:
-        """Whether it says that each operation reads what is shown."""
-        return bool(getattr(self.built(self.dtype), "eager", False))
+    def profile(self) -> Profile:
+        """Of its passes in the working dtype."""
+        return profile_for(self.built(self.dtype), self.dtype)
+
+    @property
+    def profile_of_updates(self) -> Profile:
+        """Of its optimizer, which nobody says is eager."""
+        return replace(self.profile, eager=False)
 
     def describe(self) -> tuple[str, dict[str, str]]:
         """Version and settings."""
@@ -128,6 +145,17 @@ class Participant:
         result = guarded(lambda: updater.update(weights, gradients), weights, point.given)
         update = check_update(weights, optimizer.state, result)
         return Update(_copies(update.weights), _copies(update.state))
+
+
+def profile_for(made: Any, dtype: str) -> Profile:
+    """Of an implementation's passes, as it says that it computes."""
+    narrow = made.narrow if isinstance(made, ComputesNarrow) else _unknown
+    profile = profile_of(dtype, bool(getattr(made, "eager", False)), narrow(None, ""))
+    return profile if dtype in ("float32", "float64") else replace(profile, narrow=narrow)
+
+
+def _unknown(_layer: Any, _local: str) -> Arithmetic:
+    return Arithmetic()
 
 
 def _copies(arrays: Mapping[str, Array]) -> dict[str, Array]:

@@ -27,7 +27,7 @@ import numpy as np
 from harness.candidates.arrays import numbers_of, reshaped
 from harness.candidates.leaves import Leaf, leaves_of
 from harness.candidates.vocabulary import Parsed, Path, called_loss, vocabulary_of
-from impls.contract import Array
+from impls.contract import Array, is_real
 from impls.graph import LOSS, Graph
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -260,7 +260,7 @@ class _Finding:
 def _one_real(leaf: Leaf) -> bool:
     """Whether it is one real number, and so may be a loss; whole numbers count something."""
     array = numbers_of(leaf.value)
-    return array is not None and array.dtype.kind == "f" and array.size == 1
+    return array is not None and is_real(array) and array.size == 1
 
 
 def _same(value: Any, other: Any) -> bool:

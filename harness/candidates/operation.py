@@ -25,7 +25,7 @@ from harness.inputs.signature import Signature
 from harness.inputs.trees import Leaf, put_together, taken_apart
 from harness.usage import UsageError, visible
 from impls.abilities import Hosts
-from impls.contract import Array
+from impls.contract import Array, is_number, is_real
 
 Note = Callable[..., None]
 """Takes the kind of a finding, its tensor and its message."""
@@ -33,8 +33,6 @@ FAILED = object()
 """What a call gives that raises or overruns."""
 GRADIENTS = "gradients"
 """What a finding about the whole backward call is of."""
-NUMBERS = "biufc"
-"""Kinds of dtypes that hold numbers; an array of objects holds none."""
 
 
 class Operation:
@@ -185,7 +183,7 @@ class Operation:
         """What came of it, in own arrays; a number of Python's is one."""
         taken = {}
         for name, own in returned.items():
-            if self.host.owns(own) and self.host.take(own).dtype.kind in NUMBERS:
+            if self.host.owns(own) and _holds_numbers(self.host.take(own)):
                 taken[name] = own
             elif isinstance(own, float):
                 with self.host.running():
@@ -235,8 +233,13 @@ def _note(findings: list[Finding], name: str, kind: Kind, tensor: str, message: 
 def _note_alias(note: Note, own: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
     for name, output in outputs.items():
         array = as_array(output)
-        if array is None or array.dtype.kind != "f" or not array.flags.writeable:  # nobody can write to the input by it
+        if array is None or not is_real(array) or not array.flags.writeable:  # nobody can write to the input by it
             continue
         shared = [one for one, other in in_one_memory({**own, name: output}) if other == name]
         if shared:
             note("aliasing", name, f"the {name} shares its memory with {shared[0]}", fails=False)
+
+
+def _holds_numbers(array: Array) -> bool:
+    """Complex ones too; an array of objects holds none."""
+    return is_number(array) or array.dtype.kind == "c"

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.evaluation.point import Point
-from impls.contract import Array
+from impls.contract import Array, is_real
 from impls.graph import TARGET
 
 BLOCKS = (17, 33, 65, 129)
@@ -139,4 +139,4 @@ def _largest(point: Point) -> float:
     double = point.double
     with np.errstate(all="ignore"):
         found = double.network.forward(double.weights, double.x)
-        return max(float(np.max(np.abs(array))) for array in found.values() if np.asarray(array).dtype.kind == "f")
+        return max(float(np.max(np.abs(array))) for array in found.values() if is_real(np.asarray(array)))

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from harness.candidates.arrays import as_array
 from harness.candidates.vocabulary import called_loss
 from harness.usage import UsageError, told, visible
+from impls.contract import is_real
 from impls.graph import LOSS
 
 RATES = ("lr", "learning_rate", "eta", "alpha")
@@ -172,7 +173,7 @@ def told_loss(returned: Any) -> dict[str, Any]:
 def _real(value: Any, axes: int) -> bool:
     """Whether it is one real number, in an array of so many axes at most; whole numbers count something."""
     array = as_array(value)
-    return array is not None and array.dtype.kind == "f" and array.size == 1 and array.ndim <= axes
+    return array is not None and is_real(array) and array.size == 1 and array.ndim <= axes
 
 
 def new_weights(returned: Any, handed: Any, weights: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -18,7 +18,7 @@ from harness.candidates.layout import Layout
 from harness.candidates.steps import called
 from harness.inputs.plain import as_text, shown
 from harness.usage import UsageError
-from impls.contract import Array
+from impls.contract import Array, is_real
 from impls.graph import Graph, prefixed
 from impls.hand.optimizers import read_off
 
@@ -122,7 +122,7 @@ def _difference(before: Array, after: Array, lr: float) -> Array:
         return after
     with np.errstate(all="ignore"):
         read = (before.astype(np.float64) - after.astype(np.float64)) / lr
-        return read.astype(after.dtype) if after.dtype.kind == "f" else read
+        return read.astype(after.dtype) if is_real(after) else read
 
 
 def read_off_from(network: Graph, lr: float, lies: Layout | None = None) -> Graph:

@@ -26,7 +26,7 @@ from harness.results.chain_check import ChainCheck
 from harness.results.setting import places_of
 from harness.usage import UsageError, told
 from impls.abilities import Chain
-from impls.contract import Array
+from impls.contract import Array, is_real
 from impls.graph import LOSS
 
 
@@ -195,7 +195,7 @@ def _given(chain: Chain, shown: Mapping[str, Array], loss: str) -> dict[str, Arr
     """Gradients that others can be made from; in place of one that is not finite or has another shape, what arrives."""
     given = {loss: np.ones(chain.tensors[loss].shape)}
     for name, array in shown.items():
-        usable = array.shape == chain.tensors[name].shape and array.dtype.kind == "f" and np.isfinite(array).all()
+        usable = array.shape == chain.tensors[name].shape and is_real(array) and np.isfinite(array).all()
         if usable and (name == loss or not any(chain.same[name] == chain.same[other] for other in given)):
             given[name] = np.asarray(array, np.float64)
     return given

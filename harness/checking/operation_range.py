@@ -25,7 +25,7 @@ from harness.evaluation.references.expected import Expected
 from harness.inputs.declared import Reals
 from harness.inputs.signature import Signature
 from harness.usage import UsageError
-from impls.contract import Array
+from impls.contract import Array, is_real
 
 LARGEST = 1000.0
 """How far beyond an interval is looked."""
@@ -112,7 +112,7 @@ def _without(each: Tried, why: str) -> Tried:
 
 def _limit(candidate: Operation, at: Expected) -> Limit | None:
     """Above which numbers a right form is spoilt here; None if it is not right, or no numbers are too large."""
-    reals = tuple(name for name, array in at.given.items() if array.dtype.kind == "f")
+    reals = tuple(name for name, array in at.given.items() if is_real(array))
     least = float(np.sqrt(np.log(np.finfo(at.dtype).max)))
     for names in _groups(reals):
         largest = max(float(np.abs(at.given[name]).max()) for name in names)

@@ -11,13 +11,15 @@ from harness.candidates.implementation import Participant
 from harness.cli.terminal import Progress, indented, named, printable, style_of
 from harness.environment import environment
 from harness.evaluation.point import Point
-from harness.formats import DTYPES
+from harness.formats import DTYPES, FORMATS
+from harness.surveys.accumulation import accumulation_of
 from harness.surveys.accuracy import Accuracy, place, size
 from harness.surveys.calibration import Calibration, calibrate
 from harness.surveys.conventions import conventions, render
 from harness.usage import visible
 from impls import registry
-from impls.contract import CannotCompareError, Trains
+from impls.abilities import Accumulates
+from impls.contract import CannotCompareError, Trains, network_of_example
 from impls.hand import from_text
 
 HEADERS = ("function", "against", "points", "largest", "table", "verdict", "at")
@@ -140,6 +142,20 @@ def print_implementations(as_json: bool) -> int:
     return int(any(row["conformance"].startswith("breaks") for row in rows))
 
 
+TERMS_ADDED = 32
+
+
+def _accumulations(name: str) -> dict[str, str]:
+    """In how many digits and in which order an implementation adds up numbers narrower than float32."""
+    found = {}
+    for dtype in (dtype for dtype in DTYPES if FORMATS[dtype].digits < FORMATS["float32"].digits):
+        made = Participant(name, registry.load(name), network_of_example(), dtype).built(dtype)
+        if isinstance(made, Accumulates):
+            for of, sums in made.accumulations().items():
+                found[f"{name} {dtype} {of}"] = str(accumulation_of(sums, TERMS_ADDED, dtype))
+    return found
+
+
 def print_doctor(as_json: bool) -> int:
     """Environment of the process and settings of every installed implementation."""
     found = environment()
@@ -148,6 +164,7 @@ def print_doctor(as_json: bool) -> int:
         try:
             version, settings = Participant(name, registry.load(name), network, "float32").describe()
             found |= {name: version, **settings}
+            found |= _accumulations(name)
         except Exception as error:
             found[name] = visible(" ".join(str(error).split())[:200])
     if as_json:

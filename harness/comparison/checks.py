@@ -28,7 +28,7 @@ from harness.arithmetic.bounded import adds_terms
 from harness.comparison.judge import Check, Row, but_for_rounding, judge, judge_by, not_comparable
 from harness.comparison.recomputed import recomputed
 from harness.comparison.standard import Standard
-from harness.evaluation.centre import NO_SUMS, NOTHING, Reading, alone, exact_inputs, sampled
+from harness.evaluation.centre import NO_SUMS, NOTHING, Readings, alone, exact_inputs, sampled
 from harness.evaluation.point import Point
 from harness.evaluation.subgradients import Sides
 from harness.inputs.schedule import EVERY_ENTRY, Stride
@@ -41,7 +41,7 @@ def rounding(point: Point, against: str, result: Pass, profile: Profile, stride:
     """Every link of a pass, alone, fed the implementation's own tensors."""
     tensors, shown = point.tensors(result), tensors_of(result)
     sums = NO_SUMS if profile.eager else _sums(point.network, tensors, shown, profile)
-    reading, rows = Reading(point.context(profile), {}), []
+    readings, rows = Readings(point.context), []
     for link in point.network.links:
         if point.network.tensors[link.output].through and link.output not in shown:
             continue  # a part of a gradient: the sum of all parts is one link
@@ -58,7 +58,7 @@ def rounding(point: Point, against: str, result: Pass, profile: Profile, stride:
             actual = tensors[link.output]
             row = judge_link(
                 link, tensors, actual, profile, against, point.step, stride, shown, parts, sums,
-                reading=reading,
+                readings=readings,
             )  # fmt: skip
             if row.verdict == "FAULT" and not profile.eager and not parts:
                 other = recomputed(point.network, link, tensors, profile)
@@ -117,14 +117,14 @@ def judge_link(
     parts: Mapping[str, Link] = NOTHING,
     sums: Mapping[str, Array] = NO_SUMS,
     *,
-    reading: Reading | None = None,
+    readings: Readings | None = None,
 ) -> Row:
     """One link alone, fed `tensors`, against what an implementation made of them.
 
     `shown` names the tensors that the implementation made in the same program as `actual`; `parts`, `sums` and
-    `reading`, see `alone`.
+    `readings`, see `alone`.
     """
-    expected = alone(link, tensors, profile, stride, shown, parts, sums, reading=reading)
+    expected = alone(link, tensors, profile, stride, shown, parts, sums, readings=readings)
     shape = actual.shape
     actual = sampled(link, actual, stride)
     row = judge("rounding", link.output, against, step, actual=actual, expected=expected.value, allowed=expected.bound)

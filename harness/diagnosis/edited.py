@@ -26,7 +26,7 @@ from harness.faults.cause import Cause
 from harness.faults.edits import EditFault, Numbered
 from harness.faults.fault import Read
 from harness.faults.precision import WIDE
-from impls.contract import Array
+from impls.contract import Array, is_real
 from impls.graph import Rule, evaluate
 
 SAME = 1e-9
@@ -236,7 +236,7 @@ def _elsewhere(now: Planted) -> Mapping[str, Any]:
     """The tensors of the network at other weights and with other numbers in the batch."""
     point, rng = now.point, np.random.default_rng(0)
     tensors = {
-        name: array if np.asarray(array).dtype.kind != "f" else array * rng.uniform(0.7, 0.95, np.shape(array))
+        name: array if not is_real(np.asarray(array)) else array * rng.uniform(0.7, 0.95, np.shape(array))
         for name, array in in_floats(point, now.reach, {}, {}).tensors.items()
         if name not in now.point.network.link
     }

@@ -216,7 +216,7 @@ def _fits(total: Floats, grid: NDArray[np.int_], like: Bounded) -> NDArray[np.bo
     profile = like.context.profile
     normal = np.ldexp(1.0, np.minimum(grid, 0)) >= profile.eta
     with np.errstate(over="ignore"):
-        return np.asarray((total < np.ldexp(1.0, np.minimum(grid, NO_DIGIT) + profile.digits)) & normal)
+        return np.asarray((total < np.ldexp(1.0, np.minimum(grid, NO_DIGIT) + profile.computes.digits)) & normal)
 
 
 def _lowest_digit(values: Floats) -> NDArray[np.int_]:

@@ -48,10 +48,24 @@ def end_to_end(
 
 
 class Reading(NamedTuple):
-    """What links have in common that read the same tensors: a context, and these, by name, as exact numbers."""
+    """What links of one profile that read the same tensors have in common: a context, and these, by name, as exact."""
 
     context: Context
     known: dict[Any, Any]
+
+
+class Readings(dict[Profile, Reading]):
+    """A reading for each profile that there is among links.
+
+    Args:
+        context: of a profile.
+    """
+
+    def __init__(self, context: Callable[[Profile], Context] = Context) -> None:
+        self.context = context
+
+    def __missing__(self, profile: Profile) -> Reading:
+        return self.setdefault(profile, Reading(self.context(profile), {}))
 
 
 def sampled(link: Link, array: Any, stride: Stride) -> Any:
@@ -68,14 +82,14 @@ def alone(
     parts: Mapping[str, Link] = NOTHING,
     sums: Mapping[str, Array] = NO_SUMS,
     *,
-    reading: Reading | None = None,
+    readings: Readings | None = None,
 ) -> Bounded:
     """The output of one link fed with exact tensors, restricted to a stride of its entries.
 
     Where it adds parts of a gradient that nobody shows, `parts` holds their links by name: the sum of all their vjps
-    is one link then. Links that read the same tensors may share a `reading`, so that these are made exact once.
+    is one link then. Links that read the same tensors may share `readings`, so that these are made exact once.
     """
-    context, known = reading or Reading(Context(profile), {})
+    context, known = (Readings() if readings is None else readings)[profile.of(link.layer, link.local)]
     made = link.rule(*exact_inputs(link, tensors, context, stride, shown, parts, sums, known))
     if made.contracted:  # what is moved may have been computed anew, as it is for whoever reads it
         with np.errstate(invalid="ignore"):
@@ -105,7 +119,8 @@ def exact_inputs(
 
     def read(name: str) -> Any:
         if name in parts:
-            return parts[name].rule(*exact_inputs(parts[name], tensors, context, within, shown, NOTHING, sums))
+            part = parts[name]
+            return part.read(part.rule(*exact_inputs(part, tensors, context, within, shown, NOTHING, sums)), tensors)
         array, anew = tensors[name], sums.get(name)
         if name in apart:
             array = stride.of(array, apart[name])

@@ -126,10 +126,10 @@ def in_bounds(
 
 def in_float32(point: Point, reach: Reach, shown: Mapping[str, Array], profile: Profile) -> Replay:
     """A replay of a program that rounds what it is given to float32 and computes in it; `profile` is float32's."""
-    context, digits = Context(profile), FORMATS["float32"].digits
-    tensors = {name: rounded(t, digits) if hasattr(t, "bound") else t for name, t in given(point, context).items()}
+    context, float32 = Context(profile), FORMATS["float32"]
+    tensors = {name: rounded(t, float32) if hasattr(t, "bound") else t for name, t in given(point, context).items()}
 
     def pass_on(actual: Array, expected: Any) -> Any:
-        return rounded(passed_on(actual, expected, context), digits)
+        return rounded(passed_on(actual, expected, context), float32)
 
     return Replay(reach, tensors, shown, {}, pass_on)

@@ -23,9 +23,9 @@ from harness.evaluation.truth import Truth, true_tensors
 from harness.evaluation.zeros import Move, vanishes
 from harness.inputs.batches import Batches
 from harness.usage import UsageError
-from impls.contract import Array, Inputs, Pass, tensors_of
+from impls.contract import Arithmetic, Array, Inputs, Pass, tensors_of
 from impls.graph import TARGET, Graph, evaluate
-from impls.hand_numpy import HandUpdater
+from impls.hand_numpy import Hand, HandUpdater
 
 T = TypeVar("T")
 
@@ -113,7 +113,7 @@ class Point:
 
     def centre(self, dtype: str) -> Centre:
         """Every tensor here as a bounded array, for the programs of a dtype."""
-        at, profile = (self.network, self.weights, self.x, self.y), profile_of(dtype)
+        at, profile = (self.network, self.weights, self.x, self.y), profile_of(dtype, arithmetic=Arithmetic())
         return self.once(("centre", dtype), lambda: end_to_end(*at, profile, context=self.context(profile, kept=True)))
 
     def context(self, profile: Profile, *, kept: bool = False) -> Context:
@@ -195,14 +195,14 @@ def moment_after(network: Graph, batches: Batches, optimizer: Any, seed: int, st
     """
     dtype = batches.dtype
     weights: Mapping[str, Array] = network.init(seed, dtype)
-    buffers, updater = network.fresh_buffers(dtype), HandUpdater(optimizer, weights)
+    buffers, hand, updater = network.fresh_buffers(dtype), Hand(network, dtype), HandUpdater(optimizer, weights)
     with np.errstate(all="ignore"):
         for step in range(1, steps + 1):
             x, y = batches.at(step)
             x = with_buffers(network, x, buffers)
-            activations = network.forward(weights, x)
-            buffers = network.next_buffers(activations)
-            update = updater.update(weights, network.backward(weights, x, y, activations))
+            made = hand.differentiate(weights, x, y)
+            buffers = network.next_buffers(made.activations)
+            update = updater.update(weights, made.gradients)
             weights = update.weights
             if not all(np.all(np.isfinite(w)) for w in weights.values()):
                 raise UsageError(

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from impls.contract import Array
+from impls.contract import Array, is_real
 
 ULPS = 4
 """Largest number of ulp by which a number is moved."""
@@ -43,7 +43,7 @@ class Move(NamedTuple):
         rng, away = np.random.default_rng([self.pair, 0]), np.random.default_rng([0, 1])
 
         def moved(array: Array) -> Array:
-            if array.dtype.kind != "f":
+            if not is_real(array):
                 return array
             begin = array.astype(np.float64)
             if self.elsewhere:

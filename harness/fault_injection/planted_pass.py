@@ -40,6 +40,7 @@ from harness.faults import Fault
 from harness.faults.precision import DTYPES
 from impls.contract import Array, Arrays, Pass
 from impls.graph import LOSS, Graph, Link, Rule, evaluate
+from impls.hand_numpy import EMULATED, Working
 
 MOST_IN_BALLS = 1_000_000
 """Multiply-adds of a pass that is found in balls, which takes a second or two."""
@@ -108,21 +109,23 @@ class Tensors:
 
     def __init__(self, network: Graph, given: Mapping[str, Array]) -> None:
         parts = [link for link in network.backward_links if link.output not in given]
-        self.network, self.given = network, evaluate(parts, dict(given))
         self.dtype = np.asarray(given[LOSS]).dtype
+        self.network, self._working = network, Working(self.dtype)
+        self._read = evaluate(parts, self._working.taken_by_name(given), passed_on=self._working.passed_on)
+        self.given = self._working.kept_by_name(self._read)
         self._alone: dict[str, Bounded] = {}
 
     def with_fault(self, fault: Fault) -> Array:
         """What the faulty link gives, in this dtype."""
         with np.errstate(all="ignore"):
-            return np.asarray(fault.rule(self.given)).astype(self.dtype, copy=False)
+            return self._working.kept(fault.rule(self._read)).astype(self.dtype, copy=False)
 
     def bounded(self, link: Link) -> Bounded:
         """The right value of one link, fed these tensors, with the bound of this link alone."""
         if link.output not in self._alone:
             shown = {name for name in self.network.link if not self.network.tensors[name].through}
             parts = parts_of(self.network, link, shown)
-            profile = profile_of(str(self.dtype))
+            profile = profile_of(str(self.dtype), arithmetic=EMULATED)
             self._alone[link.output] = alone(link, self.given, profile, shown=shown, parts=parts)
         return self._alone[link.output]
 
@@ -135,18 +138,20 @@ class Tensors:
         if value.shape != self.given[link.output].shape:
             return whole, value
         with np.errstate(all="ignore"):
-            return whole, np.asarray(whole({**self.given, link.output: value}))
+            return whole, self._working.kept(whole({**self._read, link.output: self._working.taken(value)}))
 
     def gradients_after(self, wrong: Link, value: Array) -> dict[str, Array]:
         """Of a pass that goes on from a wrong link, the gradients of the weights that depend on it."""
-        tensors, changed, links = {**self.given, wrong.output: value}, {wrong.output}, self.network.backward_links
+        tensors = {**self._read, wrong.output: self._working.taken(value)}
+        changed, links = {wrong.output}, self.network.backward_links
+        passed_on = self._working.passed_on or (lambda _, value: value)
         start = next(place for place, link in enumerate(links) if link.output == wrong.output)
         with np.errstate(all="ignore"):
             for link in links[start + 1 :]:
                 if changed.intersection(link.inputs):
-                    tensors[link.output] = link(tensors)
+                    tensors[link.output] = passed_on(link, link(tensors))
                     changed.add(link.output)
-        return {name: np.asarray(tensors[name]) for name in self.network.gradients if name in changed}
+        return self._working.kept_by_name({n: tensors[n] for n in self.network.gradients if n in changed})
 
 
 class Ground:

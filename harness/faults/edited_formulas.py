@@ -141,7 +141,7 @@ def formula_of_tree(tree: FunctionTree, reads: list[str]) -> str:
 
 
 def _narrow(dtype: str) -> Callable[[Any], Any]:
-    return lambda tensor: rounded(tensor, FORMATS[dtype].digits)
+    return lambda tensor: rounded(tensor, FORMATS[dtype])
 
 
 def _taking(rows: Callable[[int], Any]) -> Callable[[Any], Any]:

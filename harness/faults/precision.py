@@ -7,7 +7,7 @@
 
 On plain arrays a rule does what it says. On bounded arrays it gives the bound of every program that does so: in the
 profile of float32, of an accumulation with its unit roundoff, or of one more rounding. The first two are wide, so wide
-that a small term of another kind is within them; of the dtypes below float32 the rounding is modelled, not the range.
+that a small term of another kind is within them.
 
 So a wide bound is no evidence. That the numbers are exactly numbers of the narrow dtype is: a number of float64 is one
 of float32 by chance once in 2^29 times. Where the numbers are not shown, only the same operations in the same order,
@@ -27,6 +27,7 @@ from harness.arithmetic.bounded import rounded
 from harness.faults.fault import Fault
 from harness.faults.place import Place
 from harness.formats import FORMATS
+from impls.contract import is_real
 from impls.graph import Rule
 from impls.hand import Dense
 from impls.hand.layers.dense import rows_of
@@ -51,8 +52,7 @@ def precision_faults(place: Place) -> Iterator[Fault]:
         yield place.fault("accumulated in float32", says, f"{at}, summed in float32", lambda t: _accumulated(place, t))
     for dtype in ("float16", "bfloat16"):
         says = f"{at} is rounded to {dtype}"
-        digits = FORMATS[dtype].digits
-        rule = lambda t, digits=digits: rounded(place.link(t), digits)  # noqa: E731
+        rule = lambda t, of=FORMATS[dtype]: rounded(place.link(t), of)  # noqa: E731
         yield place.fault(f"rounded to {dtype}", says, f"{dtype}({at})", rule)
 
 
@@ -60,9 +60,9 @@ def _in_float32(place: Place, t: Mapping[str, Any]) -> Any:
     read = {name: t[name] for name in place.link.inputs}
     if not any(isinstance(tensor, Bounded) for tensor in read.values()):
         with np.errstate(over="ignore", invalid="ignore"):
-            narrow = {n: a.astype(np.float32) if a.dtype.kind == "f" else a for n, a in read.items()}
+            narrow = {n: a.astype(np.float32) if is_real(a) else a for n, a in read.items()}
             return np.asarray(place.link(narrow), np.float64)
-    operands = {name: rounded(tensor, FORMATS["float32"].digits) for name, tensor in read.items()}
+    operands = {name: rounded(tensor, FORMATS["float32"]) for name, tensor in read.items()}
     return _in(profile_of("float32"), place, operands)
 
 
@@ -70,7 +70,7 @@ def _accumulated(place: Place, t: Mapping[str, Any]) -> Any:
     read = {name: t[name] for name in place.link.inputs}
     if any(isinstance(tensor, Bounded) for tensor in read.values()):
         own = next(tensor for tensor in read.values() if isinstance(tensor, Bounded)).context.profile
-        return _in(replace(own, u_acc=2.0 ** -FORMATS["float32"].digits), place, read)
+        return _in(replace(own, u_acc=(u := FORMATS["float32"].u), u_sum=u, u_met=u), place, read)
     terms = place.of_rule(_TERMS)
     assert terms is not None
     total: Any = np.float32(0)

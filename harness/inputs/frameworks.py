@@ -23,7 +23,7 @@ from harness.inputs.trees import taken_apart
 from harness.usage import UsageError, told
 from impls import registry
 from impls.abilities import Hosts, StandsIn
-from impls.contract import Array, CannotCompareError, network_of_example
+from impls.contract import Array, CannotCompareError, is_number, is_real, network_of_example
 
 _WANTS_WHOLE_NUMBERS = re.compile(r"\bLong\b|\blong, int\b|integer|\bindices\b", re.IGNORECASE)
 """In what frameworks raise where they are given reals for labels or indices."""
@@ -214,7 +214,7 @@ def as_arrays(values: Mapping[str, Any], dtype: str) -> dict[str, Array]:
             raise UsageError(
                 f"Cannot use the input {name!r}, because its rows differ in length; give an array of numbers."
             ) from None
-        if array.dtype.kind not in "iufb":
+        if not is_number(array):
             raise UsageError(
                 f"Cannot use the input {name!r} of dtype {array.dtype}, because gradients are of real numbers; give "
                 f"an array of floats, or of whole numbers where they are indices."
@@ -228,7 +228,7 @@ def as_arrays(values: Mapping[str, Any], dtype: str) -> dict[str, Array]:
 
 
 def _cast(name: str, array: Array, dtype: str) -> Array:
-    if array.dtype.kind != "f":
+    if not is_real(array):
         return array.astype(np.int64)
     with np.errstate(over="ignore"):
         cast = array.astype(dtype)

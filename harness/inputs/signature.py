@@ -18,7 +18,7 @@ from harness.inputs.frameworks import as_arrays
 from harness.inputs.plain import shown
 from harness.inputs.trees import is_numbers, matched, names_of, put_together, taken_apart
 from harness.usage import UsageError
-from impls.contract import Array
+from impls.contract import Array, is_real
 
 MOST_COMBINATIONS = 12
 """Of options, up to which each is tried with each; of more, one option at a time is changed."""
@@ -87,7 +87,7 @@ class Signature:
 
 
 def _no_reals(value: Input) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype.kind != "f"
+    return isinstance(value, np.ndarray) and not is_real(value)
 
 
 def signature_of(inputs: Mapping[str, Any] | str, dtype: str) -> Signature:

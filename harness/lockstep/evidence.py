@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.arithmetic import Profile, profile_of
+from harness.arithmetic import Profile
 from harness.candidates.conformance import BreachError
 from harness.candidates.implementation import Participant
 from harness.comparison.judge import Finding
@@ -111,8 +111,8 @@ class StepEvidence:
 
 def working_only(participant: Participant, point: Point, working: Pass) -> Evidence:
     """What is judged where only a sample is: the pass in the working dtype as it is."""
-    profile = profile_of(participant.dtype, participant.eager)
-    return Evidence(name=participant.name, point=point, profile=profile, first=Program(working=working), expected=None)
+    first = Program(working=working)
+    return Evidence(name=participant.name, point=point, profile=participant.profile, first=first, expected=None)
 
 
 def collected(participant: Participant, point: Point, working: Pass, expected: Pass | None) -> Evidence:
@@ -124,7 +124,7 @@ def collected(participant: Participant, point: Point, working: Pass, expected: P
         for which, result in programs.items()
     }
     return Evidence(
-        name=participant.name, point=point, profile=profile_of(participant.dtype, participant.eager),
+        name=participant.name, point=point, profile=participant.profile,
         expected=expected, no_double=no_double,
         first=made["first"], second=made.get("second"), untapped=made.get("untapped"),
     )  # fmt: skip

@@ -79,7 +79,8 @@ class Session:
         """The first line of the record."""
         lines = profile_of("float64").assumptions()
         if self.dtype != "float64":
-            lines = profile_of(self.dtype).assumptions() + lines
+            own = [line for participant in self.participants for line in participant.profile.assumptions()]
+            lines = list(dict.fromkeys(own)) + lines
         lines = lines + ([assumption()] if self.exact else [])
         x, y = self._data_kept(data)
         network = self.network
@@ -197,7 +198,7 @@ class Session:
             if update is not None or participant.alive:
                 evidence.append(
                     UpdateEvidence(
-                        name=participant.name, point=point, profile=profile_of(participant.dtype),
+                        name=participant.name, point=point, profile=participant.profile_of_updates,
                         gradients=gradients, before=participant.state_before, update=update,
                     )
                 )  # fmt: skip

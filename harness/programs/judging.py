@@ -17,25 +17,25 @@ from msgspec.structs import replace as with_other
 from harness.arithmetic import Context, profile_of
 from harness.comparison.judge import Row, but_for_rounding, judge
 from harness.comparison.operation import check_of, row_of
-from harness.evaluation.references.captured import RuleReference
+from harness.evaluation.references.captured import Narrow, RuleReference
 from harness.evaluation.references.expected import Expected
 from harness.evaluation.references.measured import MeasuredReference
 from harness.evaluation.references.reference import Reference
 from harness.faults.operations.causes import cause_of
 from harness.faults.operations.explanation import Explanation
 from harness.faults.operations.situation import Situation
+from harness.formats import DTYPES, FORMATS
 from harness.inputs.outputs import joined
 from harness.results.program_check import JudgedOperation
 from harness.usage import UsageError, told
 from impls.captured import Capture, Form, Kind, Meeting, Operation, Rule
-from impls.contract import Array
+from impls.contract import Array, is_real
 from impls.graph.backward import accumulate
 from impls.graph.node import path_of
 from impls.hand.operations.arithmetic import Choose
 from impls.hand.operations.moving import Moved, Put
 
 OF_GRADIENTS = "sum of gradients"
-FORMATS = ("float32", "float64")
 
 
 def judged(capture: Capture, modules: Sequence[str] = ()) -> Iterator[JudgedOperation]:
@@ -51,12 +51,12 @@ def judged(capture: Capture, modules: Sequence[str] = ()) -> Iterator[JudgedOper
         if modules and not any(fnmatchcase(operation.module, pattern) for pattern in modules):
             continue
         for meeting in meetings.get(operation.number, ()):
-            yield judged_meeting(meeting, operation.module, operation.place)
-        yield judged_operation(operation)
+            yield judged_meeting(meeting, operation.module, operation.place, capture.narrow)
+        yield judged_operation(operation, capture.narrow)
     for meeting in meetings.get(None, ()):
         module = path_of(meeting.name)
         if not modules or any(fnmatchcase(module, pattern) for pattern in modules):
-            yield judged_meeting(meeting, module, None)
+            yield judged_meeting(meeting, module, None, capture.narrow)
 
 
 class _Judged(NamedTuple):
@@ -65,10 +65,10 @@ class _Judged(NamedTuple):
     shown: Mapping[str, Array]
 
 
-def judged_operation(operation: Operation) -> JudgedOperation:
+def judged_operation(operation: Operation, narrow: Narrow | None = None) -> JudgedOperation:
     """One operation by the best reference it has; where that cannot be run, by the next, and by none in the end."""
     why, blind = operation.why_not, None
-    for kind, reference in _references(operation):
+    for kind, reference in _references(operation, narrow):
         try:
             found = _result(operation, kind, _by(reference(), operation, kind), "")
             if found.wrong or not _blind(found):
@@ -87,9 +87,9 @@ def _blind(found: JudgedOperation) -> int:
     return sum(row.verdict == "no power" for row in found.rows)
 
 
-def _references(operation: Operation) -> Iterator[tuple[Kind, Callable[[], Reference]]]:
+def _references(operation: Operation, narrow: Narrow | None) -> Iterator[tuple[Kind, Callable[[], Reference]]]:
     if operation.rule is not None and _looks_everywhere(operation.rule, operation.upstream):
-        yield "derived", partial(RuleReference, operation)
+        yield "derived", partial(RuleReference, operation, narrow)
     if operation.outputs and (form := operation.form()) is not None:
         yield form.kind, partial(_measured, operation, form)
 
@@ -114,7 +114,7 @@ def numbered(operation: Operation) -> dict[str, int]:
 def _by(reference: Reference, operation: Operation, kind: Kind) -> _Judged:
     places = _real(operation) if kind != "derived" or operation.rule is None else list(operation.rule.gives)
     outputs = [operation.outputs[place] for place in places]
-    dtype = _narrowest([*outputs, *operation.operands, *(g for g in operation.gradients if g is not None)])
+    dtype = _narrowest([*outputs, *(g for g in operation.gradients if g is not None)])
     arrived = [operation.upstream[place] for place in places]
     sent = tuple(np.zeros(o.shape, o.dtype) if u is None else u for u, o in zip(arrived, outputs, strict=True))
     number = reference.numbers if isinstance(reference, RuleReference) else numbered(operation)
@@ -134,11 +134,11 @@ def _by(reference: Reference, operation: Operation, kind: Kind) -> _Judged:
 
 
 def _narrowest(arrays: Sequence[Array]) -> str:
-    """The format that rounds most, of all that an operation reads and gives."""
-    kinds = {str(array.dtype) for array in arrays if array.dtype.kind in "fV"}  # V: bfloat16
-    if others := kinds.difference(FORMATS):
+    """The format that rounds most, of all that an operation gives."""
+    kinds = {str(array.dtype) for array in arrays if is_real(array)}
+    if others := kinds.difference(DTYPES):
         raise UsageError(f"Cannot judge it, because it computes in {min(others)}; there are no bounds for that yet.")
-    return min(kinds, default="float64")
+    return min(kinds, key=lambda kind: FORMATS[kind].digits, default="float64")
 
 
 def _row(expected: Expected, tensor: str, shown: Mapping[str, Array], step: int) -> Row:
@@ -146,7 +146,7 @@ def _row(expected: Expected, tensor: str, shown: Mapping[str, Array], step: int)
 
 
 def _real(operation: Operation) -> list[int]:
-    return [place for place, output in enumerate(operation.outputs) if output.dtype.kind == "f"]
+    return [place for place, output in enumerate(operation.outputs) if is_real(output)]
 
 
 def _result(operation: Operation, kind: Kind, found: _Judged | None, why: str) -> JudgedOperation:
@@ -185,15 +185,15 @@ def _lost(operation: Operation) -> str:
     """Where an operation makes a number that is not finite of numbers that all are; which, and of what."""
     if operation.rule is not None and isinstance(operation.rule.layer, CHOOSING):
         return ""
-    read = [operand for operand in operation.operands if operand.dtype.kind == "f"]
+    read = [operand for operand in operation.operands if is_real(operand)]
     if not all(np.isfinite(operand).all() for operand in read):
         return ""
     for output in operation.outputs:
-        if output.dtype.kind == "f" and not np.isfinite(output).all():
+        if is_real(output) and not np.isfinite(output).all():
             return _told_of(output, "its output", read)
     if all(u is None or np.isfinite(u).all() for u in operation.upstream):
         for gradient in operation.gradients:
-            if gradient is not None and gradient.dtype.kind == "f" and not np.isfinite(gradient).all():
+            if gradient is not None and is_real(gradient) and not np.isfinite(gradient).all():
                 return _told_of(gradient, "its gradient", read)
     return ""
 
@@ -204,12 +204,14 @@ def _told_of(array: Array, what: str, read: Sequence[Array]) -> str:
     return f"{what} is {array[place]} at {list(place)}, of numbers from {ranges}"
 
 
-def judged_meeting(meeting: Meeting, module: str, place: tuple[str, int] | None) -> JudgedOperation:
+def judged_meeting(
+    meeting: Meeting, module: str, place: tuple[str, int] | None, narrow: Narrow | None = None
+) -> JudgedOperation:
     """A sum of gradients, in any order."""
     dtype, rows, why = str(meeting.total.dtype), list[Row](), meeting.why_not
-    if not why and dtype in FORMATS:
+    if not why and dtype in DTYPES:
         try:
-            rows = [_total(meeting, dtype)]
+            rows = [_total(meeting, dtype, narrow)]
         except ValueError as error:
             why = told(error)
     return JudgedOperation(
@@ -220,8 +222,8 @@ def judged_meeting(meeting: Meeting, module: str, place: tuple[str, int] | None)
     )  # fmt: skip
 
 
-def _total(meeting: Meeting, dtype: str) -> Row:
-    context = Context(profile_of(dtype))
+def _total(meeting: Meeting, dtype: str, narrow: Narrow | None) -> Row:
+    context = Context(profile_of(dtype) if narrow is None else profile_of(dtype, arithmetic=narrow(None, "")))
     parts = [context.exact(part) for part in meeting.parts]
     total = parts[0] if len(parts) == 1 else accumulate(*parts)
     row = judge(

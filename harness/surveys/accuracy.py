@@ -30,7 +30,8 @@ from impls.abilities import Computes
 from impls.contract import Array
 from impls.graph import Graph, Link
 
-Tried = Literal["sample", "every float32"]
+Tried = str
+"""``sample``, or ``every`` number of a dtype."""
 Truth = tuple[TrueValues, TrueValues | None]
 
 
@@ -116,15 +117,18 @@ def measured(function: str, x: tuple[Array, ...], computed: Array, truth: Truth)
     dtype = str(x[0].dtype)
     profile, absolute = profile_of(dtype), _is_absolute(function, dtype)
     at_x, at_flushed = truth
+    besides = profile.eta * (profile.lost_reciprocal if function == "sigmoid" else 1.0)
+    besides += profile.besides.get(function, 0.0) * profile.u
     with np.errstate(all="ignore"):
-        error = _errors(computed, at_x, profile, absolute)
+        error = _errors(computed, at_x, profile, absolute, besides)
         reach = np.abs(at_x.value) * (1 + profile.constants[function] * profile.u)
         promised = reach <= profile.largest
         if at_flushed is not None:
-            error = np.minimum(error, _errors(computed, at_flushed, profile, absolute))
+            error = np.minimum(error, _errors(computed, at_flushed, profile, absolute, besides))
             promised &= np.isfinite(at_flushed.value)
         for divisor in x[1:]:
-            promised &= np.abs(divisor) * profile.eta <= 1
+            size = np.abs(np.asarray(divisor, np.float64))
+            promised &= (size * profile.eta <= 1) & (size * profile.largest >= 1)
     points = int(np.count_nonzero(promised))
     if not points:
         return Worst()
@@ -133,16 +137,16 @@ def measured(function: str, x: tuple[Array, ...], computed: Array, truth: Truth)
     return Worst(points, float(error[worst]), at, float(computed[worst]), float(at_x.value[worst]))
 
 
-def _errors(computed: Array, true: TrueValues, profile: Profile, absolute: bool) -> Floats:
+def _errors(computed: Array, true: TrueValues, profile: Profile, absolute: bool, besides: float) -> Floats:
     # The difference of neighbours is exact, so the tail is not lost in it.
     difference = np.abs((computed.astype(np.float64) - true.value) - true.tail)
     scale = np.ones_like(true.value) if absolute else np.abs(true.value)
-    excess = difference - profile.eta - true.doubt * scale
+    excess = difference - besides - true.doubt * scale
     return np.where(excess > 0, excess / scale / profile.u, np.where(np.isnan(excess), np.inf, 0.0))
 
 
 def _is_absolute(function: str, dtype: str) -> bool:
-    return "absolute" in constants_table()[dtype][function]
+    return "relative" not in constants_table()[dtype][function]
 
 
 def judged(function: str, against: str, dtype: str, tried: Tried, worst: Worst) -> Accuracy:

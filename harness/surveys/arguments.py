@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import ml_dtypes
 import numpy as np
 
 from impls.contract import Array
@@ -34,7 +35,7 @@ itself, which ball arithmetic judges at some cost."""
 def sample(dtype: str, seed: int) -> Array:
     """Random finite arguments of a dtype, reproducible by their seed."""
     rng = np.random.default_rng(seed)
-    info = np.finfo(dtype)
+    info = ml_dtypes.finfo(dtype)
     in_binade, in_interval, at_distance = SPARSE if dtype == "float64" else DENSE
     exponents = np.arange(info.minexp - info.nmant, info.maxexp)
     mantissas = rng.uniform(1, 2, (in_binade, exponents.size))
@@ -43,7 +44,8 @@ def sample(dtype: str, seed: int) -> Array:
     intervals = np.concatenate([rng.uniform(-reach, reach, in_interval) for reach in (1, 4, 16, 128, 1024)])
     distances = np.ldexp(rng.uniform(0.5, 1, (at_distance, 1)), -np.arange(info.nmant + 1)).ravel()
     crossings = np.outer(CROSSINGS, np.concatenate([[1.0], 1 + distances, 1 - distances])).ravel()
-    x = np.concatenate([[0.0], binades, -binades, intervals, crossings, -crossings]).astype(dtype)
+    with np.errstate(over="ignore"):
+        x = np.concatenate([[0.0], binades, -binades, intervals, crossings, -crossings]).astype(dtype)
     return x[np.isfinite(x)]
 
 
@@ -51,8 +53,10 @@ def batches(function: str, dtype: str, seed: int) -> list[tuple[Array, ...]]:
     """The sample in parts of one shape, so that a compiler is asked once; each a tuple of operands.
 
     To ``divide`` there are arrays by arrays, and arrays by single numbers, which a compiler may turn into
-    factors.
+    factors. Of a dtype of 16 bits every number is tried, and of pairs a sample.
     """
+    if np.dtype(dtype).itemsize == 2 and function != "divide":
+        return list(every_number(dtype))
     x = sample(dtype, seed)
     rows = -(-x.size // CHUNK)
     x = x[: x.size - x.size % rows]  # a few points fewer
@@ -66,11 +70,14 @@ def batches(function: str, dtype: str, seed: int) -> list[tuple[Array, ...]]:
     return [*zip(parts, others, strict=True), *zip(few, divisors, strict=True)]
 
 
-def every_float32(patterns: range = EVERY_FLOAT32) -> Iterator[tuple[Array, ...]]:
-    """The finite float32 numbers among these bit patterns, a chunk at a time."""
+def every_number(dtype: str = "float32", patterns: range | None = None) -> Iterator[tuple[Array, ...]]:
+    """The finite numbers of a dtype among these bit patterns, among all if None, a chunk at a time."""
+    size = np.dtype(dtype).itemsize
+    patterns = range(2 ** (8 * size)) if patterns is None else patterns
     for start in range(patterns.start, patterns.stop, CHUNK):
-        bits = np.arange(start, min(start + CHUNK, patterns.stop), dtype=np.int64).astype(np.uint32)
-        x = bits.view(np.float32)
-        x = x[np.isfinite(x)]
+        bits = np.arange(start, min(start + CHUNK, patterns.stop), dtype=np.int64).astype(f"u{size}")
+        x = bits.view(dtype)
+        with np.errstate(invalid="ignore"):  # NaNs that signal
+            x = x[np.isfinite(x)]
         if x.size:
             yield (x,)

@@ -31,13 +31,14 @@ from harness.surveys.accuracy import (
     size,
     unmeasured,
 )
-from harness.surveys.arguments import CHUNK, EVERY_FLOAT32, batches, every_float32
+from harness.surveys.arguments import CHUNK, EVERY_FLOAT32, batches, every_number
 from harness.usage import UsageError
 from impls import registry
 from impls.abilities import Computes
 from impls.contract import Array, network_of_example
 from impls.hand.parsing import lookup
 
+ALWAYS_EVERY = ("float16", "bfloat16")
 Functions = Mapping[str, Callable[..., Array]]
 
 
@@ -120,9 +121,10 @@ def calibrate(
     Args:
         against: implementations by name; all that are installed if None.
         functions: names in the constants table; all that can be measured if None.
-        dtypes: float32, float64 or both, which is meant by None (exhaustive: float32).
+        dtypes: those that are measured, all if None (exhaustive: float32).
         seed: of the sample.
-        exhaustive: try every float32 number; ``divide``, of two operands, is sampled all the same.
+        exhaustive: try every float32 number, as every number of 16 bits always is; ``divide``, of two operands, is
+            sampled all the same.
         patterns: the bit patterns that are tried then.
         progress: called with the functions done, the one under way in part, and the functions there are.
 
@@ -142,9 +144,10 @@ def calibrate(
         built = {dtype: {name: _functions_of(name, dtype, result) for name in names} for dtype in kinds}
         for done, (dtype, function) in enumerate(work):
             every = exhaustive and function != "divide"
-            parts = every_float32(patterns) if every else batches(function, dtype, seed)
+            parts = every_number(dtype, patterns) if every and dtype == "float32" else batches(function, dtype, seed)
             count = -(-len(patterns) // CHUNK) if isinstance(parts, Iterator) else len(parts)
-            tried: Tried = "every float32" if every and patterns == EVERY_FLOAT32 else "sample"
+            whole = dtype in ALWAYS_EVERY or (every and patterns == EVERY_FLOAT32)
+            tried = f"every {dtype}" if whole and function != "divide" else "sample"
             result.rows += _rows(function, dtype, built[dtype], tried, _told(parts, count, done, len(work), progress))
     except KeyboardInterrupt:
         result.how = "interrupted"

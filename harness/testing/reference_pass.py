@@ -15,7 +15,7 @@ from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
 from harness.inputs.plain import as_count, refused, unmasked
 from harness.usage import UsageError
-from impls.contract import Array, Inputs
+from impls.contract import Array, Inputs, is_number
 from impls.graph import TARGET, Graph
 from impls.hand_numpy import Hand, HandPass
 
@@ -121,6 +121,6 @@ def _held(name: str, value: Any, dtype: str) -> Array:
 def _array(name: str, value: Any) -> Array:
     unmasked(name, value)
     array = as_array(np.array(value) if isinstance(value, list | tuple) else value)
-    if array is None or array.dtype.kind not in "fiub":
+    if array is None or not is_number(array):
         raise UsageError(f"Cannot use {name}={type(value).__name__}, because it is no array of real numbers.")
     return array

@@ -19,7 +19,7 @@ import numpy as np
 
 from impls.graph.backward import Backward
 from impls.graph.forward import TARGET, Forward, text_of
-from impls.graph.link import Link, evaluate
+from impls.graph.link import Link, PassedOn, evaluate
 from impls.graph.node import Input, Node
 from impls.graph.tensor import Tensor
 
@@ -269,12 +269,12 @@ class Graph:
                 )
         self.loss.check_targets(self.tensors[self.output].sized(rows), y)
 
-    def forward(self, weights: Mapping[str, Any], x: Any) -> dict[str, Any]:
-        """All forward tensors by name."""
+    def forward(self, weights: Mapping[str, Any], x: Any, passed_on: PassedOn | None = None) -> dict[str, Any]:
+        """All forward tensors by name; `passed_on`, see `evaluate`."""
         tensors = {**self.given(x), **weights}
         # The sigmoid's exp(-z) overflows to inf where 1/(1 + inf) = 0 is the right answer.
         with np.errstate(over="ignore"):
-            evaluate(self.forward_links, tensors)
+            evaluate(self.forward_links, tensors, passed_on=passed_on)
         return {name: tensors[name] for name in self.activations}
 
     def loss_of(self, tensors: Mapping[str, Any], y: Any) -> Any:
@@ -286,10 +286,18 @@ class Graph:
         self.loss.check_targets(tensors[self.output].shape, y)
         return self.loss_link({**tensors, TARGET: y})
 
-    def backward(self, weights: Mapping[str, Any], x: Any, y: Any, activations: Mapping[str, Any]) -> dict[str, Any]:
+    def backward(
+        self,
+        weights: Mapping[str, Any],
+        x: Any,
+        y: Any,
+        activations: Mapping[str, Any],
+        passed_on: PassedOn | None = None,
+    ) -> dict[str, Any]:
         """All gradients by name, those of the weights and of every forward tensor; of sums, not their parts."""
         self.loss.check_targets(activations[self.output].shape, y)
-        tensors = evaluate(self.backward_links, {**self.given(x), TARGET: y, **weights, **activations})
+        given = {**self.given(x), TARGET: y, **weights, **activations}
+        tensors = evaluate(self.backward_links, given, passed_on=passed_on)
         return {name: tensors[name] for name in self.gradient.values()}
 
     def with_links(self, others: Mapping[str, Link], loss: Any = None) -> Self:

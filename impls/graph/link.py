@@ -54,8 +54,12 @@ class Link:
         return self.rule(*[tensors[name] for name in self.inputs])
 
     def read(self, value: Any, tensors: Mapping[str, Any]) -> Any:
-        """What is read where the link, or what is planted in its place, gives this."""
-        return value if self.reading is None else self.reading(value, tensors)
+        """What is read where the link, or what is planted in its place, gives this.
+
+        A kind of number that knows how it is kept (``stored``) is rounded to that first.
+        """
+        kept = value.stored() if hasattr(value, "stored") else value
+        return kept if self.reading is None else self.reading(kept, tensors)
 
 
 def link_of(node: Node, names: Mapping[str, str], local: str, output: str, of: str | None = None) -> Link:
@@ -87,6 +91,8 @@ def link_of(node: Node, names: Mapping[str, str], local: str, output: str, of: s
     )  # fmt: skip
 
 
+PassedOn = Callable[[Link, Any], Any]
+"""What later links read, from a link and what it gave."""
 AS_IT_IS: Mapping[str, Rule] = MappingProxyType({})
 
 
@@ -95,7 +101,7 @@ def evaluate(
     tensors: dict[str, Any],
     *,
     planted: Mapping[str, Rule] = AS_IT_IS,
-    passed_on: Callable[[Link, Any], Any] | None = None,
+    passed_on: PassedOn | None = None,
 ) -> dict[str, Any]:
     """Run links in order, each on what the links before gave.
 

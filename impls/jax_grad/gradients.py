@@ -14,14 +14,15 @@ import numpy as np
 
 from impls.abilities import Change, Differentiated, Function, GradientChecker, Measured, Upstream, own_upstream, taken
 from impls.captured import Capture
-from impls.contract import Array, Arrays, CannotCompareError, Inputs, Pass
+from impls.contract import Arithmetic, Array, Arrays, CannotCompareError, Inputs, Pass
 from impls.graph import LOSS, TARGET, Graph, Link, evaluate
 from impls.jax_grad import transplants
 from impls.jax_grad.capture import brings_program, capture
 from impls.jax_grad.chains import JaxChain
 from impls.jax_grad.conventions import measures
+from impls.jax_grad.narrow import narrow
 from impls.jax_grad.numpy_forms import standing
-from impls.jax_grad.operations import ELEMENTARY, operation_of
+from impls.jax_grad.operations import ACCUMULATIONS, ELEMENTARY, operation_of
 from impls.jax_grad.optimizers import OPTIMIZERS, JaxUpdater
 from impls.jax_grad.peers import GRADIENT_CHECKERS
 from impls.jax_grad.programs import Program, compiled
@@ -273,6 +274,11 @@ class JaxGrad(JaxHosting, JaxPrograms):
             {n: _numpy(a) for n, a in activations.items()},
         )
 
+    @staticmethod
+    def narrow(layer: Any, local: str) -> Arithmetic:
+        """As XLA does."""
+        return narrow(layer, local)
+
     def start(self, optimizer: Any, weights: Arrays) -> JaxUpdater:
         """The optax optimizer equal in formula."""
         if type(optimizer) not in OPTIMIZERS:
@@ -298,6 +304,10 @@ class JaxGrad(JaxHosting, JaxPrograms):
     def elementary(self) -> dict[str, Callable[..., Array]]:
         """JAX's functions, each compiled by itself; inside a larger program XLA may fuse them."""
         return {name: partial(self._evaluate, jax.jit(function)) for name, function in ELEMENTARY.items()}
+
+    def accumulations(self) -> dict[str, Callable[[Array], Array]]:
+        """JAX's, each compiled by itself."""
+        return {name: partial(self._evaluate, jax.jit(function)) for name, function in ACCUMULATIONS.items()}
 
     def _evaluate(self, function: Function, *x: Array) -> Array:
         with jax.enable_x64(self.dtype == "float64"):

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.lax import GatherScatterMode
 
@@ -30,7 +31,7 @@ from impls.hand.operations import (
     reductions,
 )
 
-DTYPES = ("float32", "float64")
+DTYPES = ("bfloat16", "float16", "float32", "float64")
 """That hand rules have bounds for."""
 
 
@@ -70,9 +71,9 @@ row = RULES.row
 
 def rule_of(name: str, a: Arguments) -> Rule | None:
     """The hand rule of a primitive, if there is one for its options, its dtype and its numbers."""
-    kinds = {str(array.dtype) for array in (*a.operands, *a.outputs) if np.dtype(array.dtype).kind in "fV"}
+    kinds = {str(array.dtype) for array in (*a.operands, *a.outputs) if jnp.issubdtype(array.dtype, jnp.floating)}
     make = RULES.get(name)
-    return make(a) if make is not None and len(kinds) == 1 and kinds.issubset(DTYPES) else None
+    return make(a) if make is not None and kinds and kinds.issubset(DTYPES) else None
 
 
 # Entry by entry.
@@ -132,7 +133,7 @@ def _to_places(places: Any) -> moving.Move:
 @row("copy", "copy_p", "convert_element_type", "device_put", "sharding_constraint", "reduce_precision")
 def _(a: Arguments) -> Rule | None:
     digits = getattr(a, "mantissa_bits", None)
-    if digits is not None and digits < np.finfo(a.operands[0].dtype).nmant:
+    if digits is not None and digits < jnp.finfo(a.operands[0].dtype).nmant:
         return None
     return _moved(lambda x: x, lambda ds: ds) if len(a.operands) == 1 else None
 

@@ -196,3 +196,17 @@ ELEMENTARY: dict[str, Callable[..., Any]] = {
     "erfc": jax.scipy.special.erfc, "sin": jnp.sin, "cos": jnp.cos, "divide": jnp.divide,
 }  # fmt: skip
 """From the name in the constants table to JAX's function, which is compiled before it is measured."""
+
+
+def _sent_back(function: Operation, x: Any) -> Any:
+    """The gradient of a single number that a function makes n of."""
+    return jax.vjp(function, jnp.zeros((), x.dtype))[1](x)[0]
+
+
+ACCUMULATIONS: dict[str, Callable[[Any], Any]] = {
+    "sums": lambda x: jnp.stack([x, x], axis=1).sum(axis=0)[0],
+    "products": lambda x: (x[None] @ jnp.ones((len(x), 2), x.dtype))[0, 0],
+    "meetings": lambda x: _sent_back(lambda b: jnp.take(b[None], jnp.zeros(len(x), jnp.int32)), x),
+    "gradient sums": lambda x: _sent_back(lambda b: jnp.broadcast_to(b, x.shape), x),
+}
+"""From what is added up to a sum of all numbers that are given."""

@@ -8,13 +8,13 @@ from functools import partial
 from math import inf
 from typing import Any
 
-import numpy as np
 import torch
 from torch.autograd.graph import Node
 from torch.nn.modules._functions import BackwardHookFunction
 
 from impls.captured import Meeting, Operation, Place, Rule
 from impls.hand.operations.moving import Moved
+from impls.torch_autograd.arrays import shared_array_of
 from impls.torch_autograd.aten import rule_of
 from impls.torch_autograd.forms import form_of_call, form_of_function, form_on_a_view, written_as
 from impls.torch_autograd.tap import NOT_OF_THE_PROGRAM, Call
@@ -310,8 +310,8 @@ def _why_not(read: Sequence[torch.Tensor], gave: Sequence[torch.Tensor]) -> str:
         if tensor.device.type != "cpu":
             return f"a tensor on {tensor.device.type}"
     kinds = {str(t.dtype).removeprefix("torch.") for t in (*read, *gave) if t.is_floating_point()}
-    if narrow := kinds - {"float32", "float64"}:
-        return f"numbers of {', '.join(sorted(narrow))}"
+    if unknown := kinds - {"float16", "bfloat16", "float32", "float64"}:
+        return f"numbers of {', '.join(sorted(unknown))}"
     return ""
 
 
@@ -321,7 +321,4 @@ def array_of(tensor: Any) -> Any:
         return None
     with torch.no_grad(), torch._C.DisableTorchFunction():  # a mode that converts dtypes has no say here
         plain = tensor.detach()
-        plain = plain.to_dense() if plain.layout is not torch.strided else plain
-        if plain.dtype == torch.bfloat16:
-            plain = plain.float()
-        return np.asarray(plain.resolve_conj().resolve_neg().numpy(force=True))
+        return shared_array_of(plain.to_dense() if plain.layout is not torch.strided else plain)

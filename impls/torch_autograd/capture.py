@@ -16,6 +16,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from torch.utils._pytree import tree_leaves
 
 from impls.captured import CannotCaptureError, Capture
 from impls.torch_autograd.assembly import operations_of
+from impls.torch_autograd.narrow import narrow
 from impls.torch_autograd.tap import Tap, unreadable
 from impls.torch_autograd.tapped import Tapped, leaves_of
 
@@ -80,6 +82,7 @@ def tapped(
             loss=float(value.detach()), operations=operations, meetings=meetings, modules=len(found.modules),
             weights=[name for name, leaf in found.leaves.items() if leaf.requires_grad],
             notes=notes, passing=passing, losses=[float(each.loss.detach()) for each in rounds], state=state,
+            narrow=partial(narrow, dtype=str(value.dtype).removeprefix("torch.")),
         )  # fmt: skip
     finally:
         found.restored()

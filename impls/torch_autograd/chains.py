@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from impls.abilities import Change, Reading, read_as_kept
 from impls.contract import Array, Arrays, CannotCompareError
+from impls.torch_autograd.arrays import array_of
 
 
 class TorchChain:
@@ -199,4 +200,4 @@ def _place(tensor: torch.Tensor) -> Any:
 
 
 def _taken(tensor: torch.Tensor) -> Array:
-    return np.array(tensor.detach().resolve_conj().resolve_neg().numpy())
+    return array_of(tensor)

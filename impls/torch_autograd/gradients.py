@@ -25,14 +25,16 @@ from impls.abilities import (
     taken,
 )
 from impls.captured import Capture
-from impls.contract import Array, Arrays, CannotCompareError, Inputs, Pass
+from impls.contract import Arithmetic, Array, Arrays, CannotCompareError, Inputs, Pass
 from impls.graph import LOSS, TARGET, Graph, evaluate
 from impls.torch_autograd import transplants
+from impls.torch_autograd.arrays import array_of, tensor_of
 from impls.torch_autograd.capture import brings_program, capture, compiled_by
 from impls.torch_autograd.chains import TorchChain, moved, real
 from impls.torch_autograd.compiled import capture_whole
 from impls.torch_autograd.conventions import measures
-from impls.torch_autograd.operations import ELEMENTARY, operation_of
+from impls.torch_autograd.narrow import narrow
+from impls.torch_autograd.operations import ACCUMULATIONS, ELEMENTARY, operation_of
 from impls.torch_autograd.optimizers import OPTIMIZERS, TorchUpdater
 from impls.torch_autograd.peers import COMPARERS, GRADIENT_CHECKERS
 
@@ -70,11 +72,11 @@ class TorchHosting:
 
     def give(self, array: Array) -> torch.Tensor:
         """A contiguous copy on the CPU that requires no gradient."""
-        return torch.tensor(np.array(array, order="C"))
+        return tensor_of(np.array(array, order="C"))
 
     def take(self, own: Any) -> Array:
         """A copy, from whichever device."""
-        return np.array(own.detach().cpu().resolve_conj().resolve_neg().numpy())
+        return array_of(own)
 
     def running(self) -> nullcontext[None]:
         """Nothing needs to be set: torch knows every dtype."""
@@ -191,19 +193,23 @@ class TorchAutograd(TorchHosting, TorchPrograms):
     def differentiate(self, weights: Arrays, x: Array | Inputs, y: Array, *, tap: bool = True) -> Pass:
         """Gradients by torch.autograd.grad; tapped, of the intermediates too."""
         network = self.network
-        # torch.tensor copies: torch would write through a read-only NumPy array with only a warning.
-        tensors = {name: torch.tensor(array) for name, array in {**network.given(x), **weights}.items()}
+        # A copy: torch would write through a read-only NumPy array with only a warning.
+        tensors = {name: tensor_of(array) for name, array in {**network.given(x), **weights}.items()}
         for name in network.variables:
             tensors[name].requires_grad_()
-        tensors = evaluate(self._links, tensors | {TARGET: torch.tensor(y)})
+        tensors = evaluate(self._links, tensors | {TARGET: tensor_of(y)})
         intermediates = network.activations if tap else ()
         wanted = [name for name in (*network.variables, *intermediates) if name in network.gradient]
         gradients = torch.autograd.grad(tensors[LOSS], [tensors[name] for name in wanted])
         return Pass(
-            _numpy(tensors[LOSS]),
-            {network.gradient[name]: _numpy(g) for name, g in zip(wanted, gradients, strict=True)},
-            {name: _numpy(tensors[name]) for name in intermediates},
+            array_of(tensors[LOSS]),
+            {network.gradient[name]: array_of(g) for name, g in zip(wanted, gradients, strict=True)},
+            {name: array_of(tensors[name]) for name in intermediates},
         )
+
+    def narrow(self, layer: Any, local: str) -> Arithmetic:
+        """As its kernels do."""
+        return narrow(layer, local, str(self.dtype).removeprefix("torch."))
 
     def start(self, optimizer: Any, weights: Arrays) -> TorchUpdater:
         """The torch.optim optimizer equal in formula."""
@@ -235,10 +241,10 @@ class TorchAutograd(TorchHosting, TorchPrograms):
         """Torch's functions, eager, on contiguous tensors."""
         return {name: partial(_evaluate, function) for name, function in ELEMENTARY.items()}
 
+    def accumulations(self) -> dict[str, Callable[[Array], Array]]:
+        """Torch's, eager."""
+        return {name: partial(_evaluate, function) for name, function in ACCUMULATIONS.items()}
+
 
 def _evaluate(function: Function, *x: Array) -> Array:
-    return _numpy(function(*map(torch.tensor, x)))
-
-
-def _numpy(tensor: Any) -> Array:
-    return np.array(tensor.detach().numpy())
+    return array_of(function(*map(tensor_of, x)))

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 
 from impls import hand
 from impls.contract import Arrays, CannotCompareError, Update
 from impls.graph import prefixed
+from impls.torch_autograd.arrays import array_of, tensor_of
 
 
 def _epsilon_outside(optimizer: Any) -> float:
@@ -57,19 +57,19 @@ class TorchUpdater:
     """A torch.optim optimizer on its own copies of the weights, which are set anew at every step."""
 
     def __init__(self, optimizer: Any, weights: Arrays) -> None:
-        self.parameters = {name: torch.nn.Parameter(torch.tensor(w)) for name, w in weights.items()}
+        self.parameters = {name: torch.nn.Parameter(tensor_of(w)) for name, w in weights.items()}
         self.optimizer = OPTIMIZERS[type(optimizer)](optimizer)(list(self.parameters.values()), lr=optimizer.lr)
 
     def update(self, weights: Arrays, gradients: Arrays) -> Update:
         """One optimizer.step(); torch keeps no step, so the new weight is what can be compared."""
         for name, parameter in self.parameters.items():
-            parameter.data.copy_(torch.tensor(weights[name]))
-            parameter.grad = torch.tensor(gradients[prefixed("d", name)])
+            parameter.data.copy_(tensor_of(weights[name]))
+            parameter.grad = tensor_of(gradients[prefixed("d", name)])
         self.optimizer.step()
         state = {
-            prefixed(STATE[key], name): np.array(value.detach().numpy())
+            prefixed(STATE[key], name): array_of(value)
             for name, parameter in self.parameters.items()
             for key, value in self.optimizer.state[parameter].items()
             if key in STATE and value is not None
         }
-        return Update({name: np.array(p.detach().numpy()) for name, p in self.parameters.items()}, state)
+        return Update({name: array_of(p) for name, p in self.parameters.items()}, state)

@@ -11,6 +11,7 @@ from torch.testing._comparison import default_tolerances
 
 from impls.abilities import Comparer, GradientChecker
 from impls.contract import Array, Arrays
+from impls.torch_autograd.arrays import array_of, tensor_of
 
 
 def assert_close(actual: Arrays, expected: Arrays) -> bool:
@@ -25,7 +26,7 @@ def assert_close(actual: Arrays, expected: Arrays) -> bool:
 
 def _tensor(array: Array) -> torch.Tensor:
     """A copy; torch reads no array backwards, as a flipped one is read."""
-    return torch.tensor(np.ascontiguousarray(array)).reshape(np.shape(array))
+    return tensor_of(np.ascontiguousarray(array)).reshape(np.shape(array))
 
 
 def is_close(actual: Arrays, expected: Arrays) -> bool:
@@ -48,19 +49,19 @@ def gradcheck(
         @staticmethod
         def forward(ctx: Any, *tensors: Any) -> Any:
             ctx.save_for_backward(*tensors)
-            return torch.tensor(loss(_arrays(names, tensors)))
+            return tensor_of(loss(_arrays(names, tensors)))
 
         @staticmethod
         def backward(ctx: Any, upstream: Any) -> Any:
             gradients = gradient(_arrays(names, ctx.saved_tensors))
-            return tuple(upstream * torch.tensor(gradients[name]) for name in names)
+            return tuple(upstream * tensor_of(gradients[name]) for name in names)
 
-    inputs = [torch.tensor(weights[name], requires_grad=True) for name in names]
+    inputs = [tensor_of(weights[name]).requires_grad_() for name in names]
     return bool(torch.autograd.gradcheck(Candidate.apply, inputs, raise_exception=False, fast_mode=fast_mode))
 
 
 def _arrays(names: list[str], tensors: Any) -> dict[str, Array]:
-    return {name: tensor.detach().numpy().copy() for name, tensor in zip(names, tensors, strict=True)}
+    return {name: array_of(tensor) for name, tensor in zip(names, tensors, strict=True)}
 
 
 COMPARERS = {

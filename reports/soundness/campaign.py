@@ -18,6 +18,7 @@ from tabulate import tabulate
 
 from harness.environment import with_threads
 from reports.soundness.cases import case, graph_case, threads_of
+from reports.soundness.score import WIDE
 from reports.soundness.tally import KNOWN_FAULTS, Alarm, Count, Tally
 
 THREADS = (1, 2)
@@ -34,13 +35,15 @@ class Campaign:
     entries: int
     tally: Tally = field(default_factory=Tally)
     layers: bool = False
+    dtypes: Sequence[str] = WIDE
     cases: int = 0
     seconds: float = 0.0
 
     @property
     def stale(self) -> list[str]:
         """Known faults that were never met; of chains, as graphs need not have each of them."""
-        return [] if self.layers else [fault.name for fault in KNOWN_FAULTS if fault.name not in self.tally.known]
+        faults = [] if self.layers else [fault for fault in KNOWN_FAULTS if fault.dtype in self.dtypes]
+        return [fault.name for fault in faults if fault.name not in self.tally.known]
 
     @property
     def sound(self) -> bool:
@@ -54,6 +57,7 @@ def run(
     told: Callable[[Campaign], None] | None = None,
     *,
     layers: bool = False,
+    dtypes: Sequence[str] = WIDE,
     at_once: int = len(THREADS),
 ) -> Campaign:
     """Run a campaign, of graphs of layers alone if that is asked for; `told` is called after each block.
@@ -63,13 +67,13 @@ def run(
     Raises:
         RuntimeError: a process ended without a tally.
     """
-    campaign, begin = Campaign(seed, entries, layers=layers), time.monotonic()
+    campaign, begin = Campaign(seed, entries, layers=layers, dtypes=dtypes), time.monotonic()
     size = BLOCK_OF_GRAPHS if layers else BLOCK
 
     def share(threads: int) -> None:
         compared = first = 0
         while compared < entries / len(THREADS):
-            block = _block(seed, threads, first, size, int(layers))
+            block = _block(dtypes, seed, threads, first, size, int(layers))
             compared += block.total().compared
             first += size
             campaign.tally.add(block)
@@ -83,9 +87,9 @@ def run(
     return campaign
 
 
-def _block(seed: int, threads: int, *which: int) -> Tally:
+def _block(dtypes: Sequence[str], seed: int, threads: int, *which: int) -> Tally:
     """The tally of one process; `which`, see `judge_cases`."""
-    words = [sys.executable, "-m", "reports.soundness.worker", *map(str, (seed, threads, *which))]
+    words = [sys.executable, "-m", "reports.soundness.worker", *map(str, (seed, threads, *which)), ",".join(dtypes)]
     done = subprocess.run(words, env=with_threads(threads), capture_output=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(words[1:])} ended with {done.returncode}: {done.stderr.decode()[-2000:]}")
@@ -103,12 +107,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--entries", type=int, default=ENTRIES, help="entries to compare (default: 10 million)")
     parser.add_argument("--seed", type=int, default=0, help="of all cases")
     parser.add_argument("--layers", action="store_true", help="graphs of layers of every kind alone, no chains")
+    dtypes = ",".join(WIDE)
+    parser.add_argument("--dtypes", default=dtypes, help=f"in which to judge, with commas (default: {dtypes})")
     parser.add_argument("--case", type=int, help="judge this case of the seed again, and nothing else")
     parser.add_argument("--json", action="store_true", help="print the counts as JSON")
     options = parser.parse_args(arguments)
     if options.case is not None:
-        sys.exit(again(options.seed, options.case, options.layers))
-    campaign = run(options.entries, options.seed, None if options.json else _progress, layers=options.layers)
+        sys.exit(again(options.seed, options.case, options.layers, options.dtypes))
+    told = None if options.json else _progress
+    campaign = run(options.entries, options.seed, told, layers=options.layers, dtypes=options.dtypes.split(","))
     print(as_json(campaign) if options.json else as_text(campaign))
     sys.exit(0 if campaign.sound else 1)
 
@@ -118,10 +125,11 @@ def _progress(campaign: Campaign) -> None:
     print(f"{campaign.seconds:5.0f} s, {campaign.cases} cases, {compared:,} entries, {alarms} alarms", file=sys.stderr)
 
 
-def again(seed: int, number: int, layers: bool = False) -> int:
+def again(seed: int, number: int, layers: bool = False, dtypes: str = ",".join(WIDE)) -> int:
     """Judge one case again, with its number of threads; 1 if there is an alarm."""
     threads = threads_of(number)
-    words = [sys.executable, "-m", "reports.soundness.worker", *map(str, (seed, threads, number // 2, 1, int(layers)))]
+    which = map(str, (seed, threads, number // 2, 1, int(layers)))
+    words = [sys.executable, "-m", "reports.soundness.worker", *which, dtypes]
     done = subprocess.run(words, env=with_threads(threads), stdout=subprocess.PIPE, check=True)
     tally = msgspec.msgpack.decode(done.stdout, type=Tally)
     drawn = graph_case(seed, number) if layers else case(seed, number)
@@ -184,7 +192,8 @@ def told(alarm: Alarm) -> str:
     """An alarm, with the line that repeats it."""
     what = f"{alarm.what.rule}, {alarm.what.check}, {alarm.what.dtype}, {alarm.what.against}"
     layers = "" if alarm.network.startswith("Network") else " --layers"
-    repeat = f"python -m reports.soundness{layers} --seed {alarm.seed} --case {alarm.number}"
+    dtypes = "" if alarm.what.dtype in ("", *WIDE) else f" --dtypes {alarm.what.dtype}"
+    repeat = f"python -m reports.soundness{layers}{dtypes} --seed {alarm.seed} --case {alarm.number}"
     return f"ALARM {what}\n  {alarm.text}\n  {alarm.network}, {alarm.point}\n  again: {repeat}"
 
 

@@ -1,20 +1,20 @@
-"""Judging one case: every check of the harness on every implementation, in float32 and in float64."""
+"""Judging one case: every check of the harness on every implementation, in each dtype that is asked for."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from harness.arithmetic import profile_of
 from harness.candidates.conformance import non_finite
+from harness.candidates.implementation import profile_for
 from harness.comparison import checks
 from harness.comparison.checks import update as update_rows
 from harness.comparison.judge import Row
 from harness.evaluation.point import Point
-from harness.formats import DTYPES
 from impls.contract import Array, CannotCompareError, Implementation, Pass, tensors_of
 from impls.graph import TARGET, Graph, Link
 from impls.hand.notation import LAYERS, name_of
@@ -24,24 +24,25 @@ from reports.soundness.cases import Case, Drawn
 from reports.soundness.tally import Alarm, Key, Tally, fault_of
 
 REFERENCE = "hand"
+WIDE = ("float32", "float64")
 SATURATE = ("sigmoid", "tanh", "softmax")
 """Activations that reach 1 only by rounding."""
 Builds = Mapping[str, Callable[[Graph, str], Implementation]]
 
 
-def judge_case(case: Case, builds: Builds) -> Tally:
-    """Everything that one case has to say."""
+def judge_case(case: Case, builds: Builds, dtypes: Sequence[str] = WIDE) -> Tally:
+    """Everything that one case has to say in these dtypes."""
     judging = _Judging(case, Tally())
     judging.note()
     built = {
         (name, dtype): made
         for name, build in builds.items()
-        for dtype in DTYPES
+        for dtype in dtypes
         if (made := judging.build(name, build, dtype)) is not None
     }
     for drawn in case.points():
         judging.tally.saw(*drawn.features)
-        for dtype in DTYPES:
+        for dtype in dtypes:
             judging.point(drawn, {name: made for (name, d), made in built.items() if d == dtype}, dtype)
     if case.optimizer:
         judging.updates(built)
@@ -101,11 +102,11 @@ class _Judging:
         for name, result in passes.items():
             if result is None:
                 continue
-            profile = profile_of(dtype, getattr(built[name], "eager", False))
+            profile = profile_for(built[name], dtype)
             known = self.rounding(checks.rounding(point, name, result, profile), point, name, result, drawn, profile)
             rows = checks.formula(point, name, result)
             reference = passes.get(REFERENCE)
-            if name != REFERENCE and reference is not None and dtype == "float32":
+            if name != REFERENCE and reference is not None and dtype != "float64":
                 rows += checks.end_to_end(point, name, result, reference)
             self.whole(rows, dtype, drawn, known)
 
@@ -192,9 +193,8 @@ class _Judging:
             for number, (weights, gradients, described) in enumerate(steps, 1):
                 with np.errstate(all="ignore"):
                     after = updater.update(weights, gradients)
-                rows = update_rows(
-                    optimizer, weights, gradients, before, after, profile_of(dtype), against=name, step=number
-                )
+                profile = replace(profile_for(made, dtype), eager=False)
+                rows = update_rows(optimizer, weights, gradients, before, after, profile, against=name, step=number)
                 for row in rows:
                     key = Key("update", rule_of(links[row.gradient]), dtype, name)
                     self.row(key, row, f"step {number}, {optimizer!r}, {described}")

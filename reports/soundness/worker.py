@@ -20,20 +20,22 @@ from harness.environment import environment
 from impls import registry
 from impls.contract import network_of_example
 from reports.soundness.cases import case, graph_case, numbers
-from reports.soundness.score import judge_case
+from reports.soundness.score import WIDE, judge_case
 from reports.soundness.tally import Alarm, Key, Tally
 
 IMPLEMENTATIONS = ("hand", "torch", "jax")
 
 
-def judge_cases(seed: int, threads: int, first: int, count: int, layers: int = 0) -> Tally:
+def judge_cases(
+    seed: int, threads: int, first: int, count: int, layers: int = 0, dtypes: Sequence[str] = WIDE
+) -> Tally:
     """Judge `count` cases of those that run with that many threads, from the `first` on; 1: of graphs alone."""
     builds = {name: registry.load(name) for name in IMPLEMENTATIONS}
     total, drawn = Tally(), graph_case if layers else case
     for number in islice(numbers(threads), first, first + count):
         judged = drawn(seed, number)
         try:
-            total.add(judge_case(judged, builds))
+            total.add(judge_case(judged, builds, dtypes))
         except Exception as error:  # the checker itself: as bad as a false alarm, and the other cases go on
             text = "".join(traceback.format_exception(error)[-3:])
             what = Key("checker", "raised", "", type(error).__name__)
@@ -56,7 +58,8 @@ def threads_found(build: Any) -> list[str]:
 def main(arguments: Sequence[str]) -> None:
     """Judge and write the tally."""
     warnings.simplefilter("ignore")
-    tally = judge_cases(*map(int, arguments))
+    *which, dtypes = arguments
+    tally = judge_cases(*map(int, which), dtypes=dtypes.split(","))
     sys.stdout.buffer.write(msgspec.msgpack.encode(tally))
 
 

@@ -284,11 +284,11 @@ def test_a_dtype_is_a_row_and_its_constants(monkeypatch):
     assert f"{name}: elementary functions within these multiples of u (sampled, rounded up)" in str(own.assumptions())
     network = hand.from_text("4-3-2-1", activation="tanh")
     x, y = batch_of(network, 9)
-    given = {name: rounded(a, format_.digits) for name, a in {**network.init(0), "x": x, "y": y}.items()}
+    given = {name: rounded(a, format_) for name, a in {**network.init(0), "x": x, "y": y}.items()}
     weights = {name: given[name] for name in network.weights}
     tensors = dict(given)
     for link in network.links:  # a program that computes in it: every result is rounded to its digits
-        tensors[link.output] = rounded(np.asarray(link(tensors)), format_.digits)
+        tensors[link.output] = rounded(np.asarray(link(tensors)), format_)
     centre = end_to_end(network, weights, given["x"], given["y"], own).tensors
     for link in network.links:
         bound, off = centre[link.output].bound, np.abs(tensors[link.output] - centre[link.output].value)

@@ -9,7 +9,8 @@ gradient   (a c / |a| - v) / |a|, v = y / |y|, c = sum a v / |a|: the hand code
            Besides the lengths and v, which have their own roundings in all of them, and the sum, in any order: the
            hand code has 3 quotients and 3 roundings on its first term and a quotient and one on its second, JAX 2 and
            7, with |a| by rsqrt, a rounding more, up to three times; on its second 3 more. So no formula is further off
-           than the hand code's by more than 8 u of both terms' magnitudes.
+           than the hand code's by more than 8 u of both terms' magnitudes. In JAX's |a|^-2 may overflow, and g v |a|^-2
+           be flushed before it is multiplied by a.
 
 Sources: torch's derivatives.yaml (linalg_vector_norm, clamp_min, div);
 optax/losses/_regression.py (cosine_similarity) and jax/_src/lax/lax.py (sqrt_p, div_p, integer_pow_p), read at the
@@ -39,4 +40,7 @@ def cosine_vjp_(a: Bounded, y: Bounded, eps: float) -> Bounded:
     least = np.maximum(r.value - r.bound, eps)
     a_size, v_size = np.abs(a.value) + a.bound, np.abs(v.value) + v.bound
     terms = (a_size * (a_size * v_size).sum(axis=-1, keepdims=True) / np.square(least) + v_size) / least
-    return result.widened(both(a.context, lambda u, _: 8 * u * terms))
+    p = a.context.profile
+    lost = p.eta * a_size.sum(axis=-1, keepdims=True) * a_size / least
+    overflows = np.where(p.largest * np.square(least) >= 1, 0.0, np.inf)
+    return result.widened(both(a.context, lambda u, _: 8 * u * terms) + lost + overflows)

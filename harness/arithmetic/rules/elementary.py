@@ -9,7 +9,8 @@
     sin, cos   E, or E (|slope| + E/2) if smaller: the second derivative is at most 1
     sqrt       E / max(sqrt V + sqrt max(V - E, 0), sqrt E)
 
-plus constant u |f| + eta, constants per function and dtype from constants.toml. The centre is itself
+plus constant u |f| + eta, constants per function and dtype from constants.toml, and of the sigmoid 1/largest, since
+1 / (1 + exp(-z)) is 0 where exp(-z) overflows, which below float32 is more than eta. The centre is itself
 computed by a library function, so the float64 constant is charged on top, in units of 2^-53.
 """
 
@@ -27,13 +28,11 @@ _SLACK = 1 + 64 * UNIT_ROUNDOFF_64
 """Covers the library functions that a rule's own propagation uses (a few ulp each)."""
 
 
-def _elementary(x: Bounded, name: str, value: Floats, propagated: Any) -> Bounded:
-    return x.context.rounded(
-        value,
-        propagated * _SLACK,
-        x.context.profile.constants[name],
-        centre=profile_of("float64").constants[name],
-    )
+def _elementary(x: Bounded, name: str, value: Floats, propagated: Any, underflows: float = 1.0) -> Bounded:
+    p = x.context.profile
+    besides = propagated * _SLACK + p.besides.get(name, 0.0) * p.u
+    centre = profile_of("float64").constants[name]
+    return x.context.rounded(value, besides, p.constants[name], centre=centre, underflows=underflows)
 
 
 @rule_for(np.exp)
@@ -66,7 +65,7 @@ def sigmoid_(x: Bounded) -> Bounded:
     # s(1 - s) = e^-|t| / (1 + e^-|t|)^2
     slope = tail / np.square(1 + tail)
     propagated = np.minimum(slope * x.bound, value * np.expm1(x.bound))
-    return _elementary(x, "sigmoid", value, propagated)
+    return _elementary(x, "sigmoid", value, propagated, x.context.profile.lost_reciprocal)
 
 
 @rule_for(np.log)

@@ -4,8 +4,8 @@
     x * y          |X| E_y + E_x A(Y)                 u |result|; nothing if a factor is a power of two; 2 u |result|
                                                       and u |X| |Y| more where X may be unrounded, see below
     x / y          (E_x + |V| E_y) / (|Y| - E_y)      2.01 u |result| (XLA: x * (1/y)); u for powers of two;
-                                                      unbounded where y may be 0; eta |x| more where 1/y
-                                                      may be below eta, and be flushed
+                                                      unbounded where y may be 0, or 1/y overflow; eta |x| more
+                                                      where 1/y may be below eta, and be flushed
     -x, +x, |x|    E_x                                nothing
     x ** n         as n - 1 products, n = 1 ... 4     which no power function is worse than; else as exp(n log x)
 
@@ -90,10 +90,10 @@ def divide(x: Bounded, y: Bounded) -> Bounded:
     value, exact = x.value / y.value, _power_of_two(y)
     regrouped = not exact and (x.contracted or y.contracted)
     x_bound, y_bound = (x.as_summand, y.as_summand) if regrouped else (x.bound, y.bound)
+    profile = x.context.profile
     distance = np.abs(y.value) - y_bound
     propagated = (x_bound + np.abs(value) * y_bound) / distance
-    propagated = np.where(distance > 0, propagated, np.inf)
-    profile = x.context.profile
+    propagated = np.where((distance > 0) & (distance * profile.largest >= 1), propagated, np.inf)
     flushed = (np.abs(y.value) + y.bound) * profile.eta > 1
     underflows = 1 + np.where(flushed, np.abs(x.value) + x.bound, 0.0) if flushed.any() else 1.0
     roundings = 0.0 if exact else profile.constants["divide"] + regrouped
@@ -157,7 +157,8 @@ def _mask(x: Bounded, y: Bounded, value: NDArray[np.bool_]) -> Bounded:
     """A comparison as numbers 0 and 1; undecided where the intervals meet, and counted."""
     bound = x.bound + y.bound
     # Not <=: what is NaN, or has no bound because it may have overflowed, decides nothing.
-    undecided = ~(np.abs(x.value - y.value) > bound) & (bound != 0)
+    gap = np.abs(x.value - y.value)
+    undecided = ~(gap > bound) & ((bound != 0) | np.isnan(gap))
     x.context.undecided += int(undecided.sum())
     return Bounded(value.astype(np.float64), undecided.astype(np.float64), x.context)
 

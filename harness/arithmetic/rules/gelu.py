@@ -52,9 +52,9 @@ def erf_(y: Bounded) -> Bounded:
     nearest = np.maximum(np.abs(y.value) - y.bound, 0.0)
     slope = 2 / math.sqrt(math.pi) * np.exp(-nearest * nearest) * (1 + 1e-14)
     value = erf.body(y.value)  # type: ignore[attr-defined]
-    return y.context.rounded(
-        value, slope * y.bound, y.context.profile.constants["erf"], centre=profile_of("float64").constants["erf"]
-    )
+    p = y.context.profile
+    besides = slope * y.bound + p.besides.get("erf", 0.0) * p.u
+    return y.context.rounded(value, besides, p.constants["erf"], centre=profile_of("float64").constants["erf"])
 
 
 def _slope_of_gelu(z: Floats) -> Floats:
@@ -79,6 +79,8 @@ def gelu_(z: Bounded) -> Bounded:
     propagated = moved_by_argument(z, np.abs(_slope_of_gelu(z.value)), CURVATURE, STEEPEST)
     largest = np.abs(value) + propagated
     local = both(z.context, lambda u, c: u * (reach * _normal_distribution_error(reach, c) + 2 * largest))
+    # z (1 + erf) may be halved last.
+    local = np.where(2 * reach <= z.context.profile.largest, local, np.inf)
     return z.context.rounded(value, propagated + local, 0.0, underflows=2 + reach)
 
 

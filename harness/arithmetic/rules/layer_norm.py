@@ -30,7 +30,8 @@ In a row of one entry x - m, and with it xh, is exactly 0, whatever the mean is 
 and m by r first, or by b, cancels there what it should not have made: it is admitted of rows of two entries or more.
 
 The float64 centre is one of these programs too: u stands for that of the dtype plus 2^-53, for every bound here grows
-at least in proportion to it.
+at least in proportion to it. What n is multiplied with above is the unit roundoff of what is summed, which may be less.
+Where mean and rstd are kept for the gradients in fewer digits than they were computed in, both are rounded once more.
 
 Sources: torch's aten/src/ATen/native/cpu/layer_norm_kernel.cpp and moments_utils.h (2.13); flax/linen/normalization.py
 (use_fast_variance); error of running variances: Chan, Golub and LeVeque, "Algorithms for computing the sample variance"
@@ -46,6 +47,7 @@ from numpy.typing import NDArray
 
 from harness.arithmetic.bounded import Bounded, Floats, rule_for
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, Profile, profile_of
+from harness.arithmetic.rules.sums import sum_in
 from impls.hand.layers.layer_norm import layer_norm, layer_norm_gain_vjp, layer_norm_vjp, standardised
 
 
@@ -53,6 +55,7 @@ class Rows(NamedTuple):
     """Rows in float64, with what a member may have instead; (N, ..., K), or (N, ..., 1) of what is one per row."""
 
     u: float  # unit roundoff of a member and of the centre together
+    w: float  # the same, of what is summed
     xh: Floats
     xh_error: Floats
     r: Floats
@@ -92,7 +95,7 @@ def rows_of(x: Bounded, eps: float, *, running: bool = True) -> Rows:
         running: whether a member may compute the mean as a running one.
     """
     profile, n = x.context.profile, x.shape[-1]
-    u = profile.u + UNIT_ROUNDOFF_64
+    u, w = profile.u + UNIT_ROUNDOFF_64, profile.u_sum + UNIT_ROUNDOFF_64
     quotient = max(profile.constants["divide"], profile_of("float64").constants["divide"])
     several = float(n > 1)
     bound = x.as_summand
@@ -100,21 +103,23 @@ def rows_of(x: Bounded, eps: float, *, running: bool = True) -> Rows:
     d, M = x.value - m, np.abs(m) + _mean(bound)
     largest = size.max(axis=-1, keepdims=True)
     # The mean of a member, beyond what the bounds of x do to x - m.
-    e = several * u * ((n - 1) * _mean(size) + quotient * M)
-    e = np.maximum(e, several * u * (n / 2 + 8) * largest) if running else e
+    e = several * (w * (n - 1) * _mean(size) + u * quotient * M)
+    e = np.maximum(e, several * (w * (n / 2 + 8) * largest + (u - w) * M)) if running else e
+    e = e + profile.u_kept * (M + e)
     spread = bound * (1 - 1 / n) + (n * _mean(bound) - bound) / n
     d_error = (spread + e) * (1 + u) + u * np.abs(d)
     v = _mean(np.square(d))
     moved = _mean(spread * (2 * np.abs(d) + spread))
-    welford = np.sqrt(8 * (v + moved)) * e + 2 * np.square(e) + (n + 5) * u * (v + moved + np.square(e))
-    fast = (n + 3) * u * _mean(np.square(size)) + 2 * M * e + np.square(e) + 2 * u * np.square(M)
+    welford = np.sqrt(8 * (v + moved)) * e + 2 * np.square(e) + (n * w + 5 * u) * (v + moved + np.square(e))
+    fast = (n * w + 3 * u) * _mean(np.square(size)) + 2 * M * e + np.square(e) + 2 * u * np.square(M)
     v_error = moved + np.maximum(welford, fast)
     r, r_error = deviation(profile, v, v_error, eps)
+    r_error = r_error + profile.u_kept * (r + r_error)
     r_error = np.where(n * np.square(largest) <= profile.largest, r_error, np.inf)  # where a square may overflow
     sizes, xh = several * (size + M), d * r
     xh_error = np.abs(d) * r_error + d_error * (r + r_error)
     xh_error = xh_error + u * (np.abs(xh) + xh_error) + 2 * u * sizes * (r + r_error)
-    return Rows(u, xh, xh_error, r, r_error, sizes, v, v_error, spread, e)
+    return Rows(u, w, xh, xh_error, r, r_error, sizes, v, v_error, spread, e)
 
 
 @rule_for(standardised, terms=2)
@@ -130,7 +135,8 @@ def _standardised(rows: Rows, x: Bounded) -> Bounded:
 def layer_norm_gain_vjp_(dh: Bounded, x: Bounded, eps: float) -> Bounded:
     rows = rows_of(x, eps)
     flushed = x.context.profile.eta * (rows.r + rows.r_error).sum(axis=0)
-    return (dh * _standardised(rows, x)).sum(axis=0).widened(2 * flushed)
+    # What rows have for a gain meets there.
+    return sum_in(x.context.profile.u_met, dh * _standardised(rows, x), axis=0).widened(2 * flushed)
 
 
 @rule_for(layer_norm, terms=2)
@@ -156,14 +162,15 @@ def vjp(rows: Rows, dh: Bounded, x: Bounded, g: Bounded) -> Bounded:
     """dx."""
     n = x.shape[-1]
     u, r, XH, R = rows.u, rows.r, np.abs(rows.xh) + rows.xh_error, rows.r + rows.r_error
+    summed = n * rows.w
     t, gain = dh.value * g.value, np.abs(g.value) + g.bound
     t_error = np.abs(dh.value) * g.bound + dh.as_summand * gain
     t_error = t_error + u * (np.abs(t) + t_error)
     T = np.abs(t) + t_error
     a, b = _mean(t), _mean(t * rows.xh)
-    a_error = _mean(t_error) + (n + 2) * u * _mean(T)
-    b_error = _mean(T * rows.xh_error + t_error * np.abs(rows.xh)) + (n + 8) * u * _mean(T * XH)
-    b_error = b_error + (n + 5) * u * _mean(T * rows.sizes) * R
+    a_error = _mean(t_error) + (summed + 2 * u) * _mean(T)
+    b_error = _mean(T * rows.xh_error + t_error * np.abs(rows.xh)) + (summed + 8 * u) * _mean(T * XH)
+    b_error = b_error + (summed + 5 * u) * _mean(T * rows.sizes) * R
     A, B = np.abs(a) + a_error, np.abs(b) + b_error
     inner = t - a - rows.xh * b
     error = t_error + a_error + XH * b_error + rows.xh_error * np.abs(b)
@@ -171,7 +178,7 @@ def vjp(rows: Rows, dh: Bounded, x: Bounded, g: Bounded) -> Bounded:
     bound = error * R + np.abs(inner) * rows.r_error
     # JAX multiplies dh by x - m first, and then by g.
     upstream = (np.abs(dh.value) + dh.as_summand) * np.maximum(gain, 1)
-    reach = n * upstream.max(axis=-1, keepdims=True) * (1 + rows.sizes) ** 2 * (1 + R) ** 3
+    reach = np.maximum(n * upstream.max(axis=-1, keepdims=True) * (1 + rows.sizes) ** 2, 1.0) * (1 + R) ** 3
     bound = np.where(reach <= dh.context.profile.largest, bound, np.inf)
     underflows = (n + 8) * (1 + gain) * (1 + rows.sizes) ** 2 * (1 + R) ** 3
     return dh.context.rounded(r * inner, bound, 2.0, centre=2.0, underflows=underflows)

@@ -101,7 +101,8 @@ def logit_cross_entropy_vjp_(a: Bounded, y: Bounded) -> Bounded:
         down = yes * sigmoid_at(low) * np.maximum(relative(low), relative(-high))
         return np.maximum(u * sigmoid_error(c) * sigmoid_at(high), up + down)
 
-    return a.context.rounded(value, a.bound / 4 + y.bound + both(a.context, error), 1.0, underflows=4 * (yes + no))
+    underflows = 4 * (yes + no) * a.context.profile.lost_reciprocal
+    return a.context.rounded(value, a.bound / 4 + y.bound + both(a.context, error), 1.0, underflows=underflows)
 
 
 @rule_for(chosen_reciprocal)

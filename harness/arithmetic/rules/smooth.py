@@ -167,7 +167,8 @@ def softplus_vjp_(da: Bounded, z: Bounded, threshold: float | None = None) -> Bo
         return sigmoid_at(top) * relative
 
     first = 1.0 if threshold is None else np.exp(np.clip(top, 0, max(threshold, 0)))
-    smooth = times_slope(da, slope, moved, both(da.context, error), np.asarray(4.0), first=first)
+    underflows = np.asarray(4 * da.context.profile.lost_reciprocal)
+    smooth = times_slope(da, slope, moved, both(da.context, error), underflows, first=first)
     return smooth if threshold is None else where(greater(z, z.context.constant(threshold)), da, smooth)
 
 
@@ -178,7 +179,7 @@ def silu_(z: Bounded) -> Bounded:
     propagated = moved_by_argument(z, np.abs(s * (1 + z.value * (1 - s))), 0.5, 1.1)
     largest = np.abs(value) + propagated
     local = both(z.context, lambda u, c: u * (sigmoid_error(c) + 1) * largest)
-    return z.context.rounded(value, propagated + local, 0.0, underflows=2 + reach)
+    return z.context.rounded(value, propagated + local, 0.0, underflows=(2 + reach) * z.context.profile.lost_reciprocal)
 
 
 @rule_for(silu_vjp, terms=2)
@@ -192,4 +193,5 @@ def silu_vjp_(da: Bounded, z: Bounded) -> Bounded:
         return u * (high * (c_s + 4) + reach * high * (low * (c_s + 5) + c_s * high))
 
     moved = np.minimum(0.5 * z.bound, 1.3)  # silu' lies between -0.1 and 1.1
-    return times_slope(da, slope, moved, both(da.context, error), 4 * (1 + reach), first=reach)
+    underflows = 4 * (1 + reach) * da.context.profile.lost_reciprocal
+    return times_slope(da, slope, moved, both(da.context, error), underflows, first=reach)

@@ -68,7 +68,7 @@ def shift(a: Bounded, seen: Any = True) -> Shifted:
     argument = np.abs(shifted) + uncertain + uncertain.max(axis=-1, keepdims=True)
     term = np.expm1(profile.u * (argument + profile.constants["exp"]))
     weighted = (p * np.exp(moved) * term).sum(axis=-1, keepdims=True)
-    accumulated = (classes - 1) * profile.u_acc * (1 + weighted) + classes * profile.eta
+    accumulated = (classes - 1) * profile.u_sum * (1 + weighted) + classes * profile.eta
     return Shifted(shifted, p, np.log(total), moved, argument, weighted + accumulated)
 
 
@@ -123,7 +123,7 @@ def softmax_vjp_(da: Bounded, p: Bounded) -> Bounded:
     # S, its magnitude in any member, and how far a member's is from the centre's.
     magnitude = (g * a).sum(axis=-1, keepdims=True)
     moved = (da.bound * a + np.abs(da.value) * uncertain).sum(axis=-1, keepdims=True)
-    summed = classes * (profile.u_acc * magnitude * (1 + classes * profile.u_acc) + profile.eta)
+    summed = classes * (profile.u_sum * magnitude * (1 + classes * profile.u_sum) + profile.eta)
     gap = np.abs(da.value - (da.value * p.value).sum(axis=-1, keepdims=True))
     propagated = a * (da.as_summand + moved) + uncertain * gap
     products = g + magnitude if eager else 2 * g + 7 * magnitude
@@ -140,7 +140,7 @@ def soft_targets_(a: Bounded, q: Any) -> Bounded:
 
 @rule_for(over_weights)
 def over_weights_(total: Bounded, weight: float, rows: int) -> Bounded:
-    return total / total.context.constant(weight).widened(rows * total.context.profile.u_acc * weight)
+    return total / total.context.constant(weight).widened(rows * total.context.profile.u_sum * weight)
 
 
 @rule_for(softmax_cross_entropy_vjp)

@@ -4,9 +4,10 @@
     mean of n       that of a sum, then of a division by n
     dot product     M - N + u M + (n - 1) u P + 2 n eta         M = A(X) A(Y), N = |X| |Y|, matrix products
 
-with u that of the accumulation and P the largest magnitude that a partial sum can have, in any order,
-blocked, split or fused. M - N = |X| E_Y + E_X A(Y) is what the operands' bounds can do. The float64 centre
-is such a sum too: 2^-53 N + (n - 1) 2^-53 P.
+with u that of the accumulation, u_acc, u_sum or u_met of the profile, and P the largest magnitude that a partial sum
+can have, in any order, blocked, split or fused. Where the accumulator is wider than what is stored, there is one
+rounding more. M - N = |X| E_Y + E_X A(Y) is what the operands' bounds can do. The float64 centre is such a sum too:
+2^-53 N + (n - 1) 2^-53 P.
 
 P: whatever the order, a sum of n terms makes n - 1 additions, each off by at most u times the computed
 partial sum (running error analysis: Higham, "Accuracy and Stability of Numerical Algorithms", sections 3.3
@@ -78,18 +79,23 @@ def _unless_overflown(bound: Floats, partial: Floats, largest: float) -> Floats:
 
 @rule_for(np.sum)
 def sum_(x: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
+    return sum_in(x.context.profile.u_sum, x, axis, keepdims)
+
+
+def sum_in(u: float, x: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
+    """A sum in an accumulator of that unit roundoff."""
     context, p = x.context, x.context.profile
     value = np.sum(x.value, axis=axis, keepdims=keepdims)
     terms = x.size // max(value.size, 1)
     magnitude = np.sum(np.abs(x.value), axis=axis, keepdims=keepdims)
     propagated = np.sum(x.as_summand, axis=axis, keepdims=keepdims)
-    partial = partial_sum(terms, p.u_acc, magnitude + propagated, np.abs(value) + propagated)
-    local = (terms - 1) * p.u_acc * partial
+    partial = partial_sum(terms, u, magnitude + propagated, np.abs(value) + propagated)
+    local = (terms - 1) * u * partial
     own = (terms - 1) * UNIT_ROUNDOFF_64 * _centre_partial_sum(terms, magnitude, value)
     # The sums of magnitudes are float64 sums of positive terms, so up to n roundings too small.
     slack = 1 + 2 * terms * UNIT_ROUNDOFF_64
     bound = _unless_overflown((propagated + local + own) * slack, partial, p.largest)
-    return context.rounded(value, bound, 0.0, underflows=terms)
+    return context.rounded(value, bound, p.rounded_after(u) / p.u, underflows=terms)
 
 
 @rule_for(np.cumsum)
@@ -98,10 +104,11 @@ def cumsum(x: Bounded, axis: int) -> Bounded:
     p = x.context.profile
     value, magnitude, propagated = (np.cumsum(each, axis=axis) for each in (x.value, np.abs(x.value), x.as_summand))
     terms = np.cumsum(np.ones(x.shape), axis=axis)
-    partial = partial_sum(terms, p.u_acc, magnitude + propagated, np.abs(value) + propagated)
+    partial = partial_sum(terms, p.u_sum, magnitude + propagated, np.abs(value) + propagated)
     own = UNIT_ROUNDOFF_64 * _centre_partial_sum(terms, magnitude, value)
-    bound = (propagated + (terms - 1) * (p.u_acc * partial + own)) * (1 + 2 * terms * UNIT_ROUNDOFF_64)
-    return x.context.rounded(value, _unless_overflown(bound, partial, p.largest), 0.0, underflows=terms)
+    bound = (propagated + (terms - 1) * (p.u_sum * partial + own)) * (1 + 2 * terms * UNIT_ROUNDOFF_64)
+    last = p.rounded_after(p.u_sum) / p.u
+    return x.context.rounded(value, _unless_overflown(bound, partial, p.largest), last, underflows=terms)
 
 
 @rule_for(np.mean)
@@ -113,7 +120,7 @@ def mean_(x: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
 @rule_for(accumulate)
 def accumulate_(*parts: Bounded) -> Bounded:
     """Parts of a gradient, in any order: a product that gives one may have gone on adding to another (gemm's beta)."""
-    total = sum_(_stacked(parts), axis=0)
+    total = sum_in(parts[0].context.profile.u_met, _stacked(parts), axis=0)
     for part in parts:
         if part.terms:
             others = sum((np.abs(other.value) + other.bound for other in parts if other is not part), 0.0)
@@ -139,7 +146,7 @@ def _where_they_meet(total: Callable[[Iterable[Floats]], Floats], parts: Sequenc
     Args:
         total: from parts to the sums.
     """
-    context, u = parts[0].context, parts[0].context.profile.u_acc
+    context, u = parts[0].context, parts[0].context.profile.u_met
     value, magnitude = total(part.value for part in parts), total(np.abs(part.value) for part in parts)
     terms = total(((part.value != 0) | (part.bound != 0)).astype(float) for part in parts)
     several = terms > 1
@@ -149,7 +156,9 @@ def _where_they_meet(total: Callable[[Iterable[Floats]], Floats], parts: Sequenc
     bound = (propagated + np.where(several, (terms - 1) * (u * partial + own), 0.0)) * (
         1 + 2 * terms * UNIT_ROUNDOFF_64
     )
-    result = context.rounded(value, _unless_overflown(bound, partial, context.profile.largest), 0.0, underflows=terms)
+    last = context.profile.rounded_after(u) / context.profile.u
+    bound = _unless_overflown(bound, partial, context.profile.largest)
+    result = context.rounded(value, bound, last, underflows=terms)
     return Bounded(value, np.where(several, result.bound, propagated), context)
 
 
@@ -245,11 +254,12 @@ class _Summed:
         slack, each = 1 + 2 * terms * own, (added + (terms - 1) * own) / 2
         spread = 1 + min(2 * max((product + added) * growth, 1.5 * terms * own), 2 * growth - 1)
         self.slack, self.spread, self.largest = slack, spread, profile.largest
-        products = product + (roundings - 1) * u
+        products = product + (roundings - 1) * profile.u  # what is regrouped is rounded to the dtype on the way
         self.of_magnitude = INFLATION * slack * (products + own + each * spread)
         self.of_value = INFLATION * (slack * each + own)
         self.of_propagated = INFLATION * slack * (slack * (products + own + each * spread) + each + 1)
         self.underflows = INFLATION * (2 * terms * profile.eta + TINY_64)
+        self.last = INFLATION * profile.rounded_after(u)
 
     def bound(self, value: Floats, exact: Floats, propagated: Any) -> Floats:
         """Of some entries, `exact` being the centre's M."""
@@ -258,6 +268,8 @@ class _Summed:
         if np.ndim(propagated):
             bound += self.of_propagated * propagated
         bound += self.underflows
+        if self.last:
+            bound += self.last * (size + bound)
         # M is no larger than the bound by its factor, which no product but a very large one comes near.
         if bound.size and not bound.max() <= self.largest / 8 * self.of_magnitude:
             partial = ((exact + propagated * self.slack) * self.spread + size + propagated) / 2

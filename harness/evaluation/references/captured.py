@@ -13,15 +13,21 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Bounded, Context, profile_of
+from harness.formats import FORMATS, rounded_to
 from harness.inputs.outputs import OUTPUT, Parts
 from impls.captured import Operation, Place
-from impls.contract import Array
+from impls.contract import Arithmetic, Array, is_real
 from impls.graph import prefixed
 from impls.graph.node import as_names
+
+Narrow = Callable[[Any, str], Arithmetic]
 
 
 class RuleReference:
     """A hand rule at an operation's own operands, which are called as the rule calls them.
+
+    Args:
+        narrow: how the operation's framework computes from numbers narrower than float32.
 
     Attributes:
         inputs: the operands that the rule reads; `numbers` says which they are.
@@ -30,7 +36,7 @@ class RuleReference:
 
     measured = False
 
-    def __init__(self, operation: Operation) -> None:
+    def __init__(self, operation: Operation, narrow: Narrow | None = None) -> None:
         rule = operation.rule
         assert rule is not None
         self.rule, self.name = rule, f"hand {rule.layer!r}"
@@ -44,6 +50,14 @@ class RuleReference:
         names = [OUTPUT] if len(rule.gives) == 1 else [f"{OUTPUT}[{number}]" for number in range(len(rule.gives))]
         shapes = (operation.outputs[place].shape for place in rule.gives)
         self._parts = dict(zip(names, shapes, strict=True))
+        self._narrow = narrow
+        gives = zip(as_names(rule.layer.gives), rule.gives, strict=True)
+        self._kinds = {local: str(operation.outputs[place].dtype) for local, place in gives}
+        self._kinds |= {
+            f"d{local}": str(gradient.dtype)
+            for local, number in places.items()
+            if (gradient := operation.gradients[number]) is not None
+        }
 
     def parts(self, inputs: Mapping[str, Array]) -> Parts:  # noqa: ARG002  (of no other shapes than it ran on)
         """The shape of each output."""
@@ -51,22 +65,27 @@ class RuleReference:
 
     def output(self, inputs: Mapping[str, Array], dtype: str) -> Bounded:
         """The output, several one after the other, as programs of the dtype may give it."""
-        return _one(self._outputs(self._given(inputs, dtype)))
+        return _one(self._outputs(inputs, dtype))
 
     def gradients(self, inputs: Mapping[str, Array], upstream: Array, dtype: str) -> dict[str, Bounded]:
         """The gradient of each operand that has one; of one that is read twice, the sum of both."""
-        tensors = self._given(inputs, dtype)
-        outputs = self._outputs(tensors)
-        gives = as_names(self.rule.layer.gives)
+        layer, outputs = self.rule.layer, self._outputs(inputs, dtype)
+        gives = as_names(layer.gives)
         sent = _apart(np.asarray(upstream, np.float64), outputs)
-        context = tensors["context"]
-        tensors |= dict(zip(gives, outputs, strict=True))
-        tensors |= {prefixed("d", name): context.exact(each) for name, each in zip(gives, sent, strict=True)}
         several = [prefixed("d", each) for each in gives]
         found: dict[str, Bounded] = {}
         for local, name in self._called.items():
             if name in self.differentiable:
-                gradient = _called(getattr(self.rule.layer, prefixed("d", local)), tensors, several)
+                tensors = self._given(inputs, dtype, prefixed("d", local))
+                context = tensors["context"]
+                own = (Bounded(each.value, each.bound, context) for each in outputs)
+                tensors |= dict(zip(gives, own, strict=True))
+                tensors |= {
+                    prefixed("d", each): context.exact(each_sent) for each, each_sent in zip(gives, sent, strict=True)
+                }
+                gradient = self._kept(
+                    _called(getattr(layer, prefixed("d", local)), tensors, several), dtype, prefixed("d", local)
+                )
                 found[name] = found[name] + gradient if name in found else gradient
         return found
 
@@ -74,21 +93,40 @@ class RuleReference:
         """The gradients in float64."""
         return {name: g.value for name, g in self.gradients(inputs, upstream, "float64").items()}
 
-    def _given(self, inputs: Mapping[str, Array], dtype: str) -> dict[str, Any]:
-        context = Context(profile_of(dtype))
+    def _given(self, inputs: Mapping[str, Array], dtype: str, local: str) -> dict[str, Any]:
+        """What a rule reads, and as ``context`` that of programs that give what the layer calls `local`."""
+        layer = self.rule.layer
+        kind = self._kind(dtype, local)
+        context = Context(
+            profile_of(kind) if self._narrow is None else profile_of(kind, arithmetic=self._narrow(layer, local))
+        )
 
         def given(name: str, read: Any) -> Any:
             value = inputs[self._called[name]] if isinstance(read, Place) else read
             if isinstance(value, np.ndarray):
-                return context.exact(value) if value.dtype.kind == "f" else value
+                return context.exact(value) if is_real(value) else value
             return context.constant(value) if isinstance(value, float) else value
 
         return {name: given(name, read) for name, read in self.rule.reads.items()} | {"context": context}
 
-    def _outputs(self, tensors: Mapping[str, Any]) -> list[Bounded]:
+    def _kind(self, dtype: str, local: str) -> str:
+        """The format of one result: its own, where the operation has several, which is no narrower than the dtype."""
+        own = self._kinds.get(local, dtype)
+        return own if dtype != "float64" and FORMATS[own].digits >= FORMATS[dtype].digits else dtype
+
+    def _kept(self, made: Bounded, dtype: str, local: str) -> Bounded:
+        """A result in its format, to which what is exact has still to be rounded."""
+        kept, kind = made.stored(), self._kind(dtype, local)
+        cut = (kept.bound == 0) & (rounded_to(kept.value, kind) != kept.value)
+        return kept.widened(np.where(cut, kept.context.rounded(kept.value, 0.0).bound, 0.0)) if cut.any() else kept
+
+    def _outputs(self, inputs: Mapping[str, Array], dtype: str) -> list[Bounded]:
         layer, names = self.rule.layer, as_names(self.rule.layer.gives)
         rules = [layer.forward] if hasattr(layer, "forward") else [getattr(layer, name) for name in names]
-        return [_called(rule, tensors, as_names(layer.reads)) for rule in rules]
+        return [
+            self._kept(_called(rule, self._given(inputs, dtype, local), as_names(layer.reads)), dtype, local)
+            for rule, local in zip(rules, names, strict=True)
+        ]
 
 
 def _called(rule: Callable[..., Any], tensors: Mapping[str, Any], several: Sequence[str]) -> Any:

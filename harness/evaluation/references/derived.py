@@ -11,7 +11,7 @@ from harness.evaluation.references.one_node import is_loss, one_node
 from harness.inputs.declared import declared
 from harness.inputs.outputs import OUTPUT, Parts
 from harness.usage import UsageError
-from impls.contract import Array
+from impls.contract import Array, is_real
 from impls.graph import TARGET, Graph, Link, prefixed
 from impls.graph.node import as_names
 
@@ -62,7 +62,7 @@ class HandReference:
     def output(self, inputs: Mapping[str, Array], dtype: str) -> Bounded:
         """The output, as programs of the dtype may give it."""
         for name in self.differentiable:
-            if inputs[name].dtype.kind != "f":
+            if not is_real(inputs[name]):
                 raise UsageError(
                     f"Cannot differentiate {self.name} by {name}, because it holds whole numbers; give it as floats."
                 )

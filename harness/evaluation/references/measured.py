@@ -37,7 +37,7 @@ from harness.inputs.frameworks import differentiating, loaded_hosts
 from harness.inputs.outputs import Parts, each_of, flat, joined, parts_of, reals_of
 from harness.usage import UsageError, told, visible
 from impls.abilities import Hosts
-from impls.contract import Array
+from impls.contract import Array, is_real
 
 FACTOR = 128
 POINTS = 2
@@ -64,7 +64,7 @@ class MeasuredReference:
         other_than: str = "",
     ) -> None:
         self.inputs = tuple(inputs)
-        reals = [name for name, array in inputs.items() if array.dtype.kind == "f"]
+        reals = [name for name, array in inputs.items() if is_real(array)]
         self.differentiable = tuple(name for name in reals if name not in constant)
         if not self.differentiable:
             why = "have no gradient" if reals else "hold whole numbers"
@@ -168,7 +168,7 @@ class MeasuredReference:
     def _run(self, host: Hosts, inputs: Mapping[str, Array], upstream: Array | None) -> list[Array]:
         """Output and gradients of the reals, in float64; the output alone without an upstream."""
         dtype = "float64" if host is self.host else "float32"
-        given = [array.astype(dtype) if array.dtype.kind == "f" else array for array in inputs.values()]
+        given = [array.astype(dtype) if is_real(array) else array for array in inputs.values()]
         try:
             if upstream is None:
                 with host.running():
@@ -228,12 +228,12 @@ def _key(inputs: Mapping[str, Array], upstream: Array | None) -> bytes:
 
 def double(array: Array) -> Array:
     """Reals in float64, whole numbers and masks as they are."""
-    return array.astype(np.float64) if array.dtype.kind == "f" else array
+    return array.astype(np.float64) if is_real(array) else array
 
 
 def jittered(array: Array, rng: np.random.Generator) -> Array:
     """A point near by that float32 holds: zeros stay zeros, so that what is on a kink at 0 stays there."""
-    if array.dtype.kind != "f":
+    if not is_real(array):
         return array
     ulps = rng.integers(-JITTER, JITTER + 1, array.shape) * 2.0**-23
     return (np.asarray(array, np.float64) * (1 + ulps)).astype(np.float32)

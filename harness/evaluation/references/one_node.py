@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from impls.contract import Array
+from impls.contract import Array, is_real
 from impls.graph import Graph, Input, Node, prefixed
 from impls.graph.node import as_names
 from impls.hand import Identity
@@ -53,8 +53,7 @@ def one_node(layer: Any, inputs: Mapping[str, Array], called: Mapping[str, str] 
     reads = {local: other.get(local, local) for local in as_names(layer.reads)}
     node = Node("operation", layer, tuple(reads.values()), named=lambda local: other.get(local, local))
     sources = [
-        Input(name, inputs[name].shape[1:], whole.get(local, 0), inputs[name].dtype.kind == "f")
-        for local, name in reads.items()
+        Input(name, inputs[name].shape[1:], whole.get(local, 0), is_real(inputs[name])) for local, name in reads.items()
     ]
     return Graph(sources, [node], Given(*node.gives), *node.gives)
 

@@ -21,7 +21,7 @@ import numpy as np
 from harness.evaluation.references.derived import HandReference
 from harness.evaluation.references.jumps import Jumps
 from harness.evaluation.references.reference import OperationPoint, Reference
-from impls.contract import Array
+from impls.contract import Array, is_real
 from impls.hand import Dense
 from impls.hand.layers import Add, Embedding, Multiply
 from impls.hand.notation import ACTIVATIONS, LOSSES
@@ -95,7 +95,7 @@ def _layers(reference: Reference, inputs: Mapping[str, Array]) -> Iterator[Any]:
     elif len(arrays) == 2:
         kinds = [*LOSSES.values(), Multiply, Add]
         if arrays[0].dtype.kind == "i" or arrays[1].dtype.kind == "i":
-            yield from (Embedding(*table.shape) for table in arrays if table.dtype.kind == "f" and table.ndim == 2)
+            yield from (Embedding(*table.shape) for table in arrays if is_real(table) and table.ndim == 2)
     if len(arrays) in (2, 3) and arrays[1].ndim == 2:
         yield Dense(*arrays[1].shape, bias=len(arrays) == 3)
     for kind in kinds:

@@ -15,7 +15,7 @@ from harness.evaluation.references.derived import HandReference
 from harness.evaluation.references.expected import Expected
 from harness.evaluation.references.reference import Reference
 from harness.evaluation.references.twins import Twin, twin_of
-from impls.contract import Array
+from impls.contract import Array, is_real
 
 TWINS: WeakKeyDictionary[Reference, dict[Any, Twin | None]] = WeakKeyDictionary()
 """The hand layers that references are, by the shapes of the inputs, each looked for in the first case of its shapes."""
@@ -96,7 +96,7 @@ class Situation:
     @property
     def reals(self) -> list[str]:
         """Names of the inputs that hold real numbers."""
-        return [name for name, array in self.inputs.items() if array.dtype.kind == "f"]
+        return [name for name, array in self.inputs.items() if is_real(array)]
 
     @cached_property
     def twin(self) -> Twin | None:

@@ -12,6 +12,7 @@ from impls.hand.layers.matrix_product import MatrixProduct
 from impls.hand.layers.other_convolutions import Conv1d, ConvTranspose2d
 from impls.hand.layers.pooling import AvgPool2d, MaxPool2d
 from impls.hand.operations import products, recurrence
+from impls.torch_autograd.arrays import array_of
 from impls.torch_autograd.aten.table import Arguments, row
 
 
@@ -106,5 +107,5 @@ def _(a: Arguments) -> Rule | None:
         return None
     biases = {"b": a.weight2, "d": a.weight3} if a.has_biases else {"b": None, "d": None}
     reads = {"x": a.input, "W": a.weight0, "U": a.weight1, **biases, "h": a.hx_, "c": a.cx_}
-    reads["ran"] = a.outputs[0].detach().numpy()
+    reads["ran"] = array_of(a.outputs[0])
     return Rule(layer=recurrence.LongShortTermMemory(a.reverse), reads=reads, gives=(0, 1, 2))

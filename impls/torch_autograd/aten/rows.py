@@ -10,6 +10,7 @@ from impls.captured import Rule
 from impls.hand.layers.batch_norm import BatchNorm, BatchNormEvaluation
 from impls.hand.layers.group_norm import GroupNorm
 from impls.hand.operations import losses, rows
+from impls.torch_autograd.arrays import array_of
 from impls.torch_autograd.aten.table import Arguments, row
 
 
@@ -63,7 +64,7 @@ def _(a: Arguments) -> Rule | None:
     if a.attn_mask is not None:
         if a.value_of("attn_mask").requires_grad:
             return None
-        given = a.value_of("attn_mask").detach().numpy()
+        given = array_of(a.value_of("attn_mask"))
         seen = given if given.dtype == bool else given > -np.inf
         mask = None if given.dtype == bool else np.where(seen, given, 0.0).astype(np.float64)
     layer = rows.Attention(float(scale), a.is_causal, mask, seen)
@@ -75,7 +76,7 @@ REDUCTIONS = ("none", "mean", "sum")
 
 @row("nll_loss_forward", "nll_loss2d_forward")
 def _(a: Arguments) -> Rule:
-    weights = None if a.weight is None else a.value_of("weight").detach().numpy()
+    weights = None if a.weight is None else array_of(a.value_of("weight"))
     layer = losses.NegativeLogLikelihood(REDUCTIONS[a.reduction], a.ignore_index, weights)
     return Rule(layer=layer, reads={"x": a.self, "y": a.target})
 

@@ -1,0 +1,42 @@
+"""Tensors from NumPy's arrays and back; bfloat16 of ml_dtypes, which NumPy lacks, has the very bits of torch's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import torch
+
+from impls.contract import Array
+
+_NOT_NUMPYS = {
+    np.dtype(ml_dtypes.bfloat16): torch.bfloat16,
+    np.dtype(ml_dtypes.float8_e4m3fn): torch.float8_e4m3fn,
+    np.dtype(ml_dtypes.float8_e5m2): torch.float8_e5m2,
+}
+_OF_TORCH = {own: theirs for theirs, own in _NOT_NUMPYS.items()}
+
+
+def tensor_of(array: Any) -> torch.Tensor:
+    """A contiguous copy on the CPU that requires no gradient."""
+    array = np.asarray(array)
+    if array.dtype not in _NOT_NUMPYS:
+        return torch.tensor(array)
+    bits = np.ascontiguousarray(array).view(f"u{array.itemsize}").reshape(array.shape)
+    return torch.tensor(bits).view(_NOT_NUMPYS[array.dtype])
+
+
+def array_of(tensor: torch.Tensor) -> Array:
+    """A copy, from whichever device."""
+    return np.array(shared_array_of(tensor))
+
+
+def shared_array_of(tensor: torch.Tensor) -> Array:
+    """The numbers, in the tensor's own memory where that can be."""
+    with torch.no_grad():
+        plain = tensor.detach().resolve_conj().resolve_neg()
+        if plain.dtype not in _OF_TORCH:
+            return plain.numpy(force=True)
+        bits = plain.view(torch.uint16 if plain.itemsize == 2 else torch.uint8)
+        return bits.numpy(force=True).view(_OF_TORCH[plain.dtype])
