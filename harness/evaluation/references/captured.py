@@ -54,7 +54,7 @@ class RuleReference:
         gives = zip(as_names(rule.layer.gives), rule.gives, strict=True)
         self._kinds = {local: str(operation.outputs[place].dtype) for local, place in gives}
         self._kinds |= {
-            f"d{local}": str(gradient.dtype)
+            prefixed("d", local): str(gradient.dtype)
             for local, number in places.items()
             if (gradient := operation.gradients[number]) is not None
         }
@@ -73,19 +73,17 @@ class RuleReference:
         gives = as_names(layer.gives)
         sent = _apart(np.asarray(upstream, np.float64), outputs)
         several = [prefixed("d", each) for each in gives]
+        arrived = dict(zip(several, sent, strict=True))
         found: dict[str, Bounded] = {}
         for local, name in self._called.items():
             if name in self.differentiable:
-                tensors = self._given(inputs, dtype, prefixed("d", local))
+                given_back = prefixed("d", local)
+                tensors = self._given(inputs, dtype, given_back)
                 context = tensors["context"]
                 own = (Bounded(each.value, each.bound, context) for each in outputs)
                 tensors |= dict(zip(gives, own, strict=True))
-                tensors |= {
-                    prefixed("d", each): context.exact(each_sent) for each, each_sent in zip(gives, sent, strict=True)
-                }
-                gradient = self._kept(
-                    _called(getattr(layer, prefixed("d", local)), tensors, several), dtype, prefixed("d", local)
-                )
+                tensors |= {each: context.exact(what) for each, what in arrived.items()}
+                gradient = self._kept(_called(getattr(layer, given_back), tensors, several), dtype, given_back)
                 found[name] = found[name] + gradient if name in found else gradient
         return found
 
