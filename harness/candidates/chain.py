@@ -139,7 +139,7 @@ class ForwardPass:
         if len(dtypes) > 1 or not set(dtypes) <= set(DTYPES):
             which = ", ".join(f"{name} is {dtype}" for dtype, name in dtypes.items())
             raise UsageError(
-                f"Cannot check the chain, because {which}; compute all of it in one of {' and '.join(DTYPES)}."
+                f"Cannot check the chain, because {which}; compute all of it in one of {', '.join(DTYPES)}."
             )
         return next(iter(dtypes))
 

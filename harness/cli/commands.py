@@ -205,7 +205,7 @@ def compare_programs_command(**options: Any) -> None:
 )
 @click.option("--inputs", metavar="TEXT", help='of an operation: "x=64,1024; W=1024,32"')
 @click.option("--reference", metavar="TEXT", help="of FILE.py:function: FILE.py:function, tanh, ... [default: itself]")
-@click.option("--dtype", help=f"{' or '.join(DTYPES)} [default: float32, or that of the file]")
+@click.option("--dtype", help=f"{', '.join(DTYPES)} [default: float32, or that of the file]")
 @click.option(
     "--tensor-cores", metavar="GPU", help="on which products run: V100, A100, Ada, H100, B200 [default: none]"
 )
@@ -301,7 +301,7 @@ def template_command(**options: Any) -> None:
 @click.option("--raw", is_flag=True, help="do not standardise the features")
 @network_options
 @click.option("--batch", type=int, help="rows [default: all]")
-@click.option("--dtype", help=f"{' or '.join(DTYPES)} [default: float32]")
+@click.option("--dtype", help=f"{', '.join(DTYPES)} [default: float32]")
 @click.option("--seed", type=int, help="of weights, batches and random data [default: 0]")
 @click.option("--json", "as_json", is_flag=True)
 @click.option("--require-power", is_flag=True, help="exit with 4 where a fault or a mutant is missed")

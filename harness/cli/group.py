@@ -148,7 +148,7 @@ def network_options(command: _Command) -> _Command:
 
 def dtype_option(default: str) -> Callable[[_Command], _Command]:
     """--dtype, one of those that there are bounds for."""
-    others = " or ".join([default, *(name for name in DTYPES if name != default)])
+    others = ", ".join([default, *(name for name in DTYPES if name != default)])
     return click.option("--dtype", default=default, show_default=True, help=others)
 
 

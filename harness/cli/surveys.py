@@ -55,7 +55,8 @@ def _screen(result: Calibration) -> str:
     tried = " and ".join(dict.fromkeys(row.tried for row in result.measured))
     parts = [
         f"elementary functions of {result.who} · {tried or 'nothing tried'} · seed {result.seed}\n"
-        "u = 2^-24 in float32, 2^-53 in float64, half the distance from 1 to the next number; off by k u means "
+        "u, half the distance from 1 to the next number: 2^-24 in float32, 2^-53 in float64, 2^-11 in float16, 2^-8 in "
+        "bfloat16; off by k u means "
         "|computed - f(x)| = k u |f(x)|, for erfc k u",
         f"{result.verdict}  {result.reason}",
     ]

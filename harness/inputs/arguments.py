@@ -94,7 +94,7 @@ def as_dtype(dtype: Any) -> str:
     text = str(dtype) if isinstance(dtype, str | np.dtype) else ""
     if text not in DTYPES:
         raise UsageError(
-            f"Cannot use dtype={shown(dtype)}, because there are bounds for {' and '.join(DTYPES)} "
+            f"Cannot use dtype={shown(dtype)}, because there are bounds for {', '.join(DTYPES)} "
             f"only{did_you_mean(text, DTYPES)}; choose one of them."
         )
     return text

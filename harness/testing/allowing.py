@@ -90,7 +90,7 @@ def allow(reference: Pass, *, strict: bool = False) -> Allowance:
     if len(dtypes) > 1 or dtypes[0] not in DTYPES:
         raise UsageError(
             f"Cannot derive an allowance in {' and '.join(dtypes)}, because there are bounds for "
-            f"{' and '.join(DTYPES)}, one at a time; take the reference in one of them."
+            f"{', '.join(DTYPES)}, one at a time; take the reference in one of them."
         )
     return Allowance(Point(reference.network, reference.weights, reference.x, reference.y, 1), strict=strict)
 

@@ -125,7 +125,7 @@ def _dtype_of(inputs: Any) -> str:
     if len(found) != 1 or found[0] not in DTYPES:
         raise UsageError(
             f"Cannot derive an allowance in {' and '.join(found) or 'no dtype'}, because there are bounds for "
-            f"{' and '.join(DTYPES)}, one at a time; give arrays of one of them, or dtype."
+            f"{', '.join(DTYPES)}, one at a time; give arrays of one of them, or dtype."
         )
     return found[0]
 

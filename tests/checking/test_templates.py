@@ -73,7 +73,7 @@ BAD = {
     "rows": (["--rows", "0"], "rows=0"),
     "more rows than there are": (["--rows", "129"], "it has 128"),
     "seed": (["--seed", "-1"], "seed=-1"),
-    "dtype": (["--dtype", "float16"], "float16"),
+    "dtype": (["--dtype", "tf32"], "tf32"),
     "data": (["--data", "irsi"], "did you mean iris?"),
     "data that does not fit": (["--data", "diabetes"], "begin the model with 10"),
     "a parameter": (["--dtype", "float32", "--activation", "leaky-relu(slope=1e39)"], "overflows"),

@@ -72,7 +72,7 @@ WRONG = {
     ),
     "leave_out": given("leave_out", 5, "kinks", b"x", Somebody, None, True, [5], [None], [["x"]], ["kink"], {"a": 1}),
     "strict": given("strict", 5, "yes", None, [], Somebody(), 1),
-    "dtype": given("dtype", "float16", None, 5, [], Somebody(), np.ones(2), "double"),
+    "dtype": given("dtype", "tf32", None, 5, [], Somebody(), np.ones(2), "double"),
     "seed": given("seed", -1, 1.5, "x", None, True, [], NAN, 2**63),
     "timeout": given("timeout", -1, 0, "x", NAN, INF, True, [], Somebody()),
 }  # fmt: skip

@@ -275,7 +275,7 @@ def test_the_command_prints_json_and_its_exit_status():
         (["--of", "tests/test_x.py::test_y", "--data", "iris"], "Cannot use --data with --of"),
         (["--timeout", "3"], "Cannot use --timeout without --of"),
         (["4-3", "--against", "nobody"], "there is no implementation of that name"),
-        (["4-3", "--dtype", "float16"], "float16"),
+        (["4-3", "--dtype", "tf32"], "tf32"),
     ],
 )
 def test_wrong_use_is_told(arguments, why):

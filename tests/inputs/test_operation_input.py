@@ -123,7 +123,7 @@ def test_wrong_use_is_told(framework):
     refused("a vote is between", *pair, reference=(tanh, tanh), **drawn_from)
     refused("backward=4", np.tanh, 4, reference=Tanh())
     refused("forward=None", None, reference=Tanh())
-    refused("dtype='float16'", *pair, reference=Tanh(), dtype="float16")
+    refused("dtype='tf32'", *pair, reference=Tanh(), dtype="tf32")
     refused("seed=-1", *pair, reference=Tanh(), seed=-1)
     refused("each input needs a name", *pair, reference=tanh, inputs=[("N", "M")])
     refused("a shape is a tuple", *pair, reference=tanh, inputs={"z": "NM"})

@@ -137,7 +137,7 @@ def test_nothing_installed_compares_nothing(monkeypatch):
     "options",
     [
         {"network": "4-3-x"}, {"network": "5-3-1"}, {"data": "irsi"}, {"data": "none.csv"}, {"against": ["tosrch"]},
-        {"steps": -1}, {"steps": 2, "epochs": 2}, {"batch": 0}, {"dtype": "float16"}, {"optimizer": "adma"},
+        {"steps": -1}, {"steps": 2, "epochs": 2}, {"batch": 0}, {"dtype": "tf32"}, {"optimizer": "adma"},
         {"seed": -1}, {"output": "/nonexistent/run.jsonl"}, {"data": (np.ones((3, 4)), np.ones((2, 1)))},
         {"data": (np.full((3, 4), np.nan), np.ones(3))}, {"steps": 1.5}, {"network": "4-3-2"},
     ],

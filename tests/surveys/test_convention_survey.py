@@ -98,7 +98,7 @@ def test_an_interrupt_keeps_what_was_finished(register):
 @pytest.mark.parametrize(
     ("options", "said"),
     [({"against": ["trch"]}, "did you mean torch"), ({"against": [3]}, "3"), ({"dtype": "flaot32"}, "mean float32?"),
-     ({"dtype": "float16"}, "float16")],
+     ({"dtype": "tf32"}, "tf32")],
     ids=str,
 )  # fmt: skip
 def test_wrong_use(options, said):

@@ -91,7 +91,7 @@ WRONG = {
         "at matrix[0].optimizer[1]: cannot use the optimizer ",
     ),
     "a rate twice": ("optimizer = 'adam(lr=0.1)'\nlr = 0.2", "at optimizer, lr: cannot use the optimizer"),
-    "a dtype": ("dtype = ['float32', 'float16']", "at dtype[1]: cannot use dtype='float16'"),
+    "a dtype": ("dtype = ['float32', 'tf32']", "at dtype[1]: cannot use dtype='tf32'"),
     "an implementation": ("against = ['hand', 'trch']", "at against[1]: cannot compare with 'trch'"),
     "nobody": ("against = ','", "at against: cannot compare with nobody"),
     "a seed": ("seed = [0, -1]", "at seed[1]: cannot use seed=-1"),
