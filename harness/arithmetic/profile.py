@@ -117,11 +117,11 @@ class Profile:
     @property
     def lost_reciprocal(self) -> float:
         """1/x in units of eta, where x may have overflowed and it is 0."""
-        return max(1.0, 1 / (self.largest * self.eta))
+        return max(1.0, 1 / (self.largest * self.eta)) if self.eta else 1.0
 
-    def rounded_after(self, u_acc: float) -> float:
-        """Unit roundoff with which what was accumulated is rounded in the end: 0 where that was its last addition."""
-        return self.u if u_acc < self.u else 0.0
+    def roundings_after(self, u_acc: float) -> float:
+        """How often what was accumulated is rounded in the end: not at all where that was its last addition."""
+        return float(u_acc < self.u)
 
     def assumptions(self) -> list[str]:
         """The ledger: what the bounds of this profile take for granted, a sentence each."""
@@ -144,11 +144,14 @@ class Profile:
         ]
 
     def _accumulations(self) -> list[str]:
-        if self.u_acc == self.u:
+        of = FORMATS[self.dtype]
+        if of.digits >= FORMATS[WIDE].digits:
             return []
+        rounds = f"each link computed in {WIDE} and rounded once" if self.stored else "every operation rounded"
         return [
-            f"{self.dtype}: unit roundoff of a sum along an axis 2^{_exponent(self.u_sum)}, of what is added where "
-            f"parts meet 2^{_exponent(self.u_met)}, and one rounding to the dtype more; as `harness doctor` measures"
+            f"{self.dtype}: {rounds}, to 2^{_exponent(of.u)}, but for kernels that say otherwise; unit roundoff of a "
+            f"sum along an axis 2^{_exponent(self.u_sum)}, of what is added where parts meet "
+            f"2^{_exponent(self.u_met)}: `harness doctor` measures both"
         ]
 
 

@@ -20,23 +20,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from msgspec import Struct, to_builtins
 
 from harness.arithmetic import Bounded, Context, Profile, profile_of
+from harness.candidates.implementation import profile_for
 from harness.comparison.checks import parts_of
 from harness.evaluation.centre import alone
 from harness.evaluation.given import as_numbers, with_buffers
 from harness.evaluation.point import Point, moment_after
 from harness.explaining.leading_terms import formula_of
 from harness.explaining.references import entry
+from harness.formats import FORMATS
 from harness.inputs.arguments import as_data, as_dtype, as_network, as_optimizer, check_parameters
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
 from harness.inputs.plain import as_count, as_text
+from impls.contract import Arithmetic
 from impls.graph import Graph, Link, Rule, evaluate
 from impls.hand_numpy import Hand
 
@@ -105,7 +108,7 @@ def allowance_of(point: Point, tensor: str, index: tuple[int, ...]) -> Allowance
         index: counted from 0, of the tensor's dimension.
     """
     dtype = point.dtype
-    profile = profile_of(dtype)
+    profile = profile_of(dtype, arithmetic=Arithmetic())
     reached = _reached(point, tensor)
     way = [link.output for link in reversed(_to(point, tensor)) if link.output in reached]
     bounds = [_bound(point, tensor, index, profile, frozenset(way[:count])) for count in range(len(way) + 1)]
@@ -126,7 +129,7 @@ def _alone(point: Point, tensor: str, index: tuple[int, ...], dtype: str) -> flo
         result = Hand(point.network, dtype).differentiate(point.weights, point.x, point.y)
     link = point.network.link[tensor]
     parts = parts_of(point.network, link, ())
-    bounded = alone(link, point.tensors(result), profile_of(dtype, eager=True), parts=parts)
+    bounded = alone(link, point.tensors(result), profile_for(Hand(point.network, dtype), dtype), parts=parts)
     return float(np.asarray(bounded.bound)[index])
 
 
@@ -151,7 +154,10 @@ def _reached(point: Point, tensor: str) -> set[str]:
 
 def _bound(point: Point, tensor: str, index: tuple[int, ...], profile: Profile, rounding: frozenset[str]) -> float:
     """The bound of an entry where only the links that give the named tensors round."""
-    exact = Profile(profile.dtype, 0.0, 0.0, 0.0, profile.largest, 53, dict.fromkeys(profile.constants, 0.0), True)
+    exact = replace(
+        profile, u=0.0, u_acc=0.0, u_sum=0.0, u_met=0.0, eta=0.0, computes=FORMATS["float64"],
+        constants=dict.fromkeys(profile.constants, 0.0), besides={}, eager=True,
+    )  # fmt: skip
     context = Context(exact)
 
     def rounded(link: Link) -> Rule:

@@ -32,7 +32,7 @@ NARROW: Mapping[type, Mapping[str, Arithmetic]] = {
         _ENTRY_BY_ENTRY,
     ),
     **dict.fromkeys((hand.Softmax, hand.CausalSoftmax, hand.MaskedSoftmax, rows.Softmax), _ENTRY_BY_ENTRY),
-    **dict.fromkeys((hand.LayerNorm, hand.GroupNorm, hand.BatchNorm, rows.LayerNorm), _NORMALISED),
+    **dict.fromkeys((hand.LayerNorm, hand.GroupNorm, rows.LayerNorm), _NORMALISED),
     **dict.fromkeys((hand.AvgPool2d, hand.AdaptiveAvgPool2d), _POOLED),
     hand.Embedding: {"dW": Arithmetic()},
 }

@@ -59,7 +59,8 @@ def main(arguments: Sequence[str]) -> None:
     """Judge and write the tally."""
     warnings.simplefilter("ignore")
     *which, dtypes = arguments
-    tally = judge_cases(*map(int, which), dtypes=dtypes.split(","))
+    seed, threads, first, count, layers = map(int, which)
+    tally = judge_cases(seed, threads, first, count, layers, dtypes.split(","))
     sys.stdout.buffer.write(msgspec.msgpack.encode(tally))
 
 

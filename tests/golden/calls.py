@@ -189,7 +189,7 @@ def check_vjp_wrong_input(folder: Path) -> str:
     return said_by(
         lambda: harness.check_vjp(dense, dense_backward, reference=3),
         lambda: harness.check_vjp(dense, 3, reference=Dense(4, 3)),
-        lambda: harness.check_vjp(dense, dense_backward, reference=Dense(4, 3), dtype="float16"),
+        lambda: harness.check_vjp(dense, dense_backward, reference=Dense(4, 3), dtype="tf32"),
         lambda: harness.check_vjp(dense, dense_backward, reference=np.tanh),
         lambda: harness.check_vjp(dense, dense_backward, reference=Dense(4, 3), seed=-1),
     )
@@ -224,7 +224,7 @@ def reference_wrong_input(folder: Path) -> str:
         {"x": [[1.0, 2.0, 3.0]], "y": [[0.0]]},
         {"x": [[np.nan, 2.0]], "y": [[0.0]]},
         {"x": [[0.1, 2.0]], "y": [[0.0]], "dtype": "float32"},
-        {"dtype": "float16"},
+        {"dtype": "tf32"},
         {"seed": -1},
     ]
     return said_by(*(lambda options=options: harness.reference("2-1", **options) for options in wrong))

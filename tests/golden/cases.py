@@ -149,7 +149,7 @@ CASES = [
     command("run-wrong-model", "run 4-3-", "run 4-0-1", "run 5-3-1", "run nowhere.toml", "run wrong.toml",
             prepare=net_toml),
     command("run-wrong-names", "run --activation sigmiod", "run --loss mse", "run --optimizer adma",
-            "run --against trch", "run --data irsi", "run --dtype float16"),
+            "run --against trch", "run --data irsi", "run --dtype tf32"),
     command("run-wrong-numbers", "run --lr nan", "run --steps -1", "run --batch 0", "run --steps x",
             "run --epochs 1 --steps 1", "run --seed -1", "run --activation elu(beta=1)"),
     command("run-wrong-files", "run --data nowhere.csv", "run 2-1 --data bad.csv", "run 3-1 --data mine.csv --target d",
@@ -245,7 +245,7 @@ CASES = [
     # what is installed
     command("conventions", "conventions --against torch", by=("torch",)),
     command("conventions-json-and-wrong-input", "conventions --against hand --dtype float32 --json",
-            "conventions --dtype float16", "conventions --against trch"),
+            "conventions --dtype tf32", "conventions --against trch"),
     command("implementations", "implementations", "implementations --json"),
     command("calibrate", "calibrate --function exp --dtype float32 --against hand", "calibrate --function epx",
             by=("numpy",)),

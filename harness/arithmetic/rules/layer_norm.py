@@ -82,9 +82,9 @@ def deviation(profile: Profile, v: Floats, v_error: Floats, eps: float) -> tuple
     root = max(max(c["rsqrt"], c["sqrt"] + c["divide"]) for c in (profile.constants, profile_of("float64").constants))
     s = v + eps
     s_error = v_error + u * (2 * s + v_error)
-    least = np.maximum(s - s_error, eps * (1 - 4 * u))
+    least = np.maximum(s - s_error, eps * (1 - 4 * u) - profile.eta)  # an eps below eta may be 0
     r = 1 / np.sqrt(s)
-    r_error = r * np.maximum(np.sqrt(s / least) - 1, 1 - np.sqrt(s / (s + s_error)))
+    r_error = r * np.maximum(np.sqrt(s / np.maximum(least, 0)) - 1, 1 - np.sqrt(s / (s + s_error)))
     return r, r_error + root * u * (r + r_error)
 
 
@@ -112,9 +112,10 @@ def rows_of(x: Bounded, eps: float, *, running: bool = True) -> Rows:
     moved = _mean(spread * (2 * np.abs(d) + spread))
     welford = np.sqrt(8 * (v + moved)) * e + 2 * np.square(e) + (n * w + 5 * u) * (v + moved + np.square(e))
     fast = (n * w + 3 * u) * _mean(np.square(size)) + 2 * M * e + np.square(e) + 2 * u * np.square(M)
-    v_error = moved + np.maximum(welford, fast)
+    v_error = moved + np.maximum(welford, fast) + 3 * profile.eta  # squares may underflow
     r, r_error = deviation(profile, v, v_error, eps)
-    r_error = r_error + profile.u_kept * (r + r_error)
+    if profile.u_kept and profile.stored is not None:
+        r_error = np.where(r + r_error <= profile.stored[-1], r_error + profile.u_kept * (r + r_error), np.inf)
     r_error = np.where(n * np.square(largest) <= profile.largest, r_error, np.inf)  # where a square may overflow
     sizes, xh = several * (size + M), d * r
     xh_error = np.abs(d) * r_error + d_error * (r + r_error)

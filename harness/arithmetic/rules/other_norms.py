@@ -38,7 +38,7 @@ def _root(x: Bounded, eps: float) -> tuple[float, Floats, Floats]:
     u, n = x.context.profile.u + UNIT_ROUNDOFF_64, x.shape[-1]
     size, bound = np.abs(x.value), x.as_summand
     q, moved = _mean(np.square(size)), _mean(bound * (2 * size + bound))
-    q_error = moved + (n + 3) * u * (q + moved)
+    q_error = moved + (n + 3) * u * (q + moved) + 2 * x.context.profile.eta  # squares may underflow
     r, r_error = deviation(x.context.profile, q, q_error, eps)
     largest = (size + bound).max(axis=-1, keepdims=True)
     return u, r, np.where(n * np.square(largest) <= x.context.profile.largest, r_error / r, np.inf)
@@ -49,7 +49,8 @@ def rms_scaled_(x: Bounded, eps: float) -> Bounded:
     _, r, rho = _root(x, eps)
     value = x.value * r
     propagated = np.abs(value) * rho + x.as_summand * r * (1 + rho)
-    return x.context.rounded(value, propagated, underflows=2 * (1 + r))
+    # A gain may be multiplied by r first.
+    return x.context.rounded(value, propagated, underflows=2 * (1 + r) + np.abs(x.value) + x.bound)
 
 
 @rule_for(rms_norm_vjp, terms=2)
@@ -66,7 +67,7 @@ def rms_norm_vjp_(dh: Bounded, x: Bounded, g: Bounded, eps: float) -> Bounded:
     through = X * r**3 * ((np.abs(b) * (cubed - 1) + b_error * cubed) + 8 * u * B * cubed)
     through = through + x.as_summand * r**3 * np.abs(b)
     value = r * (t - x.value * r * r * b)
-    reach = n * (T * X).max(axis=-1, keepdims=True) * (1 + R) ** 3 * (1 + X)
+    reach = np.maximum(n * (T * X).max(axis=-1, keepdims=True) * (1 + X), 1.0) * (1 + R) ** 3
     bound = np.where(reach <= dh.context.profile.largest, direct + through, np.inf)
     return dh.context.rounded(value, bound, 2.0, centre=8.0, underflows=(n + 8) * (1 + T) * (1 + X) ** 2 * (1 + R) ** 3)
 

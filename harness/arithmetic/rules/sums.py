@@ -95,7 +95,7 @@ def sum_in(u: float, x: Bounded, axis: Any = None, keepdims: bool = False) -> Bo
     # The sums of magnitudes are float64 sums of positive terms, so up to n roundings too small.
     slack = 1 + 2 * terms * UNIT_ROUNDOFF_64
     bound = _unless_overflown((propagated + local + own) * slack, partial, p.largest)
-    return context.rounded(value, bound, p.rounded_after(u) / p.u, underflows=terms)
+    return context.rounded(value, bound, p.roundings_after(u), underflows=terms)
 
 
 @rule_for(np.cumsum)
@@ -107,7 +107,7 @@ def cumsum(x: Bounded, axis: int) -> Bounded:
     partial = partial_sum(terms, p.u_sum, magnitude + propagated, np.abs(value) + propagated)
     own = UNIT_ROUNDOFF_64 * _centre_partial_sum(terms, magnitude, value)
     bound = (propagated + (terms - 1) * (p.u_sum * partial + own)) * (1 + 2 * terms * UNIT_ROUNDOFF_64)
-    last = p.rounded_after(p.u_sum) / p.u
+    last = p.roundings_after(p.u_sum)
     return x.context.rounded(value, _unless_overflown(bound, partial, p.largest), last, underflows=terms)
 
 
@@ -156,7 +156,7 @@ def _where_they_meet(total: Callable[[Iterable[Floats]], Floats], parts: Sequenc
     bound = (propagated + np.where(several, (terms - 1) * (u * partial + own), 0.0)) * (
         1 + 2 * terms * UNIT_ROUNDOFF_64
     )
-    last = context.profile.rounded_after(u) / context.profile.u
+    last = context.profile.roundings_after(u)
     bound = _unless_overflown(bound, partial, context.profile.largest)
     result = context.rounded(value, bound, last, underflows=terms)
     return Bounded(value, np.where(several, result.bound, propagated), context)
@@ -259,7 +259,7 @@ class _Summed:
         self.of_value = INFLATION * (slack * each + own)
         self.of_propagated = INFLATION * slack * (slack * (products + own + each * spread) + each + 1)
         self.underflows = INFLATION * (2 * terms * profile.eta + TINY_64)
-        self.last = INFLATION * profile.rounded_after(u)
+        self.last = INFLATION * profile.roundings_after(u) * profile.u
 
     def bound(self, value: Floats, exact: Floats, propagated: Any) -> Floats:
         """Of some entries, `exact` being the centre's M."""
