@@ -77,6 +77,8 @@ FORMATS = {
 }
 DTYPES = tuple(name for name, format_ in FORMATS.items() if format_.bounds)
 """Dtypes that there are bounds for."""
+WIDE = tuple(name for name in DTYPES if FORMATS[name].digits >= FORMATS["float32"].digits)
+"""Those of them that programs compute in throughout; what is narrower is accumulated in something else."""
 
 
 def format_of(name: Any) -> Format:

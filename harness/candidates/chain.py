@@ -10,7 +10,7 @@ from harness.candidates.arrays import numbers_of
 from harness.candidates.guarded import Failure, guarded
 from harness.candidates.printing import Printed
 from harness.candidates.vocabulary import called_loss
-from harness.formats import DTYPES
+from harness.formats import WIDE
 from harness.inputs.frameworks import kind_of, loaded_hosts, named_in
 from harness.inputs.plain import unmasked
 from harness.usage import UsageError, did_you_mean
@@ -136,11 +136,9 @@ class ForwardPass:
                 f"or average it."
             )
         dtypes = {str(array.dtype): name for name, array in self.chain.tensors.items()}
-        if len(dtypes) > 1 or not set(dtypes) <= set(DTYPES):
+        if len(dtypes) > 1 or not set(dtypes) <= set(WIDE):
             which = ", ".join(f"{name} is {dtype}" for dtype, name in dtypes.items())
-            raise UsageError(
-                f"Cannot check the chain, because {which}; compute all of it in one of {', '.join(DTYPES)}."
-            )
+            raise UsageError(f"Cannot check the chain, because {which}; compute all of it in one of {', '.join(WIDE)}.")
         return next(iter(dtypes))
 
 

@@ -14,6 +14,7 @@ from harness.candidates.conformance import BreachError, check_pass, check_update
 from harness.comparison.judge import Finding, Kind
 from harness.evaluation.given import fed, read_only
 from harness.evaluation.point import Point
+from harness.formats import WIDE
 from harness.usage import visible
 from impls import registry
 from impls.abilities import ChecksGradients, Comparer, Compares, GradientChecker
@@ -151,7 +152,7 @@ def profile_for(made: Any, dtype: str) -> Profile:
     """Of an implementation's passes, as it says that it computes."""
     narrow = made.narrow if isinstance(made, ComputesNarrow) else _unknown
     profile = profile_of(dtype, bool(getattr(made, "eager", False)), narrow(None, ""))
-    return profile if dtype in ("float32", "float64") else replace(profile, narrow=narrow)
+    return profile if dtype in WIDE else replace(profile, narrow=narrow)
 
 
 def _unknown(_layer: Any, _local: str) -> Arithmetic:

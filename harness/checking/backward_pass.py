@@ -74,7 +74,7 @@ def check(
             fit, if None.
         raw, target: how to load data by name or path: see `load_data`.
         batch: the first so many rows in an order fixed by the seed; all rows if None.
-        dtype: float64, in which mistakes stand out sharpest, or float32.
+        dtype: float64, in which mistakes stand out sharpest, float32, float16 or bfloat16.
         seed: of the weights, the order of the rows and random data.
         arrays: kind of arrays that the function is given: numpy, torch, jax; found in its code if None.
         timeout: seconds that loading, or one call, may take; for ever if None.

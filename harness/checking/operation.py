@@ -85,7 +85,7 @@ def check_vjp(
             right code that overflows far out passes, and the verdict names where.
         leave_out: names of cases, layouts or ``repeated calls`` that are not tried.
         strict: whether code fails that overflows outside of the range.
-        dtype: of the candidate's arrays: float64 or float32.
+        dtype: of the candidate's arrays: float64, float32, float16 or bfloat16.
         seed: of all that is drawn.
         timeout: seconds that one call of forward or backward may take, after which no other is made; for ever if None.
 

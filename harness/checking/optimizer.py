@@ -12,7 +12,7 @@ from harness.comparison.judge import Finding
 from harness.diagnosis.optimizers import Taken, facts, judged, reproduces
 from harness.faults.optimizers.catalogue import variants_of
 from harness.faults.optimizers.written import Variant, as_written
-from harness.formats import DTYPES
+from harness.formats import WIDE
 from harness.inputs.arguments import as_dtype, as_optimizer, as_seconds
 from harness.inputs.plain import as_count, as_text
 from harness.results.optimizer_check import OptimizerCheck, Written
@@ -77,7 +77,7 @@ def check_optimizer(
     findings: list[Finding] = []
     made = [
         _run(candidate, sequence, each, seed, findings)
-        for each in ([as_dtype(dtype)] if dtype is not None else reversed(DTYPES))
+        for each in ([as_dtype(dtype)] if dtype is not None else reversed(WIDE))
         for sequence in SEQUENCES
     ]
     findings += _again(candidate, made[0], seed)

@@ -11,7 +11,7 @@ from harness.candidates.implementation import Participant
 from harness.cli.terminal import Progress, indented, named, printable, style_of
 from harness.environment import environment
 from harness.evaluation.point import Point
-from harness.formats import DTYPES, FORMATS
+from harness.formats import DTYPES, WIDE
 from harness.surveys.accumulation import accumulation_of
 from harness.surveys.accuracy import Accuracy, place, size
 from harness.surveys.calibration import Calibration, calibrate
@@ -149,7 +149,7 @@ TERMS_ADDED = 32
 def _accumulations(name: str) -> dict[str, str]:
     """In how many digits and in which order an implementation adds up numbers narrower than float32."""
     found = {}
-    for dtype in (dtype for dtype in DTYPES if FORMATS[dtype].digits < FORMATS["float32"].digits):
+    for dtype in (dtype for dtype in DTYPES if dtype not in WIDE):
         made = Participant(name, registry.load(name), network_of_example(), dtype).built(dtype)
         if isinstance(made, Accumulates):
             for of, sums in made.accumulations().items():

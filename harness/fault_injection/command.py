@@ -51,7 +51,7 @@ def power(
     Args:
         network, data, raw, target, batch, seed: as for `run`.
         against: the implementations whose frameworks' own checks are asked; all that are installed if None.
-        dtype: in which links are judged by rounding, and arrays compared: float32 or float64.
+        dtype: in which links are judged by rounding, and arrays compared: float32, float64, float16 or bfloat16.
         progress: called with the faults planted and all of them.
 
     Raises:

@@ -70,7 +70,7 @@ def run(
         optimizer: a hand-written optimizer or its name.
         steps, epochs: how long to train: 200 steps if neither is given.
         batch: rows per step, in an order fixed by the seed; all rows if None.
-        dtype: the working dtype, float32 or float64. The formula check always runs in float64.
+        dtype: the working dtype, float32, float64, float16 or bfloat16. The formula check always runs in float64.
         seed: of the initial weights, the order of the batches and random data.
         check_every: compare only every N-th step, the first and the last.
         free_run: let each implementation follow its own updates, and report the drift.

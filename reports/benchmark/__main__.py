@@ -24,7 +24,7 @@ from harness.usage import told
 from impls import registry
 from impls.contract import Describes
 from impls.hand import from_text
-from reports.benchmark import commands, detection, growth, memory, sees
+from reports.benchmark import commands, detection, growth, low_precision, memory, sees
 from reports.benchmark.detection import Detection, detection_table
 from reports.benchmark.figure import Figure, table
 from reports.benchmark.kept import Measured, keep
@@ -62,6 +62,7 @@ def _sees(quick: bool) -> Iterable[Figure]:
     yield from sees.sees(64)
     yield from sees.sees(128)
     yield from sees.certificates(1 if quick else 3)
+    yield from low_precision.low_precision()
 
 
 def _detection(quick: bool) -> Iterable[Figure | Detection]:

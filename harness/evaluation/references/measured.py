@@ -214,7 +214,8 @@ def allowed(value: Array, gap: Array, dtype: str) -> Bounded:
     u, largest = context.profile.u, gap.max(initial=0.0, where=np.isfinite(gap))
     with np.errstate(all="ignore"):
         bound = FACTOR * (u / u_32 * (gap + largest) / 2 + u * np.abs(value))
-    return Bounded(value, np.asarray(np.where(np.isfinite(value) & np.isfinite(gap), bound, np.inf)), context)
+        bounded = np.isfinite(gap) & (np.abs(value) <= context.profile.largest)  # what overflows there may do so
+    return Bounded(value, np.asarray(np.where(bounded, bound, np.inf)), context)
 
 
 def _shapes(inputs: Mapping[str, Array]) -> tuple[Any, ...]:
