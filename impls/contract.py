@@ -10,7 +10,7 @@ only; one without `Trains.start` computes gradients but no updates. `impls.abili
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -78,7 +78,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """How one gradient, or one output, of a layer is computed from numbers narrower than float32.
+    """How one gradient, or one output, of a layer is computed, where it is not operation by operation in the dtype.
 
     What it gives is rounded to the numbers' own format. Other formats are named; None is that format itself.
 
@@ -89,6 +89,9 @@ class Arithmetic:
         within: what every step on the way is rounded to; float32 where it is one kernel that rounds once, in the end.
         rounds_statistics: whether mean and deviation are rounded to the numbers' format before a gradient reads them.
         unrounded: whether what it reads may not have been rounded yet, as by compilers with excess precision.
+        device: whose elementary functions are used, "cpu" or "cuda".
+        cores: compute capability of the GPU whose tensor cores make products, where it has any that do, "8.0", and
+            the format in which they read operands.
     """
 
     products: str | None = None
@@ -97,6 +100,27 @@ class Arithmetic:
     within: str | None = None
     rounds_statistics: bool = False
     unrounded: bool = False
+    device: str = "cpu"
+    cores: tuple[str, str] | None = None
+
+
+@runtime_checkable
+class RunsOn(Protocol):
+    """What an implementation has besides, if it can compute elsewhere than on the CPU.
+
+    Attributes:
+        device: where it computes, "cpu" at first.
+    """
+
+    device: str
+
+    def devices(self) -> Sequence[str]:
+        """What is there, "cpu" included."""
+        ...
+
+    def on(self, device: str) -> Implementation:
+        """The same on one of these; arrays are copied there and results back, and nothing between."""
+        ...
 
 
 @runtime_checkable

@@ -29,8 +29,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
-from typing import Any, Protocol
+from typing import Any
 
+from harness.arithmetic.tensor_cores import BlockDot, block_at, block_of
 from harness.formats import FORMATS, Format
 from impls.contract import Arithmetic
 
@@ -43,32 +44,8 @@ WIDE = "float32"
 ANY = Arithmetic(products=WIDE)
 """Of whoever does not say: NumPy, PyTorch and JAX together."""
 
-
-class Block(Protocol):
-    """An instruction that adds several products at once: see `harness.arithmetic.tensor_cores`.
-
-    Attributes:
-        operand: by how much of itself an operand may be off after it is read, where it has too many bits.
-    """
-
-    @property
-    def operand(self) -> float: ...  # noqa: D102
-
-    def read(self, value: Any, bound: Any) -> Any:
-        """By how much reading may change operands."""
-        ...
-
-    def raised(self, size: Any, bound: Any) -> Any:
-        """Magnitudes of factors as the instruction counts them; the same array where it counts them as they are."""
-        ...
-
-    def rounding(self, terms: int) -> float:
-        """By how much of the largest partial sum a sum of so many products may be off."""
-        ...
-
-    def growth(self, terms: int) -> float:
-        """By how much a partial sum may be larger than the magnitudes that it adds."""
-        ...
+ANYWHERE = Arithmetic()
+"""Of any part of a pass on the CPU."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +68,8 @@ class Profile:
         u_kept: unit roundoff with which mean and deviation are kept for a gradient, 0 where as they were computed.
         unrounded: what a program shows may be off from what it went on with by so many of itself.
         narrow: from a layer and what it calls what a link gives to how that is computed.
+        device: whose elementary functions these are.
+        whole: how any part of a pass computes, for what is followed from end to end.
     """
 
     dtype: str
@@ -104,11 +83,13 @@ class Profile:
     constants: Mapping[str, float] = field(hash=False)
     besides: Mapping[str, float] = field(hash=False)
     eager: bool = False
-    block: Block | None = None
+    block: BlockDot | None = None
     stored: tuple[float, float, float] | None = None
     u_kept: float = 0.0
     unrounded: float = 0.0
     narrow: Callable[[Any, str], Arithmetic] | None = None
+    device: str = "cpu"
+    whole: Arithmetic = ANYWHERE
 
     def of(self, layer: Any, local: str) -> Profile:
         """That of the link that gives what a layer calls `local`."""
@@ -128,6 +109,9 @@ class Profile:
         table = ", ".join(f"{name} {value:g}" for name, value in self.constants.items())
         exhaustive = any(entry["provenance"] == "exhaustive" for entry in constants_table()[self.dtype].values())
         kind = "exhaustive on all floats, division and power sampled" if exhaustive else "sampled, rounded up"
+        on = "" if self.device == "cpu" else f" on {self.device}"
+        if on:
+            kind = "as the CPU's, or as NVIDIA states them, without guarantee, where those are larger"
         return [
             f"{self.dtype}: rounding to nearest, unit roundoff of operands, accumulation and storage "
             f"2^{_exponent(self.u)}, 2^{_exponent(self.u_acc)} and 2^{_exponent(self.u)}",
@@ -135,7 +119,7 @@ class Profile:
             f"{self.dtype}: sums and matrix products in any order, fused or not; no Winograd, Strassen or FFT",
             *([f"{self.dtype}: matrix products of instructions that are {self.block}"] if self.block else []),
             f"{self.dtype}: results and operands below 2^{_exponent(self.eta)} may be flushed to zero",
-            f"{self.dtype}: elementary functions within these multiples of u ({kind}): {table}",
+            f"{self.dtype}: elementary functions{on} within these multiples of u ({kind}): {table}",
             f"{self.dtype}: implementations that do not say that they are eager may contract a product and the sum "
             f"that reads it",
             f"{self.dtype}: formula unions for sigmoid', tanh', elu', softplus, silu, gelu and their derivatives, "
@@ -168,22 +152,25 @@ def constants_table() -> dict[str, Any]:
 
 @cache
 def profile_of(dtype: str, eager: bool = False, arithmetic: Arithmetic = ANY) -> Profile:
-    """The profile of a dtype on the CPU, for NumPy, PyTorch and JAX together unless an implementation says how it is.
+    """The profile of a dtype, of NumPy, PyTorch and JAX together on the CPU unless an implementation says how it is.
 
     Args:
         eager: see `Profile`.
-        arithmetic: how numbers narrower than float32 are computed with.
+        arithmetic: how numbers narrower than float32 are computed with, and what is done on which device.
+
+    Raises:
+        ValueError: the arithmetic of these tensor cores is not known.
     """
+    entries = constants_table()[dtype] | constants_table()["devices"].get(arithmetic.device, {}).get(dtype, {})
     constants = {
-        name: entry["relative"] if "relative" in entry else entry["absolute"]
-        for name, entry in constants_table()[dtype].items()
+        name: entry["relative"] if "relative" in entry else entry["absolute"] for name, entry in entries.items()
     }
-    both = {"relative", "absolute"}
-    besides = {f: entry["absolute"] for f, entry in constants_table()[dtype].items() if both <= entry.keys()}
+    besides = {name: entry["absolute"] for name, entry in entries.items() if {"relative", "absolute"} <= entry.keys()}
     of = FORMATS[dtype]
     own = Profile(
         dtype=dtype, u=of.u, u_acc=of.u, u_sum=of.u, u_met=of.u, eta=of.smallest_normal, largest=of.largest,
-        computes=of, constants=constants, besides=besides, eager=eager,
+        computes=of, constants=constants, besides=besides, eager=eager, device=arithmetic.device,
+        block=None if arithmetic.cores is None else block_at(dtype, *arithmetic.cores),
     )  # fmt: skip
     return own if of.digits >= FORMATS[WIDE].digits else _narrow(own, of, arithmetic)
 
@@ -194,10 +181,16 @@ def _narrow(own: Profile, of: Format, arithmetic: Arithmetic) -> Profile:
     # What is computed in float32 may be flushed where float32 is: subnormals of float16 are normal numbers there.
     eta = max(FORMATS[WIDE].smallest_normal, of.smallest_subnormal / 2)
     within, stored = replace(own, eta=eta), None
+    on_device = replace(ANY, device=arithmetic.device)
     if arithmetic.within is not None:
-        within = replace(profile_of(arithmetic.within, own.eager), dtype=own.dtype)
+        within = replace(profile_of(arithmetic.within, own.eager, on_device), dtype=own.dtype, block=own.block)
         stored = of.u, eta, of.largest
     return replace(
         within, u_acc=products, u_sum=sums, u_met=meetings, stored=stored,
         unrounded=of.u if arithmetic.unrounded else 0.0, u_kept=of.u if arithmetic.rounds_statistics else 0.0,
     )  # fmt: skip
+
+
+def on_tensor_cores(profile: Profile, architecture: str, operands: str) -> Profile:
+    """The profile of programs whose matrix products are made on tensor cores: see `block_of`."""
+    return replace(profile, block=block_of(profile.dtype, architecture, operands))

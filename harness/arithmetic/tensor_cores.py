@@ -40,13 +40,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.arithmetic.profile import Profile
 from harness.formats import FORMATS, rounded_to
 
 Floats = NDArray[np.float64]
@@ -113,15 +111,16 @@ TENSOR_CORES: Mapping[str, Mapping[str, BlockDot]] = {
 }
 """By architecture, then by the format of the operands. A30 and A2 are as A100, L40S as Ada, H200 as H100, RTX Blackwell
 as B200."""
+CAPABILITIES = {(7, 0): "V100", (7, 2): "V100", (8, 9): "Ada", 8: "A100", 9: "H100", 10: "B200", 12: "B200"}
+"""By compute capability, or by its major number."""
 CUT = 2.0**-10
 """By how much of itself an operand in float32 is changed at most where its last 13 bits are cut off, to be TF32."""
 
 
-def on_tensor_cores(profile: Profile, architecture: str, operands: str) -> Profile:
-    """The profile of programs whose matrix products are made of such instructions.
+def block_of(dtype: str, architecture: str, operands: str) -> BlockDot:
+    """The instruction that matrix products of a dtype are made of.
 
     Args:
-        profile: of the dtype that results are stored in.
         architecture: a key of `TENSOR_CORES`.
         operands: the format in which operands are read, a key there. Where it is not the dtype, what is no number of it
             is rounded as it is read, or cut to TF32.
@@ -140,5 +139,23 @@ def on_tensor_cores(profile: Profile, architecture: str, operands: str) -> Profi
             f"Cannot use {operands!r:.60} on the tensor cores of {architecture}, because they do not read it; choose "
             f"from {', '.join(known)}."
         )
-    read = 0.0 if profile.dtype == operands else CUT if operands == "tf32" else FORMATS[operands].u
-    return replace(profile, block=known[operands]._replace(operands=operands, operand=read))
+    read = 0.0 if dtype == operands else CUT if operands == "tf32" else FORMATS[operands].u
+    return known[operands]._replace(operands=operands, operand=read)
+
+
+def block_at(dtype: str, capability: str, operands: str) -> BlockDot | None:
+    """The same by the compute capability of a GPU, "8.0"; None where it has no tensor cores that read such operands.
+
+    Raises:
+        ValueError: it has some, whose arithmetic is not known.
+    """
+    major, minor = map(int, capability.split("."))
+    architecture = CAPABILITIES.get((major, minor)) or CAPABILITIES.get(major)
+    if architecture is not None:
+        return block_of(dtype, architecture, operands) if operands in TENSOR_CORES[architecture] else None
+    if major < 7 or ((major, minor) == (7, 5) and operands != "float16"):
+        return None
+    raise ValueError(
+        f"Cannot bound products in {operands} on compute capability {capability}, because the arithmetic of its tensor "
+        f"cores is not known; forbid them in the framework, or use the CPU."
+    )

@@ -26,12 +26,15 @@ from impls.contract import (
     Describes,
     Implementation,
     Pass,
+    RunsOn,
     Trains,
     Update,
     Updater,
 )
 from impls.graph import TARGET, Graph
 from impls.hand.optimizers import initial_state
+
+CPU = "cpu"
 
 
 class Participant:
@@ -62,7 +65,19 @@ class Participant:
     @property
     def profile(self) -> Profile:
         """Of its passes in the working dtype."""
-        return profile_for(self.built(self.dtype), self.dtype)
+        return profile_for(self.built(self.dtype), self.dtype, self.network)
+
+    def refuse_unknown(self) -> None:
+        """Refuse products whose arithmetic is not known.
+
+        Raises:
+            CannotCompareError: a link would have some.
+        """
+        try:
+            for link in self.network.links:
+                self.profile.of(link.layer, link.local)
+        except ValueError as error:
+            raise CannotCompareError(str(error)) from None
 
     @property
     def profile_of_updates(self) -> Profile:
@@ -148,15 +163,32 @@ class Participant:
         return Update(_copies(update.weights), _copies(update.state))
 
 
-def profile_for(made: Any, dtype: str) -> Profile:
+def profile_for(made: Any, dtype: str, network: Graph) -> Profile:
     """Of an implementation's passes, as it says that it computes."""
     narrow = made.narrow if isinstance(made, ComputesNarrow) else _unknown
-    profile = profile_of(dtype, bool(getattr(made, "eager", False)), narrow(None, ""))
-    return profile if dtype in WIDE else replace(profile, narrow=narrow)
+    arithmetic = narrow(None, "")
+    profile = profile_of(dtype, bool(getattr(made, "eager", False)), arithmetic)
+    if arithmetic.device == CPU:
+        return profile if dtype in WIDE else replace(profile, narrow=narrow)
+    each = [narrow(link.layer, link.local).cores for link in network.links]
+    whole = Arithmetic(device=arithmetic.device, cores=next(filter(None, each), None))
+    return replace(profile, narrow=narrow, whole=whole)
 
 
 def _unknown(_layer: Any, _local: str) -> Arithmetic:
     return Arithmetic()
+
+
+def _placed(
+    name: str, build: Callable[[Graph, str], Implementation], device: str, network: Graph, dtype: str
+) -> Implementation:
+    made = build(network, dtype)
+    there = list(made.devices()) if isinstance(made, RunsOn) else [CPU]
+    if not isinstance(made, RunsOn) or device not in there:
+        raise CannotCompareError(
+            f"Cannot compare with {name} on {device!r:.60}, because it has {', '.join(there)}; choose one of these."
+        )
+    return made.on(device)
 
 
 def _copies(arrays: Mapping[str, Array]) -> dict[str, Array]:
@@ -184,16 +216,21 @@ class Admission:
         return {name: own for checkers in checking for name, own in checkers.items()}
 
 
-def admit(names: Iterable[str], network: Graph, dtype: str, *, named: bool) -> Admission:
+def admit(names: Iterable[str], network: Graph, dtype: str, *, named: bool, device: str = CPU) -> Admission:
     """Load the implementations; what is missing or cannot be built is a finding, not an end.
 
-    `named` tells whether somebody asked for them by name: then a broken one fails the run.
+    Args:
+        named: whether somebody asked for them by name: then a broken one fails the run.
+        device: where they compute, all but the hand code, which is the reference.
     """
     admission = Admission()
     for name in names:
         try:
-            participant = Participant(name, registry.load(name), network, dtype)
+            build = registry.load(name)
+            on = build if device == CPU or name == registry.REFERENCE else partial(_placed, name, build, device)
+            participant = Participant(name, on, network, dtype)
             version, settings = participant.describe()
+            participant.refuse_unknown()
         except (registry.NotInstalledError, CannotCompareError) as error:
             admission.absent.append(Finding(name, 1, "missing", str(error), fails=False))
             continue

@@ -30,6 +30,7 @@ __all__ = ["harness"]
 @click.option("--epochs", type=int, help="passes over the data, instead of --steps")
 @click.option("--batch", type=int, help="rows per step [default: all]")
 @dtype_option("float32")
+@click.option("--device", default="cpu", show_default=True, help="where torch and JAX compute: cuda, cuda:1, ...")
 @optimizer_options
 @click.option("--seed", type=int, default=0, show_default=True, help="of weights, batches and random data")
 @click.option("--check-every", type=int, help="compare every N-th step, the first and the last only")

@@ -25,6 +25,7 @@ from msgspec.structs import replace
 
 from harness.arithmetic import Bounded, Context, Profile, profile_of
 from harness.arithmetic.bounded import adds_terms
+from harness.arithmetic.profile import ANYWHERE
 from harness.comparison.judge import Check, Row, but_for_rounding, judge, judge_by, not_comparable
 from harness.comparison.recomputed import recomputed
 from harness.comparison.standard import Standard
@@ -32,7 +33,7 @@ from harness.evaluation.centre import NO_SUMS, NOTHING, Readings, alone, exact_i
 from harness.evaluation.point import Point
 from harness.evaluation.subgradients import Sides
 from harness.inputs.schedule import EVERY_ENTRY, Stride
-from impls.contract import Array, Arrays, Pass, Update, tensors_of
+from impls.contract import Arithmetic, Array, Arrays, Pass, Update, tensors_of
 from impls.graph import Graph, Link
 from impls.hand.optimizers import update_links
 
@@ -156,19 +157,23 @@ def _as_convention(row: Row) -> Row:
     return replace(row, verdict="convention", reason="exactly on a kink, another valid subgradient is taken")
 
 
-def formula(point: Point, against: str, result: Pass, stride: Stride = EVERY_ENTRY) -> list[Row]:
+def formula(
+    point: Point, against: str, result: Pass, stride: Stride = EVERY_ENTRY, whole: Arithmetic = ANYWHERE
+) -> list[Row]:
     """Every tensor of a pass against the centre, or the truth at a certified point, within its dtype's bounds.
 
-    In float64, for which this check is made, the allowance is the centre's own bound.
+    In float64, for which this check is made, the allowance is the centre's own bound. `whole`: see `Point.centre`.
     """
     dtype = str(np.asarray(result.loss).dtype)
-    standards = point.once(("formula", dtype, stride), lambda: _of_centre(point, dtype, stride))
+    standards = point.once(("formula", dtype, stride, whole), lambda: _of_centre(point, dtype, stride, whole))
     rows = _compare("formula", point, against, result, standards, stride)
     return _tell_inherited(point, against, result, rows, profile_of(dtype), stride)
 
 
-def _of_centre(point: Point, dtype: str, stride: Stride) -> dict[str, Standard]:
-    centre = (point.double if dtype == "float64" else point).centre(dtype).tensors
+def _of_centre(point: Point, dtype: str, stride: Stride, whole: Arithmetic) -> dict[str, Standard]:
+    if dtype == "float64":  # which no tensor core of those known rounds otherwise
+        point, whole = point.double, Arithmetic(device=whole.device)
+    centre = point.centre(dtype, whole).tensors
     true = point.truth.judging if point.truth else {}
 
     def standard(link: Link, bound: Array, value: Array, tail: Array | None = None) -> Standard:
@@ -183,24 +188,31 @@ def _of_centre(point: Point, dtype: str, stride: Stride) -> dict[str, Standard]:
     }
 
 
-def end_to_end(point: Point, against: str, result: Pass, reference: Pass, stride: Stride = EVERY_ENTRY) -> list[Row]:
+def end_to_end(
+    point: Point, against: str, result: Pass, reference: Pass, stride: Stride = EVERY_ENTRY,
+    whole: Arithmetic = ANYWHERE,
+) -> list[Row]:  # fmt: skip
     """Every tensor of a pass in the working dtype against the reference's, which has its own rounding."""
     dtype = str(np.asarray(result.loss).dtype)
     # The reference stands beside what it is judged by, so that no other takes its place.
     _, standards = point.once(
-        ("end-to-end", dtype, stride, id(reference)),
-        lambda: (reference, _of_reference(point, dtype, reference, stride)),
+        ("end-to-end", dtype, stride, id(reference), whole),
+        lambda: (reference, _of_reference(point, dtype, reference, stride, whole)),
     )
     rows = _compare("end-to-end", point, against, result, standards, stride)
     return _tell_inherited(point, against, result, rows, profile_of(dtype), stride)
 
 
-def _of_reference(point: Point, dtype: str, reference: Pass, stride: Stride) -> dict[str, Standard]:
-    centre, values = point.centre(dtype).tensors, tensors_of(reference)
+def _of_reference(
+    point: Point, dtype: str, reference: Pass, stride: Stride, whole: Arithmetic
+) -> dict[str, Standard]:  # fmt: skip
+    centre, values = point.centre(dtype, whole).tensors, tensors_of(reference)
+    own = point.centre(dtype).tensors
 
     def standard(link: Link) -> Standard:
-        expected, bound = (sampled(link, each, stride) for each in (values[link.output], centre[link.output].bound))
-        return Standard(np.asarray(expected, np.float64), 2 * bound)
+        of_both = own[link.output].bound + centre[link.output].bound
+        expected, bound = (sampled(link, each, stride) for each in (values[link.output], of_both))
+        return Standard(np.asarray(expected, np.float64), bound)
 
     return {name: standard(point.network.link[name]) for name in centre if name in values}
 

@@ -17,6 +17,7 @@ import numpy as np
 from harness.arithmetic import Context, Profile, profile_of
 from harness.arithmetic.operands import Operands
 from harness.arithmetic.products import Products
+from harness.arithmetic.profile import ANYWHERE
 from harness.evaluation.centre import Centre, end_to_end
 from harness.evaluation.given import as_numbers, fed, named, read_only, with_buffers
 from harness.evaluation.truth import Truth, true_tensors
@@ -111,10 +112,11 @@ class Point:
             found: T = self._derived[what]
             return found
 
-    def centre(self, dtype: str) -> Centre:
-        """Every tensor here as a bounded array, for the programs of a dtype."""
-        at, profile = (self.network, self.weights, self.x, self.y), profile_of(dtype, arithmetic=Arithmetic())
-        return self.once(("centre", dtype), lambda: end_to_end(*at, profile, context=self.context(profile, kept=True)))
+    def centre(self, dtype: str, whole: Arithmetic = ANYWHERE) -> Centre:
+        """Every tensor here as a bounded array, for the programs of a dtype; `whole` is how a whole pass computes."""
+        at, profile = (self.network, self.weights, self.x, self.y), profile_of(dtype, arithmetic=whole)
+        derive = partial(end_to_end, *at, profile, context=self.context(profile, kept=True))
+        return self.once(("centre", dtype, whole), derive)
 
     def context(self, profile: Profile, *, kept: bool = False) -> Context:
         """A context in which what others have made here is not made again; products of its own are kept for them."""

@@ -9,7 +9,7 @@ from harness.inputs.asked import network_asked, optimizer_asked
 from harness.lockstep.training import run
 from harness.results.run import Run
 
-SAME = ("raw", "target", "steps", "epochs", "batch", "dtype", "seed", "check_every", "free_run", "exact")
+SAME = ("raw", "target", "steps", "epochs", "batch", "dtype", "device", "seed", "check_every", "free_run", "exact")
 """Options that `harness.run` takes by the same name."""
 
 

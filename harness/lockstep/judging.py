@@ -118,7 +118,8 @@ def _formula(evidence: Evidence, program: Program, stride: Stride) -> list[Calla
     if no_double is not None:
         gradients = point.network.gradients
         return [lambda: (None, [not_comparable("formula", g, name, point.step, no_double) for g in gradients])]
-    return [] if double is None else [lambda: (double, checks.formula(point, name, double, stride))]
+    whole = evidence.profile.whole
+    return [] if double is None else [lambda: (double, checks.formula(point, name, double, stride, whole))]
 
 
 def _rounding(evidence: Evidence, result: Pass, stride: Stride) -> Group:
@@ -128,5 +129,5 @@ def _rounding(evidence: Evidence, result: Pass, stride: Stride) -> Group:
 
 def _against_hand(evidence: Evidence, result: Pass, stride: Stride) -> list[Callable[[], Group]]:
     """End to end in the working dtype."""
-    point, name, expected = evidence.point, evidence.name, evidence.expected
-    return [] if expected is None else [lambda: (None, checks.end_to_end(point, name, result, expected, stride))]
+    point, name, expected, whole = evidence.point, evidence.name, evidence.expected, evidence.profile.whole
+    return [] if expected is None else [lambda: (None, checks.end_to_end(point, name, result, expected, stride, whole))]

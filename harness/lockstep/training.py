@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from harness.candidates.implementation import admit
+from harness.candidates.implementation import CPU, Admission, admit
 from harness.evaluation.truth import refuse_uncertifiable
 from harness.inputs.arguments import (
     as_data,
@@ -50,6 +50,7 @@ def run(
     epochs: int | None = None,
     batch: int | None = None,
     dtype: str = "float32",
+    device: str = "cpu",
     seed: int = 0,
     check_every: int | None = None,
     full: bool = False,
@@ -71,6 +72,8 @@ def run(
         steps, epochs: how long to train: 200 steps if neither is given.
         batch: rows per step, in an order fixed by the seed; all rows if None.
         dtype: the working dtype, float32, float64, float16 or bfloat16. The formula check always runs in float64.
+        device: where the frameworks compute, as torch and JAX call it; the hand code, which they are compared with,
+            stays on the CPU, and arrays are copied there and back.
         seed: of the initial weights, the order of the batches and random data.
         check_every: compare only every N-th step, the first and the last.
         free_run: let each implementation follow its own updates, and report the drift.
@@ -89,7 +92,7 @@ def run(
     names = as_names(against)
     steps, epochs, batch = as_count("steps", steps, 0), as_count("epochs", epochs, 0), as_count("batch", batch, 1)
     check_every, seed = as_count("check_every", check_every, 1), as_count("seed", seed, 0) or 0
-    dtype = as_dtype(dtype)
+    dtype, device = as_dtype(dtype), as_text("device", device, "cuda")
     full, free_run, exact = as_flag("full", full), as_flag("free_run", free_run), as_flag("exact", exact)
     progress = as_called("progress", progress, "the steps done", "the steps planned")
     announce = as_called("announce", announce, "a sentence")
@@ -110,12 +113,19 @@ def run(
             for sentence in forecast(network, batches.size, schedule, exact=exact):
                 announce(sentence)
         with held_back():
-            admission = admit(names, network, dtype, named=against is not None)
+            admission = admit(names, network, dtype, named=against is not None, device=device)
+            if device != CPU and len(admission.participants) < 2:
+                raise UsageError(_nowhere(device, admission))
         session = Session(
             network, batches, optimizer, dtype, seed, schedule, free_run, admission, exact, command, announce
         )  # fmt: skip
         head = session.head(loaded, named=against is not None)
         return _train(session, Run(head, made=network), writer, progress)
+
+
+def _nowhere(device: str, admission: Admission) -> str:
+    reasons = " ".join(finding.message for finding in admission.absent) or "Only the hand code takes part, on the CPU."
+    return f"Cannot run on {device!r:.60}, because no framework that takes part can. {reasons}"
 
 
 def _train(session: Session, run: Run, writer: Writer | None, progress: Callable[[int, int], None] | None) -> Run:

@@ -46,6 +46,7 @@ OPTIONS: Mapping[str, Option] = {
     "epochs": Option(int),
     "batch": Option(int),
     "dtype": Option(str, "float32"),
+    "device": Option(str, "cpu"),
     "optimizer": Option(str, "gradient-descent"),
     "lr": Option(float),
     "seed": Option(int, 0),

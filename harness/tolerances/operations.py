@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Bounded, Context, profile_of
-from harness.arithmetic.tensor_cores import on_tensor_cores
+from harness.arithmetic.profile import on_tensor_cores
 from harness.candidates.operation import Operation
 from harness.checking.operation_points import Points, References, points_of, with_upstream
 from harness.evaluation.references.derived import HandReference

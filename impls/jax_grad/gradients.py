@@ -20,7 +20,7 @@ from impls.jax_grad import transplants
 from impls.jax_grad.capture import brings_program, capture
 from impls.jax_grad.chains import JaxChain
 from impls.jax_grad.conventions import measures
-from impls.jax_grad.narrow import narrow
+from impls.jax_grad.devices import Place, devices
 from impls.jax_grad.numpy_forms import standing
 from impls.jax_grad.operations import ACCUMULATIONS, ELEMENTARY, operation_of
 from impls.jax_grad.optimizers import OPTIMIZERS, JaxUpdater
@@ -230,12 +230,14 @@ _tap.defvjp(lambda value, _: (value, None), lambda _, cotangent: (cotangent, cot
 
 
 class JaxGrad(JaxHosting, JaxPrograms):
-    """A network of JAX operations in one dtype, compiled by jit, on JAX's default device."""
+    """A network of JAX operations in one dtype, compiled by jit, on one device."""
 
-    def __init__(self, network: Graph, dtype: str) -> None:
+    def __init__(self, network: Graph, dtype: str, device: str = "") -> None:
+        self._where = Place(device)
+        self.device = self._where.device
         self._links = [replace(e, rule=operation_of(e.layer, e.local)) for e in network.links_to_loss]
         self.network, self.dtype = network, dtype
-        self.version = f"jax {jax.__version__}"
+        self.version = f"jax {jax.__version__}" + (f" on {device}" if device else "")
         self._untapped = jax.jit(jax.value_and_grad(self.loss))
         self._tapped = jax.jit(self._gradients_with_taps)
 
@@ -263,7 +265,7 @@ class JaxGrad(JaxHosting, JaxPrograms):
         # JAX may alias a NumPy array that it is given, and the caller's arrays must not be shared.
         given = {name: np.array(array) for name, array in {**network.given(x), **weights, TARGET: y}.items()}
         variables = {name: given.pop(name) for name in network.variables}
-        with jax.enable_x64(self.dtype == "float64"):
+        with self._where.computing(self.dtype):
             if not tap:
                 loss, gradients = self._untapped(variables, given)
                 return Pass(_numpy(loss), {network.gradient[n]: _numpy(g) for n, g in gradients.items()})
@@ -274,23 +276,30 @@ class JaxGrad(JaxHosting, JaxPrograms):
             {n: _numpy(a) for n, a in activations.items()},
         )
 
-    @staticmethod
-    def narrow(layer: Any, local: str) -> Arithmetic:
+    def narrow(self, layer: Any, local: str) -> Arithmetic:
         """As XLA does."""
-        return narrow(layer, local)
+        return self._where.arithmetic(layer, local, self.dtype)
+
+    def devices(self) -> list[str]:
+        """As JAX calls them."""
+        return devices()
+
+    def on(self, device: str) -> JaxGrad:
+        """The same there."""
+        return JaxGrad(self.network, self.dtype, device)
 
     def start(self, optimizer: Any, weights: Arrays) -> JaxUpdater:
         """The optax optimizer equal in formula."""
         if type(optimizer) not in OPTIMIZERS:
             raise CannotCompareError(f"Cannot update with {optimizer!r}, because optax has no equal to it.")
-        return JaxUpdater(optimizer, weights, self.dtype)
+        return JaxUpdater(optimizer, weights, partial(self._where.computing, self.dtype))
 
     def environment(self) -> dict[str, str]:
         """Float64 mode, matmul precision and the device, as found."""
         return {
             "jax float64 mode": "on" if jax.config.jax_enable_x64 else "off",
             "jax matmul precision": str(jax.config.jax_default_matmul_precision or "default"),
-            "jax device": str(jax.devices()[0]),
+            "jax device": self._where.described(),
         }
 
     def conventions(self) -> dict[str, Callable[[], Measured]]:
@@ -310,7 +319,7 @@ class JaxGrad(JaxHosting, JaxPrograms):
         return {name: partial(self._evaluate, jax.jit(function)) for name, function in ACCUMULATIONS.items()}
 
     def _evaluate(self, function: Function, *x: Array) -> Array:
-        with jax.enable_x64(self.dtype == "float64"):
+        with self._where.computing(self.dtype):
             return _numpy(function(*[jnp.array(operand, copy=True) for operand in x]))
 
 

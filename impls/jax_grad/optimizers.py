@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
@@ -46,12 +47,12 @@ STATE = {"trace": "m", "mu": "m", "nu": "v", "sum_of_squares": "v"}
 class JaxUpdater:
     """An optax optimizer with its own state; the weights are set anew at every step."""
 
-    def __init__(self, optimizer: Any, weights: Arrays, dtype: str) -> None:
-        self.optimizer, self.dtype = OPTIMIZERS[type(optimizer)](optimizer), dtype
+    def __init__(self, optimizer: Any, weights: Arrays, computing: Callable[[], AbstractContextManager[None]]) -> None:
+        self.optimizer, self._computing = OPTIMIZERS[type(optimizer)](optimizer), computing
         if optimizer.weight_decay and not isinstance(optimizer, hand.AdamW):  # whose decay is decoupled, in the step
             self.optimizer = optax.chain(optax.add_decayed_weights(optimizer.weight_decay), self.optimizer)
         self._step = jax.jit(self._pure_step)
-        with jax.enable_x64(dtype == "float64"):
+        with computing():
             self.state = jax.jit(self.optimizer.init)({name: np.array(w) for name, w in weights.items()})
 
     def _pure_step(self, weights: Any, gradients: Any, state: Any) -> Any:
@@ -62,7 +63,7 @@ class JaxUpdater:
         """One update and apply_updates under jit."""
         given = {name: np.array(w) for name, w in weights.items()}
         slopes = {name: np.array(gradients[prefixed("d", name)]) for name in weights}
-        with jax.enable_x64(self.dtype == "float64"):
+        with self._computing():
             moved, self.state = self._step(given, slopes, self.state)
         state = {
             prefixed(STATE[field], name): np.array(array)

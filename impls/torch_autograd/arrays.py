@@ -18,13 +18,13 @@ _NOT_NUMPYS = {
 _OF_TORCH = {own: theirs for theirs, own in _NOT_NUMPYS.items()}
 
 
-def tensor_of(array: Any) -> torch.Tensor:
-    """A contiguous copy on the CPU that requires no gradient."""
+def tensor_of(array: Any, device: str = "cpu") -> torch.Tensor:
+    """A contiguous copy on a device that requires no gradient."""
     array = np.asarray(array)
     if array.dtype not in _NOT_NUMPYS:
-        return torch.tensor(array)
+        return torch.tensor(array, device=device)
     bits = np.ascontiguousarray(array).view(f"u{array.itemsize}").reshape(array.shape)
-    return torch.tensor(bits).view(_NOT_NUMPYS[array.dtype])
+    return torch.tensor(bits, device=device).view(_NOT_NUMPYS[array.dtype])
 
 
 def array_of(tensor: torch.Tensor) -> Array:

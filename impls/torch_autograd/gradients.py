@@ -33,6 +33,7 @@ from impls.torch_autograd.capture import brings_program, capture, compiled_by
 from impls.torch_autograd.chains import TorchChain, moved, real
 from impls.torch_autograd.compiled import capture_whole
 from impls.torch_autograd.conventions import measures
+from impls.torch_autograd.devices import devices, on_cuda, settings
 from impls.torch_autograd.narrow import narrow
 from impls.torch_autograd.operations import ACCUMULATIONS, ELEMENTARY, operation_of
 from impls.torch_autograd.optimizers import OPTIMIZERS, TorchUpdater
@@ -181,23 +182,24 @@ def _differentiated(function: Function, upstream: Any, inputs: Sequence[Any]) ->
 
 
 class TorchAutograd(TorchHosting, TorchPrograms):
-    """A network of torch operations in one dtype, on the CPU."""
+    """A network of torch operations in one dtype, on one device."""
 
     eager = True
 
-    def __init__(self, network: Graph, dtype: str) -> None:
+    def __init__(self, network: Graph, dtype: str, device: str = "cpu") -> None:
+        self.device = device
         self._links = [replace(e, rule=operation_of(e.layer, e.local)) for e in network.links_to_loss]
         self.network, self.dtype = network, getattr(torch, dtype)
-        self.version = f"torch {torch.__version__}"
+        self.version = f"torch {torch.__version__}" + ("" if device == "cpu" else f" on {device}")
 
     def differentiate(self, weights: Arrays, x: Array | Inputs, y: Array, *, tap: bool = True) -> Pass:
         """Gradients by torch.autograd.grad; tapped, of the intermediates too."""
         network = self.network
         # A copy: torch would write through a read-only NumPy array with only a warning.
-        tensors = {name: tensor_of(array) for name, array in {**network.given(x), **weights}.items()}
+        tensors = {name: tensor_of(array, self.device) for name, array in {**network.given(x), **weights}.items()}
         for name in network.variables:
             tensors[name].requires_grad_()
-        tensors = evaluate(self._links, tensors | {TARGET: tensor_of(y)})
+        tensors = evaluate(self._links, tensors | {TARGET: tensor_of(y, self.device)})
         intermediates = network.activations if tap else ()
         wanted = [name for name in (*network.variables, *intermediates) if name in network.gradient]
         gradients = torch.autograd.grad(tensors[LOSS], [tensors[name] for name in wanted])
@@ -209,13 +211,22 @@ class TorchAutograd(TorchHosting, TorchPrograms):
 
     def narrow(self, layer: Any, local: str) -> Arithmetic:
         """As its kernels do."""
-        return narrow(layer, local, str(self.dtype).removeprefix("torch."))
+        dtype = str(self.dtype).removeprefix("torch.")
+        return narrow(layer, local, dtype) if self.device == "cpu" else on_cuda(layer, dtype, self.device)
+
+    def devices(self) -> list[str]:
+        """The CPU, and CUDA where it is."""
+        return devices()
+
+    def on(self, device: str) -> TorchAutograd:
+        """The same there."""
+        return TorchAutograd(self.network, str(self.dtype).removeprefix("torch."), device)
 
     def start(self, optimizer: Any, weights: Arrays) -> TorchUpdater:
         """The torch.optim optimizer equal in formula."""
         if type(optimizer) not in OPTIMIZERS:
             raise CannotCompareError(f"Cannot update with {optimizer!r}, because torch.optim has no equal to it.")
-        return TorchUpdater(optimizer, weights)
+        return TorchUpdater(optimizer, weights, self.device)
 
     def environment(self) -> dict[str, str]:
         """Threads and the precision of matrix products."""
@@ -223,6 +234,7 @@ class TorchAutograd(TorchHosting, TorchPrograms):
             "torch threads": str(torch.get_num_threads()),
             "torch matmul precision": torch.get_float32_matmul_precision(),
             "torch CPU capability": torch.backends.cpu.get_cpu_capability(),
+            **settings(self.device),
         }
 
     def conventions(self) -> dict[str, Callable[[], Measured]]:
@@ -239,12 +251,11 @@ class TorchAutograd(TorchHosting, TorchPrograms):
 
     def elementary(self) -> dict[str, Callable[..., Array]]:
         """Torch's functions, eager, on contiguous tensors."""
-        return {name: partial(_evaluate, function) for name, function in ELEMENTARY.items()}
+        return {name: partial(self._evaluate, function) for name, function in ELEMENTARY.items()}
 
     def accumulations(self) -> dict[str, Callable[[Array], Array]]:
         """Torch's, eager."""
-        return {name: partial(_evaluate, function) for name, function in ACCUMULATIONS.items()}
+        return {name: partial(self._evaluate, function) for name, function in ACCUMULATIONS.items()}
 
-
-def _evaluate(function: Function, *x: Array) -> Array:
-    return array_of(function(*map(tensor_of, x)))
+    def _evaluate(self, function: Function, *x: Array) -> Array:
+        return array_of(function(*[tensor_of(each, self.device) for each in x]))

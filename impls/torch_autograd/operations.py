@@ -60,7 +60,7 @@ def _of_length_one(x: torch.Tensor, loss: Any) -> torch.Tensor:
 
 def _weighted(loss: hand.WeightedCrossEntropy) -> Operation:
     def of_labels(a: Any, y: Any) -> Any:
-        weights = None if loss.class_weights is None else torch.tensor(loss.class_weights, dtype=a.dtype)
+        weights = None if loss.class_weights is None else a.new_tensor(loss.class_weights)
         ignored = -100 if loss.ignore_index is None else loss.ignore_index
         return functional.cross_entropy(
             a.flatten(0, -2), y.flatten(), weights, ignore_index=ignored, label_smoothing=loss.label_smoothing
@@ -86,7 +86,7 @@ def _split_heads(layer: hand.SplitHeads) -> Operations:
 
 
 def _causal_softmax(z: Any) -> Any:
-    later = torch.ones(z.shape[-2:], dtype=torch.bool).triu(1)
+    later = torch.ones(z.shape[-2:], dtype=torch.bool, device=z.device).triu(1)
     return torch.softmax(z.masked_fill(later, float("-inf")), dim=-1)
 
 
@@ -94,7 +94,7 @@ def _masked_softmax(layer: hand.MaskedSoftmax) -> Operation:
     def softmax(z: Any, m: Any) -> Any:
         hidden = (m == 0).reshape(len(m), *(1,) * (z.ndim - 2), -1)
         if layer.causal:
-            hidden = hidden | torch.ones(z.shape[-2:], dtype=torch.bool).triu(1)
+            hidden = hidden | torch.ones(z.shape[-2:], dtype=torch.bool, device=z.device).triu(1)
         return torch._safe_softmax(z.masked_fill(hidden, float("-inf")), dim=-1)  # as scaled_dot_product_attention
 
     return softmax
@@ -102,7 +102,7 @@ def _masked_softmax(layer: hand.MaskedSoftmax) -> Operation:
 
 def _rotary(layer: hand.Rotary) -> Operation:
     def turned(x: Any) -> Any:
-        cos, sin = (torch.tensor(table, dtype=x.dtype) for table in layer.table(x.shape))
+        cos, sin = (x.new_tensor(table) for table in layer.table(x.shape))
         if layer.pairs == "halves":
             p, q = x.chunk(2, dim=-1)
             return x * cos + torch.cat([-q, p], dim=-1) * sin
@@ -295,14 +295,14 @@ ELEMENTARY: dict[str, Callable[..., Any]] = {
 
 
 def _looked_up(x: torch.Tensor) -> torch.Tensor:
-    table = torch.zeros((1, 1), dtype=x.dtype, requires_grad=True)
-    rows = functional.embedding(torch.zeros(len(x), dtype=torch.int64), table)
+    table = x.new_zeros((1, 1), requires_grad=True)
+    rows = functional.embedding(x.new_zeros(len(x), dtype=torch.int64), table)
     return torch.autograd.grad(rows, table, x[:, None])[0][0, 0]
 
 
 ACCUMULATIONS: dict[str, Callable[[Any], Any]] = {
     "sums": lambda x: torch.stack([x, x], dim=1).sum(dim=0)[0],
-    "products": lambda x: (x[None] @ torch.ones((len(x), 2), dtype=x.dtype))[0, 0],
+    "products": lambda x: (x[None] @ x.new_ones((len(x), 2)))[0, 0],
     "meetings": _looked_up,
 }
 """From what is added up to a sum of all numbers that are given."""

@@ -56,15 +56,16 @@ STATE = {"momentum_buffer": "m", "exp_avg": "m", "exp_avg_sq": "v", "sum": "v", 
 class TorchUpdater:
     """A torch.optim optimizer on its own copies of the weights, which are set anew at every step."""
 
-    def __init__(self, optimizer: Any, weights: Arrays) -> None:
-        self.parameters = {name: torch.nn.Parameter(tensor_of(w)) for name, w in weights.items()}
+    def __init__(self, optimizer: Any, weights: Arrays, device: str = "cpu") -> None:
+        self.device = device
+        self.parameters = {name: torch.nn.Parameter(tensor_of(w, device)) for name, w in weights.items()}
         self.optimizer = OPTIMIZERS[type(optimizer)](optimizer)(list(self.parameters.values()), lr=optimizer.lr)
 
     def update(self, weights: Arrays, gradients: Arrays) -> Update:
         """One optimizer.step(); torch keeps no step, so the new weight is what can be compared."""
         for name, parameter in self.parameters.items():
-            parameter.data.copy_(tensor_of(weights[name]))
-            parameter.grad = tensor_of(gradients[prefixed("d", name)])
+            parameter.data.copy_(tensor_of(weights[name], self.device))
+            parameter.grad = tensor_of(gradients[prefixed("d", name)], self.device)
         self.optimizer.step()
         state = {
             prefixed(STATE[key], name): array_of(value)

@@ -102,7 +102,7 @@ class _Judging:
         for name, result in passes.items():
             if result is None:
                 continue
-            profile = profile_for(built[name], dtype)
+            profile = profile_for(built[name], dtype, network)
             known = self.rounding(checks.rounding(point, name, result, profile), point, name, result, drawn, profile)
             rows = checks.formula(point, name, result)
             reference = passes.get(REFERENCE)
@@ -193,7 +193,7 @@ class _Judging:
             for number, (weights, gradients, described) in enumerate(steps, 1):
                 with np.errstate(all="ignore"):
                     after = updater.update(weights, gradients)
-                profile = replace(profile_for(made, dtype), eager=False)
+                profile = replace(profile_for(made, dtype, self.case.network), eager=False)
                 rows = update_rows(optimizer, weights, gradients, before, after, profile, against=name, step=number)
                 for row in rows:
                     key = Key("update", rule_of(links[row.gradient]), dtype, name)

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.arithmetic import Context, profile_of
-from harness.arithmetic.tensor_cores import TENSOR_CORES, on_tensor_cores
+from harness.arithmetic.profile import on_tensor_cores
+from harness.arithmetic.tensor_cores import TENSOR_CORES
 from harness.evaluation.references.derived import HandReference
 from harness.formats import FORMATS, rounded_to
 from impls.hand.layers import AttentionScores, Conv2d, Dense, MatrixProduct

@@ -49,7 +49,8 @@ from threadpoolctl import ThreadpoolController
 from harness.arithmetic.blocks import in_blocks
 from harness.arithmetic.bounded import INFLATION, TINY_64, Bounded, Floats, rule_for
 from harness.arithmetic.operands import Operands
-from harness.arithmetic.profile import UNIT_ROUNDOFF_64, Block, Profile
+from harness.arithmetic.profile import UNIT_ROUNDOFF_64, Profile
+from harness.arithmetic.tensor_cores import BlockDot
 from harness.formats import FORMATS
 from impls.graph.backward import accumulate
 from impls.hand.layers.convolution import transposed_convolution
@@ -220,7 +221,7 @@ def _of_products(of_values: Product, product: Product, terms: int, x: Bounded, y
     return Bounded(value, bound, context, _times_rounded(p, terms))
 
 
-def _raised(block: Block, product: Product, terms: int, exact: Floats, *factors: tuple[Floats, Any]) -> Floats:
+def _raised(block: BlockDot, product: Product, terms: int, exact: Floats, *factors: tuple[Floats, Any]) -> Floats:
     """M, where the exponents of some factors are larger than they are.
 
     A term may then count for more than it is, by D of them all. It is no larger than (M + |V|) / 2 + D, which is what P
@@ -229,7 +230,8 @@ def _raised(block: Block, product: Product, terms: int, exact: Floats, *factors:
     counted = [block.raised(size, bound) for size, bound in factors]
     if all(each is size for each, (size, _) in zip(counted, factors, strict=True)):
         return exact
-    return 2 * _from_above(product, terms, *counted) - exact
+    x, y = counted
+    return 2 * _from_above(product, terms, x, y) - exact
 
 
 def _times_rounded(profile: Profile, terms: int) -> int:
