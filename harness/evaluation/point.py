@@ -58,6 +58,11 @@ class Point:
     def __post_init__(self) -> None:
         self.operands.share(self.named.values())
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What is derived does not travel, nor who watches."""
+        given = (self.network, self.weights, self.x, self.y, self.step, self.certified)
+        return Point, (*given, None, self.nonzero)
+
     @property
     def rows(self) -> int:
         """Samples in the batch."""

@@ -19,7 +19,10 @@ T = TypeVar("T")
 
 def side_by_side(calls: Sequence[Callable[[], T]], multiply_adds: int) -> list[T]:
     """What every call returns, in order; called one after the other where so much work is not worth threads."""
-    if multiply_adds < WORTH_THREADS or threads() == 1:
+    if multiply_adds < WORTH_THREADS:
+        with one_thread():  # for each of them that is too much by itself
+            return [call() for call in calls]
+    if threads() == 1:
         return [call() for call in calls]
     pool = ThreadPoolExecutor(threads())
     with one_thread():

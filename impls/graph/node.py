@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from impls.graph.tensor import ROWS, Shape
@@ -21,12 +22,16 @@ from impls.graph.tensor import ROWS, Shape
 
 def qualified(path: str) -> Callable[[str], str]:
     """Names in a graph."""
-    return lambda local: f"{path}.{local}"
+    return partial(_joined, f"{path}.", "")
 
 
 def numbered(depth: str) -> Callable[[str], str]:
     """Names in a chain."""
-    return lambda local: f"{local}{depth}"
+    return partial(_joined, "", depth)
+
+
+def _joined(before: str, behind: str, local: str) -> str:
+    return f"{before}{local}{behind}"
 
 
 def prefixed(letter: str, name: str) -> str:

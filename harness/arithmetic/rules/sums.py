@@ -38,8 +38,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, lru_cache
 from typing import Any
 
@@ -319,9 +319,22 @@ def threads_for(multiply_adds: int) -> AbstractContextManager[object]:
     return nullcontext() if multiply_adds >= WORTH_THREADS else one_thread()
 
 
-def one_thread() -> AbstractContextManager[object]:
+_limiting: list[bool] = []
+"""An entry while some block limits BLAS: a block inside it, or beside it in another thread, has nothing to change."""
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
     """A block in which BLAS uses one thread."""
-    return _blas().limit(limits=1)
+    if _limiting:
+        yield
+        return
+    with _blas().limit(limits=1):
+        _limiting.append(True)
+        try:
+            yield
+        finally:
+            _limiting.clear()
 
 
 def every_pool_on_one_thread() -> AbstractContextManager[object]:
