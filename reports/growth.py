@@ -22,7 +22,7 @@ WIDTH, EVERY = 6, 20
 
 
 class OfSteps(NamedTuple):
-    """Megabytes that the process held after the first tenth of the steps and after all, and the seconds a step took.
+    """Megabytes that the process held after the first half of the steps and after all, and the seconds a step took.
 
     `parts` are the seconds of processor time from the end of the first step to a quarter, to half and to all of them.
     """
@@ -35,8 +35,8 @@ class OfSteps(NamedTuple):
 
     @property
     def kilobytes_a_step(self) -> float:
-        """By how much memory grew."""
-        return 1000 * (self.late - self.early) / (self.steps - self.steps // 10)
+        """By how much memory grew in the later half: steps are held up to so many bytes, and then put away."""
+        return 1000 * (self.late - self.early) / (self.steps - self.steps // 2)
 
 
 class OfChecks(NamedTuple):
@@ -86,7 +86,7 @@ def _apart(call: str) -> list[float]:
 
 
 def measure_steps(steps: int, against: list[str], sizes: str) -> tuple[float, ...]:
-    """Megabytes after a tenth of the steps and after all, seconds a step, and of parts of it, of this process."""
+    """Megabytes after half of the steps and after all, seconds a step, and of parts of it, of this process."""
     from harness.lockstep.training import run
 
     held: dict[int, float] = {}
@@ -94,14 +94,14 @@ def measure_steps(steps: int, against: list[str], sizes: str) -> tuple[float, ..
     begin = time.process_time()
 
     def at(step: int, _: int) -> None:
-        if step in (steps // 10, steps):
+        if step in (steps // 2, steps):
             held[step] = resident()
         if step in (1, *_parts(steps)):
             ends[step] = time.process_time()
 
     run(sizes, "random", against, steps=steps, dtype="float64", progress=at)
     each = (time.process_time() - begin) / steps
-    return held[steps // 10], held[steps], each, *(ends[part] - ends[1] for part in _parts(steps))
+    return held[steps // 2], held[steps], each, *(ends[part] - ends[1] for part in _parts(steps))
 
 
 def _parts(steps: int) -> tuple[int, int, int]:

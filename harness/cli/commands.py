@@ -55,6 +55,7 @@ def run_command(**options: Any) -> None:
 @click.option("--output", metavar="FOLDER", help="of the records [default: the file's name without .toml, here]")
 @click.option("--jobs", type=int, help="runs at a time on this machine, which share its cores [default: one a core]")
 @click.option("--scheduler", metavar="ADDRESS", help="of a Dask scheduler, whose workers run: tcp://127.0.0.1:8786")
+@click.option("--judge-apart", is_flag=True, help="with --scheduler: what one worker ran is judged by another")
 @click.option("--up-to", type=int, default=10_000, show_default=True, help="runs that start without a word")
 @click.option("--report", metavar="FILE.html", help="write the summary as one page")
 @click.option("--format", "style", type=click.Choice(["table", "markdown", "json"]))

@@ -18,8 +18,9 @@ def sweep_and_print(*, matrix: str, **options: Any) -> int:
     write_page = page_writer(options["report"], matrix)
     with Progress("runs") as progress:
         result = sweep(
-            matrix, options["output"], jobs=options["jobs"], scheduler=options["scheduler"], up_to=options["up_to"],
-            progress=progress.at, announce=None if options["quiet"] else _announce,
+            matrix, options["output"], jobs=options["jobs"], scheduler=options["scheduler"],
+            judge_apart=options["judge_apart"], up_to=options["up_to"], progress=progress.at,
+            announce=None if options["quiet"] else _announce,
         )  # fmt: skip
     if result.unkept:
         complain("harness sweep", result.unkept)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,9 @@ from harness.candidates.implementation import Participant
 from harness.comparison.judge import Finding
 from harness.evaluation.point import Point
 from harness.inputs.schedule import Stride
+from impls import registry
 from impls.contract import Array, Arrays, CannotCompareError, Pass, Update, tensors_of
+from impls.graph import Graph
 from impls.registry import REFERENCE
 
 
@@ -103,10 +106,18 @@ class StepEvidence:
     findings: list[Finding]
     built: Callable[[str, str], Any]
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels: an implementation is built anew there, if one is asked for."""
+        return {**self.__dict__, "built": partial(_built, self.here.network)}
+
     @property
     def here(self) -> Point:
         """Where the hand code stands."""
         return self.points[REFERENCE]
+
+
+def _built(network: Graph, name: str, dtype: str) -> Any:
+    return Participant(name, registry.load(name), network, dtype).built(dtype)
 
 
 def working_only(participant: Participant, point: Point, working: Pass) -> Evidence:

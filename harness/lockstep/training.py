@@ -27,9 +27,11 @@ from harness.inputs.datasets import Data
 from harness.inputs.plain import as_called, as_count, as_flag, as_path, as_text
 from harness.inputs.schedule import SMALL, Schedule
 from harness.interrupts import heard, heed, held_back
+from harness.lockstep.evidence import StepEvidence
 from harness.lockstep.forecast import forecast
 from harness.lockstep.judging import judged, power_of
 from harness.lockstep.session import Session
+from harness.results.record import Step
 from harness.results.record_file import Writer
 from harness.results.run import Run
 from harness.results.steps import Steps
@@ -60,6 +62,7 @@ def run(
     progress: Callable[[int, int], None] | None = None,
     command: str | None = None,
     announce: Callable[[str], None] | None = None,
+    judge: Callable[[StepEvidence], Step] | None = None,
 ) -> Run:
     """Train in lockstep, compare every implementation with the hand code, and return the `Run`.
 
@@ -84,6 +87,7 @@ def run(
         progress: called after each step with the steps done and the steps planned.
         command: how this run was asked for, kept in its record.
         announce: called with what will take long, in a sentence, before it starts, and then with how far it has come.
+        judge: called with what was run of a step, gives the step: here `harness.lockstep.judging.judged`, if None.
 
     Raises:
         UsageError: something impossible was asked for.
@@ -95,6 +99,7 @@ def run(
     dtype, device = as_dtype(dtype), as_text("device", device, "cuda")
     full, free_run, exact = as_flag("full", full), as_flag("free_run", free_run), as_flag("exact", exact)
     progress = as_called("progress", progress, "the steps done", "the steps planned")
+    judge = as_called("judge", judge, "what was run of a step")
     announce = as_called("announce", announce, "a sentence")
     output = None if output is None else as_path("output", output)
     command = None if command is None else as_text("command", command, "harness run")
@@ -120,7 +125,7 @@ def run(
             network, batches, optimizer, dtype, seed, schedule, free_run, admission, exact, command, announce
         )  # fmt: skip
         head = session.head(loaded, named=against is not None)
-        return _train(session, Run(head, made=network), writer, progress)
+        return _train(session, Run(head, made=network), writer, progress, judge or judged)
 
 
 def _nowhere(device: str, admission: Admission) -> str:
@@ -128,7 +133,13 @@ def _nowhere(device: str, admission: Admission) -> str:
     return f"Cannot run on {device!r:.60}, because no framework that takes part can. {reasons}"
 
 
-def _train(session: Session, run: Run, writer: Writer | None, progress: Callable[[int, int], None] | None) -> Run:
+def _train(
+    session: Session,
+    run: Run,
+    writer: Writer | None,
+    progress: Callable[[int, int], None] | None,
+    judge: Callable[[StepEvidence], Step],
+) -> Run:
     """Every step, written and reported as it happens; Ctrl-C keeps the finished ones."""
     run.steps = steps = Steps()
     try:
@@ -137,7 +148,7 @@ def _train(session: Session, run: Run, writer: Writer | None, progress: Callable
         for number in range(1, session.schedule.last + 1):
             heed()
             evidence = session.step(number)
-            step = judged(evidence)
+            step = judge(evidence)
             power = run.power if number > 1 else power_of(evidence, lambda: session.admission.comparers(session.dtype))
             steps.append(step)
             run.power = power

@@ -15,13 +15,14 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Literal
 
 import msgspec
 
 from harness.environment import with_threads
 from harness.memory import keep_freed
 from harness.processes import Program
-from harness.sweeping.job import Finished, Job, Result, performed
+from harness.sweeping.job import Collected, Finished, Job, Result, collected, judged_apart, performed
 from harness.usage import visible
 
 PROGRAM = (
@@ -35,11 +36,17 @@ IDLE = 60.0
 
 
 class Task(msgspec.Struct, frozen=True, array_like=True):
-    """What a process is sent: a job, and the folder from which paths in its settings lead."""
+    """What a process is sent: a job, and the folder from which paths in its settings lead; or what was run in one.
 
+    Attributes:
+        what: whether the job is run and judged, or run only, or what was run is judged.
+    """
+
+    what: Literal["perform", "collect", "judge"]
     settings: dict[str, object]
     files: dict[str, str]
     folder: str
+    evidence: bytes = b""
 
 
 class Processes:
@@ -50,13 +57,26 @@ class Processes:
 
     def perform(self, job: Job, folder: str, given_up: Callable[[], bool]) -> Finished:
         """What became of a job, whose process ends when it is given up; callers may be in several threads."""
+        found = self._done(Task("perform", dict(job.settings), dict(job.files), folder), given_up)
+        return found if isinstance(found, Finished) else judged_apart(found)
+
+    def collect(self, job: Job, folder: str, given_up: Callable[[], bool]) -> Finished | Collected:
+        """Likewise, what was run in a job, if it can be judged apart."""
+        return self._done(Task("collect", dict(job.settings), dict(job.files), folder), given_up)
+
+    def judge(self, evidence: Collected, given_up: Callable[[], bool]) -> Finished:
+        """Likewise, what becomes of what was run in a job."""
+        found = self._done(Task("judge", {}, {}, "", evidence.packed), given_up)
+        return found if isinstance(found, Finished) else judged_apart(found)
+
+    def _done(self, task: Task, given_up: Callable[[], bool]) -> Finished | Collected:
         if not Program.supervised:  # where no process can be started so
-            return performed(job)
+            return _did(task)
         process = self._waiting() or _Process()
-        finished = process.perform(Task(dict(job.settings), dict(job.files), folder), given_up)
+        found = process.perform(task, given_up)
         if process.alive:
             self._idle.append(process)
-        return finished
+        return found
 
     def _waiting(self) -> _Process | None:
         """One that has nothing to do and is still there."""
@@ -88,21 +108,21 @@ class _Process:
     def alive(self) -> bool:
         return self._program.wait(0) is None
 
-    def perform(self, task: Task, given_up: Callable[[], bool]) -> Finished:
+    def perform(self, task: Task, given_up: Callable[[], bool]) -> Finished | Collected:
         try:
             self._ours.send_bytes(msgspec.msgpack.encode(task))
             while not self._ours.poll(POLL):
                 if given_up():
                     self.end()
                     return Finished(Result("NOT COMPARED", 3, "given up"))
-            result = msgspec.msgpack.decode(self._ours.recv_bytes(), type=Result)
+            result = msgspec.msgpack.decode(self._ours.recv_bytes(), type=Result | None)
             record = self._ours.recv_bytes()
         except (EOFError, OSError):
             end = self._program.wait()
             said = f"its process {end and end.verb} {end}{self._last_word()}"
             self.end()
             return Finished(Result("NOT COMPARED", 3, visible(said)))
-        return Finished(result, record or None)
+        return Collected(record) if result is None else Finished(result, record or None)
 
     def _last_word(self) -> str:
         """What it wrote last to stderr, in words that follow how it ended."""
@@ -123,8 +143,16 @@ def serve(number: int) -> None:
     with Connection(number) as connection, suppress(EOFError):
         while connection.poll(IDLE):
             task = msgspec.msgpack.decode(connection.recv_bytes(), type=Task)
-            if Path(task.folder).is_dir():  # on another machine it need not be
-                os.chdir(task.folder)
-            finished = performed(Job(task.settings, task.files, {}))
-            connection.send_bytes(msgspec.msgpack.encode(finished.result))
-            connection.send_bytes(finished.record or b"")
+            found = _did(task)
+            result, record = (None, found.packed) if isinstance(found, Collected) else found
+            connection.send_bytes(msgspec.msgpack.encode(result))
+            connection.send_bytes(record or b"")
+
+
+def _did(task: Task) -> Finished | Collected:
+    if task.what == "judge":
+        return judged_apart(Collected(task.evidence))
+    if Path(task.folder).is_dir():  # on another machine it need not be
+        os.chdir(task.folder)
+    job = Job(task.settings, task.files, {})
+    return collected(job) if task.what == "collect" else performed(job)

@@ -6,21 +6,25 @@ entry-point group `CAMPAIGNS`.
 
 from __future__ import annotations
 
+import pickle
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from hashlib import sha256
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 
 from harness.lockstep.asked import run_asked
-from harness.results.record import Verdict
+from harness.lockstep.evidence import StepEvidence
+from harness.lockstep.judging import judged
+from harness.results.record import Step, Verdict
 from harness.results.run import Run, read_run
+from harness.results.steps import Steps
 from harness.usage import UsageError, told, visible
 
 
@@ -56,6 +60,11 @@ OPTIONS: Mapping[str, Option] = {
     "free-run": Option(bool, False),
 }
 """The options of ``harness run`` that say what is run, the network in the place of its argument."""
+
+T = TypeVar("T")
+
+MOST_SENT = 2**28
+"""Bytes of what was run in one job that are judged elsewhere."""
 
 CAMPAIGN, CAMPAIGNS = "campaign", "harness.campaigns"
 LONGEST = 80
@@ -145,6 +154,12 @@ class Finished(NamedTuple):
     record: bytes | None = None
 
 
+class Collected(NamedTuple):
+    """Everything that was run in a job, none of it judged, packed."""
+
+    packed: bytes
+
+
 class Kind(NamedTuple):
     """What jobs run.
 
@@ -154,6 +169,7 @@ class Kind(NamedTuple):
         command: the words that run one by itself, its settings behind them.
         perform: runs a job; raises whatever goes wrong.
         read: the result in a record, None where that is damaged or not whole.
+        collect: runs a job and judges nothing of it; None where that is one thing.
     """
 
     options: Mapping[str, Option]
@@ -161,6 +177,7 @@ class Kind(NamedTuple):
     command: Sequence[str]
     perform: Callable[[Job], Finished]
     read: Callable[[Path], Result | None]
+    collect: Callable[[Job], Collected] | None = None
 
 
 def kind_of(campaign: str | None) -> Kind:
@@ -185,8 +202,18 @@ def _campaign(name: str) -> Kind:
 
 def performed(job: Job) -> Finished:
     """Run a job in this process; what it raises is its result."""
+    return _guarded(lambda: job.kind.perform(job))
+
+
+def collected(job: Job) -> Finished | Collected:
+    """Run a job in this process and judge nothing, if that can be done apart; what it raises is its result."""
+    collect = job.kind.collect
+    return performed(job) if collect is None else _guarded(lambda: collect(job))
+
+
+def _guarded(call: Callable[[], T]) -> T | Finished:
     try:
-        return job.kind.perform(job)
+        return call()
     except UsageError as error:
         return Finished(Result("NOT COMPARED", 2, str(error)))
     except Exception as error:  # of the harness, of a framework: the other jobs go on
@@ -194,8 +221,33 @@ def performed(job: Job) -> Finished:
 
 
 def _run(job: Job) -> Finished:
-    run = run_asked(job.options, job.against, command=job.command)
+    return _finished(run_asked(job.options, job.against, command=job.command))
+
+
+def _finished(run: Run) -> Finished:
     return Finished(result_of(run), b"".join(line + b"\n" for line in run.lines()))
+
+
+def _collect(job: Job) -> Collected:
+    steps, size = list[bytes | Step](), 0
+
+    def judge(ran: StepEvidence) -> Step:
+        nonlocal size
+        packed = pickle.dumps(ran, pickle.HIGHEST_PROTOCOL)
+        size += len(packed)
+        # What is too much to be sent is judged where it ran; a run goes on by what was run.
+        steps.append(packed if size <= MOST_SENT else judged(ran))
+        return judged(replace(ran, stride=None))
+
+    run = run_asked(job.options, job.against, command=job.command, judge=judge)
+    return Collected(pickle.dumps((run.head, run.how, run.power, steps), pickle.HIGHEST_PROTOCOL))
+
+
+def judged_apart(evidence: Collected) -> Finished:
+    """The result and the record of a run that was collected, wherever that was."""
+    head, how, power, steps = pickle.loads(evidence.packed)
+    made = (judged(pickle.loads(each)) if isinstance(each, bytes) else each for each in steps)
+    return _finished(Run(head, Steps(made), how, power=power))
 
 
 def _read(path: Path) -> Result | None:
@@ -203,7 +255,7 @@ def _read(path: Path) -> Result | None:
     return None if run.lost or run.how == "cut off" else result_of(run)
 
 
-RUNS = Kind(OPTIONS, ("network", "dtype", "optimizer", "seed"), ("harness", "run"), _run, _read)
+RUNS = Kind(OPTIONS, ("network", "dtype", "optimizer", "seed"), ("harness", "run"), _run, _read, _collect)
 
 
 def result_of(run: Run) -> Result:

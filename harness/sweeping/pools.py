@@ -15,7 +15,7 @@ from threading import Event
 from typing import Any, NamedTuple
 
 from harness.sweeping.apart import Processes
-from harness.sweeping.job import Finished, Job
+from harness.sweeping.job import Collected, Finished, Job
 from harness.usage import UsageError, told
 
 
@@ -44,8 +44,11 @@ def on_this_machine(jobs: int, folder: str) -> Iterator[Pool]:
 
 
 @contextmanager
-def on_cluster(address: str, folder: str) -> Iterator[Pool]:
+def on_cluster(address: str, folder: str, *, judge_apart: bool = False) -> Iterator[Pool]:
     """As many processes as the cluster's workers have threads; what waits when the block is left is cancelled.
+
+    Args:
+        judge_apart: what a worker ran is judged by another one, if there is one.
 
     Raises:
         UsageError: dask.distributed is not installed, or no scheduler answers.
@@ -69,12 +72,61 @@ def on_cluster(address: str, folder: str) -> Iterator[Pool]:
         ) from None
     with _in_our_words(), client:
         executor = client.get_executor(pure=False)
+        apart = _JudgedApart(client, folder)
         try:
             threads = sum(client.nthreads().values())
             at_a_time = f"{threads} at a time" if threads else "which has no worker yet: it waits for one"
-            yield Pool(lambda job: executor.submit(performed_there, job, folder), f"on {address}, {at_a_time}")
+            where = f"on {address}, {at_a_time}"
+            if judge_apart:
+                yield Pool(apart.submit, f"{where}, each judged by another worker")
+            else:
+                yield Pool(lambda job: executor.submit(performed_there, job, folder), where)
         finally:
             executor.shutdown(wait=False)
+            apart.cancel()
+
+
+class _JudgedApart:
+    """Jobs that are two `tasks` each: one runs, and another, which another worker gets, judges what was run.
+
+    What was run stays with the worker that ran it until it is asked for. When that worker is lost meanwhile, the
+    scheduler has the first task done again; what is finished is with whoever asked.
+    """
+
+    def __init__(self, client: Any, folder: str) -> None:
+        self._client, self._folder = client, folder
+        self.tasks: list[Any] = []
+
+    def submit(self, job: Job) -> Future[Finished]:
+        """A future of what becomes of a job."""
+        finished, ran = Future[Finished](), self._client.submit(collected_there, job, self._folder, pure=False)
+        self.tasks.append(ran)
+        ran.add_done_callback(lambda _: self._judge(ran, finished))
+        return finished
+
+    def _judge(self, ran: Any, finished: Future[Finished]) -> None:
+        """Have what was run judged, which is where this is called from: a thread of the client's."""
+        try:
+            here = {worker for workers in self._client.who_has(ran).values() for worker in workers}
+            others = [worker for worker in self._client.nthreads() if worker not in here]
+            told = self._client.submit(
+                judged_there, ran, pure=False, priority=1, workers=others or None, allow_other_workers=bool(others)
+            )
+            self.tasks.append(told)
+            told.add_done_callback(lambda _: _passed_on(told, finished))
+        except BaseException as error:
+            finished.set_exception(error)
+
+    def cancel(self) -> None:
+        """Give up what is not done."""
+        self._client.cancel([task for task in self.tasks if not task.done()])
+
+
+def _passed_on(task: Any, to: Future[Finished]) -> None:
+    try:
+        to.set_result(task.result())
+    except BaseException as error:
+        to.set_exception(error)
 
 
 @contextmanager
@@ -94,6 +146,20 @@ _there = Processes()
 
 def performed_there(job: Job, folder: str) -> Finished:
     """What became of a job, in a worker of a cluster; given up when its task is cancelled or the worker closes."""
+    return _there.perform(job, folder, _given_up())
+
+
+def collected_there(job: Job, folder: str) -> Finished | Collected:
+    """Likewise, what was run in it."""
+    return _there.collect(job, folder, _given_up())
+
+
+def judged_there(found: Finished | Collected) -> Finished:
+    """Likewise, what becomes of that."""
+    return found if isinstance(found, Finished) else _there.judge(found, _given_up())
+
+
+def _given_up() -> Callable[[], bool]:
     from distributed import get_worker
 
     worker = get_worker()
@@ -103,4 +169,4 @@ def performed_there(job: Job, folder: str) -> Finished:
         task = worker.state.tasks.get(key)
         return worker.status.name != "running" or task is None or task.state != "executing"
 
-    return _there.perform(job, folder, given_up)
+    return given_up

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from harness.environment import cores
-from harness.inputs.plain import as_called, as_count, as_path, as_text
+from harness.inputs.plain import as_called, as_count, as_flag, as_path, as_text
 from harness.interrupts import heard, heed
 from harness.sweeping.folder import Folder
 from harness.sweeping.job import Finished, Job, Result
@@ -34,6 +34,7 @@ def sweep(
     *,
     jobs: int | None = None,
     scheduler: str | None = None,
+    judge_apart: bool = False,
     up_to: int = MOST,
     progress: Callable[[int, int], None] | None = None,
     announce: Callable[[str], None] | None = None,
@@ -48,6 +49,7 @@ def sweep(
         output: the folder of the records; the name of the file without .toml if None.
         jobs: runs at a time on this machine, each with one thread; one for each core if None.
         scheduler: address of a Dask scheduler, whose workers run instead.
+        judge_apart: have what one of these workers ran judged by another, where there are several.
         up_to: refuse to start more runs than this.
         progress: called after each run with the runs done and the runs planned.
         announce: called with sentences: what starts, and every half minute how far it has come.
@@ -58,15 +60,24 @@ def sweep(
     source = as_path("matrix", matrix)
     target = Path(source).stem if output is None else as_path("output", output)
     count, most = as_count("jobs", jobs, 1), as_count("up_to", up_to, 1) or MOST
+    judge_apart = as_flag("judge_apart", judge_apart)
     progress = as_called("progress", progress, "the runs done", "the runs planned")
     announce = as_called("announce", announce, "a sentence")
     if scheduler is not None:
         as_text("scheduler", scheduler, "tcp://127.0.0.1:8786")
         if jobs is not None:
             raise UsageError("Cannot use jobs with a scheduler, because its workers decide; leave one of them out.")
+    elif judge_apart:
+        raise UsageError(
+            "Cannot use judge_apart without a scheduler, because the workers of a cluster judge for each other; give "
+            "its address as scheduler, or leave judge_apart out."
+        )
     every = read_matrix(source, most)
     here = str(Path.cwd())
-    pool = on_this_machine(count or cores(), here) if scheduler is None else on_cluster(scheduler, here)
+    if scheduler is None:
+        pool = on_this_machine(count or cores(), here)
+    else:
+        pool = on_cluster(scheduler, here, judge_apart=judge_apart)
     result = Sweep(source, target, len(every), [])
     with Folder(target, every) as folder:
         found = {job.name: kept for job in every if (kept := folder.kept(job))}

@@ -1,5 +1,6 @@
 """A sweep on a Dask cluster, a scheduler and two workers as real processes: the same records, and no worker is lost."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -82,6 +83,52 @@ def test_a_cluster_gives_the_records_of_this_machine_and_a_run_that_ends_its_pro
     first.unlink()
     assert harness.sweep("m.toml", "there", scheduler=address).exit == 3  # by the worker that is left
     assert first.read_bytes().split(b"\n")[1:] == whole
+
+
+APART = """
+against = "torch"
+steps = 3
+network = "2-1"
+data = "random"
+seed = { count = 4 }
+"""
+
+
+def test_what_one_worker_ran_another_judges_with_the_same_record(cluster):
+    """A worker that ends when it has run, before it is asked for what it ran, costs nothing but to run that again."""
+    from distributed import Client
+
+    from harness.sweeping.matrix import read_matrix
+    from harness.sweeping.pools import _JudgedApart, collected_there, judged_there
+
+    address, workers = cluster
+    Path("m.toml").write_text(APART)
+    harness.sweep("m.toml", "here", jobs=1)
+    there = harness.sweep("m.toml", "there", scheduler=address, judge_apart=True)
+    assert (there.exit, len(there.ran)) == (0, 4), there
+    for record in sorted(Path("here").glob("*.jsonl")):
+        ours, theirs = harness.read_run(record), harness.read_run(Path("there") / record.name)
+        assert (ours.steps[:], ours.power, ours.verdict) == (theirs.steps[:], theirs.power, theirs.verdict)
+    job = read_matrix("m.toml", 10)[0]
+    with Client(address, set_as_default=False) as client:
+        apart = _JudgedApart(client, str(Path.cwd()))
+        record = apart.submit(job).result(timeout=120).record
+        ran, told = apart.tasks
+        assert set(client.who_has(ran)[ran.key]) - set(client.who_has(told)[told.key]), "it came from another worker"
+        lost = client.submit(collected_there, job, str(Path.cwd()), pure=False)
+        lost.result(timeout=120)
+        (holder,) = client.who_has(lost)[lost.key]
+        pid = client.run(os.getpid, workers=[holder])[holder]
+        next(worker for worker in workers if worker.pid == pid).kill()
+        again = client.submit(judged_there, lost, pure=False).result(timeout=120)
+        assert again.record.split(b"\n")[1:] == record.split(b"\n")[1:]
+
+
+def test_judging_apart_needs_a_cluster(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("m.toml").write_text(APART)
+    with pytest.raises(UsageError, match="Cannot use judge_apart without a scheduler, because"):
+        harness.sweep("m.toml", judge_apart=True)
 
 
 def test_what_is_missing_for_a_cluster_is_named(tmp_path, monkeypatch):
