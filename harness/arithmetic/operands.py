@@ -41,15 +41,15 @@ class Operands:
 
     def double(self, array: Any) -> Floats:
         """An array in float64."""
-        return self._once("double", lambda each: np.asarray(each, np.float64), array)  # type: ignore[no-any-return]
+        return self._once("double", lambda each: np.asarray(each, np.float64), array)
 
     def magnitude(self, value: Floats) -> Floats:
         """Of each entry."""
-        return self._once("magnitude", np.abs, value)  # type: ignore[no-any-return]
+        return self._once("magnitude", np.abs, value)
 
     def single(self, magnitude: Floats) -> Single:
         """A magnitude in float32."""
-        return self._once("single", _single, magnitude)  # type: ignore[no-any-return]
+        return self._once("single", _single, magnitude)
 
     def _once(self, what: str, make: Callable[[Any], Any], array: Any) -> Any:
         if not (isinstance(array, np.ndarray) and self.shares(array)):

@@ -25,22 +25,29 @@ class Products:
 
     def kept(self, x: Any, y: Any) -> Any:
         """A product that is asked for again."""
-        result = self.recalled(x, y)
-        self._keep(x, y, result)
-        return result
+        return self._product(x, y, keep=True)
 
     def recalled(self, x: Any, y: Any) -> Any:
         """A product that was asked for before, or else is computed, and kept only where others have both operands."""
-        for known_x, known_y, result in self._kept.get(_key(x, y), ()):
+        return self._product(x, y, keep=self._shared(x, y))
+
+    def forget(self) -> None:
+        """Keep those only of which others have both operands."""
+        for key, products in list(self._kept.items()):
+            self._kept[key] = [each for each in products if self._shared(*each[:2])]
+
+    def _product(self, x: Any, y: Any, *, keep: bool) -> Any:
+        known = self._kept.get(key := _key(x, y), ())
+        for known_x, known_y, result in known:
             if _same(known_x, x) and _same(known_y, y):
                 return result
         result = x @ y
-        if self._operands.shares(x) and self._operands.shares(y):
-            self._keep(x, y, result)
+        if keep:
+            self._kept.setdefault(key, []).append((x, y, result))
         return result
 
-    def _keep(self, x: Any, y: Any, result: Any) -> None:
-        self._kept.setdefault(_key(x, y), []).append((x, y, result))
+    def _shared(self, x: Any, y: Any) -> bool:
+        return self._operands.shares(x) and self._operands.shares(y)
 
 
 def _key(x: Any, y: Any) -> Any:

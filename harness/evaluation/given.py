@@ -46,7 +46,7 @@ def digest_of(weights: Arrays) -> str:
     for name in sorted(weights):
         array = np.ascontiguousarray(weights[name])
         sha.update(f"{name} {array.dtype.str} {array.shape} ".encode())
-        sha.update(array.reshape(-1).view(np.uint8))
+        sha.update(array.reshape(-1).view(np.uint8).data)
     return sha.hexdigest()
 
 

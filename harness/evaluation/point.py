@@ -119,9 +119,16 @@ class Point:
 
     def centre(self, dtype: str, whole: Arithmetic = ANYWHERE) -> Centre:
         """Every tensor here as a bounded array, for the programs of a dtype; `whole` is how a whole pass computes."""
-        at, profile = (self.network, self.weights, self.x, self.y), profile_of(dtype, arithmetic=whole)
-        derive = partial(end_to_end, *at, profile, context=self.context(profile, kept=True))
-        return self.once(("centre", dtype, whole), derive)
+        return self.once(("centre", dtype, whole), lambda: self._centre(profile_of(dtype, arithmetic=whole)))
+
+    def _centre(self, profile: Profile) -> Centre:
+        # That in float64 comes first; products of its own are kept for the other.
+        first = self.double is self
+        context = self.context(profile, kept=first)
+        made = end_to_end(self.network, self.weights, self.x, self.y, profile, context=context)
+        if not first:
+            self.products.forget()
+        return made
 
     def context(self, profile: Profile, *, kept: bool = False) -> Context:
         """A context in which what others have made here is not made again; products of its own are kept for them."""

@@ -61,7 +61,7 @@ def as_text(name: str, value: Any, example: str) -> str:
     raise refused(name, value, "it is no text", f"give text, such as {example}")
 
 
-def as_called(name: str, value: Any, *given: str) -> Callable[..., None] | None:
+def as_called(name: str, value: Any, *given: str) -> Callable[..., Any] | None:
     """A function that can be called with what is `given`, or None.
 
     Raises:

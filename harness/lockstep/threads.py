@@ -1,7 +1,8 @@
 """Threads: independent work of one step done side by side, where there is enough of it.
 
 NumPy computes without the interpreter's lock. Each thread has one core: BLAS, which would take all of them for each,
-uses one thread meanwhile.
+uses one thread meanwhile. Where there is very much work nearly all of it is products of matrices, for which BLAS has
+threads; then what two calls hold at a time would only be twice the memory.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ from harness.environment import threads
 
 T = TypeVar("T")
 
+MOST_IN_THREADS = 2**33
+"""Multiply-adds of a step beyond which its checks follow each other."""
+
 
 def side_by_side(calls: Sequence[Callable[[], T]], multiply_adds: int) -> list[T]:
     """What every call returns, in order; called one after the other where so much work is not worth threads."""
     if multiply_adds < WORTH_THREADS:
         with one_thread():  # for each of them that is too much by itself
             return [call() for call in calls]
-    if threads() == 1:
+    if multiply_adds > MOST_IN_THREADS or threads() == 1:
         return [call() for call in calls]
     pool = ThreadPoolExecutor(threads())
     with one_thread():

@@ -27,8 +27,8 @@ def kept(*, quick: bool) -> Iterator[Figure]:
     """What is kept of steps, of checks, of layers: growth with their number."""
     steps = of_steps(1_000 if quick else 10_000, sizes="2-1")
     yield figure_of(
-        [steps.kilobytes_a_step], network="checked run of 2-1 against torch and jax", measure="memory a step, the later half",
-        target=0.5, unit="KB",
+        [steps.kilobytes_a_step], network="checked run of 2-1 against torch and jax",
+        measure="memory a step, the later half", target=0.5, unit="KB",
         detail=f"{steps.early:.0f} MB after {steps.steps // 2:,} steps, {steps.late:.0f} after {steps.steps:,}",
     )  # fmt: skip
     checks = of_checks(60 if quick else 200)

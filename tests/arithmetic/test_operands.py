@@ -48,3 +48,8 @@ def test_a_product_is_kept_where_both_operands_are_shared_and_only_there():
     assert products.recalled(x, W) is products.recalled(x, W)
     assert products.recalled(x.T, dz) is not products.recalled(x.T, dz)
     assert products.recalled(x, W + 1.0) is not products.recalled(x, W)
+    shared, own = products.recalled(x, W), products.kept(x.T, dz)
+    assert products.recalled(x.T, dz) is own
+    products.forget()
+    assert products.recalled(x.T, dz) is not own
+    assert products.recalled(x, W) is shared

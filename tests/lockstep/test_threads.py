@@ -16,7 +16,7 @@ from harness.inputs.schedule import Schedule
 from harness.lockstep import judging
 from harness.lockstep.judging import judged
 from harness.lockstep.session import Session
-from harness.lockstep.threads import side_by_side
+from harness.lockstep.threads import MOST_IN_THREADS, side_by_side
 from impls.hand import from_text
 
 MUCH = WORTH_THREADS
@@ -70,9 +70,9 @@ def test_what_a_call_raises_is_raised_and_what_has_not_begun_does_not_begin():
 
 
 @pytest.mark.usefixtures("cores")
-def test_little_work_is_done_where_it_is_asked_for():
-    main = threading.main_thread()
-    assert side_by_side([threading.current_thread] * 3, MUCH - 1) == [main] * 3
+@pytest.mark.parametrize("work", [MUCH - 1, MOST_IN_THREADS + 1])
+def test_little_work_and_very_much_is_done_where_it_is_asked_for(work):
+    assert side_by_side([threading.current_thread] * 3, work) == [threading.main_thread()] * 3
 
 
 @pytest.mark.usefixtures("cores")

@@ -96,6 +96,7 @@ OTHERS = {
     "names of implementations": lambda value: harness.run("2-1", "random", against=np.array(value)),
     "progress that takes one number": lambda value: harness.run("2-1", "random", ["hand"], progress=lambda _: value),
     "optimizer that cannot be copied": lambda value: harness.check_optimizer((value for _ in "a"), "adam"),
+    "what judges": lambda value: harness.run("2-1", "random", ["hand"], judge=value),
     "progress of power": lambda value: harness.power("2-1", "random", ["hand"], progress=value),
     "progress of conventions": lambda value: harness.conventions(["hand"], progress=value),
     "progress of score": lambda value: harness.score(__file__, progress=value),
