@@ -6,6 +6,7 @@ second call               it answers the same again, accumulates nothing, and le
 zero upstream             gives exactly 0
 linear                    backward(c u) = c backward(u), exactly for c a power of two, short of underflow;
                           backward(u + v) = backward(u) + backward(v) within the allowances of the three
+micro-batches             it is right for some rows after others, and these add up (`batches`)
 another point             it is right at other weights and on fewer rows too: nothing stale, nothing built in
 layout                    it is right when arrays are transposed, have gaps, begin further on or repeat (`handed`)
 aliasing                  tensors that differ in name do not share memory
@@ -26,10 +27,12 @@ import numpy as np
 from harness.arithmetic import Bounded, Profile, profile_of
 from harness.candidates.answers import Answer
 from harness.candidates.arrays import as_array, in_one_memory
+from harness.candidates.batches import batch_of, micro_batches
 from harness.candidates.function import BackwardPass
 from harness.candidates.handed import STRIDES, Strides, same
 from harness.candidates.operation import Operation
 from harness.candidates.overflow import at_large_numbers
+from harness.candidates.repetition import reason_of
 from harness.comparison.judge import Finding, Kind
 from harness.dialects import Recognised, recognised
 from harness.evaluation.point import Point
@@ -119,6 +122,8 @@ def broken_contracts(candidate: Candidate[At], at: At, first: Answer, wrong: lis
         found += _zero_upstream(candidate, at, first)
         if repeats:
             found += [*_scaled(candidate, at, first), *_added(candidate, at, first)]
+        if not found and not wrong and candidate.in_micro_batches and (batch := batch_of(at)):
+            found += micro_batches(candidate, batch, first)
     if not wrong:  # elsewhere it would only be wrong again
         for further in (_elsewhere(candidate, at, first), _layouts(candidate, at, first)):
             found += islice(further, 1)  # what another point or layout shows besides is the same again
@@ -146,8 +151,10 @@ def _second(candidate: Candidate[At], at: At, first: Answer, wrong: list[str]) -
     if not differs:
         return
     fails = not wrong and bool(candidate.wrong(at, answer))
+    asked = isinstance(candidate, Operation) and isinstance(at, Expected) and not fails and not wrong
+    why = f"; {reason_of(candidate, at)}" if asked else ""  # type: ignore[arg-type]
     how = "and is wrong then" if fails else "at the same point" if wrong else "by what rounding explains"
-    message = f"answers differently the second time, {differs[0]} first, {how}"
+    message = f"answers differently the second time, {differs[0]} first, {how}{why}"
     yield Finding(name, 1, "second call differs", message, differs[0], fails=fails)
 
 

@@ -33,6 +33,8 @@ FAILED = object()
 """What a call gives that raises or overruns."""
 GRADIENTS = "gradients"
 """What a finding about the whole backward call is of."""
+MICRO_BATCHES = "micro-batches"
+"""What can be left out by that name."""
 
 
 class Operation:
@@ -42,6 +44,7 @@ class Operation:
         name: of the forward function, for people.
         host: of the arrays that it takes.
         layouts: in which it must be right too.
+        in_micro_batches: whether it must be right for rows by groups.
         own: somebody's functions by what they do, ``forward`` and ``backward``.
         before: gradients of the last call before the last that gave one of the same shape, by the tensor's name.
         printed: what forward and backward have printed.
@@ -78,6 +81,7 @@ class Operation:
         if backward is None:
             self.forward = self.host.pair(forward)[0]
         self.layouts = tuple(name for name in STRIDES if name not in left_out) if self.host.strided else ()
+        self.in_micro_batches = MICRO_BATCHES not in left_out
 
     def _host(self, inputs: Mapping[str, Array], dtype: str) -> Hosts:
         call = Call(self.forward, self.signature, self.signature.settings()[0])

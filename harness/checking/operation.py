@@ -13,6 +13,7 @@ import numpy as np
 from harness.arithmetic.rules.sums import every_pool_on_one_thread
 from harness.candidates.operation import Operation
 from harness.checking.operation_causes import explained
+from harness.checking.operation_demands import BATCH_INVARIANCE, as_demanded, invariant, with_demands
 from harness.checking.operation_doubts import doubted
 from harness.checking.operation_judging import Tried, rows_of, tried_at
 from harness.checking.operation_points import REPEATED_CALLS, References, as_interval, points_of, with_upstream, without
@@ -42,6 +43,7 @@ def check_vjp(
     range: tuple[float, float] | None = None,  # noqa: A002  (the word for it)
     leave_out: Sequence[str] = (),
     strict: bool = False,
+    demand: Sequence[str] = (),
     dtype: str = "float64",
     seed: int = 0,
     timeout: float | None = None,
@@ -83,8 +85,10 @@ def check_vjp(
         upstream: an upstream gradient of your own, used beside the random ones in the first case.
         range: the interval in which the code must work, of every input of reals that says none itself. Without one,
             right code that overflows far out passes, and the verdict names where.
-        leave_out: names of cases, layouts or ``repeated calls`` that are not tried.
+        leave_out: names of cases, layouts, ``repeated calls`` or ``micro-batches`` that are not tried.
         strict: whether code fails that overflows outside of the range.
+        demand: what else is demanded, bit by bit: ``equal bits`` of every call at the same point, ``batch invariance``
+            of every row, alone or among others.
         dtype: of the candidate's arrays: float64, float32, float16 or bfloat16.
         seed: of all that is drawn.
         timeout: seconds that one call of forward or backward may take, after which no other is made; for ever if None.
@@ -100,6 +104,7 @@ def check_vjp(
         UsageError: the reference or an input cannot be used, or the candidate cannot be called at all.
     """
     dtype, strict, timeout = as_dtype(dtype), as_flag("strict", strict), as_seconds(timeout)
+    demanded = as_demanded(demand)
     if as_count("seed", seed, 0) is None:
         raise refused("seed", seed, "numbers are drawn by it", "give a whole number from 0 on")
     points = points_of(reference, inputs, cases, dtype, seed, as_interval(range))
@@ -131,6 +136,8 @@ def check_vjp(
     if not overdue and not overflows:
         overflows = beyond(candidate, tried, signature, strict=strict)
     again = [] if overdue or REPEATED_CALLS in leave_out else repeated(candidate, tried)
+    if not overdue and BATCH_INVARIANCE in demanded:
+        again += invariant(candidate, tried, untried)
     for what, printed in candidate.printed.items():
         printed.tell(f"{candidate.name}, {what},")
     findings: dict[tuple[str, str | None], Finding] = {}
@@ -148,7 +155,7 @@ def check_vjp(
         cases=[case.name for case in asked],
         shapes={**{name: array.shape for name, array in first.inputs.items()}, **at_first.parts},
         rows=rows_of(tried),
-        findings=list(findings.values()),
+        findings=with_demands(list(findings.values()), demanded),
         causes=explained(candidate, [forward, backward], tried, linear=lambda g: ("not linear", g) not in findings),
         votes=[*(vote for each in tried for vote in each.votes), *doubts],
         untried=untried,

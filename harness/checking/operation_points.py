@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.candidates.handed import STRIDES
+from harness.candidates.operation import MICRO_BATCHES
 from harness.evaluation.references.derived import HandReference
 from harness.evaluation.references.expected import Expected
 from harness.evaluation.references.measured import MeasuredReference
@@ -28,7 +29,7 @@ from impls.hand import Tanh
 from impls.hand.notation import ACTIVATIONS, LOSSES
 
 REPEATED_CALLS = "repeated calls"
-NAMED_BESIDES = (*STRIDES, REPEATED_CALLS)
+NAMED_BESIDES = (*STRIDES, REPEATED_CALLS, MICRO_BATCHES)
 """What can be left out by name besides cases."""
 
 

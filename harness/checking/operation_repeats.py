@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from harness.candidates.handed import same
 from harness.candidates.operation import Operation
+from harness.candidates.repetition import reason_of
 from harness.checking.operation_judging import Tried
 from harness.comparison.judge import Finding
 
@@ -37,7 +38,11 @@ def repeated(candidate: Operation, tried: Sequence[Tried]) -> list[Finding]:
         ]
         if differs:
             fails = bool(candidate.wrong(at, again) or candidate.wrong(at, first))
-            how = "and is wrong then: do threads race?" if fails else "by what rounding explains"
+            how = (
+                "and is wrong then: do threads race?"
+                if fails
+                else f"by what rounding explains; {reason_of(candidate, at)}"
+            )
             message = f"answers differently in call {call} at the same point, {differs[0]} first, {how}"
             return [Finding(candidate.name, step, "second call differs", message, differs[0], fails)]
     return []

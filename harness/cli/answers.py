@@ -80,7 +80,7 @@ def _operation(options: dict[str, Any]) -> Made:
     from harness.rendering.github import of_operation
     from harness.rendering.operation_screen import Typed, render
 
-    same = ("range", "leave_out", "strict", "dtype", "seed", "timeout")
+    same = ("range", "leave_out", "demand", "strict", "dtype", "seed", "timeout")
     found = check_vjp(**_named(options), **{name: options[name] for name in same})
     result = replace(found, command=options["command"])
     typed = Typed(options["command"], options["other_dtype"], options["other_seed"])

@@ -16,7 +16,7 @@ from harness.cli.group import OF_A_NETWORK
 from harness.cli.terminal import complain, indented, printable, quoted, spelled, style_of, verb_of
 from harness.usage import UsageError, visible
 
-OF_AN_OPERATION = ("inputs", "backward", "surrogate", "range", "leave_out")
+OF_AN_OPERATION = ("inputs", "backward", "surrogate", "range", "leave_out", "demand")
 OF_A_MODEL = (
     "model", "data", "target", "raw", *OF_A_NETWORK, "batch", "update", "layout",
 )  # fmt: skip

@@ -91,6 +91,7 @@ def sweep_command(**options: Any) -> None:
 @click.option(
     "--leave-out", multiple=True, metavar="NAME", help="a case or a layout that is not tried: kinks, offset, ..."
 )
+@click.option("--demand", multiple=True, metavar="NAME", help="of the operation: equal bits, batch invariance")
 @click.option("--backward", metavar="FILE.py:FUNCTION", help="of the operation, where it does not bring its own")
 @click.option(
     "--update", is_flag=True, help="TARGET only updates weights, with --lr: gradients are read off one update"

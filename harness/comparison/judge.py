@@ -225,6 +225,7 @@ Kind = Literal[
     "timeout", "accumulates", "overwrites", "other point", "overflow", "layout", "aliasing", "not trained",
     "not an array", "number of gradients", "no gradient", "not linear", "zero upstream", "network", "update",
     "learning rate", "targets",
+    "micro-batches", "batch invariance",
 ]  # fmt: skip
 
 

@@ -5,10 +5,13 @@
     even sizes    even and unequal
     equal sizes   16 for every letter; called power of two where there is but one
     many M        257 for the letter M, which no block of 2, 4, ..., 256 divides; few for the others
+    tails M       95 for the letter M: one less than whole blocks of 16 and of 32, half of one beyond blocks of 64
+    blocks M      128 for the letter M: whole blocks of 16, 32, 64 and 128
     one M         1 for the letter M; all others are equal
 
-The last two for each letter. A kernel may forget what is left over of its blocks, a loop a row, and code may take one
-axis for another where both have as many places: each is right for some sizes.
+The last four for each letter; `tails` of up to four letters, `blocks` of up to two. A kernel may forget what is left
+over of its blocks, or that nothing is, a loop a row, and code may take one axis for another where both have as many
+places: each is right for some sizes.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ OTHERS = {"other sizes": (11, 3, 7, 13, 5, 17, 9, 15), "even sizes": (10, 6, 12,
 """And others, by the case."""
 MANY, FEW = 257, (3, 5, 3, 5, 3, 5, 3, 5)
 """One more than the largest block that is usual; and what the other letters are beside it."""
+AROUND_BLOCKS = {"tails": (95, 4), "blocks": (128, 2)}
+"""A letter's sizes around whole blocks, by the case; and of up to how many letters they are tried."""
 EQUAL, BESIDE_ONE, MOST = (16, 4), (9, 3), 4
 """Every letter's size where all are equal, and where all but one are, of up to so many letters and of more."""
 
@@ -58,6 +63,9 @@ def all_sizes(inputs: Mapping[str, Input]) -> dict[str, dict[str, int]]:
     found = {name: sizes_of(inputs, pool) for name, pool in OTHERS.items()}
     found["equal sizes" if len(letters) > 1 else "power of two"] = dict.fromkeys(letters, EQUAL[several])
     found |= {f"many {letter}": {**sizes_of(inputs, FEW), letter: MANY} for letter in letters}
+    for name, (size, most) in AROUND_BLOCKS.items():
+        if len(letters) <= most:
+            found |= {f"{name} {letter}": {**sizes_of(inputs, FEW), letter: size} for letter in letters}
     found |= {f"one {letter}": {**dict.fromkeys(letters, BESIDE_ONE[several]), letter: 1} for letter in letters}
     return found
 

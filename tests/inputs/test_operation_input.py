@@ -21,6 +21,7 @@ def test_sizes_are_odd_unequal_and_at_least_two_and_values_are_of_no_special_kin
     assert list(cases) == [
         "ordinary", "positive", "negative", "saturated", "kinks", "small", "large range", "ties", "far out",
         "other sizes", "even sizes", "equal sizes", "many N", "many M", "many K", "many V",
+        "tails N", "tails M", "tails K", "tails V",
         "one N", "one M", "one K", "one V", "repeated indices",
         "zeros in the upstream", "upstream of ones",
     ]  # fmt: skip
