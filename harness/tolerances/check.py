@@ -25,7 +25,7 @@ from impls.hand.notation import ACTIVATIONS, LAYERS, LOSSES_IN_TEXT
 from impls.hand.parsing import made, parsed
 
 MATMUL = re.compile(r"matmul\(\s*(\d{1,6})\s*,\s*(\d{1,6})\s*,\s*(\d{1,6})\s*\)")
-LARGEST = 2**24
+LARGEST = 2**22
 """Entries of a product, or of an operand, up to which one is drawn."""
 
 
@@ -164,7 +164,7 @@ def _operation(on: Any, reference: Any, inputs: Any, timeout: float | None) -> t
 def _operands(on: str, rows: int, terms: int, columns: int) -> dict[str, tuple[int, ...]]:
     if min(rows, terms, columns) < 1 or max(rows * terms, terms * columns, rows * columns) > LARGEST:
         raise UsageError(
-            f"Cannot draw {on}, because a size is 0, or a matrix has more than 2^24 entries; give other sizes."
+            f"Cannot draw {on}, because a size is 0, or a matrix has more than 2^22 entries; give other sizes."
         )
     return {"p": (1, rows, terms), "q": (1, terms, columns)}
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
+from itertools import chain
 
 import numpy as np
 
@@ -54,26 +56,27 @@ def _priced(safe: SafePair | None) -> Safe | None:
     return safe and Safe(atol=safe.atol, rtol=safe.rtol, price=safe.price, most=safe.most)
 
 
-def _tried(subject: Subject, rule: Accepts, pair: Accepts | None) -> list[Tried]:
+def _tried(subject: Subject, rule: Accepts, pair: Accepts | None) -> Iterator[Tried]:
     """Every mistake; one that changes nothing is none."""
     e = subject.expected
-    whole = {name: change(e) for name, change in mistakes.OF_WHOLE.items()} | dict(mistakes.of_part(e))
-    whole |= {name: mistaken() for name, mistaken in subject.mistakes.items()}
-    tried = {name: [changed] for name, changed in whole.items() if not np.array_equal(changed, e)}
-    found = [_counted(name, changed, subject, rule, pair) for name, changed in tried.items()]
+    known = {name: partial(change, e) for name, change in mistakes.OF_WHOLE.items()} | dict(subject.mistakes)
+    whole = chain(((name, make()) for name, make in known.items()), mistakes.of_part(e))
+    for name, changed in whole:
+        if not np.array_equal(changed, e):
+            yield _counted(name, [changed], subject, rule, pair)
     places = mistakes.entries_of(e)
     for name, factor in mistakes.OF_ENTRY.items() if places else ():
-        changed = [mistakes.with_entry(e, place, factor) for place in places]
-        found.append(_counted(f"one entry: {name}", changed, subject, rule, pair))
-    return found
+        changes = (mistakes.with_entry(e, place, factor) for place in places)  # one at a time, as each is a copy
+        yield _counted(f"one entry: {name}", changes, subject, rule, pair)
 
 
-def _counted(name: str, changed: list[Floats], subject: Subject, rule: Accepts, pair: Accepts | None) -> Tried:
-    passing, inside = [rule(each) for each in changed], [subject.holds(each) for each in changed]
+def _counted(name: str, changes: Iterable[Floats], subject: Subject, rule: Accepts, pair: Accepts | None) -> Tried:
+    found = [(rule(each), subject.holds(each), pair is not None and pair(each)) for each in changes]
     return Tried(
-        mistake=name, of=len(changed), rule=sum(passing), entries=sum(inside),
-        pair=None if pair is None else sum(map(pair, changed)),
-        unseen=sum(passes and not within for passes, within in zip(passing, inside, strict=True)),
+        mistake=name, of=len(found), rule=sum(passes for passes, _, _ in found),
+        entries=sum(within for _, within, _ in found),
+        pair=None if pair is None else sum(passes for _, _, passes in found),
+        unseen=sum(passes and not within for passes, within, _ in found),
     )  # fmt: skip
 
 

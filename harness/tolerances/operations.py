@@ -24,6 +24,8 @@ from impls.contract import Array
 
 PRODUCT_BLOCK = 16
 """Products that a kernel of matrix products forgets, where it forgets the last of them."""
+LONG = 2**30
+"""Entries of the largest tensor times the longest axis, up to which terms are added one after the other: seconds."""
 NARROWER = {"float64": "float32", "float32": "bfloat16"}
 """In which operands may be read by a program that calls itself one of the wider dtype."""
 
@@ -104,6 +106,9 @@ def _programs(at: Expected) -> Iterator[tuple[str, dict[str, Any]]]:
     orders: dict[str, Callable[[Array], Any]] = {
         "the hand code in NumPy": np.asarray, "the same, summed from last to first": from_last,
     }  # fmt: skip
+    arrays = [*at.given.values(), at.upstream]
+    if max(array.size for array in arrays) * max(max(array.shape, default=1) for array in arrays) > LONG:
+        del orders["the same, summed from last to first"]
     for name, give in orders.items():
         with np.errstate(all="ignore"):
             output, gradients = reference.computed(at.given, at.upstream, give)
