@@ -15,7 +15,7 @@ from harness.results.tolerance_check import ToleranceCheck
 from harness.tolerances.asserted import asserted_in
 from harness.tolerances.files import ENDINGS, file_subjects
 from harness.tolerances.judging import judged
-from harness.tolerances.operations import Candidate, operation_subjects
+from harness.tolerances.operations import Candidate, is_narrow, operation_subjects
 from harness.tolerances.rules import Pair, Rule, rule_of
 from harness.tolerances.subject import Subject
 from harness.tolerances.written import check_writable, write
@@ -132,7 +132,8 @@ def _on(
         layer, inputs=inputs, dtype=of, seed=seed, candidate=candidate, timeout=timeout, tensor_cores=tensor_cores
     )
     what = on if isinstance(on, str) else getattr(on, "__name__", repr(on))
-    where = f" on the tensor cores of {tensor_cores}" if tensor_cores else ""
+    kernel = ", computed in float32 and rounded once" if is_narrow(of) and subjects[0].source == "derived" else ""
+    where = kernel + (f" on the tensor cores of {tensor_cores}" if tensor_cores else "")
     return On(subjects, f"{what} · {of}{where} · seed {seed}")
 
 

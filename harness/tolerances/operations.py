@@ -20,12 +20,14 @@ from harness.inputs.outputs import OUTPUT
 from harness.tolerances.orders import from_last
 from harness.tolerances.subject import Floats, Subject
 from harness.usage import UsageError
-from impls.contract import Array
+from impls.contract import Arithmetic, Array
 
 PRODUCT_BLOCK = 16
 """Products that a kernel of matrix products forgets, where it forgets the last of them."""
 LONG = 2**30
 """Entries of the largest tensor times the longest axis, up to which terms are added one after the other: seconds."""
+KERNEL = Arithmetic(products="float32", sums="float32", meetings="float32", within="float32")
+"""Below float32: every step in float32, and one rounding in the end."""
 NARROWER = {"float64": "float32", "float32": "bfloat16"}
 """In which operands may be read by a program that calls itself one of the wider dtype."""
 
@@ -70,7 +72,7 @@ def operation_subjects(
     if candidate is not None:
         own = Operation(candidate.forward, candidate.backward, points.signature, case.inputs, dtype, timeout)
         programs = {own.name: dict(own.answer(at).shown)} | programs
-    tensors = at.tensors if tensor_cores is None else _on_tensor_cores(at, tensor_cores)
+    tensors = allowed_tensors(at, tensor_cores)
     return [
         Subject(
             name=name, expected=np.array(right.value, np.float64), allowed=np.array(right.bound, np.float64),
@@ -82,20 +84,36 @@ def operation_subjects(
     ]  # fmt: skip
 
 
-def _on_tensor_cores(at: Expected, architecture: str) -> dict[str, Bounded]:
-    """Output and gradients as programs may give them whose matrix products run there; float32 is read as TF32."""
+def allowed_tensors(at: Expected, tensor_cores: str | None = None) -> dict[str, Bounded]:
+    """Output and gradients as programs of the dtype may give them; on tensor cores float32 is read as TF32.
+
+    Below float32 a hand layer is one kernel.
+    """
     reference = at.reference
     if not isinstance(reference, HandReference):
+        if tensor_cores is None:
+            return at.tensors
         raise UsageError(
             f"Cannot derive an allowance for tensor cores with {reference.name}, because it is measured, and not "
             f"there; give a hand layer, or matmul(T, M, K)."
         )
-    try:
-        profile = on_tensor_cores(profile_of(at.dtype), architecture, {"float32": "tf32"}.get(at.dtype, at.dtype))
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    profile = profile_of(at.dtype, arithmetic=KERNEL)
+    if tensor_cores is not None:
+        operands = {"float32": "tf32"}.get(at.dtype, at.dtype)
+        try:
+            profile = on_tensor_cores(profile, tensor_cores, operands)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+    elif not is_narrow(at.dtype):
+        return at.tensors
     output, gradients = reference.computed(at.given, at.upstream, Context(profile).exact)
-    return {OUTPUT: output, **{gradient_of(name): gradient for name, gradient in gradients.items()}}
+    found = {OUTPUT: output, **{gradient_of(name): gradient for name, gradient in gradients.items()}}
+    return {name: bounded.stored() for name, bounded in found.items()}
+
+
+def is_narrow(dtype: str) -> bool:
+    """Whether kernels compute in a wider format, and round to it."""
+    return dtype in FORMATS and FORMATS[dtype].digits < FORMATS["float32"].digits
 
 
 def _programs(at: Expected) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -103,17 +121,20 @@ def _programs(at: Expected) -> Iterator[tuple[str, dict[str, Any]]]:
     reference = at.reference
     if not isinstance(reference, HandReference):
         return
+    within = "float32" if is_narrow(at.dtype) else at.dtype
     orders: dict[str, Callable[[Array], Any]] = {
-        "the hand code in NumPy": np.asarray, "the same, summed from last to first": from_last,
-    }  # fmt: skip
+        "the hand code in NumPy": lambda array: np.asarray(array, within),
+        "the same, summed from last to first": lambda array: from_last(np.asarray(array, within)),
+    }
     arrays = [*at.given.values(), at.upstream]
     if max(array.size for array in arrays) * max(max(array.shape, default=1) for array in arrays) > LONG:
         del orders["the same, summed from last to first"]
     for name, give in orders.items():
         with np.errstate(all="ignore"):
             output, gradients = reference.computed(at.given, at.upstream, give)
-        outputs = {OUTPUT: output} if list(at.parts) == [OUTPUT] else {}
-        yield name, {**outputs, **{gradient_of(each): gradient for each, gradient in gradients.items()}}
+        found = {OUTPUT: output} if list(at.parts) == [OUTPUT] else {}
+        found |= {gradient_of(each): gradient for each, gradient in gradients.items()}
+        yield name, {each: rounded_to(np.asarray(array), at.dtype) for each, array in found.items()}
 
 
 def _mistakes(at: Expected, tensor: str, dtype: str) -> dict[str, Callable[[], Floats]]:

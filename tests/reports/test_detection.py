@@ -26,6 +26,16 @@ def test_at_the_same_numbers_no_rule_finds_what_the_allowance_does_not(found):
         assert found[OURS[0]].found[mistake.says] >= others
 
 
+def test_below_float32_no_rule_that_is_silent_on_the_right_version_finds_more():
+    found = {each.rule: each for each in detections(seeds=2, dtype="bfloat16")}
+    ours = found[OURS[0]]
+    assert not any(ours.alarms.values())
+    assert any(each.alarms for each in found.values())
+    for mistake in MISTAKES:
+        silent = [each for each in found.values() if not each.alarms[mistake.says]]
+        assert ours.found[mistake.says] == max(each.found[mistake.says] for each in silent)
+
+
 def test_each_rule_of_others_misses_some(found):
     assert all(each.missed for each in found.values() if each.rule not in OURS)
 

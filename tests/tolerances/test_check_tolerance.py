@@ -116,6 +116,21 @@ def gated(x, y):
 """
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize(
+    ("layer", "inputs"),
+    [("softmax", None), ("gelu", "z=20,30"), ("layer-norm(width=64)", None), ("rms-norm(width=64)", None),
+     ("matmul(8, 256, 8)", None), ("cross-entropy", None)],
+)  # fmt: skip
+def test_below_float32_a_kernel_rounds_once(layer, inputs, dtype):
+    found = harness.check_tolerance("assert-close", on=layer, inputs=inputs, dtype=dtype)
+    for row in found.rows:
+        assert row.programs == ("the hand code in NumPy", "the same, summed from last to first")
+        assert row.sizes_of_entries.larger < 8 * {"bfloat16": 2**-8, "float16": 2**-11}[dtype]
+        assert all(tried.entries == 0 for tried in row.mistakes if tried.mistake in ("zeros", "the sign", "twice"))
+    assert f"{dtype}, computed in float32 and rounded once" in found.on
+
+
 def test_on_tensor_cores_as_much_more_is_allowed_as_they_cut_off():
     found = {
         cores: harness.check_tolerance("assert-close", on="matmul(8, 64, 8)", tensor_cores=cores).rows[0]
