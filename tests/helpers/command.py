@@ -61,7 +61,7 @@ def quoted(word: str) -> str:
     return f'"{word}"' if not word or set(word) & set(" ()[]^*\n") else word
 
 
-def here(function: str, options: dict) -> Answer:
+def here(function: str, options: dict, *, partly: bool = False) -> Answer:
     """The answer of `module:function` from this process."""
     module, _, name = function.partition(":")
     return getattr(__import__(module, fromlist=[name]), name)(options)
