@@ -43,7 +43,7 @@ MISTAKES = {
         'dbndiff = dbndiff + 2 * t["bndiff"] * dbndiff2', "pass", ("dbndiff",), "dropped path",
     ),
     "n for n - 1": Mistake(
-        "dbndiff2 = 1.0 / (n - 1) *", "dbndiff2 = 1.0 / n *", ("dbndiff2",), "ddof",
+        "dbndiff2 = 1.0 / (n - 1) *", "dbndiff2 = 1.0 / n *", ("dbndiff2",), "biased for unbiased",
     ),
     "1/n lost": Mistake(
         'dhprebn = dhprebn + 1.0 / n * (torch.ones_like(t["hprebn"]) * dbnmeani)',
@@ -56,7 +56,7 @@ MISTAKES = {
     ),
     "indices overwritten": Mistake(
         'dC.index_put_((p["Xb"],), demb, accumulate=True)', 'dC[p["Xb"]] = demb', ("dC",),
-        "repeated indices overwritten",
+        "repeated index overwritten",
     ),
     "transposed operand": Mistake(
         'dW1 = t["embcat"].T @ dhprebn', 'dW1 = (dhprebn.T @ t["embcat"])', ("dW1",), "transposed",

@@ -29,7 +29,7 @@ def test_a_wrong_chain_its_record_and_its_page(tmp_path):
         "check of a chain",
         "chain.py --chain",
         "✗ FAULT",
-        "repeated indices overwritten",
+        "repeated index overwritten",
         "ddiff (chain.py:43)",
     ):
         assert words in text, words

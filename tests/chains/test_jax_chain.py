@@ -46,7 +46,7 @@ def test_repeated_indices_that_are_set_and_not_added():
         return {**found, "dC": jnp.zeros_like(p["C"]).at[p["Xb"]].set(found["demb"])}
 
     check = harness.check_chain(ninja_jax.forward, backward, inputs=ninja_jax.parameters(**SMALL))
-    assert (check.wrong, check.causes[0].cause) == (["dC"], "repeated indices overwritten")
+    assert (check.wrong, check.causes[0].cause) == (["dC"], "repeated index overwritten")
 
 
 def small(forward, backward, **inputs):

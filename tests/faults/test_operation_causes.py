@@ -115,7 +115,7 @@ def layer_norm():
         ({"mean": False}, "mean term missing", "the mean term is missing"),
         ({"variance": False}, "mean term missing", "the variance term is missing"),
         ({"mean": False, "variance": False}, "mean term missing", "treated as constants"),
-        ({"eps": 1e-6}, "eps", "eps is 1e-06 instead of 1e-05"),
+        ({"eps": 1e-6}, "another epsilon", "eps is 1e-06 instead of 1e-05"),
         ({"offset": 1}, "weight offset", "1 + w is used in place of w"),
     ],
 )
@@ -162,7 +162,7 @@ def test_repeated_indices_that_overwrite():
     torch = pytest.importorskip("torch")
     found = causes(mine.embedding, mine.embedding_overwriting, inputs={"W": ("V", "D"), "ids": Indices(("N",), "V")},
                    reference=lambda W, ids: torch.nn.functional.embedding(ids, W))  # fmt: skip
-    assert found["dW"][0] == "repeated indices overwritten"
+    assert found["dW"][0] == "repeated index overwritten"
     assert "only the last upstream" in found["dW"][1]
 
 

@@ -6,8 +6,10 @@ question. Names are made in `impls.graph.node`, and by a tensor's record everybo
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from pkgutil import walk_packages
 
@@ -72,8 +74,10 @@ def taken_apart(tree: ast.AST) -> Iterator[int]:
     """Lines that put the letter of a gradient before a name, look for it, or cut at dots."""
     for node in ast.walk(tree):
         match node:
-            case ast.JoinedStr(values=[ast.Constant(value="d"), ast.FormattedValue(), *_]):
-                yield node.lineno
+            case ast.JoinedStr(values=[*parts]):
+                pairs = [(str(one.value), other) for one, other in pairwise(parts) if isinstance(one, ast.Constant)]
+                if any(re.search(r"(^|[^\w/∂'])d$", text) for text, _ in pairs):
+                    yield node.lineno
             case ast.BinOp(left=ast.Constant(value="d"), op=ast.Add()):
                 yield node.lineno
             case ast.Call(func=ast.Attribute(attr="startswith" | "removeprefix"), args=[ast.Constant(value="d")]):

@@ -41,6 +41,8 @@ AXES: dict[int, tuple[tuple[int, ...], ...]] = {
     3: ((2,), (0, 1), (1, 2), (0, 2)),
     4: ((3,), (0, 2, 3), (1, 2, 3), (2, 3), (0, 1, 2)),
 }
+EPSILON, DIVISOR = "another epsilon", ("biased for unbiased", "variance over one less")
+"""The causes of another epsilon, and of another divisor, n and n − 1."""
 LARGEST = 2**16
 """Entries up to which a form is looked for: hundreds of them are tried."""
 MEAN, SHARE = "mean", "variance"
@@ -180,24 +182,27 @@ def _terms(at: Situation, x: str, form: Form) -> Iterator[OperationFault]:
     for without, says in left_out.items():
         if form.centred or without == (SHARE,):
             predict = partial(_dx, at, x, form, without)
-            yield OperationFault("mean term missing", f"{says}, in d{x}", predict)
+            yield OperationFault("mean term missing", f"{says}, in {gradient_of(x)}", predict)
 
 
 def _variants(at: Situation, x: str, form: Form) -> Iterator[OperationFault]:
     changed: dict[str, tuple[str, Form]] = {}
     for eps in EPSILONS:
-        changed[f"eps is {eps:g} instead of {form.eps:g}"] = ("eps", replace(form, eps=eps, outside=False))
+        changed[f"eps is {eps:g} instead of {form.eps:g}"] = (EPSILON, replace(form, eps=eps, outside=False))
     where = "inside" if form.outside else "outside"
-    changed[f"eps is added {where} the root"] = ("eps", replace(form, outside=not form.outside))
+    changed[f"eps is added {where} the root"] = (
+        EPSILON if form.outside else "epsilon outside the root", replace(form, outside=not form.outside),
+    )  # fmt: skip
     if _divisor(at, form.axes) > 1:
         other = 1 - form.ddof
         divisors = ("n", "n − 1")
         by = f"by {divisors[other]} instead of {divisors[form.ddof]}"
-        changed[f"the variance divides {by}"] = "ddof", replace(form, ddof=other)
+        cause = DIVISOR[other]
+        changed[f"the variance divides {by}"] = cause, replace(form, ddof=other)
         changed[f"the variance divides {by}, the mean of g x̂ does not"] = (
-            "ddof", replace(form, ddof=other, of_term=form.ddof),
+            cause, replace(form, ddof=other, of_term=form.ddof),
         )  # fmt: skip
-        changed[f"the mean of g x̂ divides {by}, the variance does not"] = "ddof", replace(form, of_term=other)
+        changed[f"the mean of g x̂ divides {by}, the variance does not"] = cause, replace(form, of_term=other)
     changed[f"the mean is {'not subtracted' if form.centred else 'subtracted'}"] = (
         "mean term missing", replace(form, centred=not form.centred),
     )  # fmt: skip
@@ -212,7 +217,7 @@ def _variants(at: Situation, x: str, form: Form) -> Iterator[OperationFault]:
             changed[f"means are over axes {axes} instead of {form.axes}"] = ("wrong axis", replace(form, axes=axes))
     for says, (cause, other_form) in changed.items():
         if other_form != form:
-            yield OperationFault(cause, f"{says}, in d{x}", partial(_dx, at, x, other_form, ()))
+            yield OperationFault(cause, f"{says}, in {gradient_of(x)}", partial(_dx, at, x, other_form, ()))
 
 
 def _dx(at: Situation, x: str, form: Form, without: tuple[str, ...]) -> Bounded:
@@ -233,12 +238,12 @@ def _weights(at: Situation, name: str, x: str, form: Form) -> Iterator[Operation
 
     yield OperationFault("wrong operand", f"{x} is used in place of x̂, in {dx}", raw)
     changed = {
-        f"eps is {eps:g} instead of {form.eps:g}": ("eps", replace(form, eps=eps, outside=False)) for eps in EPSILONS
+        f"eps is {eps:g} instead of {form.eps:g}": (EPSILON, replace(form, eps=eps, outside=False)) for eps in EPSILONS
     }
     if _divisor(at, form.axes) > 1:
         n = ("n", "n − 1")
         by = f"by {n[1 - form.ddof]} instead of {n[form.ddof]}"
-        changed[f"the variance divides {by}"] = "ddof", replace(form, ddof=1 - form.ddof)
+        changed[f"the variance divides {by}"] = DIVISOR[1 - form.ddof], replace(form, ddof=1 - form.ddof)
     for says, (cause, other) in changed.items():
         if other != form:
             predict = partial(lambda other: summed(other.gradients(at, x)[1]), other)

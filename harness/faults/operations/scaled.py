@@ -85,8 +85,8 @@ BY_SIZE: tuple[tuple[Callable[[float], float], str, str], ...] = (
     (lambda n: n, "sum for mean", "{}: a sum for a mean"),
     (sqrt, "root of a size", "√({})"),
     (lambda n: 1 / sqrt(n), "root of a size", "1/√({})"),
-    (lambda n: (n - 1) / n, "ddof", "(n − 1)/n, n being {}: n in place of n − 1"),
-    (lambda n: n / (n - 1), "ddof", "n/(n − 1), n being {}: n − 1 in place of n"),
+    (lambda n: (n - 1) / n, "biased for unbiased", "(n − 1)/n, n being {}: n in place of n − 1"),
+    (lambda n: n / (n - 1), "variance over one less", "n/(n − 1), n being {}: n − 1 in place of n"),
 )
 """Numbers that are made of a size, each with its cause and the words for it."""
 ALWAYS = ("mean for sum", "sum for mean")

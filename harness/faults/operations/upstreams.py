@@ -65,7 +65,7 @@ def changed_upstream(at: Situation, name: str) -> Iterator[OperationFault]:
                 for axis, mask in _once(at.inputs[index], at.upstream.shape, first=kept):
                     says = f"where {index} repeats an index{axis}, {dx} keeps only the {keep} upstream, not their sum"
                     change = partial(np.multiply, mask)
-                    yield OperationFault("repeated indices overwritten", says, partial(_with, at, name, change))
+                    yield OperationFault("repeated index overwritten", says, partial(_with, at, name, change))
 
 
 def _with(at: Situation, name: str, change: Change) -> Bounded:
