@@ -110,5 +110,5 @@ def _next(pair: ProgramPair) -> str:
     if wrong:
         return f"harness program on {wrong[0].name}, which names the cause"
     if pair.difference is not None or pair.factor is not None:
-        return "--verbose shows which weight is whose; --map FILE.toml says it"
+        return "look at both places; --verbose shows whose weight is whose, --map FILE.toml says it otherwise"
     return "the same on other inputs, and with the weights that it was trained to"

@@ -195,8 +195,7 @@ class ProgramPair(Judged, Printable, text="harness.rendering.pair_screen:render"
                 return f"{what}: loss and every gradient of {second} are {loss} times the other's"
             return f"{what}: every gradient of {second} is {gradients} times the other's, its loss {loss} times"
         assert self.difference is not None
-        first, second = self.difference.at
-        places = " / ".join(str(at) for at in (first, second) if at is not None)
+        places = " / ".join(str(at) for at in self.difference.at if at is not None)
         said = f"; {self.difference.says}" if self.difference.says else ""
         return f"{what} {PARTS[self.difference.part]}: {places or 'where cannot be told'}{said}"
 

@@ -160,7 +160,7 @@ CASES = [
     command("help-of-the-others", *(f"{verb} --help" for verb in (
         "why", "template", "implementations", "calibrate", "conventions", "doctor", "report")), by=("click",)),
     command("help-of-sweep", "sweep --help", by=("click",)),
-    command("help-of-program", "program --help", by=("click",)),
+    command("help-of-program", "program --help", "compare-programs --help", by=("click",)),
     command("help-of-tolerance", "tolerance --help", by=("click",)),
     # tolerance
     command("tolerance", "tolerance assert-close --on softmax",

@@ -119,7 +119,7 @@ def test_a_page_shows_what_is_printed_by(page, line, shown, tmp_path, monkeypatc
     else:
         status, printed = (done := CliRunner().invoke(command, words)).exit_code, done.stdout
     assert status == any("FAIL  " in row for row in shown), printed
-    compared = same_in_a_run if words[0] in ("run", "sweep", "program") else same
+    compared = same_in_a_run if words[0] in ("run", "sweep", "program", "compare-programs") else same
     assert missing(shown, printed.rstrip("\n").split("\n"), compared) is None
 
 

@@ -198,12 +198,24 @@ def _refuse_other_data(found: Mapped, called: tuple[str, str]) -> None:
     mine, theirs = ([leaf for leaf in side if leaf.role == "argument"] for side in (found.sources, found.targets))
     if not mine or not theirs:
         return
-    same = any(mine[0].array.size == other.array.size for other in theirs)
-    what = "other numbers" if same else "another shape"
+    apart = _apart(mine[0].array, [leaf.array for leaf in theirs])
+    what = "another shape" if apart is None else f"other numbers, {apart:.1e} apart"
     raise UsageError(
         f"Cannot compare {called[0]} and {called[1]}, because what they are called with has {what}: {_listed(mine)}; "
         f"{_listed(theirs)}; let both be called with the same, in any layout."
     )
+
+
+def _apart(one: Array, others: Sequence[Array]) -> float | None:
+    """How far an array's numbers are from those of the nearest of others, in any layout; None if none has its shape."""
+    one = np.asarray(one, np.float64)
+    gaps = [
+        float(np.max(np.abs(way.of(one) - other), initial=0.0))
+        for other in others
+        if other.dtype.kind in "fiub"
+        for way in arrangements(one.shape, other.shape)
+    ]
+    return min(gaps, default=None)
 
 
 def _by_name(found: Mapped) -> None:
@@ -304,12 +316,12 @@ def _as_others(pair: Pair, turned: bool | None) -> Pair:
 
 def tried(pairs: Sequence[Pair], distance: Callable[[Sequence[Pair]], float]) -> list[Pair]:
     """Undecided pairs, kind by kind, in the arrangement with which the programs answer nearest to each other."""
-    pairs = list(pairs)
+    best = list(pairs)
     for names in dict.fromkeys(_kinds(pair) for pair in pairs if pair.undecided):
-        mine = [pair.undecided and _kinds(pair) == names for pair in pairs]
-        other = [_turned_around(pair) if own else pair for pair, own in zip(pairs, mine, strict=True)]
-        pairs = min([pairs, other], key=distance)
-    return pairs
+        mine = [pair.undecided and _kinds(pair) == names for pair in best]
+        other = [_turned_around(pair) if own else pair for pair, own in zip(best, mine, strict=True)]
+        best = other if distance(other) < distance(best) else best
+    return best
 
 
 def _turned_around(pair: Pair) -> Pair:

@@ -47,7 +47,7 @@ def host_of(built: Built, name: str) -> Host:
     host = host_of_program(built.program, built.arguments, name)
     if not isinstance(host, Transplants):
         raise UsageError(f"Cannot compare {name}, because its framework's programs can be checked only; give another.")
-    return host  # type: ignore[return-value]
+    return host
 
 
 def leaves_of(built: Built, name: str) -> Sequence[Leaf]:
