@@ -29,13 +29,11 @@ class Aligned:
     Attributes:
         a, b: as they were traced.
         partners: of each tensor of `a` that is aligned, the tensors of `b` that are the same.
-        looser: by what allowances were multiplied.
     """
 
     a: Trace
     b: Trace
     partners: dict[Spot, list[Spot]]
-    looser: float = 1.0
 
     @cached_property
     def turned(self) -> Aligned:
@@ -44,29 +42,20 @@ class Aligned:
         for spot, others in self.partners.items():
             for other in others:
                 partners[other].append(spot)
-        return Aligned(self.b, self.a, dict(partners), self.looser)
+        return Aligned(self.b, self.a, dict(partners))
 
-    def same_upstream(self, spot: Spot) -> bool | None:
-        """Whether the same gradient arrives at an aligned tensor and a partner; None where one of them has none."""
-        mine = tensor_at(self.a, spot)
-        others = [tensor_at(self.b, other) for other in self.partners.get(spot, ())]
-        known = [other for other in others if other.upstream is not None]
-        if mine.upstream is None or not known:
+    def same_upstream(self, spot: Spot, other: Spot) -> bool | None:
+        """Whether the same gradient arrives at two tensors; None where none arrives at one, or it is unbounded."""
+        mine, its = tensor_at(self.a, spot), tensor_at(self.b, other)
+        if mine.upstream is None or its.upstream is None:
             return None
-        if mine.upstream_allowed is None or any(other.upstream_allowed is None for other in known):
+        if mine.upstream_allowed is None or its.upstream_allowed is None:
             return None
-        numbers = self.a.numbers(mine.upstream)
-        return any(
-            _within(numbers, self.b.numbers(o.upstream or 0), self.looser * (mine.upstream_allowed + _of(o)))
-            for o in known
-        )
+        allowed = mine.upstream_allowed + its.upstream_allowed
+        return _within(self.a.numbers(mine.upstream), self.b.numbers(its.upstream), allowed)
 
 
-def _of(tensor: Tensor) -> float:
-    return tensor.upstream_allowed or 0.0
-
-
-def aligned(a: Trace, b: Trace, looser: float = 1.0) -> Aligned:
+def aligned(a: Trace, b: Trace) -> Aligned:
     """Every tensor of one program with those of the other that are the same."""
     groups: dict[int, list[tuple[Spot, Tensor]]] = defaultdict(list)
     for spot, tensor in telling(b):
@@ -75,10 +64,10 @@ def aligned(a: Trace, b: Trace, looser: float = 1.0) -> Aligned:
     partners: dict[Spot, list[Spot]] = {}
     for spot, tensor in telling(a):
         side = sides.get(prod(tensor.shape))
-        found = side.same_as(a.numbers(tensor.numbers), tensor.allowed or 0.0, looser) if side else []
+        found = side.same_as(a.numbers(tensor.numbers), tensor.allowed or 0.0) if side else []
         if found:
             partners[spot] = found
-    return Aligned(a, b, partners, looser)
+    return Aligned(a, b, partners)
 
 
 @dataclass(frozen=True)
@@ -96,8 +85,8 @@ class _Side:
         features = np.stack([each[_ranks(each.size)] for each in numbers])
         return _Side([spot for spot, _ in group], numbers, features, np.array([t.allowed for _, t in group]))
 
-    def same_as(self, numbers: Array, allowed: float, looser: float) -> list[Spot]:
-        bounds = looser * (self.allowed + allowed)
+    def same_as(self, numbers: Array, allowed: float) -> list[Spot]:
+        bounds = self.allowed + allowed
         near = np.abs(self.features - numbers[_ranks(numbers.size)]) <= bounds[:, None]
         return [
             self.spots[place]

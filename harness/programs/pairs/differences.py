@@ -143,11 +143,11 @@ class Compared:
         wrong = [row.gradient for row in rows if row.verdict == "FAULT"]
         if "loss" in wrong:
             return self._at("forward", self.forward)
-        if found := self._backward():
-            return self._at("backward", found)
         pair = next((pair for pair in self.mapped.pairs if f"d({pair.source.name})" in wrong), None)
         if pair is not None:
-            return self._at("backward", self._readers(pair.source.name, pair.target.name))
+            found = location.backward(self.sides)
+            nowhere = found == Found(None, None)
+            return self._at("backward", self._readers(pair.source.name, pair.target.name) if nowhere else found)
         if self.left_with_gradient:
             number, name = self.left_with_gradient[0]
             return self._at("backward", self._readers(*((name, "") if number == 0 else ("", name))))
@@ -158,10 +158,6 @@ class Compared:
         """From where on they give something else."""
         names = {pair.target.name: pair.source.name for pair in self.mapped.pairs}
         return location.forward(self.sides, lambda name: names.get(name, name))
-
-    def _backward(self) -> Found | None:
-        found = location.backward(self.sides)
-        return None if found == Found(None, None) else found
 
     def _readers(self, source: str, target: str) -> Found:
         """The operations that read a weight."""

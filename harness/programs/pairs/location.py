@@ -59,14 +59,21 @@ def _last(trace: Trace) -> Spot:
 
 
 def backward(sides: Aligned) -> Found:
-    """Where they begin to send back something else."""
-    return Found(_last_with_others(sides), _last_with_others(sides.turned))
+    """Where they begin to send back something else: the last tensor that both hold and at which other gradients arrive.
 
-
-def _last_with_others(sides: Aligned) -> int | None:
-    """The last step at whose outputs other gradients arrive than at their partners."""
-    wrong = [spot for spot in sides.partners if sides.same_upstream(spot) is False]
-    return max(wrong)[0] if wrong else None
+    Of tensors that are the same the first one counts, at which everything arrives that is sent back to any of them: the
+    others may be views of it, of which each program has its own.
+    """
+    firsts: dict[int, tuple[list[Spot], list[Spot]]] = {}
+    for (step, place), number in _classes(sides).items():
+        mine, its = firsts.setdefault(number, ([], []))
+        (mine if step >= 0 else its).append((step, place) if step >= 0 else (-1 - step, place))
+    moved = moved_leaves(sides.a), moved_leaves(sides.b)
+    both = [(min(mine), min(its)) for mine, its in firsts.values()]
+    wrong = [
+        (a, b) for a, b in both if a not in moved[0] and b not in moved[1] and sides.same_upstream(a, b) is False
+    ]  # fmt: skip
+    return Found(*(spot[0] for spot in max(wrong))) if wrong else Found(None, None)
 
 
 def readers(trace: Trace, step: int) -> list[int]:
