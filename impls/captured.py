@@ -224,7 +224,7 @@ class Transplants(Protocol):
         seed: int,
         numbers: Mapping[str, Array],
     ) -> Capture:
-        """As `Captures.capture`, from these numbers, every float32 and float64 on the way in this dtype.
+        """As `Captures.capture`, from these numbers, every real number on the way in this dtype.
 
         What was compiled is run as it was written.
 

@@ -27,7 +27,7 @@ from impls.jax_grad.tapped import Tapped
 from impls.jax_grad.written import place_of
 
 DRAW = ("random_bits", "threefry2x32", "rng_bit_generator", "rng_uniform")
-PRECISIONS = ("float32", "float64")
+PRECISIONS = ("float16", "bfloat16", "float32", "float64")
 
 
 def leaves_of(program: Any, arguments: Sequence[Any]) -> list[Leaf]:
@@ -36,7 +36,7 @@ def leaves_of(program: Any, arguments: Sequence[Any]) -> list[Leaf]:
     arrays = Leaves.of(program, arguments).arrays.items()
     numbers = {name: array for name, array in arrays if not jnp.issubdtype(array.dtype, jax.dtypes.extended)}
     return [
-        Leaf(name=name, array=np.asarray(array), role="argument" if name in data or not is_real(array) else "weight")
+        Leaf(name=name, array=_numbers(array), role="argument" if name in data or not is_real(array) else "weight")
         for name, array in numbers.items()
     ]
 
@@ -79,6 +79,11 @@ def draws(
     """The primitives that draw, which here are functions of a key."""
     steps = Program(traced_by(Leaves.of(program, arguments), loss, seed)).steps
     return list(dict.fromkeys(step.primitive.name for step in steps if step.primitive.name in DRAW))
+
+
+def _numbers(array: jax.Array) -> Array:
+    """Of a dtype that NumPy lacks in float32, which holds the same numbers."""
+    return np.asarray(array, np.float32 if np.asarray(array).dtype.kind == "V" else None)
 
 
 def _with(leaves: Leaves, numbers: Mapping[str, Array], dtype: str | None) -> Leaves:

@@ -1,9 +1,9 @@
 """Torch programs that hold other numbers, or run in another precision, for a while: see `impls.captured.Transplants`.
 
 Numbers are swapped in place, tensor by tensor, so that whoever holds a tensor (a closure, a tied layer) sees them, and
-what was there is put back; nothing is written to memory of the program's own. In another precision every float32 and
-float64 on the way is of it, also where the program names one: a mode above torch's functions replaces the dtype, so
-that `x.float()` inside of a program does not round what is to be seen to sixteen digits.
+what was there is put back; nothing is written to memory of the program's own. In another precision every real number
+on the way is of it, also where the program names one: a mode above torch's functions replaces the dtype, so that
+`x.float()` inside of a program does not round what is to be seen to sixteen digits.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from impls.torch_autograd.assembly import array_of, plainly
 from impls.torch_autograd.capture import State, compiled_by, tapped
 from impls.torch_autograd.compiled import capture_whole
 
-PRECISIONS = (torch.float32, torch.float64)
+PRECISIONS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+CASTS = (torch.Tensor.half, torch.Tensor.bfloat16, torch.Tensor.float, torch.Tensor.double)
 
 
 def leaves_of(program: Any, arguments: Sequence[Any]) -> list[Leaf]:
@@ -35,7 +36,7 @@ def leaves_of(program: Any, arguments: Sequence[Any]) -> list[Leaf]:
     leaves = []
     for name, tensor in found.leaves.items():
         is_data = id(tensor) in given or not (tensor.requires_grad or isinstance(tensor, torch.nn.Parameter))
-        leaves.append(Leaf(name=name, array=np.array(array_of(tensor)), role="argument" if is_data else "weight"))
+        leaves.append(Leaf(name=name, array=_numbers(tensor), role="argument" if is_data else "weight"))
     return leaves + [Leaf(name=name, array=array, role="buffer") for name, array in found.statistics().items()]
 
 
@@ -123,8 +124,14 @@ class _Drawn(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+def _numbers(tensor: torch.Tensor) -> Array:
+    """A copy; of a dtype that NumPy lacks in float32, which holds the same numbers."""
+    array = np.array(array_of(tensor))
+    return array.astype(np.float32) if array.dtype.kind == "V" else array
+
+
 class InPrecision(TorchFunctionMode):
-    """While it is entered, float32 and float64 are one dtype."""
+    """While it is entered, all real numbers are of one dtype."""
 
     def __init__(self, dtype: torch.dtype) -> None:
         super().__init__()
@@ -132,13 +139,13 @@ class InPrecision(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """As the function; what names a precision names this one, and what is of the other is converted."""
-        if func in (torch.Tensor.float, torch.Tensor.double):
+        if func in CASTS:
             return args[0].to(self.dtype)
         args, kwargs = tree_map_only(
             torch.dtype, lambda d: self.dtype if d in PRECISIONS else d, (tuple(args), kwargs or {})
         )
         kinds = {t.dtype for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)}
-        if kinds.issuperset(PRECISIONS):
+        if len(kinds.intersection(PRECISIONS)) > 1:
             args, kwargs = tree_map_only(torch.Tensor, self._converted, (args, kwargs))
         return func(*args, **kwargs)
 

@@ -219,16 +219,21 @@ def rounded(model, data):
     return {"program": lambda x, y: functional.mse_loss(model(x).bfloat16().float(), y), "arguments": data}
 
 
-def test_autocast_leaves_the_function_what_it_is(data):
-    model = network()
-
+def under_autocast(model, data):
     def program(x, y):
         with torch.autocast("cpu"):
             return functional.mse_loss(model(x).float(), y)
 
-    found = compare_programs(whole(network(), data), {"program": program, "arguments": data}, names=("A", "B"))
+    return {"program": program, "arguments": data}
+
+
+@pytest.mark.parametrize("in_low_precision", [rounded, under_autocast])
+def test_low_precision_leaves_the_function_what_it_is(in_low_precision, data):
+    found = compare_programs(whole(network(), data), in_low_precision(network(), data))
     assert found.exit == 0, str(found)
     assert found.difference is None
+    other = compare_programs(whole(network(), data), in_low_precision(network("ReLU"), data))
+    assert [at.name for at in other.difference.at] == ["tanh", "relu"]
 
 
 REFUSED = {
@@ -243,7 +248,6 @@ REFUSED = {
         and (lambda x, y: m(x).sum() + y.sum(), *data),
         "no weight of one has the shape of one of the other",
     ),
-    "low precision": (lambda data: rounded(network(), data), "in less than float64 whatever it is given"),
     "compiled by torch.jit": (
         lambda data: {"program": torch.jit.script(network()), "arguments": data[:1], "loss": lambda y: y.sum()},
         "torch.jit has compiled it",
