@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -16,13 +16,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import tree_util
 
-from impls.captured import CannotCaptureError, Capture, Leaf
+from impls.captured import Capture, Leaf
 from impls.contract import Array
 from impls.jax_grad.capture import meetings_of, operations_of, shown, traced_by
 from impls.jax_grad.forms import name_of
 from impls.jax_grad.leaves import Leaves, is_array, is_real
 from impls.jax_grad.loops import ENTERED
-from impls.jax_grad.programs import RULES, Program, compiled, in_dtype
+from impls.jax_grad.programs import CALLS, RULES, Program, Step, compiled, in_dtype
 from impls.jax_grad.tapped import Tapped
 from impls.jax_grad.written import place_of
 
@@ -63,13 +63,13 @@ def capture_in(
         leaves = _with(Leaves.of(program, arguments), numbers, dtype)
         arrays = [*leaves.arrays.values()]
         traced = Program(traced_by(leaves, loss, seed), entering=ENTERED, given=arrays)
-        _convert(traced, dtype)
+        notes = _convert(traced, dtype)
         tapped = Tapped(traced, list(leaves.arrays))
         observed = jax.tree.map(shown, compiled(tapped.observed)(arrays))
         return Capture(
             version=f"jax {jax.__version__}", dtype=dtype, loss=float(observed.loss),
             operations=list(operations_of(tapped, observed)), meetings=list(meetings_of(tapped, observed)),
-            weights=list(tapped.leaves.values()), state={} if loss is None else _state(leaves),
+            weights=list(tapped.leaves.values()), notes=notes, state={} if loss is None else _state(leaves),
         )  # fmt: skip
 
 
@@ -96,27 +96,44 @@ def _with(leaves: Leaves, numbers: Mapping[str, Array], dtype: str | None) -> Le
     return replace(leaves, arrays={name: other(name, array) for name, array in leaves.arrays.items()})
 
 
-def _convert(program: Program, dtype: str) -> None:
-    """Let every step that computes in the other precision compute in this one."""
-    narrow = [str(kind.dtype) in PRECISIONS and str(kind.dtype) != dtype for kind in program.kinds]
+@dataclass(frozen=True)
+class _AsForward(Step):
+    """A function with a derivative of its own as what it does forward, whatever it is traced in."""
+
+    dtype: str = "float64"
+
+    def run(self, operands: Sequence[Any]) -> list[Any]:
+        """The results."""
+        return Program(self.params["call_jaxpr"], inlining=CALLS + RULES).run(operands, self.dtype)
+
+
+def _convert(program: Program, dtype: str) -> list[str]:
+    """Let every step that computes in another precision compute in this one; what is to be said of some.
+
+    A derivative of somebody's own is bound to the dtype in which it was traced. So where a program casts what such a
+    function is given, the function is differentiated by what it does forward.
+    """
+    others = [str(kind.dtype) in PRECISIONS and str(kind.dtype) != dtype for kind in program.kinds]
+    said = dict[str, None]()
     for number, step in enumerate(program.steps):
-        if not any(narrow[place] for place in (*step.read, *step.made)):
+        if not any(others[place] for place in (*step.read, *step.made)):
             continue
         if step.primitive.name in RULES:
             at = place_of(step.sources)
             where = f" ({at[0]}:{at[1]})" if at else ""
-            raise CannotCaptureError(
-                f"because {name_of(step)}{where}, which has a derivative of its own, computes in another precision "
-                f"than {dtype} whatever it is given; let what it is given decide"
-            )
-        program.steps[number] = replace(in_dtype(step, dtype), made=step.made, sources=step.sources)
+            told = f"is given what the program casts, so that in {dtype} its forward pass is differentiated"
+            said[f"{name_of(step)}{where} {told}"] = None
+            program.steps[number] = _AsForward(step.primitive, step.params, step.read, step.made, step.sources, dtype)
+        else:
+            program.steps[number] = replace(in_dtype(step, dtype), made=step.made, sources=step.sources)
     program.constants = {
-        place: np.asarray(value, dtype) if narrow[place] else value for place, value in program.constants.items()
+        place: np.asarray(value, dtype) if others[place] else value for place, value in program.constants.items()
     }
     program.kinds = [
-        jax.ShapeDtypeStruct(kind.shape, np.dtype(dtype)) if narrow[place] else kind
+        jax.ShapeDtypeStruct(kind.shape, np.dtype(dtype)) if others[place] else kind
         for place, kind in enumerate(program.kinds)
     ]
+    return list(said)
 
 
 def _state(leaves: Leaves) -> dict[str, Array]:

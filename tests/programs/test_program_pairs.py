@@ -285,3 +285,18 @@ def test_what_is_shown(data):
         assert_programs_match(whole(network(), data), in_jax(data, "sinh"))
     assert len(str(mismatch.value).split("\n")[0]) <= 80
     assert_programs_match(whole(network(), data), in_jax(data))
+
+
+def test_casts_inside_of_a_jax_program_leave_the_function_what_it_is(data):
+    _, params, *batch = in_jax(data)
+
+    def cast(p, x, y):
+        h = jax.nn.relu(x.astype(jnp.float32) @ p["W1"].astype(jnp.float32) + p["b1"].astype(jnp.float32))
+        return jnp.mean((h.astype(jnp.bfloat16).astype(jnp.float32) @ p["W2"] + p["b2"] - y) ** 2)
+
+    found = compare_programs(whole(network("ReLU"), data), (cast, params, *batch), names=("A", "B"))
+    assert found.exit == 0, str(found)
+    assert found.difference is None
+    assert any("B: relu (" in note and "its forward pass is differentiated" in note for note in found.notes)
+    other = compare_programs(whole(network("Tanh"), data), (cast, params, *batch))
+    assert [at.name for at in other.difference.at] == ["tanh", "relu"]

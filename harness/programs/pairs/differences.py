@@ -222,6 +222,7 @@ class Compared:
         for name, trace in zip(self.called, (self.one, self.other), strict=True):
             if trace.judged.verdict not in ("PASS", "FAIL"):
                 yield f"{name} by itself: {trace.judged.verdict}, {trace.judged.reason}"
+            yield from (f"{name}: {note}" for note in trace.notes)
             if trace.compiled:
                 yield f"{name} is judged by itself as {trace.compiled} compiled it; the rest is of what was compiled"
             if trace.draws:

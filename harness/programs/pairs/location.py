@@ -73,7 +73,10 @@ def backward(sides: Aligned) -> Found:
     wrong = [
         (a, b) for a, b in both if a not in moved[0] and b not in moved[1] and sides.same_upstream(a, b) is False
     ]  # fmt: skip
-    return Found(*(spot[0] for spot in max(wrong))) if wrong else Found(None, None)
+    if not wrong:
+        return Found(None, None)
+    (a, _), (b, _) = max(wrong)
+    return Found(a, b)
 
 
 def readers(trace: Trace, step: int) -> list[int]:

@@ -83,6 +83,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, tag="program trace", tag_
         dtype: in which it works by itself.
         compiled: by what, if it was.
         draws: operations that draw random numbers.
+        notes: what there was to say of its run, a sentence each.
         loss: its value; of several backward passes their sum.
         gradients, state: by the name of a leaf.
         arrays: what the places are places of; a file keeps them apart.
@@ -97,6 +98,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, tag="program trace", tag_
     command: str | None
     compiled: str
     draws: tuple[str, ...]
+    notes: tuple[str, ...]
     leaves: tuple[TracedLeaf, ...]
     loss: Kept
     gradients: dict[str, Kept]

@@ -105,6 +105,7 @@ def traced(
     return _Making(wide, narrow).trace(
         leaves, schema=SCHEMA, made=version("backprop-harness"), name=name, framework=wide.version,
         dtype=(own or whole or wide).dtype, seed=seed, command=command, compiled=compiled, draws=draws, judged=judged,
+        notes=(*(own.notes if own else ()), *(note for note in wide.notes if not own or note not in own.notes)),
     ), check  # fmt: skip
 
 
