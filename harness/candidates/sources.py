@@ -65,7 +65,7 @@ def named(target: str, timeout: float | None, usual: str = USUAL) -> Source:
         raise UsageError(
             f"Cannot check {target!r}, because it names no function; give FILE.py:function or package.module:function."
         )
-    is_file = place.endswith(".py") or os.sep in place
+    is_file = place.endswith(".py") or os.sep in place or not place.strip(".")
 
     owners: list[Any] = []
 

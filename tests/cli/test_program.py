@@ -17,8 +17,8 @@ from harness.processes import End, Program
 
 HEAD = "import torch\nfrom torch import nn\nmodel = nn.Sequential(nn.Linear(3, 2), nn.Tanh())\nx = torch.ones(4, 3)\n"
 USUAL = {
-    "function": "mine.py", "modules": (), "seed": 0, "timeout": 60, "report": None, "style": "table", "quiet": False,
-    "verbose": False, "require_power": False, "command": "harness program mine.py", "what": "program",
+    "function": "mine.py", "record": None, "modules": (), "seed": 0, "timeout": 60, "report": None, "style": "table",
+    "quiet": False, "verbose": False, "require_power": False, "command": "harness program mine.py", "what": "program",
 }  # fmt: skip
 
 
@@ -43,6 +43,18 @@ def test_a_program_that_passes(program):
     assert "PASS  4 operations are right" in program("return (lambda a: model(a).sum()), x", quiet=True).text
 
 
+def test_arguments_by_name(program):
+    body = """
+    def loss(x, shift=1.0, *, scale=2.0, targets=None):
+        return (scale * (model(x) + shift) - targets).square().sum()
+    return {"program": loss, "arguments": x, "keywords": {"shift": 0.5}}
+    """
+    refused = program(body.replace("*, ", "").replace("targets=None", "targets"), style="json")
+    assert refused.status == 2  # what is not given is missing
+    done = program(body.replace("*, ", "").replace("0.5}", '0.5, "targets": x[:, :2]}'), style="json")
+    assert json.loads(done.text)["verdict"] == "PASS"
+
+
 def test_the_page_has_every_operation(program, tmp_path):
     body = 'return {"program": model, "arguments": [x], "loss": lambda y: y.sum()}'
     done = program(body, report="page.html")
@@ -55,7 +67,10 @@ def test_the_page_has_every_operation(program, tmp_path):
 REFUSED = {
     "return 3": "what mine.py:build returns, because it is a int, and no program with its arguments; return model, x",
     "return None": "because it is nothing, and no program",
-    "return {'model': model}": "because a dictionary holds program, arguments and loss, and not model",
+    "return {'model': model}": "because a dictionary holds program, arguments, keywords and loss, and not model",
+    "return {'program': lambda x, *, y: x, 'keywords': {'y': 1}, 'arguments': [x]}": (
+        "Cannot call what mine.py:build returns with the keywords y, because it does not take them in places"
+    ),
     "return 1 / 0": "because mine.py:build raises ZeroDivisionError: division by zero",
     "return model, x": "because what the program returns has the shape (4, 2) and dtype float32",
     "return model, x[:, :2]": "because it raises RuntimeError: mat1 and mat2 shapes cannot be multiplied",
@@ -67,7 +82,7 @@ REFUSED = {
 def test_what_build_cannot_return(program, body, capsys):
     done, told = program(body), capsys.readouterr().err
     assert done == (2, "")
-    assert told.startswith("harness program: Cannot check ")
+    assert told.startswith("harness program: Cannot ")
     assert REFUSED[body] in told
     assert told.count("\n") == 1
 

@@ -14,8 +14,8 @@ import numpy as np
 from harness.evaluation.references.expected import gradient_of
 from harness.faults.edits import EditFault, edit_faults
 from harness.faults.fault import Fault
-from harness.faults.operations.operation_fault import OperationFault, within
-from harness.faults.operations.situation import HandSituation, Situation
+from harness.faults.operations.operation_fault import OperationFault
+from harness.faults.operations.situation import HandSituation, Situation, within
 from harness.faults.pairs import pair_faults
 from harness.faults.place import Place
 from impls.contract import Array

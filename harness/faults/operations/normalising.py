@@ -30,8 +30,8 @@ import numpy as np
 from harness.arithmetic import Bounded
 from harness.evaluation.references.expected import gradient_of
 from harness.evaluation.references.reference import Reference
-from harness.faults.operations.operation_fault import OperationFault, within
-from harness.faults.operations.situation import Situation
+from harness.faults.operations.operation_fault import OperationFault
+from harness.faults.operations.situation import Situation, within
 
 EPSILONS = (1e-5, 1e-6, 1e-8, 1e-12, 1e-3, 1e-4, 0.0)
 """In use: 1e-5 in torch, 1e-6 in flax and many transformers, 1e-8 and 1e-12 in others, 1e-3 in Keras."""

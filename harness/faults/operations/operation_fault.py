@@ -5,23 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
-import numpy as np
-
 from harness.arithmetic import Bounded
-from harness.faults.operations.situation import Situation
+from harness.faults.operations.situation import Situation, within
 from impls.contract import Array
-
-NEAR = 1e-3
-"""Off by more of the largest entry, numbers are others, in whatever dtype."""
-
-
-def within(found: Array, right: Array, where: Array | bool = True) -> bool:
-    """Whether numbers in plain floats are near enough for bounded arithmetic to be asked."""
-    if found.shape != right.shape:
-        return False
-    with np.errstate(all="ignore"):
-        off = np.max(np.abs(found - right), initial=0.0, where=where)
-        return bool(off <= NEAR * np.max(np.abs(right), initial=0.0, where=where))
 
 
 class OperationFault(NamedTuple):

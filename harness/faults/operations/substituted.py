@@ -45,7 +45,7 @@ def elsewhere(at: Situation, name: str) -> Iterator[OperationFault]:
             substitutes[f"{other} is transposed"] = ("transposed operand", value.swapaxes(-1, -2).copy())
         for says, (cause, array) in substitutes.items():
             change = {other: np.asarray(array, value.dtype)}
-            yield OperationFault(cause, f"{says}, in {dx}", partial(at.with_inputs, name, **change))
+            yield OperationFault(cause, f"{says}, in {dx}", partial(at.if_inputs, name, **change))
     for option, values in at.at.options.items():
         for value in values:
             says = f"{option} is ignored: the derivative is that of {option}={value!r} always, in {dx}"

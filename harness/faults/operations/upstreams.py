@@ -69,7 +69,7 @@ def changed_upstream(at: Situation, name: str) -> Iterator[OperationFault]:
 
 
 def _with(at: Situation, name: str, change: Change) -> Bounded:
-    return at.with_upstream(name, np.asarray(change(at.upstream)))
+    return at.if_upstream(name, np.asarray(change(at.upstream)))
 
 
 def _once(index: Array, shape: tuple[int, ...], *, first: bool) -> Iterator[tuple[str, Array]]:
