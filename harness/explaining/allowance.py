@@ -129,7 +129,9 @@ def _alone(point: Point, tensor: str, index: tuple[int, ...], dtype: str) -> flo
         result = Hand(point.network, dtype).differentiate(point.weights, point.x, point.y)
     link = point.network.link[tensor]
     parts = parts_of(point.network, link, ())
-    bounded = alone(link, point.tensors(result), profile_for(Hand(point.network, dtype), dtype), parts=parts)
+    bounded = alone(
+        link, point.tensors(result), profile_for(Hand(point.network, dtype), dtype, point.network), parts=parts
+    )
     return float(np.asarray(bounded.bound)[index])
 
 

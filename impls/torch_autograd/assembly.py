@@ -148,8 +148,9 @@ class _Assembly:
             why = HOOKED
         name, backward = written_as(type(node)._forward_cls, inside)
         code = getattr(backward, "__code__", None)
-        own = code is not None and not code.co_filename.startswith(NOT_OF_THE_PROGRAM)
-        place = (code.co_filename, code.co_firstlineno) if own else None
+        place = None
+        if code is not None and not code.co_filename.startswith(NOT_OF_THE_PROGRAM):
+            place = code.co_filename, code.co_firstlineno
         call = inside[0] if inside else None
         return self._made(
             node, name, call, operands, gave,

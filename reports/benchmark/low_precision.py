@@ -37,7 +37,7 @@ def _links_of_a_block(name: str) -> list[Bounded]:
     point = Point(network, network.init(0, DTYPE), x, y, 1)
     made = registry.load(name)(network, DTYPE)
     result = made.differentiate(point.weights, x, y)
-    tensors, profile = point.tensors(result), profile_for(made, DTYPE)
+    tensors, profile = point.tensors(result), profile_for(made, DTYPE, network)
     links = [link for link in network.links if {link.output, *link.inputs} <= set(tensors)]
     return [alone(link, tensors, profile, shown=tensors_of(result)) for link in links]
 
