@@ -123,8 +123,10 @@ class Tapped:
             return tap(value, places[place]) if place in places else value
 
         known = {place: made(place, value) for place, value in given.items()}
+        # A derivative of somebody's own may index what it reads by a traced number, which NumPy's arrays refuse.
+        constants = {place: jnp.asarray(value) for place, value in self.program.constants.items()}
         for number, step in enumerate(self.program.steps):
-            operands = [known[p] if p in known else self.program.constants[p] for p in step.read]
+            operands = [known[p] if p in known else constants[p] for p in step.read]
             operands = [tap(v, uses[number, k]) if (number, k) in uses else v for k, v in enumerate(operands)]
             known |= {place: made(place, result) for place, result in zip(step.made, step.run(operands), strict=True)}
         return known[self.loss], known

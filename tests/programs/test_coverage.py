@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from reports.coverage.jax_functions import functions, judged_function
 from reports.coverage.page import PAGE
 from reports.coverage.torch_operators import KNOWN, judged, operators
 from tests.helpers.deferred import Deferred
@@ -37,3 +38,20 @@ def test_the_page_lists_every_hand_rule():
         assert set(re.findall(r"`([^`]+)`", listed[1])) == set(rules)
     assert len(aten.RULES) >= 45
     assert len(lax.RULES) >= 40
+
+
+FUNCTIONS = {
+    "jax.numpy.cumsum": "derived", "jax.nn.softmax": "derived", "jax.lax.scan": "derived", "jax.lax.cond": "derived",
+    "jax.numpy.cosh": "rounding only",
+}  # fmt: skip
+
+
+def test_functions_of_jax_are_judged_as_the_page_says():
+    text = Path(PAGE).read_text(encoding="utf-8").partition("## Functions of JAX")[2]
+    listed = {kind: re.findall(r"`(jax\.[^`]+)`", line) for kind, line in re.findall(r"^([a-z ]+): (.*)$", text, re.M)}
+    public = functions()
+    assert {name for names in listed.values() for name in names} <= set(public)
+    found = {name: judged_function(name, public[name]) for name in FUNCTIONS}
+    assert {name: each.kind for name, each in found.items()} == FUNCTIONS
+    assert all(name in listed[kind] for name, kind in FUNCTIONS.items())
+    assert not any(each.wrong for each in found.values())
