@@ -2,7 +2,8 @@
 
 No figure is enforced. All are printed as they come, and a full benchmark is kept beside this folder in
 ``benchmark.md`` and ``benchmark.json``, from which the README has its figures. A part that ends early leaves the
-others. Libraries are left to choose their own kernels: settings that choose others for NumPy's BLAS are cleared first.
+others. Libraries are left to choose their own kernels: settings that choose others for NumPy's BLAS are cleared first,
+and one that keeps Python from keeping what it has compiled.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ from reports.benchmark.other_checks import Verdicts, checks_table, compared, fig
 from reports.benchmark.readme import refresh
 from reports.benchmark.steps import step_figures
 
-KERNELS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+SET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE")
+"""Settings with which a library chooses other kernels, or every start compiles the project's files anew."""
 
 
 def _steps(quick: bool) -> Iterable[Figure]:
@@ -138,8 +140,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.readme:
         refresh()
         return 0
-    if any(name in os.environ for name in KERNELS):
-        cleared = {name: value for name, value in os.environ.items() if name not in KERNELS}
+    if any(name in os.environ for name in SET):
+        cleared = {name: value for name, value in os.environ.items() if name not in SET}
         words = sys.argv[1:] if arguments is None else arguments
         os.execve(sys.executable, [sys.executable, "-m", "reports.benchmark", *words], cleared)
     keep_freed()
