@@ -100,7 +100,7 @@ WRONG = {
     "targets": ({"y": np.ones(5)}, "y has shape (5,) instead of (5, 2)"),
     "loss of one entry": ({"loss": np.ones(1)}, "loss has shape (1,) instead of ()"),
     "mixed dtypes": ({"dW1": D["dW1"].astype("f4")}, "dW1 is float32 and W1, b1"),
-    "halves": ({"dW1": D["dW1"].astype("f2")}, "dW1 is float16", "write everything in the one of them"),
+    "halves": ({"dW1": D["dW1"].astype("f2")}, "dW1 is float16", "write everything in the one dtype"),
     "integers": ({"W2": np.ones((3, 2), int)}, "W2 is int64"),
     "complex numbers": ({"da1": D["da1"] + 0j}, "da1 is complex128"),
     "text": ({"db1": np.array(["a", "b", "c"])}, "db1 is str"),
