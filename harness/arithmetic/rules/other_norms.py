@@ -49,8 +49,7 @@ def rms_scaled_(x: Bounded, eps: float) -> Bounded:
     _, r, rho = _root(x, eps)
     value = x.value * r
     propagated = np.abs(value) * rho + x.as_summand * r * (1 + rho)
-    # A gain may be multiplied by r first.
-    return x.context.rounded(value, propagated, underflows=2 * (1 + r) + np.abs(x.value) + x.bound)
+    return x.context.rounded(value, propagated, underflows=2 * (1 + r))
 
 
 @rule_for(rms_norm_vjp, terms=2)
