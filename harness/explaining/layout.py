@@ -25,6 +25,7 @@ def scientific(number: float) -> str:
 
 def operand(number: float, *, bare: bool = False) -> str:
     """A number inside a formula: 0.528456, (-1.2), 1; bare without brackets."""
+    number = float(number)  # of bfloat16 there is no round()
     if number == round(number) and abs(number) < 1e6:
         text = f"{number:.0f}"
     else:

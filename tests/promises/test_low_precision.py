@@ -125,7 +125,7 @@ def test_every_link_of_a_pass_is_judged_by_its_own_arithmetic(name, dtype):
     point = at_iris(dtype)
     made = registry.load(name)(point.network, dtype)
     result = made.differentiate(point.weights, point.x, point.y)
-    rows = rounding(point, name, result, profile_for(made, dtype))
+    rows = rounding(point, name, result, profile_for(made, dtype, point.network))
     assert {row.verdict for row in rows} <= {"ok", "no power"}
     sees = {row.gradient: row.sees for row in rows}
     one = {"bfloat16": 2.0**-7, "float16": 2.0**-10}[dtype]  # twice a rounding
