@@ -12,7 +12,10 @@ import pytest
 
 from impls import registry
 
-collect_ignore = ["broken/operations", "candidates/right_operations.py", "programs/models.py", "programs/ports.py"]
+collect_ignore = [
+    "broken/operations", "candidates/right_operations.py", "programs/jax_models.py", "programs/models.py",
+    "programs/ports.py",
+]  # fmt: skip
 """Operations and programs that import frameworks: they are imported by the tests that ask them, once."""
 pytest_plugins = ["pytester", "tests.broken.sessions"]
 
