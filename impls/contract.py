@@ -90,7 +90,7 @@ class Arithmetic:
         rounds_statistics: whether mean and deviation are rounded to the numbers' format before a gradient reads them.
         unrounded: whether what it reads may not have been rounded yet, as by compilers with excess precision.
         device: whose elementary functions are used, "cpu" or "cuda".
-        cores: compute capability of the GPU whose tensor cores make products, where it has any that do, "8.0", and
+        cores: compute capability of the GPU whose tensor cores make products, where it has any that do, (8, 0), and
             the format in which they read operands.
     """
 
@@ -101,7 +101,7 @@ class Arithmetic:
     rounds_statistics: bool = False
     unrounded: bool = False
     device: str = "cpu"
-    cores: tuple[str, str] | None = None
+    cores: tuple[tuple[int, int], str] | None = None
 
 
 @runtime_checkable

@@ -111,7 +111,9 @@ TENSOR_CORES: Mapping[str, Mapping[str, BlockDot]] = {
 }
 """By architecture, then by the format of the operands. A30 and A2 are as A100, L40S as Ada, H200 as H100, RTX Blackwell
 as B200."""
-CAPABILITIES = {(7, 0): "V100", (7, 2): "V100", (8, 9): "Ada", 8: "A100", 9: "H100", 10: "B200", 12: "B200"}
+CAPABILITIES: Mapping[Any, str] = {
+    (7, 0): "V100", (7, 2): "V100", (8, 9): "Ada", 8: "A100", 9: "H100", 10: "B200", 12: "B200",
+}  # fmt: skip
 """By compute capability, or by its major number."""
 CUT = 2.0**-10
 """By how much of itself an operand in float32 is changed at most where its last 13 bits are cut off, to be TF32."""
@@ -143,19 +145,18 @@ def block_of(dtype: str, architecture: str, operands: str) -> BlockDot:
     return known[operands]._replace(operands=operands, operand=read)
 
 
-def block_at(dtype: str, capability: str, operands: str) -> BlockDot | None:
-    """The same by the compute capability of a GPU, "8.0"; None where it has no tensor cores that read such operands.
+def block_at(dtype: str, capability: tuple[int, int], operands: str) -> BlockDot | None:
+    """The same by the compute capability of a GPU, (8, 0); None where it has no tensor cores that read such operands.
 
     Raises:
         ValueError: it has some, whose arithmetic is not known.
     """
-    major, minor = map(int, capability.split("."))
-    architecture = CAPABILITIES.get((major, minor)) or CAPABILITIES.get(major)
+    architecture = CAPABILITIES.get(capability) or CAPABILITIES.get(capability[0])
     if architecture is not None:
         return block_of(dtype, architecture, operands) if operands in TENSOR_CORES[architecture] else None
-    if major < 7 or ((major, minor) == (7, 5) and operands != "float16"):
+    if capability < (7, 0) or (capability == (7, 5) and operands != "float16"):
         return None
     raise ValueError(
-        f"Cannot bound products in {operands} on compute capability {capability}, because the arithmetic of its tensor "
-        f"cores is not known; forbid them in the framework, or use the CPU."
+        f"Cannot bound products in {operands} on compute capability {capability[0]}.{capability[1]}, because the "
+        f"arithmetic of its tensor cores is not known; forbid them in the framework, or use the CPU."
     )

@@ -58,7 +58,8 @@ class Place:
         """How one tensor of a layer is computed there; see `impls.contract.ComputesNarrow`."""
         if _platform(self._device) == "cpu":
             return narrow(layer, local)
-        capability = str(getattr(self._device, "compute_capability", ""))
+        major, _, minor = str(getattr(self._device, "compute_capability", "0.0")).partition(".")
+        capability = int(major), int(minor or 0)
         if dtype == "float64":
             return Arithmetic(products=dtype, device="cuda")
         if dtype == "float32":

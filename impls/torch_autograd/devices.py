@@ -25,7 +25,7 @@ def devices() -> list[str]:
 
 def on_cuda(layer: object, dtype: str, device: str) -> Arithmetic:
     """How one tensor of a layer is computed there; see `impls.contract.ComputesNarrow`."""
-    capability, matmul = ".".join(map(str, torch.cuda.get_device_capability(device))), torch.backends.cuda.matmul
+    capability, matmul = torch.cuda.get_device_capability(device), torch.backends.cuda.matmul
     if dtype == "float64":
         return Arithmetic(products=dtype, device="cuda")
     if dtype == "float32":

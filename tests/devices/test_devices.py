@@ -22,9 +22,6 @@ from impls.contract import Arithmetic, Pass
 from impls.hand_numpy import Hand
 from tests.tensor_cores.emulated import on_cores
 
-torch = pytest.importorskip("torch")
-CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is here")
-
 
 def test_a_device_that_is_not_there_is_told_with_what_is():
     with pytest.raises(
@@ -55,6 +52,7 @@ def test_jax_computes_on_the_device_that_is_asked_for():
 )
 def test_torch_makes_nothing_anywhere_else_than_its_operands_are(name):
     """What were made without a device is made on torch's default one, here one that holds no numbers."""
+    torch = pytest.importorskip("torch")
     from impls.torch_autograd import TorchAutograd
 
     text = not name.startswith(("lenet", "resnet"))
@@ -83,7 +81,7 @@ class OnCores(Hand):
         return made
 
     def narrow(self, _layer, _local):
-        cores = ("8.0", "tf32") if self.said and self.dtype == np.float32 else None
+        cores = ((8, 0), "tf32") if self.said and self.dtype == np.float32 else None
         return Arithmetic(products=str(self.dtype), device="cuda", cores=cores)
 
     def differentiate(self, weights, x, y, *, tap=True):
@@ -115,6 +113,8 @@ def test_products_in_tf32_are_right_where_the_implementation_says_that_they_are(
 
 def test_torchs_settings_decide_how_products_are_bounded(monkeypatch):
     from impls import hand
+
+    torch = pytest.importorskip("torch")
     from impls.torch_autograd.devices import on_cuda
 
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
@@ -124,9 +124,9 @@ def test_torchs_settings_decide_how_products_are_bounded(monkeypatch):
     monkeypatch.setattr(torch.backends.cuda, "matmul", settings)
     dense, convolution = hand.Dense(2, 3), hand.Conv2d(1, 2, 3)
     assert on_cuda(dense, "float32", "cuda").cores is None
-    assert on_cuda(convolution, "float32", "cuda").cores == ("9.0", "tf32")  # torch's default
+    assert on_cuda(convolution, "float32", "cuda").cores == ((9, 0), "tf32")  # torch's default
     settings.allow_tf32 = True
-    assert on_cuda(dense, "float32", "cuda").cores == ("9.0", "tf32")
+    assert on_cuda(dense, "float32", "cuda").cores == ((9, 0), "tf32")
     assert on_cuda(dense, "bfloat16", "cuda") == Arithmetic(sums="float32", device="cuda")  # may be reduced in 16 bits
     settings.allow_bf16_reduced_precision_reduction = False
     of = profile_of("bfloat16", True, on_cuda(dense, "bfloat16", "cuda"))
@@ -135,8 +135,8 @@ def test_torchs_settings_decide_how_products_are_bounded(monkeypatch):
 
 @pytest.mark.parametrize(
     ("capability", "operands", "architecture"),
-    [("7.0", "float16", "V100"), ("8.6", "tf32", "A100"), ("8.9", "bfloat16", "Ada"), ("12.0", "float16", "B200"),
-     ("7.0", "tf32", None), ("6.1", "float16", None), ("7.5", "bfloat16", None)],
+    [((7, 0), "float16", "V100"), ((8, 6), "tf32", "A100"), ((8, 9), "bfloat16", "Ada"), ((12, 0), "float16", "B200"),
+     ((7, 0), "tf32", None), ((6, 1), "float16", None), ((7, 5), "bfloat16", None)],
 )  # fmt: skip
 def test_tensor_cores_are_known_by_the_compute_capability(capability, operands, architecture):
     block = block_at("float32", capability, operands)
@@ -148,7 +148,7 @@ def test_tensor_cores_are_known_by_the_compute_capability(capability, operands, 
 def test_what_is_not_known_is_refused_before_anything_is_run(register):
     class Unknown(OnCores):
         def narrow(self, _layer, _local):
-            return Arithmetic(products="float32", device="cuda", cores=("11.0", "tf32"))
+            return Arithmetic(products="float32", device="cuda", cores=((11, 0), "tf32"))
 
     register("unknown", Unknown)
     with pytest.raises(UsageError, match=r"Cannot bound products in tf32 on compute capability 11\.0"):
@@ -165,7 +165,8 @@ def test_functions_on_cuda_are_allowed_at_least_what_they_are_on_the_cpu():
     assert profile_for(OnCores(network, "float32"), "float32", network).device == "cuda"
 
 
-@CUDA
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_torch_on_cuda(dtype):
+    if not pytest.importorskip("torch").cuda.is_available():
+        pytest.skip("no CUDA device is here")
     assert harness.run(against=["torch"], device="cuda", dtype=dtype, steps=2).verdict == "PASS"

@@ -33,7 +33,6 @@ ASKS = {
     "reports/soundness/graphs.py": "a mask is drawn by its rate",
 }
 DOTTED = {
-    "harness/arithmetic/tensor_cores.py": "versions of devices",
     "harness/candidates/harmless.py": "modules of Python",
     "harness/candidates/sources.py": "names of Python",
     "harness/candidates/steps.py": "names of Python",
