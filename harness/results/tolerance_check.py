@@ -111,11 +111,16 @@ class Row:
         return bool(self.rejected or self.short or self.reaches)
 
     @property
+    def sees(self) -> bool:
+        """Whether a mistake is more than what is allowed anywhere, so that it can be seen at all."""
+        return any(tried.entries < tried.of for tried in self.mistakes)
+
+    @property
     def verdict(self) -> str:
-        """What is wrong with it, in words; ok if nothing is."""
+        """What is wrong with it, in words; otherwise ok, or no power where no mistake can be seen."""
         wrong = ["lets mistakes pass"] * bool(self.passed)
         wrong += ["rejects right runs"] if self.rejected else ["may reject right runs"] * self.rejects
-        return ", ".join(wrong) or "ok"
+        return ", ".join(wrong) or ("ok" if self.sees else "no power")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,10 +143,15 @@ class ToleranceCheck(Judged, Printable, text="harness.rendering.tolerance_screen
 
     @cached_property
     def outcome(self) -> Outcome:
-        """FAIL where a rule lets a mistake pass or may reject a right run; NOT COMPARED where there is no rule."""
+        """FAIL where a rule lets a mistake pass or may reject a right run.
+
+        NO POWER where no mistake can be seen in any tensor; NOT COMPARED where there is no rule.
+        """
         if not self.rows:
             return Outcome("NOT COMPARED", 3, "no tolerance could be read")
-        wrong = [row for row in self.rows if row.verdict != "ok"]
+        wrong = [row for row in self.rows if row.passed or row.rejects]
+        if not wrong and not any(row.sees for row in self.rows):
+            return Outcome("NO POWER", 0, "no mistake is more than what is allowed, so that none can be seen")
         if not wrong:
             return Outcome("PASS", 0, "no mistake passes that can be seen, and no right run is rejected")
         passed, rejecting = [row for row in wrong if row.passed], [row for row in wrong if row.rejects]

@@ -63,8 +63,9 @@ def asserted_in(path: str) -> Asserted:
     Raises:
         UsageError: there is no such file, it is no Python, or it holds no such call.
     """
+    text = text_at(path, LARGEST, "Python")
     try:
-        tree = ast.parse(text_at(path, LARGEST, "Python"), path)
+        tree = ast.parse(text, path)
     except (SyntaxError, ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None)
         raise UsageError(f"Cannot read {path}, because line {line} is no Python: {error}; correct it there.") from None

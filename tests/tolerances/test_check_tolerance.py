@@ -75,6 +75,15 @@ def test_a_tensor_alone_is_allowed_its_own_rounding(tmp_path):
     assert harness.check_tolerance(atol=0, rtol=1e-8, on=str(path)).rows[0].short == 50
 
 
+def test_zeros_have_no_power(tmp_path):
+    np.save(tmp_path / "zeros.npy", np.zeros(4))
+    found = harness.check_tolerance("allclose", on=str(tmp_path / "zeros.npy"))
+    assert (found.verdict, found.exit, [row.verdict for row in found.rows]) == ("NO POWER", 0, ["no power"])
+    np.savez(tmp_path / "both.npz", a=np.zeros(4), b=np.arange(4.0))
+    found = harness.check_tolerance("allclose", on=str(tmp_path / "both.npz"))
+    assert (found.verdict, [row.verdict for row in found.rows]) == ("PASS", ["no power", "ok"])
+
+
 def test_what_lies_beside_the_expected_tensor_is_judged(tmp_path):
     path, expected = tmp_path / "out.npz", np.linspace(1, 2, 50).reshape(5, 10)
     np.savez(path, expected=expected, actual=(expected * 1.01).astype("float32"), eager=expected * (1 + 1e-6),
