@@ -14,6 +14,7 @@ the next is what AOTAutograd builds on too (torch/_functorch/_aot_autograd/loggi
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -295,7 +296,9 @@ class State:
 
         hooks = [register_module_forward_pre_hook(enters), register_module_forward_hook(leaves, always_call=True)]
         try:
-            yield
+            with warnings.catch_warnings():  # where something is compiled, torch tells its author of these hooks
+                warnings.filterwarnings("ignore", message=".*when there are global hooks on modules")
+                yield
         finally:
             for hook in hooks:
                 hook.remove()

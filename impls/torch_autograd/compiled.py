@@ -6,7 +6,6 @@ inside of it would be compiled too, or change what is.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -37,9 +36,7 @@ def capture_whole(
             with found.beginning(value):
                 yield
 
-        with seen(found.modules) as gave, warnings.catch_warnings():
-            # The hooks are these, and fire once for what is looked at.
-            warnings.filterwarnings("ignore", message=r".*when there are global hooks on modules")
+        with seen(found.modules) as gave:
             value = run(program, arguments, loss, around)
         gradients = {name: array_of(gradient) for name, gradient in found.gradients().items()}
         return Capture(
