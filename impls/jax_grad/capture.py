@@ -11,7 +11,7 @@ Compiled as a whole XLA may fuse and reorder: how far that is from what was tapp
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -93,7 +93,7 @@ def traced_by(leaves: Leaves, loss: Callable[[Any], Any] | None, seed: int) -> A
 
     def number(*arrays: Any) -> Any:
         answer = leaves.answer(arrays)
-        return answer if loss is None else loss(answer)
+        return _loss_in(answer) if loss is None else loss(answer)
 
     drawn = np.random.get_state()  # noqa: NPY002  (whatever the program draws by)
     np.random.seed(seed)  # noqa: NPY002
@@ -113,6 +113,12 @@ def traced_by(leaves: Leaves, loss: Callable[[Any], Any] | None, seed: int) -> A
             f"that gives one number"
         )
     return traced
+
+
+def _loss_in(answer: Any) -> Any:
+    """The loss among what a program returns: that itself, or what it calls so."""
+    named = answer.get("loss", answer) if isinstance(answer, Mapping) else answer
+    return getattr(named, "loss", named)
 
 
 def _no_number(kind: Any) -> str:

@@ -113,13 +113,32 @@ class _Backwards(TorchFunctionMode):
         super().__init__()
         self.around = around
         self.last: torch.Tensor | None = None
+        self.takes_gradients = False
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is not torch.Tensor.backward:
+        self.takes_gradients |= func is torch.autograd.grad
+        if func not in (torch.Tensor.backward, torch.autograd.backward):
             return func(*args, **(kwargs or {}))
-        self.last = args[0]
-        with self.around(args[0]):
+        self.last = _sent_back(args[0])
+        with self.around(self.last):
             return func(*args, **(kwargs or {}))
+
+
+def _sent_back(losses: Any) -> torch.Tensor:
+    """The loss that a backward pass begins at: one, of one number."""
+    given = [losses] if isinstance(losses, torch.Tensor) else list(losses)
+    if len(given) != 1:
+        raise CannotCaptureError(
+            f"because it sends {len(given)} losses back at once; let it send their sum back, which has the same "
+            f"gradients"
+        )
+    if not isinstance(given[0], torch.Tensor) or given[0].numel() != 1:
+        what = f"of shape {tuple(given[0].shape)}" if isinstance(given[0], torch.Tensor) else "that is no tensor"
+        raise CannotCaptureError(
+            f"because it begins its backward pass at something {what}, and at no single number; let it multiply that "
+            f"by what it sends back, and send the sum back"
+        )
+    return given[0]
 
 
 def run(
@@ -130,7 +149,15 @@ def run(
         returned = program(*arguments)
     if own.last is not None:
         return own.last
-    value = _loss_of(returned, loss)
+    try:
+        value = _loss_of(returned, loss)
+    except CannotCaptureError:
+        if own.takes_gradients:
+            raise CannotCaptureError(
+                "because it takes its gradients by torch.autograd.grad and returns no loss; let it return the loss "
+                "alone, or call loss.backward()"
+            ) from None
+        raise
     with around(value):
         try:
             value.backward()

@@ -1,6 +1,7 @@
 """JAX programs as they are: every operation found, with its place, and right; what is planted, and only that, wrong."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -169,11 +170,18 @@ def test_float64_and_modules_that_are_pytrees():
     assert [wrong_in(operation) for operation in found.operations] == [[]] * len(found.operations)
 
 
+@pytest.mark.parametrize("named", [lambda x: {"loss": x, "logits": 0}, lambda x: SimpleNamespace(loss=x)])
+def test_the_loss_among_what_a_program_returns_is_read(named):
+    found = capture(lambda x: named((x * x).sum()), [np.ones(3, np.float32)])
+    assert (found.loss, [operation.name for operation in found.operations]) == (3.0, ["mul", "reduce_sum"])
+
+
 @pytest.mark.parametrize(
     ("program", "arguments", "why"),
     [
         (lambda n: n * 2.0, [np.asarray(3)], "because no array of real numbers is among its arguments"),
         (lambda x: x * 2, [np.ones(3)], "because what the program returns is an array of shape (3,)"),
+        (lambda x: {"loss": x}, [np.ones(3)], "because what the program returns is an array of shape (3,)"),
         (lambda x: (x.sum(), x), [np.ones(3)], "because what the program returns is a tuple"),
         (lambda x: (x > 0).sum(), [np.ones(3)], "because what the program returns is a number of dtype int32"),
         (lambda x: lax.stop_gradient(x).sum(), [np.ones(3)], "because its loss depends on none of the arrays"),
@@ -181,7 +189,7 @@ def test_float64_and_modules_that_are_pytrees():
         (lambda x: x.sum() if x.sum() > 0 else -x.sum(), [np.ones(3)], "because the numbers in its arrays decide"),
         (lambda x: np.sin(x).sum(), [np.ones(3)], "because the numbers in its arrays decide"),
     ],
-    ids=["whole numbers", "no number", "several", "a count", "no gradient", "complex numbers", "a branch", "numpy"],
+    ids=["whole numbers", "no number", "no loss", "several", "a count", "no gradient", "complex numbers", "a branch", "numpy"],
 )
 def test_what_cannot_be_captured_is_said_with_what_to_give_instead(program, arguments, why):
     with pytest.raises(CannotCaptureError) as raised:

@@ -126,6 +126,9 @@ def test_only_some_modules():
 
 
 REFUSED = {
+    "own gradient": (lambda x: torch.autograd.grad(x.sum(), x), "takes its gradients by torch.autograd.grad and ret"),
+    "two losses": (lambda x: torch.autograd.backward([x.sum(), x.prod()]), "sends 2 losses back at once; let it send"),
+    "no single loss": (lambda x: (x * 2).backward(torch.ones(3)), "at something of shape \\(3,\\), and at no single"),
     "no number": (lambda x: x * 2, "has the shape \\(3,\\) and dtype float32.*give loss="),
     "no tensor": (lambda x: [x], "is a list, and no tensor; give loss="),
     "no gradient": (lambda x: x.detach().sum(), "requires no gradient of anything"),
@@ -231,6 +234,14 @@ def test_a_step_that_runs_its_own_backward_passes():
     assert torch.equal(model.critic.weight, weight)
     found = check_program(models.Gan(models.LostLane.apply), x)
     assert found.first_wrong.startswith("LostLane") or "LostLane" in found.first_wrong
+
+
+@pytest.mark.parametrize("begins", [lambda loss: loss.backward(), lambda loss: torch.autograd.backward(loss)])
+def test_a_backward_pass_that_the_program_begins_is_tapped(begins):
+    model = nn.Linear(3, 1)
+    found = check_program(lambda x: begins(model(x).square().mean()), torch.randn(4, 3))
+    assert found.verdict == "PASS", str(found)
+    assert {o.meets for o in found.operations if o.meets} == {"model.weight", "model.bias"}
 
 
 def test_interrupted_it_has_what_was_judged_so_far():
