@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import numpy as np
 
@@ -66,6 +67,21 @@ def memory() -> int | None:
     except (ImportError, ValueError, OSError):
         return None
     return there if limit == resource.RLIM_INFINITY else min(there, limit)
+
+
+def free_memory() -> int | None:
+    """Bytes that this process may still use, by `memory`; None where the system does not say."""
+    there = memory()
+    try:
+        pages = [int(number) for number in Path("/proc/self/statm").read_text().split()]
+        import resource
+
+        # A limit is one of addresses, whether anything is at them or not.
+        counted = pages[1] if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY else pages[0]
+        held = counted * os.sysconf("SC_PAGE_SIZE")
+    except (ImportError, ValueError, OSError):
+        return there
+    return None if there is None else max(there - held, 0)
 
 
 def _version(distribution: str) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from impls.contract import Arithmetic, Array
@@ -123,6 +124,28 @@ class Meeting:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Window:
+    """The part of a program that a capture keeps; ``path in window`` says of a module whether it is in it.
+
+    >>> "h.3.mlp" in Window(modules=["h.3.*"]), "head" in Window(modules=["h.3.*"]), "head" in Window()
+    (True, False, True)
+
+    Attributes:
+        modules: patterns of modules, such as ``h.3.*``; every module, if there are none.
+        room: bytes that may be held for it; None where nobody knows.
+    """
+
+    modules: Sequence[str] = ()
+    room: int | None = None
+
+    def __contains__(self, module: str) -> bool:
+        return not self.modules or any(fnmatchcase(module, pattern) for pattern in self.modules)
+
+
+WHOLE = Window()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Capture:
     """A program that was run and tapped.
 
@@ -138,6 +161,7 @@ class Capture:
         passing: operations that ran and through which no gradient passes.
         losses: of several backward passes each one's, whose gradients add up.
         state: by the name of a leaf that is no weight, what it holds afterwards: a running mean.
+        elsewhere: of each operation through which a gradient passed outside of the window, its module.
         narrow: how its framework computes from numbers narrower than float32, see `impls.contract.ComputesNarrow`.
     """
 
@@ -152,6 +176,7 @@ class Capture:
     passing: int = 0
     losses: Sequence[float] = ()
     state: Mapping[str, Array] = field(default_factory=dict)
+    elsewhere: Sequence[str] = ()
     narrow: Callable[[Any, str], Arithmetic] | None = None
 
 
@@ -168,7 +193,13 @@ class Captures(Protocol):
         ...
 
     def capture(
-        self, program: Callable[..., Any], arguments: Sequence[Any], loss: Callable[[Any], Any] | None, seed: int
+        self,
+        program: Callable[..., Any],
+        arguments: Sequence[Any],
+        loss: Callable[[Any], Any] | None,
+        seed: int,
+        *,
+        window: Window = WHOLE,
     ) -> Capture:
         """Run a program forward and backward once, tapped from outside.
 
@@ -176,9 +207,10 @@ class Captures(Protocol):
             program: a module or a function, called with the arguments.
             loss: from what it returns to one number; None where it returns that itself.
             seed: of whatever it draws.
+            window: the modules whose operations are wanted, of which more may be kept, and the room for them.
 
         Raises:
-            CannotCaptureError: there is nothing to judge: no gradient, no number, no tensor.
+            CannotCaptureError: there is nothing to judge: no gradient, no number, no tensor; or no room for it.
             Exception: whatever the program raises.
         """
         ...

@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.arithmetic.rules.sums import every_pool_on_one_thread
 from harness.candidates.deadline import OverdueError, deadline
+from harness.environment import free_memory
 from harness.faults.operations.explanation import Explanation
 from harness.inputs.arguments import as_seconds
 from harness.inputs.frameworks import loaded_hosts
@@ -22,7 +23,7 @@ from harness.programs.judging import judged
 from harness.results.program_check import JudgedOperation, ProgramCheck
 from harness.usage import UsageError, told, visible
 from impls import registry
-from impls.captured import CannotCaptureError, Capture, Captures
+from impls.captured import WHOLE, CannotCaptureError, Capture, Captures, Window
 from impls.contract import CannotCompareError, network_of_example
 
 Told = Callable[[int, int], None]
@@ -53,7 +54,7 @@ def check_program(
         program: a torch.nn.Module, a function of torch tensors, or a JAX function of pytrees.
         arguments: what it is called with.
         loss: from what the program returns to one number; by default that is what it returns, or has as ``loss``.
-        modules: patterns of modules, such as ``h.3.*``, to which judging is confined.
+        modules: patterns of modules, such as ``h.3.*``, to which judging is confined: of torch nothing else is kept.
         seed: of whatever the program draws.
         name: what the program is called.
         timeout: seconds that its two runs may take.
@@ -64,16 +65,16 @@ def check_program(
         people. If it is interrupted, what was judged so far, with exit status 130.
 
     Raises:
-        UsageError: the program cannot be run, or has no gradient of anything.
+        UsageError: the program cannot be run, has no gradient of anything, or memory would not suffice.
     """
     if as_count("seed", seed, 0) is None or seed >= 2**32:
         raise refused("seed", seed, "random numbers are drawn by it", "give a whole number from 0 to 2**32 - 1")
-    patterns = [modules] if isinstance(modules, str) else list(modules)
+    window = Window(modules=[modules] if isinstance(modules, str) else list(modules), room=free_memory())
     called = visible(name or str(getattr(program, "__name__", type(program).__name__)))
     drawn = np.random.get_state()  # noqa: NPY002  (what is imported on the way may draw)
     try:
         with deadline(as_seconds(timeout)):
-            capture = captured(program, arguments, loss, seed, called)
+            capture = captured(program, arguments, loss, seed, called, window)
     except OverdueError:
         raise UsageError(
             f"Cannot check {called}, because it takes longer than {timeout:g} s to run twice; give it smaller "
@@ -81,11 +82,11 @@ def check_program(
         ) from None
     finally:
         np.random.set_state(drawn)  # noqa: NPY002
-    return checked(capture, called, seed, patterns, progress)
+    return checked(capture, called, seed, window, progress)
 
 
 def checked(
-    capture: Capture, called: str, seed: int, patterns: Sequence[str] = (), progress: Told | None = None
+    capture: Capture, called: str, seed: int, window: Window = WHOLE, progress: Told | None = None
 ) -> ProgramCheck:
     """The check of a program that was run and tapped; see `check_program`."""
     total = len(capture.operations) + len(capture.meetings)
@@ -93,7 +94,7 @@ def checked(
     interrupted = False
     try:
         with heard(), every_pool_on_one_thread():
-            for operation in judged(capture, patterns):
+            for operation in judged(capture, window):
                 heed()
                 found.append(operation)
                 if progress is not None:
@@ -101,16 +102,17 @@ def checked(
     except KeyboardInterrupt:
         interrupted = True
     kept = sum(1 for operation in found if not operation.meets)
-    if patterns and not kept:
-        modules_there = list(dict.fromkeys(o.module for o in capture.operations if o.module))
+    everywhere = [*(operation.module for operation in capture.operations), *capture.elsewhere]
+    if window.modules and not kept and not interrupted:
+        modules_there = list(filter(None, dict.fromkeys(everywhere)))
         raise UsageError(
-            f"Cannot check the modules {', '.join(patterns)}, because no operation ran in one of them; choose from "
-            f"{', '.join(islice(modules_there, 12)) or 'a program with modules'}."
+            f"Cannot check the modules {', '.join(window.modules)}, because no operation ran in one of them; choose "
+            f"from {', '.join(islice(modules_there, 12)) or 'a program with modules'}."
         )
     result = ProgramCheck(
         name=called, version=capture.version, dtype=capture.dtype, loss=capture.loss, operations=found,
         modules=capture.modules, weights=capture.weights, notes=capture.notes, passing=capture.passing,
-        left_out=0 if interrupted else len(capture.operations) - kept, interrupted=interrupted, seed=seed,
+        left_out=0 if interrupted else len(everywhere) - kept, interrupted=interrupted, seed=seed,
         finite=isfinite(capture.loss) and all(np.isfinite(meeting.total).all() for meeting in capture.meetings),
     )  # fmt: skip
     return result if interrupted else _explained(result)
@@ -133,11 +135,13 @@ def _explained(result: ProgramCheck) -> ProgramCheck:
     return replace(result, operations=operations)
 
 
-def captured(program: Any, arguments: Sequence[Any], loss: Any, seed: int, name: str) -> Capture:
+def captured(
+    program: Any, arguments: Sequence[Any], loss: Any, seed: int, name: str, window: Window = WHOLE
+) -> Capture:
     """A program run and tapped; UsageError says what is wrong with it."""
     refuse_uncallable(program, loss, name)
     with refusing(name):
-        return host_of_program(program, arguments, name).capture(program, arguments, loss, seed)
+        return host_of_program(program, arguments, name).capture(program, arguments, loss, seed, window=window)
 
 
 @contextmanager

@@ -7,7 +7,6 @@ is a function of what was captured.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
 from functools import partial
 from typing import NamedTuple
 
@@ -28,7 +27,7 @@ from harness.formats import DTYPES, FORMATS
 from harness.inputs.outputs import joined
 from harness.results.program_check import JudgedOperation
 from harness.usage import UsageError, told
-from impls.captured import Capture, Form, Kind, Meeting, Operation, Rule
+from impls.captured import WHOLE, Capture, Form, Kind, Meeting, Operation, Rule, Window
 from impls.contract import Array, is_real
 from impls.graph.backward import accumulate
 from impls.graph.node import path_of
@@ -38,24 +37,24 @@ from impls.hand.operations.moving import Moved, Put
 OF_GRADIENTS = "sum of gradients"
 
 
-def judged(capture: Capture, modules: Sequence[str] = ()) -> Iterator[JudgedOperation]:
+def judged(capture: Capture, window: Window = WHOLE) -> Iterator[JudgedOperation]:
     """Every operation in the order of the backward pass, the sums of gradients where they are made.
 
     Args:
-        modules: patterns such as ``h.3.*``; operations of other modules are left out. All, if there are none.
+        window: operations of modules outside of it are left out.
     """
     meetings: dict[int | None, list[Meeting]] = {}
     for meeting in capture.meetings:
         meetings.setdefault(meeting.of, []).append(meeting)
     for operation in reversed(capture.operations):
-        if modules and not any(fnmatchcase(operation.module, pattern) for pattern in modules):
+        if operation.module not in window:
             continue
         for meeting in meetings.get(operation.number, ()):
             yield judged_meeting(meeting, operation.module, operation.place, capture.narrow)
         yield judged_operation(operation, capture.narrow)
     for meeting in meetings.get(None, ()):
         module = path_of(meeting.name)
-        if not modules or any(fnmatchcase(module, pattern) for pattern in modules):
+        if module in window:
             yield judged_meeting(meeting, module, None, capture.narrow)
 
 

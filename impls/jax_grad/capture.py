@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import jaxpr_as_fun
 
-from impls.captured import CannotCaptureError, Capture, Meeting, Operation
+from impls.captured import WHOLE, CannotCaptureError, Capture, Meeting, Operation, Window
 from impls.contract import Array
 from impls.jax_grad.forms import form_of, name_of
 from impls.jax_grad.lax import Arguments, rule_of
@@ -51,6 +51,7 @@ def capture(
     seed: int,
     *,
     at_once: bool = False,
+    window: Window = WHOLE,
 ) -> Capture:
     """Run a JAX program forward and backward once; see `impls.captured.Captures`.
 
@@ -59,6 +60,7 @@ def capture(
         arguments: pytrees of arrays; those of real numbers have a gradient.
         loss: from what the program returns to one number; None where it returns that itself.
         seed: of NumPy's own numbers, if the program draws any while it is traced; JAX's have a key.
+        window: the modules whose operations are kept, and the room for them.
         at_once: whether all equations are compiled in one program, each in a kernel of its own, which is quick.
 
     Raises:
@@ -69,16 +71,21 @@ def capture(
     leaves = Leaves.of(program, arguments)
     traced = traced_by(leaves, loss, seed)
     arrays = list(leaves.arrays.values())
-    tapped = Tapped(Program(traced, entering=ENTERED, given=arrays), list(leaves.arrays))
+    tapped = Tapped(Program(traced, entering=ENTERED, given=arrays), list(leaves.arrays), window)
+    tapped.needed().refuse(window)
     run = compiled(tapped.observed, apart=True) if at_once else tapped.observed
     observed = jax.tree.map(shown, run(arrays))
     operations = list(operations_of(tapped, observed))
+    elsewhere = [
+        module_of(tapped.program.steps[number].sources) for number in tapped.passing if number not in tapped.kept
+    ]
     kinds = Counter(str(output.dtype) for operation in operations for output in operation.outputs)
     return Capture(
         version=f"jax {jax.__version__}", dtype=kinds.most_common(1)[0][0] if kinds else str(observed.loss.dtype),
         loss=float(observed.loss), operations=operations, meetings=list(meetings_of(tapped, observed)),
-        modules=len({operation.module for operation in operations if operation.module}),
-        weights=list(tapped.leaves.values()), passing=len(tapped.program.steps) - len(operations), narrow=narrow,
+        modules=len({*(operation.module for operation in operations), *elsewhere} - {""}),
+        weights=list(tapped.leaves.values()), passing=len(tapped.program.steps) - len(tapped.passing),
+        elsewhere=elsewhere, narrow=narrow,
         notes=[*_loops(operations), *([] if at_once else _as_a_whole(traced, arrays, tapped, observed))],
     )  # fmt: skip
 
@@ -135,6 +142,8 @@ def operations_of(tapped: Tapped, observed: Observed) -> Iterator[Operation]:
     steps, kinds, givers = tapped.program.steps, tapped.program.kinds, _givers(tapped)
     known = {place: np.asarray(value) for place, value in tapped.program.constants.items()} | observed.made
     for n, number in enumerate(tapped.passing, 1):
+        if number not in tapped.kept:
+            continue
         step = steps[number]
         operands, outputs = [known[place] for place in step.read], [known[place] for place in step.made]
         gradients = [observed.at_uses.get((number, operand)) for operand in range(len(operands))]
@@ -155,6 +164,8 @@ def meetings_of(tapped: Tapped, observed: Observed) -> Iterator[Meeting]:
     """Tensors with several readers, in the order of the forward pass, and every leaf that is read."""
     givers, parts = _givers(tapped), dict[int, list[Array]]()
     for use, place in tapped.uses.items():
+        if place not in tapped.met:
+            continue
         parts.setdefault(place, []).append(observed.at_uses[use])
     for place, name in tapped.leaves.items():
         if place in parts and observed.of_leaves[place].size:

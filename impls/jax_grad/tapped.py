@@ -8,6 +8,7 @@ Source: "Autodidax", docs.jax.dev, for walking a jaxpr; jax.custom_jvp for the t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,10 +16,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from impls.captured import CannotCaptureError
+from impls.captured import WHOLE, CannotCaptureError, Window
+from impls.graph.node import path_of
 from impls.jax_grad.leaves import is_real
 from impls.jax_grad.programs import Program, Step
-from impls.jax_grad.written import place_of
+from impls.jax_grad.written import module_of, place_of
+from impls.needed import Needed
 
 CONSTANT = ("stop_gradient", "sign", "floor", "ceil", "round")
 """Primitives through which no gradient passes, although they give real numbers."""
@@ -47,6 +50,13 @@ class Observed(NamedTuple):
     at_places: dict[int, Any]
 
 
+class Size(NamedTuple):
+    """Of an array."""
+
+    numbers: int
+    bytes: int
+
+
 class Tapped:
     """A traced program, and which of its tensors have a gradient.
 
@@ -55,10 +65,13 @@ class Tapped:
         asked: places that depend on one of these.
         reached: those among them that the loss depends on.
         passing: numbers of the steps through which a gradient passes, in order.
-        uses: where a tensor that has a gradient is read, and which it is.
+        kept: those among them that are in the window.
+        met: places of the window's own: what its steps make, and leaves whose names are in it.
+        uses: where a tensor that has a gradient is read, and which it is: by a step that is kept, or of what is met.
+        shown: places that steps of the window read or make.
     """
 
-    def __init__(self, program: Program, names: Sequence[str]) -> None:
+    def __init__(self, program: Program, names: Sequence[str], window: Window = WHOLE) -> None:
         self.program, steps = program, program.steps
         named = zip(program.inputs, names, strict=True)
         self.leaves = {place: name for place, name in named if is_real(program.kinds[place])}
@@ -74,13 +87,40 @@ class Tapped:
                 passing.append(number)
                 self.reached.update(self.asked.intersection(step.read))
         self.passing = passing[::-1]
+        self.kept = {number for number in self.passing if module_of(steps[number].sources) in window}
+        self.met = {place for place, name in self.leaves.items() if path_of(name) in window}
+        self.met.update(place for number in self.kept for place in steps[number].made)
         self.uses: dict[Use, int] = {
             (number, operand): place
             for number in self.passing
             for operand, place in enumerate(steps[number].read)
-            if place in self.asked
+            if place in self.asked and (number in self.kept or place in self.met)
         }
+        self.shown = {place for number in self.kept for place in (*steps[number].read, *steps[number].made)}
         self._check()
+
+    def needed(self) -> Needed:
+        """Memory that observing all of it needs, whatever the window of this is."""
+        found, steps = Needed(), self.program.steps
+        for number in self.passing:
+            step = steps[number]
+            module = module_of(step.sources)
+            read = [self._size(place) for place in step.read]
+            made = [self._size(place) for place in step.made]
+            asked = [size for place, size in zip(step.read, read, strict=True) if place in self.asked]
+            found.run[module] += sum(size.bytes for size in made)
+            found.held[module] += sum(size.bytes for size in (*made, *made, *asked))
+            numbers = sum(size.numbers for size in made)
+            found.judging(
+                module, sum(size.numbers for size in read) + numbers, sum(size.numbers for size in asked) + numbers
+            )
+        found.always = sum(self._size(place).bytes for place in self.leaves)
+        return found
+
+    def _size(self, place: int) -> Size:
+        kind = self.program.kinds[place]
+        numbers = math.prod(kind.shape)
+        return Size(numbers, numbers * getattr(kind.dtype, "itemsize", 0))
 
     def _check(self) -> None:
         if not self.reached:
@@ -108,7 +148,7 @@ class Tapped:
             return zeros.setdefault((kind.shape, kind.dtype), jnp.asarray(np.zeros(kind.shape, kind.dtype)))
 
         uses = {use: nothing(place) for use, place in self.uses.items()}
-        places = {place: nothing(place) for place in sorted(self.reached)}
+        places = {place: nothing(place) for place in sorted(self.reached & (self.met | {self.loss}))}
 
         def run(leaves: Any, uses: Any, places: Any) -> Any:
             return self.run(given | leaves, uses, places)
@@ -129,7 +169,7 @@ class Tapped:
             operands = [known[p] if p in known else constants[p] for p in step.read]
             operands = [tap(v, uses[number, k]) if (number, k) in uses else v for k, v in enumerate(operands)]
             known |= {place: made(place, result) for place, result in zip(step.made, step.run(operands), strict=True)}
-        return known[self.loss], known
+        return known[self.loss], {place: value for place, value in known.items() if place in self.shown}
 
 
 def _passes(step: Step) -> bool:

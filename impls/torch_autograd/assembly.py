@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import partial
-from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.autograd.graph import Node
@@ -17,10 +15,11 @@ from impls.hand.operations.moving import Moved
 from impls.torch_autograd.arrays import shared_array_of
 from impls.torch_autograd.aten import rule_of
 from impls.torch_autograd.forms import form_of_call, form_of_function, form_on_a_view, written_as
+from impls.torch_autograd.nodes import Edge, is_custom, is_leaf, leads
+from impls.torch_autograd.pairing import IN_PLACE_OF_A_VIEW, Pairing
 from impls.torch_autograd.tap import NOT_OF_THE_PROGRAM, Call
-from impls.torch_autograd.tapped import Edge, Tapped, is_custom, is_leaf, leads
+from impls.torch_autograd.tapped import Tapped
 
-IN_PLACE_OF_A_VIEW = "torch::autograd::CopySlices"
 UNSEEN = "what it does forward was not seen, as in another thread or in compiled code"
 HOOKED = "a hook of the program's own changes it"
 OVERWRITTEN = "the gradient that it returned was overwritten later: it returns the same memory again"
@@ -30,21 +29,34 @@ def no_form() -> None:
     """Of what has no form."""
 
 
-def operations_of(rounds: Sequence[Tapped]) -> tuple[list[Operation], list[Meeting], int]:
-    """The operations and meetings of a program, and how many operations no gradient passes through.
+class Assembled(NamedTuple):
+    """A program's operations and meetings.
 
-    Args:
-        rounds: its backward passes in order; operations are counted on from one to the next.
+    Attributes:
+        passing: how many operations no gradient passes through.
+        elsewhere: of operations outside of the window, each one's module.
     """
+
+    operations: list[Operation]
+    meetings: list[Meeting]
+    passing: int
+    elsewhere: list[str]
+
+
+def assembled(rounds: Sequence[Tapped]) -> Assembled:
+    """The operations of backward passes in order, counted on from one to the next."""
     operations: list[Operation] = []
     meetings: list[Meeting] = []
+    elsewhere: list[str] = []
     passing = 0
     for tapped in rounds:
-        assembly = _Assembly(tapped, len(operations))
-        operations += [assembly.operation(node) for node in assembly.inner]
+        assembly = _Assembly(tapped, len(operations) + len(elsewhere))
+        inner = assembly.pairing.inner
+        operations += [assembly.operation(node) for node in inner if node in tapped.kept]
+        elsewhere += [assembly.pairing.module_of(node) for node in inner if node not in tapped.kept]
         meetings += assembly.meetings()
-        passing = max(len(assembly.first) - len(operations), 0)
-    return operations, meetings, passing
+        passing = max(len(assembly.pairing.first) - len(operations) - len(elsewhere), 0)
+    return Assembled(operations, meetings, passing, elsewhere)
 
 
 class _Assembly:
@@ -52,53 +64,25 @@ class _Assembly:
 
     def __init__(self, tapped: Tapped, before: int) -> None:
         self.tapped = tapped
-        self.inner = [node for node in tapped.nodes if not is_leaf(node)]
-        self.number = {node: place for place, node in enumerate(self.inner, 1 + before)}
-        self.first: dict[int, Call] = {}
-        self.ungraded: list[Call] = []
-        for call in tapped.calls:
-            if call.graded:
-                self.first.setdefault(call.number, call)
-            else:
-                self.ungraded.append(call)
-        self.begins = sorted({node._sequence_nr() for node in self.inner}.union(self.first))
+        self.pairing = Pairing(tapped.nodes, tapped.calls)
+        self.number = {node: place for place, node in enumerate(self.pairing.inner, 1 + before)}
         self.names: dict[Node, str] = {}
-        self.made_by = self._made_by()
         self.seen: dict[Edge, torch.Tensor] = {}
         for call in tapped.calls:  # the latest that was read there: of what is changed in place another node's
-            read = zip(call.edges, call.read, strict=True)
-            self.seen.update({edge: tensor for edge, tensor in read if isinstance(edge, tuple)})
+            read = zip(call.edges, call.read if call.kept else call.args, strict=True)
+            self.seen.update({edge: each for edge, each in read if isinstance(edge, tuple) and each is not None})
         if tapped.loss.grad_fn is not None:
             self.seen[tapped.loss.grad_fn, tapped.loss.output_nr] = tapped.loss
 
-    def _made_by(self) -> dict[Node, Call]:
-        """The call that gave what was later read where a node's output is: so no number has to be trusted."""
-        given = {token: call for call in self.tapped.calls if call.graded for token in call.tokens[1] if token}
-        given |= {call.base.token: call for call in self.tapped.calls if call.base}
-        found: dict[Node, Call] = {}
-        for call in self.tapped.calls:
-            for token, edge in zip(call.tokens[0], call.edges, strict=True):
-                if isinstance(edge, tuple) and token in given:
-                    found.setdefault(edge[0], given[token])
-        return found
-
     def operation(self, node: Node) -> Operation:
-        number = node._sequence_nr()
         if is_custom(node):
-            return self._custom(node, self._inside(number))
-        call = self.made_by.get(node) or self.first.get(number)
-        if node.name() == IN_PLACE_OF_A_VIEW:  # which is made just after the operation's own node
-            call = call if call and call.base else self.first.get(number - 1)
+            return self._custom(node, self.pairing.inside(node))
+        call = self.pairing.call_of(node)
+        if node.name() == IN_PLACE_OF_A_VIEW:
             return self._on_a_view(node, call) if call and call.base else self._unknown(node, call)
-        if call is None:
+        if call is None or not call.kept:
             return self._unknown(node, call)
         return self._of_call(node, call)
-
-    def _inside(self, number: int) -> list[Call]:
-        """What ran without gradients before the next node was made; functions called in there count on, too."""
-        after = bisect_right(self.begins, number)
-        end = self.begins[after] if after < len(self.begins) else inf
-        return [call for call in self.ungraded if number <= call.number < end]
 
     def _of_call(self, node: Node, call: Call) -> Operation:
         read, gave = call.read, [t for t in call.gave if isinstance(t, torch.Tensor)]
@@ -234,15 +218,15 @@ class _Assembly:
     def _source(self, edge: Any) -> int | str | None:
         leaf = edge if isinstance(edge, torch.Tensor) else _leaf(edge[0]) if edge else None
         if leaf is not None:
-            return self.tapped.names.get(id(leaf), f"a leaf {tuple(leaf.shape)}")
+            return self.tapped.name_of(leaf)
         return self.number.get(edge[0]) if edge and edge[0] is not None else None
 
     def meetings(self) -> Iterator[Meeting]:
         """Wherever more than one vjp sends to the same place, and at every leaf."""
         parts: dict[Edge, list[Any]] = {}
-        for node in reversed(self.inner):
+        for node in reversed(self.pairing.inner):
             for (following, at), part in zip(node.next_functions, self.tapped.sent.get(node, ()), strict=False):
-                if following is not None and part is not None:
+                if following in self.tapped.kept and part is not None:
                     parts.setdefault((following, at), []).append(part)
         for (node, at), sent in parts.items():
             if is_leaf(node):
@@ -252,7 +236,7 @@ class _Assembly:
                 before, came = self.tapped.before[node], self.tapped.leaves.get(node, [])
                 # A backward pass inside of another sends to a leaf past this graph.
                 every = [*(came if len(came) > 1 else sent), *([] if before is None else [before])]
-                name = self.tapped.names.get(id(leaf), f"a leaf {tuple(leaf.shape)}")
+                name = self.tapped.name_of(leaf)
                 yield Meeting(
                     name=name, of=None, parts=list(map(array_of, every)), total=array_of(total),
                     why_not=HOOKED if _hooked(leaf) else "",

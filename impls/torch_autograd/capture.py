@@ -5,7 +5,7 @@
     paired      by sequence number: a node is made just before its operation is dispatched
 
 What an operation read is kept by reference; before another one writes to that memory, whoever read it gets a copy. So
-gradients are the same bits with and without taps, which the run without says.
+gradients are the same bits with and without taps, which the run without says, in which sizes alone are counted.
 
 Sources: torch.utils._python_dispatch (notes/extending); torch.autograd.graph.Node; that a node's number is one below
 the next is what AOTAutograd builds on too (torch/_functorch/_aot_autograd/logging_utils.py).
@@ -26,11 +26,13 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-from impls.captured import CannotCaptureError, Capture
-from impls.torch_autograd.assembly import operations_of
+from impls.captured import WHOLE, CannotCaptureError, Capture, Window
+from impls.torch_autograd.assembly import assembled
 from impls.torch_autograd.narrow import narrow
+from impls.torch_autograd.nodes import leaves_of
+from impls.torch_autograd.sizes import Sizes
 from impls.torch_autograd.tap import Tap, unreadable
-from impls.torch_autograd.tapped import Tapped, leaves_of
+from impls.torch_autograd.tapped import Tapped
 
 
 def brings_program(program: Any, arguments: Sequence[Any]) -> bool:
@@ -40,33 +42,47 @@ def brings_program(program: Any, arguments: Sequence[Any]) -> bool:
 
 
 def capture(
-    program: Callable[..., Any], arguments: Sequence[Any], loss: Callable[[Any], Any] | None, seed: int
+    program: Callable[..., Any],
+    arguments: Sequence[Any],
+    loss: Callable[[Any], Any] | None,
+    seed: int,
+    *,
+    window: Window = WHOLE,
 ) -> Capture:
     """See `impls.captured.Captures`: once without taps, once with them, from the same state and seed."""
     if by := compiled_by(program):
         raise CannotCaptureError(
             f"because {by} has compiled it, or a part of it, and its operations cannot be seen; give what was compiled"
         )
-    return tapped(program, arguments, loss, seed)
+    return tapped(program, arguments, loss, seed, window)
 
 
 def tapped(
-    program: Callable[..., Any], arguments: Sequence[Any], loss: Callable[[Any], Any] | None, seed: int
+    program: Callable[..., Any],
+    arguments: Sequence[Any],
+    loss: Callable[[Any], Any] | None,
+    seed: int,
+    window: Window = WHOLE,
 ) -> Capture:
     """As `capture`, of a program in which nothing is run compiled."""
     found = State(program, arguments)
     found.refuse()
     try:
         found.restored(seed)
-        plain = run(program, arguments, loss, found.beginning)
+        sizes = Sizes(found.path)
+        with found.following(), sizes:
+            plain = run(program, arguments, loss, found.beginning)
+        sizes.add(found.leaves)
+        sizes.needed.refuse(window)
         without = found.gradients()
         found.restored(seed)
-        tap = Tap(found.path)
+        tap = Tap(found.path, window)
         rounds: list[Tapped] = []
 
         @contextmanager
         def tapping(value: torch.Tensor) -> Iterator[None]:
-            rounds.append(Tapped(value, tap.calls, {id(leaf): name for name, leaf in found.leaves.items()}))
+            names = {id(leaf): name for name, leaf in found.leaves.items()}
+            rounds.append(Tapped(value, tap.calls, names, window))
             with tap.paused(), rounds[-1]:
                 yield
 
@@ -77,12 +93,14 @@ def tapped(
         notes = [*_differences(plain, value, without, found.gradients()), *found.unreached()]
         state = found.statistics()
         found.restored(changing=tap.copy_for_users)
-        operations, meetings, passing = operations_of(rounds)
+        made = assembled(rounds)
         return Capture(
             version=f"torch {torch.__version__}", dtype=str(value.dtype).removeprefix("torch."),
-            loss=float(value.detach()), operations=operations, meetings=meetings, modules=len(found.modules),
+            loss=float(value.detach()), operations=made.operations, meetings=made.meetings,
+            modules=len(found.modules),
             weights=[name for name, leaf in found.leaves.items() if leaf.requires_grad],
-            notes=notes, passing=passing, losses=[float(each.loss.detach()) for each in rounds], state=state,
+            notes=notes, passing=made.passing, elsewhere=made.elsewhere,
+            losses=[float(each.loss.detach()) for each in rounds], state=state,
             narrow=partial(narrow, dtype=str(value.dtype).removeprefix("torch.")),
         )  # fmt: skip
     finally:

@@ -83,7 +83,7 @@ def form_on_a_view(call: Call) -> Form | None:
 
 def form_of_function(inside: Sequence[Call], read: Sequence[Any], gave: Sequence[Any]) -> Form | None:
     """Of a function with a backward of its own, from what its forward ran."""
-    if not inside:
+    if not inside or not all(call.kept for call in inside):
         return None
     outputs = [_token_of(inside, tensor) for tensor in gave]
     if any(output is None for output in outputs):

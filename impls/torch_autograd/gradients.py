@@ -24,7 +24,7 @@ from impls.abilities import (
     own_upstream,
     taken,
 )
-from impls.captured import Capture
+from impls.captured import WHOLE, Capture, Window
 from impls.contract import Arithmetic, Array, Arrays, CannotCompareError, Inputs, Pass
 from impls.graph import LOSS, TARGET, Graph, evaluate
 from impls.torch_autograd import transplants
@@ -48,10 +48,11 @@ class TorchPrograms:
         return brings_program(program, arguments)
 
     def capture(
-        self, program: Function, arguments: Sequence[Any], loss: Callable[[Any], Any] | None, seed: int
-    ) -> Capture:
+        self, program: Function, arguments: Sequence[Any], loss: Callable[[Any], Any] | None, seed: int,
+        *, window: Window = WHOLE,
+    ) -> Capture:  # fmt: skip
         """By a dispatch mode and hooks."""
-        return capture(program, arguments, loss, seed)
+        return capture(program, arguments, loss, seed, window=window)
 
     leaves_of = staticmethod(transplants.leaves_of)
     holding = staticmethod(transplants.holding)

@@ -1,6 +1,8 @@
 """The forward half of a tap: every ATen operation of a torch program, with what it reads and gives.
 
-What an operation read is kept by reference; before another one writes to that memory, whoever read it gets a copy.
+What an operation read is kept by reference; before another one writes to that memory, whoever read it gets a copy. Of
+an operation outside of the window nothing is kept but which tensors these were, and those that lie in memory of the
+window's, since their readers tell what it gave.
 
 Sources: torch.utils._python_dispatch (notes/extending); that the number of the node that an operation belongs to is one
 below the next is what AOTAutograd builds on too (torch/_functorch/_aot_autograd/logging_utils.py).
@@ -12,12 +14,16 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
+from torch.utils.weak import WeakIdKeyDictionary
+
+from impls.captured import WHOLE, Window
 
 IMPLS = Path(__file__).parents[1]
 NOT_OF_THE_PROGRAM = (str(Path(torch.__file__).parent), str(IMPLS), str(IMPLS.with_name("harness") / "programs"), "<")
@@ -51,6 +57,8 @@ class Call:
         edges: where the gradient of each tensor that it read arrives, None where it has none.
         tokens: which tensors these were, and in which state: of what it read, of what it gave.
         base: where it writes to a view, what that is a view of.
+        kept: whether it is in the window; else its args are what it read, None where that is not kept, and gave is
+            empty.
     """
 
     op: Any
@@ -64,6 +72,7 @@ class Call:
     edges: list[Any]
     tokens: tuple[list[Any], list[Any]] = ([], [])
     base: Base | None = None
+    kept: bool = True
 
     @property
     def read(self) -> list[torch.Tensor]:
@@ -78,14 +87,16 @@ class Tap(TorchDispatchMode):
         unreadable: why what some operation reads cannot be looked into.
     """
 
-    def __init__(self, where: Callable[[], str]) -> None:
+    def __init__(self, where: Callable[[], str], window: Window = WHOLE) -> None:
         super().__init__()
-        self.where = where
+        self.where, self.window = where, window
         self.calls: list[Call] = []
         self.unreadable = ""
         self._pauses = 0
         self._users: dict[int, list[Call]] = {}
-        self._alive: list[Any] = []
+        self._serials = WeakIdKeyDictionary()
+        self._count = count()
+        self._inside: Call | None = None
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -111,31 +122,48 @@ class Tap(TorchDispatchMode):
             nested = any(tensor.is_nested for tensor in read)  # which have tensors without numbers inside
             self.unreadable = self.unreadable or (f"what {func} reads is {whys[0]}" if nested else "")
             return func(*args, **kwargs)  # nothing is raised here, where compiled code may be in between
-        edges, tokens = [edge_of(tensor) for tensor in read], [token(tensor) for tensor in read]
+        edges, tokens = [edge_of(tensor) for tensor in read], [self._token(tensor) for tensor in read]
+        module = self.where()
+        kept = module in self.window or self._goes_on(number, graded)
+        held = [tensor if kept or memory_of(tensor) in self._users else None for tensor in read]
         changed = changed_by(func, args, kwargs)
+        before = {id(t): t.detach().clone() for t in changed if any(t is tensor for tensor in held)}
         for tensor in changed:
             self.copy_for_users(tensor)
-        before = {id(tensor): tensor.detach().clone() for tensor in changed}
-        base = changed[0]._base if graded and len(changed) == 1 else None
+        base = changed[0]._base if kept and graded and len(changed) == 1 else None
         whole = None if base is None else base.detach().clone()
         result = func(*args, **kwargs)
+        if not kept:
+            args, kwargs = held, {}
         if before:
             args, kwargs = tree_map_only(torch.Tensor, lambda t: before.get(id(t), t), (args, kwargs))
         gave = list(result) if isinstance(result, list | tuple) else [result]
+        written = set(map(id, changed))
         call = Call(
-            op=func, number=number, graded=graded, args=args, kwargs=kwargs, gave=gave,
-            module=self.where(), place=_place_now(), edges=edges,
-            tokens=(tokens, [token(t, id(t) in before) if isinstance(t, torch.Tensor) else None for t in gave]),
+            op=func, number=number, graded=graded, args=args, kwargs=kwargs, gave=gave if kept else [],
+            module=module, place=_place_now(), edges=edges, kept=kept,
+            tokens=(tokens, [self._token(t, id(t) in written) if isinstance(t, torch.Tensor) else None for t in gave]),
             base=None if base is None or whole is None else Base(
-                whole, base.detach().clone(), token(base, written=True),
+                whole, base.detach().clone(), self._token(base, written=True),
                 (changed[0].shape, changed[0].stride(), changed[0].storage_offset() - base.storage_offset()),
             ),
         )  # fmt: skip
         self.calls.append(call)
-        for tensor in (*call.read, *gave):
+        self._inside = call if kept and not graded else None
+        for tensor in (*call.read, *call.gave):
             if isinstance(tensor, torch.Tensor):
                 self._users.setdefault(memory_of(tensor), []).append(call)
         return result
+
+    def _goes_on(self, number: int, graded: bool) -> bool:
+        """Whether a call may be of a function with a backward of its own, whose first call is in the window."""
+        return not graded and self._inside is not None and number == self._inside.number
+
+    def _token(self, tensor: torch.Tensor, written: bool = False) -> Any:
+        """Which tensor, in which state; what was just written to is counted on once its operation is done."""
+        if tensor not in self._serials:
+            self._serials[tensor] = next(self._count)
+        return self._serials[tensor], tensor._version + written
 
     def copy_for_users(self, changed: torch.Tensor) -> None:
         """Give those who read, or gave, memory that is about to change a copy of it."""
@@ -147,7 +175,6 @@ class Tap(TorchDispatchMode):
                 return tensor
             if id(tensor) not in copies:
                 copies[id(tensor)] = tensor.detach().clone()
-                self._alive.append(tensor)  # an id stays one tensor's
             return copies[id(tensor)]
 
         for call in self._users.pop(memory, []):
@@ -174,11 +201,6 @@ def changed_by(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> lis
 def memory_of(tensor: torch.Tensor) -> int:
     """Which memory a tensor lies in."""
     return tensor.untyped_storage()._cdata if tensor.layout is torch.strided else id(tensor)
-
-
-def token(tensor: torch.Tensor, written: bool = False) -> Any:
-    """Which tensor, in which state; what was just written to is counted on once its operation is done."""
-    return id(tensor), tensor._version + written
 
 
 def edge_of(tensor: torch.Tensor) -> Any:

@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch.autograd.graph import Node
 
+from impls.captured import WHOLE, Window
+from impls.graph.node import path_of
+from impls.torch_autograd.nodes import graph_of, is_custom, is_leaf
+from impls.torch_autograd.pairing import Pairing
 from impls.torch_autograd.tap import Call, memory_of
-
-ACCUMULATE = "torch::autograd::AccumulateGrad"
-Edge = tuple[Node, int]
 
 
 class Tapped:
@@ -21,24 +22,41 @@ class Tapped:
         nodes: of the graph, in the order in which the forward pass made them.
         calls: what was dispatched, by the number of its node.
         arrived, sent: by node, what its vjp was given for each output and gave for each edge.
+        kept: those of the window: what arrives there, and what others send there, is written down.
         leaves: at each leaf what arrived, once or, where a backward pass runs inside of another, several times.
         returned: by node with a backward of its own, each gradient that it gave and a copy of that.
     """
 
-    def __init__(self, loss: torch.Tensor, calls: Sequence[Call], names: Mapping[int, str]) -> None:
+    def __init__(
+        self, loss: torch.Tensor, calls: Sequence[Call], names: Mapping[int, str], window: Window = WHOLE
+    ) -> None:
         self.loss, self.calls, self.names = loss, calls, names
-        self.nodes = sorted(_graph(loss), key=lambda node: node._sequence_nr())
+        self.nodes = sorted(graph_of(loss), key=lambda node: node._sequence_nr())
+        self.kept = self._of(window)
         self.arrived: dict[Node, Sequence[Any]] = {}
         self.sent: dict[Node, Sequence[Any]] = {}
         self.leaves: dict[Node, list[torch.Tensor]] = {}
         self.returned: dict[Node, list[tuple[Any, Any]]] = {}
-        self._weights = {node: node.variable for node in self.nodes if is_leaf(node)}
+        self._weights = {node: node.variable for node in self.kept if is_leaf(node)}
         self.before: dict[Node, Any] = {}
         self.after: dict[Node, Any] = {}
         self._theirs: set[int] = set()
-        self._hooked = any(tensor._backward_hooks for call in calls for tensor in call.read)
+        partial = len(self.kept) < len(self.nodes)  # who else has hooks is not known
+        self._hooked = partial or any(tensor._backward_hooks for call in calls for tensor in call.read)
 
-    def _kept(self, tensor: Any) -> Any:
+    def name_of(self, leaf: torch.Tensor) -> str:
+        """What a leaf is called."""
+        return self.names.get(id(leaf), f"a leaf {tuple(leaf.shape)}")
+
+    def _of(self, window: Window) -> set[Node]:
+        if not window.modules:
+            return set(self.nodes)
+        pairing = Pairing(self.nodes, self.calls)
+        inner = {node for node in pairing.inner if pairing.module_of(node) in window}
+        leaves = {node for node in self.nodes if is_leaf(node) and path_of(self.name_of(node.variable)) in window}
+        return inner | leaves
+
+    def _as_now(self, tensor: Any) -> Any:
         """A gradient as it is now: where a function of somebody's gave its memory, it may be changed later."""
         if tensor is None:
             return None
@@ -53,11 +71,15 @@ class Tapped:
     def __enter__(self) -> Tapped:
         def between(node: Node) -> Callable[..., None]:
             def hook(sent: Sequence[Any], arrived: Sequence[Any]) -> None:
-                self.arrived[node] = [self._kept(tensor) for tensor in arrived]
                 if is_custom(node):
                     self._theirs |= {memory_of(tensor) for tensor in sent if tensor is not None}
-                self.sent[node] = [self._kept(tensor) for tensor in sent]
-                if is_custom(node):
+                if node in self.kept:
+                    self.arrived[node] = [self._as_now(tensor) for tensor in arrived]
+                self.sent[node] = [
+                    self._as_now(tensor) if node in self.kept or following in self.kept else None
+                    for tensor, (following, _) in zip(sent, node.next_functions, strict=True)
+                ]
+                if is_custom(node) and node in self.kept:
                     self.returned[node] = list(zip(sent, self.sent[node], strict=True))
 
             return hook
@@ -73,6 +95,7 @@ class Tapped:
         self._hooks = [
             node.register_prehook(at_leaf(node)) if is_leaf(node) else node.register_hook(between(node))
             for node in self.nodes
+            if node in self.kept or not is_leaf(node)
         ]
         return self
 
@@ -85,40 +108,3 @@ class Tapped:
         """What the leaves hold now; None where they hold nothing."""
         held = {node: leaf.grad for node, leaf in self._weights.items()}
         return {node: None if gradient is None else gradient.detach().clone() for node, gradient in held.items()}
-
-
-def leads(given: Any, edge: Edge) -> bool:
-    """Whether where a tensor's gradient arrives is where an edge leads."""
-    if given is None or edge[0] is None:
-        return False
-    if isinstance(given, torch.Tensor):
-        return is_leaf(edge[0]) and edge[0].variable is given
-    return bool(given == edge)
-
-
-def is_custom(node: Node) -> bool:
-    """Whether a node is a function with a backward of its own."""
-    return isinstance(node, torch.autograd.function.BackwardCFunction)
-
-
-def is_leaf(node: Node) -> bool:
-    """Whether a node is where a leaf's gradient arrives."""
-    return node.name() == ACCUMULATE
-
-
-def leaves_of(loss: torch.Tensor) -> list[torch.Tensor]:
-    """The leaves that a gradient of the loss arrives at."""
-    return [node.variable for node in _graph(loss) if is_leaf(node)]
-
-
-def _graph(loss: torch.Tensor) -> list[Node]:
-    """Every node through which a gradient of the loss passes."""
-    found: dict[Node, None] = {}
-    todo = [loss.grad_fn]
-    while todo:
-        node = todo.pop()
-        if node is None or node in found:
-            continue
-        found[node] = None
-        todo += [following for following, _ in node.next_functions]
-    return list(found)

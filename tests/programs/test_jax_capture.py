@@ -189,7 +189,17 @@ def test_the_loss_among_what_a_program_returns_is_read(named):
         (lambda x: x.sum() if x.sum() > 0 else -x.sum(), [np.ones(3)], "because the numbers in its arrays decide"),
         (lambda x: np.sin(x).sum(), [np.ones(3)], "because the numbers in its arrays decide"),
     ],
-    ids=["whole numbers", "no number", "no loss", "several", "a count", "no gradient", "complex numbers", "a branch", "numpy"],
+    ids=[
+        "whole numbers",
+        "no number",
+        "no loss",
+        "several",
+        "a count",
+        "no gradient",
+        "complex numbers",
+        "a branch",
+        "numpy",
+    ],
 )
 def test_what_cannot_be_captured_is_said_with_what_to_give_instead(program, arguments, why):
     with pytest.raises(CannotCaptureError) as raised:
