@@ -11,7 +11,7 @@ from torch.autograd.graph import Node
 from torch.nn.modules._functions import BackwardHookFunction
 
 from impls.captured import Meeting, Operation, Place, Rule
-from impls.hand.operations.moving import Moved
+from impls.hand.operations.moving import Moved, Put
 from impls.torch_autograd.arrays import shared_array_of
 from impls.torch_autograd.aten import rule_of
 from impls.torch_autograd.forms import form_of_call, form_of_function, form_on_a_view, written_as
@@ -159,7 +159,8 @@ class _Assembly:
         why = _why_not(read, [call.base.after])
         return self._made(
             node, f"{call.op}, on a view", call, read, [call.base.after], list(self.tapped.arrived.get(node, ())),
-            gradients, rule=None, form=no_form if why else partial(form_on_a_view, call), why_not=why,
+            gradients, rule=None if why else _put(call), form=no_form if why else partial(form_on_a_view, call),
+            why_not=why,
             edges=[edges[0], *call.edges[1:]],
         )  # fmt: skip
 
@@ -250,6 +251,16 @@ class _Assembly:
                         name=f"what {self.names[node]} gives", of=self.number[node], parts=list(map(array_of, sent)),
                         total=array_of(arrived[at]), why_not=HOOKED if hooked else "",
                     )  # fmt: skip
+
+
+def _put(call: Call) -> Rule | None:
+    """The rule of numbers that are written to a view, as an assignment to an index does."""
+    assert call.base is not None
+    base = call.base.before
+    if call.op is not torch.ops.aten.copy_.default or call.read[1].dtype != base.dtype or not base.is_contiguous():
+        return None
+    places = torch.arange(base.numel()).as_strided(*call.base.place).numpy()
+    return Rule(layer=Put(lambda x: x.reshape(-1)[places]), reads={"x": Place(0), "v": Place(1)})
 
 
 def plainly(name: str) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
 from harness import GradientMismatch, UsageError, assert_program_right, check_program
+from harness.programs.judging import judged_operation
 from tests.helpers.deferred import Deferred
 
 torch, nn, F = Deferred("torch"), Deferred("torch.nn"), Deferred("torch.nn.functional")
-models = Deferred("tests.programs.models")
+models, capturing = Deferred("tests.programs.models"), Deferred("impls.torch_autograd.capture")
 
 RIGHT = {
     "block": ("Block", lambda: (torch.randint(0, 11, (2, 5)), torch.randint(0, 11, (2, 5)))),
@@ -73,6 +75,20 @@ def test_what_is_written_in_place_is_judged_by_what_was_read():
     assert found.verdict == "PASS", str(found)
     assert found.coverage["none"] == 0
     assert any(o.meets == "a.weight" and o.verdict == "ok" for o in found.operations)  # a parameter under two names
+
+
+def test_an_assignment_to_an_index_is_judged_by_its_formula():
+    def program(x):
+        h = x * 2
+        h[:, 1:3] = torch.tanh(x[:, :1])
+        return (h * h).sum()
+
+    capture = capturing.capture(program, (torch.randn(3, 4, requires_grad=True),), None, 0)
+    (written,) = [o for o in capture.operations if o.name == "copy_, on a view"]
+    assert (judged_operation(written).kind, judged_operation(written).verdict) == ("derived", "ok")
+    kept, sent = written.gradients
+    for wrong in ([written.upstream[0], sent], [kept, 2 * sent]):
+        assert judged_operation(replace(written, gradients=wrong)).verdict == "FAULT"
 
 
 @pytest.mark.parametrize("reentrant", [True, False])
