@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from inspect import unwrap
 from typing import Any
 
 import torch
@@ -12,6 +13,23 @@ from impls import hand
 from impls.contract import Arrays, CannotCompareError, Update
 from impls.graph import prefixed
 from impls.torch_autograd.arrays import array_of, tensor_of
+
+
+def _eager(kind: Any) -> Any:
+    """The same optimizer without the guards of its methods against torch.compile.
+
+    Where nothing is compiled they do nothing but load the whole compiler, which takes longer than torch itself.
+    """
+
+    def step(self: Any) -> None:
+        with torch.no_grad():
+            unwrap(kind.step)(self)
+
+    return type(kind.__name__, (kind,), {"add_param_group": unwrap(kind.add_param_group), "step": step})
+
+
+SGD, RMSprop, Adagrad = _eager(torch.optim.SGD), _eager(torch.optim.RMSprop), _eager(torch.optim.Adagrad)
+Adam, AdamW = _eager(torch.optim.Adam), _eager(torch.optim.AdamW)
 
 
 def _epsilon_outside(optimizer: Any) -> float:
@@ -37,15 +55,13 @@ def _adam(kind: Any, o: hand.Adam) -> Callable[..., torch.optim.Optimizer]:
 
 
 OPTIMIZERS: dict[type, Callable[..., torch.optim.Optimizer]] = {
-    hand.GradientDescent: lambda o: partial(torch.optim.SGD, weight_decay=o.weight_decay),
-    hand.Momentum: lambda o: partial(torch.optim.SGD, momentum=_momentum(o), weight_decay=o.weight_decay),
+    hand.GradientDescent: lambda o: partial(SGD, weight_decay=o.weight_decay),
+    hand.Momentum: lambda o: partial(SGD, momentum=_momentum(o), weight_decay=o.weight_decay),
     hand.Nesterov: lambda o: partial(OPTIMIZERS[hand.Momentum](o), nesterov=True),
-    hand.Adagrad: lambda o: partial(torch.optim.Adagrad, eps=_epsilon_outside(o), weight_decay=o.weight_decay),
-    hand.RMSProp: lambda o: partial(
-        torch.optim.RMSprop, alpha=o.rho, eps=_epsilon_outside(o), weight_decay=o.weight_decay
-    ),
-    hand.Adam: partial(_adam, torch.optim.Adam),
-    hand.AdamW: partial(_adam, torch.optim.AdamW),
+    hand.Adagrad: lambda o: partial(Adagrad, eps=_epsilon_outside(o), weight_decay=o.weight_decay),
+    hand.RMSProp: lambda o: partial(RMSprop, alpha=o.rho, eps=_epsilon_outside(o), weight_decay=o.weight_decay),
+    hand.Adam: partial(_adam, Adam),
+    hand.AdamW: partial(_adam, AdamW),
 }
 """From a hand optimizer to the torch.optim optimizer equal to it in formula."""
 
@@ -67,6 +83,8 @@ class TorchUpdater:
             parameter.data.copy_(tensor_of(weights[name], self.device))
             parameter.grad = tensor_of(gradients[prefixed("d", name)], self.device)
         self.optimizer.step()
+        for parameter in self.parameters.values():
+            parameter.grad = None  # the next step brings its own
         state = {
             prefixed(STATE[key], name): array_of(value)
             for name, parameter in self.parameters.items()
