@@ -67,9 +67,9 @@ class Context:
         Values below the smallest normal number may be flushed to zero by whoever reads them.
         """
         value = self.operands.double(array)
-        small = self.operands.magnitude(value) < self.profile.eta
-        if small.any() and (small := small & (value != 0)).any():
-            return Bounded(value, np.where(small, np.abs(value), 0.0), self)
+        if self.operands.below(value, self.profile.eta):
+            magnitude = np.abs(value)
+            return Bounded(value, np.where(magnitude < self.profile.eta, magnitude, 0.0), self)
         return Bounded(value, np.broadcast_to(ZERO, value.shape), self)
 
     def shown(self, array: Any, parts: Any = 0.0) -> Bounded:

@@ -8,6 +8,7 @@ which others are views has to stay, and nobody may write to it, as long as the o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,11 @@ class Single(NamedTuple):
     scaled: NDArray[np.float32]
     power: int
     largest: float
+
+    @property
+    def T(self) -> Single:
+        """As numpy.ndarray.T."""
+        return self._replace(scaled=self.scaled.T)
 
 
 class Operands:
@@ -47,24 +53,37 @@ class Operands:
         """Of each entry."""
         return self._once("magnitude", np.abs, value)
 
-    def single(self, magnitude: Floats) -> Single:
-        """A magnitude in float32."""
-        return self._once("single", _single, magnitude)
+    def single(self, value: Floats) -> Single:
+        """The magnitude of each entry in float32."""
+        return self._once("single", _single, value)
 
-    def _once(self, what: str, make: Callable[[Any], Any], array: Any) -> Any:
+    def below(self, value: Floats, limit: float) -> bool:
+        """Whether the magnitude of some entry that is not 0 is below a limit."""
+        return self._once(("below", limit), partial(_below, limit), value)
+
+    def _once(self, what: Any, make: Callable[[Any], Any], array: Any) -> Any:
         if not (isinstance(array, np.ndarray) and self.shares(array)):
             return make(array)
         if array.ndim == 2 and array.flags.f_contiguous and not array.flags.c_contiguous:
             made = self._once(what, make, array.T)
-            return made._replace(scaled=made.scaled.T) if isinstance(made, Single) else made.T
+            return getattr(made, "T", made)
         key = (what, array.__array_interface__["data"][0], array.shape, array.strides, array.dtype)
         if key not in self._made:
             self._made[key] = made = make(array)
-            self.share([made.scaled if isinstance(made, Single) else made])
+            if isinstance(kept := getattr(made, "scaled", made), np.ndarray):
+                kept.flags.writeable = False
+                self.share([kept])
         return self._made[key]
 
 
-def _single(magnitude: Floats) -> Single:
-    largest = float(magnitude.max(initial=0.0))
+def _single(value: Floats) -> Single:
+    largest = max(float(value.max(initial=0.0)), -float(value.min(initial=0.0)))
     power = int(np.frexp(largest)[1])
-    return Single((magnitude * 2.0**-power).astype(np.float32), power, largest)
+    scaled = np.empty_like(value, np.float32)
+    np.multiply(value, 2.0**-power, out=scaled, dtype=np.float64, casting="same_kind")
+    return Single(np.abs(scaled, out=scaled), power, largest)
+
+
+def _below(limit: float, value: Floats) -> bool:
+    small = np.abs(value) < limit
+    return bool(small.any() and (small & (value != 0)).any())

@@ -160,7 +160,7 @@ class Participant:
         updater, weights = self.updater, read_only(point.weights)
         result = guarded(lambda: updater.update(weights, gradients), weights, point.given)
         update = check_update(weights, optimizer.state, result)
-        return Update(_copies(update.weights), _copies(update.state))
+        return Update(read_only(update.weights), _copies(update.state))
 
 
 def profile_for(made: Any, dtype: str, network: Graph) -> Profile:

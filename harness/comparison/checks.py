@@ -16,7 +16,7 @@ some 1e-4 of itself.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import lru_cache, partial
 from typing import Any
 
@@ -28,7 +28,7 @@ from harness.arithmetic.bounded import adds_terms
 from harness.arithmetic.profile import ANYWHERE
 from harness.comparison.judge import Check, Row, but_for_rounding, judge, judge_by, not_comparable
 from harness.comparison.recomputed import recomputed
-from harness.comparison.standard import Standard
+from harness.comparison.standard import Standard, Telling
 from harness.evaluation.centre import NO_SUMS, NOTHING, Readings, alone, exact_inputs, sampled
 from harness.evaluation.point import Point
 from harness.evaluation.subgradients import Sides
@@ -166,7 +166,7 @@ def formula(
     """
     dtype = str(np.asarray(result.loss).dtype)
     standards = point.once(("formula", dtype, stride, whole), lambda: _of_centre(point, dtype, stride, whole))
-    rows = _compare("formula", point, against, result, standards, stride)
+    rows = _compare("formula", point, against, result, lambda link: standards[link.output], stride)
     return _tell_inherited(point, against, result, rows, profile_of(dtype), stride)
 
 
@@ -194,27 +194,25 @@ def end_to_end(
 ) -> list[Row]:  # fmt: skip
     """Every tensor of a pass in the working dtype against the reference's, which has its own rounding."""
     dtype = str(np.asarray(result.loss).dtype)
-    # The reference stands beside what it is judged by, so that no other takes its place.
-    _, standards = point.once(
-        ("end-to-end", dtype, stride, id(reference), whole),
-        lambda: (reference, _of_reference(point, dtype, reference, stride, whole)),
-    )
-    rows = _compare("end-to-end", point, against, result, standards, stride)
-    return _tell_inherited(point, against, result, rows, profile_of(dtype), stride)
-
-
-def _of_reference(
-    point: Point, dtype: str, reference: Pass, stride: Stride, whole: Arithmetic
-) -> dict[str, Standard]:  # fmt: skip
     centre, values = point.centre(dtype, whole).tensors, tensors_of(reference)
     own = point.centre(dtype).tensors
+    # The reference stands beside what was counted by it, so that no other takes its place.
+    key, nothing = ("end-to-end", dtype, stride, id(reference), whole), dict[str, Telling]()
+    _, counted = point.once(key, lambda: (reference, nothing))
 
     def standard(link: Link) -> Standard:
-        of_both = own[link.output].bound + centre[link.output].bound
-        expected, bound = (sampled(link, each, stride) for each in (values[link.output], of_both))
-        return Standard(np.asarray(expected, np.float64), bound)
+        """Made anew for everybody who is judged by it: those of all tensors are as large as a pass in float64."""
+        name = link.output
+        expected, own_bound, bound = (
+            sampled(link, each, stride) for each in (values[name], own[name].bound, centre[name].bound)
+        )
+        made = Standard(expected, own_bound + bound, counted=counted.get(name))
+        with np.errstate(all="ignore"):
+            counted[name] = made.telling
+        return made
 
-    return {name: standard(point.network.link[name]) for name in centre if name in values}
+    rows = _compare("end-to-end", point, against, result, standard, stride)
+    return _tell_inherited(point, against, result, rows, profile_of(dtype), stride)
 
 
 def _compare(
@@ -222,7 +220,7 @@ def _compare(
     point: Point,
     against: str,
     result: Pass,
-    standards: Mapping[str, Standard],
+    standard: Callable[[Link], Standard],
     stride: Stride,
 ) -> dict[str, Row]:
     tensors = tensors_of(result)
@@ -236,7 +234,7 @@ def _compare(
             rows[name] = not_comparable(check, name, against, point.step, reason)
             continue
         actual = sampled(link, np.asarray(tensors[name]), stride)
-        row = judge_by(standards[name], check, name, against, point.step, actual)
+        row = judge_by(standard(link), check, name, against, point.step, actual)
         whole = _in_the_whole(row, link, np.shape(tensors[name]), stride)
         rows[name] = but_for_rounding(whole, partial(point.vanishes, name)) if check == "formula" else whole
     return rows

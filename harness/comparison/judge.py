@@ -115,14 +115,15 @@ def judge_by(
         elif telling.zeros < actual.size and telling.far <= telling.comparable // 2:
             verdict = "no power"
         index = tuple(int(i) for i in np.unravel_index(held.place, expected.shape))
-        difference = np.float64(actual[index]) - expected[index] - (0.0 if tail is None else tail[index])
+        centre = np.float64(expected[index])
+        difference = np.float64(actual[index]) - centre - (0.0 if tail is None else tail[index])
     return Row(
         check=check, gradient=gradient, against=against, step=step, verdict=verdict, index=index,
         difference=finite(difference), allowed=finite(allowed[index]), used=finite(held.used),
         sees=finite(telling.sees), sees_95=finite(telling.sees_95),
         entries=actual.size, outside=held.outside, zeros=telling.zeros, unbounded=telling.unbounded,
         reason=_reason(
-            float(actual[index]), expected[index], allowed[index], held.used, telling.sees,
+            float(actual[index]), centre, allowed[index], held.used, telling.sees,
             telling.zeros == actual.size,
         ),
     )  # fmt: skip

@@ -57,21 +57,26 @@ class Standard:
     """What one tensor is judged by.
 
     Attributes:
-        expected: the centre.
+        expected: the centre, in float64 or in a format that it holds.
         allowed: largest difference per entry that rounding alone can cause, of the same shape.
         tail: what `expected` lacks of the number meant, where that is known to more digits.
+        counted: what it can tell, where that was counted before.
     """
 
     expected: Floats
     allowed: Floats
     tail: Floats | None = None
+    counted: Telling | None = None
 
     @cached_property
     def telling(self) -> Telling:
         """What it can tell, counted over every entry."""
+        if self.counted is not None:
+            return self.counted
         zeros = unbounded = comparable = telling = 0
         exact = False
-        for _, (value, bound) in blocks(self.expected.reshape(-1), self.allowed.reshape(-1)):
+        for _, (own, bound) in blocks(self.expected.reshape(-1), self.allowed.reshape(-1)):
+            value = np.asarray(own, np.float64)
             size = np.abs(value)
             entries = value.size if size.min() > 0 else int(np.count_nonzero(value != 0))
             zeros += value.size - entries
@@ -89,7 +94,8 @@ class Standard:
         """Every entry of a tensor, of the same shape, held against its allowance."""
         outside, used, place, exact = 0, -1.0, 0, self.telling.exact
         flat = [np.reshape(array, -1) for array in (actual, self.expected, self.allowed)]
-        for begin, (theirs, value, bound, rest) in blocks(*flat, 0.0 if self.tail is None else self.tail.reshape(-1)):
+        for begin, (theirs, own, bound, rest) in blocks(*flat, 0.0 if self.tail is None else self.tail.reshape(-1)):
+            value = np.asarray(own, np.float64)
             distance = np.asarray(theirs, np.float64) - value
             if self.tail is not None:
                 distance -= rest
@@ -135,6 +141,7 @@ def _sees(expected: Floats, allowed: Floats) -> tuple[float, float]:
             places = np.flatnonzero(value)
             places = places[_spread(places.size)] if places.size > SAMPLE else places
         value, bound = value[places], bound[places]
+    value = np.asarray(value, np.float64)
     nonzero = value != 0
     count = int(np.count_nonzero(nonzero))
     if not count:

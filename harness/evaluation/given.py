@@ -58,6 +58,12 @@ def read_only(arrays: Arrays) -> dict[str, Array]:
     return copies
 
 
+def sealed(arrays: Arrays) -> dict[str, Array]:
+    """Arrays to which nobody may write: each itself if it is one, and else a copy."""
+    own = {name: array for name, array in arrays.items() if array.flags.owndata and not array.flags.writeable}
+    return {**arrays, **own, **read_only({name: array for name, array in arrays.items() if name not in own})}
+
+
 def changed(given: Arrays, kept: Arrays) -> str | None:
     """Name of the first array given away that is not, bit for bit, the one that was kept."""
     return next((name for name, array in given.items() if not _same_bits(array, kept[name])), None)

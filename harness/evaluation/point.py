@@ -19,7 +19,7 @@ from harness.arithmetic.operands import Operands
 from harness.arithmetic.products import Products
 from harness.arithmetic.profile import ANYWHERE
 from harness.evaluation.centre import Centre, end_to_end
-from harness.evaluation.given import as_numbers, fed, named, read_only, with_buffers
+from harness.evaluation.given import as_numbers, fed, named, sealed, with_buffers
 from harness.evaluation.truth import Truth, true_tensors
 from harness.evaluation.zeros import Move, vanishes
 from harness.inputs.batches import Batches
@@ -81,12 +81,17 @@ class Point:
     @cached_property
     def given(self) -> dict[str, Array]:
         """Weights and batch as implementations get copies of them: by these a change is told."""
-        return read_only(self.named)
+        return sealed(self.named)
 
-    @cached_property
+    # A point that kept itself would stay, with all that is derived for it, until the garbage collector comes.
+    @property
     def computed(self) -> Point:
         """The point itself; where gradients are read off something else, the same as if they were shown."""
-        return self if self.network.computed is self.network else replace(self, network=self.network.computed)
+        return self if self.network.computed is self.network else self._computed
+
+    @cached_property
+    def _computed(self) -> Point:
+        return replace(self, network=self.network.computed)
 
     def elsewhere(self, weights: Mapping[str, Array], rows: Any) -> Point:
         """The point of other weights on some of the rows."""
@@ -99,11 +104,13 @@ class Point:
         given = {**self.named, **given}
         return Point(self.network, self.weights, fed(self.network, given), given[TARGET], self.step)
 
-    @cached_property
+    @property
     def double(self) -> Point:
         """The same point in float64, every number unchanged; the point itself if it is in float64."""
-        if self.dtype == "float64":
-            return self
+        return self if self.dtype == "float64" else self._double
+
+    @cached_property
+    def _double(self) -> Point:
         tensors = as_numbers(self.network, self.named, self.operands.double)
         weights = {name: tensors[name] for name in self.weights}
         x, y = fed(self.network, tensors), tensors[TARGET]

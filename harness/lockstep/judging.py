@@ -63,9 +63,10 @@ def _rows(step: StepEvidence, stride: Stride) -> tuple[list[Row], list[Row]]:
     """The rows of all passes, and those of all updates."""
     made = [(each, check) for each in step.of_passes for check in checks_of(each, stride)]
     moves = [partial(judged_update, each, step.optimizer, stride) for each in step.of_updates]
-    calls: list[Callable[[], Any]] = [*(check for _, check in made), *moves]
+    # Updates first: what they need is forgotten before anything of a whole pass is kept.
+    calls: list[Callable[[], Any]] = [*moves, *(check for _, check in made)]
     found = side_by_side(calls, step.here.network.multiply_adds(step.here.rows))
-    groups, of_updates = found[: len(made)], found[len(made) :]
+    of_updates, groups = found[: len(moves)], found[len(moves) :]
     told = [_explained(step, each, *group) for (each, _), group in zip(made, groups, strict=True)]
     return [row for rows in told for row in rows], [row for rows in of_updates for row in rows]
 

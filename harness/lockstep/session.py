@@ -194,7 +194,7 @@ class Session:
             point, gradients = points[participant.name], passes[participant.name].gradients
             update = participant.update_at(self.optimizer, point, gradients)
             if update is not None:
-                moved[participant.name] = read_only(update.weights)
+                moved[participant.name] = update.weights
             if update is not None or participant.alive:
                 evidence.append(
                     UpdateEvidence(
@@ -219,4 +219,4 @@ class Session:
         result = self.twin.pass_at(point)
         update = result and self.twin.update_at(self.optimizer, point, result.gradients)
         if update:
-            self.twin.weights = read_only(update.weights)
+            self.twin.weights = update.weights

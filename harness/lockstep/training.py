@@ -152,6 +152,7 @@ def _train(
             power = run.power if number > 1 else power_of(evidence, lambda: session.admission.comparers(session.dtype))
             steps.append(step)
             run.power = power
+            del evidence  # of a wide network it is most of the memory, which the next step needs
             if writer:
                 writer.keep(run.head, steps)
             if progress:

@@ -1,6 +1,7 @@
 """Operands: what is made of given arrays and their views is made once; of no other array anything is kept."""
 
 import numpy as np
+import pytest
 
 from harness.arithmetic.operands import Operands
 from harness.arithmetic.products import Products
@@ -18,10 +19,24 @@ def test_what_is_made_of_a_given_array_is_made_once_for_all_who_read_it():
     assert operands.magnitude(operands.double(given)) is magnitude, "of what is made of it too"
     np.testing.assert_array_equal(operands.magnitude(double.T), np.abs(given.T))
     assert np.shares_memory(operands.magnitude(double.T), magnitude), "the other way round it is the same"
-    single, turned = operands.single(magnitude), operands.single(magnitude.T)
+    single, turned = operands.single(double), operands.single(double.T)
     assert turned.scaled.base is single.scaled
     np.testing.assert_array_equal(turned.scaled * 2.0**turned.power, np.abs(given.T))
     assert (single.power, single.largest) == (turned.power, turned.largest)
+    with pytest.raises(ValueError, match="read-only"):
+        magnitude[0, 0] = 1.0
+
+
+@pytest.mark.parametrize(("entries", "found"), [([0.0, 1.0], False), ([0.0, -1e-3], True), ([np.nan, -1.0], False)])
+def test_what_is_below_a_limit_is_no_zero_and_no_nan(entries, found):
+    operands, given = Operands(), np.array(entries)
+    assert operands.below(given, 1e-2) is found
+    operands.share([given])
+    assert [operands.below(given, 1e-2), operands.below(given, 1e-2), operands.below(given, 1e-9)] == [
+        found,
+        found,
+        False,
+    ]
 
 
 def test_views_of_it_are_told_apart():

@@ -8,17 +8,23 @@ import tracemalloc
 from inspect import signature
 from io import FileIO
 from tempfile import NamedTemporaryFile, TemporaryFile
+from weakref import ref
 
+import numpy as np
 import pytest
 
 import harness
+from harness.evaluation.given import read_only
+from harness.evaluation.point import Point
 from harness.fault_injection import misses
 from harness.faults.catalogue import faults_at
+from harness.inputs.batches import batches_of
+from harness.lockstep import judging
 from harness.results import steps as kept
 from harness.results.record import Step
 from harness.results.steps import Steps
 from harness.results.summary import Summary
-from impls.hand import LeakyRelu, parts
+from impls.hand import LeakyRelu, from_text, parts
 from reports.page.sizes import invented
 
 
@@ -165,3 +171,43 @@ def test_a_class_is_asked_for_its_parameters_once(monkeypatch):
     assert [repr(layer) for _ in range(3)] == ["LeakyRelu(slope=0.1)"] * 3
     assert asked == [LeakyRelu]
     assert repr(LeakyRelu(slope=0.3)) == "LeakyRelu(slope=0.3)"
+
+
+def test_nothing_that_was_run_at_a_step_is_kept_while_the_next_one_runs():
+    gone, alive = [], []
+
+    def judge(evidence):
+        points = (evidence.here, evidence.here.double)
+        step = judging.judged(evidence)
+        assert points[1].centre("float64").tensors, "what is derived goes with its point"
+        gone.extend(map(ref, (evidence, *points)))
+        return step
+
+    def progress(_, __):
+        alive.extend(each() for each in gone if each() is not None)
+
+    gc.disable()  # at once, that is, not when there is time
+    try:
+        harness.run("4-3-1", "iris", ["hand"], steps=2, judge=judge, progress=progress)
+    finally:
+        gc.enable()
+    assert len(gone) == 6
+    assert not alive
+
+
+def test_weights_that_nobody_may_write_to_are_kept_as_they_are():
+    point = reference_point()
+    assert point.given["W1"] is point.weights["W1"]
+    assert point.double.given["W1"] is point.double.weights["W1"]
+    assert not point.double.weights["W1"].flags.writeable
+    own = np.ones((150, 4), np.float32)
+    given = Point(point.network, point.weights, own, point.y, 1).given["x"]
+    own[0] = 7.0
+    assert given[0, 0] == 1.0
+    assert not given.flags.writeable
+
+
+def reference_point():
+    network = from_text("4-3-1")
+    batch = batches_of(network, harness.load_data("iris"), "float32", None, 0)
+    return Point(network, read_only(network.init(0, "float32")), *batch.at(1), 1)

@@ -201,21 +201,20 @@ def _of_products(of_values: Product, product: Product, terms: int, x: Bounded, y
     context, p = x.context, x.context.profile
     context.products += 1
     value = of_values(x.value, y.value)
-    x_abs, y_abs = (context.operands.magnitude(each.value) for each in (x, y))
-    exact = _from_above(of_values, terms, x_abs, y_abs, context.operands)
+    exact = _from_above(of_values, terms, x.value, y.value, context.operands)
     x_bound, y_bound = x.as_factor, y.as_factor
     regrouped = (x.contracted or y.contracted) and single
     if regrouped:
         x_bound, y_bound = x.as_summand, y.as_summand
     if p.block:
         x_bound, y_bound = x_bound + p.block.read(x.value, x_bound), y_bound + p.block.read(y.value, y_bound)
-        exact = _raised(p.block, product, terms, exact, (x_abs, x_bound), (y_abs, y_bound))
+        exact = _raised(p.block, product, terms, exact, (np.abs(x.value), x_bound), (np.abs(y.value), y_bound))
     # |X| E_Y + E_X A(Y): products of what is not negative, so that nothing cancels.
     propagated: Any = 0.0
     if any(y_bound.strides) and y_bound.any():
-        propagated = _from_above(product, terms, x_abs, y_bound)
+        propagated = _from_above(product, terms, x.value, y_bound, context.operands)
     if any(x_bound.strides) and x_bound.any():
-        propagated = propagated + _from_above(product, terms, x_bound, y_abs + y_bound)
+        propagated = propagated + _from_above(product, terms, x_bound, np.abs(y.value) + y_bound)
     roundings = 2 if regrouped else 1
     bound = in_blocks(_Summed(p, terms, roundings).bound, value, exact, propagated)
     return Bounded(value, bound, context, _times_rounded(p, terms))
@@ -287,17 +286,17 @@ WORTH_SINGLE = 2**31
 
 
 def _from_above(product: Product, terms: Any, x: Floats, y: Floats, operands: Operands = OWN) -> Floats:
-    """A product of what is not negative, no entry too small: where it is large, in float32, at half the price.
+    """A product of magnitudes, no entry too small: where it is large, in float32, at half the price.
 
     With both operands scaled by powers of two to at most 1, what is rounded to float32 is off by u of itself, or by
     the smallest normal number where that is flushed, and the product by n u of itself and n such numbers.
     """
     if x.size * y.size < WORTH_SINGLE:
-        return product(x, y)
+        return product(operands.magnitude(x), operands.magnitude(y))
     single = FORMATS["float32"]
     x_single, y_single = operands.single(x), operands.single(y)
     if not all(1e-100 < each.largest < 1e100 for each in (x_single, y_single)):
-        return product(x, y)
+        return product(np.abs(x), np.abs(y))
     back = 2.0 ** (x_single.power + y_single.power)
     scale = back * (1 + 2 * (terms + 2) * single.u)
     result = np.multiply(product(x_single.scaled, y_single.scaled), scale, dtype=np.float64)
