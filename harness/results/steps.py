@@ -17,8 +17,8 @@ import msgspec
 
 from harness.results.record import Step
 
-HELD = 2**22
-"""Bytes of packed steps that memory holds; some two hundred steps of a small network."""
+HELD = 2**18
+"""Bytes of packed steps that memory holds; some fifty steps of a very small network."""
 
 
 class Steps(Sequence[Step]):
