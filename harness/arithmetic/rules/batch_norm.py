@@ -23,7 +23,7 @@ import numpy as np
 from harness.arithmetic.bounded import Bounded, rule_for
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, profile_of
 from harness.arithmetic.rules.layer_norm import affine, rows_of, vjp
-from harness.arithmetic.rules.sums import partial_sum
+from harness.arithmetic.rules.sums import compounded, partial_sum
 from impls.hand.layers.batch_norm import (
     batch_norm,
     batch_norm_gain_vjp,
@@ -55,7 +55,7 @@ def batch_norm_gain_vjp_(dh: Bounded, x: Bounded, eps: float) -> Bounded:
     through_deviation = (rows.r_error / rows.r)[..., 0] * (np.abs(value) + own + through_mean)
     moved = own + through_mean + through_deviation
     partial = partial_sum(n, rows.u, magnitude, np.abs(value) + moved)
-    local = rows.u * (4 * magnitude + (n - 1) * partial)
+    local = compounded(rows.u, 4) * magnitude + compounded(rows.u, 4, rows.u, n - 1) * partial
     reach = np.where(magnitude * n <= x.context.profile.largest, 0.0, np.inf)
     underflows = n * (1 + upstream.max(axis=-1)) * (1 + far.max(axis=-1)) * (1 + R)
     return x.context.rounded(
@@ -70,11 +70,11 @@ def evaluated_batch_norm_(x: Bounded, g: Bounded, b: Bounded, m: Bounded, v: Bou
     working, double = profile.constants, profile_of("float64").constants
     root = max(max(c["rsqrt"], c["sqrt"] + c["divide"]) for c in (working, double))
     s = v.value + eps
-    s_error = v.bound + u * (2 * s + v.bound)
+    s_error = v.bound + compounded(u, 2) * (s + v.bound) + 3 * profile.eta
     least = np.where(s > s_error, s - s_error, 0.0)
     r = 1 / np.sqrt(s)
     r_error = np.where(least > 0, r * (np.sqrt(s / least) - 1), np.inf)
-    r_error = r_error + root * u * (r + r_error)
+    r_error = r_error + compounded(u / (1 - 2 * u), root) * (r + r_error)
     d, sizes = x.value - m.value, np.abs(x.value) + x.as_summand + np.abs(m.value) + m.bound
     d_error = x.as_summand + m.bound
     d_error = d_error + u * (np.abs(d) + d_error)
@@ -82,8 +82,9 @@ def evaluated_batch_norm_(x: Bounded, g: Bounded, b: Bounded, m: Bounded, v: Bou
     xh_error = np.abs(d) * r_error + d_error * R + u * (np.abs(d) + d_error) * R + 2 * u * sizes * R
     gain, shift = np.abs(g.value) + g.bound, np.abs(b.value) + b.bound
     propagated = xh_error * gain + np.abs(xh) * g.bound + b.bound
-    local = u * (3 * (np.abs(xh) + xh_error) * gain + 2 * shift)
-    return x.context.rounded(xh * g.value + b.value, propagated + local, 0.0, underflows=4 * (1 + gain) * (1 + R))
+    local = compounded(u, 3) * (np.abs(xh) + xh_error) * gain + compounded(u, 2) * shift
+    underflows = 4 * (1 + gain) * (1 + R) + 4 * sizes  # (x - m) r is multiplied by g, or r g by x and m
+    return x.context.rounded(xh * g.value + b.value, propagated + local, 0.0, underflows=underflows)
 
 
 @rule_for(variance)

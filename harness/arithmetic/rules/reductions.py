@@ -3,9 +3,10 @@
 n entries in a row, d = x - m, e the error of a member's mean besides what the bounds of x do to d (`rules.layer_norm`):
 
 variance     of two passes (NumPy, JAX) or running (torch), as a LayerNorm's
-variance'    2 ds d / n (torch)                      d off by e, four roundings
+variance'    2 ds d / n (torch: (2/n ds) d)          d off by e, four roundings
              JAX differentiates the mean too, which adds -(mean of 2 ds d / n): 0 but for e and the sum's rounding,
-             2 |ds| (e + (n + 6) u mean |d|) / n
+             2 |ds| (e + (n + 6) u mean |d|) / n; ds / n may be flushed, or subnormal, and is multiplied by 2 d
+             afterwards: 4 |d| eta with the mean of these
 log-sum-exp  m + log sum exp(x - m), m the largest   as a log-softmax's, and u |s| for the last sum
 log-sum-exp' ds exp(x - m) / sum (JAX)               as a softmax's
              ds exp(x - s) (torch)                   s is rounded as it is shown: u |s| more, which is much far from 0
@@ -24,6 +25,7 @@ from harness.arithmetic.bounded import Bounded, rule_for
 from harness.arithmetic.rules.elementwise import multiply
 from harness.arithmetic.rules.layer_norm import rows_of
 from harness.arithmetic.rules.softmax import bounded_softmax, log_sum_error, shift
+from harness.arithmetic.rules.sums import compounded
 from impls.hand.layers.reductions import (
     largest_shares,
     log_sum_exp,
@@ -47,10 +49,14 @@ def row_variance_vjp_(ds: Bounded, x: Bounded, less: int) -> Bounded:
     rows, n = rows_of(x, 1.0), x.shape[-1]
     d = x.value - x.value.mean(axis=-1, keepdims=True)
     d_error = (rows.spread + rows.m_error) * (1 + rows.u) + rows.u * np.abs(d)
-    through_mean = rows.m_error + (n + 6) * rows.u * (np.abs(d) + rows.spread).mean(axis=-1, keepdims=True) * (n > 1)
+    terms = compounded(rows.u, 8, rows.w, n) * (np.abs(d) + d_error).mean(axis=-1, keepdims=True)
+    through_mean = (rows.m_error + terms) * (n > 1)
+    farthest = (np.abs(d) + d_error).max(axis=-1, keepdims=True)
     factor, largest = 2 / (n - less), np.abs(ds.value) + ds.as_summand
     propagated = factor * (ds.as_summand * np.abs(d) + largest * (d_error + through_mean))
-    return ds.context.rounded(factor * ds.value * d, propagated, 6.0, centre=6.0, underflows=4 * (1 + largest))
+    return ds.context.rounded(
+        factor * ds.value * d, propagated, 7.0, centre=6.0, underflows=6 + 4 * (farthest + largest)
+    )
 
 
 @rule_for(log_sum_exp)

@@ -60,6 +60,15 @@ from impls.hand.layers.windows import put_back
 Product = Callable[[Any, Any], Any]
 
 
+def compounded(u: float, roundings: float, w: float = 0.0, additions: float = 0) -> float:
+    """What additions of a sum and then roundings, one after the other, make of 1, less 1: no order is left out.
+
+    (1 + a w) (1 + u)^k - 1: a sum of a + 1 terms is off by a w of their magnitudes at most, whatever a is (see above).
+    What is off by c u, c >= 1, counts as c roundings.
+    """
+    return math.expm1(math.log1p(additions * w) + roundings * math.log1p(u))
+
+
 def partial_sum(terms: Any, u: float, magnitude: Floats, total: Floats) -> Floats:
     """P: the largest magnitude of a partial sum, from M and |V| of any member."""
     return np.minimum(magnitude, (magnitude + total) / 2 + terms * u * magnitude)

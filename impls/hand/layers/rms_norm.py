@@ -34,8 +34,14 @@ def _scaled(x: Array, eps: float) -> tuple[Array, Array]:
 
 
 @primitive
-def rms_scaled(x: Array, eps: float) -> Array:
-    return _scaled(x, eps)[0]
+def rms_norm(x: Array, g: Array, eps: float) -> Array:
+    return _scaled(x, eps)[0] * g
+
+
+@primitive
+def rms_norm_gain_vjp(dh: Array, x: Array, eps: float) -> Array:
+    """dg (K,) of rows (n, K)."""
+    return (dh * _scaled(x, eps)[0]).sum(axis=0)
 
 
 @primitive
@@ -62,13 +68,13 @@ class RMSNorm(Parametrised):
         return f"x=N,{self.width}; g={self.width}"
 
     def forward(self, x: Array, g: Array) -> Array:
-        return rms_scaled(x, self.eps) * g
+        return rms_norm(x, g, self.eps)
 
     def dx(self, dh: Array, x: Array, g: Array) -> Array:
         return rms_norm_vjp(dh, x, g, self.eps)
 
     def dg(self, dh: Array, x: Array) -> Array:
-        return (rows_of(dh) * rows_of(rms_scaled(x, self.eps))).sum(axis=0)
+        return rms_norm_gain_vjp(rows_of(dh), rows_of(x), self.eps)
 
     def shapes(self, read: Mapping[str, Shape]) -> dict[str, Shape]:
         """Shape of h; ValueError says what x does not have."""

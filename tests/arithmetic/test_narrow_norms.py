@@ -1,0 +1,197 @@
+"""In bfloat16 and float16, every operation rounded, each form of a norm and of a variance stays within its bound.
+
+Rows are long, so that no order may be left out, and data, gains and upstreams so small that products are flushed, or
+subnormal numbers of float16, and are then multiplied by what is large.
+"""
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from harness.arithmetic import Context, profile_of
+from harness.arithmetic.rules.sums import compounded
+from impls.contract import Arithmetic
+from impls.hand import LayerNorm, RMSNorm
+from impls.hand.layers.reductions import Variance
+
+TYPES = {"bfloat16": ml_dtypes.bfloat16, "float16": np.float16}
+
+
+class Narrow:
+    """Rounds each result to a dtype, and flushes what is below the smallest normal number of float32."""
+
+    def __init__(self, dtype):
+        self.type = TYPES[dtype]
+
+    def __call__(self, value):
+        single = np.asarray(value, np.float32)
+        single = np.where(np.abs(single) < np.finfo(np.float32).tiny, 0, single)
+        return single.astype(self.type).astype(np.float32)
+
+    def sum(self, terms, axis):
+        """One addition after the other, each rounded."""
+        total = np.zeros_like(np.take(terms, 0, axis))
+        for k in range(terms.shape[axis]):
+            total = self(total + np.take(terms, k, axis))
+        return np.expand_dims(total, axis) if axis == -1 else total
+
+    def root(self, x, eps):
+        n = np.float32(x.shape[-1])
+        s = self(self(self.sum(self(x * x), -1) / n) + self(eps))
+        return s, self(1 / np.sqrt(s))
+
+
+def of_torch(q, dh, x, g, eps):
+    """(x r) g."""
+    _, r = q.root(x, eps)
+    xh = q(x * r)
+    return {"h": q(xh * g), "dg": q.sum(q(dh * xh), 0)}
+
+
+def of_jax(q, dh, x, g, eps):
+    """x (r g), as flax.linen.RMSNorm, and what jax.grad makes of it."""
+    (s, r), n = q.root(x, eps), np.float32(x.shape[-1])
+    upstream = q(dh * x)
+    through = q(q(q.sum(q(upstream * g), -1) * np.float32(-0.5)) * q(r / s))
+    direct = q(dh * q(r * g))
+    return {
+        "h": q(x * q(r * g)),
+        "dg": q.sum(q(upstream * r), 0),
+        "dx": q(direct + q(q(through / n) * q(np.float32(2) * x))),
+    }
+
+
+def drawn(dtype, n, *scales):
+    rng = np.random.default_rng([n, 7])
+    sizes = ((5, n), (5, n), (n,))
+    kept = [(rng.normal(size=size) * scale).astype(TYPES[dtype]) for size, scale in zip(sizes, scales, strict=True)]
+    return kept, [array.astype(np.float32) for array in kept]
+
+
+@pytest.mark.parametrize("form", [of_torch, of_jax])
+@pytest.mark.parametrize("n", [1, 7, 100, 700])
+@pytest.mark.parametrize(
+    ("dtype", "scales"),
+    [
+        ("bfloat16", (1.0, 1.0, 1.0)),
+        ("bfloat16", (1e-3, 1e-36, 1.0)),
+        ("bfloat16", (1e-12, 1e-30, 1e4)),
+        ("bfloat16", (1e4, 1.0, 1e-37)),
+        ("float16", (1.0, 1.0, 1.0)),
+        ("float16", (1e-5, 2.0, 1e-6)),
+        ("float16", (30.0, 6.0, 1e-6)),
+        ("float16", (1e-6, 1e-3, 30.0)),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")  # r / s overflows in float16, and nothing is bounded there
+def test_every_form_of_an_rms_norm_stays_within_the_bound(form, n, dtype, scales):
+    exact, (dh, x, g) = drawn(dtype, n, *scales)
+    layer = RMSNorm(n)
+    context = Context(profile_of(dtype, eager=True, arithmetic=Arithmetic()))
+    bdh, bx, bg = map(context.exact, exact)
+    bounds = {"h": layer.forward(bx, bg), "dg": layer.dg(bdh, bx), "dx": layer.dx(bdh, bx, bg)}
+    for name, actual in form(Narrow(dtype), dh, x, g, np.float32(layer.eps)).items():
+        assert bounds[name].holds(actual), name
+
+
+@pytest.mark.parametrize("n", [2, 8, 300])
+@pytest.mark.parametrize(
+    ("dtype", "ds", "far"), [("bfloat16", 1.0, 1.0), ("bfloat16", 1e-37, 1e3), ("float16", 1e-7, 30.0)]
+)
+def test_every_form_of_a_variances_gradient_stays_within_the_bound(n, dtype, ds, far):
+    q, scale = Narrow(dtype), np.float32(2 / n)
+    (upstream, rows, _), (wide, x, _) = drawn(dtype, n, ds, far, 1.0)
+    context = Context(profile_of(dtype, eager=True, arithmetic=Arithmetic()))
+    bound = Variance([1]).dx(context.exact(upstream[:, :1]), context.exact(rows))
+    d = q(x - q(q.sum(x, -1) / np.float32(n)))
+    torch = q(q(q(scale) * wide[:, :1]) * d)
+    terms = q(q(wide[:, :1] / np.float32(n)) * q(np.float32(2) * d))
+    jax = q(terms - q(q.sum(terms, -1) / np.float32(n)))
+    assert bound.holds(torch)
+    assert bound.holds(jax)
+
+
+def test_what_compounds_leaves_no_order_out():
+    u = 2.0**-8
+    assert compounded(u, 0, u, 300) == pytest.approx(300 * u)
+    assert compounded(u, 3, u, 300) == pytest.approx((1 + 300 * u) * (1 + u) ** 3 - 1)
+    assert compounded(u, 3, u, 300) > 303 * u * 1.01
+    assert compounded(2.0**-52, 2) == pytest.approx(2.0**-51, rel=1e-12)
+
+
+def test_a_row_of_a_bfloat16_norm_is_seen_where_its_sum_is_of_float32():
+    (_, x, g), _ = drawn("bfloat16", 700, 1.0, 1.0, 1.0)
+    seen = []
+    for arithmetic in (Arithmetic(), Arithmetic(sums="float32")):
+        context = Context(profile_of("bfloat16", eager=True, arithmetic=arithmetic))
+        h = RMSNorm(700).forward(context.exact(x), context.exact(g))
+        seen.append(np.median(2 * h.bound / np.abs(h.value)))
+    assert seen[0] > 1  # half of it could be rounding
+    assert seen[1] < 0.12
+
+
+def fast(q, x):
+    """E[x^2] - E[x]^2, cut off at 0, as flax.linen has it."""
+    n = np.float32(x.shape[-1])
+    m = q(q.sum(x, -1) / n)
+    return m, np.maximum(q(q(q.sum(q(x * x), -1) / n) - q(m * m)), np.float32(0))
+
+
+def two_passes(q, x):
+    n = np.float32(x.shape[-1])
+    m = q(q.sum(x, -1) / n)
+    d = q(x - m)
+    return m, q(q.sum(q(d * d), -1) / n)
+
+
+def running(q, x):
+    """Welford's, as torch has it."""
+    m, v = np.zeros_like(x[:, :1]), np.zeros_like(x[:, :1])
+    for k in range(x.shape[1]):
+        d = q(x[:, k : k + 1] - m)
+        m = q(m + q(d / np.float32(k + 1)))
+        v = q(v + q(d * q(x[:, k : k + 1] - m)))
+    return m, q(v / np.float32(x.shape[1]))
+
+
+@pytest.mark.parametrize("moments", [fast, two_passes, running], ids=lambda each: each.__name__)
+@pytest.mark.parametrize("n", [2, 40, 400])
+@pytest.mark.parametrize(
+    ("dtype", "scales", "offset"),
+    [
+        ("bfloat16", (1.0, 1.0, 1.0), 0.0),
+        ("bfloat16", (1.0, 1.0, 1.0), 3.0),
+        ("bfloat16", (1e-36, 1e-30, 1e4), 0.0),
+        ("float16", (1.0, 1.0, 1.0), 0.5),
+        ("float16", (1e-6, 6.0, 1e-6), 0.0),
+        ("float16", (1e-3, 1e-3, 300.0), 0.0),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_every_form_of_a_layer_norm_stays_within_the_bound(moments, n, dtype, scales, offset):
+    rng, kind = np.random.default_rng([n, 8]), TYPES[dtype]
+    kept = [
+        (rng.normal(size=size) * scale).astype(kind) for size, scale in zip(((5, n), (5, n), (n,)), scales, strict=True)
+    ]
+    kept[1] = kept[1] + kind(offset)
+    dh, x, g = (array.astype(np.float32) for array in kept)
+    b = np.zeros_like(g)
+    q, layer = Narrow(dtype), LayerNorm(n)
+    m, v = moments(q, x)
+    r = q(1 / np.sqrt(q(v + q(np.float32(layer.eps)))))
+    context = Context(profile_of(dtype, eager=True, arithmetic=Arithmetic()))
+    bdh, bx, bg, bb = map(context.exact, (*kept, b.astype(kind)))
+    h, dg = layer.forward(bx, bg, bb), layer.dg(bdh, bx)
+    d, a = q(x - m), q(r * g)
+    assert h.holds(q(q(d * r) * g))
+    assert h.holds(q(d * a))
+    assert dg.holds(q.sum(q(dh * q(d * r)), 0))
+    assert dg.holds(q.sum(q(q(dh * d) * r), 0))
+    assert dg.holds(q.sum(q(dh * q(q(x * r) - q(m * r))), 0))
+    dx, n32 = layer.dx(bdh, bx, bg), np.float32(n)
+    t, xh = q(dh * g), q(d * r)
+    share, whole = (q(q.sum(each, -1) / n32) for each in (q(t * xh), t))
+    assert dx.holds(q(r * q(q(t - whole) - q(xh * share))))
+    s, w = q.sum(q(t * x), -1), q.sum(t, -1)
+    factor = q(q(q(q(q(q(w * m) - s) * r) * r) * r) / n32)
+    assert dx.holds(q(q(q(r * t) + q(factor * x)) + q(q(-factor * m) - q(q(w * r) / n32))))
