@@ -148,6 +148,10 @@ class Loss(Parametrised):
         """What is multiplied by all that scales it, of an output a."""
         return inner
 
+    def terms(self, a: Array) -> int:
+        """Of how many numbers the loss of an output a is the mean, at most."""
+        return int(a.size)
+
     def penalised(self, weights: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:  # noqa: ARG002
         """Names of the weights that ``forward`` reads after a and y, from the shapes of all: those with a penalty."""
         return ()

@@ -27,6 +27,9 @@ logit cross-entropy'   s(a) - y                                      torch, the 
 reciprocal  of the probability of each row's class, 0 elsewhere: one division. Elsewhere a program may multiply by
              0, so that nothing is bounded where a may not be finite.
 
+scaled      by (k / n), or (by / n) k as differentiation has it, of a mean of n terms: by / n may be a subnormal number
+             of float16, off by eta, and is then multiplied by k: eta n |k / n| more.
+
 Sources: torch's ATen/native/Loss.cpp and BinaryOps kernels; optax/losses/_regression.py, _classification.py, read
 at the pinned versions; the bounds are derived here.
 """
@@ -42,6 +45,7 @@ from harness.arithmetic.rules.elementwise import divide, subtract
 from harness.arithmetic.rules.smooth import Constants, both, sigmoid_at, sigmoid_error, softplus_slope_error
 from impls.hand.losses.binary import logit_cross_entropy, logit_cross_entropy_vjp
 from impls.hand.losses.categorical import chosen_reciprocal
+from impls.hand.losses.scaled import in_any_order
 from impls.hand.losses.squared import clipped_difference, huber, sign_of_difference
 
 
@@ -103,6 +107,11 @@ def logit_cross_entropy_vjp_(a: Bounded, y: Bounded) -> Bounded:
 
     underflows = 4 * (yes + no) * a.context.profile.lost_reciprocal
     return a.context.rounded(value, a.bound / 4 + y.bound + both(a.context, error), 1.0, underflows=underflows)
+
+
+@rule_for(in_any_order)
+def in_any_order_(scaled: Bounded, inner: Bounded, terms: int) -> Bounded:
+    return scaled.widened(scaled.context.profile.eta * terms * (np.abs(inner.value) + inner.bound))
 
 
 @rule_for(chosen_reciprocal)

@@ -47,6 +47,9 @@ class CosineDistance(Loss):
     def __init__(self, eps: float = 1e-8) -> None:
         self.eps = positive("eps", eps, why="it is the least length by which a row is divided")
 
+    def terms(self, a: Array) -> int:
+        return rows_in(a)
+
     def forward(self, a: Array, y: Array) -> Array:
         return (1 - (of_length_one(a, self.eps) * of_length_one(y, self.eps)).sum(axis=-1)).sum() / rows_in(a)
 

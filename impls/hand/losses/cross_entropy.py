@@ -54,6 +54,9 @@ class SoftmaxCrossEntropy(GuardedOnLogits):
     output_activation, applies = "identity", "softmax"
     written_out = SparseCategoricalCrossEntropy
 
+    def terms(self, a: Array) -> int:
+        return rows_in(a)
+
     def forward(self, a: Array, y: Array) -> Array:
         if self.on_p:
             return self.on_p.forward(softmax(a), y)
@@ -84,6 +87,9 @@ class OneHotCrossEntropy(GuardedOnLogits):
         """Raise ValueError unless y holds a probability for each class, per row."""
         row_of_classes(shape)
         super().check_targets(shape, y)
+
+    def terms(self, a: Array) -> int:
+        return rows_in(a)
 
     def forward(self, a: Array, y: Array) -> Array:
         if self.on_p:

@@ -40,6 +40,9 @@ def sign_of_difference(a: Array, y: Array) -> Array:
 class SumSquaredError(Loss):
     derivative = "2·({a} − {y})"
 
+    def terms(self, a: Array) -> int:  # noqa: ARG002
+        return 1
+
     def forward(self, a: Array, y: Array) -> Array:
         return np.square(a - y).sum()
 

@@ -1,4 +1,4 @@
-"""In bfloat16 and float16, every operation rounded, each form of a norm and of a variance stays within its bound.
+"""In bfloat16 and float16, every operation rounded, each form of a norm, a variance, a scaled loss is within its bound.
 
 Rows are long, so that no order may be left out, and data, gains and upstreams so small that products are flushed, or
 subnormal numbers of float16, and are then multiplied by what is large.
@@ -11,7 +11,7 @@ import pytest
 from harness.arithmetic import Context, profile_of
 from harness.arithmetic.rules.sums import compounded
 from impls.contract import Arithmetic
-from impls.hand import LayerNorm, RMSNorm
+from impls.hand import KullbackLeibler, LayerNorm, MeanSquaredError, RMSNorm, Scaled
 from impls.hand.layers.reductions import Variance
 
 TYPES = {"bfloat16": ml_dtypes.bfloat16, "float16": np.float16}
@@ -195,3 +195,18 @@ def test_every_form_of_a_layer_norm_stays_within_the_bound(moments, n, dtype, sc
     s, w = q.sum(q(t * x), -1), q.sum(t, -1)
     factor = q(q(q(q(q(q(w * m) - s) * r) * r) * r) / n32)
     assert dx.holds(q(q(q(r * t) + q(factor * x)) + q(q(-factor * m) - q(q(w * r) / n32))))
+
+
+@pytest.mark.parametrize("inner", [KullbackLeibler(), MeanSquaredError()], ids=lambda each: type(each).__name__)
+def test_a_scaled_loss_may_be_divided_by_its_terms_first(inner):
+    rng, q, by = np.random.default_rng(3), Narrow("float16"), 2.0**-14
+    y = rng.uniform(size=(33, 5)).astype(np.float16)
+    a = (3 * rng.normal(size=y.shape)).astype(np.float16)
+    n = np.float32(inner.terms(a))
+    context = Context(profile_of("float16", eager=True, arithmetic=Arithmetic()))
+    bounds = Scaled(inner, by).da(context.exact(a), context.exact(y))
+    narrow, wide = y.astype(np.float32), a.astype(np.float32)
+    rest = -narrow if isinstance(inner, KullbackLeibler) else q(2 * q(wide - narrow))
+    assert bounds.holds(q(q(np.float32(by) / n) * rest))
+    assert bounds.holds(q(np.float32(by) * q(rest / n)))
+    assert not bounds.holds(0.5 * bounds.value)
