@@ -2,10 +2,11 @@
 
 Most layers are several operations, and each rounds. Matrix products and sums accumulate in float32. So do the kernels
 below, within; what they add up for a weight, or where windows overlap, they add in the dtype itself, and a mean that
-a gradient reads was rounded to it.
+a gradient reads was rounded to it. The gradient of an average pool is divided, and added, in the dtype.
 
-Sources: ATen/native/cpu (Activation.cpp, layer_norm_kernel.cpp, SoftMaxKernel.cpp, 2.13), which dispatch on reduced
-floating types; that it is so was measured by `python -m reports.soundness --dtypes bfloat16,float16`.
+Sources: ATen/native/cpu (Activation.cpp, AvgPoolKernel.cpp, AdaptiveAvgPoolKernel.cpp, layer_norm_kernel.cpp,
+SoftMaxKernel.cpp, 2.13), which dispatch on reduced floating types; that it is so was measured by
+`python -m reports.soundness --dtypes bfloat16,float16`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ ADDED = Arithmetic(within="float32")
 READING_AND_ADDED = Arithmetic(sums="float32", within="float32", rounds_statistics=True)
 
 _ENTRY_BY_ENTRY = dict.fromkeys(("a", "dz"), KERNEL)
-_POOLED = dict.fromkeys(("s", "dx"), KERNEL)
+_POOLED = {"s": KERNEL, "dx": Arithmetic()}
 _NORMALISED = {"h": KERNEL, "dx": READING, "dg": READING_AND_ADDED, "db": ADDED}
 NARROW: Mapping[type, Mapping[str, Arithmetic]] = {
     **dict.fromkeys(

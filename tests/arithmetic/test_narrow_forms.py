@@ -11,7 +11,7 @@ import pytest
 from harness.arithmetic import Context, profile_of
 from harness.arithmetic.rules.sums import compounded
 from impls.contract import Arithmetic
-from impls.hand import KullbackLeibler, LayerNorm, MeanSquaredError, RMSNorm, Scaled
+from impls.hand import AdaptiveAvgPool2d, KullbackLeibler, LayerNorm, MeanSquaredError, RMSNorm, Scaled
 from impls.hand.layers.reductions import Variance
 
 TYPES = {"bfloat16": ml_dtypes.bfloat16, "float16": np.float16}
@@ -210,3 +210,18 @@ def test_a_scaled_loss_may_be_divided_by_its_terms_first(inner):
     assert bounds.holds(q(q(np.float32(by) / n) * rest))
     assert bounds.holds(q(np.float32(by) * q(rest / n)))
     assert not bounds.holds(0.5 * bounds.value)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e-5, 1.0])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_an_adaptive_pools_gradient_may_be_divided_twice(dtype, scale):
+    q, ds = Narrow(dtype), (np.random.default_rng(4).normal(size=(9, 5, 2, 3)) * scale).astype(TYPES[dtype])
+    context, layer, x = (
+        Context(profile_of(dtype, eager=True, arithmetic=Arithmetic())),
+        AdaptiveAvgPool2d((2, 3)),
+        (6, 9),
+    )
+    bound = layer.dx(context.exact(ds), np.zeros((9, 5, *x)))
+    twice = q(q(ds.astype(np.float32) / np.float32(3)) / np.float32(3))
+    assert bound.holds(twice.repeat(3, axis=2).repeat(3, axis=3))
+    assert not bound.holds(0.5 * bound.value)

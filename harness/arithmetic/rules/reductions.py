@@ -10,6 +10,8 @@ variance'    2 ds d / n (torch: (2/n ds) d)          d off by e, four roundings
 log-sum-exp  m + log sum exp(x - m), m the largest   as a log-softmax's, and u |s| for the last sum
 log-sum-exp' ds exp(x - m) / sum (JAX)               as a softmax's
              ds exp(x - s) (torch)                   s is rounded as it is shown: u |s| more, which is much far from 0
+pool'        ds / n, or ds / rows / columns (torch's adaptive pool): off by eta after the first, and half of that, where
+             there are columns to divide by, after the second
 largest      1 where no other entry can be larger, evenly shared where several are exactly equal; anything from 0 to 1
              where members may differ in which it is, which is counted
 
@@ -19,13 +21,16 @@ jax/_src/numpy/reductions.py and jax/_src/ops/special.py; the unions are derived
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from harness.arithmetic.bounded import Bounded, rule_for
-from harness.arithmetic.rules.elementwise import multiply
+from harness.arithmetic.rules.elementwise import divide, multiply
 from harness.arithmetic.rules.layer_norm import rows_of
 from harness.arithmetic.rules.softmax import bounded_softmax, log_sum_error, shift
 from harness.arithmetic.rules.sums import compounded
+from impls.hand.layers.adaptive_pooling import shared_out
 from impls.hand.layers.reductions import (
     largest_shares,
     log_sum_exp,
@@ -57,6 +62,11 @@ def row_variance_vjp_(ds: Bounded, x: Bounded, less: int) -> Bounded:
     return ds.context.rounded(
         factor * ds.value * d, propagated, 7.0, centre=6.0, underflows=6 + 4 * (farthest + largest)
     )
+
+
+@rule_for(shared_out)
+def shared_out_(ds: Bounded, counts: Any) -> Bounded:
+    return divide(ds, ds.context.constant(counts)).widened(ds.context.profile.eta / 2)
 
 
 @rule_for(log_sum_exp)

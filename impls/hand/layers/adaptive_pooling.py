@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from impls.graph import Array, Shape
+from impls.graph import Array, Shape, primitive
 from impls.hand.layers.indexing import scattered, taken
 from impls.hand.layers.windows import Size, pair_of
 from impls.hand.parts import Parametrised
@@ -27,6 +27,12 @@ from impls.hand.parts import Parametrised
 def spans(size: int, windows: int) -> list[range]:
     """The entries of each window."""
     return [range(k * size // windows, -(-(k + 1) * size // windows)) for k in range(windows)]
+
+
+@primitive
+def shared_out(ds: Array, counts: Array) -> Array:
+    """Each number (..., n) divided among so many (n,)."""
+    return ds / counts
 
 
 class AdaptiveAvgPool2d(Parametrised):
@@ -58,7 +64,7 @@ class AdaptiveAvgPool2d(Parametrised):
 
     def dx(self, ds: Array, x: Array) -> Array:
         windows, entries = self.pairs(x.shape[2:])
-        share = self._images(ds) / np.bincount(windows).astype(float)
+        share = shared_out(self._images(ds), np.bincount(windows).astype(float))
         return scattered(taken(share, windows), entries, prod(x.shape[2:])).reshape(*x.shape)
 
     def shapes(self, read: Mapping[str, Shape]) -> dict[str, Shape]:
