@@ -79,9 +79,13 @@ def tried_at(candidate: Operation, expected: Expected, votes: list[Vote], step: 
 
 
 def rows_of(tried: Sequence[Tried]) -> list[Row]:
-    """The rows of all cases; one that is seen in none is asked, in the first, whether it is 0 but for rounding."""
+    """The rows of all cases; a gradient of which none sees anything is asked, in the first, if it is 0 but for rounding.
+
+    Where every expected entry happens to be 0 a row sees nothing either.
+    """
     rows, first = [row for each in tried for row in each.rows], tried[0].situation.at
-    seen = {row.gradient for row in rows if row.verdict not in ("no power", "not comparable")}
+    seeing = [row for row in rows if row.sees is not None and row.verdict not in ("no power", "not comparable")]
+    seen = {row.gradient for row in seeing}
     asked = {row.gradient for row in rows if row.verdict == "no power"}.intersection(first.inputs) - seen
     zeros = {name for name in asked if first.vanishes(name)}
     return [but_for_rounding(row, partial(zeros.__contains__, row.gradient)) for row in rows]
