@@ -131,8 +131,8 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
         self.bound: Floats = bound
         self.context = context
         self.terms = terms
-        """How often more what is added to this may be rounded, if this is a fresh sum: it may have been the first value
-        of the accumulator."""
+        """How often more what is added to this may be rounded, in units of u of an accumulation of products, if this
+        is a fresh sum: it may have been the first value of the accumulator."""
         self.parts: Floats | float | None = None
         """Where a sum, or a product with a single number, may read this before its last rounding: what is rounded
         besides it, in its parts."""
@@ -248,7 +248,7 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
         """A named primitive: by its rule, or composed of its body's operations where it has none."""
         result = _apply(RULES.get(function, function.body), *operands)
         if function in TERMS and not self.context.profile.eager:
-            result.terms = TERMS[function] - 1
+            result.terms = (TERMS[function] - 1) * self.context.profile.meeting
         return result
 
     def _bounded(self, operands: tuple[Any, ...]) -> list[Bounded]:

@@ -24,6 +24,7 @@ Source of the model: Higham, "Accuracy and Stability of Numerical Algorithms" (2
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -99,6 +100,11 @@ class Profile:
     def lost_reciprocal(self) -> float:
         """1/x in units of eta, where x may have overflowed and it is 0."""
         return max(1.0, 1 / (self.largest * self.eta)) if self.eta else 1.0
+
+    @property
+    def meeting(self) -> int:
+        """One rounding where parts meet, in units of u of an accumulation of products."""
+        return math.ceil(self.u_met / self.u_acc) if self.u_acc else 1
 
     def roundings_after(self, u_acc: float) -> float:
         """How often what was accumulated is rounded in the end: not at all where that was its last addition."""

@@ -79,7 +79,7 @@ def tried_at(candidate: Operation, expected: Expected, votes: list[Vote], step: 
 
 
 def rows_of(tried: Sequence[Tried]) -> list[Row]:
-    """The rows of all cases; a gradient of which none sees anything is asked, in the first, if it is 0 but for rounding.
+    """The rows of all cases; a gradient of which none sees anything is asked if it is 0 but for rounding, in the first.
 
     Where every expected entry happens to be 0 a row sees nothing either.
     """

@@ -11,8 +11,10 @@ import pytest
 from harness.arithmetic import Context, profile_of
 from harness.arithmetic.rules.sums import compounded
 from impls.contract import Arithmetic
-from impls.hand import AdaptiveAvgPool2d, KullbackLeibler, LayerNorm, MeanSquaredError, RMSNorm, Scaled
+from impls.graph.backward import accumulate
+from impls.hand import AdaptiveAvgPool2d, KullbackLeibler, LayerNorm, MeanSquaredError, RMSNorm, Rotary, Scaled
 from impls.hand.layers.reductions import Variance
+from impls.hand.layers.rotary import partner, turned
 
 TYPES = {"bfloat16": ml_dtypes.bfloat16, "float16": np.float16}
 
@@ -225,3 +227,16 @@ def test_an_adaptive_pools_gradient_may_be_divided_twice(dtype, scale):
     twice = q(q(ds.astype(np.float32) / np.float32(3)) / np.float32(3))
     assert bound.holds(twice.repeat(3, axis=2).repeat(3, axis=3))
     assert not bound.holds(0.5 * bound.value)
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_what_is_turned_may_be_added_to_a_gradient_part_by_part(dtype):
+    """As torch's autograd does, which sends both products of a rotation to where a residual's gradient is already."""
+    q, rng = Narrow(dtype), np.random.default_rng(0)
+    x, residual = (q(rng.normal(size=(5000, 4, 4))) for _ in range(2))
+    cos, sin = (q(table) for table in Rotary().table((5000, 4, 4)))
+    context = Context(profile_of(dtype, True, Arithmetic(products="float32", sums="float32")))
+    bounded = accumulate(context.exact(residual), turned(context.exact(x), cos, sin, "neighbours"))
+    first, second = q(x * cos), q(partner(x, "neighbours") * sin)
+    shown = q(q(residual + first) + second)
+    assert np.all(np.abs(shown - bounded.value) <= bounded.bound)

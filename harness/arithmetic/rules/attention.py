@@ -63,5 +63,6 @@ def masked_softmax_(z: Bounded, seen: Any) -> Bounded:
 @rule_for(turned, terms=2)
 def turned_(x: Bounded, cos: Any, sin: Any, pairs: str) -> Bounded:
     result = turned.body(x, cos, sin, pairs)  # type: ignore[attr-defined]
-    result.terms = 1  # torch, too, adds both products to what else there is of a gradient, one by one
+    # torch, too, adds both products to what else there is of a gradient, one by one
+    result.terms = x.context.profile.meeting
     return result
