@@ -12,7 +12,8 @@ causal softmax   As the softmax over the entries that are seen. The others are 0
 masked softmax   Likewise; where nothing is seen every program gives 0. A row of scores that are not all finite is
                  bounded nowhere, since a program may multiply what it hides by 0.
 
-turned           x cos + x~ sin, two products and their sum, with cos and sin rounded once
+turned           x cos + x~ sin, two products and their sum, with cos and sin rounded once; or, where a gradient is
+                 added up, either product by itself and the rest: the larger one in place of their sum
 
 Sources: torch's aten/src/ATen/native/transformers/attention.cpp, which scales both factors by a root; jax.nn.
 dot_product_attention, which scales the product.
@@ -24,12 +25,12 @@ from typing import Any
 
 import numpy as np
 
-from harness.arithmetic.bounded import Bounded, rule_for
+from harness.arithmetic.bounded import INFLATION, Bounded, rule_for
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, profile_of
 from harness.arithmetic.rules.softmax import bounded_softmax
 from impls.hand.layers.attention import causal_softmax, scaled_product
 from impls.hand.layers.masking import masked_softmax
-from impls.hand.layers.rotary import turned
+from impls.hand.layers.rotary import partner, turned
 
 
 @rule_for(scaled_product)
@@ -62,7 +63,13 @@ def masked_softmax_(z: Bounded, seen: Any) -> Bounded:
 
 @rule_for(turned, terms=2)
 def turned_(x: Bounded, cos: Any, sin: Any, pairs: str) -> Bounded:
+    """Torch, too, adds both products to what else there is of a gradient, one by one.
+
+    What is rounded then is not their sum, but that of one of them and the rest, which may be larger where they cancel.
+    """
+    profile = x.context.profile
     result = turned.body(x, cos, sin, pairs)  # type: ignore[attr-defined]
-    # torch, too, adds both products to what else there is of a gradient, one by one
-    result.terms = x.context.profile.meeting
+    alone = np.maximum(np.abs(x.value * cos), np.abs(partner(x.value, pairs) * sin))
+    result.bound = result.bound + INFLATION * profile.u_met * np.maximum(alone - np.abs(result.value), 0.0)
+    result.terms = profile.meeting
     return result
