@@ -136,7 +136,7 @@ def measure_checks(checks: int) -> list[float]:
 def measure_layers(layers: int, against: list[str]) -> tuple[float, float, float, float]:
     """Seconds of the first step, of planting faults in it, of the second, and the most gigabytes, of this process."""
     from harness.fault_injection import misses
-    from harness.lockstep import session, training
+    from harness.lockstep import judging, session, training
 
     marks, planting, make, plant = list[float](), list[float](), session.Session, misses.count_misses
 
@@ -150,7 +150,7 @@ def measure_layers(layers: int, against: list[str]) -> tuple[float, float, float
         planting.append(time.process_time() - begin)
         return counted
 
-    with patch.object(training, "Session", made), patch.object(session, "count_misses", planted):
+    with patch.object(training, "Session", made), patch.object(judging, "count_misses", planted):
         training.run(
             deep(layers), "iris", against, steps=2, dtype="float64",
             progress=lambda *_: marks.append(time.process_time()),

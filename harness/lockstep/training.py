@@ -24,7 +24,7 @@ from harness.inputs.arguments import (
 )
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
-from harness.inputs.plain import as_called, as_count, as_flag, as_path, as_text
+from harness.inputs.plain import as_called, as_count, as_flag, as_path, as_text, shown
 from harness.inputs.schedule import SMALL, Schedule
 from harness.interrupts import heard, heed, held_back
 from harness.lockstep.evidence import StepEvidence
@@ -149,6 +149,11 @@ def _train(
             heed()
             evidence = session.step(number)
             step = judge(evidence)
+            if not isinstance(step, Step):
+                raise UsageError(
+                    f"Cannot go on after step {number}, because judge returned {shown(step)}; let it return a Step, as "
+                    f"harness.lockstep.judging.judged does."
+                )
             power = run.power if number > 1 else power_of(evidence, lambda: session.admission.comparers(session.dtype))
             steps.append(step)
             run.power = power

@@ -17,7 +17,7 @@ TEXT = 'campaign = "soundness"\nentries = 100\nseed = { from = 3, count = 2 }\n'
 KEY = Key("rounding", "dz of Tanh", "float32", "torch")
 
 
-def block(seed, threads, first, size, layers):
+def block(dtypes, seed, threads, first, size, layers):
     """What a process of the campaign would count: of seed 4, a false alarm."""
     found = Tally({KEY: Count(compared=60, used=0.1 * threads)}, {f"threads {threads}": size})
     if seed == 4 and threads == 1 and not first:
