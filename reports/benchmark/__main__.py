@@ -140,10 +140,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.readme:
         refresh()
         return 0
-    if any(name in os.environ for name in SET):
-        cleared = {name: value for name, value in os.environ.items() if name not in SET}
-        words = sys.argv[1:] if arguments is None else arguments
-        os.execve(sys.executable, [sys.executable, "-m", "reports.benchmark", *words], cleared)
     keep_freed()
     found = measured(options.only or list(PARTS), quick=options.quick)
     print("", table(found.rows), "", checks_table(found.checks), "", detection_table(found.detections), "", sep="\n")
@@ -154,5 +150,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if found.failed else 0
 
 
+def without_settings() -> None:
+    """Begin anew where something is set that would decide the figures."""
+    if any(name in os.environ for name in SET):
+        cleared = {name: value for name, value in os.environ.items() if name not in SET}
+        os.execve(sys.executable, [sys.executable, "-m", "reports.benchmark", *sys.argv[1:]], cleared)
+
+
 if __name__ == "__main__":
+    without_settings()
     sys.exit(main())
