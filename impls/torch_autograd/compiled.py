@@ -15,7 +15,8 @@ from torch.utils._pytree import tree_leaves
 
 from impls.captured import Capture, Meeting, Operation
 from impls.torch_autograd.assembly import array_of
-from impls.torch_autograd.capture import State, run
+from impls.torch_autograd.capture import run
+from impls.torch_autograd.state import State
 
 
 def capture_whole(

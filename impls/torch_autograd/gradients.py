@@ -29,7 +29,7 @@ from impls.contract import Arithmetic, Array, Arrays, CannotCompareError, Inputs
 from impls.graph import LOSS, TARGET, Graph, evaluate
 from impls.torch_autograd import transplants
 from impls.torch_autograd.arrays import array_of, tensor_of
-from impls.torch_autograd.capture import brings_program, capture, compiled_by
+from impls.torch_autograd.capture import capture
 from impls.torch_autograd.chains import TorchChain, moved, real
 from impls.torch_autograd.compiled import capture_whole
 from impls.torch_autograd.conventions import measures
@@ -38,6 +38,7 @@ from impls.torch_autograd.narrow import narrow
 from impls.torch_autograd.operations import ACCUMULATIONS, ELEMENTARY, operation_of
 from impls.torch_autograd.optimizers import OPTIMIZERS, TorchUpdater
 from impls.torch_autograd.peers import COMPARERS, GRADIENT_CHECKERS
+from impls.torch_autograd.state import brings_program, compiled_by
 
 
 class TorchPrograms:

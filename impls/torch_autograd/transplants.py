@@ -21,8 +21,9 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from impls.captured import Capture, Leaf
 from impls.contract import Array
 from impls.torch_autograd.assembly import array_of, plainly
-from impls.torch_autograd.capture import State, compiled_by, tapped
+from impls.torch_autograd.capture import tapped
 from impls.torch_autograd.compiled import capture_whole
+from impls.torch_autograd.state import State, compiled_by
 
 PRECISIONS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 CASTS = (torch.Tensor.half, torch.Tensor.bfloat16, torch.Tensor.float, torch.Tensor.double)
