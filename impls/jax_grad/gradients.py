@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from impls.abilities import Change, Differentiated, Function, GradientChecker, Measured, Upstream, own_upstream, taken
-from impls.captured import WHOLE, Capture, Window
+from impls.captured import Capture
 from impls.contract import Arithmetic, Array, Arrays, CannotCompareError, Inputs, Pass
 from impls.graph import LOSS, TARGET, Graph, Link, evaluate
 from impls.jax_grad import transplants
@@ -53,17 +53,8 @@ COMPILED = _Compiled()
 class JaxPrograms:
     """What `JaxGrad` has besides: see `impls.captured.Captures` and `Transplants`."""
 
-    def brings_program(self, program: Any, arguments: Sequence[Any]) -> bool:
-        """What holds or is given JAX arrays, or is wrapped by JAX."""
-        return brings_program(program, arguments)
-
-    def capture(
-        self, program: Function, arguments: Sequence[Any], loss: Callable[[Any], Any] | None, seed: int,
-        *, window: Window = WHOLE,
-    ) -> Capture:  # fmt: skip
-        """Traced, and run equation by equation with taps."""
-        return capture(program, arguments, loss, seed, window=window)
-
+    brings_program = staticmethod(brings_program)
+    capture = staticmethod(capture)
     leaves_of = staticmethod(transplants.leaves_of)
     holding = staticmethod(transplants.holding)
     capture_in = staticmethod(transplants.capture_in)

@@ -24,7 +24,6 @@ from impls.abilities import (
     own_upstream,
     taken,
 )
-from impls.captured import WHOLE, Capture, Window
 from impls.contract import Arithmetic, Array, Arrays, CannotCompareError, Inputs, Pass
 from impls.graph import LOSS, TARGET, Graph, evaluate
 from impls.torch_autograd import transplants
@@ -44,17 +43,8 @@ from impls.torch_autograd.state import brings_program, compiled_by
 class TorchPrograms:
     """What `TorchAutograd` has besides: see `impls.captured.Captures`, `Transplants` and `Compiles`."""
 
-    def brings_program(self, program: Any, arguments: Sequence[Any]) -> bool:
-        """A module, or a function of tensors."""
-        return brings_program(program, arguments)
-
-    def capture(
-        self, program: Function, arguments: Sequence[Any], loss: Callable[[Any], Any] | None, seed: int,
-        *, window: Window = WHOLE,
-    ) -> Capture:  # fmt: skip
-        """By a dispatch mode and hooks."""
-        return capture(program, arguments, loss, seed, window=window)
-
+    brings_program = staticmethod(brings_program)
+    capture = staticmethod(capture)
     leaves_of = staticmethod(transplants.leaves_of)
     holding = staticmethod(transplants.holding)
     capture_in = staticmethod(transplants.capture_in)
