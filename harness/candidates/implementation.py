@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -62,24 +62,22 @@ class Participant:
             self._built[dtype] = guarded(lambda: self._build(self.network, dtype), {}, {})
         return self._built[dtype]
 
-    @property
+    @cached_property
     def profile(self) -> Profile:
-        """Of its passes in the working dtype."""
-        return profile_for(self.built(self.dtype), self.dtype, self.network)
-
-    def refuse_unknown(self) -> None:
-        """Refuse products whose arithmetic is not known.
+        """Of its passes in the working dtype, with the settings as they are when it is first asked for.
 
         Raises:
-            CannotCompareError: a link would have some.
+            CannotCompareError: a link has products whose arithmetic is not known.
         """
         try:
+            profile = profile_for(self.built(self.dtype), self.dtype, self.network)
             for link in self.network.links:
-                self.profile.of(link.layer, link.local)
+                profile.of(link.layer, link.local)
         except ValueError as error:
             raise CannotCompareError(str(error)) from None
+        return profile
 
-    @property
+    @cached_property
     def profile_of_updates(self) -> Profile:
         """Of its optimizer, which nobody says is eager."""
         return replace(self.profile, eager=False)
@@ -230,7 +228,7 @@ def admit(names: Iterable[str], network: Graph, dtype: str, *, named: bool, devi
             on = build if device == CPU or name == registry.REFERENCE else partial(_placed, name, build, device)
             participant = Participant(name, on, network, dtype)
             version, settings = participant.describe()
-            participant.refuse_unknown()
+            _ = participant.profile  # one that is not known is refused before anything is run
         except (registry.NotInstalledError, CannotCompareError) as error:
             admission.absent.append(Finding(name, 1, "missing", str(error), fails=False))
             continue

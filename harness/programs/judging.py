@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from msgspec.structs import replace as with_other
 
-from harness.arithmetic import Context, profile_of
+from harness.arithmetic import Context
 from harness.comparison.judge import Row, but_for_rounding, judge
 from harness.comparison.operation import check_of, row_of
-from harness.evaluation.references.captured import Narrow, RuleReference
+from harness.evaluation.references.captured import Narrow, RuleReference, profile_by
 from harness.evaluation.references.expected import Expected
 from harness.evaluation.references.measured import MeasuredReference
 from harness.evaluation.references.reference import Reference
@@ -222,7 +222,7 @@ def judged_meeting(
 
 
 def _total(meeting: Meeting, dtype: str, narrow: Narrow | None) -> Row:
-    context = Context(profile_of(dtype) if narrow is None else profile_of(dtype, arithmetic=narrow(None, "")))
+    context = Context(profile_by(narrow, dtype))
     parts = [context.exact(part) for part in meeting.parts]
     total = parts[0] if len(parts) == 1 else accumulate(*parts)
     row = judge(

@@ -9,13 +9,14 @@ from typing import Any
 
 from harness.candidates.sources import named
 from harness.evaluation.references.derived import HandReference
+from harness.formats import WIDE
 from harness.inputs.arguments import as_dtype, as_seconds
 from harness.inputs.plain import as_count, as_text
 from harness.results.tolerance_check import ToleranceCheck
 from harness.tolerances.asserted import asserted_in
 from harness.tolerances.files import ENDINGS, file_subjects
 from harness.tolerances.judging import judged
-from harness.tolerances.operations import Candidate, is_narrow, operation_subjects
+from harness.tolerances.operations import Candidate, operation_subjects
 from harness.tolerances.rules import Pair, Rule, rule_of
 from harness.tolerances.subject import Subject
 from harness.tolerances.written import check_writable, write
@@ -132,7 +133,7 @@ def _on(
         layer, inputs=inputs, dtype=of, seed=seed, candidate=candidate, timeout=timeout, tensor_cores=tensor_cores
     )
     what = on if isinstance(on, str) else getattr(on, "__name__", repr(on))
-    kernel = ", computed in float32 and rounded once" if is_narrow(of) and subjects[0].source == "derived" else ""
+    kernel = ", computed in float32 and rounded once" if of not in WIDE and subjects[0].source == "derived" else ""
     where = kernel + (f" on the tensor cores of {tensor_cores}" if tensor_cores else "")
     return On(subjects, f"{what} · {of}{where} · seed {seed}")
 

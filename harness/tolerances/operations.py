@@ -14,7 +14,7 @@ from harness.candidates.operation import Operation
 from harness.checking.operation_points import Points, References, points_of, with_upstream
 from harness.evaluation.references.derived import HandReference
 from harness.evaluation.references.expected import Expected, gradient_of
-from harness.formats import FORMATS, rounded_to
+from harness.formats import FORMATS, WIDE, rounded_to
 from harness.inputs.arguments import as_dtype
 from harness.inputs.outputs import OUTPUT
 from harness.tolerances.orders import from_last
@@ -104,16 +104,11 @@ def allowed_tensors(at: Expected, tensor_cores: str | None = None) -> dict[str, 
             profile = on_tensor_cores(profile, tensor_cores, operands)
         except ValueError as error:
             raise UsageError(str(error)) from None
-    elif not is_narrow(at.dtype):
+    elif at.dtype in WIDE:
         return at.tensors
     output, gradients = reference.computed(at.given, at.upstream, Context(profile).exact)
     found = {OUTPUT: output, **{gradient_of(name): gradient for name, gradient in gradients.items()}}
     return {name: bounded.stored() for name, bounded in found.items()}
-
-
-def is_narrow(dtype: str) -> bool:
-    """Whether kernels compute in a wider format, and round to it."""
-    return dtype in FORMATS and FORMATS[dtype].digits < FORMATS["float32"].digits
 
 
 def _programs(at: Expected) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -121,7 +116,7 @@ def _programs(at: Expected) -> Iterator[tuple[str, dict[str, Any]]]:
     reference = at.reference
     if not isinstance(reference, HandReference):
         return
-    within = "float32" if is_narrow(at.dtype) else at.dtype
+    within = at.dtype if at.dtype in WIDE else "float32"
     orders: dict[str, Callable[[Array], Any]] = {
         "the hand code in NumPy": lambda array: np.asarray(array, within),
         "the same, summed from last to first": lambda array: from_last(np.asarray(array, within)),

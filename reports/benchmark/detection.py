@@ -17,12 +17,12 @@ import harness
 from harness.checking.operation_points import References, points_of
 from harness.evaluation.references.derived import HandReference
 from harness.evaluation.references.expected import Expected
-from harness.formats import FORMATS, rounded_to
-from harness.tolerances.operations import allowed_tensors, is_narrow
+from harness.formats import FORMATS, WIDE, rounded_to
+from harness.tolerances.operations import allowed_tensors
 from harness.tolerances.orders import from_last
 from harness.tolerances.rules import AssertClose, Eager, Pair
 from harness.tolerances.subject import Floats, Subject
-from impls.contract import Array
+from impls.contract import Array, is_real
 from reports.benchmark.figure import Figure
 from reports.benchmark.historical import MISTAKES, Mistake
 
@@ -84,7 +84,7 @@ def _per_tensor(actual: Floats, subject: Subject) -> bool:
 def detections(*, seeds: int, dtype: str = "float32") -> Iterator[Detection]:
     """Every rule on every mistake."""
     asked = rules(dtype)
-    names = ["gradcheck", *asked, OURS[1]] if not is_narrow(dtype) else list(asked)
+    names = ["gradcheck", *asked, OURS[1]] if dtype in WIDE else list(asked)
     found = {name: dict.fromkeys([m.says for m in MISTAKES], 0) for name in names}
     alarms = {name: dict.fromkeys([m.says for m in MISTAKES], 0) for name in names}
     for mistake in MISTAKES:
@@ -107,7 +107,7 @@ def _rejected(
     verdicts = {
         name: not all(accepts(shown[each], subjects[each]) for each in subjects) for name, accepts in asked.items()
     }
-    if is_narrow(dtype):
+    if dtype not in WIDE:
         return verdicts
     return {
         "gradcheck": _gradcheck(mistake, seed, wrong=wrong),
@@ -118,7 +118,7 @@ def _rejected(
 
 def _wide(array: Array) -> Array:
     """What a kernel computes with."""
-    return array.astype("float32") if is_narrow(str(array.dtype)) else array
+    return array.astype("float32") if is_real(array) and str(array.dtype) not in WIDE else array
 
 
 def _point(mistake: Mistake, dtype: str, seed: int) -> Expected:

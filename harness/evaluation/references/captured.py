@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.arithmetic import Bounded, Context, profile_of
+from harness.arithmetic import Bounded, Context, Profile, profile_of
+from harness.arithmetic.profile import ANY
 from harness.formats import FORMATS, rounded_to
 from harness.inputs.outputs import OUTPUT, Parts
 from impls.captured import Operation, Place
@@ -21,6 +22,11 @@ from impls.graph import prefixed
 from impls.graph.node import as_names
 
 Narrow = Callable[[Any, str], Arithmetic]
+
+
+def profile_by(narrow: Narrow | None, dtype: str, layer: Any = None, local: str = "") -> Profile:
+    """That of programs whose framework computes so, where it tells; of what gives a layer's `local`, or of any sum."""
+    return profile_of(dtype, arithmetic=ANY if narrow is None else narrow(layer, local))
 
 
 class RuleReference:
@@ -95,9 +101,7 @@ class RuleReference:
         """What a rule reads, and as ``context`` that of programs that give what the layer calls `local`."""
         layer = self.rule.layer
         kind = self._kind(dtype, local)
-        context = Context(
-            profile_of(kind) if self._narrow is None else profile_of(kind, arithmetic=self._narrow(layer, local))
-        )
+        context = Context(profile_by(self._narrow, kind, layer, local))
 
         def given(name: str, read: Any) -> Any:
             value = inputs[self._called[name]] if isinstance(read, Place) else read
