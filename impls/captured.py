@@ -162,7 +162,7 @@ class Capture:
         losses: of several backward passes each one's, whose gradients add up.
         state: by the name of a leaf that is no weight, what it holds afterwards: a running mean.
         elsewhere: of each operation through which a gradient passed outside of the window, its module.
-        narrow: how its framework computes from numbers narrower than float32, see `impls.contract.ComputesNarrow`.
+        arithmetic: how its framework computes, see `impls.contract.StatesArithmetic`.
     """
 
     version: str
@@ -177,7 +177,7 @@ class Capture:
     losses: Sequence[float] = ()
     state: Mapping[str, Array] = field(default_factory=dict)
     elsewhere: Sequence[str] = ()
-    narrow: Callable[[Any, str], Arithmetic] | None = None
+    arithmetic: Callable[[Any, str], Arithmetic] | None = None
 
 
 class CannotCaptureError(Exception):

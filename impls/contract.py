@@ -124,10 +124,10 @@ class RunsOn(Protocol):
 
 
 @runtime_checkable
-class ComputesNarrow(Protocol):
-    """What an implementation has besides, if it can tell how it computes in float16 and bfloat16."""
+class StatesArithmetic(Protocol):
+    """What an implementation has besides, if it can tell how it computes, below float32 or on a device."""
 
-    def narrow(self, layer: Any, local: str) -> Arithmetic:
+    def arithmetic(self, layer: Any, local: str) -> Arithmetic:
         """Of what a layer calls `local`, an output or ``d`` of what it reads; of any other if the layer is None.
 
         Without this everything is assumed to be rounded to the dtype, accumulators too.

@@ -109,7 +109,7 @@ class Hand:
         return HandPass(loss, gradients, activations, network=self.network, weights=at, x=fed, y=_kept(y))
 
     @staticmethod
-    def narrow(layer: Any, local: str) -> Arithmetic:  # noqa: ARG004
+    def arithmetic(layer: Any, local: str) -> Arithmetic:  # noqa: ARG004
         """Every link in float32, its result rounded once."""
         return EMULATED
 

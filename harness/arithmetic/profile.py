@@ -68,7 +68,7 @@ class Profile:
         stored: u, eta and largest of what a link gives, where it is rounded once more when it is kept.
         u_kept: unit roundoff with which mean and deviation are kept for a gradient, 0 where as they were computed.
         unrounded: what a program shows may be off from what it went on with by so many of itself.
-        narrow: from a layer and what it calls what a link gives to how that is computed.
+        arithmetic: from a layer and what it calls what a link gives to how that is computed.
         device: whose elementary functions these are.
         whole: how any part of a pass computes, for what is followed from end to end.
     """
@@ -88,13 +88,13 @@ class Profile:
     stored: tuple[float, float, float] | None = None
     u_kept: float = 0.0
     unrounded: float = 0.0
-    narrow: Callable[[Any, str], Arithmetic] | None = None
+    arithmetic: Callable[[Any, str], Arithmetic] | None = None
     device: str = "cpu"
     whole: Arithmetic = ANYWHERE
 
     def of(self, layer: Any, local: str) -> Profile:
         """That of the link that gives what a layer calls `local`."""
-        return self if self.narrow is None else profile_of(self.dtype, self.eager, self.narrow(layer, local))
+        return self if self.arithmetic is None else profile_of(self.dtype, self.eager, self.arithmetic(layer, local))
 
     @property
     def lost_reciprocal(self) -> float:

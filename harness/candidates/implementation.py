@@ -22,11 +22,11 @@ from impls.contract import (
     Arithmetic,
     Array,
     CannotCompareError,
-    ComputesNarrow,
     Describes,
     Implementation,
     Pass,
     RunsOn,
+    StatesArithmetic,
     Trains,
     Update,
     Updater,
@@ -163,14 +163,14 @@ class Participant:
 
 def profile_for(made: Any, dtype: str, network: Graph) -> Profile:
     """Of an implementation's passes, as it says that it computes."""
-    narrow = made.narrow if isinstance(made, ComputesNarrow) else _unknown
-    arithmetic = narrow(None, "")
-    profile = profile_of(dtype, bool(getattr(made, "eager", False)), arithmetic)
-    if arithmetic.device == CPU:
-        return profile if dtype in WIDE else replace(profile, narrow=narrow)
-    each = [narrow(link.layer, link.local).cores for link in network.links]
-    whole = Arithmetic(device=arithmetic.device, cores=next(filter(None, each), None))
-    return replace(profile, narrow=narrow, whole=whole)
+    arithmetic = made.arithmetic if isinstance(made, StatesArithmetic) else _unknown
+    of_any = arithmetic(None, "")
+    profile = profile_of(dtype, bool(getattr(made, "eager", False)), of_any)
+    if of_any.device == CPU:
+        return profile if dtype in WIDE else replace(profile, arithmetic=arithmetic)
+    each = [arithmetic(link.layer, link.local).cores for link in network.links]
+    whole = Arithmetic(device=of_any.device, cores=next(filter(None, each), None))
+    return replace(profile, arithmetic=arithmetic, whole=whole)
 
 
 def _unknown(_layer: Any, _local: str) -> Arithmetic:

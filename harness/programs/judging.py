@@ -16,7 +16,7 @@ from msgspec.structs import replace as with_other
 from harness.arithmetic import Context
 from harness.comparison.judge import Row, but_for_rounding, judge
 from harness.comparison.operation import check_of, row_of
-from harness.evaluation.references.captured import Narrow, RuleReference, profile_by
+from harness.evaluation.references.captured import ArithmeticOf, RuleReference, profile_by
 from harness.evaluation.references.expected import Expected
 from harness.evaluation.references.measured import MeasuredReference
 from harness.evaluation.references.reference import Reference
@@ -50,12 +50,12 @@ def judged(capture: Capture, window: Window = WHOLE) -> Iterator[JudgedOperation
         if operation.module not in window:
             continue
         for meeting in meetings.get(operation.number, ()):
-            yield judged_meeting(meeting, operation.module, operation.place, capture.narrow)
-        yield judged_operation(operation, capture.narrow)
+            yield judged_meeting(meeting, operation.module, operation.place, capture.arithmetic)
+        yield judged_operation(operation, capture.arithmetic)
     for meeting in meetings.get(None, ()):
         module = path_of(meeting.name)
         if module in window:
-            yield judged_meeting(meeting, module, None, capture.narrow)
+            yield judged_meeting(meeting, module, None, capture.arithmetic)
 
 
 class _Judged(NamedTuple):
@@ -64,10 +64,10 @@ class _Judged(NamedTuple):
     shown: Mapping[str, Array]
 
 
-def judged_operation(operation: Operation, narrow: Narrow | None = None) -> JudgedOperation:
+def judged_operation(operation: Operation, arithmetic: ArithmeticOf | None = None) -> JudgedOperation:
     """One operation by the best reference it has; where that cannot be run, by the next, and by none in the end."""
     why, blind = operation.why_not, None
-    for kind, reference in _references(operation, narrow):
+    for kind, reference in _references(operation, arithmetic):
         try:
             found = _result(operation, kind, _by(reference(), operation, kind), "")
             if found.wrong or not _blind(found):
@@ -86,9 +86,11 @@ def _blind(found: JudgedOperation) -> int:
     return sum(row.verdict == "no power" for row in found.rows)
 
 
-def _references(operation: Operation, narrow: Narrow | None) -> Iterator[tuple[Kind, Callable[[], Reference]]]:
+def _references(
+    operation: Operation, arithmetic: ArithmeticOf | None
+) -> Iterator[tuple[Kind, Callable[[], Reference]]]:
     if operation.rule is not None and _looks_everywhere(operation.rule, operation.upstream):
-        yield "derived", partial(RuleReference, operation, narrow)
+        yield "derived", partial(RuleReference, operation, arithmetic)
     if operation.outputs and (form := operation.form()) is not None:
         yield form.kind, partial(_measured, operation, form)
 
@@ -204,13 +206,13 @@ def _told_of(array: Array, what: str, read: Sequence[Array]) -> str:
 
 
 def judged_meeting(
-    meeting: Meeting, module: str, place: tuple[str, int] | None, narrow: Narrow | None = None
+    meeting: Meeting, module: str, place: tuple[str, int] | None, arithmetic: ArithmeticOf | None = None
 ) -> JudgedOperation:
     """A sum of gradients, in any order."""
     dtype, rows, why = str(meeting.total.dtype), list[Row](), meeting.why_not
     if not why and dtype in DTYPES:
         try:
-            rows = [_total(meeting, dtype, narrow)]
+            rows = [_total(meeting, dtype, arithmetic)]
         except ValueError as error:
             why = told(error)
     return JudgedOperation(
@@ -221,8 +223,8 @@ def judged_meeting(
     )  # fmt: skip
 
 
-def _total(meeting: Meeting, dtype: str, narrow: Narrow | None) -> Row:
-    context = Context(profile_by(narrow, dtype))
+def _total(meeting: Meeting, dtype: str, arithmetic: ArithmeticOf | None) -> Row:
+    context = Context(profile_by(arithmetic, dtype))
     parts = [context.exact(part) for part in meeting.parts]
     total = parts[0] if len(parts) == 1 else accumulate(*parts)
     row = judge(

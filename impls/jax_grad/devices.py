@@ -16,7 +16,7 @@ from typing import Any
 import jax
 
 from impls.contract import Arithmetic
-from impls.jax_grad.narrow import narrow
+from impls.jax_grad.narrow import on_cpu
 
 PRECISE = ("float32", "highest", "bfloat16_9x", "F32_F32_F32")
 """Settings with which a product of float32 is one of float32."""
@@ -55,9 +55,9 @@ class Place:
         return str(self._device) if kind == self._device.platform else f"{self._device}, {kind}"
 
     def arithmetic(self, layer: Any, local: str, dtype: str) -> Arithmetic:
-        """How one tensor of a layer is computed there; see `impls.contract.ComputesNarrow`."""
+        """How one tensor of a layer is computed there; see `impls.contract.StatesArithmetic`."""
         if _platform(self._device) == "cpu":
-            return narrow(layer, local)
+            return on_cpu(layer, local)
         major, _, minor = str(getattr(self._device, "compute_capability", "0.0")).partition(".")
         capability = int(major), int(minor or 0)
         if dtype == "float64":

@@ -268,7 +268,7 @@ class JaxGrad(JaxHosting, JaxPrograms):
             {n: _numpy(a) for n, a in activations.items()},
         )
 
-    def narrow(self, layer: Any, local: str) -> Arithmetic:
+    def arithmetic(self, layer: Any, local: str) -> Arithmetic:
         """As XLA does."""
         return self._where.arithmetic(layer, local, self.dtype)
 

@@ -15,6 +15,6 @@ ADDED = Arithmetic()
 ROUNDED = Arithmetic(products="float32")
 
 
-def narrow(layer: Any, local: str) -> Arithmetic:
-    """See `impls.contract.ComputesNarrow`."""
+def on_cpu(layer: Any, local: str) -> Arithmetic:
+    """See `impls.contract.StatesArithmetic`."""
     return ADDED if (type(layer), local) == (Embedding, "dW") else ROUNDED

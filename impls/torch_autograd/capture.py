@@ -23,7 +23,7 @@ from torch.overrides import TorchFunctionMode
 
 from impls.captured import WHOLE, CannotCaptureError, Capture, Window
 from impls.torch_autograd.assembly import assembled
-from impls.torch_autograd.narrow import narrow
+from impls.torch_autograd.narrow import on_cpu
 from impls.torch_autograd.sizes import Sizes
 from impls.torch_autograd.state import State, compiled_by, same
 from impls.torch_autograd.tap import Tap
@@ -90,7 +90,7 @@ def tapped(
             weights=[name for name, leaf in found.leaves.items() if leaf.requires_grad],
             notes=notes, passing=made.passing, elsewhere=made.elsewhere,
             losses=[float(each.loss.detach()) for each in rounds], state=state,
-            narrow=partial(narrow, dtype=str(value.dtype).removeprefix("torch.")),
+            arithmetic=partial(on_cpu, dtype=str(value.dtype).removeprefix("torch.")),
         )  # fmt: skip
     finally:
         found.restored()

@@ -24,7 +24,7 @@ def devices() -> list[str]:
 
 
 def on_cuda(layer: object, dtype: str, device: str) -> Arithmetic:
-    """How one tensor of a layer is computed there; see `impls.contract.ComputesNarrow`."""
+    """How one tensor of a layer is computed there; see `impls.contract.StatesArithmetic`."""
     capability, matmul = torch.cuda.get_device_capability(device), torch.backends.cuda.matmul
     if dtype == "float64":
         return Arithmetic(products=dtype, device="cuda")

@@ -33,7 +33,7 @@ from impls.torch_autograd.chains import TorchChain, moved, real
 from impls.torch_autograd.compiled import capture_whole
 from impls.torch_autograd.conventions import measures
 from impls.torch_autograd.devices import devices, on_cuda, settings
-from impls.torch_autograd.narrow import narrow
+from impls.torch_autograd.narrow import on_cpu
 from impls.torch_autograd.operations import ACCUMULATIONS, ELEMENTARY, operation_of
 from impls.torch_autograd.optimizers import OPTIMIZERS, TorchUpdater
 from impls.torch_autograd.peers import COMPARERS, GRADIENT_CHECKERS
@@ -201,10 +201,10 @@ class TorchAutograd(TorchHosting, TorchPrograms):
             {name: array_of(tensors[name]) for name in intermediates},
         )
 
-    def narrow(self, layer: Any, local: str) -> Arithmetic:
+    def arithmetic(self, layer: Any, local: str) -> Arithmetic:
         """As its kernels do."""
         dtype = str(self.dtype).removeprefix("torch.")
-        return narrow(layer, local, dtype) if self.device == "cpu" else on_cuda(layer, dtype, self.device)
+        return on_cpu(layer, local, dtype) if self.device == "cpu" else on_cuda(layer, dtype, self.device)
 
     def devices(self) -> list[str]:
         """The CPU, and CUDA where it is."""

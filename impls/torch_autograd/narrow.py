@@ -45,8 +45,8 @@ IN_HALF: Mapping[type, tuple[str, ...]] = {
 """What adds in float16 where oneDNN has no kernel for it."""
 
 
-def narrow(layer: Any, local: str, dtype: str) -> Arithmetic:
-    """See `impls.contract.ComputesNarrow`."""
+def on_cpu(layer: Any, local: str, dtype: str) -> Arithmetic:
+    """See `impls.contract.StatesArithmetic`."""
     if dtype == "float16" and local in IN_HALF.get(type(layer), ()):
         return Arithmetic()
     return NARROW.get(type(layer), {}).get(local, COMPOSED)

@@ -80,7 +80,7 @@ class OnCores(Hand):
         made.device = device
         return made
 
-    def narrow(self, _layer, _local):
+    def arithmetic(self, _layer, _local):
         cores = ((8, 0), "tf32") if self.said and self.dtype == np.float32 else None
         return Arithmetic(products=str(self.dtype), device="cuda", cores=cores)
 
@@ -147,7 +147,7 @@ def test_tensor_cores_are_known_by_the_compute_capability(capability, operands, 
 
 def test_what_is_not_known_is_refused_before_anything_is_run(register):
     class Unknown(OnCores):
-        def narrow(self, _layer, _local):
+        def arithmetic(self, _layer, _local):
             return Arithmetic(products="float32", device="cuda", cores=((11, 0), "tf32"))
 
     register("unknown", Unknown)

@@ -73,7 +73,7 @@ def test_what_has_no_order_is_told():
 def test_everybody_accumulates_as_the_profiles_say(name, dtype):
     pytest.importorskip(name if name != "hand" else "numpy")
     made = registry.load(name)(network_of_example(), dtype)
-    said = made.narrow(None, "")
+    said = made.arithmetic(None, "")
     for of, sums in made.accumulations().items():
         promised = getattr(said, {"gradient sums": "sums"}.get(of, of)) or dtype
         assert accumulation_of(sums, 32, dtype).digits >= FORMATS[promised].digits, of

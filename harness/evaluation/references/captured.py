@@ -21,19 +21,19 @@ from impls.contract import Arithmetic, Array, is_real
 from impls.graph import prefixed
 from impls.graph.node import as_names
 
-Narrow = Callable[[Any, str], Arithmetic]
+ArithmeticOf = Callable[[Any, str], Arithmetic]
 
 
-def profile_by(narrow: Narrow | None, dtype: str, layer: Any = None, local: str = "") -> Profile:
+def profile_by(arithmetic: ArithmeticOf | None, dtype: str, layer: Any = None, local: str = "") -> Profile:
     """That of programs whose framework computes so, where it tells; of what gives a layer's `local`, or of any sum."""
-    return profile_of(dtype, arithmetic=ANY if narrow is None else narrow(layer, local))
+    return profile_of(dtype, arithmetic=ANY if arithmetic is None else arithmetic(layer, local))
 
 
 class RuleReference:
     """A hand rule at an operation's own operands, which are called as the rule calls them.
 
     Args:
-        narrow: how the operation's framework computes from numbers narrower than float32.
+        arithmetic: how the operation's framework computes from numbers narrower than float32.
 
     Attributes:
         inputs: the operands that the rule reads; `numbers` says which they are.
@@ -42,7 +42,7 @@ class RuleReference:
 
     measured = False
 
-    def __init__(self, operation: Operation, narrow: Narrow | None = None) -> None:
+    def __init__(self, operation: Operation, arithmetic: ArithmeticOf | None = None) -> None:
         rule = operation.rule
         assert rule is not None
         self.rule, self.name = rule, f"hand {rule.layer!r}"
@@ -56,7 +56,7 @@ class RuleReference:
         names = [OUTPUT] if len(rule.gives) == 1 else [f"{OUTPUT}[{number}]" for number in range(len(rule.gives))]
         shapes = (operation.outputs[place].shape for place in rule.gives)
         self._parts = dict(zip(names, shapes, strict=True))
-        self._narrow = narrow
+        self._arithmetic = arithmetic
         gives = zip(as_names(rule.layer.gives), rule.gives, strict=True)
         self._kinds = {local: str(operation.outputs[place].dtype) for local, place in gives}
         self._kinds |= {
@@ -101,7 +101,7 @@ class RuleReference:
         """What a rule reads, and as ``context`` that of programs that give what the layer calls `local`."""
         layer = self.rule.layer
         kind = self._kind(dtype, local)
-        context = Context(profile_by(self._narrow, kind, layer, local))
+        context = Context(profile_by(self._arithmetic, kind, layer, local))
 
         def given(name: str, read: Any) -> Any:
             value = inputs[self._called[name]] if isinstance(read, Place) else read
