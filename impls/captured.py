@@ -162,7 +162,8 @@ class Capture:
         losses: of several backward passes each one's, whose gradients add up.
         state: by the name of a leaf that is no weight, what it holds afterwards: a running mean.
         elsewhere: of each operation through which a gradient passed outside of the window, its module.
-        arithmetic: how its framework computes, see `impls.contract.StatesArithmetic`.
+        arithmetic: how its framework computes from numbers of a dtype, its last argument, see
+            `impls.contract.StatesArithmetic`.
     """
 
     version: str
@@ -177,7 +178,7 @@ class Capture:
     losses: Sequence[float] = ()
     state: Mapping[str, Array] = field(default_factory=dict)
     elsewhere: Sequence[str] = ()
-    arithmetic: Callable[[Any, str], Arithmetic] | None = None
+    arithmetic: Callable[[Any, str, str], Arithmetic] | None = None
 
 
 class CannotCaptureError(Exception):

@@ -178,7 +178,19 @@ def profile_of(dtype: str, eager: bool = False, arithmetic: Arithmetic = ANY) ->
         computes=of, constants=constants, besides=besides, eager=eager, device=arithmetic.device,
         block=None if arithmetic.cores is None else block_at(dtype, *arithmetic.cores),
     )  # fmt: skip
-    return own if of.digits >= FORMATS[WIDE].digits else _narrow(own, of, arithmetic)
+    return _adding(own, arithmetic) if of.digits >= FORMATS[WIDE].digits else _narrow(own, of, arithmetic)
+
+
+def _adding(own: Profile, arithmetic: Arithmetic) -> Profile:
+    """Of a wide dtype: an accumulator narrower than float32 is what it is, in whatever its sum is kept."""
+    accumulators = [
+        of if name is not None and (of := FORMATS[name]).digits < FORMATS[WIDE].digits else own.computes
+        for name in (arithmetic.products, arithmetic.sums, arithmetic.meetings)
+    ]
+    products, sums, meetings = (of.u for of in accumulators)
+    eta = max(own.eta, *(of.smallest_subnormal / 2 for of in accumulators))
+    largest = min(of.largest for of in accumulators)
+    return replace(own, u_acc=products, u_sum=sums, u_met=meetings, eta=eta, largest=largest)
 
 
 def _narrow(own: Profile, of: Format, arithmetic: Arithmetic) -> Profile:

@@ -224,7 +224,7 @@ def judged_meeting(
 
 
 def _total(meeting: Meeting, dtype: str, arithmetic: ArithmeticOf | None) -> Row:
-    context = Context(profile_by(arithmetic, dtype))
+    context = Context(profile_by(arithmetic, dtype, dtype))
     parts = [context.exact(part) for part in meeting.parts]
     total = parts[0] if len(parts) == 1 else accumulate(*parts)
     row = judge(

@@ -22,11 +22,11 @@ from jax.extend.core import jaxpr_as_fun
 
 from impls.captured import WHOLE, CannotCaptureError, Capture, Meeting, Operation, Window
 from impls.contract import Array
+from impls.jax_grad.devices import Place
 from impls.jax_grad.forms import form_of, name_of
 from impls.jax_grad.lax import Arguments, rule_of
 from impls.jax_grad.leaves import Leaves, is_real
 from impls.jax_grad.loops import ENTERED, MOST_ENTERED
-from impls.jax_grad.narrow import on_cpu
 from impls.jax_grad.programs import RULES, Program, compiled
 from impls.jax_grad.tapped import Observed, Tapped
 from impls.jax_grad.written import module_of, place_of, place_of_rule
@@ -85,7 +85,7 @@ def capture(
         loss=float(observed.loss), operations=operations, meetings=list(meetings_of(tapped, observed)),
         modules=len({*(operation.module for operation in operations), *elsewhere} - {""}),
         weights=list(tapped.leaves.values()), passing=len(tapped.program.steps) - len(tapped.passing),
-        elsewhere=elsewhere, arithmetic=on_cpu,
+        elsewhere=elsewhere, arithmetic=Place("").arithmetic,
         notes=[*_loops(operations), *([] if at_once else _as_a_whole(traced, arrays, tapped, observed))],
     )  # fmt: skip
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
 from typing import Any
 
 import torch
@@ -90,7 +89,7 @@ def tapped(
             weights=[name for name, leaf in found.leaves.items() if leaf.requires_grad],
             notes=notes, passing=made.passing, elsewhere=made.elsewhere,
             losses=[float(each.loss.detach()) for each in rounds], state=state,
-            arithmetic=partial(on_cpu, dtype=str(value.dtype).removeprefix("torch.")),
+            arithmetic=on_cpu,
         )  # fmt: skip
     finally:
         found.restored()

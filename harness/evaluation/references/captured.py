@@ -7,6 +7,7 @@ What was captured is a point of an operation with its upstream; so it is judged 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from inspect import signature
 from typing import Any
 
@@ -21,12 +22,19 @@ from impls.contract import Arithmetic, Array, is_real
 from impls.graph import prefixed
 from impls.graph.node import as_names
 
-ArithmeticOf = Callable[[Any, str], Arithmetic]
+ArithmeticOf = Callable[[Any, str, str], Arithmetic]
+"""Of what gives a layer's `local` from numbers of a dtype: see `impls.captured.Capture`."""
 
 
-def profile_by(arithmetic: ArithmeticOf | None, dtype: str, layer: Any = None, local: str = "") -> Profile:
-    """That of programs whose framework computes so, where it tells; of what gives a layer's `local`, or of any sum."""
-    return profile_of(dtype, arithmetic=ANY if arithmetic is None else arithmetic(layer, local))
+def profile_by(arithmetic: ArithmeticOf | None, dtype: str, kind: str, layer: Any = None, local: str = "") -> Profile:
+    """That of programs whose framework computes so, where it tells; of what gives a layer's `local`, or of any sum.
+
+    Args:
+        kind: the dtype in which the result is kept; what accumulates in the numbers' own format does so none the less.
+    """
+    told = ANY if arithmetic is None else arithmetic(layer, local, dtype)
+    products, sums, meetings = (each or dtype for each in (told.products, told.sums, told.meetings))
+    return profile_of(kind, arithmetic=replace(told, products=products, sums=sums, meetings=meetings))
 
 
 class RuleReference:
@@ -100,8 +108,7 @@ class RuleReference:
     def _given(self, inputs: Mapping[str, Array], dtype: str, local: str) -> dict[str, Any]:
         """What a rule reads, and as ``context`` that of programs that give what the layer calls `local`."""
         layer = self.rule.layer
-        kind = self._kind(dtype, local)
-        context = Context(profile_by(self._arithmetic, kind, layer, local))
+        context = Context(profile_by(self._arithmetic, dtype, self._kind(dtype, local), layer, local))
 
         def given(name: str, read: Any) -> Any:
             value = inputs[self._called[name]] if isinstance(read, Place) else read

@@ -8,9 +8,10 @@ operation computes on the way, forward and backward, moved by a random share of 
 the smaller of the two changes is what rounding the terms can do. (The smaller, since an argument that lands on a kink
 leaves it one way only.) With G the largest of all these gaps of an entry, over `POINTS` points jittered by up to 4 ulp,
 
-    allowed = 128 (u / u_32 (G + largest G of the tensor) / 2  +  u |value|)
+    allowed = 128 (u / u_32 (G + largest G of the tensor) / 2  +  u |value|)  +  eta
 
-where u is the unit roundoff of the candidate's dtype and u_32 that of float32. The largest gap of the tensor is mixed
+where u is the unit roundoff of the candidate's dtype, u_32 that of float32, and eta what is lost where a result is
+below the normal numbers of the dtype. The largest gap of the tensor is mixed
 in because an entry may have been lucky at every point, and because a right program may lose in one entry what the
 reference loses in another. The last term is the rounding of the result itself, for where the reference is exact.
 
@@ -213,7 +214,7 @@ def allowed(value: Array, gap: Array, dtype: str) -> Bounded:
     context, u_32 = Context(profile_of(dtype)), profile_of("float32").u
     u, largest = context.profile.u, gap.max(initial=0.0, where=np.isfinite(gap))
     with np.errstate(all="ignore"):
-        bound = FACTOR * (u / u_32 * (gap + largest) / 2 + u * np.abs(value))
+        bound = FACTOR * (u / u_32 * (gap + largest) / 2 + u * np.abs(value)) + context.profile.eta
         bounded = np.isfinite(gap) & (np.abs(value) <= context.profile.largest)  # what overflows there may do so
     return Bounded(value, np.asarray(np.where(bounded, bound, np.inf)), context)
 
