@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -196,6 +197,7 @@ def tensors_of(result: Pass) -> dict[str, Array]:
     return {**result.activations, "loss": np.asarray(result.loss), **result.gradients}
 
 
+@cache
 def network_of_example() -> Graph:
     """A tiny network with each kind of weight, on which an implementation can be tried."""
     from impls.hand import from_text

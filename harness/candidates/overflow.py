@@ -21,6 +21,7 @@ from harness.candidates.probes import FIRST, Larger, ladders
 from harness.comparison.judge import Finding
 from harness.evaluation.point import Point
 from harness.faults.guards import GUARDS
+from harness.formats import FORMATS
 from impls.graph import evaluate
 
 
@@ -59,7 +60,7 @@ def _guard_at(candidate: BackwardPass, at: Point, answer: Answer) -> str:
 
 def loss_of(wrong: Iterable[str], answer: Answer, largest: float, dtype: str) -> str | None:
     """What a right form does where numbers of this size spoil these tensors; None where that is a mistake."""
-    most = np.log(np.finfo(dtype).max)
+    most = np.log(FORMATS[dtype].largest)
     finite = all(np.isfinite(answer.shown[name]).all() for name in wrong if name in answer.shown)
     if finite:
         return "loses every digit" if largest >= most / 2 else None

@@ -22,6 +22,7 @@ from harness.candidates.overflow import loss_of
 from harness.checking.operation_judging import Tried
 from harness.comparison.judge import Finding
 from harness.evaluation.references.expected import Expected
+from harness.formats import FORMATS
 from harness.inputs.declared import Reals
 from harness.inputs.signature import Signature
 from harness.usage import UsageError
@@ -113,7 +114,7 @@ def _without(each: Tried, why: str) -> Tried:
 def _limit(candidate: Operation, at: Expected) -> Limit | None:
     """Above which numbers a right form is spoilt here; None if it is not right, or no numbers are too large."""
     reals = tuple(name for name, array in at.given.items() if is_real(array))
-    least = float(np.sqrt(np.log(np.finfo(at.dtype).max)))
+    least = float(np.sqrt(np.log(FORMATS[at.dtype].largest)))
     for names in _groups(reals):
         largest = max(float(np.abs(at.given[name]).max()) for name in names)
         if largest <= least or candidate.wrong(cut := _cut(at, names, least), candidate.answer(cut)):

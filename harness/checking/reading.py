@@ -15,6 +15,7 @@ from harness.diagnosis.location import Located
 from harness.dialects import factors_of
 from harness.evaluation.point import Point
 from harness.faults.fault import in_samples
+from harness.formats import FORMATS
 from harness.results.check import Check
 from harness.usage import UsageError
 from impls.contract import Array
@@ -64,7 +65,7 @@ def said_of_factor(
     factor, rows = check.factor, check.setting.rows
     if lr is None or factor is None or factor < 0 or any(f.kind == "learning rate" for f in check.findings):
         return  # no factor, one that no learning rate has, or what is no loss but clipped
-    known = 4 * float(np.finfo(check.setting.dtype).eps) * abs(factor)
+    known = 8 * FORMATS[check.setting.dtype].u * abs(factor)
     meant = next(factors_of(factor, known, rows, check.network.outputs), None)
     if in_samples(factor, known, rows) or (meant and meant.samples):
         return

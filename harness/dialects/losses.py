@@ -21,6 +21,7 @@ from harness.dialects.dialect import Dialect
 from harness.dialects.factors import Factor, factors_of, fraction_text, named_at
 from harness.dialects.given import given_forward
 from harness.evaluation.point import Point
+from harness.formats import FORMATS
 from impls.contract import Array
 from impls.graph import LOSS, TARGET, Graph, Link
 from impls.hand import MeanSquaredError, Penalised, Scaled, SumSquaredError
@@ -76,7 +77,7 @@ def ambiguous(point: Point, number: float) -> Iterator[Any]:
 
     None where the number is negative: no loss is meant to grow.
     """
-    known = number, 4 * float(np.finfo(point.dtype).eps) * abs(number), point.rows, point.network.outputs
+    known = number, 8 * FORMATS[point.dtype].u * abs(number), point.rows, point.network.outputs
     named = named_at(*known)
     for factor in [*named, *(factor for factor in factors_of(*known) if factor not in named)]:
         yield _meant(point.network, factor, {})

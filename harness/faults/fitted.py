@@ -31,8 +31,12 @@ import numpy as np
 
 from harness.arithmetic import Bounded
 from harness.faults.fault import DIGITS, LEAST_ENTRIES, Fault, with_number
+from harness.formats import DTYPES, FORMATS, rounded_to
 from impls.contract import Array
 from impls.graph import Rule
+
+TELLING = 10.0**-DIGITS / 20
+"""How near to a short number a length has to be: of any lengths a tenth are, at most."""
 
 Predicting = Callable[[Rule], Any]
 """From a rule to the tensor that shows the fault, with the rule planted in place of its link."""
@@ -197,12 +201,16 @@ def short_length(tensors: Sequence[Array], off: float = 0.0) -> float | None:
     entries = np.concatenate([np.ravel(tensor) for tensor in tensors])
     with np.errstate(all="ignore"):
         length = float(np.sqrt(np.square(entries).sum()))
-        kind = np.float32 if np.all(np.float32(entries) == entries) else np.float64
     if not np.isfinite(length) or not length:
         return None
+    narrowest = sorted(DTYPES, key=lambda kind: FORMATS[kind].digits)
+    kind = next(kind for kind in narrowest if np.all(rounded_to(entries, kind) == entries))
     short = float(f"{length:.{DIGITS}g}")
-    roundings = entries.size + 8  # of the sum, the root, the quotient, the product
-    return short if abs(length - short) <= roundings * float(np.finfo(kind).eps) * short + off else None
+    roundings = np.sqrt(entries.size) + 8  # of the sum, as they usually add up, the root, the quotient, the product
+    rounded = 2 * roundings * FORMATS[kind].u
+    if rounded > TELLING:
+        return None
+    return short if abs(length - short) <= rounded * short + off else None
 
 
 def sharpest(bound: Array, direction: Array) -> tuple[int, ...]:

@@ -102,13 +102,15 @@ def differentiating(
 ) -> tuple[Callable[..., Any], Hosts]:
     """A function that a framework can differentiate, and that framework's host.
 
-    It is the function itself, or the same of NumPy's functions on a framework's arrays. What is written by operators
-    or NumPy's functions alone is no framework's: what is installed is imported for it.
+    It is the function itself, or the same of NumPy's functions on a framework's arrays. What brings a backward pass of
+    its own is called as that framework calls it. What is written by operators or NumPy's functions alone is no
+    framework's: what is installed is imported for it.
 
     Raises:
         UsageError: no framework that is installed can differentiate it.
     """
     refused = None
+    function = _as_called(function, dtype)
     try:
         host = host_of(function, inputs, dtype, autograd=True, other_than=other_than)
         if named_in(function) & {*registry.names()} or _differentiates(host, function, inputs):
@@ -135,6 +137,15 @@ def differentiating(
         f"Cannot differentiate {what!r}, because it is written in NumPy, which has no autograd, and cannot be run on "
         f"the arrays of a framework either; write it in torch or JAX."
     )
+
+
+def _as_called(function: Callable[..., Any], dtype: str) -> Callable[..., Any]:
+    whole = function.function if isinstance(function, Call) else function
+    for host in loaded_hosts(dtype).values():
+        if host.brings_backward(whole):
+            forward = host.pair(whole)[0]
+            return Call(forward, function.signature, function.settings) if isinstance(function, Call) else forward
+    return function
 
 
 def _differentiates(host: Hosts, function: Callable[..., Any], inputs: Sequence[Array]) -> bool:

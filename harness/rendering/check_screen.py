@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import numpy as np
-
 from harness.candidates.layout import WORDS
 from harness.comparison.remarks import KIND, lines_of
 from harness.diagnosis import Cause, Diagnosis
 from harness.dialects import factors_of
 from harness.faults.fault import in_samples
+from harness.formats import FORMATS
 from harness.rendering import check_columns, columns
 from harness.rendering.tables import conventions
 from harness.results.check import Check
@@ -74,7 +73,7 @@ def _factor(check: Check, style: str) -> str:
         return ""
     causes = [cause for cause in check.diagnoses[0].causes if cause.cause != "loss of another kind"]  # here the same
     why = f": {causes[0].says}" if causes else ""
-    rows, off = check.setting.rows, 4 * float(np.finfo(check.setting.dtype).eps) * abs(check.factor)
+    rows, off = check.setting.rows, 8 * FORMATS[check.setting.dtype].u * abs(check.factor)
     named = (factor.text for factor in factors_of(check.factor, off, rows, check.network.outputs) if factor.samples)
     name = in_samples(check.factor, 0.0, rows) or next(named, None)
     told = f"{check.factor:.6g}" if name is None else f"{check.factor:.6g} = {name}"

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 import harness
 from harness.arithmetic import Context, profile_of
@@ -17,7 +18,7 @@ from harness.inputs.batches import batches_of
 from harness.inputs.datasets import load_data
 from impls import registry
 from impls.contract import Arithmetic, CannotCompareError
-from impls.hand import MatrixProduct, Tanh, from_text
+from impls.hand import Dense, MatrixProduct, Network, Silu, SumSquaredError, Tanh, from_text
 from impls.hand_numpy import Hand
 from reports.soundness import campaign
 from reports.soundness.cases import graph_case
@@ -187,3 +188,53 @@ def test_a_framework_that_lacks_a_dtype_says_so(register):
     found = harness.run("4-2-1", against=["wide"], steps=1, dtype="bfloat16")
     assert found.exit == 3
     assert "use float16, float32 or float64" in str(found.outcome.reason) + str(found)
+
+
+class Right(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, z):
+        ctx.save_for_backward(z)
+        return z * torch.sigmoid(z)
+
+    @staticmethod
+    def backward(ctx, da):
+        (z,) = ctx.saved_tensors
+        s = torch.sigmoid(z)
+        return da * (s + z * s * (1 - s))
+
+
+class Wrong(Right):
+    @staticmethod
+    def backward(ctx, da):
+        (z,) = ctx.saved_tensors
+        s = torch.sigmoid(z)
+        return da * (s + z * s)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_where_a_right_operation_overflows_is_looked_for_in_the_numbers_of_the_format(dtype):
+    found = harness.check_vjp(Right, reference=Silu(), inputs="z=8,12", dtype=dtype)
+    assert found.verdict == "PASS", str(found)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_wrong_line_of_an_operation_is_found(dtype):
+    found = harness.check_vjp(Wrong, reference=Silu(), inputs="z=8,12", dtype=dtype)
+    assert found.verdict == "FAIL"
+    repairs = [cause.repair for cause in found.causes if cause.repair]
+    assert any("1 - s" in repair.says for repair in repairs), str(found)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_factor_is_told_and_no_length_is_short_that_may_be_any(dtype):
+    def halved(weights, x, y):
+        z1 = x @ weights["W1"] + weights["b1"]
+        a1 = np.tanh(z1)
+        dz2 = a1 @ weights["W2"] + weights["b2"] - y
+        dz1 = dz2 @ weights["W2"].T * (1 - a1 * a1)
+        return {"dW2": a1.T @ dz2, "db2": dz2.sum(0), "dW1": x.T @ dz1, "db1": dz1.sum(0)}
+
+    network = Network([Dense(4, 3), Tanh(), Dense(3, 1)], SumSquaredError())
+    found = harness.check(halved, network, load_data("iris"), dtype=dtype)
+    assert found.verdict == "FAIL"
+    assert not any("clipped" in finding.message for finding in found.findings), str(found)

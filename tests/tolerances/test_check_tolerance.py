@@ -10,6 +10,7 @@ import harness
 from harness.cli import harness as command
 from harness.usage import UsageError
 from impls.hand import Dense, Tanh
+from tests.helpers.command import typed
 
 LIGER = {"atol": 5.0, "rtol": 50.0}
 
@@ -236,3 +237,14 @@ def test_the_command_tells_the_same_as_json():
         .invoke(command, ["tolerance", "assert-close", "--on", "tanh", "--quiet"])
         .stdout.startswith(told["verdict"])
     )
+
+
+def test_an_operation_with_a_backward_pass_of_its_own_is_measured_on_itself(tmp_path):
+    (tmp_path / "own.py").write_text(
+        "import torch\n\n\nclass Square(torch.autograd.Function):\n"
+        "    @staticmethod\n    def forward(ctx, x):\n        ctx.save_for_backward(x)\n        return x * x\n\n"
+        "    @staticmethod\n    def backward(ctx, dy):\n        return 2 * ctx.saved_tensors[0] * dy\n"
+    )
+    said = typed("tolerance", "assert-close", "--on", "own.py:Square", "--inputs", "x=4,5", cwd=tmp_path)
+    assert said.returncode in (0, 1), said.stderr
+    assert "dx 4×5: allowance measured" in said.stdout
