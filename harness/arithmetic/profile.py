@@ -202,6 +202,10 @@ def _narrow(own: Profile, of: Format, arithmetic: Arithmetic) -> Profile:
     on_device = replace(ANY, device=arithmetic.device)
     if arithmetic.within is not None:
         within = replace(profile_of(arithmetic.within, own.eager, on_device), dtype=own.dtype, block=own.block)
+        if (
+            max(products, sums) > within.u
+        ):  # what is added up in the format itself is rounded, and overflows, as it does
+            within = replace(within, eta=eta, largest=of.largest)
         stored = of.u, eta, of.largest
     return replace(
         within, u_acc=products, u_sum=sums, u_met=meetings, stored=stored,

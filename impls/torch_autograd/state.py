@@ -14,6 +14,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.utils._pytree import tree_leaves
 
 from impls.captured import CannotCaptureError
+from impls.torch_autograd.arrays import array_of
 from impls.torch_autograd.nodes import leaves_of
 from impls.torch_autograd.tap import unreadable
 
@@ -158,7 +159,7 @@ class State:
     def statistics(self) -> dict[str, np.ndarray]:
         """Copies of the buffers of real numbers as they are now."""
         reals = {name: buffer for name, buffer in self.buffers().items() if buffer.is_floating_point()}
-        return {name: buffer.numpy(force=True).copy() for name, buffer in reals.items()}
+        return {name: array_of(buffer) for name, buffer in reals.items()}
 
     def restored(self, seed: int | None = None, changing: Callable[[torch.Tensor], Any] = lambda _: None) -> None:
         """Put everything back; seed what is drawn by, or put that back too. `changing` is told what will be written."""
