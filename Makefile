@@ -68,6 +68,8 @@ SEED ?= 0
 soundness: $(INSTALLED)
 	$(BIN)/python -m reports.soundness --entries $(ENTRIES) --seed $(SEED)
 	$(BIN)/python -m reports.soundness --layers --entries $(ENTRIES) --seed $(SEED)
+	$(BIN)/python -m reports.soundness --dtypes bfloat16,float16 --entries $(ENTRIES) --seed $(SEED)
+	$(BIN)/python -m reports.soundness --dtypes bfloat16,float16 --layers --entries $(ENTRIES) --seed $(SEED)
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -86,50 +86,8 @@ SAME: Mapping[tuple[str, str], str] = {
     ("clipped_difference", "return np.minimum(np.maximum(-delta, a - y), delta)"): "max commutes",
     ("elu_vjp", "return np.where(z > 0, da, da * (alpha * np.exp(np.minimum(0, z))))"): "min commutes",
     ("elu_vjp", "return np.where(z > 0, da, da * (alpha * np.exp(np.minimum(z, 1))))"): "used where z <= 0 only",
-    (
-        "Scaled.da",
-        "return in_any_order(self.times(inner, a), self.loss.terms(a), inner)",
-    ): "it gives its first",
-    (
-        "Scaled.da",
-        "return in_any_order(self.times(inner, -a), inner, self.loss.terms(a))",
-    ): "a constant asks nothing of the batch",
-    (
-        "Scaled.da",
-        "return in_any_order(self.times(inner, y), inner, self.loss.terms(a))",
-    ): "a constant asks nothing of the batch",
-    (
-        "Scaled.da",
-        "return in_any_order(self.times(inner, inner), inner, self.loss.terms(a))",
-    ): "a constant asks nothing of the batch",
-    (
-        "Scaled.da",
-        "return in_any_order(self.times(inner, a), -inner, self.loss.terms(a))",
-    ): "it gives its first",
-    (
-        "Scaled.da",
-        "return in_any_order(self.times(inner, a), a, self.loss.terms(a))",
-    ): "it gives its first",
-    (
-        "Scaled.da",
-        "return in_any_order(self.times(inner, a), y, self.loss.terms(a))",
-    ): "it gives its first",
-    (
-        "Scaled.da",
-        "return in_any_order(self.times(inner, a), inner, -self.loss.terms(a))",
-    ): "it gives its first",
-    (
-        "Scaled.da",
-        "return in_any_order(self.times(inner, a), inner, self.loss.terms(-a))",
-    ): "it gives its first",
-    (
-        "Scaled.da",
-        "return in_any_order(self.times(inner, a), inner, self.loss.terms(y))",
-    ): "it gives its first",
-    (
-        "Scaled.da",
-        "return in_any_order(self.times(inner, a), inner, self.loss.terms(inner))",
-    ): "it gives its first",
+    ("Scaled.da", "return self.times(self.loss.da(a, y), -a)"): "a constant asks nothing of the batch",
+    ("Scaled.da", "return self.times(self.loss.da(a, y), y)"): "y has as many rows",
     # The targets have exactly the output's shape, or one label per row: check_targets sees to it.
     ("BinaryCrossEntropy.da", "return (a - y) / np.maximum(a * (1 - a), LEAST_VARIANCE) / y.size"): "y.size = a.size",
     (

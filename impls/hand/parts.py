@@ -152,6 +152,10 @@ class Loss(Parametrised):
         """Of how many numbers the loss of an output a is the mean, at most."""
         return int(a.size)
 
+    def divisor(self, a: Array) -> Array:  # noqa: ARG002
+        """What divides last in the gradient, after it was multiplied by all that scales the loss of an output a."""
+        return 1.0
+
     def penalised(self, weights: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:  # noqa: ARG002
         """Names of the weights that ``forward`` reads after a and y, from the shapes of all: those with a penalty."""
         return ()

@@ -9,6 +9,7 @@ import argparse
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -147,6 +148,9 @@ def as_text(campaign: Campaign) -> str:
     parts += [f"{fault.name}: met {tally.known.get(fault.name, 0)} times, {fault.reason}" for fault in KNOWN_FAULTS]
     parts += [f"not comparable, {times} times: {what}" for what, times in sorted(tally.lacking.items())]
     parts += [told(alarm) for alarm in tally.alarms[:MOST_ALARMS]]
+    if (cut := len(tally.alarms) - MOST_ALARMS) > 0:
+        kinds = Counter(", ".join(alarm.what) for alarm in tally.alarms).most_common()
+        parts.append("\n".join([f"{cut} more alarms; all of them:", *(f"  {times} x {kind}" for kind, times in kinds)]))
     parts += [f"stale: {name} is listed in reports/soundness/tally.py and was never met" for name in campaign.stale]
     return "\n\n".join([*parts, headline(campaign)])
 

@@ -29,6 +29,7 @@ from impls.hand import (
     from_text,
 )  # fmt: skip
 from impls.hand.activations.gelu import gelu_tanh_vjp, gelu_vjp
+from impls.hand.activations.sigmoidal import tanh_vjp
 from impls.hand.activations.smooth import silu_vjp, softplus_vjp
 from impls.hand.activations.softmax import softmax, softmax_vjp
 from impls.hand.layers.attention import scaled_product
@@ -125,10 +126,11 @@ def test_optax_adagrad_takes_no_step_where_every_square_underflowed():
         (silu_vjp, 1e30, -1e10),
         (gelu_tanh_vjp, 1e30, 1e10),
         (gelu_tanh_vjp, 1e-3, 1.3e19),
+        (tanh_vjp, 2.5e38, 1.0),
     ],
 )
 def test_where_a_first_product_overflows_nothing_is_bounded(rule, da, z):
-    """JAX multiplies da z first, or da erfc; tanh's inner derivative has 3 z^2. Some infinity is then times 0."""
+    """JAX multiplies da z or da erfc, or adds da and da a, first; tanh in gelu has 3 z^2. Infinity is then times 0."""
     with np.errstate(all="ignore"):
         assert not np.isfinite([F(da) * F(z), 2 * F(da), 3 * F(z) * F(z)]).all()
     bound = rule(compiled().exact(np.array([da])), compiled().exact(np.array([z]))).bound

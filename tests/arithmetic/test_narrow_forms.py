@@ -12,7 +12,17 @@ from harness.arithmetic import Context, profile_of
 from harness.arithmetic.rules.sums import compounded
 from impls.contract import Arithmetic
 from impls.graph.backward import accumulate
-from impls.hand import AdaptiveAvgPool2d, KullbackLeibler, LayerNorm, MeanSquaredError, RMSNorm, Rotary, Scaled
+from impls.hand import (
+    AdaptiveAvgPool2d,
+    BinaryCrossEntropy,
+    CategoricalCrossEntropy,
+    KullbackLeibler,
+    LayerNorm,
+    MeanSquaredError,
+    RMSNorm,
+    Rotary,
+    Scaled,
+)  # fmt: skip
 from impls.hand.layers.reductions import Variance
 from impls.hand.layers.rotary import partner, turned
 
@@ -212,6 +222,25 @@ def test_a_scaled_loss_may_be_divided_by_its_terms_first(inner):
     assert bounds.holds(q(q(np.float32(by) / n) * rest))
     assert bounds.holds(q(np.float32(by) * q(rest / n)))
     assert not bounds.holds(0.5 * bounds.value)
+
+
+@pytest.mark.parametrize("by", [1.0, 2.0**-14])
+@pytest.mark.parametrize(
+    "loss", [CategoricalCrossEntropy(), BinaryCrossEntropy()], ids=lambda each: type(each).__name__
+)
+def test_a_product_with_the_constant_of_a_mean_may_be_subnormal_and_is_then_divided_by_a_probability(loss, by):
+    """Of -(y log a).sum() / n torch and JAX make ((by / n) y) / a."""
+    rng, q = np.random.default_rng(6), Narrow("float16")
+    y = rng.uniform(0, 0.02, size=(17, 102)).astype(np.float16)
+    a = rng.uniform(1e-4, 0.2, size=y.shape).astype(np.float16)
+    context = Context(profile_of("float16", eager=True, arithmetic=Arithmetic()))
+    bound = (loss if by == 1 else Scaled(loss, by)).da(context.exact(a), context.exact(y))
+    upstream, narrow, wide, one = q(np.float32(by) / np.float32(loss.terms(a))), q(y), q(a), np.float32(1)
+    shown = -q(q(upstream * narrow) / wide)
+    if isinstance(loss, BinaryCrossEntropy):
+        shown = q(shown + q(q(upstream * q(one - narrow)) / q(one - wide)))
+    assert bound.holds(shown)
+    assert not bound.holds(shown + 2 * bound.bound)
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1e-5, 1.0])

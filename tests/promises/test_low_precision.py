@@ -21,7 +21,7 @@ from impls.contract import Arithmetic, CannotCompareError
 from impls.hand import Dense, MatrixProduct, Network, Silu, SumSquaredError, Tanh, from_text
 from impls.hand_numpy import Hand
 from reports.soundness import campaign
-from reports.soundness.cases import graph_case
+from reports.soundness.cases import case, graph_case
 from reports.soundness.score import judge_case
 from reports.soundness.tally import Tally
 from tests.helpers.command import typed
@@ -40,6 +40,15 @@ def test_graphs_of_layers_raise_no_alarm():
     for name in FRAMEWORKS:
         for dtype in DTYPES:
             assert tally.total(check="rounding", dtype=dtype, against=name).compared > 10_000
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("number", [17, 25])
+def test_chains_raise_no_alarm(number):
+    """Subnormal products that a probability divides, and JAX's tanh', whose first sum overflows."""
+    tally = judge_case(case(0, number), {name: registry.load(name) for name in FRAMEWORKS}, DTYPES)
+    assert [campaign.told(alarm) for alarm in tally.alarms] == []
+    assert tally.total(check="rounding").compared > 1_000
 
 
 def at_iris(dtype):

@@ -12,7 +12,7 @@ from reports.soundness import campaign
 from reports.soundness.cases import DATA_SCALES, LOSS_SCALES, PATTERNS, WEIGHT_SCALES, Case, case, graph_case
 from reports.soundness.graphs import drawn_graph
 from reports.soundness.score import judge_case
-from reports.soundness.tally import KNOWN_FAULTS, Tally
+from reports.soundness.tally import KNOWN_FAULTS, Alarm, Key, Tally
 
 ENTRIES = 10_000_000
 SEED = 1
@@ -93,6 +93,18 @@ def test_graphs_of_layers_raise_no_alarm():
 @pytest.mark.parametrize("extreme", ["saturation", "underflow", "overflow", "denormal"])
 def test_extremes_occur(found, extreme):
     assert found.tally.seen.get(extreme, 0) >= 10
+
+
+def test_every_alarm_is_counted_though_not_every_one_is_printed():
+    alarms = [
+        Alarm(SEED, n, Key("rounding", f"dz {n % 2}", "float16", "jax"), "point", "Network", "") for n in range(29)
+    ]
+    told = campaign.as_text(campaign.Campaign(SEED, 1, Tally(alarms=alarms), cases=29, seconds=1.0))
+    assert told.count("ALARM") == campaign.MOST_ALARMS
+    assert (
+        "9 more alarms; all of them:\n  15 x rounding, dz 0, float16, jax\n  14 x rounding, dz 1, float16, jax" in told
+    )
+    assert told.endswith("29 alarms")
 
 
 class Off(Tanh):

@@ -28,7 +28,8 @@ reciprocal  of the probability of each row's class, 0 elsewhere: one division. E
              0, so that nothing is bounded where a may not be finite.
 
 scaled      by (k / n), or (by / n) k as differentiation has it, of a mean of n terms: by / n may be a subnormal number
-             of float16, off by eta, and is then multiplied by k: eta n |k / n| more.
+             of float16, off by eta, and is then multiplied by k: eta n |k / n| more. The product may be one as well,
+             and is divided by a probability, or a length, last (torch and JAX, -(1/n y) / p): eta / p more.
 
 Sources: torch's ATen/native/Loss.cpp and BinaryOps kernels; optax/losses/_regression.py, _classification.py, read
 at the pinned versions; the bounds are derived here.
@@ -43,10 +44,11 @@ import numpy as np
 from harness.arithmetic.bounded import Bounded, Floats, rule_for
 from harness.arithmetic.rules.elementwise import divide, subtract
 from harness.arithmetic.rules.smooth import Constants, both, sigmoid_at, sigmoid_error, softplus_slope_error
-from impls.hand.losses.binary import logit_cross_entropy, logit_cross_entropy_vjp
-from impls.hand.losses.categorical import chosen_reciprocal
-from impls.hand.losses.scaled import in_any_order
+from impls.hand.losses.binary import BinaryCrossEntropy, logit_cross_entropy, logit_cross_entropy_vjp
+from impls.hand.losses.categorical import CategoricalCrossEntropy, chosen_reciprocal
+from impls.hand.losses.scaled import Scaled
 from impls.hand.losses.squared import clipped_difference, huber, sign_of_difference
+from impls.hand.parts import Loss
 
 
 @rule_for(huber)
@@ -109,9 +111,24 @@ def logit_cross_entropy_vjp_(a: Bounded, y: Bounded) -> Bounded:
     return a.context.rounded(value, a.bound / 4 + y.bound + both(a.context, error), 1.0, underflows=underflows)
 
 
-@rule_for(in_any_order)
-def in_any_order_(scaled: Bounded, inner: Bounded, terms: int) -> Bounded:
-    return scaled.widened(scaled.context.profile.eta * terms * (np.abs(inner.value) + inner.bound))
+def _in_any_order(scaled: Bounded, inner: Bounded, loss: Loss, a: Bounded) -> Bounded:
+    divisor = loss.divisor(a)
+    least = np.abs(divisor.value) - divisor.bound if isinstance(divisor, Bounded) else np.asarray(divisor)
+    magnified = np.where(least > 0, 1 / least, np.inf)
+    constant = loss.terms(a) * (np.abs(inner.value) + inner.bound)
+    return scaled.widened(scaled.context.profile.eta * (constant + magnified))
+
+
+@rule_for(Scaled.da)
+def of_a_scaled_loss(scaled: Scaled, a: Bounded, y: Any) -> Bounded:
+    inner = scaled.loss.da(a, y)
+    return _in_any_order(scaled.times(inner, a), inner, scaled.loss, a)
+
+
+@rule_for(BinaryCrossEntropy.da, CategoricalCrossEntropy.da)
+def of_a_mean_of_logarithms(loss: Loss, a: Bounded, y: Bounded) -> Bounded:
+    da = type(loss).da.body(loss, a, y)  # type: ignore[attr-defined]
+    return _in_any_order(da, da, loss, a)
 
 
 @rule_for(chosen_reciprocal)

@@ -8,6 +8,7 @@ sigmoid'   da a (1 - a), multiplied in any order: 1 - a and two products, 3 u.
 tanh'      torch: g (1 - a^2)             u |g| (a^2 + 2 (1 - a^2))
            JAX:   (g + g a)(1 - a)        u |g| (|a| (1 - a) + 3 (1 - a^2))
            union: u |g| (max(a^2, |a| (1 + |a|)) + 3 (1 - a^2))
+           g + g a may overflow where a is near 1, and is then multiplied by 0
 
 elu'       torch: g alpha exp(z)          (c_exp + 3) u |g| alpha e^z
            JAX:   g alpha (expm1(z) + 1)  u |g| alpha (c_expm1 (1 - e^z) + 3 e^z): absolute, far left
@@ -121,6 +122,8 @@ def tanh_vjp_(da: Bounded, a: Bounded) -> Bounded:
     propagated = da.bound * (np.abs(slope) + moved) + np.abs(da.value) * moved
     cancelled = np.maximum(output * output, output * (1 + output)) + 3 * (np.abs(slope) + moved)
     local = u * largest * cancelled * (1 + 8 * u)
+    sum_of_jax = largest * (1 + output) * (1 + 2 * u)
+    local = np.where(sum_of_jax <= da.context.profile.largest, local, np.inf)
     return da.context.rounded(da.value * slope, propagated + local, 0.0, centre=4.0, underflows=4 * (1 + largest))
 
 

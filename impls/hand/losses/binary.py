@@ -71,10 +71,16 @@ class BinaryCrossEntropy(Guarded):
             yes, no = np.maximum(yes, LEAST_LOGARITHM), np.maximum(no, LEAST_LOGARITHM)
         return -(y * yes + (1 - y) * no).sum() / a.size
 
+    @primitive
     def da(self, a: Array, y: Array) -> Array:
         if self.clamp:
             return (a - y) / np.maximum(a * (1 - a), LEAST_VARIANCE) / a.size
         return self.passed(((1 - y) / self._of_no(a) - y / self.guarded(a)) / a.size, a)
+
+    def divisor(self, a: Array) -> Array:
+        if self.clamp:
+            return np.maximum(a * (1 - a), LEAST_VARIANCE)
+        return np.minimum(self.guarded(a), self._of_no(a))
 
     def _of_no(self, a: Array) -> Array:
         """What stands for 1 - a."""

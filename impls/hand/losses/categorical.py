@@ -50,9 +50,13 @@ class CategoricalCrossEntropy(Guarded):
     def terms(self, a: Array) -> int:
         return rows_in(a)
 
+    def divisor(self, a: Array) -> Array:
+        return self.guarded(a)
+
     def forward(self, a: Array, y: Array) -> Array:
         return -(y * np.log(self.guarded(a))).sum() / rows_in(a)
 
+    @primitive
     def da(self, a: Array, y: Array) -> Array:
         return self.passed(-y / self.guarded(a) / rows_in(a), a)
 
@@ -67,6 +71,9 @@ class SparseCategoricalCrossEntropy(CategoricalCrossEntropy):
     def check_targets(self, shape: tuple[int, ...], y: Array) -> None:
         """Raise ValueError unless y holds one class label, 0 to K-1, per row."""
         check_labels(shape, y)
+
+    def divisor(self, a: Array) -> Array:  # noqa: ARG002  (it divides the constant alone)
+        return 1.0
 
     def forward(self, a: Array, y: Array) -> Array:
         return -np.log(self.guarded(rows_of(a)[np.arange(y.size), np.ravel(y)])).sum() / y.size

@@ -50,6 +50,9 @@ class CosineDistance(Loss):
     def terms(self, a: Array) -> int:
         return rows_in(a)
 
+    def divisor(self, a: Array) -> Array:
+        return length(a, self.eps)
+
     def forward(self, a: Array, y: Array) -> Array:
         return (1 - (of_length_one(a, self.eps) * of_length_one(y, self.eps)).sum(axis=-1)).sum() / rows_in(a)
 

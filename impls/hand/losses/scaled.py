@@ -24,12 +24,6 @@ SCALES = "it scales the loss"
 WRITTEN = "give a number above 0, or a product or quotient of numbers and N, the number of rows: N, 1/N, N/2"
 
 
-@primitive
-def in_any_order(scaled: Array, inner: Array, terms: int) -> Array:  # noqa: ARG001  (what its bound is of)
-    """What is scaled: a program may divide the constant by the terms of a mean first, and then multiply by that."""
-    return scaled
-
-
 class OfAnother(Loss):
     """A loss made of another, which reads what that one reads."""
 
@@ -77,9 +71,9 @@ class Scaled(OfAnother):
     def forward(self, a: Array, y: Array) -> Array:
         return self.times(self.loss.forward(a, y), a)
 
+    @primitive
     def da(self, a: Array, y: Array) -> Array:
-        inner = self.loss.da(a, y)
-        return in_any_order(self.times(inner, a), inner, self.loss.terms(a))
+        return self.times(self.loss.da(a, y), a)
 
     def one_sided(self, a: Array, y: Array) -> tuple[Array, Array, Array] | None:
         sides = self.loss.one_sided(a, y)
