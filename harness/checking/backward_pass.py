@@ -28,12 +28,15 @@ from harness.dialects import Recognised, ambiguous, recognised, unshown
 from harness.dialects.losses import option_for
 from harness.evaluation.given import with_buffers
 from harness.evaluation.point import Point
+from harness.fault_injection.misses import count_unseen
+from harness.formats import WIDE
 from harness.inputs.arguments import as_data, as_dtype, as_network, as_seconds, check_parameters
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
 from harness.inputs.networks import of_a_network
 from harness.inputs.plain import as_count, as_flag, as_path, as_text
 from harness.results.check import Check
+from harness.results.record import PowerCount
 from harness.results.setting import Setting, setting_of
 from harness.usage import UsageError, visible
 from impls.contract import Array
@@ -198,8 +201,16 @@ def concluded(
     loss = float(point.double.centre("float64").tensors["loss"].value)
     return Check(
         setting=setting, point=point, located=judged, findings=findings, diagnoses=diagnoses, ignored=ignored,
-        loss=loss, factor=factor, dialect=read.says or None, option=read.option or meant,
+        loss=loss, factor=factor, dialect=read.says or None, option=read.option or meant, power=_power(read),
     )  # fmt: skip
+
+
+def _power(read: Recognised) -> PowerCount | None:
+    """What would have been called right, where that is more than rounding in float32 hides, and nothing is wrong."""
+    point = read.point
+    if point.dtype in WIDE or read.located.faulty or not read.shown:
+        return None
+    return count_unseen(point, read.shown, profile_of(point.dtype))
 
 
 def _right_with(loss: Any, read: Recognised, name: str, examination: Examination | None) -> bool:

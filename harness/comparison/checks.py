@@ -41,7 +41,7 @@ from impls.hand.optimizers import update_links
 def rounding(point: Point, against: str, result: Pass, profile: Profile, stride: Stride = EVERY_ENTRY) -> list[Row]:
     """Every link of a pass, alone, fed the implementation's own tensors."""
     tensors, shown = point.tensors(result), tensors_of(result)
-    sums = NO_SUMS if profile.eager else _sums(point.network, tensors, shown, profile)
+    sums = NO_SUMS if profile.eager else sums_of(point.network, tensors, shown, profile)
     readings, rows = Readings(point.context), []
     for link in point.network.links:
         if point.network.tensors[link.output].through and link.output not in shown:
@@ -72,7 +72,7 @@ def rounding(point: Point, against: str, result: Pass, profile: Profile, stride:
     return rows
 
 
-def _sums(network: Graph, tensors: Mapping[str, Array], shown: Container[str], profile: Profile) -> dict[str, Array]:
+def sums_of(network: Graph, tensors: Mapping[str, Array], shown: Container[str], profile: Profile) -> dict[str, Array]:
     """Of each tensor that is a sum, what may be rounded in it besides itself, added up, where that is known.
 
     A compiler that computes such a sum once more for whoever reads it need not contract it alike: not the products in

@@ -11,22 +11,27 @@ each of which a fault reaches through all that lie behind it, and a very large o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
+from harness.arithmetic import Profile
+from harness.diagnosis.forms import forms_at, hull
+from harness.evaluation.expected import walk
 from harness.evaluation.point import Point
-from harness.fault_injection.planted_pass import Ground
+from harness.fault_injection.planted_pass import Ground, within
 from harness.faults import Fault
 from harness.faults.catalogue import faults_at
 from harness.results.record import PowerCount
 from impls.abilities import Comparer, GradientChecker
-from impls.contract import Array, Arrays, Pass
-from impls.graph import Graph, Link
+from impls.contract import Array, Arrays, Pass, tensors_of
+from impls.graph import Graph, Link, Rule
+from impls.hand_numpy import Hand
 
 _T = TypeVar("_T")
 
-FORMULA, OF_WEIGHTS, ROUNDING = "formula", "weights only", "rounding"
+FORMULA, OF_WEIGHTS, ROUNDING, NO_FLOAT64 = "formula", "weights only", "rounding", "rounding alone"
 OURS = (FORMULA, OF_WEIGHTS, ROUNDING)
 
 
@@ -48,8 +53,9 @@ class Planted:
 
     @property
     def missed(self) -> bool:
-        """Whether neither the formula check nor the rounding check sees it."""
-        return self.differs and self.accepted[FORMULA] and self.accepted[ROUNDING]
+        """Whether neither check sees it, or not the rounding check where it is the only one."""
+        both = self.accepted[FORMULA] and self.accepted[ROUNDING]
+        return self.differs and (both or self.accepted.get(NO_FLOAT64, False))
 
     def missed_by(self, check: str, *, in_float64: bool = False) -> bool:
         """Whether a check accepts what it could have seen."""
@@ -73,12 +79,20 @@ def evenly(all_of: Sequence[_T], most: int) -> list[_T]:
 Accepts = Callable[[Arrays, Arrays], bool]
 
 
-def plant(ground: Ground, link: Link, fault: Fault, comparers: Mapping[str, Accepts]) -> Planted:
-    """Plant one fault, and ask both checks and every comparison of arrays."""
+def plant(
+    ground: Ground, link: Link, fault: Fault, comparers: Mapping[str, Accepts], no_float64: Iterable[Profile] = ()
+) -> Planted:
+    """Plant one fault, and ask both checks and every comparison of arrays.
+
+    Args:
+        no_float64: profiles of programs that cannot be run in float64, so that the rounding check has to see it.
+    """
     value, value64 = ground.working.with_fault(fault), ground.double.with_fault(fault)
     rounding = ground.rounding(link, value)
     accepted = {FORMULA: ground.formula(link, value64), ROUNDING: rounding}
     differs = ground.changes(link, fault, value64)
+    if no_float64 and differs and not within(fault, str(ground.working.dtype)):
+        accepted[NO_FLOAT64] = any(ground.rounding(link, value, profile) for profile in no_float64)
     if differs and not rounding and comparers:
         after = _gradients(ground, link, value)
         expected = {name: ground.working.given[name] for name in after or ()}
@@ -90,8 +104,8 @@ def plant(ground: Ground, link: Link, fault: Fault, comparers: Mapping[str, Acce
 def of_weights_only(ground: Ground, link: Link, planted: Planted) -> Planted:
     """Ask the formula check what it sees of the gradients of the weights alone."""
     value = ground.double.with_fault(planted.fault)
-    seen = value.shape == ground.centre[link.output].shape and ground.formula_of_weights(link, value)
-    return replace(planted, accepted={**planted.accepted, OF_WEIGHTS: seen})
+    accepted = ground.formula(link, value, ground.network.gradients)
+    return replace(planted, accepted={**planted.accepted, OF_WEIGHTS: accepted})
 
 
 def ask_by_differences(ground: Ground, planted: Planted, name: str, checker: GradientChecker, dtype: str) -> Planted:
@@ -109,7 +123,7 @@ def _gradients(ground: Ground, link: Link, value: Array) -> Arrays | None:
     """The gradients of the weights behind a wrong link; None where its shape fits nothing behind it."""
     if value.shape != ground.working.given[link.output].shape:
         return None
-    return ground.working.gradients_after(link, value)
+    return ground.working.shown_after(link, value, ground.network.gradients)
 
 
 WORK = 5e8
@@ -125,26 +139,104 @@ MOST_LINKS = 60
 MOST_NAMED = 20
 
 
-def count_misses(point: Point, result: Pass, comparers: Mapping[str, Comparer]) -> PowerCount:
-    """Plant faults into the hand code's pass at a point, and count what is missed."""
+def count_misses(
+    point: Point, result: Pass, comparers: Mapping[str, Comparer], no_float64: Iterable[Profile] = ()
+) -> PowerCount:
+    """Plant faults into the hand code's pass at a point, and count what is missed; `no_float64`, see `plant`."""
     network = point.network
-    work = network.multiply_adds(point.rows)
-    if work * FEWEST > WORK:
-        why = f"a step of {work:,} multiply-adds is too long for it; harness power plants a sample"
-        return PowerCount(0, 0, 0, 0, 0, {}, why)
-    links = evenly(network.backward_links, MOST_LINKS)
-    possible = catalogue_of(network, links)
-    chosen = evenly(possible, min(int(WORK / work), 2 * LINKS_RUN // len(network.backward_links)))
-    ground = Ground(point, result)
+    chosen = _chosen(network, point.rows, network.backward_links)
+    if chosen is None:
+        return _too_long(network, point.rows)
+    ground, alone = Ground(point, result), tuple(no_float64)
     quick = {name: comparer.quick or comparer.accepts for name, comparer in comparers.items()}
-    planted = [plant(ground, link, fault, quick) for link, fault in chosen]
-    return PowerCount(
-        len(planted),
-        len(possible),
-        len({each.fault.at for each in planted}),
-        sum(not each.differs for each in planted),
-        sum(each.missed for each in planted),
-        {name: sum(each.missed_by(name) for each in planted) for name in comparers},
-        among=len(network.backward_links) if len(links) < len(network.backward_links) else None,
-        which=[f"{each.fault.cause} at {each.fault.at}" for each in planted if each.missed][:MOST_NAMED],
+    planted = [plant(ground, link, fault, quick, alone) for link, fault in chosen.faults]
+    return chosen.counted(
+        [each.fault for each in planted if each.missed],
+        unchanged=sum(not each.differs for each in planted),
+        others={name: sum(each.missed_by(name) for each in planted) for name in comparers},
     )
+
+
+class AskedOnce:
+    """A check that sees one pass in its dtype and no float64, which would tell a small mistake from rounding.
+
+    Args:
+        point: weights and batch.
+        shown: of all tensors, those that are shown to it.
+        profile: of the programs that may have made them.
+    """
+
+    def __init__(self, point: Point, shown: Container[str], profile: Profile) -> None:
+        result = Hand(point.network, point.dtype).differentiate(point.weights, point.x, point.y)
+        self.ground, self.dtype = Ground(point, result), point.dtype
+        self.right = {name: tensor for name, tensor in tensors_of(result).items() if name in shown}
+        hidden = [link for link in point.network.links if link.output not in self.right]
+        self.walked = walk(point, self.right, profile, {link.output: _in_any_form(link) for link in hidden})
+
+    def sees(self, link: Link, fault: Fault) -> bool | None:
+        """Whether it calls a right pass with this fault wrong; None if that changes nothing of what is shown.
+
+        What is right in another form of its link is not wrong: see `harness.diagnosis.forms`.
+        """
+        ground = self.ground
+        after = ground.working.shown_after(link, ground.working.with_fault(fault), self.right)
+        if after is None or not all(self._right(name, tensor) for name, tensor in after.items()):
+            return True
+        if not after or within(fault, self.dtype):
+            return None
+        return False if ground.changes(link, fault, ground.double.with_fault(fault)) else None
+
+    def _right(self, name: str, tensor: Array) -> bool:
+        expected, link = self.walked.expected[name], self.ground.network.link[name]
+        rules = (form.beside(link) for form in forms_at(link))
+        return expected.holds(tensor) or any(rule(self.walked.read).holds(tensor) for rule in rules)
+
+
+def _in_any_form(link: Link) -> Rule:
+    forms = forms_at(link)
+    return partial(hull, link, forms) if forms else link
+
+
+def count_unseen(point: Point, shown: Container[str], profile: Profile) -> PowerCount:
+    """Plant faults into a right pass, and count what a check does not see that is asked once: see `AskedOnce`."""
+    network = point.network
+    chosen = _chosen(network, point.rows, network.links)
+    if chosen is None:
+        return _too_long(network, point.rows)
+    check = AskedOnce(point, shown, profile)
+    seen = [check.sees(link, fault) for link, fault in chosen.faults]
+    missed = [fault for (_, fault), saw in zip(chosen.faults, seen, strict=True) if saw is False]
+    return chosen.counted(missed, unchanged=seen.count(None))
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The faults that are planted, of so many, at some of so many links."""
+
+    faults: Sequence[tuple[Link, Fault]]
+    possible: int
+    links: Sequence[Link]
+    among: int
+
+    def counted(self, missed: Sequence[Fault], unchanged: int, others: Mapping[str, int] | None = None) -> PowerCount:
+        return PowerCount(
+            len(self.faults), self.possible, len({fault.at for _, fault in self.faults}), unchanged, len(missed),
+            dict(others or {}), among=self.among if len(self.links) < self.among else None,
+            which=[f"{fault.cause} at {fault.at}" for fault in missed][:MOST_NAMED],
+        )  # fmt: skip
+
+
+def _chosen(network: Graph, rows: int, among: Sequence[Link]) -> _Chosen | None:
+    """An even sample of the faults at these links; None where a single pass takes too long."""
+    work = network.multiply_adds(rows)
+    if work * FEWEST > WORK:
+        return None
+    links = evenly(among, MOST_LINKS)
+    possible = catalogue_of(network, links)
+    most = min(int(WORK / work), 2 * LINKS_RUN // len(network.backward_links))
+    return _Chosen(evenly(possible, most), len(possible), links, len(among))
+
+
+def _too_long(network: Graph, rows: int) -> PowerCount:
+    why = f"a step of {network.multiply_adds(rows):,} multiply-adds is too long for it; harness power plants a sample"
+    return PowerCount(0, 0, 0, 0, 0, {}, why)

@@ -19,25 +19,26 @@ A fault of precision is rounding and nothing else: only the first rule applies t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import cached_property, partial
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
-from harness.arithmetic import Bounded, profile_of
+from harness.arithmetic import Bounded, Profile, profile_of
 from harness.arithmetic.entries import Entries
 from harness.arithmetic.rationals import Rationals
 from harness.arithmetic.true_values import TrueTensor
-from harness.comparison.checks import parts_of
-from harness.evaluation.centre import alone
+from harness.comparison.checks import parts_of, sums_of
+from harness.evaluation.centre import NO_SUMS, alone
 from harness.evaluation.expected import given
 from harness.evaluation.given import as_numbers
 from harness.evaluation.point import Point
 from harness.evaluation.truth import BITS_UNASKED, exact_tensors, why_irrational
 from harness.faults import Fault
 from harness.faults.precision import DTYPES
+from harness.formats import FORMATS
 from impls.contract import Array, Arrays, Pass
 from impls.graph import LOSS, Graph, Link, Rule, evaluate
 from impls.hand_numpy import EMULATED, Working
@@ -58,6 +59,11 @@ def overlap(mine: Bounded, right: Bounded) -> bool:
 def of_precision(fault: Fault) -> bool:
     """Whether a fault is lower precision, which in exact arithmetic is none."""
     return fault.cause in DTYPES
+
+
+def within(fault: Fault, dtype: str) -> bool:
+    """Whether a fault is the precision that a program in this dtype has, or a higher one."""
+    return of_precision(fault) and FORMATS[DTYPES[fault.cause]].digits >= FORMATS[dtype].digits
 
 
 class Exactly:
@@ -113,45 +119,54 @@ class Tensors:
         self.network, self._working = network, Working(self.dtype)
         self._read = evaluate(parts, self._working.taken_by_name(given), passed_on=self._working.passed_on)
         self.given = self._working.kept_by_name(self._read)
-        self._alone: dict[str, Bounded] = {}
+        self._alone: dict[tuple[str, Profile | None], Bounded] = {}
+        self._sums: dict[Profile, Mapping[str, Array]] = {}
 
     def with_fault(self, fault: Fault) -> Array:
         """What the faulty link gives, in this dtype."""
         with np.errstate(all="ignore"):
             return self._working.kept(fault.rule(self._read)).astype(self.dtype, copy=False)
 
-    def bounded(self, link: Link) -> Bounded:
-        """The right value of one link, fed these tensors, with the bound of this link alone."""
-        if link.output not in self._alone:
-            shown = {name for name in self.network.link if not self.network.tensors[name].through}
-            parts = parts_of(self.network, link, shown)
-            profile = profile_of(str(self.dtype), arithmetic=EMULATED)
-            self._alone[link.output] = alone(link, self.given, profile, shown=shown, parts=parts)
-        return self._alone[link.output]
+    def bounded(self, link: Link, profile: Profile | None = None) -> Bounded:
+        """The right value of one link, fed these tensors, with the bound of this link alone; of hand code if None."""
+        if (link.output, profile) not in self._alone:
+            own = profile or profile_of(str(self.dtype), arithmetic=EMULATED)
+            parts = parts_of(self.network, link, self.told)
+            sums = self._sums_of(profile) if profile else NO_SUMS
+            self._alone[link.output, profile] = alone(link, self.given, own, shown=self.told, parts=parts, sums=sums)
+        return self._alone[link.output, profile]
 
-    def shown(self, link: Link, value: Array) -> tuple[Link, Array]:
-        """What a program shows of a link that gave this: of a part of a gradient, the sum."""
-        part = self.network.tensors[link.output]
-        if part.through is None or part.of is None:
-            return link, value
-        whole = self.network.link[self.network.gradient[part.of]]
-        if value.shape != self.given[link.output].shape:
-            return whole, value
-        with np.errstate(all="ignore"):
-            return whole, self._working.kept(whole({**self._read, link.output: self._working.taken(value)}))
+    @cached_property
+    def told(self) -> frozenset[str]:
+        """What a program shows that shows everything: all but parts of gradients."""
+        return frozenset(name for name in self.network.link if not self.network.tensors[name].through)
 
-    def gradients_after(self, wrong: Link, value: Array) -> dict[str, Array]:
-        """Of a pass that goes on from a wrong link, the gradients of the weights that depend on it."""
+    def _sums_of(self, profile: Profile) -> Mapping[str, Array]:
+        if profile.eager:
+            return NO_SUMS
+        if profile not in self._sums:
+            self._sums[profile] = sums_of(self.network, self.given, self.told, profile)
+        return self._sums[profile]
+
+    def shown_after(self, wrong: Link, value: Array, shown: Container[str]) -> dict[str, Array] | None:
+        """What a program shows first of a link that gave this, by name: itself, or what reads it unshown.
+
+        None where its shape fits nothing that reads it.
+        """
+        if wrong.output in shown:
+            return {wrong.output: value}
+        if value.shape != self.given[wrong.output].shape:
+            return None
         tensors = {**self._read, wrong.output: self._working.taken(value)}
-        changed, links = {wrong.output}, self.network.backward_links
+        unshown, found, links = {wrong.output}, list[str](), self.network.links
         passed_on = self._working.passed_on or (lambda _, value: value)
         start = next(place for place, link in enumerate(links) if link.output == wrong.output)
         with np.errstate(all="ignore"):
             for link in links[start + 1 :]:
-                if changed.intersection(link.inputs):
+                if unshown.intersection(link.inputs):
                     tensors[link.output] = passed_on(link, link(tensors))
-                    changed.add(link.output)
-        return self._working.kept_by_name({n: tensors[n] for n in self.network.gradients if n in changed})
+                    (found.append if link.output in shown else unshown.add)(link.output)
+        return self._working.kept_by_name({name: tensors[name] for name in found})
 
 
 class Ground:
@@ -189,20 +204,17 @@ class Ground:
         context = next(iter(self.centre.values())).context
         return {**given(self.point.double, context), **self.centre}
 
-    def formula(self, link: Link, value: Array) -> bool:
-        """Whether the formula check, float64 and end to end, accepts what a link gives."""
-        link, value = self.double.shown(link, value)
-        return self.centre[link.output].holds(value)
+    def formula(self, link: Link, value: Array, shown: Container[str] | None = None) -> bool:
+        """Whether the formula check, float64 and end to end, accepts what a link gives, of all that is shown first."""
+        after = self.double.shown_after(link, value, self.double.told if shown is None else shown)
+        return after is not None and all(self.centre[name].holds(tensor) for name, tensor in after.items())
 
-    def formula_of_weights(self, link: Link, value: Array) -> bool:
-        """Whether it accepts the gradients of all weights, which is what it sees of a program that shows no more."""
-        after = self.double.gradients_after(link, value)
-        return all(self.centre[name].holds(after[name]) for name in after)
-
-    def rounding(self, link: Link, value: Array) -> bool:
+    def rounding(self, link: Link, value: Array, profile: Profile | None = None) -> bool:
         """Whether the rounding check, working dtype and this link alone, accepts what a link gives."""
-        link, value = self.working.shown(link, value)
-        return self.working.bounded(link).holds(value)
+        after = self.working.shown_after(link, value, self.working.told)
+        return after is not None and all(
+            self.working.bounded(self.network.link[name], profile).holds(tensor) for name, tensor in after.items()
+        )
 
     def passes(self, dtype: str) -> tuple[Callable[[Arrays], Array], Callable[[Mapping[str, Rule]], Any], Arrays]:
         """The loss as a function of the weights, the gradient with rules planted in it, and the weights, in a dtype."""

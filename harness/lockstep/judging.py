@@ -50,7 +50,8 @@ def power_of(step: StepEvidence, comparers: Callable[[], dict[str, Comparer]]) -
     """How many planted faults the checks of a step would have missed; None where it has none, or no hand code."""
     if step.stride is None or step.diverged or REFERENCE not in step.passes:
         return None
-    return count_misses(step.here, step.passes[REFERENCE], comparers())
+    no_float64 = {each.profile for each in step.of_passes if each.no_double is not None}
+    return count_misses(step.here, step.passes[REFERENCE], comparers(), no_float64)
 
 
 def _kept(point: Point) -> dict[str, list[float]] | None:

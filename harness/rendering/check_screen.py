@@ -12,7 +12,7 @@ from harness.dialects import factors_of
 from harness.faults.fault import in_samples
 from harness.formats import FORMATS
 from harness.rendering import check_columns, columns
-from harness.rendering.tables import conventions
+from harness.rendering.tables import conventions, planted
 from harness.results.check import Check
 from harness.results.numbers import counted, percent, plain
 from harness.usage import visible
@@ -35,6 +35,7 @@ def rendered(check: Check, style: str = "table", *, verbose: bool = False, comma
     factor = _factor(check, style)
     table = factor if factor and not verbose else links(check, style)
     parts += [_forward(check, style), table, "\n".join(_said(check, style))]
+    parts += ["\n".join(planted(check.power, style, verbose=verbose))] if check.power else []
     parts += ["\n".join(evidence(check, diagnosis, style)) for diagnosis in check.diagnoses]
     if verbose:
         parts.append(_verbose(check, style))

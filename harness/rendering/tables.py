@@ -16,6 +16,7 @@ from harness.inputs.schedule import milestone
 from harness.rendering import columns, run_columns
 from harness.rendering.columns import Column, text
 from harness.results.numbers import part, place, plain, small, ulps
+from harness.results.record import PowerCount
 from harness.results.run import Run
 from harness.results.verdicts import TWIN
 from harness.usage import visible
@@ -133,17 +134,23 @@ def footer(run: Run, style: str = "table", *, verbose: bool = False, typed: Type
             halved = f"most entries would pass there at half their size ({_powerless_checks(run)})"
             lines.append(f"no power  {', '.join(powerless)}: {halved}{elsewhere}")
     if run.power:
-        lines.append(f"power  {plain(str(run.power), style)}")
-        if verbose:
-            lines += [f"missed  {plain(fault, style)}" for fault in run.power.which]
-            more = run.power.missed - len(run.power.which)
-            lines += [f"missed  {more} more"] if run.power.which and more else []
+        lines += planted(run.power, style, verbose=verbose)
     if run.unchecked:
         lines.append(f"record  it {run.unchecked}")
     if run.recorded:
         lines.append(visible(f"record  {run.recorded}"))
     lines.append(visible(f"next  {'    '.join(_next(run, verbose, typed))}"))
     return "\n".join(lines)
+
+
+def planted(power: PowerCount, style: str, *, verbose: bool) -> list[str]:
+    """How many planted faults were missed, and under `verbose` which."""
+    lines = [f"power  {plain(str(power), style)}"]
+    if verbose and power.which:
+        lines += [f"missed  {plain(fault, style)}" for fault in power.which]
+        more = power.missed - len(power.which)
+        lines += [f"missed  {more} more"] if more else []
+    return lines
 
 
 def _next(run: Run, verbose: bool, typed: Typed | None) -> Iterator[str]:

@@ -18,6 +18,7 @@ from harness.evaluation.point import Point
 from harness.results.checked import Checked
 from harness.results.numbers import part
 from harness.results.printable import Printable
+from harness.results.record import PowerCount
 from harness.results.setting import Setting
 from harness.results.verdicts import HALVED, Outcome
 from impls.graph import Graph
@@ -59,6 +60,7 @@ class Check(
         learning: two short trainings, if the gradient is wrong and can train.
         dialect: how it is read where it is not read as it stands, in words that follow ``is right``.
         option: what says so on the command line, where something does; or what would make it right, if that is meant.
+        power: how many faults of the catalogue it would have called right, in a dtype narrower than float32.
     """
 
     setting: Setting
@@ -72,6 +74,7 @@ class Check(
     learning: Learning | None = None
     dialect: str | None = None
     option: str | None = None
+    power: PowerCount | None = None
 
     @property
     def rows(self) -> list[Row]:
@@ -114,6 +117,7 @@ class Check(
             "learning": asdict(self.learning) if self.learning else None,
             "dialect": self.dialect,
             "option": self.option,
+            "power": to_builtins(self.power),
         }
 
     @cached_property
@@ -182,7 +186,7 @@ def _judged(check: Check) -> Outcome:
         told = f"nothing failed, but most entries of {', '.join(powerless[:4])} {HALVED}"
         return Outcome("NO POWER", 0, told)
     not_trained = "; biases are not trained: no db returned" if without else ""
-    return Outcome("PASS", 0, f"{_why_right(check, judged)}{not_trained}")
+    return Outcome("PASS", 0, f"{_why_right(check, judged)}{not_trained}{_unseen(check)}")
 
 
 def _why_wrong(check: Check) -> str:
@@ -219,6 +223,13 @@ def _why_right(check: Check, judged: list[Row]) -> str:
 
 def _read_as(check: Check) -> str:
     return f" {check.dialect}" if check.dialect else ""
+
+
+def _unseen(check: Check) -> str:
+    power = check.power
+    if power is None or not power.missed:
+        return ""
+    return f"; {check.setting.dtype} has no power for {power.missed} of {power.planted} planted faults"
 
 
 def _not_decided(arguments: int) -> str:

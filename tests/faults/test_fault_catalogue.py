@@ -44,20 +44,14 @@ def faults_of(network):
     return [fault for link in network.links for fault in faults_at(network, link)]
 
 
+GRAPHS = [
+    branching(), positions(), three_readers(), tokens(), attention(), images(), pooled(), normalised(), functions(),
+    sequence(),
+]  # fmt: skip
+
+
 def test_the_catalogue_names_exactly_the_causes_there_are():
-    graphs = [
-        branching(),
-        positions(),
-        three_readers(),
-        tokens(),
-        attention(),
-        images(),
-        pooled(),
-        normalised(),
-        functions(),
-        sequence(),
-        *map(network_of, FAMILIES.values()),
-    ]
+    graphs = [*GRAPHS, *map(network_of, FAMILIES.values())]
     found = {fault.cause for network in [*NETWORKS, *graphs] for fault in faults_of(network)}
     assert found == set(CAUSES)
     assert len(CAUSES) == len(set(CAUSES)) >= 32

@@ -266,8 +266,9 @@ def test_a_comparison_misses_no_fault_of_a_graph(make):
 
 def test_a_fault_in_a_part_is_judged_by_the_sum_which_is_all_that_is_shown():
     link = ground().network.link["act1.da:fc2.dx"]
-    shown, value = ground().working.shown(link, 2 * ground().working.given[link.output])
-    assert shown is ground().network.link["act1.da"]
+    working = ground().working
+    ((shown, value),) = working.shown_after(link, 2 * working.given[link.output], working.told).items()
+    assert shown == "act1.da"
     expected = ground().working.given["act1.da"] + ground().working.given[link.output]
     np.testing.assert_allclose(value, expected, rtol=1e-5)
     tiny = Fault("made up", link.output, "", "", lambda t: link(t) * (1 + 2.0**-30))
