@@ -152,8 +152,8 @@ class Loss(Parametrised):
         """Of how many numbers the loss of an output a is the mean, at most."""
         return int(a.size)
 
-    def divisor(self, a: Array) -> Array:  # noqa: ARG002
-        """What divides last in the gradient, after it was multiplied by all that scales the loss of an output a."""
+    def magnified(self, a: Array) -> Array:  # noqa: ARG002
+        """By how much the gradient multiplies, at most, what it has multiplied with all that scales the loss first."""
         return 1.0
 
     def penalised(self, weights: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:  # noqa: ARG002

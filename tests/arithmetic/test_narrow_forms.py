@@ -16,6 +16,7 @@ from impls.hand import (
     AdaptiveAvgPool2d,
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
+    CosineDistance,
     KullbackLeibler,
     LayerNorm,
     MeanSquaredError,
@@ -241,6 +242,28 @@ def test_a_product_with_the_constant_of_a_mean_may_be_subnormal_and_is_then_divi
         shown = q(shown + q(q(upstream * q(one - narrow)) / q(one - wide)))
     assert bound.holds(shown)
     assert not bound.holds(shown + 2 * bound.bound)
+
+
+@pytest.mark.parametrize("form", ["torch", "jax"])
+@pytest.mark.parametrize("by", [1.0, 2.0**-7])
+@pytest.mark.parametrize("size", [0.3, 3.0, 90.0])
+def test_every_form_of_a_cosine_distances_gradient_stays_within_the_bound(size, by, form):
+    """The constant is multiplied in first, so that JAX's g v |a|^-2 is a subnormal number of float16."""
+    rng, q = np.random.default_rng(5), Narrow("float16")
+    a, y = (size * rng.normal(size=(40, 2)).astype(np.float16) for _ in range(2))
+    context, loss = Context(profile_of("float16", eager=True, arithmetic=Arithmetic())), CosineDistance()
+    bound = (loss if by == 1 else Scaled(loss, by)).da(context.exact(a), context.exact(y))
+    g, a, y = q(-np.float32(by) / np.float32(40)), q(a), q(y)
+    r, r_y = (q(np.sqrt(q(q.sum(q(each * each), -1)))) for each in (a, y))
+    gv = q(g * q(y / r_y))
+    if form == "torch":
+        d = q.sum(-q(q(q(gv * a) / r) / r), -1)
+        shown = q(q(gv / r) + q(q(a * d) / r))
+    else:
+        d = q.sum(-q(q(gv * q(1 / q(r * r))) * a), -1)
+        shown = q(q(gv / r) + q(q(np.float32(2) * a) * q(d / q(np.float32(2) * r))))
+    assert bound.holds(shown)
+    assert np.isfinite(bound.bound).all()
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1e-5, 1.0])

@@ -29,7 +29,8 @@ reciprocal  of the probability of each row's class, 0 elsewhere: one division. E
 
 scaled      by (k / n), or (by / n) k as differentiation has it, of a mean of n terms: by / n may be a subnormal number
              of float16, off by eta, and is then multiplied by k: eta n |k / n| more. The product may be one as well,
-             and is divided by a probability, or a length, last (torch and JAX, -(1/n y) / p): eta / p more.
+             and is then divided by a probability (torch and JAX, -(1/n y) / p), eta / p more; or by a row's length, or
+             by its square and multiplied by the row twice (see `rules.cosine`).
 
 Sources: torch's ATen/native/Loss.cpp and BinaryOps kernels; optax/losses/_regression.py, _classification.py, read
 at the pinned versions; the bounds are derived here.
@@ -46,6 +47,7 @@ from harness.arithmetic.rules.elementwise import divide, subtract
 from harness.arithmetic.rules.smooth import Constants, both, sigmoid_at, sigmoid_error, softplus_slope_error
 from impls.hand.losses.binary import BinaryCrossEntropy, logit_cross_entropy, logit_cross_entropy_vjp
 from impls.hand.losses.categorical import CategoricalCrossEntropy, chosen_reciprocal
+from impls.hand.losses.cosine import CosineDistance
 from impls.hand.losses.scaled import Scaled
 from impls.hand.losses.squared import clipped_difference, huber, sign_of_difference
 from impls.hand.parts import Loss
@@ -112,11 +114,10 @@ def logit_cross_entropy_vjp_(a: Bounded, y: Bounded) -> Bounded:
 
 
 def _in_any_order(scaled: Bounded, inner: Bounded, loss: Loss, a: Bounded) -> Bounded:
-    divisor = loss.divisor(a)
-    least = np.abs(divisor.value) - divisor.bound if isinstance(divisor, Bounded) else np.asarray(divisor)
-    magnified = np.where(least > 0, 1 / least, np.inf)
+    magnified: Any = loss.magnified(a)
+    largest = np.abs(magnified.value) + magnified.bound if isinstance(magnified, Bounded) else magnified
     constant = loss.terms(a) * (np.abs(inner.value) + inner.bound)
-    return scaled.widened(scaled.context.profile.eta * (constant + magnified))
+    return scaled.widened(scaled.context.profile.eta * (constant + largest))
 
 
 @rule_for(Scaled.da)
@@ -125,8 +126,8 @@ def of_a_scaled_loss(scaled: Scaled, a: Bounded, y: Any) -> Bounded:
     return _in_any_order(scaled.times(inner, a), inner, scaled.loss, a)
 
 
-@rule_for(BinaryCrossEntropy.da, CategoricalCrossEntropy.da)
-def of_a_mean_of_logarithms(loss: Loss, a: Bounded, y: Bounded) -> Bounded:
+@rule_for(BinaryCrossEntropy.da, CategoricalCrossEntropy.da, CosineDistance.da)
+def of_a_mean_of_quotients(loss: Loss, a: Bounded, y: Bounded) -> Bounded:
     da = type(loss).da.body(loss, a, y)  # type: ignore[attr-defined]
     return _in_any_order(da, da, loss, a)
 

@@ -77,10 +77,10 @@ class BinaryCrossEntropy(Guarded):
             return (a - y) / np.maximum(a * (1 - a), LEAST_VARIANCE) / a.size
         return self.passed(((1 - y) / self._of_no(a) - y / self.guarded(a)) / a.size, a)
 
-    def divisor(self, a: Array) -> Array:
+    def magnified(self, a: Array) -> Array:
         if self.clamp:
-            return np.maximum(a * (1 - a), LEAST_VARIANCE)
-        return np.minimum(self.guarded(a), self._of_no(a))
+            return 1 / np.maximum(a * (1 - a), LEAST_VARIANCE)
+        return 1 / np.minimum(self.guarded(a), self._of_no(a))
 
     def _of_no(self, a: Array) -> Array:
         """What stands for 1 - a."""

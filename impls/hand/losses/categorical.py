@@ -50,8 +50,8 @@ class CategoricalCrossEntropy(Guarded):
     def terms(self, a: Array) -> int:
         return rows_in(a)
 
-    def divisor(self, a: Array) -> Array:
-        return self.guarded(a)
+    def magnified(self, a: Array) -> Array:
+        return 1 / self.guarded(a)
 
     def forward(self, a: Array, y: Array) -> Array:
         return -(y * np.log(self.guarded(a))).sum() / rows_in(a)
@@ -72,7 +72,7 @@ class SparseCategoricalCrossEntropy(CategoricalCrossEntropy):
         """Raise ValueError unless y holds one class label, 0 to K-1, per row."""
         check_labels(shape, y)
 
-    def divisor(self, a: Array) -> Array:  # noqa: ARG002  (it divides the constant alone)
+    def magnified(self, a: Array) -> Array:  # noqa: ARG002  (it divides the constant alone)
         return 1.0
 
     def forward(self, a: Array, y: Array) -> Array:
