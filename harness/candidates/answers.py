@@ -39,6 +39,7 @@ class Answer:
         ignored: names that mean nothing here.
         returned: whatever it was.
         findings: what is wrong with names, shapes and dtypes, and how what is not as it was asked for was read.
+        before: of an operation, the gradients of the last call before that gave one of the same shape.
     """
 
     shown: dict[str, Array]
@@ -47,6 +48,7 @@ class Answer:
     ignored: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     returned: Any = None
+    before: Mapping[str, Array] = field(default_factory=dict)
 
     def keys(self, names: Collection[str]) -> dict[str, Any]:
         """Under which key of a dictionary each of these tensors was returned; empty where they were not all."""

@@ -17,16 +17,16 @@ Whoever is asked, a whole network's backward pass or an operation's, answers at 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
 from harness.arithmetic import Bounded, Profile, profile_of
 from harness.candidates.answers import Answer
-from harness.candidates.arrays import as_array, in_one_memory
+from harness.candidates.arrays import as_array
 from harness.candidates.batches import batch_of, micro_batches
 from harness.candidates.function import BackwardPass
 from harness.candidates.handed import STRIDES, Strides, same
@@ -34,7 +34,6 @@ from harness.candidates.operation import Operation
 from harness.candidates.overflow import at_large_numbers
 from harness.candidates.repetition import reason_of
 from harness.comparison.judge import Finding, Kind
-from harness.dialects import Recognised, recognised
 from harness.evaluation.point import Point
 from harness.evaluation.references.expected import Expected, is_output
 from harness.inputs.cases import random_upstream
@@ -45,9 +44,19 @@ SCALES = (-2.0, 4096.0)
 """One of them turns signs, the other is large, where a gradient might be clipped; both are powers of two."""
 
 At = TypeVar("At")
+Read = TypeVar("Read", bound="Judged")
 
 
-class Candidate(Protocol[At]):
+class Judged(Protocol):
+    """An answer as it is read, and judged."""
+
+    @property
+    def faulty(self) -> list[str]:
+        """Tensors that are wrong by themselves, in order."""
+        ...
+
+
+class Candidate(Protocol[At, Read]):
     """Somebody's backward pass, which can be asked at a point.
 
     Attributes:
@@ -65,6 +74,18 @@ class Candidate(Protocol[At]):
         """What one call gives, and what is to be said of it."""
         ...
 
+    def readings(self, at: At, answer: Answer) -> Sequence[Read]:
+        """The ways to read an answer, judged, all of them equally good."""
+        ...
+
+    def read_as(self, read: Read) -> Self:
+        """The same candidate, all of whose answers are read as this one was."""
+        ...
+
+    def said(self, at: At, answer: Answer) -> Iterator[Finding]:
+        """What is to be said of an answer besides how it came."""
+        ...
+
     def wrong(self, at: At, answer: Answer) -> list[str]:
         """Tensors of an answer that are wrong by themselves, in order."""
         ...
@@ -79,28 +100,26 @@ class Candidate(Protocol[At]):
 
 
 @dataclass(frozen=True)
-class Obeyed:
+class Obeyed(Generic[Read]):
     """The first answer, as it is read, and everything that is to be said besides its numbers."""
 
     answer: Answer
-    read: Recognised
+    read: Read
     findings: list[Finding]
 
 
-def examined(candidate: BackwardPass, point: Point, profile: Profile, *, strict: bool = False) -> Obeyed:
-    """Call the candidate at a point, again, at another point and with another layout.
+def examined(candidate: Candidate[At, Read], at: At, *, again: bool = True) -> Obeyed[Read]:
+    """Call a candidate at a point and judge what it gives; then again, at other points and with other layouts.
 
     Args:
-        strict: whether it must be right as it stands, in no dialect.
+        again: False if it is called once.
     """
-    answer = candidate.answer(point)
-    first: Obeyed | None = None
-    for read in recognised(point, answer.shown, profile, candidate.name, strict=strict):
-        asked, findings = candidate.read_as(read), [*answer.findings, *_aliased(candidate.name, answer)]
-        if answer.shown:
-            findings += broken_contracts(asked, point, answer, read.located.faulty)
-            if not read.located.faulty and not any(finding.kind == "other point" for finding in findings):
-                findings += filter(None, [at_large_numbers(asked, point)])
+    answer = candidate.answer(at)
+    again = again and bool(answer.shown) and not any(finding.kind == "timeout" for finding in answer.findings)
+    first: Obeyed[Read] | None = None
+    for read in candidate.readings(at, answer):
+        findings = [*answer.findings, *candidate.said(at, answer)]
+        findings += broken_contracts(candidate.read_as(read), at, answer, read.faulty) if again else []
         obeyed = Obeyed(answer, read, findings)
         first = first or obeyed
         if not any(finding.fails for finding in findings):
@@ -109,7 +128,7 @@ def examined(candidate: BackwardPass, point: Point, profile: Profile, *, strict:
     return first
 
 
-def broken_contracts(candidate: Candidate[At], at: At, first: Answer, wrong: list[str]) -> list[Finding]:
+def broken_contracts(candidate: Candidate[At, Any], at: At, first: Answer, wrong: list[str]) -> list[Finding]:
     """Every contract that is broken where the candidate is called again.
 
     Args:
@@ -127,16 +146,13 @@ def broken_contracts(candidate: Candidate[At], at: At, first: Answer, wrong: lis
     if not wrong:  # elsewhere it would only be wrong again
         for further in (_elsewhere(candidate, at, first), _layouts(candidate, at, first)):
             found += islice(further, 1)  # what another point or layout shows besides is the same again
+        known = any(finding.kind == "other point" for finding in found)
+        if isinstance(candidate, BackwardPass) and isinstance(at, Point) and not known:
+            found += filter(None, [at_large_numbers(candidate, at)])
     return found
 
 
-def _aliased(name: str, answer: Answer) -> Iterator[Finding]:
-    for one, other in in_one_memory(answer.held):
-        message = f"returned {one} and {other} in the same memory: what is written to one changes the other"
-        yield Finding(name, 1, "aliasing", message, other, fails=False)
-
-
-def _second(candidate: Candidate[At], at: At, first: Answer, wrong: list[str]) -> Iterator[Finding]:
+def _second(candidate: Candidate[At, Any], at: At, first: Answer, wrong: list[str]) -> Iterator[Finding]:
     name, answer = candidate.name, candidate.answer(at)
     if new := _news(answer, first):
         yield Finding(name, 1, new.kind, f"the second time: {new.message}", new.tensor)
@@ -219,12 +235,12 @@ def _added(candidate: Operation, at: Expected, first: Answer) -> Iterator[Findin
             yield Finding(candidate.name, 1, "not linear", message, tensor)
 
 
-def _elsewhere(candidate: Candidate[At], at: At, first: Answer) -> Iterator[Finding]:
+def _elsewhere(candidate: Candidate[At, Any], at: At, first: Answer) -> Iterator[Finding]:
     for when, other in candidate.elsewhere(at):
         yield from _judged(candidate, other, "contiguous", first, "other point", when)
 
 
-def _layouts(candidate: Candidate[At], at: At, first: Answer) -> Iterator[Finding]:
+def _layouts(candidate: Candidate[At, Any], at: At, first: Answer) -> Iterator[Finding]:
     writes = any(finding.kind == "changed its input" for finding in first.findings)
     for layout in candidate.layouts:
         if layout == "stride 0" and writes:  # which is refused there, and told already
@@ -249,7 +265,7 @@ def _repeating(at: Expected) -> Expected:
 
 
 def _judged(
-    candidate: Candidate[At], at: At, layout: Strides, first: Answer, kind: Kind, when: str
+    candidate: Candidate[At, Any], at: At, layout: Strides, first: Answer, kind: Kind, when: str
 ) -> Iterator[Finding]:
     """What one more call shows that the first, which was right, did not."""
     answer = candidate.answer(at, layout)

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.arithmetic import profile_of
 from harness.candidates.contracts import Obeyed, examined
 from harness.candidates.function import BackwardPass
 from harness.candidates.layout import layout_of
 from harness.candidates.updates import FromUpdate, read_off_from
+from harness.dialects import Recognised
 from harness.evaluation.point import Point
 from impls.graph import Graph
 
@@ -55,10 +55,9 @@ class Examination:
             point = replace(point, network=read_off_from(network, self.function.lr, lies))
         return candidate, point.elsewhere(point.weights, slice(0, lies.rows(point.rows)))
 
-    def examined(self) -> Obeyed:
+    def examined(self) -> Obeyed[Recognised]:
         """The first answer, as it is read, and what is to be said besides."""
-        candidate, point = self.begun()
-        return examined(candidate, point, profile_of(point.dtype), strict=self.strict)
+        return examined(*self.begun())
 
     def passes(self) -> bool:
         """Whether everything that it returns is right, and no contract broken."""

@@ -16,6 +16,7 @@ import numpy as np
 
 from harness.arithmetic import Bounded, enclosure, profile_of
 from harness.candidates.answers import Answer, OneByOne, answer_of, read_again
+from harness.candidates.arrays import in_one_memory
 from harness.candidates.guarded import guarded
 from harness.candidates.handed import Handed, Strides
 from harness.candidates.layout import Layout
@@ -24,7 +25,7 @@ from harness.candidates.printing import Printed
 from harness.candidates.probes import probes
 from harness.comparison.judge import Finding
 from harness.diagnosis.location import located
-from harness.dialects import Recognised
+from harness.dialects import Recognised, recognised
 from harness.evaluation.point import Point
 from harness.inputs.frameworks import named_in
 from harness.usage import UsageError, did_you_mean
@@ -68,6 +69,16 @@ class BackwardPass:
         self._parameters = _parameters(function)
         self._hosts: dict[tuple[str, str], Hosts] = {}
         self._read: Recognised | None = None
+
+    def readings(self, at: Point, answer: Answer) -> list[Recognised]:
+        """The ways to read an answer, judged, all of them equally good."""
+        return recognised(at, answer.shown, profile_of(at.dtype), self.name, strict=self.strict)
+
+    def said(self, at: Point, answer: Answer) -> Iterator[Finding]:  # noqa: ARG002
+        """Of tensors in one memory."""
+        for one, other in in_one_memory(answer.held):
+            message = f"returned {one} and {other} in the same memory: what is written to one changes the other"
+            yield Finding(self.name, 1, "aliasing", message, other, fails=False)
 
     def read_as(self, read: Recognised) -> Self:
         """The same function, all of whose answers are read in the dialect in which the first was."""

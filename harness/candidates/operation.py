@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -17,10 +17,11 @@ from harness.candidates.handed import STRIDES, Handed, Strides
 from harness.candidates.leaves import MOST
 from harness.candidates.printing import Printed
 from harness.comparison.judge import Finding, Kind
+from harness.comparison.operation import JudgedAnswer, judged_answer, mismatches
 from harness.evaluation.references.expected import Expected, gradient_of
 from harness.inputs.calls import Call, Settings
 from harness.inputs.frameworks import host_of, kind_of
-from harness.inputs.outputs import OUTPUT, flat, parted, reals_of
+from harness.inputs.outputs import GRADIENTS, OUTPUT, flat, parted, reals_of
 from harness.inputs.signature import Signature
 from harness.inputs.trees import Leaf, put_together, taken_apart
 from harness.usage import UsageError, visible
@@ -31,8 +32,6 @@ Note = Callable[..., None]
 """Takes the kind of a finding, its tensor and its message."""
 FAILED = object()
 """What a call gives that raises or overruns."""
-GRADIENTS = "gradients"
-"""What a finding about the whole backward call is of."""
 MICRO_BATCHES = "micro-batches"
 """What can be left out by that name."""
 
@@ -46,7 +45,6 @@ class Operation:
         layouts: in which it must be right too.
         in_micro_batches: whether it must be right for rows by groups.
         own: somebody's functions by what they do, ``forward`` and ``backward``.
-        before: gradients of the last call before the last that gave one of the same shape, by the tensor's name.
         printed: what forward and backward have printed.
     """
 
@@ -73,7 +71,7 @@ class Operation:
         self.name = visible(str(getattr(forward, "__name__", type(forward).__name__)))
         self.forward, self.backward, self.signature = forward, backward, signature
         self.own = {"forward": _method(forward, "forward"), "backward": _method(backward or forward, "backward")}
-        self.timeout, self.before, self.printed = timeout, dict[str, Array](), {"forward": Printed()}
+        self.timeout, self.printed = timeout, {"forward": Printed()}
         self._answered: dict[tuple[str, tuple[int, ...]], Array] = {}
         self._sizes = _shapes(inputs)
         with self.printed["forward"].redirected():  # which runs it
@@ -95,7 +93,7 @@ class Operation:
     def answer(self, at: Expected, layout: Strides = "contiguous") -> Answer:
         """Forward, then backward, on copies of their own; at other sizes than the first at once, which costs less."""
         findings = list[Finding]()
-        note = partial(_note, findings, self.name)
+        note = partial(_note, findings, self.name, at.step)
         given = Handed(self.host, at.given, layout)
         upstream = Handed(self.host, parted(at.upstream, at.parts), layout)
         forward, backward = self._pair(at.settings, list(at.given))
@@ -116,8 +114,21 @@ class Operation:
         gradients = self._taken(note, self._by_name(note, returned, at), at.dtype)
         _note_alias(note, given.own, named)
         copied = self._copied(gradients)
-        self._remember(copied)
-        return Answer(shown | copied, held=held | gradients, copies=shown | copied, findings=findings)
+        return Answer(
+            shown | copied, held=held | gradients, copies=shown | copied, findings=findings, before=self._before(copied)
+        )
+
+    def readings(self, at: Expected, answer: Answer) -> list[JudgedAnswer]:
+        """An answer as it is judged."""
+        return [judged_answer(at, answer.shown, answer.findings)]
+
+    def read_as(self, read: JudgedAnswer) -> Self:  # noqa: ARG002
+        """The same: there is one way to read it."""
+        return self
+
+    def said(self, at: Expected, answer: Answer) -> Iterator[Finding]:
+        """What is missing, or has another shape or dtype."""
+        return mismatches(at, answer.shown, answer.findings)
 
     def wrong(self, at: Expected, answer: Answer) -> list[str]:
         """Tensors of the reference that an answer does not have, or not right."""
@@ -143,10 +154,12 @@ class Operation:
 
         return call, backward
 
-    def _remember(self, gradients: Mapping[str, Array]) -> None:
+    def _before(self, gradients: Mapping[str, Array]) -> dict[str, Array]:
+        """The gradients of earlier calls, in whose place these are kept."""
         known = {(name, gradient.shape): gradient for name, gradient in gradients.items()}
-        self.before = {key[0]: self._answered[key] for key in known if key in self._answered}
+        before = {key[0]: self._answered[key] for key in known if key in self._answered}
         self._answered |= known
+        return before
 
     def _called(self, note: Note, what: str, tensor: str, function: Callable[..., Any], *arguments: Any) -> Any:
         def call() -> Any:
@@ -230,8 +243,10 @@ def _shapes(inputs: Mapping[str, Array]) -> list[tuple[int, ...]]:
     return [array.shape for array in inputs.values()]
 
 
-def _note(findings: list[Finding], name: str, kind: Kind, tensor: str, message: str, *, fails: bool = True) -> None:
-    findings.append(Finding(name, 1, kind, message, tensor, fails))
+def _note(
+    findings: list[Finding], name: str, step: int, kind: Kind, tensor: str, message: str, *, fails: bool = True
+) -> None:
+    findings.append(Finding(name, step, kind, message, tensor, fails))
 
 
 def _note_alias(note: Note, own: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:

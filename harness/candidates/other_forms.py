@@ -18,7 +18,7 @@ from harness.candidates.layout import LAYOUTS
 from harness.comparison.judge import Finding
 from harness.diagnosis.location import located
 from harness.diagnosis.whole_pass import common_factor
-from harness.dialects import recognised
+from harness.dialects import Recognised, recognised
 from harness.dialects.losses import option_for
 from harness.evaluation.point import Point
 from harness.usage import UsageError
@@ -47,7 +47,7 @@ class Form:
     says: str = ""
 
 
-def right_elsewhere(examination: Examination, obeyed: Obeyed) -> list[Finding]:
+def right_elsewhere(examination: Examination, obeyed: Obeyed[Recognised]) -> list[Finding]:
     """A finding that names the layout, or the form of the targets, in which every gradient is right, or it runs.
 
     Another layout is none where a gradient is right in the one that was asked for: then that is the one meant.

@@ -20,10 +20,11 @@ from typing import Any
 
 from harness.candidates.harmless import harmless
 from harness.candidates.operation import Operation
+from harness.comparison.operation import JudgedAnswer
 from harness.edits.changes import Change, changes_of
 from harness.edits.inverse import OMISSIONS, SLIPS
 from harness.edits.syntax import FunctionTree
-from harness.evaluation.references.expected import Expected, gradient_of
+from harness.evaluation.references.expected import gradient_of
 from harness.inputs.recompiled import Mould, definition_of, replaced, unwrapped
 
 SECONDS, MOST = 3.0, 3000
@@ -53,27 +54,16 @@ class Repair:
     of: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A case with the tensors that are wrong there: gradients, and the output."""
-
-    at: Expected
-    off: frozenset[str]
-
-    @property
-    def wrong(self) -> set[str]:
-        """Names of the inputs whose gradient is wrong."""
-        return {name for tensor, name in self.at.inputs.items() if tensor in self.off}
-
-
-def repairs_of(candidate: Operation, given: Sequence[Any], cases: Sequence[Judged], share: float = 1.0) -> list[Repair]:
+def repairs_of(
+    candidate: Operation, given: Sequence[Any], cases: Sequence[JudgedAnswer], share: float = 1.0
+) -> list[Repair]:
     """The edits that put a gradient right and nothing wrong, those that put most of them right first.
 
     Args:
         given: the functions that somebody gave: forward, backward.
         share: of the edits.
     """
-    begin, first = time.process_time(), next(case for case in cases if case.wrong)
+    begin, first = time.process_time(), next(case for case in cases if _wrong(case))
     candidate.answer(first.at)
     asked = ASKED if time.process_time() - begin < SECONDS / ASKED / 10 else 1
     until = begin + SECONDS
@@ -112,7 +102,7 @@ def _changed(
                     yield function, change, code
 
 
-def _right_with(candidate: Operation, first: Judged, cases: Sequence[Judged]) -> tuple[str, ...]:
+def _right_with(candidate: Operation, first: JudgedAnswer, cases: Sequence[JudgedAnswer]) -> tuple[str, ...]:
     """Names of the inputs whose wrong gradient is right now in every case; none if anything is wrong that was right."""
     fixed = _fixed(candidate, first)
     for case in cases:
@@ -120,20 +110,25 @@ def _right_with(candidate: Operation, first: Judged, cases: Sequence[Judged]) ->
             return ()
         if case is not first:
             here = _fixed(candidate, case)
-            fixed = None if here is None else {name for name in fixed if name in here or name not in case.wrong}
+            fixed = None if here is None else {name for name in fixed if name in here or name not in _wrong(case)}
     return tuple(sorted(fixed or ()))
 
 
-def _fixed(candidate: Operation, case: Judged) -> set[str] | None:
+def _wrong(case: JudgedAnswer) -> set[str]:
+    """Names of the inputs whose gradient is wrong, or did not come."""
+    return {name for tensor, name in case.at.inputs.items() if tensor in case.faulty}
+
+
+def _fixed(candidate: Operation, case: JudgedAnswer) -> set[str] | None:
     """Names of the inputs whose wrong gradient is right now; None where something is wrong that was right."""
     try:
         answer = candidate.answer(case.at)
     except Exception:  # an edit may do anything
         return None
     off = set(candidate.wrong(case.at, answer))
-    if off - case.off:
+    if off.difference(case.faulty):
         return None
-    return {name for name in case.wrong if gradient_of(name) not in off}
+    return {name for name in _wrong(case) if gradient_of(name) not in off}
 
 
 def _written(given: Sequence[Any]) -> Iterator[tuple[FunctionType, FunctionTree]]:

@@ -110,7 +110,7 @@ def check(
         name=name, function=source.function, point=point, arrays=arrays, timeout=timeout, layout=layout, strict=strict
     )
     candidate, point = examination.begun()
-    obeyed = examined(candidate, point, profile_of(dtype), strict=strict)
+    obeyed = examined(candidate, point)
     setting = setting_of(name, point, loaded_data.describe(), seed, source.function, layout)
     answer = obeyed.answer
     findings = [*obeyed.findings, *right_elsewhere(examination, obeyed)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace as replaced
 from functools import partial
 from typing import Any
@@ -14,9 +14,8 @@ from harness.arithmetic import Bounded
 from harness.candidates.arrays import reshaped
 from harness.candidates.chain import ForwardPass
 from harness.checking.chain_causes import cause_in_chain
-from harness.checking.operation_judging import YOURS
-from harness.comparison.judge import Finding, Row, but_for_rounding, judge, not_comparable
-from harness.comparison.operation import check_of
+from harness.comparison.judge import Finding, Row, as_convention, but_for_rounding, not_comparable
+from harness.comparison.operation import YOURS, check_of, of_another_kind, row_by
 from harness.evaluation.references.chained import ChainReference
 from harness.evaluation.references.expected import gradient_of
 from harness.inputs.arguments import as_seconds
@@ -141,7 +140,11 @@ def check_chain(
         shapes={gradient_of(name): array.shape for name, array in shown.items()},
         findings=[
             *(_otherwise(name, shape, shapes[name]) for name, shape in read_so.items()),
-            *(each for name in reference.expected for each in _mismatches(chain, name, shown[name], dtype)),
+            *(
+                each
+                for name in reference.expected
+                for each in of_another_kind(gradient_of(name), shown[name], chain.tensors[name].shape, dtype, 1)
+            ),
             *(_not_numbers(name, kind) for name, kind in none.items()),
         ],
         unseen=[name for name in steps if name not in taken and name != loss],
@@ -205,10 +208,7 @@ def _row(reference: ChainReference, name: str, actual: Array) -> Row:
     """Judged given the gradients that it is made from; or by itself, where it is made from others that are right."""
 
     def judged(right: Bounded) -> Row:
-        return judge(
-            check_of(reference.dtype), gradient_of(name), YOURS, 1,
-            actual=actual, expected=right.value, allowed=right.bound,
-        )  # fmt: skip
+        return row_by(right, reference.dtype, gradient_of(name), YOURS, 1, actual)
 
     right = reference.expected[name]
     if not right.value.size:
@@ -217,7 +217,7 @@ def _row(reference: ChainReference, name: str, actual: Array) -> Row:
     if row.verdict == "FAULT" and reference.end_to_end[name].holds(actual):
         return replace(judged(reference.end_to_end[name]), reason="right, though it is not made from your own upstream")
     if row.verdict == "FAULT" and reference.convention(name, actual):
-        return replace(row, verdict="convention", reason="exactly on a kink, another valid subgradient is taken")
+        return as_convention(row)
     return but_for_rounding(row, partial(reference.vanishes, name))
 
 
@@ -233,12 +233,3 @@ def _read_otherwise(shape: tuple[int, ...], right: tuple[int, ...]) -> bool:
 def _otherwise(name: str, shape: tuple[int, ...], right: tuple[int, ...]) -> Finding:
     gradient = gradient_of(name)
     return Finding(YOURS, 1, "shape", f"{gradient} has shape {shape}: read as {right}", gradient, fails=False)
-
-
-def _mismatches(chain: Chain, name: str, actual: Array, dtype: str) -> Iterator[Finding]:
-    gradient, shape = gradient_of(name), chain.tensors[name].shape
-    if actual.shape != shape:
-        told = f"{gradient} has shape {actual.shape} instead of {shape}"
-        yield Finding(YOURS, 1, "shape", told, gradient)
-    elif str(actual.dtype) != dtype:
-        yield Finding(YOURS, 1, "dtype", f"{gradient} has dtype {actual.dtype} instead of {dtype}", gradient)

@@ -12,13 +12,13 @@ import numpy as np
 
 from harness.arithmetic.rules.sums import every_pool_on_one_thread
 from harness.candidates.operation import Operation
+from harness.candidates.repetition import repeated
 from harness.checking.operation_causes import explained
 from harness.checking.operation_demands import BATCH_INVARIANCE, as_demanded, invariant, with_demands
 from harness.checking.operation_doubts import doubted
 from harness.checking.operation_judging import Tried, rows_of, tried_at
 from harness.checking.operation_points import REPEATED_CALLS, References, as_interval, points_of, with_upstream, without
 from harness.checking.operation_range import beyond, in_range
-from harness.checking.operation_repeats import repeated
 from harness.comparison.judge import Finding
 from harness.evaluation.references.expected import Expected, gradient_of
 from harness.evaluation.references.voting import Vote, VotingReference
@@ -113,29 +113,28 @@ def check_vjp(
     references = References(reference, surrogate, signature)
     right = references.at(first)
     candidate = Operation(forward, backward, signature, first.inputs, dtype, timeout, leave_out)
-    asked, tried = list[Case](), list[Tried]()
+    tried = list[Tried]()
     for number, case in enumerate(points.cases, 1):
-        step = len(tried) + 1
         with _quietly(case):
             try:
                 with every_pool_on_one_thread():
-                    expected = references.expected(case, dtype, np.random.default_rng([seed, number, 1]))
-                    votes = _votes(expected, case, always=step == 1, seed=seed)
+                    rng = np.random.default_rng([seed, number, 1])
+                    expected = references.expected(case, dtype, rng, len(tried) + 1)
+                    votes = _votes(expected, case, seed)
             except UsageError as error:
                 if not case.may_fail:
                     raise
                 untried[case.name] = str(error).partition("because ")[2].partition("; ")[0] or str(error)
                 continue
-            asked.append(case)
-            tried.append(tried_at(candidate, expected, votes, step))
+            tried.append(tried_at(candidate, case.name, expected, votes))
         if tried[-1].overdue:  # then so would the next be
             break
     overdue = tried[-1].overdue
-    tried, doubts = doubted(tried, [case.name for case in asked], seed)
+    tried, doubts = doubted(tried, seed)
     tried, overflows = (tried, []) if overdue else in_range(candidate, tried, signature, strict=strict)
     if not overdue and not overflows:
         overflows = beyond(candidate, tried, signature, strict=strict)
-    again = [] if overdue or REPEATED_CALLS in leave_out else repeated(candidate, tried)
+    again = [] if overdue or REPEATED_CALLS in leave_out else _again(candidate, tried)
     if not overdue and BATCH_INVARIANCE in demanded:
         again += invariant(candidate, tried, untried)
     for what, printed in candidate.printed.items():
@@ -145,15 +144,14 @@ def check_vjp(
         findings.setdefault((finding.kind, finding.tensor), finding)
     forget(dtype)
     line, lines = places_of(candidate.own["backward"], [gradient_of(name) for name in first.inputs])
-    at_first = tried[0].situation.at
     return OperationCheck(
         name=f"{candidate.name} ({candidate.host.package})",
         reference=right.name,
         measured=right.measured,
         dtype=dtype,
         seed=seed,
-        cases=[case.name for case in asked],
-        shapes={**{name: array.shape for name, array in first.inputs.items()}, **at_first.parts},
+        cases=[each.name for each in tried],
+        shapes={**{name: array.shape for name, array in first.inputs.items()}, **tried[0].at.parts},
         rows=rows_of(tried),
         findings=with_demands(list(findings.values()), demanded),
         causes=explained(candidate, [forward, backward], tried, linear=lambda g: ("not linear", g) not in findings),
@@ -174,6 +172,14 @@ def _quietly(case: Case) -> Iterator[None]:
         yield
 
 
-def _votes(expected: Expected, case: Case, *, always: bool, seed: int) -> list[Vote]:
-    own = expected.reference
-    return own.votes(case, expected.upstream, always=always, seed=seed) if isinstance(own, VotingReference) else []
+def _votes(at: Expected, case: Case, seed: int) -> list[Vote]:
+    own = at.reference
+    return own.votes(case, at.upstream, always=at.step == 1, seed=seed) if isinstance(own, VotingReference) else []
+
+
+def _again(candidate: Operation, tried: Sequence[Tried]) -> list[Finding]:
+    """What differs between many calls at the case with the most numbers, where it is right, and was so twice."""
+    if any(finding.kind == "second call differs" for each in tried for finding in each.findings):
+        return []
+    largest = max(tried, key=lambda each: sum(array.size for array in each.at.given.values()))
+    return [] if largest.fails else list(repeated(candidate, largest.at))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.candidates.operation import Operation
-from harness.candidates.repairs import Judged, Repair, repairs_of
+from harness.candidates.repairs import Repair, repairs_of
 from harness.checking.operation_judging import Tried
 from harness.evaluation.references.expected import gradient_of
 from harness.faults.cause import Cause
@@ -29,14 +29,14 @@ def explained(
         given: forward and backward, as they were given.
         linear: whether a gradient was seen to be linear in the upstream.
     """
-    if not any(each.wrong for each in tried):
+    if not any(each.read.wrong for each in tried):
         return []
-    names = [name for name in tried[0].situation.at.inputs.values() if any(name in each.wrong for each in tried)]
+    names = [name for name in tried[0].at.inputs.values() if any(name in each.read.wrong for each in tried)]
     found = [
         cause_of(
             name,
-            [each.situation for each in tried if name in each.wrong],
-            [each.situation for each in tried if name in each.right and _tells(each, name)],
+            [each.situation for each in tried if name in each.read.wrong],
+            [each.situation for each in tried if name in each.read.right and _tells(each, name)],
             linear=linear(gradient_of(name)),
         )
         for name in names
@@ -54,7 +54,7 @@ def _repairs(candidate: Operation, given: Sequence[Any], tried: Sequence[Tried],
     """None where calls have changed what later calls give: then an edit would be judged by what others left behind."""
     if any(finding.kind in STATEFUL for each in tried for finding in each.findings):
         return []
-    cases = [Judged(each.situation.at, each.off) for each in tried if each.wrong or each.right]
+    cases = [each.read for each in tried if each.read.wrong or each.read.right]
     return repairs_of(candidate, [function for function in given if function is not None], cases, share)
 
 

@@ -45,11 +45,11 @@ def with_demands(findings: Sequence[Finding], demanded: frozenset[str]) -> list[
 def invariant(candidate: Operation, tried: Sequence[Tried], untried: dict[str, str]) -> list[Finding]:
     """Where a row's bits depend on the rows beside it, in the first case; in `untried`, why that cannot be told."""
     first = tried[0]
-    batch = batch_of(first.situation.at)
+    batch = batch_of(first.at)
     if batch is None:
         untried[BATCH_INVARIANCE] = "the reference does not treat the rows of a batch alike"
         return []
-    if first.wrong or any(finding.fails for finding in first.findings):
+    if first.fails:
         untried[BATCH_INVARIANCE] = "the answer is wrong already"
         return []
     return list(batch_variance(candidate, batch, candidate.answer(batch.at)))

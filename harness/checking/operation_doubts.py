@@ -13,18 +13,17 @@ Where nobody knows the function by hand, a central difference of the reference i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import product
 from typing import Any
 
-import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from harness.arithmetic import Bounded
 from harness.arithmetic.rules.sums import every_pool_on_one_thread
-from harness.checking.operation_judging import YOURS, Tried
-from harness.comparison.judge import Row, judge
-from harness.comparison.operation import check_of
+from harness.checking.operation_judging import Tried
+from harness.comparison.judge import Row, as_convention
+from harness.comparison.operation import YOURS, row_by
 from harness.diagnosis.forms import forms_at
 from harness.evaluation.references.derived import HandReference
 from harness.evaluation.references.expected import gradient_of
@@ -36,13 +35,9 @@ from harness.inputs.outputs import OUTPUT
 from impls.contract import Array
 
 
-def doubted(tried: Sequence[Tried], names: Sequence[str], seed: int) -> tuple[list[Tried], list[Vote]]:
-    """The cases as they are to be judged after all, and what there is to say of who is off.
-
-    Args:
-        names: of the cases.
-    """
-    if not any(row.verdict == "FAULT" for each in tried for row in each.rows):
+def doubted(tried: Sequence[Tried], seed: int) -> tuple[list[Tried], list[Vote]]:
+    """The cases as they are to be judged after all, and what there is to say of who is off."""
+    if not any(each.read.outside for each in tried):
         return list(tried), []
     with every_pool_on_one_thread():
         right = list[Tried]()
@@ -51,27 +46,26 @@ def doubted(tried: Sequence[Tried], names: Sequence[str], seed: int) -> tuple[li
                 break
             right.append(each)
         if len(right) == len(tried):
-            return right, list(_odd_reference(right, names))
-        return list(tried), list(_differences(tried, names, seed))
+            return right, list(_odd_reference(right))
+        return list(tried), list(_differences(tried, seed))
 
 
 def _by_hand(each: Tried) -> Tried | None:
     """A case judged by the hand layer; None where there is none, or by which something is wrong."""
-    at = each.situation
-    hand = at.hand
+    hand = each.situation.hand
     if hand is None:
         return None
-    own = {OUTPUT: OUTPUT, **{gradient_of(name): gradient_of(hand.own[name]) for name in at.at.inputs.values()}}
+    own = {OUTPUT: OUTPUT, **{gradient: gradient_of(hand.own[name]) for gradient, name in each.at.inputs.items()}}
     if any(row.verdict == "not comparable" or row.gradient not in own for row in each.rows):
         return None
-    shown = {own[name]: array for name, array in each.shown.items() if name in own}
+    shown = {own[name]: array for name, array in each.read.shown.items() if name in own}
     rows = []
     for row in each.rows:
         judged = _row(row, hand, own[row.gradient], shown)
         if judged is None:
             return None
         rows.append(judged)
-    return replace(each, rows=rows, wrong=[], right=list(at.at.inputs.values()), off=frozenset())
+    return each.with_rows(rows)
 
 
 def _row(row: Row, hand: HandSituation, tensor: str, shown: Mapping[str, Array]) -> Row | None:
@@ -79,15 +73,11 @@ def _row(row: Row, hand: HandSituation, tensor: str, shown: Mapping[str, Array])
         return row
     actual = shown[tensor]
     for right, form in _forms(hand, tensor):
-        found = judge(
-            check_of(hand.at.dtype), row.gradient, YOURS, row.step,
-            actual=actual, expected=right.value, allowed=right.bound,
-        )  # fmt: skip
+        found = row_by(right, hand.at.dtype, row.gradient, row.against, row.step, actual)
         if found.verdict != "FAULT":
-            return msgspec.structs.replace(found, reason=f"right as {form}") if form else found
+            return replace(found, reason=f"right as {form}") if form else found
     if hand.at.convention(tensor, shown):
-        reason = "exactly on a kink, another valid subgradient is taken"
-        return msgspec.structs.replace(row, verdict="convention", reason=reason)
+        return as_convention(row)
     return None
 
 
@@ -112,7 +102,7 @@ def _forms(hand: HandSituation, tensor: str) -> Iterator[tuple[Bounded, str]]:
         yield reference.sent_back(value, tensors), by or of
 
 
-def _odd_reference(tried: Sequence[Tried], names: Sequence[str]) -> Iterator[Vote]:
+def _odd_reference(tried: Sequence[Tried]) -> Iterator[Vote]:
     """The first case in which the reference is not what the hand layer is, if there is one."""
     for each in tried:
         at = each.situation
@@ -124,30 +114,29 @@ def _odd_reference(tried: Sequence[Tried], names: Sequence[str]) -> Iterator[Vot
             own = tensor if tensor == OUTPUT else gradient_of(hand.own[at.at.inputs[tensor]])
             if by_hand[own].widened(theirs.bound).holds(theirs.value):
                 continue
-            name = names[each.rows[0].step - 1]
             off = float(np.max(np.abs(theirs.value - by_hand[own].value), where=by_hand[own].bounded, initial=0.0))
             how = "is another function there" if tensor == OUTPUT else "is off"
             yield Vote(
-                tensor, name, {}, at.reference.name, True,
-                f"{tensor} in {called(name)}: {at.reference.name} is the odd one out: it {how}, by {off:.1e}; "
+                tensor, each.name, {}, at.reference.name, True,
+                f"{tensor} in {called(each.name)}: {at.reference.name} is the odd one out: it {how}, by {off:.1e}; "
                 f"{hand.hand.name} agrees with yours in every case",
             )  # fmt: skip
             return
 
 
-def _differences(tried: Sequence[Tried], names: Sequence[str], seed: int) -> Iterator[Vote]:
+def _differences(tried: Sequence[Tried], seed: int) -> Iterator[Vote]:
     """Of each wrong gradient in the first case in which it is wrong and the output is right."""
     told = set[str]()
     for each in tried:
         at, outputs = each.situation, {row.gradient: row.verdict for row in each.rows}
         if not isinstance(at.reference, MeasuredReference) or outputs.get(OUTPUT, "FAULT") == "FAULT":
             continue
-        for name in each.wrong:
+        for name in each.read.wrong:
             actual = at.answered[name]
             if name in told or actual is None or actual.shape != at.expected[name].shape:
                 continue
             told.add(name)
-            yield _against(at, name, actual, names[each.rows[0].step - 1], seed)
+            yield _against(at, name, actual, each.name, seed)
 
 
 def _against(at: Situation, name: str, actual: Array, case: str, seed: int) -> Vote:

@@ -68,8 +68,8 @@ class References:
             self._known[key] = right
         return self._known[key]
 
-    def expected(self, case: Case, dtype: str, rng: np.random.Generator) -> Expected:
-        """What should come in a case.
+    def expected(self, case: Case, dtype: str, rng: np.random.Generator, step: int = 1) -> Expected:
+        """What should come in a case, the so many-th that is asked.
 
         Raises:
             UsageError: the reference gives nothing there.
@@ -79,7 +79,7 @@ class References:
         options = {name: option.values for name, option in self.signature.options.items()}
         at = Expected(
             right, case.inputs, upstream, dtype, case.settings, options,
-            lambda settings: self.at(replace(case, settings=settings)),
+            lambda settings: self.at(replace(case, settings=settings)), step,
         )  # fmt: skip
         if case.may_fail:
             at.tensors  # noqa: B018  (whether there are any)

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-import msgspec.structs
 import numpy as np
+from msgspec.structs import replace as replaced
 
 from harness.arithmetic import profile_of
 from harness.candidates.answers import Answer
@@ -63,32 +63,32 @@ def in_range(
     Args:
         strict: whether they stay wrong.
     """
-    faulty = [number for number, each in enumerate(tried) if _wrong(each)]
+    faulty = [each.at for each in tried if each.read.outside]
     if not faulty or len(faulty) == len(tried):
         return list(tried), []
     limits = dict[int, Limit]()
-    for number in faulty:
-        found = _limit(candidate, tried[number].situation.at)
+    for at in faulty:
+        found = _limit(candidate, at)
         if found is None:
             return list(tried), []
-        limits[number] = found
-    first = min(limits, key=lambda number: limits[number].limit)
+        limits[at.step] = found
+    first = min(limits, key=lambda step: limits[step].limit)
     least = limits[first]
     inside = any(isinstance(signature.tensors.get(name), Reals) for name in least.names)
-    finding = least.told(candidate, first + 1, fails=strict or inside)
+    finding = least.told(candidate, first, fails=strict or inside)
     if finding.fails:
         return list(tried), [finding]
     why = f"{least.how} from {least.numbers} on"
-    return [_without(each, why) if number in limits else each for number, each in enumerate(tried)], [finding]
+    return [_without(each, why) if each.at.step in limits else each for each in tried], [finding]
 
 
 def beyond(candidate: Operation, tried: Sequence[Tried], signature: Signature, *, strict: bool) -> list[Finding]:
     """Where right code overflows beyond the interval of an input, at the numbers of the first case made larger."""
     first = tried[0]
     named = [name for name, value in signature.tensors.items() if isinstance(value, Reals)]
-    if not named or _wrong(first) or any(_wrong(each) for each in tried):
+    if not named or any(each.read.outside for each in tried):
         return []
-    at = first.situation.at
+    at = first.at
     larger = {name: at.given[name] * (LARGEST / max(float(np.abs(at.given[name]).max()), 1.0)) for name in named}
     point = at.where({**at.given, **{name: array.astype(at.given[name].dtype) for name, array in larger.items()}})
     try:
@@ -98,17 +98,12 @@ def beyond(candidate: Operation, tried: Sequence[Tried], signature: Signature, *
     return [] if found is None else [found.told(candidate, 1, fails=strict)]
 
 
-def _wrong(each: Tried) -> bool:
-    return any(row.verdict == "FAULT" for row in each.rows)
-
-
 def _without(each: Tried, why: str) -> Tried:
     """A case whose wrong rows are beyond the range."""
-    rows = [
-        msgspec.structs.replace(row, verdict="not comparable", reason=why) if row.verdict == "FAULT" else row
-        for row in each.rows
-    ]
-    return replace(each, rows=rows, wrong=[])
+    beyond = each.read.outside
+    rows = [replaced(row, verdict="not comparable", reason=why) if row.gradient in beyond else row for row in each.rows]
+    other = each.with_rows(rows)
+    return replace(other, read=replace(other.read, undecided=other.read.undecided.union(beyond)))
 
 
 def _limit(candidate: Operation, at: Expected) -> Limit | None:

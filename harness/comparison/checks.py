@@ -26,7 +26,7 @@ from msgspec.structs import replace
 from harness.arithmetic import Bounded, Context, Profile, profile_of
 from harness.arithmetic.bounded import adds_terms
 from harness.arithmetic.profile import ANYWHERE
-from harness.comparison.judge import Check, Row, but_for_rounding, judge, judge_by, not_comparable
+from harness.comparison.judge import Check, Row, as_convention, but_for_rounding, judge, judge_by, not_comparable
 from harness.comparison.recomputed import recomputed
 from harness.comparison.standard import Standard, Telling
 from harness.evaluation.centre import NO_SUMS, NOTHING, Readings, alone, exact_inputs, sampled
@@ -140,7 +140,7 @@ def judge_link(
 
         sides = Sides.of_link(link, reads, parts)
         if sides is not None and sides.allow(actual, expected):
-            return _as_convention(row)
+            return as_convention(row)
     return row
 
 
@@ -151,10 +151,6 @@ def _in_the_whole(row: Row, link: Link, shape: tuple[int, ...], stride: Stride) 
     index = list(row.index)
     index[link.axis] = stride.origin(index[link.axis], shape[link.axis])
     return replace(row, index=tuple(index))
-
-
-def _as_convention(row: Row) -> Row:
-    return replace(row, verdict="convention", reason="exactly on a kink, another valid subgradient is taken")
 
 
 def formula(
@@ -256,7 +252,7 @@ def _tell_inherited(
             reason = f"the forward pass already differs at {differs[0]}"
             told.append(not_comparable(row.check, name, against, point.step, reason))
         elif row.verdict == "FAULT" and own == "convention":
-            told.append(_as_convention(row))
+            told.append(as_convention(row))
         elif row.verdict == "FAULT" and own in ("ok", "no power") and located:
             told.append(replace(row, verdict="inherited", reason="right, given its own inputs"))
         else:

@@ -78,7 +78,6 @@ def judge(
     expected: Floats,
     allowed: Floats,
     tail: Floats | None = None,
-    outside_verdict: Verdict = "FAULT",
 ) -> Row:
     """Judge one tensor; it has no power where most entries, those that are not 0, would pass at half their size.
 
@@ -87,10 +86,9 @@ def judge(
         expected: the centre, of the same shape.
         allowed: largest difference per entry that rounding alone can cause.
         tail: what `expected` lacks of the number meant, where that is known to more digits.
-        outside_verdict: what a tensor outside its allowance is called.
     """
     standard = Standard(expected, allowed, tail)
-    return judge_by(standard, check, gradient, against, step, actual, outside_verdict)
+    return judge_by(standard, check, gradient, against, step, actual)
 
 
 def judge_by(
@@ -100,7 +98,6 @@ def judge_by(
     against: str,
     step: int,
     actual: Any,
-    outside_verdict: Verdict = "FAULT",
 ) -> Row:
     """As `judge`, by a standard that others may be judged by too."""
     expected, allowed, tail = standard.expected, standard.allowed, standard.tail
@@ -111,7 +108,7 @@ def judge_by(
         telling, held = standard.telling, standard.held(actual)
         verdict: Verdict = "ok"
         if held.outside:
-            verdict = outside_verdict
+            verdict = "FAULT"
         elif telling.zeros < actual.size and telling.far <= telling.comparable // 2:
             verdict = "no power"
         index = tuple(int(i) for i in np.unravel_index(held.place, expected.shape))
@@ -134,6 +131,11 @@ def but_for_rounding(row: Row, vanishes: Callable[[], bool]) -> Row:
     if row.verdict != "no power" or not vanishes():
         return row
     return replace(row, verdict="ok", reason="0 but for rounding")
+
+
+def as_convention(row: Row) -> Row:
+    """The row of a tensor that is outside its allowance by no more than another valid subgradient."""
+    return replace(row, verdict="convention", reason="exactly on a kink, another valid subgradient is taken")
 
 
 def finite(number: Any) -> float | None:

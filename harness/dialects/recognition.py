@@ -62,6 +62,11 @@ class Recognised:
         return diagnose(self.point, self.shown, profile, judged.faulty, judged.planted, beyond=beyond)
 
     @property
+    def faulty(self) -> list[str]:
+        """Tensors whose own link is wrong, in order."""
+        return self.located.faulty
+
+    @property
     def says(self) -> str:
         """The dialects in words that follow ``is right``; empty if there is none."""
         return ", ".join(dialect.says for dialect in self.dialects)

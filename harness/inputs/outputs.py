@@ -19,6 +19,8 @@ from impls.abilities import Hosts
 from impls.contract import Array
 
 OUTPUT = "output"
+GRADIENTS = "gradients"
+"""What a finding about a whole backward call is of."""
 Parts = Mapping[str, tuple[int, ...]]
 """The shape of each output by its name: ``output`` if there is one, else ``output[0]``, ``output.h``."""
 

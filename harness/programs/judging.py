@@ -6,16 +6,15 @@ is a function of what was captured.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 from msgspec.structs import replace as with_other
 
 from harness.arithmetic import Context
-from harness.comparison.judge import Row, but_for_rounding, judge
-from harness.comparison.operation import check_of, row_of
+from harness.comparison.judge import Row, but_for_rounding
+from harness.comparison.operation import JudgedAnswer, row_by, row_of
 from harness.evaluation.references.captured import ArithmeticOf, RuleReference, profile_by
 from harness.evaluation.references.expected import Expected
 from harness.evaluation.references.measured import MeasuredReference
@@ -56,12 +55,6 @@ def judged(capture: Capture, window: Window = WHOLE) -> Iterator[JudgedOperation
         module = path_of(meeting.name)
         if module in window:
             yield judged_meeting(meeting, module, None, capture.arithmetic)
-
-
-class _Judged(NamedTuple):
-    rows: list[Row]
-    expected: Expected
-    shown: Mapping[str, Array]
 
 
 def judged_operation(operation: Operation, arithmetic: ArithmeticOf | None = None) -> JudgedOperation:
@@ -112,7 +105,7 @@ def numbered(operation: Operation) -> dict[str, int]:
     return {"x": 0} if many == 1 else {f"x{number + 1}": number for number in range(many)}
 
 
-def _by(reference: Reference, operation: Operation, kind: Kind) -> _Judged:
+def _by(reference: Reference, operation: Operation, kind: Kind) -> JudgedAnswer:
     places = _real(operation) if kind != "derived" or operation.rule is None else list(operation.rule.gives)
     outputs = [operation.outputs[place] for place in places]
     dtype = _narrowest([*outputs, *(g for g in operation.gradients if g is not None)])
@@ -121,7 +114,7 @@ def _by(reference: Reference, operation: Operation, kind: Kind) -> _Judged:
     number = reference.numbers if isinstance(reference, RuleReference) else numbered(operation)
     given = {name: operation.operands[number[name]] for name in reference.inputs}
     upstream = sent[0] if len(sent) == 1 else joined(sent)
-    expected = Expected(reference, given, upstream, dtype)
+    expected = Expected(reference, given, upstream, dtype, step=operation.number)
     shown = dict(zip(expected.parts, outputs, strict=True))
     gradients = {tensor: operation.gradients[number[name]] for tensor, name in expected.inputs.items()}
     if any(u is not None for u in arrived):
@@ -130,8 +123,9 @@ def _by(reference: Reference, operation: Operation, kind: Kind) -> _Judged:
     unread = [name for name, u in zip(expected.parts, arrived, strict=True) if u is None and kind != "derived"]
     shown = {name: array for name, array in shown.items() if array.size and (name not in unread or len(places) == 1)}
     with np.errstate(all="ignore"):
-        rows = [_row(expected, tensor, shown, operation.number) for tensor in shown]
-    return _Judged(rows, expected, shown)
+        rows = {tensor: row_of(expected, tensor, shown, "program") for tensor in shown}
+        rows = {name: but_for_rounding(row, partial(expected.vanishes, name)) for name, row in rows.items()}
+    return JudgedAnswer(expected, shown, rows)
 
 
 def _narrowest(arrays: Sequence[Array]) -> str:
@@ -142,15 +136,11 @@ def _narrowest(arrays: Sequence[Array]) -> str:
     return min(kinds, key=lambda kind: FORMATS[kind].digits, default="float64")
 
 
-def _row(expected: Expected, tensor: str, shown: Mapping[str, Array], step: int) -> Row:
-    return but_for_rounding(row_of(expected, tensor, shown, "program", step), partial(expected.vanishes, tensor))
-
-
 def _real(operation: Operation) -> list[int]:
     return [place for place, output in enumerate(operation.outputs) if is_real(output)]
 
 
-def _result(operation: Operation, kind: Kind, found: _Judged | None, why: str) -> JudgedOperation:
+def _result(operation: Operation, kind: Kind, found: JudgedAnswer | None, why: str) -> JudgedOperation:
     explained = found is not None and kind != "rounding only"
     return JudgedOperation(
         number=operation.number,
@@ -159,8 +149,8 @@ def _result(operation: Operation, kind: Kind, found: _Judged | None, why: str) -
         place=operation.place,
         shape=tuple(operation.outputs[0].shape) if operation.outputs else (),
         kind=kind,
-        reference="" if found is None else found.expected.reference.name,
-        rows=[] if found is None else found.rows,
+        reference="" if found is None else found.at.reference.name,
+        rows=[] if found is None else list(found.rows.values()),
         sources=tuple(operation.sources),
         why_not=why,
         lost=_lost(operation),
@@ -169,13 +159,14 @@ def _result(operation: Operation, kind: Kind, found: _Judged | None, why: str) -
     )
 
 
-def _causes(found: _Judged) -> tuple[Explanation, ...]:
+def _causes(found: JudgedAnswer) -> tuple[Explanation, ...]:
     """What explains each wrong gradient, where the catalogue has it."""
-    wrong = [row.gradient for row in found.rows if row.verdict == "FAULT" and row.gradient in found.expected.inputs]
-    if not found.expected.upstream.any():
+    if not found.at.upstream.any():
         return ()
-    situation = Situation.of(found.expected, found.shown, {})
-    return tuple(cause_of(found.expected.inputs[tensor], [situation]) for tensor in wrong)
+    situation = Situation.of(found.at, found.shown, {})
+    return tuple(
+        cause_of(found.at.inputs[tensor], [situation]) for tensor in found.outside if tensor in found.at.inputs
+    )
 
 
 CHOOSING = (Choose, Moved, Put)
@@ -227,8 +218,5 @@ def _total(meeting: Meeting, dtype: str, arithmetic: ArithmeticOf | None) -> Row
     context = Context(profile_by(arithmetic, dtype, dtype))
     parts = [context.exact(part) for part in meeting.parts]
     total = parts[0] if len(parts) == 1 else accumulate(*parts)
-    row = judge(
-        check_of(dtype), f"d({meeting.name})", "program", meeting.of or 0,
-        actual=meeting.total, expected=total.value, allowed=total.bound,
-    )  # fmt: skip
+    row = row_by(total, dtype, f"d({meeting.name})", "program", meeting.of or 0, meeting.total)
     return with_other(row, verdict="ok", reason="0 but for rounding") if row.verdict == "no power" else row

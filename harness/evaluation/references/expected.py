@@ -42,11 +42,13 @@ class Expected(OperationPoint):
         settings: of arguments that are no tensors.
         options: every value of these, by name.
         reference_with: the reference for other settings.
+        step: its number, where several points are asked.
     """
 
     settings: Settings = field(default_factory=dict)
     options: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     reference_with: Callable[[Settings], Reference] | None = None
+    step: int = 1
 
     def under(self, upstream: Array) -> Expected:
         """The same with another upstream gradient."""
