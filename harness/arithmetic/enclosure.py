@@ -27,6 +27,12 @@ def outside(distance: Floats, value: Floats, bound: Floats) -> Mask:
     return beyond & bounded(value, bound) if beyond.any() else beyond
 
 
+def within(actual: Floats, value: Floats, bound: Any) -> bool:
+    """Whether no entry is outside; arrays of one shape."""
+    with np.errstate(invalid="ignore", over="ignore"):  # inf - inf, where nothing is bounded
+        return not outside(np.abs(actual - value), value, bound).any()
+
+
 def telling(value: Floats, bound: Floats) -> Mask:
     """The entries of which half, or twice as much, would be outside."""
     far = np.abs(value) > 2 * bound

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.arithmetic import Bounded
+from harness.arithmetic import Bounded, enclosure
 from harness.diagnosis.hypotheses import Planted
 from harness.faults import Fault
 from harness.faults.edits import CAUSE, EditFault
@@ -131,7 +131,7 @@ def moved_faults(link: Link, tensor: str, now: Planted) -> Iterator[Fault]:
         wrong = np.flatnonzero(outside.any(axis=tuple(k for k in range(actual.ndim) if k != axis)))
         index = np.arange(len(rows))
         for place in wrong:
-            same = np.abs(value - rows[place]) <= bound
+            same = ~enclosure.outside(np.abs(value - rows[place]), value, bound)
             found = np.flatnonzero(same.reshape(len(rows), -1).all(axis=1))
             if not len(found):
                 break

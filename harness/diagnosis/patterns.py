@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.arithmetic import Bounded
+from harness.arithmetic.enclosure import outside, within
 from harness.faults.fault import in_samples, number_text
 
 Floats = NDArray[np.float64]
@@ -64,7 +65,7 @@ def ratio(actual: Floats, value: Floats, bound: Floats) -> tuple[float, float] |
     r = float(actual[entry] / value[entry])
     off = (abs(r) * e + e) / (v - e)
     allowed = np.abs(r) * bound + off * (np.abs(value) + bound) + bound
-    return (r, off) if np.all(np.abs(actual - r * value) <= allowed) else None
+    return (r, off) if within(actual, r * value, allowed) else None
 
 
 def _factor(actual: Floats, value: Floats, bound: Floats) -> tuple[float, float] | None:
@@ -92,12 +93,12 @@ def _whole(actual: Floats, value: Floats, bound: Floats, samples: int) -> Iterat
         else:
             yield f"every entry is {_told(r, off, samples)} times what it should be"
         return
-    if np.all(np.abs(np.abs(actual) - np.abs(value)) <= bound):
-        flipped = int(np.sum(np.abs(actual - value) > bound))
+    if within(np.abs(actual), np.abs(value), bound):
+        flipped = int(np.sum(outside(np.abs(actual - value), value, bound)))
         yield f"every entry has the right size; {flipped} of {actual.size} have the opposite sign"
     difference = actual - value
     middle = float(difference.flat[int(np.argmin(bound))])
-    if np.all(np.abs(difference - middle) <= bound + bound.min()):
+    if within(actual, value + middle, bound + bound.min()):
         yield f"every entry is off by the same {number_text(middle)}"
     if actual.ndim == 2 and len(actual) > 1 and np.all(actual == actual[0]):
         yield "every row is the same"
@@ -105,25 +106,24 @@ def _whole(actual: Floats, value: Floats, bound: Floats, samples: int) -> Iterat
 
 def _transposed(actual: Floats, value: Floats, bound: Floats) -> Iterator[str]:
     if actual.ndim == 2 and min(actual.shape) > 1:
-        if actual.shape[0] == actual.shape[1] and np.all(np.abs(actual - value.T) <= bound.T):
+        if actual.shape[0] == actual.shape[1] and within(actual, value.T, bound.T):
             yield "it is transposed"
-        elif np.all(np.abs(actual - value.T.reshape(actual.shape)) <= bound.T.reshape(actual.shape)):
+        elif within(actual, value.T.reshape(actual.shape), bound.T.reshape(actual.shape)):
             yield "it is the transpose, read row by row in the right shape"
 
 
 def _permuted(actual: Floats, value: Floats, bound: Floats, axes: Sequence[str]) -> Iterator[str]:
     order, expected = np.argsort(actual, axis=None), np.argsort(value, axis=None)
-    matches = np.abs(actual.flat[order] - value.flat[expected]) <= bound.flat[expected]
-    if actual.size < 2 or not matches.all() or np.all(np.abs(actual - value) <= bound):
+    permuted = within(actual.flat[order], value.flat[expected], bound.flat[expected])
+    if actual.size < 2 or not permuted or within(actual, value, bound):
         return
     for axis, what in enumerate(axes):
         size = actual.shape[axis] if axis < actual.ndim else 0
         for step in (1, -1) if size > 1 else ():
-            turned, allowed = np.roll(value, step, axis), np.roll(bound, step, axis)
-            if np.all(np.abs(actual - turned) <= allowed):
+            if within(actual, np.roll(value, step, axis), np.roll(bound, step, axis)):
                 yield f"the {what}s are right, but moved by {'one' if step > 0 else 'minus one'}"
                 return
-        if size > 1 and np.all(np.abs(actual - np.flip(value, axis)) <= np.flip(bound, axis)):
+        if size > 1 and within(actual, np.flip(value, axis), np.flip(bound, axis)):
             yield f"the {what}s are right, but in reverse order"
             return
     yield "the numbers are right, but at other entries"

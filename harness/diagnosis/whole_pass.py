@@ -21,6 +21,7 @@ import numpy as np
 
 from harness.arithmetic import profile_of
 from harness.arithmetic.bounded import holds
+from harness.arithmetic.enclosure import within
 from harness.diagnosis.hypotheses import Hypothesis, Planted, residual, stride_of
 from harness.evaluation.incremental import Replay, in_float32
 from harness.evaluation.point import Point
@@ -99,10 +100,9 @@ def common_factor(point: Point, shown: Mapping[str, Array]) -> float | None:
             flat = int(np.argmin(relative))
             c = float(value.flat[flat] / expected.value.flat[flat])
             off = (1 + abs(c)) * float(relative.flat[flat])
-            outside = np.abs(value - c * expected.value) > max(1.0, abs(c)) * expected.bound + off * np.abs(
-                expected.value
-            )
-        if not np.isfinite(c) or not np.isfinite(off) or outside.any() or c == 0:
+            allowed = max(1.0, abs(c)) * expected.bound + off * np.abs(expected.value)
+            multiple = within(value, c * expected.value, allowed)
+        if not np.isfinite(c) or not np.isfinite(off) or not multiple or c == 0:
             return None
         if name == names[0] and c - off <= 1 <= c + off:
             return None

@@ -49,11 +49,7 @@ MOST_IN_BALLS = 1_000_000
 
 def overlap(mine: Bounded, right: Bounded) -> bool:
     """Whether every entry's box has a number in common with the right one's; where nothing is bounded it has."""
-    if mine.shape != right.shape:
-        return False
-    with np.errstate(all="ignore"):
-        apart = np.abs(mine.value - right.value) > mine.bound + right.bound
-    return not apart.any()
+    return right.widened(mine.bound).holds(mine.value)
 
 
 def of_precision(fault: Fault) -> bool:

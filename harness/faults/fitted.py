@@ -116,7 +116,7 @@ class Linear(Fitted):
             number: Bounded = (told - base[entry]) / direction[entry]
             if not np.isfinite(number.bound):
                 return None
-            if abs(float(number.value) - c) <= number.bound:
+            if number.holds(c):
                 break
             c = float(number.value)
         return number

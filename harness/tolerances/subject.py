@@ -9,6 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.arithmetic.enclosure import within
+
 Floats = NDArray[np.float64]
 Source = Literal["derived", "measured", "given", "rounding of the result alone"]
 """Where an allowance comes from. Of a tensor of which nothing is known but its numbers, even a program that computes
@@ -40,5 +42,4 @@ class Subject:
 
     def holds(self, actual: Floats) -> bool:
         """Whether every entry is within its allowance; NaN is not."""
-        with np.errstate(invalid="ignore"):
-            return bool(np.all((np.abs(actual - self.expected) <= self.allowed) | np.isinf(self.allowed)))
+        return within(actual, self.expected, self.allowed)

@@ -46,6 +46,13 @@ DOTTED = {
     "harness/checking/chain.py": "what somebody calls a gradient",
 }
 """Files that may, each with its reason."""
+DECIDE = {
+    "harness/results/verdicts.py": "differences of two rows, not entries",
+    "harness/diagnosis/hypotheses.py": "which errors are larger than a bound",
+    "harness/programs/pairs/alignment.py": "a first look at a few of the numbers",
+    "reports/benchmark/detection.py": "what other tools decide by",
+}
+"""Those that compare a distance with a bound, which else is for `harness.arithmetic.enclosure` to do."""
 
 
 def names_in(node: ast.AST) -> set[str]:
@@ -89,7 +96,27 @@ def taken_apart(tree: ast.AST) -> Iterator[int]:
                 yield node.lineno
 
 
-@pytest.mark.parametrize(("looked_for", "may"), [(asked, ASKS), (taken_apart, DOTTED)], ids=["classes", "names"])
+def decided(tree: ast.AST) -> Iterator[int]:
+    """Lines that compare |a - b| with a bound, or with what is allowed."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            if any(map(is_distance, sides)) and set().union(*map(names_in, sides)) & {"bound", "bounds", "allowed"}:
+                yield node.lineno
+
+
+def is_distance(node: ast.AST) -> bool:
+    match node:
+        case ast.Call(func=ast.Name(id="abs") | ast.Attribute(attr="abs"), args=[ast.BinOp(op=ast.Sub())]):
+            return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("looked_for", "may"),
+    [(asked, ASKS), (taken_apart, DOTTED), (decided, DECIDE)],
+    ids=["classes", "names", "inside its bound"],
+)
 def test_only_these_files(looked_for, may):
     found = {}
     for path in FILES:
@@ -109,6 +136,14 @@ def test_only_these_files(looked_for, may):
 def test_a_question_for_a_class_is_found(line):
     assert list(asked(ast.parse(line))) == [1]
     assert list(asked(ast.parse("TABLE[type(layer)], type(layer) in TABLE, isinstance(x, int)"))) == []
+
+
+@pytest.mark.parametrize(
+    "line", ["np.abs(a - b) <= right.bound", "not abs(x - y) <= 2 * allowed", "bound < abs(a - b)"]
+)
+def test_a_bound_that_is_decided_by_is_found(line):
+    assert list(decided(ast.parse(line))) == [1]
+    assert list(decided(ast.parse("right.holds(a), abs(a) <= bound, abs(a - b) <= off"))) == []
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from math import prod
 
 import numpy as np
 
+from harness.arithmetic.enclosure import within
 from harness.programs.pairs.trace import Spot, Tensor, Trace, ranks
 from impls.contract import Array
 
@@ -100,7 +101,7 @@ def _ranks(size: int) -> Array:
 
 
 def _within(one: Array, other: Array, allowed: float) -> bool:
-    return one.shape == other.shape and bool((np.abs(one - other) <= allowed).all())
+    return one.shape == other.shape and within(one, other, allowed)
 
 
 def telling(trace: Trace) -> Iterator[tuple[Spot, Tensor]]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from harness.arithmetic.enclosure import within
 from harness.comparison.judge import Row, judge
 from harness.evaluation.references.measured import allowed
 from harness.programs.pairs.trace import Verdict
@@ -69,5 +70,5 @@ def _modules(whole: Capture, wide: Capture, narrow: Capture) -> Iterator[str]:
     for operation in whole.operations:
         for output in operation.outputs:
             mine = np.sort(np.float64(output), axis=None)
-            if not any(mine.shape == n.shape and (np.abs(mine - n) <= bound).all() for n, bound in right):
+            if not any(mine.shape == n.shape and within(mine, n, bound) for n, bound in right):
                 yield operation.module or operation.name

@@ -10,6 +10,7 @@ import numpy as np
 from msgspec.structs import replace as with_other
 
 from harness.arithmetic import profile_of
+from harness.arithmetic.enclosure import within
 from harness.comparison.judge import Row, judge
 from harness.programs.pairs import location
 from harness.programs.pairs.alignment import Aligned, aligned
@@ -115,8 +116,7 @@ class Compared:
         with np.errstate(all="ignore"):
             factor, of_loss = float(largest[2][at] / largest[0][at]), float(its_loss / loss)
             same = all(
-                bool((np.abs(its - factor * mine) <= also + abs(factor) * allowed).all())
-                for mine, allowed, its, also in gradients
+                within(its, factor * mine, also + abs(factor) * allowed) for mine, allowed, its, also in gradients
             )
         if not same or not np.isfinite([factor, of_loss]).all() or abs(factor - 1) <= self._relative(largest, at):
             return None
@@ -268,7 +268,7 @@ def _moves(moved: Array, other: Array, allowed: Array) -> str:
     if not moved[largest]:
         return ""
     times = float(other[largest] / moved[largest])
-    if (np.abs(other - times * moved) > (1 + abs(times)) * allowed).any() or abs(times - 1) < 1e-9:
+    if not within(other, times * moved, (1 + abs(times)) * allowed) or abs(times - 1) < 1e-9:
         return ""
     told = f": it moves {times:.6g} times as far"
     momentum = 1 / (1 + times) if times > 0 else 0.0
@@ -287,9 +287,9 @@ def _over_one_less(moved: Array, other: Array, before: Array, allowed: Array) ->
         return ""
     rows = np.stack([moved.ravel(), before.ravel()], axis=1)
     (times, momentum), *_ = np.linalg.lstsq(rows, other.ravel(), rcond=None)
-    within = np.abs(rows @ (times, momentum) - other.ravel()) <= (1 + abs(times) + abs(momentum)) * allowed.ravel()
+    fits = within(other.ravel(), rows @ (times, momentum), (1 + abs(times) + abs(momentum)) * allowed.ravel())
     many = 1 / (1 - times) if times < 1 else times / (times - 1) if times > 1 else 0.0
-    if not within.all() or many < 2 or abs(many - round(many)) > 1e-6 * many:
+    if not fits or many < 2 or abs(many - round(many)) > 1e-6 * many:
         return ""
     here, there = ("n - 1", "n") if times < 1 else ("n", "n - 1")
     return f": as a variance over {here} in the first program and over {there} in the second, n = {round(many)}"
