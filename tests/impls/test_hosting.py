@@ -162,7 +162,7 @@ def test_compiled_programs_are_let_go_where_there_are_many(monkeypatch):
     one, cleared = host("jax"), []
     import jax
 
-    from impls.jax_grad.gradients import COMPILED
+    from impls.jax_grad.hosting import COMPILED
 
     monkeypatch.setattr(COMPILED, "many", 0)
     monkeypatch.setattr(jax, "clear_caches", lambda: cleared.append(COMPILED.count))
