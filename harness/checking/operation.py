@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-import numpy as np
-
-from harness.arithmetic.rules.sums import every_pool_on_one_thread
 from harness.candidates.operation import Operation
 from harness.candidates.repetition import repeated
 from harness.checking.operation_causes import explained
 from harness.checking.operation_demands import BATCH_INVARIANCE, as_demanded, invariant, with_demands
 from harness.checking.operation_doubts import doubted
-from harness.checking.operation_judging import Tried, rows_of, tried_at
+from harness.checking.operation_judging import Tried, every_case, rows_of
 from harness.checking.operation_points import REPEATED_CALLS, References, as_interval, points_of, with_upstream, without
 from harness.checking.operation_range import beyond, in_range
 from harness.comparison.judge import Finding
-from harness.evaluation.references.expected import Expected, gradient_of
-from harness.evaluation.references.voting import Vote, VotingReference
+from harness.evaluation.references.expected import gradient_of
 from harness.inputs.arguments import as_dtype, as_seconds
-from harness.inputs.cases import Case
 from harness.inputs.frameworks import forget
 from harness.inputs.plain import as_count, as_flag, refused
 from harness.results.operation_check import OperationCheck
 from harness.results.setting import places_of
-from harness.usage import UsageError
 
 
 def check_vjp(
@@ -109,26 +101,11 @@ def check_vjp(
         raise refused("seed", seed, "numbers are drawn by it", "give a whole number from 0 on")
     points = points_of(reference, inputs, cases, dtype, seed, as_interval(range))
     points = without(with_upstream(points, upstream, dtype) if upstream is not None else points, leave_out)
-    signature, first, untried = points.signature, points.cases[0], dict(points.untried)
+    signature, first = points.signature, points.cases[0]
     references = References(reference, surrogate, signature)
     right = references.at(first)
     candidate = Operation(forward, backward, signature, first.inputs, dtype, timeout, leave_out)
-    tried = list[Tried]()
-    for number, case in enumerate(points.cases, 1):
-        with _quietly(case):
-            try:
-                with every_pool_on_one_thread():
-                    rng = np.random.default_rng([seed, number, 1])
-                    expected = references.expected(case, dtype, rng, len(tried) + 1)
-                    votes = _votes(expected, case, seed)
-            except UsageError as error:
-                if not case.may_fail:
-                    raise
-                untried[case.name] = str(error).partition("because ")[2].partition("; ")[0] or str(error)
-                continue
-            tried.append(tried_at(candidate, case.name, expected, votes))
-        if tried[-1].overdue:  # then so would the next be
-            break
+    tried, untried = every_case(candidate, points, references, dtype, seed)
     overdue = tried[-1].overdue
     tried, doubts = doubted(tried, seed)
     tried, overflows = (tried, []) if overdue else in_range(candidate, tried, signature, strict=strict)
@@ -161,20 +138,6 @@ def check_vjp(
         line=line,
         lines=lines,
     )
-
-
-@contextmanager
-def _quietly(case: Case) -> Iterator[None]:
-    """Without a word on what nobody asked for: of the variance of one number, say, there is much to warn of."""
-    with warnings.catch_warnings():
-        if case.may_fail:
-            warnings.simplefilter("ignore")
-        yield
-
-
-def _votes(at: Expected, case: Case, seed: int) -> list[Vote]:
-    own = at.reference
-    return own.votes(case, at.upstream, always=at.step == 1, seed=seed) if isinstance(own, VotingReference) else []
 
 
 def _again(candidate: Operation, tried: Sequence[Tried]) -> list[Finding]:

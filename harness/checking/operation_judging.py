@@ -1,19 +1,27 @@
-"""Judging an operation in one case: what came, as it is read, and what the forms of the reference say of each other."""
+"""Judging an operation, case by case: what came, as it is read, and what forms of the reference say of each other."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
+
+from harness.arithmetic.rules.sums import every_pool_on_one_thread
 from harness.candidates.contracts import examined
 from harness.candidates.operation import Operation
+from harness.checking.operation_points import Points, References
 from harness.comparison.judge import Finding, Row, but_for_rounding
 from harness.comparison.operation import JudgedAnswer
 from harness.evaluation.references.expected import Expected
-from harness.evaluation.references.voting import Vote
+from harness.evaluation.references.voting import Vote, VotingReference
 from harness.faults.operations.situation import Situation
+from harness.inputs.cases import Case
 from harness.inputs.outputs import OUTPUT
+from harness.usage import UsageError
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,48 @@ class Tried:
         return replace(self, read=replace(self.read, rows=dict(zip(self.read.rows, rows, strict=True))))
 
 
-def tried_at(candidate: Operation, name: str, at: Expected, votes: list[Vote]) -> Tried:
+def every_case(
+    candidate: Operation, points: Points, references: References, dtype: str, seed: int
+) -> tuple[list[Tried], dict[str, str]]:
+    """One case after the other, asked and judged; and those that were not tried, each with the reason.
+
+    Raises:
+        UsageError: the reference gives nothing in a case in which it has to.
+    """
+    tried, untried = list[Tried](), dict(points.untried)
+    for number, case in enumerate(points.cases, 1):
+        with _quietly(case):
+            try:
+                with every_pool_on_one_thread():
+                    rng = np.random.default_rng([seed, number, 1])
+                    at = references.expected(case, dtype, rng, len(tried) + 1)
+                    votes = _votes(at, case, seed)
+            except UsageError as error:
+                if not case.may_fail:
+                    raise
+                untried[case.name] = str(error).partition("because ")[2].partition("; ")[0] or str(error)
+                continue
+            tried.append(_tried(candidate, case.name, at, votes))
+        if tried[-1].overdue:  # then so would the next be
+            break
+    return tried, untried
+
+
+@contextmanager
+def _quietly(case: Case) -> Iterator[None]:
+    """Without a word on what nobody asked for: of the variance of one number, say, there is much to warn of."""
+    with warnings.catch_warnings():
+        if case.may_fail:
+            warnings.simplefilter("ignore")
+        yield
+
+
+def _votes(at: Expected, case: Case, seed: int) -> list[Vote]:
+    own = at.reference
+    return own.votes(case, at.upstream, always=at.step == 1, seed=seed) if isinstance(own, VotingReference) else []
+
+
+def _tried(candidate: Operation, name: str, at: Expected, votes: list[Vote]) -> Tried:
     """Ask an operation in one case; in the first, ask it again, for the contracts that no single answer shows."""
     disputed = any(vote.gradient == OUTPUT for vote in votes)
     obeyed = examined(candidate, at, again=at.step == 1 and not disputed)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.arithmetic import Bounded
-from harness.arithmetic.enclosure import outside, within
+from harness.arithmetic.enclosure import bounded, outside, within
 from harness.faults.fault import in_samples, number_text
 
 Floats = NDArray[np.float64]
@@ -58,7 +58,7 @@ def ratio(actual: Floats, value: Floats, bound: Floats) -> tuple[float, float] |
 
     r is taken at the largest |value|, v with bound E: it is off by at most |r| E / (|v| − E).
     """
-    entry = np.unravel_index(int(np.argmax(np.abs(value))), value.shape)
+    entry = np.unravel_index(int(np.argmax(np.where(bounded(value, bound), np.abs(value), 0.0))), value.shape)
     v, e = abs(float(value[entry])), float(bound[entry])
     if not v > e:
         return None

@@ -116,5 +116,13 @@ def test_a_ratio_holds_up_to_rounding_and_no_further():
     assert ratio(VALUE, 0 * VALUE, allowed) is None
 
 
+def test_an_entry_at_which_nothing_is_bounded_contradicts_nothing():
+    value, allowed, actual = VALUE.copy(), np.full(VALUE.shape, 1e-15), VALUE / 4
+    value[2, 1], allowed[2, 1], actual[2, 1] = np.nan, np.inf, 7.0
+    assert "every entry is 0.25 times what it should be" in told_by(actual, Bounded(value, allowed, CONTEXT), "", "")
+    actual[2, 2] = 7.0
+    assert not any("every entry" in fact for fact in told_by(actual, Bounded(value, allowed, CONTEXT), "", ""))
+
+
 def test_the_cosine_ends_the_list():
     assert told_by(-VALUE, expected(VALUE), "sample", "neuron")[-1] == "its cosine with what it should be is −1.000"
