@@ -49,4 +49,6 @@ def on_cpu(layer: Any, local: str, dtype: str) -> Arithmetic:
     """See `impls.contract.StatesArithmetic`."""
     if dtype == "float16" and local in IN_HALF.get(type(layer), ()):
         return Arithmetic()
+    if type(layer) is rows.Softmax and local == "a" and layer.axis != -1:
+        return COMPOSED  # exponentials are kept where the output will stand until they are divided
     return NARROW.get(type(layer), {}).get(local, COMPOSED)

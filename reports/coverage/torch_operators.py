@@ -1,4 +1,4 @@
-"""Torch's own database of operators, OpInfo: its samples in float64, each a program of one line.
+"""Torch's own database of operators, OpInfo: its samples, each a program of one line.
 
 Source: torch.testing._internal.common_methods_invocations, which torch's tests use.
 """
@@ -18,22 +18,30 @@ WEIGHING = 3
 """Operations by which the loss is made of what an operator gives: a product, a sum, an addition."""
 KNOWN = ("nn.functional.hardsigmoid", "nn.functional.layer_norm", "native_layer_norm")
 """In float64 the first has a constant of float32; the others, over one element, give a gain a gradient, which is 0."""
+OVERFLOWING = {
+    "bfloat16": ("matrix_exp",),
+    "float16": ("matrix_exp", "nn.functional.soft_margin_loss", "tan", "polygamma.polygamma_n_0", "digamma",
+                "special.polygamma.special_polygamma_n_0"),
+}  # fmt: skip
+"""What is infinite, or NaN, on the way to a result that is none, so that the result is too."""
 
 
-def operators(of: Sequence[str] = ()) -> list[Any]:
-    """Every differentiable operator of torch's database, or those of these names."""
+def operators(of: Sequence[str] = (), dtype: str = "float64") -> list[Any]:
+    """Every differentiable operator of torch's database that has the dtype, or those of these names."""
     database = import_module("torch.testing._internal.common_methods_invocations").op_db
     torch = import_module("torch")
-    every = [each for each in database if each.supports_autograd and torch.float64 in each.supported_dtypes("cpu")]
+    every = [
+        each for each in database if each.supports_autograd and getattr(torch, dtype) in each.supported_dtypes("cpu")
+    ]
     return [each for each in every if not of or _name(each) in of]
 
 
-def judged(operator: Any, samples: int | None = None) -> Judged | None:
+def judged(operator: Any, samples: int | None = None, dtype: str = "float64") -> Judged | None:
     """One operator on its first samples, on all if None; None where none of them has a gradient."""
     torch = import_module("torch")
     kinds: list[str] = []
     wrong, why = "", ""
-    for sample in islice(operator.sample_inputs("cpu", torch.float64, requires_grad=True), samples):
+    for sample in islice(operator.sample_inputs("cpu", getattr(torch, dtype), requires_grad=True), samples):
         try:
             found = check_program(_program(operator, sample), sample.input, *sample.args, name=_name(operator))
         except UsageError:  # it has no gradient, or no tensor among its arguments

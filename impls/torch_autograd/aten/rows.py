@@ -16,12 +16,12 @@ from impls.torch_autograd.aten.table import Arguments, row
 
 @row("_softmax")
 def _(a: Arguments) -> Rule | None:
-    return None if a.half_to_float else Rule(layer=rows.Softmax(a.axis_of("self", a.dim)), reads={"z": a.self})
+    return None if a.half_to_float else Rule(layer=rows.Softmax(a.last_or("self", a.dim)), reads={"z": a.self})
 
 
 @row("_log_softmax")
 def _(a: Arguments) -> Rule | None:
-    return None if a.half_to_float else Rule(layer=rows.LogSoftmax(a.axis_of("self", a.dim)), reads={"z": a.self})
+    return None if a.half_to_float else Rule(layer=rows.LogSoftmax(a.last_or("self", a.dim)), reads={"z": a.self})
 
 
 @row("native_layer_norm")

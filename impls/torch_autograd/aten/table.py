@@ -51,6 +51,11 @@ class Arguments:
         """An axis of it, counted from 0; `new` axes more than it has."""
         return dim % max(self.value_of(name).ndim + new, 1)
 
+    def last_or(self, name: str, dim: int) -> int:
+        """An axis of it as `axis_of` counts, but for the last, which is -1 whatever its operand's shape."""
+        axis = self.axis_of(name, dim)
+        return -1 if axis + 1 == max(self.value_of(name).ndim, 1) else axis
+
 
 RULES = Rules()
 row = RULES.row
