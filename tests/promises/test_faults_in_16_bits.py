@@ -71,17 +71,15 @@ def planted(network, dtype, *, weights_only=False, every=1):
             fates["not finite"] += 1
             continue
         judged, sees = located(point, shown, profile, "candidate"), check.sees(link, fault)
-        first = next(iter(check.ground.working.shown_after(link, tensors[fault.at], check.right)), None)
+        after = check.ground.working.shown_after(link, tensors[fault.at], check.right)
+        rows = {row.gradient: row.verdict for row in judged.rows}
         if judged.faulty:
-            fate = (
-                "located"
-                if judged.faulty[0] == (first if weights_only else gradient_of(network, fault.at))
-                else "elsewhere"
-            )
-        elif any(row.verdict == "no power" for row in judged.rows if row.gradient in network.gradients):
-            fate = "no power, by the verdict"
+            place = next(iter(after)) if weights_only else gradient_of(network, fault.at)
+            fate = "located" if judged.faulty[0] == place else "elsewhere"
+        elif sees:
+            fate = "no power, by the verdict" if "no power" in map(rows.get, after) else "silent"
         else:
-            fate = {None: "changes nothing", False: "no power, by the count", True: "silent"}[sees]
+            fate = "changes nothing" if sees is None else "no power, by the count"
         fates[fate] += 1
         if fate in ("silent", "elsewhere"):
             amiss.append((fate, fault.cause, fault.at, judged.faulty))

@@ -1,6 +1,8 @@
 """In bfloat16 and float16 no right program is called wrong, and what the format can tell is found and named."""
 
 import json
+from collections import Counter
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,13 +13,16 @@ from harness.arithmetic import Context, profile_of
 from harness.candidates.implementation import profile_for
 from harness.comparison.checks import rounding
 from harness.evaluation.point import Point
+from harness.fault_injection import misses
 from harness.fault_injection.misses import catalogue_of, plant
 from harness.fault_injection.planted_pass import Ground
 from harness.faults.precision import DTYPES as OF_PRECISION
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import load_data
+from harness.lockstep import training
 from impls import registry
-from impls.contract import Arithmetic, CannotCompareError
+from impls.contract import Arithmetic, CannotCompareError, Pass, tensors_of
+from impls.graph import evaluate
 from impls.hand import Dense, MatrixProduct, Network, Silu, SumSquaredError, Tanh, from_text
 from impls.hand_numpy import Hand
 from reports.soundness import campaign
@@ -182,6 +187,77 @@ def test_an_operation_is_judged(dtype):
     right = harness.check_vjp(forward, lambda g, z: g * (1 - np.tanh(z) ** 2), reference=Tanh(), dtype=dtype)
     wrong = harness.check_vjp(forward, lambda g, z: g * (1 - np.tanh(z)), reference=Tanh(), dtype=dtype)
     assert (right.verdict, wrong.verdict) == ("PASS", "FAIL")
+
+
+class InNarrowAlone(Hand):
+    """The hand code, with a fault planted if there is one, that cannot be asked in float64."""
+
+    fault = None
+
+    def __init__(self, network, dtype):
+        if dtype == "float64":
+            raise CannotCompareError("Cannot run in float64, because there is none here; use bfloat16 or float16.")
+        super().__init__(network, dtype)
+
+    def differentiate(self, weights, x, y, *, tap=True):
+        own, right = self.working, super().differentiate(weights, x, y, tap=tap)
+        if self.fault is None:
+            return right
+        with np.errstate(all="ignore"):
+            made = own.kept_by_name(
+                evaluate(
+                    self.network.links, own.taken_by_name({**weights, "x": x, "y": y}),
+                    planted={self.fault.at: self.fault.rule}, passed_on=own.passed_on,
+                )
+            )  # fmt: skip
+        shown = (*right.activations, "loss"), right.gradients
+        return Pass(made["loss"], *({n: made[n] for n in names if n != "loss"} for names in reversed(shown)))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_run_without_float64_locates_a_fault_or_lists_it_as_missed(dtype, register, monkeypatch):
+    register("narrow", InNarrowAlone)
+    monkeypatch.setattr(misses, "MOST_NAMED", 1000)
+    run = partial(harness.run, "4-3-2-1", steps=1, dtype=dtype)
+    right = run(against=["narrow"])
+    assert right.power.missed == len(right.power.which) > 0
+    assert f"{right.power.missed} missed" in str(right)
+    assert run(against=["hand"]).power.missed == 0  # of which the formula check, in float64, sees every one
+    point = at_iris(dtype)
+    ground = Ground(point, Hand(point.network, dtype).differentiate(point.weights, point.x, point.y))
+    fates = Counter()
+    possible = catalogue_of(point.network)
+    beyond = [each for each in possible if f"{each[1].cause} at {each[1].at}" in right.power.which]
+    monkeypatch.setattr(training, "power_of", lambda *_: None)  # of the right one it is known
+    for link, fault in [*beyond, *possible[::17]]:
+        monkeypatch.setattr(InNarrowAlone, "fault", fault)
+        found = run(against=["narrow"])
+        if found.exit == 1:
+            assert f"first wrong link {fault.at} " in found.reason
+            fates["located"] += 1
+        elif misses.within(fault, dtype) or not plant(ground, link, fault, {}).differs:
+            fates["changes nothing"] += 1
+        else:
+            assert f"{fault.cause} at {fault.at}" in right.power.which
+            fates["missed"] += 1
+    assert fates["located"] > 12
+    assert fates["missed"] >= len(set(right.power.which))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_check_says_how_many_faults_it_could_not_tell_from_rounding(dtype):
+    def backward(weights, x, y):
+        return {**tensors_of(Hand(network, dtype).differentiate(weights, x, y))}
+
+    network = from_text("4-3-1")
+    found = harness.check(backward, network, dtype=dtype, batch=8)
+    assert found.exit == 0, str(found)
+    assert 0 < found.power.missed < 0.3 * found.power.planted
+    assert f"{found.power.missed} missed" in str(found)
+    assert found.to_dict()["power"]["missed"] == found.power.missed
+    told = f"{dtype} has no power for {found.power.missed} of {found.power.planted} planted faults"
+    assert (told in found.reason) == (found.verdict == "PASS")
+    assert harness.check(backward, network, dtype="float64", batch=8).power is None
 
 
 def test_a_framework_that_lacks_a_dtype_says_so(register):
