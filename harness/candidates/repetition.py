@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness.arithmetic.rules.sums import every_pool_on_one_thread
+from harness.arithmetic.threads import every_pool_on_one_thread
 from harness.candidates.handed import same
 from harness.candidates.operation import Operation
 from harness.comparison.judge import Finding

@@ -7,7 +7,7 @@ from time import thread_time
 
 import numpy as np
 
-from harness.arithmetic.rules.sums import one_thread
+from harness.arithmetic.threads import one_thread
 from harness.candidates.function import BackwardPass
 from harness.evaluation.point import Point
 from harness.results.check import Learning

@@ -20,7 +20,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from harness.arithmetic import Bounded
-from harness.arithmetic.rules.sums import every_pool_on_one_thread
+from harness.arithmetic.threads import every_pool_on_one_thread
 from harness.checking.operation_judging import Tried
 from harness.comparison.judge import Row, as_convention
 from harness.comparison.operation import YOURS, row_by

@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from harness.arithmetic.rules.sums import every_pool_on_one_thread
+from harness.arithmetic.threads import every_pool_on_one_thread
 from harness.candidates.contracts import examined
 from harness.candidates.operation import Operation
 from harness.checking.operation_points import Points, References

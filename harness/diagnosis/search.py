@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.arithmetic import Profile
-from harness.arithmetic.rules.sums import one_thread
+from harness.arithmetic.threads import one_thread
 from harness.diagnosis.confirmation import Confirmed, best_of, confirmed
 from harness.diagnosis.diagnosis import Diagnosis, Found, merged, told
 from harness.diagnosis.edited import at_their_source, shortest

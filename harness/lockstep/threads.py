@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TypeVar
 
-from harness.arithmetic.rules.sums import WORTH_THREADS, one_thread
+from harness.arithmetic.threads import WORTH_THREADS, one_thread
 from harness.environment import threads
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.arithmetic.rules.sums import every_pool_on_one_thread
+from harness.arithmetic.threads import every_pool_on_one_thread
 from harness.candidates.deadline import OverdueError, deadline
 from harness.environment import free_memory
 from harness.faults.operations.explanation import Explanation

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_info
 
 from harness.arithmetic import Context, profile_of
-from harness.arithmetic.rules.sums import threads_for
+from harness.arithmetic.threads import threads_for
 from harness.evaluation.centre import alone, end_to_end
 from impls.hand import Network, from_text
 from impls.hand.activations.gelu import erf, gelu, gelu_tanh, gelu_tanh_vjp, gelu_vjp

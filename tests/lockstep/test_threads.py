@@ -8,7 +8,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from harness import environment
-from harness.arithmetic.rules.sums import WORTH_THREADS
+from harness.arithmetic.threads import WORTH_THREADS
 from harness.candidates.implementation import admit
 from harness.inputs.arguments import as_data, as_optimizer
 from harness.inputs.batches import batches_of

@@ -26,31 +26,22 @@ and Rump, "Improved error bounds for inner products in floating-point arithmetic
 A product with a single number c may be regrouped by a compiler: it reads what a program shows as fl(a b) as
 a (b c), before its last rounding, and rounds b c instead (XLA's algebraic simplifier makes one factor of two
 broadcast scalars). One rounding of the operand and one of the product more.
-
-Matrix products of the bound arithmetic itself run on one thread where they are too small for more to help. A thread
-that has nothing to do keeps spinning for a while before it sleeps. NumPy, torch and JAX have a pool each, and on a
-machine with few cores the idle threads of one take the cores that the next one needs: small products then cost several
-times what they cost on one thread. So do small operations of a framework that is asked for a reference. The programs
-that are compared run with the thread counts that they find.
 """
 
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cache, lru_cache
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from harness.arithmetic.blocks import in_blocks
 from harness.arithmetic.bounded import INFLATION, TINY_64, Bounded, Floats, rule_for
 from harness.arithmetic.operands import Operands
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, Profile
 from harness.arithmetic.tensor_cores import BlockDot
+from harness.arithmetic.threads import threads_for
 from harness.formats import FORMATS
 from impls.graph.backward import accumulate
 from impls.hand.layers.convolution import transposed_convolution
@@ -311,46 +302,3 @@ def _from_above(product: Product, terms: Any, x: Floats, y: Floats, operands: Op
     result = np.multiply(product(x_single.scaled, y_single.scaled), scale, dtype=np.float64)
     result += back * 4 * terms * single.smallest_normal
     return result
-
-
-WORTH_THREADS = 2**24
-"""Multiply-adds (some milliseconds' work) from which on a product keeps the threads that there are."""
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController().select(user_api="blas")
-
-
-def threads_for(multiply_adds: int) -> AbstractContextManager[object]:
-    """A block in which BLAS uses one thread, if that much work does not need more."""
-    return nullcontext() if multiply_adds >= WORTH_THREADS else one_thread()
-
-
-_limiting: list[bool] = []
-"""An entry while some block limits BLAS: a block inside it, or beside it in another thread, has nothing to change."""
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """A block in which BLAS uses one thread."""
-    if _limiting:
-        yield
-        return
-    with _blas().limit(limits=1):
-        _limiting.append(True)
-        try:
-            yield
-        finally:
-            _limiting.clear()
-
-
-def every_pool_on_one_thread() -> AbstractContextManager[object]:
-    """A block in which BLAS and OpenMP, with which frameworks compute, use one thread each, where they are loaded."""
-    return _every_pool(len(sys.modules)).limit(limits=1)
-
-
-@lru_cache(maxsize=1)
-def _every_pool(modules: int) -> ThreadpoolController:  # noqa: ARG001  (a pool comes with a module)
-    """The pools while so many modules are loaded: to find them takes 4 ms, more than a small operation."""
-    return ThreadpoolController()

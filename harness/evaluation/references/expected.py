@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Bounded, profile_of
-from harness.arithmetic.rules.sums import every_pool_on_one_thread
+from harness.arithmetic.threads import every_pool_on_one_thread
 from harness.evaluation.references.jumps import Jumps
 from harness.evaluation.references.reference import OperationPoint, Reference
 from harness.evaluation.zeros import Move, vanishes

@@ -19,7 +19,7 @@ from itertools import islice
 import numpy as np
 
 from harness.arithmetic import Bounded, profile_of
-from harness.arithmetic.rules.sums import every_pool_on_one_thread
+from harness.arithmetic.threads import every_pool_on_one_thread
 from harness.evaluation.references.reference import OperationPoint
 from harness.evaluation.subgradients import Sides
 from impls.contract import Array

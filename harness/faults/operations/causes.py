@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.arithmetic import Bounded
-from harness.arithmetic.rules.sums import every_pool_on_one_thread
+from harness.arithmetic.threads import every_pool_on_one_thread
 from harness.evaluation.references.expected import gradient_of
 from harness.faults.catalogue import OF_OPERATIONS
 from harness.faults.cause import Cause
