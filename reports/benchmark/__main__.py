@@ -30,9 +30,10 @@ from reports.benchmark.detection import Detection, detection_table
 from reports.benchmark.figure import Figure, table
 from reports.benchmark.kept import Measured, keep
 from reports.benchmark.networks import cases, chain
-from reports.benchmark.other_checks import Verdicts, checks_table, compared, figures_of
+from reports.benchmark.other_checks import compared
 from reports.benchmark.readme import refresh
 from reports.benchmark.steps import step_figures
+from reports.benchmark.verdicts import Verdicts, checks_table, figures_of
 
 SET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE")
 """Settings with which a library chooses other kernels, or every start compiles the project's files anew."""

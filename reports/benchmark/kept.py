@@ -9,7 +9,7 @@ import msgspec
 
 from reports.benchmark.detection import Detection, detection_table
 from reports.benchmark.figure import Figure, table
-from reports.benchmark.other_checks import Verdicts, checks_table
+from reports.benchmark.verdicts import Verdicts, checks_table
 
 FOLDER = Path(__file__).parents[1]
 

@@ -9,7 +9,7 @@ from tabulate import tabulate
 
 from reports.benchmark.figure import Figure
 from reports.benchmark.kept import Measured, kept
-from reports.benchmark.other_checks import checks_table
+from reports.benchmark.verdicts import checks_table
 
 README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- figures: python -m reports.benchmark -->\n", "<!-- end of figures -->\n"

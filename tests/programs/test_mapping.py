@@ -5,7 +5,8 @@ import pytest
 
 from harness import UsageError
 from harness.programs.pairs.arrangement import Arrangement, arrangements
-from harness.programs.pairs.mapping import leaves_with, mapped, tried
+from harness.programs.pairs.mapping import mapped, tried
+from harness.programs.pairs.pair import leaves_with
 from impls.captured import Leaf
 
 DRAWN = np.random.default_rng(0)

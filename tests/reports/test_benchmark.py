@@ -16,9 +16,10 @@ from reports.benchmark import kept, other_checks, readme, steps
 from reports.benchmark.figure import Figure, figure_of
 from reports.benchmark.growth import slope
 from reports.benchmark.networks import Case
-from reports.benchmark.other_checks import LADDER, OURS, Verdicts, checks, checks_table, compared
+from reports.benchmark.other_checks import checks, compared
 from reports.benchmark.products import counted
 from reports.benchmark.program import CAUSES, OFF, mistakes, off_by, program_of
+from reports.benchmark.verdicts import LADDER, OURS, Verdicts, checks_table
 from reports.growth import OfSteps, of_layers, of_steps
 from reports.pairs import COMMANDS, Checkout, Taken, main, pairs, row
 

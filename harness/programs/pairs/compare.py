@@ -14,7 +14,8 @@ from harness.inputs.plain import as_count, refused
 from harness.programs.built import Built, as_built
 from harness.programs.check import Told
 from harness.programs.pairs.differences import Compared
-from harness.programs.pairs.mapping import Mapped, Pair, leaves_with, mapped, tried
+from harness.programs.pairs.mapping import mapped, tried
+from harness.programs.pairs.pair import Mapped, Pair, leaves_with
 from harness.programs.pairs.trace import Trace
 from harness.programs.pairs.trace_file import read_trace
 from harness.programs.pairs.tracing import host_of, leaves_of, total_loss, traced

@@ -15,8 +15,8 @@ from harness.comparison.judge import Row, judge
 from harness.programs.pairs import location
 from harness.programs.pairs.alignment import Aligned, aligned
 from harness.programs.pairs.location import Found
-from harness.programs.pairs.mapping import Mapped, Pair
 from harness.programs.pairs.names import last, words
+from harness.programs.pairs.pair import Mapped, Pair
 from harness.programs.pairs.trace import Kept, Trace
 from harness.results.program_pair import Difference, Given, Part, ProgramPair, Side, Where
 from harness.usage import UsageError

@@ -13,16 +13,17 @@ shape alone does not tell, of a square matrix, is that of others of its kind; wh
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from math import prod
+from dataclasses import replace
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from harness.programs.pairs.arrangement import Arrangement, arrangements
+from harness.programs.pairs.arrangement import arrangements
 from harness.programs.pairs.names import in_order, kind, last, likeness, owner, plain
+from harness.programs.pairs.pair import Mapped, Pair, same
+from harness.programs.pairs.said import as_said, listed
 from harness.results.program_pair import How
-from harness.usage import UsageError, did_you_mean
+from harness.usage import UsageError
 from impls.captured import Leaf
 from impls.contract import Array
 
@@ -30,47 +31,6 @@ Uses = Callable[[], Mapping[str, int]]
 """By leaf, the first step that reads it."""
 NEVER = 1e6
 """The cost of two arrays that cannot be the same."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two arrays that are the same, the second holding the first in an arrangement.
-
-    Attributes:
-        others: other arrangements that fit; where none is known to be meant, it is undecided.
-    """
-
-    source: Leaf
-    target: Leaf
-    arrangement: Arrangement
-    how: How
-    others: tuple[Arrangement, ...] = ()
-    undecided: bool = False
-
-    @property
-    def numbers(self) -> Array:
-        """What the target is given."""
-        return self.arrangement.of(self.source.array)
-
-    @property
-    def changes(self) -> bool:
-        """Whether the target holds other numbers."""
-        return not _same(self.numbers, self.target.array)
-
-
-@dataclass
-class Mapped:
-    """What was found: pairs, and what is left over on either side."""
-
-    pairs: list[Pair] = field(default_factory=list)
-    sources: list[Leaf] = field(default_factory=list)
-    targets: list[Leaf] = field(default_factory=list)
-
-    def take(self, pair: Pair) -> None:
-        """Put a pair among those found."""
-        self.pairs.append(pair)
-        self.sources = [leaf for leaf in self.sources if leaf is not pair.source]
-        self.targets = [leaf for leaf in self.targets if leaf is not pair.target]
 
 
 def mapped(
@@ -91,7 +51,7 @@ def mapped(
         UsageError: the map names nothing, or one array twice; they have other arguments, or no weight in common.
     """
     found = Mapped(sources=list(sources), targets=list(targets))
-    for pair in _as_said(sources, targets, said or {}, called):
+    for pair in as_said(sources, targets, said or {}, called):
         found.take(pair)
     _by_numbers(found)
     _refuse_other_data(found, called)
@@ -105,59 +65,9 @@ def mapped(
         uses[1]()  # it may not run at all, which is told in its stead
         raise UsageError(
             f"Cannot compare {called[0]} and {called[1]}, because no weight of one has the shape of one of the other "
-            f"({_listed(sources)}; {_listed(targets)}); say by --map which is which."
+            f"({listed(sources)}; {listed(targets)}); say by --map which is which."
         )
     return found
-
-
-def _as_said(
-    sources: Sequence[Leaf], targets: Sequence[Leaf], said: Mapping[str, str], called: tuple[str, str]
-) -> list[Pair]:
-    used: dict[str, Array] = {}
-    pairs = list[Pair]()
-    for to, text in said.items():
-        target = _named(to, targets, called[1])
-        source, arrangement = _named_with_arrangement(text, sources, called[0])
-        try:
-            places = arrangement.places(source.array.shape)
-        except (ValueError, IndexError) as error:
-            raise UsageError(f"Cannot map {text!r} to {to!r}, because {error}; give what fits its shape.") from None
-        if places.shape != target.array.shape:
-            raise UsageError(
-                f"Cannot map {text!r} to {to!r}, because that is {places.shape} and this {target.array.shape}; add "
-                f".T, .transpose(...), .reshape(...) or [first:last]."
-            )
-        taken = used.setdefault(source.name, np.zeros(source.array.size, bool))
-        if taken[places].any() or any(pair.target is target for pair in pairs):
-            raise UsageError(f"Cannot map {text!r} to {to!r}, because a part of either is mapped already; map it once.")
-        taken[places.ravel()] = True
-        pairs.append(Pair(source, target, arrangement, "map"))
-    return pairs
-
-
-def _named(name: str, leaves: Sequence[Leaf], program: str) -> Leaf:
-    """The leaf of a name, or whose name alone ends so."""
-    exact = [leaf for leaf in leaves if leaf.name == name]
-    found = exact or [leaf for leaf in leaves if leaf.name.endswith(f".{name}")]
-    if len(found) != 1:
-        near = did_you_mean(name, [leaf.name for leaf in leaves])
-        many = f"{len(found)} arrays end so" if found else f"there is no such array{near}"
-        raise UsageError(f"Cannot map {name!r} of {program}, because {many}; name one of {_listed(leaves)}.")
-    return found[0]
-
-
-def _named_with_arrangement(text: str, leaves: Sequence[Leaf], program: str) -> tuple[Leaf, Arrangement]:
-    cuts = [at for at in range(1, len(text)) if text[at] in ".["]
-    for at in cuts[::-1]:
-        try:
-            arrangement = Arrangement(text[at:])
-        except ValueError:
-            continue
-        if any(leaf.name == text for leaf in leaves):
-            break
-        if any(leaf.name == text[:at] or leaf.name.endswith(f".{text[:at]}") for leaf in leaves):
-            return _named(text[:at], leaves, program), arrangement
-    return _named(text, leaves, program), Arrangement()
 
 
 def _by_numbers(found: Mapped) -> None:
@@ -171,7 +81,7 @@ def _by_numbers(found: Mapped) -> None:
             for place, source in enumerate(found.sources)
             if _alike(source.array, target.array) and (not constant or source.role == "argument")
             for arrangement in arrangements(source.array.shape, target.array.shape)
-            if _same(arrangement.of(source.array), target.array)
+            if same(arrangement.of(source.array), target.array)
         ]
         if fits:
             *_, source, arrangement = max(fits, key=lambda fit: fit[:2])
@@ -182,15 +92,7 @@ def _alike(one: Array, other: Array) -> bool:
     """Whether two arrays may hold the same numbers, at a first look."""
     if one.size != other.size or one.dtype.kind not in "fiub" or other.dtype.kind not in "fiub" or not one.size:
         return False
-    return _same(np.array([one.min(), one.max()]), np.array([other.min(), other.max()]))
-
-
-def _same(one: Array, other: Array) -> bool:
-    """Whether two arrays hold the same numbers, in the narrower of their dtypes."""
-    if one.dtype.kind == other.dtype.kind == "f":
-        narrow = min(one.dtype, other.dtype, key=lambda dtype: dtype.itemsize)
-        one, other = one.astype(narrow), other.astype(narrow)
-    return bool(np.array_equal(one, other, equal_nan=one.dtype.kind == other.dtype.kind == "f"))
+    return same(np.array([one.min(), one.max()]), np.array([other.min(), other.max()]))
 
 
 def _refuse_other_data(found: Mapped, called: tuple[str, str]) -> None:
@@ -201,8 +103,8 @@ def _refuse_other_data(found: Mapped, called: tuple[str, str]) -> None:
     apart = _apart(mine[0].array, [leaf.array for leaf in theirs])
     what = "another shape" if apart is None else f"other numbers, {apart:.1e} apart"
     raise UsageError(
-        f"Cannot compare {called[0]} and {called[1]}, because what they are called with has {what}: {_listed(mine)}; "
-        f"{_listed(theirs)}; let both be called with the same, in any layout."
+        f"Cannot compare {called[0]} and {called[1]}, because what they are called with has {what}: {listed(mine)}; "
+        f"{listed(theirs)}; let both be called with the same, in any layout."
     )
 
 
@@ -329,15 +231,3 @@ def _turned_around(pair: Pair) -> Pair:
     if way is None:
         return pair
     return replace(pair, arrangement=way, others=(pair.arrangement, *(o for o in pair.others if o is not way)))
-
-
-def _listed(leaves: Sequence[Leaf]) -> str:
-    """The first of them with their shapes."""
-    told = [f"{leaf.name} {'×'.join(map(str, leaf.array.shape)) or '1'}" for leaf in leaves[:6]]
-    more = f" and {len(leaves) - 6} more" if len(leaves) > 6 else ""
-    return ", ".join(told) + more if told else "nothing"
-
-
-def leaves_with(pairs: Sequence[Pair]) -> dict[str, Array]:
-    """What the targets are given, by their names; all of one target's, where it is given all."""
-    return {pair.target.name: pair.numbers for pair in pairs if prod(pair.target.array.shape) == pair.numbers.size}
