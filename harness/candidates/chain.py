@@ -14,7 +14,8 @@ from harness.formats import WIDE
 from harness.inputs.frameworks import kind_of, loaded_hosts, named_in
 from harness.inputs.plain import unmasked
 from harness.usage import UsageError, did_you_mean
-from impls.abilities import Chain, Chains, Hosts
+from impls.abilities import Hosts
+from impls.chains import Chain, Chains
 from impls.contract import Array, CannotCompareError
 from impls.graph import LOSS
 

@@ -24,7 +24,7 @@ from harness.inputs.plain import as_flag, as_text
 from harness.results.chain_check import ChainCheck
 from harness.results.setting import places_of
 from harness.usage import UsageError, told
-from impls.abilities import Chain
+from impls.chains import Chain
 from impls.contract import Array, is_real
 from impls.graph import LOSS
 

@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from impls.abilities import Change, Reading, read_as_kept
+from impls.abilities import Change
+from impls.chains import Reading, read_as_kept
 from impls.contract import Array, Arrays, CannotCompareError
 from impls.jax_grad.programs import CALLS, RULES, Program, Step, compiled, inexact
 

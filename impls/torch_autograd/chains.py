@@ -12,7 +12,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from impls.abilities import Change, Reading, read_as_kept
+from impls.abilities import Change
+from impls.chains import Reading, read_as_kept
 from impls.contract import Array, Arrays, CannotCompareError
 from impls.torch_autograd.arrays import array_of
 

@@ -23,7 +23,7 @@ from harness.evaluation.references.measured import POINTS, allowed, jittered
 from harness.evaluation.subgradients import Sides
 from harness.evaluation.zeros import Move, vanishes
 from harness.inputs.outputs import OUTPUT, Parts
-from impls.abilities import Chain, Reading, read_as_kept
+from impls.chains import Chain, Reading, read_as_kept
 from impls.contract import Array, Arrays
 
 U_32 = profile_of("float32").u
