@@ -209,6 +209,12 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
         bound = INFLATION * (self.bound + room)
         return Bounded(self.value, np.where(magnitude + bound <= largest, bound, np.inf), self.context)
 
+    def read_by(self, context: Context) -> Bounded:
+        """The same, read by a link of another context."""
+        result = Bounded(self.value, self.bound, context, self.terms)
+        result.parts = self.parts
+        return result
+
     def with_bound(self, bound: Floats) -> Bounded:
         """With another bound, read as before."""
         result = Bounded(self.value, bound, self.context, self.terms)

@@ -89,8 +89,13 @@ def alone(
     Where it adds parts of a gradient that nobody shows, `parts` holds their links by name: the sum of all their vjps
     is one link then. Links that read the same tensors may share `readings`, so that these are made exact once.
     """
-    context, known = (Readings() if readings is None else readings)[profile.of(link.layer, link.local)]
-    made = link.rule(*exact_inputs(link, tensors, context, stride, shown, parts, sums, known))
+    readings = Readings() if readings is None else readings
+    context, known = readings[profile.of(link.layer, link.local)]
+
+    def of(part: Link) -> Context:
+        return readings[profile.of(part.layer, part.local)].context
+
+    made = link.rule(*exact_inputs(link, tensors, context, stride, shown, parts, sums, known, of=of))
     if made.contracted:  # what is moved may have been computed anew, as it is for whoever reads it
         with np.errstate(invalid="ignore"):
             bound = np.where(np.isfinite(made.value), made.as_factor, made.bound)
@@ -107,12 +112,14 @@ def exact_inputs(
     parts: Mapping[str, Link] = NOTHING,
     sums: Mapping[str, Array] = NO_SUMS,
     known: dict[Any, Any] | None = None,
+    *,
+    of: Callable[[Link], Context] | None = None,
 ) -> list[Any]:
     """What a link reads, exact as given, restricted to what a stride of its entries depends on.
 
     `shown` names what the same program made and shows, which it may have read before its last rounding; `sums` holds
     what the parts of a tensor that is a sum itself may have rounded, see `Context.shown`. What is `known` from the
-    same tensors is read as it is.
+    same tensors is read as it is. A part is computed in the context `of` its own link, this link's if None.
     """
     known = {} if known is None else known
     apart = link.slices if stride != EVERY_ENTRY else {}
@@ -120,7 +127,9 @@ def exact_inputs(
     def read(name: str) -> Any:
         if name in parts:
             part = parts[name]
-            return part.read(part.rule(*exact_inputs(part, tensors, context, within, shown, NOTHING, sums)), tensors)
+            own = context if of is None else of(part)
+            made = part.rule(*exact_inputs(part, tensors, own, within, shown, NOTHING, sums))
+            return part.read(made, tensors).read_by(context)
         array, anew = tensors[name], sums.get(name)
         if name in apart:
             array = stride.of(array, apart[name])

@@ -24,6 +24,7 @@ from impls import registry
 from impls.contract import Arithmetic, CannotCompareError, Pass, tensors_of
 from impls.graph import evaluate
 from impls.hand import Dense, MatrixProduct, Network, Silu, SumSquaredError, Tanh, from_text
+from impls.hand.networks import gpt
 from impls.hand_numpy import Hand
 from reports.soundness import campaign
 from reports.soundness.cases import case, graph_case
@@ -323,3 +324,16 @@ def test_a_factor_is_told_and_no_length_is_short_that_may_be_any(dtype):
     found = harness.check(halved, network, load_data("iris"), dtype=dtype)
     assert found.verdict == "FAIL"
     assert not any("clipped" in finding.message for finding in found.findings), str(found)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_parts_of_a_shared_weights_gradient_are_bounded_each_by_its_own_arithmetic(dtype):
+    """An embedding adds up in the dtype what belongs to a token, before what the last product gives is added."""
+    network = gpt(layers=1, heads=1, width=16, context=16, tokens=8)
+    rng = np.random.default_rng(0)
+    tokens = rng.integers(0, 8, (2, 8, 16))
+    point = Point(network, network.init(0, dtype), tokens[0], tokens[1], 1)
+    made = registry.load("torch")(network, dtype)
+    result = made.differentiate(point.weights, point.x, point.y)
+    rows = rounding(point, "torch", result, profile_for(made, dtype, network))
+    assert [row for row in rows if row.verdict == "FAULT"] == []
