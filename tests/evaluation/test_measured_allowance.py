@@ -87,7 +87,7 @@ def test_one_entry_off_by_a_few_times_what_is_seen_is_caught(torch, dtype):
     assert found.exit == 1
     assert found.rows[1].outside == 1
     # In units of the dtype's own rounding, whatever is seen is of the size of the factor.
-    assert row.sees < 64 * FACTOR * np.finfo(dtype).eps
+    assert row.sees < 64 * FACTOR[dtype] * np.finfo(dtype).eps
 
 
 @BOTH
@@ -109,6 +109,33 @@ def test_terms_that_cancel_exactly_in_the_reference_may_round_in_another_formula
         inputs={"q": ("N", "D"), "k": ("M", "D"), "v": ("M", "E")}, dtype=dtype, seed=int(dtype == "float32"),
     )  # fmt: skip
     assert found.verdict == "PASS", str(found)
+
+
+IN_16_BITS = pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+
+
+@IN_16_BITS
+def test_in_16_bits_each_operation_may_round_and_ten_percent_are_seen(torch, dtype):
+    """Measured on the numbers of the format itself, widened: not 128 times what float32 loses."""
+    options = {"reference": torch.tanh, "inputs": {"x": ("N", "M")}, "dtype": dtype}
+    right = check_vjp(np.tanh, lambda u, x: u * (1 - np.tanh(x) ** 2), **options)
+    assert right.verdict == "PASS", str(right)
+    rows = [row for row in right.rows if row.sees is not None]
+    assert np.median([row.sees for row in rows]) < 0.1
+    assert not any(row.verdict == "convention" for row in rows)
+    wrong = check_vjp(np.tanh, lambda u, x: (0.85 * u) * (1 - np.tanh(x) ** 2), **options)
+    assert wrong.exit == 1
+
+
+@IN_16_BITS
+def test_in_16_bits_what_is_smooth_has_no_sides_and_a_kink_has(torch, dtype):
+    x = np.array([[0.5, -1.25, 2.0]]).astype(dtype)
+    upstream = np.array([[1.0, 3.0, -2.0]]).astype(dtype)
+    for function, jumps in ((lambda x: torch.tanh(3 * x), 0), (lambda x: torch.relu(x - 0.5), 1)):
+        reference = MeasuredReference(function, {"x": x})
+        at = OperationPoint(reference, {"x": x}, upstream, dtype)
+        found = Jumps(at, reference.gradients({"x": x}, upstream, dtype)).sides["x"]
+        assert found.jumps.sum() == jumps
 
 
 def test_only_what_is_computed_is_perturbed(framework):

@@ -67,7 +67,21 @@ class Jumps:
     def sides(self) -> dict[str, Sides]:
         """The lowest and highest near by, NaN where a gradient does not jump."""
         near, _ = self._points
-        return {name: Sides.of(np.stack([each[name] for each in near]), b) for name, b in self.expected.items()}
+        return {
+            name: Sides.of(np.where(self._uneven[name], np.stack([each[name] for each in near]), right.value), right)
+            for name, right in self.expected.items()
+        }
+
+    @cached_property
+    def _uneven(self) -> dict[str, Array]:
+        """Where a gradient does not change evenly on the way out: what is smooth jumps nowhere, however far that is."""
+        found = {name: np.zeros(right.shape, bool) for name, right in self.expected.items()}
+        with every_pool_on_one_thread(), np.errstate(invalid="ignore"):
+            for ways in islice(ways_of(self._reals, self.at.upstream), NUDGES):
+                out, half = self._at(ways), self._at({name: way / 2 for name, way in ways.items()})
+                for name, right in self.expected.items():
+                    found[name] |= ~(np.abs(out[name] - 2 * half[name] + right.value) <= right.bound)
+        return found
 
     def _between(self, name: str, shown: Mapping[str, Array]) -> bool:
         right = self.expected[name]

@@ -8,17 +8,22 @@ operation computes on the way, forward and backward, moved by a random share of 
 the smaller of the two changes is what rounding the terms can do. (The smaller, since an argument that lands on a kink
 leaves it one way only.) With G the largest of all these gaps of an entry, over `POINTS` points jittered by up to 4 ulp,
 
-    allowed = 128 (u / u_32 (G + largest G of the tensor) / 2  +  u |value|)  +  eta
+    allowed = c (u / u_32 (G + largest G of the tensor) / 2  +  u |value|)  +  eta
 
 where u is the unit roundoff of the candidate's dtype, u_32 that of float32, and eta what is lost where a result is
 below the normal numbers of the dtype. The largest gap of the tensor is mixed
 in because an entry may have been lucky at every point, and because a right program may lose in one entry what the
 reference loses in another. The last term is the rounding of the result itself, for where the reference is exact.
 
-The factor 128 is between two things. A right program by another formula or in another order has another rounding
-error, seldom more than a few times as large. A program that works in the next lower precision has errors 2^13 times
-as large (float32 with TF32 or half precision operands), or 2^29 times (float64 with float32 inside). 128 = 2^7 is
-about the square root of the nearer: as far above the one as below the other. It is a choice, which is why rows
+Of a candidate in bfloat16 or float16 all of this is measured in that format in place of float32: its inputs are numbers
+of the format already, so that the function is run on the very same ones, widened to float64, and operation by
+operation in the format.
+
+The factor c is between two things. A right program by another formula or in another order has another rounding error,
+seldom more than a few times as large. A program that works in the next lower precision has errors 2^13 times as large
+(float32 with TF32 or half precision operands), or 2^29 times (float64 with float32 inside); 2^3 (float16 with bfloat16
+inside) or 2^4 (bfloat16 with an 8-bit float) where there are so few digits to lose. c is about the square root of the
+nearer, as far above the one as below the other: 128 = 2^7, and 4 = 2^2 in 16 bits. It is a choice, which is why rows
 judged by it are marked ``measured`` and never count as derived.
 
 Source: Higham, "Accuracy and Stability of Numerical Algorithms" (2002), section 1.8, on estimating the accuracy of a
@@ -34,16 +39,17 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic import Bounded, Context, profile_of
+from harness.formats import FORMATS, WIDE
 from harness.inputs.frameworks import differentiating, loaded_hosts
 from harness.inputs.outputs import Parts, each_of, flat, joined, parts_of, reals_of
 from harness.usage import UsageError, told, visible
 from impls.abilities import Hosts
 from impls.contract import Array, is_real
 
-FACTOR = 128
+FACTOR = {"float64": 128, "float32": 128, "float16": 4, "bfloat16": 4}
 POINTS = 2
 JITTER = 4
-"""Largest number of float32 ulp by which an input is moved."""
+"""Largest number of ulp, of the format that is measured in, by which an input is moved."""
 
 
 class MeasuredReference:
@@ -73,8 +79,6 @@ class MeasuredReference:
         doubled = [double(array) for array in inputs.values()]
         form, self.host = differentiating(function, doubled, "float64", other_than)
         self._constant = [name in constant for name in inputs]
-        narrow = [host for host in loaded_hosts("float32").values() if host.package == self.host.package]
-        self.narrow: Hosts | None = narrow[0]
         what = visible(str(getattr(function, "__name__", type(function).__name__)))
         self.name = f"{self.host.package} {what}"
         self._measures(form)
@@ -82,6 +86,7 @@ class MeasuredReference:
     def _measures(self, form: Callable[..., Any]) -> None:
         self.form, self.function = form, flat(form, self.host, self._constant)
         self._at_once = self.host.at_once(form)
+        self._narrow: dict[str, Hosts | None] = {}
         self._parts: dict[tuple[Any, ...], Parts] = {}
         self._known: dict[bytes, tuple[list[Array], list[Array]]] = {}
 
@@ -114,39 +119,52 @@ class MeasuredReference:
         return dict(zip(self.differentiable, self._run(self.host, inputs, upstream)[1:], strict=True))
 
     def _estimates(self, inputs: Mapping[str, Array], upstream: Array | None, dtype: str) -> list[Bounded]:
-        key = _key(inputs, upstream)
+        within = measured_in(dtype)
+        key = _key(inputs, upstream, within)
         if key not in self._known:
-            self._known[key] = values, gaps = self._measure(inputs, upstream)
-            self._known.setdefault(_key(inputs, None), (values[:1], gaps[:1]))
-        return [allowed(value, gap, dtype) for value, gap in zip(*self._known[key], strict=True)]
+            self._known[key] = values, gaps = self._measure(inputs, upstream, within)
+            self._known.setdefault(_key(inputs, None, within), (values[:1], gaps[:1]))
+        return [allowed(value, gap, dtype, within) for value, gap in zip(*self._known[key], strict=True)]
 
-    def _measure(self, inputs: Mapping[str, Array], upstream: Array | None) -> tuple[list[Array], list[Array]]:
+    def _host_of(self, within: str) -> Hosts | None:
+        """Its framework in the format that is measured in; None where it was seen not to run in that."""
+        if within not in self._narrow:
+            hosts = [host for host in loaded_hosts(within).values() if host.package == self.host.package]
+            self._narrow[within] = hosts[0] if hosts else None
+        return self._narrow[within]
+
+    def _measure(
+        self, inputs: Mapping[str, Array], upstream: Array | None, within: str
+    ) -> tuple[list[Array], list[Array]]:
         """Values in float64, and the gap of each entry, not finite where one of the runs is not."""
         values = self._run(self.host, inputs, upstream)
         rng = np.random.default_rng(0)
         gaps = [np.zeros(value.shape) for value in values]
         with np.errstate(all="ignore"):
             for _ in range(POINTS):
-                near = {name: jittered(array, rng) for name, array in inputs.items()}
-                dy = None if upstream is None else jittered(upstream, rng)
-                if self.narrow is None:
+                near = {name: jittered(array, rng, within) for name, array in inputs.items()}
+                dy = None if upstream is None else jittered(upstream, rng, within)
+                host = self._host_of(within)
+                if host is None:
                     continue
                 try:
-                    narrow = self._run(self.narrow, near, dy)
+                    narrow = self._run(host, near, dy, within)
                 except _NotNarrowError:
-                    self.narrow = None
+                    self._narrow[within] = None
                     continue
                 wide = self._run(self.host, near, dy)
                 gaps = [np.maximum(g, np.abs(n - w)) for g, n, w in zip(gaps, narrow, wide, strict=True)]
-            moves = [self._moved(inputs, upstream, values, way) for way in (1, -1)]
+            moves = [self._moved(inputs, upstream, values, way, within) for way in (1, -1)]
             for place, (up, down) in enumerate(zip(*moves, strict=True)):
                 least = np.minimum(up, down)
                 gaps[place] = np.where(np.isfinite(least), np.maximum(gaps[place], least), gaps[place])
         return values, gaps
 
-    def _moved(self, inputs: Mapping[str, Array], upstream: Array | None, values: list[Array], way: int) -> list[Array]:
-        """How far every result moves if all that is computed on the way is moved by up to u_32 up, or down."""
-        rng, u = np.random.default_rng(1), profile_of("float32").u
+    def _moved(
+        self, inputs: Mapping[str, Array], upstream: Array | None, values: list[Array], way: int, within: str
+    ) -> list[Array]:
+        """How far every result moves if all that is computed on the way is moved by up to one rounding up, or down."""
+        rng, u = np.random.default_rng(1), FORMATS[within].u
         dy = np.zeros(values[0].shape) if upstream is None else np.asarray(upstream, np.float64)
         try:
             output, gradients = self.host.perturbed(
@@ -154,10 +172,10 @@ class MeasuredReference:
                 lambda numbers: numbers * (1 + way * u * rng.uniform(0, 1, numbers.shape)),
             )  # fmt: skip
         except Exception as error:  # compiled, say, and not to be run operation by operation: the gaps alone must do
-            if self.narrow is None:
+            if self._narrow[within] is None:
                 raise UsageError(
-                    f"Cannot measure an allowance with {self.name}, because it runs in float32 neither with inputs of "
-                    f"float32 nor operation by operation ({told(error)}); let its inputs decide the dtype."
+                    f"Cannot measure an allowance with {self.name}, because it runs in {within} neither with inputs of "
+                    f"{within} nor operation by operation ({told(error)}); let its inputs decide the dtype."
                 ) from error
             return [np.zeros(value.shape) for value in values]
         moved = [joined(output), *self._of_reals(gradients)]
@@ -166,9 +184,10 @@ class MeasuredReference:
     def _of_reals(self, gradients: Sequence[Array | None]) -> list[Any]:
         return [g for g, name in zip(gradients, self.inputs, strict=True) if name in self.differentiable]
 
-    def _run(self, host: Hosts, inputs: Mapping[str, Array], upstream: Array | None) -> list[Array]:
-        """Output and gradients of the reals, in float64; the output alone without an upstream."""
-        dtype = "float64" if host is self.host else "float32"
+    def _run(
+        self, host: Hosts, inputs: Mapping[str, Array], upstream: Array | None, dtype: str = "float64"
+    ) -> list[Array]:
+        """Output and gradients of the reals, run in a dtype, in float64; the output alone without an upstream."""
         given = [array.astype(dtype) if is_real(array) else array for array in inputs.values()]
         try:
             if upstream is None:
@@ -188,7 +207,7 @@ class MeasuredReference:
         except UsageError:
             raise
         except (Exception, SystemExit) as error:
-            if host is self.narrow:
+            if host is not self.host:
                 raise _NotNarrowError from error
             raise UsageError(
                 f"Cannot use {self.name} as the reference, because in {dtype} it raises {told(error)}; "
@@ -196,7 +215,7 @@ class MeasuredReference:
             ) from error
         results[0] = joined(results[0])
         if results[0].dtype != dtype:
-            if host is self.narrow:
+            if host is not self.host:
                 raise _NotNarrowError
             raise UsageError(
                 f"Cannot measure an allowance with {self.name}, because for inputs of {dtype} it gives "
@@ -206,15 +225,20 @@ class MeasuredReference:
 
 
 class _NotNarrowError(Exception):
-    """The reference has constants of float64, say: with float32 inputs it raises, or computes in float64."""
+    """The reference has constants of float64, say: with narrow inputs it raises, or computes in float64."""
 
 
-def allowed(value: Array, gap: Array, dtype: str) -> Bounded:
-    """A value, and what is allowed to programs of the dtype by the largest gaps that were measured in float32."""
-    context, u_32 = Context(profile_of(dtype)), profile_of("float32").u
+def measured_in(dtype: str) -> str:
+    """The format in which gaps are measured for programs of the dtype."""
+    return "float32" if dtype in WIDE else dtype
+
+
+def allowed(value: Array, gap: Array, dtype: str, within: str = "float32") -> Bounded:
+    """A value, and what is allowed to programs of the dtype by the largest gaps that were measured in a format."""
+    context = Context(profile_of(dtype))
     u, largest = context.profile.u, gap.max(initial=0.0, where=np.isfinite(gap))
     with np.errstate(all="ignore"):
-        bound = FACTOR * (u / u_32 * (gap + largest) / 2 + u * np.abs(value)) + context.profile.eta
+        bound = FACTOR[dtype] * (u / FORMATS[within].u * (gap + largest) / 2 + u * np.abs(value)) + context.profile.eta
         bounded = np.isfinite(gap) & (np.abs(value) <= context.profile.largest)  # what overflows there may do so
     return Bounded(value, np.asarray(np.where(bounded, bound, np.inf)), context)
 
@@ -223,9 +247,9 @@ def _shapes(inputs: Mapping[str, Array]) -> tuple[Any, ...]:
     return tuple(array.shape for array in inputs.values())
 
 
-def _key(inputs: Mapping[str, Array], upstream: Array | None) -> bytes:
+def _key(inputs: Mapping[str, Array], upstream: Array | None, within: str) -> bytes:
     arrays = [*inputs.values(), *([] if upstream is None else [upstream])]
-    return b"".join(array.tobytes() + str(array.shape).encode() for array in arrays)
+    return b"".join([within.encode(), *(array.tobytes() + str(array.shape).encode() for array in arrays)])
 
 
 def double(array: Array) -> Array:
@@ -233,9 +257,9 @@ def double(array: Array) -> Array:
     return array.astype(np.float64) if is_real(array) else array
 
 
-def jittered(array: Array, rng: np.random.Generator) -> Array:
-    """A point near by that float32 holds: zeros stay zeros, so that what is on a kink at 0 stays there."""
+def jittered(array: Array, rng: np.random.Generator, within: str = "float32") -> Array:
+    """A point near by that a format holds: zeros stay zeros, so that what is on a kink at 0 stays there."""
     if not is_real(array):
         return array
-    ulps = rng.integers(-JITTER, JITTER + 1, array.shape) * 2.0**-23
-    return (np.asarray(array, np.float64) * (1 + ulps)).astype(np.float32)
+    ulps = rng.integers(-JITTER, JITTER + 1, array.shape) * (2 * FORMATS[within].u)
+    return (np.asarray(array, np.float64) * (1 + ulps)).astype(within)
