@@ -7,8 +7,8 @@ INSTALLED := .venv/.installed
 # One process of the tests on each core, if nothing else is said: make test CORES=1.
 CORES ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 
-# The quick half: what each room does by itself.
-QUICK := $(addprefix tests/,impls candidates rendering inputs/test_datasets.py inputs/test_networks.py inputs/test_operation_input.py arithmetic/test_enclosure.py arithmetic/test_numbers.py diagnosis/test_patterns.py mutation/test_mutants.py mutation/test_recording.py mutation/test_targets.py)
+# The quick half: what each room does by itself, but for every layer in every framework, which takes as long again.
+QUICK := $(filter-out %/test_layers.py,$(wildcard tests/impls/test_*.py)) $(addprefix tests/,candidates rendering inputs/test_datasets.py inputs/test_networks.py inputs/test_operation_input.py arithmetic/test_enclosure.py arithmetic/test_numbers.py diagnosis/test_patterns.py mutation/test_mutants.py mutation/test_recording.py mutation/test_targets.py)
 
 # Idle threads of NumPy and torch sleep, as they do in the command: there are as many processes as cores already.
 test check: export OMP_WAIT_POLICY ?= PASSIVE

@@ -3,10 +3,7 @@
 shape, dtype, names       see `harness.candidates.answers`
 inputs                    it changes nothing that it was given
 second call               it answers the same again, accumulates nothing, and leaves the first answer alone
-zero upstream             gives exactly 0
-linear                    backward(c u) = c backward(u), exactly for c a power of two, short of underflow;
-                          backward(u + v) = backward(u) + backward(v) within the allowances of the three
-micro-batches             it is right for some rows after others, and these add up (`batches`)
+other upstreams           gradients are 0, multiples, sums where the upstream is (`upstreams`)
 another point             it is right at other weights and on fewer rows too: nothing stale, nothing built in
 layout                    it is right when arrays are transposed, have gaps, begin further on or repeat (`handed`)
 aliasing                  tensors that differ in name do not share memory
@@ -24,24 +21,18 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
-from harness.arithmetic import Bounded, Profile, profile_of
 from harness.candidates.answers import Answer
-from harness.candidates.arrays import as_array
-from harness.candidates.batches import batch_of, micro_batches
 from harness.candidates.function import BackwardPass
 from harness.candidates.handed import STRIDES, Strides, same
 from harness.candidates.operation import Operation
 from harness.candidates.overflow import at_large_numbers
 from harness.candidates.repetition import reason_of
+from harness.candidates.upstreams import broken_with_upstreams, overwritten
 from harness.comparison.judge import Finding, Kind
 from harness.evaluation.point import Point
-from harness.evaluation.references.expected import Expected, is_output
-from harness.inputs.cases import random_upstream
+from harness.evaluation.references.expected import Expected
 from harness.usage import UsageError
-from impls.contract import Array, is_real
-
-SCALES = (-2.0, 4096.0)
-"""One of them turns signs, the other is large, where a gradient might be clipped; both are powers of two."""
+from impls.contract import is_real
 
 At = TypeVar("At")
 Read = TypeVar("Read", bound="Judged")
@@ -137,12 +128,7 @@ def broken_contracts(candidate: Candidate[At, Any], at: At, first: Answer, wrong
     """
     found = list(_second(candidate, at, first, wrong))
     if isinstance(candidate, Operation) and isinstance(at, Expected):
-        repeats = not found
-        found += _zero_upstream(candidate, at, first)
-        if repeats:
-            found += [*_scaled(candidate, at, first), *_added(candidate, at, first)]
-        if not found and not wrong and candidate.in_micro_batches and (batch := batch_of(at)):
-            found += micro_batches(candidate, batch, first)
+        found += broken_with_upstreams(candidate, at, first, wrong=bool(wrong), repeats=not found)
     if not wrong:  # elsewhere it would only be wrong again
         for further in (_elsewhere(candidate, at, first), _layouts(candidate, at, first)):
             found += islice(further, 1)  # what another point or layout shows besides is the same again
@@ -163,7 +149,7 @@ def _second(candidate: Candidate[At, Any], at: At, first: Answer, wrong: list[st
         message = f"accumulates: {', '.join(differs[:4])} of the second call is twice that of the first"
         yield Finding(name, 1, "accumulates", message, differs[0])
         return
-    yield from _overwritten(name, first)
+    yield from overwritten(name, first)
     if not differs:
         return
     fails = not wrong and bool(candidate.wrong(at, answer))
@@ -172,67 +158,6 @@ def _second(candidate: Candidate[At, Any], at: At, first: Answer, wrong: list[st
     how = "and is wrong then" if fails else "at the same point" if wrong else "by what rounding explains"
     message = f"answers differently the second time, {differs[0]} first, {how}{why}"
     yield Finding(name, 1, "second call differs", message, differs[0], fails=fails)
-
-
-def _overwritten(name: str, first: Answer) -> Iterator[Finding]:
-    """Of an earlier answer that no longer is what it was, after another call: the first tensor."""
-    for key, copied in first.copies.items():
-        held = as_array(first.held[key])
-        if held is not None and held.shape == copied.shape and not same(copied, held):
-            message = f"returned {key} in memory that the second call writes to; return a new array"
-            yield Finding(name, 1, "overwrites", message, key)
-            return
-
-
-def _zero_upstream(candidate: Operation, at: Expected, first: Answer) -> Iterator[Finding]:
-    """And whether this other answer has been written over the first."""
-    answer = candidate.answer(at.under(np.zeros_like(at.upstream)))
-    yield from _overwritten(candidate.name, first)
-    for tensor, gradient in answer.shown.items():
-        if not is_output(tensor) and np.any(gradient != 0):
-            message = f"{tensor} is not 0 in {np.count_nonzero(gradient)} entries where the upstream is 0"
-            yield Finding(candidate.name, 1, "zero upstream", message, tensor)
-
-
-def _scaled(candidate: Operation, at: Expected, first: Answer) -> Iterator[Finding]:
-    told: set[str] = set()
-    for scale in SCALES:
-        shown = candidate.answer(at.under(np.asarray(scale * at.upstream, at.upstream.dtype))).shown
-        for tensor in [name for name in first.shown if name in shown and not is_output(name) and name not in told]:
-            one, other = first.shown[tensor], shown[tensor]
-            if one.shape == other.shape and not _scales(one, other, scale, profile_of(at.dtype)):
-                told.add(tensor)
-                message = f"{tensor} for {scale:g} times the upstream is not {scale:g} times {tensor}"
-                yield Finding(candidate.name, 1, "not linear", message, tensor)
-
-
-def _scales(one: Array, other: Array, scale: float, profile: Profile) -> bool:
-    """Whether one gradient is a power of two times another, where no intermediate value may have underflown."""
-    tiny = profile.eta / profile.u
-    with np.errstate(all="ignore"):
-        equal = (scale * one == other) | (np.isnan(one) & np.isnan(other))
-        return bool(np.all(equal | ((np.abs(one) < tiny) & (np.abs(other) < abs(scale) * tiny))))
-
-
-def _added(candidate: Operation, at: Expected, first: Answer) -> Iterator[Finding]:
-    other = random_upstream(at.upstream.shape, at.dtype, np.random.default_rng(1))
-    total = np.asarray(at.upstream + other, at.upstream.dtype)
-    if not np.array_equal(total - other, at.upstream):
-        return  # somebody's own upstream, whose sum rounds
-    points = at.under(other), at.under(total)
-    two, three = (candidate.answer(point).shown for point in points)
-    for tensor in [name for name in at.inputs if name in first.shown and name in two and name in three]:
-        one, right = first.shown[tensor], at.tensors[tensor]
-        if not right.holds(one) or not one.shape == two[tensor].shape == three[tensor].shape:
-            continue  # what is wrong already has no allowance of its own
-        zero = Bounded(
-            np.zeros(one.shape), right.bound + sum(point.tensors[tensor].bound for point in points), right.context
-        )
-        with np.errstate(invalid="ignore"):
-            rest = np.asarray(three[tensor], np.float64) - one - two[tensor]
-        if not zero.holds(rest):
-            message = f"{tensor} for the sum of two upstreams is not the sum of both {tensor}"
-            yield Finding(candidate.name, 1, "not linear", message, tensor)
 
 
 def _elsewhere(candidate: Candidate[At, Any], at: At, first: Answer) -> Iterator[Finding]:
