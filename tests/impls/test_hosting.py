@@ -214,13 +214,13 @@ def test_many_functions_at_one_point_and_one_at_once(framework):
 
 
 def test_what_is_compiled_is_let_go_of(framework):
-    from impls.jax_grad import gradients
+    from impls.jax_grad import hosting
 
     one = host(framework)
     for factor in range(30):
         one.vjp(lambda x, factor=factor: factor * x, [np.ones(3)], np.ones(3), at_once=True)
         one.perturbed(lambda x, factor=factor: factor * x, [np.ones(3)], np.ones(3), lambda numbers: numbers)
-    assert max(gradients._pass.cache_info().currsize, gradients._program.cache_info().currsize) <= 16
+    assert max(hosting._pass.cache_info().currsize, hosting._program.cache_info().currsize) <= 16
     one.forget()
     if framework == "jax":
-        assert gradients._pass.cache_info().currsize == gradients._program.cache_info().currsize == 0
+        assert hosting._pass.cache_info().currsize == hosting._program.cache_info().currsize == 0
