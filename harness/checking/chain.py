@@ -88,10 +88,9 @@ def check_chain(
     arrays, strict = None if arrays is None else as_text("arrays", arrays, "jax"), as_flag("strict", strict)
     ran = ForwardPass(forward, inputs or {}, tensors, loss, as_seconds(timeout), arrays=arrays, beside=backward)
     chain, dtype, loss = ran.chain, ran.dtype, ran.loss
-    known = {gradient_of(name) for name in (*chain.tensors, *chain.constants)}
-    # Where one function goes through both passes, gradients stand among its tensors.
-    steps = [name for name in chain.tensors if name not in known]
-    made = ChainCheck(package=ran.host.package, dtype=dtype, tensors=len(steps), loss=loss, lost=_lost(chain, loss))
+    made = ChainCheck(
+        package=ran.host.package, dtype=dtype, tensors=len(_steps(chain)), loss=loss, lost=_lost(chain, loss)
+    )
     if backward is not None:
         line, lines = places_of(backward, [gradient_of(name) for name in chain.tensors])
         made = replaced(made, line=line, lines=lines)
@@ -108,7 +107,19 @@ def check_chain(
     if failure:
         what = f"what you return cannot be read: it {'raises ' if failure.error else ''}{failure.message}"
         return replaced(made, findings=[Finding(YOURS, 1, failure.kind, what, "gradients")])
-    own, taken = answer
+    return _judged(made, ran, *answer, again=forward is not None, strict=strict)
+
+
+def _judged(
+    made: ChainCheck, ran: ForwardPass, own: Mapping[str, Any], taken: Mapping[str, Array | None], *,
+    again: bool, strict: bool,
+) -> ChainCheck:  # fmt: skip
+    """The check of gradients, by their own names and by their tensors', None where one is no array.
+
+    Args:
+        again: whether the forward pass can be run again.
+    """
+    chain, dtype, loss, known = ran.chain, ran.dtype, ran.loss, _gradients(ran.chain)
     returned = {name: array for name, array in taken.items() if array is not None}
     shapes = {name: chain.tensors[name].shape for name in returned}
     read_so = {name: array.shape for name, array in returned.items() if _read_otherwise(array.shape, shapes[name])}
@@ -120,7 +131,7 @@ def check_chain(
     except Exception as error:
         instead = (
             "write forward with operations that have a gradient, and change nothing in place"
-            if forward
+            if again
             else "check it before the graph is freed: call loss.backward(retain_graph=True), or give forward"
         )
         raise UsageError(
@@ -147,13 +158,24 @@ def check_chain(
             ),
             *(_not_numbers(name, kind) for name, kind in none.items()),
         ],
-        unseen=[name for name in steps if name not in taken and name != loss],
+        unseen=[name for name in _steps(chain) if name not in taken and name != loss],
         ignored=[name for name, value in own.items() if name not in known and ran.host.owns(value)],
     )
     of = {gradient_of(name): name for name in shown}
     return replaced(
         judged, causes=[cause_in_chain(reference, of[name], shown, own) for name in judged.wrong if name in of]
     )
+
+
+def _gradients(chain: Chain) -> set[str]:
+    """What gradients of its tensors are called."""
+    return {gradient_of(name) for name in (*chain.tensors, *chain.constants)}
+
+
+def _steps(chain: Chain) -> list[str]:
+    """Its tensors; where one function goes through both passes, gradients stand among them, which are no steps."""
+    gradients = _gradients(chain)
+    return [name for name in chain.tensors if name not in gradients]
 
 
 def _lost(chain: Chain, loss: str) -> str | None:
