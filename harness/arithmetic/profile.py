@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
@@ -35,6 +35,11 @@ from typing import Any
 from harness.arithmetic.tensor_cores import BlockDot, block_at, block_of
 from harness.formats import FORMATS, Format
 from impls.contract import Arithmetic
+
+CPU = "cpu"
+
+ArithmeticOf = Callable[[Any, str], Arithmetic]
+"""From a layer, and what it calls what a link gives, to how that is computed: `impls.contract.StatesArithmetic`."""
 
 UNIT_ROUNDOFF_64 = 2.0**-53
 """Unit roundoff of float64, in which centres and bounds are themselves computed."""
@@ -88,8 +93,8 @@ class Profile:
     stored: tuple[float, float, float] | None = None
     u_kept: float = 0.0
     unrounded: float = 0.0
-    arithmetic: Callable[[Any, str], Arithmetic] | None = None
-    device: str = "cpu"
+    arithmetic: ArithmeticOf | None = None
+    device: str = CPU
     whole: Arithmetic = ANYWHERE
 
     def of(self, layer: Any, local: str) -> Profile:
@@ -115,7 +120,7 @@ class Profile:
         table = ", ".join(f"{name} {value:g}" for name, value in self.constants.items())
         exhaustive = any(entry["provenance"] == "exhaustive" for entry in constants_table()[self.dtype].values())
         kind = "exhaustive on all floats, division and power sampled" if exhaustive else "sampled, rounded up"
-        on = "" if self.device == "cpu" else f" on {self.device}"
+        on = "" if self.device == CPU else f" on {self.device}"
         if on:
             kind = "as the CPU's, or as NVIDIA states them, without guarantee, where those are larger"
         return [
@@ -211,6 +216,25 @@ def _narrow(own: Profile, of: Format, arithmetic: Arithmetic) -> Profile:
         within, u_acc=products, u_sum=sums, u_met=meetings, stored=stored,
         unrounded=of.u if arithmetic.unrounded else 0.0, u_kept=of.u if arithmetic.rounds_statistics else 0.0,
     )  # fmt: skip
+
+
+def stated_profile(
+    dtype: str, arithmetic: ArithmeticOf, places: Iterable[tuple[Any, str]], eager: bool = False
+) -> Profile:
+    """The profile of programs that state how each of their links is computed.
+
+    Args:
+        places: of the links, a layer and what it calls what the link gives.
+
+    Raises:
+        ValueError: see `profile_of`.
+    """
+    of_any = arithmetic(None, "")
+    profile = profile_of(dtype, eager, of_any)
+    if of_any.device == CPU:
+        return profile if FORMATS[dtype].digits >= FORMATS[WIDE].digits else replace(profile, arithmetic=arithmetic)
+    cores = next(filter(None, (arithmetic(layer, local).cores for layer, local in places)), None)
+    return replace(profile, arithmetic=arithmetic, whole=Arithmetic(device=of_any.device, cores=cores))
 
 
 def on_tensor_cores(profile: Profile, architecture: str, operands: str) -> Profile:

@@ -16,6 +16,8 @@ from harness.candidates.layout import layout_of
 from harness.candidates.updates import FromUpdate, read_off_from
 from harness.dialects import Recognised
 from harness.evaluation.point import Point
+from harness.inputs.devices import CPU
+from harness.usage import UsageError
 from impls.graph import Graph
 
 
@@ -27,7 +29,7 @@ class Examination:
         name: what findings call the function.
         point: with all rows that there are, its network as it was said.
         flat: whether targets are given without an axis of size 1.
-        arrays, timeout, layout, strict: as in `harness.checking.backward_pass.check`.
+        arrays, timeout, layout, strict, device: as in `harness.checking.backward_pass.check`.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Examination:
     layout: str = "rows"
     strict: bool = False
     flat: bool = False
+    device: str = CPU
 
     def begun(self) -> tuple[BackwardPass, Point]:
         """The function as it is called, and where it is called first.
@@ -48,9 +51,20 @@ class Examination:
         network = self.point.network
         lies = layout_of(self.layout, network, self.point)
         candidate = BackwardPass(
-            self.name, self.function, self.arrays, self.timeout, layout=lies, strict=self.strict, flat=self.flat
+            self.name,
+            self.function,
+            self.arrays,
+            self.timeout,
+            layout=lies,
+            strict=self.strict,
+            flat=self.flat,
+            device=self.device,
         )
-        point = self.point
+        point = replace(self.point, arithmetic=candidate.stated(self.point.dtype).arithmetic)
+        try:
+            _ = point.profile
+        except ValueError as error:  # products whose arithmetic is not known
+            raise UsageError(str(error)) from None
         if isinstance(self.function, FromUpdate):
             point = replace(point, network=read_off_from(network, self.function.lr, lies))
         return candidate, point.elsewhere(point.weights, slice(0, lies.rows(point.rows)))

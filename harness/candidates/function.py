@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from harness.arithmetic import Bounded, enclosure, profile_of
+from harness.arithmetic import Bounded, enclosure
 from harness.candidates.answers import Answer, OneByOne, answer_of, read_again
 from harness.candidates.arrays import in_one_memory
 from harness.candidates.guarded import guarded
@@ -27,6 +27,7 @@ from harness.comparison.judge import Finding
 from harness.diagnosis.location import located
 from harness.dialects import Recognised, recognised
 from harness.evaluation.point import Point
+from harness.inputs.devices import CPU, OF_THE_CPU, Stated, placed, stated_by
 from harness.inputs.frameworks import named_in
 from harness.usage import UsageError, did_you_mean
 from impls import registry
@@ -47,6 +48,7 @@ class BackwardPass:
         layout: in which it is given its arrays, and returns others; in rows if None.
         strict: whether an answer fails that has to be read as something else.
         flat: whether it is given targets without axes of size 1.
+        device: where its arrays are; NumPy's are on the CPU.
 
     Attributes:
         printed: what it has printed.
@@ -62,17 +64,19 @@ class BackwardPass:
         layout: Layout | None = None,
         strict: bool = False,
         flat: bool = False,
+        device: str = CPU,
     ) -> None:
         self.name, self.function, self.timeout, self.layout, self.strict = name, function, timeout, layout, strict
-        self.printed, self.flat = Printed(), flat
-        self.kinds = [_known(arrays)] if arrays is not None else list(dict.fromkeys([kind_of(function), NUMPY]))
+        self.printed, self.flat, self.device = Printed(), flat, device
+        likely = [kind_of(function), NUMPY] if device == CPU else [kind_of(function)]
+        self.kinds = [_known(arrays)] if arrays is not None else list(dict.fromkeys(likely))
         self._parameters = _parameters(function)
         self._hosts: dict[tuple[str, str], Hosts] = {}
         self._read: Recognised | None = None
 
     def readings(self, at: Point, answer: Answer) -> list[Recognised]:
         """The ways to read an answer, judged, all of them equally good."""
-        return recognised(at, answer.shown, profile_of(at.dtype), self.name, strict=self.strict)
+        return recognised(at, answer.shown, at.profile, self.name, strict=self.strict)
 
     def said(self, at: Point, answer: Answer) -> Iterator[Finding]:  # noqa: ARG002
         """Of tensors in one memory."""
@@ -90,6 +94,10 @@ class BackwardPass:
     def layouts(self) -> tuple[Strides, ...]:
         """In which a function of NumPy arrays must be right too."""
         return ("strided",) if self.kinds == [NUMPY] else ()
+
+    def stated(self, dtype: str) -> Stated:
+        """How the framework that it is written in computes on its device."""
+        return OF_THE_CPU if self.device == CPU else stated_by(self._host(self.kinds[0], dtype), self.device)
 
     def answer(
         self, at: Point, layout: Strides = "contiguous", keys: Mapping[str, Any] = MappingProxyType({})
@@ -147,7 +155,7 @@ class BackwardPass:
             right = point.centre(at.dtype).tensors
             if all(right[name].holds(array) and _sharp(right[name]) for name, array in shown.items()):
                 return None
-        judged = located(point, shown, profile_of(at.dtype), self.name)
+        judged = located(point, shown, point.profile, self.name)
         dialects = self._read.dialects if self._read else ()
         return Recognised(dialects=dialects, point=point, shown=shown, located=judged)
 
@@ -208,7 +216,7 @@ class BackwardPass:
 
     def _host(self, kind: str, dtype: str) -> Hosts:
         if (kind, dtype) not in self._hosts:
-            self._hosts[kind, dtype] = _host(kind, dtype)
+            self._hosts[kind, dtype] = _host(kind, dtype, self.device)
         return self._hosts[kind, dtype]
 
 
@@ -240,9 +248,10 @@ def _known(kind: str) -> str:
     return kind
 
 
-def _host(kind: str, dtype: str) -> Hosts:
+def _host(kind: str, dtype: str, device: str) -> Hosts:
     try:
-        host = registry.load(registry.REFERENCE if kind == NUMPY else kind)(network_of_example(), dtype)
+        made = registry.load(registry.REFERENCE if kind == NUMPY else kind)(network_of_example(), dtype)
+        host = placed(kind, made, device)
     except (ImportError, CannotCompareError) as error:
         raise UsageError(str(error)) from None
     if not isinstance(host, Hosts):

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from harness.arithmetic import Profile, profile_of
+from harness.arithmetic import Profile
+from harness.arithmetic.profile import stated_profile
 from harness.candidates.conformance import BreachError, check_pass, check_update, guarded
 from harness.comparison.judge import Finding, Kind
 from harness.evaluation.given import fed, read_only
 from harness.evaluation.point import Point
-from harness.formats import WIDE
+from harness.inputs.devices import CPU, placed
 from harness.usage import visible
 from impls import registry
 from impls.abilities import ChecksGradients, Comparer, Compares, GradientChecker
@@ -25,7 +26,6 @@ from impls.contract import (
     Describes,
     Implementation,
     Pass,
-    RunsOn,
     StatesArithmetic,
     Trains,
     Update,
@@ -33,8 +33,6 @@ from impls.contract import (
 )
 from impls.graph import TARGET, Graph
 from impls.hand.optimizers import initial_state
-
-CPU = "cpu"
 
 
 class Participant:
@@ -164,29 +162,18 @@ class Participant:
 def profile_for(made: Any, dtype: str, network: Graph) -> Profile:
     """Of an implementation's passes, as it says that it computes."""
     arithmetic = made.arithmetic if isinstance(made, StatesArithmetic) else _unknown
-    of_any = arithmetic(None, "")
-    profile = profile_of(dtype, bool(getattr(made, "eager", False)), of_any)
-    if of_any.device == CPU:
-        return profile if dtype in WIDE else replace(profile, arithmetic=arithmetic)
-    each = [arithmetic(link.layer, link.local).cores for link in network.links]
-    whole = Arithmetic(device=of_any.device, cores=next(filter(None, each), None))
-    return replace(profile, arithmetic=arithmetic, whole=whole)
+    places = [(link.layer, link.local) for link in network.links]
+    return stated_profile(dtype, arithmetic, places, bool(getattr(made, "eager", False)))
 
 
 def _unknown(_layer: Any, _local: str) -> Arithmetic:
     return Arithmetic()
 
 
-def _placed(
-    name: str, build: Callable[[Graph, str], Implementation], device: str, network: Graph, dtype: str
-) -> Implementation:
-    made = build(network, dtype)
-    there = list(made.devices()) if isinstance(made, RunsOn) else [CPU]
-    if not isinstance(made, RunsOn) or device not in there:
-        raise CannotCompareError(
-            f"Cannot compare with {name} on {device!r:.60}, because it has {', '.join(there)}; choose one of these."
-        )
-    return made.on(device)
+def placed_by(name: str, device: str) -> Callable[[Graph, str], Implementation]:
+    """The function that builds an implementation on a device; see `harness.inputs.devices.placed`."""
+    build = registry.load(name)
+    return build if device == CPU else lambda network, dtype: placed(name, build(network, dtype), device)
 
 
 def _copies(arrays: Mapping[str, Array]) -> dict[str, Array]:
@@ -224,9 +211,8 @@ def admit(names: Iterable[str], network: Graph, dtype: str, *, named: bool, devi
     admission = Admission()
     for name in names:
         try:
-            build = registry.load(name)
-            on = build if device == CPU or name == registry.REFERENCE else partial(_placed, name, build, device)
-            participant = Participant(name, on, network, dtype)
+            build = placed_by(name, CPU if name == registry.REFERENCE else device)
+            participant = Participant(name, build, network, dtype)
             version, settings = participant.describe()
             _ = participant.profile  # one that is not known is refused before anything is run
         except (registry.NotInstalledError, CannotCompareError) as error:

@@ -20,6 +20,7 @@ from harness.comparison.judge import Finding, Kind
 from harness.comparison.operation import JudgedAnswer, judged_answer, mismatches
 from harness.evaluation.references.expected import Expected, gradient_of
 from harness.inputs.calls import Call, Settings
+from harness.inputs.devices import CPU, stated_by
 from harness.inputs.frameworks import host_of, kind_of
 from harness.inputs.outputs import GRADIENTS, OUTPUT, flat, parted, reals_of
 from harness.inputs.signature import Signature
@@ -46,6 +47,7 @@ class Operation:
         in_micro_batches: whether it must be right for rows by groups.
         own: somebody's functions by what they do, ``forward`` and ``backward``.
         printed: what forward and backward have printed.
+        stated: how its framework computes on its device.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Operation:
         dtype: str,
         timeout: float | None = None,
         left_out: Collection[str] = (),
+        device: str = CPU,
     ) -> None:
         if backward is not None and not callable(backward):
             raise UsageError(
@@ -75,15 +78,16 @@ class Operation:
         self._answered: dict[tuple[str, tuple[int, ...]], Array] = {}
         self._sizes = _shapes(inputs)
         with self.printed["forward"].redirected():  # which runs it
-            self.host = self._host(inputs, dtype)
+            self.host = self._host(inputs, dtype, device)
         if backward is None:
             self.forward = self.host.pair(forward)[0]
         self.layouts = tuple(name for name in STRIDES if name not in left_out) if self.host.strided else ()
+        self.stated = stated_by(self.host, device)
         self.in_micro_batches = MICRO_BATCHES not in left_out
 
-    def _host(self, inputs: Mapping[str, Array], dtype: str) -> Hosts:
+    def _host(self, inputs: Mapping[str, Array], dtype: str, device: str) -> Hosts:
         call = Call(self.forward, self.signature, self.signature.settings()[0])
-        host = host_of(call, list(inputs.values()), dtype, autograd=self.backward is None)
+        host = host_of(call, list(inputs.values()), dtype, autograd=self.backward is None, device=device)
         if self.backward is not None and host.brings_backward(self.forward):
             raise UsageError(
                 f"Cannot use backward with {self.forward.__name__!r}, because it brings its own backward; leave it out."

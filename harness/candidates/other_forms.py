@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.arithmetic import profile_of
 from harness.candidates.contracts import Obeyed
 from harness.candidates.examination import Examination
 from harness.candidates.layout import LAYOUTS
@@ -103,7 +102,7 @@ def _does(examination: Examination, *, broken: bool) -> str:
     answer = candidate.answer(point)
     if any(finding.fails for finding in answer.findings) or not answer.shown.keys() >= set(point.network.gradients):
         return ""
-    profile = profile_of(point.dtype)
+    profile = point.profile
     right = not located(point, answer.shown, profile, examination.name).faulty
     right = right or (broken and not recognised(point, answer.shown, profile, examination.name)[0].located.faulty)
     if right:

@@ -33,6 +33,7 @@ from harness.formats import WIDE
 from harness.inputs.arguments import as_data, as_dtype, as_network, as_seconds, check_parameters
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
+from harness.inputs.devices import CPU, as_device
 from harness.inputs.networks import of_a_network
 from harness.inputs.plain import as_count, as_flag, as_path, as_text
 from harness.results.check import Check
@@ -60,6 +61,7 @@ def check(
     timeout: float | None = None,
     layout: str = "rows",
     strict: bool = False,
+    device: str = CPU,
 ) -> Check:
     """Check a backward pass link by link: find the first wrong one, and what explains it.
 
@@ -85,19 +87,27 @@ def check(
             `harness.candidates.layout`.
         strict: fail what has to be read as something else than was returned: in another shape, under another name,
             with biases that are not trained, in a dialect of `harness.dialects`.
+        device: where the arrays are that it is given, of torch or JAX: cpu, cuda, cuda:1, ...
 
     Raises:
         UsageError: something impossible was asked for, or the file or module cannot be loaded.
     """
     network, dtype = as_network(network, data), as_dtype(dtype)
     seed, batch = as_count("seed", seed, 0) or 0, as_count("batch", batch, 1)
+    device = as_device(device)
     timeout, strict, raw = as_seconds(timeout), as_flag("strict", strict), as_flag("raw", raw)
     layout = as_text("layout", layout, "columns")
     arrays = None if arrays is None else as_text("arrays", arrays, "numpy")
     check_parameters(network, None, dtype)
     function = as_path("function", function) if isinstance(function, os.PathLike) else function
     if isinstance(function, str) and Path(function).suffix.lower() in DUMPS:
-        _refuse_with_numbers(data=data, batch=batch, arrays=arrays, layout=None if layout == "rows" else layout)
+        _refuse_with_numbers(
+            data=data,
+            batch=batch,
+            arrays=arrays,
+            layout=None if layout == "rows" else layout,
+            device=None if device == CPU else device,
+        )
         return _numbers(Path(function), network, strict=strict)
     source = _source(function, timeout)
     name = visible(source.name)
@@ -107,11 +117,19 @@ def check(
     x = with_buffers(network, x, network.fresh_buffers(dtype))
     point = Point(network, network.init(seed, dtype), x, y, 1)
     examination = Examination(
-        name=name, function=source.function, point=point, arrays=arrays, timeout=timeout, layout=layout, strict=strict
+        name=name,
+        function=source.function,
+        point=point,
+        arrays=arrays,
+        timeout=timeout,
+        layout=layout,
+        strict=strict,
+        device=device,
     )
     candidate, point = examination.begun()
     obeyed = examined(candidate, point)
-    setting = setting_of(name, point, loaded_data.describe(), seed, source.function, layout)
+    settings = candidate.stated(dtype).settings
+    setting = setting_of(name, point, loaded_data.describe(), seed, source.function, layout, settings)
     answer = obeyed.answer
     findings = [*obeyed.findings, *right_elsewhere(examination, obeyed)]
     findings += said_of_reading(name, answer.returned, point, obeyed.read.located)
@@ -210,7 +228,7 @@ def _power(read: Recognised) -> PowerCount | None:
     point = read.point
     if point.dtype in WIDE or read.located.faulty or not read.shown:
         return None
-    return count_unseen(point, read.shown, profile_of(point.dtype))
+    return count_unseen(point, read.shown, point.profile)
 
 
 def _right_with(loss: Any, read: Recognised, name: str, examination: Examination | None) -> bool:
@@ -218,7 +236,7 @@ def _right_with(loss: Any, read: Recognised, name: str, examination: Examination
     if examination is not None:
         return examination.with_loss(loss).passes()
     at = replace(read.point, network=read.point.network.with_loss(loss))
-    return not located(at, read.shown, profile_of(at.dtype), name).faulty
+    return not located(at, read.shown, at.profile, name).faulty
 
 
 def _reasoned(judged: Located, findings: Sequence[Finding]) -> Located:

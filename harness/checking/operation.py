@@ -17,6 +17,7 @@ from harness.checking.operation_range import beyond, in_range
 from harness.comparison.judge import Finding
 from harness.evaluation.references.expected import gradient_of
 from harness.inputs.arguments import as_dtype, as_seconds
+from harness.inputs.devices import CPU, as_device
 from harness.inputs.frameworks import forget
 from harness.inputs.plain import as_count, as_flag, refused
 from harness.results.operation_check import OperationCheck
@@ -39,6 +40,7 @@ def check_vjp(
     dtype: str = "float64",
     seed: int = 0,
     timeout: float | None = None,
+    device: str = CPU,
 ) -> OperationCheck:
     """Check the backward pass of one operation: every gradient, in many cases, and the contracts of a backward.
 
@@ -84,6 +86,8 @@ def check_vjp(
         dtype: of the candidate's arrays: float64, float32, float16 or bfloat16.
         seed: of all that is drawn.
         timeout: seconds that one call of forward or backward may take, after which no other is made; for ever if None.
+        device: where the candidate's arrays are, of torch or JAX: cpu, cuda, cuda:1, ... Numbers of the reference come
+            from the CPU, and what is allowed is what may be off on the device.
 
     A gradient that is returned in the shape of the output, and not summed to that of its input, is told; but torch sums
     it itself where a ``torch.autograd.Function`` returns it, so that there it is right.
@@ -96,7 +100,7 @@ def check_vjp(
         UsageError: the reference or an input cannot be used, or the candidate cannot be called at all.
     """
     dtype, strict, timeout = as_dtype(dtype), as_flag("strict", strict), as_seconds(timeout)
-    demanded = as_demanded(demand)
+    demanded, device = as_demanded(demand), as_device(device)
     if as_count("seed", seed, 0) is None:
         raise refused("seed", seed, "numbers are drawn by it", "give a whole number from 0 on")
     points = points_of(reference, inputs, cases, dtype, seed, as_interval(range))
@@ -104,7 +108,9 @@ def check_vjp(
     signature, first = points.signature, points.cases[0]
     references = References(reference, surrogate, signature)
     right = references.at(first)
-    candidate = Operation(forward, backward, signature, first.inputs, dtype, timeout, leave_out)
+    candidate = Operation(forward, backward, signature, first.inputs, dtype, timeout, leave_out, device)
+    if device != CPU:
+        references = References(reference, surrogate, signature, device, candidate.stated)
     tried, untried = every_case(candidate, points, references, dtype, seed)
     overdue = tried[-1].overdue
     tried, doubts = doubted(tried, seed)
@@ -122,7 +128,7 @@ def check_vjp(
     forget(dtype)
     line, lines = places_of(candidate.own["backward"], [gradient_of(name) for name in first.inputs])
     return OperationCheck(
-        name=f"{candidate.name} ({candidate.host.package})",
+        name=f"{candidate.name} ({candidate.host.package}{candidate.stated.on})",
         reference=right.name,
         measured=right.measured,
         dtype=dtype,
@@ -137,6 +143,7 @@ def check_vjp(
         left_out=list(leave_out),
         line=line,
         lines=lines,
+        settings=candidate.stated.settings,
     )
 
 

@@ -19,6 +19,7 @@ from harness.evaluation.references.voting import VotingReference
 from harness.inputs.calls import Call, Settings
 from harness.inputs.cases import Case, drawn, upstream_of, users, why_untried, with_options
 from harness.inputs.declared import as_ends
+from harness.inputs.devices import CPU, OF_THE_CPU, Stated
 from harness.inputs.frameworks import as_arrays
 from harness.inputs.outputs import joined, whole_shape
 from harness.inputs.plain import refused, shown
@@ -48,10 +49,18 @@ class Points:
 
 
 class References:
-    """The reference, one for each setting of the arguments that are no tensors."""
+    """The reference, one for each setting of the arguments that are no tensors.
 
-    def __init__(self, reference: Any, surrogate: Any, signature: Signature) -> None:
+    Args:
+        device: where the candidate computes.
+        stated: how its framework does there.
+    """
+
+    def __init__(
+        self, reference: Any, surrogate: Any, signature: Signature, device: str = CPU, stated: Stated = OF_THE_CPU
+    ) -> None:
         self.reference, self.surrogate, self.signature = reference, surrogate, signature
+        self.device, self.stated = device, stated
         self._known: dict[str, Reference] = {}
 
     def at(self, case: Case) -> Reference:
@@ -88,13 +97,13 @@ class References:
     def _made(self, role: str, given: Any, case: Case) -> Reference:
         constant = self.signature.constant
         if HandReference.knows(given):
-            layer = HandReference(given, constant)
+            layer = HandReference(given, constant, arithmetic=self.stated.arithmetic)
             read_by(layer, self.signature)
             return layer
         if isinstance(given, tuple | list):
             forms = [self._call(role, form, case.settings) for form in given]
-            return VotingReference(forms, case.inputs, constant)
-        return MeasuredReference(self._call(role, given, case.settings), case.inputs, constant)
+            return VotingReference(forms, case.inputs, constant, self.device)
+        return MeasuredReference(self._call(role, given, case.settings), case.inputs, constant, device=self.device)
 
     def _call(self, role: str, given: Any, settings: Settings) -> Call:
         refuse_class(role, given)

@@ -51,7 +51,7 @@ def _network(options: dict[str, Any]) -> Made:
     from harness.rendering.check_screen import rendered
     from harness.rendering.github import annotated
 
-    same = ("raw", "target", "batch", "dtype", "seed", "arrays", "timeout", "layout", "strict")
+    same = ("raw", "target", "batch", "dtype", "seed", "arrays", "timeout", "layout", "strict", "device")
     result = check(
         _function(options), network_asked(options), options["data"], **{name: options[name] for name in same}
     )
@@ -80,7 +80,7 @@ def _operation(options: dict[str, Any]) -> Made:
     from harness.rendering.github import of_operation
     from harness.rendering.operation_screen import Typed, render
 
-    same = ("range", "leave_out", "demand", "strict", "dtype", "seed", "timeout")
+    same = ("range", "leave_out", "demand", "strict", "dtype", "seed", "timeout", "device")
     found = check_vjp(**_named(options), **{name: options[name] for name in same})
     result = replace(found, command=options["command"])
     typed = Typed(options["command"], options["other_dtype"], options["other_seed"])

@@ -30,11 +30,11 @@ REFUSED = {
         "give --reference FILE.py:function too",
     ),
     "chain": (
-        (*OF_A_MODEL, *OF_AN_OPERATION, "reference", "optimizer", "lr", "dtype", "seed"),
+        (*OF_A_MODEL, *OF_AN_OPERATION, "reference", "optimizer", "lr", "dtype", "device", "seed"),
         "with --chain TARGET returns everything that is checked", LEAVE_OUT,
     ),
     "optimizer": (
-        (*OF_A_MODEL, *OF_AN_OPERATION, "arrays", "strict", "reference", "report"),
+        (*OF_A_MODEL, *OF_AN_OPERATION, "arrays", "device", "strict", "reference", "report"),
         "with --optimizer the update of weights is checked, without a network", LEAVE_OUT,
     ),
 }  # fmt: skip

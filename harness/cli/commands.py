@@ -11,6 +11,7 @@ from harness.cli.group import (
     DATA_HELP,
     answer_options,
     data_options,
+    device_option,
     dtype_option,
     harness,
     network_options,
@@ -30,7 +31,7 @@ __all__ = ["harness"]
 @click.option("--epochs", type=int, help="passes over the data, instead of --steps")
 @click.option("--batch", type=int, help="rows per step [default: all]")
 @dtype_option("float32")
-@click.option("--device", default="cpu", show_default=True, help="where torch and JAX compute: cuda, cuda:1, ...")
+@device_option
 @optimizer_options
 @click.option("--seed", type=int, default=0, show_default=True, help="of weights, batches and random data")
 @click.option("--check-every", type=int, help="compare every N-th step, the first and the last only")
@@ -102,6 +103,7 @@ def sweep_command(**options: Any) -> None:
 @click.option("--lr", type=float, help="learning rate of the update, or of the optimizer")
 @click.option("--chain", is_flag=True, help="TARGET returns a forward pass with names, and gradients by hand")
 @click.option("--arrays", help="numpy, torch or jax: what the function is given [default: what its code uses]")
+@device_option
 @click.option(
     "--layout",
     type=click.Choice(["rows", "columns", "sample", "sample-column"]),
@@ -333,6 +335,7 @@ def implementations_command(as_json: bool) -> None:
 @click.option("--against", help="implementations, comma-separated [default: all installed]")
 @click.option("--function", help="elementary functions, comma-separated [default: all]")
 @click.option("--dtype", help="float32, float64 [default: both]")
+@device_option
 @click.option("--exhaustive", is_flag=True, help="every float32 number instead of a sample; minutes per function")
 @click.option("--seed", type=int, default=0, show_default=True, help="of the sample")
 @click.option("--json", "as_json", is_flag=True)
@@ -355,10 +358,11 @@ def conventions_command(**options: Any) -> None:
     sys.exit(conventions_and_print(**options))
 
 
-@harness.command("doctor", short_help="versions, BLAS, threads, float64 mode, matmul precision")
+@harness.command("doctor", short_help="versions, devices, BLAS, threads, float64 mode, matmul precision")
+@device_option
 @click.option("--json", "as_json", is_flag=True)
-def doctor_command(as_json: bool) -> None:
-    """Print what may change numbers on this machine."""
+def doctor_command(as_json: bool, device: str) -> None:
+    """Print what may change numbers on this machine: devices that are there, settings, and how sums are added up."""
     from harness.cli.surveys import print_doctor
 
-    sys.exit(print_doctor(as_json))
+    sys.exit(print_doctor(as_json, device))

@@ -102,6 +102,14 @@ def harness() -> None:
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+
+def device_option(command: _Command) -> _Command:
+    """--device: cpu, or a CUDA device."""
+    return click.option(
+        "--device", default="cpu", show_default=True, help="where torch and JAX compute: cpu, cuda, cuda:1, ..."
+    )(command)
+
+
 OF_A_NETWORK = ("activation", "output_activation", "loss", "l2", "l1")
 """Options of `network_options`, which `load_network` takes."""
 

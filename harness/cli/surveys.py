@@ -7,11 +7,12 @@ import numpy as np
 from tabulate import tabulate
 
 from harness.candidates.conformance import BreachError
-from harness.candidates.implementation import Participant
+from harness.candidates.implementation import Participant, placed_by
 from harness.cli.terminal import Progress, indented, named, printable, style_of
 from harness.environment import environment
 from harness.evaluation.point import Point
 from harness.formats import DTYPES, WIDE
+from harness.inputs.devices import CPU, as_device, every_device, having
 from harness.surveys.accumulation import accumulation_of
 from harness.surveys.accuracy import Accuracy, place, size
 from harness.surveys.calibration import Calibration, calibrate
@@ -26,11 +27,13 @@ HEADERS = ("function", "against", "points", "largest", "table", "verdict", "at")
 ALIGN = ("left", "left", "right", "right", "right", "left", "left")
 
 
-def calibrate_and_print(*, as_json: bool, exhaustive: bool, seed: int, **names: str | None) -> int:
+def calibrate_and_print(*, as_json: bool, exhaustive: bool, seed: int, device: str, **names: str | None) -> int:
     """Measure, print, and return the exit status; `names` are comma-separated lists."""
     against, functions, dtypes = (named(names[option], option) for option in ("against", "function", "dtype"))
     with Progress("functions") as progress:
-        result = calibrate(against, functions, dtypes, seed=seed, exhaustive=exhaustive, progress=progress.at)
+        result = calibrate(
+            against, functions, dtypes, seed=seed, exhaustive=exhaustive, device=device, progress=progress.at
+        )
     if as_json:
         click.echo(indented(result.to_dict()))
     else:
@@ -146,26 +149,29 @@ def print_implementations(as_json: bool) -> int:
 TERMS_ADDED = 32
 
 
-def _accumulations(name: str) -> dict[str, str]:
+def _accumulations(name: str, device: str) -> dict[str, str]:
     """In how many digits and in which order an implementation adds up numbers narrower than float32."""
     found = {}
     for dtype in (dtype for dtype in DTYPES if dtype not in WIDE):
-        made = Participant(name, registry.load(name), network_of_example(), dtype).built(dtype)
+        made = Participant(name, placed_by(name, device), network_of_example(), dtype).built(dtype)
         if isinstance(made, Accumulates):
             for of, sums in made.accumulations().items():
                 found[f"{name} {dtype} {of}"] = str(accumulation_of(sums, TERMS_ADDED, dtype))
     return found
 
 
-def print_doctor(as_json: bool) -> int:
-    """Environment of the process and settings of every installed implementation."""
-    found = environment()
+def print_doctor(as_json: bool, device: str = CPU) -> int:
+    """Environment of the process, devices, and settings of every installed implementation on one of them."""
+    device, found = as_device(device), environment()
+    having(device)
+    found |= {f"{name} devices": ", ".join(devices) for name, devices in every_device().items()}
     network = from_text("3-2-1", activation="tanh")
     for name in registry.names():
         try:
-            version, settings = Participant(name, registry.load(name), network, "float32").describe()
+            on = CPU if name == registry.REFERENCE else device
+            version, settings = Participant(name, placed_by(name, on), network, "float32").describe()
             found |= {name: version, **settings}
-            found |= _accumulations(name)
+            found |= _accumulations(name, on)
         except Exception as error:
             found[name] = visible(" ".join(str(error).split())[:200])
     if as_json:

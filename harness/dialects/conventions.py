@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.arithmetic import Bounded, Context, profile_of
+from harness.arithmetic import Bounded, Context
 from harness.dialects.dialect import Dialect
 from harness.dialects.factors import Factor, either
 from harness.dialects.given import given_all
@@ -46,7 +46,7 @@ def softmax_outputs(point: Point, shown: Mapping[str, Array]) -> Iterator[Dialec
 
 def _logits(link: Link, point: Point, shown: Mapping[str, Array]) -> Mapping[str, Array]:
     """Without the probabilities, and without their gradient, where they are what they should be."""
-    context, output = Context(profile_of(point.dtype)), link.output
+    context, output = Context(point.profile), link.output
     (read,) = link.inputs
     logits = context.exact(shown[read]) if read in shown else point.centre(point.dtype).tensors[read]
     probabilities = softmax(logits)

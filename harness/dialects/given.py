@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.arithmetic import Bounded, profile_of
+from harness.arithmetic import Bounded
 from harness.evaluation.expected import walk
 from harness.evaluation.point import Point
 from impls.contract import Array
@@ -21,9 +21,9 @@ def given_forward(point: Point, shown: Mapping[str, Array]) -> Mapping[str, Boun
     centre, forward = point.centre(point.dtype).tensors, forward_in(point, shown)
     if all(centre[name].holds(array) for name, array in forward.items()):
         return centre
-    return walk(point, forward, profile_of(point.dtype)).expected
+    return walk(point, forward, point.profile).expected
 
 
 def given_all(point: Point, shown: Mapping[str, Array]) -> Mapping[str, Bounded]:
     """Every tensor, given what is shown before it, as a link."""
-    return walk(point, shown, profile_of(point.dtype)).expected
+    return walk(point, shown, point.profile).expected

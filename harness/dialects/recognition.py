@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from harness.arithmetic import Profile, profile_of
+from harness.arithmetic import Profile
 from harness.diagnosis import Diagnosis, diagnose
 from harness.diagnosis.location import Located, located
 from harness.dialects.biases import without_biases
@@ -56,7 +56,7 @@ class Recognised:
 
     def diagnosed(self, *, beyond: bool) -> list[Diagnosis]:
         """What explains what is wrong, by the catalogue alone or beyond it."""
-        judged, profile = self.located, profile_of(self.point.dtype)
+        judged, profile = self.located, self.point.profile
         if not judged.faulty:
             return []
         return diagnose(self.point, self.shown, profile, judged.faulty, judged.planted, beyond=beyond)
@@ -125,7 +125,7 @@ def recognised(
 
 def unshown(point: Point, shown: Mapping[str, Array], against: str) -> Iterator[Any]:
     """Losses of which all of it is right, where no loss is shown that tells."""
-    profile = profile_of(point.dtype)
+    profile = point.profile
     for dialect in unshown_losses(point, shown):
         if not located(dialect.point(point), shown, profile, against).faulty:
             yield dialect.network.loss

@@ -17,7 +17,7 @@ import numpy as np
 from harness.arithmetic import Context, Profile, profile_of
 from harness.arithmetic.operands import Operands
 from harness.arithmetic.products import Products
-from harness.arithmetic.profile import ANYWHERE
+from harness.arithmetic.profile import ANYWHERE, ArithmeticOf
 from harness.evaluation.centre import Centre, end_to_end
 from harness.evaluation.given import as_numbers, fed, named, sealed, with_buffers
 from harness.evaluation.truth import Truth, true_tensors
@@ -40,6 +40,7 @@ class Point:
         nonzero: gradients that are not 0 but for rounding, here or at an earlier point of the same run: what is 0 by
             algebra is 0 at every point.
         operands: what is made of weights and batch for everybody who is judged here.
+        arithmetic: how whoever is judged here computes in the working dtype, where it says so.
     """
 
     network: Graph
@@ -51,6 +52,7 @@ class Point:
     watch: Callable[[int, int], None] | None = None
     nonzero: set[str] = field(default_factory=set, repr=False)
     operands: Operands = field(default_factory=Operands, repr=False)
+    arithmetic: ArithmeticOf | None = None
     _derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
     _deriving: Any = field(default_factory=RLock, init=False, repr=False)
     """Held by whoever derives something: another who asks for it meanwhile waits."""
@@ -72,6 +74,15 @@ class Point:
     def dtype(self) -> str:
         """The working dtype, which the weights have."""
         return str(next(iter(self.weights.values())).dtype)
+
+    @cached_property
+    def profile(self) -> Profile:
+        """Of the programs of the working dtype that are judged here: one for all of their links."""
+        if self.arithmetic is None:
+            return profile_of(self.dtype)
+        of_any = self.arithmetic(None, "")
+        each = (self.arithmetic(link.layer, link.local).cores for link in self.network.links)
+        return profile_of(self.dtype, arithmetic=replace(of_any, cores=next(filter(None, each), of_any.cores)))
 
     @cached_property
     def named(self) -> dict[str, Array]:
@@ -97,12 +108,14 @@ class Point:
         """The point of other weights on some of the rows."""
         tensors = self.network.tensors
         given = {name: array[rows] if tensors[name].per_row else array for name, array in self.named.items()}
-        return Point(self.network, weights, fed(self.network, given), given[TARGET], self.step)
+        x, y = fed(self.network, given), given[TARGET]
+        return Point(self.network, weights, x, y, self.step, arithmetic=self.arithmetic)
 
     def where(self, given: Mapping[str, Array]) -> Point:
         """The point with other inputs or targets, by name."""
         given = {**self.named, **given}
-        return Point(self.network, self.weights, fed(self.network, given), given[TARGET], self.step)
+        x, y = fed(self.network, given), given[TARGET]
+        return Point(self.network, self.weights, x, y, self.step, arithmetic=self.arithmetic)
 
     @property
     def double(self) -> Point:
@@ -126,6 +139,8 @@ class Point:
 
     def centre(self, dtype: str, whole: Arithmetic = ANYWHERE) -> Centre:
         """Every tensor here as a bounded array, for the programs of a dtype; `whole` is how a whole pass computes."""
+        if self.arithmetic is not None and dtype == self.dtype:
+            return self.once("centre", lambda: self._centre(self.profile))
         return self.once(("centre", dtype, whole), lambda: self._centre(profile_of(dtype, arithmetic=whole)))
 
     def _centre(self, profile: Profile) -> Centre:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from harness.inputs.calls import Call
+from harness.inputs.devices import CPU, devices_of, placed
 from harness.inputs.outputs import flat
 from harness.inputs.plain import unmasked
 from harness.inputs.trees import taken_apart
@@ -29,37 +30,40 @@ _WANTS_WHOLE_NUMBERS = re.compile(r"\bLong\b|\blong, int\b|integer|\bindices\b",
 """In what frameworks raise where they are given reals for labels or indices."""
 
 
-def loaded_hosts(dtype: str) -> dict[str, Hosts]:
-    """Every host by the name of its implementation, hand first, that is imported already."""
+def loaded_hosts(dtype: str, device: str = CPU) -> dict[str, Hosts]:
+    """Every host by the name of its implementation, hand first, that is imported already and has the device."""
     found: dict[str, Hosts] = {}
     for name in registry.names():
         if name == "hand" or name in sys.modules:
-            built = registry.load(name)(network_of_example(), dtype)
-            if isinstance(built, Hosts):
-                found[name] = built
+            with suppress(CannotCompareError):
+                built = placed(name, registry.load(name)(network_of_example(), dtype), device)
+                if isinstance(built, Hosts):
+                    found[name] = built
     return found
 
 
 def host_of(
-    function: Callable[..., Any], inputs: Sequence[Array], dtype: str, *, autograd: bool = False, other_than: str = ""
-) -> Hosts:
+    function: Callable[..., Any], inputs: Sequence[Array], dtype: str, *,
+    autograd: bool = False, other_than: str = "", device: str = CPU,
+) -> Hosts:  # fmt: skip
     """The host whose arrays a function takes and gives.
 
     Args:
         inputs: NumPy arrays that it is tried on.
         autograd: whether it is to be differentiated, which NumPy cannot do.
         other_than: a package that it is not to be tried in.
+        device: where its arrays are.
 
     Raises:
         UsageError: it runs in none; what the likeliest one raised is told.
     """
     whole = function.function if isinstance(function, Call) else function
-    bringing = [host for host in loaded_hosts(dtype).values() if host.brings_backward(whole)]
+    bringing = [host for host in loaded_hosts(dtype, device).values() if host.brings_backward(whole)]
     if bringing:
         return bringing[0]
     reasons, tried, mentioned = list[tuple[bool, str]](), set[str](), named_in(function)
     # A function that imports its framework when it is called has loaded it after a round, for another one.
-    while fresh := {name: host for name, host in loaded_hosts(dtype).items() if name not in tried}:
+    while fresh := {name: host for name, host in loaded_hosts(dtype, device).items() if name not in tried}:
         tried |= set(fresh)
         hosts = [host for host in fresh.values() if host.package != other_than]
         asked = [(autograd and host.package == "numpy", host.package not in mentioned, host) for host in hosts]
@@ -75,6 +79,12 @@ def host_of(
             if not useless:
                 reasons.append((unlikely, f"with {host.package} arrays it returns {kind_of(output)}"))
     what = str(getattr(function, "__name__", type(function).__name__))
+    if not reasons and device != CPU:
+        there = "; ".join(f"{host.package} has {', '.join(devices_of(host))}" for host in loaded_hosts(dtype).values())
+        raise UsageError(
+            f"Cannot run {what!r} on {device!r:.60}, because no framework that is imported has it: {there}; choose one "
+            f"of these, and write it in torch or JAX where it is written in NumPy."
+        )
     if not reasons:
         raise UsageError(
             f"Cannot differentiate {what!r}, because no framework is imported; import torch or jax, and write it there."

@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from harness.candidates.implementation import CPU, Admission, admit
+from harness.candidates.implementation import Admission, admit
 from harness.evaluation.truth import refuse_uncertifiable
 from harness.inputs.arguments import (
     as_data,
@@ -24,6 +24,7 @@ from harness.inputs.arguments import (
 )
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
+from harness.inputs.devices import CPU, as_device
 from harness.inputs.plain import as_called, as_count, as_flag, as_path, as_text, shown
 from harness.inputs.schedule import SMALL, Schedule
 from harness.interrupts import heard, heed, held_back
@@ -96,7 +97,7 @@ def run(
     names = as_names(against)
     steps, epochs, batch = as_count("steps", steps, 0), as_count("epochs", epochs, 0), as_count("batch", batch, 1)
     check_every, seed = as_count("check_every", check_every, 1), as_count("seed", seed, 0) or 0
-    dtype, device = as_dtype(dtype), as_text("device", device, "cuda")
+    dtype, device = as_dtype(dtype), as_device(device)
     full, free_run, exact = as_flag("full", full), as_flag("free_run", free_run), as_flag("exact", exact)
     progress = as_called("progress", progress, "the steps done", "the steps planned")
     announce = as_called("announce", announce, "a sentence")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -51,6 +52,7 @@ class OperationCheck(Checked, Printable, text="harness.rendering.operation_scree
         command: as it was typed, where one was.
         line: file and first line of the function that gives the gradients, where that is known.
         lines: file and line that make a gradient, where a plain assignment does.
+        settings: how the framework of the candidate is set on its device; nothing of the CPU.
     """
 
     name: str
@@ -69,6 +71,7 @@ class OperationCheck(Checked, Printable, text="harness.rendering.operation_scree
     command: str | None = None
     line: tuple[str, int] | None = None
     lines: dict[str, tuple[str, int]] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def gradients(self) -> list[str]:
@@ -220,4 +223,5 @@ class OperationCheck(Checked, Printable, text="harness.rendering.operation_scree
             ],
             "causes": [explanation.to_dict() for explanation in self.causes],
             "votes": to_builtins(self.votes),
+            "settings": dict(self.settings),
         }

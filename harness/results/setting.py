@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from harness.candidates.conformance import shapes_of
@@ -57,8 +58,9 @@ def setting_of(
     seed: int | None,
     function: Callable[..., Any] | None,
     layout: str = "rows",
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Setting:
-    """What is compared, and where."""
+    """What is compared, and where; `settings` are those of a framework on a device."""
     network = point.network
     line, lines = places_of(function, [link.output for link in network.links])
     return Setting(
@@ -73,7 +75,7 @@ def setting_of(
         gradients=network.gradients,
         shapes=shapes_of(network, point.rows),
         upstream={name: ", ".join(above) for name in network.gradient.values() if (above := upstream(network, name))},
-        environment=environment(),
+        environment={**environment(), **settings},
         explain=_for_explain(network, data),
         layout=layout,
         lines=lines,

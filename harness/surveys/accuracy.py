@@ -21,13 +21,13 @@ import numpy as np
 from msgspec.structs import replace
 
 from harness.arithmetic.bounded import Floats
-from harness.arithmetic.profile import Profile, constants_table, profile_of
+from harness.arithmetic.profile import CPU, Profile, constants_table, profile_of
 from harness.arithmetic.true_values import NoTruthError, TrueValues, true_values
 from harness.candidates.conformance import BreachError, guarded
 from harness.comparison.judge import Row
 from harness.evaluation.given import read_only
 from impls.abilities import Computes
-from impls.contract import Array
+from impls.contract import Arithmetic, Array
 from impls.graph import Graph, Link
 
 Tried = str
@@ -112,10 +112,10 @@ def evaluated(call: Callable[..., Array], *x: Array) -> Array:
     return np.asarray(result)
 
 
-def measured(function: str, x: tuple[Array, ...], computed: Array, truth: Truth) -> Worst:
-    """The largest error of `computed` at x, given what is `known` there."""
+def measured(function: str, x: tuple[Array, ...], computed: Array, truth: Truth, device: str = CPU) -> Worst:
+    """The largest error of `computed` at x, given what is `known` there; by the table of a device."""
     dtype = str(x[0].dtype)
-    profile, absolute = profile_of(dtype), _is_absolute(function, dtype)
+    profile, absolute = _profile(dtype, device), _is_absolute(function, dtype)
     at_x, at_flushed = truth
     besides = profile.eta * (profile.lost_reciprocal if function == "sigmoid" else 1.0)
     besides += profile.besides.get(function, 0.0) * profile.u
@@ -145,14 +145,18 @@ def _errors(computed: Array, true: TrueValues, profile: Profile, absolute: bool,
     return np.where(excess > 0, excess / scale / profile.u, np.where(np.isnan(excess), np.inf, 0.0))
 
 
+def _profile(dtype: str, device: str) -> Profile:
+    return profile_of(dtype, arithmetic=Arithmetic(device=device.partition(":")[0]))
+
+
 def _is_absolute(function: str, dtype: str) -> bool:
     return "relative" not in constants_table()[dtype][function]
 
 
-def judged(function: str, against: str, dtype: str, tried: Tried, worst: Worst) -> Accuracy:
+def judged(function: str, against: str, dtype: str, tried: Tried, worst: Worst, device: str = CPU) -> Accuracy:
     """A row with its verdict against the table."""
     row = replace(
-        unmeasured("ok", function, against, dtype, tried, None),
+        unmeasured("ok", function, against, dtype, tried, None, device),
         points=worst.points,
         largest=worst.error,
         at=worst.at,
@@ -164,10 +168,10 @@ def judged(function: str, against: str, dtype: str, tried: Tried, worst: Worst) 
 
 def unmeasured(
     verdict: Literal["ok", "failed", "not calibrated"],
-    function: str, against: str, dtype: str, tried: Tried, reason: str | None,
+    function: str, against: str, dtype: str, tried: Tried, reason: str | None, device: str = CPU,
 ) -> Accuracy:  # fmt: skip
     """A row without a measurement, saying why."""
-    constant = profile_of(dtype).constants[function]
+    constant = _profile(dtype, device).constants[function]
     unit: Literal["relative", "absolute"] = "absolute" if _is_absolute(function, dtype) else "relative"
     return Accuracy(function, against, dtype, verdict, constant, unit, tried, reason=reason)
 
@@ -204,10 +208,11 @@ def exceeding(against: str, implementation: Any, function: str, *x: Array) -> st
         return None
     try:
         computed = evaluated(implementation.elementary()[function], *x)
-        worst = measured(function, x, computed, known(function, *x))
+        device = str(getattr(implementation, "device", CPU))
+        worst = measured(function, x, computed, known(function, *x), device)
     except (BreachError, NoTruthError, KeyError):
         return None
-    return judged(function, against, str(x[0].dtype), "sample", worst).reason
+    return judged(function, against, str(x[0].dtype), "sample", worst, device).reason
 
 
 def with_causes(rows: list[Row], network: Graph, tensors: Mapping[str, Array], implementation: Any) -> list[Row]:

@@ -15,9 +15,10 @@ from msgspec import to_builtins
 from harness.arithmetic.profile import profile_of
 from harness.arithmetic.true_values import FLOAT64, NoTruthError
 from harness.candidates.conformance import BreachError
-from harness.candidates.implementation import Participant
+from harness.candidates.implementation import Participant, placed_by
 from harness.environment import environment
 from harness.formats import DTYPES
+from harness.inputs.devices import CPU, as_device, having
 from harness.interrupts import heard, heed
 from harness.surveys import Survey
 from harness.surveys.accuracy import (
@@ -48,6 +49,7 @@ class Calibration(Survey):
 
     unusable = "could not be imported"
     seed: int
+    device: str = CPU
     rows: list[Accuracy] = field(default_factory=list)
 
     @property
@@ -96,6 +98,7 @@ class Calibration(Survey):
             "exit": self.exit,
             "reason": self.reason,
             "seed": self.seed,
+            "device": self.device,
             "ended": self.how,
             "implementations": self.implementations,
             "missing": self.missing,
@@ -113,18 +116,20 @@ def calibrate(
     *,
     seed: int = 0,
     exhaustive: bool = False,
+    device: str = CPU,
     patterns: range = EVERY_FLOAT32,
     progress: Callable[[float, int], None] | None = None,
 ) -> Calibration:
     """Measure elementary functions and compare each with its constant.
 
     Args:
-        against: implementations by name; all that are installed if None.
+        against: implementations by name; all that are installed if None, of those that have the device.
         functions: names in the constants table; all that can be measured if None.
         dtypes: those that are measured, all if None (exhaustive: float32).
         seed: of the sample.
         exhaustive: try every float32 number, as every number of 16 bits always is; ``divide``, of two operands, is
             sampled all the same.
+        device: where they are evaluated, cpu, cuda, cuda:1, ..., and whose constants are promised.
         patterns: the bit patterns that are tried then.
         progress: called with the functions done, the one under way in part, and the functions there are.
 
@@ -133,12 +138,14 @@ def calibrate(
     """
     if seed < 0:
         raise UsageError(f"Cannot use seed={seed}, because it is a count; give a whole number from 0 on.")
-    names = _chosen("implementation", against, registry.names())
+    device = as_device(device)
+    there = having(device)
+    names = there if against is None else _chosen("implementation", against, registry.names())
     chosen = _chosen("elementary function", functions, list(FLOAT64))
     kinds = _chosen("dtype", dtypes or (["float32"] if exhaustive else None), list(DTYPES))
     if exhaustive and "float64" in kinds:
         raise UsageError("Cannot try every float64, because there are 2^64 of them; leave out --exhaustive.")
-    result = Calibration(seed, named=against is not None)
+    result = Calibration(seed, device, named=against is not None)
     work = [(dtype, function) for dtype in kinds for function in chosen]
     try:
         built = {dtype: {name: _functions_of(name, dtype, result) for name in names} for dtype in kinds}
@@ -148,7 +155,9 @@ def calibrate(
             count = -(-len(patterns) // CHUNK) if isinstance(parts, Iterator) else len(parts)
             whole = dtype in ALWAYS_EVERY or (every and patterns == EVERY_FLOAT32)
             tried = f"every {dtype}" if whole and function != "divide" else "sample"
-            result.rows += _rows(function, dtype, built[dtype], tried, _told(parts, count, done, len(work), progress))
+            result.rows += _rows(
+                function, dtype, built[dtype], tried, _told(parts, count, done, len(work), progress), device
+            )
     except KeyboardInterrupt:
         result.how = "interrupted"
     return result
@@ -168,7 +177,7 @@ def _chosen(what: str, chosen: Sequence[str] | None, known_names: list[str]) -> 
 def _functions_of(name: str, dtype: str, result: Calibration) -> Functions | str:
     """The elementary functions of an implementation, or why there are none."""
     try:
-        participant = Participant(name, registry.load(name), network_of_example(), dtype)
+        participant = Participant(name, placed_by(name, result.device), network_of_example(), dtype)
         result.implementations[name], _ = participant.describe()
         made = participant.built(dtype)
         return made.elementary() if isinstance(made, Computes) else f"{name} shows no elementary functions"
@@ -196,6 +205,7 @@ def _rows(
     built: Mapping[str, Functions | str],
     tried: Tried,
     parts: Iterable[tuple[Array, ...]],
+    device: str,
 ) -> list[Accuracy]:
     """One function of every implementation; the truth is computed once for all."""
     calls, why_not = {}, {}
@@ -212,7 +222,7 @@ def _rows(
             truth = known(function, *x)
             for name in calls.keys() - failed.keys():
                 try:
-                    worst[name] = worst[name].or_worse(measured(function, x, evaluated(calls[name], *x), truth))
+                    worst[name] = worst[name].or_worse(measured(function, x, evaluated(calls[name], *x), truth, device))
                 except BreachError as breach:
                     failed[name] = f"{function} of {name} {breach}"
     except NoTruthError as error:
@@ -220,9 +230,9 @@ def _rows(
     rows = []
     for name in built:
         if name in why_not:
-            rows.append(unmeasured("not calibrated", function, name, dtype, tried, why_not[name]))
+            rows.append(unmeasured("not calibrated", function, name, dtype, tried, why_not[name], device))
         elif name in failed:
-            rows.append(unmeasured("failed", function, name, dtype, tried, failed[name]))
+            rows.append(unmeasured("failed", function, name, dtype, tried, failed[name], device))
         else:
-            rows.append(judged(function, name, dtype, tried, worst[name]))
+            rows.append(judged(function, name, dtype, tried, worst[name], device))
     return rows

@@ -22,7 +22,7 @@ from jax.extend.core import jaxpr_as_fun
 
 from impls.captured import WHOLE, CannotCaptureError, Capture, Meeting, Operation, Window
 from impls.contract import Array
-from impls.jax_grad.devices import Place
+from impls.jax_grad.devices import on_device, unknown_platform
 from impls.jax_grad.forms import form_of, name_of
 from impls.jax_grad.lax import Arguments, rule_of
 from impls.jax_grad.leaves import Leaves, is_real
@@ -74,18 +74,23 @@ def capture(
     tapped = Tapped(Program(traced, entering=ENTERED, given=arrays), list(leaves.arrays), window)
     tapped.needed().refuse(window)
     run = compiled(tapped.observed, apart=True) if at_once else tapped.observed
-    observed = jax.tree.map(shown, run(arrays))
+    ran = run(arrays)
+    device = next(iter(ran.loss.devices()))
+    if unknown := unknown_platform(device):
+        raise CannotCaptureError(f"because it computes on {unknown}, and there are bounds for cpu and cuda alone")
+    observed = jax.tree.map(shown, ran)
     operations = list(operations_of(tapped, observed))
     elsewhere = [
         module_of(tapped.program.steps[number].sources) for number in tapped.passing if number not in tapped.kept
     ]
     kinds = Counter(str(output.dtype) for operation in operations for output in operation.outputs)
     return Capture(
-        version=f"jax {jax.__version__}", dtype=kinds.most_common(1)[0][0] if kinds else str(observed.loss.dtype),
+        version=f"jax {jax.__version__}" + ("" if device.platform == "cpu" else f" on {device}"),
+        dtype=kinds.most_common(1)[0][0] if kinds else str(observed.loss.dtype),
         loss=float(observed.loss), operations=operations, meetings=list(meetings_of(tapped, observed)),
         modules=len({*(operation.module for operation in operations), *elsewhere} - {""}),
         weights=list(tapped.leaves.values()), passing=len(tapped.program.steps) - len(tapped.passing),
-        elsewhere=elsewhere, arithmetic=Place("").arithmetic,
+        elsewhere=elsewhere, arithmetic=partial(on_device, device=device),
         notes=[*_loops(operations), *([] if at_once else _as_a_whole(traced, arrays, tapped, observed))],
     )  # fmt: skip
 

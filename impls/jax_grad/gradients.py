@@ -15,7 +15,7 @@ from impls.abilities import Function, GradientChecker, Measured
 from impls.contract import Arithmetic, Array, Arrays, CannotCompareError, Inputs, Pass
 from impls.graph import LOSS, TARGET, Graph, Link, evaluate
 from impls.jax_grad.conventions import measures
-from impls.jax_grad.devices import Place, devices
+from impls.jax_grad.devices import CPU, Place, devices
 from impls.jax_grad.hosting import JaxHosting, JaxPrograms
 from impls.jax_grad.operations import ACCUMULATIONS, ELEMENTARY, operation_of
 from impls.jax_grad.optimizers import OPTIMIZERS, JaxUpdater
@@ -38,12 +38,12 @@ _tap.defvjp(lambda value, _: (value, None), lambda _, cotangent: (cotangent, cot
 class JaxGrad(JaxHosting, JaxPrograms):
     """A network of JAX operations in one dtype, compiled by jit, on one device."""
 
-    def __init__(self, network: Graph, dtype: str, device: str = "") -> None:
+    def __init__(self, network: Graph, dtype: str, device: str = CPU) -> None:
         self._where = Place(device)
         self.device = self._where.device
         self._links = [replace(e, rule=operation_of(e.layer, e.local)) for e in network.links_to_loss]
         self.network, self.dtype = network, dtype
-        self.version = f"jax {jax.__version__}" + (f" on {device}" if device else "")
+        self.version = f"jax {jax.__version__}" + ("" if device == CPU else f" on {device}")
         self._untapped = jax.jit(jax.value_and_grad(self.loss))
         self._tapped = jax.jit(self._gradients_with_taps)
 
@@ -71,7 +71,7 @@ class JaxGrad(JaxHosting, JaxPrograms):
         # JAX may alias a NumPy array that it is given, and the caller's arrays must not be shared.
         given = {name: np.array(array) for name, array in {**network.given(x), **weights, TARGET: y}.items()}
         variables = {name: given.pop(name) for name in network.variables}
-        with self._where.computing(self.dtype):
+        with self.running():
             if not tap:
                 loss, gradients = self._untapped(variables, given)
                 return Pass(_numpy(loss), {network.gradient[n]: _numpy(g) for n, g in gradients.items()})
@@ -98,7 +98,7 @@ class JaxGrad(JaxHosting, JaxPrograms):
         """The optax optimizer equal in formula."""
         if type(optimizer) not in OPTIMIZERS:
             raise CannotCompareError(f"Cannot update with {optimizer!r}, because optax has no equal to it.")
-        return JaxUpdater(optimizer, weights, partial(self._where.computing, self.dtype))
+        return JaxUpdater(optimizer, weights, self.running)
 
     def environment(self) -> dict[str, str]:
         """Float64 mode, matmul precision and the device, as found."""
@@ -125,7 +125,7 @@ class JaxGrad(JaxHosting, JaxPrograms):
         return {name: partial(self._evaluate, jax.jit(function)) for name, function in ACCUMULATIONS.items()}
 
     def _evaluate(self, function: Function, *x: Array) -> Array:
-        with self._where.computing(self.dtype):
+        with self.running():
             return _numpy(function(*[jnp.array(operand, copy=True) for operand in x]))
 
 

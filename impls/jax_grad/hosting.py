@@ -17,6 +17,7 @@ from impls.contract import Array
 from impls.jax_grad import transplants
 from impls.jax_grad.capture import brings_program, capture
 from impls.jax_grad.chains import JaxChain
+from impls.jax_grad.devices import Place
 from impls.jax_grad.numpy_forms import standing
 from impls.jax_grad.programs import Program, compiled
 
@@ -65,15 +66,16 @@ class JaxHosting:
 
     package, strided = "jax", False
     dtype: str
+    _where: Place
 
     def owns(self, value: Any) -> bool:
         """JAX arrays, traced ones too."""
         return isinstance(value, jax.Array)
 
     def give(self, array: Array) -> jax.Array:
-        """A copy on the default device; whole numbers are int32 unless float64 mode is on, as JAX has them."""
+        """A copy on the device; whole numbers are int32 unless float64 mode is on, as JAX has them."""
         array = np.asarray(array)
-        with jax.enable_x64(array.dtype == np.float64 or self.dtype == "float64"):
+        with self._where.computing(array.dtype == np.float64 or self.dtype == "float64"):
             # JAX warns where it narrows; that it does is its own convention.
             known = array.astype(jax.dtypes.canonicalize_dtype(array.dtype))
             return jnp.array(known, copy=True)
@@ -83,8 +85,8 @@ class JaxHosting:
         return np.array(own)
 
     def running(self) -> AbstractContextManager[Any]:
-        """Float64 mode, on or off as the dtype needs it."""
-        return jax.enable_x64(self.dtype == "float64")
+        """Float64 mode, on or off as the dtype needs it, and the device."""
+        return self._where.computing(self.dtype == "float64")
 
     def at_once(self, function: Function) -> Function:
         """By jax.jit, which takes a tenth of what the operations take one by one; itself where JAX cannot trace it."""

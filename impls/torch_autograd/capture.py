@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ from torch.overrides import TorchFunctionMode
 
 from impls.captured import WHOLE, CannotCaptureError, Capture, Window
 from impls.torch_autograd.assembly import assembled
-from impls.torch_autograd.narrow import on_cpu
+from impls.torch_autograd.devices import on_device
 from impls.torch_autograd.sizes import Sizes
 from impls.torch_autograd.state import State, compiled_by, same
 from impls.torch_autograd.tap import Tap
@@ -76,20 +77,25 @@ def tapped(
 
         with found.following(), tap:
             value = run(program, arguments, loss, tapping)
+        if value.device.type not in ("cpu", "cuda"):
+            raise CannotCaptureError(
+                f"because it computes on {value.device}, and there are bounds for cpu and cuda alone"
+            )
         if tap.unreadable:
             raise CannotCaptureError(f"because {tap.unreadable}")
         notes = [*_differences(plain, value, without, found.gradients()), *found.unreached()]
         state = found.statistics()
         found.restored(changing=tap.copy_for_users)
-        made = assembled(rounds)
+        made, device = assembled(rounds), str(value.device)
         return Capture(
-            version=f"torch {torch.__version__}", dtype=str(value.dtype).removeprefix("torch."),
+            version=f"torch {torch.__version__}" + ("" if device == "cpu" else f" on {device}"),
+            dtype=str(value.dtype).removeprefix("torch."),
             loss=float(value.detach()), operations=made.operations, meetings=made.meetings,
             modules=len(found.modules),
             weights=[name for name, leaf in found.leaves.items() if leaf.requires_grad],
             notes=notes, passing=made.passing, elsewhere=made.elsewhere,
             losses=[float(each.loss.detach()) for each in rounds], state=state,
-            arithmetic=on_cpu,
+            arithmetic=partial(on_device, device=device),
         )  # fmt: skip
     finally:
         found.restored()

@@ -19,9 +19,8 @@ from impls.contract import Arithmetic, Array, Arrays, CannotCompareError, Inputs
 from impls.graph import LOSS, TARGET, Graph, evaluate
 from impls.torch_autograd.arrays import array_of, tensor_of
 from impls.torch_autograd.conventions import measures
-from impls.torch_autograd.devices import devices, on_cuda, settings
+from impls.torch_autograd.devices import devices, matmul_precision, on_device, settings
 from impls.torch_autograd.hosting import TorchHosting, TorchPrograms
-from impls.torch_autograd.narrow import on_cpu
 from impls.torch_autograd.operations import ACCUMULATIONS, ELEMENTARY, operation_of
 from impls.torch_autograd.optimizers import OPTIMIZERS, TorchUpdater
 from impls.torch_autograd.peers import COMPARERS, GRADIENT_CHECKERS
@@ -57,8 +56,7 @@ class TorchAutograd(TorchHosting, TorchPrograms):
 
     def arithmetic(self, layer: Any, local: str) -> Arithmetic:
         """As its kernels do."""
-        dtype = str(self.dtype).removeprefix("torch.")
-        return on_cpu(layer, local, dtype) if self.device == "cpu" else on_cuda(layer, dtype, self.device)
+        return on_device(layer, local, str(self.dtype).removeprefix("torch."), self.device)
 
     def devices(self) -> list[str]:
         """The CPU, and CUDA where it is."""
@@ -78,7 +76,7 @@ class TorchAutograd(TorchHosting, TorchPrograms):
         """Threads and the precision of matrix products."""
         return {
             "torch threads": str(torch.get_num_threads()),
-            "torch matmul precision": torch.get_float32_matmul_precision(),
+            "torch matmul precision": matmul_precision(),
             "torch CPU capability": torch.backends.cpu.get_cpu_capability(),
             **settings(self.device),
         }

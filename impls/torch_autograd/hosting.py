@@ -46,14 +46,15 @@ class TorchHosting:
     """What `TorchAutograd` has besides: see `impls.abilities.Hosts`."""
 
     package, strided = "torch", True
+    device: str
 
     def owns(self, value: Any) -> bool:
         """Tensors."""
         return isinstance(value, torch.Tensor)
 
     def give(self, array: Array) -> torch.Tensor:
-        """A contiguous copy on the CPU that requires no gradient."""
-        return tensor_of(np.array(array, order="C"))
+        """A contiguous copy on the device that requires no gradient."""
+        return tensor_of(np.array(array, order="C"), self.device)
 
     def take(self, own: Any) -> Array:
         """A copy, from whichever device."""

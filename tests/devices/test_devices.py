@@ -119,16 +119,20 @@ def test_torchs_settings_decide_how_products_are_bounded(monkeypatch):
 
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
     settings = SimpleNamespace(
-        allow_tf32=False, allow_bf16_reduced_precision_reduction=True, allow_fp16_reduced_precision_reduction=True
+        fp32_precision="ieee",
+        allow_bf16_reduced_precision_reduction=True,
+        allow_fp16_reduced_precision_reduction=False,
+        allow_fp16_accumulation=True,
     )
     monkeypatch.setattr(torch.backends.cuda, "matmul", settings)
     dense, convolution = hand.Dense(2, 3), hand.Conv2d(1, 2, 3)
     assert on_cuda(dense, "float32", "cuda").cores is None
     assert on_cuda(convolution, "float32", "cuda").cores == ((9, 0), "tf32")  # torch's default
-    settings.allow_tf32 = True
+    settings.fp32_precision = "tf32"
     assert on_cuda(dense, "float32", "cuda").cores == ((9, 0), "tf32")
     assert on_cuda(dense, "bfloat16", "cuda") == Arithmetic(sums="float32", device="cuda")  # may be reduced in 16 bits
     settings.allow_bf16_reduced_precision_reduction = False
+    assert on_cuda(dense, "float16", "cuda") == Arithmetic(sums="float32", device="cuda")  # adds in float16
     of = profile_of("bfloat16", True, on_cuda(dense, "bfloat16", "cuda"))
     assert of.block == TENSOR_CORES["H100"]["bfloat16"]._replace(operands="bfloat16")
 

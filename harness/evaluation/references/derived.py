@@ -7,6 +7,7 @@ from inspect import signature
 from typing import Any
 
 from harness.arithmetic import Bounded, Context, profile_of
+from harness.arithmetic.profile import ANY, ArithmeticOf
 from harness.evaluation.references.one_node import is_loss, one_node
 from harness.inputs.declared import declared
 from harness.inputs.outputs import OUTPUT, Parts
@@ -22,6 +23,7 @@ class HandReference:
     Args:
         constant: inputs by which nobody differentiates.
         called: other names, in place of its own, of what a layer without weights reads and gives.
+        arithmetic: how programs compute it, where they are not any on the CPU.
 
     Attributes:
         measured: False, since every allowance is derived.
@@ -31,8 +33,15 @@ class HandReference:
 
     measured = False
 
-    def __init__(self, layer: Any, constant: Collection[str] = (), called: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        layer: Any,
+        constant: Collection[str] = (),
+        called: Mapping[str, str] | None = None,
+        arithmetic: ArithmeticOf | None = None,
+    ) -> None:
         self.layer, self.name, self._called = layer, f"hand {layer!r}", called or {}
+        self._arithmetic = arithmetic
         self.reads = tuple(map(self._name, as_names(layer.reads)))
         self.gives = "L" if is_loss(layer) else self._name(layer.gives)
         known = {*as_names(layer.reads), TARGET, *getattr(layer, "weights", ())}
@@ -120,7 +129,8 @@ class HandReference:
         return tensors[self.gives], gradients
 
     def _forward(self, inputs: Mapping[str, Array], dtype: str) -> dict[str, Any]:
-        context = Context(profile_of(dtype))
+        arithmetic = ANY if self._arithmetic is None else self._arithmetic(self.layer, "")
+        context = Context(profile_of(dtype, arithmetic=arithmetic))
         return {**self._run(inputs, context.exact), "context": context}
 
     def _run(self, inputs: Mapping[str, Array], give: Callable[[Array], Any]) -> dict[str, Any]:

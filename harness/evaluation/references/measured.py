@@ -40,6 +40,7 @@ import numpy as np
 
 from harness.arithmetic import Bounded, Context, profile_of
 from harness.formats import FORMATS, WIDE
+from harness.inputs.devices import CPU
 from harness.inputs.frameworks import differentiating, loaded_hosts
 from harness.inputs.outputs import Parts, each_of, flat, joined, parts_of, reals_of
 from harness.usage import UsageError, told, visible
@@ -55,6 +56,10 @@ JITTER = 4
 class MeasuredReference:
     """A function on one framework's arrays, differentiated by that framework.
 
+    Args:
+        other_than: a package whose it is not.
+        device: where it is run in less than float64, since what rounding does there is to be seen; in float64 it is on the CPU.
+
     Attributes:
         measured: True, since no allowance is derived.
         inputs: names in the order of the function's parameters.
@@ -69,6 +74,7 @@ class MeasuredReference:
         inputs: Mapping[str, Array],
         constant: Collection[str] = (),
         other_than: str = "",
+        device: str = CPU,
     ) -> None:
         self.inputs = tuple(inputs)
         reals = [name for name, array in inputs.items() if is_real(array)]
@@ -78,7 +84,7 @@ class MeasuredReference:
             raise UsageError(f"Cannot differentiate by {', '.join(inputs)}, because they {why}; give arrays of floats.")
         doubled = [double(array) for array in inputs.values()]
         form, self.host = differentiating(function, doubled, "float64", other_than)
-        self._constant = [name in constant for name in inputs]
+        self._constant, self._device = [name in constant for name in inputs], device
         what = visible(str(getattr(function, "__name__", type(function).__name__)))
         self.name = f"{self.host.package} {what}"
         self._measures(form)
@@ -129,7 +135,7 @@ class MeasuredReference:
     def _host_of(self, within: str) -> Hosts | None:
         """Its framework in the format that is measured in; None where it was seen not to run in that."""
         if within not in self._narrow:
-            hosts = [host for host in loaded_hosts(within).values() if host.package == self.host.package]
+            hosts = [host for host in loaded_hosts(within, self._device).values() if host.package == self.host.package]
             self._narrow[within] = hosts[0] if hosts else None
         return self._narrow[within]
 

@@ -23,6 +23,7 @@ from harness.evaluation.references.jumps import Jumps
 from harness.evaluation.references.measured import MeasuredReference, double
 from harness.evaluation.references.reference import OperationPoint
 from harness.inputs.cases import Case, called
+from harness.inputs.devices import CPU
 from harness.inputs.outputs import OUTPUT, Parts
 from harness.usage import UsageError
 from impls.contract import Array
@@ -60,13 +61,19 @@ class VotingReference:
 
     measured = True
 
-    def __init__(self, functions: Sequence[Any], inputs: Mapping[str, Array], constant: Collection[str] = ()) -> None:
-        self.forms = [MeasuredReference(function, inputs, constant) for function in functions]
+    def __init__(
+        self,
+        functions: Sequence[Any],
+        inputs: Mapping[str, Array],
+        constant: Collection[str] = (),
+        device: str = CPU,
+    ) -> None:
+        self.forms = [MeasuredReference(function, inputs, constant, device=device) for function in functions]
         packages = [form.host.package for form in self.forms]
         for place, function in enumerate(functions):  # a form by methods alone may run in either
             if len(set(packages)) == 1:
                 with suppress(UsageError):
-                    self.forms[place] = MeasuredReference(function, inputs, constant, packages[place])
+                    self.forms[place] = MeasuredReference(function, inputs, constant, packages[place], device)
                     packages[place] = self.forms[place].host.package
         if len(functions) != 2 or len(set(packages)) != 2:
             raise UsageError(

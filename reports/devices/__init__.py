@@ -1,0 +1,1 @@
+"""What was run on devices, a folder for each machine, and the command that runs it."""
