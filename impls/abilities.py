@@ -5,6 +5,7 @@ Accumulates       how it adds numbers up            harness doctor
 Hosts             functions on its own arrays       harness check, harness.check_vjp
 StandsIn          functions on NumPy's arrays       harness.check_vjp, as a reference
 Chains            forward passes with names         harness.check_chain, see `impls.chains`
+Reads             files that it writes itself       harness tolerance
 Conventional      what it chooses at kinks          harness conventions
 Compares          its comparisons of arrays         harness power
 ChecksGradients   its check by differences          harness power
@@ -172,6 +173,25 @@ class StandsIn(Protocol):
 
     def in_place_of_numpy(self, function: Function) -> Function:
         """The same function on own arrays, each function of NumPy's replaced by the framework's."""
+        ...
+
+
+@runtime_checkable
+class Reads(Protocol):
+    """What an implementation has besides, if its framework has a kind of file for arrays of its own.
+
+    Attributes:
+        endings: of their names: ``.pt``.
+    """
+
+    endings: tuple[str, ...]
+
+    def arrays_in(self, path: str) -> Any:
+        """What a file holds, with NumPy arrays for its own; nothing in it is run.
+
+        Raises:
+            Exception: whatever the framework raises, where the file holds more than arrays and numbers.
+        """
         ...
 
 

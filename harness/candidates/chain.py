@@ -10,7 +10,7 @@ from harness.candidates.arrays import numbers_of
 from harness.candidates.guarded import Failure, guarded
 from harness.candidates.printing import Printed
 from harness.candidates.vocabulary import called_loss
-from harness.formats import WIDE
+from harness.formats import DTYPES, FORMATS, WIDE
 from harness.inputs.frameworks import kind_of, loaded_hosts, named_in
 from harness.inputs.plain import unmasked
 from harness.usage import UsageError, did_you_mean
@@ -26,7 +26,7 @@ class ForwardPass:
     Attributes:
         host: the framework that it is written in.
         chain: what it computed.
-        dtype: of every named tensor.
+        dtype: of every named tensor; the narrower one, where some are kept in float32.
         again: the same with some inputs others, None where tensors were given.
         loss: the name of the loss, which may be one of those that people give it.
     """
@@ -137,10 +137,14 @@ class ForwardPass:
                 f"or average it."
             )
         dtypes = {str(array.dtype): name for name, array in self.chain.tensors.items()}
-        if len(dtypes) > 1 or not set(dtypes) <= set(WIDE):
+        mixed = len(dtypes) == 2 and "float32" in dtypes and not set(dtypes) <= set(WIDE)
+        if (len(dtypes) > 1 and not mixed) or not set(dtypes) <= set(DTYPES):
             which = ", ".join(f"{name} is {dtype}" for dtype, name in dtypes.items())
-            raise UsageError(f"Cannot check the chain, because {which}; compute all of it in one of {', '.join(WIDE)}.")
-        return next(iter(dtypes))
+            raise UsageError(
+                f"Cannot check the chain, because {which}; compute all of it in one of {', '.join(DTYPES)}, or in one "
+                f"of 16 bits and float32."
+            )
+        return min(dtypes, key=lambda dtype: FORMATS[dtype].digits)
 
 
 def _told(name: str, call: Callable[[], Any], timeout: float | None) -> tuple[Any, Failure | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace as replaced
 from functools import partial
 from typing import Any
@@ -63,7 +63,7 @@ def check_chain(
             does not matter.
         backward: ``backward(inputs, tensors)``, both without a graph, returns the gradients by name: that of ``h`` is
             ``dh``. Of steps without a gradient the links are judged as parts of others.
-        inputs: of forward, by name, in float64 or float32: their gradients are judged too, where they are shown.
+        inputs: of forward, by name, in float64, float32 or 16 bits: their gradients are judged too, where shown.
         tensors: in place of `forward` and `inputs`, in a notebook: tensors that a forward pass has made, ``globals()``
             say, whose graph torch still has: no ``backward()``, or one with ``retain_graph=True``.
         gradients: in place of `backward`: ``globals()``, say.
@@ -151,11 +151,7 @@ def _judged(
         shapes={gradient_of(name): array.shape for name, array in shown.items()},
         findings=[
             *(_otherwise(name, shape, shapes[name]) for name, shape in read_so.items()),
-            *(
-                each
-                for name in reference.expected
-                for each in of_another_kind(gradient_of(name), shown[name], chain.tensors[name].shape, dtype, 1)
-            ),
+            *(each for name in reference.expected for each in _of_another_kind(chain, name, shown[name])),
             *(_not_numbers(name, kind) for name, kind in none.items()),
         ],
         unseen=[name for name in _steps(chain) if name not in taken and name != loss],
@@ -250,6 +246,11 @@ def _not_numbers(name: str, kind: str) -> Finding:
 
 def _read_otherwise(shape: tuple[int, ...], right: tuple[int, ...]) -> bool:
     return shape != right and reshaped(shape, right)
+
+
+def _of_another_kind(chain: Chain, name: str, actual: Array) -> Iterator[Finding]:
+    tensor = chain.tensors[name]
+    return of_another_kind(gradient_of(name), actual, tensor.shape, str(tensor.dtype), 1)
 
 
 def _otherwise(name: str, shape: tuple[int, ...], right: tuple[int, ...]) -> Finding:

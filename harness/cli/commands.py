@@ -228,8 +228,8 @@ def tolerance_command(**options: Any) -> None:
     some with other numbers in the brackets; --atol and --rtol alone; or a test file, tests/test_mine.py, of which every
     tolerance is judged that is written there.
 
-    A file of tensors is .npy, .npz or .safetensors: what is expected, each array by itself; or expected, and beside it
-    actual, eager and allowed.
+    A file of tensors is .npy, .npz, .safetensors or .pt: what is expected, each array by itself; or expected, and
+    beside it actual, eager and allowed.
 
     Exit status 0 if no mistake passes that can be seen and no right run is rejected, 1 if one does or is, 2 for wrong
     usage.

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from harness.candidates.arrays import numbers_of
 from harness.formats import DTYPES
-from harness.inputs.frameworks import loaded_hosts
+from harness.inputs.frameworks import kind_of
 from harness.tolerances.judging import to_dtype
 from harness.tolerances.operations import operation_subjects
 from harness.tolerances.safe_pair import safe_pair
@@ -49,7 +50,9 @@ class TensorAllowance:
             AssertionError: which, how many, and the worst of them; also of another shape, and of NaN.
         """
         __tracebackhide__ = True
-        array = _taken(actual, self.dtype)
+        array = numbers_of(actual)
+        if array is None:
+            raise AssertionError(f"{self.name} is {kind_of(actual)} instead of an array of numbers")
         if array.shape != self.expected.shape:
             raise AssertionError(f"{self.name} has shape {array.shape} instead of {self.expected.shape}")
         with np.errstate(invalid="ignore", over="ignore"):
@@ -128,11 +131,3 @@ def _dtype_of(inputs: Any) -> str:
             f"{', '.join(DTYPES)}, one at a time; give arrays of one of them, or dtype."
         )
     return found[0]
-
-
-def _taken(actual: Any, dtype: str) -> Array:
-    """An array of any framework as a NumPy one."""
-    for host in loaded_hosts(dtype).values():
-        if host.owns(actual):
-            return host.take(actual)
-    return np.asarray(actual)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from os.path import isfile
 from typing import Any
 
 from harness.candidates.sources import named
@@ -67,8 +68,8 @@ def check_tolerance(
         rule: text, "allclose", "cosine-similarity(least=0.999)"; or the path of a test file, ``tests/test_mine.py``,
             of which every tolerance is judged.
         atol, rtol: a pair, in place of a rule; one of them alone leaves the other at 0.
-        on: the path of an .npy, .npz or .safetensors file; "matmul(T, M, K)" or the name of a layer, an activation or a
-            loss; a hand layer; FILE.py:function, or a function.
+        on: the path of an .npy, .npz, .safetensors or .pt file; "matmul(T, M, K)" or the name of a layer, an
+            activation or a loss; a hand layer; FILE.py:function, or a function.
         reference, inputs, seed, timeout: of an operation, as of `harness.check_vjp`.
         dtype: in which programs compute; float32, or that of the arrays of a file.
         tensor_cores: the architecture on whose tensor cores matrix products run: V100, A100, Ada, H100 or B200.
@@ -127,6 +128,11 @@ def _on(
                 )
         subjects = file_subjects(on, dtype)
         return On(subjects, f"{on} · {subjects[0].dtype}")
+    if isinstance(on, str) and isfile(on):  # noqa: PTH113  (of a name that is too long Path raises)
+        raise UsageError(
+            f"Cannot judge a tolerance on {on}, because tensors are read from {', '.join(ENDINGS)}; save them in "
+            f"one of these, or name a function in a file: FILE.py:function."
+        )
     of = as_dtype(dtype or "float32")
     candidate, layer, inputs = _operation(on, reference, inputs, timeout)
     subjects = operation_subjects(

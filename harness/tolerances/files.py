@@ -9,19 +9,23 @@ allowed      what each entry may be off by; without it, the rounding of a right 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from harness.candidates.containers import check_readable, container_of, readable
+from harness.candidates.containers import KINDS, check_readable, container_of, readable
 from harness.candidates.dumps import LARGEST_BYTES
 from harness.formats import FORMATS
+from harness.inputs.frameworks import kind_of
 from harness.tolerances.subject import Floats, Subject
-from harness.usage import UsageError, visible
-from impls.contract import Array
+from harness.usage import UsageError, told, visible
+from impls import registry
+from impls.abilities import Reads
+from impls.contract import Array, CannotCompareError, network_of_example
 
-ENDINGS = (".npz", ".npy", ".safetensors")
+ENDINGS = (".npz", ".npy", ".safetensors", ".pt", ".pth")
 EXPECTED, BESIDE = "expected", ("actual", "eager", "allowed")
 
 
@@ -104,6 +108,8 @@ def _arrays(path: str) -> dict[str, Array]:
     check_readable(path)
     if Path(path).suffix.lower() == ".npy":
         return {Path(path).stem: readable(path, lambda: np.load(path, allow_pickle=False))}
+    if (reader := _reader(path)) is not None:
+        return _by_name(path, readable(path, lambda: _read_by(reader, path)))
     container = container_of(path)
     names = readable(path, lambda: container.names(path))
     declared = readable(path, lambda: container.declared(path, names))
@@ -118,6 +124,48 @@ def _arrays(path: str) -> dict[str, Array]:
             f"read; save fewer rows."
         )
     return readable(path, lambda: container.read(path, names))
+
+
+def _reader(path: str) -> Reads | None:
+    """The framework whose kind of file it is, loaded for it.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    ending = Path(path).suffix.lower()
+    if ending in KINDS:
+        return None
+    for name in registry.names():
+        with suppress(ImportError, CannotCompareError):
+            made = registry.load(name)(network_of_example(), "float32")
+            if isinstance(made, Reads) and ending in made.endings:
+                return made
+    raise UsageError(
+        f"Cannot read {path}, because the framework that writes {ending} is not installed; save it as .safetensors."
+    )
+
+
+def _read_by(reader: Reads, path: str) -> Any:
+    try:
+        return reader.arrays_in(path)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a framework raises where a file holds something else
+        raise UsageError(
+            f"Cannot read {path}, because {told(error)[:120]}; save a tensor, or a dictionary of tensors."
+        ) from None
+
+
+def _by_name(path: str, held: Any) -> dict[str, Array]:
+    """One array by the name of its file, or several by their own."""
+    named = held if isinstance(held, Mapping) else {Path(path).stem: held}
+    for name, array in named.items():
+        if not isinstance(array, np.ndarray):
+            raise UsageError(
+                f"Cannot read {path}, because {visible(str(name))} is {kind_of(array)}; save a tensor, or a dictionary "
+                f"of tensors."
+            )
+    return {str(name): array for name, array in named.items()}
 
 
 def _wide(array: Any) -> Floats:

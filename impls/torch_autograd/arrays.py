@@ -7,6 +7,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import torch
+from torch.utils._pytree import tree_map_only
 
 from impls.contract import Array
 
@@ -30,6 +31,12 @@ def tensor_of(array: Any, device: str = "cpu") -> torch.Tensor:
 def array_of(tensor: torch.Tensor) -> Array:
     """A copy, from whichever device."""
     return np.array(shared_array_of(tensor))
+
+
+def arrays_in(path: str) -> Any:
+    """What torch.save has written: tensors, in containers or not, as arrays; anything else is refused, and not run."""
+    held = torch.load(path, map_location="cpu", weights_only=True)
+    return tree_map_only(torch.Tensor, array_of, held)
 
 
 def shared_array_of(tensor: torch.Tensor) -> Array:

@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from impls.abilities import Change
 from impls.chains import Reading, read_as_kept
 from impls.contract import Array, Arrays, CannotCompareError
-from impls.torch_autograd.arrays import array_of
+from impls.torch_autograd.arrays import array_of, tensor_of
 
 
 class TorchChain:
@@ -179,7 +179,7 @@ def real(leaf: Any) -> bool:
 def _leaf(value: Any) -> Any:
     """What a forward pass begins with: its gradient is asked for if it holds reals."""
     if isinstance(value, np.ndarray):
-        value = torch.from_numpy(value)
+        value = tensor_of(value)
     if not isinstance(value, torch.Tensor):
         return value
     copy = value.detach().clone()

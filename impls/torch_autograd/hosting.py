@@ -21,7 +21,7 @@ from impls.abilities import (
 )
 from impls.contract import Array
 from impls.torch_autograd import transplants
-from impls.torch_autograd.arrays import array_of, tensor_of
+from impls.torch_autograd.arrays import array_of, arrays_in, tensor_of
 from impls.torch_autograd.capture import capture
 from impls.torch_autograd.chains import TorchChain, moved, real
 from impls.torch_autograd.compiled import capture_whole
@@ -43,9 +43,11 @@ class TorchPrograms:
 
 
 class TorchHosting:
-    """What `TorchAutograd` has besides: see `impls.abilities.Hosts`."""
+    """What `TorchAutograd` has besides: see `impls.abilities.Hosts` and `Reads`."""
 
     package, strided = "torch", True
+    endings = (".pt", ".pth")
+    arrays_in = staticmethod(arrays_in)
     device: str
 
     def owns(self, value: Any) -> bool:

@@ -222,7 +222,7 @@ print(found.verdict, found.setting.environment["jax device"], sorted(seen))
 @pytest.mark.parametrize("tap", [False, True])
 def test_only_what_is_judged_crosses_to_a_device_and_back(cuda, monkeypatch, tap):
     """Weights and batch go there once, gradients and what is shown come back once, and nothing in between."""
-    from impls.torch_autograd import arrays, gradients, hosting
+    from impls.torch_autograd import arrays, gradients
     from impls.torch_autograd.gradients import TorchAutograd
 
     back = []

@@ -58,7 +58,7 @@ class MeasuredReference:
 
     Args:
         other_than: a package whose it is not.
-        device: where it is run in less than float64, since what rounding does there is to be seen; in float64 it is on the CPU.
+        device: where it is run in less than float64, to see what rounding does there; in float64 it is on the CPU.
 
     Attributes:
         measured: True, since no allowance is derived.
