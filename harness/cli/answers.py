@@ -218,7 +218,7 @@ def _program(options: dict[str, Any]) -> Made:
     with Progress("operations") as bar:
         found = check_program(
             built.program, *built.arguments, loss=built.loss, modules=options["modules"], seed=options["seed"],
-            timeout=options["timeout"], progress=bar.at,
+            timeout=options["timeout"], progress=bar.at, demand=options["demand"],
         )  # fmt: skip
     result = replace(found, command=options["command"])
     return Made(result, of_program, lambda: render(result, options["style"], options["verbose"]))
@@ -242,6 +242,8 @@ def _recorded(options: dict[str, Any]) -> Made:
     from harness.rendering.github import of_program
     from harness.rendering.program_screen import render
 
+    if options["demand"]:
+        raise UsageError("Cannot demand something of a program that is recorded; check it without --record.")
     if options["modules"]:
         raise UsageError("Cannot record a part of a program, because it is compared as a whole; leave --modules out.")
     refuse_path(options["record"])

@@ -154,6 +154,9 @@ def check_command(**options: Any) -> None:
 @click.option(
     "--timeout", type=float, default=60, show_default=True, help="seconds for loading, for building, for running twice"
 )
+@click.option(
+    "--demand", multiple=True, metavar="NAME", help="equal bits, batch invariance, micro-batches, layouts: of it too"
+)
 @click.option("--record", metavar="FILE.npz", help="keep the run in a new file, for harness compare-programs")
 @answer_options("table", "markdown", "json", "github", verbose="every operation")
 def program_command(**options: Any) -> None:

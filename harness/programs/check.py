@@ -19,6 +19,7 @@ from harness.inputs.arguments import as_seconds
 from harness.inputs.frameworks import loaded_hosts
 from harness.inputs.plain import as_count, refused
 from harness.interrupts import heard, heed
+from harness.programs.demands import Ran, as_demanded, kept
 from harness.programs.judging import judged
 from harness.results.program_check import JudgedOperation, ProgramCheck
 from harness.usage import UsageError, told, visible
@@ -39,6 +40,7 @@ def check_program(
     name: str | None = None,
     timeout: float | None = None,
     progress: Told | None = None,
+    demand: Sequence[str] = (),
 ) -> ProgramCheck:
     """Check an unmodified program: every operation that it ran, forward and backward, judged up to rounding.
 
@@ -59,6 +61,9 @@ def check_program(
         name: what the program is called.
         timeout: seconds that its two runs may take.
         progress: is told how far judging has come.
+        demand: what else is demanded: ``equal bits`` when it is run again, ``batch invariance`` of what it gives,
+            ``micro-batches`` whose gradients add up, right gradients in other ``layouts`` of its arguments; see
+            `harness.programs.demands`.
 
     Returns:
         The verdict (PASS, FAIL, NO POWER, NOT COMPARED) with exit status and every operation; ``str()`` of it is for
@@ -69,6 +74,7 @@ def check_program(
     """
     if as_count("seed", seed, 0) is None or seed >= 2**32:
         raise refused("seed", seed, "random numbers are drawn by it", "give a whole number from 0 to 2**32 - 1")
+    demanded = as_demanded(demand)
     window = Window(modules=[modules] if isinstance(modules, str) else list(modules), room=free_memory())
     called = visible(name or str(getattr(program, "__name__", type(program).__name__)))
     drawn = np.random.get_state()  # noqa: NPY002  (what is imported on the way may draw)
@@ -82,7 +88,12 @@ def check_program(
         ) from None
     finally:
         np.random.set_state(drawn)  # noqa: NPY002
-    return checked(capture, called, seed, window, progress)
+    result = checked(capture, called, seed, window, progress)
+    if result.interrupted or not demanded:
+        return result
+    ran = Ran(host_of_program(program, arguments, called), program, arguments, loss, seed, capture)
+    found = [kept(each, ran) for each in demanded]
+    return replace(result, demands=found, notes=[*result.notes, *(f"demanded, {each}" for each in found)])
 
 
 def checked(

@@ -93,6 +93,26 @@ class JudgedOperation:
         return f"{self.module} ({told})" if self.module else told
 
 
+@dataclass(frozen=True)
+class Demanded:
+    """What was demanded of a program besides.
+
+    Attributes:
+        demand: its name.
+        kept: whether the program does it; None where that cannot be told.
+        told: how it does not, or why that cannot be told.
+    """
+
+    demand: str
+    kept: bool | None
+    told: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.demand}: {'kept' if self.kept else self.told if self.kept is False else f'not tried, {self.told}'}"
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class ProgramCheck(Judged, Printable, text="harness.rendering.program_screen:render"):
     """An unmodified program, operation by operation, each given its own operands and upstream.
@@ -109,6 +129,7 @@ class ProgramCheck(Judged, Printable, text="harness.rendering.program_screen:ren
         passing: operations through which no gradient passes.
         finite: whether the loss and every gradient of a weight is.
         interrupted: whether there was no time for all.
+        demands: what was demanded besides.
         command: as it was typed, where one was.
     """
 
@@ -124,6 +145,7 @@ class ProgramCheck(Judged, Printable, text="harness.rendering.program_screen:ren
     passing: int = 0
     finite: bool = True
     interrupted: bool = False
+    demands: Sequence[Demanded] = ()
     command: str | None = None
     seed: int = 0
 
@@ -212,6 +234,9 @@ class ProgramCheck(Judged, Printable, text="harness.rendering.program_screen:ren
             inherit = "1 later one inherits it" if self.inherited == 1 else f"{self.inherited} later ones inherit it"
             inherited = f"; {inherit}" if self.inherited else ""
             return Outcome("FAIL", 1, f"first wrong operation: {first.called}, {which}{more}{also}{inherited}")
+        for each in self.demands:
+            if each.kept is False:
+                return Outcome("FAIL", 1, f"{each.demand}: {each.told}")
         if not self.finite:
             begins = f"{self.lost.called}: {self.lost.lost}" if self.lost else "made where no gradient passes"
             what = f"the loss is {self.loss:g}" if not isfinite(self.loss) else "a gradient is not finite"
@@ -262,6 +287,7 @@ class ProgramCheck(Judged, Printable, text="harness.rendering.program_screen:ren
             "left_out": self.left_out,
             "passing": self.passing,
             "notes": list(self.notes),
+            "demands": [{"demand": each.demand, "kept": each.kept, "told": each.told} for each in self.demands],
             "operations": [_told(operation) for operation in self.operations],
         }
 

@@ -1,0 +1,220 @@
+"""What a program owes only where somebody says so: the same bits again, and the same whatever stands in a batch.
+
+equal bits          run again from the same seed and state, every operation gives the same bits; where one does not, it
+                    is the first that was given equal operands and gave others
+batch invariance    row 1 by itself has the bits that it has among all, in what every operation gives going forward
+micro-batches       the gradients of the two halves add up to those of all rows, by rows where the loss is a mean and as
+                    they are where it is a sum; in float64, where what differs otherwise than by rounding shows
+layouts             given arguments in transposed memory, or as rows of a wider tensor, every operation is right too
+
+Rows are the first axis of the arguments that are arrays and have as many of them as the last one has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.candidates.handed import same
+from harness.formats import FORMATS
+from harness.inputs.plain import refused
+from harness.programs.judging import judged
+from harness.results.program_check import Demanded
+from harness.usage import UsageError, did_you_mean, told
+from impls.abilities import Hosts
+from impls.captured import Capture, Operation, Transplants
+from impls.contract import Array
+
+SHARE = FORMATS["float32"].u
+"""Of the largest entry of a gradient: by less two runs in float64 differ by rounding alone."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A program that was run, and how it is run again.
+
+    Attributes:
+        first: what was judged.
+        again: from arguments to another run of it.
+    """
+
+    host: Any
+    program: Any
+    arguments: Sequence[Any]
+    loss: Callable[[Any], Any] | None
+    seed: int
+    first: Capture
+
+    def again(self, arguments: Sequence[Any] | None = None) -> Capture:
+        """The same with other arguments."""
+        given = self.arguments if arguments is None else arguments
+        found: Capture = self.host.capture(self.program, given, self.loss, self.seed)
+        return found
+
+    def in_float64(self, arguments: Sequence[Any]) -> Capture:
+        """The same with every real number on the way in float64."""
+        if not isinstance(self.host, Transplants):
+            raise UsageError("Cannot run it in float64, because its framework has no way to; leave micro-batches out.")
+        return self.host.capture_in("float64", self.program, arguments, self.loss, self.seed, {})
+
+    @property
+    def rows(self) -> int:
+        """How many there are; 0 where no argument has rows."""
+        sizes = [len(each) for each in self.arguments if self._is_batch(each)]
+        return sizes[-1] if sizes else 0
+
+    def of(self, rows: slice) -> list[Any]:
+        """The arguments for some of the rows."""
+        return [each[rows] if self._is_batch(each) and len(each) == self.rows else each for each in self.arguments]
+
+    def _is_batch(self, argument: Any) -> bool:
+        return isinstance(self.host, Hosts) and self.host.owns(argument) and argument.ndim > 0
+
+
+def as_demanded(demand: Any) -> list[str]:
+    """What is demanded of a program, by name.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if isinstance(demand, str) or not isinstance(demand, Sequence):
+        raise refused("demand", demand, "names come in a list", 'give one, such as ["equal bits"]')
+    for name in demand:
+        if name not in DEMANDS:
+            raise UsageError(
+                f"Cannot demand {str(name)[:60]!r} of a program, because there is nothing of that name"
+                f"{did_you_mean(str(name), DEMANDS)}; choose from {', '.join(DEMANDS)}."
+            )
+    return list(dict.fromkeys(demand))
+
+
+def kept(demand: str, ran: Ran) -> Demanded:
+    """Whether a program does what is demanded; what it raises on the way leaves that open."""
+    try:
+        broken = next(DEMANDS[demand](ran), None)
+    except (KeyboardInterrupt, MemoryError):
+        raise
+    except _UntriedError as why:
+        return Demanded(demand, None, str(why))
+    except (Exception, SystemExit) as error:  # of so few rows, say
+        return Demanded(demand, None, f"it raises {told(error)}")
+    return Demanded(demand, broken is None, broken or "")
+
+
+class _UntriedError(Exception):
+    """Why it cannot be told."""
+
+
+def _equal_bits(ran: Ran) -> Iterator[str]:
+    again = ran.again()
+    for one, other in _aligned(ran.first, again):
+        if not _equal(one.outputs, other.outputs) and _equal(one.operands, other.operands):
+            yield f"{_called(one)} gives other bits of the same operands, run again from the same seed"
+    for one, other in [*_aligned(ran.first, again)][::-1]:
+        sent = _equal(one.upstream, other.upstream) and _equal(one.operands, other.operands)
+        if sent and not _equal(one.gradients, other.gradients):
+            yield f"{_called(one)} sends back other bits of the same upstream, run again from the same seed"
+    for name, gradient in _gradients(ran.first).items():
+        if not same(gradient, _gradients(again).get(name)):
+            yield f"the gradient of {name} has other bits, run again: its parts meet in another order"
+    if ran.first.loss != again.loss:
+        yield "its loss has other bits, run again from the same seed"
+
+
+def _batch_invariance(ran: Ran) -> Iterator[str]:
+    rows = _rows(ran)
+    alone = ran.again(ran.of(slice(0, 1)))
+    for one, other in _aligned(ran.first, alone):
+        for among, by_itself in zip(one.outputs, other.outputs, strict=True):
+            row = among.shape[:1] == (rows,) and by_itself.shape == (1, *among.shape[1:])
+            if row and not same(among[:1], by_itself):
+                yield f"{_called(one)} gives row 1 other bits by itself than among {rows} rows"
+
+
+def _micro_batches(ran: Ran) -> Iterator[str]:
+    rows = _rows(ran)
+    half = rows // 2
+    sizes = [half, rows - half]
+    whole, *parts = (ran.in_float64(ran.of(part)) for part in (slice(None), slice(0, half), slice(half, rows)))
+    for weights in ([size / rows for size in sizes], [1.0, 1.0]):  # a mean, or a sum
+        loss = sum(weight * part.loss for weight, part in zip(weights, parts, strict=True))
+        if abs(loss - whole.loss) <= SHARE * max(abs(part.loss) for part in parts):
+            break
+    else:
+        yield (
+            f"its loss of {rows} rows, {whole.loss:.9g}, is neither the mean nor the sum of those of {sizes[0]} and "
+            f"{sizes[1]} of them: rows depend on each other"
+        )
+        return
+    found, each = _gradients(whole), [_gradients(part) for part in parts]
+    largest = max((float(np.abs(gradient).max(initial=0.0)) for gradient in found.values()), default=0.0)
+    for name, gradient in found.items():
+        if any(name not in part or part[name].shape != gradient.shape for part in each):
+            continue  # of the rows themselves
+        total = sum(weight * part[name] for weight, part in zip(weights, each, strict=True))
+        scale = max(float(np.abs(gradient).max(initial=0.0)), SHARE * largest)
+        off = float(np.abs(total - gradient).max(initial=0.0))
+        if not off <= SHARE * scale:
+            yield (
+                f"the gradient of {name} of {rows} rows is not that of two micro-batches together: off by "
+                f"{off / scale:.2g} of its largest entry, though the losses add up"
+            )
+
+
+def _layouts(ran: Ran) -> Iterator[str]:
+    layouts: Mapping[str, Callable[[Any], Any]] = {"transposed": _transposed, "rows of a wider tensor": _wider}
+    if not getattr(ran.host, "strided", False):
+        raise _UntriedError("its framework's arrays have no layout that a program sees")
+    for name, laid in layouts.items():
+        batch = [laid(each) if ran._is_batch(each) and each.ndim > 1 else each for each in ran.arguments]
+        for operation in judged(ran.again(batch)):
+            if operation.wrong:
+                yield f"{operation.called} is wrong where arguments are not contiguous ({name})"
+
+
+def _transposed(array: Any) -> Any:
+    return array.swapaxes(-1, -2).contiguous().swapaxes(-1, -2)
+
+
+def _wider(array: Any) -> Any:
+    wide = array.repeat(*[1] * (array.ndim - 1), 2)
+    return wide[..., : array.shape[-1]]
+
+
+def _rows(ran: Ran) -> int:
+    if ran.rows < 2:
+        raise _UntriedError("no argument of it is an array of at least two rows")
+    return ran.rows
+
+
+def _aligned(one: Capture, other: Capture) -> Iterator[tuple[Operation, Operation]]:
+    names = [[operation.name for operation in capture.operations] for capture in (one, other)]
+    if names[0] != names[1]:
+        raise _UntriedError("it runs other operations then")
+    return zip(one.operations, other.operations, strict=True)
+
+
+def _equal(one: Sequence[Array | None], other: Sequence[Array | None]) -> bool:
+    return len(one) == len(other) and all(
+        (a is None) == (b is None) and (a is None or same(a, b)) for a, b in zip(one, other, strict=True)
+    )
+
+
+def _gradients(capture: Capture) -> dict[str, Array]:
+    return {meeting.name: meeting.total for meeting in capture.meetings if meeting.of is None}
+
+
+def _called(operation: Operation) -> str:
+    where = f" ({operation.place[0].rpartition('/')[2]}:{operation.place[1]})" if operation.place else ""
+    return f"{operation.module}, {operation.name}{where}" if operation.module else f"{operation.name}{where}"
+
+
+DEMANDS: Mapping[str, Callable[[Ran], Iterator[str]]] = {
+    "equal bits": _equal_bits,
+    "batch invariance": _batch_invariance,
+    "micro-batches": _micro_batches,
+    "layouts": _layouts,
+}
