@@ -18,10 +18,15 @@ ENTRIES = 2**15
 
 def blocks(*arrays: Any) -> Iterator[tuple[int, list[Any]]]:
     """Arrays of one shape, flat, in pieces, each with where it begins; numbers among them are as they are."""
-    flat = [array.reshape(-1) if np.ndim(array) else array for array in arrays]
-    size = max(np.size(array) for array in flat)
+    shaped = [isinstance(array, np.ndarray) and array.ndim > 0 for array in arrays]
+    flat = [array.reshape(-1) if has else array for array, has in zip(arrays, shaped, strict=True)]
+    size = max(len(array) for array, has in zip(flat, shaped, strict=True) if has)
+    if 0 < size <= ENTRIES:
+        yield 0, flat
+        return
     for begin in range(0, size, ENTRIES):
-        yield begin, [array[begin : begin + ENTRIES] if np.ndim(array) else array for array in flat]
+        end = begin + ENTRIES
+        yield begin, [array[begin:end] if has else array for array, has in zip(flat, shaped, strict=True)]
 
 
 def in_blocks(function: Callable[..., NDArray[np.float64]], *arrays: Any) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,21 @@ INFLATION = 1 + 2.0**-40
 TINY_64 = 2.0**-1074
 """Absolute rounding error of one float64 operation that underflows."""
 
-ZERO = np.float64(0)
+
+@lru_cache(maxsize=1024)
+def zeros(shape: tuple[int, ...]) -> Floats:
+    """The bound of what is known exactly: zeros, in the memory of one, that nobody writes to."""
+    return np.broadcast_to(np.float64(0), shape)
+
+
+@lru_cache(maxsize=1024)
+def _of_constant(number: float, u: float, eta: float, computes: Format) -> Floats:
+    """The bound of a constant in a format."""
+    if rounded_to(number, computes) == number:
+        return zeros(())
+    rounding = u * abs(number)
+    return np.asarray(rounding + (eta if rounding < eta else 0.0))
+
 
 RULES: dict[Any, Callable[..., Bounded]] = {}
 """From a NumPy function, ufunc or named primitive to its rule, filled by `harness.arithmetic.rules`."""
@@ -70,7 +84,7 @@ class Context:
         if self.operands.below(value, self.profile.eta):
             magnitude = np.abs(value)
             return Bounded(value, np.where(magnitude < self.profile.eta, magnitude, 0.0), self)
-        return Bounded(value, np.broadcast_to(ZERO, value.shape), self)
+        return Bounded(value, zeros(value.shape), self)
 
     def shown(self, array: Any, parts: Any = 0.0) -> Bounded:
         """A tensor that a program shows: exact, but a sum may have read it before its last rounding.
@@ -88,6 +102,8 @@ class Context:
         """A constant of the hand code: rounded once unless the dtype holds it exactly."""
         value = np.asarray(number, np.float64)
         p, size = self.profile, np.abs(value)
+        if not value.ndim:
+            return Bounded(value, _of_constant(float(value), p.u, p.eta, p.computes), self)
         held = rounded_to(value, p.computes) == value
         return Bounded(value, np.where(held, 0.0, p.u * size + np.where(p.u * size < p.eta, p.eta, 0.0)), self)
 

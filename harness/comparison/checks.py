@@ -29,7 +29,7 @@ from harness.arithmetic.profile import ANYWHERE
 from harness.comparison.judge import Check, Row, as_convention, but_for_rounding, judge, judge_by, not_comparable
 from harness.comparison.recomputed import recomputed
 from harness.comparison.standard import Standard, Telling
-from harness.evaluation.centre import NO_SUMS, NOTHING, Readings, alone, exact_inputs, sampled
+from harness.evaluation.centre import NOTHING, Readings, alone, exact_inputs, sampled
 from harness.evaluation.point import Point
 from harness.evaluation.subgradients import Sides
 from harness.inputs.schedule import EVERY_ENTRY, Stride
@@ -41,8 +41,7 @@ from impls.hand.optimizers import update_links
 def rounding(point: Point, against: str, result: Pass, profile: Profile, stride: Stride = EVERY_ENTRY) -> list[Row]:
     """Every link of a pass, alone, fed the implementation's own tensors."""
     tensors, shown = point.tensors(result), tensors_of(result)
-    sums = NO_SUMS if profile.eager else sums_of(point.network, tensors, shown, profile)
-    readings, rows = Readings(point.context), []
+    sums, readings, rows = dict[str, Array](), Readings(point.context), []
     for link in point.network.links:
         if point.network.tensors[link.output].through and link.output not in shown:
             continue  # a part of a gradient: the sum of all parts is one link
@@ -55,49 +54,72 @@ def rounding(point: Point, against: str, result: Pass, profile: Profile, stride:
         if missing:
             reason = f"{against} shows no {', '.join(missing)}"
             rows.append(not_comparable("rounding", link.output, against, point.step, reason))
-        else:
-            actual = tensors[link.output]
-            row = judge_link(
-                link, tensors, actual, profile, against, point.step, stride, shown, parts, sums,
-                readings=readings,
+            continue
+        expected = alone(link, tensors, profile, stride, shown, parts, sums, readings=readings)
+        row = judge_link(
+            link, tensors, tensors[link.output], profile, against, point.step, stride, shown, parts, expected=expected
+        )  # fmt: skip
+        if row.verdict == "FAULT" and not profile.eager and not parts:
+            other = recomputed(point.network, link, tensors, profile)
+            again = judge(
+                "rounding", link.output, against, point.step, actual=tensors[link.output],
+                expected=other.value, allowed=other.bound,
             )  # fmt: skip
-            if row.verdict == "FAULT" and not profile.eager and not parts:
-                other = recomputed(point.network, link, tensors, profile)
-                expected, allowed = other.value, other.bound
-                again = judge(
-                    "rounding", link.output, against, point.step, actual=actual, expected=expected, allowed=allowed
-                )  # fmt: skip
-                row = row if again.verdict == "FAULT" else again
-            rows.append(row)
+            row = row if again.verdict == "FAULT" else again
+        rows.append(row)
+        if not profile.eager and link.output in point.network.readers:
+            whole = expected if stride == EVERY_ENTRY or not link.slices else None
+            anew = _anew(link, tensors, shown, profile, parts, sums, whole)
+            sums |= {} if anew is None else {link.output: anew}
     return rows
 
 
-def sums_of(network: Graph, tensors: Mapping[str, Array], shown: Container[str], profile: Profile) -> dict[str, Array]:
-    """Of each tensor that is a sum, what may be rounded in it besides itself, added up, where that is known.
+def _anew(
+    link: Link,
+    tensors: Mapping[str, Array],
+    shown: Container[str],
+    profile: Profile,
+    parts: Mapping[str, Link],
+    sums: Mapping[str, Array],
+    whole: Bounded | None = None,
+) -> Array | None:
+    """Of a tensor that is a sum, what may be rounded in it besides itself, added up, where that is known.
 
     A compiler that computes such a sum once more for whoever reads it need not contract it alike: not the products in
     it, nor what a part is made of. Two members of a sum differ by twice its bound at most.
-    """
-    found: dict[str, Array] = {}
 
-    def anew(made: Bounded) -> Array:
+    Args:
+        sums: the same of what the link reads.
+        whole: every entry of what it gives, where that is there already.
+    """
+
+    def made_by(each: Link) -> Bounded:
+        return alone(each, tensors, profile, EVERY_ENTRY, shown, NOTHING, sums)
+
+    def of(made: Bounded) -> Array:
         return 2 * made.bound / profile.u if made.parts is None else np.broadcast_to(made.parts, made.shape)
 
+    with np.errstate(all="ignore"):
+        if parts:
+            made = [made_by(part) for part in parts.values()]
+            return np.asarray(np.sum([np.abs(part.value) + of(part) for part in made], axis=0))
+        if adds_terms(link.rule):
+            return of(made_by(link) if whole is None else whole)
+        if link.of and all(name in sums for name in link.inputs):
+            passed = made_by(link) if whole is None else whole
+            return None if passed.parts is None else of(passed)  # moved only, or passed on as it is
+    return None
+
+
+def sums_of(network: Graph, tensors: Mapping[str, Array], shown: Container[str], profile: Profile) -> dict[str, Array]:
+    """Of each tensor that is a sum and is read, what `_anew` says of it, where all that it is made of is known."""
+    found: dict[str, Array] = {}
     for link in network.links:
-        if link.output not in tensors or link.output not in network.readers:
-            continue
         parts = parts_of(network, link, tensors)
-        known = all(name in tensors for part in (*parts.values(), link) for name in part.inputs if name not in parts)
-        with np.errstate(all="ignore"):
-            if parts and known:
-                made = [alone(part, tensors, profile, EVERY_ENTRY, shown, NOTHING, found) for part in parts.values()]
-                found[link.output] = np.sum([np.abs(part.value) + anew(part) for part in made], axis=0)
-            elif known and adds_terms(link.rule):
-                found[link.output] = anew(alone(link, tensors, profile, EVERY_ENTRY, shown, NOTHING, found))
-            elif link.of and all(name in found for name in link.inputs):
-                passed = alone(link, tensors, profile, EVERY_ENTRY, shown, NOTHING, found)
-                if passed.parts is not None:  # moved only, or passed on as it is
-                    found[link.output] = anew(passed)
+        reads = [name for part in (*parts.values(), link) for name in part.inputs if name not in parts]
+        if link.output in network.readers and all(name in tensors for name in (link.output, *reads)):
+            anew = _anew(link, tensors, shown, profile, parts, found)
+            found |= {} if anew is None else {link.output: anew}
     return found
 
 
@@ -116,16 +138,15 @@ def judge_link(
     stride: Stride = EVERY_ENTRY,
     shown: Container[str] = (),
     parts: Mapping[str, Link] = NOTHING,
-    sums: Mapping[str, Array] = NO_SUMS,
     *,
-    readings: Readings | None = None,
+    expected: Bounded | None = None,
 ) -> Row:
     """One link alone, fed `tensors`, against what an implementation made of them.
 
-    `shown` names the tensors that the implementation made in the same program as `actual`; `parts`, `sums` and
-    `readings`, see `alone`.
+    `shown` names the tensors that the implementation made in the same program as `actual`; `parts`, see `alone`, which
+    gives what is `expected` where it is not there already.
     """
-    expected = alone(link, tensors, profile, stride, shown, parts, sums, readings=readings)
+    expected = alone(link, tensors, profile, stride, shown, parts) if expected is None else expected
     shape = actual.shape
     actual = sampled(link, actual, stride)
     row = judge("rounding", link.output, against, step, actual=actual, expected=expected.value, allowed=expected.bound)

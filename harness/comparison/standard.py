@@ -93,7 +93,7 @@ class Standard:
     def held(self, actual: Any) -> Held:
         """Every entry of a tensor, of the same shape, held against its allowance."""
         outside, used, place, exact = 0, -1.0, 0, self.telling.exact
-        flat = [np.reshape(array, -1) for array in (actual, self.expected, self.allowed)]
+        flat = [array.reshape(-1) for array in (actual, self.expected, self.allowed)]
         for begin, (theirs, own, bound, rest) in blocks(*flat, 0.0 if self.tail is None else self.tail.reshape(-1)):
             value = np.asarray(own, np.float64)
             distance = np.asarray(theirs, np.float64) - value
@@ -102,13 +102,15 @@ class Standard:
             np.abs(distance, out=distance)
             share = distance / (np.maximum(bound, LEAST) if exact else bound)
             worst = int(share.argmax())  # the first NaN, if there is one
-            if not math.isfinite(share[worst]):
+            largest = float(share[worst])
+            if not math.isfinite(largest):
                 share = _where_not_finite(distance / bound, distance, enclosure.bounded(value, bound))
                 worst = int(share.argmax())
-            if share[worst] >= 1:  # a share is rounded, and to 1 at most where the entry is inside
+                largest = float(share[worst])
+            if largest >= 1:  # a share is rounded, and to 1 at most where the entry is inside
                 outside += int(np.count_nonzero(enclosure.outside(distance, value, bound)))
-            if share[worst] > used:
-                used, place = float(share[worst]), begin + worst
+            if largest > used:
+                used, place = largest, begin + worst
         return Held(outside, used, place)
 
 
@@ -134,21 +136,22 @@ def _spread(size: int) -> NDArray[np.intp]:
 
 def _sees(expected: Floats, allowed: Floats) -> tuple[float, float]:
     """Median and 95 % quantile of 2 allowed / |expected| where that is not 0, over a sample."""
-    value, bound = np.reshape(expected, -1), np.reshape(allowed, -1)
+    value, bound = expected.reshape(-1), allowed.reshape(-1)
     if value.size > SAMPLE:
         places = _spread(value.size)
-        if np.count_nonzero(value[places]) < SAMPLE // 4:  # most are 0: among the others, then
+        sample = value[places]
+        if np.count_nonzero(sample) < SAMPLE // 4:  # most are 0: among the others, then
             places = np.flatnonzero(value)
             places = places[_spread(places.size)] if places.size > SAMPLE else places
-        value, bound = value[places], bound[places]
-    value = np.asarray(value, np.float64)
+            sample = value[places]
+        value, bound = sample, bound[places]
     nonzero = value != 0
     count = int(np.count_nonzero(nonzero))
     if not count:
         return np.nan, np.nan
     if count < value.size:
         value, bound = value[nonzero], bound[nonzero]
-    caught = bound / np.abs(value)
+    caught = bound / np.abs(np.asarray(value, np.float64))
     # One of the entries, never a mean of two: with an even count the larger of the middle ones.
     middle, high = count // 2, math.ceil(0.95 * count) - 1
     caught.partition((middle, high))
