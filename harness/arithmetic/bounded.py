@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from harness.formats import Format, rounded_to
 from impls.contract import is_real
 
 Floats = NDArray[np.float64]
+Made = TypeVar("Made")
 
 INFLATION = 1 + 2.0**-40
 """Covers the rounding of a rule's own float64 arithmetic: a few hundred operations of 2^-53 each."""
@@ -67,6 +68,7 @@ class Context:
     Attributes:
         matmul: gives products of matrices of values, and of magnitudes; what it gives is not written to.
         operands: gives what is made of arrays that several read; that is not written to either.
+        made: what several rules make of the same array, with that array; see `once`.
     """
 
     profile: Profile
@@ -74,6 +76,15 @@ class Context:
     products: int = 0
     matmul: Callable[[Any, Any], Any] = np.matmul
     operands: Operands = field(default_factory=Operands)
+    made: dict[Any, Any] = field(default_factory=dict)
+
+    def once(self, what: Any, x: Bounded, make: Callable[[Bounded], Made]) -> Made:
+        """What several rules make of the same entries, and do not write to, made once; `what` says what that is."""
+        read = x.value, x.bound, x.parts
+        key = what, *map(_place, read)
+        if key not in self.made:
+            self.made[key] = make(x), read  # which stays, so that nothing else comes to its place
+        return cast(Made, self.made[key][0])
 
     def exact(self, array: Any) -> Bounded:
         """A bounded array whose value every program knows exactly.
@@ -135,6 +146,13 @@ class Context:
             # A member may overflow, or a bound is not finite.
             bound = np.where(magnitude + bound <= p.largest, bound, np.inf)
         return bound
+
+
+def _place(array: Any) -> Any:
+    """Where an array is in memory; a number itself."""
+    if not isinstance(array, np.ndarray):
+        return array
+    return array.__array_interface__["data"][0], array.shape, array.strides
 
 
 class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):

@@ -12,17 +12,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cache, lru_cache
+from functools import lru_cache
 
 from threadpoolctl import ThreadpoolController
 
 WORTH_THREADS = 2**24
 """Multiply-adds (some milliseconds' work) from which on a product keeps the threads that there are."""
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController().select(user_api="blas")
 
 
 def threads_for(multiply_adds: int) -> AbstractContextManager[object]:
@@ -40,7 +35,7 @@ def one_thread() -> Iterator[None]:
     if _limiting:
         yield
         return
-    with _blas().limit(limits=1):
+    with _pools(len(sys.modules), "blas").limit(limits=1):
         _limiting.append(True)
         try:
             yield
@@ -50,10 +45,11 @@ def one_thread() -> Iterator[None]:
 
 def every_pool_on_one_thread() -> AbstractContextManager[object]:
     """A block in which BLAS and OpenMP, with which frameworks compute, use one thread each, where they are loaded."""
-    return _every_pool(len(sys.modules)).limit(limits=1)
+    return _pools(len(sys.modules)).limit(limits=1)
 
 
-@lru_cache(maxsize=1)
-def _every_pool(modules: int) -> ThreadpoolController:  # noqa: ARG001  (a pool comes with a module)
+@lru_cache(maxsize=2)
+def _pools(modules: int, user_api: str | None = None) -> ThreadpoolController:  # noqa: ARG001  (a pool comes with a module)
     """The pools while so many modules are loaded: to find them takes 4 ms, more than a small operation."""
-    return ThreadpoolController()
+    found = ThreadpoolController()
+    return found if user_api is None else found.select(user_api=user_api)

@@ -292,13 +292,18 @@ def update(
     against: str,
     step: int,
     stride: Stride = EVERY_ENTRY,
+    context: Callable[[Profile], Context] = Context,
 ) -> list[Row]:
-    """One row for each new weight and each state; `before` and `after` are the implementation's own."""
+    """One row for each new weight and each state; `before` and `after` are the implementation's own.
+
+    In a `context` of the point, what others make of the same weights is not made again.
+    """
     rows = []
     tensors: dict[str, Any] = {**weights, **gradients, **before, "t": np.asarray(step)}
     new = {**after.weights, **after.state}
     for link in _links(optimizer, tuple(weights)):
-        rows.append(judge_link(link, tensors, new[link.output], profile, against, step, stride))
+        expected = alone(link, tensors, profile, stride, readings=Readings(context))
+        rows.append(judge_link(link, tensors, new[link.output], profile, against, step, stride, expected=expected))
         tensors[link.output] = new[link.output]  # the weight's rule reads the state as it was updated
     return rows
 

@@ -44,6 +44,7 @@ def end_to_end(
     """Run forward and backward on bounded arrays; weights and batch are exact as given. `context` has that profile."""
     context = context or Context(profile)
     tensors = evaluate(network.links, as_numbers(network, named(network, weights, x, y), context.exact))
+    context.made.clear()
     return Centre({name: tensors[name] for name in network.link}, context.undecided)
 
 
@@ -92,8 +93,8 @@ def alone(
     readings = Readings() if readings is None else readings
     context, known = readings[profile.of(link.layer, link.local)]
 
-    def of(part: Link) -> Context:
-        return readings[profile.of(part.layer, part.local)].context
+    def of(part: Link) -> Reading:
+        return readings[profile.of(part.layer, part.local)]
 
     made = link.rule(*exact_inputs(link, tensors, context, stride, shown, parts, sums, known, of=of))
     if made.contracted:  # what is moved may have been computed anew, as it is for whoever reads it
@@ -113,13 +114,13 @@ def exact_inputs(
     sums: Mapping[str, Array] = NO_SUMS,
     known: dict[Any, Any] | None = None,
     *,
-    of: Callable[[Link], Context] | None = None,
+    of: Callable[[Link], Reading] | None = None,
 ) -> list[Any]:
     """What a link reads, exact as given, restricted to what a stride of its entries depends on.
 
     `shown` names what the same program made and shows, which it may have read before its last rounding; `sums` holds
     what the parts of a tensor that is a sum itself may have rounded, see `Context.shown`. What is `known` from the
-    same tensors is read as it is. A part is computed in the context `of` its own link, this link's if None.
+    same tensors is read as it is. A part reads as what is `of` its own link does, as this link if None.
     """
     known = {} if known is None else known
     apart = link.slices if stride != EVERY_ENTRY else {}
@@ -127,8 +128,8 @@ def exact_inputs(
     def read(name: str) -> Any:
         if name in parts:
             part = parts[name]
-            own = context if of is None else of(part)
-            made = part.rule(*exact_inputs(part, tensors, own, within, shown, NOTHING, sums))
+            own, also = (context, known) if of is None else of(part)
+            made = part.rule(*exact_inputs(part, tensors, own, within, shown, NOTHING, sums, also))
             return part.read(made, tensors).read_by(context)
         array, anew = tensors[name], sums.get(name)
         if name in apart:

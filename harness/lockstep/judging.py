@@ -110,7 +110,7 @@ def judged_update(evidence: UpdateEvidence, optimizer: Any, stride: Stride) -> l
         return [not_comparable("rounding", weight, name, point.step, reason) for weight in point.weights]
     return update_rows(
         optimizer, point.weights, evidence.gradients, evidence.before, evidence.update, evidence.profile,
-        against=name, step=point.step, stride=stride,
+        against=name, step=point.step, stride=stride, context=point.context,
     )  # fmt: skip
 
 

@@ -80,7 +80,7 @@ class TorchUpdater:
     def update(self, weights: Arrays, gradients: Arrays) -> Update:
         """One optimizer.step(); torch keeps no step, so the new weight is what can be compared."""
         for name, parameter in self.parameters.items():
-            parameter.data.copy_(tensor_of(weights[name], self.device))
+            parameter.data = tensor_of(weights[name], self.device)
             parameter.grad = tensor_of(gradients[prefixed("d", name)], self.device)
         self.optimizer.step()
         for parameter in self.parameters.values():

@@ -334,3 +334,15 @@ def test_what_moves_a_sum_may_have_computed_it_anew():
     for eager, verdict in ((False, "ok"), (True, "FAULT")):
         rows = rounding(point, "x", made, profile_of("float32", eager))
         assert {row.verdict for row in rows if row.gradient == "turn.s"} == {verdict}
+
+
+def test_what_is_chosen_of_two_is_bounded_by_the_next_number_above_its_distance_from_the_ends():
+    value = np.array([0.0, -0.0, 1.5, -3.0, 5e-324, 1e308, -1e308, np.inf, np.nan, 2.0])
+    bound = np.array([1e-9, 5e-324, 0.0, 1e-300, 5e-324, 1e308, 1e308, 1.0, 1.0, np.inf])
+    x, y = (Bounded(each, bound, eager()) for each in (value, value[::-1].copy()))
+    with np.errstate(all="ignore"):
+        middle, low, high = (
+            np.maximum(x.value + room, y.value + room) for room in (np.zeros(10), -bound, bound)
+        )  # fmt: skip
+        expected = np.where(high == low, 0.0, np.nextafter(np.maximum(high - middle, middle - low), np.inf))
+    np.testing.assert_array_equal(np.maximum(x, y).bound, expected)

@@ -1,5 +1,8 @@
 """Independent work of a step side by side: the same results in the same order, and nothing left changed."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -101,3 +104,28 @@ def test_a_step_judged_in_threads_has_the_rows_of_one_that_is_not(monkeypatch, s
     monkeypatch.setattr(judging, "side_by_side", lambda calls, _: side_by_side(calls, MUCH))
     assert rows() == one_by_one
     assert len(one_by_one) > 500
+
+
+LATER = """
+from threadpoolctl import threadpool_info
+from harness.arithmetic.threads import one_thread
+def blas():
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+with one_thread():
+    first = blas()
+import scipy.linalg
+found = blas()
+with one_thread():
+    limited = blas()
+print(first, found, limited, blas())
+"""
+
+
+def test_a_blas_that_is_loaded_later_is_limited_too():
+    """SciPy brings one of its own, and nobody knows when a program first asks for it."""
+    threads = {**os.environ, "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+    done = subprocess.run([sys.executable, "-c", LATER], env=threads, capture_output=True, text=True, check=True)
+    first, found, limited, after = (part + "]" for part in done.stdout.strip().split("]")[:4])
+    assert first == "[1]"
+    assert found.strip() == after.strip() == "[2, 2]"
+    assert limited.strip() == "[1, 1]"

@@ -156,7 +156,7 @@ def _chosen(choose: np.ufunc, x: Bounded, y: Bounded) -> Bounded:
 
 
 def _next_above(size: Floats) -> Floats:
-    """As nextafter of what is not negative, at a fraction of its time: as integers, their bits are in the same order."""
+    """As nextafter of what is not negative, at a fraction of its time: as integers, its bits are in the same order."""
     above: Floats = (size.view(np.int64) + 1).view(np.float64)
     return np.where(np.isfinite(size), above, size)
 

@@ -101,6 +101,17 @@ def rows_of(x: Bounded, eps: float, *, running: bool = True) -> Rows:
     Args:
         running: whether a member may compute the mean as a running one.
     """
+    # The rules of a layer read the same rows, some of them as a matrix.
+    flat = x.reshape(-1, x.shape[-1])
+    rows = x.context.once(("rows", eps, running), flat, lambda matrix: _rows_of(matrix, eps, running=running))
+    if x.ndim == 2:
+        return rows
+    entries = {name: each for name, each in rows._asdict().items() if isinstance(each, np.ndarray)}
+    shaped = {name: each.reshape(*x.shape[:-1], each.shape[-1]) for name, each in entries.items()}
+    return rows._replace(**shaped)
+
+
+def _rows_of(x: Bounded, eps: float, *, running: bool) -> Rows:
     profile, n = x.context.profile, x.shape[-1]
     u, w = profile.u + UNIT_ROUNDOFF_64, profile.u_sum + UNIT_ROUNDOFF_64
     quotient = max(profile.constants["divide"], profile_of("float64").constants["divide"])
