@@ -46,7 +46,7 @@ Sources: torch's aten/src/ATen/native/cpu/layer_norm_kernel.cpp and moments_util
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,7 +107,7 @@ def rows_of(x: Bounded, eps: float, *, running: bool = True) -> Rows:
     if x.ndim == 2:
         return rows
     entries = {name: each for name, each in rows._asdict().items() if isinstance(each, np.ndarray)}
-    shaped = {name: each.reshape(*x.shape[:-1], each.shape[-1]) for name, each in entries.items()}
+    shaped: dict[str, Any] = {name: each.reshape(*x.shape[:-1], each.shape[-1]) for name, each in entries.items()}
     return rows._replace(**shaped)
 
 
