@@ -149,6 +149,7 @@ SAME: Mapping[tuple[str, str], str] = {
     ("chosen_reciprocal", "rows, chosen = (rows_of(a), -(rows_of(a) * 0))"): "-0 = 0",
     ("chosen_reciprocal", "rows, chosen = (rows_of(a), -rows_of(a) * 0)"): "-0 = 0",
     ("chosen_reciprocal", "rows, chosen = (rows_of(a), rows_of(-a) * 0)"): "-0 = 0",
+    ("Dense.dx", "return along(rows_of(dz) @ W.T, -dz)"): "only its shape is read there",
     ("LayerNorm.dx", "return layer_norm_vjp(dh, -x, g, self.eps)"): "even in x: xh stands there twice",
     ("layer_norm_vjp", "(xh, r), t = (_standardised(-x, eps), dh * g)"): "even in x: xh stands there twice",
     ("Positions.dW", "return np.concatenate([used, -(0 * W[len(used):])], axis=0)"): "-0 = 0",

@@ -31,6 +31,11 @@ def rows_of(x: Array) -> Array:
     return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
 
 
+def along(rows: Array, x: Array) -> Array:
+    """Rows (rows, K), one for each of x (N, ..., M), along the axes of x: (N, ..., K)."""
+    return rows if x.ndim == 2 else rows.reshape(*x.shape[:-1], rows.shape[-1])
+
+
 class Dense:
     """z = x W + b, with W of shape (inputs, outputs) and b of shape (outputs,), or without b."""
 
@@ -56,13 +61,13 @@ class Dense:
         return "; ".join(f"{name}={','.join(map(str, shape))}" for name, shape in shapes.items())
 
     def forward(self, x: Array, W: Array, b: Array = None) -> Array:
-        z = x @ W
+        z = rows_of(x) @ W
         if self.bias:
             z += b
-        return z
+        return along(z, x)
 
     def dx(self, dz: Array, W: Array) -> Array:
-        return dz @ W.T
+        return along(rows_of(dz) @ W.T, dz)
 
     def dW(self, dz: Array, x: Array) -> Array:
         return rows_of(x).T @ rows_of(dz)

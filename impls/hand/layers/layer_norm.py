@@ -27,10 +27,15 @@ from impls.hand.layers.dense import rows_of
 from impls.hand.parts import Parametrised, count, positive
 
 
+def _mean(x: Array) -> Array:
+    """Of each row; as a product with ones, which BLAS adds up several times as fast as NumPy sums short rows."""
+    return x @ np.ones((x.shape[-1], 1), x.dtype) / x.shape[-1]
+
+
 def _standardised(x: Array, eps: float) -> tuple[Array, Array]:
     """xh and r of each row."""
-    xh = x - x.mean(axis=-1, keepdims=True)
-    r = 1 / np.sqrt(np.square(xh).mean(axis=-1, keepdims=True) + eps)
+    xh = x - _mean(x)
+    r = 1 / np.sqrt(_mean(np.square(xh)) + eps)
     xh *= r
     return xh, r
 
@@ -51,8 +56,8 @@ def layer_norm(x: Array, g: Array, b: Array, eps: float) -> Array:
 @primitive
 def layer_norm_vjp(dh: Array, x: Array, g: Array, eps: float) -> Array:
     (xh, r), t = _standardised(x, eps), dh * g
-    share = (t * xh).mean(axis=-1, keepdims=True)
-    t -= t.mean(axis=-1, keepdims=True)
+    share = _mean(t * xh)
+    t -= _mean(t)
     xh *= share
     t -= xh
     t *= r
