@@ -20,7 +20,7 @@ from typing import Literal
 import msgspec
 
 from harness.environment import with_threads
-from harness.memory import keep_freed
+from harness.memory import keep_freed, pass_over_imported
 from harness.processes import Program
 from harness.sweeping.job import Collected, Finished, Job, Result, collected, judged_apart, performed
 from harness.usage import visible
@@ -140,6 +140,7 @@ class _Process:
 def serve(number: int) -> None:
     """The other side: jobs from the socket of that number, until none comes any more."""
     keep_freed()
+    pass_over_imported()
     with Connection(number) as connection, suppress(EOFError):
         while connection.poll(IDLE):
             task = msgspec.msgpack.decode(connection.recv_bytes(), type=Task)
