@@ -22,9 +22,10 @@ WIDTH, EVERY = 6, 20
 
 
 class OfSteps(NamedTuple):
-    """Megabytes that the process held after the first half of the steps and after all, and the seconds a step took.
+    """Megabytes that the process held after the first half of the steps and after all, and the seconds a step takes.
 
-    `parts` are the seconds of processor time from the end of the first step to a quarter, to half and to all of them.
+    Seconds are of processor time and begin at the end of the first step, when the frameworks are imported and have
+    compiled: `parts` those to a quarter, to half and to all of the steps.
     """
 
     steps: int
@@ -91,7 +92,6 @@ def measure_steps(steps: int, against: list[str], sizes: str) -> tuple[float, ..
 
     held: dict[int, float] = {}
     ends: dict[int, float] = {}
-    begin = time.process_time()
 
     def at(step: int, _: int) -> None:
         if step in (steps // 2, steps):
@@ -100,8 +100,8 @@ def measure_steps(steps: int, against: list[str], sizes: str) -> tuple[float, ..
             ends[step] = time.process_time()
 
     run(sizes, "random", against, steps=steps, dtype="float64", progress=at)
-    each = (time.process_time() - begin) / steps
-    return held[steps // 2], held[steps], each, *(ends[part] - ends[1] for part in _parts(steps))
+    parts = tuple(ends[part] - ends[1] for part in _parts(steps))
+    return held[steps // 2], held[steps], parts[-1] / (steps - 1), *parts
 
 
 def _parts(steps: int) -> tuple[int, int, int]:

@@ -2,8 +2,8 @@
 
 No figure is enforced. All are printed as they come, and a full benchmark is kept beside this folder in
 ``benchmark.md`` and ``benchmark.json``, from which the README has its figures. A part that ends early leaves the
-others. Libraries are left to choose their own kernels: settings that choose others for NumPy's BLAS are cleared first,
-and one that keeps Python from keeping what it has compiled.
+others, and an interrupt leaves what there is. Libraries are left to choose their own kernels: settings that choose
+others for NumPy's BLAS are cleared first, and one that keeps Python from keeping what it has compiled.
 """
 
 from __future__ import annotations
@@ -97,7 +97,8 @@ def machine() -> dict[str, str]:
         key: value for made in built if isinstance(made, Describes) for key, value in made.environment().items()
     }
     found = {"processor": _processor()} | environment() | versions | settings
-    return found | {f"kernels of {library}": name for library, name in kernels.items() if name}
+    load = {"load when it began": f"{os.getloadavg()[0]:.1f} processes"} if hasattr(os, "getloadavg") else {}
+    return found | load | {f"kernels of {library}": name for library, name in kernels.items() if name}
 
 
 def _processor() -> str:
@@ -108,7 +109,7 @@ def _processor() -> str:
 
 
 def measured(parts: Sequence[str], *, quick: bool) -> Measured:
-    """Some parts, each row printed as it comes."""
+    """Some parts, each row printed as it comes; after an interrupt the rest of them count as failed."""
     around = machine()  # first, since nothing is kept without it
     held: dict[type, list[Any]] = {Figure: [], Verdicts: [], Detection: []}
     failed, seconds = dict[str, str](), dict[str, float]()
@@ -122,7 +123,12 @@ def measured(parts: Sequence[str], *, quick: bool) -> Measured:
         except Exception as error:  # the other parts are measured all the same
             failed[name] = told(error)
             print(f"{name} ended early: {failed[name]}", file=sys.stderr)
-        seconds[name] = time.perf_counter() - begin
+        except KeyboardInterrupt:
+            failed |= dict.fromkeys(parts[list(parts).index(name) :], "interrupted")
+            print(f"interrupted in {name}", file=sys.stderr)
+            break
+        finally:
+            seconds[name] = time.perf_counter() - begin
     return Measured(
         machine=around, rows=held[Figure], checks=held[Verdicts], detections=held[Detection], failed=failed,
         seconds=seconds,

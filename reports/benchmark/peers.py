@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from impls.graph import LOSS, TARGET, Graph, evaluate
-from impls.hand import GradientDescent
+from impls.hand import Dense, GradientDescent
 from impls.hand_numpy import HandUpdater
 
 Step = Callable[[], float]
@@ -75,6 +75,32 @@ def jax_step(network: Graph, weights: dict[str, np.ndarray], x: Any, y: Any) -> 
         nonlocal held
         loss, held = compiled(held, given)
         return float(loss)
+
+    return step
+
+
+def bare_products(network: Graph, rows: int) -> Step | None:
+    """Only the matrix products of a hand step, of its shapes, into memory that is there: z, dW and, but first, dx.
+
+    None where there are others than those of dense layers.
+    """
+    layers = [node.layer for node in network.nodes if hasattr(node.layer, "multiply_adds")]
+    if not all(isinstance(layer, Dense) for layer in layers):
+        return None
+    rng = np.random.default_rng(0)
+
+    def drawn(*shape: int) -> np.ndarray:
+        return rng.standard_normal(shape, np.float32)
+
+    every = []
+    for number, layer in enumerate(layers):
+        x, W, dz = drawn(rows, layer.inputs), drawn(layer.inputs, layer.outputs), drawn(rows, layer.outputs)
+        every += [(x, W, x @ W), (x.T, dz, x.T @ dz)] + ([(dz, W.T, dz @ W.T)] if number else [])
+
+    def step() -> float:
+        for left, right, product in every:
+            np.matmul(left, right, out=product)
+        return 0.0
 
     return step
 

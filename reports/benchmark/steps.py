@@ -2,6 +2,8 @@
 
 The peers take turns, round by round, so that what a shared machine does meanwhile meets all of them; a ratio is taken
 within a round. Plain is the three native steps one after the other. Memory that is freed is kept, as in the command.
+Beside the hand step stand the matrix products in it alone, where it has no others than those of dense layers: by as
+much as they take longer than a framework's whole step NumPy's BLAS decides, and not the code.
 """
 
 from __future__ import annotations
@@ -20,13 +22,13 @@ from harness.lockstep.judging import judged
 from harness.lockstep.session import Session
 from reports.benchmark.figure import Figure, figure_of
 from reports.benchmark.networks import Case
-from reports.benchmark.peers import LEARNING_RATE, PEERS, Step
+from reports.benchmark.peers import LEARNING_RATE, PEERS, Step, bare_products
 from reports.benchmark.products import counted
 
 EVERYBODY = ("hand", "torch", "jax")
 STEPS = 200
 """Of the run over which the default schedule is averaged: full at 1, 2, 4, ..., 128 and 200, of which 1 is left out."""
-FULL = 8
+FULL, BARE = 8, "bare products"
 HAND = {"A": 1.0, "B": 0.8, "C": 1.0, "D": 1.0, "E": 1.0, "lenet": 1.0, "gpt": 1.0}
 CHECKED = {"B": 15.0, "C": 9.0, "D": 9.0, "E": 9.0, "lenet": 9.0, "gpt": 9.0}
 SCHEDULED = {"C": 2.5, "D": 2.5, "E": 2.5, "gpt": 2.5}
@@ -41,13 +43,18 @@ def step_figures(case: Case, rounds: int) -> list[Figure]:
     faster = [min(t, j) for t, j in zip(times["torch eager"], times["jax jit"], strict=True)]
     microseconds = ", ".join(f"{peer} {1e6 * statistics.median(times[peer]):,.0f}" for peer in PEERS)
 
-    def figure(found: list[float], beside: list[float], measure: str, target: float, more: bool = False) -> Figure:
+    def figure(
+        found: list[float], beside: list[float], measure: str, target: float | None, more: bool = False
+    ) -> Figure:
         ratios = [one / other for one, other in zip(found, beside, strict=True)]
         name = f"{case.name}, {case.rows} rows"
         return figure_of(ratios, network=name, measure=measure, target=target, more=more, detail=detail)
 
     detail = f"{microseconds} us a step"
     lines = [figure(faster, times["hand"], "hand step: times as fast as the faster of the two", HAND[letter], True)]
+    if BARE in times:
+        detail = f"{1e6 * statistics.median(times[BARE]):,.0f} us of a hand step, memory not counted"
+        lines.append(figure(faster, times[BARE], "its products alone, beside the faster of the two", None, True))
     if "full" in times:
         products = statistics.median(times["products"])
         detail = f"{1e3 * statistics.median(times['full']):.1f} ms a step; by count of products {products:.1f} x"
@@ -67,6 +74,8 @@ def rounds_of(
     network, (x, y) = case.network, case.batch()
     weights = network.init(0, np.float32)
     steps: dict[str, Step] = {peer: make(network, weights, x, y) for peer, make in PEERS.items()}
+    if (bare := bare_products(network, case.rows)) is not None:
+        steps[BARE] = bare
     calls = {peer: max(1, int(0.05 / _seconds(step, 2, clock))) for peer, step in steps.items()}
     session = session_of(case, x, y) if checked else None
     number = 1  # of the step that comes next

@@ -11,12 +11,14 @@ import pytest
 
 from harness.lockstep.judging import judged
 from impls.hand import from_text
+from impls.hand.named import named
 from reports.benchmark import __main__ as benchmark
 from reports.benchmark import kept, other_checks, readme, steps
 from reports.benchmark.figure import Figure, figure_of
 from reports.benchmark.growth import slope
 from reports.benchmark.networks import Case
 from reports.benchmark.other_checks import checks, compared
+from reports.benchmark.peers import bare_products
 from reports.benchmark.products import counted
 from reports.benchmark.program import CAUSES, OFF, mistakes, off_by, program_of
 from reports.benchmark.verdicts import LADDER, OURS, Verdicts, checks_table
@@ -157,6 +159,17 @@ def test_products_of_a_checked_step_are_counted(monkeypatch):
     assert 1 + 3 / 3 < counted(session, 2) < 10
 
 
+def test_bare_products_are_those_of_the_hand_step(monkeypatch):
+    given, made = [], np.matmul
+    step = bare_products(SMALL.network, SMALL.rows)
+    monkeypatch.setattr(
+        np, "matmul", lambda *read, out: given.append(tuple(map(np.shape, read))) or made(*read, out=out)
+    )
+    step()
+    assert given == [((9, 5), (5, 6)), ((5, 9), (9, 6)), ((9, 6), (6, 3)), ((6, 9), (9, 3)), ((9, 3), (3, 6))]
+    assert bare_products(named("lenet"), 2) is None
+
+
 def test_an_exponent_is_that_of_a_power():
     assert slope([2, 4, 8], [3 * 2**2.5, 3 * 4**2.5, 3 * 8**2.5]) == pytest.approx(2.5)
 
@@ -182,6 +195,23 @@ def test_a_part_that_ends_early_leaves_the_other_rows_and_costs_the_status(monke
     told = capsys.readouterr()
     assert told.out.count("harness run") == 4  # as they come, and in the table
     assert "one ended early: RuntimeError: no more" in told.err
+
+
+def test_an_interrupt_leaves_what_was_measured_and_says_what_was_not(monkeypatch, tmp_path, capsys):
+    def interrupted(_):
+        yield from rows()
+        raise KeyboardInterrupt
+
+    parts = {"one": lambda _: rows(), "other": interrupted, "third": lambda _: rows()}
+    monkeypatch.setattr(benchmark, "PARTS", parts)
+    monkeypatch.setattr(benchmark, "refresh", lambda: None)
+    monkeypatch.setattr(benchmark, "keep", lambda found, how: kept.keep(found, how, tmp_path))
+    assert benchmark.main([]) == 1
+    assert "interrupted in other" in capsys.readouterr().err
+    again = kept.kept(tmp_path)
+    assert len(again.rows) == 4
+    assert again.failed == {"other": "interrupted", "third": "interrupted"}
+    assert set(again.seconds) == {"one", "other"}
 
 
 def test_what_is_kept_is_read_back_and_the_readme_is_made_of_it(tmp_path):
