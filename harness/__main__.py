@@ -1,5 +1,14 @@
-"""``python -m harness`` is the command ``harness``."""
+"""``python -m harness`` is the command ``harness``, in a process that is its own from beginning to end."""
 
 from harness.cli import main
+from harness.memory import pass_over_imported
 
-main()
+
+def command() -> None:
+    """Run the command line."""
+    pass_over_imported()
+    main()
+
+
+if __name__ == "__main__":
+    command()

@@ -34,19 +34,12 @@ def pass_over_imported() -> None:
     Of the frameworks that is a million objects, which are looked through again and again while they are imported, at
     every full collection of a run and when the process ends: a fifth of a short run.
     """
-    if _PASSING_OVER not in gc.callbacks:
-        gc.callbacks.append(_PASSING_OVER)
+    known = 0
 
+    def before(phase: str, _: object) -> None:
+        nonlocal known
+        if phase == "start" and len(sys.modules) > known:
+            known = len(sys.modules)
+            gc.freeze()  # what there is now, and with it what is garbage at the moment
 
-class _PassingOver:
-    """Freezes what there is, and with it what is garbage at the moment, before a collection that follows an import."""
-
-    modules = 0
-
-    def __call__(self, phase: str, _: object) -> None:
-        if phase == "start" and len(sys.modules) > self.modules:
-            self.modules = len(sys.modules)
-            gc.freeze()
-
-
-_PASSING_OVER = _PassingOver()
+    gc.callbacks.append(before)

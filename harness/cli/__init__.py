@@ -13,7 +13,7 @@ import click
 from harness.cli.commands import harness
 from harness.cli.group import ClosedPipeError
 from harness.interrupts import heard, heed
-from harness.memory import keep_freed, pass_over_imported
+from harness.memory import keep_freed
 from harness.usage import reason, visible
 
 __all__ = ["main"]
@@ -42,7 +42,6 @@ def main() -> None:
     """Run the command line; wrong usage, an interrupt and a closed pipe end without a traceback."""
     _let_idle_threads_sleep()
     keep_freed()
-    pass_over_imported()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # where it cannot encode a character, ? stands in its place
             stream.reconfigure(errors="replace")
