@@ -14,7 +14,7 @@ from impls import registry
 
 collect_ignore = [
     "broken/operations", "candidates/right_operations.py", "programs/jax_models.py", "programs/models.py",
-    "devices/in_tf32.py", "programs/window_models.py",
+    "devices/in_tf32.py", "programs/window_models.py", "programs/mixed_models.py", "promises/silu.py",
     "programs/ports.py",
 ]  # fmt: skip
 """Operations and programs that import frameworks: they are imported by the tests that ask them, once."""

@@ -6,7 +6,6 @@ from functools import partial
 
 import numpy as np
 import pytest
-import torch
 
 import harness
 from harness.arithmetic import Context, profile_of
@@ -31,6 +30,9 @@ from reports.soundness.cases import case, graph_case
 from reports.soundness.score import judge_case
 from reports.soundness.tally import Tally
 from tests.helpers.command import typed
+from tests.helpers.deferred import Deferred
+
+silu = Deferred("tests.promises.silu")
 
 DTYPES = ["bfloat16", "float16"]
 FRAMEWORKS = ["hand", "torch", "jax"]
@@ -76,7 +78,6 @@ def test_every_fault_of_the_catalogue_is_seen_but_those_that_are_below_the_round
 
 
 WRITTEN = """
-import torch
 
 def backward(weights, x, y):
     W1, b1, W2, b2 = (weights[name] for name in ("W1", "b1", "W2", "b2"))
@@ -276,36 +277,15 @@ def test_a_framework_that_lacks_a_dtype_says_so(register):
     assert "use float16, float32 or float64" in str(found.outcome.reason) + str(found)
 
 
-class Right(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, z):
-        ctx.save_for_backward(z)
-        return z * torch.sigmoid(z)
-
-    @staticmethod
-    def backward(ctx, da):
-        (z,) = ctx.saved_tensors
-        s = torch.sigmoid(z)
-        return da * (s + z * s * (1 - s))
-
-
-class Wrong(Right):
-    @staticmethod
-    def backward(ctx, da):
-        (z,) = ctx.saved_tensors
-        s = torch.sigmoid(z)
-        return da * (s + z * s)
-
-
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_where_a_right_operation_overflows_is_looked_for_in_the_numbers_of_the_format(dtype):
-    found = harness.check_vjp(Right, reference=Silu(), inputs="z=8,12", dtype=dtype)
+    found = harness.check_vjp(silu.Right, reference=Silu(), inputs="z=8,12", dtype=dtype)
     assert found.verdict == "PASS", str(found)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_wrong_line_of_an_operation_is_found(dtype):
-    found = harness.check_vjp(Wrong, reference=Silu(), inputs="z=8,12", dtype=dtype)
+    found = harness.check_vjp(silu.Wrong, reference=Silu(), inputs="z=8,12", dtype=dtype)
     assert found.verdict == "FAIL"
     repairs = [cause.repair for cause in found.causes if cause.repair]
     assert any("1 - s" in repair.says for repair in repairs), str(found)
