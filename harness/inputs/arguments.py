@@ -92,6 +92,11 @@ def as_dtype(dtype: Any) -> str:
         UsageError: it is something else.
     """
     text = str(dtype) if isinstance(dtype, str | np.dtype) else ""
+    if text in FORMATS and text not in DTYPES:
+        raise UsageError(
+            f"Cannot use dtype={shown(dtype)}, because nobody computes in it, and operands alone are numbers of it; "
+            f"round them to it once, and give them in float32: harness.allowance_of says what is allowed then."
+        )
     if text not in DTYPES:
         raise UsageError(
             f"Cannot use dtype={shown(dtype)}, because there are bounds for {', '.join(DTYPES)} "
