@@ -79,7 +79,7 @@ def test_what_it_holds_cannot_be_written_to():
             "x in float32, because it holds numbers that float32",
         ),
         ({"x": [[np.nan, 2.0]], "y": [[0.0]]}, "x, because it is not finite everywhere"),
-        ({"dtype": "tf32"}, "dtype='tf32', because there are bounds"),
+        ({"dtype": "tf32"}, "dtype='tf32', because nobody computes in it"),
         ({"seed": -1}, "seed=-1"),
     ],
 )
