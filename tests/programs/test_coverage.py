@@ -9,7 +9,7 @@ import pytest
 
 from reports.coverage.jax_functions import functions, judged_function
 from reports.coverage.page import PAGE
-from reports.coverage.torch_operators import KNOWN, OVERFLOWING, judged, operators
+from reports.coverage.torch_operators import KNOWN, judged, operators
 from tests.helpers.deferred import Deferred
 
 aten, lax = Deferred("impls.torch_autograd.aten"), Deferred("impls.jax_grad.lax")
@@ -32,13 +32,15 @@ def test_operators_of_torchs_own_samples_are_right_but_for_one():
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_nor_are_they_wrong_in_16_bits_but_where_they_overflow_on_the_way(dtype):
-    """Along an axis that is not the last a softmax keeps its exponentials in the dtype until they are divided."""
+def test_nor_are_they_wrong_in_16_bits(dtype):
+    """Along an axis that is not the last a softmax keeps its exponentials in the dtype until they are divided.
+
+    Where a matrix exponential overflows on the way, so does the reference when it is measured in the format.
+    """
     names = ("softmax", "log_softmax", "nn.functional.layer_norm", "cumsum", "addmm", "matrix_exp")
     found = {operator.name: judged(operator, 2, dtype) for operator in operators(names, dtype)}
-    assert {name for name, each in found.items() if each.wrong} == {"matrix_exp"}
+    assert not [name for name, each in found.items() if each.wrong]
     assert found["softmax"].kind == "derived"
-    assert "matrix_exp" in OVERFLOWING[dtype]
 
 
 def test_the_page_lists_every_hand_rule():
