@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -25,6 +26,7 @@ from harness.usage import UsageError, told
 from impls import registry
 from impls.abilities import Hosts, StandsIn
 from impls.contract import Array, CannotCompareError, is_number, is_real, network_of_example
+from impls.graph import Graph
 
 _WANTS_WHOLE_NUMBERS = re.compile(r"\bLong\b|\blong, int\b|integer|\bindices\b", re.IGNORECASE)
 """In what frameworks raise where they are given reals for labels or indices."""
@@ -36,10 +38,16 @@ def loaded_hosts(dtype: str, device: str = CPU) -> dict[str, Hosts]:
     for name in registry.names():
         if name == "hand" or name in sys.modules:
             with suppress(CannotCompareError):
-                built = placed(name, registry.load(name)(network_of_example(), dtype), device)
-                if isinstance(built, Hosts):
-                    found[name] = built
+                if (host := _hosting(name, registry.load(name), dtype, device)) is not None:
+                    found[name] = host
     return found
+
+
+@cache
+def _hosting(name: str, build: Callable[[Graph, str], Any], dtype: str, device: str) -> Hosts | None:
+    """Built once: it is asked for at every array of somebody's that NumPy cannot read."""
+    built = placed(name, build(network_of_example(), dtype), device)
+    return built if isinstance(built, Hosts) else None
 
 
 def host_of(

@@ -90,7 +90,7 @@ def capture(
         loss=float(observed.loss), operations=operations, meetings=list(meetings_of(tapped, observed)),
         modules=len({*(operation.module for operation in operations), *elsewhere} - {""}),
         weights=list(tapped.leaves.values()), passing=len(tapped.program.steps) - len(tapped.passing),
-        elsewhere=elsewhere, arithmetic=partial(on_device, device=device),
+        elsewhere=elsewhere, arithmetic=partial(on_device, device=device, at_once=at_once),
         notes=[*_loops(operations), *([] if at_once else _as_a_whole(traced, arrays, tapped, observed))],
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ from typing import Any
 import jax
 
 from impls.contract import Arithmetic, CannotCompareError
-from impls.jax_grad.narrow import of_equation, on_cpu
+from impls.jax_grad.narrow import of_compiled, of_equation, on_cpu
 
 CPU, CUDA = "cpu", "cuda"
 PRECISE = ("float32", "highest", "bfloat16_9x", "F32_F32_F32", "F64_F64_F64", "BF16_BF16_F32_X9")
@@ -84,14 +84,17 @@ class Place:
         return on_cpu(layer, local) if on_the_cpu else on_device(layer, local, dtype, self._device)
 
 
-def on_device(layer: Any, local: str, dtype: str, device: Any) -> Arithmetic:
+def on_device(layer: Any, local: str, dtype: str, device: Any, at_once: bool = False) -> Arithmetic:
     """How one tensor of an equation is computed in a dtype on a device; see `impls.contract.StatesArithmetic`.
+
+    Args:
+        at_once: whether it was compiled with others as one program.
 
     Raises:
         ValueError: as JAX is set, that is not known.
     """
     if _platform(device) == CPU:
-        return of_equation(layer, local)
+        return of_compiled(layer, local) if at_once else of_equation(layer, local)
     major, _, minor = str(getattr(device, "compute_capability", "0.0")).partition(".")
     capability = int(major), int(minor or 0)
     setting = jax.config.jax_default_matmul_precision

@@ -15,6 +15,7 @@ from typing import Any
 
 from impls.contract import Arithmetic
 from impls.hand import Embedding, GlobalAvgPool2d, Mean, Sum
+from impls.hand.operations.arithmetic import Cast
 
 ADDED = Arithmetic()
 ROUNDED = Arithmetic(products="float32")
@@ -26,6 +27,11 @@ _WIDENED = {(Sum, "s"), (Mean, "s"), (GlobalAvgPool2d, "s")}
 def on_cpu(layer: Any, local: str) -> Arithmetic:
     """Of a layer, by functions of jax.numpy: see `impls.contract.StatesArithmetic`."""
     return WIDENED if (type(layer), local) in _WIDENED else of_equation(layer, local)
+
+
+def of_compiled(layer: Any, local: str) -> Arithmetic:
+    """Of one equation of a jaxpr among others in one program, where what is widened was not rounded before."""
+    return WIDENED if type(layer) is Cast else of_equation(layer, local)
 
 
 def of_equation(layer: Any, local: str) -> Arithmetic:

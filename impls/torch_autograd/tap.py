@@ -10,6 +10,7 @@ below the next is what AOTAutograd builds on too (torch/_functorch/_aot_autograd
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,7 +27,8 @@ from torch.utils.weak import WeakIdKeyDictionary
 from impls.captured import WHOLE, Window
 
 IMPLS = Path(__file__).parents[1]
-NOT_OF_THE_PROGRAM = (str(Path(torch.__file__).parent), str(IMPLS), str(IMPLS.with_name("harness") / "programs"), "<")
+OURS_AND_TORCHS = (Path(torch.__file__).parent, IMPLS, IMPLS.with_name("harness"))
+NOT_OF_THE_PROGRAM = (*(f"{folder}{os.sep}" for folder in OURS_AND_TORCHS), "<")
 """Where a frame is not the program's own."""
 
 

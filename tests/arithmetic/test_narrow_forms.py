@@ -19,6 +19,7 @@ from impls.hand import (
     CosineDistance,
     KullbackLeibler,
     LayerNorm,
+    MatrixProduct,
     MeanSquaredError,
     RMSNorm,
     Rotary,
@@ -292,3 +293,19 @@ def test_what_is_turned_may_be_added_to_a_gradient_part_by_part(dtype):
     first, second = q(x * cos), q(partner(x, "neighbours") * sin)
     shown = q(q(residual + first) + second)
     assert np.all(np.abs(shown - bounded.value) <= bounded.bound)
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_products_of_a_repeated_matrix_may_be_rounded_before_they_are_added(dtype):
+    """As torch does: p is repeated along an axis, and the products with each copy are kept in the dtype."""
+    q, rng, layer = Narrow(dtype), np.random.default_rng(0), MatrixProduct()
+    p, other, ds = (q(rng.standard_normal(shape)) for shape in ((6, 1, 4, 3), (6, 5, 3, 7), (6, 5, 4, 7)))
+    ds[:, 1] = -ds[:, 0]  # copies cancel
+    other[:, 1] = q(other[:, 0] * 1.01)
+    given = q((q(ds @ other.swapaxes(-1, -2))).sum(axis=1, keepdims=True))
+    context = Context(profile_of(dtype, arithmetic=Arithmetic(products="float32", sums="float32")))
+    expected = layer.dp(*(context.exact(array) for array in (ds, p, other)))
+    off = np.abs(given - expected.value)
+    assert np.all(off <= expected.bound)
+    assert np.any(off > context.profile.u * np.abs(expected.value))  # more than one rounding of the result
+    assert np.median(expected.bound / np.abs(ds @ other.swapaxes(-1, -2)).sum(axis=1)) < 10 * context.profile.u

@@ -300,3 +300,25 @@ def test_casts_inside_of_a_jax_program_leave_the_function_what_it_is(data):
     assert any("B: relu (" in note and "its forward pass is differentiated" in note for note in found.notes)
     other = compare_programs(whole(network("Tanh"), data), (cast, params, *batch))
     assert [at.name for at in other.difference.at] == ["tanh", "relu"]
+
+
+@pytest.mark.parametrize("approximate", [True, False])
+def test_what_a_compiled_program_widens_was_not_rounded_before(approximate):
+    """XLA leaves out the rounding to bfloat16 just before a conversion to float32, as at a loss."""
+    import jax
+    import jax.numpy as jnp
+
+    rng = np.random.default_rng(0)
+    shapes = {"a": (6, 8), "b": (8, 3), "x": (5, 6)}
+    W = {name: jnp.asarray(rng.standard_normal(shape), jnp.bfloat16) for name, shape in shapes.items()}
+    x = W.pop("x")
+
+    def program(approximate):
+        def loss(W, x):
+            return jnp.sum((jax.nn.gelu(x @ W["a"], approximate=approximate) @ W["b"]).astype(jnp.float32) ** 2)
+
+        return loss
+
+    found = compare_programs((program(True), W, x), (program(approximate), W, x))
+    assert found.verdict == ("PASS" if approximate else "FAIL"), str(found)
+    assert "wrong by itself" not in str(found)

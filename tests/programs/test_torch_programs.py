@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import pytest
 
 from harness import GradientMismatch, UsageError, assert_program_right, check_program
 from harness.programs.judging import judged_operation
+from tests.helpers.command import typed
 from tests.helpers.deferred import Deferred
 
 torch, nn, F = Deferred("torch"), Deferred("torch.nn"), Deferred("torch.nn.functional")
@@ -278,3 +280,16 @@ def test_a_program_that_does_not_come_back_has_a_time():
 
     with pytest.raises(UsageError, match=r"it takes longer than 0.2 s to run twice; give it smaller arguments"):
         check_program(program, torch.ones(3, requires_grad=True), timeout=0.2)
+
+
+def test_an_operation_that_no_line_of_the_program_calls_has_none(tmp_path):
+    path = tmp_path / "plain.py"
+    path.write_text(
+        "import torch\n\n\ndef build():\n"
+        "    model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Tanh())\n"
+        "    return {'program': model, 'arguments': (torch.ones(4, 3),), 'loss': lambda y: y.sum()}\n"
+    )
+    told = typed("program", f"{path}:build", "--json", apart=True).stdout
+    files = {o["name"]: o["file"] for o in json.loads(told)["operations"]}
+    assert files["sum"] == str(path)
+    assert files["addmm"] is None

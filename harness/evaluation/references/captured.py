@@ -34,7 +34,8 @@ def profile_by(arithmetic: ArithmeticOf | None, dtype: str, kind: str, layer: An
     """
     told = ANY if arithmetic is None else arithmetic(layer, local, dtype)
     products, sums, meetings = (each or dtype for each in (told.products, told.sums, told.meetings))
-    return profile_of(kind, arithmetic=replace(told, products=products, sums=sums, meetings=meetings))
+    profile = profile_of(kind, arithmetic=replace(told, products=products, sums=sums, meetings=meetings))
+    return replace(profile, unrounded=FORMATS[dtype].u) if told.unrounded else profile
 
 
 class RuleReference:
@@ -96,7 +97,9 @@ class RuleReference:
                 context = tensors["context"]
                 own = (Bounded(each.value, each.bound, context) for each in outputs)
                 tensors |= dict(zip(gives, own, strict=True))
-                tensors |= {each: context.exact(what) for each, what in arrived.items()}
+                kinds = (self._kinds[each] for each in gives)
+                back = {d: _read(context, what, kind) for (d, what), kind in zip(arrived.items(), kinds, strict=True)}
+                tensors |= back
                 gradient = self._kept(_called(getattr(layer, given_back), tensors, several), dtype, given_back)
                 found[name] = found[name] + gradient if name in found else gradient
         return found
@@ -113,7 +116,7 @@ class RuleReference:
         def given(name: str, read: Any) -> Any:
             value = inputs[self._called[name]] if isinstance(read, Place) else read
             if isinstance(value, np.ndarray):
-                return context.exact(value) if is_real(value) else value
+                return _read(context, value, str(value.dtype)) if is_real(value) else value
             return context.constant(value) if isinstance(value, float) else value
 
         return {name: given(name, read) for name, read in self.rule.reads.items()} | {"context": context}
@@ -136,6 +139,14 @@ class RuleReference:
             self._kept(_called(rule, self._given(inputs, dtype, local), as_names(layer.reads)), dtype, local)
             for rule, local in zip(rules, names, strict=True)
         ]
+
+
+def _read(context: Context, array: Array, kind: str) -> Bounded:
+    """What was kept in that format: exact, but where a compiler leaves out its last rounding."""
+    exact, unrounded = context.exact(array), context.profile.unrounded
+    if not unrounded or FORMATS[kind].digits >= FORMATS["float32"].digits:
+        return exact
+    return exact.widened(unrounded * np.abs(exact.value) + FORMATS[kind].smallest_subnormal / 2)
 
 
 def _called(rule: Callable[..., Any], tensors: Mapping[str, Any], several: Sequence[str]) -> Any:

@@ -18,12 +18,13 @@ from math import prod
 
 import numpy as np
 
-from impls.graph import Array, Shape
+from impls.graph import Array, Shape, primitive
 from impls.hand.parts import Parametrised
 
 
+@primitive
 def contracted(p: Array, q: Array, of_p: str, of_q: str, of_s: str) -> Array:
-    """The sum of products, as matrix products."""
+    """The sum of products, as matrix products; over several axes, a program may round what it has summed over some."""
     sizes = dict(zip(of_p + of_q, (*p.shape, *q.shape), strict=True))
     beside = [a for a in of_s if a in of_p and a in of_q]
     summed = [a for a in of_p if a in of_q and a not in of_s]

@@ -11,6 +11,7 @@ from jax.lax import GatherScatterMode
 
 from impls.captured import Place, Rule
 from impls.hand.operations import (
+    arithmetic,
     indexing,
     moving,
 )
@@ -25,7 +26,12 @@ def _to_places(places: Any) -> moving.Move:
     return lambda x: x.reshape(-1)[places]
 
 
-@row("copy", "copy_p", "convert_element_type", "device_put", "sharding_constraint", "reduce_precision")
+@row("convert_element_type")
+def _(a: Arguments) -> Rule | None:
+    return Rule(layer=arithmetic.Cast(), reads={"x": Place(0)}) if len(a.operands) == 1 else None
+
+
+@row("copy", "copy_p", "device_put", "sharding_constraint", "reduce_precision")
 def _(a: Arguments) -> Rule | None:
     digits = getattr(a, "mantissa_bits", None)
     if digits is not None and digits < jnp.finfo(a.operands[0].dtype).nmant:
