@@ -42,7 +42,7 @@ def said_of_reading(name: str, returned: object, point: Point, judged: Located) 
     if not returned.moved and not unseen:
         raise UsageError(
             f"Cannot read gradients off {name}, because it leaves every weight as it was; let it change the arrays "
-            f"that it is given, or return the new ones."
+            f"that it is given, or return the new ones (a loss scale that overflows skips the step: begin with less)."
         )
     if unseen:
         enough = max(_enough(point, gradient) for gradient in unseen)

@@ -95,8 +95,9 @@ def fitted(seen: Seen, right: Array, kind: str | None) -> Fit | None:
     known = seen.bound > 0
     if np.count_nonzero(known) <= len(columns):
         return None
-    matrix = np.stack([column[known] / seen.bound[known] for column in columns], axis=1)
-    told = seen.actual[known] / seen.bound[known]
+    with np.errstate(invalid="ignore"):  # what is infinite is so in both
+        matrix = np.stack([column[known] / seen.bound[known] for column in columns], axis=1)
+        told = seen.actual[known] / seen.bound[known]
     if not (np.isfinite(matrix).all() and np.isfinite(told).all()):
         return None
     inverse = np.linalg.pinv(matrix)

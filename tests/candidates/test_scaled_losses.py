@@ -7,7 +7,7 @@ import pytest
 import harness
 from harness.usage import UsageError
 
-RATE, SCALE = 0.1, 1024.0
+RATE, SCALE, OVERFLOWING = 0.1, 1024.0, 2.0**127
 
 
 def step_with(slip):
@@ -20,7 +20,8 @@ def step_with(slip):
 
     def step(weights, x, y):
         p = {name: w.clone().requires_grad_() for name, w in weights.items()}
-        optimizer, scaler = torch.optim.SGD(p.values(), lr=RATE), torch.amp.GradScaler("cpu", init_scale=SCALE)
+        scale = OVERFLOWING if slip in ("skipped", "not skipped") else SCALE
+        optimizer, scaler = torch.optim.SGD(p.values(), lr=RATE), torch.amp.GradScaler("cpu", init_scale=scale)
         half = len(x) // 2 if slip in ("micro-batches", "halved") else len(x)
         for part in (slice(0, half), slice(half, len(x))):
             if part.start < part.stop:
@@ -29,7 +30,11 @@ def step_with(slip):
             scaler.unscale_(optimizer)
             for w in p.values():
                 w.grad /= SCALE
-        optimizer.step() if slip in ("unscaling forgotten", "unscaled twice") else scaler.step(optimizer)
+        if slip == "not skipped":
+            for w in p.values():
+                w.grad /= scale
+        without = slip in ("unscaling forgotten", "unscaled twice", "not skipped")
+        optimizer.step() if without else scaler.step(optimizer)
         return {name: w.detach() for name, w in p.items()}
 
     return harness.gradients_from_update(step, lr=RATE)
@@ -49,6 +54,37 @@ def test_a_wrong_factor_is_located_and_named(slip, factor):
     assert found.verdict == "FAIL"
     assert f"{found.factor:.2g}" == f"{factor:.2g}"
     assert "every gradient is" in str(found)
+
+
+def test_a_step_that_overflows_is_skipped_and_wrong_where_it_is_not():
+    with pytest.raises(
+        UsageError, match=r"leaves every weight as it was; .*a loss scale that overflows skips the step"
+    ):
+        harness.check(step_with("skipped"), dtype="float32", arrays="torch")
+    found = harness.check(step_with("not skipped"), dtype="float32", arrays="torch")
+    assert found.verdict == "FAIL"
+    assert "nan where" in str(found) or "inf where" in str(found), str(found)
+
+
+@pytest.mark.parametrize("unscaled", [True, False])
+def test_a_loss_that_jax_scales_is_right_once_it_is_unscaled(unscaled):
+    jax = pytest.importorskip("jax")
+    import jax.numpy as jnp
+
+    def step(weights, x, y):
+        def scaled(weights):
+            h = x
+            for depth in (1, 2, 3):
+                h = jax.nn.sigmoid(h @ weights[f"W{depth}"] + weights[f"b{depth}"])
+            return SCALE * ((h - y) ** 2).sum()
+
+        gradients = jax.tree.map(lambda g: g / SCALE if unscaled else g, jax.grad(scaled)(weights))
+        finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(g)) for g in gradients.values()]))
+        return {name: jnp.where(finite, w - RATE * gradients[name], w) for name, w in weights.items()}
+
+    found = harness.check(harness.gradients_from_update(step, lr=RATE), dtype="float32", arrays="jax")
+    assert found.verdict == ("PASS" if unscaled else "FAIL"), str(found)
+    assert unscaled or f"{found.factor:.4g}" == "1024"
 
 
 def test_weights_rounded_before_their_update_are_wrong():
