@@ -16,7 +16,7 @@ from impls.hand import (
 )  # fmt: skip
 from tests.helpers.hand_mutants import ACTIVATIONS, AT_A_TIE, LOSSES, all_mutants, key
 
-OTHERS = {LayerNorm(5): LayerNorm.dx, Positions(40, 5): Positions.dW}
+OTHERS = {Dense(4, 5): Dense.dx, LayerNorm(5): LayerNorm.dx, Positions(40, 5): Positions.dW}
 """Layers of other kinds, and the rule of each that has mutants which are the same."""
 
 
@@ -35,6 +35,8 @@ def arguments(layer, exact):
     """Small fractions, on kinks and beside them, as a rule reads them."""
     rng = np.random.default_rng(0)
     first, second = (rng.integers(-9, 10, (40, 5)) / 2 for _ in range(2))
+    if isinstance(layer, Dense):
+        return exact(first), exact(second[:4])
     if isinstance(layer, LayerNorm):
         return exact(first), exact(second), exact(second[0])
     if isinstance(layer, Positions):

@@ -56,7 +56,7 @@ class Jumps:
         """Whether a gradient outside its allowance takes no more than another valid subgradient, given the others."""
         if not self._between(name, shown):
             return False
-        near, in_a_plane = self._points
+        near, _, in_a_plane = self._points
         if not in_a_plane:
             return True
         names = [each for each in self.sides if each == name or self._between(each, shown)]
@@ -66,7 +66,7 @@ class Jumps:
     @cached_property
     def sides(self) -> dict[str, Sides]:
         """The lowest and highest near by, NaN where a gradient does not jump."""
-        near, _ = self._points
+        near = self._points[0]
         return {
             name: Sides.of(np.where(self._uneven[name], np.stack([each[name] for each in near]), right.value), right)
             for name, right in self.expected.items()
@@ -76,9 +76,10 @@ class Jumps:
     def _uneven(self) -> dict[str, Array]:
         """Where a gradient does not change evenly on the way out: what is smooth jumps nowhere, however far that is."""
         found = {name: np.zeros(right.shape, bool) for name, right in self.expected.items()}
+        near, every, _ = self._points
         with every_pool_on_one_thread(), np.errstate(invalid="ignore"):
-            for ways in islice(ways_of(self._reals, self.at.upstream), NUDGES):
-                out, half = self._at(ways), self._at({name: way / 2 for name, way in ways.items()})
+            for out, ways in zip(near, every, strict=True):
+                half = self._at({name: way / 2 for name, way in ways.items()})
                 for name, right in self.expected.items():
                     found[name] |= ~(np.abs(out[name] - 2 * half[name] + right.value) <= right.bound)
         return found
@@ -100,7 +101,10 @@ class Jumps:
     def _pair(self) -> list[Gradients]:
         """Gradients on both sides, in one direction."""
         with every_pool_on_one_thread():
-            return [self._at(way) for way in islice(ways_of(self._reals, self.at.upstream), 2)]
+            return list(map(self._at, self._ways(2)))
+
+    def _ways(self, first: int | None = None) -> list[Ways]:
+        return list(islice(ways_of(self._reals, self.at.upstream), first))
 
     @cached_property
     def _across(self) -> float:
@@ -109,21 +113,22 @@ class Jumps:
         return float(np.max(np.where(np.isnan(apart), np.inf, apart), initial=0.0))
 
     @cached_property
-    def _points(self) -> tuple[list[Gradients], bool]:
-        """Gradients near by, until further ones bring nothing new; and whether they were so many, not too few."""
+    def _points(self) -> tuple[list[Gradients], list[Ways], bool]:
+        """Gradients near by, until further ones bring nothing new, and where; and whether they were enough."""
         rng, bound, near = np.random.default_rng(1), self._row(self._bounds), list(self._pair)
         # Where no gradient jumps across the point in one direction, none does in any other.
         if not np.any(_apart([self._row(each) for each in near]) > bound):
-            return near, False
+            return near, self._ways(2), False
+        every = self._ways()
         with every_pool_on_one_thread():
-            near += map(self._at, islice(ways_of(self._reals, self.at.upstream), 2, None))
+            near += map(self._at, every[2:])
             while len(near) < MOST:
-                random = ({n: rng.uniform(-1, 1, a.shape) for n, a in self._reals.items()} for _ in range(HELD))
-                more = [self._at(ways) for ways in random]
+                random = [{n: rng.uniform(-1, 1, a.shape) for n, a in self._reals.items()} for _ in range(HELD)]
+                more = list(map(self._at, random))
                 if _nothing_new([self._row(each) for each in near], [self._row(each) for each in more], bound):
-                    return near, True
-                near += more
-        return near, False
+                    return near, every, True
+                near, every = near + more, every + random
+        return near, every, False
 
     def _row(self, gradients: Gradients) -> Array:
         return np.concatenate([gradients[name].ravel() for name in self.expected])
