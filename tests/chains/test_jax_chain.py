@@ -246,7 +246,7 @@ def test_the_float64_mode_of_whoever_asks_stays_as_it_is():
         (lambda p: {"loss": p["x"].sum() if p["x"].sum() > 0 else -p["x"].sum()}, "which JAX cannot trace; stay"),
         (lambda p: {"loss": jnp.asarray(np.tanh(p["x"])).sum()}, "which JAX cannot trace; stay"),
         (lambda p: {"loss": jnp.ones(())}, "not computed from any input of reals"),
-        (lambda p: {"loss": p["x"].astype(jnp.bfloat16).sum()}, "loss is bfloat16"),
+        (lambda p: {"loss": p["x"].sum().astype(jnp.float8_e5m2)}, "loss is float8_e5m2"),
         (lambda p: {"loss": jax.lax.while_loop(lambda s: s < 9, lambda s: 2 * s, jnp.abs(p["x"]).sum())}, "Reverse"),
     ],
 )

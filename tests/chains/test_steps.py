@@ -252,7 +252,7 @@ def of_squared_wrong(p, t):
         (lambda p: {"los": p["x"].sum()}, {"gradients": {}}, "did you mean los"),
         (lambda p: {"loss": p["x"]}, {"gradients": {}}, "one number"),
         (lambda p: {"loss": p["y"].sum()}, {"gradients": {}}, "KeyError"),
-        (lambda p: {"loss": p["x"].sum().half()}, {"gradients": {}}, "float16"),
+        (lambda p: {"loss": p["x"].sum().to(torch.float8_e5m2)}, {"gradients": {}}, "float8_e5m2"),
         (lambda p: {"loss": p["x"].sum()}, {"gradients": [1]}, "a list of 1"),
         (lambda p: {"loss": p["x"].sum()}, {}, "exactly one"),
         (None, {"tensors": {}, "gradients": {}, "backward": of_squared}, "exactly one"),

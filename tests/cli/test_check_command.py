@@ -142,7 +142,7 @@ def test_exit_status(name, status):
     [
         (["--model", "4-x"], "Cannot"),
         (["--data", "none.csv"], "Cannot"),
-        (["--dtype", "tf32"], "there are bounds for"),
+        (["--dtype", "tf32"], "nobody computes in it"),
         (["--batch", "0"], "it is a count"),
         (["--timeout", "0"], "it is a time; give seconds, more than 0"),
         (["--arrays", "tensor"], "there is no framework of that name"),

@@ -35,7 +35,13 @@ def compare(tmp_path, monkeypatch):
 
 
 def test_records_are_compared_one_framework_at_a_time(compare, tmp_path, capsys):
-    program = {"modules": (), "function": "port_torch.py", "what": "program", "command": "harness program"}
+    program = {
+        "modules": (),
+        "demand": (),
+        "function": "port_torch.py",
+        "what": "program",
+        "command": "harness program",
+    }
     done = answered(USUAL | program | {"record": "torch.npz", "quiet": True})
     assert (done.status, done.text[:19]) == (0, "PASS  8 operations ")
     assert compare("torch.npz", "port_jax.py:mended", record="jax.npz", quiet=True).text.startswith(SAME)

@@ -78,6 +78,7 @@ def test_every_fault_of_the_catalogue_is_seen_but_those_that_are_below_the_round
 
 
 WRITTEN = """
+import torch
 
 def backward(weights, x, y):
     W1, b1, W2, b2 = (weights[name] for name in ("W1", "b1", "W2", "b2"))

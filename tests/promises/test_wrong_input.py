@@ -51,7 +51,7 @@ WORDS = {
     "output activation": (["--output-activation", "tahn"], "did you mean tanh?"),
     "loss": (["--loss", "cross-entropie"], "did you mean cross-entropy?"),
     "dtype": (["--dtype", "flaot32"], "did you mean float32?"),
-    "dtype without bounds": (["--dtype", "float8_e5m2"], "bounds for float32, float64, float16, bfloat16 only"),
+    "dtype without bounds": (["--dtype", "float8_e5m2"], "nobody computes in it"),
     "optimizer": (["--optimizer", "adma"], "did you mean adam?"),
     "learning rate": (["--lr", "nan"], "lr=nan"),
     "implementation": (["--against", "trch"], "did you mean torch?"),
