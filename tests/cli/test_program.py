@@ -18,7 +18,8 @@ from harness.processes import End, Program
 HEAD = "import torch\nfrom torch import nn\nmodel = nn.Sequential(nn.Linear(3, 2), nn.Tanh())\nx = torch.ones(4, 3)\n"
 USUAL = {
     "function": "mine.py", "record": None, "modules": (), "demand": (), "seed": 0, "timeout": 60, "report": None,
-    "style": "table", "quiet": False, "verbose": False, "require_power": False, "command": "harness program mine.py", "what": "program",
+    "style": "table", "quiet": False, "verbose": False, "require_power": False, "command": "harness program mine.py",
+    "what": "program",
 }  # fmt: skip
 
 
