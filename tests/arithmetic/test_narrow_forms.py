@@ -17,6 +17,7 @@ from impls.hand import (
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
     CosineDistance,
+    Huber,
     KullbackLeibler,
     LayerNorm,
     MatrixProduct,
@@ -309,3 +310,28 @@ def test_products_of_a_repeated_matrix_may_be_rounded_before_they_are_added(dtyp
     assert np.all(off <= expected.bound)
     assert np.any(off > context.profile.u * np.abs(expected.value))  # more than one rounding of the result
     assert np.median(expected.bound / np.abs(ds @ other.swapaxes(-1, -2)).sum(axis=1)) < 10 * context.profile.u
+
+
+def test_a_scaled_mean_may_overflow_before_it_is_divided():
+    """As torch does: the gradient of one entry, times the constant, over how many there are."""
+    a, y = np.array([[0.0045], [0.5]]), np.array([[1.0], [0.5]])
+    context = Context(profile_of("float16", arithmetic=Arithmetic(products="float32", sums="float32")))
+    scaled = Scaled(BinaryCrossEntropy(clamp="torch"), 16384.0)
+    expected = scaled.da(*map(context.exact, (np.float64(np.float16(a)), y)))
+    with np.errstate(over="ignore"):
+        given = np.float16(16384.0) * np.float16((a - y) / (a * (1 - a))) / np.float16(2)
+    assert np.isinf(given[0, 0])
+    assert np.isinf(expected.bound[0, 0])
+    assert 0 < np.abs(expected.value[0, 0]) * 2 > 65504
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_of_hubers_constant_half_is_rounded_before_it_is_doubled(dtype):
+    q, delta, by = Narrow(dtype), 100.0, 2000 * 3 * 2.0**-24
+    a, y = q(np.random.default_rng(0).normal(0, 40, (2, 2000)).astype(np.float32))
+    constant = q(by / a.size)
+    given = q(q(constant * np.float32(0.5)) * q(2 * q(a - y)))
+    context = Context(profile_of(dtype, arithmetic=Arithmetic(products="float32", sums="float32")))
+    expected = Scaled(Huber(delta), by).da(context.exact(a[None]), context.exact(y[None]))
+    inside = np.abs(a - y) < delta - 1
+    assert np.all(np.abs(given - expected.value[0])[inside] <= expected.bound[0][inside])

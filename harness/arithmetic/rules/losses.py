@@ -113,17 +113,25 @@ def logit_cross_entropy_vjp_(a: Bounded, y: Bounded) -> Bounded:
     return a.context.rounded(value, a.bound / 4 + y.bound + both(a.context, error), 1.0, underflows=underflows)
 
 
-def _in_any_order(scaled: Bounded, inner: Bounded, loss: Loss, a: Bounded) -> Bounded:
-    magnified: Any = loss.magnified(a)
-    largest = np.abs(magnified.value) + magnified.bound if isinstance(magnified, Bounded) else magnified
+def _in_any_order(scaled: Bounded, inner: Bounded, loss: Loss, a: Bounded, by: float = 1.0) -> Bounded:
+    """A mean, times a constant, whose factors a program may multiply in any order.
+
+    It may have underflowed before it was multiplied by the largest of them, and overflow where it is multiplied by the
+    constant before it is divided by how many there are, or where the constant is multiplied by the largest factor.
+    """
+    profile, magnified = scaled.context.profile, loss.magnified(a)
+    largest: Any = np.abs(magnified.value) + magnified.bound if isinstance(magnified, Bounded) else magnified
     constant = loss.terms(a) * (np.abs(inner.value) + inner.bound)
-    return scaled.widened(scaled.context.profile.eta * (constant + largest))
+    bound = scaled.bound + profile.eta * (constant + largest)
+    fits = (by * constant <= profile.largest) & (by * largest <= profile.largest) if by > 1 else True
+    return Bounded(scaled.value, np.where(fits, bound, np.inf), scaled.context)
 
 
 @rule_for(Scaled.da)
 def of_a_scaled_loss(scaled: Scaled, a: Bounded, y: Any) -> Bounded:
     inner = scaled.loss.da(a, y)
-    return _in_any_order(scaled.times(inner, a), inner, scaled.loss, a)
+    by = float(scaled.at(len(a.value))) if scaled.power else scaled.by
+    return _in_any_order(scaled.times(inner, a), inner, scaled.loss, a, by)
 
 
 @rule_for(BinaryCrossEntropy.da, CategoricalCrossEntropy.da, CosineDistance.da)
