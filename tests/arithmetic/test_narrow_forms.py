@@ -17,6 +17,7 @@ from impls.hand import (
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
     CosineDistance,
+    Erf,
     Huber,
     KullbackLeibler,
     LayerNorm,
@@ -335,3 +336,15 @@ def test_of_hubers_constant_half_is_rounded_before_it_is_doubled(dtype):
     expected = Scaled(Huber(delta), by).da(context.exact(a[None]), context.exact(y[None]))
     inside = np.abs(a - y) < delta - 1
     assert np.all(np.abs(given - expected.value[0])[inside] <= expected.bound[0][inside])
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_of_the_slope_of_erf_either_factor_may_be_multiplied_in_first(dtype):
+    q, rng = Narrow(dtype), np.random.default_rng(0)
+    z, da = q(rng.normal(0, 1, 4000)), q(rng.normal(0, 1, 4000) * 2.0**-22)
+    slope = q(np.exp(-q(np.square(z))))
+    given = q(q(da * q(2 / np.sqrt(np.pi))) * slope)
+    context = Context(profile_of(dtype, arithmetic=Arithmetic(products="float32", sums="float32")))
+    expected = Erf().dz(context.exact(da), context.exact(z))
+    assert np.all(np.abs(given - expected.value) <= expected.bound)
+    assert np.any(np.abs(given - expected.value) > 2.0**-25) == (dtype == "float16")  # of half a subnormal number

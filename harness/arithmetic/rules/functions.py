@@ -26,6 +26,7 @@ simplifier (pow); the unions are derived here. Largest seen of a power function 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -34,7 +35,7 @@ from harness.arithmetic.bounded import Bounded, Floats, rule_for
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, profile_of
 from harness.arithmetic.rules.smooth import Constants, both, times_slope
 from impls.hand.layers.broadcasting import divisor_vjp, raised
-from impls.hand.layers.functions import log, power, power_vjp, rsqrt, rsqrt_vjp
+from impls.hand.layers.functions import Erf, log, power, power_vjp, rsqrt, rsqrt_vjp
 
 
 def root_error(c: Constants) -> float:
@@ -124,6 +125,13 @@ def rsqrt_vjp_(da: Bounded, z: Bounded) -> Bounded:
     local = both(z.context, lambda u, c: u * (3 * root_error(c) + 5) * (np.abs(slope) + moved))
     first = np.where(4 * (np.abs(slope) + moved) <= da.context.profile.largest, 1.0, np.inf)
     return times_slope(da, slope, moved, local, 4 * (1 + np.abs(slope)), first=first)
+
+
+@rule_for(Erf.dz)
+def erf_vjp(layer: Erf, da: Bounded, z: Bounded) -> Bounded:
+    """Either factor of the slope may be multiplied in first, and the product be a subnormal number."""
+    made: Bounded = Erf.dz.body(layer, da, z)  # type: ignore[attr-defined]
+    return made.widened(2 / math.sqrt(math.pi) * da.context.profile.eta)
 
 
 @rule_for(log)

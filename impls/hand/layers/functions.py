@@ -169,6 +169,7 @@ class Erf(Activation):
     def forward(self, z: Array) -> Array:
         return erf(z)
 
+    @primitive
     def dz(self, da: Array, z: Array) -> Array:
         return da * (2 / math.sqrt(math.pi) * np.exp(-np.square(z)))
 

@@ -52,7 +52,8 @@ class CosineDistance(Loss):
 
     def magnified(self, a: Array) -> Array:
         r, size = length(a, self.eps), np.absolute(a)
-        return 2 * size + (1 + size.sum(axis=-1, keepdims=True) * size * (1 + 1 / np.square(r))) / r
+        row = size.sum(axis=-1, keepdims=True)
+        return 2 * size + row + (1 + row * size * (1 + 1 / np.square(r))) / r
 
     def forward(self, a: Array, y: Array) -> Array:
         return (1 - (of_length_one(a, self.eps) * of_length_one(y, self.eps)).sum(axis=-1)).sum() / rows_in(a)
