@@ -17,6 +17,8 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from impls.contract import Arithmetic, Array
 
+ArithmeticIn = Callable[[Any, str, str], Arithmetic]
+"""Of what gives a layer's `local` from numbers of a dtype, its last argument: `impls.contract.StatesArithmetic`."""
 Kind = Literal["derived", "its own forward", "its decomposition", "rounding only", "none"]
 """By what an operation can be judged, the best in front: a hand rule in bounded arithmetic; what it does forward, or
 what its framework decomposes it into, differentiated in float64; the same kernel in float64; nothing."""
@@ -162,8 +164,7 @@ class Capture:
         losses: of several backward passes each one's, whose gradients add up.
         state: by the name of a leaf that is no weight, what it holds afterwards: a running mean.
         elsewhere: of each operation through which a gradient passed outside of the window, its module.
-        arithmetic: how its framework computes from numbers of a dtype, its last argument, see
-            `impls.contract.StatesArithmetic`.
+        arithmetic: how its framework computes.
     """
 
     version: str
@@ -178,7 +179,7 @@ class Capture:
     losses: Sequence[float] = ()
     state: Mapping[str, Array] = field(default_factory=dict)
     elsewhere: Sequence[str] = ()
-    arithmetic: Callable[[Any, str, str], Arithmetic] | None = None
+    arithmetic: ArithmeticIn | None = None
 
 
 class CannotCaptureError(Exception):

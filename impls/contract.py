@@ -23,6 +23,9 @@ from impls.graph import Graph
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]
 
+CPU = "cpu"
+"""The device that everything has."""
+
 
 def is_real(array: Any) -> bool:
     """Whether an array holds real numbers; those of ml_dtypes are of no kind that NumPy knows."""
@@ -101,7 +104,7 @@ class Arithmetic:
     within: str | None = None
     rounds_statistics: bool = False
     unrounded: bool = False
-    device: str = "cpu"
+    device: str = CPU
     cores: tuple[tuple[int, int], str] | None = None
 
 

@@ -110,17 +110,17 @@ def _parts(steps: int) -> tuple[int, int, int]:
 
 def measure_checks(checks: int) -> list[float]:
     """Megabytes after every 20 checks, and seconds a check, of this process."""
-    import jax.numpy as jnp
     import numpy as np
-    import torch
 
     from harness import check_vjp
     from impls.hand import Tanh
+    from impls.jax_grad.operations import operation_of as of_jax
+    from impls.torch_autograd.operations import operation_of as of_torch
 
     held, begin = list[float](), time.process_time()
     for number in range(checks):
         c, sizes = 1 + number / checks, (3 + number % 5, 4 + number % 3)
-        tanh = (None, torch.tanh, jnp.tanh)[number % 3]
+        tanh = (None, *(of(Tanh(), "a") for of in (of_torch, of_jax)))[number % 3]
         reference = (lambda z, c=c, tanh=tanh: tanh(c * z)) if tanh else Tanh()
         c = c if tanh else 1.0
         found = check_vjp(

@@ -34,9 +34,7 @@ from typing import Any
 
 from harness.arithmetic.tensor_cores import BlockDot, block_at, block_of
 from harness.formats import FORMATS, Format
-from impls.contract import Arithmetic
-
-CPU = "cpu"
+from impls.contract import CPU, Arithmetic
 
 ArithmeticOf = Callable[[Any, str], Arithmetic]
 """From a layer, and what it calls what a link gives, to how that is computed: `impls.contract.StatesArithmetic`."""
@@ -207,9 +205,8 @@ def _narrow(own: Profile, of: Format, arithmetic: Arithmetic) -> Profile:
     on_device = replace(ANY, device=arithmetic.device)
     if arithmetic.within is not None:
         within = replace(profile_of(arithmetic.within, own.eager, on_device), dtype=own.dtype, block=own.block)
-        if (
-            max(products, sums) > within.u
-        ):  # what is added up in the format itself is rounded, and overflows, as it does
+        if max(products, sums) > within.u:
+            # What is added up in the format itself is rounded, and overflows, as it does.
             within = replace(within, eta=eta, largest=of.largest)
         stored = of.u, eta, of.largest
     return replace(
@@ -233,8 +230,13 @@ def stated_profile(
     profile = profile_of(dtype, eager, of_any)
     if of_any.device == CPU:
         return profile if FORMATS[dtype].digits >= FORMATS[WIDE].digits else replace(profile, arithmetic=arithmetic)
-    cores = next(filter(None, (arithmetic(layer, local).cores for layer, local in places)), None)
-    return replace(profile, arithmetic=arithmetic, whole=Arithmetic(device=of_any.device, cores=cores))
+    whole = Arithmetic(device=of_any.device, cores=cores_among(arithmetic, places))
+    return replace(profile, arithmetic=arithmetic, whole=whole)
+
+
+def cores_among(arithmetic: ArithmeticOf, places: Iterable[tuple[Any, str]]) -> tuple[tuple[int, int], str] | None:
+    """The tensor cores on which some of these links make products: see `impls.contract.Arithmetic`."""
+    return next(filter(None, (arithmetic(layer, local).cores for layer, local in places)), None)
 
 
 def on_tensor_cores(profile: Profile, architecture: str, operands: str) -> Profile:

@@ -16,8 +16,8 @@ from harness.candidates.layout import layout_of
 from harness.candidates.updates import FromUpdate, read_off_from
 from harness.dialects import Recognised
 from harness.evaluation.point import Point
-from harness.inputs.devices import CPU
 from harness.usage import UsageError
+from impls.contract import CPU
 from impls.graph import Graph
 
 

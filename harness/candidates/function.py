@@ -27,12 +27,12 @@ from harness.comparison.judge import Finding
 from harness.diagnosis.location import located
 from harness.dialects import Recognised, recognised
 from harness.evaluation.point import Point
-from harness.inputs.devices import CPU, OF_THE_CPU, Stated, placed, stated_by
+from harness.inputs.devices import OF_THE_CPU, Stated, placed, stated_by
 from harness.inputs.frameworks import named_in
 from harness.usage import UsageError, did_you_mean
 from impls import registry
 from impls.abilities import Hosts
-from impls.contract import Array, CannotCompareError, Inputs, network_of_example
+from impls.contract import CPU, Array, CannotCompareError, Inputs, network_of_example
 
 NUMPY = "numpy"
 

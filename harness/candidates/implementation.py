@@ -15,11 +15,12 @@ from harness.candidates.conformance import BreachError, check_pass, check_update
 from harness.comparison.judge import Finding, Kind
 from harness.evaluation.given import fed, read_only
 from harness.evaluation.point import Point
-from harness.inputs.devices import CPU, placed
+from harness.inputs.devices import placed
 from harness.usage import visible
 from impls import registry
 from impls.abilities import ChecksGradients, Comparer, Compares, GradientChecker
 from impls.contract import (
+    CPU,
     Arithmetic,
     Array,
     CannotCompareError,

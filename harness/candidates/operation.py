@@ -20,14 +20,14 @@ from harness.comparison.judge import Finding, Kind
 from harness.comparison.operation import JudgedAnswer, judged_answer, mismatches
 from harness.evaluation.references.expected import Expected, gradient_of
 from harness.inputs.calls import Call, Settings
-from harness.inputs.devices import CPU, stated_by
+from harness.inputs.devices import stated_by
 from harness.inputs.frameworks import host_of, kind_of
 from harness.inputs.outputs import GRADIENTS, OUTPUT, flat, parted, reals_of
 from harness.inputs.signature import Signature
 from harness.inputs.trees import Leaf, put_together, taken_apart
 from harness.usage import UsageError, visible
 from impls.abilities import Hosts
-from impls.contract import Array, is_number, is_real
+from impls.contract import CPU, Array, is_number, is_real
 
 Note = Callable[..., None]
 """Takes the kind of a finding, its tensor and its message."""

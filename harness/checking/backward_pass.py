@@ -33,14 +33,14 @@ from harness.formats import WIDE
 from harness.inputs.arguments import as_data, as_dtype, as_network, as_seconds, check_parameters
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
-from harness.inputs.devices import CPU, as_device
+from harness.inputs.devices import as_device
 from harness.inputs.networks import of_a_network
 from harness.inputs.plain import as_count, as_flag, as_path, as_text
 from harness.results.check import Check
 from harness.results.record import PowerCount
 from harness.results.setting import Setting, setting_of
 from harness.usage import UsageError, visible
-from impls.contract import Array
+from impls.contract import CPU, Array
 from impls.graph import Graph
 
 DUMPS = (".npz", ".safetensors")

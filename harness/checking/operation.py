@@ -9,7 +9,7 @@ from typing import Any
 from harness.candidates.operation import Operation
 from harness.candidates.repetition import repeated
 from harness.checking.operation_causes import explained
-from harness.checking.operation_demands import BATCH_INVARIANCE, as_demanded, invariant, with_demands
+from harness.checking.operation_demands import BATCH_INVARIANCE, DEMANDS, invariant, with_demands
 from harness.checking.operation_doubts import doubted
 from harness.checking.operation_judging import Tried, every_case, rows_of
 from harness.checking.operation_points import REPEATED_CALLS, References, as_interval, points_of, with_upstream, without
@@ -17,11 +17,12 @@ from harness.checking.operation_range import beyond, in_range
 from harness.comparison.judge import Finding
 from harness.evaluation.references.expected import gradient_of
 from harness.inputs.arguments import as_dtype, as_seconds
-from harness.inputs.devices import CPU, as_device
+from harness.inputs.devices import as_device
 from harness.inputs.frameworks import forget
-from harness.inputs.plain import as_count, as_flag, refused
+from harness.inputs.plain import as_count, as_demands, as_flag, refused
 from harness.results.operation_check import OperationCheck
 from harness.results.setting import places_of
+from impls.contract import CPU
 
 
 def check_vjp(
@@ -100,7 +101,7 @@ def check_vjp(
         UsageError: the reference or an input cannot be used, or the candidate cannot be called at all.
     """
     dtype, strict, timeout = as_dtype(dtype), as_flag("strict", strict), as_seconds(timeout)
-    demanded, device = as_demanded(demand), as_device(device)
+    demanded, device = as_demands(demand, DEMANDS), as_device(device)
     if as_count("seed", seed, 0) is None:
         raise refused("seed", seed, "numbers are drawn by it", "give a whole number from 0 on")
     points = points_of(reference, inputs, cases, dtype, seed, as_interval(range))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -11,31 +10,12 @@ from harness.candidates.batches import batch_of, batch_variance
 from harness.candidates.operation import Operation
 from harness.checking.operation_judging import Tried
 from harness.comparison.judge import Finding
-from harness.inputs.plain import refused
-from harness.usage import UsageError, did_you_mean
 
 EQUAL_BITS, BATCH_INVARIANCE = "equal bits", "batch invariance"
 DEMANDS = (EQUAL_BITS, BATCH_INVARIANCE)
 
 
-def as_demanded(demand: Any) -> frozenset[str]:
-    """What is demanded, by name.
-
-    Raises:
-        UsageError: there is none of that name.
-    """
-    if isinstance(demand, str) or not isinstance(demand, Sequence):
-        raise refused("demand", demand, "names come in a list", 'give one, such as ["equal bits"]')
-    for name in demand:
-        if name not in DEMANDS:
-            raise UsageError(
-                f"Cannot demand {str(name)[:60]!r}, because there is nothing of that name"
-                f"{did_you_mean(str(name), DEMANDS)}; choose from {', '.join(DEMANDS)}."
-            )
-    return frozenset(demand)
-
-
-def with_demands(findings: Sequence[Finding], demanded: frozenset[str]) -> list[Finding]:
+def with_demands(findings: Sequence[Finding], demanded: Sequence[str]) -> list[Finding]:
     """With other bits in a later call a failure, where equal ones are demanded."""
     if EQUAL_BITS not in demanded:
         return list(findings)

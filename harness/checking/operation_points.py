@@ -19,13 +19,14 @@ from harness.evaluation.references.voting import VotingReference
 from harness.inputs.calls import Call, Settings
 from harness.inputs.cases import Case, drawn, upstream_of, users, why_untried, with_options
 from harness.inputs.declared import as_ends
-from harness.inputs.devices import CPU, OF_THE_CPU, Stated
+from harness.inputs.devices import OF_THE_CPU, Stated
 from harness.inputs.frameworks import as_arrays
 from harness.inputs.outputs import joined, whole_shape
 from harness.inputs.plain import refused, shown
 from harness.inputs.signature import Signature, signature_of
 from harness.inputs.trees import is_numbers, taken_apart
 from harness.usage import UsageError, did_you_mean
+from impls.contract import CPU
 from impls.hand import Tanh
 from impls.hand.notation import ACTIVATIONS, LOSSES
 

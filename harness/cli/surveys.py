@@ -12,7 +12,7 @@ from harness.cli.terminal import Progress, indented, named, printable, style_of
 from harness.environment import environment
 from harness.evaluation.point import Point
 from harness.formats import DTYPES, WIDE
-from harness.inputs.devices import CPU, as_device, every_device, having
+from harness.inputs.devices import as_device, every_device, having
 from harness.surveys.accumulation import accumulation_of
 from harness.surveys.accuracy import Accuracy, place, size
 from harness.surveys.calibration import Calibration, calibrate
@@ -20,7 +20,7 @@ from harness.surveys.conventions import conventions, render
 from harness.usage import visible
 from impls import registry
 from impls.abilities import Accumulates
-from impls.contract import CannotCompareError, Trains, network_of_example
+from impls.contract import CPU, CannotCompareError, Trains, network_of_example
 from impls.hand import from_text
 
 HEADERS = ("function", "against", "points", "largest", "table", "verdict", "at")

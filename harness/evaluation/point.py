@@ -17,7 +17,7 @@ import numpy as np
 from harness.arithmetic import Context, Profile, profile_of
 from harness.arithmetic.operands import Operands
 from harness.arithmetic.products import Products
-from harness.arithmetic.profile import ANYWHERE, ArithmeticOf
+from harness.arithmetic.profile import ANYWHERE, ArithmeticOf, cores_among
 from harness.evaluation.centre import Centre, end_to_end
 from harness.evaluation.given import as_numbers, fed, named, sealed, with_buffers
 from harness.evaluation.truth import Truth, true_tensors
@@ -81,8 +81,8 @@ class Point:
         if self.arithmetic is None:
             return profile_of(self.dtype)
         of_any = self.arithmetic(None, "")
-        each = (self.arithmetic(link.layer, link.local).cores for link in self.network.links)
-        return profile_of(self.dtype, arithmetic=replace(of_any, cores=next(filter(None, each), of_any.cores)))
+        cores = cores_among(self.arithmetic, ((link.layer, link.local) for link in self.network.links))
+        return profile_of(self.dtype, arithmetic=replace(of_any, cores=cores or of_any.cores))
 
     @cached_property
     def named(self) -> dict[str, Array]:

@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 from harness.inputs.plain import as_text
 from harness.usage import UsageError
 from impls import registry
-from impls.contract import Arithmetic, CannotCompareError, Describes, RunsOn, StatesArithmetic, network_of_example
+from impls.contract import CPU, Arithmetic, CannotCompareError, Describes, RunsOn, StatesArithmetic, network_of_example
 
-CPU = "cpu"
 _KNOWN = re.compile(r"(cpu|cuda)(:\d+)?")
 """For these there are constants and rules; no others are listed or taken, whatever a framework has."""
 

@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 
 from harness.inputs.calls import Call
-from harness.inputs.devices import CPU, devices_of, placed
+from harness.inputs.devices import devices_of, placed
 from harness.inputs.outputs import flat
 from harness.inputs.plain import unmasked
 from harness.inputs.trees import taken_apart
 from harness.usage import UsageError, told
 from impls import registry
 from impls.abilities import Hosts, StandsIn
-from impls.contract import Array, CannotCompareError, is_number, is_real, network_of_example
+from impls.contract import CPU, Array, CannotCompareError, is_number, is_real, network_of_example
 from impls.graph import Graph
 
 _WANTS_WHOLE_NUMBERS = re.compile(r"\bLong\b|\blong, int\b|integer|\bindices\b", re.IGNORECASE)
@@ -65,10 +65,8 @@ def host_of(
     Raises:
         UsageError: it runs in none; what the likeliest one raised is told.
     """
-    whole = function.function if isinstance(function, Call) else function
-    bringing = [host for host in loaded_hosts(dtype, device).values() if host.brings_backward(whole)]
-    if bringing:
-        return bringing[0]
+    if (bringing := _bringing(function, dtype, device)) is not None:
+        return bringing
     reasons, tried, mentioned = list[tuple[bool, str]](), set[str](), named_in(function)
     # A function that imports its framework when it is called has loaded it after a round, for another one.
     while fresh := {name: host for name, host in loaded_hosts(dtype, device).items() if name not in tried}:
@@ -157,13 +155,20 @@ def differentiating(
     )
 
 
-def _as_called(function: Callable[..., Any], dtype: str) -> Callable[..., Any]:
+def _bringing(function: Callable[..., Any], dtype: str, device: str = CPU) -> Hosts | None:
+    """The host of a function that has a backward pass of its own; None of any other."""
     whole = function.function if isinstance(function, Call) else function
-    for host in loaded_hosts(dtype).values():
-        if host.brings_backward(whole):
-            forward = host.pair(whole)[0]
-            return Call(forward, function.signature, function.settings) if isinstance(function, Call) else forward
-    return function
+    return next((host for host in loaded_hosts(dtype, device).values() if host.brings_backward(whole)), None)
+
+
+def _as_called(function: Callable[..., Any], dtype: str) -> Callable[..., Any]:
+    """What has a backward pass of its own, as its framework calls it; any other function itself."""
+    host = _bringing(function, dtype)
+    if host is None:
+        return function
+    if isinstance(function, Call):
+        return Call(host.pair(function.function)[0], function.signature, function.settings)
+    return host.pair(function)[0]
 
 
 def _differentiates(host: Hosts, function: Callable[..., Any], inputs: Sequence[Array]) -> bool:

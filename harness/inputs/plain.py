@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from inspect import signature
 from operator import index
 from typing import Any
 
 import numpy as np
 
-from harness.usage import UsageError, ordinary, reason
+from harness.usage import UsageError, did_you_mean, ordinary, reason
 
 LARGEST_COUNT = 2**63 - 1
 """The largest whole number that every reader of a record takes."""
@@ -113,6 +113,23 @@ def as_count(name: str, value: Any, least: int) -> int | None:
 def refused(name: str, value: Any, why: str, instead: str) -> UsageError:
     """The complaint about an argument of another type."""
     return UsageError(f"Cannot use {name}={shown(value)}, because {why}; {instead}.")
+
+
+def as_demands(demand: Any, known: Collection[str], of: str = "") -> list[str]:
+    """What is demanded, by name, each once; `of` says of what, where there are other demands of other things.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if isinstance(demand, str) or not isinstance(demand, Sequence):
+        raise refused("demand", demand, "names come in a list", 'give one, such as ["equal bits"]')
+    for name in demand:
+        if name not in known:
+            raise UsageError(
+                f"Cannot demand {str(name)[:60]!r}{of}, because there is nothing of that name"
+                f"{did_you_mean(str(name), known)}; choose from {', '.join(known)}."
+            )
+    return list(dict.fromkeys(demand))
 
 
 def shown(value: Any) -> str:

@@ -24,7 +24,7 @@ from harness.inputs.arguments import (
 )
 from harness.inputs.batches import batches_of
 from harness.inputs.datasets import Data
-from harness.inputs.devices import CPU, as_device
+from harness.inputs.devices import as_device
 from harness.inputs.plain import as_called, as_count, as_flag, as_path, as_text, shown
 from harness.inputs.schedule import SMALL, Schedule
 from harness.interrupts import heard, heed, held_back
@@ -37,6 +37,7 @@ from harness.results.record_file import Writer
 from harness.results.run import Run
 from harness.results.steps import Steps
 from harness.usage import UsageError
+from impls.contract import CPU
 from impls.graph import Graph
 
 

@@ -17,9 +17,9 @@ from harness.environment import free_memory
 from harness.faults.operations.explanation import Explanation
 from harness.inputs.arguments import as_seconds
 from harness.inputs.frameworks import loaded_hosts
-from harness.inputs.plain import as_count, refused
+from harness.inputs.plain import as_count, as_demands, refused
 from harness.interrupts import heard, heed
-from harness.programs.demands import Ran, as_demanded, kept
+from harness.programs.demands import DEMANDS, Ran, kept
 from harness.programs.judging import judged
 from harness.results.program_check import JudgedOperation, ProgramCheck
 from harness.usage import UsageError, told, visible
@@ -74,7 +74,7 @@ def check_program(
     """
     if as_count("seed", seed, 0) is None or seed >= 2**32:
         raise refused("seed", seed, "random numbers are drawn by it", "give a whole number from 0 to 2**32 - 1")
-    demanded = as_demanded(demand)
+    demanded = as_demands(demand, tuple(DEMANDS), " of a program")
     window = Window(modules=[modules] if isinstance(modules, str) else list(modules), room=free_memory())
     called = visible(name or str(getattr(program, "__name__", type(program).__name__)))
     drawn = np.random.get_state()  # noqa: NPY002  (what is imported on the way may draw)

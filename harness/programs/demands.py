@@ -20,10 +20,9 @@ import numpy as np
 
 from harness.candidates.handed import same
 from harness.formats import FORMATS
-from harness.inputs.plain import refused
 from harness.programs.judging import judged
 from harness.results.program_check import Demanded
-from harness.usage import UsageError, did_you_mean, told
+from harness.usage import UsageError, told
 from impls.abilities import Hosts
 from impls.captured import Capture, Operation, Transplants
 from impls.contract import Array
@@ -63,32 +62,17 @@ class Ran:
     @property
     def rows(self) -> int:
         """How many there are; 0 where no argument has rows."""
-        sizes = [len(each) for each in self.arguments if self._is_batch(each)]
+        sizes = [len(each) for each in self.arguments if self.is_batch(each)]
         return sizes[-1] if sizes else 0
 
     def of(self, rows: slice) -> list[Any]:
         """The arguments for some of the rows."""
-        return [each[rows] if self._is_batch(each) and len(each) == self.rows else each for each in self.arguments]
+        among = self.rows
+        return [each[rows] if self.is_batch(each) and len(each) == among else each for each in self.arguments]
 
-    def _is_batch(self, argument: Any) -> bool:
+    def is_batch(self, argument: Any) -> bool:
+        """Whether an argument is an array with a first axis."""
         return isinstance(self.host, Hosts) and self.host.owns(argument) and argument.ndim > 0
-
-
-def as_demanded(demand: Any) -> list[str]:
-    """What is demanded of a program, by name.
-
-    Raises:
-        UsageError: there is none of that name.
-    """
-    if isinstance(demand, str) or not isinstance(demand, Sequence):
-        raise refused("demand", demand, "names come in a list", 'give one, such as ["equal bits"]')
-    for name in demand:
-        if name not in DEMANDS:
-            raise UsageError(
-                f"Cannot demand {str(name)[:60]!r} of a program, because there is nothing of that name"
-                f"{did_you_mean(str(name), DEMANDS)}; choose from {', '.join(DEMANDS)}."
-            )
-    return list(dict.fromkeys(demand))
 
 
 def kept(demand: str, ran: Ran) -> Demanded:
@@ -110,15 +94,16 @@ class _UntriedError(Exception):
 
 def _equal_bits(ran: Ran) -> Iterator[str]:
     again = ran.again()
-    for one, other in _aligned(ran.first, again):
+    pairs, gradients = _aligned(ran.first, again), _gradients(again)
+    for one, other in pairs:
         if not _equal(one.outputs, other.outputs) and _equal(one.operands, other.operands):
             yield f"{_called(one)} gives other bits of the same operands, run again from the same seed"
-    for one, other in [*_aligned(ran.first, again)][::-1]:
+    for one, other in reversed(pairs):
         sent = _equal(one.upstream, other.upstream) and _equal(one.operands, other.operands)
         if sent and not _equal(one.gradients, other.gradients):
             yield f"{_called(one)} sends back other bits of the same upstream, run again from the same seed"
     for name, gradient in _gradients(ran.first).items():
-        if not same(gradient, _gradients(again).get(name)):
+        if not same(gradient, gradients.get(name)):
             yield f"the gradient of {name} has other bits, run again: its parts meet in another order"
     if ran.first.loss != again.loss:
         yield "its loss has other bits, run again from the same seed"
@@ -169,7 +154,7 @@ def _layouts(ran: Ran) -> Iterator[str]:
     if not getattr(ran.host, "strided", False):
         raise _UntriedError("its framework's arrays have no layout that a program sees")
     for name, laid in layouts.items():
-        batch = [laid(each) if ran._is_batch(each) and each.ndim > 1 else each for each in ran.arguments]
+        batch = [laid(each) if ran.is_batch(each) and each.ndim > 1 else each for each in ran.arguments]
         for operation in judged(ran.again(batch)):
             if operation.wrong:
                 yield f"{operation.called} is wrong where arguments are not contiguous ({name})"
@@ -190,11 +175,11 @@ def _rows(ran: Ran) -> int:
     return ran.rows
 
 
-def _aligned(one: Capture, other: Capture) -> Iterator[tuple[Operation, Operation]]:
+def _aligned(one: Capture, other: Capture) -> list[tuple[Operation, Operation]]:
     names = [[operation.name for operation in capture.operations] for capture in (one, other)]
     if names[0] != names[1]:
         raise _UntriedError("it runs other operations then")
-    return zip(one.operations, other.operations, strict=True)
+    return list(zip(one.operations, other.operations, strict=True))
 
 
 def _equal(one: Sequence[Array | None], other: Sequence[Array | None]) -> bool:

@@ -15,18 +15,18 @@ from msgspec.structs import replace as with_other
 from harness.arithmetic import Context
 from harness.comparison.judge import Row, but_for_rounding
 from harness.comparison.operation import JudgedAnswer, row_by, row_of
-from harness.evaluation.references.captured import ArithmeticOf, RuleReference, profile_by
+from harness.evaluation.references.captured import RuleReference, profile_by
 from harness.evaluation.references.expected import Expected
 from harness.evaluation.references.measured import MeasuredReference
 from harness.evaluation.references.reference import Reference
 from harness.faults.operations.causes import cause_of
 from harness.faults.operations.explanation import Explanation
 from harness.faults.operations.situation import Situation
-from harness.formats import DTYPES, FORMATS
+from harness.formats import DTYPES, FORMATS, WIDE
 from harness.inputs.outputs import joined
 from harness.results.program_check import JudgedOperation
 from harness.usage import UsageError, told
-from impls.captured import WHOLE, Capture, Form, Kind, Meeting, Operation, Rule, Window
+from impls.captured import WHOLE, ArithmeticIn, Capture, Form, Kind, Meeting, Operation, Rule, Window
 from impls.contract import Array, is_real
 from impls.graph.backward import accumulate
 from impls.graph.node import path_of
@@ -57,7 +57,7 @@ def judged(capture: Capture, window: Window = WHOLE) -> Iterator[JudgedOperation
             yield judged_meeting(meeting, module, None, capture.arithmetic)
 
 
-def judged_operation(operation: Operation, arithmetic: ArithmeticOf | None = None) -> JudgedOperation:
+def judged_operation(operation: Operation, arithmetic: ArithmeticIn | None = None) -> JudgedOperation:
     """One operation by the best reference it has; where that cannot be run, by the next, and by none in the end."""
     why, blind = operation.why_not, None
     for kind, reference in _references(operation, arithmetic):
@@ -78,7 +78,7 @@ def judged_operation(operation: Operation, arithmetic: ArithmeticOf | None = Non
 
 def _in_16_bits(operation: Operation) -> bool:
     gives = (*operation.outputs, *(g for g in operation.gradients if g is not None))
-    return any(FORMATS[str(each.dtype)].digits < FORMATS["float32"].digits for each in gives if is_real(each))
+    return any(is_real(each) and str(each.dtype) not in WIDE for each in gives)
 
 
 def _blind(found: JudgedOperation) -> int:
@@ -87,7 +87,7 @@ def _blind(found: JudgedOperation) -> int:
 
 
 def _references(
-    operation: Operation, arithmetic: ArithmeticOf | None
+    operation: Operation, arithmetic: ArithmeticIn | None
 ) -> Iterator[tuple[Kind, Callable[[], Reference]]]:
     if operation.rule is not None and _looks_everywhere(operation.rule, operation.upstream):
         yield "derived", partial(RuleReference, operation, arithmetic)
@@ -204,7 +204,7 @@ def _told_of(array: Array, what: str, read: Sequence[Array]) -> str:
 
 
 def judged_meeting(
-    meeting: Meeting, module: str, place: tuple[str, int] | None, arithmetic: ArithmeticOf | None = None
+    meeting: Meeting, module: str, place: tuple[str, int] | None, arithmetic: ArithmeticIn | None = None
 ) -> JudgedOperation:
     """A sum of gradients, in any order."""
     dtype, rows, why = str(meeting.total.dtype), list[Row](), meeting.why_not
@@ -221,7 +221,7 @@ def judged_meeting(
     )  # fmt: skip
 
 
-def _total(meeting: Meeting, dtype: str, arithmetic: ArithmeticOf | None) -> Row:
+def _total(meeting: Meeting, dtype: str, arithmetic: ArithmeticIn | None) -> Row:
     context = Context(profile_by(arithmetic, dtype, dtype))
     parts = [context.exact(part) for part in meeting.parts]
     total = parts[0] if len(parts) == 1 else accumulate(*parts)

@@ -21,13 +21,13 @@ import numpy as np
 from msgspec.structs import replace
 
 from harness.arithmetic.bounded import Floats
-from harness.arithmetic.profile import CPU, Profile, constants_table, profile_of
+from harness.arithmetic.profile import Profile, constants_table, profile_of
 from harness.arithmetic.true_values import NoTruthError, TrueValues, true_values
 from harness.candidates.conformance import BreachError, guarded
 from harness.comparison.judge import Row
 from harness.evaluation.given import read_only
 from impls.abilities import Computes
-from impls.contract import Arithmetic, Array
+from impls.contract import CPU, Arithmetic, Array
 from impls.graph import Graph, Link
 
 Tried = str

@@ -18,7 +18,7 @@ from harness.candidates.conformance import BreachError
 from harness.candidates.implementation import Participant, placed_by
 from harness.environment import environment
 from harness.formats import DTYPES
-from harness.inputs.devices import CPU, as_device, having
+from harness.inputs.devices import as_device, having
 from harness.interrupts import heard, heed
 from harness.surveys import Survey
 from harness.surveys.accuracy import (
@@ -36,7 +36,7 @@ from harness.surveys.arguments import CHUNK, EVERY_FLOAT32, batches, every_numbe
 from harness.usage import UsageError
 from impls import registry
 from impls.abilities import Computes
-from impls.contract import Array, network_of_example
+from impls.contract import CPU, Array, network_of_example
 from impls.hand.parsing import lookup
 
 ALWAYS_EVERY = ("float16", "bfloat16")

@@ -17,10 +17,10 @@ from typing import Any
 
 import jax
 
-from impls.contract import Arithmetic, CannotCompareError
+from impls.contract import CPU, Arithmetic, CannotCompareError
 from impls.jax_grad.narrow import of_compiled, of_equation, on_cpu
 
-CPU, CUDA = "cpu", "cuda"
+CUDA = "cuda"
 PRECISE = ("float32", "highest", "bfloat16_9x", "F32_F32_F32", "F64_F64_F64", "BF16_BF16_F32_X9")
 """Settings with which a product of float32 is one of float32."""
 COARSER = {"BF16_BF16_F32": "bfloat16", "F16_F16_F32": "float16"}

@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from impls.abilities import Function, GradientChecker, Measured
-from impls.contract import Arithmetic, Array, Arrays, CannotCompareError, Inputs, Pass
+from impls.contract import CPU, Arithmetic, Array, Arrays, CannotCompareError, Inputs, Pass
 from impls.graph import LOSS, TARGET, Graph, Link, evaluate
 from impls.jax_grad.conventions import measures
-from impls.jax_grad.devices import CPU, Place, devices
+from impls.jax_grad.devices import Place, devices
 from impls.jax_grad.hosting import JaxHosting, JaxPrograms
 from impls.jax_grad.operations import ACCUMULATIONS, ELEMENTARY, operation_of
 from impls.jax_grad.optimizers import OPTIMIZERS, JaxUpdater

@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 
 from impls import hand
-from impls.contract import Arithmetic
+from impls.contract import CPU, Arithmetic
 from impls.torch_autograd.narrow import on_cpu
 
 CONVOLVES = (hand.Conv1d, hand.Conv2d, hand.ConvTranspose2d)
@@ -46,7 +46,7 @@ def on_cuda(layer: object, dtype: str, device: str) -> Arithmetic:
 
 def on_device(layer: object, local: str, dtype: str, device: str) -> Arithmetic:
     """How one tensor of a layer is computed in a dtype on a device; see `impls.contract.StatesArithmetic`."""
-    return on_cpu(layer, local, dtype) if device == "cpu" else on_cuda(layer, dtype, device)
+    return on_cpu(layer, local, dtype) if device == CPU else on_cuda(layer, dtype, device)
 
 
 def matmul_precision() -> str:
@@ -59,7 +59,7 @@ def matmul_precision() -> str:
 
 def settings(device: str) -> dict[str, str]:
     """The device, and what of torch's settings decides how products are rounded there."""
-    if device == "cpu":
+    if device == CPU:
         return {}
     matmul = torch.backends.cuda.matmul
     return {

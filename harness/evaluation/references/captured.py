@@ -15,18 +15,15 @@ import numpy as np
 
 from harness.arithmetic import Bounded, Context, Profile, profile_of
 from harness.arithmetic.profile import ANY
-from harness.formats import FORMATS, rounded_to
+from harness.formats import FORMATS, WIDE, rounded_to
 from harness.inputs.outputs import OUTPUT, Parts
-from impls.captured import Operation, Place
-from impls.contract import Arithmetic, Array, is_real
+from impls.captured import ArithmeticIn, Operation, Place
+from impls.contract import Array, is_real
 from impls.graph import prefixed
 from impls.graph.node import as_names
 
-ArithmeticOf = Callable[[Any, str, str], Arithmetic]
-"""Of what gives a layer's `local` from numbers of a dtype: see `impls.captured.Capture`."""
 
-
-def profile_by(arithmetic: ArithmeticOf | None, dtype: str, kind: str, layer: Any = None, local: str = "") -> Profile:
+def profile_by(arithmetic: ArithmeticIn | None, dtype: str, kind: str, layer: Any = None, local: str = "") -> Profile:
     """That of programs whose framework computes so, where it tells; of what gives a layer's `local`, or of any sum.
 
     Args:
@@ -51,7 +48,7 @@ class RuleReference:
 
     measured = False
 
-    def __init__(self, operation: Operation, arithmetic: ArithmeticOf | None = None) -> None:
+    def __init__(self, operation: Operation, arithmetic: ArithmeticIn | None = None) -> None:
         rule = operation.rule
         assert rule is not None
         self.rule, self.name = rule, f"hand {rule.layer!r}"
@@ -144,7 +141,7 @@ class RuleReference:
 def _read(context: Context, array: Array, kind: str) -> Bounded:
     """What was kept in that format: exact, but where a compiler leaves out its last rounding."""
     exact, unrounded = context.exact(array), context.profile.unrounded
-    if not unrounded or FORMATS[kind].digits >= FORMATS["float32"].digits:
+    if not unrounded or kind in WIDE:
         return exact
     return exact.widened(unrounded * np.abs(exact.value) + FORMATS[kind].smallest_subnormal / 2)
 

@@ -40,12 +40,11 @@ import numpy as np
 
 from harness.arithmetic import Bounded, Context, profile_of
 from harness.formats import FORMATS, WIDE
-from harness.inputs.devices import CPU
 from harness.inputs.frameworks import differentiating, loaded_hosts
 from harness.inputs.outputs import Parts, each_of, flat, joined, parts_of, reals_of
 from harness.usage import UsageError, told, visible
 from impls.abilities import Hosts
-from impls.contract import Array, is_real
+from impls.contract import CPU, Array, is_real
 
 FACTOR = {"float64": 128, "float32": 128, "float16": 4, "bfloat16": 4}
 POINTS = 2

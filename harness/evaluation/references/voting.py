@@ -23,10 +23,9 @@ from harness.evaluation.references.jumps import Jumps
 from harness.evaluation.references.measured import MeasuredReference, double
 from harness.evaluation.references.reference import OperationPoint
 from harness.inputs.cases import Case, called
-from harness.inputs.devices import CPU
 from harness.inputs.outputs import OUTPUT, Parts
 from harness.usage import UsageError
-from impls.contract import Array
+from impls.contract import CPU, Array
 
 DIRECTIONS = 3
 SPREAD = 8
