@@ -29,7 +29,7 @@ from harness.arithmetic.profile import ANYWHERE
 from harness.comparison.judge import Check, Row, as_convention, but_for_rounding, judge, judge_by, not_comparable
 from harness.comparison.recomputed import recomputed
 from harness.comparison.standard import Standard, Telling
-from harness.evaluation.centre import NOTHING, Readings, alone, exact_inputs, sampled
+from harness.evaluation.centre import NOTHING, Readings, alone, exact_inputs, parts_of, sampled
 from harness.evaluation.point import Point
 from harness.evaluation.subgradients import Sides
 from harness.inputs.schedule import EVERY_ENTRY, Stride
@@ -121,11 +121,6 @@ def sums_of(network: Graph, tensors: Mapping[str, Array], shown: Container[str],
             anew = _anew(link, tensors, shown, profile, parts, found)
             found |= {} if anew is None else {link.output: anew}
     return found
-
-
-def parts_of(network: Graph, link: Link, known: Container[str]) -> dict[str, Link]:
-    """The links of the parts of a gradient that a link adds and nobody knows."""
-    return {name: network.link[name] for name in link.inputs if name not in known and network.tensors[name].through}
 
 
 def judge_link(

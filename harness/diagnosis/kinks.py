@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from harness.arithmetic import Bounded
 from harness.arithmetic.bounded import Floats
-from harness.comparison.checks import parts_of
+from harness.evaluation.centre import parts_of
 from harness.evaluation.expected import Walk
 from harness.evaluation.incremental import Replay
 from harness.evaluation.subgradients import Sides

@@ -17,9 +17,10 @@ import numpy as np
 from msgspec.structs import replace
 
 from harness.arithmetic import Bounded, Profile
-from harness.comparison.checks import judge_link, parts_of
+from harness.comparison.checks import judge_link
 from harness.comparison.judge import Check, Row, but_for_rounding, judge, not_comparable
 from harness.diagnosis.alternatives import Reading, reading
+from harness.evaluation.centre import parts_of
 from harness.evaluation.expected import Walk
 from harness.evaluation.point import Point
 from harness.evaluation.subgradients import Sides

@@ -74,6 +74,11 @@ def sampled(link: Link, array: Any, stride: Stride) -> Any:
     return stride.of(array, link.axis) if link.slices else array
 
 
+def parts_of(network: Graph, link: Link, known: Container[str]) -> dict[str, Link]:
+    """The links of the parts of a gradient that a link adds and nobody knows."""
+    return {name: network.link[name] for name in link.inputs if name not in known and network.tensors[name].through}
+
+
 def alone(
     link: Link,
     tensors: Mapping[str, Array],

@@ -28,8 +28,7 @@ from msgspec import Struct, to_builtins
 
 from harness.arithmetic import Bounded, Context, Profile, profile_of
 from harness.candidates.implementation import profile_for
-from harness.comparison.checks import parts_of
-from harness.evaluation.centre import alone
+from harness.evaluation.centre import alone, parts_of
 from harness.evaluation.given import as_numbers, with_buffers
 from harness.evaluation.point import Point, moment_after
 from harness.explaining.leading_terms import formula_of

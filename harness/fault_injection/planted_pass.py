@@ -30,8 +30,8 @@ from harness.arithmetic import Bounded, Profile, profile_of
 from harness.arithmetic.entries import Entries
 from harness.arithmetic.rationals import Rationals
 from harness.arithmetic.true_values import TrueTensor
-from harness.comparison.checks import parts_of, sums_of
-from harness.evaluation.centre import NO_SUMS, alone
+from harness.comparison.checks import sums_of
+from harness.evaluation.centre import NO_SUMS, alone, parts_of
 from harness.evaluation.expected import given
 from harness.evaluation.given import as_numbers
 from harness.evaluation.point import Point
