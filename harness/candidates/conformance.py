@@ -15,7 +15,7 @@ from harness.comparison.judge import Kind
 from harness.evaluation.given import changed
 from harness.interrupts import heed
 from harness.usage import short_of_memory, told
-from impls.contract import Arrays, CannotCompareError, Pass, Update, tensors_of
+from impls.contract import Array, Arrays, CannotCompareError, Pass, Update, tensors_of
 from impls.graph import LOSS, Graph, prefixed
 
 _T = TypeVar("_T")
@@ -71,7 +71,13 @@ def check_update(weights: Arrays, state: tuple[str, ...], result: Any) -> Update
 
 def non_finite(tensors: Arrays) -> str | None:
     """Name of the first tensor that holds a NaN or an infinity."""
-    return next((name for name, array in tensors.items() if not np.all(np.isfinite(array))), None)
+    with np.errstate(all="ignore"):
+        return next((name for name, array in tensors.items() if not _finite(array)), None)
+
+
+def _finite(array: Array) -> bool:
+    """Whether every entry is: certainly where their sum is, which may overflow, but hides no NaN and no infinity."""
+    return bool(np.isfinite(np.sum(array)) or np.isfinite(array).all())
 
 
 def shapes_of(network: Graph, rows: int) -> dict[str, tuple[int, ...]]:

@@ -10,18 +10,26 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from harness.arithmetic import Bounded, Context, Profile
 from harness.evaluation.given import as_numbers, named
-from harness.inputs.schedule import EVERY_ENTRY, Stride
 from impls.contract import Array, Inputs
 from impls.graph import Graph, Link, evaluate
 
 NOTHING: Mapping[str, Link] = MappingProxyType({})
-NO_SUMS: Mapping[str, Array] = MappingProxyType({})
+
+
+class KnownSums(Protocol):
+    """Of a tensor that is a sum, what its parts may have rounded, added up, where that is known: `Context.shown`."""
+
+    def get(self, name: str, /) -> Array | None:
+        """None where it is not, or the tensor is no sum."""
+
+
+NO_SUMS: KnownSums = MappingProxyType[str, Array]({})
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,7 @@ class Reading(NamedTuple):
     """What links of one profile that read the same tensors have in common: a context, and these, by name, as exact."""
 
     context: Context
-    known: dict[Any, Any]
+    known: dict[str, Any]
 
 
 class Readings(dict[Profile, Reading]):
@@ -69,11 +77,6 @@ class Readings(dict[Profile, Reading]):
         return self.setdefault(profile, Reading(self.context(profile), {}))
 
 
-def sampled(link: Link, array: Any, stride: Stride) -> Any:
-    """The entries of what a link gives that a stride of them takes: all, where none can be computed apart."""
-    return stride.of(array, link.axis) if link.slices else array
-
-
 def parts_of(network: Graph, link: Link, known: Container[str]) -> dict[str, Link]:
     """The links of the parts of a gradient that a link adds and nobody knows."""
     return {name: network.link[name] for name in link.inputs if name not in known and network.tensors[name].through}
@@ -83,14 +86,13 @@ def alone(
     link: Link,
     tensors: Mapping[str, Array],
     profile: Profile,
-    stride: Stride = EVERY_ENTRY,
     shown: Container[str] = (),
     parts: Mapping[str, Link] = NOTHING,
-    sums: Mapping[str, Array] = NO_SUMS,
+    sums: KnownSums = NO_SUMS,
     *,
     readings: Readings | None = None,
 ) -> Bounded:
-    """The output of one link fed with exact tensors, restricted to a stride of its entries.
+    """The output of one link fed with exact tensors.
 
     Where it adds parts of a gradient that nobody shows, `parts` holds their links by name: the sum of all their vjps
     is one link then. Links that read the same tensors may share `readings`, so that these are made exact once.
@@ -101,7 +103,7 @@ def alone(
     def of(part: Link) -> Reading:
         return readings[profile.of(part.layer, part.local)]
 
-    made = link.rule(*exact_inputs(link, tensors, context, stride, shown, parts, sums, known, of=of))
+    made = link.rule(*exact_inputs(link, tensors, context, shown, parts, sums, known, of=of))
     if made.contracted:  # what is moved may have been computed anew, as it is for whoever reads it
         with np.errstate(invalid="ignore"):
             bound = np.where(np.isfinite(made.value), made.as_factor, made.bound)
@@ -113,42 +115,37 @@ def exact_inputs(
     link: Link,
     tensors: Mapping[str, Array],
     context: Context,
-    stride: Stride = EVERY_ENTRY,
     shown: Container[str] = (),
     parts: Mapping[str, Link] = NOTHING,
-    sums: Mapping[str, Array] = NO_SUMS,
-    known: dict[Any, Any] | None = None,
+    sums: KnownSums = NO_SUMS,
+    known: dict[str, Any] | None = None,
     *,
     of: Callable[[Link], Reading] | None = None,
 ) -> list[Any]:
-    """What a link reads, exact as given, restricted to what a stride of its entries depends on.
+    """What a link reads, exact as given.
 
     `shown` names what the same program made and shows, which it may have read before its last rounding; `sums` holds
     what the parts of a tensor that is a sum itself may have rounded, see `Context.shown`. What is `known` from the
     same tensors is read as it is. A part reads as what is `of` its own link does, as this link if None.
     """
     known = {} if known is None else known
-    apart = link.slices if stride != EVERY_ENTRY else {}
 
     def read(name: str) -> Any:
         if name in parts:
             part = parts[name]
             own, also = (context, known) if of is None else of(part)
-            made = part.rule(*exact_inputs(part, tensors, own, within, shown, NOTHING, sums, also))
+            made = part.rule(*exact_inputs(part, tensors, own, shown, NOTHING, sums, also))
             return part.read(made, tensors).read_by(context)
-        array, anew = tensors[name], sums.get(name)
-        if name in apart:
-            array = stride.of(array, apart[name])
-            anew = anew if anew is None else stride.of(anew, apart[name])
+        array = tensors[name]
         # Labels and step counts are whole numbers and stay what they are.
         if array.dtype.kind in "iu":
             return array
         if name not in shown:
             return context.exact(array)
+        anew = sums.get(name)
         return context.shown(array) if anew is None else context.shown(array, anew)
 
-    within = stride if link.slices else EVERY_ENTRY
     for name in link.inputs:
-        if (name, apart.get(name)) not in known:
-            known[name, apart.get(name)] = read(name)
-    return [known[name, apart.get(name)] for name in link.inputs]
+        if name not in known:
+            known[name] = read(name)
+    return [known[name] for name in link.inputs]

@@ -14,7 +14,6 @@ import numpy as np
 
 from harness.arithmetic import Context, Profile
 from harness.arithmetic.bounded import rounded
-from harness.evaluation.centre import sampled
 from harness.evaluation.expected import given, passed_on
 from harness.evaluation.given import as_numbers
 from harness.evaluation.point import Point
@@ -104,8 +103,9 @@ class Replay:
         return found
 
     def part(self, name: str, tensor: Any, stride: Stride) -> Any:
-        """The entries of a tensor that a sample of its link takes."""
-        return sampled(self._reach.network.link[name], tensor, stride)
+        """The entries of a tensor that a stride of them takes: all, where its link can compute none apart."""
+        link = self._reach.network.link[name]
+        return stride.of(tensor, link.axis) if link.slices else tensor
 
 
 def in_floats(point: Point, reach: Reach, shown: Mapping[str, Array], planted: Mapping[str, Rule]) -> Replay:

@@ -30,8 +30,8 @@ from harness.arithmetic import Bounded, Profile, profile_of
 from harness.arithmetic.entries import Entries
 from harness.arithmetic.rationals import Rationals
 from harness.arithmetic.true_values import TrueTensor
-from harness.comparison.checks import sums_of
-from harness.evaluation.centre import NO_SUMS, alone, parts_of
+from harness.comparison.recomputed import Sums
+from harness.evaluation.centre import NO_SUMS, KnownSums, alone, parts_of
 from harness.evaluation.expected import given
 from harness.evaluation.given import as_numbers
 from harness.evaluation.point import Point
@@ -116,7 +116,7 @@ class Tensors:
         self._read = evaluate(parts, self._working.taken_by_name(given), passed_on=self._working.passed_on)
         self.given = self._working.kept_by_name(self._read)
         self._alone: dict[tuple[str, Profile | None], Bounded] = {}
-        self._sums: dict[Profile, Mapping[str, Array]] = {}
+        self._sums: dict[Profile, KnownSums] = {}
 
     def with_fault(self, fault: Fault) -> Array:
         """What the faulty link gives, in this dtype."""
@@ -137,11 +137,11 @@ class Tensors:
         """What a program shows that shows everything: all but parts of gradients."""
         return frozenset(name for name in self.network.link if not self.network.tensors[name].through)
 
-    def _sums_of(self, profile: Profile) -> Mapping[str, Array]:
+    def _sums_of(self, profile: Profile) -> KnownSums:
         if profile.eager:
             return NO_SUMS
         if profile not in self._sums:
-            self._sums[profile] = sums_of(self.network, self.given, self.told, profile)
+            self._sums[profile] = Sums(self.network, self.given, self.told, profile)
         return self._sums[profile]
 
     def shown_after(self, wrong: Link, value: Array, shown: Container[str]) -> dict[str, Array] | None:

@@ -23,7 +23,7 @@ from harness.candidates.conformance import BreachError
 from harness.candidates.implementation import Participant
 from harness.comparison.judge import Finding
 from harness.evaluation.point import Point
-from harness.inputs.schedule import Stride
+from harness.inputs.schedule import Turn
 from impls import registry
 from impls.contract import Array, Arrays, CannotCompareError, Pass, Update, tensors_of
 from impls.graph import Graph
@@ -86,7 +86,7 @@ class StepEvidence:
         points: where each implementation stands, by its name; and the twin of a free run.
         losses: of everybody who answered.
         passes: in the working dtype, of those who go on.
-        stride: the entries that are judged; None where nothing is.
+        turn: which tensors are judged; None where nothing is.
         diverged: whether the training does, so that nothing is judged either.
         of_passes, of_updates: what is judged.
         drift, findings: as the record has them.
@@ -98,7 +98,7 @@ class StepEvidence:
     points: Mapping[str, Point]
     losses: Mapping[str, Array]
     passes: Mapping[str, Pass]
-    stride: Stride | None
+    turn: Turn | None
     diverged: bool
     of_passes: Sequence[Evidence]
     of_updates: Sequence[UpdateEvidence]

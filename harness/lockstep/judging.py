@@ -19,7 +19,7 @@ from harness.comparison.judge import Row, finite, not_comparable
 from harness.evaluation.given import digest_of
 from harness.evaluation.point import Point
 from harness.fault_injection.misses import count_misses
-from harness.inputs.schedule import EVERY_ENTRY, Stride
+from harness.inputs.schedule import EVERYTHING, Turn
 from harness.lockstep.evidence import Evidence, Program, StepEvidence, UpdateEvidence
 from harness.lockstep.threads import side_by_side
 from harness.results.record import WEIGHTS_KEPT, PowerCount, Step
@@ -31,24 +31,24 @@ from impls.registry import REFERENCE
 
 def judged(step: StepEvidence) -> Step:
     """A step as the record has it."""
-    here, stride = step.here, step.stride
+    here, turn = step.here, step.turn
     rows, certificates, undecided = list[Row](), list[Certificate](), 0
-    if stride is not None and not step.diverged:
-        of_passes, of_updates = _rows(step, stride)
+    if turn is not None and not step.diverged:
+        of_passes, of_updates = _rows(step, turn)
         of_centre, certificates = certify(step.points, {each.name: each.first.passes for each in step.of_passes})
         rows = [*of_passes, *of_centre, *of_updates]
-        undecided = here.double.centre("float64").undecided if stride == EVERY_ENTRY else 0
+        undecided = here.double.centre("float64").undecided if turn == EVERYTHING else 0
     return Step(
         step=step.number, digest=digest_of(here.weights), weights=_kept(here),
         losses={name: finite(loss) for name, loss in step.losses.items()}, drift=step.drift,
-        checked="none" if stride is None else "full" if stride == EVERY_ENTRY else "sample", rows=rows,
+        checked="none" if turn is None else "full" if turn == EVERYTHING else "sample", rows=rows,
         findings=step.findings, undecided=undecided, certificates=certificates,
     )  # fmt: skip
 
 
 def power_of(step: StepEvidence, comparers: Callable[[], dict[str, Comparer]]) -> PowerCount | None:
     """How many planted faults the checks of a step would have missed; None where it has none, or no hand code."""
-    if step.stride is None or step.diverged or REFERENCE not in step.passes:
+    if step.turn is None or step.diverged or REFERENCE not in step.passes:
         return None
     no_float64 = {each.profile for each in step.of_passes if each.no_double is not None}
     return count_misses(step.here, step.passes[REFERENCE], comparers(), no_float64)
@@ -60,10 +60,11 @@ def _kept(point: Point) -> dict[str, list[float]] | None:
     return {name: w.ravel().tolist() for name, w in point.weights.items()}
 
 
-def _rows(step: StepEvidence, stride: Stride) -> tuple[list[Row], list[Row]]:
+def _rows(step: StepEvidence, turn: Turn) -> tuple[list[Row], list[Row]]:
     """The rows of all passes, and those of all updates."""
-    made = [(each, check) for each in step.of_passes for check in checks_of(each, stride)]
-    moves = [partial(judged_update, each, step.optimizer, stride) for each in step.of_updates]
+    only = None if turn == EVERYTHING else turn.names(_sizes(step))
+    made = [(each, check) for each in step.of_passes for check in checks_of(each, only)]
+    moves = [partial(judged_update, each, step.optimizer, only) for each in step.of_updates]
     # Updates first: what they need is forgotten before anything of a whole pass is kept.
     calls: list[Callable[[], Any]] = [*moves, *(check for _, check in made)]
     found = side_by_side(calls, step.here.network.multiply_adds(step.here.rows))
@@ -80,19 +81,32 @@ def _explained(step: StepEvidence, evidence: Evidence, result: Pass | None, rows
     return with_causes(rows, point.network, point.tensors(result), made)
 
 
+def _sizes(step: StepEvidence) -> dict[str, int]:
+    """How many entries everything has that is judged, by name."""
+    sizes: dict[str, int] = {}
+    for each in step.of_passes:
+        sizes |= {name: array.size for name, array in tensors_of(each.first.working).items()}
+    for update in [each.update for each in step.of_updates if each.update is not None]:
+        sizes |= {name: np.size(array) for name, array in (*update.weights.items(), *update.state.items())}
+    return sizes
+
+
 Group = tuple[Pass | None, list[Row]]
 """Rows, with the pass that they are about, if what makes them wrong can be looked for in it."""
 
 
-def checks_of(evidence: Evidence, stride: Stride) -> list[Callable[[], Group]]:
-    """Every check of one implementation's passes, none of which needs another to have been made."""
+def checks_of(evidence: Evidence, only: Container[str] | None = None) -> list[Callable[[], Group]]:
+    """Every check of one implementation's passes, none of which needs another to have been made.
+
+    Where a sample is judged, `only` says of which tensors.
+    """
     made: list[Callable[[], Group]] = []
     for program in filter(None, (evidence.first, evidence.second)):
-        made += [*_formula(evidence, program, stride), partial(_rounding, evidence, program.working, stride)]
-        made += _against_hand(evidence, program.working, stride)
+        made += [*_formula(evidence, program), partial(_rounding, evidence, program.working, only)]
+        made += _against_hand(evidence, program.working)
     if (untapped := evidence.untapped) is not None:
         shown = tensors_of(untapped.working)
-        groups = [*_formula(evidence, untapped, stride), *_against_hand(evidence, untapped.working, stride)]
+        groups = [*_formula(evidence, untapped), *_against_hand(evidence, untapped.working)]
         made += [partial(_only, shown, group) for group in groups]
     return made
 
@@ -102,34 +116,35 @@ def _only(shown: Container[str], check: Callable[[], Group]) -> Group:
     return result, [row for row in rows if row.gradient in shown]
 
 
-def judged_update(evidence: UpdateEvidence, optimizer: Any, stride: Stride) -> list[Row]:
+def judged_update(evidence: UpdateEvidence, optimizer: Any, only: Container[str] | None = None) -> list[Row]:
     """Every row of one update; where there is none because the optimizer is missing, that is said."""
     name, point = evidence.name, evidence.point
     if evidence.update is None:
         reason = f"{name} has no optimizer equal to {optimizer!r}"
-        return [not_comparable("rounding", weight, name, point.step, reason) for weight in point.weights]
+        missing = [weight for weight in point.weights if only is None or weight in only]
+        return [not_comparable("rounding", weight, name, point.step, reason) for weight in missing]
     return update_rows(
         optimizer, point.weights, evidence.gradients, evidence.before, evidence.update, evidence.profile,
-        against=name, step=point.step, stride=stride, context=point.context,
+        against=name, step=point.step, only=only, context=point.context,
     )  # fmt: skip
 
 
-def _formula(evidence: Evidence, program: Program, stride: Stride) -> list[Callable[[], Group]]:
+def _formula(evidence: Evidence, program: Program) -> list[Callable[[], Group]]:
     """The formula check of the float64 pass; one without float64 is not comparable there."""
     point, name, double, no_double = evidence.point, evidence.name, program.double, evidence.no_double
     if no_double is not None:
         gradients = point.network.gradients
         return [lambda: (None, [not_comparable("formula", g, name, point.step, no_double) for g in gradients])]
     whole = evidence.profile.whole
-    return [] if double is None else [lambda: (double, checks.formula(point, name, double, stride, whole))]
+    return [] if double is None else [lambda: (double, checks.formula(point, name, double, whole))]
 
 
-def _rounding(evidence: Evidence, result: Pass, stride: Stride) -> Group:
+def _rounding(evidence: Evidence, result: Pass, only: Container[str] | None) -> Group:
     """Link by link."""
-    return result, checks.rounding(evidence.point, evidence.name, result, evidence.profile, stride)
+    return result, checks.rounding(evidence.point, evidence.name, result, evidence.profile, only)
 
 
-def _against_hand(evidence: Evidence, result: Pass, stride: Stride) -> list[Callable[[], Group]]:
+def _against_hand(evidence: Evidence, result: Pass) -> list[Callable[[], Group]]:
     """End to end in the working dtype."""
     point, name, expected, whole = evidence.point, evidence.name, evidence.expected, evidence.profile.whole
-    return [] if expected is None else [lambda: (None, checks.end_to_end(point, name, result, expected, stride, whole))]
+    return [] if expected is None else [lambda: (None, checks.end_to_end(point, name, result, expected, whole))]

@@ -23,7 +23,7 @@ from harness.evaluation.truth import assumption
 from harness.inputs.batches import Batches
 from harness.inputs.datasets import Data
 from harness.inputs.datasets.loading import DATA_SETS, RANDOM
-from harness.inputs.schedule import EVERY_ENTRY, Schedule, Stride
+from harness.inputs.schedule import EVERYTHING, Schedule, Turn
 from harness.lockstep.evidence import Evidence, StepEvidence, UpdateEvidence, collected, working_only
 from harness.lockstep.forecast import Watch
 from harness.results.record import DATA_KEPT, SCHEMA, Head
@@ -107,16 +107,16 @@ class Session:
 
     def step(self, number: int) -> StepEvidence:
         """Everything that has to be run; `harness.lockstep.judging` says what is made of it."""
-        points, stride = self._points(number), self.schedule.stride(number)
+        points, turn = self._points(number), self.schedule.turn(number)
         attempts = {p.name: p.pass_at(points[p.name]) for p in self.participants if p.alive}
         answered = {name: result for name, result in attempts.items() if result is not None}
         drift, diverged = self._drift(), self._diverged(number, points, answered)
         passes = {p.name: answered[p.name] for p in self.participants if p.alive and p.name in answered}
-        of_passes = [] if diverged or stride is None else self._collected(points, passes, stride)
+        of_passes = [] if diverged or turn is None else self._collected(points, passes, turn)
         of_updates = [] if diverged else self._updated(points, passes)
         before = [*remarks_on(self.network), *self.admission.absent] if number == 1 else []
         return StepEvidence(
-            number=number, optimizer=self.optimizer, points=points, passes=passes, stride=stride, diverged=diverged,
+            number=number, optimizer=self.optimizer, points=points, passes=passes, turn=turn, diverged=diverged,
             losses={name: result.loss for name, result in answered.items()},
             of_passes=of_passes, of_updates=of_updates, drift=drift,
             findings=before + [finding for p in self.participants for finding in p.take_findings()],
@@ -170,9 +170,9 @@ class Session:
                 participant.alive = False
         return REFERENCE in broken
 
-    def _collected(self, points: Mapping[str, Point], passes: Mapping[str, Pass], stride: Stride) -> list[Evidence]:
+    def _collected(self, points: Mapping[str, Point], passes: Mapping[str, Pass], turn: Turn) -> list[Evidence]:
         """What else has to be run of every implementation to judge its pass: nothing, where a sample is judged."""
-        if stride != EVERY_ENTRY:
+        if turn != EVERYTHING:
             return [working_only(p, points[p.name], passes[p.name]) for p in self.participants if p.name in passes]
         evidence = []
         for participant in self.participants:

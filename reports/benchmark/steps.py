@@ -17,7 +17,7 @@ import numpy as np
 from harness.candidates.implementation import admit
 from harness.inputs.arguments import as_data, as_optimizer
 from harness.inputs.batches import batches_of
-from harness.inputs.schedule import Schedule
+from harness.inputs.schedule import TURNS, Schedule
 from harness.lockstep.judging import judged
 from harness.lockstep.session import Session
 from reports.benchmark.figure import Figure, figure_of
@@ -86,10 +86,13 @@ def rounds_of(
             begin = clock()
             found["products"] = counted(session, full)
             found["full"] = clock() - begin
+            first = 16 * full + 1  # of one step of each turn, none of them a power of two
+            samples = range(first, first + TURNS)
             begin = clock()
-            judged(session.step(full + 1 if full > 1 else 3))
-            found["sample"] = clock() - begin
-            number = full + 2
+            for sample in samples:
+                judged(session.step(sample))
+            found["sample"] = (clock() - begin) / TURNS
+            number = full + 1
         if each:
             yield found
 

@@ -5,7 +5,7 @@ import pytest
 
 import harness
 from harness.inputs.datasets import Data
-from harness.inputs.schedule import Schedule
+from harness.inputs.schedule import EVERYTHING, Schedule
 from impls.hand import GradientDescent, from_text
 from impls.hand_numpy import Hand
 
@@ -158,9 +158,23 @@ def test_a_record_is_never_overwritten(tmp_path):
 
 def test_the_schedule_is_full_at_powers_of_two_and_rotates_between():
     schedule = Schedule(full=False, every=0, last=100, seed=3)
-    full = [step for step in range(1, 101) if schedule.stride(step).every == 1]
+    full = [step for step in range(1, 101) if schedule.turn(step) == EVERYTHING]
     assert full == [1, 2, 4, 8, 16, 32, 64, 100]
-    assert {schedule.stride(step).offset for step in range(17, 25)} == set(range(8))
+    turns = [schedule.turn(step) for step in range(17, 25)]
+    sizes = {
+        "dW1": 6400,
+        "dz1": 8192,
+        "a1": 8192,
+        "db1": 64,
+        "dW2": 640,
+        "dz2": 1280,
+        "z1": 8192,
+        "z2": 1280,
+        "loss": 1,
+    }
+    shares = [turn.names(sizes) for turn in turns]
+    assert sorted(name for share in shares for name in share) == sorted(sizes)  # each once
+    assert max(sum(sizes[name] for name in share) for share in shares) == 8192  # the largest is the most of a step
 
 
 def test_a_sampled_step_of_a_large_network_compares_a_part_and_agrees():
@@ -175,7 +189,7 @@ def test_a_sampled_step_of_a_large_network_compares_a_part_and_agrees():
 
 
 @pytest.mark.parametrize(("tensor", "entry"), [("dW1", (70, 19)), ("db1", (19,)), ("a1", (83, 7)), ("W1", (27, 60))])
-def test_a_sample_names_the_entry_of_the_whole_tensor(register, tensor, entry):
+def test_eight_samples_one_after_the_other_judge_every_entry_once(register, tensor, entry):
     class Wrong(Hand):
         def differentiate(self, weights, x, y, *, tap=True):
             result = super().differentiate(weights, x, y, tap=tap)
@@ -201,12 +215,14 @@ def test_a_sample_names_the_entry_of_the_whole_tensor(register, tensor, entry):
     rng = np.random.default_rng(0)
     data = Data("random", rng.normal(size=(128, 100)), rng.integers(0, 10, 128), tuple("0123456789"))
     network = from_text("100-64-10", activation="tanh", loss="cross-entropy")
-    run = harness.run(network, data, ["wrong"], steps=4, seed=0)  # 19, 83 and 27 are among every eighth from 3 on
-    step = run.steps[2]
-    assert step.checked == "sample"
-    rows = [row for row in step.rows if (row.gradient, row.against) == (tensor, "wrong")]
-    assert {row.index for row in rows} == {entry}
-    assert {row.outside for row in rows} == {1}
+    run = harness.run(network, data, ["wrong"], steps=25, seed=0)
+    samples = [step for step in run.steps if 17 <= step.step < 25]
+    assert {step.checked for step in samples} == {"sample"}
+    rows = [row for step in samples for row in step.rows if (row.gradient, row.against) == (tensor, "wrong")]
+    assert [(row.index, row.outside) for row in rows] == [(entry, 1)]
+    judged = [(row.gradient, row.against) for step in samples for row in step.rows]
+    assert len(judged) == len(set(judged))
+    assert set(judged) == {(row.gradient, row.against) for row in run.steps[15].rows if row.check == "rounding"}
 
 
 def test_float32_end_to_end_reads_no_power_where_zeros_would_pass():

@@ -98,7 +98,7 @@ def test_a_step_judged_in_threads_has_the_rows_of_one_that_is_not(monkeypatch, s
             schedule=Schedule(full=False, every=0, last=0, seed=0), free=False,
             admission=admit(("hand", "torch", "jax"), network, "float32", named=False),
         )  # fmt: skip
-        return [row for number in range(1, 7) for row in judged(made.step(number)).rows]
+        return [row for number in range(1, 9) for row in judged(made.step(number)).rows]
 
     one_by_one = rows()
     monkeypatch.setattr(judging, "side_by_side", lambda calls, _: side_by_side(calls, MUCH))
