@@ -31,13 +31,13 @@ NUMBER = r"(?<![A-Za-z_\d.])(?<!exit )(?<!\"exit\": )(?<!\"exit\":)[-+−~]*\d[\
 """A digit in a name, as in dW1, says which it is and stays; so does an exit status."""
 
 SHAPES = [
-    (r"\b[0-9a-f]{12}(?:[0-9a-f]{52})?\b", "DIGEST"),
+    (r"(?<!\.)\b[0-9a-f]{12}(?:[0-9a-f]{52})?\b", "DIGEST"),  # and no digits behind a point
     (r"(?m)^\d+% to \d+% \|.*\n", ""),  # a histogram has rows where there is something
     (NUMBER, "#"),
     (r"-{3,}", "---"),
     (r"[ \t]+", " "),
     # Where the largest is, which there is none of where all are 0.
-    (r"(?m) ?\bstep # (?:[wb]_[\d,#]+|sample #, neuron #|sample #)(?= |$)", ""),
+    (r"(?m) ?\bstep # (?:[wb]_[\d,#]+|sample #,? neuron #|sample #)(?= |$)", ""),
     (r"(worst used (?:of a weight gradient: )?# %(?: of its allowance)?) \([^)]*\)", r"\1"),
     (r"(?m)^(\w+) [\w ]+, worst of #", r"\1 CASE, worst of #"),
     (r"(worst entry \w+), [wb]_[\d,#]+", r"\1"),
