@@ -15,11 +15,11 @@ import numpy as np
 from harness.arithmetic import Bounded, Profile
 from harness.evaluation.incremental import Reach, Replay, in_bounds, in_floats
 from harness.evaluation.point import Point
+from harness.evaluation.strides import EVERY_ENTRY, Stride
 from harness.faults import Fault, Fitted
 from harness.faults.cause import Cause
 from harness.faults.fault import Read
 from harness.faults.precision import WIDE
-from harness.inputs.schedule import EVERY_ENTRY, Stride
 from impls.contract import Array
 from impls.graph import Rule
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from harness.diagnosis.hypotheses import Planted, residual
-from harness.inputs.schedule import EVERY_ENTRY, Stride
+from harness.evaluation.strides import EVERY_ENTRY, Stride
 from impls.contract import Array
 from impls.graph import Link
 

@@ -17,8 +17,8 @@ from harness.arithmetic.bounded import rounded
 from harness.evaluation.expected import given, passed_on
 from harness.evaluation.given import as_numbers
 from harness.evaluation.point import Point
+from harness.evaluation.strides import EVERY_ENTRY, Stride
 from harness.formats import FORMATS
-from harness.inputs.schedule import EVERY_ENTRY, Stride
 from impls.contract import Array
 from impls.graph import TARGET, Graph, Link, Rule, evaluate
 

@@ -13,8 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from impls.contract import Array
-
 SMALL = 1_000_000
 TURNS = 8
 
@@ -77,24 +75,3 @@ def _dealt(sizes: tuple[tuple[str, int], ...], turns: int) -> list[frozenset[str
         shares[least].append(name)
         entries[least] += size
     return [frozenset(share) for share in shares]
-
-
-@dataclass(frozen=True)
-class Stride:
-    """Every so-many-th entry along one axis, from `offset` on."""
-
-    every: int
-    offset: int
-
-    def along(self, size: int) -> slice:
-        """The slice of an axis of that size; never empty."""
-        return slice(self.offset % min(self.every, size), None, self.every)
-
-    def of(self, array: Array, axis: int) -> Array:
-        """The entries of an array that it takes along an axis."""
-        index = [slice(None)] * array.ndim
-        index[axis] = self.along(array.shape[axis])
-        return array[tuple(index)]
-
-
-EVERY_ENTRY = Stride(1, 0)

@@ -38,7 +38,7 @@ SHAPES = [
     (r"[ \t]+", " "),
     # Where the largest is, which there is none of where all are 0.
     (r"(?m) ?\bstep # (?:[wb]_[\d,#]+|sample #,? neuron #|sample #)(?= |$)", ""),
-    (r"(worst used (?:of a weight gradient: )?# %(?: of its allowance)?) \([^)]*\)", r"\1"),
+    (r"(worst used (?:of a weight gradient: )?# %#?(?: of its allowance)?) \([^)]*\)", r"\1"),
     (r"(?m)^(\w+) [\w ]+, worst of #", r"\1 CASE, worst of #"),
     (r"(worst entry \w+), [wb]_[\d,#]+", r"\1"),
     # Told apart only by their last digits.

@@ -10,7 +10,7 @@ from harness.arithmetic import profile_of
 from harness.comparison.checks import end_to_end, formula, rounding
 from harness.evaluation.given import named, with_buffers
 from harness.evaluation.point import Point
-from harness.inputs.schedule import Stride
+from harness.evaluation.strides import Stride
 from impls import registry
 from impls.graph import evaluate
 from impls.hand import Dense, GraphBuilder, LayerNorm, SumSquaredError
