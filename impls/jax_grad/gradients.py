@@ -68,8 +68,8 @@ class JaxGrad(JaxHosting, JaxPrograms):
     def differentiate(self, weights: Arrays, x: Array | Inputs, y: Array, *, tap: bool = True) -> Pass:
         """Gradients by jax.value_and_grad; float64 mode is on for this call only if the dtype needs it."""
         network = self.network
-        # JAX may alias a NumPy array that it is given, and the caller's arrays must not be shared.
-        given = {name: np.array(array) for name, array in {**network.given(x), **weights, TARGET: y}.items()}
+        # JAX may alias a NumPy array that it is given, but until its results are there only, and these are copies.
+        given = {name: np.asarray(array) for name, array in {**network.given(x), **weights, TARGET: y}.items()}
         variables = {name: given.pop(name) for name in network.variables}
         with self.running():
             if not tap:

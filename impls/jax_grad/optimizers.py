@@ -61,8 +61,8 @@ class JaxUpdater:
 
     def update(self, weights: Arrays, gradients: Arrays) -> Update:
         """One update and apply_updates under jit."""
-        given = {name: np.array(w) for name, w in weights.items()}
-        slopes = {name: np.array(gradients[prefixed("d", name)]) for name in weights}
+        given = {name: np.asarray(w) for name, w in weights.items()}
+        slopes = {name: np.asarray(gradients[prefixed("d", name)]) for name in weights}
         with self._computing():
             moved, self.state = self._step(given, slopes, self.state)
         state = {
