@@ -16,7 +16,7 @@ some 1e-4 of itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from functools import lru_cache, partial
 from typing import Any
 
@@ -25,7 +25,16 @@ from msgspec.structs import replace
 
 from harness.arithmetic import Bounded, Context, Profile, profile_of
 from harness.arithmetic.profile import ANYWHERE
-from harness.comparison.judge import Check, Row, as_convention, but_for_rounding, judge, judge_by, not_comparable
+from harness.comparison.judge import (
+    Check,
+    Compared,
+    Row,
+    as_convention,
+    but_for_rounding,
+    judge,
+    judge_each,
+    not_comparable,
+)
 from harness.comparison.recomputed import Sums, recomputed
 from harness.comparison.standard import Standard, Telling
 from harness.evaluation.centre import NOTHING, Readings, alone, exact_inputs, parts_of
@@ -41,39 +50,43 @@ def rounding(
 ) -> list[Row]:
     """Every link of a pass, or those that give `only` these tensors, alone, fed the implementation's own tensors."""
     tensors, shown = point.tensors(result), tensors_of(result)
-    sums, readings, rows = Sums(point.network, tensors, shown, profile), Readings(point.context), []
-    for link in point.network.links:
-        if only is not None and link.output not in only:
-            continue
-        if point.network.tensors[link.output].through and link.output not in shown:
-            continue  # a part of a gradient: the sum of all parts is one link
+    sums, readings = Sums(point.network, tensors, shown, profile), Readings(point.context)
+
+    def compared() -> Iterator[Row | Compared]:
+        for link in point.network.links:
+            if only is not None and link.output not in only:
+                continue
+            if point.network.tensors[link.output].through and link.output not in shown:
+                continue  # a part of a gradient: the sum of all parts is one link
+            parts = parts_of(point.network, link, tensors)
+            missing = [
+                name
+                for name in (link.output, *link.inputs, *(name for part in parts.values() for name in part.inputs))
+                if name not in tensors and name not in parts
+            ]
+            if missing:
+                reason = f"{against} shows no {', '.join(missing)}"
+                yield not_comparable("rounding", link.output, against, point.step, reason)
+                continue
+            expected = alone(link, tensors, profile, shown, parts, readings=readings)
+            yield Compared(link.output, tensors[link.output], Standard(expected.value, expected.bound))
+
+    def again(row: Row) -> Row:
+        link = point.network.link[row.gradient]
         parts = parts_of(point.network, link, tensors)
-        missing = [
-            name
-            for name in (link.output, *link.inputs, *(name for part in parts.values() for name in part.inputs))
-            if name not in tensors and name not in parts
-        ]
-        if missing:
-            reason = f"{against} shows no {', '.join(missing)}"
-            rows.append(not_comparable("rounding", link.output, against, point.step, reason))
-            continue
+        ways = [partial(alone, link, tensors, profile, shown, parts, readings=readings)]
+        if not profile.eager:
+            ways.append(partial(alone, link, tensors, profile, shown, parts, sums))
+            ways += [] if parts else [partial(recomputed, point.network, link, tensors, profile)]
+        actual = tensors[link.output]
+        rows = (
+            judge_link(link, tensors, actual, profile, against, point.step, shown, parts, expected=way())
+            for way in ways
+        )
+        return next((found for found in rows if found.verdict != "FAULT"), row)
 
-        def judged(expected: Bounded, link: Link = link, parts: Mapping[str, Link] = parts) -> Row:
-            actual = tensors[link.output]
-            return judge_link(link, tensors, actual, profile, against, point.step, shown, parts, expected=expected)
-
-        row = judged(alone(link, tensors, profile, shown, parts, readings=readings))
-        if row.verdict == "FAULT" and not profile.eager:
-            anew = (
-                made()
-                for made in (
-                    partial(alone, link, tensors, profile, shown, parts, sums),
-                    *([] if parts else [partial(recomputed, point.network, link, tensors, profile)]),
-                )
-            )
-            row = next((again for again in map(judged, anew) if again.verdict != "FAULT"), row)
-        rows.append(row)
-    return rows
+    rows = judge_each("rounding", against, point.step, compared())
+    return [again(row) if row.verdict == "FAULT" else row for row in rows]
 
 
 def judge_link(
@@ -114,8 +127,9 @@ def formula(point: Point, against: str, result: Pass, whole: Arithmetic = ANYWHE
     In float64, for which this check is made, the allowance is the centre's own bound. `whole`: see `Point.centre`.
     """
     dtype = str(np.asarray(result.loss).dtype)
-    standards = point.once(("formula", dtype, whole), lambda: _of_centre(point, dtype, whole))
-    rows = _compare("formula", point, against, result, standards.__getitem__)
+    nothing = dict[str, Telling]()
+    standards, counted = point.once(("formula", dtype, whole), lambda: (_of_centre(point, dtype, whole), nothing))
+    rows = _compare("formula", point, against, result, standards.__getitem__, counted)
     return _tell_inherited(point, against, result, rows, profile_of(dtype))
 
 
@@ -144,12 +158,9 @@ def end_to_end(point: Point, against: str, result: Pass, reference: Pass, whole:
 
     def standard(name: str) -> Standard:
         """Made anew for everybody who is judged by it: those of all tensors are as large as a pass in float64."""
-        made = Standard(values[name], own[name].bound + centre[name].bound, counted=counted.get(name))
-        with np.errstate(all="ignore"):
-            counted[name] = made.telling
-        return made
+        return Standard(values[name], own[name].bound + centre[name].bound)
 
-    rows = _compare("end-to-end", point, against, result, standard)
+    rows = _compare("end-to-end", point, against, result, standard, counted)
     return _tell_inherited(point, against, result, rows, profile_of(dtype))
 
 
@@ -159,19 +170,21 @@ def _compare(
     against: str,
     result: Pass,
     standard: Callable[[str], Standard],
+    counted: dict[str, Telling],
 ) -> dict[str, Row]:
     tensors = tensors_of(result)
-    rows = {}
-    for link in point.network.links:
-        name = link.output
-        if name not in tensors:
-            if point.network.tensors[name].through:
-                continue
-            reason = f"{against} shows no {name}"
-            rows[name] = not_comparable(check, name, against, point.step, reason)
-            continue
-        row = judge_by(standard(name), check, name, against, point.step, np.asarray(tensors[name]))
-        rows[name] = but_for_rounding(row, partial(point.vanishes, name)) if check == "formula" else row
+
+    def compared() -> Iterator[Row | Compared]:
+        for link in point.network.links:
+            name = link.output
+            if name in tensors:
+                yield Compared(name, np.asarray(tensors[name]), standard(name))
+            elif not point.network.tensors[name].through:
+                yield not_comparable(check, name, against, point.step, f"{against} shows no {name}")
+
+    rows = {row.gradient: row for row in judge_each(check, against, point.step, compared(), counted)}
+    if check == "formula":
+        rows = {name: but_for_rounding(row, partial(point.vanishes, name)) for name, row in rows.items()}
     return rows
 
 
@@ -214,15 +227,25 @@ def update(
 
     In a `context` of the point, what others make of the same weights is not made again.
     """
-    rows = []
     tensors: dict[str, Any] = {**weights, **gradients, **before, "t": np.asarray(step)}
     new = {**after.weights, **after.state}
+    links = dict[str, tuple[Link, Mapping[str, Any]]]()
     for link in _links(optimizer, tuple(weights)):
-        if only is None or link.output in only:
-            expected = alone(link, tensors, profile, readings=Readings(context))
-            rows.append(judge_link(link, tensors, new[link.output], profile, against, step, expected=expected))
-        tensors[link.output] = new[link.output]  # the weight's rule reads the state as it was updated
-    return rows
+        links[link.output] = link, tensors
+        tensors = {**tensors, link.output: new[link.output]}  # the weight's rule reads the state as it was updated
+
+    def compared() -> Iterator[Compared]:
+        for name, (link, reads) in links.items():
+            if only is None or name in only:
+                expected = alone(link, reads, profile, readings=Readings(context))
+                yield Compared(name, new[name], Standard(expected.value, expected.bound))
+
+    def again(row: Row) -> Row:
+        link, reads = links[row.gradient]
+        return judge_link(link, reads, new[link.output], profile, against, step)
+
+    rows = judge_each("rounding", against, step, compared())
+    return [again(row) if row.verdict == "FAULT" else row for row in rows]
 
 
 @lru_cache(maxsize=1)  # made from signatures, slowly, and the same at every step

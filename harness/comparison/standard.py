@@ -1,14 +1,15 @@
-"""What a tensor is judged by: expected values, their allowance, and what these can tell, whoever is judged.
+"""What tensors are judged by: expected values, their allowance, what these can tell, and what is held against them.
 
-Several implementations are judged by one standard where what is expected does not depend on them; what it can tell is
-counted once.
+Small tensors are looked at together, as segments of one block; a large one block by block.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import accumulate
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from harness.arithmetic import enclosure
 from harness.arithmetic.blocks import blocks
+from harness.comparison.segments import SMALL, Starts, count, laid, spans, starts_of
 
 Floats = NDArray[np.float64]
 
@@ -45,73 +47,109 @@ class Telling(NamedTuple):
 
 
 class Held(NamedTuple):
-    """Entries outside, and the largest share used, at a place in the flat tensor."""
+    """Entries outside, the largest share used, and what there is at its place in the flat tensor.
+
+    Attributes:
+        difference: of the actual entry from the expected one, with its tail.
+    """
 
     outside: int
     used: float
     place: int
+    actual: float
+    expected: float
+    allowed: float
+    difference: float
 
 
-@dataclass(frozen=True, eq=False)
-class Standard:
+class Standard(NamedTuple):
     """What one tensor is judged by.
 
     Attributes:
         expected: the centre, in float64 or in a format that it holds.
         allowed: largest difference per entry that rounding alone can cause, of the same shape.
         tail: what `expected` lacks of the number meant, where that is known to more digits.
-        counted: what it can tell, where that was counted before.
     """
 
     expected: Floats
     allowed: Floats
     tail: Floats | None = None
-    counted: Telling | None = None
 
-    @cached_property
-    def telling(self) -> Telling:
-        """What it can tell, counted over every entry."""
-        if self.counted is not None:
-            return self.counted
-        zeros = unbounded = comparable = telling = 0
-        exact = False
-        for _, (own, bound) in blocks(self.expected.reshape(-1), self.allowed.reshape(-1)):
-            value = np.asarray(own, np.float64)
-            size = np.abs(value)
-            entries = value.size if size.min() > 0 else int(np.count_nonzero(value != 0))
-            zeros += value.size - entries
-            far = size > 2 * bound
-            if not math.isfinite(size.max() + bound.max()):
-                bounded = enclosure.bounded(value, bound)
-                unbounded += value.size - int(np.count_nonzero(bounded))
-                entries, far = int(np.count_nonzero((value != 0) & bounded)), far & bounded
-            comparable += entries
-            telling += int(np.count_nonzero(far))
-            exact = exact or not bound.min() > 0
-        return Telling(zeros, unbounded, comparable, telling, exact, *_sees(self.expected, self.allowed))
 
-    def held(self, actual: Any) -> Held:
-        """Every entry of a tensor, of the same shape, held against its allowance."""
-        outside, used, place, exact = 0, -1.0, 0, self.telling.exact
-        flat = [array.reshape(-1) for array in (actual, self.expected, self.allowed)]
-        for begin, (theirs, own, bound, rest) in blocks(*flat, 0.0 if self.tail is None else self.tail.reshape(-1)):
-            value = np.asarray(own, np.float64)
-            distance = np.asarray(theirs, np.float64) - value
-            if self.tail is not None:
-                distance -= rest
-            np.abs(distance, out=distance)
-            share = distance / (np.maximum(bound, LEAST) if exact else bound)
-            worst = int(share.argmax())  # the first NaN, if there is one
-            largest = float(share[worst])
-            if not math.isfinite(largest):
-                share = _where_not_finite(distance / bound, distance, enclosure.bounded(value, bound))
-                worst = int(share.argmax())
-                largest = float(share[worst])
-            if largest >= 1:  # a share is rounded, and to 1 at most where the entry is inside
-                outside += int(np.count_nonzero(enclosure.outside(distance, value, bound)))
-            if largest > used:
-                used, place = largest, begin + worst
-        return Held(outside, used, place)
+def told(standards: Sequence[Standard]) -> Iterator[Telling]:
+    """What each can tell, counted over every entry; those of several fit a block together."""
+    if not standards:
+        return
+    centres = [standard.expected for standard in standards]
+    starts, expected, allowed = starts_of(centres), laid(centres), laid([each.allowed for each in standards])
+    found = [_told(starts, *block) for _, block in blocks(expected, allowed)]
+    counts = found[0] if len(found) == 1 else [tuple(map(sum, zip(*(block[0] for block in found), strict=True)))]
+    for centre, of_all, sees in zip(centres, counts, _sees(expected, allowed, starts), strict=True):
+        entries, unbounded, comparable, far, exact = of_all
+        yield Telling(centre.size - entries, unbounded, comparable, far, bool(exact), *sees)
+
+
+def _told(starts: Starts, own: Any, bound: Floats) -> list[tuple[int, ...]]:
+    """Of each segment of a block: entries not 0, unbounded, comparable, far, and whether some are allowed nothing."""
+    value = np.asarray(own, np.float64)
+    size = np.abs(value)
+    far = size > 2 * bound
+    nonzero = value != 0
+    entries = comparable = count(nonzero, starts)
+    unbounded = [0] * len(starts)
+    if not math.isfinite(np.maximum.reduce(size) + np.maximum.reduce(bound)):
+        bounded = enclosure.bounded(value, bound)
+        unbounded, comparable, far = count(~bounded, starts), count(nonzero & bounded, starts), far & bounded
+    exact = [not least > 0 for least in np.minimum.reduceat(bound, starts).tolist()]
+    return list(zip(entries, unbounded, comparable, count(far, starts), exact, strict=True))
+
+
+def held(actual: Sequence[Any], standards: Sequence[Standard], exact: bool) -> list[Held]:
+    """Every entry of tensors, of their standards' shapes, against its allowance; those of several fit a block together.
+
+    Args:
+        exact: whether nothing is allowed somewhere.
+    """
+    starts = starts_of(actual)
+    flat = [laid(actual), laid([each.expected for each in standards]), laid([each.allowed for each in standards])]
+    rest = None
+    if any(each.tail is not None for each in standards):
+        rest = laid([np.zeros(each.expected.shape) if each.tail is None else each.tail for each in standards])
+    found = [_held(starts, exact, begin, *block) for begin, block in blocks(*flat, rest)]
+    worst = found[0]
+    if len(found) > 1:
+        _, used, place = max((block[0] for block in found), key=itemgetter(1))
+        worst = [(sum(block[0][0] for block in found), used, place)]
+    at = np.array([place for _, _, place in worst])
+    theirs, own, bound = (np.asarray(each[at], np.float64) for each in flat)
+    difference = theirs - own if rest is None else theirs - own - rest[at]
+    there = [(at - starts).tolist(), theirs.tolist(), own.tolist(), bound.tolist(), difference.tolist()]
+    return [Held(outside, used, *each) for (outside, used, _), *each in zip(worst, *there, strict=True)]
+
+
+def _held(
+    starts: Starts, exact: bool, begin: int, theirs: Any, own: Any, bound: Floats, rest: Floats | None
+) -> list[tuple[int, float, int]]:
+    """Of each segment of a block, which begins there: entries outside, the largest share used, and its place."""
+    value = np.asarray(own, np.float64)
+    distance = np.asarray(theirs, np.float64) - value
+    if rest is not None:
+        distance -= rest
+    np.abs(distance, out=distance)
+    share = distance / (np.maximum(bound, LEAST) if exact else bound)
+    segments = [slice(*span) for span in spans(starts, len(share))]
+    place = [each.start + int(share[each].argmax()) for each in segments]  # the first NaN, if there is one
+    largest = share[place].tolist()
+    for i, each in enumerate(segments):
+        if not math.isfinite(largest[i]):
+            known = enclosure.bounded(value[each], bound[each])
+            share[each] = _where_not_finite(distance[each] / bound[each], distance[each], known)
+            place[i] = each.start + int(share[each].argmax())
+            largest[i] = float(share[place[i]])
+    outside = [0] * len(starts)
+    if max(largest) >= 1:  # a share is rounded, and to 1 at most where the entry is inside
+        outside = count(enclosure.outside(distance, value, bound), starts)
+    return [(beyond, used, begin + at) for beyond, used, at in zip(outside, largest, place, strict=True)]
 
 
 def _where_not_finite(used: Floats, magnitude: Floats, bounded: NDArray[np.bool_]) -> Floats:
@@ -120,7 +158,7 @@ def _where_not_finite(used: Floats, magnitude: Floats, bounded: NDArray[np.bool_
     return np.where(np.isnan(used), np.inf, used)  # NaN is not a match
 
 
-SAMPLE = 4096
+SAMPLE = SMALL
 """Entries over which quantiles are taken, spread over the tensor, where there are more."""
 
 
@@ -134,10 +172,10 @@ def _spread(size: int) -> NDArray[np.intp]:
     return (np.arange(SAMPLE) * golden % 1 * size).astype(np.intp)
 
 
-def _sees(expected: Floats, allowed: Floats) -> tuple[float, float]:
-    """Median and 95 % quantile of 2 allowed / |expected| where that is not 0, over a sample."""
-    value, bound = expected.reshape(-1), allowed.reshape(-1)
-    if value.size > SAMPLE:
+def _sees(expected: Floats, allowed: Floats, starts: Starts) -> list[tuple[float, float]]:
+    """Of each segment median and 95 % quantile of 2 allowed / |expected| where that is not 0, over a sample."""
+    value, bound = expected, allowed
+    if len(starts) == 1 and value.size > SAMPLE:
         places = _spread(value.size)
         sample = value[places]
         if np.count_nonzero(sample) < SAMPLE // 4:  # most are 0: among the others, then
@@ -146,13 +184,17 @@ def _sees(expected: Floats, allowed: Floats) -> tuple[float, float]:
             sample = value[places]
         value, bound = sample, bound[places]
     nonzero = value != 0
-    count = int(np.count_nonzero(nonzero))
-    if not count:
-        return np.nan, np.nan
-    if count < value.size:
+    counts = count(nonzero, starts)
+    if sum(counts) < value.size:
         value, bound = value[nonzero], bound[nonzero]
     caught = bound / np.abs(np.asarray(value, np.float64))
-    # One of the entries, never a mean of two: with an even count the larger of the middle ones.
-    middle, high = count // 2, math.ceil(0.95 * count) - 1
-    caught.partition((middle, high))
-    return 2 * float(caught[middle]), 2 * float(caught[high])
+    ends = list(accumulate(counts))
+    return [_quantiles(caught[end - entries : end]) for entries, end in zip(counts, ends, strict=True)]
+
+
+def _quantiles(caught: Floats) -> tuple[float, float]:
+    """One of the entries, never a mean of two: with an even count the larger of the middle ones."""
+    if not caught.size:
+        return np.nan, np.nan
+    caught.sort()  # sooner done than parted
+    return 2 * float(caught[caught.size // 2]), 2 * float(caught[math.ceil(0.95 * caught.size) - 1])
