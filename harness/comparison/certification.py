@@ -30,7 +30,8 @@ from numpy.typing import NDArray
 from harness.arithmetic import enclosure
 from harness.arithmetic.bounded import Floats
 from harness.arithmetic.true_values import TrueTensor
-from harness.comparison.judge import Row, finite, judge, largest, not_comparable
+from harness.comparison.judge import Row, finite, judge, not_comparable
+from harness.comparison.worst import largest
 from harness.evaluation.point import Point
 from harness.evaluation.truth import Truth
 from harness.formats import FORMATS

@@ -16,7 +16,8 @@ import numpy as np
 
 from harness.arithmetic import Bounded, Context, profile_of
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64
-from harness.comparison.judge import Row, judge, worst
+from harness.comparison.judge import Row, judge
+from harness.comparison.worst import worst
 from harness.diagnosis.patterns import told_by
 from harness.faults.optimizers.written import Rule, Variant
 from impls.contract import Array, Arrays

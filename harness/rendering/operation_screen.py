@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from harness.comparison.judge import Row, worst
+from harness.comparison.judge import Row
+from harness.comparison.worst import worst
 from harness.faults.operations.explanation import Explanation
 from harness.inputs.cases import called
 from harness.rendering import columns

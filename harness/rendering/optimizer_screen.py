@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.comparison.judge import Row, worst
+from harness.comparison.judge import Row
+from harness.comparison.worst import worst
 from harness.rendering import columns
 from harness.rendering.columns import Column
 from harness.results.numbers import part, plain, small

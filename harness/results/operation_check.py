@@ -9,7 +9,8 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from harness.comparison.judge import Finding, Kind, Row, worst
+from harness.comparison.judge import Finding, Kind, Row
+from harness.comparison.worst import worst
 from harness.evaluation.references.expected import is_output
 from harness.evaluation.references.voting import Vote
 from harness.faults.operations.explanation import Explanation

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from math import nan
 
 from harness.comparison.certification import Certificate
-from harness.comparison.judge import Finding, Row, Worst
+from harness.comparison.judge import Finding, Row
+from harness.comparison.worst import Worst
 from harness.results.record import Head, Step
 from impls.graph import prefixed
 from impls.registry import REFERENCE

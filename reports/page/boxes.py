@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from harness.comparison.judge import Row, worst
+from harness.comparison.judge import Row
+from harness.comparison.worst import worst
 from harness.rendering.columns import dims
 from harness.results.numbers import share
 from impls.graph import LOSS, Graph

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from harness.comparison.judge import Row, worst
+from harness.comparison.judge import Row
+from harness.comparison.worst import worst
 from harness.faults.formulas import right_formula
 from harness.rendering.columns import Column, dims, signed
 from harness.results.numbers import share

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from harness.comparison.judge import Row, worst
+from harness.comparison.judge import Row
+from harness.comparison.worst import worst
 from harness.faults.operations.explanation import Explanation
 from harness.rendering import run_columns
 from harness.results.chain_check import ChainCheck
