@@ -31,7 +31,10 @@ def blocks(*arrays: Any) -> Iterator[tuple[int, list[Any]]]:
 
 def in_blocks(function: Callable[..., NDArray[np.float64]], *arrays: Any) -> NDArray[np.float64]:
     """What a function of entries gives of arrays of one shape, and of numbers; other shapes are computed whole."""
-    if max(getattr(array, "size", 1) for array in arrays) <= 2 * ENTRIES:  # nearly always, so it is asked first
+    for array in arrays:
+        if getattr(array, "size", 1) > 2 * ENTRIES:
+            break
+    else:  # nearly always, so it is asked first
         return function(*arrays)
     shapes = {np.shape(array) for array in arrays} - {()}
     if len(shapes) != 1:

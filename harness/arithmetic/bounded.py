@@ -138,11 +138,14 @@ class Context:
     def bound(self, value: Floats, propagated: Any, roundings: Any, underflows: Any, centre: float = 1.0) -> Floats:
         """The bound of that result, entry by entry."""
         p, magnitude = self.profile, np.abs(value)
-        bound = INFLATION * (roundings * p.u + centre * UNIT_ROUNDOFF_64) * magnitude
+        share = INFLATION * (roundings * p.u + centre * UNIT_ROUNDOFF_64)
+        bound = share * magnitude
         bound += INFLATION * (underflows * p.eta + TINY_64)
-        if np.ndim(propagated) or propagated:
+        if isinstance(propagated, np.ndarray) or propagated:
             bound += INFLATION * (1 + roundings * p.u) * propagated
-        if bound.size and not magnitude.max() + bound.max() <= p.largest:
+        # No magnitude is larger than its bound by its share of that, which nearly always is enough to know.
+        room = p.largest / 4 * min(share, 1.0) if isinstance(share, float) else -1.0
+        if bound.size and not bound.max() <= room and not magnitude.max() + bound.max() <= p.largest:
             # A member may overflow, or a bound is not finite.
             bound = np.where(magnitude + bound <= p.largest, bound, np.inf)
         return bound
@@ -184,7 +187,7 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
     @property
     def known(self) -> bool:
         """Whether every program is certain to know every entry exactly."""
-        return not any(self.bound.strides) and not self.bound.any()
+        return not any(self.bound.strides) and not (self.bound.size and self.bound.item(0))
 
     @property
     def T(self) -> Bounded:

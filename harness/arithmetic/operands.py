@@ -86,4 +86,4 @@ def _single(value: Floats) -> Single:
 
 def _below(limit: float, value: Floats) -> bool:
     small = np.abs(value) < limit
-    return bool(small.any() and (small & (value != 0)).any())
+    return bool(np.count_nonzero(small) and np.count_nonzero(small & (value != 0)))

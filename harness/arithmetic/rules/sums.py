@@ -86,10 +86,11 @@ def sum_(x: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
 def sum_in(u: float, x: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
     """A sum in an accumulator of that unit roundoff."""
     context, p = x.context, x.context.profile
-    value = np.sum(x.value, axis=axis, keepdims=keepdims)
+    along = {"axis": axis, "keepdims": keepdims}
+    value = np.add.reduce(x.value, **along)  # as numpy.sum, in half the time where there is little to add
     terms = x.size // max(value.size, 1)
-    magnitude = np.sum(np.abs(x.value), axis=axis, keepdims=keepdims)
-    propagated = np.sum(x.as_summand, axis=axis, keepdims=keepdims)
+    magnitude = np.add.reduce(np.abs(x.value), **along)
+    propagated = np.add.reduce(x.as_summand, **along)
     partial = partial_sum(terms, u, magnitude + propagated, np.abs(value) + propagated)
     local = (terms - 1) * u * partial
     own = (terms - 1) * UNIT_ROUNDOFF_64 * _centre_partial_sum(terms, magnitude, value)
