@@ -1,7 +1,7 @@
 """The templates' environment: where they lie, how numbers are written in them, and that all text is escaped.
 
 Everything that came from data, file names or somebody's code is escaped; what is marked safe there is made here:
-pictures by altair, formulas by latex2mathml, and JSON that cannot end its element.
+pictures, formulas by latex2mathml, and JSON that cannot end its element.
 """
 
 from __future__ import annotations

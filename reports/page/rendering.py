@@ -17,8 +17,8 @@ from harness.results.program_pair import ProgramPair
 from harness.results.run import Run
 from harness.sweeping.summary import Sweep
 from reports.page.environment import environment, source
-from reports.page.figures import Figure, runtime
 from reports.page.numbers import script_json, shrunk
+from reports.page.plots import Figure
 from reports.page.sections import SECTIONS
 from reports.page.sections.section import Content, Section
 from reports.page.subjects import (
@@ -46,10 +46,8 @@ def index(every: Sequence[Any]) -> str:
 
 def rendered(p: Page) -> str:
     """The text of a page."""
-    figures = p.figures
-    packed = {"specs": json.dumps({figure.name: figure.spec for figure in figures}, separators=(",", ":"))}
-    packed |= {"runtime": runtime()} if figures else {}
-    packed |= p.packed
+    finer = {figure.name: figure.finer for figure in p.figures if figure.finer}
+    packed = {**({"pictures": json.dumps(finer, separators=(",", ":"))} if finer else {}), **p.packed}
     text = environment().get_template("page.html.j2").render(
         p=p, sections=[(section, content.shows) for section, content in p.sections],
         record=script_json(p.record), data=script_json(p.data),

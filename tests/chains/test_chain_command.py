@@ -19,7 +19,7 @@ def checked(*words, cwd=EXAMPLES, **options):
 
 
 def test_a_wrong_chain_its_record_and_its_page(tmp_path):
-    pytest.importorskip("altair")
+    pytest.importorskip("latex2mathml")
     page = tmp_path / "page.html"
     done = checked("chain.py", "--chain", "--json", "--report", page)
     told = json.loads(done.stdout)

@@ -49,7 +49,7 @@ def test_json_and_annotations():
 
 
 def test_a_page(tmp_path):
-    pytest.importorskip("altair")
+    pytest.importorskip("latex2mathml")
     page = tmp_path / "page.html"
     assert command(*WRONG, "--report", page).returncode == 1
     text = page.read_text()

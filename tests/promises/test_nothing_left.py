@@ -79,12 +79,12 @@ def test_memory_that_is_short_is_no_mismatch(tmp_path):
     assert "Traceback" not in err
 
 
-def test_a_page_for_which_address_space_is_short_does_not_change_the_verdict(tmp_path):
-    browsing.required("jinja2", "altair", "vl_convert", "latex2mathml")
+def test_a_page_needs_no_more_address_space_than_the_check(tmp_path):
+    browsing.required("jinja2", "latex2mathml")
     words = ["check", RIGHT, "--quiet", "--report", "page.html"]
     status, out, err = Command(tmp_path, *words, memory=1500).ended()
-    assert (status, out.startswith("PASS  "), err.count("\n")) == (2, True, 1), out + err
-    assert "Cannot make a page, because what draws its charts, vl-convert, ended by" in err
+    assert (status, out.startswith("PASS  "), err) == (0, True, ""), out + err
+    assert "</html>" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)

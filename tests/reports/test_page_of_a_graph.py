@@ -13,7 +13,7 @@ import pytest
 
 from tests.helpers import browsing
 
-browsing.required("jinja2", "altair", "vl_convert", "latex2mathml")
+browsing.required("jinja2", "latex2mathml")
 
 import harness
 from harness.comparison.judge import Row

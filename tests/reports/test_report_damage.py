@@ -8,7 +8,7 @@ import pytest
 
 from tests.helpers import browsing
 
-browsing.required("jinja2", "altair", "vl_convert", "latex2mathml", "click")
+browsing.required("jinja2", "latex2mathml", "click")
 
 import harness
 from reports.command import report

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import altair as alt
-from numpy import array, cumsum
-
 from harness.rendering.columns import Column
+from reports.page import charts
 from reports.page.environment import environment
 from reports.page.explorer import Cell, Described, Explorer, best_of
-from reports.page.figures import HUES, INK, Figure, Sources, figure
+from reports.page.plots import Figure
 from reports.page.sections.section import Content, Section, Table, table
 from reports.page.subjects import CheckSubject, RunSubject
 
@@ -43,12 +41,11 @@ def _content(explorer: Explorer, missing: str, *, drawn: bool) -> Content:
     begin = explorer.cells[chosen][-1] if chosen else None
     if begin is None or chosen is None:
         return Content({"cell": None, "missing": missing}, data=data, packed=packed)
-    fall = waterfall(begin)
     shows = {
-        "cell": cells[chosen][-1], "weights": explorer.weights, "chosen": chosen, "waterfall": fall,
+        "cell": cells[chosen][-1], "weights": explorer.weights, "chosen": chosen,
         "rule": explorer.rule, "last": explorer.steps[-1], "drawn": drawn, "derivatives": derivatives(explorer),
     }  # fmt: skip
-    return Content(shows, [fall], data, packed)
+    return Content(shows, data=data, packed=packed)
 
 
 def _cell(described: Described, cell: Cell | None, drawn: bool) -> str:
@@ -58,7 +55,7 @@ def _cell(described: Described, cell: Cell | None, drawn: bool) -> str:
     shows: dict[str, Any] = {
         "d": described, "c": cell, "drawn": drawn,
         "cancels": _cancels(cell), "count": COUNTS.get(len(cell.ways), str(len(cell.ways))),
-        "reference": "exact" if reference is cell.ways[-1] else "matrix", "bars": json.dumps(waterfall_rows(cell)),
+        "reference": "exact" if reference is cell.ways[-1] else "matrix", "waterfall": waterfall(cell),
     }  # fmt: skip
     return environment().get_template("cell.html.j2").render(**shows)
 
@@ -100,44 +97,9 @@ def _value(number: int) -> Any:
 SECTION = Section("paths", "Path by path", of_run, of_check, "paths.html.j2")
 
 
-def waterfall_rows(cell: Cell) -> list[dict[str, Any]]:
-    """One bar for each listed path, one for the others, one for the sum; each begins where the one before ends."""
-    parts = [(f"sample {p.sample}, {'▸'.join(p.route)}", p.product) for p in cell.paths]
-    if cell.others.count:
-        parts.append((f"{cell.others.count:,} others", cell.others.sum))
-    ends = cumsum(array([0.0, *(value for _, value in parts)]))
-    rows = [
-        {"place": place, "bar": label, "from": float(a), "to": float(b), "kind": "adds" if value >= 0 else "takes"}
-        for place, ((label, value), a, b) in enumerate(zip(parts, ends[:-1], ends[1:], strict=True))
-    ]
-    return [
-        *rows,
-        {"place": len(rows), "bar": f"sum of {cell.count:,} paths", "from": 0.0, "to": cell.total, "kind": "sum"},
-    ]
-
-
 def waterfall(cell: Cell) -> Figure:
-    """How the products of the paths add up to the derivative."""
-    sources = Sources()
-    kinds = alt.Scale(domain=["adds", "takes", "sum"], range=[HUES[0], HUES[1], INK])
-    bars = alt.Chart(sources.data(waterfall_rows(cell), "bars")).encode(
-        y=alt.Y(
-            "bar:N",
-            title=None,
-            sort=alt.EncodingSortField("place", op="min"),
-            axis=alt.Axis(labelLimit=300, grid=False, ticks=False, domain=False),
-        ),
-        x=alt.X("from:Q", title="running sum of the products", axis=alt.Axis(format="~g", tickCount=5)),
-        x2="to:Q",
-        color=alt.Color("kind:N", title=None, scale=kinds, legend=alt.Legend(orient="top")),
-        tooltip=["bar:N", "from:Q", "to:Q"],
-    )
-    zero = alt.Chart(sources.data([{"at": 0}])).mark_rule(color=INK, strokeWidth=1).encode(x="at:Q")
-    signs = (
-        bars.mark_text(align="left", dx=6, color=INK, fontSize=12)
-        .transform_calculate(sign="{'adds':'+','takes':'−','sum':'='}[datum.kind]", end="max(datum.from, datum.to)")
-        .encode(text="sign:N", x="end:Q", color=alt.value(INK))
-    )
-    chart = alt.layer(bars.mark_bar(size=14), zero, signs).properties(width=430, height=alt.Step(24))
-    told = "The products of the largest paths, one after the other, and the sum that they reach; + adds, − takes away."
-    return figure("waterfall", told, chart, sources)
+    """How the products of the paths add up: a bar for each that is listed, one for the others, one for the sum."""
+    bars = [(f"sample {p.sample}, {'▸'.join(p.route)}", p.product) for p in cell.paths]
+    if cell.others.count:
+        bars.append((f"{cell.others.count:,} others", cell.others.sum))
+    return charts.waterfall(bars, (f"sum of {cell.count:,} paths", cell.total))

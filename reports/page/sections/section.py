@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from harness.rendering.columns import Column, Thing, cells, shown_on
-from reports.page.figures import Figure
+from reports.page.plots import Figure
 from reports.page.subjects import (
     ChainSubject,
     CheckSubject,
@@ -50,7 +50,7 @@ class Content:
 
     Attributes:
         shows: what its template reads, as `c`.
-        figures: charts in it, which the script brings to life.
+        figures: charts in it that have a finer picture, perhaps.
         data: what the script reads.
         packed: texts that travel compressed, by the id of their element.
     """

@@ -1,5 +1,5 @@
 "use strict";
-// The page's own script: the step slider, the chosen weight, the address, the charts' runtime, the download.
+// The page's own script: the step slider, the chosen weight, the address, the charts, the download.
 // It shows numbers that are in the page; it computes none.
 (() => {
   const $ = (id) => document.getElementById(id);
@@ -16,7 +16,6 @@
 
   data.steps ??= [];
   const state = { at: data.steps.length - 1, weight: data.chosen };
-  const views = {};
   let cells = null;
   const known = (name) => cells !== null && Object.hasOwn(cells, name);
   // Of the last step that is shown up to this one.
@@ -81,7 +80,9 @@
         row.cells[1].textContent = Number.isNaN(loss) ? "not finite" : String(loss);
       });
     }
-    for (const view of Object.values(views)) if (view.marks) view.signal("chosen", step).runAsync();
+    for (const mark of document.querySelectorAll(".chosen-step")) {
+      mark.setAttribute("transform", `translate(${(step - mark.dataset.last) * mark.dataset.apart} 0)`);
+    }
   }
 
   // A float32 in the fewest digits that give it back.
@@ -110,11 +111,6 @@
     $("nearest").textContent = step === data.steps[state.at] ? `at step ${step}` : `at step ${step}, the last explained one up to step ${data.steps[state.at]}`;
     const shown = $("cell").querySelector(".cell");
     if (!shown || shown.dataset.weight !== state.weight || Number(shown.dataset.step) !== step) $("cell").innerHTML = cells[state.weight][i];
-    const view = views.waterfall;
-    if (view) {
-      const bars = JSON.parse($("cell").querySelector(".cell").dataset.bars);
-      view.view.data("bars", bars).runAsync().then(() => view.view.resize().runAsync());
-    }
   }
 
   // ---- the address: #w=W1[2,1]&step=63
@@ -179,30 +175,16 @@
   addEventListener("beforeprint", () => { closed = [...document.querySelectorAll("details:not([open])")]; closed.forEach((d) => (d.open = true)); });
   addEventListener("afterprint", () => closed.forEach((d) => (d.open = false)));
 
-  // ---- the charts: the still pictures stay where the runtime cannot be unpacked
-  async function enliven() {
-    if (!$("runtime")) return;
-    const specs = JSON.parse(await inflated("specs"));
-    const code = document.createElement("script");
-    code.textContent = await inflated("runtime");
-    document.head.append(code);
-    for (const figure of document.querySelectorAll("figure[data-chart]")) {
-      const name = figure.dataset.chart, live = figure.querySelector(".live");
-      const view = new vega.View(vega.parse(specs[name]), { renderer: "svg", container: live, logLevel: vega.Error });
-      live.hidden = false;
-      await view.runAsync();
-      figure.querySelector(".still").hidden = true;
-      const marks = specs[name].signals?.some((signal) => signal.name === "chosen");
-      views[name] = { view, marks, signal: (key, value) => view.signal(key, value) };
-      if (marks) view.addEventListener("click", (event, item) => {
-        const step = item?.datum?.step;
-        if (step) setStep(placeOf(step));
-      });
-    }
-  }
+  // ---- the charts: a mark of a step chooses it
+  document.querySelector("main").addEventListener("click", (event) => {
+    const step = event.target.closest(".chart [data-step]")?.dataset.step;
+    if (step && data.steps.length) setStep(placeOf(Number(step)));
+  });
 
   async function start() {
     if ($("cells")) cells = JSON.parse(await inflated("cells"));
+    const finer = $("pictures") ? JSON.parse(await inflated("pictures")) : {};
+    for (const [name, svg] of Object.entries(finer)) document.querySelector(`[data-chart="${name}"] .picture`).innerHTML = svg;
     const linked = readAddress();
     showStep();
     showWeight();
@@ -211,9 +193,6 @@
       const read = readAddress();
       if (read.named || read.numbered) { showStep(); showWeight(); }
     });
-    await enliven();
-    showStep();
-    showWeight();
     document.body.dataset.ready = "yes";
   }
   start().catch((error) => { console.error(error); document.body.dataset.ready = "failed"; });
