@@ -88,6 +88,7 @@ class StepEvidence:
         passes: in the working dtype, of those who go on.
         turn: which tensors are judged; None where nothing is.
         diverged: whether the training does, so that nothing is judged either.
+        milestone: whether this is one of the steps 1, 2, 4, 8, ... and the last.
         of_passes, of_updates: what is judged.
         drift, findings: as the record has them.
         built: an implementation, by its name and a dtype.
@@ -100,6 +101,7 @@ class StepEvidence:
     passes: Mapping[str, Pass]
     turn: Turn | None
     diverged: bool
+    milestone: bool
     of_passes: Sequence[Evidence]
     of_updates: Sequence[UpdateEvidence]
     drift: dict[str, float]

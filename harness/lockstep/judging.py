@@ -42,7 +42,7 @@ def judged(step: StepEvidence) -> Step:
         step=step.number, digest=digest_of(here.weights), weights=_kept(here),
         losses={name: finite(loss) for name, loss in step.losses.items()}, drift=step.drift,
         checked="none" if turn is None else "full" if turn == EVERYTHING else "sample", rows=rows,
-        findings=step.findings, undecided=undecided, certificates=certificates,
+        findings=step.findings, undecided=undecided, certificates=certificates, doubles=_doubles(step),
     )  # fmt: skip
 
 
@@ -54,10 +54,25 @@ def power_of(step: StepEvidence, comparers: Callable[[], dict[str, Comparer]]) -
     return count_misses(step.here, step.passes[REFERENCE], comparers(), no_float64)
 
 
+def _small(point: Point) -> bool:
+    return sum(w.size for w in point.weights.values()) <= WEIGHTS_KEPT
+
+
 def _kept(point: Point) -> dict[str, list[float]] | None:
-    if sum(w.size for w in point.weights.values()) > WEIGHTS_KEPT:
-        return None
-    return {name: w.ravel().tolist() for name, w in point.weights.items()}
+    return {name: w.ravel().tolist() for name, w in point.weights.items()} if _small(point) else None
+
+
+def _doubles(step: StepEvidence) -> dict[str, dict[str, list[float | None]]]:
+    """The gradients of the weights in float64, by implementation, for who explains the derivatives later."""
+    here = step.here
+    if not (step.milestone and _small(here)):
+        return {}
+    names = [here.network.gradient[weight] for weight in here.weights]
+    return {
+        each.name: {name: [finite(g) for g in double.gradients[name].ravel()] for name in names}
+        for each in step.of_passes
+        if (double := each.first.double) is not None and each.point is here and each.name != REFERENCE
+    }
 
 
 def _rows(step: StepEvidence, turn: Turn) -> tuple[list[Row], list[Row]]:

@@ -23,7 +23,7 @@ from harness.evaluation.truth import assumption
 from harness.inputs.batches import Batches
 from harness.inputs.datasets import Data
 from harness.inputs.datasets.loading import DATA_SETS, RANDOM
-from harness.inputs.schedule import EVERYTHING, Schedule, Turn
+from harness.inputs.schedule import EVERYTHING, Schedule, Turn, milestone
 from harness.lockstep.evidence import Evidence, StepEvidence, UpdateEvidence, collected, working_only
 from harness.lockstep.forecast import Watch
 from harness.results.record import DATA_KEPT, SCHEMA, Head
@@ -117,6 +117,7 @@ class Session:
         before = [*remarks_on(self.network), *self.admission.absent] if number == 1 else []
         return StepEvidence(
             number=number, optimizer=self.optimizer, points=points, passes=passes, turn=turn, diverged=diverged,
+            milestone=milestone(number, self.schedule.last),
             losses={name: result.loss for name, result in answered.items()},
             of_passes=of_passes, of_updates=of_updates, drift=drift,
             findings=before + [finding for p in self.participants for finding in p.take_findings()],

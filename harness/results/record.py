@@ -6,7 +6,7 @@ numbers that cannot be, names and shapes that do not belong together. Whoever re
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Literal
@@ -55,7 +55,8 @@ class PowerCount(msgspec.Struct, frozen=True):
 
 SCHEMA = 1
 WEIGHTS_KEPT = 10_000
-"""Up to this many parameters a record holds the weights of each step; above, their digest and the seed."""
+"""Up to this many parameters a record holds the weights of each step, and at some steps all gradients; above, the
+weights' digest and the seed."""
 DATA_KEPT = 10_000
 """Up to this many numbers, targets included, a record holds the data; above, what it is called."""
 Ending = Literal["finished", "interrupted", "diverged", "cut off"]
@@ -108,6 +109,8 @@ class Step(msgspec.Struct, frozen=True, tag="step", tag_field="kind"):
         drift: in a free run, largest difference of each implementation's weights, and the twin's, from the
             hand code's, before the update.
         certificates: where the truth was found, one for each point.
+        doubles: where they were had, at steps 1, 2, 4, 8, ... and the last, for small networks: the gradients in
+            float64 of every implementation at these weights, but the hand code's, flattened; null where not finite.
     """
 
     step: int
@@ -120,6 +123,7 @@ class Step(msgspec.Struct, frozen=True, tag="step", tag_field="kind"):
     weights: dict[str, list[float]] | None = None
     drift: dict[str, float] = {}
     certificates: list[Certificate] = []
+    doubles: dict[str, dict[str, list[float | None]]] = {}
 
 
 class End(msgspec.Struct, frozen=True, tag="end", tag_field="kind"):
@@ -163,8 +167,12 @@ def _of_step(head: Head, step: Step) -> Iterator[str]:
         yield f"is step {step.step} of a run of {head.steps}"
     for row in step.rows:
         yield from _of_row(row, step.step)
-    if step.weights is not None and _sizes(step) != {name: prod(shape) for name, shape in head.weights.items()}:
+    sizes = {name: prod(shape) for name, shape in head.weights.items()}
+    if step.weights is not None and _sizes(step.weights) != sizes:
         yield "holds weights that do not have the shapes of line 1"
+    of_gradients = {prefixed("d", name): size for name, size in sizes.items()}
+    if any(_sizes(found) != of_gradients for found in step.doubles.values()):
+        yield "holds gradients that do not have the shapes of line 1"
     if any(drift < 0 for drift in step.drift.values()):
         yield "has a negative drift"
     if step.undecided < 0:
@@ -187,8 +195,8 @@ def _of_row(row: Row, step: int) -> Iterator[str]:
         yield f"has a row of {row.gradient[:40]!r} with {row.outside} of {row.entries} entries outside"
 
 
-def _sizes(step: Step) -> dict[str, int]:
-    return {name: len(flat) for name, flat in (step.weights or {}).items()}
+def _sizes(kept: Mapping[str, Sequence[Any]]) -> dict[str, int]:
+    return {name: len(flat) for name, flat in kept.items()}
 
 
 MOST_TOLD = 4

@@ -25,7 +25,7 @@ from harness.results.steps import Steps
 from harness.results.summary import Summary
 from harness.results.verdicts import TWIN, DriftVerdict, Judged, Outcome, explanation, first_fault, outcome_of
 from harness.usage import UsageError
-from impls.graph import Graph
+from impls.graph import Graph, prefixed
 
 
 @dataclass
@@ -166,6 +166,14 @@ class Run(Judged, Printable, text="harness.rendering.tables:render", notebook="h
             return None
         dtype, shapes = self.head.dtype, self.head.weights
         return {name: np.array(flat, dtype).reshape(shapes[name]) for name, flat in kept.items()}
+
+    def doubles_at(self, step: int) -> dict[str, dict[str, Any]]:
+        """By implementation, the gradients in float64 at the weights of a step, where the record holds them."""
+        shapes = {prefixed("d", name): shape for name, shape in self.head.weights.items()}
+        return {
+            who: {name: np.array(flat, np.float64).reshape(shapes[name]) for name, flat in kept.items()}
+            for who, kept in self.steps[step - 1].doubles.items()
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of ``harness run --json``."""

@@ -5,12 +5,13 @@ Explained are the steps 1, 2, 4, 8, ... and the last; the weights and biases are
 among them. Up to `SMALL` multiply-adds a step, the derivative is also found in ball arithmetic and by central
 differences.
 
-Everything is computed when the page is made, in float64, at the weights of the record, which are the hand code's.
+Everything is computed in float64 at the weights of the record, which are the hand code's, when the page is made; but
+what other implementations give there is taken from the record, if that holds it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -29,6 +30,7 @@ from harness.explaining.writing import Written
 from harness.inputs.batches import Batches
 from harness.inputs.schedule import SMALL, milestone
 from harness.usage import UsageError
+from impls.contract import Arrays, Pass
 from impls.graph import Graph
 from reports.page.notation import mathml, symbol
 from reports.page.series import Weights
@@ -123,8 +125,23 @@ class Explorer:
         return max(last, key=lambda name: last[name].cancellation or 0.0, default=None)
 
 
-def explored(network: Graph, weights: Weights, batches: Batches, others: list[str]) -> Explorer:
-    """Explain what there are weights for; `others` are implementations that are asked besides."""
+Doubles = Callable[[int], Mapping[str, Arrays]]
+Answers = Callable[[Point], Mapping[str, Pass | str]]
+
+
+def _none_kept(_step: int) -> Mapping[str, Arrays]:
+    return {}
+
+
+def explored(
+    network: Graph, weights: Weights, batches: Batches, others: Sequence[str] = (), doubles: Doubles = _none_kept
+) -> Explorer:
+    """Explain what there are weights for.
+
+    Args:
+        others: implementations that are asked besides.
+        doubles: from a step to what they gave there, as far as it was kept: their gradients in float64.
+    """
     network, penalised = network.without_penalty(), network.loss.penalty is not None
     if network.buffers:
         return Explorer(missing=f"a forward pass reads {', '.join(network.buffers)} besides, which are not kept")
@@ -133,13 +150,16 @@ def explored(network: Graph, weights: Weights, batches: Batches, others: list[st
         return Explorer(missing="the record holds no weights: the network has more than 10,000, or no step was run")
     try:
         chosen = _chosen(network, _point(weights, network, batches, steps[-1]))
-        asked = Asked(network, others)
+        # Of a loss with a penalty the gradients kept are those with it.
+        found = {step: {} if penalised else doubles(step) for step in steps}
+        kept = bool(others) and all(set(others) <= set(each) for each in found.values())
+        answers = _kept(others, found) if kept else Asked(network, others).at
         light = network.multiply_adds(batches.size) <= SMALL
         made: dict[str, list[Cell | None]] = {reference.name: [] for reference in chosen}
         described: dict[str, Described] = {}
         for step in steps:
             for reference, case, cell in _at(
-                chosen, _point(weights, network, batches, step), batches, asked, light=light
+                chosen, _point(weights, network, batches, step), batches, answers, light=light
             ):
                 made[reference.name].append(cell)
                 if reference.name not in described:
@@ -147,8 +167,14 @@ def explored(network: Graph, weights: Weights, batches: Batches, others: list[st
     except UsageError as error:
         return Explorer(missing=str(error))
     rule = _rule(network, chosen, len(steps), light=light)
+    rule += " What other implementations give there is the run's own." if kept else ""
     rule += " L is told without its penalty, through which no path leads." if penalised else ""
     return Explorer(steps, described, made, rule=rule)
+
+
+def _kept(names: Sequence[str], found: Mapping[int, Mapping[str, Arrays]]) -> Answers:
+    """What was kept of implementations, as if they were asked for the gradients of the weights."""
+    return lambda point: {name: Pass(np.array(np.nan), found[point.step][name]) for name in names}
 
 
 def _rule(network: Graph, chosen: list[Reference], steps: int, *, light: bool) -> str:
@@ -181,12 +207,12 @@ def _chosen(network: Graph, point: Point) -> list[Reference]:
 
 
 def _at(
-    chosen: list[Reference], point: Point, batches: Batches, asked: Asked, *, light: bool
+    chosen: list[Reference], point: Point, batches: Batches, asked: Answers, *, light: bool
 ) -> Iterator[tuple[Reference, Case, Cell | None]]:
     """Every derivative at one step; implementations and balls are asked once for all of them."""
     network, rows = point.network, batches.rows(point.step).tolist()
     moment = Moment(point.step - 1, point.weights, {}, np.array(rows))
-    answers = asked.at(point)
+    answers = asked(point)
     centre = point.centre("float64")
     truth: Any = "it was left out, because the network is large"
     if light:

@@ -73,7 +73,7 @@ class RunSubject:
         if self.network is None or self.batches is None:
             return Explorer(missing=self.why)
         others = [name for name in self.run.head.implementations if name != REFERENCE]
-        return explored(self.network, self.weights, self.batches, others)
+        return explored(self.network, self.weights, self.batches, others, self.run.doubles_at)
 
     @cached_property
     def steps(self) -> list[int]:
@@ -109,7 +109,7 @@ class CheckSubject:
     @cached_property
     def explorer(self) -> Explorer:
         """The right derivatives, path by path."""
-        return explored(self.network, self.weights, self.batches, [])
+        return explored(self.network, self.weights, self.batches)
 
 
 class ChainSubject:

@@ -6,6 +6,7 @@ import pytest
 import harness
 from harness.inputs.datasets import Data
 from harness.inputs.schedule import EVERYTHING, Schedule
+from harness.results.rebuilding import batches_of_head
 from impls.hand import GradientDescent, from_text
 from impls.hand_numpy import Hand
 
@@ -52,6 +53,21 @@ def test_weights_of_each_step_round_trip(tmp_path):
     first = network.init(0, np.float32)
     assert all(np.array_equal(read.weights_at(1)[n], w) for n, w in first.items())
     assert not np.array_equal(run.weights_at(2)["W1"], first["W1"])
+
+
+def test_gradients_in_float64_are_kept_at_some_steps_in_lockstep(register, tmp_path):
+    register("mine", Hand)
+    run = harness.run(against=["mine"], steps=6, output=tmp_path / "run.jsonl")
+    read = harness.read_run(tmp_path / "run.jsonl")
+    assert [step.step for step in read.steps if step.doubles] == [1, 2, 4, 6]
+    network, (x, y) = from_text("4-3-2-1"), batches_of_head(run.head, from_text("4-3-2-1")).at(4)
+    given = {name: w.astype(float) for name, w in read.weights_at(4).items()}, x.astype(float)
+    expected = network.backward(*given, y.astype(float), network.forward(*given))
+    (who, found), *others = read.doubles_at(4).items()
+    assert (who, others, list(found)) == ("mine", [], list(network.gradients))
+    assert all(np.array_equal(found[name], expected[name]) for name in found)
+    assert not any(step.doubles for step in harness.run(against=["mine"], steps=6, free_run=True).steps[1:])
+    assert not any(step.doubles for step in harness.run("4-2500-1", against=["mine"], steps=1).steps)
 
 
 def test_the_default_run_learns():

@@ -6,6 +6,8 @@ import base64
 import gzip
 import json
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 
 import msgspec
@@ -20,6 +22,8 @@ browsing.required("jinja2", "latex2mathml", "click")
 
 import harness
 from harness.results.run import Run
+from impls.hand import from_text
+from impls.hand_numpy import Hand
 from reports.exhibits import EXHIBITS, Exhibit, made, slipped
 from reports.page import sizes
 from reports.page.rendering import page, page_of
@@ -126,6 +130,42 @@ def test_data_is_kept_or_found_again_by_its_name_and_other_data_is_refused(recor
     assert RunSubject(kept).explorer.missing is None
     changed = msgspec.structs.replace(kept.head, x=(x + 1).tolist())
     assert "its digest is another" in RunSubject(Run(changed, kept.steps)).explorer.missing
+
+
+def test_what_others_give_is_taken_from_the_record_and_asked_for_where_it_is_not_there(register, tmp_path):
+    register("mine", Hand)
+    run = harness.run(against=["mine"], steps=3)
+    shown = RunSubject(run).explorer
+    register("mine", "nothing that could be asked")
+    kept = RunSubject(run).explorer
+    assert kept.cells.keys() == shown.cells.keys()
+    assert all(
+        cell.ways[2].way == "mine" and cell.ways[2].value == cell.ways[1].value for cell in kept.cells["W1[1,1]"]
+    )
+    assert kept.rule.endswith("What other implementations give there is the run's own.")
+    older = Run(run.head, [msgspec.structs.replace(step, doubles={}) for step in run.steps])
+    register("mine", Hand)
+    asked = RunSubject(older).explorer
+    assert asked.cells == kept.cells
+    assert "the run's own" not in asked.rule
+
+
+def test_of_a_loss_with_a_penalty_others_are_asked_for_what_the_paths_add_up_to(register):
+    register("mine", Hand)
+    (cell,) = RunSubject(
+        harness.run(from_text("4-3-2-1", loss="sum-squared-error(l2=0.5)"), against=["mine"], steps=1)
+    ).explorer.cells["W1[1,1]"]
+    assert (cell.ways[2].way, cell.ways[2].value) == ("mine", cell.ways[1].value)
+
+
+def test_a_page_of_a_record_needs_no_framework(tmp_path):
+    harness.run(steps=2, output=tmp_path / "run.jsonl")
+    program = (
+        "import sys, harness, reports.page.rendering as r; r.page(harness.read_run(sys.argv[1]));"
+        "print(sorted({'torch', 'jax', 'altair', 'scipy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program, tmp_path / "run.jsonl"], capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
 
 
 def test_a_fault_is_located_on_the_page(register):

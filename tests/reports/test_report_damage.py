@@ -35,6 +35,7 @@ STEPS = [
     (3, lambda step: step["rows"][0].__setitem__(7, -1.0), "used = -1.0"),
     (3, lambda step: step["rows"][0].__setitem__(3, 55), "is step 2 and has a row of step 55"),
     (2, lambda step: step["weights"].update(W1=[1.0]), "weights that do not have the shapes of line 1"),
+    (2, lambda step: step["doubles"].update(torch={"dW1": [1.0]}), "gradients that do not have the shapes of line 1"),
 ]
 
 
