@@ -17,6 +17,7 @@ import numpy as np
 
 from harness.evaluation.given import with_buffers
 from harness.evaluation.point import moment_after
+from harness.explaining.batch import Batch
 from harness.explaining.case import MOST_BRANCHES, Case
 from harness.explaining.explanation import (
     LAYOUT,
@@ -91,8 +92,8 @@ def explain(
         sample = int(moment.rows[0])
     rows = moment.rows.tolist() if sample is None else [sample]
     x = with_buffers(network, batches.x[rows], moment.buffers)
-    case = Case(network.without_penalty(), moment, meant, rows, x, batches.y[rows])
-    added = penalty_of(network, meant, case.value, case.y) if meant.learned else 0.0
+    case = Case(Batch(network.without_penalty(), moment, rows, x, batches.y[rows]), meant)
+    added = penalty_of(network, meant, case.value, case.batch.y) if meant.learned else 0.0
     told = ", ".join(filter(None, [loaded.describe(), loaded.meaning(network)]))
     asked = _Asked(sample, samples, told, optimizer, seed, amount, against, added)
     notes = _notes(case, sample if chosen else None) + note_of(network, meant, added, case.total)
@@ -144,12 +145,12 @@ def _as_amount(nudge: float | None) -> float | None:
 
 def _first(case: Case) -> list[Any] | dict[str, Any]:
     """What the first sample holds: of a chain its numbers, of a graph those of every input by name."""
-    fed = {source.name: case.given[source.name][0].tolist() for source in case.network.sources}
+    fed = {source.name: case.batch.given[source.name][0].tolist() for source in case.network.sources}
     return next(iter(fed.values())) if isinstance(case.network, Network) else fed
 
 
 def _explanation(case: Case, asked: _Asked, notes: list[str]) -> PathExplanation:
-    paths, meant, network, moment = case.paths, case.meant, case.network, case.moment
+    paths, meant, network, moment = case.paths, case.meant, case.network, case.batch.moment
     sample, written = asked.sample, Written(case)
     unlisted = paths.count - len(case.listed)
     others = Rest(unlisted, case.total - math.fsum(path.product for path in case.listed) if unlisted else 0.0)
@@ -164,8 +165,8 @@ def _explanation(case: Case, asked: _Asked, notes: list[str]) -> PathExplanation
         data=asked.data, optimizer=name_of(asked.optimizer), seed=asked.seed, step=moment.step,
         sample=sample, samples=asked.samples, batch=len(case.rows),
         inputs=None if sample is None else _first(case),
-        target=None if sample is None else case.y[0].tolist(),
-        loss_value=case.loss,
+        target=None if sample is None else case.batch.y[0].tolist(),
+        loss_value=case.batch.loss,
         drawing=written.drawing, formula=written.formula, columns=written.columns,
         routes_count=paths.routes, count=paths.count, paths=[case.row(path) for path in case.listed], others=others,
         routes=routes, other_routes=other_routes, dominant=dominant, other_samples=other_samples,

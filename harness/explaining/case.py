@@ -1,27 +1,24 @@
-"""A case: one derivative at one moment of a training, on one sample or on a batch."""
+"""A case: one derivative at one moment of a training, on a batch of one sample or of several."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from harness.arithmetic import Bounded, Context, profile_of
+from harness.arithmetic import Bounded
 from harness.evaluation.centre import Centre
-from harness.evaluation.given import as_numbers, named
-from harness.evaluation.point import Moment
+from harness.explaining.batch import Batch
 from harness.explaining.explanation import PathRow, Way
 from harness.explaining.methods import Variable, centre_of, finite, variable_of, ways_of
 from harness.explaining.references import Reference
 from harness.explaining.symbols import Nodes
 from harness.usage import UsageError
-from impls.contract import Array, Inputs
-from impls.graph import Graph, Node, evaluate
-from impls.hand.paths import Branch, Path, Paths, weighed
+from impls.graph import Graph, Node
+from impls.hand.paths import Branch, Derivatives, Path, Paths, weighed
 
 ALL_LISTED, LARGEST_LISTED = 12, 6
 """So many paths are listed all; of more, the largest few."""
@@ -33,36 +30,20 @@ MOST_BRANCHES = 1000
 
 @dataclass(frozen=True)
 class Case:
-    """One derivative.
+    """One derivative of the loss of a batch."""
 
-    Attributes:
-        rows: of the data, counted from 0, whose loss is differentiated.
-        x, y: these rows.
-    """
-
-    network: Graph
-    moment: Moment
+    batch: Batch
     meant: Reference
-    rows: Sequence[int]
-    x: Array | Inputs
-    y: Array
 
-    @cached_property
-    def given(self) -> Mapping[str, Array]:
-        """Weights and batch by name."""
-        return named(self.network, self.moment.weights, self.x, self.y)
+    @property
+    def network(self) -> Graph:
+        """Of the batch."""
+        return self.batch.network
 
-    @cached_property
-    def tensors(self) -> Mapping[str, Array]:
-        """Everything that a link of the forward pass reads or gives."""
-        with np.errstate(all="ignore"):
-            return evaluate(self.network.forward_links, dict(self.given))
-
-    @cached_property
-    def loss(self) -> float:
-        """The loss of these rows."""
-        with np.errstate(all="ignore"):
-            return float(self.network.loss_of(self.tensors, self.y))
+    @property
+    def rows(self) -> Sequence[int]:
+        """Of the data, counted from 0, whose loss is differentiated."""
+        return self.batch.rows
 
     @cached_property
     def paths(self) -> Paths:
@@ -72,18 +53,18 @@ class Case:
             UsageError: the loss, a local derivative or a product along a path is not finite; or a layer has no paths.
         """
         with np.errstate(all="ignore"):
-            paths = self._followed(self.tensors)
-            if math.isfinite(self.loss) and np.isfinite(np.sum(paths.magnitudes())):
+            paths = self._followed(self.batch.local)
+            if math.isfinite(self.batch.loss) and np.isfinite(np.sum(paths.magnitudes())):
                 return paths
         raise UsageError(
             f"Cannot explain {self.meant.symbol}, because the loss or a derivative on the way is not finite here; "
             f"choose another sample or another step, or scale the data."
         )
 
-    def _followed(self, tensors: Mapping[str, Any], *exact: Callable[[np.ndarray], Any]) -> Paths:
-        """The paths at some tensors, or UsageError where a layer has none."""
+    def _followed(self, local: Derivatives) -> Paths:
+        """The paths by some local derivatives, or UsageError where a layer has none."""
         try:
-            return Paths(self.network, tensors, (self.meant.tensor, self.meant.index), *exact)
+            return Paths(self.network, local.tensors, (self.meant.tensor, self.meant.index), local.exact, local)
         except ValueError as error:
             raise UsageError(str(error)) from None
 
@@ -100,7 +81,7 @@ class Case:
     @cached_property
     def variable(self) -> Variable:
         """What is differentiated by, for every other way."""
-        return variable_of(self.meant, self.network, self.moment.weights, self.x, self.y)
+        return variable_of(self.meant, self.network, self.batch.moment.weights, self.batch.x, self.batch.y)
 
     @cached_property
     def centre(self) -> Centre:
@@ -145,9 +126,7 @@ class Case:
 
     def by_paths(self) -> Way:
         """The sum over the paths, and how far rounding can bring it from the truth."""
-        context = Context(profile_of("float64"))
-        tensors = evaluate(self.network.forward_links, as_numbers(self.network, self.given, context.exact))
-        bounded = self._followed(tensors, context.exact)
+        bounded = self._followed(self.batch.bounded)
         added: Bounded = (bounded.products() if self.one_by_one else bounded.sums()).sum()
         way = "paths, added left to right" if self.one_by_one else "paths, added layer by layer"
         return Way(way, self.total, allowed=finite(added.bound))
@@ -184,7 +163,7 @@ class Case:
         """Of the weight or bias; of an input or output, in the sample."""
         if self.meant.learned:
             return self.variable.value
-        return float(self.tensors[self.meant.tensor][(0, *self.meant.index)])
+        return float(self.batch.tensors[self.meant.tensor][(0, *self.meant.index)])
 
     @property
     def leads(self) -> str:

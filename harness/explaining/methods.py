@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from harness.interrupts import held_back
 from harness.usage import visible
 from impls import registry
 from impls.contract import Array, Inputs, Pass
-from impls.graph import LOSS, Graph, node
+from impls.graph import LOSS, TARGET, Graph, Link, evaluate, node
 from impls.hand import Dense
 
 if TYPE_CHECKING:
@@ -53,22 +54,28 @@ def ways_of(variable: Variable, centre: Centre, paths: Way, against: Sequence[st
     point = Point(variable.network, variable.weights, variable.x, variable.y, 1)
     answers = Asked(variable.network, against).at(point)
     truth = truth_at(point, {name: centre.tensors[name].bound})
-    return ways_given(variable, centre, paths, answers, truth)
+    network, given = variable.network, (variable.weights, variable.x)
+    gradients = network.backward(*given, variable.y, network.forward(*given))
+    return ways_given(variable, centre, paths, gradients, answers, truth)
 
 
 def ways_given(
-    variable: Variable, centre: Centre, paths: Way, answers: Mapping[str, Pass | str], truth: Truth | str
+    variable: Variable,
+    centre: Centre,
+    paths: Way,
+    gradients: Mapping[str, Array],
+    answers: Mapping[str, Pass | str],
+    truth: Truth | str,
 ) -> list[Way]:
     """The same of what was already found at the variable's point.
 
     Args:
+        gradients: by the hand code.
         answers: of each implementation but the hand code its pass, or why there is none.
         truth: or why it cannot be had.
     """
     name, index = variable.gradient, variable.index
-    network, given = variable.network, (variable.weights, variable.x)
     allowed = finite(centre.tensors[name].bound[index])
-    gradients = network.backward(*given, variable.y, network.forward(*given))
     matrix = Way(MATRIX, float(gradients[name][index]), allowed=allowed)
     others = [_by(label_of(who), answer, name, index, allowed) for who, answer in answers.items()]
     exact, true = _exact(truth, name, index)
@@ -188,16 +195,31 @@ class Variable:
 
     def forward(self, value: float) -> dict[str, Array]:
         """The forward tensors, and the loss, with the variable at `value`."""
-        moved = self.weights[self.tensor].copy()
-        moved[self.index] = value
-        weights = {**self.weights, self.tensor: moved}
+        weights = {**self.weights, self.tensor: self._moved(value)}
         activations = self.network.forward(weights, self.x)
         named = {self.tensors.get(name, name): array for name, array in activations.items()}
         return {**named, LOSS: self.network.loss_of({**weights, **activations}, self.y)}
 
+    @cached_property
+    def _behind(self) -> tuple[Mapping[str, Array], list[Link]]:
+        """Every forward tensor where the variable stands, and the links, the loss among them, that it reaches."""
+        links, reached, behind = self.network.links_to_loss, {self.tensor}, list[Link]()
+        for link in links:
+            if not reached.isdisjoint(link.inputs):
+                reached.add(link.output)
+                behind.append(link)
+        return evaluate(links, {**self.network.given(self.x), **self.weights, TARGET: self.y}), behind
+
     def loss(self, value: float) -> float:
-        """The loss with the variable at `value`."""
-        return float(self.forward(value)[LOSS])
+        """The loss with the variable at `value`; what it does not reach is not computed anew."""
+        with np.errstate(over="ignore"):  # as Graph.forward
+            tensors, behind = self._behind
+            return float(evaluate(behind, {**tensors, self.tensor: self._moved(value)})[LOSS])
+
+    def _moved(self, value: float) -> Array:
+        moved = self.weights[self.tensor].copy()
+        moved[self.index] = value
+        return moved
 
 
 def variable_of(

@@ -20,6 +20,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from harness.evaluation.point import Moment, Point
+from harness.explaining.batch import Batch
 from harness.explaining.building import dominant_samples, route_sums
 from harness.explaining.case import Case
 from harness.explaining.explanation import Factor, PathRow, Rest, RouteRow, SampleRow, Way
@@ -218,11 +219,11 @@ def _at(
     if light:
         truth = truth_at(point, {name: centre.tensors[name].bound for name in network.gradients})
     first = Point(network, point.weights, batches.x[:1], batches.y[:1], point.step).double
+    batch, sample = Batch(network, moment, rows, point.x, point.y), Batch(network, moment, [SAMPLE], first.x, first.y)
     for reference in chosen:
-        case = Case(network, moment, reference, rows, point.x, point.y)
-        alone = Case(network, moment, reference, [SAMPLE], first.x, first.y)
+        case, alone = Case(batch, reference), Case(sample, reference)
         try:
-            ways = ways_given(case.variable, centre, case.by_paths(), answers, truth)
+            ways = ways_given(case.variable, centre, case.by_paths(), batch.gradients, answers, truth)
             yield reference, case, _cell(case, alone, ways, point.step)
         except UsageError:
             yield reference, case, None

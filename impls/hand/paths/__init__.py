@@ -21,8 +21,8 @@ identity: with e_k as upstream gradient it gives the derivatives of output k.
 """
 
 from impls.hand.paths.branches import Branch
-from impls.hand.paths.derivatives import WEIGHED, weighed
+from impls.hand.paths.derivatives import WEIGHED, Derivatives, weighed
 from impls.hand.paths.paths import Path, Paths
 from impls.hand.paths.steps import Level, Step
 
-__all__ = ["WEIGHED", "Branch", "Level", "Path", "Paths", "Step", "weighed"]
+__all__ = ["WEIGHED", "Branch", "Derivatives", "Level", "Path", "Paths", "Step", "weighed"]

@@ -10,6 +10,7 @@ What a single entry of a weight weighs, and which neuron it feeds, layers that a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -21,16 +22,20 @@ from impls.hand.paths.steps import Local
 
 
 class Derivatives:
-    """Local derivatives of a network's nodes at some tensors.
+    """Local derivatives of a network's nodes at some tensors, each computed when a path first takes it.
 
     Args:
-        tensors: inputs, weights and activations, by name, of any number type.
+        tensors: inputs, target, weights and activations, by name, of any number type.
         exact: makes the number type's array from a NumPy array of ones and zeros.
     """
 
-    def __init__(self, network: Graph, tensors: Mapping[str, Array], exact: Callable[[np.ndarray], Array]) -> None:
+    def __init__(
+        self, network: Graph, tensors: Mapping[str, Array], exact: Callable[[np.ndarray], Array] = np.asarray
+    ) -> None:
         self.network, self.tensors, self.exact = network, tensors, exact
         self.samples = len(tensors[network.sources[0].name])
+        self._known: dict[tuple[str, str, str], Local] = {}
+        self._slopes: dict[str, Array] = {}
         self._links = {(id(link.names), link.local): link for link in network.backward_links}
 
     def of(self, node: Node, read: str, given: str) -> Local:
@@ -39,6 +44,17 @@ class Derivatives:
         Raises:
             ValueError: the layer does not work row by row, or the tensors have other axes than sample and neuron.
         """
+        key = node.name, read, given
+        if key not in self._known:
+            self._known[key] = self._local(node, read, given)
+        return self._known[key]
+
+    @cached_property
+    def of_loss(self) -> Array:
+        """Of the loss with respect to what the network gives, (N, K)."""
+        return next(link for link in self.network.backward_links if link.layer is self.network.loss)(self.tensors)
+
+    def _local(self, node: Node, read: str, given: str) -> Local:
         names = self.network.names_of(node.name)
         width = self._width(names[given])
         edges = self._edges(node, read, given)
@@ -52,8 +68,10 @@ class Derivatives:
 
     def slope(self, activation: Node) -> Array:
         """f'(z) of an elementwise activation, (N, K)."""
-        (read,), (given,) = activation.local_reads, activation.local_gives
-        return self._of_ones(activation, read, given)
+        if activation.name not in self._slopes:
+            (read,), (given,) = activation.local_reads, activation.local_gives
+            self._slopes[activation.name] = self._of_ones(activation, read, given)
+        return self._slopes[activation.name]
 
     def of_weight(self, node: Node, weight: str, index: tuple[int, ...], given: str) -> Local:
         """Of what a node gives with respect to one entry of its weight, (N, 1, K).

@@ -39,6 +39,7 @@ class Paths:
         tensors: inputs, target, weights and activations, by name, of any number type.
         start: the tensor that the paths start from, and the entry of it, without the sample, counted from 0.
         exact: makes the number type's array from a NumPy array of ones and zeros.
+        local: the local derivatives at these tensors, where paths from elsewhere have asked for them already.
 
     Attributes:
         levels: from the start, which has one node, to the loss, which has one; every step leads to a later one.
@@ -55,9 +56,10 @@ class Paths:
         tensors: Mapping[str, Array],
         start: tuple[str, tuple[int, ...]],
         exact: Callable[[np.ndarray], Array] = np.asarray,
+        local: Derivatives | None = None,
     ) -> None:
         self.network, self.tensors, self.exact = network, tensors, exact
-        self._local = Derivatives(network, tensors, exact)
+        self._local = local or Derivatives(network, tensors, exact)
         self.samples = self._local.samples
         self.start, self.index = start
         weight = self._checked()
@@ -67,7 +69,6 @@ class Paths:
         for node in network.nodes:
             for given in node.local_gives:
                 self._enter(node, given)
-        gradient = next(link for link in network.backward_links if link.layer is network.loss)(tensors)
         last = self._place.get(network.output)
         if last is None:
             raise ValueError(
@@ -80,7 +81,7 @@ class Paths:
         self.steps.append(
             Step(
                 source=last, target=self._place[LOSS], edges=np.ones((len(ends), 1), bool),
-                matrix=gradient[:, list(ends)][:, :, None],
+                matrix=self._local.of_loss[:, list(ends)][:, :, None],
             )
         )  # fmt: skip
 
