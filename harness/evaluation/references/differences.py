@@ -46,11 +46,14 @@ def central_difference(loss: Callable[[float], float], at: float) -> Difference 
         sigma = noise(loss, at, scale * APART)
         for exponent in STEPS:
             step = scale * 2.0**exponent
+            rounding = math.sqrt(2) * sigma / step
+            if best is not None and rounding >= best.error:
+                break  # it only grows from here on
             high, low = at + step, at - step
             value = (loss(high) - loss(low)) / (high - low)  # by the step that was taken, not the one that was meant
             if len(wider) > 1:
                 truncation = max(abs(wider[0] - value) / 15, abs(wider[1] - wider[0]) / 240)
-                error = truncation + math.sqrt(2) * sigma / step
+                error = truncation + rounding
                 if np.isfinite(error) and (best is None or error < best.error):
                     best = Difference(value, step, error)
             wider.insert(0, value)
