@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from html import escape
 
 from latex2mathml.converter import convert
@@ -84,6 +85,7 @@ def _sign(text: str) -> str:
     return f'<mo stretchy="{"true" if text in "()" else "false"}">{shown}</mo>'
 
 
+@cache
 def _bare(latex: str) -> str:
     """The content of one formula, without the element around it."""
     return re.sub(r"^<math[^>]*>|</math>$", "", convert(latex))
