@@ -185,15 +185,11 @@ ROUTES_LISTED, SAMPLES_LISTED = 6, 5
 
 def route_sums(paths: Paths, names: Sequence[Sequence[str]]) -> tuple[list[RouteRow], Rest]:
     """The routes of largest |sum over samples|, largest first, and the rest; for paths that can be multiplied."""
-    products = np.ascontiguousarray(paths.products())
+    products = np.ascontiguousarray(paths.products)
     sums = products.sum(axis=0) if products.shape[1] > 1 else products.sum(keepdims=True)[0]
-    branches = list(paths.branches())
-    ends = np.cumsum([len(branch.routes) for branch in branches])
     rows = []
     for place in np.argsort(-np.abs(sums), kind="stable")[:ROUTES_LISTED].tolist():
-        of = int(np.searchsorted(ends, place, side="right"))
-        taken = branches[of].routes[place - ends[of]]  # from behind
-        route = [names[level][node] for level, node in zip(branches[of].levels, taken, strict=True)]
+        route = [names[level][node] for level, node in zip(*paths.at_route(place), strict=True)]
         rows.append(RouteRow(route, float(sums[place])))
     return rows, _rest(sums, [row.sum for row in rows])
 

@@ -102,7 +102,7 @@ class Case:
     def total(self) -> float:
         """The sum over all paths: from left to right, sample by sample, where they are multiplied one by one."""
         if self.one_by_one:
-            return float(np.cumsum(self.paths.products())[-1])
+            return float(np.cumsum(self.paths.products)[-1])
         return float(np.sum(self.paths.sums()))
 
     @cached_property
@@ -114,7 +114,8 @@ class Case:
     def listed(self) -> list[Path]:
         """All paths of one sample in their order where they are few, else the largest."""
         if len(self.rows) > 1 or self.paths.count > ALL_LISTED:
-            return self.paths.largest(LARGEST_LISTED)
+            most = LARGEST_LISTED
+            return self.paths.largest_of_all(most) if self.one_by_one else self.paths.largest(most)
         return [
             self.paths.path(0, route, branch.levels) for branch in self.branches for route in branch.routes.tolist()
         ]
@@ -127,7 +128,7 @@ class Case:
     def by_paths(self) -> Way:
         """The sum over the paths, and how far rounding can bring it from the truth."""
         bounded = self._followed(self.batch.bounded)
-        added: Bounded = (bounded.products() if self.one_by_one else bounded.sums()).sum()
+        added: Bounded = (bounded.products if self.one_by_one else bounded.sums()).sum()
         way = "paths, added left to right" if self.one_by_one else "paths, added layer by layer"
         return Way(way, self.total, allowed=finite(added.bound))
 

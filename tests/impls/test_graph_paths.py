@@ -143,12 +143,12 @@ def test_the_path_sum_is_the_gradient_within_its_bound(graph):
     for name, index in starts(graph):
         paths, allowed = Paths(graph, floats, (name, index)), Paths(graph, bounded, (name, index), context.exact)
         gradient = centre[graph.gradient[name]][index]
-        assert paths.products().shape == (ROWS, paths.routes)
+        assert paths.products.shape == (ROWS, paths.routes)
         for value, added in (
-            (paths.products().sum(), allowed.products().sum()), (paths.sums().sum(), allowed.sums().sum()),
+            (paths.products.sum(), allowed.products.sum()), (paths.sums().sum(), allowed.sums().sum()),
         ):  # fmt: skip
             assert abs(value - gradient.value) <= added.bound + gradient.bound
-        magnitudes = np.abs(paths.products()).sum()
+        magnitudes = np.abs(paths.products).sum()
         assert paths.magnitudes().sum() == pytest.approx(magnitudes, rel=1e-12)
 
 
@@ -198,7 +198,8 @@ def test_the_largest_paths_are_those_of_all(graph):
         paths = Paths(graph, floats, (name, index))
         found = paths.largest(5)
         assert len({(path.sample, path.levels, path.route) for path in found}) == len(found)
-        every = np.sort(np.abs(paths.products()), axis=None)[::-1][:5]
+        every = np.sort(np.abs(paths.products), axis=None)[::-1][:5]
+        assert [abs(path.product) for path in paths.largest_of_all(5)] == every.tolist()
         assert [abs(path.product) for path in found] == pytest.approx(every.tolist(), rel=1e-14)
         known = {
             (branch.levels, tuple(route)): branch.products()[:, place]

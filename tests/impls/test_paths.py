@@ -56,7 +56,7 @@ def check_every_weight(network, seed=0):
         allowed = Paths(network, bounded, (name, index), context.exact)
         matrix, true = centre["d" + name][index], truth["d" + name]
         for value, added in (
-            (paths.products().sum(), allowed.products().sum()),
+            (paths.products.sum(), allowed.products.sum()),
             (paths.sums().sum(), allowed.sums().sum()),
         ):
             assert abs(value - matrix.value) <= added.bound + matrix.bound
@@ -106,7 +106,7 @@ def test_in_rationals_the_path_sum_equals_the_matrix_gradient(sizes, activation,
     assert truth.kind == "rational"
     for name, index in starts(network):
         paths = Paths(network, tensors, (name, index), numbers.exact)
-        for total in (paths.products().sum(), paths.sums().sum()):
+        for total in (paths.products.sum(), paths.sums().sum()):
             difference = total - truth.tensors["d" + name]._exact[index]
             assert difference.entries.item() == 0
 
@@ -135,7 +135,7 @@ def test_a_graph_library_counts_as_many_paths(sizes, hidden, last, data):
     paths = paths_of(network, network.init(0), *batch_of(network), start)
     counted = sum(1 for _ in networkx.all_simple_paths(graph_of(network, start), "start", "loss"))
     assert paths.routes == counted
-    assert paths.count == 3 * counted == paths.products().size
+    assert paths.count == 3 * counted == paths.products.size
 
 
 def test_paths_beyond_any_enumeration_are_counted_exactly_and_the_largest_found():
@@ -153,7 +153,8 @@ def test_the_largest_paths_are_those_of_all(sizes, activation, most, seed, data)
     network = from_text("-".join(map(str, sizes)), activation=activation, loss="mean-squared-error")
     start = data.draw(st.sampled_from(starts(network)))
     paths = paths_of(network, network.init(seed), *batch_of(network, seed=seed), start)
-    every = np.sort(np.abs(paths.products()), axis=None)[::-1][:most]
+    every = np.sort(np.abs(paths.products), axis=None)[::-1][:most]
+    assert [abs(path.product) for path in paths.largest_of_all(most)] == every.tolist()
     found = paths.largest(most)
     assert len({(path.sample, path.route) for path in found}) == len(found) == len(every)
     # The search orders by bounds that are rounded as often as a path has factors, on either side.
@@ -161,7 +162,7 @@ def test_the_largest_paths_are_those_of_all(sizes, activation, most, seed, data)
     (branch,) = paths.branches()
     place = {tuple(route): position for position, route in enumerate(branch.routes.tolist())}
     for path, expected in zip(found, every, strict=True):
-        assert path.product == paths.products()[path.sample, place[path.route]]
+        assert path.product == paths.products[path.sample, place[path.route]]
         assert abs(path.product) <= expected * slack
         assert expected <= abs(path.product) * slack
 
@@ -171,8 +172,8 @@ def wrong(kind, start=("W1", (1, 0))):
     """The sum of the paths with one path dropped, added or doubled, and what rounding allows."""
     network = from_text("4-3-2-1")
     weights, (x, y) = network.init(0), batch_of(network, rows=1)
-    products = paths_of(network, weights, x, y, start).products().ravel()
-    other = paths_of(network, weights, x, y, ("W1", (1, 1))).products().ravel()
+    products = paths_of(network, weights, x, y, start).products.ravel()
+    other = paths_of(network, weights, x, y, ("W1", (1, 1))).products.ravel()
     terms = {
         "right": products,
         "dropped": products[1:],
@@ -195,7 +196,7 @@ def test_a_network_deeper_than_an_array_has_axes_has_a_path():
     network = from_text("-".join("1" * 80), activation="softplus")
     paths = paths_of(network, network.init(0), *batch_of(network), ("W2", (0, 0)))
     assert paths.routes == 1
-    assert paths.products()[:, 0].tolist() == [paths.path(sample, (0,) * 80).product for sample in range(3)]
+    assert paths.products[:, 0].tolist() == [paths.path(sample, (0,) * 80).product for sample in range(3)]
 
 
 def test_paths_start_from_inputs_and_outputs_too():

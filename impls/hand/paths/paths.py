@@ -188,10 +188,24 @@ class Paths:
         """The sequences of levels that paths take, all or the first few."""
         return islice(branches_of(self.outgoing, len(self.levels) - 1), most)
 
+    @cached_property
     def products(self) -> Array:
         """The product along every path, multiplied from the start on: (N, routes), branch after branch."""
-        found = [branch.products() for branch in self.branches()]
+        found = [branch.products() for branch in self.every_branch]
         return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
+
+    @cached_property
+    def every_branch(self) -> list[Branch]:
+        """All of them, where they are few."""
+        return list(self.branches())
+
+    def at_route(self, place: int) -> tuple[tuple[int, ...], list[int]]:
+        """The levels and the nodes of them that a path takes, by the place of its product among those of a sample."""
+        for branch in self.every_branch:
+            if place < len(branch.routes):
+                return branch.levels, branch.routes[place].tolist()
+            place -= len(branch.routes)
+        raise IndexError("no such path")
 
     def arrivals(self) -> list[Array]:
         """For every level what arrives over all routes, (N, S): the derivative of each node by the start."""
@@ -221,6 +235,19 @@ class Paths:
             for step, (source, target) in zip(steps, pairwise(route), strict=True)
         )
         return Path(sample, passed, tuple(route), factors, math.prod(factors))
+
+    def largest_of_all(self, most: int) -> list[Path]:
+        """The same as `largest`, from the products of all paths."""
+        sizes = np.abs(self.products).ravel()
+        least = np.partition(sizes, max(sizes.size - most, 0))[max(sizes.size - most, 0)]
+        among = np.flatnonzero(sizes >= least)
+        found = among[np.argsort(-sizes[among], kind="stable")][:most].tolist()
+        made = []
+        for place in found:
+            sample, of = divmod(place, self.products.shape[1])
+            levels, route = self.at_route(of)
+            made.append(self.path(sample, route, levels))
+        return made
 
     def largest(self, most: int) -> list[Path]:
         """The `most` paths of largest |product|, in that order; equal ones in the order of sample and route."""
