@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from harness.comparison.judge import Row
 from harness.evaluation.references.expected import gradient_of
 from harness.rendering import columns
 from harness.rendering.columns import PAGE, TEXT, Column, dims, signed
 from harness.rendering.operation_screen import told_causes
-from harness.results.chain_check import ChainCheck
 from harness.results.numbers import plain, share, small
 from impls.graph import LOSS
+
+if TYPE_CHECKING:
+    from harness.results.chain_check import ChainCheck
 
 
 def render(check: ChainCheck, style: str = "table") -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from harness.comparison.judge import Row
-from harness.diagnosis.location import GIVEN
 from harness.rendering.columns import NOTEBOOK, PAGE, TEXT, Column, dims, signed
-from harness.results.check import Check
 from harness.results.numbers import part, small
 from harness.results.setting import upstream
+
+if TYPE_CHECKING:
+    from harness.results.check import Check
 
 
 def links(check: Check) -> tuple[Column[Row], ...]:
@@ -47,6 +50,8 @@ def _cosine(check: Check, row: Row) -> str:
 
 
 def _note(check: Check, row: Row) -> str:
+    from harness.diagnosis.location import GIVEN  # what shows other results needs no diagnosis
+
     if row.gradient == check.first_wrong_link:
         return "<- first wrong link"
     if row.verdict == "inherited":

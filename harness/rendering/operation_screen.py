@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness.comparison.judge import Row
 from harness.comparison.worst import worst
-from harness.faults.operations.explanation import Explanation
 from harness.inputs.cases import called
 from harness.rendering import columns
 from harness.rendering.columns import PAGE, TEXT, Column, signed
 from harness.results.numbers import percent, plain, share, small
-from harness.results.operation_check import OperationCheck
+
+if TYPE_CHECKING:
+    from harness.faults.operations.explanation import Explanation
+    from harness.results.operation_check import OperationCheck
 
 MOST_FINDINGS = 12
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from harness.comparison.judge import SEVERITY, Row
 from harness.rendering import columns
 from harness.rendering.columns import PAGE, TEXT, Column, signed
 from harness.results.numbers import plain, share, small
-from harness.results.program_pair import Given, How, ProgramPair
+
+if TYPE_CHECKING:
+    from harness.results.program_pair import Given, How, ProgramPair
 
 MOST_ROWS = 8
 """Lines of a table, where --verbose does not ask for all."""

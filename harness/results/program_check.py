@@ -7,16 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.comparison.judge import SEVERITY, Row, Verdict
 from harness.evaluation.references.expected import is_output
-from harness.faults.operations.explanation import Explanation
 from harness.results.checked import objects_of
 from harness.results.printable import Printable
 from harness.results.setting import shown_path
 from harness.results.verdicts import HALVED, Judged, Outcome
 from impls.captured import Kind
+
+if TYPE_CHECKING:
+    from harness.faults.operations.explanation import Explanation
 
 MEASURED: tuple[Kind, ...] = ("its own forward", "its decomposition")
 UNCHECKED: tuple[Kind, ...] = ("rounding only", "none")

@@ -8,7 +8,7 @@ literals, are all that it may hold.
 from __future__ import annotations
 
 import ast
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,10 +18,12 @@ from harness.evaluation.point import Point
 from harness.inputs.batches import Batches, batches_of
 from harness.inputs.datasets.loading import DATA_SETS, RANDOM, load_data
 from harness.results.record import Head
-from harness.results.setting import Setting
 from harness.usage import UsageError
 from impls.contract import Inputs
 from impls.graph import TARGET, Graph
+
+if TYPE_CHECKING:
+    from harness.results.setting import Setting
 
 LONGEST = 100_000
 """Characters of a network's text that are read: a thousand layers take a third of it."""

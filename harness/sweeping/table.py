@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from harness.rendering.columns import Column, text
 from harness.results.numbers import part, plain
 from harness.results.record import Verdict
-from harness.sweeping.summary import Ran, Sweep
 from harness.usage import visible
+
+if TYPE_CHECKING:
+    from harness.sweeping.summary import Ran, Sweep
 
 MOST_TOLD = 12
 """Runs that are told one by one."""

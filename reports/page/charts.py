@@ -6,13 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from math import sqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harness.results.check import Check
 from harness.results.numbers import part
 from reports.page.plots import HUES, SHAPES, Figure, Panel, Sign, filled, legend, picture, signs, stroke
 from reports.page.scales import Scale, counts, linear, log, rows, steps, without_names
 from reports.page.series import CHECKS, Series, Worst
+
+if TYPE_CHECKING:
+    from harness.results.check import Check
 
 WIDTH = 720.0
 """Of what lies between the axes where these are steps."""

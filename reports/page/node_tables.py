@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from harness.comparison.judge import Row
 from harness.comparison.worst import worst
-from harness.faults.formulas import right_formula
 from harness.rendering.columns import Column, dims, signed
 from harness.results.numbers import share
 from impls.graph import LOSS, TARGET, Graph, Shape
@@ -72,6 +71,8 @@ def _shaped(name: str, shape: Shape, choices: int = 0) -> str:
 
 def _links(network: Graph, rows: Iterable[Row]) -> list[Linked]:
     """Every link that somebody may show, by its node."""
+    from harness.faults.formulas import right_formula  # it brings the whole catalogue, which few pages need
+
     about: dict[str, list[Row]] = {}
     for row in rows:
         about.setdefault(row.gradient, []).append(row)

@@ -9,13 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from harness.results.chain_check import ChainCheck
-from harness.results.check import Check
-from harness.results.operation_check import OperationCheck
-from harness.results.program_check import ProgramCheck
-from harness.results.program_pair import ProgramPair
-from harness.results.run import Run
-from harness.sweeping.summary import Sweep
 from reports.page.environment import environment, source
 from reports.page.numbers import script_json, shrunk
 from reports.page.plots import Figure
@@ -105,7 +98,8 @@ class Page:
 
 def page_of(result: Any) -> Page:
     """The page of a result of one of the kinds of `SUBJECTS`."""
-    about, which = next(made for kind, made in SUBJECTS.items() if isinstance(result, kind))
+    names = [f"{kind.__module__}:{kind.__name__}" for kind in type(result).__mro__]
+    about, which = next(SUBJECTS[name] for name in names if name in SUBJECTS)
     subject = about(result)
     return Page(
         kind=subject.kind,
@@ -119,13 +113,16 @@ def page_of(result: Any) -> Page:
     )
 
 
-SUBJECTS: dict[type, tuple[Callable[[Any], Any], str]] = {
-    Run: (RunSubject, "of_run"),
-    OperationCheck: (OperationSubject, "of_operation"),
-    ChainCheck: (ChainSubject, "of_chain"),
-    Check: (CheckSubject, "of_check"),
-    ProgramCheck: (ProgramSubject, "of_program"),
-    ProgramPair: (PairSubject, "of_pair"),
-    Sweep: (SweepSubject, "of_sweep"),
+SUBJECTS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "harness.results.run:Run": (RunSubject, "of_run"),
+    "harness.results.operation_check:OperationCheck": (OperationSubject, "of_operation"),
+    "harness.results.chain_check:ChainCheck": (ChainSubject, "of_chain"),
+    "harness.results.check:Check": (CheckSubject, "of_check"),
+    "harness.results.program_check:ProgramCheck": (ProgramSubject, "of_program"),
+    "harness.results.program_pair:ProgramPair": (PairSubject, "of_pair"),
+    "harness.sweeping.summary:Sweep": (SweepSubject, "of_sweep"),
 }
-"""What a page of each kind of result is about, and what a section calls what it shows of it."""
+"""What a page of each kind of result is about, and what a section calls what it shows of it.
+
+Kinds go by their names, so that the page of one does not import all others.
+"""

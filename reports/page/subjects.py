@@ -6,6 +6,7 @@ What several sections need is made once, and only if one of them asks for it.
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,14 +15,8 @@ from harness.inputs.batches import Batches
 from harness.inputs.schedule import milestone
 from harness.rendering import chain_screen, operation_screen, pair_screen, program_screen
 from harness.rendering.tables import heading
-from harness.results.chain_check import ChainCheck
-from harness.results.check import Check
-from harness.results.operation_check import OperationCheck
-from harness.results.program_check import ProgramCheck
-from harness.results.program_pair import ProgramPair
 from harness.results.rebuilding import batches_of_check, batches_of_head, network_of
 from harness.results.run import Run
-from harness.sweeping.summary import Sweep
 from harness.sweeping.table import heading as heading_of_sweep
 from harness.usage import UsageError
 from impls.graph import Graph
@@ -30,6 +25,14 @@ from reports.page.drawing import Drawing, drawn
 from reports.page.explorer import Explorer, explored
 from reports.page.numbers import spaced
 from reports.page.series import Series, Weights
+
+if TYPE_CHECKING:
+    from harness.results.chain_check import ChainCheck
+    from harness.results.check import Check
+    from harness.results.operation_check import OperationCheck
+    from harness.results.program_check import ProgramCheck
+    from harness.results.program_pair import ProgramPair
+    from harness.sweeping.summary import Sweep
 
 MOST_STEPS = 1000
 NO_DATA = (

@@ -158,11 +158,11 @@ def test_of_a_loss_with_a_penalty_others_are_asked_for_what_the_paths_add_up_to(
     assert (cell.ways[2].way, cell.ways[2].value) == ("mine", cell.ways[1].value)
 
 
-def test_a_page_of_a_record_needs_no_framework(tmp_path):
+def test_a_page_of_a_record_needs_no_framework_and_no_catalogue(tmp_path):
     harness.run(steps=2, output=tmp_path / "run.jsonl")
     program = (
         "import sys, harness, reports.page.rendering as r; r.page(harness.read_run(sys.argv[1]));"
-        "print(sorted({'torch', 'jax', 'altair', 'scipy'} & set(sys.modules)))"
+        "print(sorted({'torch', 'jax', 'scipy', 'harness.faults', 'harness.diagnosis'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program, tmp_path / "run.jsonl"], capture_output=True, text=True)
     assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr

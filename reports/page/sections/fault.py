@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from harness.comparison.judge import Row
 from harness.comparison.worst import worst
-from harness.faults.operations.explanation import Explanation
 from harness.rendering import run_columns
-from harness.results.chain_check import ChainCheck
-from harness.results.check import Check
 from harness.results.numbers import counted, part, share
-from harness.results.operation_check import OperationCheck
-from harness.results.program_check import ProgramCheck
-from harness.results.program_pair import ProgramPair
 from harness.results.run import Run
 from impls.graph import Graph
 from reports.page.sections.section import Content, Section, Table, table
 from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, PairSubject, ProgramSubject, RunSubject
+
+if TYPE_CHECKING:
+    from harness.faults.operations.explanation import Explanation
+    from harness.results.chain_check import ChainCheck
+    from harness.results.check import Check
+    from harness.results.operation_check import OperationCheck
+    from harness.results.program_check import ProgramCheck
+    from harness.results.program_pair import ProgramPair
 
 MOST_ROWS = 40
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from harness.comparison.judge import Row
 from harness.rendering.columns import Column
-from harness.results.chain_check import ChainCheck
 from harness.results.numbers import small
-from harness.results.operation_check import OperationCheck
 from harness.results.record import PowerCount
 from reports.page.sections.section import Content, Lines, Section, Table, table
 from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, RunSubject
+
+if TYPE_CHECKING:
+    from harness.results.chain_check import ChainCheck
+    from harness.results.operation_check import OperationCheck
 
 MISSED: tuple[Column[tuple[str, int]], ...] = (
     Column("comparison", lambda row: row[0]),

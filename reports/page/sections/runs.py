@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from harness.rendering.columns import Column
-from harness.sweeping.summary import Ran
 from harness.sweeping.table import groups, of_groups, wrong
 from reports.page.sections.section import Content, Lines, Section, table
 from reports.page.subjects import SweepSubject
+
+if TYPE_CHECKING:
+    from harness.sweeping.summary import Ran
 
 MOST_ROWS = 200
 WRONG: tuple[Column[Ran], ...] = (

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.comparison.certification import TrueError
 from harness.comparison.judge import Finding
 from harness.rendering import chain_screen, check_columns, operation_screen, pair_screen, program_screen, run_columns
 from harness.rendering.columns import Column
-from harness.results.check import Check
 from harness.results.numbers import part, place, ulps
-from harness.results.operation_check import OperationCheck
 from harness.results.run import Run
 from reports.page.sections.section import Content, Section, Table, table
 from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, PairSubject, ProgramSubject, RunSubject
+
+if TYPE_CHECKING:
+    from harness.results.check import Check
+    from harness.results.operation_check import OperationCheck
 
 
 def of_run(subject: RunSubject) -> Content:
