@@ -6,11 +6,14 @@ log(1 + e^z). That is a note, with the smallest scale at which it happens. exp o
 its square from half of that on: below it, what is wrong and finite is a mistake. exp(z^2) overflows from the root of
 that on: below it, so is what is not finite. A guard of a logarithm that shows only here is no mistake: it keeps a
 saturated probability from 0.
+
+Of an operation the same is asked with its numbers cut off at limits, see `harness.checking.operation_range`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,6 +26,19 @@ from harness.evaluation.point import Point
 from harness.faults.guards import GUARDS
 from harness.formats import FORMATS
 from impls.graph import evaluate
+
+
+class Overflow(NamedTuple):
+    """How a right form is spoilt, from where on, and the first tensor of which."""
+
+    how: str
+    since: str
+    tensor: str
+
+    def told(self, candidate: str, step: int = 1, *, fails: bool = False) -> Finding:
+        """As a finding about a candidate of that name."""
+        message = f"is right; {self.how} from {self.since}: {self.tensor} first"
+        return Finding(candidate, step, "overflow", message, self.tensor, fails)
 
 
 def at_large_numbers(candidate: BackwardPass, point: Point) -> Finding | None:
@@ -42,13 +58,12 @@ def _shown(candidate: BackwardPass, larger: Larger) -> Finding | None:
     if guard := _guard_at(candidate, larger.at, answer):
         message = f"is right; from {larger.when} on {guard}: {wrong[0]} first"
         return Finding(candidate.name, 1, "overflow", message, wrong[0], fails=False)
-    how = loss_of(wrong, answer, larger.largest, larger.at.dtype)
-    if how is None:
-        why = candidate.why(larger.at, answer)
-        message = f"is wrong at {larger.when}: {wrong[0]} first, though right at first{why and f'; {why}'}"
-        return Finding(candidate.name, 1, "other point", message, wrong[0])
-    message = f"is right; {how} from {larger.when} on, where numbers reach {larger.largest:.3g}: {wrong[0]} first"
-    return Finding(candidate.name, 1, "overflow", message, wrong[0], fails=False)
+    since = f"{larger.when} on, where numbers reach {larger.largest:.3g}"
+    if spoilt := overflow_of(wrong, answer, larger.largest, larger.at.dtype, since):
+        return spoilt.told(candidate.name)
+    why = candidate.why(larger.at, answer)
+    message = f"is wrong at {larger.when}: {wrong[0]} first, though right at first{why and f'; {why}'}"
+    return Finding(candidate.name, 1, "other point", message, wrong[0])
 
 
 def _guard_at(candidate: BackwardPass, at: Point, answer: Answer) -> str:
@@ -58,13 +73,13 @@ def _guard_at(candidate: BackwardPass, at: Point, answer: Answer) -> str:
     return told[0][0] if told and all(told) else ""
 
 
-def loss_of(wrong: Iterable[str], answer: Answer, largest: float, dtype: str) -> str | None:
+def overflow_of(wrong: Sequence[str], answer: Answer, largest: float, dtype: str, since: str) -> Overflow | None:
     """What a right form does where numbers of this size spoil these tensors; None where that is a mistake."""
     most = np.log(FORMATS[dtype].largest)
     finite = all(np.isfinite(answer.shown[name]).all() for name in wrong if name in answer.shown)
-    if finite:
-        return "loses every digit" if largest >= most / 2 else None
-    return "overflows" if largest >= np.sqrt(most) else None
+    if largest < (most / 2 if finite else np.sqrt(most)):
+        return None
+    return Overflow("loses every digit" if finite else "overflows", since, wrong[0])
 
 
 def _spoilt(candidate: BackwardPass, at: Point, answer: Answer) -> list[str]:

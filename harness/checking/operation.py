@@ -13,7 +13,7 @@ from harness.checking.operation_demands import BATCH_INVARIANCE, DEMANDS, invari
 from harness.checking.operation_doubts import doubted
 from harness.checking.operation_judging import Tried, every_case, rows_of
 from harness.checking.operation_points import REPEATED_CALLS, References, as_interval, points_of, with_upstream, without
-from harness.checking.operation_range import beyond, in_range
+from harness.checking.operation_range import in_range
 from harness.comparison.judge import Finding
 from harness.evaluation.references.expected import gradient_of
 from harness.inputs.arguments import as_dtype, as_seconds
@@ -115,9 +115,7 @@ def check_vjp(
     tried, untried = every_case(candidate, points, references, dtype, seed)
     overdue = tried[-1].overdue
     tried, doubts = doubted(tried, seed)
-    tried, overflows = (tried, []) if overdue else in_range(candidate, tried, signature, strict=strict)
-    if not overdue and not overflows:
-        overflows = beyond(candidate, tried, signature, strict=strict)
+    tried, overflows = in_range(candidate, tried, signature, strict=strict)
     again = [] if overdue or REPEATED_CALLS in leave_out else _again(candidate, tried)
     if not overdue and BATCH_INVARIANCE in demanded:
         again += invariant(candidate, tried, untried)

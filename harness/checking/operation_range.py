@@ -3,7 +3,7 @@
 A case in which something is wrong is asked again with its numbers cut off at smaller and smaller limits. Right below a
 limit and spoilt above it, that limit is where the code overflows, if `harness.candidates.overflow` says that a right
 form may do so there. Where an input says its interval, or ``range`` does, every case lies in it, and what is wrong
-there is wrong; what lies beyond it is only told.
+there is wrong; what lies beyond it is only told, of an operation that is right in every case.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from msgspec.structs import replace as replaced
 from harness.arithmetic import profile_of
 from harness.candidates.answers import Answer
 from harness.candidates.operation import Operation
-from harness.candidates.overflow import loss_of
+from harness.candidates.overflow import Overflow, overflow_of
+from harness.candidates.probes import LARGEST
 from harness.checking.operation_judging import Tried
 from harness.comparison.judge import Finding
 from harness.evaluation.references.expected import Expected
@@ -28,8 +29,6 @@ from harness.inputs.signature import Signature
 from harness.usage import UsageError
 from impls.contract import Array, is_real
 
-LARGEST = 1000.0
-"""How far beyond an interval is looked."""
 NEARER = 1.0005
 """The ratio of two limits between which no further one is tried."""
 
@@ -37,35 +36,27 @@ Names = tuple[str, ...]
 
 
 class Limit(NamedTuple):
-    """The inputs of which larger numbers spoil what is right, the limit, how they do, and the first tensor."""
+    """The inputs of which larger numbers spoil what is right, the limit, and how they do."""
 
     names: Names
     limit: float
-    how: str
-    wrong: str
-
-    @property
-    def numbers(self) -> str:
-        """The numbers that are too large: ``|z| > 355``."""
-        return f"{', '.join(f'|{name}|' for name in self.names)} > {self.limit:.3g}"
-
-    def told(self, candidate: Operation, step: int, *, fails: bool) -> Finding:
-        """As a finding."""
-        message = f"is right; {self.how} from {self.numbers} on: {self.wrong} first"
-        return Finding(candidate.name, step, "overflow", message, self.wrong, fails)
+    overflow: Overflow
 
 
 def in_range(
     candidate: Operation, tried: Sequence[Tried], signature: Signature, *, strict: bool
 ) -> tuple[list[Tried], list[Finding]]:
-    """The cases, those without a verdict in which right code overflows; and where it does.
+    """The cases, those without a verdict in which right code overflows; and where it does, in them or beyond them.
 
     Args:
-        strict: whether they stay wrong.
+        strict: whether they stay wrong, and code fails that overflows beyond them.
     """
     faulty = [each.at for each in tried if each.read.outside]
-    if not faulty or len(faulty) == len(tried):
+    if tried[-1].overdue or len(faulty) == len(tried):
         return list(tried), []
+    if not faulty:
+        found = _beyond(candidate, tried[0].at, signature)
+        return list(tried), [] if found is None else [found.overflow.told(candidate.name, fails=strict)]
     limits = dict[int, Limit]()
     for at in faulty:
         found = _limit(candidate, at)
@@ -75,27 +66,24 @@ def in_range(
     first = min(limits, key=lambda step: limits[step].limit)
     least = limits[first]
     inside = any(isinstance(signature.tensors.get(name), Reals) for name in least.names)
-    finding = least.told(candidate, first, fails=strict or inside)
+    finding = least.overflow.told(candidate.name, first, fails=strict or inside)
     if finding.fails:
         return list(tried), [finding]
-    why = f"{least.how} from {least.numbers} on"
+    why = f"{least.overflow.how} from {least.overflow.since}"
     return [_without(each, why) if each.at.step in limits else each for each in tried], [finding]
 
 
-def beyond(candidate: Operation, tried: Sequence[Tried], signature: Signature, *, strict: bool) -> list[Finding]:
-    """Where right code overflows beyond the interval of an input, at the numbers of the first case made larger."""
-    first = tried[0]
+def _beyond(candidate: Operation, at: Expected, signature: Signature) -> Limit | None:
+    """Where right code overflows beyond the interval of an input, at the numbers of a case made larger."""
     named = [name for name, value in signature.tensors.items() if isinstance(value, Reals)]
-    if not named or any(each.read.outside for each in tried):
-        return []
-    at = first.at
+    if not named:
+        return None
     larger = {name: at.given[name] * (LARGEST / max(float(np.abs(at.given[name]).max()), 1.0)) for name in named}
     point = at.where({**at.given, **{name: array.astype(at.given[name].dtype) for name, array in larger.items()}})
     try:
-        found = _limit(candidate, point)
+        return _limit(candidate, point)
     except UsageError:  # the reference gives nothing there
-        return []
-    return [] if found is None else [found.told(candidate, 1, fails=strict)]
+        return None
 
 
 def _without(each: Tried, why: str) -> Tried:
@@ -122,8 +110,11 @@ def _limit(candidate: Operation, at: Expected) -> Limit | None:
         over = _cut(at, names, high)
         answer = candidate.answer(over)
         wrong = candidate.wrong(over, answer)
-        how = loss_of(wrong, answer, high, at.dtype) if wrong and _spoilt(over, answer, wrong) else None
-        return None if how is None else Limit(names, low, how, wrong[0])
+        if not wrong or not _spoilt(over, answer, wrong):
+            return None
+        since = f"{', '.join(f'|{name}|' for name in names)} > {low:.3g} on"
+        overflow = overflow_of(wrong, answer, high, at.dtype, since)
+        return None if overflow is None else Limit(names, low, overflow)
     return None
 
 
