@@ -18,7 +18,8 @@ from harness.programs.pairs.mapping import mapped, tried
 from harness.programs.pairs.pair import Mapped, Pair, leaves_with
 from harness.programs.pairs.trace import Trace
 from harness.programs.pairs.trace_file import read_trace
-from harness.programs.pairs.tracing import host_of, leaves_of, total_loss, traced
+from harness.programs.pairs.tracing import host_of, leaves_of, traced
+from harness.programs.rounding import total_loss
 from harness.results.program_pair import ProgramPair
 from harness.usage import UsageError, visible
 from impls.captured import Leaf

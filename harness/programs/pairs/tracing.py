@@ -1,9 +1,7 @@
 """Tracing a program: judged as it is, then run in float64, and what both runs say kept as a trace.
 
-What rounding does to a tensor on the way is measured on the program itself, as it is of a reference that no rule
-bounds: how far its run in float32 is from that in float64, scaled to float64; see
-`harness.evaluation.references.measured`, whose formula and constant it is. So two programs that round in any order
-agree, and one that computes another function, if only by an epsilon, does not.
+What rounding does to a tensor on the way is measured on the program itself, see `harness.programs.rounding`. So two
+programs that round in any order agree, and one that computes another function, if only by an epsilon, does not.
 """
 
 from __future__ import annotations
@@ -17,18 +15,17 @@ from typing import Any, Protocol
 import numpy as np
 
 from harness.candidates.deadline import OverdueError, deadline
-from harness.evaluation.references.measured import allowed
 from harness.inputs.arguments import as_seconds
 from harness.programs.built import Built
 from harness.programs.check import Told, checked, host_of_program, refuse_uncallable, refusing
 from harness.programs.pairs.compiled import judged_as_compiled
 from harness.programs.pairs.trace import SCHEMA, Kept, Spot, Step, Tensor, Trace, TracedLeaf, Verdict, ranks
+from harness.programs.rounding import NARROW, WIDE, gradients_of, measured, total_loss
 from harness.results.program_check import ProgramCheck
 from harness.usage import UsageError
 from impls.captured import Capture, Captures, Compiles, Leaf, Operation, Transplants
 from impls.contract import Array
 
-WIDE, NARROW = "float64", "float32"
 COMPILED = "torch.compile"
 """What it has compiled can be run as it was written, too; what else is compiled is refused."""
 
@@ -189,11 +186,11 @@ class _Making:
 
     def _sorted(self, wide: Array, narrow: Array | None) -> tuple[int, float | None]:
         """The place of the numbers in order of size, and what is allowed to any of them."""
-        bound = np.max(_allowed(wide, narrow), initial=0.0)
+        bound = np.max(measured(wide, narrow), initial=0.0)
         return self._place(ranks(wide)), float(bound) if np.isfinite(bound) else None
 
     def _kept(self, wide: Array, narrow: Array | None) -> Kept:
-        return Kept(self._place(np.asarray(wide, np.float64)), self._place(_allowed(wide, narrow)))
+        return Kept(self._place(np.asarray(wide, np.float64)), self._place(measured(wide, narrow)))
 
     def _named(self, wide: Mapping[str, Array], narrow: Mapping[str, Array]) -> dict[str, Kept]:
         return {name: self._kept(array, narrow.get(name)) for name, array in wide.items()}
@@ -203,23 +200,5 @@ class _Making:
         return len(self.arrays) - 1
 
 
-def gradients_of(capture: Capture) -> dict[str, Array]:
-    """What arrived at each leaf in the end."""
-    return {meeting.name: meeting.total for meeting in capture.meetings if meeting.of is None}
-
-
-def total_loss(capture: Capture) -> Array:
-    """The loss; of several backward passes their sum, whose gradients add up."""
-    return np.asarray(sum(capture.losses) if capture.losses else capture.loss, np.float64)
-
-
 def _of(arrays: Sequence[Array | None], place: int) -> Array | None:
     return arrays[place] if place < len(arrays) else None
-
-
-def _allowed(wide: Array, narrow: Array | None) -> Array:
-    """As of a measured reference; where there is no twin, by the unit roundoff alone."""
-    wide = np.asarray(wide, np.float64)
-    other = wide if narrow is None or narrow.shape != wide.shape else np.asarray(narrow, np.float64)
-    with np.errstate(all="ignore"):
-        return np.asarray(allowed(wide, np.abs(other - wide), WIDE).bound)
