@@ -25,9 +25,9 @@ def total_loss(capture: Capture) -> Array:
     return np.asarray(sum(capture.losses) if capture.losses else capture.loss, np.float64)
 
 
-def measured(wide: Array, narrow: Array | None) -> Array:
-    """What is allowed to each number of the run in float64; where there is no twin, by the unit roundoff alone."""
+def measured(wide: Array, narrow: Array | None, dtype: str = WIDE) -> Array:
+    """What is allowed to each number of a run in the dtype; where there is no twin, by the unit roundoff alone."""
     wide = np.asarray(wide, np.float64)
     other = wide if narrow is None or narrow.shape != wide.shape else np.asarray(narrow, np.float64)
     with np.errstate(all="ignore"):
-        return np.asarray(allowed(wide, np.abs(other - wide), WIDE).bound)
+        return np.asarray(allowed(wide, np.abs(other - wide), dtype).bound)

@@ -1,7 +1,7 @@
 """What was compiled is judged as a whole: against what was compiled, run eagerly from the same numbers.
 
 Its loss, gradients and state, and what its modules give that can be seen from outside, are within the allowance of a
-measured reference in the dtype in which it runs; see `harness.evaluation.references.measured`.
+measured reference in the dtype in which it runs; see `harness.programs.rounding`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import numpy as np
 
 from harness.arithmetic.enclosure import within
 from harness.comparison.judge import Row, judge
-from harness.evaluation.references.measured import allowed
 from harness.programs.pairs.trace import Verdict
+from harness.programs.rounding import gradients_of, measured, total_loss
 from impls.captured import Capture
 from impls.contract import Array
 
@@ -39,19 +39,15 @@ def _rows(whole: Capture, wide: Capture, narrow: Capture) -> Iterator[Row]:
     dtype = "float64" if whole.dtype == "float64" else "float32"
     runs = [named(capture) for capture in (whole, wide, narrow)]
     for name, expected in runs[1].items():
-        actual, other = runs[0].get(name), runs[2].get(name, expected)
-        if actual is None:
-            actual = np.zeros(expected.shape)
-        with np.errstate(all="ignore"):
-            bound = allowed(expected, np.abs(other - expected), dtype).bound
+        actual = runs[0].get(name, np.zeros(expected.shape))
+        bound = measured(expected, runs[2].get(name), dtype)
         yield judge("end-to-end", name, "compiled", 1, actual=actual, expected=expected, allowed=bound)
 
 
 def named(capture: Capture) -> dict[str, Array]:
     """The loss, gradients of leaves and what is left behind, in float64."""
-    loss = sum(capture.losses) if capture.losses else capture.loss
-    found = {"loss": np.asarray(loss)}
-    found |= {f"d({meeting.name})": meeting.total for meeting in capture.meetings if meeting.of is None}
+    found = {"loss": total_loss(capture)}
+    found |= {f"d({name})": gradient for name, gradient in gradients_of(capture).items()}
     found |= {f"{name} afterwards": array for name, array in capture.state.items()}
     return {name: np.asarray(array, np.float64) for name, array in found.items()}
 
@@ -63,10 +59,8 @@ def _modules(whole: Capture, wide: Capture, narrow: Capture) -> Iterator[str]:
     for operation, twin in zip(wide.operations, narrow.operations, strict=False):
         for value, other in zip(operation.outputs, twin.outputs, strict=False):
             if value.shape == other.shape and value.size:
-                value, other = np.asarray(value, np.float64), np.asarray(other, np.float64)
-                with np.errstate(all="ignore"):
-                    bound = np.max(allowed(value, np.abs(other - value), dtype).bound)
-                right.append((np.sort(value, axis=None), bound))
+                bound = np.max(measured(value, other, dtype))
+                right.append((np.sort(np.asarray(value, np.float64), axis=None), bound))
     for operation in whole.operations:
         for output in operation.outputs:
             mine = np.sort(np.float64(output), axis=None)
