@@ -4,7 +4,8 @@ equal bits          run again from the same seed and state, every operation give
                     is the first that was given equal operands and gave others
 batch invariance    row 1 by itself has the bits that it has among all, in what every operation gives going forward
 micro-batches       the gradients of the two halves add up to those of all rows, by rows where the loss is a mean and as
-                    they are where it is a sum; in float64, where what differs otherwise than by rounding shows
+                    they are where it is a sum; in float64, where what differs otherwise than by rounding shows, which
+                    is measured by the same runs in float32: see `harness.programs.rounding`
 layouts             given arguments in transposed memory, or as rows of a wider tensor, every operation is right too
 
 Rows are the first axis of the arguments that are arrays and have as many of them as the last one has.
@@ -18,17 +19,19 @@ from typing import Any
 
 import numpy as np
 
+from harness.arithmetic.enclosure import bounded, within
 from harness.candidates.handed import same
-from harness.formats import FORMATS
 from harness.programs.judging import judged
+from harness.programs.rounding import NARROW, WIDE, gradients_of, measured, total_loss
 from harness.results.program_check import Demanded
-from harness.usage import UsageError, told
+from harness.usage import told
 from impls.abilities import Hosts
 from impls.captured import Capture, Operation, Transplants
 from impls.contract import Array
 
-SHARE = FORMATS["float32"].u
-"""Of the largest entry of a gradient: by less two runs in float64 differ by rounding alone."""
+Numbers = Mapping[str, Array]
+"""The loss and gradients of a run, by what they are called."""
+LOSS = "its loss"
 
 
 @dataclass(frozen=True)
@@ -53,11 +56,11 @@ class Ran:
         found: Capture = self.host.capture(self.program, given, self.loss, self.seed)
         return found
 
-    def in_float64(self, arguments: Sequence[Any]) -> Capture:
-        """The same with every real number on the way in float64."""
+    def in_dtype(self, dtype: str, rows: slice) -> Capture:
+        """The same for some of the rows, with every real number on the way in a dtype."""
         if not isinstance(self.host, Transplants):
-            raise UsageError("Cannot run it in float64, because its framework has no way to; leave micro-batches out.")
-        return self.host.capture_in("float64", self.program, arguments, self.loss, self.seed, {})
+            raise _UntriedError(f"its framework has no way to run it in {dtype}")
+        return self.host.capture_in(dtype, self.program, self.of(rows), self.loss, self.seed, {})
 
     @property
     def rows(self) -> int:
@@ -94,7 +97,7 @@ class _UntriedError(Exception):
 
 def _equal_bits(ran: Ran) -> Iterator[str]:
     again = ran.again()
-    pairs, gradients = _aligned(ran.first, again), _gradients(again)
+    pairs, gradients = _aligned(ran.first, again), gradients_of(again)
     for one, other in pairs:
         if not _equal(one.outputs, other.outputs) and _equal(one.operands, other.operands):
             yield f"{_called(one)} gives other bits of the same operands, run again from the same seed"
@@ -102,7 +105,7 @@ def _equal_bits(ran: Ran) -> Iterator[str]:
         sent = _equal(one.upstream, other.upstream) and _equal(one.operands, other.operands)
         if sent and not _equal(one.gradients, other.gradients):
             yield f"{_called(one)} sends back other bits of the same upstream, run again from the same seed"
-    for name, gradient in _gradients(ran.first).items():
+    for name, gradient in gradients_of(ran.first).items():
         if not same(gradient, gradients.get(name)):
             yield f"the gradient of {name} has other bits, run again: its parts meet in another order"
     if ran.first.loss != again.loss:
@@ -122,31 +125,36 @@ def _batch_invariance(ran: Ran) -> Iterator[str]:
 def _micro_batches(ran: Ran) -> Iterator[str]:
     rows = _rows(ran)
     half = rows // 2
-    sizes = [half, rows - half]
-    whole, *parts = (ran.in_float64(ran.of(part)) for part in (slice(None), slice(0, half), slice(half, rows)))
-    for weights in ([size / rows for size in sizes], [1.0, 1.0]):  # a mean, or a sum
-        loss = sum(weight * part.loss for weight, part in zip(weights, parts, strict=True))
-        if abs(loss - whole.loss) <= SHARE * max(abs(part.loss) for part in parts):
-            break
-    else:
+    sizes, parts = [half, rows - half], [slice(None), slice(0, half), slice(half, rows)]
+    wide, narrow = ([_numbers(ran.in_dtype(dtype, part)) for part in parts] for dtype in (WIDE, NARROW))
+    ways = [(sizes[0] / rows, sizes[1] / rows), (1.0, 1.0)]  # a mean, or a sum
+    weights = next((each for each in ways if not _off(LOSS, wide, narrow, each)), None)
+    if weights is None:
         yield (
-            f"its loss of {rows} rows, {whole.loss:.9g}, is neither the mean nor the sum of those of {sizes[0]} and "
+            f"its loss of {rows} rows, {wide[0][LOSS]:.9g}, is neither the mean nor the sum of those of {sizes[0]} and "
             f"{sizes[1]} of them: rows depend on each other"
         )
         return
-    found, each = _gradients(whole), [_gradients(part) for part in parts]
-    largest = max((float(np.abs(gradient).max(initial=0.0)) for gradient in found.values()), default=0.0)
-    for name, gradient in found.items():
-        if any(name not in part or part[name].shape != gradient.shape for part in each):
-            continue  # of the rows themselves
-        total = sum(weight * part[name] for weight, part in zip(weights, each, strict=True))
-        scale = max(float(np.abs(gradient).max(initial=0.0)), SHARE * largest)
-        off = float(np.abs(total - gradient).max(initial=0.0))
-        if not off <= SHARE * scale:
-            yield (
-                f"the gradient of {name} of {rows} rows is not that of two micro-batches together: off by "
-                f"{off / scale:.2g} of its largest entry, though the losses add up"
-            )
+    for name in wide[0]:
+        if off := _off(name, wide, narrow, weights):
+            yield (f"{name} of {rows} rows is not that of two micro-batches together: {off}, though the losses add up")
+
+
+def _off(name: str, wide: Sequence[Numbers], narrow: Sequence[Numbers], weights: tuple[float, float]) -> str:
+    """By how much the second and the third of three runs together are not the first, in words; or nothing."""
+    whole = wide[0][name]
+    if any(name not in run or run[name].shape != whole.shape for run in (*wide, *narrow)):
+        return ""  # of the rows themselves
+    total = weights[0] * wide[1][name] + weights[1] * wide[2][name]
+    bounds = [measured(one[name], other[name]) for one, other in zip(wide, narrow, strict=True)]
+    allowed = bounds[0] + weights[0] * bounds[1] + weights[1] * bounds[2]
+    if not bounded(whole, allowed).all():
+        raise _UntriedError(f"nothing bounds what rounding does to {name}, which is not finite in {NARROW}")
+    if within(total, whole, allowed):
+        return ""
+    off = np.abs(total - whole)
+    worst = np.unravel_index(np.argmax(off / allowed), off.shape)
+    return f"off by {off[worst]:.2g}, where {allowed[worst]:.2g} is allowed"
 
 
 def _layouts(ran: Ran) -> Iterator[str]:
@@ -188,8 +196,8 @@ def _equal(one: Sequence[Array | None], other: Sequence[Array | None]) -> bool:
     )
 
 
-def _gradients(capture: Capture) -> dict[str, Array]:
-    return {meeting.name: meeting.total for meeting in capture.meetings if meeting.of is None}
+def _numbers(capture: Capture) -> Numbers:
+    return {LOSS: total_loss(capture), **{f"the gradient of {name}": g for name, g in gradients_of(capture).items()}}
 
 
 def _called(operation: Operation) -> str:

@@ -71,7 +71,12 @@ def test_rows_that_depend_on_each_other_are_told():
     assert found.reason.startswith("micro-batches: its loss of 9 rows")
 
 
-def test_a_gradient_that_is_averaged_once_too_often_does_not_add_up():
+@pytest.mark.parametrize(
+    "changed",
+    [lambda dz: dz / len(dz), lambda dz: dz * (1 + 1e-9 * (len(dz) > 5))],
+    ids=["averaged", "by 1e-9"],
+)
+def test_a_gradient_that_is_averaged_once_too_often_does_not_add_up(changed):
     torch = pytest.importorskip("torch")
 
     class Averaged(torch.autograd.Function):
@@ -81,7 +86,7 @@ def test_a_gradient_that_is_averaged_once_too_often_does_not_add_up():
 
         @staticmethod
         def backward(_ctx, dz):
-            return dz / dz.shape[0]
+            return changed(dz)
 
     class Once(torch.nn.Module):
         def forward(self, z):
@@ -90,6 +95,19 @@ def test_a_gradient_that_is_averaged_once_too_often_does_not_add_up():
     found = demanded(model([Once()]), "micro-batches")
     assert found.demands[0].kept is False
     assert "the gradient of 0." in found.demands[0].told
+
+
+def test_gradients_that_are_0_but_for_rounding_add_up():
+    torch = pytest.importorskip("torch")
+    program = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.Softmax(-1))
+    found = demanded(program, "micro-batches", loss=lambda y: y.sum())
+    assert found.demands[0].kept is True, str(found)
+
+
+def test_where_float32_is_not_finite_nothing_is_told():
+    found = demanded(model(), "micro-batches", loss=lambda y: (1e30 * y).square().mean() * 1e10)
+    assert found.demands[0].kept is None
+    assert "nothing bounds what rounding does to its loss" in found.demands[0].told
 
 
 def test_what_depends_on_the_size_of_the_batch_is_told_at_its_operation():
