@@ -14,7 +14,7 @@ WAITING = ("OMP_WAIT_POLICY", "OPENBLAS_THREAD_TIMEOUT")
 
 
 def environment() -> dict[str, str]:
-    """Python, platform, processor, NumPy and its BLAS with thread counts."""
+    """Python, platform, processor, NumPy and its BLAS with thread counts, and what makes the harness faster."""
     from threadpoolctl import threadpool_info
 
     found = {
@@ -25,6 +25,7 @@ def environment() -> dict[str, str]:
         "cores": str(os.cpu_count()),
         "numpy": np.__version__,
         "python-flint": _version("python-flint"),
+        "numba": _version("numba"),
     }
     pools = [pool for pool in threadpool_info() if pool.get("user_api") == "blas"]
     # SciPy brings a BLAS of its own, and the order in which libraries are found is not fixed.

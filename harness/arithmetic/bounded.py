@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from harness.arithmetic.blocks import in_blocks
 from harness.arithmetic.enclosure import Enclosure
+from harness.arithmetic.loops import most, where
 from harness.arithmetic.operands import Operands
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, Profile
 from harness.formats import Format, rounded_to
@@ -132,23 +133,34 @@ class Context:
         `roundings` is the local error of a member in units of u, relative to its exact result;
         `centre` the same for the float64 centre in units of 2^-53; `underflows` counts eta.
         """
-        bound = in_blocks(partial(self.bound, centre=centre), value, propagated, roundings, underflows)
+        p = self.profile
+        share, growth = INFLATION * (roundings * p.u + centre * UNIT_ROUNDOFF_64), INFLATION * (1 + roundings * p.u)
+        # No magnitude is larger than its bound by its share of that, which nearly always is enough to know.
+        certain = p.largest / 4 * min(share, 1.0) if isinstance(share, float) else -1.0
+        carried = propagated if isinstance(propagated, np.ndarray) or propagated else None
+        bound = in_blocks(rounded_bound, value, carried, underflows, share, growth, p.eta, p.largest, certain)
         return Bounded(value, bound, self)
 
-    def bound(self, value: Floats, propagated: Any, roundings: Any, underflows: Any, centre: float = 1.0) -> Floats:
-        """The bound of that result, entry by entry."""
-        p, magnitude = self.profile, np.abs(value)
-        share = INFLATION * (roundings * p.u + centre * UNIT_ROUNDOFF_64)
-        bound = share * magnitude
-        bound += INFLATION * (underflows * p.eta + TINY_64)
-        if isinstance(propagated, np.ndarray) or propagated:
-            bound += INFLATION * (1 + roundings * p.u) * propagated
-        # No magnitude is larger than its bound by its share of that, which nearly always is enough to know.
-        room = p.largest / 4 * min(share, 1.0) if isinstance(share, float) else -1.0
-        if bound.size and not bound.max() <= room and not magnitude.max() + bound.max() <= p.largest:
-            # A member may overflow, or a bound is not finite.
-            bound = np.where(magnitude + bound <= p.largest, bound, np.inf)
+
+def rounded_bound(
+    value: Any, propagated: Any, underflows: Any, share: Any, growth: Any, eta: float, largest: float, certain: float
+) -> Any:
+    """The bound of the result of one operation, entry by entry, see `Context.rounded`.
+
+    Args:
+        share: of the result, what rounding it may add.
+        growth: by how much rounding it may make what is propagated larger.
+        certain: up to which bound no result may overflow.
+    """
+    magnitude = np.abs(value)
+    bound = share * magnitude
+    bound += INFLATION * (underflows * eta + TINY_64)
+    if propagated is not None:
+        bound += growth * propagated
+    if most(bound) <= certain or most(magnitude) + most(bound) <= largest:
         return bound
+    # A member may overflow, or a bound is not finite.
+    return where(magnitude + bound <= largest, bound, np.inf)
 
 
 def _place(array: Any) -> Any:

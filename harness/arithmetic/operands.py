@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.arithmetic.blocks import counts, in_blocks
+
 Floats = NDArray[np.float64]
 
 
@@ -79,11 +81,17 @@ class Operands:
 def _single(value: Floats) -> Single:
     largest = max(float(value.max(initial=0.0)), -float(value.min(initial=0.0)))
     power = int(np.frexp(largest)[1])
-    scaled = np.empty_like(value, np.float32)
-    np.multiply(value, 2.0**-power, out=scaled, dtype=np.float64, casting="same_kind")
-    return Single(np.abs(scaled, out=scaled), power, largest)
+    return Single(in_blocks(_scaled, value, 2.0**-power, dtype=np.float32), power, largest)
+
+
+def _scaled(value: Any, scale: float) -> Any:
+    return np.abs(value * scale)
 
 
 def _below(limit: float, value: Floats) -> bool:
-    small = np.abs(value) < limit
-    return bool(np.count_nonzero(small) and np.count_nonzero(small & (value != 0)))
+    return counts(_small, 1, value, limit)[0] > 0
+
+
+def _small(value: Any, limit: float) -> Any:
+    size = np.abs(value)
+    return ((size < limit) & (size > 0),)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.arithmetic import enclosure
-from harness.arithmetic.blocks import blocks
+from harness.arithmetic.blocks import blocks, counts, largest
 from harness.comparison.segments import SMALL, Starts, count, laid, spans, starts_of
 
 Floats = NDArray[np.float64]
@@ -82,26 +82,20 @@ def told(standards: Sequence[Standard]) -> Iterator[Telling]:
         return
     centres = [standard.expected for standard in standards]
     starts, expected, allowed = starts_of(centres), laid(centres), laid([each.allowed for each in standards])
-    found = [_told(starts, *block) for _, block in blocks(expected, allowed)]
-    counts = found[0] if len(found) == 1 else [tuple(map(sum, zip(*(block[0] for block in found), strict=True)))]
-    for centre, of_all, sees in zip(centres, counts, _sees(expected, allowed, starts), strict=True):
-        entries, unbounded, comparable, far, exact = of_all
-        yield Telling(centre.size - entries, unbounded, comparable, far, bool(exact), *sees)
+    if len(starts) == 1:
+        found = [counts(conditions, 5, expected, allowed)]
+    else:
+        holding = conditions(np.asarray(expected, np.float64), allowed)
+        found = list(zip(*(count(each, starts) for each in holding), strict=True))
+    for (zeros, unbounded, comparable, far, exact), sees in zip(found, _sees(expected, allowed, starts), strict=True):
+        yield Telling(zeros, unbounded, comparable, far, exact > 0, *sees)
 
 
-def _told(starts: Starts, own: Any, bound: Floats) -> list[tuple[int, ...]]:
-    """Of each segment of a block: entries not 0, unbounded, comparable, far, and whether some are allowed nothing."""
-    value = np.asarray(own, np.float64)
-    size = np.abs(value)
-    far = size > 2 * bound
-    nonzero = value != 0
-    entries = comparable = count(nonzero, starts)
-    unbounded = [0] * len(starts)
-    if not math.isfinite(np.maximum.reduce(size) + np.maximum.reduce(bound)):
-        bounded = enclosure.bounded(value, bound)
-        unbounded, comparable, far = count(~bounded, starts), count(nonzero & bounded, starts), far & bounded
-    exact = [not least > 0 for least in np.minimum.reduceat(bound, starts).tolist()]
-    return list(zip(entries, unbounded, comparable, count(far, starts), exact, strict=True))
+def conditions(expected: Any, allowed: Any) -> Any:
+    """Of an entry: is it 0; is nothing bounded; else is it not 0, would half of it be outside; is nothing allowed."""
+    size = np.abs(expected)
+    bounded, nonzero = np.isfinite(size) & np.isfinite(allowed), expected != 0
+    return ~nonzero, ~bounded, bounded & nonzero, bounded & (size > 2 * allowed), ~(allowed > 0)
 
 
 def held(actual: Sequence[Any], standards: Sequence[Standard], exact: bool) -> list[Held]:
@@ -115,11 +109,14 @@ def held(actual: Sequence[Any], standards: Sequence[Standard], exact: bool) -> l
     rest = None
     if any(each.tail is not None for each in standards):
         rest = laid([np.zeros(each.expected.shape) if each.tail is None else each.tail for each in standards])
-    found = [_held(starts, exact, begin, *block) for begin, block in blocks(*flat, rest)]
-    worst = found[0]
-    if len(found) > 1:
-        _, used, place = max((block[0] for block in found), key=itemgetter(1))
-        worst = [(sum(block[0][0] for block in found), used, place)]
+    arrays = (*flat, rest, LEAST if exact else 0.0)
+    worst = _inside(arrays) if len(starts) == 1 else None
+    if worst is None:
+        found = [_held(starts, exact, begin, *block) for begin, block in blocks(*flat, rest)]
+        worst = found[0]
+        if len(found) > 1:
+            _, used, place = max((block[0] for block in found), key=itemgetter(1))
+            worst = [(sum(block[0][0] for block in found), used, place)]
     at = np.array([place for _, _, place in worst])
     theirs, own, bound = (np.asarray(each[at], np.float64) for each in flat)
     difference = theirs - own if rest is None else theirs - own - rest[at]
@@ -127,29 +124,47 @@ def held(actual: Sequence[Any], standards: Sequence[Standard], exact: bool) -> l
     return [Held(outside, used, *each) for (outside, used, _), *each in zip(worst, *there, strict=True)]
 
 
+def _inside(arrays: Sequence[Any]) -> list[tuple[int, float, int]] | None:
+    """Of a tensor of which no entry is outside, the largest share used, and its place; else None."""
+    used, place = largest(share_used, *arrays)
+    return [(0, used, place)] if used < 1 else None  # a share is rounded, to 1 at most where the entry is inside
+
+
+def distance_from(actual: Any, expected: Any, tail: Any) -> Any:
+    """Of an entry, from what is expected, in float64."""
+    difference = actual - expected
+    if tail is not None:
+        difference -= tail
+    return np.abs(difference)
+
+
+def share_used(actual: Any, expected: Any, allowed: Any, tail: Any, least: float) -> Any:
+    """Of what an entry is allowed, which counts as so much at least, the share that it uses."""
+    if least:
+        allowed = np.maximum(allowed, least)
+    return distance_from(actual, expected, tail) / allowed
+
+
 def _held(
     starts: Starts, exact: bool, begin: int, theirs: Any, own: Any, bound: Floats, rest: Floats | None
 ) -> list[tuple[int, float, int]]:
     """Of each segment of a block, which begins there: entries outside, the largest share used, and its place."""
     value = np.asarray(own, np.float64)
-    distance = np.asarray(theirs, np.float64) - value
-    if rest is not None:
-        distance -= rest
-    np.abs(distance, out=distance)
+    distance = distance_from(np.asarray(theirs, np.float64), value, rest)
     share = distance / (np.maximum(bound, LEAST) if exact else bound)
     segments = [slice(*span) for span in spans(starts, len(share))]
     place = [each.start + int(share[each].argmax()) for each in segments]  # the first NaN, if there is one
-    largest = share[place].tolist()
+    used = share[place].tolist()
     for i, each in enumerate(segments):
-        if not math.isfinite(largest[i]):
+        if not math.isfinite(used[i]):
             known = enclosure.bounded(value[each], bound[each])
             share[each] = _where_not_finite(distance[each] / bound[each], distance[each], known)
             place[i] = each.start + int(share[each].argmax())
-            largest[i] = float(share[place[i]])
+            used[i] = float(share[place[i]])
     outside = [0] * len(starts)
-    if max(largest) >= 1:  # a share is rounded, and to 1 at most where the entry is inside
+    if max(used) >= 1:  # a share is rounded, and to 1 at most where the entry is inside
         outside = count(enclosure.outside(distance, value, bound), starts)
-    return [(beyond, used, begin + at) for beyond, used, at in zip(outside, largest, place, strict=True)]
+    return [(beyond, most, begin + at) for beyond, most, at in zip(outside, used, place, strict=True)]
 
 
 def _where_not_finite(used: Floats, magnitude: Floats, bounded: NDArray[np.bool_]) -> Floats:
@@ -184,12 +199,12 @@ def _sees(expected: Floats, allowed: Floats, starts: Starts) -> list[tuple[float
             sample = value[places]
         value, bound = sample, bound[places]
     nonzero = value != 0
-    counts = count(nonzero, starts)
-    if sum(counts) < value.size:
+    entries = count(nonzero, starts)
+    if sum(entries) < value.size:
         value, bound = value[nonzero], bound[nonzero]
     caught = bound / np.abs(np.asarray(value, np.float64))
-    ends = list(accumulate(counts))
-    return [_quantiles(caught[end - entries : end]) for entries, end in zip(counts, ends, strict=True)]
+    ends = list(accumulate(entries))
+    return [_quantiles(caught[end - size : end]) for size, end in zip(entries, ends, strict=True)]
 
 
 def _quantiles(caught: Floats) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 HOST = (
-    r"backprop-harness|python|platform|machine|cores|numpy|python-flint|BLAS|OMP_WAIT_POLICY|OPENBLAS_THREAD_TIMEOUT|"
+    r"backprop-harness|python|platform|machine|cores|numpy|python-flint|numba|BLAS|OMP_WAIT_POLICY|OPENBLAS_THREAD_TIMEOUT|"
     r"torch (?:threads|matmul precision|CPU capability)|jax (?:float64 mode|matmul precision|device)"
 )
 """What an environment lists."""

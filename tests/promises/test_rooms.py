@@ -49,7 +49,8 @@ def test_a_circle_is_found_however_it_is_imported(line):
     assert circles(texts) == [{"harness.environment", "harness.usage"}]
 
 
-LOADED = "import sys; print(sorted({m.partition('.')[0] for m in sys.modules} & {'torch', 'jax', 'optax', 'sklearn'}))"
+LATE = {"torch", "jax", "optax", "sklearn", "numba"}
+LOADED = f"import sys; print(sorted({{m.partition('.')[0] for m in sys.modules}} & {LATE}))"
 
 WAYS = {
     "import harness": "import harness",

@@ -32,12 +32,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from harness.arithmetic.blocks import in_blocks
 from harness.arithmetic.bounded import INFLATION, TINY_64, Bounded, Floats, rule_for
+from harness.arithmetic.loops import most, where
 from harness.arithmetic.operands import Operands
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, Profile
 from harness.arithmetic.tensor_cores import BlockDot
@@ -211,13 +213,14 @@ def _of_products(of_values: Product, product: Product, terms: int, x: Bounded, y
         x_bound, y_bound = x_bound + p.block.read(x.value, x_bound), y_bound + p.block.read(y.value, y_bound)
         exact = _raised(p.block, product, terms, exact, (np.abs(x.value), x_bound), (np.abs(y.value), y_bound))
     # |X| E_Y + E_X A(Y): products of what is not negative, so that nothing cancels.
-    propagated: Any = 0.0
+    propagated: Any = None
     if any(y_bound.strides) and y_bound.any():
         propagated = _from_above(product, terms, x.value, y_bound, context.operands)
     if any(x_bound.strides) and x_bound.any():
-        propagated = propagated + _from_above(product, terms, x_bound, np.abs(y.value) + y_bound)
+        of_x = _from_above(product, terms, x_bound, np.abs(y.value) + y_bound)
+        propagated = of_x if propagated is None else propagated + of_x
     roundings = 2 if regrouped else 1
-    bound = in_blocks(_Summed(p, terms, roundings).bound, value, exact, propagated)
+    bound = in_blocks(summed_bound, value, exact, propagated, _coefficients(p, terms, roundings))
     return Bounded(value, bound, context, _times_rounded(p, terms))
 
 
@@ -240,43 +243,46 @@ def _times_rounded(profile: Profile, terms: int) -> int:
     return terms if block is None else math.ceil(block.rounding(terms) * block.growth(terms) / profile.u_acc)
 
 
-class _Summed:
-    """The bound of such a sum, which is linear in M, |V| and `propagated`, the M - N of members.
+@lru_cache(maxsize=1024)
+def _coefficients(profile: Profile, terms: int, roundings: int) -> tuple[float, ...]:
+    """Of `summed_bound`.
 
     Twice P is at most M + |V| + 2 n u M, of the centre, whose whole sum is known to n roundings only, 3 n 2^-53 M
     instead; and at most 2 M. M of a member is that of the centre and `propagated`. On tensor cores a product is exact,
     and (n - 1) u stands for what `tensor_cores` says; a partial sum may then be a little larger than M.
     """
+    u, own, block = profile.u_acc, UNIT_ROUNDOFF_64, profile.block
+    product, added, growth = (u, (terms - 1) * u, 1.0)
+    if block is not None:
+        product, added, growth = 0.0, block.rounding(terms), block.growth(terms)
+    slack, each = 1 + 2 * terms * own, (added + (terms - 1) * own) / 2
+    spread = 1 + min(2 * max((product + added) * growth, 1.5 * terms * own), 2 * growth - 1)
+    products = product + (roundings - 1) * profile.u  # what is regrouped is rounded to the dtype on the way
+    of_magnitude = INFLATION * slack * (products + own + each * spread)
+    of_value = INFLATION * (slack * each + own)
+    of_propagated = INFLATION * slack * (slack * (products + own + each * spread) + each + 1)
+    underflows = INFLATION * (2 * terms * profile.eta + TINY_64)
+    last = INFLATION * profile.roundings_after(u) * profile.u
+    # M, |V| and what is propagated are no larger than the bound by their factors.
+    certain = profile.largest / 8 * min(of_magnitude, of_value, of_propagated, 1.0)
+    return of_magnitude, of_value, of_propagated, underflows, last, slack, spread, profile.largest, certain
 
-    def __init__(self, profile: Profile, terms: int, roundings: int) -> None:
-        u, own, block = profile.u_acc, UNIT_ROUNDOFF_64, profile.block
-        product, added, growth = (u, (terms - 1) * u, 1.0)
-        if block is not None:
-            product, added, growth = 0.0, block.rounding(terms), block.growth(terms)
-        slack, each = 1 + 2 * terms * own, (added + (terms - 1) * own) / 2
-        spread = 1 + min(2 * max((product + added) * growth, 1.5 * terms * own), 2 * growth - 1)
-        self.slack, self.spread, self.largest = slack, spread, profile.largest
-        products = product + (roundings - 1) * profile.u  # what is regrouped is rounded to the dtype on the way
-        self.of_magnitude = INFLATION * slack * (products + own + each * spread)
-        self.of_value = INFLATION * (slack * each + own)
-        self.of_propagated = INFLATION * slack * (slack * (products + own + each * spread) + each + 1)
-        self.underflows = INFLATION * (2 * terms * profile.eta + TINY_64)
-        self.last = INFLATION * profile.roundings_after(u) * profile.u
 
-    def bound(self, value: Floats, exact: Floats, propagated: Any) -> Floats:
-        """Of some entries, `exact` being the centre's M."""
-        size, bound = np.abs(value), exact * self.of_magnitude
-        bound += self.of_value * size
-        if np.ndim(propagated):
-            bound += self.of_propagated * propagated
-        bound += self.underflows
-        if self.last:
-            bound += self.last * (size + bound)
-        # M is no larger than the bound by its factor, which no product but a very large one comes near.
-        if bound.size and not bound.max() <= self.largest / 8 * self.of_magnitude:
-            partial = ((exact + propagated * self.slack) * self.spread + size + propagated) / 2
-            bound = np.where((partial <= self.largest) & (size + bound <= self.largest), bound, np.inf)
+def summed_bound(value: Any, exact: Any, propagated: Any, coefficients: tuple[float, ...]) -> Any:
+    """The bound of such a sum, entry by entry: linear in M, `exact`, |V| and `propagated`, M - N of members."""
+    of_magnitude, of_value, of_propagated, underflows, last, slack, spread, largest, certain = coefficients
+    size, bound = np.abs(value), exact * of_magnitude
+    bound += of_value * size
+    if propagated is not None:
+        bound += of_propagated * propagated
+    bound += underflows
+    if last:
+        bound += last * (size + bound)
+    if most(bound) <= certain:
         return bound
+    carried = 0.0 if propagated is None else propagated
+    partial = ((exact + carried * slack) * spread + size + carried) / 2
+    return where((partial <= largest) & (size + bound <= largest), bound, np.inf)
 
 
 OWN = Operands()

@@ -1,0 +1,273 @@
+"""Loops: compiled, a formula gives the very bits that NumPy makes of it, of whatever arrays; and only where it pays."""
+
+import math
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from harness.arithmetic import loops, operands, profile_of
+from harness.arithmetic.blocks import ENTRIES, counts, in_blocks, largest
+from harness.arithmetic.bounded import rounded_bound
+from harness.arithmetic.loops import COMPILER, Compiler, most, where
+from harness.arithmetic.profile import on_tensor_cores
+from harness.arithmetic.rules.sums import _coefficients, summed_bound
+from harness.comparison.standard import LEAST, conditions, share_used
+
+ROOT = Path(__file__).parents[2]
+FLOAT32 = profile_of("float32")
+HOSTILE = (
+    0.0, 2.0**-1074, 2.0**-1060, 2.0**-1022, 1e-300, 2.0**-149, 2.0**-126, 1e-16, 0.5, 1.0, 1 + 2.0**-52, 3.0, 1e30,
+    FLOAT32.largest / 8, FLOAT32.largest / 2, FLOAT32.largest, 1e39, 1e200, 1.7e308, np.inf, np.nan,
+)  # fmt: skip
+SIZE = 2 * ENTRIES + 1234  # several blocks, the last of which is not full
+
+
+def sizes(rng: np.random.Generator) -> np.ndarray:
+    """What is not negative: half of it hostile, half of any magnitude, on all of which nothing is bounded at once."""
+    usual = 10.0 ** rng.uniform(-12, 3, SIZE)
+    return np.where(rng.random(SIZE) < 0.5, usual, rng.choice(HOSTILE, SIZE))
+
+
+def usual(rng: np.random.Generator) -> np.ndarray:
+    return rng.exponential(size=SIZE)
+
+
+def signed(drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.where(rng.random(SIZE) < 0.5, drawn, -drawn)
+
+
+LIMITS = (FLOAT32.u, 1.0, FLOAT32.eta, FLOAT32.largest, FLOAT32.largest / 4 * FLOAT32.u)
+OF_CORES = on_tensor_cores(profile_of("bfloat16"), "H100", "bfloat16")
+CALLS = {
+    "rounded": lambda v, a, b, c: in_blocks(rounded_bound, v, a, 1.0, *LIMITS),
+    "rounded, of nothing propagated": lambda v, a, b, c: in_blocks(rounded_bound, v, None, np.float64(3), *LIMITS),
+    "rounded, by entries": lambda v, a, b, c: in_blocks(rounded_bound, v, a, b, c, c, *LIMITS[2:4], -1.0),
+    "summed": lambda v, a, b, c: in_blocks(summed_bound, v, a, b, _coefficients(FLOAT32, 512, 1)),
+    "summed, of nothing propagated": lambda v, a, b, c: in_blocks(
+        summed_bound, v, a, None, _coefficients(FLOAT32, 1, 2)
+    ),
+    "summed, rounded once more": lambda v, a, b, c: in_blocks(
+        summed_bound, v, a, b, _coefficients(profile_of("bfloat16"), 7, 1)
+    ),
+    "summed, on tensor cores": lambda v, a, b, c: in_blocks(summed_bound, v, a, b, _coefficients(OF_CORES, 64, 1)),
+    "scaled": lambda v, a, b, c: in_blocks(operands._scaled, v, 2.0**-7, dtype=np.float32),
+    "small": lambda v, a, b, c: counts(operands._small, 1, v, 1e-16),
+    "told": lambda v, a, b, c: counts(conditions, 5, v, a),
+    "share": lambda v, a, b, c: largest(share_used, v, c, a, None, 0.0),
+    "share, with a tail": lambda v, a, b, c: largest(share_used, v, c, a, b, LEAST),
+}
+
+
+@pytest.fixture
+def both(monkeypatch):
+    """From a call to what it gives by NumPy, and compiled."""
+    monkeypatch.setattr(loops, "WORTH", 1)
+
+    def ways(call):
+        made = []
+        for after in (math.inf, 0):
+            monkeypatch.setattr(COMPILER, "after", after)
+            with np.errstate(all="ignore"):
+                made.append(call())
+        assert COMPILER.after == 0, "it was compiled"
+        return made
+
+    return ways
+
+
+def same_bits(one, other) -> None:
+    one, other = np.asarray(one), np.asarray(other)
+    assert (one.dtype, one.shape) == (other.dtype, other.shape)
+    nan = np.isnan(one)
+    np.testing.assert_array_equal(np.isnan(other), nan)
+    assert np.where(nan, 0, one).tobytes() == np.where(nan, 0, other).tobytes()
+    assert one.flags.c_contiguous == other.flags.c_contiguous, "in whose order it is added up later"
+
+
+@pytest.mark.parametrize("drawn", [usual, sizes])
+@pytest.mark.parametrize("name", CALLS)
+def test_compiled_it_is_the_same_bit_for_bit(name, drawn, both):
+    rng = np.random.default_rng(len(name))
+    arrays = [signed(drawn(rng), rng), *(drawn(rng) for _ in range(3))]
+    same_bits(*both(lambda: CALLS[name](*arrays)))
+
+
+def product_and_sum(x, y, z):
+    return x * y + z
+
+
+def test_a_product_and_a_sum_are_not_contracted(both):
+    x = 1 + np.arange(1, SIZE + 1) * 2.0**-40
+    by_numpy, compiled = both(lambda: in_blocks(product_and_sum, x, x, -(x * x)))
+    assert not by_numpy.any()
+    assert not compiled.any(), "a rounding is left out"
+
+
+def sum_of_three(x, y, z):
+    return x + y + z
+
+
+def test_nothing_is_reordered(both):
+    x, y = np.full(SIZE, 1e16), np.full(SIZE, 1.0)
+    same_bits(*both(lambda: in_blocks(sum_of_three, x, y, -x)))
+
+
+def swapped(array):
+    return array.astype(array.dtype.newbyteorder())
+
+
+def misaligned(array):
+    apart = np.zeros(array.nbytes + 1, np.uint8)[1:].view(array.dtype).reshape(array.shape)
+    apart[...] = array
+    return apart
+
+
+def read_only(array):
+    array.flags.writeable = False
+    return array
+
+
+V, B = np.random.default_rng(0).normal(size=(2, 60, 70))
+ARRAYS = {
+    "read-only": (read_only(V.copy()), read_only(np.abs(B))),
+    "broadcast from one": (V, np.broadcast_to(np.float64(3), V.shape)),
+    "broadcast along an axis": (V, np.broadcast_to(np.abs(B[:1]), V.shape)),
+    "another shape": (V, np.abs(B[:, :1])),
+    "transposed": (V.T, np.abs(B).T),
+    "the first transposed": (V.reshape(70, 60).T, np.abs(B)),
+    "the second transposed": (V, np.abs(B.reshape(70, 60)).T),
+    "every other": (V[::2, ::3], np.abs(B)[::2, ::3]),
+    "backwards": (V[::-1], np.abs(B)[:, ::-1]),
+    "0-d": (V[0, 0], np.asarray(2.0)),
+    "a 0-d array": (np.asarray(-2.5), np.asarray(2.0)),
+    "none": (V[:0], B[:0]),
+    "float32": (V.astype(np.float32), np.abs(B)),
+    "both float32": (V.astype(np.float32), np.abs(B).astype(np.float32)),
+    "bfloat16": (V.astype(ml_dtypes.bfloat16), np.abs(B)),
+    "float16": (V.astype(np.float16), np.abs(B)),
+    "whole numbers": ((9 * V).astype(np.int32), np.abs(B)),
+    "another order of bytes": (swapped(V), swapped(np.abs(B))),
+    "not aligned": (misaligned(V), misaligned(np.abs(B))),
+}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_whatever_the_arrays(name, both):
+    value, bound = ARRAYS[name]
+    before, writeable = (np.array(value), np.array(bound)), [np.asarray(a).flags.writeable for a in (value, bound)]
+    same_bits(*both(lambda: in_blocks(rounded_bound, value, bound, 1.0, *LIMITS)))
+    same_bits(*both(lambda: counts(conditions, 5, value, bound)))
+    if np.size(value):
+        same_bits(*both(lambda: largest(share_used, value, 0.5, bound, None, 0.0)))
+    for array, could_be_written, was in zip((value, bound), writeable, before, strict=True):
+        assert np.asarray(array).flags.writeable is could_be_written
+        np.testing.assert_array_equal(array, was)
+
+
+@pytest.mark.parametrize("place", [0, 1, 1023, 1024, 40_000, SIZE - 1])
+@pytest.mark.parametrize("found", [2.0, np.inf, np.nan])
+def test_of_the_largest_the_first_and_of_nan_the_first(place, found, both):
+    entries, ones = np.full(SIZE, 0.5), np.ones(SIZE)
+    entries[place:] = found
+    entries[-1] = np.nan if place < SIZE - 1 and np.isnan(found) else found
+    by_numpy, compiled = both(lambda: largest(share_used, entries, 0.0, ones, None, 0.0))
+    np.testing.assert_equal(compiled, by_numpy)
+    assert compiled[1] == place
+
+
+def test_two_threads_at_once_give_the_same(monkeypatch):
+    rng = np.random.default_rng(5)
+    arrays = [sizes(rng) for _ in range(4)]
+    monkeypatch.setattr(loops, "COMPILER", Compiler(0))
+    monkeypatch.setattr("harness.arithmetic.blocks.COMPILER", Compiler(0))  # which has compiled nothing
+
+    def all_of_them(_):
+        with np.errstate(all="ignore"):
+            return [call(*arrays) for call in CALLS.values()]
+
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(all_of_them, range(4)))
+    for other in made[1:]:
+        for one, again in zip(made[0], other, strict=True):
+            same_bits(one, again)
+
+
+def test_it_is_compiled_after_so_many_entries_and_for_no_small_array():
+    compiler = Compiler(after=3 * loops.WORTH)
+    assert [compiler.loops(product_and_sum, loops.WORTH) for _ in range(3)] == [None] * 3
+    made = compiler.loops(product_and_sum, loops.WORTH)
+    assert made is not None
+    assert compiler.loops(product_and_sum, 10 * loops.WORTH) is made
+    assert compiler.loops(product_and_sum, loops.WORTH - 1) is None
+
+
+def bounded_by(limit):
+    """A formula that names a constant, and calls another."""
+    names = {"LIMIT": limit, "most": most, "where": where, "np": np}
+    exec("def inner(x):\n    return where(x <= LIMIT, x, LIMIT)\ndef outer(x):\n    return inner(np.abs(x))\n", names)
+    return names["outer"]
+
+
+def test_what_is_kept_is_of_that_formula_and_its_constants():
+    assert loops._version(bounded_by(1.0)) == loops._version(bounded_by(1.0))
+    assert loops._version(bounded_by(1.0)) != loops._version(bounded_by(2.0))
+    assert loops._version(product_and_sum) != loops._version(sum_of_three)
+
+
+PROGRAM = """
+import sys, numpy as np
+from harness.arithmetic.loops import COMPILER
+from harness.arithmetic.blocks import in_blocks
+from harness.arithmetic.bounded import rounded_bound
+COMPILER.after = 0
+{before}
+x = np.linspace(-3, 3, 5000)
+made = in_blocks(rounded_bound, x, np.abs(x), 1.0, 2.0**-24, 1.0, 2.0**-126, 3e38, 1e20)
+print(made.sum().hex(), COMPILER.after)
+"""
+
+
+def program(tmp_path, before="", **variables) -> list[str]:
+    """What a process prints that evaluates a formula."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(before=before)], capture_output=True, text=True, check=True, cwd=ROOT,
+        env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), **variables},
+    )  # fmt: skip
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def test_what_was_compiled_is_kept_for_the_next_process(tmp_path):
+    first = program(tmp_path)
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nb*")}
+    assert len(kept) == 2, "one loop, and the list of what there is of it"
+    assert program(tmp_path) == first
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nb*")} == kept
+
+
+NOTHING_WRITTEN = "import os; os.makedirs = lambda *a, **k: (_ for _ in ()).throw(PermissionError())"
+FULL = (
+    "from numba.core.caching import FunctionCache as Cache\n"
+    "def save(*_): raise OSError(28, 'No space left on device')\n"
+    "Cache.save_overload = save"
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "variables", "left"),
+    [
+        ("sys.modules['numba'] = None", {}, "inf"),
+        ("", {"NUMBA_DISABLE_JIT": "1"}, "inf"),
+        (NOTHING_WRITTEN, {}, "inf"),
+        (FULL, {}, "0"),
+    ],
+    ids=["not installed", "switched off", "no folder to write in", "a full disk"],
+)
+def test_without_numba_and_where_it_can_keep_nothing_the_result_is_the_same(before, variables, left, tmp_path):
+    assert program(tmp_path / "other", before, **variables) == [program(tmp_path)[0], left]
