@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,12 +12,14 @@ from harness.fault_injection.command import power
 from harness.fault_injection.power import Power
 from harness.inputs.asked import network_asked
 from harness.lockstep.asked import run_asked
-from harness.mutation.score import Score, score
 from harness.rendering.github import of_run, workflow_commands
 from harness.rendering.pages import page_writer
 from harness.rendering.tables import Typed, render
 from harness.results.run import Run
 from harness.usage import UsageError
+
+if TYPE_CHECKING:
+    from harness.mutation.score import Score
 
 OF_ITS_POWER = frozenset({"model", "against", "data", "target", "raw", *OF_A_NETWORK, "batch", "dtype", "seed"})
 """Options that harness power shares."""
@@ -92,6 +94,8 @@ def _power(options: dict[str, Any]) -> Power:
 
 
 def _score(options: dict[str, Any]) -> Score:
+    from harness.mutation.score import score  # a run has no mutants
+
     for name in OF_A_COMPARISON:
         if options[name]:
             shown = "MODEL" if name == "model" else f"--{name.replace('_', '-')}"

@@ -12,16 +12,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from harness.results.chain_check import ChainCheck
-from harness.results.check import Check
-from harness.results.operation_check import OperationCheck
-from harness.results.optimizer_check import OptimizerCheck
-from harness.results.program_check import ProgramCheck
-from harness.results.program_pair import ProgramPair
-from harness.results.run import Run
 from harness.usage import visible
+
+if TYPE_CHECKING:
+    from harness.results.chain_check import ChainCheck
+    from harness.results.check import Check
+    from harness.results.operation_check import OperationCheck
+    from harness.results.optimizer_check import OptimizerCheck
+    from harness.results.program_check import ProgramCheck
+    from harness.results.program_pair import ProgramPair
+    from harness.results.run import Run
 
 MOST = 10
 
