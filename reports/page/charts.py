@@ -147,7 +147,7 @@ def _shades(left: float) -> str:
 
 def histogram(series: Series) -> Figure:
     """How many rows used which share."""
-    records = [r for r in series.histogram() if r["rows"]]
+    records = [r for r in series.histogram if r["rows"]]
     most = max((r["rows"] for r in records), default=1)
     shares = Scale(0.0, 1.05, 0.0, 205.0, [(fifth / 5, f"{fifth * 20}%") for fifth in range(6)])
     parts: list[str] = []

@@ -150,11 +150,17 @@ class Series:
                     records.append({"step": step, "against": name, "drift": drift})
         return records
 
+    @cached_property
     def histogram(self) -> list[dict[str, Any]]:
         """Records check, from, to, rows: how many rows used which share, in twentieths; 1.05 is outside."""
+        shares: dict[str, list[float]] = {check: [] for check in CHECKS}
+        for step in self.run.steps:
+            for row in step.rows:
+                if row.used is not None:
+                    shares[row.check].append(row.used)
         counts: dict[str, NDArray[np.int64]] = {}
-        for check in CHECKS:
-            used = np.array([r.used for s in self.run.steps for r in s.rows if r.check == check and r.used is not None])
+        for check, known in shares.items():
+            used = np.array(known)
             if used.size:
                 place = np.where(used > 1, 20, np.minimum(used * 20, 19).astype(int))
                 counts[check] = np.bincount(place, minlength=21)

@@ -57,7 +57,7 @@ def _charts(run: Run, series: Series) -> tuple[list[Shown], list[str]]:
         shown.append(Shown("Loss, and how far the losses are apart", charts.loss(series), losses(run, at), TOLD_LOSSES))
     if run.rows:
         shown.append(Shown("Shares of the allowance", charts.heat(series), shares(series), TOLD_SHARES))
-        shown.append(Shown("How often which share was used", charts.histogram(series), histogram(series.histogram())))
+        shown.append(Shown("How often which share was used", charts.histogram(series), histogram(series.histogram)))
     if series.drift():
         shown.append(Shown("Drift", charts.drift(series), drift(run, at), f"At steps {SOME} as a table"))
         notes += [f"{name}: drift {run.explanation(name)}." for name in run.drift if name in run.head.implementations]
