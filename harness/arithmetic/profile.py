@@ -170,49 +170,47 @@ def profile_of(dtype: str, eager: bool = False, arithmetic: Arithmetic = ANY) ->
     Raises:
         ValueError: the arithmetic of these tensor cores is not known.
     """
+    own, of = _own(dtype, eager, arithmetic), FORMATS[dtype]
+    narrow = of.digits < FORMATS[WIDE].digits
+    products, sums, meetings = accumulators = [
+        FORMATS[name] if name is not None and (narrow or FORMATS[name].digits < FORMATS[WIDE].digits) else of
+        for name in (arithmetic.products, arithmetic.sums, arithmetic.meetings)
+    ]
+    within, stored, rounded = own, None, of.u if narrow else 0.0
+    if narrow and arithmetic.within is not None:
+        kernel = profile_of(arithmetic.within, eager, replace(ANY, device=arithmetic.device))
+        within, stored = replace(kernel, dtype=dtype, block=own.block), (of.u, _lost(of), of.largest)
+        accumulators = [products, sums]  # parts meet outside of it
+    # What is added up in less than what a link computes in is rounded, and overflows, as it does.
+    formats = [within.computes, *accumulators]
+    return replace(
+        within, u_acc=products.u, u_sum=sums.u, u_met=meetings.u, eta=max(map(_lost, formats)),
+        largest=min(each.largest for each in formats), stored=stored,
+        unrounded=rounded if arithmetic.unrounded else 0.0, u_kept=rounded if arithmetic.rounds_statistics else 0.0,
+    )  # fmt: skip
+
+
+def _own(dtype: str, eager: bool, arithmetic: Arithmetic) -> Profile:
+    """That of a dtype which is computed with throughout."""
     entries = constants_table()[dtype] | constants_table()["devices"].get(arithmetic.device, {}).get(dtype, {})
     constants = {
         name: entry["relative"] if "relative" in entry else entry["absolute"] for name, entry in entries.items()
     }
     besides = {name: entry["absolute"] for name, entry in entries.items() if {"relative", "absolute"} <= entry.keys()}
     of = FORMATS[dtype]
-    own = Profile(
+    return Profile(
         dtype=dtype, u=of.u, u_acc=of.u, u_sum=of.u, u_met=of.u, eta=of.smallest_normal, largest=of.largest,
         computes=of, constants=constants, besides=besides, eager=eager, device=arithmetic.device,
         block=None if arithmetic.cores is None else block_at(dtype, *arithmetic.cores),
     )  # fmt: skip
-    return _adding(own, arithmetic) if of.digits >= FORMATS[WIDE].digits else _narrow(own, of, arithmetic)
 
 
-def _adding(own: Profile, arithmetic: Arithmetic) -> Profile:
-    """Of a wide dtype: an accumulator narrower than float32 is what it is, in whatever its sum is kept."""
-    accumulators = [
-        of if name is not None and (of := FORMATS[name]).digits < FORMATS[WIDE].digits else own.computes
-        for name in (arithmetic.products, arithmetic.sums, arithmetic.meetings)
-    ]
-    products, sums, meetings = (of.u for of in accumulators)
-    eta = max(own.eta, *(of.smallest_subnormal / 2 for of in accumulators))
-    largest = min(of.largest for of in accumulators)
-    return replace(own, u_acc=products, u_sum=sums, u_met=meetings, eta=eta, largest=largest)
-
-
-def _narrow(own: Profile, of: Format, arithmetic: Arithmetic) -> Profile:
-    accumulators = arithmetic.products, arithmetic.sums, arithmetic.meetings
-    products, sums, meetings = (own.u if name is None else FORMATS[name].u for name in accumulators)
-    # What is computed in float32 may be flushed where float32 is: subnormals of float16 are normal numbers there.
-    eta = max(FORMATS[WIDE].smallest_normal, of.smallest_subnormal / 2)
-    within, stored = replace(own, eta=eta), None
-    on_device = replace(ANY, device=arithmetic.device)
-    if arithmetic.within is not None:
-        within = replace(profile_of(arithmetic.within, own.eager, on_device), dtype=own.dtype, block=own.block)
-        if max(products, sums) > within.u:
-            # What is added up in the format itself is rounded, and overflows, as it does.
-            within = replace(within, eta=eta, largest=of.largest)
-        stored = of.u, eta, of.largest
-    return replace(
-        within, u_acc=products, u_sum=sums, u_met=meetings, stored=stored,
-        unrounded=of.u if arithmetic.unrounded else 0.0, u_kept=of.u if arithmetic.rounds_statistics else 0.0,
-    )  # fmt: skip
+def _lost(of: Format) -> float:
+    """What underflow, or a flush to zero, may do to a number of a format."""
+    if of.digits >= FORMATS[WIDE].digits:
+        return of.smallest_normal
+    # It is computed in float32, and flushed where float32 is: subnormals of float16 are normal numbers there.
+    return max(FORMATS[WIDE].smallest_normal, of.smallest_subnormal / 2)
 
 
 def stated_profile(
