@@ -18,8 +18,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
-
 from impls.contract import Array, Arrays
 
 Measured = float | str | Sequence[float]
@@ -152,19 +150,6 @@ class Hosts(Protocol):
     def forget(self) -> None:
         """Let go of what is only kept to run the same again faster, where it has become much."""
         ...
-
-
-def own_upstream(host: Hosts, upstream: Upstream) -> Any:
-    """An upstream in own arrays: those of several outputs are a tuple."""
-    if upstream is None or isinstance(upstream, np.ndarray):
-        return None if upstream is None else host.give(upstream)
-    return tuple(map(host.give, upstream))
-
-
-def taken(host: Hosts, output: Any, gradients: Sequence[Any]) -> Differentiated:
-    """What was differentiated in NumPy's arrays: several outputs are a tuple."""
-    outputs = tuple(map(host.take, output)) if isinstance(output, tuple) else host.take(output)
-    return outputs, [None if g is None else host.take(g) for g in gradients]
 
 
 @runtime_checkable

@@ -11,9 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from impls.abilities import Change, Differentiated, Function, Upstream, own_upstream, taken
+from impls.abilities import Change, Differentiated, Function, Upstream
 from impls.captured import Capture
 from impls.contract import Array
+from impls.hosting import own_upstream, taken
 from impls.jax_grad import transplants
 from impls.jax_grad.capture import brings_program, capture
 from impls.jax_grad.chains import JaxChain

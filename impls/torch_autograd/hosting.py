@@ -11,15 +11,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from impls.abilities import (
-    Change,
-    Differentiated,
-    Function,
-    Upstream,
-    own_upstream,
-    taken,
-)
+from impls.abilities import Change, Differentiated, Function, Upstream
 from impls.contract import Array
+from impls.hosting import own_upstream, taken
 from impls.torch_autograd import transplants
 from impls.torch_autograd.arrays import array_of, arrays_in, tensor_of
 from impls.torch_autograd.capture import capture
