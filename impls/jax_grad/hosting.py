@@ -62,6 +62,39 @@ class JaxPrograms:
         return capture(program, arguments, loss, seed, at_once=True)
 
 
+def _differentiated(function: Function, upstream: Any, inputs: Sequence[Any]) -> tuple[Any, list[Any]]:
+    """The output, and the gradient for each input, None for whole numbers."""
+    output, pull = jax.vjp(function, *inputs)
+    gradients = pull(jnp.ones_like(output) if upstream is None else upstream)
+    return output, [None if gradient.dtype == jax.dtypes.float0 else gradient for gradient in gradients]
+
+
+def _at_once(function: Function) -> Function:
+    whole, traceable = compiled(function), True
+
+    def run(*own: Any) -> Any:
+        nonlocal traceable
+        if traceable:
+            try:
+                return whole(*own)
+            except Exception:  # numbers decide what it does, or it raises: then it does so here
+                traceable = False
+        return function(*own)
+
+    return run
+
+
+@lru_cache(maxsize=16)
+def _pass(function: Function) -> Function:
+    """From upstream and inputs to output and gradients, compiled as a whole."""
+
+    def both(upstream: Any, inputs: Any) -> Any:
+        output, gradients = _differentiated(function, upstream, inputs)
+        return output, tuple(gradients)
+
+    return _at_once(both)
+
+
 class JaxHosting:
     """What `JaxGrad` has besides: see `impls.abilities.Hosts`."""
 
@@ -160,32 +193,6 @@ class JaxHosting:
         return JaxChain(forward, inputs, loss, self.dtype)
 
 
-def _at_once(function: Function) -> Function:
-    whole, traceable = compiled(function), True
-
-    def run(*own: Any) -> Any:
-        nonlocal traceable
-        if traceable:
-            try:
-                return whole(*own)
-            except Exception:  # numbers decide what it does, or it raises: then it does so here
-                traceable = False
-        return function(*own)
-
-    return run
-
-
-@lru_cache(maxsize=16)
-def _pass(function: Function) -> Function:
-    """From upstream and inputs to output and gradients, compiled as a whole."""
-
-    def both(upstream: Any, inputs: Any) -> Any:
-        output, gradients = _differentiated(function, upstream, inputs)
-        return output, tuple(gradients)
-
-    return _at_once(both)
-
-
 @lru_cache(maxsize=16)
 def _program(function: Function, kinds: tuple[Any, ...], structure: Any) -> tuple[Program, Function, Any]:
     """Output and gradients of a function as a program of upstream and inputs, how it is run, and their structure."""
@@ -195,10 +202,3 @@ def _program(function: Function, kinds: tuple[Any, ...], structure: Any) -> tupl
     program = Program(traced)
     run = compiled(lambda given, factors: program.run(given, factors=factors))
     return program, run, jax.tree.structure(shape)
-
-
-def _differentiated(function: Function, upstream: Any, inputs: Sequence[Any]) -> tuple[Any, list[Any]]:
-    """The output, and the gradient for each input, None for whole numbers."""
-    output, pull = jax.vjp(function, *inputs)
-    gradients = pull(jnp.ones_like(output) if upstream is None else upstream)
-    return output, [None if gradient.dtype == jax.dtypes.float0 else gradient for gradient in gradients]

@@ -36,6 +36,26 @@ class TorchPrograms:
     capture_whole = staticmethod(capture_whole)
 
 
+def _differentiated(function: Function, upstream: Any, inputs: Sequence[Any]) -> tuple[Any, list[Any]]:
+    """The output, or several in a tuple, and the gradient for each input.
+
+    The leaves are views: they share memory and strides with the inputs, so that whoever gave them sees what the
+    function does to them.
+    """
+    with torch.enable_grad():
+        leaves = [i.detach().requires_grad_() if i.is_floating_point() else i.detach() for i in inputs]
+        output = function(*leaves)
+        wanted = [leaf for leaf in leaves if leaf.requires_grad]
+        several = isinstance(output, tuple)
+        pairs = zip(output, upstream, strict=True) if several else [(output, upstream)]
+        reached = [(o, u) for o, u in pairs if o.requires_grad]
+        if not reached:  # nothing that was given is read in a differentiable way
+            return output, [torch.zeros_like(leaf) if leaf.requires_grad else None for leaf in leaves]
+        outputs, upstreams = zip(*reached, strict=True)
+        found = iter(torch.autograd.grad(outputs, wanted, upstreams, allow_unused=True, materialize_grads=True))
+    return output, [next(found) if leaf.requires_grad else None for leaf in leaves]
+
+
 class TorchHosting:
     """What `TorchAutograd` has besides: see `impls.abilities.Hosts` and `Reads`."""
 
@@ -136,23 +156,3 @@ class _Perturbing(TorchDispatchMode):
         if any(returned.alias_info is not None for returned in func._schema.returns):  # a view, or in place
             return results
         return moved(results, [leaf for leaf in tree_leaves((args, kwargs)) if real(leaf)], self.change)
-
-
-def _differentiated(function: Function, upstream: Any, inputs: Sequence[Any]) -> tuple[Any, list[Any]]:
-    """The output, or several in a tuple, and the gradient for each input.
-
-    The leaves are views: they share memory and strides with the inputs, so that whoever gave them sees what the
-    function does to them.
-    """
-    with torch.enable_grad():
-        leaves = [i.detach().requires_grad_() if i.is_floating_point() else i.detach() for i in inputs]
-        output = function(*leaves)
-        wanted = [leaf for leaf in leaves if leaf.requires_grad]
-        several = isinstance(output, tuple)
-        pairs = zip(output, upstream, strict=True) if several else [(output, upstream)]
-        reached = [(o, u) for o, u in pairs if o.requires_grad]
-        if not reached:  # nothing that was given is read in a differentiable way
-            return output, [torch.zeros_like(leaf) if leaf.requires_grad else None for leaf in leaves]
-        outputs, upstreams = zip(*reached, strict=True)
-        found = iter(torch.autograd.grad(outputs, wanted, upstreams, allow_unused=True, materialize_grads=True))
-    return output, [next(found) if leaf.requires_grad else None for leaf in leaves]
