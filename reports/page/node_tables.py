@@ -11,7 +11,7 @@ from harness.rendering.columns import Column, dims, signed
 from harness.results.numbers import share
 from impls.graph import LOSS, TARGET, Graph, Shape
 from reports.page.blocks import reads_of
-from reports.page.sections.section import Table, table
+from reports.page.tables import Table, table
 
 
 class Told(NamedTuple):

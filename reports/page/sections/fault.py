@@ -12,8 +12,9 @@ from harness.rendering import run_columns
 from harness.results.numbers import counted, part, share
 from harness.results.run import Run
 from impls.graph import Graph
-from reports.page.sections.section import Content, Section, Table, table
+from reports.page.sections.section import Content, Section
 from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, PairSubject, ProgramSubject, RunSubject
+from reports.page.tables import Table, table
 
 if TYPE_CHECKING:
     from harness.faults.operations.explanation import Explanation

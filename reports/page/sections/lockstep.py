@@ -12,9 +12,10 @@ from harness.results.numbers import part, small
 from harness.results.run import Run
 from impls.registry import REFERENCE
 from reports.page import charts
-from reports.page.sections.section import Content, Lines, Section, Shown, Table, table
+from reports.page.sections.section import Content, Lines, Section, Shown
 from reports.page.series import Series, Worst
 from reports.page.subjects import CheckSubject, RunSubject
+from reports.page.tables import Table, table
 
 SOME = "1, 2, 4, 8, ... and the last"
 TOLD_LOSSES = f"At steps {SOME} as a table: losses, differences and what rounding allows"

@@ -10,8 +10,9 @@ from reports.page import charts
 from reports.page.environment import environment
 from reports.page.explorer import Cell, Described, Explorer, best_of
 from reports.page.plots import Figure
-from reports.page.sections.section import Content, Section, Table, table
+from reports.page.sections.section import Content, Section
 from reports.page.subjects import CheckSubject, RunSubject
+from reports.page.tables import Table, table
 
 COUNTS = {4: "four", 5: "five", 6: "six", 7: "seven"}
 

@@ -9,8 +9,9 @@ from harness.comparison.judge import Row
 from harness.rendering.columns import Column
 from harness.results.numbers import small
 from harness.results.record import PowerCount
-from reports.page.sections.section import Content, Lines, Section, Table, table
+from reports.page.sections.section import Content, Lines, Section
 from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, RunSubject
+from reports.page.tables import Table, table
 
 if TYPE_CHECKING:
     from harness.results.chain_check import ChainCheck

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from harness.rendering.columns import Column
 from harness.sweeping.table import groups, of_groups, wrong
-from reports.page.sections.section import Content, Lines, Section, table
+from reports.page.sections.section import Content, Lines, Section
 from reports.page.subjects import SweepSubject
+from reports.page.tables import table
 
 if TYPE_CHECKING:
     from harness.sweeping.summary import Ran

@@ -11,8 +11,9 @@ from harness.rendering import chain_screen, check_columns, operation_screen, pai
 from harness.rendering.columns import Column
 from harness.results.numbers import part, place, ulps
 from harness.results.run import Run
-from reports.page.sections.section import Content, Section, Table, table
+from reports.page.sections.section import Content, Section
 from reports.page.subjects import ChainSubject, CheckSubject, OperationSubject, PairSubject, ProgramSubject, RunSubject
+from reports.page.tables import Table, table
 
 if TYPE_CHECKING:
     from harness.results.check import Check
