@@ -65,9 +65,9 @@ def same(shown, printed):
 
 NOISE = [
     (r"digest [0-9a-f]+", "digest"),  # of weights after 200 steps in float32
-    (r"[\d.]+e-\d+ +[\d.]+ %$", ""),  # how far two float32 results are apart
+    (r"[\d.]+e-\d+ +(?:[\d.]+ %|(no power))$", r"\1"),  # how far two float32 results are apart
     (r"[\d.]+ %", "%"),  # the share of an allowance that rounding used
-    (r"step \d+ [wb](_\d+)?", ""),  # where that was
+    (r"step \d+ (?:[\w.]+\[[\d,]+\]|[wb](_\d+)?)", ""),  # where that was
     (r"\(\w+, \w+, step \d+\)", ""),
     (r"-{3,}", "---"),
 ]
