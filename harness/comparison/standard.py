@@ -6,7 +6,7 @@ Small tensors are looked at together, as segments of one block; a large one bloc
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate
 from operator import itemgetter
@@ -76,19 +76,39 @@ class Standard(NamedTuple):
     tail: Floats | None = None
 
 
-def told(standards: Sequence[Standard]) -> Iterator[Telling]:
-    """What each can tell, counted over every entry; those of several fit a block together."""
-    if not standards:
-        return
-    centres = [standard.expected for standard in standards]
-    starts, expected, allowed = starts_of(centres), laid(centres), laid([each.allowed for each in standards])
-    if len(starts) == 1:
-        found = [counts(conditions, 5, expected, allowed)]
+class Laid(NamedTuple):
+    """Standards whose tensors fit a block together, or a single one, flat and end to end.
+
+    Attributes:
+        starts: where each tensor begins.
+    """
+
+    starts: Starts
+    expected: Any
+    allowed: Floats
+    tail: Floats | None
+
+    @classmethod
+    def of(cls, standards: Sequence[Standard]) -> Laid:
+        """These, in order."""
+        centres, bounds, tails = zip(*standards, strict=True)
+        tail = None
+        if any(each is not None for each in tails):
+            tail = laid([np.zeros(c.shape) if t is None else t for c, t in zip(centres, tails, strict=True)])
+        return cls(starts_of(centres), laid(centres), laid(bounds), tail)
+
+
+def told(by: Laid) -> list[Telling]:
+    """What each standard can tell, counted over every entry."""
+    if len(by.starts) == 1:
+        found = [counts(conditions, 5, by.expected, by.allowed)]
     else:
-        holding = conditions(np.asarray(expected, np.float64), allowed)
-        found = list(zip(*(count(each, starts) for each in holding), strict=True))
-    for (zeros, unbounded, comparable, far, exact), sees in zip(found, _sees(expected, allowed, starts), strict=True):
-        yield Telling(zeros, unbounded, comparable, far, exact > 0, *sees)
+        holding = conditions(np.asarray(by.expected, np.float64), by.allowed)
+        found = list(zip(*(count(each, by.starts) for each in holding), strict=True))
+    return [
+        Telling(zeros, unbounded, comparable, far, exact > 0, *sees)
+        for (zeros, unbounded, comparable, far, exact), sees in zip(found, _sees(by), strict=True)
+    ]
 
 
 def conditions(expected: Any, allowed: Any) -> Any:
@@ -98,29 +118,25 @@ def conditions(expected: Any, allowed: Any) -> Any:
     return ~nonzero, ~bounded, bounded & nonzero, bounded & (size > 2 * allowed), ~(allowed > 0)
 
 
-def held(actual: Sequence[Any], standards: Sequence[Standard], exact: bool) -> list[Held]:
-    """Every entry of tensors, of their standards' shapes, against its allowance; those of several fit a block together.
+def held(actual: Sequence[Any], by: Laid, exact: bool) -> list[Held]:
+    """Every entry of tensors, of the shapes of those that they are judged by, against its allowance.
 
     Args:
         exact: whether nothing is allowed somewhere.
     """
-    starts = starts_of(actual)
-    flat = [laid(actual), laid([each.expected for each in standards]), laid([each.allowed for each in standards])]
-    rest = None
-    if any(each.tail is not None for each in standards):
-        rest = laid([np.zeros(each.expected.shape) if each.tail is None else each.tail for each in standards])
-    arrays = (*flat, rest, LEAST if exact else 0.0)
-    worst = _inside(arrays) if len(starts) == 1 else None
+    theirs = laid(actual)
+    flat = theirs, by.expected, by.allowed, by.tail
+    worst = _inside((*flat, LEAST if exact else 0.0)) if len(by.starts) == 1 else None
     if worst is None:
-        found = [_held(starts, exact, begin, *block) for begin, block in blocks(*flat, rest)]
+        found = [_held(by.starts, exact, begin, *block) for begin, block in blocks(*flat)]
         worst = found[0]
         if len(found) > 1:
             _, used, place = max((block[0] for block in found), key=itemgetter(1))
             worst = [(sum(block[0][0] for block in found), used, place)]
     at = np.array([place for _, _, place in worst])
-    theirs, own, bound = (np.asarray(each[at], np.float64) for each in flat)
-    difference = theirs - own if rest is None else theirs - own - rest[at]
-    there = [(at - starts).tolist(), theirs.tolist(), own.tolist(), bound.tolist(), difference.tolist()]
+    value, own, bound = (np.asarray(each[at], np.float64) for each in (theirs, by.expected, by.allowed))
+    difference = value - own if by.tail is None else value - own - by.tail[at]
+    there = [(at - by.starts).tolist(), value.tolist(), own.tolist(), bound.tolist(), difference.tolist()]
     return [Held(outside, used, *each) for (outside, used, _), *each in zip(worst, *there, strict=True)]
 
 
@@ -187,10 +203,10 @@ def _spread(size: int) -> NDArray[np.intp]:
     return (np.arange(SAMPLE) * golden % 1 * size).astype(np.intp)
 
 
-def _sees(expected: Floats, allowed: Floats, starts: Starts) -> list[tuple[float, float]]:
-    """Of each segment median and 95 % quantile of 2 allowed / |expected| where that is not 0, over a sample."""
-    value, bound = expected, allowed
-    if len(starts) == 1 and value.size > SAMPLE:
+def _sees(by: Laid) -> list[tuple[float, float]]:
+    """Of each median and 95 % quantile of 2 allowed / |expected| where that is not 0, over a sample."""
+    value, bound = by.expected, by.allowed
+    if value.size > SAMPLE and len(by.starts) == 1:
         places = _spread(value.size)
         sample = value[places]
         if np.count_nonzero(sample) < SAMPLE // 4:  # most are 0: among the others, then
@@ -199,7 +215,7 @@ def _sees(expected: Floats, allowed: Floats, starts: Starts) -> list[tuple[float
             sample = value[places]
         value, bound = sample, bound[places]
     nonzero = value != 0
-    entries = count(nonzero, starts)
+    entries = count(nonzero, by.starts)
     if sum(entries) < value.size:
         value, bound = value[nonzero], bound[nonzero]
     caught = bound / np.abs(np.asarray(value, np.float64))
