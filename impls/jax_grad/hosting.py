@@ -14,7 +14,7 @@ import numpy as np
 from impls.abilities import Change, Differentiated, Function, Upstream
 from impls.captured import Capture
 from impls.contract import Array
-from impls.hosting import own_upstream, taken
+from impls.hosting import Differentiating, taken
 from impls.jax_grad import transplants
 from impls.jax_grad.capture import brings_program, capture
 from impls.jax_grad.chains import JaxChain
@@ -95,10 +95,11 @@ def _pass(function: Function) -> Function:
     return _at_once(both)
 
 
-class JaxHosting:
+class JaxHosting(Differentiating):
     """What `JaxGrad` has besides: see `impls.abilities.Hosts`."""
 
     package, strided = "jax", False
+    differentiated, whole = staticmethod(_differentiated), staticmethod(_pass)
     dtype: str
     _where: Place
 
@@ -130,15 +131,6 @@ class JaxHosting:
         """By jax.lax.stop_gradient."""
         return jax.lax.stop_gradient(own)
 
-    def vjp(
-        self, function: Function, inputs: Sequence[Array], upstream: Upstream, *, at_once: bool = False
-    ) -> Differentiated:
-        """By jax.vjp; `at_once`, compiled as a whole where JAX can trace it."""
-        with self.running():
-            given, dy = [self.give(array) for array in inputs], own_upstream(self, upstream)
-            differentiated = _pass(function) if at_once else partial(_differentiated, function)
-            return taken(self, *differentiated(dy, given))
-
     def vjp_of_each(
         self, functions: Sequence[Function], inputs: Sequence[Array], upstream: Upstream
     ) -> list[list[Array | None] | None]:
@@ -152,7 +144,7 @@ class JaxHosting:
             return found
 
         with self.running():
-            given, dy = [self.give(array) for array in inputs], own_upstream(self, upstream)
+            dy, given = self.own(upstream, inputs)
             return [gradients and taken(self, (), gradients)[1] for gradients in compiled(every)(dy, given)]
 
     def perturbed(
@@ -160,7 +152,7 @@ class JaxHosting:
     ) -> Differentiated:
         """By a program of both passes, compiled with a factor for every number; a loop is one operation."""
         with self.running():
-            given, dy = [self.give(array) for array in inputs], own_upstream(self, upstream)
+            dy, given = self.own(upstream, inputs)
             kinds = tuple((array.shape, array.dtype.name) for array in jax.tree.leaves((dy, given)))
             program, run, structure = _program(function, kinds, jax.tree.structure((dy, given)))
             factors = [change(np.ones(program.kinds[place].shape)) for place in program.computed()]
@@ -179,14 +171,6 @@ class JaxHosting:
     def brings_backward(self, function: Any) -> bool:
         """Functions made by jax.custom_vjp."""
         return isinstance(function, jax.custom_vjp)
-
-    def pair(self, function: Any) -> tuple[Function, Function]:
-        """By jax.vjp, which takes the rule of a jax.custom_vjp function where there is one."""
-
-        def backward(upstream: Any, *inputs: Any) -> tuple[Any, ...]:
-            return tuple(_differentiated(function, upstream, inputs)[1])
-
-        return function, backward
 
     def chain(self, forward: Function, inputs: Mapping[str, Any], loss: str) -> JaxChain:
         """Of a forward pass that JAX can trace, which is run here."""

@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 from impls.abilities import Change, Differentiated, Function, Upstream
 from impls.contract import Array
-from impls.hosting import own_upstream, taken
+from impls.hosting import Differentiating, taken
 from impls.torch_autograd import transplants
 from impls.torch_autograd.arrays import array_of, arrays_in, tensor_of
 from impls.torch_autograd.capture import capture
@@ -56,12 +56,13 @@ def _differentiated(function: Function, upstream: Any, inputs: Sequence[Any]) ->
     return output, [next(found) if leaf.requires_grad else None for leaf in leaves]
 
 
-class TorchHosting:
+class TorchHosting(Differentiating):
     """What `TorchAutograd` has besides: see `impls.abilities.Hosts` and `Reads`."""
 
     package, strided = "torch", True
     endings = (".pt", ".pth")
     arrays_in = staticmethod(arrays_in)
+    differentiated = staticmethod(_differentiated)
     device: str
 
     def owns(self, value: Any) -> bool:
@@ -88,18 +89,6 @@ class TorchHosting:
         """Detached."""
         return own.detach()
 
-    def vjp(
-        self,
-        function: Function,
-        inputs: Sequence[Array],
-        upstream: Upstream,
-        *,
-        at_once: bool = False,  # noqa: ARG002
-    ) -> Differentiated:
-        """By torch.autograd.grad; an input that the output does not depend on has the gradient 0."""
-        given = [self.give(array) for array in inputs]
-        return taken(self, *_differentiated(function, own_upstream(self, upstream), given))
-
     def vjp_of_each(
         self, functions: Sequence[Function], inputs: Sequence[Array], upstream: Upstream
     ) -> list[list[Array | None] | None]:
@@ -115,7 +104,7 @@ class TorchHosting:
     ) -> Differentiated:
         """By a dispatch mode, which sees every ATen operation of both passes; what works in place is left as it is."""
         with _Perturbing(change):
-            found = _differentiated(function, own_upstream(self, upstream), [self.give(array) for array in inputs])
+            found = _differentiated(function, *self.own(upstream, inputs))
         return taken(self, *found)
 
     def forget(self) -> None:
@@ -127,12 +116,7 @@ class TorchHosting:
 
     def pair(self, function: Any) -> tuple[Function, Function]:
         """Of a torch.autograd.Function by its ``apply``, of any other function itself."""
-        forward = function.apply if self.brings_backward(function) else function
-
-        def backward(upstream: Any, *inputs: Any) -> tuple[Any, ...]:
-            return tuple(_differentiated(forward, upstream, inputs)[1])
-
-        return forward, backward
+        return super().pair(function.apply if self.brings_backward(function) else function)
 
     def chain(self, forward: Function, inputs: Mapping[str, Any], loss: str) -> TorchChain:
         """Of a forward pass that is run here, or of finished tensors, while torch keeps their graph."""
