@@ -262,10 +262,10 @@ def test_a_section_is_shown(run, made, monkeypatch):
     assert f"A pass over 150 rows takes {run.network.multiply_adds(150):,} multiply-adds." in shown
 
 
-def test_a_command_is_a_function(monkeypatch):
+def test_a_command_is_a_function(made, monkeypatch):
     (code,) = blocks("Add a command")
     monkeypatch.setattr(commands.harness, "commands", dict(commands.harness.commands))
-    exec(compile(code, "commands.py", "exec"), dict(vars(commands)))
+    commands.harness.add_command(made("harness.cli.fault_commands", code).causes_command)
     assert "every mistake that has a name" in CliRunner().invoke(commands.harness, ["--help"]).output
     printed = CliRunner().invoke(commands.harness, ["causes"])
     assert (printed.exit_code, printed.output.splitlines()) == (0, list(catalogue.CAUSES))
