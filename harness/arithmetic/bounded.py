@@ -163,6 +163,11 @@ def rounded_bound(
     return where(magnitude + bound <= largest, bound, np.inf)
 
 
+def summand_bound(value: Any, bound: Any, parts: Any, u: float) -> Any:
+    """The bound of what may be read before its last rounding, entry by entry."""
+    return bound + u * (np.abs(value) + parts)
+
+
 def _place(array: Any) -> Any:
     """Where an array is in memory; a number itself."""
     if not isinstance(array, np.ndarray):
@@ -211,7 +216,7 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
         """The bound of what a sum reads, or a product that may be regrouped."""
         if self.parts is None:
             return self.bound
-        return self.bound + self.context.profile.u * (np.abs(self.value) + self.parts)
+        return in_blocks(summand_bound, self.value, self.bound, self.parts, self.context.profile.u)
 
     @property
     def as_factor(self) -> Floats:

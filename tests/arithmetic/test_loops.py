@@ -13,9 +13,12 @@ import pytest
 
 from harness.arithmetic import loops, operands, profile_of
 from harness.arithmetic.blocks import ENTRIES, counts, in_blocks, largest
-from harness.arithmetic.bounded import rounded_bound
+from harness.arithmetic.bounded import rounded_bound, summand_bound
 from harness.arithmetic.loops import COMPILER, Compiler, most, where
 from harness.arithmetic.profile import on_tensor_cores
+from harness.arithmetic.rules import smooth, sums
+from harness.arithmetic.rules.elementwise import propagated_by_factor, propagated_by_factors
+from harness.arithmetic.rules.smooth import propagated_by_slope
 from harness.arithmetic.rules.sums import _coefficients, summed_bound
 from harness.comparison.standard import LEAST, conditions, share_used
 
@@ -56,6 +59,12 @@ CALLS = {
         summed_bound, v, a, b, _coefficients(profile_of("bfloat16"), 7, 1)
     ),
     "summed, on tensor cores": lambda v, a, b, c: in_blocks(summed_bound, v, a, b, _coefficients(OF_CORES, 64, 1)),
+    "factors": lambda v, a, b, c: in_blocks(propagated_by_factors, v, -c, a, b),
+    "a factor that is known": lambda v, a, b, c: in_blocks(propagated_by_factor, v, b),
+    "a summand": lambda v, a, b, c: in_blocks(summand_bound, v, a, b, FLOAT32.u),
+    "a slope": lambda v, a, b, c: in_blocks(propagated_by_slope, v, a, -c, b, c, 2.0, FLOAT32.largest),
+    "the slope of a sigmoid": lambda v, a, b, c: in_blocks(smooth._propagated_by_sigmoid, -c, a, v, b, c),
+    "scaled back": lambda v, a, b, c: in_blocks(sums._scaled_back, v.astype(np.float32), 2.0**90, 1e-30),
     "scaled": lambda v, a, b, c: in_blocks(operands._scaled, v, 2.0**-7, dtype=np.float32),
     "small": lambda v, a, b, c: counts(operands._small, 1, v, 1e-16),
     "told": lambda v, a, b, c: counts(conditions, 5, v, a),

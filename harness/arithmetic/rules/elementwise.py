@@ -36,6 +36,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.arithmetic.blocks import in_blocks
 from harness.arithmetic.bounded import Bounded, Floats, rule_for, zeros
 
 
@@ -79,11 +80,23 @@ def multiply(x: Bounded, y: Bounded) -> Bounded:
     regrouped = not exact and any(big.contracted and small.size < big.size for big, small in ((x, y), (y, x)))
     x_bound, y_bound = (x.as_summand, y.as_summand) if regrouped else (x.bound, y.bound)
     x_known, y_known = (not regrouped and each.known for each in (x, y))
-    propagated: Any = 0.0 if y_known else np.abs(x.value) * y_bound
-    if not x_known:
-        of_x = x_bound * (np.abs(y.value) if y_known else np.abs(y.value) + y_bound)
-        propagated = of_x if y_known else propagated + of_x
+    propagated: Any = 0.0
+    if not (x_known or y_known):
+        propagated = in_blocks(propagated_by_factors, x.value, y.value, x_bound, y_bound)
+    elif not (x_known and y_known):
+        size, bound = (x.value, y_bound) if x_known else (y.value, x_bound)
+        propagated = in_blocks(propagated_by_factor, size, bound)
     return x.context.rounded(value, propagated, 0.0 if exact else 2.0 if regrouped else 1.0)
+
+
+def propagated_by_factors(x: Any, y: Any, x_bound: Any, y_bound: Any) -> Any:
+    """What the bounds of factors do to their product, entry by entry."""
+    return np.abs(x) * y_bound + x_bound * (np.abs(y) + y_bound)
+
+
+def propagated_by_factor(x: Any, y_bound: Any) -> Any:
+    """The same where x is known."""
+    return np.abs(x) * y_bound
 
 
 @rule_for(np.divide)

@@ -42,7 +42,9 @@ from typing import Any
 
 import numpy as np
 
+from harness.arithmetic.blocks import in_blocks
 from harness.arithmetic.bounded import Bounded, Context, Floats, rule_for
+from harness.arithmetic.loops import where as either
 from harness.arithmetic.profile import profile_of
 from harness.arithmetic.rules.elementwise import greater, where
 from impls.hand.activations.sigmoidal import sigmoid, sigmoid_vjp, tanh_vjp
@@ -74,10 +76,22 @@ def times_slope(
     `first` is the largest factor of f' that may be multiplied with da first: where that product overflows,
     nothing is bounded, however small the others are.
     """
-    largest = np.abs(da.value) + da.bound
-    propagated = da.bound * (np.abs(slope) + moved) + np.abs(da.value) * moved
-    propagated = np.where(largest * first <= da.context.profile.largest, propagated + largest * local, np.inf)
-    return da.context.rounded(da.value * slope, propagated, 1.0, centre=2.0, underflows=(1 + largest) * underflows)
+    most = da.context.profile.largest
+    propagated = in_blocks(propagated_by_slope, da.value, da.bound, slope, moved, local, first, most)
+    flushed = in_blocks(_flushed, da.value, da.bound, underflows)
+    return da.context.rounded(da.value * slope, propagated, 1.0, centre=2.0, underflows=flushed)
+
+
+def propagated_by_slope(da: Any, da_bound: Any, slope: Any, moved: Any, local: Any, first: Any, most: float) -> Any:
+    """What the bounds of da and f' do to their product, and the error of f', entry by entry, see `times_slope`."""
+    size = np.abs(da)
+    largest = size + da_bound
+    propagated = da_bound * (np.abs(slope) + moved) + size * moved
+    return either(largest * first <= most, propagated + largest * local, np.inf)
+
+
+def _flushed(da: Any, da_bound: Any, underflows: Any) -> Any:
+    return (1 + (np.abs(da) + da_bound)) * underflows
 
 
 def sigmoid_at(z: Floats) -> Floats:
@@ -106,10 +120,14 @@ def softplus_slope_error(z: Floats, u: float, c: Constants) -> Floats:
 @rule_for(sigmoid_vjp)
 def sigmoid_vjp_(da: Bounded, a: Bounded) -> Bounded:
     slope = a.value * (1 - a.value)
-    moved = a.bound * (np.abs(1 - 2 * a.value) + a.bound)
-    largest = np.abs(da.value) + da.bound
-    propagated = da.bound * (np.abs(slope) + moved) + np.abs(da.value) * moved
-    return da.context.rounded(da.value * slope, propagated, 3.0, centre=4.0, underflows=3 * (1 + largest))
+    propagated = in_blocks(_propagated_by_sigmoid, da.value, da.bound, a.value, a.bound, slope)
+    flushed = in_blocks(_flushed, da.value, da.bound, 3.0)
+    return da.context.rounded(da.value * slope, propagated, 3.0, centre=4.0, underflows=flushed)
+
+
+def _propagated_by_sigmoid(da: Any, da_bound: Any, a: Any, a_bound: Any, slope: Any) -> Any:
+    moved = a_bound * (np.abs(1 - 2 * a) + a_bound)
+    return da_bound * (np.abs(slope) + moved) + np.abs(da) * moved
 
 
 @rule_for(tanh_vjp)

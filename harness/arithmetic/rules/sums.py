@@ -306,6 +306,9 @@ def _from_above(product: Product, terms: Any, x: Floats, y: Floats, operands: Op
         return product(np.abs(x), np.abs(y))
     back = 2.0 ** (x_single.power + y_single.power)
     scale = back * (1 + 2 * (terms + 2) * single.u)
-    result = np.multiply(product(x_single.scaled, y_single.scaled), scale, dtype=np.float64)
-    result += back * 4 * terms * single.smallest_normal
-    return result
+    room = back * 4 * terms * single.smallest_normal
+    return in_blocks(_scaled_back, product(x_single.scaled, y_single.scaled), scale, room)
+
+
+def _scaled_back(scaled: Any, scale: float, room: float) -> Any:
+    return scaled * scale + room
