@@ -67,6 +67,7 @@ NOISE = [
     (r"digest [0-9a-f]+", "digest"),  # of weights after 200 steps in float32
     (r"[\d.]+e-\d+ +(?:[\d.]+ %|(no power))$", r"\1"),  # how far two float32 results are apart
     (r"[\d.]+ %", "%"),  # the share of an allowance that rounding used
+    (r"\S+ × +\S+(?=  \S.* measured)", "×"),  # what is measured, with its allowance
     (r"step \d+ (?:[\w.]+\[[\d,]+\]|[wb](_\d+)?)", ""),  # where that was
     (r"\(\w+, \w+, step \d+\)", ""),
     (r"-{3,}", "---"),
