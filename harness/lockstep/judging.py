@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -80,11 +80,13 @@ def _rows(step: StepEvidence, turn: Turn) -> tuple[list[Row], list[Row]]:
     only = None if turn == EVERYTHING else turn.names(_sizes(step))
     made = [(each, check) for each in step.of_passes for check in checks_of(each, only)]
     moves = [partial(judged_update, each, step.optimizer, only) for each in step.of_updates]
+    # Whoever needs a centre waits while another finds it: one begins with it, and links are judged alone meanwhile.
+    order = sorted(range(len(made)), key=lambda place: place > 0 and made[place][1].derives)
     # Updates first: what they need is forgotten before anything of a whole pass is kept.
-    calls: list[Callable[[], Any]] = [*moves, *(check for _, check in made)]
+    calls: list[Callable[[], Any]] = [*moves, *(made[place][1].judge for place in order)]
     found = side_by_side(calls, step.here.network.multiply_adds(step.here.rows))
-    of_updates, groups = found[: len(moves)], found[len(moves) :]
-    told = [_explained(step, each, *group) for (each, _), group in zip(made, groups, strict=True)]
+    of_updates, groups = found[: len(moves)], dict(zip(order, found[len(moves) :], strict=True))
+    told = [_explained(step, each, *groups[place]) for place, (each, _) in enumerate(made)]
     return [row for rows in told for row in rows], [row for rows in of_updates for row in rows]
 
 
@@ -110,19 +112,30 @@ Group = tuple[Pass | None, list[Row]]
 """Rows, with the pass that they are about, if what makes them wrong can be looked for in it."""
 
 
-def checks_of(evidence: Evidence, only: Container[str] | None = None) -> list[Callable[[], Group]]:
+class PassCheck(NamedTuple):
+    """One check of a pass.
+
+    Attributes:
+        derives: whether it needs what is derived for the point as a whole.
+    """
+
+    derives: bool
+    judge: Callable[[], Group]
+
+
+def checks_of(evidence: Evidence, only: Container[str] | None = None) -> list[PassCheck]:
     """Every check of one implementation's passes, none of which needs another to have been made.
 
     Where a sample is judged, `only` says of which tensors.
     """
-    made: list[Callable[[], Group]] = []
+    made: list[PassCheck] = []
     for program in filter(None, (evidence.first, evidence.second)):
-        made += [*_formula(evidence, program), partial(_rounding, evidence, program.working, only)]
-        made += _against_hand(evidence, program.working)
+        alone = PassCheck(derives=False, judge=partial(_rounding, evidence, program.working, only))
+        made += [*_formula(evidence, program), alone, *_against_hand(evidence, program.working)]
     if (untapped := evidence.untapped) is not None:
         shown = tensors_of(untapped.working)
-        groups = [*_formula(evidence, untapped), *_against_hand(evidence, untapped.working)]
-        made += [partial(_only, shown, group) for group in groups]
+        whole = [*_formula(evidence, untapped), *_against_hand(evidence, untapped.working)]
+        made += [each._replace(judge=partial(_only, shown, each.judge)) for each in whole]
     return made
 
 
@@ -144,14 +157,16 @@ def judged_update(evidence: UpdateEvidence, optimizer: Any, only: Container[str]
     )  # fmt: skip
 
 
-def _formula(evidence: Evidence, program: Program) -> list[Callable[[], Group]]:
+def _formula(evidence: Evidence, program: Program) -> list[PassCheck]:
     """The formula check of the float64 pass; one without float64 is not comparable there."""
     point, name, double, no_double = evidence.point, evidence.name, program.double, evidence.no_double
     if no_double is not None:
-        gradients = point.network.gradients
-        return [lambda: (None, [not_comparable("formula", g, name, point.step, no_double) for g in gradients])]
+        rows = [not_comparable("formula", g, name, point.step, no_double) for g in point.network.gradients]
+        return [PassCheck(derives=False, judge=lambda: (None, rows))]
+    if double is None:
+        return []
     whole = evidence.profile.whole
-    return [] if double is None else [lambda: (double, checks.formula(point, name, double, whole))]
+    return [PassCheck(derives=True, judge=lambda: (double, checks.formula(point, name, double, whole)))]
 
 
 def _rounding(evidence: Evidence, result: Pass, only: Container[str] | None) -> Group:
@@ -159,7 +174,9 @@ def _rounding(evidence: Evidence, result: Pass, only: Container[str] | None) -> 
     return result, checks.rounding(evidence.point, evidence.name, result, evidence.profile, only)
 
 
-def _against_hand(evidence: Evidence, result: Pass) -> list[Callable[[], Group]]:
+def _against_hand(evidence: Evidence, result: Pass) -> list[PassCheck]:
     """End to end in the working dtype."""
     point, name, expected, whole = evidence.point, evidence.name, evidence.expected, evidence.profile.whole
-    return [] if expected is None else [lambda: (None, checks.end_to_end(point, name, result, expected, whole))]
+    if expected is None:
+        return []
+    return [PassCheck(derives=True, judge=lambda: (None, checks.end_to_end(point, name, result, expected, whole)))]

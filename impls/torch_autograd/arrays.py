@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import ml_dtypes
@@ -31,6 +33,18 @@ def tensor_of(array: Any, device: str = "cpu") -> torch.Tensor:
 def array_of(tensor: torch.Tensor) -> Array:
     """A copy, from whichever device."""
     return np.array(shared_array_of(tensor))
+
+
+def arrays_of(tensors: Mapping[str, torch.Tensor], others: Iterable[torch.Tensor]) -> dict[str, Array]:
+    """Of each an array, in the tensor's own memory where nothing else lies there, of these or others; else a copy."""
+    each = {id(tensor): tensor for tensor in (*others, *tensors.values())}
+    there = Counter(tensor.untyped_storage().data_ptr() for tensor in each.values())
+
+    def own(tensor: torch.Tensor) -> bool:
+        storage = tensor.untyped_storage()
+        return tensor.is_contiguous() and storage.nbytes() == tensor.nbytes and there[storage.data_ptr()] == 1
+
+    return {name: shared_array_of(tensor) if own(tensor) else array_of(tensor) for name, tensor in tensors.items()}
 
 
 def arrays_in(path: str) -> Any:

@@ -17,7 +17,7 @@ from impls.abilities import (
 )
 from impls.contract import Arithmetic, Array, Arrays, CannotCompareError, Inputs, Pass
 from impls.graph import LOSS, TARGET, Graph, evaluate
-from impls.torch_autograd.arrays import array_of, tensor_of
+from impls.torch_autograd.arrays import array_of, arrays_of, tensor_of
 from impls.torch_autograd.conventions import measures
 from impls.torch_autograd.devices import devices, matmul_precision, on_device, settings
 from impls.torch_autograd.hosting import TorchHosting, TorchPrograms
@@ -48,10 +48,11 @@ class TorchAutograd(TorchHosting, TorchPrograms):
         intermediates = network.activations if tap else ()
         wanted = [name for name in (*network.variables, *intermediates) if name in network.gradient]
         gradients = torch.autograd.grad(tensors[LOSS], [tensors[name] for name in wanted])
+        slopes = {network.gradient[name]: slope for name, slope in zip(wanted, gradients, strict=True)}
+        shown = {name: tensors[name] for name in intermediates}
+        arrays = arrays_of(slopes | shown, tensors.values())  # which nobody has but this call
         return Pass(
-            array_of(tensors[LOSS]),
-            {network.gradient[name]: array_of(g) for name, g in zip(wanted, gradients, strict=True)},
-            {name: array_of(tensors[name]) for name in intermediates},
+            array_of(tensors[LOSS]), {name: arrays[name] for name in slopes}, {name: arrays[name] for name in shown}
         )
 
     def arithmetic(self, layer: Any, local: str) -> Arithmetic:

@@ -222,11 +222,11 @@ print(found.verdict, found.setting.environment["jax device"], sorted(seen))
 @pytest.mark.parametrize("tap", [False, True])
 def test_only_what_is_judged_crosses_to_a_device_and_back(cuda, monkeypatch, tap):
     """Weights and batch go there once, gradients and what is shown come back once, and nothing in between."""
-    from impls.torch_autograd import arrays, gradients
+    from impls.torch_autograd import arrays
     from impls.torch_autograd.gradients import TorchAutograd
 
-    back = []
-    monkeypatch.setattr(gradients, "array_of", lambda tensor: back.append(tensor) or arrays.array_of(tensor))
+    back, shared = [], arrays.shared_array_of
+    monkeypatch.setattr(arrays, "shared_array_of", lambda tensor: back.append(tensor) or shared(tensor))
     network = harness.load_network("4-3-2-1")
     weights = network.init(0, "float32")
     made = TorchAutograd(network, "float32").on("cuda")
