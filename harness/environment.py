@@ -7,10 +7,12 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import numpy as np
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_THREAD_TIMEOUT": "4"}
+"""Variables that tell idle threads of NumPy and torch to sleep and not to spin; the command sets them where nobody has.
 
-WAITING = ("OMP_WAIT_POLICY", "OPENBLAS_THREAD_TIMEOUT")
-"""Variables that tell idle threads how to wait; the command sets them where nobody has."""
+Several pools on few cores take each other's cores otherwise. Libraries read them when they are loaded; they change no
+thread count and no number. The timeout is in powers of two of processor cycles.
+"""
 
 
 def environment() -> dict[str, str]:
@@ -23,7 +25,7 @@ def environment() -> dict[str, str]:
         "platform": platform.platform(),
         "machine": platform.machine(),
         "cores": str(os.cpu_count()),
-        "numpy": np.__version__,
+        "numpy": _version("numpy"),
         "python-flint": _version("python-flint"),
         "numba": _version("numba"),
     }

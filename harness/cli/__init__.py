@@ -10,23 +10,12 @@ from typing import NoReturn
 
 import click
 
-from harness.cli.commands import harness
-from harness.cli.group import ClosedPipeError
+from harness.environment import WAITING
 from harness.interrupts import heard, heed
 from harness.memory import keep_freed
 from harness.usage import reason, visible
 
 __all__ = ["main"]
-
-
-def _let_idle_threads_sleep() -> None:
-    """Ask the thread pools of NumPy and torch not to spin while they have nothing to do, unless told otherwise.
-
-    Several pools on few cores take each other's cores that way. Libraries read this when they are loaded; it
-    changes no thread count and no number.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # in powers of two of processor cycles
 
 
 def _last_word(told: str, status: int) -> NoReturn:
@@ -40,7 +29,10 @@ def _last_word(told: str, status: int) -> NoReturn:
 
 def main() -> None:
     """Run the command line; wrong usage, an interrupt and a closed pipe end without a traceback."""
-    _let_idle_threads_sleep()
+    os.environ |= WAITING | os.environ
+    from harness.cli.commands import harness  # NumPy among what it imports, which reads this when it is loaded
+    from harness.cli.group import ClosedPipeError
+
     keep_freed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # where it cannot encode a character, ? stands in its place
