@@ -37,7 +37,7 @@ from harness.comparison.judge import (
 )
 from harness.comparison.recomputed import Sums, recomputed
 from harness.comparison.standard import Standard, Telling
-from harness.evaluation.centre import NOTHING, Readings, alone, exact_inputs, parts_of
+from harness.evaluation.centre import NO_SUMS, NOTHING, KnownSums, Readings, alone, exact_inputs, parts_of
 from harness.evaluation.point import Point
 from harness.evaluation.subgradients import Sides
 from impls.contract import Arithmetic, Array, Arrays, Pass, Update, tensors_of
@@ -48,9 +48,15 @@ from impls.hand.optimizers import update_links
 def rounding(
     point: Point, against: str, result: Pass, profile: Profile, only: Container[str] | None = None
 ) -> list[Row]:
-    """Every link of a pass, or those that give `only` these tensors, alone, fed the implementation's own tensors."""
+    """Every link of a pass, or those that give `only` these tensors, alone, fed the implementation's own tensors.
+
+    Of every link what others read is known on the way, and so is what may be rounded in it. Of some it would have to be
+    found, which is done where a link is not right without.
+    """
     tensors, shown = point.tensors(result), tensors_of(result)
     sums, readings = Sums(point.network, tensors, shown, profile), Readings(point.context)
+    on_the_way = None if profile.eager or only is not None else sums
+    known: KnownSums = NO_SUMS if on_the_way is None else on_the_way
 
     def compared() -> Iterator[Row | Compared]:
         for link in point.network.links:
@@ -68,13 +74,15 @@ def rounding(
                 reason = f"{against} shows no {', '.join(missing)}"
                 yield not_comparable("rounding", link.output, against, point.step, reason)
                 continue
-            expected = alone(link, tensors, profile, shown, parts, readings=readings)
+            expected = alone(link, tensors, profile, shown, parts, known, readings=readings)
+            if on_the_way is not None:
+                on_the_way.take(link, expected)
             yield Compared(link.output, tensors[link.output], Standard(expected.value, expected.bound))
 
     def again(row: Row) -> Row:
         link = point.network.link[row.gradient]
         parts = parts_of(point.network, link, tensors)
-        ways = [partial(alone, link, tensors, profile, shown, parts, readings=readings)]
+        ways = [partial(alone, link, tensors, profile, shown, parts)] if on_the_way is None else []
         if not profile.eager:
             ways.append(partial(alone, link, tensors, profile, shown, parts, sums))
             ways += [] if parts else [partial(recomputed, point.network, link, tensors, profile)]

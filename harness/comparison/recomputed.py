@@ -41,10 +41,14 @@ class Sums:
         """Of one tensor; None where it is not known, or the tensor is no sum."""
         if name not in self._found:
             link = self._network.link.get(name)
-            self._found[name] = None if link is None else self._of(link)
+            self._found[name] = None if link is None else self._of(link, None)
         return self._found[name]
 
-    def _of(self, link: Link) -> Array | None:
+    def take(self, link: Link, whole: Bounded) -> None:
+        """Take in what a link gives, which need not be made again."""
+        self._found[link.output] = self._of(link, whole)
+
+    def _of(self, link: Link, whole: Bounded | None) -> Array | None:
         if link.output not in self._network.readers:
             return None
         parts = parts_of(self._network, link, self._tensors)
@@ -56,9 +60,9 @@ class Sums:
                 made = [self._made_by(part) for part in parts.values()]
                 return np.asarray(np.sum([np.abs(part.value) + self._within(part) for part in made], axis=0))
             if adds_terms(link.rule):
-                return self._within(self._made_by(link))
+                return self._within(self._made_by(link) if whole is None else whole)
             if link.of and all(self.get(name) is not None for name in link.inputs):
-                passed = self._made_by(link)
+                passed = self._made_by(link) if whole is None else whole
                 return None if passed.parts is None else self._within(passed)  # moved only, or passed on as it is
         return None
 
