@@ -9,7 +9,6 @@ import pytest
 from click.testing import CliRunner
 
 import harness
-from harness.cli import running
 from harness.cli.commands import harness as command_line
 from harness.mutation import process
 from harness.mutation.score import Score, Tried
@@ -308,7 +307,9 @@ def test_the_command_exits_with_4_only_where_power_is_required(folder, scored, m
     assert (done.returncode, told["exit"], told["verdict"]) == (4, 4, "NO POWER")
     assert told["total"] - told["caught"] == sum(m["fate"] == "survived" for m in told["mutants"]) > 0
     tried = Tried("m:f", "sign", "m.py", 3, "x = y", "x = -y", "survived")
-    monkeypatch.setattr(running, "score", lambda *_, **__: Score("t.py::t", "m:f", (tried,), (), 1, True, 0.1))
+    monkeypatch.setattr(
+        "harness.mutation.score.score", lambda *_, **__: Score("t.py::t", "m:f", (tried,), (), 1, True, 0.1)
+    )
     arguments = ["power", "--of", "t.py::t", "--target", "m:f"]
     for options, status in (([], 0), (["--require-power"], 4)):
         assert CliRunner().invoke(command_line, [*arguments, *options]).exit_code == status

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 import harness
-from harness.cli import harness as command
+from harness.cli.commands import harness as command
 from harness.usage import UsageError
 from impls.hand import Dense, Tanh
 from tests.helpers.command import typed
