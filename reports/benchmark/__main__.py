@@ -3,8 +3,7 @@
 No figure is enforced. All are printed as they come, and a full benchmark is kept beside this folder in
 ``benchmark.md`` and ``benchmark.json``, from which the README has its figures. A part that ends early leaves the
 others, and an interrupt leaves what there is. Libraries are left to choose their own kernels: settings that choose
-others for NumPy's BLAS are cleared first, and one that keeps Python from keeping what it has compiled. Idle threads
-sleep, of the programs alone too, as they do in the command.
+others for NumPy's BLAS are cleared first, and one that keeps Python from keeping what it has compiled.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_info
 
-from harness.environment import WAITING, environment
+from harness.environment import environment
 from harness.formats import DTYPES, FORMATS
 from harness.memory import keep_freed
 from harness.usage import told
@@ -159,9 +158,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def without_settings() -> None:
-    """Begin anew where something is set that would decide the figures, or idle threads do not wait as the command's."""
-    cleared = {name: value for name, value in (WAITING | os.environ).items() if name not in SET}
-    if cleared != os.environ:
+    """Begin anew where something is set that would decide the figures."""
+    if any(name in os.environ for name in SET):
+        cleared = {name: value for name, value in os.environ.items() if name not in SET}
         os.execve(sys.executable, [sys.executable, "-m", "reports.benchmark", *sys.argv[1:]], cleared)
 
 
