@@ -78,10 +78,10 @@ def non_finite(tensors: Arrays) -> str | None:
 def _finite(array: Array) -> bool:
     """Whether every entry is, as where the sum of squares is: that may overflow, but hides no NaN and no infinity.
 
-    BLAS finds it at the speed of memory.
+    BLAS finds it at the speed of memory, in the formats that it has.
     """
     flat = array.ravel("K")
-    return bool((array.dtype.kind == "f" and np.isfinite(np.dot(flat, flat))) or np.isfinite(flat).all())
+    return bool((array.dtype.char in "fd" and np.isfinite(np.dot(flat, flat))) or np.isfinite(flat).all())
 
 
 def shapes_of(network: Graph, rows: int) -> dict[str, tuple[int, ...]]:

@@ -46,7 +46,7 @@ from harness.arithmetic.blocks import in_blocks
 from harness.arithmetic.bounded import Bounded, Context, Floats, rule_for
 from harness.arithmetic.loops import where as either
 from harness.arithmetic.profile import profile_of
-from harness.arithmetic.rules.elementwise import greater, where
+from harness.arithmetic.rules.elementwise import greater, propagated_by_factors, where
 from impls.hand.activations.sigmoidal import sigmoid, sigmoid_vjp, tanh_vjp
 from impls.hand.activations.smooth import elu_vjp, silu, silu_vjp, softplus, softplus_vjp
 
@@ -84,9 +84,8 @@ def times_slope(
 
 def propagated_by_slope(da: Any, da_bound: Any, slope: Any, moved: Any, local: Any, first: Any, most: float) -> Any:
     """What the bounds of da and f' do to their product, and the error of f', entry by entry, see `times_slope`."""
-    size = np.abs(da)
-    largest = size + da_bound
-    propagated = da_bound * (np.abs(slope) + moved) + size * moved
+    largest = np.abs(da) + da_bound
+    propagated = propagated_by_factors(da, slope, da_bound, moved)
     return either(largest * first <= most, propagated + largest * local, np.inf)
 
 
@@ -127,7 +126,7 @@ def sigmoid_vjp_(da: Bounded, a: Bounded) -> Bounded:
 
 def _propagated_by_sigmoid(da: Any, da_bound: Any, a: Any, a_bound: Any, slope: Any) -> Any:
     moved = a_bound * (np.abs(1 - 2 * a) + a_bound)
-    return da_bound * (np.abs(slope) + moved) + np.abs(da) * moved
+    return propagated_by_factors(da, slope, da_bound, moved)
 
 
 @rule_for(tanh_vjp)
