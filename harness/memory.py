@@ -11,7 +11,7 @@ import sys
 from contextlib import suppress
 
 # <malloc.h> of glibc.
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
 
 
 def keep_freed() -> None:
@@ -26,6 +26,7 @@ def keep_freed() -> None:
         library.gnu_get_libc_version  # noqa: B018  (another C library has no such options)
         library.mallopt(M_TRIM_THRESHOLD, 2**30)
         library.mallopt(M_MMAP_MAX, 0)  # no array gets pages of its own, which would be given back with it
+        library.mallopt(M_ARENA_MAX, 1)  # a thread's own arena gives back its heaps, whatever the threshold
 
 
 def pass_over_imported() -> None:
