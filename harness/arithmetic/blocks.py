@@ -7,13 +7,14 @@ block by block, with the very same results, the temporaries never leave the cach
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.arithmetic import loops
-from harness.arithmetic.loops import COMPILER, Formula
+from harness.arithmetic.loops import COMPILER, Formula, PerColumn, PerRow
 
 ENTRIES = 2**15
 """Of one block: 256 KB of float64, so that an expression's operands and temporaries fit the caches of a core."""
@@ -35,7 +36,7 @@ def blocks(*arrays: Any) -> Iterator[tuple[int, list[Any]]]:
 
 
 def in_blocks(formula: Formula, *arrays: Any, dtype: Any = FLOAT64) -> NDArray[Any]:
-    """What a formula of entries gives of arrays of one shape, and of numbers; other shapes are computed whole.
+    """What a formula of entries gives of arrays and of numbers, broadcast against each other.
 
     It lies in memory in the order of its entries, or of its transpose's if all arrays do.
     """
@@ -49,18 +50,22 @@ def in_blocks(formula: Formula, *arrays: Any, dtype: Any = FLOAT64) -> NDArray[A
         turned = (each.T if isinstance(each, np.ndarray) else each for each in arrays)
         return in_blocks(formula, *turned, dtype=dtype).T
     size = _size(arrays)
-    if (loop := COMPILER.loops(formula, size)) is not None:
-        shape, flat = _flat(arrays)
-        result = np.empty(shape, dtype)
-        loop.fill(result.reshape(-1), *flat)
-        return result
-    if size <= 2 * ENTRIES or len({np.shape(array) for array in arrays if isinstance(array, np.ndarray)} - {()}) != 1:
+    loop = COMPILER.loops(formula, size)
+    if loop is None and size <= 2 * ENTRIES:
         made = _evaluated(formula, arrays).astype(dtype, copy=False)
         return made if _in_order(made) else made.copy()
-    result = np.empty(next(array.shape for array in arrays if np.ndim(array)), dtype)
-    whole = result.reshape(-1)
-    for begin, parts in blocks(*arrays):
-        whole[begin : begin + ENTRIES] = _evaluated(formula, parts)
+    shape, rows, width = _shape(arrays)
+    laid = [_in_rows(array, shape, rows, width) for array in arrays]
+    result = np.empty(shape, dtype)
+    whole = result.reshape(rows, width)
+    if loop is not None:
+        loop.fill(whole, *(_as_taken(array, rows, width) for array in laid))
+        return result
+    across, along = (1, ENTRIES) if rows == 1 else (max(ENTRIES // width, 1), width)
+    for row in range(0, rows, across):
+        for column in range(0, width, along):
+            part = slice(row, row + across), slice(column, column + along)
+            whole[part] = _evaluated(formula, (_part(array, *part) for array in laid))
     return result
 
 
@@ -68,7 +73,7 @@ def counts(formula: Formula, conditions: int, *arrays: Any) -> tuple[int, ...]:
     """At how many entries of arrays of one shape each of so many conditions holds, which a formula gives."""
     size, totals = _size(arrays), (0,) * conditions
     if (loop := COMPILER.loops(formula, size)) is not None:
-        return loop.tally(totals, size, *_flat(arrays)[1])
+        return loop.tally(totals, size, *_one_row(arrays, size))
     for _, parts in blocks(*arrays) if size > ENTRIES else [(0, arrays)]:
         found = _evaluated(formula, parts)
         totals = tuple(total + int(np.count_nonzero(each)) for total, each in zip(totals, found, strict=True))
@@ -83,7 +88,7 @@ def largest(formula: Formula, *arrays: Any) -> tuple[float, int]:
     """
     size, found, place = _size(arrays), -np.inf, 0
     if (loop := COMPILER.loops(formula, size)) is not None:
-        return loop.largest(size, *_flat(arrays)[1])
+        return loop.largest(size, *_one_row(arrays, size))
     for begin, parts in blocks(*arrays) if size > ENTRIES else [(0, arrays)]:
         given = np.asarray(_evaluated(formula, parts))
         first = int(given.argmax())
@@ -117,26 +122,52 @@ def _evaluated(formula: Formula, arguments: Iterable[Any]) -> Any:
     )
 
 
-def _flat(arrays: Sequence[Any]) -> tuple[tuple[int, ...], list[Any]]:
-    """The shape of arrays together, and each as loops take it: for what makes no difference none is compiled anew."""
-    shapes = {array.shape for array in arrays if isinstance(array, np.ndarray)}
+def _shape(arrays: Sequence[Any]) -> tuple[tuple[int, ...], int, int]:
+    """Of arrays together, and as rows of so many entries: a single one where all have that shape."""
+    shapes = {array.shape for array in arrays if isinstance(array, np.ndarray) and array.size != 1}
     shape = shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes)
-    return shape, [_as_taken(array, shape) for array in arrays]
+    size = prod(shape)
+    return (shape, size // max(shape[-1], 1), shape[-1]) if shapes else (shape, 1, size)
 
 
-def _as_taken(array: Any, shape: tuple[int, ...]) -> Any:
+def _in_rows(array: Any, shape: tuple[int, ...], rows: int, width: int) -> Any:
+    """An array as a matrix of all entries, of one for each row, or of one for each column; a number as it is."""
     if not isinstance(array, np.ndarray):
         return float(array) if isinstance(array, int | float | np.number) else array
-    if not any(array.strides) and array.size:
+    if array.size and (array.size == 1 or not any(array.strides)):
         return float(array.flat[0])
+    if array.shape == shape:
+        return array.reshape(rows, width)
+    if array.shape == (*shape[:-1], 1):
+        return array.reshape(rows, 1)
+    if array.shape[-1:] == (width,) == (array.size,):
+        return array.reshape(1, width)
+    return np.broadcast_to(array, shape).reshape(rows, width)
+
+
+def _part(array: Any, row: slice, column: slice) -> Any:
+    """The part of a matrix, or what stands for its rows or its columns."""
+    if not isinstance(array, np.ndarray):
+        return array
+    rows, width = array.shape
+    return array[row if rows > 1 else slice(None), column if width > 1 else slice(None)]
+
+
+def _one_row(arrays: Sequence[Any], size: int) -> list[Any]:
+    """Arrays as loops take them where no entry stands for several."""
+    shape, _, _ = _shape(arrays)
+    whole = (np.broadcast_to(each, shape) if np.size(each) != 1 else each for each in arrays)
+    return [_as_taken(_in_rows(array, shape, 1, size), 1, size) for array in whole]
+
+
+def _as_taken(array: Any, rows: int, width: int) -> Any:
+    """A matrix as loops take it: for what makes no difference none is compiled anew."""
+    if not isinstance(array, np.ndarray):
+        return array
     if array.dtype not in NATIVE:
         array = array.astype(np.float64)
-    if array.shape != shape:
-        array = np.broadcast_to(array, shape)
-    flat = array.reshape(-1)
-    flags = flat.flags
-    if not flags.aligned:
-        flat = flat.copy()
-        flags = flat.flags
-    flags.writeable = False
-    return flat
+    if not array.flags.aligned:
+        array = array.copy()
+    taken = array if array.shape == (rows, width) else array.reshape(-1)
+    taken.flags.writeable = False
+    return taken if taken.ndim == 2 else (PerRow if len(taken) == rows else PerColumn)(taken)

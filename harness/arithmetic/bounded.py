@@ -128,24 +128,33 @@ class Context:
         centre: float = 1.0,
         underflows: Any = 1.0,
     ) -> Bounded:
-        """The result of one operation: `propagated` bound plus local rounding.
+        """The result of one operation: `propagated` bound plus local rounding; `underflows` counts eta.
+
+        The others: see `rounding`.
+        """
+        carried = propagated if isinstance(propagated, np.ndarray) or propagated else None
+        bound = in_blocks(rounded_bound, value, carried, underflows, *self.rounding(roundings, centre))
+        return Bounded(value, bound, self)
+
+    def rounding(self, roundings: Any = 1.0, centre: float = 1.0) -> tuple[Any, Any, float, float, float]:
+        """What `rounded_bound` is told of an operation besides its operands.
 
         `roundings` is the local error of a member in units of u, relative to its exact result;
-        `centre` the same for the float64 centre in units of 2^-53; `underflows` counts eta.
+        `centre` the same for the float64 centre in units of 2^-53.
         """
         p = self.profile
         share, growth = INFLATION * (roundings * p.u + centre * UNIT_ROUNDOFF_64), INFLATION * (1 + roundings * p.u)
         # No magnitude is larger than its bound by its share of that, which nearly always is enough to know.
         certain = p.largest / 4 * min(share, 1.0) if isinstance(share, float) else -1.0
-        carried = propagated if isinstance(propagated, np.ndarray) or propagated else None
-        bound = in_blocks(rounded_bound, value, carried, underflows, share, growth, p.eta, p.largest, certain)
-        return Bounded(value, bound, self)
+        return share, growth, p.eta, p.largest, certain
 
 
 def rounded_bound(
     value: Any, propagated: Any, underflows: Any, share: Any, growth: Any, eta: float, largest: float, certain: float
 ) -> Any:
     """The bound of the result of one operation, entry by entry, see `Context.rounded`.
+
+    A formula of what is propagated that ends with this, and is given `Context.rounding`, is one pass over memory.
 
     Args:
         share: of the result, what rounding it may add.

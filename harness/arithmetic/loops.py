@@ -43,14 +43,26 @@ def most(x: Any) -> Any:
     return np.maximum.reduce(x, axis=None, initial=-np.inf)  # as numpy.max, in less time
 
 
+class PerRow(NamedTuple):
+    """What stands for each row of a matrix, a vector."""
+
+    entries: Any
+
+
+class PerColumn(NamedTuple):
+    """What stands for each column of a matrix, a vector."""
+
+    entries: Any
+
+
 class Loops(NamedTuple):
-    """A formula compiled, to be called with flat arrays of one size, and whatever else it takes as it is.
+    """A formula compiled, to be called with matrices of one shape, vectors of theirs, and what else it takes as it is.
 
     Attributes:
-        fill: writes what the formula gives into an array, which comes first.
+        fill: writes what the formula gives into a matrix, which comes first.
         tally: adds to numbers, a tuple that comes first, how often each condition holds that the formula gives; the
-            number of entries comes second.
-        largest: of what the formula gives, and its place; the number of entries comes first.
+            number of columns comes second, and there is one row.
+        largest: of what the formula gives, and its place; the number of columns comes first, and there is one row.
     """
 
     fill: Callable[..., None]
@@ -91,8 +103,8 @@ COMPILER = Compiler()
 """Of this process."""
 
 
-def _at(arrays: Any, i: Any) -> Any:
-    """The entries at a place of flat arrays, in float64, and what is no array as it is. Compiled only."""
+def _at(arrays: Any, row: Any, column: Any) -> Any:
+    """The entries at a place of matrices, in float64, and what is no array as it is. Compiled only."""
     raise NotImplementedError
 
 
@@ -112,13 +124,14 @@ def compiled(formula: Formula) -> Loops | None:
 
     def fill(result: Any, *arguments: Any) -> None:
         version  # noqa: B018  (what a function encloses is part of what it is kept by)
-        for i in range(result.size):
-            result[i] = formula(*_at(arguments, i))
+        for row in range(result.shape[0]):
+            for column in range(result.shape[1]):
+                result[row, column] = formula(*_at(arguments, row, column))
 
     def tally(counts: Any, entries: int, *arguments: Any) -> Any:
         version  # noqa: B018
         for i in range(entries):
-            counts = _plus(counts, formula(*_at(arguments, i)))
+            counts = _plus(counts, formula(*_at(arguments, 0, i)))
         return counts
 
     def largest(entries: int, *arguments: Any) -> Any:
@@ -128,7 +141,7 @@ def compiled(formula: Formula) -> Loops | None:
             size = min(PIECE, entries - begin)
             larger = 0
             for i in range(size):
-                piece[i] = formula(*_at(arguments, np.uintp(begin + i)))
+                piece[i] = formula(*_at(arguments, 0, np.uintp(begin + i)))
             for i in range(size):
                 larger += not piece[i] <= found
             if larger:
@@ -164,12 +177,16 @@ def _jit() -> Callable[[Callable[..., Any]], Callable[..., Any]] | None:
     overload(where)(lambda condition, x, y: lambda condition, x, y: x if condition else y)
     overload(most)(lambda x: lambda x: x)
     overload(_at)(
-        lambda arrays, i: (
-            (lambda arrays, i: ())
+        lambda arrays, row, column: (
+            (lambda arrays, row, column: ())
             if not len(arrays)
-            else (lambda arrays, i: (np.float64(arrays[0][i]), *_at(arrays[1:], i)))
+            else (lambda arrays, row, column: (np.float64(arrays[0][row, column]), *_at(arrays[1:], row, column)))
             if isinstance(arrays[0], numba.types.Array)
-            else (lambda arrays, i: (arrays[0], *_at(arrays[1:], i)))
+            else (lambda arrays, row, column: (np.float64(arrays[0].entries[row]), *_at(arrays[1:], row, column)))
+            if getattr(arrays[0], "instance_class", None) is PerRow
+            else (lambda arrays, row, column: (np.float64(arrays[0].entries[column]), *_at(arrays[1:], row, column)))
+            if getattr(arrays[0], "instance_class", None) is PerColumn
+            else (lambda arrays, row, column: (arrays[0], *_at(arrays[1:], row, column)))
         )
     )
     overload(_plus)(

@@ -11,12 +11,12 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from harness.arithmetic import loops, operands, profile_of
+from harness.arithmetic import Context, loops, operands, profile_of
 from harness.arithmetic.blocks import ENTRIES, counts, in_blocks, largest
 from harness.arithmetic.bounded import rounded_bound, summand_bound
 from harness.arithmetic.loops import COMPILER, Compiler, most, where
 from harness.arithmetic.profile import on_tensor_cores
-from harness.arithmetic.rules import smooth, sums
+from harness.arithmetic.rules import gelu, smooth, sums
 from harness.arithmetic.rules.elementwise import propagated_by_factor, propagated_by_factors
 from harness.arithmetic.rules.smooth import propagated_by_slope
 from harness.arithmetic.rules.sums import _coefficients, summed_bound
@@ -46,6 +46,7 @@ def signed(drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 LIMITS = (FLOAT32.u, 1.0, FLOAT32.eta, FLOAT32.largest, FLOAT32.largest / 4 * FLOAT32.u)
+ROUNDING = Context(FLOAT32).rounding(1.0, 2.0)
 OF_CORES = on_tensor_cores(profile_of("bfloat16"), "H100", "bfloat16")
 CALLS = {
     "rounded": lambda v, a, b, c: in_blocks(rounded_bound, v, a, 1.0, *LIMITS),
@@ -64,6 +65,10 @@ CALLS = {
     "a summand": lambda v, a, b, c: in_blocks(summand_bound, v, a, b, FLOAT32.u),
     "a slope": lambda v, a, b, c: in_blocks(propagated_by_slope, v, a, -c, b, c, 2.0, FLOAT32.largest),
     "the slope of a sigmoid": lambda v, a, b, c: in_blocks(smooth._propagated_by_sigmoid, -c, a, v, b, c),
+    "gelu tanh": lambda v, a, b, c: in_blocks(gelu._bound_of_gelu_tanh, v, -c, a, np.tanh(v), (1e-7, 2e-7), ROUNDING),
+    "the slope of gelu tanh": lambda v, a, b, c: in_blocks(
+        gelu._bound_of_gelu_tanh_vjp, v, a, b, -c, b, np.tanh(c), np.tanh(v), (1e-7, 2e-7, 3e-7), LIMITS[3], ROUNDING
+    ),
     "scaled back": lambda v, a, b, c: in_blocks(sums._scaled_back, v.astype(np.float32), 2.0**90, 1e-30),
     "scaled": lambda v, a, b, c: in_blocks(operands._scaled, v, 2.0**-7, dtype=np.float32),
     "small": lambda v, a, b, c: counts(operands._small, 1, v, 1e-16),
@@ -147,7 +152,12 @@ ARRAYS = {
     "read-only": (read_only(V.copy()), read_only(np.abs(B))),
     "broadcast from one": (V, np.broadcast_to(np.float64(3), V.shape)),
     "broadcast along an axis": (V, np.broadcast_to(np.abs(B[:1]), V.shape)),
-    "another shape": (V, np.abs(B[:, :1])),
+    "one for each row": (V, np.abs(B[:, :1])),
+    "one for each column": (V, np.abs(B[0])),
+    "one for each column of rows of rows": (V.reshape(6, 10, 70), np.abs(B[:1, None])),
+    "one for each row, and of a row one entry": (V[:, :1], np.abs(B[:, 1:2])),
+    "one for each of the second axis": (V.reshape(6, 10, 70), np.abs(B[:10, :1])),
+    "one row": (V[:1], np.abs(B[0])),
     "transposed": (V.T, np.abs(B).T),
     "the first transposed": (V.reshape(70, 60).T, np.abs(B)),
     "the second transposed": (V, np.abs(B.reshape(70, 60)).T),

@@ -36,12 +36,22 @@ Both derivatives lie between -0.13 and 1.13.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
-from harness.arithmetic.bounded import Bounded, Floats, rule_for
+from harness.arithmetic.blocks import in_blocks
+from harness.arithmetic.bounded import Bounded, Floats, rounded_bound, rule_for
+from harness.arithmetic.loops import where
 from harness.arithmetic.profile import profile_of
-from harness.arithmetic.rules.smooth import Constants, both, moved_by_argument, times_slope
+from harness.arithmetic.rules.smooth import (
+    Constants,
+    both,
+    flushed,
+    moved_by_argument,
+    propagated_by_slope,
+    times_slope,
+)
 from impls.hand.activations.gelu import CUBIC, ROOT_TWO_OVER_PI, erf, gelu, gelu_tanh, gelu_tanh_vjp, gelu_vjp
 
 CURVATURE, STEEPEST, RANGE = 0.81, 1.13, 1.26
@@ -61,12 +71,6 @@ def _slope_of_gelu(z: Floats) -> Floats:
     return gelu_vjp.body(np.ones_like(z), z)  # type: ignore[attr-defined]
 
 
-def _slope_of_gelu_tanh(z: Floats) -> Floats:
-    # Where z^3 overflows, or T is 1, what is left is 0 or 1.
-    slope = gelu_tanh_vjp.body(np.ones_like(z), np.clip(z, -50, 50))  # type: ignore[attr-defined]
-    return np.where(np.isfinite(slope), slope, 0.0)
-
-
 def _normal_distribution_error(reach: Floats, c: Constants) -> Floats:
     """P: the absolute error of Phi in units of u."""
     largest = erf.body(reach * math.sqrt(0.5))  # type: ignore[attr-defined]
@@ -76,7 +80,7 @@ def _normal_distribution_error(reach: Floats, c: Constants) -> Floats:
 @rule_for(gelu)
 def gelu_(z: Bounded) -> Bounded:
     value, reach = gelu.body(z.value), np.abs(z.value) + z.bound  # type: ignore[attr-defined]
-    propagated = moved_by_argument(z, np.abs(_slope_of_gelu(z.value)), CURVATURE, STEEPEST)
+    propagated = moved_by_argument(z.bound, np.abs(_slope_of_gelu(z.value)), CURVATURE, STEEPEST)
     largest = np.abs(value) + propagated
     local = both(z.context, lambda u, c: u * (reach * _normal_distribution_error(reach, c) + 2 * largest))
     # z (1 + erf) may be halved last.
@@ -102,26 +106,90 @@ def _tanh_error(c: Constants) -> float:
     return c["tanh"] + 3.6
 
 
+def _tanh(z: Bounded) -> Floats:
+    """T, which the rules of both read."""
+    return z.context.once("tanh", z, lambda each: np.tanh(in_blocks(_inner, each.value)))
+
+
+def _inner(z: Any) -> Any:
+    """t, in the order of the hand code."""
+    return z * (ROOT_TWO_OVER_PI + ROOT_TWO_OVER_PI * CUBIC * (z * z))
+
+
+def _inner_nearest(z: Any, z_bound: Any) -> Any:
+    """t of the member nearest to 0."""
+    return _inner(np.maximum(np.abs(z) - z_bound, 0.0))
+
+
+def _slope(z: Any, T: Any) -> Any:
+    """gelu tanh'; where z^3 overflows T is 1, and what is left is 0 or 1."""
+    near = np.minimum(np.maximum(z, -50.0), 50.0)
+    slope = (ROOT_TWO_OVER_PI + 3 * ROOT_TWO_OVER_PI * CUBIC * (near * near)) * (1 - T * T) * near
+    return 0.5 * (slope + 1 + T)
+
+
 @rule_for(gelu_tanh)
 def gelu_tanh_(z: Bounded) -> Bounded:
-    value, reach = gelu_tanh.body(z.value), np.abs(z.value) + z.bound  # type: ignore[attr-defined]
-    propagated = moved_by_argument(z, np.abs(_slope_of_gelu_tanh(z.value)), CURVATURE, STEEPEST)
-    largest = np.abs(value) + propagated
-    local = both(z.context, lambda u, c: u * (reach / 2 * (_tanh_error(c) + 2) + 2 * largest))
-    return z.context.rounded(value, propagated + local, 0.0, underflows=2 + reach)
+    T, context = _tanh(z), z.context
+    value = in_blocks(_gelu_tanh, z.value, T)
+    errors = both(context, lambda u, c: u * (_tanh_error(c) + 2) / 2), both(context, lambda u, _: 2 * u)
+    bound = in_blocks(_bound_of_gelu_tanh, value, z.value, z.bound, T, errors, context.rounding(0.0))
+    return Bounded(value, bound, context)
+
+
+def _gelu_tanh(z: Any, T: Any) -> Any:
+    return (T + 1) * (0.5 * z)
+
+
+def _bound_of_gelu_tanh(
+    value: Any, z: Any, z_bound: Any, T: Any, errors: tuple[Any, Any], rounding: tuple[Any, ...]
+) -> Any:
+    of_reach, of_result = errors
+    reach = np.abs(z) + z_bound
+    propagated = moved_by_argument(z_bound, np.abs(_slope(z, T)), CURVATURE, STEEPEST)
+    local = reach * of_reach + (np.abs(value) + propagated) * of_result
+    return rounded_bound(value, propagated + local, 2 + reach, *rounding)
 
 
 @rule_for(gelu_tanh_vjp, terms=3)
 def gelu_tanh_vjp_(da: Bounded, z: Bounded) -> Bounded:
-    reach, nearest = np.abs(z.value) + z.bound, np.maximum(np.abs(z.value) - z.bound, 0.0)
+    T, context = _tanh(z), da.context
+    nearest = T if z.known else np.tanh(in_blocks(_inner_nearest, z.value, z.bound))
+    errors = (
+        both(context, lambda u, c: u * (0.5 * (_tanh_error(c) + 2) + STEEPEST)),
+        both(context, lambda u, c: u * (_tanh_error(c) + 1)),
+        both(context, lambda u, _: u * 6.5),
+    )
+    value = in_blocks(_times_slope, da.value, z.value, T)
+    bound = in_blocks(
+        _bound_of_gelu_tanh_vjp, value, da.value, da.bound, z.value, z.bound, T, nearest, errors,
+        context.profile.largest, context.rounding(1.0, 2.0),
+    )  # fmt: skip
+    return Bounded(value, bound, context)
+
+
+def _times_slope(da: Any, z: Any, T: Any) -> Any:
+    return da * _slope(z, T)
+
+
+def _bound_of_gelu_tanh_vjp(
+    value: Any,
+    da: Any,
+    da_bound: Any,
+    z: Any,
+    z_bound: Any,
+    T: Any,
+    nearest: Any,
+    errors: tuple[Any, Any, Any],
+    most: float,
+    rounding: tuple[Any, ...],
+) -> Any:
+    """`nearest` is T of the member nearest to 0."""
+    flat, steep, tail = errors
+    reach = np.abs(z) + z_bound
     inner = ROOT_TWO_OVER_PI * (1 + 3 * CUBIC * (reach * reach))
-    tail = 1 - np.square(np.tanh(ROOT_TWO_OVER_PI * (nearest + CUBIC * nearest * nearest * nearest)))
-
-    def error(u: float, c: Constants) -> Floats:
-        Q = _tanh_error(c)
-        return u * (0.5 * (Q + 2) + reach / 2 * inner * (2 * Q + 2 + 13 * tail) + STEEPEST)
-
-    moved = np.minimum(CURVATURE * z.bound, RANGE)
-    first = np.where(3 * reach * reach <= da.context.profile.largest, reach, np.inf)
-    slope, local = _slope_of_gelu_tanh(z.value), both(da.context, error)
-    return times_slope(da, slope, moved, local, 4 * (1 + reach * inner), first=first)
+    local = flat + reach * inner * (steep + tail * (1 - nearest * nearest))
+    moved = np.minimum(CURVATURE * z_bound, RANGE)
+    first = where(3 * reach * reach <= most, reach, np.inf)
+    propagated = propagated_by_slope(da, da_bound, _slope(z, T), moved, local, first, most)
+    return rounded_bound(value, propagated, flushed(da, da_bound, 4 * (1 + reach * inner)), *rounding)

@@ -53,7 +53,7 @@ from impls.hand.activations.smooth import elu_vjp, silu, silu_vjp, softplus, sof
 Constants = Mapping[str, float]
 
 
-def both(context: Context, error: Callable[[float, Constants], Floats]) -> Floats:
+def both(context: Context, error: Callable[[float, Constants], Any]) -> Any:
     """The error of a member plus that of the float64 centre, which is computed by the same formulas.
 
     `error` gives it to first order in u; a chain of fewer than 64 roundings exceeds that by less than 64 u
@@ -63,9 +63,9 @@ def both(context: Context, error: Callable[[float, Constants], Floats]) -> Float
     return error(working.u, working.constants) * (1 + 64 * working.u) + error(double.u, double.constants) * (1 + 1e-14)
 
 
-def moved_by_argument(x: Bounded, slope: Floats, curvature: float, steepest: float) -> Floats:
-    """How far f(x) can be from f(X): slope is |f'(X)|, the others are max |f''| and max |f'|."""
-    return np.minimum(x.bound * (slope + curvature / 2 * x.bound), steepest * x.bound)
+def moved_by_argument(bound: Any, slope: Any, curvature: float, steepest: float) -> Any:
+    """How far f(x) can be from f(X), entry by entry: slope is |f'(X)|, the others are max |f''| and max |f'|."""
+    return np.minimum(bound * (slope + curvature / 2 * bound), steepest * bound)
 
 
 def times_slope(
@@ -78,8 +78,8 @@ def times_slope(
     """
     most = da.context.profile.largest
     propagated = in_blocks(propagated_by_slope, da.value, da.bound, slope, moved, local, first, most)
-    flushed = in_blocks(_flushed, da.value, da.bound, underflows)
-    return da.context.rounded(da.value * slope, propagated, 1.0, centre=2.0, underflows=flushed)
+    lost = in_blocks(flushed, da.value, da.bound, underflows)
+    return da.context.rounded(da.value * slope, propagated, 1.0, centre=2.0, underflows=lost)
 
 
 def propagated_by_slope(da: Any, da_bound: Any, slope: Any, moved: Any, local: Any, first: Any, most: float) -> Any:
@@ -89,7 +89,7 @@ def propagated_by_slope(da: Any, da_bound: Any, slope: Any, moved: Any, local: A
     return either(largest * first <= most, propagated + largest * local, np.inf)
 
 
-def _flushed(da: Any, da_bound: Any, underflows: Any) -> Any:
+def flushed(da: Any, da_bound: Any, underflows: Any) -> Any:
     return (1 + (np.abs(da) + da_bound)) * underflows
 
 
@@ -120,8 +120,8 @@ def softplus_slope_error(z: Floats, u: float, c: Constants) -> Floats:
 def sigmoid_vjp_(da: Bounded, a: Bounded) -> Bounded:
     slope = a.value * (1 - a.value)
     propagated = in_blocks(_propagated_by_sigmoid, da.value, da.bound, a.value, a.bound, slope)
-    flushed = in_blocks(_flushed, da.value, da.bound, 3.0)
-    return da.context.rounded(da.value * slope, propagated, 3.0, centre=4.0, underflows=flushed)
+    lost = in_blocks(flushed, da.value, da.bound, 3.0)
+    return da.context.rounded(da.value * slope, propagated, 3.0, centre=4.0, underflows=lost)
 
 
 def _propagated_by_sigmoid(da: Any, da_bound: Any, a: Any, a_bound: Any, slope: Any) -> Any:
@@ -196,7 +196,7 @@ def softplus_vjp_(da: Bounded, z: Bounded, threshold: float | None = None) -> Bo
 def silu_(z: Bounded) -> Bounded:
     s = sigmoid_at(z.value)
     value, reach = z.value * s, np.abs(z.value) + z.bound
-    propagated = moved_by_argument(z, np.abs(s * (1 + z.value * (1 - s))), 0.5, 1.1)
+    propagated = moved_by_argument(z.bound, np.abs(s * (1 + z.value * (1 - s))), 0.5, 1.1)
     largest = np.abs(value) + propagated
     local = both(z.context, lambda u, c: u * (sigmoid_error(c) + 1) * largest)
     return z.context.rounded(value, propagated + local, 0.0, underflows=(2 + reach) * z.context.profile.lost_reciprocal)
