@@ -41,7 +41,7 @@ def in_blocks(formula: Formula, *arrays: Any, dtype: Any = FLOAT64) -> NDArray[A
     It lies in memory in the order of its entries, or of its transpose's if all arrays do.
     """
     for array in arrays:
-        if getattr(array, "size", 1) >= loops.WORTH:
+        if isinstance(array, np.ndarray) and (array.size >= loops.WORTH or array.dtype is not FLOAT64):
             break
     else:  # nearly always, so it is asked first
         made = formula(*arrays)

@@ -45,21 +45,43 @@ def signed(drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.where(rng.random(SIZE) < 0.5, drawn, -drawn)
 
 
+def single(drawn: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return drawn.astype(np.float32)
+
+
 LIMITS = (FLOAT32.u, 1.0, FLOAT32.eta, FLOAT32.largest, FLOAT32.largest / 4 * FLOAT32.u)
+ONES, NO_ROOM = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
 ROUNDING = Context(FLOAT32).rounding(1.0, 2.0)
 OF_CORES = on_tensor_cores(profile_of("bfloat16"), "H100", "bfloat16")
 CALLS = {
     "rounded": lambda v, a, b, c: in_blocks(rounded_bound, v, a, 1.0, *LIMITS),
     "rounded, of nothing propagated": lambda v, a, b, c: in_blocks(rounded_bound, v, None, np.float64(3), *LIMITS),
     "rounded, by entries": lambda v, a, b, c: in_blocks(rounded_bound, v, a, b, c, c, *LIMITS[2:4], -1.0),
-    "summed": lambda v, a, b, c: in_blocks(summed_bound, v, a, b, _coefficients(FLOAT32, 512, 1)),
+    "a sum": lambda v, a, b, c: in_blocks(sums._bound_of_sum, v, a, b, 12, FLOAT32.u, FLOAT32.largest, ROUNDING),
+    "sums": lambda v, a, b, c: in_blocks(
+        sums._bound_of_sum, v, a, b, np.round(np.minimum(c, 9)), FLOAT32.u, FLOAT32.largest, ROUNDING
+    ),
+    "summed": lambda v, a, b, c: in_blocks(summed_bound, v, a, b, None, ONES, NO_ROOM, _coefficients(FLOAT32, 512, 1)),
     "summed, of nothing propagated": lambda v, a, b, c: in_blocks(
-        summed_bound, v, a, None, _coefficients(FLOAT32, 1, 2)
+        summed_bound, v, a, None, None, ONES, NO_ROOM, _coefficients(FLOAT32, 1, 2)
     ),
     "summed, rounded once more": lambda v, a, b, c: in_blocks(
-        summed_bound, v, a, b, _coefficients(profile_of("bfloat16"), 7, 1)
+        summed_bound, v, a, None, b, ONES, NO_ROOM, _coefficients(profile_of("bfloat16"), 7, 1)
     ),
-    "summed, on tensor cores": lambda v, a, b, c: in_blocks(summed_bound, v, a, b, _coefficients(OF_CORES, 64, 1)),
+    "summed, on tensor cores": lambda v, a, b, c: in_blocks(
+        summed_bound, v, a, b, c, ONES, NO_ROOM, _coefficients(OF_CORES, 64, 1)
+    ),
+    "summed, of single precision": lambda v, a, b, c: in_blocks(
+        summed_bound,
+        v,
+        single(a),
+        single(b),
+        single(c),
+        (2.0**9, 1.0, 0.3),
+        (1e-30, 0.0, 2.0**-140),
+        _coefficients(FLOAT32, 512, 1),
+    ),
     "factors": lambda v, a, b, c: in_blocks(propagated_by_factors, v, -c, a, b),
     "a factor that is known": lambda v, a, b, c: in_blocks(propagated_by_factor, v, b),
     "a summand": lambda v, a, b, c: in_blocks(summand_bound, v, a, b, FLOAT32.u),
@@ -69,7 +91,7 @@ CALLS = {
     "the slope of gelu tanh": lambda v, a, b, c: in_blocks(
         gelu._bound_of_gelu_tanh_vjp, v, a, b, -c, b, np.tanh(c), np.tanh(v), (1e-7, 2e-7, 3e-7), LIMITS[3], ROUNDING
     ),
-    "scaled back": lambda v, a, b, c: in_blocks(sums._scaled_back, v.astype(np.float32), 2.0**90, 1e-30),
+    "scaled back": lambda v, a, b, c: in_blocks(sums._scaled_back, single(v), 2.0**90, 1e-30),
     "scaled": lambda v, a, b, c: in_blocks(operands._scaled, v, 2.0**-7, dtype=np.float32),
     "small": lambda v, a, b, c: counts(operands._small, 1, v, 1e-16),
     "told": lambda v, a, b, c: counts(conditions, 5, v, a),
@@ -290,3 +312,9 @@ FULL = (
 )
 def test_without_numba_and_where_it_can_keep_nothing_the_result_is_the_same(before, variables, left, tmp_path):
     assert program(tmp_path / "other", before, **variables) == [program(tmp_path)[0], left]
+
+
+def test_a_few_entries_of_single_precision_are_computed_in_float64():
+    few = np.linspace(1, 2, 7, dtype=np.float32)
+    made = in_blocks(sums._scaled_back, few, 1 + 2.0**-40, 2.0**-60)
+    same_bits(made, few.astype(np.float64) * (1 + 2.0**-40) + 2.0**-60)

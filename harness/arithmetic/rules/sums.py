@@ -32,13 +32,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, reduce
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.arithmetic.blocks import in_blocks
-from harness.arithmetic.bounded import INFLATION, TINY_64, Bounded, Floats, rule_for
+from harness.arithmetic.bounded import INFLATION, TINY_64, Bounded, Context, Floats, rounded_bound, rule_for
 from harness.arithmetic.loops import most, where
 from harness.arithmetic.operands import Operands
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, Profile
@@ -62,22 +63,42 @@ def compounded(u: float, roundings: float, w: float = 0.0, additions: float = 0)
     return math.expm1(math.log1p(additions * w) + roundings * math.log1p(u))
 
 
-def partial_sum(terms: Any, u: float, magnitude: Floats, total: Floats) -> Floats:
+def partial_sum(terms: Any, u: float, magnitude: Any, total: Any) -> Any:
     """P: the largest magnitude of a partial sum, from M and |V| of any member."""
     return np.minimum(magnitude, (magnitude + total) / 2 + terms * u * magnitude)
 
 
-def _centre_partial_sum(terms: Any, magnitude: Floats, value: Floats) -> Floats:
+def _centre_partial_sum(terms: Any, magnitude: Any, value: Any) -> Any:
     """P of the float64 centre, whose whole sum is known to n roundings only."""
     u = UNIT_ROUNDOFF_64
     return partial_sum(terms, u, magnitude, np.abs(value) + terms * u * magnitude)
 
 
-def _unless_overflown(bound: Floats, partial: Floats, largest: float) -> Floats:
-    """Nothing is bounded where a partial sum may overflow, however small the whole sum is."""
-    if partial.size and not partial.max() <= largest:
-        return np.where(partial <= largest, bound, np.inf)
-    return bound
+def propagated_by_sum(value: Any, magnitude: Any, propagated: Any, terms: Any, u: float, largest: float) -> Any:
+    """The bound of a sum before its last rounding, entry by entry, of what the bounds of so many terms add up to.
+
+    Nothing is bounded where a partial sum may overflow, however small the whole sum is.
+    """
+    partial = partial_sum(terms, u, magnitude + propagated, np.abs(value) + propagated)
+    own = UNIT_ROUNDOFF_64 * _centre_partial_sum(terms, magnitude, value)
+    # The sums of magnitudes are float64 sums of positive terms, so up to n roundings too small.
+    bound = (propagated + (terms - 1) * (u * partial + own)) * (1 + 2 * terms * UNIT_ROUNDOFF_64)
+    return where(partial <= largest, bound, np.inf)
+
+
+def _bound_of_sum(
+    value: Any, magnitude: Any, propagated: Any, terms: Any, u: float, largest: float, rounding: tuple[Any, ...]
+) -> Any:
+    bound = propagated_by_sum(value, magnitude, propagated, terms, u, largest)
+    return rounded_bound(value, bound, terms, *rounding)
+
+
+def _summed(context: Context, u: float, value: Any, magnitude: Any, propagated: Any, terms: Any) -> Bounded:
+    """What sums in an accumulator of that unit roundoff are off."""
+    p = context.profile
+    rounding = context.rounding(p.roundings_after(u))
+    bound = in_blocks(_bound_of_sum, value, magnitude, propagated, terms, u, p.largest, rounding)
+    return Bounded(value, bound, context)
 
 
 @rule_for(np.sum)
@@ -87,32 +108,19 @@ def sum_(x: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
 
 def sum_in(u: float, x: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
     """A sum in an accumulator of that unit roundoff."""
-    context, p = x.context, x.context.profile
     along = {"axis": axis, "keepdims": keepdims}
     value = np.add.reduce(x.value, **along)  # as numpy.sum, in half the time where there is little to add
-    terms = x.size // max(value.size, 1)
     magnitude = np.add.reduce(np.abs(x.value), **along)
-    propagated = np.add.reduce(x.as_summand, **along)
-    partial = partial_sum(terms, u, magnitude + propagated, np.abs(value) + propagated)
-    local = (terms - 1) * u * partial
-    own = (terms - 1) * UNIT_ROUNDOFF_64 * _centre_partial_sum(terms, magnitude, value)
-    # The sums of magnitudes are float64 sums of positive terms, so up to n roundings too small.
-    slack = 1 + 2 * terms * UNIT_ROUNDOFF_64
-    bound = _unless_overflown((propagated + local + own) * slack, partial, p.largest)
-    return context.rounded(value, bound, p.roundings_after(u), underflows=terms)
+    propagated = 0.0 if x.known and not x.contracted else np.add.reduce(x.as_summand, **along)
+    return _summed(x.context, u, value, magnitude, propagated, x.size // max(value.size, 1))
 
 
 @rule_for(np.cumsum)
 def cumsum(x: Bounded, axis: int) -> Bounded:
     """Of each entry a sum, of as many terms as stand before it and itself."""
-    p = x.context.profile
     value, magnitude, propagated = (np.cumsum(each, axis=axis) for each in (x.value, np.abs(x.value), x.as_summand))
     terms = np.cumsum(np.ones(x.shape), axis=axis)
-    partial = partial_sum(terms, p.u_sum, magnitude + propagated, np.abs(value) + propagated)
-    own = UNIT_ROUNDOFF_64 * _centre_partial_sum(terms, magnitude, value)
-    bound = (propagated + (terms - 1) * (p.u_sum * partial + own)) * (1 + 2 * terms * UNIT_ROUNDOFF_64)
-    last = p.roundings_after(p.u_sum)
-    return x.context.rounded(value, _unless_overflown(bound, partial, p.largest), last, underflows=terms)
+    return _summed(x.context, x.context.profile.u_sum, value, magnitude, propagated, terms)
 
 
 @rule_for(np.mean)
@@ -124,7 +132,11 @@ def mean_(x: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
 @rule_for(accumulate)
 def accumulate_(*parts: Bounded) -> Bounded:
     """Parts of a gradient, in any order: a product that gives one may have gone on adding to another (gemm's beta)."""
-    total = sum_in(parts[0].context.profile.u_met, _stacked(parts), axis=0)
+    context = parts[0].context
+    value = reduce(np.add, [part.value for part in parts])
+    magnitude = reduce(np.add, [np.abs(part.value) for part in parts])
+    propagated = reduce(np.add, [part.as_summand for part in parts])
+    total = _summed(context, context.profile.u_met, value, magnitude, propagated, len(parts))
     for part in parts:
         if part.terms:
             others = sum((np.abs(other.value) + other.bound for other in parts if other is not part), 0.0)
@@ -150,24 +162,13 @@ def _where_they_meet(total: Callable[[Iterable[Floats]], Floats], parts: Sequenc
     Args:
         total: from parts to the sums.
     """
-    context, u = parts[0].context, parts[0].context.profile.u_met
+    context = parts[0].context
     value, magnitude = total(part.value for part in parts), total(np.abs(part.value) for part in parts)
     terms = total(((part.value != 0) | (part.bound != 0)).astype(float) for part in parts)
     several = terms > 1
     propagated = np.where(several, total(part.as_summand for part in parts), total(part.bound for part in parts))
-    partial = partial_sum(terms, u, magnitude + propagated, np.abs(value) + propagated)
-    own = UNIT_ROUNDOFF_64 * _centre_partial_sum(terms, magnitude, value)
-    bound = (propagated + np.where(several, (terms - 1) * (u * partial + own), 0.0)) * (
-        1 + 2 * terms * UNIT_ROUNDOFF_64
-    )
-    last = context.profile.roundings_after(u)
-    bound = _unless_overflown(bound, partial, context.profile.largest)
-    result = context.rounded(value, bound, last, underflows=terms)
+    result = _summed(context, context.profile.u_met, value, magnitude, propagated, terms)
     return Bounded(value, np.where(several, result.bound, propagated), context)
-
-
-def _stacked(parts: Sequence[Bounded]) -> Bounded:
-    return Bounded(np.stack([p.value for p in parts]), np.stack([p.as_summand for p in parts]), parts[0].context)
 
 
 @rule_for(np.max)
@@ -204,27 +205,26 @@ def _of_products(of_values: Product, product: Product, terms: int, x: Bounded, y
     context, p = x.context, x.context.profile
     context.products += 1
     value = of_values(x.value, y.value)
-    exact = _from_above(of_values, terms, x.value, y.value, context.operands)
+    sizes = [_from_above(of_values, terms, x.value, y.value, context.operands), NOTHING, NOTHING]
     x_bound, y_bound = x.as_factor, y.as_factor
     regrouped = (x.contracted or y.contracted) and single
     if regrouped:
         x_bound, y_bound = x.as_summand, y.as_summand
     if p.block:
         x_bound, y_bound = x_bound + p.block.read(x.value, x_bound), y_bound + p.block.read(y.value, y_bound)
-        exact = _raised(p.block, product, terms, exact, (np.abs(x.value), x_bound), (np.abs(y.value), y_bound))
+        sizes[0] = _raised(p.block, product, terms, sizes[0], (np.abs(x.value), x_bound), (np.abs(y.value), y_bound))
     # |X| E_Y + E_X A(Y): products of what is not negative, so that nothing cancels.
-    propagated: Any = None
     if any(y_bound.strides) and y_bound.any():
-        propagated = _from_above(product, terms, x.value, y_bound, context.operands)
+        sizes[1] = _from_above(product, terms, x.value, y_bound, context.operands)
     if any(x_bound.strides) and x_bound.any():
-        of_x = _from_above(product, terms, x_bound, np.abs(y.value) + y_bound)
-        propagated = of_x if propagated is None else propagated + of_x
+        sizes[2] = _from_above(product, terms, x_bound, np.abs(y.value) + y_bound)
+    products, scales, rooms = zip(*sizes, strict=True)
     roundings = 2 if regrouped else 1
-    bound = in_blocks(summed_bound, value, exact, propagated, _coefficients(p, terms, roundings))
+    bound = in_blocks(summed_bound, value, *products, scales, rooms, _coefficients(p, terms, roundings))
     return Bounded(value, bound, context, _times_rounded(p, terms))
 
 
-def _raised(block: BlockDot, product: Product, terms: int, exact: Floats, *factors: tuple[Floats, Any]) -> Floats:
+def _raised(block: BlockDot, product: Product, terms: int, exact: Scaled, *factors: tuple[Floats, Any]) -> Scaled:
     """M, where the exponents of some factors are larger than they are.
 
     A term may then count for more than it is, by D of them all. It is no larger than (M + |V|) / 2 + D, which is what P
@@ -234,7 +234,7 @@ def _raised(block: BlockDot, product: Product, terms: int, exact: Floats, *facto
     if all(each is size for each, (size, _) in zip(counted, factors, strict=True)):
         return exact
     x, y = counted
-    return 2 * _from_above(product, terms, x, y) - exact
+    return Scaled(2 * _from_above(product, terms, x, y).back - exact.back)
 
 
 def _times_rounded(profile: Profile, terms: int) -> int:
@@ -268,20 +268,57 @@ def _coefficients(profile: Profile, terms: int, roundings: int) -> tuple[float, 
     return of_magnitude, of_value, of_propagated, underflows, last, slack, spread, profile.largest, certain
 
 
-def summed_bound(value: Any, exact: Any, propagated: Any, coefficients: tuple[float, ...]) -> Any:
-    """The bound of such a sum, entry by entry: linear in M, `exact`, |V| and `propagated`, M - N of members."""
+class Scaled(NamedTuple):
+    """A product of magnitudes, no entry of which is too small once it is scaled back; None is 0."""
+
+    product: NDArray[Any] | None
+    scale: float = 1.0
+    room: float = 0.0
+
+    @property
+    def back(self) -> Any:
+        """Its entries, in float64."""
+        return 0.0 if self.product is None else in_blocks(_scaled_back, self.product, self.scale, self.room)
+
+
+NOTHING = Scaled(None)
+
+
+def _scaled_back(product: Any, scale: float, room: float) -> Any:
+    """Nothing was scaled where there is no room."""
+    return product * scale + room if room else product
+
+
+def summed_bound(
+    value: Any,
+    exact: Any,
+    of_y: Any,
+    of_x: Any,
+    scales: tuple[float, ...],
+    rooms: tuple[float, ...],
+    coefficients: tuple[float, ...],
+) -> Any:
+    """The bound of such a sum, entry by entry: linear in M, `exact`, |V| and M - N of members, what is propagated.
+
+    Args:
+        of_y, of_x: |X| E_Y and E_X A(Y), which are propagated; these and `exact` as `Scaled`, in this order.
+    """
     of_magnitude, of_value, of_propagated, underflows, last, slack, spread, largest, certain = coefficients
-    size, bound = np.abs(value), exact * of_magnitude
+    magnitude = _scaled_back(exact, scales[0], rooms[0])
+    size, bound = np.abs(value), magnitude * of_magnitude
     bound += of_value * size
-    if propagated is not None:
-        bound += of_propagated * propagated
+    carried = 0.0
+    if of_y is not None:
+        carried = _scaled_back(of_y, scales[1], rooms[1])
+    if of_x is not None:
+        carried = carried + _scaled_back(of_x, scales[2], rooms[2])
+    bound += of_propagated * carried
     bound += underflows
     if last:
         bound += last * (size + bound)
     if most(bound) <= certain:
         return bound
-    carried = 0.0 if propagated is None else propagated
-    partial = ((exact + carried * slack) * spread + size + carried) / 2
+    partial = ((magnitude + carried * slack) * spread + size + carried) / 2
     return where((partial <= largest) & (size + bound <= largest), bound, np.inf)
 
 
@@ -292,23 +329,18 @@ WORTH_SINGLE = 2**31
 """Entries of one operand times those of the other from which on a product of magnitudes is computed in float32."""
 
 
-def _from_above(product: Product, terms: Any, x: Floats, y: Floats, operands: Operands = OWN) -> Floats:
+def _from_above(product: Product, terms: Any, x: Floats, y: Floats, operands: Operands = OWN) -> Scaled:
     """A product of magnitudes, no entry too small: where it is large, in float32, at half the price.
 
     With both operands scaled by powers of two to at most 1, what is rounded to float32 is off by u of itself, or by
     the smallest normal number where that is flushed, and the product by n u of itself and n such numbers.
     """
     if x.size * y.size < WORTH_SINGLE:
-        return product(operands.magnitude(x), operands.magnitude(y))
+        return Scaled(product(operands.magnitude(x), operands.magnitude(y)))
     single = FORMATS["float32"]
     x_single, y_single = operands.single(x), operands.single(y)
     if not all(1e-100 < each.largest < 1e100 for each in (x_single, y_single)):
-        return product(np.abs(x), np.abs(y))
+        return Scaled(product(np.abs(x), np.abs(y)))
     back = 2.0 ** (x_single.power + y_single.power)
     scale = back * (1 + 2 * (terms + 2) * single.u)
-    room = back * 4 * terms * single.smallest_normal
-    return in_blocks(_scaled_back, product(x_single.scaled, y_single.scaled), scale, room)
-
-
-def _scaled_back(scaled: Any, scale: float, room: float) -> Any:
-    return scaled * scale + room
+    return Scaled(product(x_single.scaled, y_single.scaled), scale, back * 4 * terms * single.smallest_normal)
