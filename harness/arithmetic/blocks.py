@@ -138,9 +138,9 @@ def _in_rows(array: Any, shape: tuple[int, ...], rows: int, width: int) -> Any:
         return float(array.flat[0])
     if array.shape == shape:
         return array.reshape(rows, width)
-    if array.shape == (*shape[:-1], 1):
+    if rows > 1 and array.shape == (*shape[:-1], 1):
         return array.reshape(rows, 1)
-    if array.shape[-1:] == (width,) == (array.size,):
+    if rows > 1 and array.shape[-1:] == (width,) == (array.size,):
         return array.reshape(1, width)
     return np.broadcast_to(array, shape).reshape(rows, width)
 
@@ -156,8 +156,7 @@ def _part(array: Any, row: slice, column: slice) -> Any:
 def _one_row(arrays: Sequence[Any], size: int) -> list[Any]:
     """Arrays as loops take them where no entry stands for several."""
     shape, _, _ = _shape(arrays)
-    whole = (np.broadcast_to(each, shape) if np.size(each) != 1 else each for each in arrays)
-    return [_as_taken(_in_rows(array, shape, 1, size), 1, size) for array in whole]
+    return [_as_taken(_in_rows(array, shape, 1, size), 1, size) for array in arrays]
 
 
 def _as_taken(array: Any, rows: int, width: int) -> Any:
