@@ -54,7 +54,8 @@ def rounding(
     found, which is done where a link is not right without.
     """
     tensors, shown = point.tensors(result), tensors_of(result)
-    sums, readings = Sums(point.network, tensors, shown, profile), Readings(point.context)
+    sums = Sums(point.network, tensors, shown, profile)
+    readings = Readings(point.context_near if only is None else point.context)
     on_the_way = None if profile.eager or only is not None else sums
     known: KnownSums = NO_SUMS if on_the_way is None else on_the_way
 

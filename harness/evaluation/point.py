@@ -30,6 +30,9 @@ from impls.hand_numpy import Hand, HandUpdater
 
 T = TypeVar("T")
 
+WORTH_CENTRE = 2**30
+"""Multiply-adds of a pass from which on to wait for the centre costs less than what is told by its products."""
+
 
 @dataclass(frozen=True, eq=False)
 class Point:
@@ -156,6 +159,13 @@ class Point:
         """A context in which what others have made here is not made again; products of its own are kept for them."""
         matmul = self.products.kept if kept else self.products.recalled
         return Context(profile, matmul=matmul, operands=self.operands)
+
+    def context_near(self, profile: Profile) -> Context:
+        """Likewise, of who computes near the centre, which is derived first where its products are worth it."""
+        if self.network.multiply_adds(self.rows) < WORTH_CENTRE:
+            return self.context(profile)
+        self.double.centre("float64")
+        return Context(profile, matmul=self.products.near, operands=self.operands)
 
     @cached_property
     def products(self) -> Products:

@@ -27,6 +27,46 @@ def test_a_product_of_the_same_entries_is_recalled_and_of_any_other_computed():
     assert np.isnan(products.recalled(np.full((40, 30), np.nan), y)).all()
 
 
+def magnitudes(*shape: int) -> np.ndarray:
+    """Of any size up to 1, some of them 0, as of a layer behind relu."""
+    drawn = 10.0 ** RNG.uniform(-6, 0, shape) * (RNG.random(shape) < 0.7)
+    return (drawn / drawn.max()).astype(np.float32)
+
+
+def moved(known: np.ndarray, by: float) -> np.ndarray:
+    return np.minimum(known * (1 + by * RNG.uniform(-1, 1, known.shape)), 1).astype(np.float32)
+
+
+@pytest.mark.parametrize("by", [0.0, 2.0**-23, 2.0**-12])
+@pytest.mark.parametrize("moves", ["x", "y", "x and y"])
+def test_of_magnitudes_near_by_a_product_tells_what_no_entry_is_above(by, moves):
+    products, x, y = Products(), magnitudes(60, 50), magnitudes(50, 40)
+    known = products.kept(x, y)
+    other_x, other_y = moved(x, by) if "x" in moves else x, moved(y, by) if "y" in moves else y
+    told = products.near(other_x, other_y)
+    exact = other_x.astype(np.float64) @ other_y.astype(np.float64)
+    assert told.dtype == np.float32
+    assert np.all(told * (1 + 2 * (50 + 4) * 2.0**-24) >= exact)
+    room = by * (x.max(1, keepdims=True) * y.sum(0) + x.sum(1, keepdims=True) * y.max(0))
+    assert np.all(told <= exact * (1 + 50 * 2.0**-23) + 1.1 * room)
+    assert not np.array_equal(told, other_x @ other_y) or by == 0, "it is told, and not computed"
+    products.forget()
+    np.testing.assert_array_equal(products.near(x, y), known)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_of_magnitudes_that_are_not_near_everywhere_it_is_computed(which):
+    products, operands = Products(), [magnitudes(60, 50), magnitudes(50, 40)]
+    products.kept(*operands)
+    other = [each.copy() for each in operands]
+    other[which][3, 4] = 1 - other[which][3, 4]  # which no probe looks at
+    np.testing.assert_array_equal(products.near(*other), other[0] @ other[1])
+    other[which] = magnitudes(*other[which].shape)
+    np.testing.assert_array_equal(products.near(*other), other[0] @ other[1])
+    stacked = [each[None] for each in operands]
+    np.testing.assert_array_equal(products.near(*stacked), stacked[0] @ stacked[1])
+
+
 @pytest.mark.parametrize("u", [2.0**-24, 2.0**-12, 2.0**-8])
 @pytest.mark.parametrize("n", [1, 7, 300])
 @pytest.mark.parametrize("sign", [-1.0, 0.0])

@@ -333,7 +333,8 @@ def _from_above(product: Product, terms: Any, x: Floats, y: Floats, operands: Op
     """A product of magnitudes, no entry too small: where it is large, in float32, at half the price.
 
     With both operands scaled by powers of two to at most 1, what is rounded to float32 is off by u of itself, or by
-    the smallest normal number where that is flushed, and the product by n u of itself and n such numbers.
+    the smallest normal number where that is flushed, and the product by n u of itself and n such numbers, or by two
+    roundings more, see `Products.near`.
     """
     if x.size * y.size < WORTH_SINGLE:
         return Scaled(product(operands.magnitude(x), operands.magnitude(y)))
@@ -342,5 +343,5 @@ def _from_above(product: Product, terms: Any, x: Floats, y: Floats, operands: Op
     if not all(1e-100 < each.largest < 1e100 for each in (x_single, y_single)):
         return Scaled(product(np.abs(x), np.abs(y)))
     back = 2.0 ** (x_single.power + y_single.power)
-    scale = back * (1 + 2 * (terms + 2) * single.u)
+    scale = back * (1 + 2 * (terms + 4) * single.u)
     return Scaled(product(x_single.scaled, y_single.scaled), scale, back * 4 * terms * single.smallest_normal)
