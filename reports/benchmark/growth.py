@@ -127,15 +127,18 @@ def _apart(what: str, axis: str, sizes: Sequence[int], rounds: int):  # type: ig
 def print_times(name: str, sizes: list[int], rounds: int) -> None:
     """Of each round, the seconds of a plain and of a checked step at each size."""
     from harness.memory import keep_freed
+    from reports.benchmark import checked
     from reports.benchmark.peers import PEERS
-    from reports.benchmark.steps import rounds_of
+    from reports.benchmark.steps import peers_of
 
     keep_freed()
-    made = [rounds_of(BY_NAME[name].case(n), rounds, checked=True, clock=time.process_time) for n in sizes]
+    clock = time.process_time
+    made = [(peers_of(case, clock), checked.rounds_of(case, clock)) for case in map(BY_NAME[name].case, sizes)]
     found = []
-    for each in zip(*made, strict=True):
-        plain = [sum(times[peer] for peer in PEERS) for times in each]
-        found.append({"plain": plain, "checked": [times["full"] for times in each]})
+    for _ in range(rounds):
+        each = [(next(peers), next(steps).full) for peers, steps in made]
+        plain = [sum(times[peer] for peer in PEERS) for times, _ in each]
+        found.append({"plain": plain, "checked": [full for _, full in each]})
     print(json.dumps(found))
 
 
@@ -147,7 +150,7 @@ def print_memories(name: str, sizes: list[int], _: int) -> None:
     import jax  # noqa: F401
     import torch  # noqa: F401
 
-    import reports.benchmark.steps  # noqa: F401
+    import reports.benchmark.checked  # noqa: F401
 
     tasks = [(what, size) for what in WHAT for size in sizes]
     found: dict[str, list[float]] = {what: [] for what in WHAT}
@@ -183,8 +186,8 @@ def _forked(case: Callable[[int], Case], what: str, size: int) -> tuple[int, int
 def memory_of(case: Case, what: str) -> float:
     """Megabytes that a step takes at most beyond what this process has now."""
     from harness.lockstep.judging import judged
+    from reports.benchmark.checked import session_of
     from reports.benchmark.peers import PEERS
-    from reports.benchmark.steps import session_of
 
     x, y = case.batch()
     before = resident()

@@ -1,7 +1,9 @@
-"""Steps timed against each other in one process: the hand step, a fully checked step, the default schedule.
+"""Steps timed against each other: the hand step, a fully checked step, the default schedule.
 
-The peers take turns, round by round, so that what a shared machine does meanwhile meets all of them; a ratio is taken
-within a round. Plain is the three native steps one after the other. Memory that is freed is kept, as in the command.
+They take turns, round by round, so that what a shared machine does meanwhile meets all of them; a ratio is taken within
+a round. Plain is the three native steps one after the other. They are timed in this process, in which idle threads wait
+as each library has it, and each for as long untimed before that the threads of the one before sleep. Checked steps are
+timed in a process of their own, `reports.benchmark.checked`. Memory that is freed is kept, as in the command.
 Beside the hand step stand the matrix products in it alone, where it has no others than those of dense layers: by as
 much as they take longer than a framework's whole step NumPy's BLAS decides, and not the code.
 """
@@ -11,21 +13,16 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from itertools import count, islice
 
+import msgspec
 import numpy as np
 
-from harness.candidates.implementation import admit
-from harness.inputs.arguments import as_data, as_optimizer
-from harness.inputs.batches import batches_of
-from harness.inputs.schedule import TURNS, Schedule
-from harness.lockstep.judging import judged
-from harness.lockstep.session import Session
+from reports.benchmark.checked import ASLEEP, apart
 from reports.benchmark.figure import Figure, figure_of
 from reports.benchmark.networks import Case
-from reports.benchmark.peers import LEARNING_RATE, PEERS, Step, bare_products
-from reports.benchmark.products import counted
+from reports.benchmark.peers import PEERS, Step, bare_products
 
-EVERYBODY = ("hand", "torch", "jax")
 STEPS = 200
 """Of the run over which the default schedule is averaged: full at 1, 2, 4, ..., 128 and 200, of which 1 is left out."""
 FULL, BARE = 8, "bare products"
@@ -37,7 +34,7 @@ SCHEDULED = {"C": 2.5, "D": 2.5, "E": 2.5, "gpt": 2.5}
 def step_figures(case: Case, rounds: int) -> list[Figure]:
     """All that is timed of one network."""
     letter = case.name.partition(" ")[0].partition(":")[0]
-    each = list(rounds_of(case, rounds, checked=letter in CHECKED))
+    each = rounds_of(case, rounds, checked=letter in CHECKED)
     times = {what: [found[what] for found in each] for what in each[0]}
     plain = [sum(each) for each in zip(*(times[peer] for peer in PEERS), strict=True)]
     faster = [min(t, j) for t, j in zip(times["torch eager"], times["jax jit"], strict=True)]
@@ -67,49 +64,35 @@ def step_figures(case: Case, rounds: int) -> list[Figure]:
     return lines
 
 
-def rounds_of(
-    case: Case, rounds: int, *, checked: bool, clock: Callable[[], float] = time.perf_counter
-) -> Iterator[dict[str, float]]:
-    """What each took, round by round, after one to warm up: peers, a full step, with its count, and a sampled one."""
+def rounds_of(case: Case, rounds: int, *, checked: bool) -> list[dict[str, float]]:
+    """What each took, round by round: a full step, with its count, and a sampled one, then the peers."""
+    peers = peers_of(case)
+    if not checked:
+        return list(islice(peers, rounds))
+    with apart(case.name) as take:  # first, since its process imports and warms up before it answers
+        return [msgspec.structs.asdict(take()) | next(peers) for _ in range(rounds)]
+
+
+def peers_of(case: Case, clock: Callable[[], float] = time.perf_counter) -> Iterator[dict[str, float]]:
+    """Seconds of a step of each peer, round by round, after one to warm up."""
     network, (x, y) = case.network, case.batch()
     weights = network.init(0, np.float32)
     steps: dict[str, Step] = {peer: make(network, weights, x, y) for peer, make in PEERS.items()}
     if (bare := bare_products(network, case.rows)) is not None:
         steps[BARE] = bare
-    calls = {peer: max(1, int(0.05 / _seconds(step, 2, clock))) for peer, step in steps.items()}
-    session = session_of(case, x, y) if checked else None
-    number = 1  # of the step that comes next
-    for each in range(rounds + 1):
-        found = {peer: _seconds(step, calls[peer], clock) for peer, step in steps.items()}
-        if session is not None:
-            full = 1 << (number - 1).bit_length()  # a power of two, where every entry is compared
-            begin = clock()
-            found["products"] = counted(session, full)
-            found["full"] = clock() - begin
-            first = 16 * full + 1  # of one step of each turn, none of them a power of two
-            samples = range(first, first + TURNS)
-            begin = clock()
-            for sample in samples:
-                judged(session.step(sample))
-            found["sample"] = (clock() - begin) / TURNS
-            number = full + 1
+    for each in count():
+        found = {peer: _seconds(step, clock) for peer, step in steps.items()}
         if each:
             yield found
 
 
-def _seconds(step: Step, calls: int, clock: Callable[[], float]) -> float:
+def _seconds(step: Step, clock: Callable[[], float]) -> float:
+    """Of as many steps as there are while the threads of the peer before fall asleep."""
+    calls, begin = 0, time.perf_counter()
+    while time.perf_counter() - begin < ASLEEP:
+        step()
+        calls += 1
     begin = clock()
     for _ in range(calls):
         step()
-    return max(clock() - begin, 1e-9) / calls
-
-
-def session_of(case: Case, x: object, y: object) -> Session:
-    """A run of everybody under way, on this batch."""
-    data = as_data((x, y), case.network, 0, raw=False, target=None)
-    return Session(
-        network=case.network, batches=batches_of(case.network, data, "float32", None, 0),
-        optimizer=as_optimizer(f"gradient-descent(lr={LEARNING_RATE})"), dtype="float32", seed=0,
-        schedule=Schedule(full=False, every=0, last=0, seed=0), free=False,
-        admission=admit(EVERYBODY, case.network, "float32", named=False),
-    )  # fmt: skip
+    return (clock() - begin) / calls
