@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from tempfile import TemporaryFile
 
@@ -98,7 +98,7 @@ def apart(name: str) -> Iterator[Callable[[], Round]]:
     with (
         TemporaryFile("w+") as told,
         subprocess.Popen(
-            words, env=WAITING | os.environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=told
+            words, bufsize=0, env=WAITING | os.environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=told
         ) as process,
     ):
         assert process.stdin is not None
@@ -107,8 +107,8 @@ def apart(name: str) -> Iterator[Callable[[], Round]]:
 
         def take() -> Round:
             time.sleep(ASLEEP)  # threads of this process are not to take the cores of that one
-            asked.write(b"take a round\n")
-            asked.flush()
+            with suppress(BrokenPipeError):  # it has ended, and what it told says why
+                asked.write(b"take a round\n")
             if line := answers.readline():
                 return msgspec.json.decode(line, type=Round)
             told.seek(0)

@@ -1,6 +1,8 @@
 """A figure of the benchmark is of what its name says."""
 
 import json
+import math
+import os
 import re
 import subprocess
 import sys
@@ -9,18 +11,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.arithmetic.loops import Compiler
+from harness.environment import WAITING
+from harness.inputs.schedule import TURNS, milestone
 from harness.lockstep.judging import judged
 from impls.hand import from_text
 from impls.hand.named import named
 from reports.benchmark import __main__ as benchmark
-from reports.benchmark import kept, other_checks, readme, steps
+from reports.benchmark import checked, kept, other_checks, readme
 from reports.benchmark.figure import Figure, figure_of
 from reports.benchmark.growth import slope
-from reports.benchmark.networks import Case
+from reports.benchmark.networks import Case, chain
 from reports.benchmark.other_checks import checks, compared
-from reports.benchmark.peers import bare_products
+from reports.benchmark.peers import PEERS, bare_products
 from reports.benchmark.products import counted
 from reports.benchmark.program import CAUSES, OFF, mistakes, off_by, program_of
+from reports.benchmark.steps import BARE, rounds_of
 from reports.benchmark.verdicts import LADDER, OURS, Verdicts, checks_table
 from reports.growth import OfSteps, of_layers, of_steps
 from reports.pairs import COMMANDS, Checkout, Taken, main, pairs, row
@@ -152,11 +158,60 @@ def test_planted_mistakes_are_of_every_kind_and_each_changes_a_gradient():
 
 
 def test_products_of_a_checked_step_are_counted(monkeypatch):
-    monkeypatch.setattr(steps, "EVERYBODY", ("hand",))
-    session = steps.session_of(SMALL, *SMALL.batch())
+    monkeypatch.setattr(checked, "EVERYBODY", ("hand",))
+    session = checked.session_of(SMALL, *SMALL.batch())
     judged(session.step(1))
     # Of three plain passes: a pass in float32, one in float64 that counts twice, and products on bounded numbers.
     assert 1 + 3 / 3 < counted(session, 2) < 10
+
+
+@pytest.mark.parametrize(("after", "rounds"), [(0, 1), (math.inf, 1), (1, checked.WARM_UP)])
+def test_rounds_to_warm_up_are_taken_until_formulas_are_compiled(after, rounds, monkeypatch):
+    taken = []
+    monkeypatch.setattr(checked, "EVERYBODY", ("hand",))
+    monkeypatch.setattr(checked, "COMPILER", Compiler(after))
+    monkeypatch.setattr(checked, "judged", lambda evidence: taken.append(evidence.number))
+    found = next(checked.rounds_of(SMALL))
+    full = [number for number in taken if milestone(number, 0)]
+    assert full == [1, *(4 * 2**each for each in range(rounds + 1))]  # 2 is the one that is counted
+    assert {number % TURNS for number in taken[-TURNS:]} == set(range(TURNS))
+    assert len(taken) == len(full) + TURNS * (rounds + 1)
+    assert 2 < found.products < 10
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """Processes that are started, each with its environment."""
+    found, start = [], subprocess.Popen
+
+    def starting(*words, env, **more):
+        process = start(*words, env=env, **more)
+        found.append((process, dict(env)))
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", starting)
+    return found
+
+
+def test_checked_steps_are_timed_where_idle_threads_sleep_and_peers_where_they_are_left_alone(started, monkeypatch):
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")  # somebody has set it
+    monkeypatch.delenv("OPENBLAS_THREAD_TIMEOUT", raising=False)
+    found = rounds_of(chain("A"), 2, checked=True)
+    assert [set(each) for each in found] == 2 * [{"full", "sample", "products", *PEERS, BARE}]
+    assert all(value > 0 for each in found for value in each.values())
+    assert found[0]["products"] == found[1]["products"]
+    [(process, environment)] = started
+    assert {name: environment[name] for name in WAITING} == WAITING | {"OMP_WAIT_POLICY": "ACTIVE"}
+    assert {name: os.environ.get(name) for name in WAITING} == {**dict.fromkeys(WAITING), "OMP_WAIT_POLICY": "ACTIVE"}
+    assert process.poll() is not None
+
+
+def test_the_error_of_checked_steps_is_told_by_who_asks_for_them(started):
+    with checked.apart("none of them") as take, pytest.raises(RuntimeError, match="KeyError: 'none of them'"):
+        take()
+    with pytest.raises(KeyboardInterrupt), checked.apart("A"):
+        raise KeyboardInterrupt
+    assert all(process.poll() is not None for process, _ in started)
 
 
 def test_bare_products_are_those_of_the_hand_step(monkeypatch):
