@@ -2,8 +2,8 @@
 
 They take turns, round by round, so that what a shared machine does meanwhile meets all of them; a ratio is taken within
 a round. Plain is the three native steps one after the other. They are timed in this process, in which idle threads wait
-as each library has it, and each for as long untimed before that the threads of the one before sleep. Checked steps are
-timed in a process of their own, `reports.benchmark.checked`. Memory that is freed is kept, as in the command.
+as each library has it; each is taken untimed first, until the threads of the one before sleep. Checked steps are timed
+in a process of their own, `reports.benchmark.checked`. Memory that is freed is kept, as in the command.
 Beside the hand step stand the matrix products in it alone, where it has no others than those of dense layers: by as
 much as they take longer than a framework's whole step NumPy's BLAS decides, and not the code.
 """
