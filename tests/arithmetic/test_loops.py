@@ -91,7 +91,7 @@ CALLS = {
     "the slope of gelu tanh": lambda v, a, b, c: in_blocks(
         gelu._bound_of_gelu_tanh_vjp, v, a, b, -c, b, np.tanh(c), np.tanh(v), (1e-7, 2e-7, 3e-7), LIMITS[3], ROUNDING
     ),
-    "scaled back": lambda v, a, b, c: in_blocks(sums._scaled_back, single(v), 2.0**90, 1e-30),
+    "scaled back": lambda v, a, b, c: in_blocks(sums.scaled_back, single(v), 2.0**90, 1e-30),
     "scaled": lambda v, a, b, c: in_blocks(operands._scaled, v, 2.0**-7, dtype=np.float32),
     "small": lambda v, a, b, c: counts(operands._small, 1, v, 1e-16),
     "told": lambda v, a, b, c: counts(conditions, 5, v, a),
@@ -316,5 +316,5 @@ def test_without_numba_and_where_it_can_keep_nothing_the_result_is_the_same(befo
 
 def test_a_few_entries_of_single_precision_are_computed_in_float64():
     few = np.linspace(1, 2, 7, dtype=np.float32)
-    made = in_blocks(sums._scaled_back, few, 1 + 2.0**-40, 2.0**-60)
+    made = in_blocks(sums.scaled_back, few, 1 + 2.0**-40, 2.0**-60)
     same_bits(made, few.astype(np.float64) * (1 + 2.0**-40) + 2.0**-60)

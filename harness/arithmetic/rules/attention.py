@@ -25,9 +25,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.arithmetic.bounded import INFLATION, Bounded, rule_for
-from harness.arithmetic.profile import UNIT_ROUNDOFF_64, profile_of
-from harness.arithmetic.rules.softmax import bounded_softmax
+from harness.arithmetic.blocks import in_blocks
+from harness.arithmetic.bounded import INFLATION, Bounded, Floats, rounded_bound, rule_for
+from harness.arithmetic.profile import UNIT_ROUNDOFF_64
+from harness.arithmetic.rules.softmax import softmax_
+from harness.arithmetic.rules.sums import carried_by, matrix_product, scaled_back, summed_bound
 from impls.hand.layers.attention import causal_softmax, scaled_product
 from impls.hand.layers.masking import masked_softmax
 from impls.hand.layers.rotary import partner, turned
@@ -36,15 +38,42 @@ from impls.hand.layers.rotary import partner, turned
 @rule_for(scaled_product)
 def scaled_product_(x: Bounded, y: Bounded, by: float) -> Bounded:
     context = x.context
-    product = x @ y
-    x_size, y_size = np.abs(x.value) + x.bound, np.abs(y.value) + y.bound
-    magnitude = x_size @ y_size
-    roundings = max(4.0, 1 + context.profile.constants["divide"])
-    scaled = roundings * (context.profile.u + UNIT_ROUNDOFF_64) * magnitude * (1 + x.shape[-1] * context.profile.u)
-    if block := context.profile.block:  # what is scaled first is no longer a number of the format that is read
-        scaled = scaled + block.operand * (2 + block.operand) * magnitude * (1 + x.shape[-1] * context.profile.u)
-    underflows = 2 * x.shape[-1] + x_size.sum(axis=-1, keepdims=True) + y_size.sum(axis=-2, keepdims=True)
-    return context.rounded(product.value / by, (product.bound + scaled) / by, 0.0, underflows=underflows)
+    profile, terms = context.profile, x.shape[-1]
+    product = matrix_product(x, y)
+    roundings = max(4.0, 1 + profile.constants["divide"])
+    scaling = roundings * (profile.u + UNIT_ROUNDOFF_64)
+    if block := profile.block:  # what is scaled first is no longer a number of the format that is read
+        scaling += block.operand * (2 + block.operand)
+    x_size, y_size = _largest(x), _largest(y)
+    underflows = 2 * terms + x_size.sum(axis=-1, keepdims=True) + y_size.sum(axis=-2, keepdims=True)
+    bound = in_blocks(
+        _bound_of_scaled_product, *product, by, scaling * (1 + terms * profile.u), underflows, context.rounding(0.0)
+    )
+    return Bounded(product.value / by, bound, context)
+
+
+def _largest(x: Bounded) -> Floats:
+    """Magnitudes in any member."""
+    size = x.context.operands.magnitude(x.value)
+    return size if x.known else size + x.bound
+
+
+def _bound_of_scaled_product(
+    product: Any,
+    exact: Any,
+    of_y: Any,
+    of_x: Any,
+    scales: tuple[float, ...],
+    rooms: tuple[float, ...],
+    coefficients: tuple[float, ...],
+    by: float,
+    scaling: float,
+    underflows: Any,
+    rounding: tuple[Any, ...],
+) -> Any:
+    magnitude = scaled_back(exact, scales[0], rooms[0]) + carried_by(of_y, of_x, scales, rooms)
+    scaled = summed_bound(product, exact, of_y, of_x, scales, rooms, coefficients) + scaling * magnitude
+    return rounded_bound(product / by, scaled / by, underflows, *rounding)
 
 
 @rule_for(causal_softmax)
@@ -54,11 +83,12 @@ def causal_softmax_(z: Bounded) -> Bounded:
 
 @rule_for(masked_softmax)
 def masked_softmax_(z: Bounded, seen: Any) -> Bounded:
-    p, bound = bounded_softmax(z, seen)
-    result = z.context.rounded(p, bound, 0.0, centre=profile_of("float64").constants["exp"])
-    finite = (np.isfinite(z.value) & np.isfinite(z.bound)).all(axis=-1, keepdims=True)
+    result = softmax_(z, seen)
+    finite = np.isfinite(z.value).all(axis=-1, keepdims=True)
+    if not z.known:
+        finite &= np.isfinite(z.bound).all(axis=-1, keepdims=True)
     hidden = np.where(finite, 0.0, np.inf)  # 0 times what is not finite is no 0
-    return Bounded(np.where(seen, p, 0.0), np.where(seen, result.bound, hidden), z.context)
+    return Bounded(result.value, np.where(seen, result.bound, hidden), z.context)
 
 
 @rule_for(turned, terms=2)

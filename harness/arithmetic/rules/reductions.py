@@ -73,8 +73,7 @@ def shared_out_(ds: Bounded, counts: Any) -> Bounded:
 def log_sum_exp_(x: Bounded) -> Bounded:
     s = shift(x)
     value = x.value.max(axis=-1, keepdims=True) + s.log_sum
-    moved = (s.moved - x.as_summand).max(axis=-1, keepdims=True)
-    return x.context.rounded(value, moved + log_sum_error(x, s), centre=4.0)
+    return x.context.rounded(value, s.log_sum_moved + log_sum_error(x, s), centre=4.0)
 
 
 @rule_for(log_sum_exp_vjp)

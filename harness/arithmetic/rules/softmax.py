@@ -4,10 +4,15 @@ softmax      exp(s_i) / sum exp(s), and exp(log-softmax), with s = a - max(a).
 log-softmax  s_i - log sum exp(s).
              The shift cancels, so a bound on the logarithm, R_i, serves all of them: perturbing logits by
              at most E changes log p_i by at most
-                 R_i = E_i + max(log sum p_j e^E_j, -log sum p_j e^-E_j).
+                 R_i = E_i + log sum p_j e^E_j,
+             upwards as downwards, where the last is -log sum p_j e^-E_j: by Cauchy and Schwarz it is no more.
              Roundings, relative, in units of u: exp(s_j) is off by L_j (its argument's subtraction,
              L_j >= |s_j| of any member) plus exp's constant; the sum by the p-weighted mean of these
-             plus n - 1.
+             plus n - 1. With t_j for that of a member, its mean is at most sum p_j e^R_j expm1(t_j), and
+                 expm1(t) = t e^(t/2) sinh(t/2) / (t/2) <= t e^(t/2 + t^2/24),    sinh(x)/x <= e^(x^2/6),
+             (2k + 1)! in the series being at least 6^k k!. The centre's log-sum is off by what the mean |s_j| is, an
+             entropy less the log-sum: at most log n.
+expm1        up to t = 1/4 no more than t + t^2/2 + 8/45 t^3: what follows t^3/6 is t/4 of it at most each time.
 
 softmax'     p (g - S), S = sum p g      the hand code, torch and JAX for g - S computed first
              p g - p S                   torch (one kernel of two) and JAX for the products first
@@ -29,108 +34,238 @@ functions", IMA J. Numer. Anal. 41 (2021), section 4; the unions are derived her
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from harness.arithmetic.bounded import Bounded, Floats, rule_for
+from harness.arithmetic.blocks import in_blocks
+from harness.arithmetic.bounded import Bounded, Floats, rounded_bound, rule_for
+from harness.arithmetic.loops import Formula, where
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, profile_of
 from impls.hand.activations.softmax import log_softmax, softmax, softmax_vjp
 from impls.hand.losses.cross_entropy import one_hot_cross_entropy_vjp, softmax_cross_entropy_vjp
 from impls.hand.losses.weighted import over_weights, soft_targets
 
+NEAR = 1 / 4
+"""Up to there a polynomial is an upper bound of expm1."""
+
 
 class Shifted(NamedTuple):
-    """Softmax of a row in float64, and what rounding may do to its parts."""
+    """Softmax of rows in float64, what bounds of the logits may do to it, and what rounding may do to its parts."""
 
     shifted: Floats  # s = a - max(a), (N, K)
     p: Floats  # softmax, (N, K)
     log_sum: Floats  # log sum exp(s), (N, 1)
-    moved: Floats  # R, how far log p can be moved by the logits' bounds, (N, K)
-    argument: Floats  # largest |s| of any member, L, (N, K)
+    uncertain: Floats | float  # E, (N, K)
+    farthest: Floats | float  # the largest E, (N, 1)
+    moved: Floats | float  # log sum p e^E, (N, 1)
+    own: float  # of 1 + |s|, what log p of the centre may be off by
     denominator: Floats  # relative error of a member's sum of exponentials, (N, 1)
 
+    @property
+    def log_sum_moved(self) -> Any:
+        """How far the logarithm of a sum of exp(a) is from the centre's, beyond what rounding does to a member's."""
+        return self.moved + self.own * (1 + math.log(self.p.shape[-1]))
 
-def shift(a: Bounded, seen: Any = True) -> Shifted:
+
+def shift(a: Bounded, seen: Any = None) -> Shifted:
     """Where an entry is not seen it weighs nothing, whatever it is."""
-    profile = a.context.profile
-    classes = a.shape[-1]
-    shifted = np.where(seen, a.value - np.where(seen, a.value, -np.inf).max(axis=-1, keepdims=True), 0.0)
-    powers = np.exp(shifted) * seen
-    total = powers.sum(axis=-1, keepdims=True)
-    p = powers / total
-    uncertain = np.where(seen, a.as_summand, 0.0)  # the shift is a sum
-    up = np.log((p * np.exp(uncertain)).sum(axis=-1, keepdims=True))
-    down = -np.log((p * np.exp(-uncertain)).sum(axis=-1, keepdims=True))
-    own = (16 + classes) * UNIT_ROUNDOFF_64 * (1 + np.abs(shifted))
-    moved = uncertain + np.maximum(np.maximum(up, down), 0) + own
-    argument = np.abs(shifted) + uncertain + uncertain.max(axis=-1, keepdims=True)
-    term = np.expm1(profile.u * (argument + profile.constants["exp"]))
-    weighted = (p * np.exp(moved) * term).sum(axis=-1, keepdims=True)
+    profile, classes = a.context.profile, a.shape[-1]
+    visible = a.value if seen is None else np.where(seen, a.value, -np.inf)
+    shifted = a.value - visible.max(axis=-1, keepdims=True)
+    if seen is not None:
+        shifted = np.where(seen, shifted, 0.0)
+    p = np.exp(shifted)
+    if seen is not None:
+        p *= seen
+    total = np.maximum(p.sum(axis=-1, keepdims=True), 1.0)  # as it is, where anything is seen
+    p /= total
+    uncertain, farthest, moved = _moved_by_bounds(a, seen, p)
+    own = (16 + classes) * UNIT_ROUNDOFF_64
+    rows = moved + own, profile.u * (farthest + profile.constants["exp"])
+    growth = _growth(_exponent_of_weight, farthest, shifted, uncertain, *rows, own, profile.u)
+    weights = in_blocks(_weight, p, growth, shifted, uncertain, *rows, own, profile.u)
+    weighted = weights.sum(axis=-1, keepdims=True)
     accumulated = (classes - 1) * profile.u_sum * (1 + weighted) + classes * profile.eta
-    return Shifted(shifted, p, np.log(total), moved, argument, weighted + accumulated)
+    return Shifted(shifted, p, np.log(total), uncertain, farthest, moved, own, weighted + accumulated)
+
+
+def _moved_by_bounds(a: Bounded, seen: Any, p: Floats) -> tuple[Any, Any, Any]:
+    """E, its largest of each row and log sum p e^E: none where every program knows every logit."""
+    if a.known and not a.contracted:
+        return 0.0, 0.0, 0.0
+    uncertain = a.as_summand if seen is None else np.where(seen, a.as_summand, 0.0)  # the shift is a sum
+    farthest = uncertain.max(axis=-1, keepdims=True)
+    growth = None if farthest.max(initial=0.0) <= NEAR else np.expm1(uncertain)
+    grown = in_blocks(_grown, p, uncertain, growth).sum(axis=-1, keepdims=True)
+    return uncertain, farthest, np.log1p(grown)
+
+
+def _growth(exponent: Formula, farthest: Any, shifted: Floats, uncertain: Any, *others: Any) -> Any:
+    """expm1 of what a formula gives that grows with |s| and with E; None where `_grown` need not be told."""
+    if np.max(exponent(shifted.min(initial=0.0), farthest, *others), initial=0.0) <= NEAR:
+        return None
+    return np.expm1(in_blocks(exponent, shifted, uncertain, *others))
+
+
+def _grown(p: Any, exponent: Any, growth: Any) -> Any:
+    """p expm1(exponent), which its growth is, or up to `NEAR` a little more."""
+    if growth is not None:
+        return p * growth
+    return p * (exponent * (1 + exponent * (1 / 2 + 8 / 45 * exponent)))
+
+
+def _exponent_of_weight(s: Any, uncertain: Any, moved: Any, exp: Any, own: float, u: float) -> Any:
+    reach = uncertain - s
+    return _exponent(uncertain, own * reach + moved, u * reach + exp)
+
+
+def _exponent(uncertain: Any, moved: Any, t: Any) -> Any:
+    return uncertain + moved + t * (1 / 2 + t / 24)
+
+
+def _weight(p: Any, growth: Any, s: Any, uncertain: Any, moved: Any, exp: Any, own: float, u: float) -> Any:
+    """What an entry adds to the relative error of a member's sum of exponentials."""
+    reach = uncertain - s
+    t = u * reach + exp
+    exponent = 0.0 if growth is not None else _exponent(uncertain, own * reach + moved, t)
+    return t * (p + _grown(p, exponent, growth))
 
 
 def log_sum_error(a: Bounded, s: Shifted) -> Floats:
     """Absolute error of a member's log sum exp(s), beyond what the logits' bounds do."""
     denominator = np.where(s.denominator < 1, -np.log1p(-s.denominator), np.inf)
-    log_sum = s.log_sum + s.moved.max(axis=-1, keepdims=True) + denominator
+    log_sum = s.log_sum + s.farthest + s.log_sum_moved + denominator
     return denominator + a.context.profile.constants["log"] * a.context.profile.u * log_sum
 
 
-def _log_softmax_error(a: Bounded, s: Shifted) -> Floats:
-    """Absolute error of a member's log-softmax beyond what the logits' bounds do."""
+def _error_of_log_softmax(a: Bounded, s: Shifted) -> tuple[Any, float]:
+    """Absolute error of a member's log-softmax beyond what the logits' bounds do: of a row, and of E + |s|.
+
+    The shift is off by u L, and the result by u of its magnitude, |s| + log sum exp(s) and what both are off by.
+    """
     u = a.context.profile.u
-    before = u * s.argument + log_sum_error(a, s)
-    result = np.abs(s.shifted - s.log_sum) + s.moved + before
-    return before + u * result
+    before = u * s.farthest + log_sum_error(a, s)
+    return before + u * (s.log_sum + s.moved + s.own + before), u * (2 + s.own + u)
 
 
 @rule_for(log_softmax)
 def log_softmax_(a: Bounded) -> Bounded:
-    s = shift(a)
+    s, context = shift(a), a.context
     value = s.shifted - s.log_sum
-    centre = 2 * profile_of("float64").constants["exp"]
-    return a.context.rounded(value, s.moved + _log_softmax_error(a, s), 0.0, centre=centre)
+    of_row, of_reach = _error_of_log_softmax(a, s)
+    rounding = context.rounding(0.0, 2 * profile_of("float64").constants["exp"])
+    bound = in_blocks(
+        _bound_of_log_softmax, value, s.shifted, s.uncertain, s.moved + s.own + of_row, s.own + of_reach, rounding
+    )
+    return Bounded(value, bound, context)
 
 
-def bounded_softmax(a: Bounded, seen: Any = True) -> tuple[Floats, Floats]:
-    """Softmax and its bound, for exp(s)/sum and for exp(log-softmax), over the entries that are seen."""
-    s = shift(a, seen)
-    profile = a.context.profile
+def _bound_of_log_softmax(
+    value: Any, s: Any, uncertain: Any, of_row: Any, of_reach: float, rounding: tuple[Any, ...]
+) -> Any:
+    return rounded_bound(value, uncertain + of_reach * (uncertain - s) + of_row, 1.0, *rounding)
+
+
+def softmax_and_errors(a: Bounded, seen: Any = None) -> tuple[Any, ...]:
+    """Softmax of the entries that are seen, and what else `bound_of_softmax` is told."""
+    s, profile = shift(a, seen), a.context.profile
     u, constants = profile.u, profile.constants
-    quotient = u * (s.argument + constants["exp"] + constants["divide"]) + s.denominator
-    logarithm = _log_softmax_error(a, s) + u * constants["exp"]
-    error = np.maximum(quotient * (1 + 4 * quotient), logarithm)
-    bound = s.p * np.expm1(s.moved + error) + (a.shape[-1] + 2) * profile.eta
-    return s.p, bound
+    quotient = u * (s.farthest + constants["exp"] + constants["divide"]) + s.denominator
+    of_row, of_reach = _error_of_log_softmax(a, s)
+    operands = s.moved + s.own, quotient, of_row + u * constants["exp"], (s.own, u, of_reach)
+    growth = _growth(_error_of_softmax, s.farthest, s.shifted, s.uncertain, *operands)
+    return s.p, growth, (a.shape[-1] + 2) * profile.eta, s.shifted, s.uncertain, *operands
+
+
+def _error_of_softmax(
+    s: Any, uncertain: Any, moved: Any, quotient: Any, logarithm: Any, of_reach: tuple[float, float, float]
+) -> Any:
+    """How far a member's log p may be from the centre's, for exp(s)/sum and for exp(log-softmax)."""
+    own, of_quotient, of_logarithm = of_reach
+    reach = uncertain - s
+    relative = of_quotient * reach + quotient
+    error = np.maximum(relative * (1 + 4 * relative), of_logarithm * reach + logarithm)
+    return uncertain + own * reach + moved + error
+
+
+def bound_of_softmax(p: Any, growth: Any, underflows: float, *operands: Any) -> Any:
+    """Entry by entry, of exact probabilities."""
+    return _grown(p, _error_of_softmax(*operands), growth) + underflows
+
+
+def _rounded_bound_of_softmax(rounding: tuple[Any, ...], p: Any, *others: Any) -> Any:
+    return rounded_bound(p, bound_of_softmax(p, *others), 1.0, *rounding)
+
+
+def bounded_softmax(a: Bounded) -> tuple[Floats, Floats]:
+    """Softmax and its bound before the centre's rounding."""
+    p, *others = softmax_and_errors(a)
+    return p, in_blocks(bound_of_softmax, p, *others)
 
 
 @rule_for(softmax)
-def softmax_(a: Bounded) -> Bounded:
-    p, bound = bounded_softmax(a)
-    return a.context.rounded(p, bound, 0.0, centre=profile_of("float64").constants["exp"])
+def softmax_(a: Bounded, seen: Any = None) -> Bounded:
+    p, *others = softmax_and_errors(a, seen)
+    rounding = a.context.rounding(0.0, profile_of("float64").constants["exp"])
+    return Bounded(p, in_blocks(_rounded_bound_of_softmax, rounding, p, *others), a.context)
 
 
 @rule_for(softmax_vjp, terms=2)
 def softmax_vjp_(da: Bounded, p: Bounded) -> Bounded:
-    profile, classes = da.context.profile, p.shape[-1]
-    value = softmax_vjp.body(da.value, p.value)  # type: ignore[attr-defined]
-    eager, size = profile.eager, np.abs(p.value)
-    uncertain = p.bound if eager else np.where(size < profile.eta, np.maximum(p.bound, profile.eta), p.bound)
-    g, a = np.abs(da.value) + da.bound, size + uncertain
-    # S, its magnitude in any member, and how far a member's is from the centre's.
-    magnitude = (g * a).sum(axis=-1, keepdims=True)
-    moved = (da.bound * a + np.abs(da.value) * uncertain).sum(axis=-1, keepdims=True)
-    summed = classes * (profile.u_sum * magnitude * (1 + classes * profile.u_sum) + profile.eta)
-    gap = np.abs(da.value - (da.value * p.value).sum(axis=-1, keepdims=True))
-    propagated = a * (da.as_summand + moved) + uncertain * gap
-    products = g + magnitude if eager else 2 * g + 7 * magnitude
-    local = a * (summed + profile.u * (products + summed))
-    own = (classes + 3) * UNIT_ROUNDOFF_64 * a * (g + magnitude)
-    total = (propagated + local + own) * (1 + 4 * profile.u)
-    return da.context.rounded(value, total, 2.0, centre=0.0, underflows=2 * (1 + classes))
+    context, classes = da.context, p.shape[-1]
+    profile, own = context.profile, (classes + 3) * UNIT_ROUNDOFF_64
+    u, lost = profile.u, 0.0 if profile.eager else profile.eta
+    of_S, of_g = (u, u) if profile.eager else (7 * u, 2 * u)
+    summed = classes * profile.u_sum * (1 + classes * profile.u_sum) * (1 + u)
+    S = (da.value * p.value).sum(axis=-1, keepdims=True)
+    off = in_blocks(_off_by, da.value, da.bound, p.value, p.bound, lost, summed + of_S + own)
+    off_S = off.sum(axis=-1, keepdims=True) + classes * profile.eta * (1 + u)
+    value = in_blocks(_softmax_vjp, da.value, p.value, S)
+    bound = in_blocks(
+        _bound_of_softmax_vjp, value, da.value, da.bound, da.as_summand, p.value, p.bound, S, off_S,
+        (lost, of_g + own, 1 + 4 * u), context.rounding(2.0, 0.0), 2 * (1 + classes),
+    )  # fmt: skip
+    return Bounded(value, bound, context)
+
+
+def _softmax_vjp(da: Any, p: Any, S: Any) -> Any:
+    return p * (da - S)
+
+
+def _uncertain(p: Any, p_bound: Any, lost: float) -> Any:
+    """What is shown as 0 may not have underflowed."""
+    return where(np.abs(p) < lost, np.maximum(p_bound, lost), p_bound)
+
+
+def _off_by(da: Any, da_bound: Any, p: Any, p_bound: Any, lost: float, rounding: float) -> Any:
+    """What an entry adds to how far a member's S is from the centre's: bounds, and so much of S's magnitude."""
+    size, uncertain = np.abs(da), _uncertain(p, p_bound, lost)
+    a = np.abs(p) + uncertain
+    return da_bound * a + size * uncertain + rounding * ((size + da_bound) * a)
+
+
+def _bound_of_softmax_vjp(
+    value: Any,
+    da: Any,
+    da_bound: Any,
+    da_summand: Any,
+    p: Any,
+    p_bound: Any,
+    S: Any,
+    off_S: Any,
+    constants: tuple[float, float, float],
+    rounding: tuple[Any, ...],
+    underflows: float,
+) -> Any:
+    lost, of_g, inflated = constants
+    uncertain = _uncertain(p, p_bound, lost)
+    off = da_summand + off_S + of_g * (np.abs(da) + da_bound)
+    total = (np.abs(p) + uncertain) * off + uncertain * np.abs(da - S)
+    return rounded_bound(value, total * inflated, underflows, *rounding)
 
 
 @rule_for(soft_targets)
@@ -145,24 +280,57 @@ def over_weights_(total: Bounded, weight: float, rows: int) -> Bounded:
 
 @rule_for(softmax_cross_entropy_vjp)
 def softmax_cross_entropy_vjp_(a: Bounded, y: Any) -> Bounded:
-    target = (np.arange(a.shape[-1]) == np.expand_dims(y, -1)).astype(np.float64)
-    return one_hot_cross_entropy_vjp_(a, Bounded(target, np.zeros(a.shape), a.context))
+    target = in_blocks(_one_hot, np.arange(a.shape[-1]), np.expand_dims(y, -1))
+    return _cross_entropy_vjp(a, target, 0.0, (1.0, 1.0, 0.0))
 
 
 @rule_for(one_hot_cross_entropy_vjp)
 def one_hot_cross_entropy_vjp_(a: Bounded, y: Bounded) -> Bounded:
+    sums = (each.sum(axis=-1, keepdims=True) for each in (y.value, np.abs(y.value) + y.bound, y.bound))
+    return _cross_entropy_vjp(a, y.value, y.bound, sums)
+
+
+def _one_hot(column: Any, label: Any) -> Any:
+    return where(column == label, 1.0, 0.0)
+
+
+def _cross_entropy_vjp(a: Bounded, y: Any, y_bound: Any, sums: Iterable[Any]) -> Bounded:
+    """`sums` are those of y, of its magnitude in any member, and of its bound."""
     *rows_along, classes = a.shape
-    rows = prod(rows_along)
-    p, bound = bounded_softmax(a)
-    target = np.abs(y.value) + y.bound
-    total = target.sum(axis=-1, keepdims=True)
-    value = (p * y.value.sum(axis=-1, keepdims=True) - y.value) / rows
-    propagated = (bound * total + (p + bound) * y.bound.sum(axis=-1, keepdims=True) + y.bound) / rows
+    rows, u, context = prod(rows_along), a.context.profile.u, a.context
+    of_y, total, of_bound = sums
+    p, *others = softmax_and_errors(a)
+    value = in_blocks(_over_rows, p, y, of_y, rows)
     # In units of u: p/N takes part in sum g (n - 1), in exp(log p) * sum g, a division and a product; y's
     # share is rounded once or divided by a reciprocal; the difference is rounded, and divided where the
     # division comes last.
-    share = ((classes + 4) * (p + bound) * total + 4 * target) / rows
-    result = 4 * (np.abs(value) + propagated)
-    local = a.context.profile.u * (share + result)
-    centre = UNIT_ROUNDOFF_64 * (profile_of("float64").constants["exp"] + classes) * (p * total + target) / rows
-    return a.context.rounded(value, propagated + local + centre, 0.0, underflows=4.0)
+    centre = UNIT_ROUNDOFF_64 * (profile_of("float64").constants["exp"] + classes)
+    constants = rows, (classes + 4) * u, 4 * u, centre
+    bound = in_blocks(
+        _bound_of_cross_entropy_vjp, value, y, y_bound, total, of_bound, constants, context.rounding(0.0), p, *others
+    )
+    return Bounded(value, bound, context)
+
+
+def _over_rows(p: Any, y: Any, of_y: Any, rows: float) -> Any:
+    return (p * of_y - y) / rows
+
+
+def _bound_of_cross_entropy_vjp(
+    value: Any,
+    y: Any,
+    y_bound: Any,
+    total: Any,
+    of_bound: Any,
+    constants: tuple[float, float, float, float],
+    rounding: tuple[Any, ...],
+    p: Any,
+    *others: Any,
+) -> Any:
+    rows, of_p, four, centre = constants
+    bound, target = bound_of_softmax(p, *others), np.abs(y) + y_bound
+    largest = p + bound
+    propagated = (bound * total + largest * of_bound + y_bound) / rows
+    local = (of_p * largest * total + four * target) / rows + four * (np.abs(value) + propagated)
+    own = centre * (p * total + target) / rows
+    return rounded_bound(value, propagated + local + own, 4.0, *rounding)

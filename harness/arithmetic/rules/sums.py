@@ -54,6 +54,18 @@ from impls.hand.layers.windows import put_back
 Product = Callable[[Any, Any], Any]
 
 
+class ProductSums(NamedTuple):
+    """Sums of products, and all that `summed_bound` is told of them."""
+
+    value: Floats
+    exact: Any
+    of_y: Any
+    of_x: Any
+    scales: tuple[float, ...]
+    rooms: tuple[float, ...]
+    coefficients: tuple[float, ...]
+
+
 def compounded(u: float, roundings: float, w: float = 0.0, additions: float = 0) -> float:
     """What additions of a sum and then roundings, one after the other, make of 1, less 1: no order is left out.
 
@@ -181,6 +193,11 @@ def max_(x: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
 
 @rule_for(np.matmul)
 def matmul(x: Bounded, y: Bounded) -> Bounded:
+    return _as_bounded(matrix_product(x, y), x.context, x.shape[-1])
+
+
+def matrix_product(x: Bounded, y: Bounded) -> ProductSums:
+    """What its bound is made of, for those that go on with it."""
     with threads_for(x.size * y.shape[-1]):
         return _of_products(x.context.matmul, np.matmul, x.shape[-1], x, y, single=1 in (x.size, y.size))
 
@@ -194,10 +211,17 @@ def transposed_convolution_(dz: Bounded, W: Bounded, windows: Any, image: Any, g
         return transposed_convolution.body(x, y, windows, image, groups)  # type: ignore[attr-defined]
 
     with threads_for(dz.size * W.size // len(W.value)):
-        return _of_products(product, product, terms, dz, W, single=False)
+        return _as_bounded(_of_products(product, product, terms, dz, W, single=False), dz.context, terms)
 
 
-def _of_products(of_values: Product, product: Product, terms: int, x: Bounded, y: Bounded, *, single: bool) -> Bounded:
+def _as_bounded(products: ProductSums, context: Context, terms: int) -> Bounded:
+    bound = in_blocks(summed_bound, *products)
+    return Bounded(products.value, bound, context, _times_rounded(context.profile, terms))
+
+
+def _of_products(
+    of_values: Product, product: Product, terms: int, x: Bounded, y: Bounded, *, single: bool
+) -> ProductSums:
     """Sums of so many products of an entry of x and one of y; of a single one times all others, it may be regrouped.
 
     `of_values` may know products of values and magnitudes, which do not depend on bounds.
@@ -219,9 +243,7 @@ def _of_products(of_values: Product, product: Product, terms: int, x: Bounded, y
     if any(x_bound.strides) and x_bound.any():
         sizes[2] = _from_above(product, terms, x_bound, np.abs(y.value) + y_bound)
     products, scales, rooms = zip(*sizes, strict=True)
-    roundings = 2 if regrouped else 1
-    bound = in_blocks(summed_bound, value, *products, scales, rooms, _coefficients(p, terms, roundings))
-    return Bounded(value, bound, context, _times_rounded(p, terms))
+    return ProductSums(value, *products, scales, rooms, _coefficients(p, terms, 2 if regrouped else 1))
 
 
 def _raised(block: BlockDot, product: Product, terms: int, exact: Scaled, *factors: tuple[Floats, Any]) -> Scaled:
@@ -278,15 +300,25 @@ class Scaled(NamedTuple):
     @property
     def back(self) -> Any:
         """Its entries, in float64."""
-        return 0.0 if self.product is None else in_blocks(_scaled_back, self.product, self.scale, self.room)
+        return 0.0 if self.product is None else in_blocks(scaled_back, self.product, self.scale, self.room)
 
 
 NOTHING = Scaled(None)
 
 
-def _scaled_back(product: Any, scale: float, room: float) -> Any:
+def scaled_back(product: Any, scale: float, room: float) -> Any:
     """Nothing was scaled where there is no room."""
     return product * scale + room if room else product
+
+
+def carried_by(of_y: Any, of_x: Any, scales: tuple[float, ...], rooms: tuple[float, ...]) -> Any:
+    """What is propagated, entry by entry: |X| E_Y + E_X A(Y)."""
+    carried = 0.0
+    if of_y is not None:
+        carried = scaled_back(of_y, scales[1], rooms[1])
+    if of_x is not None:
+        carried = carried + scaled_back(of_x, scales[2], rooms[2])
+    return carried
 
 
 def summed_bound(
@@ -304,14 +336,10 @@ def summed_bound(
         of_y, of_x: |X| E_Y and E_X A(Y), which are propagated; these and `exact` as `Scaled`, in this order.
     """
     of_magnitude, of_value, of_propagated, underflows, last, slack, spread, largest, certain = coefficients
-    magnitude = _scaled_back(exact, scales[0], rooms[0])
+    magnitude = scaled_back(exact, scales[0], rooms[0])
     size, bound = np.abs(value), magnitude * of_magnitude
     bound += of_value * size
-    carried = 0.0
-    if of_y is not None:
-        carried = _scaled_back(of_y, scales[1], rooms[1])
-    if of_x is not None:
-        carried = carried + _scaled_back(of_x, scales[2], rooms[2])
+    carried = carried_by(of_y, of_x, scales, rooms)
     bound += of_propagated * carried
     bound += underflows
     if last:
