@@ -16,7 +16,7 @@ from harness.arithmetic.blocks import ENTRIES, counts, in_blocks, largest
 from harness.arithmetic.bounded import rounded_bound, summand_bound
 from harness.arithmetic.loops import COMPILER, Compiler, most, where
 from harness.arithmetic.profile import on_tensor_cores
-from harness.arithmetic.rules import gelu, smooth, sums
+from harness.arithmetic.rules import attention, cross_entropy, gelu, smooth, softmax, sums
 from harness.arithmetic.rules.elementwise import propagated_by_factor, propagated_by_factors
 from harness.arithmetic.rules.smooth import propagated_by_slope
 from harness.arithmetic.rules.sums import _coefficients, summed_bound
@@ -53,6 +53,7 @@ def single(drawn: np.ndarray) -> np.ndarray:
 LIMITS = (FLOAT32.u, 1.0, FLOAT32.eta, FLOAT32.largest, FLOAT32.largest / 4 * FLOAT32.u)
 ONES, NO_ROOM = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
 ROUNDING = Context(FLOAT32).rounding(1.0, 2.0)
+OF_ROWS = 0.0, 1e-6, 1e-7, 2e-7, (1e-15, 1e-7, 2e-7)  # E, and what rounding does to a row of softmax
 OF_CORES = on_tensor_cores(profile_of("bfloat16"), "H100", "bfloat16")
 CALLS = {
     "rounded": lambda v, a, b, c: in_blocks(rounded_bound, v, a, 1.0, *LIMITS),
@@ -97,6 +98,40 @@ CALLS = {
     "told": lambda v, a, b, c: counts(conditions, 5, v, a),
     "share": lambda v, a, b, c: largest(share_used, v, c, a, None, 0.0),
     "share, with a tail": lambda v, a, b, c: largest(share_used, v, c, a, b, LEAST),
+    "softmax": lambda v, a, b, c: in_blocks(softmax._rounded_bound_of_softmax, ROUNDING, a, None, 1e-30, -b, *OF_ROWS),
+    "softmax, uncertain": lambda v, a, b, c: in_blocks(
+        softmax._rounded_bound_of_softmax, ROUNDING, a, c, 1e-30, -b, a, c, b, a, (1e-15, 1e-7, 2e-7)
+    ),
+    "weights of softmax": lambda v, a, b, c: in_blocks(softmax._weight, a, None, -b, c, b, a, 1e-15, 1e-7),
+    "weights of softmax, grown": lambda v, a, b, c: in_blocks(softmax._weight, a, c, -b, 0.0, b, a, 1e-15, 1e-7),
+    "the exponent of a weight": lambda v, a, b, c: in_blocks(softmax._exponent_of_weight, -b, c, b, a, 1e-15, 1e-7),
+    "log-softmax": lambda v, a, b, c: in_blocks(softmax._bound_of_log_softmax, v, -a, b, c, 1e-7, ROUNDING),
+    "the slope of softmax": lambda v, a, b, c: in_blocks(
+        softmax._bound_of_softmax_vjp, v, -c, a, b, c, a, v, b, (1e-30, 1e-7, 1.5, 6), ROUNDING
+    ),
+    "what the slope of softmax adds up": lambda v, a, b, c: in_blocks(softmax._off_by, v, a, -b, c, 1e-30, 1e-7),
+    "cross-entropy": lambda v, a, b, c: in_blocks(
+        cross_entropy._bound_of_cross_entropy_vjp,
+        v,
+        -c,
+        0.0,
+        b,
+        c,
+        (7, 1e-7, 2e-7, 1e-15),
+        ROUNDING,
+        a,
+        None,
+        1e-30,
+        -b,
+        *OF_ROWS,
+    ),
+    "one-hot": lambda v, a, b, c: in_blocks(cross_entropy._one_hot, np.arange(50.0), np.floor(a[:3000, None])),
+    "attention's scores": lambda v, a, b, c: in_blocks(
+        attention._bound_of_scaled_product, v, a, b, _coefficients(FLOAT32, 32, 1), 5.0, 1e-7, c, ROUNDING
+    ),
+    "attention's scores, of nothing propagated": lambda v, a, b, c: in_blocks(
+        attention._bound_of_scaled_product, v, a, None, _coefficients(FLOAT32, 32, 1), 5.0, 1e-7, c, ROUNDING
+    ),
 }
 
 

@@ -8,6 +8,7 @@ from harness.arithmetic.rules import (
     attention,
     batch_norm,
     cosine,
+    cross_entropy,
     einsum,
     elementary,
     elementwise,
@@ -26,6 +27,6 @@ from harness.arithmetic.rules import (
 )
 
 __all__ = [
-    "attention", "batch_norm", "cosine", "einsum", "elementary", "elementwise", "functions", "gelu", "layer_norm",
-    "losses", "moves", "optimizers", "other_norms", "reading", "reductions", "smooth", "softmax", "sums",
+    "attention", "batch_norm", "cosine", "cross_entropy", "einsum", "elementary", "elementwise", "functions", "gelu",
+    "layer_norm", "losses", "moves", "optimizers", "other_norms", "reading", "reductions", "smooth", "softmax", "sums",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Rules of softmax and of the cross-entropies on logits: one bound for all formulas that frameworks use.
+"""Rules of softmax, log-softmax and softmax': one bound for all formulas that frameworks use.
 
 softmax      exp(s_i) / sum exp(s), and exp(log-softmax), with s = a - max(a).
 log-softmax  s_i - log sum exp(s).
@@ -23,10 +23,6 @@ softmax'     p (g - S), S = sum p g      the hand code, torch and JAX for g - S 
              e_i r2 e_j is within 6 u of p_i p_j, and two products are rounded, so n + 7 instead of n for S,
              and 2 u |g|. Where p underflows and is shown as 0, e may not have underflowed: off by eta there.
 
-cross-entropy'   (p sum y - y)/N, p sum y/N - y/N, and the frameworks' g - exp(log p) sum g with g = -y/N.
-
-weighted         q and D are sums and products of weights, in any order: 5 u q, n u D of n rows
-
 Sources: formulas as in torch's derivatives.yaml and ATen kernels, jax.lax and jax.nn; error of shifted
 softmax: Blanchard, D. Higham and N. Higham, "Accurately computing the log-sum-exp and softmax
 functions", IMA J. Numer. Anal. 41 (2021), section 4; the unions are derived here.
@@ -35,8 +31,6 @@ functions", IMA J. Numer. Anal. 41 (2021), section 4; the unions are derived her
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,8 +40,6 @@ from harness.arithmetic.bounded import Bounded, Floats, rounded_bound, rule_for
 from harness.arithmetic.loops import Formula, where
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, profile_of
 from impls.hand.activations.softmax import log_softmax, softmax, softmax_vjp
-from impls.hand.losses.cross_entropy import one_hot_cross_entropy_vjp, softmax_cross_entropy_vjp
-from impls.hand.losses.weighted import over_weights, soft_targets
 
 NEAR = 1 / 4
 """Up to there a polynomial is an upper bound of expm1."""
@@ -227,7 +219,7 @@ def softmax_vjp_(da: Bounded, p: Bounded) -> Bounded:
     value = in_blocks(_softmax_vjp, da.value, p.value, S)
     bound = in_blocks(
         _bound_of_softmax_vjp, value, da.value, da.bound, da.as_summand, p.value, p.bound, S, off_S,
-        (lost, of_g + own, 1 + 4 * u), context.rounding(2.0, 0.0), 2 * (1 + classes),
+        (lost, of_g + own, 1 + 4 * u, 2 * (1 + classes)), context.rounding(2.0, 0.0),
     )  # fmt: skip
     return Bounded(value, bound, context)
 
@@ -249,88 +241,10 @@ def _off_by(da: Any, da_bound: Any, p: Any, p_bound: Any, lost: float, rounding:
 
 
 def _bound_of_softmax_vjp(
-    value: Any,
-    da: Any,
-    da_bound: Any,
-    da_summand: Any,
-    p: Any,
-    p_bound: Any,
-    S: Any,
-    off_S: Any,
-    constants: tuple[float, float, float],
-    rounding: tuple[Any, ...],
-    underflows: float,
+    value: Any, g: Any, g_bound: Any, read: Any, p: Any, p_bound: Any, S: Any, off_S: Any, constants: Any, rounding: Any
 ) -> Any:
-    lost, of_g, inflated = constants
+    lost, of_g, inflated, underflows = constants
     uncertain = _uncertain(p, p_bound, lost)
-    off = da_summand + off_S + of_g * (np.abs(da) + da_bound)
-    total = (np.abs(p) + uncertain) * off + uncertain * np.abs(da - S)
+    off = read + off_S + of_g * (np.abs(g) + g_bound)
+    total = (np.abs(p) + uncertain) * off + uncertain * np.abs(g - S)
     return rounded_bound(value, total * inflated, underflows, *rounding)
-
-
-@rule_for(soft_targets)
-def soft_targets_(a: Bounded, q: Any) -> Bounded:
-    return a.context.constant(q).widened(5 * a.context.profile.u * np.abs(q))
-
-
-@rule_for(over_weights)
-def over_weights_(total: Bounded, weight: float, rows: int) -> Bounded:
-    return total / total.context.constant(weight).widened(rows * total.context.profile.u_sum * weight)
-
-
-@rule_for(softmax_cross_entropy_vjp)
-def softmax_cross_entropy_vjp_(a: Bounded, y: Any) -> Bounded:
-    target = in_blocks(_one_hot, np.arange(a.shape[-1]), np.expand_dims(y, -1))
-    return _cross_entropy_vjp(a, target, 0.0, (1.0, 1.0, 0.0))
-
-
-@rule_for(one_hot_cross_entropy_vjp)
-def one_hot_cross_entropy_vjp_(a: Bounded, y: Bounded) -> Bounded:
-    sums = (each.sum(axis=-1, keepdims=True) for each in (y.value, np.abs(y.value) + y.bound, y.bound))
-    return _cross_entropy_vjp(a, y.value, y.bound, sums)
-
-
-def _one_hot(column: Any, label: Any) -> Any:
-    return where(column == label, 1.0, 0.0)
-
-
-def _cross_entropy_vjp(a: Bounded, y: Any, y_bound: Any, sums: Iterable[Any]) -> Bounded:
-    """`sums` are those of y, of its magnitude in any member, and of its bound."""
-    *rows_along, classes = a.shape
-    rows, u, context = prod(rows_along), a.context.profile.u, a.context
-    of_y, total, of_bound = sums
-    p, *others = softmax_and_errors(a)
-    value = in_blocks(_over_rows, p, y, of_y, rows)
-    # In units of u: p/N takes part in sum g (n - 1), in exp(log p) * sum g, a division and a product; y's
-    # share is rounded once or divided by a reciprocal; the difference is rounded, and divided where the
-    # division comes last.
-    centre = UNIT_ROUNDOFF_64 * (profile_of("float64").constants["exp"] + classes)
-    constants = rows, (classes + 4) * u, 4 * u, centre
-    bound = in_blocks(
-        _bound_of_cross_entropy_vjp, value, y, y_bound, total, of_bound, constants, context.rounding(0.0), p, *others
-    )
-    return Bounded(value, bound, context)
-
-
-def _over_rows(p: Any, y: Any, of_y: Any, rows: float) -> Any:
-    return (p * of_y - y) / rows
-
-
-def _bound_of_cross_entropy_vjp(
-    value: Any,
-    y: Any,
-    y_bound: Any,
-    total: Any,
-    of_bound: Any,
-    constants: tuple[float, float, float, float],
-    rounding: tuple[Any, ...],
-    p: Any,
-    *others: Any,
-) -> Any:
-    rows, of_p, four, centre = constants
-    bound, target = bound_of_softmax(p, *others), np.abs(y) + y_bound
-    largest = p + bound
-    propagated = (bound * total + largest * of_bound + y_bound) / rows
-    local = (of_p * largest * total + four * target) / rows + four * (np.abs(value) + propagated)
-    own = centre * (p * total + target) / rows
-    return rounded_bound(value, propagated + local + own, 4.0, *rounding)
