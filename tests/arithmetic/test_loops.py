@@ -107,7 +107,7 @@ CALLS = {
     "the exponent of a weight": lambda v, a, b, c: in_blocks(softmax._exponent_of_weight, -b, c, b, a, 1e-15, 1e-7),
     "log-softmax": lambda v, a, b, c: in_blocks(softmax._bound_of_log_softmax, v, -a, b, c, 1e-7, ROUNDING),
     "the slope of softmax": lambda v, a, b, c: in_blocks(
-        softmax._bound_of_softmax_vjp, v, -c, a, b, c, a, v, b, (1e-30, 1e-7, 1.5, 6), ROUNDING
+        softmax._bound_of_softmax_vjp, v, -c, a, b, c, a, v, b, (1e-30, 1e-7, 1.5, 6, LIMITS[3]), ROUNDING
     ),
     "what the slope of softmax adds up": lambda v, a, b, c: in_blocks(softmax._off_by, v, a, -b, c, 1e-30, 1e-7),
     "cross-entropy": lambda v, a, b, c: in_blocks(
@@ -127,10 +127,32 @@ CALLS = {
     ),
     "one-hot": lambda v, a, b, c: in_blocks(cross_entropy._one_hot, np.arange(50.0), np.floor(a[:3000, None])),
     "attention's scores": lambda v, a, b, c: in_blocks(
-        attention._bound_of_scaled_product, v, a, b, _coefficients(FLOAT32, 32, 1), 5.0, 1e-7, c, ROUNDING
+        attention._bound_of_scaled_product,
+        v,
+        a,
+        b,
+        None,
+        ONES,
+        NO_ROOM,
+        _coefficients(FLOAT32, 32, 1),
+        0.2,
+        1e-7,
+        c,
+        ROUNDING,
     ),
     "attention's scores, of nothing propagated": lambda v, a, b, c: in_blocks(
-        attention._bound_of_scaled_product, v, a, None, _coefficients(FLOAT32, 32, 1), 5.0, 1e-7, c, ROUNDING
+        attention._bound_of_scaled_product,
+        v,
+        a,
+        None,
+        None,
+        ONES,
+        NO_ROOM,
+        _coefficients(FLOAT32, 32, 1),
+        0.2,
+        1e-7,
+        c,
+        ROUNDING,
     ),
 }
 

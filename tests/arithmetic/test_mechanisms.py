@@ -287,6 +287,15 @@ def test_what_a_mask_hides_is_bounded_only_where_the_scores_are_finite():
     assert bound.ravel().tolist() == [np.inf, 0]
 
 
+def test_where_a_difference_from_the_mean_overflows_nothing_is_bounded_however_small_the_probability():
+    da, p = np.array([[3e38, -3e38], [1.0, 2.0]]), np.array([[1e-3, 0.999], [1e-3, 0.999]])
+    bounded = softmax_vjp(compiled().exact(da), compiled().exact(p))
+    assert np.isfinite(bounded.value).all()
+    assert np.isinf(bounded.bound).tolist() == [[True, False], [False, False]]
+    with np.errstate(over="ignore"):
+        assert np.isinf(softmax_vjp(da.astype(F), p.astype(F))).tolist() == [[True, False], [False, False]]
+
+
 def test_a_power_of_an_exponential_may_be_an_exponential():
     """XLA's algebraic simplifier: exp(z) to the c is exp(c z)."""
     z = np.linspace(0.5, 12, 1001).astype(F)

@@ -47,7 +47,7 @@ def scaled_product_(x: Bounded, y: Bounded, by: float) -> Bounded:
     x_size, y_size = _largest(x), _largest(y)
     underflows = 2 * terms + x_size.sum(axis=-1, keepdims=True) + y_size.sum(axis=-2, keepdims=True)
     bound = in_blocks(
-        _bound_of_scaled_product, *product, by, scaling * (1 + terms * profile.u), underflows, context.rounding(0.0)
+        _bound_of_scaled_product, *product, 1 / by, scaling * (1 + terms * profile.u), underflows, context.rounding(0.0)
     )
     return Bounded(product.value / by, bound, context)
 
@@ -66,14 +66,14 @@ def _bound_of_scaled_product(
     scales: tuple[float, ...],
     rooms: tuple[float, ...],
     coefficients: tuple[float, ...],
-    by: float,
+    inverse: float,
     scaling: float,
     underflows: Any,
     rounding: tuple[Any, ...],
 ) -> Any:
     magnitude = scaled_back(exact, scales[0], rooms[0]) + carried_by(of_y, of_x, scales, rooms)
     scaled = summed_bound(product, exact, of_y, of_x, scales, rooms, coefficients) + scaling * magnitude
-    return rounded_bound(product / by, scaled / by, underflows, *rounding)
+    return rounded_bound(product * inverse, scaled * inverse, underflows, *rounding)
 
 
 @rule_for(causal_softmax)

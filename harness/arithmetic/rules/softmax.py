@@ -22,6 +22,7 @@ softmax'     p (g - S), S = sum p g      the hand code, torch and JAX for g - S 
              r = 1/D, r2 = 1/D^2, p = e r. With e_i r = p_i (1 + d_i) and D^2 r2 / (D r)^2 within 4 u of 1,
              e_i r2 e_j is within 6 u of p_i p_j, and two products are rounded, so n + 7 instead of n for S,
              and 2 u |g|. Where p underflows and is shown as 0, e may not have underflowed: off by eta there.
+             Where g - S overflows nothing is bounded, however small p is.
 
 Sources: formulas as in torch's derivatives.yaml and ATen kernels, jax.lax and jax.nn; error of shifted
 softmax: Blanchard, D. Higham and N. Higham, "Accurately computing the log-sum-exp and softmax
@@ -219,7 +220,7 @@ def softmax_vjp_(da: Bounded, p: Bounded) -> Bounded:
     value = in_blocks(_softmax_vjp, da.value, p.value, S)
     bound = in_blocks(
         _bound_of_softmax_vjp, value, da.value, da.bound, da.as_summand, p.value, p.bound, S, off_S,
-        (lost, of_g + own, 1 + 4 * u, 2 * (1 + classes)), context.rounding(2.0, 0.0),
+        (lost, of_g + own, 1 + 4 * u, 2 * (1 + classes), profile.largest), context.rounding(2.0, 0.0),
     )  # fmt: skip
     return Bounded(value, bound, context)
 
@@ -243,8 +244,9 @@ def _off_by(da: Any, da_bound: Any, p: Any, p_bound: Any, lost: float, rounding:
 def _bound_of_softmax_vjp(
     value: Any, g: Any, g_bound: Any, read: Any, p: Any, p_bound: Any, S: Any, off_S: Any, constants: Any, rounding: Any
 ) -> Any:
-    lost, of_g, inflated, underflows = constants
+    lost, of_g, inflated, underflows, largest = constants
     uncertain = _uncertain(p, p_bound, lost)
     off = read + off_S + of_g * (np.abs(g) + g_bound)
-    total = (np.abs(p) + uncertain) * off + uncertain * np.abs(g - S)
+    gap = np.abs(g - S)
+    total = where(gap + off <= largest, (np.abs(p) + uncertain) * off + uncertain * gap, np.inf)
     return rounded_bound(value, total * inflated, underflows, *rounding)
