@@ -13,16 +13,20 @@ variance     of two passes, running or fast, as a LayerNorm's
 
 Sources: torch's aten/src/ATen/native/cpu/batch_norm_kernel.cpp (batch_norm_cpu_collect_linear_and_constant_terms,
 batch_norm_cpu_backward_contiguous_impl) and Normalization.cpp (2.13); flax/linen/normalization.py; the unions are
-derived here and in `rules.layer_norm`.
+derived here and in `rules.rows`.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from harness.arithmetic.blocks import in_blocks
 from harness.arithmetic.bounded import Bounded, rule_for
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, profile_of
-from harness.arithmetic.rules.layer_norm import affine, rows_of, vjp
+from harness.arithmetic.rules.layer_norm import affine, times_xh, vjp
+from harness.arithmetic.rules.rows import rows_of, spread_of, xh_of
 from harness.arithmetic.rules.sums import compounded, partial_sum
 from impls.hand.layers.batch_norm import (
     batch_norm,
@@ -35,8 +39,7 @@ from impls.hand.layers.batch_norm import (
 
 @rule_for(batch_norm, terms=2)
 def batch_norm_(x: Bounded, g: Bounded, b: Bounded, eps: float) -> Bounded:
-    shift = x.context.profile.u * (np.abs(b.value) + b.bound)
-    return affine(rows_of(x, eps, running=False), x, g, b).widened(shift)
+    return affine(rows_of(x, eps, running=False), x, g, b, besides=1)
 
 
 @rule_for(batch_norm_vjp, terms=3)
@@ -47,20 +50,36 @@ def batch_norm_vjp_(dh: Bounded, x: Bounded, g: Bounded, eps: float) -> Bounded:
 @rule_for(batch_norm_gain_vjp)
 def batch_norm_gain_vjp_(dh: Bounded, x: Bounded, eps: float) -> Bounded:
     rows, n = rows_of(x, eps, running=False), x.shape[-1]
-    R, upstream = (rows.r + rows.r_error)[..., 0], np.abs(dh.value) + dh.as_summand
-    far = np.abs(rows.xh) / rows.r + rows.spread + rows.m_error  # the largest |x - m| of a member
-    value, magnitude = (dh.value * rows.xh).sum(axis=-1), (upstream * far).sum(axis=-1) * R
-    own = (dh.as_summand * np.abs(rows.xh)).sum(axis=-1) + (upstream * rows.spread).sum(axis=-1) * R
-    through_mean = rows.m_error[..., 0] * R * (np.abs(dh.value.sum(axis=-1)) + dh.as_summand.sum(axis=-1))
+    R, spreads, upstream = rows.R[..., 0], (rows.own, rows.moved), (dh.value, dh.as_summand)
+    far = in_blocks(_farthest, rows.x, rows.bound, rows.m, rows.m_error, *spreads)
+    largest = in_blocks(_largest, *upstream)
+    value = in_blocks(times_xh, dh.value, rows.x, rows.m, rows.r).sum(axis=-1)
+    magnitude = (largest * far).sum(axis=-1) * R
+    own = in_blocks(_moved, *upstream, rows.x, rows.bound, rows.m, rows.r, rows.R, *spreads).sum(axis=-1)
+    through_mean = rows.m_error[..., 0] * R * (np.abs(dh.value.sum(axis=-1)) + upstream[1].sum(axis=-1))
     through_deviation = (rows.r_error / rows.r)[..., 0] * (np.abs(value) + own + through_mean)
     moved = own + through_mean + through_deviation
     partial = partial_sum(n, rows.u, magnitude, np.abs(value) + moved)
     local = compounded(rows.u, 4) * magnitude + compounded(rows.u, 4, rows.u, n - 1) * partial
     reach = np.where(magnitude * n <= x.context.profile.largest, 0.0, np.inf)
-    underflows = n * (1 + upstream.max(axis=-1)) * (1 + far.max(axis=-1)) * (1 + R)
+    underflows = n * (1 + largest.max(axis=-1)) * (1 + far.max(axis=-1)) * (1 + R)
     return x.context.rounded(
         value, (moved + local) * (1 + 4 * n * UNIT_ROUNDOFF_64) + reach, 2.0, underflows=underflows
     )
+
+
+def _farthest(x: Any, x_bound: Any, m: Any, m_error: Any, own: float, moved: Any) -> Any:
+    """The largest |x - m| of a member."""
+    return np.abs(x - m) + spread_of(x_bound, own, moved) + m_error
+
+
+def _largest(dh: Any, dh_bound: Any) -> Any:
+    return np.abs(dh) + dh_bound
+
+
+def _moved(dh: Any, dh_bound: Any, x: Any, x_bound: Any, m: Any, r: Any, R: Any, own: float, moved: Any) -> Any:
+    """What the bounds of an entry do to its term."""
+    return dh_bound * np.abs(xh_of(x, m, r)) + _largest(dh, dh_bound) * spread_of(x_bound, own, moved) * R
 
 
 @rule_for(evaluated_batch_norm, terms=2)

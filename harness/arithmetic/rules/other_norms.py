@@ -21,18 +21,18 @@ GammaBackward) and layer_norm.cpp (rms_norm_composite), 2.13; flax/linen/normali
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from harness.arithmetic.blocks import in_blocks
 from harness.arithmetic.bounded import Bounded, Floats, rule_for
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, Profile, profile_of
-from harness.arithmetic.rules.layer_norm import affine, deviation, rows_of
+from harness.arithmetic.rules.layer_norm import affine
+from harness.arithmetic.rules.rows import deviation, entry, mean_of, rows_of
 from harness.arithmetic.rules.sums import compounded
 from impls.hand.layers.group_norm import group_norm, group_norm_gain_vjp
 from impls.hand.layers.rms_norm import rms_norm, rms_norm_gain_vjp, rms_norm_vjp
-
-
-def _mean(values: Floats) -> Floats:
-    return values.mean(axis=-1, keepdims=True)
 
 
 def _of_mean(profile: Profile, products: float, n: int) -> float:
@@ -46,7 +46,7 @@ def _root(x: Bounded, eps: float) -> tuple[float, Floats, Floats]:
     """u of a member and the centre together, r, and how far r may be off, relative to it."""
     u, n = x.context.profile.u + UNIT_ROUNDOFF_64, x.shape[-1]
     size, bound = np.abs(x.value), x.as_summand
-    q, moved = _mean(np.square(size)), _mean(bound * (2 * size + bound))
+    q, moved = mean_of(np.square(size)), mean_of(bound * (2 * size + bound))
     q_error = moved + _of_mean(x.context.profile, 1, n) * (q + moved) + 3 * x.context.profile.eta  # squares, sum, mean
     r, r_error = deviation(x.context.profile, q, q_error, eps)
     largest = (size + bound).max(axis=-1, keepdims=True)
@@ -79,8 +79,8 @@ def rms_norm_vjp_(dh: Bounded, x: Bounded, g: Bounded, eps: float) -> Bounded:
     n, t, X = x.shape[-1], dh.value * g.value, np.abs(x.value) + x.as_summand
     t_error = np.abs(dh.value) * g.bound + dh.as_summand * (np.abs(g.value) + g.bound)
     T = np.abs(t) + t_error
-    b = _mean(t * x.value)
-    b_error = _mean(t_error * X + np.abs(t) * x.as_summand) + _of_mean(x.context.profile, 2, n) * _mean(T * X)
+    b = mean_of(t * x.value)
+    b_error = mean_of(t_error * X + np.abs(t) * x.as_summand) + _of_mean(x.context.profile, 2, n) * mean_of(T * X)
     R, B = r * (1 + rho), np.abs(b) + b_error
     cubed = 1 + 3 * rho * (1 + rho) + rho**3
     direct = t_error * R + T * r * rho + compounded(u, 3) * T * R
@@ -99,16 +99,26 @@ def rms_norm_vjp_(dh: Bounded, x: Bounded, g: Bounded, eps: float) -> Bounded:
 
 @rule_for(group_norm, terms=2)
 def group_norm_(x: Bounded, g: Bounded, b: Bounded, eps: float) -> Bounded:
-    shift = x.context.profile.u * (np.abs(b.value) + b.bound)
-    return affine(rows_of(x, eps), x, g, b).widened(shift)
+    return affine(rows_of(x, eps), x, g, b, besides=1)
 
 
 @rule_for(group_norm_gain_vjp)
 def group_norm_gain_vjp_(dh: Bounded, x: Bounded, eps: float) -> Bounded:
     rows, terms = rows_of(x, eps), dh.shape[2]
     result = group_norm_gain_vjp.body(dh, x, eps)  # type: ignore[attr-defined]
-    sizes = np.broadcast_to(rows.sizes * (rows.r + rows.r_error), x.shape).reshape(dh.shape)
-    cancelled = compounded(rows.u, 4, rows.u, terms) * ((np.abs(dh.value) + dh.as_summand) * sizes).sum(axis=(0, 2))
+    sizes = in_blocks(_cancelling, rows.R, *rows.entries).reshape(dh.shape)
+    cancelled = compounded(rows.u, 4, rows.u, terms) * in_blocks(_terms, dh.value, dh.as_summand, sizes).sum(
+        axis=(0, 2)
+    )
     # sum dh x of a channel may be flushed, and is then multiplied by r.
-    R = np.broadcast_to(rows.r + rows.r_error, x.shape).reshape(dh.shape).sum(axis=(0, 2))
+    R = np.broadcast_to(rows.R, x.shape).reshape(dh.shape).sum(axis=(0, 2))
     return result.widened(cancelled * (1 + 2 * dh.size * UNIT_ROUNDOFF_64) + 2 * x.context.profile.eta * R)
+
+
+def _cancelling(R: Any, *entries: Any) -> Any:
+    _, _, sizes = entry(*entries)
+    return sizes * R
+
+
+def _terms(dh: Any, dh_bound: Any, sizes: Any) -> Any:
+    return (np.abs(dh) + dh_bound) * sizes

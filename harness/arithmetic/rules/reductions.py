@@ -1,6 +1,6 @@
 """Rules of variance, log-sum-exp, the largest of a row, and their derivatives: one bound for all formulas.
 
-n entries in a row, d = x - m, e the error of a member's mean besides what the bounds of x do to d (`rules.layer_norm`):
+n entries in a row, d = x - m, e the error of a member's mean besides what the bounds of x do to d (`rules.rows`):
 
 variance     of two passes (NumPy, JAX) or running (torch), as a LayerNorm's
 variance'    2 ds d / n (torch: (2/n ds) d)          d off by e, four roundings
@@ -27,7 +27,7 @@ import numpy as np
 
 from harness.arithmetic.bounded import Bounded, rule_for
 from harness.arithmetic.rules.elementwise import divide, multiply
-from harness.arithmetic.rules.layer_norm import rows_of
+from harness.arithmetic.rules.rows import rows_of
 from harness.arithmetic.rules.softmax import bounded_softmax, log_sum_error, shift
 from harness.arithmetic.rules.sums import compounded
 from impls.hand.layers.adaptive_pooling import shared_out
