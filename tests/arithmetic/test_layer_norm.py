@@ -85,3 +85,20 @@ def test_what_the_bound_sees_does_not_depend_on_the_rows():
         dx = LayerNorm(64).dx(*map(context.exact, (dh, x, g)))
         seen = 2 * dx.bound[-1] / np.abs(dx.value[-1])
         assert np.median(seen) < 1e-3
+
+
+@pytest.mark.parametrize("shape", [(6, 1), (6, 2), (3, 2, 7), (60, 64)])
+def test_what_may_be_read_before_it_was_rounded_may_be_further_off(shape):
+    rng, n = np.random.default_rng(shape), shape[-1]
+    x, dh = (rng.normal(size=shape).astype(F) for _ in range(2))
+    g, b = (rng.uniform(0.5, 1.5, n).astype(F) for _ in range(2))
+    layer, context = LayerNorm(n), Context(profile_of("float32"))
+    bdh, bg, bb = map(context.exact, (dh, g, b))
+
+    def bounds(x):
+        return [each.bound for each in (layer.forward(x, bg, bb), layer.dx(bdh, x, bg), layer.dg(bdh, x))]
+
+    unrounded = context.exact(x).widened(context.profile.u * np.abs(x.astype(float)))
+    for known, shown, wide in zip(*map(bounds, (context.exact(x), context.shown(x, 0.0), unrounded)), strict=True):
+        np.testing.assert_array_equal(shown, wide)
+        assert (shown > known).all() if n > 1 else (shown >= known).all()

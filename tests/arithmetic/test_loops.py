@@ -16,7 +16,7 @@ from harness.arithmetic.blocks import ENTRIES, counts, in_blocks, largest
 from harness.arithmetic.bounded import rounded_bound, summand_bound
 from harness.arithmetic.loops import COMPILER, Compiler, most, where
 from harness.arithmetic.profile import on_tensor_cores
-from harness.arithmetic.rules import attention, cross_entropy, gelu, smooth, softmax, sums
+from harness.arithmetic.rules import attention, cross_entropy, gelu, layer_norm, rows, smooth, softmax, sums
 from harness.arithmetic.rules.elementwise import propagated_by_factor, propagated_by_factors
 from harness.arithmetic.rules.smooth import propagated_by_slope
 from harness.arithmetic.rules.sums import _coefficients, summed_bound
@@ -153,6 +153,20 @@ CALLS = {
         1e-7,
         c,
         ROUNDING,
+    ),
+    "what bounds do to a variance": lambda v, a, b, c: in_blocks(rows._moved_square, v, a, -b, 0.5, c),
+    "normalised": lambda v, a, b, c: in_blocks(rows._xh_error, v, a, -b, c, a, b, c),
+    "a layer norm": lambda v, a, b, c: in_blocks(
+        layer_norm._bound_of_affine, v, -c, a, b, c, 3e-7, LIMITS[3], ROUNDING, v, a, -b, c, a, b, 1.0
+    ),
+    "its gain": lambda v, a, b, c: in_blocks(
+        layer_norm._bound_of_times_xh, v, v, a, -c, b, a, b, c, Context(FLOAT32).rounding(0.0), ROUNDING
+    ),
+    "what its slope adds up": lambda v, a, b, c: in_blocks(
+        layer_norm._error_of_t_xh, v, a, b, a, c, 3e-7, b, v, a, -b, c, a, b, 1.0
+    ),
+    "the slope of a layer norm": lambda v, a, b, c: in_blocks(
+        layer_norm._bound_of_vjp, v, v, a, -c, b, a, -b, c, b, a, b, a, c, b, b, a, ROUNDING, v, a, -b, c, a, b, 1.0
     ),
 }
 

@@ -243,7 +243,9 @@ def _of_products(
     if any(x_bound.strides) and x_bound.any():
         sizes[2] = _from_above(product, terms, x_bound, np.abs(y.value) + y_bound)
     products, scales, rooms = zip(*sizes, strict=True)
-    return ProductSums(value, *products, scales, rooms, _coefficients(p, terms, 2 if regrouped else 1))
+    coefficients = _coefficients(p, terms, 2 if regrouped else 1)
+    exact, of_y, of_x = products
+    return ProductSums(value, exact, of_y, of_x, scales, rooms, coefficients)
 
 
 def _raised(block: BlockDot, product: Product, terms: int, exact: Scaled, *factors: tuple[Floats, Any]) -> Scaled:
