@@ -157,16 +157,16 @@ CALLS = {
     "what bounds do to a variance": lambda v, a, b, c: in_blocks(rows._moved_square, v, a, -b, 0.5, c),
     "normalised": lambda v, a, b, c: in_blocks(rows._xh_error, v, a, -b, c, a, b, c),
     "a layer norm": lambda v, a, b, c: in_blocks(
-        layer_norm._bound_of_affine, v, -c, a, b, c, 3e-7, LIMITS[3], ROUNDING, v, a, -b, c, a, b, 1.0
+        layer_norm._bound_of_affine, v, -c, a, b, 1e-30, c, b, 3e-7, ROUNDING, v, a, -b, c, a
     ),
     "its gain": lambda v, a, b, c: in_blocks(
         layer_norm._bound_of_times_xh, v, v, a, -c, b, a, b, c, Context(FLOAT32).rounding(0.0), ROUNDING
     ),
     "what its slope adds up": lambda v, a, b, c: in_blocks(
-        layer_norm._error_of_t_xh, v, a, b, a, c, 3e-7, b, v, a, -b, c, a, b, 1.0
+        layer_norm._error_of_t_xh, v, a, b, a, c, 3e-7, b, c, v, a, -b, c, a
     ),
     "the slope of a layer norm": lambda v, a, b, c: in_blocks(
-        layer_norm._bound_of_vjp, v, v, a, -c, b, a, -b, c, b, a, b, a, c, b, b, a, ROUNDING, v, a, -b, c, a, b, 1.0
+        layer_norm._bound_of_vjp, v, v, a, -c, b, a, -b, c, b, a, b, a, c, b, b, a, ROUNDING, v, a, -b, c, a
     ),
 }
 

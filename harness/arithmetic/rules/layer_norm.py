@@ -84,9 +84,11 @@ def affine(rows: Rows, x: Bounded, g: Bounded, b: Bounded, *, besides: float = 0
     context, u = x.context, rows.u
     value = in_blocks(_affine, g.value, b.value, rows.x, rows.m, rows.r)
     of_b = b.bound + (u + besides * context.profile.u) * (np.abs(b.value) + b.bound)
+    # (x - m) r may be flushed and then multiplied by g, or r g, which may overflow, by x - m, x and m.
+    flushed, most = 4 * context.profile.eta, context.profile.largest / rows.R
     bound = in_blocks(
-        _bound_of_affine, value, g.value, g.bound, of_b, rows.R, compounded(u, 3), context.profile.largest,
-        context.rounding(0.0), *rows.entries,
+        _bound_of_affine, value, g.value, g.bound, of_b, flushed * rows.several, flushed * rows.m_size, most,
+        compounded(u, 3), context.rounding(0.0), *rows.entries,
     )  # fmt: skip
     return Bounded(value, bound, context)
 
@@ -96,15 +98,13 @@ def _affine(g: Any, b: Any, x: Any, m: Any, r: Any) -> Any:
 
 
 def _bound_of_affine(
-    value: Any, g: Any, g_bound: Any, of_b: Any, R: Any, products: float, most: float, rounding: tuple[Any, ...],
-    *entries: Any,
+    value: Any, g: Any, g_bound: Any, of_b: Any, of_X: float, of_row: Any, most: Any, products: float,
+    rounding: tuple[Any, ...], *entries: Any,
 ) -> Any:  # fmt: skip
-    xh, error, sizes = entry(*entries)
+    xh, error, X = entry(*entries)
     size, gain = np.abs(xh), np.abs(g) + g_bound
-    bound = (error + products * (size + error)) * gain + size * g_bound + of_b
-    # (x - m) r may be flushed and then multiplied by g, or r g, which may overflow, by x - m, x and m.
-    bound = where(R * gain <= most, bound, np.inf)
-    return rounded_bound(value, bound, 4 * (1 + gain + sizes), *rounding)
+    bound = (error + products * (size + error)) * gain + size * g_bound + of_b + (of_X * X + of_row)
+    return rounded_bound(value, where(gain <= most, bound, np.inf), 4 * (1 + gain), *rounding)
 
 
 @rule_for(layer_norm_vjp, terms=3)
@@ -126,23 +126,26 @@ def vjp(rows: Rows, dh: Bounded, x: Bounded, g: Bounded) -> Bounded:
 
     a, b = mean_of(in_blocks(_t, dh.value, g.value)), mean_of(in_blocks(_t_xh, *values))
     a_error = mean_of(in_blocks(_weighted, *upstream, *of_error(compounded(u, 1 + divided, w, n))))
-    of_terms = compounded(u, 6 + divided, w, n), compounded(u, 3 + divided, w, n) * R
-    b_error = mean_of(in_blocks(_error_of_t_xh, *upstream, size, *of_error(0.0), *of_terms, *rows.entries))
+    of_sizes, roundings = compounded(u, 3 + divided, w, n) * R, compounded(u, 6 + divided, w, n)
+    of_T = roundings, rows.several * of_sizes, rows.m_size * of_sizes
+    b_error = mean_of(in_blocks(_error_of_t_xh, *upstream, size, *of_error(0.0), *of_T, *rows.entries))
     A, B = np.abs(a) + a_error, np.abs(b) + b_error
-    # An entry is off by so much of |dh| and of its bound, besides, and of |xh|, of its error and of X + M.
-    of_XH = b_error + (products + rows.cut) * B
-    of_row = R * (a_error + products * A), R * of_XH, R * (of_XH + np.abs(b)), R * (compounded(u, 4) * R * B)
+    # An entry is off by so much of |dh| and of its bound, of |xh|, of its error and of X, and besides.
+    of_XH, of_sizes = b_error + (products + rows.cut) * B, compounded(u, 4) * R * B
+    of_entry = R * of_XH, R * (of_XH + np.abs(b)), R * of_sizes * rows.several
+    of_row = R * (a_error + products * A + of_sizes * rows.m_size)
     # JAX multiplies dh by x - m first, and then by g.
     reach = in_blocks(_weighted, *upstream, np.maximum(gain, 1), np.maximum(gain, 1))
     dh_most, gain_most = (each.max(axis=-1, keepdims=True) for each in (reach, gain))
     powers = (1 + R) * (1 + R) * (1 + R)
     most = np.sqrt(profile.largest / (n * dh_most * powers)) - 1
     most = np.where(np.maximum(gain_most, 1) * powers <= profile.largest, most, -1.0)
+    most = (most - rows.m_size) / rows.several  # of X, which makes no difference in rows of one entry
     underflows = (n + 8) * (1 + dh_most) * (1 + gain_most) * (1 + rows.most) ** 2 * powers
     value = in_blocks(_vjp, *values, a, b)
     bound = in_blocks(
-        _bound_of_vjp, value, *upstream, g.value, *of_error(products), a, b, R, rows.r_error, *of_row, most, underflows,
-        context.rounding(2.0, 2.0), *rows.entries,
+        _bound_of_vjp, value, *upstream, g.value, *of_error(products), a, b, R, rows.r_error, *of_entry, of_row, most,
+        underflows, context.rounding(2.0, 2.0), *rows.entries,
     )  # fmt: skip
     return Bounded(value, bound, context)
 
@@ -169,21 +172,22 @@ def _weighted(dh: Any, dh_bound: Any, of_size: Any, of_bound: Any) -> Any:
 
 
 def _error_of_t_xh(
-    dh: Any, dh_bound: Any, g_size: Any, of_size: Any, of_bound: Any, roundings: float, of_sizes: Any, *entries: Any
-) -> Any:
+    dh: Any, dh_bound: Any, g_size: Any, of_size: Any, of_bound: Any, roundings: float, of_X: Any, of_row: Any,
+    *entries: Any,
+) -> Any:  # fmt: skip
     """What an entry adds to that of mean(t xh)."""
-    t_error, (xh, error, sizes) = _weighted(dh, dh_bound, of_size, of_bound), entry(*entries)
+    t_error, (xh, error, X) = _weighted(dh, dh_bound, of_size, of_bound), entry(*entries)
     size = np.abs(xh)
-    of_T = error + roundings * (size + error) + of_sizes * sizes
+    of_T = error + roundings * (size + error) + of_X * X + of_row
     return (np.abs(dh) * g_size + t_error) * of_T + t_error * size
 
 
 def _bound_of_vjp(
     value: Any, dh: Any, dh_bound: Any, g: Any, of_dh: Any, of_bound: Any, a: Any, b: Any, R: Any, r_error: Any,
-    of_row: Any, of_xh: Any, of_error: Any, of_sizes: Any, most: Any, underflows: Any, rounding: tuple[Any, ...],
+    of_xh: Any, of_error: Any, of_X: Any, of_row: Any, most: Any, underflows: Any, rounding: tuple[Any, ...],
     *entries: Any,
 ) -> Any:  # fmt: skip
-    xh, error, sizes = entry(*entries)
+    xh, error, X = entry(*entries)
     bound = _weighted(dh, dh_bound, of_dh, of_bound) * R + np.abs(_inner(dh, g, xh, a, b)) * r_error
-    bound = bound + np.abs(xh) * of_xh + error * of_error + sizes * of_sizes + of_row
-    return rounded_bound(value, where(sizes <= most, bound, np.inf), underflows, *rounding)
+    bound = bound + np.abs(xh) * of_xh + error * of_error + X * of_X + of_row
+    return rounded_bound(value, where(most >= X, bound, np.inf), underflows, *rounding)

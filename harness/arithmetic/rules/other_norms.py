@@ -29,7 +29,7 @@ from harness.arithmetic.blocks import in_blocks
 from harness.arithmetic.bounded import Bounded, Floats, rule_for
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, Profile, profile_of
 from harness.arithmetic.rules.layer_norm import affine
-from harness.arithmetic.rules.rows import deviation, entry, mean_of, rows_of
+from harness.arithmetic.rules.rows import deviation, mean_of, rows_of
 from harness.arithmetic.rules.sums import compounded
 from impls.hand.layers.group_norm import group_norm, group_norm_gain_vjp
 from impls.hand.layers.rms_norm import rms_norm, rms_norm_gain_vjp, rms_norm_vjp
@@ -106,18 +106,13 @@ def group_norm_(x: Bounded, g: Bounded, b: Bounded, eps: float) -> Bounded:
 def group_norm_gain_vjp_(dh: Bounded, x: Bounded, eps: float) -> Bounded:
     rows, terms = rows_of(x, eps), dh.shape[2]
     result = group_norm_gain_vjp.body(dh, x, eps)  # type: ignore[attr-defined]
-    sizes = in_blocks(_cancelling, rows.R, *rows.entries).reshape(dh.shape)
+    sizes = (rows.sizes * rows.R).reshape(dh.shape)
     cancelled = compounded(rows.u, 4, rows.u, terms) * in_blocks(_terms, dh.value, dh.as_summand, sizes).sum(
         axis=(0, 2)
     )
     # sum dh x of a channel may be flushed, and is then multiplied by r.
     R = np.broadcast_to(rows.R, x.shape).reshape(dh.shape).sum(axis=(0, 2))
     return result.widened(cancelled * (1 + 2 * dh.size * UNIT_ROUNDOFF_64) + 2 * x.context.profile.eta * R)
-
-
-def _cancelling(R: Any, *entries: Any) -> Any:
-    _, _, sizes = entry(*entries)
-    return sizes * R
 
 
 def _terms(dh: Any, dh_bound: Any, sizes: Any) -> Any:

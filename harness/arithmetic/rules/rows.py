@@ -82,9 +82,14 @@ class Rows(NamedTuple):
         return in_blocks(spread_of, self.bound, self.own, self.moved)
 
     @property
+    def sizes(self) -> Floats:
+        """X + M, what x r - m r consists of; 0 in rows of one entry."""
+        return self.several * in_blocks(_size, self.x, self.bound) + self.m_size
+
+    @property
     def entries(self) -> tuple[Any, ...]:
         """What formulas make `entry` of."""
-        return self.x, self.bound, self.m, self.r, self.xh_error, self.m_size, self.several
+        return self.x, self.bound, self.m, self.r, self.xh_error
 
 
 def xh_of(x: Any, m: Any, r: Any) -> Any:
@@ -92,9 +97,9 @@ def xh_of(x: Any, m: Any, r: Any) -> Any:
     return (x - m) * r
 
 
-def entry(x: Any, x_bound: Any, m: Any, r: Any, xh_error: Any, m_size: Any, several: float) -> tuple[Any, Any, Any]:
-    """xh, how far that of a member may be from it, and X + M, what x r - m r consists of: 0 in rows of one entry."""
-    return xh_of(x, m, r), xh_error, several * _size(x, x_bound) + m_size
+def entry(x: Any, x_bound: Any, m: Any, r: Any, xh_error: Any) -> tuple[Any, Any, Any]:
+    """xh, how far that of a member may be from it, and X."""
+    return xh_of(x, m, r), xh_error, _size(x, x_bound)
 
 
 def _xh_error(x: Any, x_bound: Any, m: Any, of_distance: Any, of_size: Any, of_bound: Any, besides: Any) -> Any:
