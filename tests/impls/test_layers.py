@@ -19,6 +19,7 @@ from impls.graph import evaluate
 from impls.graph.node import as_names
 from impls.hand import (
     AdaptiveAvgPool2d,
+    AvgPool2d,
     Concatenate,
     Conv1d,
     ConvTranspose2d,
@@ -206,3 +207,10 @@ def test_a_base_of_0_is_a_power_of_0_and_its_exponent_has_no_gradient():
         assert {row.verdict for row in rounding(there, name, shown, profile_of("float32"))} == {"ok"}
         of_exponent = shown.gradients[network.gradient["q0_normal"]]
         np.testing.assert_array_equal(of_exponent == 0, p == 0)
+
+
+@pytest.mark.parametrize("layer", [AdaptiveAvgPool2d((2, 3)), AvgPool2d(3, padding=1, count_include_pad=False)])
+def test_a_mean_of_a_window_keeps_the_dtype_of_what_it_is_of(layer):
+    x = np.random.default_rng(0).normal(size=(2, 3, 5, 7)).astype(np.float32)
+    s = layer.forward(x)
+    assert s.dtype == layer.dx(s, x).dtype == np.float32

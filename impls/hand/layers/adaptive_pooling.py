@@ -60,11 +60,11 @@ class AdaptiveAvgPool2d(Parametrised):
     def forward(self, x: Array) -> Array:
         windows, entries = self.pairs(x.shape[2:])
         total = scattered(taken(self._images(x), entries), windows, prod(self.made))
-        return (total / np.bincount(windows).astype(float)).reshape(*x.shape[:2], *self.made)
+        return (total / np.bincount(windows).astype(total.dtype)).reshape(*x.shape[:2], *self.made)
 
     def dx(self, ds: Array, x: Array) -> Array:
         windows, entries = self.pairs(x.shape[2:])
-        share = shared_out(self._images(ds), np.bincount(windows).astype(float))
+        share = shared_out(self._images(ds), np.bincount(windows).astype(ds.dtype))
         return scattered(taken(share, windows), entries, prod(x.shape[2:])).reshape(*x.shape)
 
     def shapes(self, read: Mapping[str, Shape]) -> dict[str, Shape]:
