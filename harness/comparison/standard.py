@@ -189,8 +189,9 @@ def _where_not_finite(used: Floats, magnitude: Floats, bounded: NDArray[np.bool_
     return np.where(np.isnan(used), np.inf, used)  # NaN is not a match
 
 
-SAMPLE = SMALL
-"""Entries over which quantiles are taken, spread over the tensor, where there are more."""
+SAMPLE = 1024
+"""Entries over which quantiles of a large tensor are taken, spread over it: each is a line of memory of its own. A
+quantile of so many is that of the tensor at a rank which is off by a hundredth or two."""
 
 
 @lru_cache(maxsize=256)
@@ -206,7 +207,7 @@ def _spread(size: int) -> NDArray[np.intp]:
 def _sees(by: Laid) -> list[tuple[float, float]]:
     """Of each median and 95 % quantile of 2 allowed / |expected| where that is not 0, over a sample."""
     value, bound = by.expected, by.allowed
-    if value.size > SAMPLE and len(by.starts) == 1:
+    if value.size > SMALL and len(by.starts) == 1:
         places = _spread(value.size)
         sample = value[places]
         if np.count_nonzero(sample) < SAMPLE // 4:  # most are 0: among the others, then

@@ -30,8 +30,8 @@ from impls.hand_numpy import Hand, HandUpdater
 
 T = TypeVar("T")
 
-WORTH_CENTRE = 2**30
-"""Multiply-adds of a pass from which on to wait for the centre costs less than what is told by its products."""
+WORTH_CENTRE = 2**33
+"""Multiply-adds of a step beyond which its checks follow each other, so that none has to wait for the centre."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -87,7 +87,10 @@ CALLS = {
     "a factor that is known": lambda v, a, b, c: in_blocks(propagated_by_factor, v, b),
     "a summand": lambda v, a, b, c: in_blocks(summand_bound, v, a, b, FLOAT32.u),
     "a slope": lambda v, a, b, c: in_blocks(propagated_by_slope, v, a, -c, b, c, 2.0, FLOAT32.largest),
-    "the slope of a sigmoid": lambda v, a, b, c: in_blocks(smooth._propagated_by_sigmoid, -c, a, v, b, c),
+    "the slope of a sigmoid": lambda v, a, b, c: in_blocks(smooth._bound_of_sigmoid_vjp, v, -c, a, v, b, ROUNDING),
+    "the slope of tanh": lambda v, a, b, c: in_blocks(
+        smooth._bound_of_tanh_vjp, v, -c, a, v, b, (FLOAT32.u, FLOAT32.largest), ROUNDING
+    ),
     "gelu tanh": lambda v, a, b, c: in_blocks(gelu._bound_of_gelu_tanh, v, -c, a, np.tanh(v), (1e-7, 2e-7), ROUNDING),
     "the slope of gelu tanh": lambda v, a, b, c: in_blocks(
         gelu._bound_of_gelu_tanh_vjp, v, a, b, -c, b, np.tanh(c), np.tanh(v), (1e-7, 2e-7, 3e-7), LIMITS[3], ROUNDING

@@ -16,6 +16,7 @@ computed by a library function, so the float64 constant is charged on top, in un
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,9 +29,14 @@ _SLACK = 1 + 64 * UNIT_ROUNDOFF_64
 """Covers the library functions that a rule's own propagation uses (a few ulp each)."""
 
 
-def _elementary(x: Bounded, name: str, value: Floats, propagated: Any, underflows: float = 1.0) -> Bounded:
+def _elementary(
+    x: Bounded, name: str, value: Floats, propagated: Callable[[], Floats], underflows: float = 1.0
+) -> Bounded:
+    """`propagated` is asked for where there is a bound to propagate."""
     p = x.context.profile
-    besides = propagated * _SLACK + p.besides.get(name, 0.0) * p.u
+    besides: Any = p.besides.get(name, 0.0) * p.u
+    if not x.known:
+        besides = propagated() * _SLACK + besides
     centre = profile_of("float64").constants[name]
     return x.context.rounded(value, besides, p.constants[name], centre=centre, underflows=underflows)
 
@@ -38,13 +44,12 @@ def _elementary(x: Bounded, name: str, value: Floats, propagated: Any, underflow
 @rule_for(np.exp)
 def exp(x: Bounded) -> Bounded:
     value = np.exp(x.value)
-    propagated = value * np.expm1(x.bound)
-    return _elementary(x, "exp", value, propagated)
+    return _elementary(x, "exp", value, lambda: value * np.expm1(x.bound))
 
 
 @rule_for(np.expm1)
 def expm1(x: Bounded) -> Bounded:
-    return _elementary(x, "expm1", np.expm1(x.value), np.exp(x.value) * np.expm1(x.bound))
+    return _elementary(x, "expm1", np.expm1(x.value), lambda: np.exp(x.value) * np.expm1(x.bound))
 
 
 def _nearest_to_zero(x: Bounded) -> Floats:
@@ -53,33 +58,38 @@ def _nearest_to_zero(x: Bounded) -> Floats:
 
 @rule_for(np.tanh)
 def tanh(x: Bounded) -> Bounded:
-    steepest = np.tanh(_nearest_to_zero(x))
-    slope = np.minimum(1.0, (1 - steepest) * (1 + steepest) + 32 * UNIT_ROUNDOFF_64)
-    return _elementary(x, "tanh", np.tanh(x.value), slope * x.bound)
+    def propagated() -> Floats:
+        steepest = np.tanh(_nearest_to_zero(x))
+        return np.minimum(1.0, (1 - steepest) * (1 + steepest) + 32 * UNIT_ROUNDOFF_64) * x.bound
+
+    return _elementary(x, "tanh", np.tanh(x.value), propagated)
 
 
 @rule_for(sigmoid)
 def sigmoid_(x: Bounded) -> Bounded:
     value = sigmoid.body(x.value)  # type: ignore[attr-defined]
-    tail = np.exp(-_nearest_to_zero(x))
-    # s(1 - s) = e^-|t| / (1 + e^-|t|)^2
-    slope = tail / np.square(1 + tail)
-    propagated = np.minimum(slope * x.bound, value * np.expm1(x.bound))
+
+    def propagated() -> Floats:
+        tail = np.exp(-_nearest_to_zero(x))
+        # s(1 - s) = e^-|t| / (1 + e^-|t|)^2
+        slope = tail / np.square(1 + tail)
+        return np.minimum(slope * x.bound, value * np.expm1(x.bound))
+
     return _elementary(x, "sigmoid", value, propagated, x.context.profile.lost_reciprocal)
 
 
 @rule_for(np.log)
 def log(x: Bounded) -> Bounded:
-    share = x.bound / x.value
-    propagated = np.where((share >= 0) & (share < 1), -np.log1p(-share), np.inf)
-    return _elementary(x, "log", np.log(x.value), propagated)
+    return _elementary(x, "log", np.log(x.value), lambda: _moved_logarithm(x.bound / x.value))
+
+
+def _moved_logarithm(share: Floats) -> Floats:
+    return np.where((share >= 0) & (share < 1), -np.log1p(-share), np.inf)
 
 
 @rule_for(np.log1p)
 def log1p(x: Bounded) -> Bounded:
-    share = x.bound / (1 + x.value)
-    propagated = np.where((share >= 0) & (share < 1), -np.log1p(-share), np.inf)
-    return _elementary(x, "log1p", np.log1p(x.value), propagated)
+    return _elementary(x, "log1p", np.log1p(x.value), lambda: _moved_logarithm(x.bound / (1 + x.value)))
 
 
 @rule_for(np.sin)
@@ -93,13 +103,18 @@ def cos(x: Bounded) -> Bounded:
 
 
 def _wave(x: Bounded, name: str, function: np.ufunc, slope: np.ufunc) -> Bounded:
-    steepest = np.minimum(1.0, np.abs(slope(x.value)) + x.bound / 2)
-    return _elementary(x, name, function(x.value), steepest * x.bound)
+    def propagated() -> Floats:
+        return np.minimum(1.0, np.abs(slope(x.value)) + x.bound / 2) * x.bound
+
+    return _elementary(x, name, function(x.value), propagated)
 
 
 @rule_for(np.sqrt)
 def sqrt(x: Bounded) -> Bounded:
     value = np.sqrt(x.value)
-    low = np.sqrt(np.maximum(x.value - x.bound, 0.0))
-    propagated = np.where(x.bound > 0, x.bound / np.maximum(value + low, np.sqrt(x.bound)), 0.0)
+
+    def propagated() -> Floats:
+        low = np.sqrt(np.maximum(x.value - x.bound, 0.0))
+        return np.where(x.bound > 0, x.bound / np.maximum(value + low, np.sqrt(x.bound)), 0.0)
+
     return _elementary(x, "sqrt", value, propagated)

@@ -43,7 +43,7 @@ from typing import Any
 import numpy as np
 
 from harness.arithmetic.blocks import in_blocks
-from harness.arithmetic.bounded import Bounded, Context, Floats, rule_for
+from harness.arithmetic.bounded import Bounded, Context, Floats, rounded_bound, rule_for
 from harness.arithmetic.loops import where as either
 from harness.arithmetic.profile import profile_of
 from harness.arithmetic.rules.elementwise import greater, propagated_by_factors, where
@@ -118,30 +118,48 @@ def softplus_slope_error(z: Floats, u: float, c: Constants) -> Floats:
 
 @rule_for(sigmoid_vjp)
 def sigmoid_vjp_(da: Bounded, a: Bounded) -> Bounded:
-    slope = a.value * (1 - a.value)
-    propagated = in_blocks(_propagated_by_sigmoid, da.value, da.bound, a.value, a.bound, slope)
-    lost = in_blocks(flushed, da.value, da.bound, 3.0)
-    return da.context.rounded(da.value * slope, propagated, 3.0, centre=4.0, underflows=lost)
+    value = in_blocks(_times_sigmoid_slope, da.value, a.value)
+    rounding = da.context.rounding(3.0, 4.0)
+    bound = in_blocks(_bound_of_sigmoid_vjp, value, da.value, da.bound, a.value, a.bound, rounding)
+    return Bounded(value, bound, da.context)
 
 
-def _propagated_by_sigmoid(da: Any, da_bound: Any, a: Any, a_bound: Any, slope: Any) -> Any:
+def _times_sigmoid_slope(da: Any, a: Any) -> Any:
+    return da * (a * (1 - a))
+
+
+def _bound_of_sigmoid_vjp(value: Any, da: Any, da_bound: Any, a: Any, a_bound: Any, rounding: tuple[Any, ...]) -> Any:
     moved = a_bound * (np.abs(1 - 2 * a) + a_bound)
-    return propagated_by_factors(da, slope, da_bound, moved)
+    propagated = propagated_by_factors(da, a * (1 - a), da_bound, moved)
+    return rounded_bound(value, propagated, flushed(da, da_bound, 3.0), *rounding)
 
 
 @rule_for(tanh_vjp)
 def tanh_vjp_(da: Bounded, a: Bounded) -> Bounded:
-    u = da.context.profile.u
-    slope = (1 - a.value) * (1 + a.value)
-    moved = a.bound * (2 * np.abs(a.value) + a.bound)
-    output = np.abs(a.value) + a.bound
-    largest = np.abs(da.value) + da.bound
-    propagated = da.bound * (np.abs(slope) + moved) + np.abs(da.value) * moved
-    cancelled = np.maximum(output * output, output * (1 + output)) + 3 * (np.abs(slope) + moved)
-    local = u * largest * cancelled * (1 + 8 * u)
+    context = da.context
+    value = in_blocks(_times_tanh_slope, da.value, a.value)
+    limits = context.profile.u, context.profile.largest
+    rounding = context.rounding(0.0, 4.0)
+    bound = in_blocks(_bound_of_tanh_vjp, value, da.value, da.bound, a.value, a.bound, limits, rounding)
+    return Bounded(value, bound, context)
+
+
+def _times_tanh_slope(da: Any, a: Any) -> Any:
+    return da * ((1 - a) * (1 + a))
+
+
+def _bound_of_tanh_vjp(
+    value: Any, da: Any, da_bound: Any, a: Any, a_bound: Any, limits: tuple[float, float], rounding: tuple[Any, ...]
+) -> Any:
+    u, most = limits
+    moved = a_bound * (2 * np.abs(a) + a_bound)
+    output, largest = np.abs(a) + a_bound, np.abs(da) + da_bound
+    slope = np.abs((1 - a) * (1 + a)) + moved
+    propagated = da_bound * slope + np.abs(da) * moved
+    local = u * largest * (np.maximum(output * output, output * (1 + output)) + 3 * slope) * (1 + 8 * u)
     sum_of_jax = largest * (1 + output) * (1 + 2 * u)
-    local = np.where(sum_of_jax <= da.context.profile.largest, local, np.inf)
-    return da.context.rounded(da.value * slope, propagated + local, 0.0, centre=4.0, underflows=4 * (1 + largest))
+    local = either(sum_of_jax <= most, local, np.inf)
+    return rounded_bound(value, propagated + local, 4 * (1 + largest), *rounding)
 
 
 @rule_for(elu_vjp)

@@ -229,26 +229,29 @@ def _of_products(
     context, p = x.context, x.context.profile
     context.products += 1
     value = of_values(x.value, y.value)
-    sizes = [_from_above(of_values, terms, x.value, y.value, context.operands), NOTHING, NOTHING]
+    summed = terms, value.size
+    sizes = [_from_above(of_values, summed, x.value, y.value, context.operands), NOTHING, NOTHING]
     x_bound, y_bound = x.as_factor, y.as_factor
     regrouped = (x.contracted or y.contracted) and single
     if regrouped:
         x_bound, y_bound = x.as_summand, y.as_summand
     if p.block:
         x_bound, y_bound = x_bound + p.block.read(x.value, x_bound), y_bound + p.block.read(y.value, y_bound)
-        sizes[0] = _raised(p.block, product, terms, sizes[0], (np.abs(x.value), x_bound), (np.abs(y.value), y_bound))
+        sizes[0] = _raised(p.block, product, summed, sizes[0], (np.abs(x.value), x_bound), (np.abs(y.value), y_bound))
     # |X| E_Y + E_X A(Y): products of what is not negative, so that nothing cancels.
     if any(y_bound.strides) and y_bound.any():
-        sizes[1] = _from_above(product, terms, x.value, y_bound, context.operands)
+        sizes[1] = _from_above(product, summed, x.value, y_bound, context.operands)
     if any(x_bound.strides) and x_bound.any():
-        sizes[2] = _from_above(product, terms, x_bound, np.abs(y.value) + y_bound)
+        sizes[2] = _from_above(product, summed, x_bound, np.abs(y.value) + y_bound)
     products, scales, rooms = zip(*sizes, strict=True)
     coefficients = _coefficients(p, terms, 2 if regrouped else 1)
     exact, of_y, of_x = products
     return ProductSums(value, exact, of_y, of_x, scales, rooms, coefficients)
 
 
-def _raised(block: BlockDot, product: Product, terms: int, exact: Scaled, *factors: tuple[Floats, Any]) -> Scaled:
+def _raised(
+    block: BlockDot, product: Product, summed: tuple[int, int], exact: Scaled, *factors: tuple[Floats, Any]
+) -> Scaled:
     """M, where the exponents of some factors are larger than they are.
 
     A term may then count for more than it is, by D of them all. It is no larger than (M + |V|) / 2 + D, which is what P
@@ -258,7 +261,7 @@ def _raised(block: BlockDot, product: Product, terms: int, exact: Scaled, *facto
     if all(each is size for each, (size, _) in zip(counted, factors, strict=True)):
         return exact
     x, y = counted
-    return Scaled(2 * _from_above(product, terms, x, y).back - exact.back)
+    return Scaled(2 * _from_above(product, summed, x, y).back - exact.back)
 
 
 def _times_rounded(profile: Profile, terms: int) -> int:
@@ -355,18 +358,20 @@ def summed_bound(
 OWN = Operands()
 """Of arrays that nobody else reads."""
 
-WORTH_SINGLE = 2**31
-"""Entries of one operand times those of the other from which on a product of magnitudes is computed in float32."""
+WORTH_SINGLE, MOST_PER_ENTRY = 2**22, 32
+"""Multiply-adds, and so many for each entry of the operands, from which on a product of magnitudes is computed in
+float32: to scale an entry takes as long as to multiply and add a few dozen times."""
 
 
-def _from_above(product: Product, terms: Any, x: Floats, y: Floats, operands: Operands = OWN) -> Scaled:
+def _from_above(product: Product, summed: tuple[int, int], x: Floats, y: Floats, operands: Operands = OWN) -> Scaled:
     """A product of magnitudes, no entry too small: where it is large, in float32, at half the price.
 
     With both operands scaled by powers of two to at most 1, what is rounded to float32 is off by u of itself, or by
     the smallest normal number where that is flushed, and the product by n u of itself and n such numbers, or by two
-    roundings more, see `Products.near`.
+    roundings more, see `Products.near`. `summed` are the terms of each sum, and how many sums there are.
     """
-    if x.size * y.size < WORTH_SINGLE:
+    terms, sums = summed
+    if terms * sums < max(WORTH_SINGLE, MOST_PER_ENTRY * (x.size + y.size)):
         return Scaled(product(operands.magnitude(x), operands.magnitude(y)))
     single = FORMATS["float32"]
     x_single, y_single = operands.single(x), operands.single(y)
