@@ -31,7 +31,7 @@ SINGLE = np.dtype(np.float32)
 class Products:
     """Products of matrices, kept with what was multiplied, none of which may be written to.
 
-    Those in float32 are of magnitudes of at most 1, and wanted from above, see `rules.sums`.
+    Those in float32 are of magnitudes of at most 1, and wanted from above, see `rules.dot_products`.
     """
 
     def __init__(self, operands: Operands | None = None) -> None:

@@ -11,8 +11,8 @@ from unittest.mock import patch
 
 import numpy as np
 
-from harness.arithmetic.rules import sums
-from harness.arithmetic.rules.sums import Product
+from harness.arithmetic.rules import dot_products
+from harness.arithmetic.rules.dot_products import Product
 from harness.candidates.implementation import Participant
 from harness.lockstep.judging import judged
 from harness.lockstep.session import Session
@@ -21,7 +21,7 @@ from harness.lockstep.session import Session
 def counted(session: Session, number: int) -> float:
     """Take a step of a run and count."""
     total = 0.0
-    made, differentiated = sums._of_products, Participant.differentiate
+    made, differentiated = dot_products._of_products, Participant.differentiate
     network, rows = session.network, session.batches.size
 
     seen: dict[int, Any] = {}  # what is given a second time was known, and is not computed again
@@ -45,6 +45,9 @@ def counted(session: Session, number: int) -> float:
         total += network.multiply_adds(rows) * (2 if point.dtype == "float64" else 1)
         return differentiated(self, point, **more)
 
-    with patch.object(sums, "_of_products", of_products), patch.object(Participant, "differentiate", differentiate):
+    with (
+        patch.object(dot_products, "_of_products", of_products),
+        patch.object(Participant, "differentiate", differentiate),
+    ):
         judged(session.step(number))
     return total / (3 * network.multiply_adds(rows))

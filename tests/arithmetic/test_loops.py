@@ -16,10 +16,20 @@ from harness.arithmetic.blocks import ENTRIES, counts, in_blocks, largest
 from harness.arithmetic.bounded import rounded_bound, summand_bound
 from harness.arithmetic.loops import COMPILER, Compiler, most, where
 from harness.arithmetic.profile import on_tensor_cores
-from harness.arithmetic.rules import attention, cross_entropy, gelu, layer_norm, rows, smooth, softmax, sums
+from harness.arithmetic.rules import (
+    attention,
+    cross_entropy,
+    dot_products,
+    gelu,
+    layer_norm,
+    rows,
+    smooth,
+    softmax,
+    sums,
+)
+from harness.arithmetic.rules.dot_products import _coefficients, summed_bound
 from harness.arithmetic.rules.elementwise import propagated_by_factor, propagated_by_factors
 from harness.arithmetic.rules.smooth import propagated_by_slope
-from harness.arithmetic.rules.sums import _coefficients, summed_bound
 from harness.comparison.standard import LEAST, conditions, share_used
 
 ROOT = Path(__file__).parents[2]
@@ -95,7 +105,7 @@ CALLS = {
     "the slope of gelu tanh": lambda v, a, b, c: in_blocks(
         gelu._bound_of_gelu_tanh_vjp, v, a, b, -c, b, np.tanh(c), np.tanh(v), (1e-7, 2e-7, 3e-7), LIMITS[3], ROUNDING
     ),
-    "scaled back": lambda v, a, b, c: in_blocks(sums.scaled_back, single(v), 2.0**90, 1e-30),
+    "scaled back": lambda v, a, b, c: in_blocks(dot_products.scaled_back, single(v), 2.0**90, 1e-30),
     "scaled": lambda v, a, b, c: in_blocks(operands._scaled, v, 2.0**-7, dtype=np.float32),
     "small": lambda v, a, b, c: counts(operands._small, 1, v, 1e-16),
     "told": lambda v, a, b, c: counts(conditions, 5, v, a),
@@ -390,5 +400,5 @@ def test_without_numba_and_where_it_can_keep_nothing_the_result_is_the_same(befo
 
 def test_a_few_entries_of_single_precision_are_computed_in_float64():
     few = np.linspace(1, 2, 7, dtype=np.float32)
-    made = in_blocks(sums.scaled_back, few, 1 + 2.0**-40, 2.0**-60)
+    made = in_blocks(dot_products.scaled_back, few, 1 + 2.0**-40, 2.0**-60)
     same_bits(made, few.astype(np.float64) * (1 + 2.0**-40) + 2.0**-60)

@@ -9,6 +9,7 @@ from harness.arithmetic.rules import (
     batch_norm,
     cosine,
     cross_entropy,
+    dot_products,
     einsum,
     elementary,
     elementwise,
@@ -27,6 +28,7 @@ from harness.arithmetic.rules import (
 )
 
 __all__ = [
-    "attention", "batch_norm", "cosine", "cross_entropy", "einsum", "elementary", "elementwise", "functions", "gelu",
-    "layer_norm", "losses", "moves", "optimizers", "other_norms", "reading", "reductions", "smooth", "softmax", "sums",
+    "attention", "batch_norm", "cosine", "cross_entropy", "dot_products", "einsum", "elementary", "elementwise",
+    "functions", "gelu", "layer_norm", "losses", "moves", "optimizers", "other_norms", "reading", "reductions",
+    "smooth", "softmax", "sums",
 ]  # fmt: skip

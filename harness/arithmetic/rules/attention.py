@@ -1,7 +1,7 @@
 """Rules of attention: scores scaled before or after the product, and a softmax that does not see every entry.
 
 scaled product   (x / c) y, (x y) / c, (x y) fl(1/c)     fl(c) and one operation, on the result or on every factor
-                 (x / sqrt c) (y / sqrt c)               the same of both factors: 4 u M, M as in `rules.sums`
+                 (x / sqrt c) (y / sqrt c)               the same of both factors: 4 u M, M as in `rules.dot_products`
                  A dot product of n terms, each off by 4 u: its own bound and 4 u M, both divided by c.
                  A factor that is scaled first may be flushed to 0, which is then multiplied by the other: eta |x|
                  and eta |y| for each of the terms.
@@ -28,8 +28,8 @@ import numpy as np
 from harness.arithmetic.blocks import in_blocks
 from harness.arithmetic.bounded import INFLATION, Bounded, Floats, rounded_bound, rule_for
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64
+from harness.arithmetic.rules.dot_products import carried_by, matrix_product, scaled_back, summed_bound
 from harness.arithmetic.rules.softmax import softmax_
-from harness.arithmetic.rules.sums import carried_by, matrix_product, scaled_back, summed_bound
 from impls.hand.layers.attention import causal_softmax, scaled_product
 from impls.hand.layers.masking import masked_softmax
 from impls.hand.layers.rotary import partner, turned

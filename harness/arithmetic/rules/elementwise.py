@@ -11,8 +11,8 @@
 
 |result| is the largest a member can have before its last rounding, |V| + propagated.
 
-A product with a single number, or with an array that is broadcast, may be regrouped as in `rules.sums`: a compiler
-reads what a program shows as fl(a b), before its last rounding, and takes a (b c), c being the smaller factor.
+A product with a single number, or with an array that is broadcast, may be regrouped as in `rules.dot_products`: a
+compiler reads what a program shows as fl(a b), before its last rounding, and takes a (b c), c being the smaller factor.
 
 A quotient may be regrouped as well: of what a program shows as fl(b / c), a compiler makes a c / b of
 a / (b / c) and a / (b c) of (a / b) / c (XLA's algebraic simplifier). One rounding of the operand and one of the result
