@@ -10,6 +10,7 @@ from harness.arithmetic import Bounded, Context, profile_of
 from harness.comparison.checks import judge_link, rounding
 from harness.comparison.judge import judge
 from harness.evaluation.point import Point
+from impls.contract import Arithmetic
 from impls.graph.backward import accumulate
 from impls.hand import (
     Clip,
@@ -34,6 +35,7 @@ from impls.hand.activations.smooth import silu_vjp, softplus_vjp
 from impls.hand.activations.softmax import softmax, softmax_vjp
 from impls.hand.layers.attention import scaled_product
 from impls.hand.layers.layer_norm import layer_norm_vjp
+from impls.hand.layers.rms_norm import rms_norm_vjp
 from impls.hand.layers.rotary import partner
 from impls.hand.losses.squared import sign_of_difference
 from impls.hand.optimizers.adaptive import step_over, step_over_root
@@ -217,6 +219,27 @@ def test_the_terms_of_a_layer_norms_gradient_are_added_one_by_one_to_the_rest():
         found[context.profile.eager] = outside(ds, accumulate(context.exact(s), part))
     assert found[False] == 0
     assert found[True] > 0
+
+
+def test_torch_adds_both_terms_of_an_rms_norms_gradient_to_what_else_there_is_one_by_one():
+    """Autograd: (s + r t) + 2 x v', s being what comes past the layer."""
+    rng = np.random.default_rng(0)
+    n, eps = 6, 1e-6
+    x, t = (rng.normal(size=(4000, n)).astype(F) for _ in range(2))
+    s, g = 30 * rng.normal(size=(4000, n)).astype(F), np.ones(n, F)
+    r = F(1) / np.sqrt(np.square(x).mean(axis=-1, keepdims=True) + F(eps))
+    moved = F(-0.5) * (t * x).sum(axis=-1, keepdims=True) * (r * r * r) / F(n)
+    one_by_one = (s + t * r) + moved * (2 * x)
+    part = rms_norm_vjp(*map(eager().exact, (t, x, g)), eps)
+    assert outside(one_by_one, accumulate(eager().exact(s), part)) == 0
+    part.terms = 0
+    assert outside(one_by_one, accumulate(eager().exact(s), part)) > 0
+
+
+def test_of_narrow_numbers_torch_sends_back_one_part_of_an_rms_norms_gradient():
+    composed = Context(profile_of("bfloat16", True, Arithmetic(products="float32", sums="float32")))
+    x = composed.exact(np.ones((2, 3)))
+    assert rms_norm_vjp(x, x, composed.exact(np.ones(3)), 1e-6).terms == 0
 
 
 def test_a_factor_that_is_flushed_before_a_large_one_is_multiplied():

@@ -10,13 +10,16 @@ RMSNorm dx   r (t - xh mean(t xh))                   the hand code; t = dh g
              r t - x (r^3 / n) sum(t x)              torch and JAX, differentiating x r
              both are r t and x r^3 b, b = mean(t x), but for roundings: rho and 3 u of the first, 3 rho and 8 u of the
              second, and b by (n + 5) mean |t| X, whatever the order
+             Torch, too, adds both to the rest of a gradient, one after the other: u of the rest more, and of one of
+             them, for which there is room: torch's own have 2 and 4 u, what divides by n being counted in b
 
 GroupNorm h  xh g + b as a LayerNorm, or x a + (b - m a), a = r g (torch): u |b| more, as of a BatchNorm
 GroupNorm dg sum dh xh, or (sum dh x - m sum dh) r of a channel (torch): both sums may cancel, so that each of their
              additions may be off by u of (|x| + |m|) |dh| r
 
 Sources: torch's aten/src/ATen/native/cpu/group_norm_kernel.cpp (GroupNormKernelImplInternal, ComputeInternalGradients,
-GammaBackward) and layer_norm.cpp (rms_norm_composite), 2.13; flax/linen/normalization.py; derived here.
+GammaBackward), layer_norm.cpp (rms_norm_composite) and derivatives.yaml (mul, rsqrt, pow), 2.13;
+flax/linen/normalization.py; derived here.
 """
 
 from __future__ import annotations
@@ -94,7 +97,11 @@ def rms_norm_vjp_(dh: Bounded, x: Bounded, g: Bounded, eps: float) -> Bounded:
     reach = np.maximum(summed, np.maximum(gain_most, 1)) * (1 + R) ** 3
     bound = np.where(reach <= dh.context.profile.largest, direct + through, np.inf)
     underflows = (n + 8) * (1 + dh_most) * (1 + gain_most) * (1 + most) ** 2 * (1 + R) ** 3
-    return dh.context.rounded(value, bound, 2.0, centre=8.0, underflows=underflows)
+    result = dh.context.rounded(value, bound, 2.0, centre=8.0, underflows=underflows)
+    # Of numbers narrower than float32 torch adds both in float32, and sends back one part.
+    profile = dh.context.profile
+    result.terms = profile.meeting if profile.u_met == profile.u_acc else 0
+    return result
 
 
 @rule_for(group_norm, terms=2)
