@@ -334,6 +334,32 @@ def test_torchs_quotient_of_a_quotient_may_overflow_before_it_is_small():
     assert np.isfinite(Divide().dq(*map(eager().exact, (ds, p * 1e-20, q))).bound).all()
 
 
+def test_jaxs_product_with_the_reciprocal_of_a_square_may_overflow_before_it_is_small():
+    ds, p, q = (np.array([each], F) for each in (1e30, 1e-30, 1e-10))
+    with np.errstate(over="ignore"):
+        assert np.isinf(ds * (1 / (q * q)) * p)
+    assert np.isinf(Divide().dq(*map(compiled().exact, (ds, p, q))).bound).all()
+    assert np.isfinite(Divide().dq(*map(compiled().exact, (F(1e-20) * ds, p, q))).bound).all()
+
+
+@pytest.mark.parametrize(
+    ("part", "ds", "p", "q"),
+    [
+        (lambda ds, p, q: ds / (q * q), -1e-14, 8e11, -2e12),
+        (lambda ds, p, q: 1 / (q * q), 1e18, 1e18, 1.2e19),
+        (lambda ds, p, q: p / q / q, 1e30, 1e-24, 1e7),
+    ],
+)
+def test_what_a_quotients_gradient_is_made_of_may_be_flushed_before_a_large_factor_is_multiplied(part, ds, p, q):
+    """XLA: (ds q^-2) p, torch: ds (p / q / q)."""
+    ds, p, q = (np.array([each], F) for each in (ds, p, q))
+    assert 0 < np.abs(part(ds, p, q)) < TINY < np.abs(part(ds, p, q / 8))
+    bounded, ordinary = (Divide().dq(*map(compiled().exact, (ds, p, by))) for by in (q, q / 8))
+    assert np.abs(bounded.value) > 1000 * TINY
+    assert outside(np.zeros(1), bounded) == 0
+    assert outside(np.zeros(1), ordinary) == 1
+
+
 def test_torch_adds_both_products_of_a_turn_to_what_else_there_is_one_by_one():
     rng = np.random.default_rng(0)
     s, ds = 30 * rng.normal(size=(2000, 1, 2)).astype(F), rng.normal(size=(2000, 1, 2)).astype(F)

@@ -16,12 +16,16 @@ z^c      a power function, within c_exp u; for whole c |c| - 1 products in any o
 
 p^q      as z^c: what q and p can be moves q log p, by which the power is off; exactly 0 where p is and q is above 0
 
--ds p / q^2    ds (p / q) / q (torch) and ds p / q / q, a product and two quotients; ds p q^-2 (JAX), where q^2 may
-         underflow or overflow: nothing is bounded there
+-ds p / q^2    ds (p / q) / q (torch) and ds p / q / q, a product and two quotients; (ds q^-2) p (JAX), three products
+         and a quotient. Where q^2 underflows, or any part overflows, nothing is bounded. A part that is flushed is
+         multiplied by what is left, which rounds by c_div + 1 more at most:
+         p / q       eta |ds / q|        p / q / q, p q^-2    eta |ds|
+         q^-2        eta |ds p|          ds q^-2              eta |p|
+         and what is left of ds p and of ds p / q the hand code bounds, which has them itself
 
-Sources: torch's derivatives.yaml, jax/_src/lax/lax.py (rsqrt_p, div_p, pow_p, integer_pow_p), XLA's algebraic
-simplifier (pow); the unions are derived here. Largest seen of a power function in float32, of NumPy, torch and JAX on
-24 million points: 1.76 u.
+Sources: torch's derivatives.yaml and FunctionsManual.cpp (div_tensor_other_grad), jax/_src/lax/lax.py (rsqrt_p, div_p,
+pow_p, integer_pow_p), XLA's algebraic simplifier (pow); the unions are derived here. Largest seen of a power function
+in float32, of NumPy, torch and JAX on 24 million points: 1.76 u.
 """
 
 from __future__ import annotations
@@ -31,9 +35,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from harness.arithmetic.bounded import Bounded, Floats, rule_for
+from harness.arithmetic.bounded import INFLATION, Bounded, Floats, rule_for
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, profile_of
 from harness.arithmetic.rules.smooth import Constants, both, times_slope
+from harness.arithmetic.rules.sums import compounded
 from impls.hand.layers.broadcasting import divisor_vjp, raised
 from impls.hand.layers.functions import Erf, log, power, power_vjp, rsqrt, rsqrt_vjp
 
@@ -143,9 +148,10 @@ def log_(z: Bounded) -> Bounded:
 @rule_for(divisor_vjp)
 def divisor_vjp_(ds: Bounded, p: Bounded, q: Bounded) -> Bounded:
     profile, result = ds.context.profile, divisor_vjp.body(ds, p, q)  # type: ignore[attr-defined]
-    least, most = np.square(np.abs(q.value) - q.bound), np.square(np.abs(q.value) + q.bound)
-    # Of torch's (p / q) / q each may overflow, and is then multiplied by what makes it small again.
-    quotient = (np.abs(p.value) + p.bound) * np.maximum(1.0, 1 / least)
-    within = (least > profile.eta) & (most <= profile.largest) & (quotient <= profile.largest)
-    result.bound = np.where(within, result.bound, np.inf)
-    return result
+    D, P, low = np.abs(ds.value) + ds.bound, np.abs(p.value) + p.bound, np.abs(q.value) - q.bound
+    least, most = np.square(low), np.square(np.abs(q.value) + q.bound)
+    # Of (p / q) / q and ds q^-2 each may overflow, and is then multiplied by what makes it small again.
+    first = np.maximum(D, P) * np.maximum(1.0, 1 / least)
+    within = (least > profile.eta) & (most <= profile.largest) & (first <= profile.largest)
+    left = INFLATION * (1 + compounded(profile.u, profile.constants["divide"] + 1)) * (D / low + D + D * P + P)
+    return result.with_bound(np.where(within, result.bound + left * profile.eta, np.inf))
