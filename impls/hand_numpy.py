@@ -67,7 +67,7 @@ class Working:
 
     def taken_by_name(self, arrays: Arrays) -> dict[str, Array]:
         """Several, by name."""
-        return {name: self.taken(array) for name, array in arrays.items()}
+        return {name: self.taken(array) for name, array in arrays.items()} if self.emulated else dict(arrays)
 
     @property
     def passed_on(self) -> PassedOn | None:

@@ -51,7 +51,7 @@ class Link:
 
     def __call__(self, tensors: Mapping[str, Any]) -> Any:
         """The output, from a mapping that holds every input."""
-        return self.rule(*[tensors[name] for name in self.inputs])
+        return self.rule(*map(tensors.__getitem__, self.inputs))
 
     def read(self, value: Any, tensors: Mapping[str, Any]) -> Any:
         """What is read where the link, or what is planted in its place, gives this.

@@ -1,43 +1,36 @@
 """Checked steps of a run, timed in a process of their own: ``python -m reports.benchmark.checked CASE``.
 
-Idle threads sleep there and memory that is freed is kept, as in the command; in the process that asks, libraries are as
-whoever trains with one of them has them. One cannot have both: threads that spin take the cores of the pool that comes
-next. The process takes a round of steps for each line that it reads, and answers with a line of what they took. Only
-then does the other go on, so that one of them computes at a time.
+Idle threads sleep there and memory that is freed is kept, as in the command; where plain steps are timed, libraries are
+as whoever trains with one of them has them. One cannot have both: threads that spin take the cores of the pool that
+comes next.
 """
 
 from __future__ import annotations
 
 import math
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from itertools import count
-from tempfile import TemporaryFile
 
 import msgspec
 
 from harness.arithmetic.loops import COMPILER
 from harness.candidates.implementation import admit
-from harness.environment import WAITING
 from harness.inputs.arguments import as_data, as_optimizer
 from harness.inputs.batches import batches_of
 from harness.inputs.schedule import TURNS, Schedule
 from harness.lockstep.judging import judged
 from harness.lockstep.session import Session
 from harness.memory import keep_freed
-from reports.benchmark.networks import Case, cases
+from reports.benchmark.apart import answer
+from reports.benchmark.networks import Case, case_of
 from reports.benchmark.peers import LEARNING_RATE
 from reports.benchmark.products import counted
 
 EVERYBODY = ("hand", "torch", "jax")
 WARM_UP = 24
 """Rounds at most: enough for what is compiled within as many as are timed to be so before."""
-ASLEEP = 0.04
-"""Seconds after which idle threads sleep that nobody told to; those of NumPy's OpenBLAS spin for 0.026."""
 
 
 class Round(msgspec.Struct, frozen=True):
@@ -87,45 +80,10 @@ def session_of(case: Case, x: object, y: object) -> Session:
     )  # fmt: skip
 
 
-@contextmanager
-def apart(name: str) -> Iterator[Callable[[], Round]]:
-    """What takes a round of a case in a process of its own, which ends with the context.
-
-    Raises:
-        RuntimeError: the process ended before it answered.
-    """
-    words = [sys.executable, "-m", "reports.benchmark.checked", name]
-    with (
-        TemporaryFile("w+") as told,
-        subprocess.Popen(
-            words, bufsize=0, env=WAITING | os.environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=told
-        ) as process,
-    ):
-        assert process.stdin is not None
-        assert process.stdout is not None
-        asked, answers = process.stdin, process.stdout
-
-        def take() -> Round:
-            time.sleep(ASLEEP)  # threads of this process are not to take the cores of that one
-            with suppress(BrokenPipeError):  # it has ended, and what it told says why
-                asked.write(b"take a round\n")
-            if line := answers.readline():
-                return msgspec.json.decode(line, type=Round)
-            told.seek(0)
-            raise RuntimeError(f"checked steps of {name} ended with {process.wait()}: {told.read()[-2000:]}")
-
-        try:
-            yield take
-        finally:
-            process.kill()
-
-
 def main(name: str) -> None:
     """Take a round for each line of the standard input."""
     keep_freed()
-    case = {case.name: case for case in cases(quick=False)}[name]
-    for _, taken in zip(sys.stdin, rounds_of(case), strict=False):
-        print(msgspec.json.encode(taken).decode(), flush=True)
+    answer(msgspec.structs.asdict(taken) for taken in rounds_of(case_of(name)))
 
 
 if __name__ == "__main__":

@@ -129,7 +129,7 @@ def print_times(name: str, sizes: list[int], rounds: int) -> None:
     from harness.memory import keep_freed
     from reports.benchmark import checked
     from reports.benchmark.peers import PEERS
-    from reports.benchmark.steps import peers_of
+    from reports.benchmark.plain import peers_of
 
     keep_freed()
     clock = time.process_time

@@ -51,3 +51,8 @@ def cases(*, quick: bool) -> list[Case]:
     """Chains from small to wide, a convolutional network and a GPT; the widest takes seconds a step."""
     chains = [chain(letter) for letter in CHAINS if letter != "E" or not quick]
     return [*chains, Case("lenet", named("lenet"), 128), gpt()]
+
+
+def case_of(name: str) -> Case:
+    """One of all cases."""
+    return {case.name: case for case in cases(quick=False)}[name]

@@ -1,31 +1,28 @@
 """Steps timed against each other: the hand step, a fully checked step, the default schedule.
 
 They take turns, round by round, so that what a shared machine does meanwhile meets all of them; a ratio is taken within
-a round. Plain is the three native steps one after the other. They are timed in this process, in which idle threads wait
-as each library has it; each is taken untimed first, until the threads of the one before sleep. Checked steps are timed
-in a process of their own, `reports.benchmark.checked`. Memory that is freed is kept, as in the command.
+a round. Plain is the three native steps one after the other, `reports.benchmark.plain`, checked steps are those of a
+run, `reports.benchmark.checked`, of each network in processes of their own.
 Beside the hand step stand the matrix products in it alone, where it has no others than those of dense layers: by as
 much as they take longer than a framework's whole step NumPy's BLAS decides, and not the code.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
-import time
-from collections.abc import Callable, Iterator
-from itertools import count, islice
+from contextlib import ExitStack
 
-import msgspec
-import numpy as np
-
-from reports.benchmark.checked import ASLEEP, apart
+from harness.environment import WAITING
+from reports.benchmark.apart import Round, apart
 from reports.benchmark.figure import Figure, figure_of
 from reports.benchmark.networks import Case
-from reports.benchmark.peers import PEERS, Step, bare_products
+from reports.benchmark.peers import PEERS
+from reports.benchmark.plain import BARE
 
 STEPS = 200
 """Of the run over which the default schedule is averaged: full at 1, 2, 4, ..., 128 and 200, of which 1 is left out."""
-FULL, BARE = 8, "bare products"
+FULL = 8
 HAND = {"A": 1.0, "B": 0.8, "C": 1.0, "D": 1.0, "E": 1.0, "lenet": 1.0, "gpt": 1.0}
 CHECKED = {"B": 15.0, "C": 9.0, "D": 9.0, "E": 9.0, "lenet": 9.0, "gpt": 9.0}
 SCHEDULED = {"C": 2.5, "D": 2.5, "E": 2.5, "gpt": 2.5}
@@ -64,35 +61,10 @@ def step_figures(case: Case, rounds: int) -> list[Figure]:
     return lines
 
 
-def rounds_of(case: Case, rounds: int, *, checked: bool) -> list[dict[str, float]]:
-    """What each took, round by round: a full step, with its count, and a sampled one, then the peers."""
-    peers = peers_of(case)
-    if not checked:
-        return list(islice(peers, rounds))
-    with apart(case.name) as take:  # first, since its process imports and warms up before it answers
-        return [msgspec.structs.asdict(take()) | next(peers) for _ in range(rounds)]
-
-
-def peers_of(case: Case, clock: Callable[[], float] = time.perf_counter) -> Iterator[dict[str, float]]:
-    """Seconds of a step of each peer, round by round, after one to warm up."""
-    network, (x, y) = case.network, case.batch()
-    weights = network.init(0, np.float32)
-    steps: dict[str, Step] = {peer: make(network, weights, x, y) for peer, make in PEERS.items()}
-    if (bare := bare_products(network, case.rows)) is not None:
-        steps[BARE] = bare
-    for each in count():
-        found = {peer: _seconds(step, clock) for peer, step in steps.items()}
-        if each:
-            yield found
-
-
-def _seconds(step: Step, clock: Callable[[], float]) -> float:
-    """Of as many steps as there are while the threads of the peer before fall asleep."""
-    calls, begin = 0, time.perf_counter()
-    while time.perf_counter() - begin < ASLEEP:
-        step()
-        calls += 1
-    begin = clock()
-    for _ in range(calls):
-        step()
-    return (clock() - begin) / calls
+def rounds_of(case: Case, rounds: int, *, checked: bool) -> list[Round]:
+    """What each took, round by round: the peers, then a full step, with its count, and a sampled one."""
+    with ExitStack() as processes:
+        takes = [processes.enter_context(apart("plain", case.name, os.environ))]
+        if checked:
+            takes.append(processes.enter_context(apart("checked", case.name, WAITING | os.environ)))
+        return [{what: value for take in takes for what, value in take().items()} for _ in range(rounds)]

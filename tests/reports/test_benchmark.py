@@ -18,15 +18,16 @@ from harness.lockstep.judging import judged
 from impls.hand import from_text
 from impls.hand.named import named
 from reports.benchmark import __main__ as benchmark
-from reports.benchmark import checked, kept, other_checks, readme
+from reports.benchmark import apart, checked, kept, other_checks, readme
 from reports.benchmark.figure import Figure, figure_of
 from reports.benchmark.growth import slope
 from reports.benchmark.networks import Case, chain
 from reports.benchmark.other_checks import checks, compared
 from reports.benchmark.peers import PEERS, bare_products
+from reports.benchmark.plain import BARE
 from reports.benchmark.products import counted
 from reports.benchmark.program import CAUSES, OFF, mistakes, off_by, program_of
-from reports.benchmark.steps import BARE, rounds_of
+from reports.benchmark.steps import rounds_of
 from reports.benchmark.verdicts import LADDER, OURS, Verdicts, checks_table
 from reports.growth import OfSteps, of_layers, of_steps
 from reports.pairs import COMMANDS, Checkout, Taken, main, pairs, row
@@ -200,16 +201,19 @@ def test_checked_steps_are_timed_where_idle_threads_sleep_and_peers_where_they_a
     assert [set(each) for each in found] == 2 * [{"full", "sample", "products", *PEERS, BARE}]
     assert all(value > 0 for each in found for value in each.values())
     assert found[0]["products"] == found[1]["products"]
-    [(process, environment)] = started
-    assert {name: environment[name] for name in WAITING} == WAITING | {"OMP_WAIT_POLICY": "ACTIVE"}
-    assert {name: os.environ.get(name) for name in WAITING} == {**dict.fromkeys(WAITING), "OMP_WAIT_POLICY": "ACTIVE"}
-    assert process.poll() is not None
+    (of_peers, left_alone), (of_checked, told) = started
+    assert {name: told[name] for name in WAITING} == WAITING | {"OMP_WAIT_POLICY": "ACTIVE"}
+    assert {name: left_alone.get(name) for name in WAITING} == {**dict.fromkeys(WAITING), "OMP_WAIT_POLICY": "ACTIVE"}
+    assert None not in (of_peers.poll(), of_checked.poll())
 
 
 def test_the_error_of_checked_steps_is_told_by_who_asks_for_them(started):
-    with checked.apart("none of them") as take, pytest.raises(RuntimeError, match="KeyError: 'none of them'"):
+    with (
+        apart.apart("checked", "none of them", os.environ) as take,
+        pytest.raises(RuntimeError, match="KeyError: 'none of them'"),
+    ):
         take()
-    with pytest.raises(KeyboardInterrupt), checked.apart("A"):
+    with pytest.raises(KeyboardInterrupt), apart.apart("checked", "A", os.environ):
         raise KeyboardInterrupt
     assert all(process.poll() is not None for process, _ in started)
 
