@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from harness.arithmetic import Context, profile_of
-from impls.hand import LayerNorm
+from impls.hand import LayerNorm, Variance
+from impls.hand.layers.batch_norm import variance
 
 F = np.float32
 
@@ -102,3 +103,24 @@ def test_what_may_be_read_before_it_was_rounded_may_be_further_off(shape):
     for known, shown, wide in zip(*map(bounds, (context.exact(x), context.shown(x, 0.0), unrounded)), strict=True):
         np.testing.assert_array_equal(shown, wide)
         assert (shown > known).all() if n > 1 else (shown >= known).all()
+
+
+def test_a_gradient_times_the_distance_from_the_mean_may_overflow_before_it_is_divided():
+    x, dh = np.array([[1e9, -1e9, 3e8]], F), np.full((1, 3), 1e30, F)
+    layer, context = LayerNorm(3), Context(profile_of("float32"))
+    bound = layer.dg(context.exact(dh), context.exact(x)).bound
+    np.testing.assert_array_equal(np.isinf(bound), [True, True, True])
+    assert np.isfinite(layer.dg(context.exact(F(1e-3) * dh), context.exact(x)).bound).all()
+
+
+def test_one_entry_has_no_unbiased_variance():
+    context = Context(profile_of("float32"))
+    assert np.isinf(variance(context.exact(np.ones((3, 1))), 1).bound).all()
+    assert np.isfinite(variance(context.exact(np.ones((3, 1))), 0).bound).all()
+
+
+def test_the_gradient_of_a_variance_may_overflow_before_it_is_divided():
+    ds, x, context = np.full((1, 1), 1e30, F), np.array([[1e9, -1e9]], F), Context(profile_of("float32"))
+    layer = Variance([1])
+    assert np.isinf(layer.dx(context.exact(ds), context.exact(x)).bound).all()
+    assert np.isfinite(layer.dx(context.exact(F(1e-3) * ds), context.exact(x)).bound).all()

@@ -173,7 +173,7 @@ CALLS = {
         layer_norm._bound_of_affine, v, -c, a, b, 1e-30, c, b, 3e-7, ROUNDING, v, a, -b, c, a
     ),
     "its gain": lambda v, a, b, c: in_blocks(
-        layer_norm._bound_of_times_xh, v, v, a, -c, b, a, b, c, Context(FLOAT32).rounding(0.0), ROUNDING
+        layer_norm._bound_of_times_xh, v, v, a, -c, b, a, b, c, LIMITS[3], Context(FLOAT32).rounding(0.0), ROUNDING
     ),
     "what its slope adds up": lambda v, a, b, c: in_blocks(
         layer_norm._error_of_t_xh, v, a, b, a, c, 3e-7, b, c, v, a, -b, c, a

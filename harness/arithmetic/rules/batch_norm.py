@@ -109,6 +109,7 @@ def evaluated_batch_norm_(x: Bounded, g: Bounded, b: Bounded, m: Bounded, v: Bou
 @rule_for(variance)
 def variance_(x: Bounded, less: int) -> Bounded:
     rows, n = rows_of(x, 1.0, running=False), x.shape[-1]
-    v, error = (part[..., 0] * (n / (n - less)) for part in (rows.v, rows.v_error))
+    factor = n / (n - less) if n > less else np.nan  # one entry has no unbiased variance
+    v, error = (part[..., 0] * factor for part in (rows.v, rows.v_error))
     underflows = n * (1 + np.abs(x.value).max(axis=-1) + x.bound.max(axis=-1))
     return x.context.rounded(v, error, 3.0, centre=3.0, underflows=underflows)

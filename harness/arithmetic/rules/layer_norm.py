@@ -48,8 +48,8 @@ def layer_norm_gain_vjp_(dh: Bounded, x: Bounded, eps: float) -> Bounded:
     xh = rows.x, rows.m, rows.r
     value = in_blocks(times_xh, dh.value, *xh)
     bound = in_blocks(
-        _bound_of_times_xh, value, dh.value, dh.bound, *xh, rows.xh_error, 2 * (1 + rows.R), context.rounding(0.0),
-        context.rounding(),
+        _bound_of_times_xh, value, dh.value, dh.bound, *xh, rows.xh_error, 2 * (1 + rows.R),
+        context.profile.largest / 2, context.rounding(0.0), context.rounding(),
     )  # fmt: skip
     # What rows have for a gain meets there.
     total = sum_in(context.profile.u_met, Bounded(value, bound, context), axis=0)
@@ -62,12 +62,14 @@ def times_xh(dh: Any, x: Any, m: Any, r: Any) -> Any:
 
 
 def _bound_of_times_xh(
-    value: Any, dh: Any, dh_bound: Any, x: Any, m: Any, r: Any, xh_error: Any, flushed: Any, of_xh: tuple[Any, ...],
-    rounding: tuple[Any, ...],
+    value: Any, dh: Any, dh_bound: Any, x: Any, m: Any, r: Any, xh_error: Any, flushed: Any, most: float,
+    of_xh: tuple[Any, ...], rounding: tuple[Any, ...],
 ) -> Any:  # fmt: skip
     xh = xh_of(x, m, r)
     propagated = propagated_by_factors(dh, xh, dh_bound, rounded_bound(xh, xh_error, flushed, *of_xh))
-    return rounded_bound(value, propagated, 1.0, *rounding)
+    # dh (x - m) may overflow, however small r makes it.
+    first = (np.abs(dh) + dh_bound) * (np.abs(x - m) + xh_error / r)
+    return rounded_bound(value, where(first <= most, propagated, np.inf), 1.0, *rounding)
 
 
 @rule_for(layer_norm, terms=2)

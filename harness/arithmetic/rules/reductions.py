@@ -59,6 +59,8 @@ def row_variance_vjp_(ds: Bounded, x: Bounded, less: int) -> Bounded:
     farthest = (np.abs(d) + d_error).max(axis=-1, keepdims=True)
     factor, largest = 2 / (n - less), np.abs(ds.value) + ds.as_summand
     propagated = factor * (ds.as_summand * np.abs(d) + largest * (d_error + through_mean))
+    # 2 ds (x - m) may overflow before it is divided, and so may the sum of all that comes through the mean.
+    propagated = np.where(n * factor * largest * farthest <= ds.context.profile.largest, propagated, np.inf)
     return ds.context.rounded(
         factor * ds.value * d, propagated, 7.0, centre=6.0, underflows=6 + 4 * (farthest + largest)
     )
