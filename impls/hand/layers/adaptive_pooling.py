@@ -35,6 +35,11 @@ def shared_out(ds: Array, counts: Array) -> Array:
     return ds / counts
 
 
+def _terms(windows: Array) -> Array:
+    """How many entries each window has; a number in float32 makes nothing wider of what is divided by it."""
+    return np.bincount(windows).astype(np.float32)
+
+
 class AdaptiveAvgPool2d(Parametrised):
     """`size`: H' and V', one number for both or one for each."""
 
@@ -60,11 +65,11 @@ class AdaptiveAvgPool2d(Parametrised):
     def forward(self, x: Array) -> Array:
         windows, entries = self.pairs(x.shape[2:])
         total = scattered(taken(self._images(x), entries), windows, prod(self.made))
-        return (total / np.bincount(windows).astype(total.dtype)).reshape(*x.shape[:2], *self.made)
+        return (total / _terms(windows)).reshape(*x.shape[:2], *self.made)
 
     def dx(self, ds: Array, x: Array) -> Array:
         windows, entries = self.pairs(x.shape[2:])
-        share = shared_out(self._images(ds), np.bincount(windows).astype(ds.dtype))
+        share = shared_out(self._images(ds), _terms(windows))
         return scattered(taken(share, windows), entries, prod(x.shape[2:])).reshape(*x.shape)
 
     def shapes(self, read: Mapping[str, Shape]) -> dict[str, Shape]:
