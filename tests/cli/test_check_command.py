@@ -38,12 +38,15 @@ def test_what_a_function_prints_stays_out_of_the_result():
 
 
 def test_a_module_is_found_from_the_working_directory(tmp_path):
-    package = tmp_path / "mine"
+    # A name that no other test of the same process imports.
+    package = tmp_path / "found_here"
     package.mkdir()
     (package / "__init__.py").write_text("")
     (package / "net.py").write_text((USERS / "right.py").read_text())
-    assert command("mine.net:backward", "--quiet", cwd=tmp_path).stdout.startswith("PASS  mine.net:backward")
-    assert command("mine.net", "--quiet", cwd=tmp_path).returncode == 0
+    assert command("found_here.net:backward", "--quiet", cwd=tmp_path).stdout.startswith(
+        "PASS  found_here.net:backward"
+    )
+    assert command("found_here.net", "--quiet", cwd=tmp_path).returncode == 0
 
 
 def test_a_file_may_import_its_neighbours_and_be_called_like_a_package(tmp_path):
