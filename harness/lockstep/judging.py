@@ -84,7 +84,10 @@ def _rows(step: StepEvidence, turn: Turn) -> tuple[list[Row], list[Row]]:
     order = sorted(range(len(made)), key=lambda place: place > 0 and made[place][1].derives)
     # Updates first: what they need is forgotten before anything of a whole pass is kept.
     calls: list[Callable[[], Any]] = [*moves, *(made[place][1].judge for place in order)]
-    found = side_by_side(calls, step.here.network.multiply_adds(step.here.rows))
+    if turn == EVERYTHING:
+        found = side_by_side(calls, step.here.network.multiply_adds(step.here.rows))
+    else:  # a sample is judged sooner than threads begin, and BLAS keeps its own for the next pass
+        found = [call() for call in calls]
     of_updates, groups = found[: len(moves)], dict(zip(order, found[len(moves) :], strict=True))
     told = [_explained(step, each, *groups[place]) for place, (each, _) in enumerate(made)]
     return [row for rows in told for row in rows], [row for rows in of_updates for row in rows]
