@@ -5,7 +5,8 @@ the two words below. NumPy evaluates it on blocks of arrays; numba, where it is 
 The results are the same, bit for bit: LLVM contracts, reorders or approximates nothing that it is not told to.
 
 To import numba, and to load what an earlier process compiled and kept, takes about a second. It is not done before as
-much has been evaluated without: a short command never pays for it, and a long one at most twice.
+much has been evaluated without: a short command never pays for it, and a long one at most twice. To compile takes half
+a second for each formula and each kind of operands, once for an installation: for a transformer half a minute in all.
 """
 
 from __future__ import annotations
