@@ -38,7 +38,7 @@ def blocks(*arrays: Any) -> Iterator[tuple[int, list[Any]]]:
 def in_blocks(formula: Formula, *arrays: Any, dtype: Any = FLOAT64) -> NDArray[Any]:
     """What a formula of entries gives of arrays and of numbers, broadcast against each other.
 
-    It lies in memory in the order of its entries, or of its transpose's if all arrays do.
+    It lies in memory in the order of its entries, or of its transpose's if all arrays do, which have as many axes.
     """
     for array in arrays:
         if isinstance(array, np.ndarray) and (array.size >= loops.WORTH or array.dtype is not FLOAT64):
@@ -46,7 +46,7 @@ def in_blocks(formula: Formula, *arrays: Any, dtype: Any = FLOAT64) -> NDArray[A
     else:  # nearly always, so it is asked first
         made = formula(*arrays)
         return made if dtype is FLOAT64 else made.astype(dtype)
-    if not _in_order(arrays[0]) and all(map(_transposed, arrays)):
+    if not all(map(_in_order, arrays)) and _transposed(arrays):
         turned = (each.T if isinstance(each, np.ndarray) else each for each in arrays)
         return in_blocks(formula, *turned, dtype=dtype).T
     size = _size(arrays)
@@ -104,8 +104,10 @@ def _in_order(array: Any) -> bool:
     return not isinstance(array, np.ndarray) or array.flags.c_contiguous
 
 
-def _transposed(array: Any) -> bool:
-    return not isinstance(array, np.ndarray) or array.flags.f_contiguous
+def _transposed(arrays: Iterable[Any]) -> bool:
+    """Whether the transposes of all arrays lie in their order, and are broadcast as these are."""
+    shaped = [array for array in arrays if isinstance(array, np.ndarray) and array.ndim]
+    return len({array.ndim for array in shaped}) == 1 and all(array.flags.f_contiguous for array in shaped)
 
 
 def _size(arrays: Iterable[Any]) -> int:
@@ -167,6 +169,7 @@ def _as_taken(array: Any, rows: int, width: int) -> Any:
         array = array.astype(np.float64)
     if not array.flags.aligned:
         array = array.copy()
-    taken = array if array.shape == (rows, width) else array.reshape(-1)
+    kind = None if array.shape == (rows, width) else PerRow if array.shape[1] == 1 else PerColumn
+    taken = array if kind is None else array.reshape(-1)
     taken.flags.writeable = False
-    return taken if taken.ndim == 2 else (PerRow if len(taken) == rows else PerColumn)(taken)
+    return taken if kind is None else kind(taken)

@@ -124,3 +124,18 @@ def test_the_gradient_of_a_variance_may_overflow_before_it_is_divided():
     layer = Variance([1])
     assert np.isinf(layer.dx(context.exact(ds), context.exact(x)).bound).all()
     assert np.isfinite(layer.dx(context.exact(F(1e-3) * ds), context.exact(x)).bound).all()
+
+
+@pytest.mark.parametrize("n", [64, 80])
+def test_in_whatever_order_entries_lie_in_memory_their_bounds_are_the_same(n):
+    x, g, b, dh = case(n, 64, 0, 1.0, 2)
+    layer = LayerNorm(n)
+
+    def bounded(order):
+        context = Context(profile_of("float32"))
+        bx, bdh, bg, bb = (context.exact(np.asarray(each, order=order)) for each in (x, dh, g, b))
+        return layer.dx(bdh, bx, bg), layer.forward(bx, bg, bb), layer.dg(bdh, bx)
+
+    for one, other in zip(bounded("C"), bounded("F"), strict=True):
+        np.testing.assert_allclose(other.value, one.value, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(other.bound, one.bound, rtol=1e-9)
