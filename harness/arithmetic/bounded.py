@@ -216,6 +216,11 @@ class Bounded(Enclosure, np.lib.mixins.NDArrayOperatorsMixin):
         return not any(self.bound.strides) and not (self.bound.size and self.bound.item(0))
 
     @property
+    def known_unrounded(self) -> bool:
+        """Whether a sum is certain to read every entry exactly, too."""
+        return self.known and not self.contracted
+
+    @property
     def T(self) -> Bounded:
         """As numpy.ndarray.T."""
         return self.moved(np.transpose)

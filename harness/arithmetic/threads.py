@@ -18,6 +18,8 @@ from threadpoolctl import ThreadpoolController
 
 WORTH_THREADS = 2**24
 """Multiply-adds (some milliseconds' work) from which on a product keeps the threads that there are."""
+MOST_IN_THREADS = 2**33
+"""Multiply-adds of a step beyond which its checks follow each other, so that none waits for what another derives."""
 
 
 def threads_for(multiply_adds: int) -> AbstractContextManager[object]:

@@ -18,6 +18,7 @@ from harness.arithmetic import Context, Profile, profile_of
 from harness.arithmetic.operands import Operands
 from harness.arithmetic.products import Products
 from harness.arithmetic.profile import ANYWHERE, ArithmeticOf, cores_among
+from harness.arithmetic.threads import MOST_IN_THREADS
 from harness.evaluation.centre import Centre, end_to_end
 from harness.evaluation.given import as_numbers, fed, named, sealed, with_buffers
 from harness.evaluation.truth import Truth, true_tensors
@@ -29,9 +30,6 @@ from impls.graph import TARGET, Graph, evaluate
 from impls.hand_numpy import Hand, HandUpdater
 
 T = TypeVar("T")
-
-WORTH_CENTRE = 2**33
-"""Multiply-adds of a step beyond which its checks follow each other, so that none has to wait for the centre."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,8 +159,8 @@ class Point:
         return Context(profile, matmul=matmul, operands=self.operands)
 
     def context_near(self, profile: Profile) -> Context:
-        """Likewise, of who computes near the centre, which is derived first where its products are worth it."""
-        if self.network.multiply_adds(self.rows) < WORTH_CENTRE:
+        """Likewise, of who computes near the centre, which is derived first where nobody else waits meanwhile."""
+        if self.network.multiply_adds(self.rows) <= MOST_IN_THREADS:
             return self.context(profile)
         self.double.centre("float64")
         return Context(profile, matmul=self.products.near, operands=self.operands)

@@ -12,13 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TypeVar
 
-from harness.arithmetic.threads import WORTH_THREADS, one_thread
+from harness.arithmetic.threads import MOST_IN_THREADS, WORTH_THREADS, one_thread
 from harness.environment import threads
 
 T = TypeVar("T")
-
-MOST_IN_THREADS = 2**33
-"""Multiply-adds of a step beyond which its checks follow each other."""
 
 
 def side_by_side(calls: Sequence[Callable[[], T]], multiply_adds: int) -> list[T]:

@@ -11,7 +11,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from harness import environment
-from harness.arithmetic.threads import WORTH_THREADS
+from harness.arithmetic.threads import MOST_IN_THREADS, WORTH_THREADS
 from harness.candidates.implementation import admit
 from harness.inputs.arguments import as_data, as_optimizer
 from harness.inputs.batches import batches_of
@@ -19,7 +19,7 @@ from harness.inputs.schedule import Schedule
 from harness.lockstep import judging
 from harness.lockstep.judging import judged
 from harness.lockstep.session import Session
-from harness.lockstep.threads import MOST_IN_THREADS, side_by_side
+from harness.lockstep.threads import side_by_side
 from impls.hand import from_text
 
 MUCH = WORTH_THREADS

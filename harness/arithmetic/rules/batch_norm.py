@@ -26,7 +26,7 @@ from harness.arithmetic.blocks import in_blocks
 from harness.arithmetic.bounded import Bounded, rule_for
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, profile_of
 from harness.arithmetic.rules.layer_norm import affine, times_xh, vjp
-from harness.arithmetic.rules.rows import rows_of, spread_of, xh_of
+from harness.arithmetic.rules.rows import rows_of, size_of, spread_of, xh_of
 from harness.arithmetic.rules.sums import compounded, partial_sum
 from impls.hand.layers.batch_norm import (
     batch_norm,
@@ -52,7 +52,7 @@ def batch_norm_gain_vjp_(dh: Bounded, x: Bounded, eps: float) -> Bounded:
     rows, n = rows_of(x, eps, running=False), x.shape[-1]
     R, spreads, upstream = rows.R[..., 0], (rows.own, rows.moved), (dh.value, dh.as_summand)
     far = in_blocks(_farthest, rows.x, rows.bound, rows.m, rows.m_error, *spreads)
-    largest = in_blocks(_largest, *upstream)
+    largest = in_blocks(size_of, *upstream)
     value = in_blocks(times_xh, dh.value, rows.x, rows.m, rows.r).sum(axis=-1)
     magnitude = (largest * far).sum(axis=-1) * R
     own = in_blocks(_moved, *upstream, rows.x, rows.bound, rows.m, rows.r, rows.R, *spreads).sum(axis=-1)
@@ -73,13 +73,9 @@ def _farthest(x: Any, x_bound: Any, m: Any, m_error: Any, own: float, moved: Any
     return np.abs(x - m) + spread_of(x_bound, own, moved) + m_error
 
 
-def _largest(dh: Any, dh_bound: Any) -> Any:
-    return np.abs(dh) + dh_bound
-
-
 def _moved(dh: Any, dh_bound: Any, x: Any, x_bound: Any, m: Any, r: Any, R: Any, own: float, moved: Any) -> Any:
     """What the bounds of an entry do to its term."""
-    return dh_bound * np.abs(xh_of(x, m, r)) + _largest(dh, dh_bound) * spread_of(x_bound, own, moved) * R
+    return dh_bound * np.abs(xh_of(x, m, r)) + size_of(dh, dh_bound) * spread_of(x_bound, own, moved) * R
 
 
 @rule_for(evaluated_batch_norm, terms=2)

@@ -68,7 +68,7 @@ def subtract(x: Bounded, y: Bounded) -> Bounded:
 def _of_summands(x: Bounded, y: Bounded) -> Any:
     """The bounds of what a sum reads, added up; those of the other alone where one is known."""
     for one, other in ((x, y), (y, x)):
-        if one.known and not one.contracted:
+        if one.known_unrounded:
             return other.as_summand
     return x.as_summand + y.as_summand
 

@@ -32,7 +32,7 @@ from harness.arithmetic.blocks import in_blocks
 from harness.arithmetic.bounded import Bounded, Floats, rule_for
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, Profile, profile_of
 from harness.arithmetic.rules.layer_norm import affine
-from harness.arithmetic.rules.rows import deviation, mean_of, rows_of
+from harness.arithmetic.rules.rows import deviation, mean_of, rows_of, size_of
 from harness.arithmetic.rules.sums import compounded
 from impls.hand.layers.group_norm import group_norm, group_norm_gain_vjp
 from impls.hand.layers.rms_norm import rms_norm, rms_norm_gain_vjp, rms_norm_vjp
@@ -123,4 +123,4 @@ def group_norm_gain_vjp_(dh: Bounded, x: Bounded, eps: float) -> Bounded:
 
 
 def _terms(dh: Any, dh_bound: Any, sizes: Any) -> Any:
-    return (np.abs(dh) + dh_bound) * sizes
+    return size_of(dh, dh_bound) * sizes

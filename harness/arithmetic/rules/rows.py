@@ -84,7 +84,7 @@ class Rows(NamedTuple):
     @property
     def sizes(self) -> Floats:
         """X + M, what x r - m r consists of; 0 in rows of one entry."""
-        return self.several * in_blocks(_size, self.x, self.bound) + self.m_size
+        return self.several * in_blocks(size_of, self.x, self.bound) + self.m_size
 
     @property
     def entries(self) -> tuple[Any, ...]:
@@ -99,11 +99,11 @@ def xh_of(x: Any, m: Any, r: Any) -> Any:
 
 def entry(x: Any, x_bound: Any, m: Any, r: Any, xh_error: Any) -> tuple[Any, Any, Any]:
     """xh, how far that of a member may be from it, and X."""
-    return xh_of(x, m, r), xh_error, _size(x, x_bound)
+    return xh_of(x, m, r), xh_error, size_of(x, x_bound)
 
 
 def _xh_error(x: Any, x_bound: Any, m: Any, of_distance: Any, of_size: Any, of_bound: Any, besides: Any) -> Any:
-    return of_distance * np.abs(x - m) + of_size * _size(x, x_bound) + (of_bound * x_bound + besides)
+    return of_distance * np.abs(x - m) + of_size * size_of(x, x_bound) + (of_bound * x_bound + besides)
 
 
 def spread_of(x_bound: Any, own: float, moved: Any) -> Any:
@@ -111,7 +111,8 @@ def spread_of(x_bound: Any, own: float, moved: Any) -> Any:
     return own * x_bound + moved
 
 
-def _size(x: Any, x_bound: Any) -> Any:
+def size_of(x: Any, x_bound: Any) -> Any:
+    """The largest magnitude of a member."""
     return np.abs(x) + x_bound
 
 
@@ -164,8 +165,8 @@ def _rows_of(x: Bounded, eps: float, *, running: bool) -> Rows:
     profile, n = x.context.profile, x.shape[-1]
     u, w = profile.u + UNIT_ROUNDOFF_64, profile.u_sum + UNIT_ROUNDOFF_64
     quotient = max(profile.constants["divide"], profile_of("float64").constants["divide"])
-    several, bound, exact = float(n > 1), x.as_summand, x.known and not x.contracted
-    m, size = mean_of(x.value), in_blocks(_size, x.value, bound)
+    several, bound, exact = float(n > 1), x.as_summand, x.known_unrounded
+    m, size = mean_of(x.value), in_blocks(size_of, x.value, bound)
     mean_bound = 0.0 if exact else mean_of(bound)
     own, moved = several * (1 - 2 / n), several * mean_bound
     M, largest = np.abs(m) + mean_bound, size.max(axis=-1, keepdims=True)

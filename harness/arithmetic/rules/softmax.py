@@ -88,7 +88,7 @@ def shift(a: Bounded, seen: Any = None) -> Shifted:
 
 def _moved_by_bounds(a: Bounded, seen: Any, p: Floats) -> tuple[Any, Any, Any]:
     """E, its largest of each row and log sum p e^E: none where every program knows every logit."""
-    if a.known and not a.contracted:
+    if a.known_unrounded:
         return 0.0, 0.0, 0.0
     uncertain = a.as_summand if seen is None else np.where(seen, a.as_summand, 0.0)  # the shift is a sum
     farthest = uncertain.max(axis=-1, keepdims=True)

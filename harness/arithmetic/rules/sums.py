@@ -58,8 +58,10 @@ def _centre_partial_sum(terms: Any, magnitude: Any, value: Any) -> Any:
     return partial_sum(terms, u, magnitude, np.abs(value) + terms * u * magnitude)
 
 
-def propagated_by_sum(value: Any, magnitude: Any, propagated: Any, terms: Any, u: float, largest: float) -> Any:
-    """The bound of a sum before its last rounding, entry by entry, of what the bounds of so many terms add up to.
+def _bound_of_sum(
+    value: Any, magnitude: Any, propagated: Any, terms: Any, u: float, largest: float, rounding: tuple[Any, ...]
+) -> Any:
+    """The bound of a sum, entry by entry, of what the bounds of so many terms add up to.
 
     Nothing is bounded where a partial sum may overflow, however small the whole sum is.
     """
@@ -67,14 +69,7 @@ def propagated_by_sum(value: Any, magnitude: Any, propagated: Any, terms: Any, u
     own = UNIT_ROUNDOFF_64 * _centre_partial_sum(terms, magnitude, value)
     # The sums of magnitudes are float64 sums of positive terms, so up to n roundings too small.
     bound = (propagated + (terms - 1) * (u * partial + own)) * (1 + 2 * terms * UNIT_ROUNDOFF_64)
-    return where(partial <= largest, bound, np.inf)
-
-
-def _bound_of_sum(
-    value: Any, magnitude: Any, propagated: Any, terms: Any, u: float, largest: float, rounding: tuple[Any, ...]
-) -> Any:
-    bound = propagated_by_sum(value, magnitude, propagated, terms, u, largest)
-    return rounded_bound(value, bound, terms, *rounding)
+    return rounded_bound(value, where(partial <= largest, bound, np.inf), terms, *rounding)
 
 
 def _summed(context: Context, u: float, value: Any, magnitude: Any, propagated: Any, terms: Any) -> Bounded:
@@ -95,7 +90,7 @@ def sum_in(u: float, x: Bounded, axis: Any = None, keepdims: bool = False) -> Bo
     along = {"axis": axis, "keepdims": keepdims}
     value = np.add.reduce(x.value, **along)  # as numpy.sum, in half the time where there is little to add
     magnitude = np.add.reduce(np.abs(x.value), **along)
-    propagated = 0.0 if x.known and not x.contracted else np.add.reduce(x.as_summand, **along)
+    propagated = 0.0 if x.known_unrounded else np.add.reduce(x.as_summand, **along)
     return _summed(x.context, u, value, magnitude, propagated, x.size // max(value.size, 1))
 
 
