@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,9 +11,26 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from select import select
-from typing import Literal, NamedTuple, Self
+from tempfile import TemporaryFile
+from typing import IO, Literal, NamedTuple, Self
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
+
+CALL = (
+    "import json, sys; from importlib import import_module; path, name, *words = sys.argv[1:]; "
+    "sys.path[:] = json.loads(path); module, function = name.split(':'); "
+    "getattr(import_module(module), function)(*words)"
+)
+
+
+def python(function: str, *words: str) -> list[str]:
+    """The words that start Python with what can be imported here, and call ``module:function`` with texts."""
+    return [sys.executable, "-P", "-c", CALL, json.dumps(sys.path), function, *words]
+
+
+def unnamed_file() -> IO[bytes]:
+    """A new file without a name, in memory where the system has such: a full disk costs no answer."""
+    return os.fdopen(os.memfd_create("shared"), "w+b") if hasattr(os, "memfd_create") else TemporaryFile()
 
 
 class End(NamedTuple):

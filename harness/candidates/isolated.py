@@ -20,15 +20,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from harness.processes import End, Program
+from harness.processes import End, Program, python, unnamed_file
 from harness.usage import short_of_memory
 
-PROGRAM = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from harness.candidates.isolated import child; child()"
-)
 GRACE, POLL = 2.0, 0.1
 """Seconds that code gets to end after it has been asked to; and between two looks at whether it has to be."""
 LAST_WORDS = 10.0
@@ -120,11 +116,10 @@ def apart(function: str, options: dict[str, Any], *, partly: bool = False) -> An
     if not Program.supervised:
         return _named(function)(options)
     killed = _killed_for_memory()
-    with _shared() as file:
+    with unnamed_file() as file:
         board = _Board(file.fileno())
         board.note("of its own", math.inf)
-        words = [sys.executable, "-P", "-c", PROGRAM]
-        words += [json.dumps(sys.path), str(file.fileno()), function, json.dumps(options)]
+        words = python("harness.candidates.isolated:child", str(file.fileno()), function, json.dumps(options))
         with Program(words, stdout=2, files=[file.fileno()]) as program:
             try:
                 end, overdue = _waited(program, board)
@@ -157,15 +152,9 @@ def _waited(program: Program, board: _Board) -> tuple[End, bool]:
     return end, overdue
 
 
-def _shared() -> IO[bytes]:
-    """A new file without a name, in memory where the system has such: a full disk costs no answer."""
-    return os.fdopen(os.memfd_create("answer"), "w+b") if hasattr(os, "memfd_create") else TemporaryFile()
-
-
-def child() -> None:
-    """The other side: ``sys.argv`` holds the file of the board, the function and its options."""
+def child(file: str, function: str, options: str) -> None:
+    """The other side: the file of the board, by number, the function and its options."""
     global _board
-    _, _, file, function, options = sys.argv
     sys.argv[:] = ["harness"]
     _board = _Board(int(file))
     signal.signal(signal.SIGTERM, _terminated)

@@ -7,9 +7,7 @@ them through a socket.
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
@@ -21,14 +19,10 @@ import msgspec
 
 from harness.environment import with_threads
 from harness.memory import keep_freed, pass_over_imported
-from harness.processes import Program
+from harness.processes import Program, python
 from harness.sweeping.job import Collected, Finished, Job, Result, collected, judged_apart, performed
 from harness.usage import visible
 
-PROGRAM = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from harness.sweeping.apart import serve; "
-    "serve(int(sys.argv[2]))"
-)
 POLL = 0.1
 """Seconds between two looks at whether a process is still there, and still wanted."""
 IDLE = 60.0
@@ -97,7 +91,7 @@ class _Process:
     def __init__(self) -> None:
         self._ours, theirs = Pipe()
         self._log = TemporaryFile()  # noqa: SIM115  (it is there as long as the process)
-        words = [sys.executable, "-P", "-c", PROGRAM, json.dumps(sys.path), str(theirs.fileno())]
+        words = python("harness.sweeping.apart:serve", str(theirs.fileno()))
         with theirs, Path(os.devnull).open("wb") as nowhere:
             self._program = Program(
                 words, stdout=nowhere.fileno(), stderr=self._log.fileno(), environment=with_threads(1),
@@ -137,11 +131,11 @@ class _Process:
         self._log.close()
 
 
-def serve(number: int) -> None:
+def serve(number: str) -> None:
     """The other side: jobs from the socket of that number, until none comes any more."""
     keep_freed()
     pass_over_imported()
-    with Connection(number) as connection, suppress(EOFError):
+    with Connection(int(number)) as connection, suppress(EOFError):
         while connection.poll(IDLE):
             task = msgspec.msgpack.decode(connection.recv_bytes(), type=Task)
             found = _did(task)
