@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
@@ -224,12 +224,40 @@ def stated_profile(
     Raises:
         ValueError: see `profile_of`.
     """
-    of_any = arithmetic(None, "")
-    profile = profile_of(dtype, eager, of_any)
+    of_any, places = arithmetic(None, ""), list(places)
+    profile, stated = profile_of(dtype, eager, of_any), Stated(arithmetic, places)
     if of_any.device == CPU:
-        return profile if FORMATS[dtype].digits >= FORMATS[WIDE].digits else replace(profile, arithmetic=arithmetic)
+        return profile if FORMATS[dtype].digits >= FORMATS[WIDE].digits else replace(profile, arithmetic=stated)
     whole = Arithmetic(device=of_any.device, cores=cores_among(arithmetic, places))
-    return replace(profile, arithmetic=arithmetic, whole=whole)
+    return replace(profile, arithmetic=stated, whole=whole)
+
+
+@dataclass(frozen=True, eq=False)
+class Stated:
+    """How links are computed, as an implementation says it; where there is no such implementation, as it said it."""
+
+    arithmetic: ArithmeticOf
+    places: Sequence[tuple[Any, str]]
+
+    def __call__(self, layer: Any, local: str) -> Arithmetic:
+        """Of one link."""
+        return self.arithmetic(layer, local)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Of the rules of an optimizer it is as of no layer."""
+        return Tabulated, ({place: self(*place) for place in self.places}, self(None, ""))
+
+
+@dataclass(frozen=True, eq=False)
+class Tabulated:
+    """How links are computed, by their places, and how what has none."""
+
+    table: Mapping[tuple[Any, str], Arithmetic]
+    other: Arithmetic
+
+    def __call__(self, layer: Any, local: str) -> Arithmetic:
+        """Of one link."""
+        return self.table.get((layer, local), self.other)
 
 
 def cores_among(arithmetic: ArithmeticOf, places: Iterable[tuple[Any, str]]) -> tuple[tuple[int, int], str] | None:

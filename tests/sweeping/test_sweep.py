@@ -282,3 +282,13 @@ def test_a_killed_sweep_keeps_finished_runs_and_leaves_no_process(number, here):
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert (done.returncode, "3 runs, 2 of them finished before; " in done.stderr) == (0, True), done.stderr
     assert {name: text for name, text in records(here / "m").items() if name in kept} == kept
+
+
+def test_what_was_run_in_narrow_formats_travels_too():
+    """How an implementation computes link by link is told with it, wherever that implementation is."""
+    settings = {"network": "4-3-2-1", "against": "torch", "data": "random", "dtype": "bfloat16", "steps": 2}
+    asked = job.Job(settings, {}, {})
+    apart, here = job.judged_apart(job.collected(asked)), job.performed(asked)
+    assert apart.result == here.result
+    assert apart.record.split(b"\n")[1:] == here.record.split(b"\n")[1:]  # all but when it was made
+    assert here.result.verdict == "PASS"
