@@ -45,7 +45,7 @@ class Operands:
 
     def shares(self, array: Any) -> bool:
         """Whether an array, or what it is a view of, is given, or made of what is given."""
-        return id(array if array.base is None else array.base) in self._shared
+        return id(array) in self._shared or id(array.base) in self._shared
 
     def double(self, array: Any) -> Floats:
         """An array in float64."""

@@ -29,12 +29,16 @@ from impls.contract import Pass, tensors_of
 from impls.registry import REFERENCE
 
 
-def judged(step: StepEvidence) -> Step:
-    """A step as the record has it."""
+def judged(step: StepEvidence, most: int | None = None) -> Step:
+    """A step as the record has it.
+
+    Args:
+        most: threads that judge, if not all that there may be.
+    """
     here, turn = step.here, step.turn
     rows, certificates, undecided = list[Row](), list[Certificate](), 0
     if turn is not None and not step.diverged:
-        of_passes, of_updates = _rows(step, turn)
+        of_passes, of_updates = _rows(step, turn, most)
         of_centre, certificates = certify(step.points, {each.name: each.first.passes for each in step.of_passes})
         rows = [*of_passes, *of_centre, *of_updates]
         undecided = here.double.centre("float64").undecided if turn == EVERYTHING else 0
@@ -75,7 +79,7 @@ def _doubles(step: StepEvidence) -> dict[str, dict[str, list[float | None]]]:
     }
 
 
-def _rows(step: StepEvidence, turn: Turn) -> tuple[list[Row], list[Row]]:
+def _rows(step: StepEvidence, turn: Turn, most: int | None) -> tuple[list[Row], list[Row]]:
     """The rows of all passes, and those of all updates."""
     only = None if turn == EVERYTHING else turn.names(_sizes(step))
     made = [(each, check) for each in step.of_passes for check in checks_of(each, only)]
@@ -84,10 +88,9 @@ def _rows(step: StepEvidence, turn: Turn) -> tuple[list[Row], list[Row]]:
     order = sorted(range(len(made)), key=lambda place: place > 0 and made[place][1].derives)
     # Updates first: what they need is forgotten before anything of a whole pass is kept.
     calls: list[Callable[[], Any]] = [*moves, *(made[place][1].judge for place in order)]
-    if turn == EVERYTHING:
-        found = side_by_side(calls, step.here.network.multiply_adds(step.here.rows))
-    else:  # a sample is judged sooner than threads begin, and BLAS keeps its own for the next pass
-        found = [call() for call in calls]
+    # A sample is judged sooner than threads begin.
+    most = most if turn == EVERYTHING else 1
+    found = side_by_side(calls, step.here.network.multiply_adds(step.here.rows), most)
     of_updates, groups = found[: len(moves)], dict(zip(order, found[len(moves) :], strict=True))
     told = [_explained(step, each, *groups[place]) for place, (each, _) in enumerate(made)]
     return [row for rows in told for row in rows], [row for rows in of_updates for row in rows]

@@ -18,14 +18,19 @@ from harness.environment import threads
 T = TypeVar("T")
 
 
-def side_by_side(calls: Sequence[Callable[[], T]], multiply_adds: int) -> list[T]:
-    """What every call returns, in order; called one after the other where so much work is not worth threads."""
-    if multiply_adds < WORTH_THREADS:
-        with one_thread():  # for each of them that is too much by itself
-            return [call() for call in calls]
-    if multiply_adds > MOST_IN_THREADS or threads() == 1:
+def side_by_side(calls: Sequence[Callable[[], T]], multiply_adds: int, most: int | None = None) -> list[T]:
+    """What every call returns, in order; called one after the other where so much work is not worth threads.
+
+    Args:
+        most: threads, if not all that there may be.
+    """
+    most = threads() if most is None else most
+    if multiply_adds > MOST_IN_THREADS:
         return [call() for call in calls]
-    pool = ThreadPoolExecutor(threads())
+    if multiply_adds < WORTH_THREADS or most == 1:
+        with one_thread():  # for small work that is too much by itself
+            return [call() for call in calls]
+    pool = ThreadPoolExecutor(most)
     with one_thread():
         try:
             # Each with a context of its own, in which floating-point errors are treated as they are here.

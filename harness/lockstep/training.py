@@ -30,7 +30,8 @@ from harness.inputs.schedule import SMALL, Schedule
 from harness.interrupts import heard, heed, held_back
 from harness.lockstep.evidence import StepEvidence
 from harness.lockstep.forecast import forecast
-from harness.lockstep.judging import judged, power_of
+from harness.lockstep.judges import Judges
+from harness.lockstep.judging import power_of
 from harness.lockstep.session import Session
 from harness.results.record import Step
 from harness.results.record_file import Writer
@@ -89,7 +90,7 @@ def run(
         progress: called after each step with the steps done and the steps planned.
         command: how this run was asked for, kept in its record.
         announce: called with what will take long, in a sentence, before it starts, and then with how far it has come.
-        judge: called with what was run of a step, gives the step: here `harness.lockstep.judging.judged`, if None.
+        judge: called with what was run of a step, gives the step; this process does, and others beside it, if None.
 
     Raises:
         UsageError: something impossible was asked for.
@@ -127,7 +128,8 @@ def run(
             network, batches, optimizer, dtype, seed, schedule, free_run, admission, exact, command, announce
         )  # fmt: skip
         head = session.head(loaded, named=against is not None)
-        return _train(session, Run(head, made=network), writer, progress, judge or judged)
+        with Judges(network, planned, judge and _asked(judge)) as judges:
+            return _train(session, Run(head, made=network), writer, progress, judges)
 
 
 def _nowhere(device: str, admission: Admission) -> str:
@@ -135,38 +137,51 @@ def _nowhere(device: str, admission: Admission) -> str:
     return f"Cannot run on {device!r:.60}, because no framework that takes part can. {reasons}"
 
 
+def _asked(judge: Callable[[StepEvidence], Any]) -> Callable[[StepEvidence], Step]:
+    """What somebody else makes of a step, as it has to be."""
+
+    def judged(evidence: StepEvidence) -> Step:
+        step = judge(evidence)
+        if not isinstance(step, Step):
+            raise UsageError(
+                f"Cannot go on after step {evidence.number}, because judge returned {shown(step)}; let it return a "
+                f"Step, as harness.lockstep.judging.judged does."
+            )
+        return step
+
+    return judged
+
+
 def _train(
-    session: Session,
-    run: Run,
-    writer: Writer | None,
-    progress: Callable[[int, int], None] | None,
-    judge: Callable[[StepEvidence], Step],
+    session: Session, run: Run, writer: Writer | None, progress: Callable[[int, int], None] | None, judges: Judges
 ) -> Run:
-    """Every step, written and reported as it happens; Ctrl-C keeps the finished ones."""
+    """Every step, written and reported as it is judged; Ctrl-C keeps those that are."""
     run.steps = steps = Steps()
+
+    def keep(finished: list[Step]) -> None:
+        for step in finished:
+            steps.append(step)
+            if writer:
+                writer.keep(run.head, steps)
+            if progress:
+                progress(step.step, session.schedule.last)
+
     try:
         if writer:
             writer.keep(run.head, steps)
         for number in range(1, session.schedule.last + 1):
             heed()
             evidence = session.step(number)
-            step = judge(evidence)
-            if not isinstance(step, Step):
-                raise UsageError(
-                    f"Cannot go on after step {number}, because judge returned {shown(step)}; let it return a Step, as "
-                    f"harness.lockstep.judging.judged does."
-                )
-            power = run.power if number > 1 else power_of(evidence, lambda: session.admission.comparers(session.dtype))
-            steps.append(step)
-            run.power = power
-            del evidence  # of a wide network it is most of the memory, which the next step needs
-            if writer:
-                writer.keep(run.head, steps)
-            if progress:
-                progress(number, session.schedule.last)
-            if any(f.kind == "diverged" for f in step.findings) or not session.reference.alive:
+            finished = judges.take(evidence)
+            if number == 1:
+                run.power = power_of(evidence, lambda: session.admission.comparers(session.dtype))
+            if any(f.kind == "diverged" for f in evidence.findings) or not session.reference.alive:
                 run.how = "diverged"
+            del evidence  # of a wide network it is most of the memory, which the next step needs
+            keep(finished)
+            if run.how == "diverged":
                 break
+        keep(judges.rest())
     except KeyboardInterrupt:
         run.how = "interrupted"
     if writer:

@@ -101,7 +101,7 @@ def test_a_step_judged_in_threads_has_the_rows_of_one_that_is_not(monkeypatch, s
         return [row for number in range(1, 9) for row in judged(made.step(number)).rows]
 
     one_by_one = rows()
-    monkeypatch.setattr(judging, "side_by_side", lambda calls, _: side_by_side(calls, MUCH))
+    monkeypatch.setattr(judging, "side_by_side", lambda calls, *_: side_by_side(calls, MUCH))
     assert rows() == one_by_one
     assert len(one_by_one) > 500
 

@@ -1,0 +1,118 @@
+"""Judges: whoever judges the steps of a run, this process or workers beside it; steps come back in their order.
+
+A worker is started where more is still to be judged than it takes to start one, and where it finds a core: a short run
+never has one. What a worker is lost with is judged here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Self
+
+from harness.arithmetic.threads import MOST_IN_THREADS
+from harness.environment import threads
+from harness.lockstep.evidence import StepEvidence
+from harness.lockstep.judging import judged
+from harness.lockstep.worker import POSSIBLE, LostError, Worker
+from harness.results.record import Step
+from impls.graph import Graph
+
+WORTH = 2.0
+"""Seconds of judging to come, for each that shares it, from which on one more worker is started, in half of them."""
+
+
+class Judges:
+    """Steps judged as `judge` does, or by this process and workers, if None.
+
+    As a context manager it ends the workers.
+
+    Args:
+        steps: how many there will be.
+    """
+
+    def __init__(self, network: Graph, steps: int, judge: Callable[[StepEvidence], Step] | None = None) -> None:
+        self._network, self._steps, self._judge = network, steps, judge
+        self._most = threads() - 1 if judge is None and POSSIBLE else 0
+        self._workers = list[Worker]()
+        self._found = dict[int, Step | None]()
+
+    def take(self, step: StepEvidence) -> list[Step]:
+        """Have one more judged; those that are by now, as far as all before them are."""
+        self._found[step.number] = None
+        if not (_travels(step) and self._sent(step)):
+            began = time.perf_counter()
+            self._found[step.number] = self._here(step)
+            self._share(time.perf_counter() - began, self._steps - step.number)
+        return self._done()
+
+    def rest(self) -> list[Step]:
+        """Those that were not yet, when no more are to come: workers are helped, and not waited for."""
+        done = self._done()
+        for worker in list(self._workers):
+            while (step := worker.taken_back()) is not None:
+                self._found[step.number] = self._here(step)
+                done += self._done()
+        return done
+
+    def _here(self, step: StepEvidence) -> Step:
+        if self._judge is not None:
+            return self._judge(step)
+        return judged(step, max(threads() // (1 + len(self._workers)), 1))
+
+    def _sent(self, step: StepEvidence) -> bool:
+        """Whether a worker judges it."""
+        for worker in list(self._workers):
+            try:
+                if worker.has_room():
+                    worker.send(step)
+                    return True
+            except LostError:
+                self._do_without(worker)
+        return self._found[step.number] is not None  # it was sent to one that was lost with it
+
+    def _share(self, seconds: float, steps: int) -> None:
+        """Start a worker, where every step takes so long to judge, and so many are left."""
+        sharing = 1 + len(self._workers)
+        begun = all(worker.there for worker in self._workers)
+        if len(self._workers) < self._most and begun and seconds * steps / sharing > WORTH:
+            try:
+                self._workers.append(Worker(self._network))
+            except LostError:
+                self._most = 0
+
+    def _done(self) -> list[Step]:
+        for worker in list(self._workers):
+            try:
+                self._found.update((step.step, step) for step in worker.judged())
+            except LostError:
+                self._do_without(worker)
+        done = list[Step]()
+        while self._found and (first := self._found[next(iter(self._found))]) is not None:
+            done.append(first)
+            del self._found[first.step]
+        return done
+
+    def _do_without(self, worker: Worker) -> None:
+        """Judge here what a worker is lost with, and start no other."""
+        self._most = 0
+        self._workers.remove(worker)
+        while (step := worker.taken_back()) is not None:
+            self._found[step.number] = self._here(step)
+        worker.end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.end()
+
+
+def _travels(step: StepEvidence) -> bool:
+    """Whether a step can be judged elsewhere, and is worth it.
+
+    Who finds the truth tells how far it is; very large products are in threads already, and fill the memory.
+    """
+    here, judged_at_all = step.here, step.turn is not None and not step.diverged
+    return judged_at_all and not here.certified and here.network.multiply_adds(here.rows) <= MOST_IN_THREADS
