@@ -69,34 +69,22 @@ def in_blocks(formula: Formula, *arrays: Any, dtype: Any = FLOAT64) -> NDArray[A
     return result
 
 
-def counts(formula: Formula, conditions: int, *arrays: Any) -> tuple[int, ...]:
-    """At how many entries of arrays of one shape each of so many conditions holds, which a formula gives."""
-    size, totals = _size(arrays), (0,) * conditions
-    if (loop := COMPILER.loops(formula, size)) is not None:
-        return loop.tally(totals, size, *_one_row(arrays, size))
-    for _, parts in blocks(*arrays) if size > ENTRIES else [(0, arrays)]:
-        found = _evaluated(formula, parts)
-        totals = tuple(total + int(np.count_nonzero(each)) for total, each in zip(totals, found, strict=True))
-    return totals
-
-
-def largest(formula: Formula, *arrays: Any) -> tuple[float, int]:
-    """The largest of what a formula gives of entries of arrays of one shape, which are not none, or the first NaN.
+def reduced(formula: Formula, conditions: int, *arrays: Any) -> tuple[float, int, tuple[int, ...]]:
+    """What a formula gives of entries of arrays of one shape, which are not none: a number, and so many conditions.
 
     Returns:
-        it, and its place in the flat arrays.
+        the largest number, or the first NaN; its place in the flat arrays; at how many entries each condition holds.
     """
-    size, found, place = _size(arrays), -np.inf, 0
+    size, counts, found, place = _size(arrays), (0,) * conditions, -np.inf, 0
     if (loop := COMPILER.loops(formula, size)) is not None:
-        return loop.largest(size, *_one_row(arrays, size))
+        return loop.reduce(counts, size, *_one_row(arrays, size))
     for begin, parts in blocks(*arrays) if size > ENTRIES else [(0, arrays)]:
-        given = np.asarray(_evaluated(formula, parts))
-        first = int(given.argmax())
-        if not (most := float(given.flat[first])) <= found:
+        given, *holding = _evaluated(formula, parts)
+        counts = tuple(count + int(np.count_nonzero(each)) for count, each in zip(counts, holding, strict=True))
+        first = int(np.argmax(given))
+        if not (most := float(np.ravel(given)[first])) <= found and not np.isnan(found):
             found, place = most, begin + first
-            if np.isnan(found):
-                break
-    return found, place
+    return found, place, counts
 
 
 def _in_order(array: Any) -> bool:

@@ -61,14 +61,13 @@ class Loops(NamedTuple):
 
     Attributes:
         fill: writes what the formula gives into a matrix, which comes first.
-        tally: adds to numbers, a tuple that comes first, how often each condition holds that the formula gives; the
-            number of columns comes second, and there is one row.
-        largest: of what the formula gives, and its place; the number of columns comes first, and there is one row.
+        reduce: of what the formula gives first, the largest and its place; and added to counts, a tuple that comes
+            first, how often each of the conditions holds that it gives besides. The number of columns comes second, and
+            there is one row.
     """
 
     fill: Callable[..., None]
-    tally: Callable[..., tuple[int, ...]]
-    largest: Callable[..., tuple[float, int]]
+    reduce: Callable[..., tuple[float, int, tuple[int, ...]]]
 
 
 class Compiler:
@@ -129,32 +128,27 @@ def compiled(formula: Formula) -> Loops | None:
             for column in range(result.shape[1]):
                 result[row, column] = formula(*_at(arguments, row, column))
 
-    def tally(counts: Any, entries: int, *arguments: Any) -> Any:
-        version  # noqa: B018
-        for i in range(entries):
-            counts = _plus(counts, formula(*_at(arguments, 0, i)))
-        return counts
-
-    def largest(entries: int, *arguments: Any) -> Any:
+    def reduce(counts: Any, entries: int, *arguments: Any) -> Any:
         version  # noqa: B018
         found, place, piece = -np.inf, 0, np.empty(PIECE)
         for begin in range(0, entries, PIECE):
             size = min(PIECE, entries - begin)
             larger = 0
             for i in range(size):
-                piece[i] = formula(*_at(arguments, 0, np.uintp(begin + i)))
+                given = formula(*_at(arguments, 0, np.uintp(begin + i)))
+                piece[i], counts = given[0], _plus(counts, given[1:])
             for i in range(size):
                 larger += not piece[i] <= found
-            if larger:
+            if larger and not np.isnan(found):
                 for i in range(size):
                     if not piece[i] <= found:
                         found, place = piece[i], begin + i
                         if np.isnan(found):
-                            return found, place
-        return found, place
+                            break
+        return found, place, counts
 
     try:
-        return Loops(jit(fill), jit(tally), jit(largest))
+        return Loops(jit(fill), jit(reduce))
     except RuntimeError:  # nothing can be written, beside this file or in the user's own folder
         return None
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.arithmetic.blocks import counts, in_blocks
+from harness.arithmetic.blocks import in_blocks, reduced
 
 Floats = NDArray[np.float64]
 
@@ -89,9 +89,10 @@ def _scaled(value: Any, scale: float) -> Any:
 
 
 def _below(limit: float, value: Floats) -> bool:
-    return counts(_small, 1, value, limit)[0] > 0
+    _, _, (small,) = reduced(_small, 1, value, limit)
+    return small > 0
 
 
 def _small(value: Any, limit: float) -> Any:
     size = np.abs(value)
-    return ((size < limit) & (size > 0),)
+    return 0.0, (size < limit) & (size > 0)

@@ -15,7 +15,7 @@ import numpy as np
 from msgspec.structs import force_setattr, replace
 
 from harness.comparison.segments import together
-from harness.comparison.standard import Floats, Laid, Standard, Telling, held, told
+from harness.comparison.standard import Floats, Standard, Telling, told_and_held
 from harness.usage import visible
 
 Check = Literal["formula", "rounding", "end-to-end"]
@@ -137,15 +137,11 @@ def _judged(
 ) -> Iterator[Row]:
     """The rows of tensors that fit a block together."""
     known = [None if counted is None else counted.get(each.gradient) for each in compared]
-    new = [each.standard for each, telling in zip(compared, known, strict=True) if telling is None]
-    by = Laid.of([each.standard for each in compared])
     with np.errstate(all="ignore"):
-        found = iter(told(by if len(new) == len(compared) else Laid.of(new)) if new else ())
-        tellings = [next(found) if telling is None else telling for telling in known]
-        entries = held([each.actual for each in compared], by, any(telling.exact for telling in tellings))
+        found = told_and_held([each.actual for each in compared], [each.standard for each in compared], known)
     if counted is not None:
-        counted.update((each.gradient, telling) for each, telling in zip(compared, tellings, strict=True))
-    for (gradient, actual, _), telling, at in zip(compared, tellings, entries, strict=True):
+        counted.update((each.gradient, telling) for each, (telling, _) in zip(compared, found, strict=True))
+    for (gradient, actual, _), (telling, at) in zip(compared, found, strict=True):
         verdict: Verdict = "ok"
         if at.outside:
             verdict = "FAULT"

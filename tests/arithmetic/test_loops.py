@@ -11,8 +11,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from harness.arithmetic import Context, loops, operands, profile_of
-from harness.arithmetic.blocks import ENTRIES, counts, in_blocks, largest
+from harness.arithmetic import Context, blocks, loops, operands, profile_of
+from harness.arithmetic.blocks import ENTRIES, in_blocks
 from harness.arithmetic.bounded import rounded_bound, summand_bound
 from harness.arithmetic.loops import COMPILER, Compiler, most, where
 from harness.arithmetic.profile import on_tensor_cores
@@ -30,7 +30,7 @@ from harness.arithmetic.rules import (
 from harness.arithmetic.rules.dot_products import _coefficients, summed_bound
 from harness.arithmetic.rules.elementwise import propagated_by_factor, propagated_by_factors
 from harness.arithmetic.rules.smooth import propagated_by_slope
-from harness.comparison.standard import LEAST, conditions, share_used
+from harness.comparison.standard import share_and_conditions, share_used
 
 ROOT = Path(__file__).parents[2]
 FLOAT32 = profile_of("float32")
@@ -58,6 +58,12 @@ def signed(drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def single(drawn: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         return drawn.astype(np.float32)
+
+
+def reduced(formula, conditions, *arrays):
+    """The largest, its place, and how often each condition holds."""
+    largest, place, counts = blocks.reduced(formula, conditions, *arrays)
+    return largest, place, *counts
 
 
 LIMITS = (FLOAT32.u, 1.0, FLOAT32.eta, FLOAT32.largest, FLOAT32.largest / 4 * FLOAT32.u)
@@ -107,10 +113,11 @@ CALLS = {
     ),
     "scaled back": lambda v, a, b, c: in_blocks(dot_products.scaled_back, single(v), 2.0**90, 1e-30),
     "scaled": lambda v, a, b, c: in_blocks(operands._scaled, v, 2.0**-7, dtype=np.float32),
-    "small": lambda v, a, b, c: counts(operands._small, 1, v, 1e-16),
-    "told": lambda v, a, b, c: counts(conditions, 5, v, a),
-    "share": lambda v, a, b, c: largest(share_used, v, c, a, None, 0.0),
-    "share, with a tail": lambda v, a, b, c: largest(share_used, v, c, a, b, LEAST),
+    "small": lambda v, a, b, c: reduced(operands._small, 1, v, 1e-16),
+    "share": lambda v, a, b, c: reduced(share_used, 0, v, c, a, None),
+    "share, with a tail": lambda v, a, b, c: reduced(share_used, 0, v, c, a, b),
+    "share and conditions": lambda v, a, b, c: reduced(share_and_conditions, 4, single(c), v, a, None),
+    "share and conditions, with a tail": lambda v, a, b, c: reduced(share_and_conditions, 4, v, single(c), a, b),
     "softmax": lambda v, a, b, c: in_blocks(softmax._rounded_bound_of_softmax, ROUNDING, a, None, 1e-30, -b, *OF_ROWS),
     "softmax, uncertain": lambda v, a, b, c: in_blocks(
         softmax._rounded_bound_of_softmax, ROUNDING, a, c, 1e-30, -b, a, c, b, a, (1e-15, 1e-7, 2e-7)
@@ -291,9 +298,8 @@ def test_whatever_the_arrays(name, both):
     value, bound = ARRAYS[name]
     before, writeable = (np.array(value), np.array(bound)), [np.asarray(a).flags.writeable for a in (value, bound)]
     same_bits(*both(lambda: in_blocks(rounded_bound, value, bound, 1.0, *LIMITS)))
-    same_bits(*both(lambda: counts(conditions, 5, value, bound)))
     if np.size(value):
-        same_bits(*both(lambda: largest(share_used, value, 0.5, bound, None, 0.0)))
+        same_bits(*both(lambda: reduced(share_and_conditions, 4, 0.5, value, bound, None)))
     for array, could_be_written, was in zip((value, bound), writeable, before, strict=True):
         assert np.asarray(array).flags.writeable is could_be_written
         np.testing.assert_array_equal(array, was)
@@ -305,9 +311,18 @@ def test_of_the_largest_the_first_and_of_nan_the_first(place, found, both):
     entries, ones = np.full(SIZE, 0.5), np.ones(SIZE)
     entries[place:] = found
     entries[-1] = np.nan if place < SIZE - 1 and np.isnan(found) else found
-    by_numpy, compiled = both(lambda: largest(share_used, entries, 0.0, ones, None, 0.0))
+    by_numpy, compiled = both(lambda: reduced(share_used, 0, entries, 0.0, ones, None))
     np.testing.assert_equal(compiled, by_numpy)
     assert compiled[1] == place
+
+
+@pytest.mark.parametrize("place", [0, 40_000])
+def test_after_a_nan_conditions_are_counted_to_the_end(place, both):
+    entries, ones = np.full(SIZE, 0.5), np.ones(SIZE)
+    entries[place], entries[-3:], ones[-2:] = np.nan, 0.0, np.inf
+    by_numpy, compiled = both(lambda: reduced(share_and_conditions, 4, entries, entries, ones, None))
+    np.testing.assert_equal(compiled, by_numpy)
+    np.testing.assert_equal(compiled, (np.nan, place, 3, 3, SIZE - 4, 0))
 
 
 def test_two_threads_at_once_give_the_same(monkeypatch):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from harness.arithmetic import loops
 from harness.arithmetic.blocks import ENTRIES
 from harness.comparison.judge import Compared, Row, judge, judge_each, not_comparable
 from harness.comparison.segments import SMALL, together
@@ -129,6 +130,21 @@ def test_tensors_judged_together_have_the_rows_that_each_has_alone(seed):
         cases = [hostile(rng, SHAPES * 5 + LARGE) for _ in range(rng.integers(1, 60))]
     for row, case in zip(all_at_once(cases), cases, strict=True):
         assert same(row, alone(case)), (row, alone(case))
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_a_row_is_the_same_bit_for_bit_where_formulas_are_compiled(seed, monkeypatch):
+    rng = np.random.default_rng(100 + seed)
+    monkeypatch.setattr(loops, "WORTH", 1)
+    with np.errstate(all="ignore"):
+        cases = [hostile(rng, SHAPES + LARGE) for _ in range(20)]
+    rows = []
+    for after in (math.inf, 0):
+        monkeypatch.setattr(loops.COMPILER, "after", after)
+        rows.append([alone(case) for case in cases])
+    assert loops.COMPILER.after == 0, "they were"
+    for by_numpy, compiled in zip(*rows, strict=True):
+        assert same(by_numpy, compiled), (by_numpy, compiled)
 
 
 def test_a_large_tensor_is_the_sum_of_its_blocks_and_its_worst_entry_is_the_first_of_the_largest():

@@ -33,7 +33,7 @@ def test_its_record_is_that_of_a_run_without(name, monkeypatch):
         assert not compiled
         record = harness.run(against=["torch"], **RUNS[name]).to_dict()
         records.append({key: value for key, value in record.items() if key != "created"})
-    assert {"rounded_bound", "summed_bound", "conditions", "share_used"} <= compiled
+    assert {"rounded_bound", "summed_bound", "share_and_conditions", "share_used"} <= compiled
     assert records[0] == records[1]
 
 
