@@ -166,8 +166,7 @@ def end_to_end(point: Point, against: str, result: Pass, reference: Pass, whole:
     _, counted = point.once(key, lambda: (reference, nothing))
 
     def standard(name: str) -> Standard:
-        """Made anew for everybody who is judged by it: those of all tensors are as large as a pass in float64."""
-        return Standard(values[name], own[name].bound + centre[name].bound)
+        return Standard(values[name], own[name].bound, besides=centre[name].bound)
 
     rows = _compare("end-to-end", point, against, result, standard, counted)
     return _tell_inherited(point, against, result, rows, profile_of(dtype))

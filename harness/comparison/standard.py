@@ -67,11 +67,13 @@ class Standard(NamedTuple):
         expected: the centre, in float64 or in a format that it holds.
         allowed: largest difference per entry that rounding alone can cause, of the same shape.
         tail: what `expected` lacks of the number meant, where that is known to more digits.
+        besides: what is allowed besides, where that is a sum of two: of a large tensor it is never written to memory.
     """
 
     expected: Floats
     allowed: Floats
     tail: Floats | None = None
+    besides: Floats | None = None
 
 
 class Laid(NamedTuple):
@@ -85,15 +87,25 @@ class Laid(NamedTuple):
     expected: Any
     allowed: Floats
     tail: Floats | None
+    besides: Floats | None
 
     @classmethod
     def of(cls, standards: Sequence[Standard]) -> Laid:
         """These, in order."""
-        centres, bounds, tails = zip(*standards, strict=True)
-        tail = None
+        centres, bounds, tails, others = zip(*standards, strict=True)
+        tail = other = None
         if any(each is not None for each in tails):
             tail = laid([np.zeros(c.shape) if t is None else t for c, t in zip(centres, tails, strict=True)])
-        return cls(starts_of(centres), laid(centres), laid(bounds), tail)
+        if len(standards) > 1:
+            bounds = tuple(map(total, bounds, others))
+        elif others[0] is not None:
+            other = laid(others)
+        return cls(starts_of(centres), laid(centres), laid(bounds), tail, other)
+
+    def allowed_at(self, places: Any) -> Floats:
+        """What is allowed at places in the flat tensors."""
+        allowed: Floats = total(self.allowed[places], None if self.besides is None else self.besides[places])
+        return allowed
 
 
 def told_and_held(
@@ -121,7 +133,7 @@ def told_and_held(
 def _told(by: Laid, counted: Any) -> list[Telling]:
     """What each standard can tell, of which it may be counted already at how many entries each condition holds."""
     if counted is None:
-        holding = _conditions(np.asarray(by.expected, np.float64), by.allowed)
+        holding = _conditions(np.asarray(by.expected, np.float64), by.allowed_at(slice(None)))
         counted = zip(*(count(each, by.starts) for each in holding), strict=True)
     return [
         Telling(zeros, unbounded, comparable, far, *sees)
@@ -145,10 +157,17 @@ def _held(theirs: Any, by: Laid, worst: list[tuple[int, float, int]] | None) -> 
             _, used, place = max((block[0] for block in found), key=itemgetter(1))
             worst = [(sum(block[0][0] for block in found), used, place)]
     at = np.array([place for _, _, place in worst])
-    value, own, bound = (np.asarray(each[at], np.float64) for each in (theirs, by.expected, by.allowed))
+    value, own, bound = (np.asarray(each, np.float64) for each in (theirs[at], by.expected[at], by.allowed_at(at)))
     difference = value - own if by.tail is None else value - own - by.tail[at]
     there = [(at - by.starts).tolist(), value.tolist(), own.tolist(), bound.tolist(), difference.tolist()]
     return [Held(outside, used, *each) for (outside, used, _), *each in zip(worst, *there, strict=True)]
+
+
+def total(allowed: Any, besides: Any) -> Any:
+    """What an entry is allowed in all."""
+    if besides is not None:
+        allowed = allowed + besides
+    return allowed
 
 
 def distance_from(actual: Any, expected: Any, tail: Any) -> Any:
@@ -159,21 +178,21 @@ def distance_from(actual: Any, expected: Any, tail: Any) -> Any:
     return np.abs(difference)
 
 
-def share_used(actual: Any, expected: Any, allowed: Any, tail: Any) -> Any:
+def share_used(actual: Any, expected: Any, allowed: Any, tail: Any, besides: Any) -> Any:
     """Of what an entry is allowed, the share that it uses, and no condition."""
-    return (distance_from(actual, expected, tail) / np.maximum(allowed, LEAST),)
+    return (distance_from(actual, expected, tail) / np.maximum(total(allowed, besides), LEAST),)
 
 
-def share_and_conditions(actual: Any, expected: Any, allowed: Any, tail: Any) -> Any:
+def share_and_conditions(actual: Any, expected: Any, allowed: Any, tail: Any, besides: Any) -> Any:
     """The share that an entry uses, and what is counted of what can be told there."""
-    return *share_used(actual, expected, allowed, tail), *_conditions(expected, allowed)
+    return *share_used(actual, expected, allowed, tail, besides), *_conditions(expected, total(allowed, besides))
 
 
 def _worst(
-    starts: Starts, begin: int, theirs: Any, own: Any, bound: Floats, rest: Floats | None
+    starts: Starts, begin: int, theirs: Any, own: Any, allowed: Floats, rest: Floats | None, besides: Floats | None
 ) -> list[tuple[int, float, int]]:
     """Of each segment of a block, which begins there: entries outside, the largest share used, and its place."""
-    value = np.asarray(own, np.float64)
+    value, bound = np.asarray(own, np.float64), total(allowed, besides)
     distance = distance_from(np.asarray(theirs, np.float64), value, rest)
     share = distance / np.maximum(bound, LEAST)
     segments = [slice(*span) for span in spans(starts, len(share))]
@@ -214,7 +233,8 @@ def _spread(size: int) -> NDArray[np.intp]:
 
 def _sees(by: Laid) -> list[tuple[float, float]]:
     """Of each median and 95 % quantile of 2 allowed / |expected| where that is not 0, over a sample."""
-    value, bound = by.expected, by.allowed
+    value: Any = by.expected
+    places: Any = slice(None)
     if value.size > SMALL and len(by.starts) == 1:
         places = _spread(value.size)
         sample = value[places]
@@ -222,7 +242,8 @@ def _sees(by: Laid) -> list[tuple[float, float]]:
             places = np.flatnonzero(value)
             places = places[_spread(places.size)] if places.size > SAMPLE else places
             sample = value[places]
-        value, bound = sample, bound[places]
+        value = sample
+    bound = by.allowed_at(places)
     nonzero = value != 0
     entries = count(nonzero, by.starts)
     if sum(entries) < value.size:

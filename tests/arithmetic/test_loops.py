@@ -114,10 +114,14 @@ CALLS = {
     "scaled back": lambda v, a, b, c: in_blocks(dot_products.scaled_back, single(v), 2.0**90, 1e-30),
     "scaled": lambda v, a, b, c: in_blocks(operands._scaled, v, 2.0**-7, dtype=np.float32),
     "small": lambda v, a, b, c: reduced(operands._small, 1, v, 1e-16),
-    "share": lambda v, a, b, c: reduced(share_used, 0, v, c, a, None),
-    "share, with a tail": lambda v, a, b, c: reduced(share_used, 0, v, c, a, b),
-    "share and conditions": lambda v, a, b, c: reduced(share_and_conditions, 4, single(c), v, a, None),
-    "share and conditions, with a tail": lambda v, a, b, c: reduced(share_and_conditions, 4, v, single(c), a, b),
+    "share": lambda v, a, b, c: reduced(share_used, 0, v, c, a, None, None),
+    "share, with a tail": lambda v, a, b, c: reduced(share_used, 0, v, c, a, b, None),
+    "share and conditions": lambda v, a, b, c: reduced(share_and_conditions, 4, single(c), v, a, None, None),
+    "share of two bounds": lambda v, a, b, c: reduced(share_used, 0, single(v), single(c), a, None, b),
+    "share and conditions, of two bounds": lambda v, a, b, c: reduced(
+        share_and_conditions, 4, single(c), v, a, None, b
+    ),
+    "share and conditions, with a tail": lambda v, a, b, c: reduced(share_and_conditions, 4, v, single(c), a, b, None),
     "softmax": lambda v, a, b, c: in_blocks(softmax._rounded_bound_of_softmax, ROUNDING, a, None, 1e-30, -b, *OF_ROWS),
     "softmax, uncertain": lambda v, a, b, c: in_blocks(
         softmax._rounded_bound_of_softmax, ROUNDING, a, c, 1e-30, -b, a, c, b, a, (1e-15, 1e-7, 2e-7)
@@ -299,7 +303,7 @@ def test_whatever_the_arrays(name, both):
     before, writeable = (np.array(value), np.array(bound)), [np.asarray(a).flags.writeable for a in (value, bound)]
     same_bits(*both(lambda: in_blocks(rounded_bound, value, bound, 1.0, *LIMITS)))
     if np.size(value):
-        same_bits(*both(lambda: reduced(share_and_conditions, 4, 0.5, value, bound, None)))
+        same_bits(*both(lambda: reduced(share_and_conditions, 4, 0.5, value, bound, None, None)))
     for array, could_be_written, was in zip((value, bound), writeable, before, strict=True):
         assert np.asarray(array).flags.writeable is could_be_written
         np.testing.assert_array_equal(array, was)
@@ -311,7 +315,7 @@ def test_of_the_largest_the_first_and_of_nan_the_first(place, found, both):
     entries, ones = np.full(SIZE, 0.5), np.ones(SIZE)
     entries[place:] = found
     entries[-1] = np.nan if place < SIZE - 1 and np.isnan(found) else found
-    by_numpy, compiled = both(lambda: reduced(share_used, 0, entries, 0.0, ones, None))
+    by_numpy, compiled = both(lambda: reduced(share_used, 0, entries, 0.0, ones, None, None))
     np.testing.assert_equal(compiled, by_numpy)
     assert compiled[1] == place
 
@@ -320,7 +324,7 @@ def test_of_the_largest_the_first_and_of_nan_the_first(place, found, both):
 def test_after_a_nan_conditions_are_counted_to_the_end(place, both):
     entries, ones = np.full(SIZE, 0.5), np.ones(SIZE)
     entries[place], entries[-3:], ones[-2:] = np.nan, 0.0, np.inf
-    by_numpy, compiled = both(lambda: reduced(share_and_conditions, 4, entries, entries, ones, None))
+    by_numpy, compiled = both(lambda: reduced(share_and_conditions, 4, entries, entries, ones, None, None))
     np.testing.assert_equal(compiled, by_numpy)
     np.testing.assert_equal(compiled, (np.nan, place, 3, 3, SIZE - 4, 0))
 

@@ -147,6 +147,28 @@ def test_a_row_is_the_same_bit_for_bit_where_formulas_are_compiled(seed, monkeyp
         assert same(by_numpy, compiled), (by_numpy, compiled)
 
 
+@pytest.mark.parametrize("after", [math.inf, 0], ids=["by NumPy", "compiled"])
+def test_two_bounds_allow_what_their_sum_does(after, monkeypatch):
+    rng = np.random.default_rng(3)
+    monkeypatch.setattr(loops.COMPILER, "after", after)
+    with np.errstate(all="ignore"):
+        cases = [hostile(rng, SHAPES + LARGE) for _ in range(100)]
+        parts = [(allowed, allowance(rng, np.asarray(value, np.float64))) for _, value, allowed, _ in cases]
+        sums = [Standard(case[1], one + other, case[3]) for case, (one, other) in zip(cases, parts, strict=True)]
+    two = [Standard(case[1], one, case[3], other) for case, (one, other) in zip(cases, parts, strict=True)]
+
+    def judged(standards):
+        compared = [Compared("dW1", case[0], each) for case, each in zip(cases, standards, strict=True)]
+        return [
+            *judge_each("end-to-end", "mine", 1, compared),
+            *(judge_each("end-to-end", "mine", 1, [c])[0] for c in compared),
+        ]
+
+    for one, other in zip(judged(sums), judged(two), strict=True):
+        assert same(one, other), (one, other)
+    assert loops.COMPILER.after == after
+
+
 def test_a_large_tensor_is_the_sum_of_its_blocks_and_its_worst_entry_is_the_first_of_the_largest():
     size = 2 * ENTRIES + 5
     expected, allowed, actual = np.ones(size), np.full(size, 0.5), np.ones(size)
