@@ -1,8 +1,9 @@
 """Loops: a formula of entries, compiled, is one pass over memory; by NumPy each of its operations is one.
 
-A formula is a function of entries, written once, of arithmetic, comparisons, ufuncs of NumPy that round nothing, and
-the two words below. NumPy evaluates it on blocks of arrays; numba, where it is installed, compiles that very function.
-The results are the same, bit for bit: LLVM contracts, reorders or approximates nothing that it is not told to.
+A formula is a function of entries, written once, of arithmetic, comparisons, ufuncs of NumPy that round to nearest or
+not at all, and the two words below. NumPy evaluates it on blocks of arrays; numba, where it is installed, compiles that
+very function. The results are the same, bit for bit: LLVM contracts, reorders or approximates nothing that it is not
+told to.
 
 To import numba, and to load what an earlier process compiled and kept, takes about a second. It is not done before as
 much has been evaluated without: a short command never pays for it, and a long one at most twice. To compile takes half
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dis import get_instructions
 from functools import cache
 from hashlib import sha256
 from threading import RLock
@@ -218,17 +220,22 @@ def _known(function: FunctionType) -> None:
 def _called(formula: Any) -> Iterator[FunctionType]:
     """A formula, and the functions that it calls, but for the two words."""
     yield formula
-    for name in formula.__code__.co_names:
-        named = formula.__globals__.get(name)
+    for named in _named(formula).values():
         if isinstance(named, FunctionType) and named not in (where, most):
             yield from _called(named)
+
+
+def _named(function: Any) -> dict[str, Any]:
+    """What a function names of its module's: not what an attribute is called, as sqrt is of NumPy."""
+    loaded = [each.argval for each in get_instructions(function) if each.opname == "LOAD_GLOBAL"]
+    return {name: function.__globals__.get(name) for name in loaded}
 
 
 def _version(formula: Any) -> str:
     """All that a compiled formula depends on: its code, and the constants that it names."""
     found = []
     for function in _called(formula):
-        code, names = function.__code__, function.__globals__
-        constants = {name: names[name] for name in code.co_names if isinstance(names.get(name), int | float)}
+        code = function.__code__
+        constants = {name: named for name, named in _named(function).items() if isinstance(named, int | float)}
         found.append((code.co_code.hex(), repr(code.co_consts), constants))
     return sha256(repr(found).encode()).hexdigest()

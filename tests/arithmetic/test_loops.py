@@ -20,15 +20,17 @@ from harness.arithmetic.rules import (
     attention,
     cross_entropy,
     dot_products,
+    elementary,
+    elementwise,
     gelu,
     layer_norm,
+    optimizers,
     rows,
     smooth,
     softmax,
     sums,
 )
 from harness.arithmetic.rules.dot_products import _coefficients, summed_bound
-from harness.arithmetic.rules.elementwise import propagated_by_factor, propagated_by_factors
 from harness.arithmetic.rules.smooth import propagated_by_slope
 from harness.comparison.standard import share_and_conditions, share_used
 
@@ -99,8 +101,26 @@ CALLS = {
         (1e-30, 0.0, 2.0**-140),
         _coefficients(FLOAT32, 512, 1),
     ),
-    "factors": lambda v, a, b, c: in_blocks(propagated_by_factors, v, -c, a, b),
-    "a factor that is known": lambda v, a, b, c: in_blocks(propagated_by_factor, v, b),
+    "a product": lambda v, a, b, c: in_blocks(elementwise._bound_of_product, -v * c, v, -c, a, b, ROUNDING),
+    "a multiple": lambda v, a, b, c: in_blocks(elementwise._bound_of_multiple, v * c, v, b, ROUNDING),
+    "a quotient": lambda v, a, b, c: in_blocks(elementwise._bound_of_quotient, v / c, v, -c, a, b, a, b, ROUNDING),
+    "a quotient by what is known": lambda v, a, b, c: in_blocks(
+        elementwise._bound_of_quotient, v / 1e39, v, 1e39, a, 0.0, b, 0.0, ROUNDING
+    ),
+    "an average": lambda v, a, b, c: in_blocks(optimizers._moving_average, v, -c, 0.9),
+    "the bound of an average": lambda v, a, b, c: in_blocks(
+        optimizers._bound_of_moving_average, v, v, -c, a, b, 0.9, FLOAT32.u, ROUNDING
+    ),
+    "a root": lambda v, a, b, c: in_blocks(elementary._propagated_by_root, np.sqrt(v), v, a),
+    "a step": lambda v, a, b, c: in_blocks(optimizers._bound_of_step, a, v, b, FLOAT32.eta),
+    "two ways to a root": lambda v, a, b, c: in_blocks(optimizers._bound_of_both, v, a, c, b),
+    "a decoupled step": lambda v, a, b, c: in_blocks(optimizers._decoupled_step, v, c, 1e-3),
+    "the bound of a decoupled step": lambda v, a, b, c: in_blocks(
+        optimizers._bound_of_decoupled_step, v, v, a, -c, b, 1e-3, FLOAT32.u, ROUNDING
+    ),
+    "the bound of an average of more of the new": lambda v, a, b, c: in_blocks(
+        optimizers._bound_of_moving_average, v, v, -c, a, b, 0.3, FLOAT32.u, ROUNDING
+    ),
     "a summand": lambda v, a, b, c: in_blocks(summand_bound, v, a, b, FLOAT32.u),
     "a slope": lambda v, a, b, c: in_blocks(propagated_by_slope, v, a, -c, b, c, 2.0, FLOAT32.largest),
     "the slope of a sigmoid": lambda v, a, b, c: in_blocks(smooth._bound_of_sigmoid_vjp, v, -c, a, v, b, ROUNDING),
@@ -366,6 +386,11 @@ def test_what_is_kept_is_of_that_formula_and_its_constants():
     assert loops._version(bounded_by(1.0)) == loops._version(bounded_by(1.0))
     assert loops._version(bounded_by(1.0)) != loops._version(bounded_by(2.0))
     assert loops._version(product_and_sum) != loops._version(sum_of_three)
+
+
+def test_an_attribute_may_have_the_name_of_a_rule():
+    assert list(loops._called(elementary._propagated_by_root)) == [elementary._propagated_by_root]
+    assert hasattr(elementary, "sqrt"), "which it does not call"
 
 
 PROGRAM = """

@@ -16,6 +16,7 @@ RUNS = {
     "a chain": {"network": "64-48-10", "data": "digits", "steps": 3},
     "a chain whose bounds overflow": {"network": "30-20-1", "data": "breast-cancer", "raw": True, "steps": 4},
     "convolutions": {"network": "lenet", "data": "digits", "steps": 2, "batch": 16},
+    "trained by AdamW": {"network": "64-48-10", "data": "digits", "steps": 2, "optimizer": "adamw(lr=0.01)"},
     "in bfloat16": {"network": "64-48-10", "data": "digits", "steps": 2, "dtype": "bfloat16"},
     "a GPT": {"network": "gpt:layers=1,heads=2,width=16,context=16", "data": f"text:{ROOT / 'README.md'}", "steps": 2},
 }

@@ -21,7 +21,9 @@ from typing import Any
 
 import numpy as np
 
+from harness.arithmetic.blocks import in_blocks
 from harness.arithmetic.bounded import Bounded, Floats, rule_for
+from harness.arithmetic.loops import where
 from harness.arithmetic.profile import UNIT_ROUNDOFF_64, profile_of
 from impls.hand.activations.sigmoidal import sigmoid
 
@@ -112,9 +114,9 @@ def _wave(x: Bounded, name: str, function: np.ufunc, slope: np.ufunc) -> Bounded
 @rule_for(np.sqrt)
 def sqrt(x: Bounded) -> Bounded:
     value = np.sqrt(x.value)
+    return _elementary(x, "sqrt", value, lambda: in_blocks(_propagated_by_root, value, x.value, x.bound))
 
-    def propagated() -> Floats:
-        low = np.sqrt(np.maximum(x.value - x.bound, 0.0))
-        return np.where(x.bound > 0, x.bound / np.maximum(value + low, np.sqrt(x.bound)), 0.0)
 
-    return _elementary(x, "sqrt", value, propagated)
+def _propagated_by_root(value: Any, x: Any, x_bound: Any) -> Any:
+    low = np.sqrt(np.maximum(x - x_bound, 0.0))
+    return where(x_bound > 0, x_bound / np.maximum(value + low, np.sqrt(x_bound)), 0.0)

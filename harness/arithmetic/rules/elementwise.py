@@ -37,7 +37,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.arithmetic.blocks import in_blocks
-from harness.arithmetic.bounded import Bounded, Floats, rule_for, zeros
+from harness.arithmetic.bounded import Bounded, Floats, rounded_bound, rule_for, zeros
+from harness.arithmetic.loops import where as either
 
 
 def _power_of_two(x: Bounded) -> bool:
@@ -80,13 +81,19 @@ def multiply(x: Bounded, y: Bounded) -> Bounded:
     regrouped = not exact and any(big.contracted and small.size < big.size for big, small in ((x, y), (y, x)))
     x_bound, y_bound = (x.as_summand, y.as_summand) if regrouped else (x.bound, y.bound)
     x_known, y_known = (not regrouped and each.known for each in (x, y))
-    propagated: Any = 0.0
-    if not (x_known or y_known):
-        propagated = in_blocks(propagated_by_factors, x.value, y.value, x_bound, y_bound)
-    elif not (x_known and y_known):
-        size, bound = (x.value, y_bound) if x_known else (y.value, x_bound)
-        propagated = in_blocks(propagated_by_factor, size, bound)
-    return x.context.rounded(value, propagated, 0.0 if exact else 2.0 if regrouped else 1.0)
+    rounding = x.context.rounding(0.0 if exact else 2.0 if regrouped else 1.0)
+    if x_known and y_known:
+        bound = in_blocks(rounded_bound, value, None, 1.0, *rounding)
+    elif x_known or y_known:
+        known, unknown = (x.value, y_bound) if x_known else (y.value, x_bound)
+        bound = in_blocks(_bound_of_multiple, value, known, unknown, rounding)
+    else:
+        bound = in_blocks(_bound_of_product, value, x.value, y.value, x_bound, y_bound, rounding)
+    return Bounded(value, bound, x.context)
+
+
+def _bound_of_product(value: Any, x: Any, y: Any, x_bound: Any, y_bound: Any, rounding: tuple[Any, ...]) -> Any:
+    return rounded_bound(value, propagated_by_factors(x, y, x_bound, y_bound), 1.0, *rounding)
 
 
 def propagated_by_factors(x: Any, y: Any, x_bound: Any, y_bound: Any) -> Any:
@@ -94,9 +101,9 @@ def propagated_by_factors(x: Any, y: Any, x_bound: Any, y_bound: Any) -> Any:
     return np.abs(x) * y_bound + x_bound * (np.abs(y) + y_bound)
 
 
-def propagated_by_factor(x: Any, y_bound: Any) -> Any:
-    """The same where x is known."""
-    return np.abs(x) * y_bound
+def _bound_of_multiple(value: Any, x: Any, y_bound: Any, rounding: tuple[Any, ...]) -> Any:
+    """The bound of a product where x is known."""
+    return rounded_bound(value, np.abs(x) * y_bound, 1.0, *rounding)
 
 
 @rule_for(np.divide)
@@ -104,14 +111,21 @@ def divide(x: Bounded, y: Bounded) -> Bounded:
     value, exact = x.value / y.value, _power_of_two(y)
     regrouped = not exact and (x.contracted or y.contracted)
     x_bound, y_bound = (x.as_summand, y.as_summand) if regrouped else (x.bound, y.bound)
-    profile = x.context.profile
-    distance = np.abs(y.value) - y_bound
-    propagated = (x_bound + np.abs(value) * y_bound) / distance
-    propagated = np.where((distance > 0) & (distance * profile.largest >= 1), propagated, np.inf)
-    flushed = (np.abs(y.value) + y.bound) * profile.eta > 1
-    underflows = 1 + np.where(flushed, np.abs(x.value) + x.bound, 0.0) if flushed.any() else 1.0
-    roundings = 0.0 if exact else profile.constants["divide"] + regrouped
-    return x.context.rounded(value, propagated, roundings, underflows=underflows)
+    rounding = x.context.rounding(0.0 if exact else x.context.profile.constants["divide"] + regrouped)
+    bound = in_blocks(_bound_of_quotient, value, x.value, y.value, x_bound, y_bound, x.bound, y.bound, rounding)
+    return Bounded(value, bound, x.context)
+
+
+def _bound_of_quotient(
+    value: Any, x: Any, y: Any, x_read: Any, y_read: Any, x_bound: Any, y_bound: Any, rounding: tuple[Any, ...]
+) -> Any:
+    """The bound of a quotient of what may be read otherwise than it is shown, where it is regrouped."""
+    _, _, eta, largest, _ = rounding
+    distance = np.abs(y) - y_read
+    propagated = (x_read + np.abs(value) * y_read) / distance
+    propagated = either((distance > 0) & (distance * largest >= 1), propagated, np.inf)
+    flushed = (np.abs(y) + y_bound) * eta > 1
+    return rounded_bound(value, propagated, either(flushed, 1 + (np.abs(x) + x_bound), 1.0), *rounding)
 
 
 @rule_for(np.square)

@@ -36,10 +36,12 @@ add_decayed_weights), read at the pinned versions; the bounds are derived here.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
-from harness.arithmetic.bounded import INFLATION, Bounded, Context, rule_for
+from harness.arithmetic.blocks import in_blocks
+from harness.arithmetic.bounded import INFLATION, Bounded, Context, rounded_bound, rule_for
 from harness.arithmetic.rules.elementary import sqrt
 from harness.arithmetic.rules.elementwise import add, divide, multiply
 from impls.hand.optimizers.adaptive import adam_step, decoupled_step, moving_average, step_over, step_over_root
@@ -47,16 +49,28 @@ from impls.hand.optimizers.adaptive import adam_step, decoupled_step, moving_ave
 
 @rule_for(moving_average)
 def moving_average_(m: Bounded, g: Bounded, beta: float) -> Bounded:
-    context, u = m.context, m.context.profile.u
+    context = m.context
+    value = in_blocks(_moving_average, m.value, g.value, beta)
+    rounding = context.rounding(1.0, 4.0)
+    bound = in_blocks(
+        _bound_of_moving_average, value, m.value, g.value, m.bound, g.bound, beta, context.profile.u, rounding
+    )
+    return Bounded(value, bound, context)
+
+
+def _moving_average(m: Any, g: Any, beta: float) -> Any:
+    return beta * m + (1 - beta) * g
+
+
+def _bound_of_moving_average(
+    value: Any, m: Any, g: Any, m_bound: Any, g_bound: Any, beta: float, u: float, rounding: tuple[Any, ...]
+) -> Any:
     weight = 1 - beta
-    m_largest, g_largest = np.abs(m.value) + m.bound, np.abs(g.value) + g.bound
-    products = 2 * (beta * m_largest + weight * g_largest)
-    gap = np.abs(g.value - m.value) + m.bound + g.bound
-    lerp = (3 * weight if weight < 0.5 else 3 * beta + weight) * gap
+    products = 2 * (beta * (np.abs(m) + m_bound) + weight * (np.abs(g) + g_bound))
+    lerp = (3 * weight if weight < 0.5 else 3 * beta + weight) * (np.abs(g - m) + m_bound + g_bound)
     local = u * np.maximum(products, lerp) * (1 + 4 * u)
-    propagated = beta * m.bound + weight * g.bound
     # Products and the difference may each underflow.
-    return context.rounded(beta * m.value + weight * g.value, propagated + local, 1.0, centre=4.0, underflows=4.0)
+    return rounded_bound(value, beta * m_bound + weight * g_bound + local, 4.0, *rounding)
 
 
 def _bias_correction(context: Context, beta: float, t: int) -> Bounded:
@@ -73,9 +87,12 @@ def _bias_correction(context: Context, beta: float, t: int) -> Bounded:
 def step_over_(g: Bounded, d: Bounded, lr: float) -> Bounded:
     context = g.context
     step = multiply(context.constant(lr), divide(g, d))
-    # lr g underflows before it is divided.
-    least = np.maximum(np.abs(d.value) - d.bound, 0.0)
-    return Bounded(step.value, (step.bound + context.profile.eta / least) * INFLATION, context)
+    return Bounded(step.value, in_blocks(_bound_of_step, step.bound, d.value, d.bound, context.profile.eta), context)
+
+
+def _bound_of_step(bound: Any, d: Any, d_bound: Any, eta: float) -> Any:
+    """Where lr g underflows before it is divided."""
+    return (bound + eta / np.maximum(np.abs(d) - d_bound, 0.0)) * INFLATION
 
 
 @rule_for(adam_step)
@@ -85,10 +102,13 @@ def adam_step_(m: Bounded, v: Bounded, beta1: float, beta2: float, epsilon: floa
     root = sqrt(divide(v, c2))
     sqrt_c2 = np.asarray(math.sqrt(1 - beta2**t))
     of_torch = divide(sqrt(v), context.rounded(sqrt_c2, 0.0, 1.0, centre=8.0))
-    gap = np.abs(of_torch.value - root.value)
-    union = np.maximum(root.bound, (of_torch.bound + gap) * INFLATION)
+    union = in_blocks(_bound_of_both, root.value, root.bound, of_torch.value, of_torch.bound)
     denominator = add(Bounded(root.value, union, context), context.constant(epsilon))
     return step_over_(divide(m, c1), denominator, lr)
+
+
+def _bound_of_both(value: Any, bound: Any, other: Any, other_bound: Any) -> Any:
+    return np.maximum(bound, (other_bound + np.abs(other - value)) * INFLATION)
 
 
 @rule_for(step_over_root)
@@ -104,13 +124,22 @@ def step_over_root_(g: Bounded, v: Bounded, epsilon: float, lr: float) -> Bounde
 
 @rule_for(decoupled_step)
 def decoupled_step_(W: Bounded, step: Bounded, lr: float, weight_decay: float) -> Bounded:
-    context, u = W.context, W.context.profile.u
-    keep, decay = 1 - lr * weight_decay, lr * weight_decay
-    value = W.value - (step.value + decay * W.value)
-    weight, size = np.abs(W.value) + W.bound, np.abs(step.value) + step.bound
+    context, decay = W.context, lr * weight_decay
+    value = in_blocks(_decoupled_step, W.value, step.value, decay)
+    operands = W.value, W.bound, step.value, step.bound, decay, context.profile.u
+    return Bounded(value, in_blocks(_bound_of_decoupled_step, value, *operands, context.rounding(1.0, 6.0)), context)
+
+
+def _decoupled_step(W: Any, step: Any, decay: float) -> Any:
+    return W - (step + decay * W)
+
+
+def _bound_of_decoupled_step(
+    value: Any, W: Any, W_bound: Any, step: Any, step_bound: Any, decay: float, u: float, rounding: tuple[Any, ...]
+) -> Any:
+    weight, size, keep = np.abs(W) + W_bound, np.abs(step) + step_bound, abs(1 - decay)
     inside = 3 * (size + decay * weight)
-    outside = 2 * (abs(keep) * weight + size)
+    outside = 2 * (keep * weight + size)
     # Each rounded constant (lr, w, 1 - lr w) is among the roundings counted; 1 - lr w also has that of lr w.
     local = u * (np.maximum(inside, outside) + decay * weight) * (1 + 8 * u)
-    propagated = abs(keep) * W.bound + step.bound
-    return context.rounded(value, propagated + local, 1.0, centre=6.0, underflows=4.0)
+    return rounded_bound(value, keep * W_bound + step_bound + local, 4.0, *rounding)
