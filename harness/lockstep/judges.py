@@ -29,12 +29,15 @@ class Judges:
 
     Args:
         steps: how many there will be.
+
+    Attributes:
+        workers: those that were started, and have not been lost.
     """
 
     def __init__(self, network: Graph, steps: int, judge: Callable[[StepEvidence], Step] | None = None) -> None:
         self._network, self._steps, self._judge = network, steps, judge
         self._most = threads() - 1 if judge is None and POSSIBLE else 0
-        self._workers = list[Worker]()
+        self.workers = list[Worker]()
         self._found = dict[int, Step | None]()
 
     def take(self, step: StepEvidence) -> list[Step]:
@@ -49,7 +52,7 @@ class Judges:
     def rest(self) -> list[Step]:
         """Those that were not yet, when no more are to come: workers are helped, and not waited for."""
         done = self._done()
-        for worker in list(self._workers):
+        for worker in list(self.workers):
             while (step := worker.taken_back()) is not None:
                 self._found[step.number] = self._here(step)
                 done += self._done()
@@ -58,11 +61,11 @@ class Judges:
     def _here(self, step: StepEvidence) -> Step:
         if self._judge is not None:
             return self._judge(step)
-        return judged(step, max(threads() // (1 + len(self._workers)), 1))
+        return judged(step, max(threads() // (1 + len(self.workers)), 1))
 
     def _sent(self, step: StepEvidence) -> bool:
         """Whether a worker judges it."""
-        for worker in list(self._workers):
+        for worker in list(self.workers):
             try:
                 if worker.has_room():
                     worker.send(step)
@@ -73,16 +76,16 @@ class Judges:
 
     def _share(self, seconds: float, steps: int) -> None:
         """Start a worker, where every step takes so long to judge, and so many are left."""
-        sharing = 1 + len(self._workers)
-        begun = all(worker.there for worker in self._workers)
-        if len(self._workers) < self._most and begun and seconds * steps / sharing > WORTH:
+        sharing = 1 + len(self.workers)
+        begun = all(worker.there for worker in self.workers)
+        if len(self.workers) < self._most and begun and seconds * steps / sharing > WORTH:
             try:
-                self._workers.append(Worker(self._network))
+                self.workers.append(Worker(self._network))
             except LostError:
                 self._most = 0
 
     def _done(self) -> list[Step]:
-        for worker in list(self._workers):
+        for worker in list(self.workers):
             try:
                 self._found.update((step.step, step) for step in worker.judged())
             except LostError:
@@ -96,7 +99,7 @@ class Judges:
     def _do_without(self, worker: Worker) -> None:
         """Judge here what a worker is lost with, and start no other."""
         self._most = 0
-        self._workers.remove(worker)
+        self.workers.remove(worker)
         while (step := worker.taken_back()) is not None:
             self._found[step.number] = self._here(step)
         worker.end()
@@ -105,7 +108,7 @@ class Judges:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for worker in self._workers:
+        for worker in self.workers:
             worker.end()
 
 

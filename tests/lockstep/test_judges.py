@@ -120,7 +120,7 @@ class Slow(Judges):
 
     def _share(self, seconds, steps):
         super()._share(seconds, steps)
-        for worker in self._workers:
+        for worker in self.workers:
             if not worker.there:
                 begun(worker)
 
@@ -141,9 +141,9 @@ def test_steps_come_in_their_order_whoever_judges_them_and_none_is_lost_with_a_w
     with Slow(network, 10**6) as judges:
         for number in steps:
             found += judges.take(made.step(number))
-            sent = max(sent, len(judges._workers))
+            sent = max(sent, len(judges.workers))
             if number == lost:
-                os.kill(judges._workers[0]._program._process.pid, signal.SIGKILL)
+                os.kill(judges.workers[0]._program._process.pid, signal.SIGKILL)
         found += judges.rest()
     assert sent == 1
     assert found == expected

@@ -6,7 +6,9 @@ import os
 import re
 import subprocess
 import sys
+from itertools import groupby
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -166,17 +168,34 @@ def test_products_of_a_checked_step_are_counted(monkeypatch):
     assert 1 + 3 / 3 < counted(session, 2) < 10
 
 
-@pytest.mark.parametrize(("after", "rounds"), [(0, 1), (math.inf, 1), (1, checked.WARM_UP)])
+class Numbers:
+    """Judges who note the numbers of steps, and give each back when the next one comes."""
+
+    def __init__(self, *_):
+        self.workers, self.taken, self.before = [], [], []
+        Numbers.made = self
+
+    def take(self, step):
+        self.taken.append(step.number)
+        done, self.before = self.before, [step]
+        return [SimpleNamespace(checked="full" if milestone(each.number, 0) else "sample") for each in done]
+
+    __enter__, __exit__ = lambda self: self, lambda *_: None
+
+
+@pytest.mark.parametrize(("after", "rounds"), [(0, 1), (math.inf, 1), (1, checked.WARM_UP + 1)])
 def test_rounds_to_warm_up_are_taken_until_formulas_are_compiled(after, rounds, monkeypatch):
-    taken = []
     monkeypatch.setattr(checked, "EVERYBODY", ("hand",))
     monkeypatch.setattr(checked, "COMPILER", Compiler(after))
-    monkeypatch.setattr(checked, "judged", lambda evidence: taken.append(evidence.number))
+    monkeypatch.setattr(checked, "Judges", Numbers)
     found = next(checked.rounds_of(SMALL))
-    full = [number for number in taken if milestone(number, 0)]
-    assert full == [1, *(4 * 2**each for each in range(rounds + 1))]  # 2 is the one that is counted
+    taken = Numbers.made.taken
+    kinds = [[*group] for _, group in groupby(taken, lambda number: milestone(number, 0))]
+    # In a row of its kind the first is judged when the second comes, and those that are timed follow.
+    assert [len(each) for each in kinds] == [1 + 1 + checked.FULL] + [2 + TURNS, 2 + checked.FULL] * rounds + [
+        2 + TURNS
+    ]
     assert {number % TURNS for number in taken[-TURNS:]} == set(range(TURNS))
-    assert len(taken) == len(full) + TURNS * (rounds + 1)
     assert 2 < found.products < 10
 
 
