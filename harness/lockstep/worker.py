@@ -13,12 +13,14 @@ import os
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from io import BytesIO
 from itertools import accumulate
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from harness.arithmetic.loops import COMPILER
 from harness.environment import with_threads
@@ -51,23 +53,26 @@ class Worker:
     """
 
     def __init__(self, network: Graph) -> None:
-        with _losing():
-            packed = pickle.dumps(network, pickle.HIGHEST_PROTOCOL)
         self._network = network
-        self._files = [unnamed_file() for _ in range(QUEUE)]
-        self._places = [_Place(file.fileno()) for file in self._files]
-        self._free, self._sent = deque[_Place](), deque[tuple[_Place, list[int]]]()
-        self._ours, theirs = Pipe()
-        numbers = [theirs.fileno(), *(file.fileno() for file in self._files)]
-        with theirs, Path(os.devnull).open("wb") as nowhere:
-            self._program = Program(
-                python("harness.lockstep.worker:serve", *map(str, numbers)),
-                stdout=nowhere.fileno(), stderr=nowhere.fileno(), environment=with_threads(1), files=numbers,
-            )  # fmt: skip
+        self._free, self._sent = deque[_Place](), deque[_Place]()
         self.there = False
         """Whether it has begun: it takes a second to start."""
-        with _losing():
-            self._ours.send_bytes(packed)
+        with _losing(), ExitStack() as stack:
+            given, *files = (stack.enter_context(unnamed_file()) for _ in range(1 + QUEUE))
+            given.write(pickle.dumps(network, pickle.HIGHEST_PROTOCOL))
+            given.flush()
+            self._places = [_Place(file.fileno()) for file in files]
+            self._ours, theirs = Pipe()
+            stack.enter_context(self._ours)
+            numbers = [theirs.fileno(), given.fileno(), *(file.fileno() for file in files)]
+            with theirs, Path(os.devnull).open("wb") as nowhere:
+                self._program = stack.enter_context(
+                    Program(
+                        python("harness.lockstep.worker:serve", *map(str, numbers)),
+                        stdout=nowhere.fileno(), stderr=nowhere.fileno(), environment=with_threads(1), files=numbers,
+                    )
+                )  # fmt: skip
+            self._resources = stack.pop_all()
 
     def has_room(self) -> bool:
         """Whether it has begun, and may be sent one more.
@@ -90,9 +95,9 @@ class Worker:
         """
         place = self._free.popleft()
         with _losing():
-            sizes = place.write(step, self._network)
-            self._sent.append((place, sizes))
-            self._ours.send((self._places.index(place), sizes))
+            place.write(step, self._network)
+            self._sent.append(place)
+            self._ours.send(self._places.index(place))
 
     def judged(self) -> Iterator[Step]:
         """Steps that were sent and are judged by now, in their order.
@@ -105,22 +110,16 @@ class Worker:
                 if not self._ours.poll():
                     return
                 step = self._ours.recv()
-            self._free.append(self._sent.popleft()[0])
+            self._free.append(self._sent.popleft())
             yield step
 
     def taken_back(self) -> StepEvidence | None:
         """The last that it was sent and has not judged, which it is not asked for any longer; None if there is none."""
-        if not self._sent:
-            return None
-        place, sizes = self._sent.pop()
-        return place.read(sizes, self._network)
+        return self._sent.pop().read(self._network) if self._sent else None
 
     def end(self) -> None:
         """End it, whatever it does."""
-        self._program.end()
-        self._ours.close()
-        for file in self._files:
-            file.close()
+        self._resources.close()
 
 
 @contextmanager
@@ -132,36 +131,47 @@ def _losing() -> Iterator[None]:
 
 
 class _Place:
-    """Memory for what was run of one step, in a file that two processes have open."""
+    """Memory for what was run of one step, in a file that two processes have open.
+
+    It begins with the number of parts, and of each how many bytes it takes; each part begins a line of memory.
+    """
 
     def __init__(self, number: int) -> None:
         self._number = number
         self._mapped: mmap.mmap | None = None
 
-    def write(self, step: StepEvidence, network: Graph) -> list[int]:
-        """Keep everything but the network, which both have; of each part, how many bytes it takes."""
+    def write(self, step: StepEvidence, network: Graph) -> None:
+        """Keep everything but the network, which both have."""
         packed, arrays = BytesIO(), list[pickle.PickleBuffer]()
         _Pickler(packed, network, arrays.append).dump(step)
         parts = [packed.getbuffer(), *(array.raw() for array in arrays)]
-        sizes = [part.nbytes for part in parts]
-        for room, part in zip(self._rooms(sizes), parts, strict=True):
+        table = np.array([len(parts), *(part.nbytes for part in parts)], np.int64)
+        rooms = self._rooms(table.tolist())
+        for room, part in zip(rooms, [table.data.cast("B"), *parts], strict=True):
             room[:] = part
-        return sizes
 
-    def read(self, sizes: Sequence[int], network: Graph) -> StepEvidence:
+    def read(self, network: Graph) -> StepEvidence:
         """What was written, its arrays where they are: it is to be let go before the next is written."""
-        packed, *arrays = (room.toreadonly() for room in self._rooms(sizes))
+        with memoryview(self._whole(os.fstat(self._number).st_size)).cast("q") as numbers:
+            table = numbers[: 1 + numbers[0]].tolist()
+        _, packed, *arrays = (room.toreadonly() for room in self._rooms(table))
         step: StepEvidence = _Unpickler(BytesIO(packed), network, arrays).load()
         return step
 
-    def _rooms(self, sizes: Sequence[int]) -> Iterator[memoryview]:
+    def _rooms(self, table: Sequence[int]) -> list[memoryview]:
+        """Of the table itself, and of the parts that it tells."""
+        sizes = [8 * len(table), *table[1:]]
         begins = list(accumulate((-(-size // LINE) * LINE for size in sizes), initial=0))
-        if self._mapped is None or len(self._mapped) < begins[-1]:
-            if os.fstat(self._number).st_size < begins[-1]:
-                os.posix_fallocate(self._number, 0, begins[-1])  # now, if ever, it is known that there is no room
+        whole = memoryview(self._whole(begins[-1]))
+        return [whole[begin : begin + size] for begin, size in zip(begins, sizes, strict=False)]
+
+    def _whole(self, size: int) -> mmap.mmap:
+        """The file in memory, so large at least."""
+        if self._mapped is None or len(self._mapped) < size:
+            if os.fstat(self._number).st_size < size:
+                os.posix_fallocate(self._number, 0, size)  # now, if ever, it is known that there is no room
             self._mapped = mmap.mmap(self._number, 0)
-        whole = memoryview(self._mapped)
-        return (whole[begin : begin + size] for begin, size in zip(begins, sizes, strict=False))
+        return self._mapped
 
 
 def of_network(link: int | None) -> Any:
@@ -190,18 +200,21 @@ class _Unpickler(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def serve(socket: str, *files: str) -> None:
-    """The other side: steps from these files, as the socket of that number says, until nothing comes any more."""
+def serve(socket: str, given: str, *files: str) -> None:
+    """The other side: steps from these files, as the socket says, until nothing comes any more; all by their numbers.
+
+    Args:
+        given: the file of the network.
+    """
     keep_freed()
     pass_over_imported()
     COMPILER.after = 0  # nobody waits for it meanwhile, and much is to come
+    network = pickle.loads(os.pread(int(given), os.fstat(int(given)).st_size, 0))
     places, nonzero = [_Place(int(number)) for number in files], set[str]()
     with Connection(int(socket)) as connection, suppress(EOFError):
-        network = pickle.loads(connection.recv_bytes())
         connection.send(None)
         while True:
-            which, sizes = connection.recv()
-            step = places[which].read(sizes, network)
+            step = places[connection.recv()].read(network)
             step.here.nonzero.update(nonzero)
             found = judged(step)
             nonzero |= step.here.nonzero

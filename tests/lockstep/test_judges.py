@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import sys
 import time
 
 import pytest
@@ -215,3 +216,10 @@ def test_an_interrupted_run_keeps_what_is_judged_and_leaves_no_process(monkeypat
     assert [step.step for step in made.steps] == list(range(1, len(made.steps) + 1))
     assert 8 <= len(made.steps) < 100
     assert [worker._program.wait(0) is not None for worker in started] == [True]
+
+
+@pytest.mark.usefixtures("cores")
+def test_where_no_process_can_be_started_the_run_goes_on_alone(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    run = harness.run("5-4-3", "random", ["hand"], steps=4)
+    assert (run.verdict, len(run.steps)) == ("PASS", 4)
