@@ -126,7 +126,7 @@ class Worker:
 def _losing() -> Iterator[None]:
     try:
         yield
-    except (OSError, EOFError, pickle.PicklingError, AttributeError, TypeError) as error:
+    except Exception as error:  # a layer of somebody else's may raise whatever it likes when it is packed
         raise LostError from error
 
 

@@ -102,20 +102,6 @@ def test_a_worker_has_room_for_two_and_gives_them_back_the_last_one_first():
         assert [worker.taken_back().number, worker.taken_back().number, worker.taken_back()] == [2, 1, None]
 
 
-def test_what_does_not_travel_is_judged_here():
-    class Mine(Tanh):  # a class of a function, which no other process finds
-        pass
-
-    net = GraphBuilder()
-    network = net.loss(SumSquaredError(), net("act", Mine(), net("fc", Dense(4, 2), net.input("x", 4))))
-    with pytest.raises(LostError):
-        Worker(network)
-    with Judges(network, 10**6) as judges:
-        made = session(network, against=("hand",))
-        found = [step for number in range(1, 4) for step in judges.take(made.step(number))] + judges.rest()
-    assert [step.step for step in found] == [1, 2, 3]
-
-
 class Slow(Judges):
     """Judges with a worker that begins before the second step."""
 
@@ -130,6 +116,31 @@ class Slow(Judges):
 def cores(monkeypatch):
     monkeypatch.setattr(module, "threads", lambda: 2)
     monkeypatch.setattr(module, "WORTH", 0.0)
+
+
+class Stays(Tanh):
+    def __reduce__(self):
+        raise ValueError("not for others")
+
+
+def local():
+    class Mine(Tanh):  # which no other process finds
+        pass
+
+    return Mine()
+
+
+@pytest.mark.parametrize("layer", [Stays(), local()], ids=["raises", "local"])
+@pytest.mark.usefixtures("cores")
+def test_what_does_not_travel_is_judged_here(layer):
+    net = GraphBuilder()
+    network = net.loss(SumSquaredError(), net("act", layer, net("fc", Dense(4, 2), net.input("x", 4))))
+    with pytest.raises(LostError):
+        Worker(network)
+    with Judges(network, 10**6) as judges:
+        made = session(network, against=("hand",))
+        found = [step for number in range(1, 4) for step in judges.take(made.step(number))] + judges.rest()
+    assert [step.step for step in found] == [1, 2, 3]
 
 
 @pytest.mark.usefixtures("cores")
