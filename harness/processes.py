@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import selectors
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from select import select
 from tempfile import TemporaryFile
 from typing import IO, Literal, NamedTuple, Self
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
+
+LONGEST = 10.0
+"""Seconds that a supervisor gets to end a program, several times as many as it takes."""
 
 CALL = (
     "import json, sys; from importlib import import_module; path, name, *words = sys.argv[1:]; "
@@ -94,8 +97,10 @@ class Program:
             with suppress(subprocess.TimeoutExpired):
                 self._end = End("status", self._process.wait(seconds))
         elif self._end is None and self._process.stdout is not None:
-            if not select([self._process.stdout], [], [], seconds)[0]:
-                return None
+            with selectors.DefaultSelector() as waiting:  # which files of any number can be given
+                waiting.register(self._process.stdout, selectors.EVENT_READ)
+                if not waiting.select(seconds):
+                    return None
             with self._process.stdout as told:  # nothing, where the supervisor was ended
                 how, number = told.read().decode().split() or ("signal", signal.SIGKILL)
             self._process.wait()
@@ -116,7 +121,10 @@ class Program:
             self._process.kill()
         else:
             self._process.stdin.close()
-        self.wait()
+            self._process.terminate()  # a process that was forked meanwhile may have that pipe open too
+        if self.wait(LONGEST) is None:  # somebody has stopped the supervisor
+            self._process.kill()
+            self.wait()
 
     def __enter__(self) -> Self:
         return self

@@ -7,11 +7,13 @@ never has one. What a worker is lost with is judged here.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Self
 
 from harness.arithmetic.threads import MOST_IN_THREADS
 from harness.environment import threads
+from harness.interrupts import held_back
 from harness.lockstep.evidence import StepEvidence
 from harness.lockstep.judging import judged
 from harness.lockstep.worker import POSSIBLE, LostError, Worker
@@ -20,6 +22,9 @@ from impls.graph import Graph
 
 WORTH = 2.0
 """Seconds of judging to come, for each that shares it, from which on one more worker is started, in half of them."""
+
+AHEAD = 16
+"""Steps that are judged, at most, while one before them is not: of a worker that takes long nobody waits for more."""
 
 
 class Judges:
@@ -31,6 +36,7 @@ class Judges:
         steps: how many there will be.
 
     Attributes:
+        finished: steps that are judged, in their order, as far as all before them are; whoever keeps one takes it away.
         workers: those that were started, and have not been lost.
     """
 
@@ -39,24 +45,26 @@ class Judges:
         self._most = threads() - 1 if judge is None and POSSIBLE else 0
         self.workers = list[Worker]()
         self._found = dict[int, Step | None]()
+        self.finished = deque[Step]()
 
-    def take(self, step: StepEvidence) -> list[Step]:
-        """Have one more judged; those that are by now, as far as all before them are."""
+    def take(self, step: StepEvidence) -> None:
+        """Have one more judged."""
         self._found[step.number] = None
         if not (_travels(step) and self._sent(step)):
             began = time.perf_counter()
             self._found[step.number] = self._here(step)
             self._share(time.perf_counter() - began, self._steps - step.number)
-        return self._done()
+        self._collect()
+        if len(self._found) > AHEAD:
+            self.finish()
 
-    def rest(self) -> list[Step]:
-        """Those that were not yet, when no more are to come: workers are helped, and not waited for."""
-        done = self._done()
+    def finish(self) -> None:
+        """Judge here what workers have not done yet."""
+        self._collect()
         for worker in list(self.workers):
             while (step := worker.taken_back()) is not None:
                 self._found[step.number] = self._here(step)
-                done += self._done()
-        return done
+                self._collect()
 
     def _here(self, step: StepEvidence) -> Step:
         if self._judge is not None:
@@ -80,29 +88,34 @@ class Judges:
         begun = all(worker.there for worker in self.workers)
         if len(self.workers) < self._most and begun and seconds * steps / sharing > WORTH:
             try:
-                self.workers.append(Worker(self._network))
+                with held_back():  # so that no process is started of which nobody knows
+                    self.workers.append(Worker(self._network))
             except LostError:
                 self._most = 0
 
-    def _done(self) -> list[Step]:
+    def _collect(self) -> None:
         for worker in list(self.workers):
             try:
-                self._found.update((step.step, step) for step in worker.judged())
+                for found in worker.judged():
+                    if isinstance(found, Step):
+                        self._found[found.step] = found
+                    else:
+                        self._found[found.number] = self._here(found)
             except LostError:
                 self._do_without(worker)
-        done = list[Step]()
         while self._found and (first := self._found[next(iter(self._found))]) is not None:
-            done.append(first)
+            self.finished.append(first)  # first, so that an interrupt may have it here twice, but never nowhere
             del self._found[first.step]
-        return done
 
     def _do_without(self, worker: Worker) -> None:
         """Judge here what a worker is lost with, and start no other."""
         self._most = 0
         self.workers.remove(worker)
-        while (step := worker.taken_back()) is not None:
-            self._found[step.number] = self._here(step)
-        worker.end()
+        try:
+            while (step := worker.taken_back()) is not None:
+                self._found[step.number] = self._here(step)
+        finally:
+            worker.end()
 
     def __enter__(self) -> Self:
         return self

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -158,12 +158,16 @@ def _train(
     """Every step, written and reported as it is judged; Ctrl-C keeps those that are."""
     run.steps = steps = Steps()
 
-    def keep(finished: list[Step]) -> None:
-        for step in finished:
-            steps.append(step)
+    def keep() -> None:
+        while judges.finished:
+            step = judges.finished[0]
+            new = step.step > len(steps)
+            if new:
+                steps.append(step)
+            judges.finished.popleft()
             if writer:
                 writer.keep(run.head, steps)
-            if progress:
+            if progress and new:
                 progress(step.step, session.schedule.last)
 
     try:
@@ -172,18 +176,22 @@ def _train(
         for number in range(1, session.schedule.last + 1):
             heed()
             evidence = session.step(number)
-            finished = judges.take(evidence)
+            judges.take(evidence)
             if number == 1:
                 run.power = power_of(evidence, lambda: session.admission.comparers(session.dtype))
             if any(f.kind == "diverged" for f in evidence.findings) or not session.reference.alive:
                 run.how = "diverged"
             del evidence  # of a wide network it is most of the memory, which the next step needs
-            keep(finished)
+            keep()
             if run.how == "diverged":
                 break
-        keep(judges.rest())
+        judges.finish()
+        keep()
     except KeyboardInterrupt:
         run.how = "interrupted"
+        with suppress(KeyboardInterrupt):  # who presses it again does not want these either
+            judges.finish()
+            keep()
     if writer:
         writer.keep(run.head, steps, run.end())
         run.unrecorded = writer.complaint(len(steps))

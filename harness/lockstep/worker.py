@@ -14,11 +14,12 @@ import pickle
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from io import BytesIO
 from itertools import accumulate
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,24 +43,26 @@ LINE = 64
 
 
 class LostError(Exception):
-    """A worker has ended, whatever made it; or what it should be sent is of a kind that does not travel."""
+    """A worker has ended, whatever made it; or what it should be sent is not of this project, or does not travel."""
 
 
 class Worker:
     """A process that judges steps of one network, up to `QUEUE` of them at a time; it is started when it is made.
 
     Raises:
-        LostError: the network cannot be sent, or the process has ended.
+        LostError: the network cannot be sent, or no process be started.
     """
 
     def __init__(self, network: Graph) -> None:
         self._network = network
-        self._free, self._sent = deque[_Place](), deque[_Place]()
+        self._free, self._sent = deque[_Place](), deque[_Sent]()
         self.there = False
         """Whether it has begun: it takes a second to start."""
         with _losing(), ExitStack() as stack:
             given, *files = (stack.enter_context(unnamed_file()) for _ in range(1 + QUEUE))
-            given.write(pickle.dumps(network, pickle.HIGHEST_PROTOCOL))
+            packed = pickle.dumps(network, pickle.HIGHEST_PROTOCOL)
+            _Unpickler(BytesIO(packed)).load()
+            given.write(packed)
             given.flush()
             self._places = [_Place(file.fileno()) for file in files]
             self._ours, theirs = Pipe()
@@ -96,11 +99,13 @@ class Worker:
         place = self._free.popleft()
         with _losing():
             place.write(step, self._network)
-            self._sent.append(place)
+            self._sent.append(_Sent(place, step.built))
             self._ours.send(self._places.index(place))
 
-    def judged(self) -> Iterator[Step]:
-        """Steps that were sent and are judged by now, in their order.
+    def judged(self) -> Iterator[Step | StepEvidence]:
+        """Steps that were sent and are judged by now, in their order; what is to be judged here is as it was run.
+
+        That is where something is wrong: its cause is looked for in the implementation that there is.
 
         Raises:
             LostError: it has ended.
@@ -109,13 +114,22 @@ class Worker:
             with _losing():
                 if not self._ours.poll():
                     return
-                step = self._ours.recv()
-            self._free.append(self._sent.popleft())
-            yield step
+                step: Step = self._ours.recv()
+                sent = self._sent.popleft()
+                wrong = any(row.verdict == "FAULT" for row in step.rows)
+                found = sent.read(self._network) if wrong else step
+            if not sent.given_up:
+                yield found
+            self._free.append(sent.place)
 
     def taken_back(self) -> StepEvidence | None:
-        """The last that it was sent and has not judged, which it is not asked for any longer; None if there is none."""
-        return self._sent.pop().read(self._network) if self._sent else None
+        """The last that it was sent and has not judged, whose answer is waited for no longer; None if there is none."""
+        for place in reversed(range(len(self._sent))):
+            sent = self._sent[place]
+            if not sent.given_up:
+                self._sent[place] = sent._replace(given_up=True)
+                return sent.read(self._network)
+        return None
 
     def end(self) -> None:
         """End it, whatever it does."""
@@ -174,6 +188,18 @@ class _Place:
         return self._mapped
 
 
+class _Sent(NamedTuple):
+    """Where what was run of a step lies, until it is answered for, and what builds an implementation here."""
+
+    place: _Place
+    built: Callable[[str, str], Any]
+    given_up: bool = False
+
+    def read(self, network: Graph) -> StepEvidence:
+        """It is to be let go before another step is sent."""
+        return replace(self.place.read(network), built=self.built)
+
+
 def of_network(link: int | None) -> Any:
     """Stands for the layer of a link, by number, or for the network, if None, in what is sent."""
     raise NotImplementedError
@@ -189,15 +215,25 @@ class _Pickler(pickle.Pickler):
         return (of_network, (self._known[id(each)],)) if id(each) in self._known else NotImplemented
 
 
+OURS = {"harness", "impls", "numpy", "ml_dtypes", "builtins", "collections", "functools", "msgspec"}
+"""Packages of what is sent. A module of somebody else's, imported anew, may be another than that which was run here."""
+
+
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: BytesIO, network: Graph, arrays: Sequence[memoryview]) -> None:
+    def __init__(self, file: BytesIO, network: Graph | None = None, arrays: Sequence[memoryview] = ()) -> None:
         super().__init__(file, buffers=arrays)
         self._network = network
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == (of_network.__module__, of_network.__name__):
-            return lambda link: self._network if link is None else self._network.links[link].layer
+            return self._of_network
+        if module.partition(".")[0] not in OURS:
+            raise pickle.UnpicklingError(f"Cannot send {module}.{name}")
         return super().find_class(module, name)
+
+    def _of_network(self, link: int | None) -> Any:
+        assert self._network is not None
+        return self._network if link is None else self._network.links[link].layer
 
 
 def serve(socket: str, given: str, *files: str) -> None:

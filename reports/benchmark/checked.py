@@ -61,8 +61,9 @@ def rounds_of(case: Case, clock: Callable[[], float] = time.perf_counter) -> Ite
 
         def seconds(checked: str, numbers: Iterator[int], steps: int) -> float:
             """Of a step in a row: once one of it is judged, nothing else is under way any more."""
-            while all(step.checked != checked for step in judges.take(session.step(next(numbers)))):
-                pass
+            judges.finished.clear()
+            while all(step.checked != checked for step in judges.finished):
+                judges.take(session.step(next(numbers)))
             begin, taken = clock(), 0
             while taken < steps and clock() - begin < LONG:
                 judges.take(session.step(next(numbers)))

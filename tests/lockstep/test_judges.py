@@ -2,13 +2,16 @@
 
 import contextlib
 import os
+import pickle
 import signal
 import sys
 import time
+from io import BytesIO
 
 import pytest
 
 import harness
+from harness import processes
 from harness.candidates.implementation import admit
 from harness.inputs.arguments import as_data, as_optimizer
 from harness.inputs.batches import batches_of
@@ -17,10 +20,11 @@ from harness.lockstep import judges as module
 from harness.lockstep.judges import Judges
 from harness.lockstep.judging import judged
 from harness.lockstep.session import Session
-from harness.lockstep.worker import POSSIBLE, LostError, Worker
+from harness.lockstep.worker import POSSIBLE, LostError, Worker, _Unpickler
+from harness.processes import LONGEST
 from impls.graph import GraphBuilder
 from impls.hand import BatchNorm, Dense, LayerNorm, SumSquaredError, Tanh, from_text
-from impls.hand.named import named
+from impls.hand.named import NETWORKS, named
 
 pytestmark = pytest.mark.skipif(not POSSIBLE, reason="no memory that two processes share by number")
 
@@ -43,9 +47,9 @@ def worker_of(network):
         worker.end()
 
 
-def begun(worker):
+def begun(worker, ready=None):
     until = time.monotonic() + 120
-    while not worker.has_room():
+    while not (ready or worker.has_room)():
         assert time.monotonic() < until, "a worker has to begin"
         time.sleep(0.01)
     return worker
@@ -100,6 +104,34 @@ def test_a_worker_has_room_for_two_and_gives_them_back_the_last_one_first():
         worker.send(made.step(2))
         assert not worker.has_room()
         assert [worker.taken_back().number, worker.taken_back().number, worker.taken_back()] == [2, 1, None]
+        begun(worker, lambda: list(worker.judged()) or worker.has_room())
+        worker.send(made.step(3))
+        assert [step.step for step in answers(worker, 1)] == [3]
+
+
+def test_a_worker_ends_while_a_process_forked_since_has_its_pipe_open():
+    worker = begun(Worker(from_text("4-3-2")))
+    kept = os.dup(worker._program._process.stdin.fileno())
+    try:
+        begin = time.monotonic()
+        worker.end()
+        assert time.monotonic() - begin < LONGEST
+        assert worker._program.wait(0) is not None
+    finally:
+        os.close(kept)
+
+
+def test_a_worker_ends_where_somebody_has_stopped_who_watches_it(monkeypatch):
+    monkeypatch.setattr(processes, "LONGEST", 0.5)
+    worker = begun(Worker(from_text("4-3-2")))
+    os.kill(worker._program._process.pid, signal.SIGSTOP)
+    worker.end()
+    assert worker._program.wait(0) is not None
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_that_is_known_by_name_travels(name):
+    _Unpickler(BytesIO(pickle.dumps(NETWORKS[name](), pickle.HIGHEST_PROTOCOL))).load()
 
 
 class Slow(Judges):
@@ -130,7 +162,11 @@ def local():
     return Mine()
 
 
-@pytest.mark.parametrize("layer", [Stays(), local()], ids=["raises", "local"])
+class Elsewhere(Tanh):
+    """Of a module that another process would import anew, and find otherwise than it is here by now."""
+
+
+@pytest.mark.parametrize("layer", [Stays(), local(), Elsewhere()], ids=["raises", "local", "of another package"])
 @pytest.mark.usefixtures("cores")
 def test_what_does_not_travel_is_judged_here(layer):
     net = GraphBuilder()
@@ -139,8 +175,10 @@ def test_what_does_not_travel_is_judged_here(layer):
         Worker(network)
     with Judges(network, 10**6) as judges:
         made = session(network, against=("hand",))
-        found = [step for number in range(1, 4) for step in judges.take(made.step(number))] + judges.rest()
-    assert [step.step for step in found] == [1, 2, 3]
+        for number in range(1, 4):
+            judges.take(made.step(number))
+        judges.finish()
+        assert [step.step for step in judges.finished] == [1, 2, 3]
 
 
 @pytest.mark.usefixtures("cores")
@@ -149,16 +187,16 @@ def test_steps_come_in_their_order_whoever_judges_them_and_none_is_lost_with_a_w
     network = from_text("30-40-10", activation="relu", loss="cross-entropy")
     alone, made, steps = session(network), session(network), range(1, 7)
     expected = [judged(alone.step(number)) for number in steps]
-    found, sent = [], 0
+    sent = 0
     with Slow(network, 10**6) as judges:
         for number in steps:
-            found += judges.take(made.step(number))
+            judges.take(made.step(number))
             sent = max(sent, len(judges.workers))
             if number == lost:
                 os.kill(judges.workers[0]._program._process.pid, signal.SIGKILL)
-        found += judges.rest()
+        judges.finish()
     assert sent == 1
-    assert found == expected
+    assert list(judges.finished) == expected
 
 
 def one_neuron():
@@ -208,8 +246,24 @@ def test_where_the_truth_is_found_nothing_is_sent(monkeypatch):
     made = session(network, against=("hand",), exact=True)
     monkeypatch.setattr(Worker, "send", None)
     with Slow(network, 10**6) as judges:
-        found = [step for number in (1, 2, 4) for step in judges.take(made.step(number))]
-    assert [bool(step.certificates) for step in found] == [True] * 3
+        for number in (1, 2, 4):
+            judges.take(made.step(number))
+    assert [bool(step.certificates) for step in judges.finished] == [True] * 3
+
+
+@pytest.mark.usefixtures("cores")
+def test_nobody_waits_for_a_worker_that_takes_long(monkeypatch):
+    monkeypatch.setattr(module, "AHEAD", 3)
+    network = from_text("4-3-2")
+    made = session(network, against=("hand",))
+    with Slow(network, 10**6) as judges:
+        judges.take(made.step(1))
+        monkeypatch.setattr(judges.workers[0], "judged", lambda: iter(()))  # as if it were compiling
+        there = []
+        for number in range(2, 8):
+            judges.take(made.step(number))
+            there.append(len(judges.finished))
+    assert there == [1, 1, 1, 5, 6, 7]
 
 
 @pytest.mark.usefixtures("cores")
@@ -218,6 +272,9 @@ def test_an_interrupted_run_keeps_what_is_judged_and_leaves_no_process(monkeypat
     monkeypatch.setattr("harness.lockstep.training.Judges", Slow)
     monkeypatch.setattr(module, "Worker", lambda network: started.append(Worker(network)) or started[-1])
 
+    taken, take = [], Judges.take
+    monkeypatch.setattr(Judges, "take", lambda self, step: taken.append(step.number) or take(self, step))
+
     def interrupt(done, planned):
         if done == 8:
             os.kill(os.getpid(), signal.SIGINT)
@@ -225,7 +282,7 @@ def test_an_interrupted_run_keeps_what_is_judged_and_leaves_no_process(monkeypat
     made = harness.run("5-4-3", "random", ["hand"], steps=100, progress=interrupt)
     assert made.how == "interrupted"
     assert [step.step for step in made.steps] == list(range(1, len(made.steps) + 1))
-    assert 8 <= len(made.steps) < 100
+    assert len(made.steps) == taken[-1]  # those that a worker had, too
     assert [worker._program.wait(0) is not None for worker in started] == [True]
 
 
