@@ -50,10 +50,12 @@ class Judges:
     def take(self, step: StepEvidence) -> None:
         """Have one more judged."""
         self._found[step.number] = None
-        if not (_travels(step) and self._sent(step)):
+        travels = _travels(step)
+        if not (travels and self._sent(step)):
             began = time.perf_counter()
             self._found[step.number] = self._here(step)
-            self._share(time.perf_counter() - began, self._steps - step.number)
+            if travels:
+                self._share(time.perf_counter() - began, self._steps - step.number)
         self._collect()
         if len(self._found) > AHEAD:
             self.finish()

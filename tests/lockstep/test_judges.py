@@ -245,9 +245,10 @@ def test_where_the_truth_is_found_nothing_is_sent(monkeypatch):
     network = from_text("3-2")
     made = session(network, against=("hand",), exact=True)
     monkeypatch.setattr(Worker, "send", None)
-    with Slow(network, 10**6) as judges:
+    with Judges(network, 10**6) as judges:
         for number in (1, 2, 4):
             judges.take(made.step(number))
+        assert not judges.workers
     assert [bool(step.certificates) for step in judges.finished] == [True] * 3
 
 
@@ -291,3 +292,10 @@ def test_where_no_process_can_be_started_the_run_goes_on_alone(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     run = harness.run("5-4-3", "random", ["hand"], steps=4)
     assert (run.verdict, len(run.steps)) == ("PASS", 4)
+
+
+@pytest.mark.usefixtures("cores")
+def test_where_nothing_is_worth_sending_no_process_is_started(monkeypatch):
+    monkeypatch.setattr(module, "MOST_IN_THREADS", 0)
+    monkeypatch.setattr(module, "Worker", None)
+    assert len(harness.run("5-4-3", "random", ["hand"], steps=4).steps) == 4
