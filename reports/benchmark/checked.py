@@ -72,7 +72,7 @@ def rounds_of(case: Case, clock: Callable[[], float] = time.perf_counter) -> Ite
 
         judges.take(session.step(1))
         products, warm = counted(session, 2), False
-        for each in count():
+        for each in count(1):
             last = not 0 < COMPILER.after < math.inf and all(worker.there for worker in judges.workers)
             found = Round(seconds("full", full, FULL), seconds("sample", sampled, TURNS), products)
             if warm:

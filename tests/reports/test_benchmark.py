@@ -183,7 +183,7 @@ class Numbers:
     __enter__, __exit__ = lambda self: self, lambda *_: None
 
 
-@pytest.mark.parametrize(("after", "rounds"), [(0, 1), (math.inf, 1), (1, checked.WARM_UP + 1)])
+@pytest.mark.parametrize(("after", "rounds"), [(0, 1), (math.inf, 1), (1, checked.WARM_UP)])
 def test_rounds_to_warm_up_are_taken_until_formulas_are_compiled(after, rounds, monkeypatch):
     monkeypatch.setattr(checked, "EVERYBODY", ("hand",))
     monkeypatch.setattr(checked, "COMPILER", Compiler(after))
