@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Self
 
 from harness.arithmetic.threads import MOST_IN_THREADS
@@ -53,7 +54,7 @@ class Judges:
         travels = _travels(step)
         if not (travels and self._sent(step)):
             began = time.perf_counter()
-            self._found[step.number] = self._here(step)
+            self._judge_here(step)
             if travels:
                 self._share(time.perf_counter() - began, self._steps - step.number)
         self._collect()
@@ -65,13 +66,12 @@ class Judges:
         self._collect()
         for worker in list(self.workers):
             while (step := worker.taken_back()) is not None:
-                self._found[step.number] = self._here(step)
+                self._judge_here(step)
                 self._collect()
 
-    def _here(self, step: StepEvidence) -> Step:
-        if self._judge is not None:
-            return self._judge(step)
-        return judged(step, max(threads() // (1 + len(self.workers)), 1))
+    def _judge_here(self, step: StepEvidence) -> None:
+        judge = self._judge or partial(judged, most=max(threads() // (1 + len(self.workers)), 1))
+        self._found[step.number] = judge(step)
 
     def _sent(self, step: StepEvidence) -> bool:
         """Whether a worker judges it."""
@@ -102,7 +102,7 @@ class Judges:
                     if isinstance(found, Step):
                         self._found[found.step] = found
                     else:
-                        self._found[found.number] = self._here(found)
+                        self._judge_here(found)
             except LostError:
                 self._do_without(worker)
         while self._found and (first := self._found[next(iter(self._found))]) is not None:
@@ -115,7 +115,7 @@ class Judges:
         self.workers.remove(worker)
         try:
             while (step := worker.taken_back()) is not None:
-                self._found[step.number] = self._here(step)
+                self._judge_here(step)
         finally:
             worker.end()
 
