@@ -8,25 +8,22 @@ what is computed with another number may be rounded otherwise.
 
 from __future__ import annotations
 
-import mmap
 import os
 import pickle
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from io import BytesIO
-from itertools import accumulate
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from harness.arithmetic.loops import COMPILER
 from harness.environment import with_threads
 from harness.lockstep.evidence import StepEvidence
 from harness.lockstep.judging import judged
+from harness.lockstep.shared_memory import Place, Unpickler
 from harness.memory import keep_freed, pass_over_imported
 from harness.processes import Program, python, unnamed_file
 from harness.results.record import Step
@@ -37,9 +34,6 @@ POSSIBLE = Program.supervised and hasattr(os, "memfd_create")
 
 QUEUE = 2
 """Steps that a worker has at most: the one that it judges, and the next."""
-
-LINE = 64
-"""Bytes of a line of memory, at whose beginning each array lies."""
 
 
 class LostError(Exception):
@@ -55,16 +49,16 @@ class Worker:
 
     def __init__(self, network: Graph) -> None:
         self._network = network
-        self._free, self._sent = deque[_Place](), deque[_Sent]()
+        self._free, self._sent = deque[Place](), deque[_Sent]()
         self.there = False
         """Whether it has begun: it takes a second to start."""
         with _losing(), ExitStack() as stack:
             given, *files = (stack.enter_context(unnamed_file()) for _ in range(1 + QUEUE))
             packed = pickle.dumps(network, pickle.HIGHEST_PROTOCOL)
-            _Unpickler(BytesIO(packed)).load()
+            Unpickler(BytesIO(packed)).load()
             given.write(packed)
             given.flush()
-            self._places = [_Place(file.fileno()) for file in files]
+            self._places = [Place(file.fileno()) for file in files]
             self._ours, theirs = Pipe()
             stack.enter_context(self._ours)
             numbers = [theirs.fileno(), given.fileno(), *(file.fileno() for file in files)]
@@ -144,96 +138,16 @@ def _losing() -> Iterator[None]:
         raise LostError from error
 
 
-class _Place:
-    """Memory for what was run of one step, in a file that two processes have open.
-
-    It begins with the number of parts, and of each how many bytes it takes; each part begins a line of memory.
-    """
-
-    def __init__(self, number: int) -> None:
-        self._number = number
-        self._mapped: mmap.mmap | None = None
-
-    def write(self, step: StepEvidence, network: Graph) -> None:
-        """Keep everything but the network, which both have."""
-        packed, arrays = BytesIO(), list[pickle.PickleBuffer]()
-        _Pickler(packed, network, arrays.append).dump(step)
-        parts = [packed.getbuffer(), *(array.raw() for array in arrays)]
-        table = np.array([len(parts), *(part.nbytes for part in parts)], np.int64)
-        rooms = self._rooms(table.tolist())
-        for room, part in zip(rooms, [table.data.cast("B"), *parts], strict=True):
-            room[:] = part
-
-    def read(self, network: Graph) -> StepEvidence:
-        """What was written, its arrays where they are: it is to be let go before the next is written."""
-        with memoryview(self._whole(os.fstat(self._number).st_size)).cast("q") as numbers:
-            table = numbers[: 1 + numbers[0]].tolist()
-        _, packed, *arrays = (room.toreadonly() for room in self._rooms(table))
-        step: StepEvidence = _Unpickler(BytesIO(packed), network, arrays).load()
-        return step
-
-    def _rooms(self, table: Sequence[int]) -> list[memoryview]:
-        """Of the table itself, and of the parts that it tells."""
-        sizes = [8 * len(table), *table[1:]]
-        begins = list(accumulate((-(-size // LINE) * LINE for size in sizes), initial=0))
-        whole = memoryview(self._whole(begins[-1]))
-        return [whole[begin : begin + size] for begin, size in zip(begins, sizes, strict=False)]
-
-    def _whole(self, size: int) -> mmap.mmap:
-        """The file in memory, so large at least."""
-        if self._mapped is None or len(self._mapped) < size:
-            if os.fstat(self._number).st_size < size:
-                os.posix_fallocate(self._number, 0, size)  # now, if ever, it is known that there is no room
-            self._mapped = mmap.mmap(self._number, 0)
-        return self._mapped
-
-
 class _Sent(NamedTuple):
     """Where what was run of a step lies, until it is answered for, and what builds an implementation here."""
 
-    place: _Place
+    place: Place
     built: Callable[[str, str], Any]
     given_up: bool = False
 
     def read(self, network: Graph) -> StepEvidence:
         """It is to be let go before another step is sent."""
         return replace(self.place.read(network), built=self.built)
-
-
-def of_network(link: int | None) -> Any:
-    """Stands for the layer of a link, by number, or for the network, if None, in what is sent."""
-    raise NotImplementedError
-
-
-class _Pickler(pickle.Pickler):
-    def __init__(self, file: BytesIO, network: Graph, keep: Callable[[pickle.PickleBuffer], Any]) -> None:
-        super().__init__(file, pickle.HIGHEST_PROTOCOL, buffer_callback=keep)
-        self._known: dict[int, int | None] = {id(link.layer): place for place, link in enumerate(network.links)}
-        self._known[id(network)] = None
-
-    def reducer_override(self, each: Any) -> Any:
-        return (of_network, (self._known[id(each)],)) if id(each) in self._known else NotImplemented
-
-
-OURS = {"harness", "impls", "numpy", "ml_dtypes", "builtins", "collections", "functools", "msgspec"}
-"""Packages of what is sent. A module of somebody else's, imported anew, may be another than that which was run here."""
-
-
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: BytesIO, network: Graph | None = None, arrays: Sequence[memoryview] = ()) -> None:
-        super().__init__(file, buffers=arrays)
-        self._network = network
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == (of_network.__module__, of_network.__name__):
-            return self._of_network
-        if module.partition(".")[0] not in OURS:
-            raise pickle.UnpicklingError(f"Cannot send {module}.{name}")
-        return super().find_class(module, name)
-
-    def _of_network(self, link: int | None) -> Any:
-        assert self._network is not None
-        return self._network if link is None else self._network.links[link].layer
 
 
 def serve(socket: str, given: str, *files: str) -> None:
@@ -246,7 +160,7 @@ def serve(socket: str, given: str, *files: str) -> None:
     pass_over_imported()
     COMPILER.after = 0  # nobody waits for it meanwhile, and much is to come
     network = pickle.loads(os.pread(int(given), os.fstat(int(given)).st_size, 0))
-    places, nonzero = [_Place(int(number)) for number in files], set[str]()
+    places, nonzero = [Place(int(number)) for number in files], set[str]()
     with Connection(int(socket)) as connection, suppress(EOFError):
         connection.send(None)
         while True:

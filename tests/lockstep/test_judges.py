@@ -20,7 +20,8 @@ from harness.lockstep import judges as module
 from harness.lockstep.judges import Judges
 from harness.lockstep.judging import judged
 from harness.lockstep.session import Session
-from harness.lockstep.worker import POSSIBLE, LostError, Worker, _Unpickler
+from harness.lockstep.shared_memory import Unpickler
+from harness.lockstep.worker import POSSIBLE, LostError, Worker
 from harness.processes import LONGEST
 from impls.graph import GraphBuilder
 from impls.hand import BatchNorm, Dense, LayerNorm, SumSquaredError, Tanh, from_text
@@ -131,7 +132,7 @@ def test_a_worker_ends_where_somebody_has_stopped_who_watches_it(monkeypatch):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_that_is_known_by_name_travels(name):
-    _Unpickler(BytesIO(pickle.dumps(NETWORKS[name](), pickle.HIGHEST_PROTOCOL))).load()
+    Unpickler(BytesIO(pickle.dumps(NETWORKS[name](), pickle.HIGHEST_PROTOCOL))).load()
 
 
 class Slow(Judges):

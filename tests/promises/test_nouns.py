@@ -39,7 +39,7 @@ DOTTED = {
     "harness/edits/inverse.py": "calls in somebody's code",
     "harness/inputs/frameworks.py": "modules of Python, and dtypes",
     "harness/inputs/recompiled.py": "names of Python",
-    "harness/lockstep/worker.py": "modules of Python",
+    "harness/lockstep/shared_memory.py": "modules of Python",
     "harness/mutation/targets.py": "names of Python",
     "harness/tolerances/allowance.py": "names of dtypes",
     "harness/tolerances/files.py": "names in a file of somebody's",
