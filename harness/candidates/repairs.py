@@ -26,10 +26,11 @@ from harness.edits.inverse import OMISSIONS, SLIPS
 from harness.edits.syntax import FunctionTree
 from harness.evaluation.references.expected import gradient_of
 from harness.inputs.recompiled import Mould, definition_of, replaced, unwrapped
+from harness.pace import pace
 
 SECONDS, MOST = 3.0, 3000
-"""Of the processor, after which a search is given up whose edits take long; and edits that are asked. These usually
-end it first, so that a slow machine finds the same."""
+"""Of the processor, at pace 1, after which a search is given up whose edits take long; and edits that are asked. These
+usually end it first, so that a slow machine finds the same."""
 MOST_FUNCTIONS = 6
 MOST_FOUND = 4
 """Edits that put something right, after which the search ends."""
@@ -66,7 +67,7 @@ def repairs_of(
     begin, first = time.process_time(), next(case for case in cases if _wrong(case))
     candidate.answer(first.at)
     asked = ASKED if time.process_time() - begin < SECONDS / ASKED / 10 else 1
-    until = begin + SECONDS
+    until = begin + SECONDS * pace()
     written = list(_written(given))
     found: list[Repair] = []
     for number, (function, change, code) in enumerate(islice(_changed(written), round(MOST * share))):

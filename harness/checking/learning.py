@@ -10,6 +10,7 @@ import numpy as np
 from harness.arithmetic.threads import one_thread
 from harness.candidates.function import BackwardPass
 from harness.evaluation.point import Point
+from harness.pace import pace
 from harness.results.check import Learning
 from impls.contract import Array
 from impls.graph import Graph
@@ -20,11 +21,9 @@ BUDGET = 150_000_000
 OVERHEAD = 18_000
 """Multiply-adds in the time that one link takes besides, nearly all of it to read what somebody shows of it."""
 SECONDS = 1.0
-"""Of one thread that both trainings may take; of a candidate that takes more nothing is told. What idle threads of
-frameworks spend is not counted. 400 steps of a small network take a third of it, nearly all to read the answers."""
-TIMES = 12
-"""Times what the training with the right gradient took: more than a second only where a machine is so busy that this
-takes long too, so that what is told does not depend on that."""
+"""Of one thread, at pace 1, that both trainings may take; of a candidate that takes more nothing is told. What idle
+threads of frameworks spend is not counted. 400 steps of a small network take a third of it, nearly all to read the
+answers."""
 CALLS = 1_500
 """Calls that it may take of a function that is called for one sample at a time."""
 
@@ -44,9 +43,8 @@ def _learned(candidate: BackwardPass, point: Point) -> Learning | None:
     lr = _rate(point, min(10, steps))
     if lr is None:
         return None
-    rated = thread_time()
     start, right = _losses(point, lr, steps)
-    limit = max(SECONDS, TIMES * (thread_time() - rated))
+    limit = SECONDS * pace()
     weights = {name: w.astype(float) for name, w in point.weights.items()}
     keys = dict[str, object]()
     for _ in range(steps):
