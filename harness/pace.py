@@ -11,7 +11,7 @@ from time import thread_time
 
 import numpy as np
 
-NOMINAL = 1.2e-3
+NOMINAL = 0.7e-3
 """Seconds of one core of an AMD EPYC 9004 at 2.6 GHz for the work below."""
 TIMES = 3
 """So often: one of them may meet an interrupt."""
