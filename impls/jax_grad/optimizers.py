@@ -72,7 +72,7 @@ class JaxUpdater:
             if field in STATE
             for name, array in arrays.items()
         }
-        return Update({name: np.array(w) for name, w in moved.items()}, state)
+        return Update({name: np.asarray(w) for name, w in moved.items()}, state)
 
 
 def _parts(state: Any) -> Iterator[Any]:

@@ -12,7 +12,7 @@ import torch
 from impls import hand
 from impls.contract import Arrays, CannotCompareError, Update
 from impls.graph import prefixed
-from impls.torch_autograd.arrays import array_of, tensor_of
+from impls.torch_autograd.arrays import array_of, arrays_of, tensor_of
 
 
 def _eager(kind: Any) -> Any:
@@ -91,4 +91,4 @@ class TorchUpdater:
             for key, value in self.optimizer.state[parameter].items()
             if key in STATE and value is not None
         }
-        return Update({name: array_of(p) for name, p in self.parameters.items()}, state)
+        return Update(arrays_of(self.parameters, ()), state)  # in memory that the next step leaves alone
