@@ -114,7 +114,12 @@ def evaluate(
     Returns:
         `tensors`.
     """
+    read = tensors.__getitem__
     for link in links:
-        value = link.read(planted.get(link.output, link)(tensors), tensors)
+        # What `link(tensors)` and `link.read` do, without a call for each: of a small network they are a tenth of a step.
+        rule = planted.get(link.output)
+        value = link.rule(*map(read, link.inputs)) if rule is None else rule(tensors)
+        if link.reading is not None or hasattr(value, "stored"):
+            value = link.read(value, tensors)
         tensors[link.output] = value if passed_on is None else passed_on(link, value)
     return tensors
