@@ -116,7 +116,7 @@ def evaluate(
     """
     read = tensors.__getitem__
     for link in links:
-        # What `link(tensors)` and `link.read` do, without a call for each: of a small network they are a tenth of a step.
+        # What `link(tensors)` and `link.read` do, without a call for each: of a small network, a tenth of a step.
         rule = planted.get(link.output)
         value = link.rule(*map(read, link.inputs)) if rule is None else rule(tensors)
         if link.reading is not None or hasattr(value, "stored"):
