@@ -239,8 +239,9 @@ def update(
     new = {**after.weights, **after.state}
     links = dict[str, tuple[Link, Mapping[str, Any]]]()
     for link in _links(optimizer, tuple(weights)):
-        links[link.output] = link, tensors
-        tensors = {**tensors, link.output: new[link.output]}  # the weight's rule reads the state as it was updated
+        if link.output in new:  # or else nothing is judged of its weight
+            links[link.output] = link, tensors
+            tensors = {**tensors, link.output: new[link.output]}  # the weight's rule reads the state as it was updated
 
     def compared() -> Iterator[Compared]:
         for name, (link, reads) in links.items():

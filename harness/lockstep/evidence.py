@@ -11,10 +11,10 @@ compared nothing but the working dtype runs. What is judged later, or elsewhere,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,11 +23,12 @@ from harness.candidates.conformance import BreachError
 from harness.candidates.implementation import Participant
 from harness.comparison.judge import Finding
 from harness.evaluation.point import Point
-from harness.inputs.schedule import Turn
 from impls import registry
 from impls.contract import Array, Arrays, CannotCompareError, Pass, Update, tensors_of
-from impls.graph import Graph
+from impls.graph import Graph, prefixed
 from impls.registry import REFERENCE
+
+Checked = Literal["full", "sample", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +87,8 @@ class StepEvidence:
         points: where each implementation stands, by its name; and the twin of a free run.
         losses: of everybody who answered.
         passes: in the working dtype, of those who go on.
-        turn: which tensors are judged; None where nothing is.
+        checked: how much is judged, as the record has it.
+        only: of a sample, the names of the tensors that are judged.
         diverged: whether the training does, so that nothing is judged either.
         milestone: whether this is one of the steps 1, 2, 4, 8, ... and the last.
         of_passes, of_updates: what is judged.
@@ -99,7 +101,8 @@ class StepEvidence:
     points: Mapping[str, Point]
     losses: Mapping[str, Array]
     passes: Mapping[str, Pass]
-    turn: Turn | None
+    checked: Checked
+    only: frozenset[str]
     diverged: bool
     milestone: bool
     of_passes: Sequence[Evidence]
@@ -116,6 +119,59 @@ class StepEvidence:
     def here(self) -> Point:
         """Where the hand code stands."""
         return self.points[REFERENCE]
+
+
+def sizes_of(of_passes: Iterable[Evidence], of_updates: Iterable[UpdateEvidence]) -> dict[str, int]:
+    """How many entries everything has that is judged, by name."""
+    sizes: dict[str, int] = {}
+    for each in of_passes:
+        sizes |= {name: array.size for name, array in tensors_of(each.first.working).items()}
+    for update in [each.update for each in of_updates if each.update is not None]:
+        sizes |= {name: np.size(array) for name, array in (*update.weights.items(), *update.state.items())}
+    return sizes
+
+
+def read_of(step: StepEvidence) -> StepEvidence:
+    """A step without what nobody reads to judge it, where that is known: of a sample, if implementations are eager.
+
+    Where a link of another is not right by itself, everything may be read.
+    """
+    if step.checked != "sample":
+        return step
+    network = step.here.network
+    links = [network.link[name] for name in step.only if name in network.link]
+    # A gradient that is a sum has parts, which not everybody shows: then what they are made of is read.
+    parts = [network.link[name] for link in links for name in link.inputs if network.tensors[name].through]
+    read = step.only.union(*(link.inputs for link in [*links, *parts]))
+    passes = {
+        each.name: _pass_of(each.first.working, read) if each.profile.eager else each.first.working
+        for each in step.of_passes
+    }
+    of_passes = [replace(each, first=Program(working=passes[each.name])) for each in step.of_passes]
+    of_updates = [_update_of(each, step.optimizer, step.only) for each in step.of_updates]
+    return replace(step, passes=passes, of_passes=of_passes, of_updates=of_updates)
+
+
+def _pass_of(made: Pass, read: Container[str]) -> Pass:
+    gradients = {name: array for name, array in made.gradients.items() if name in read}
+    return Pass(made.loss, gradients, {name: array for name, array in made.activations.items() if name in read})
+
+
+def _update_of(evidence: UpdateEvidence, optimizer: Any, only: Container[str]) -> UpdateEvidence:
+    """What the rules read, and give, of weights of which something is judged."""
+    if evidence.update is None:
+        return evidence
+    own = {name: [prefixed(each, name) for each in optimizer.state] for name in evidence.update.weights}
+    kept = {name: state for name, state in own.items() if any(each in only for each in (name, *state))}
+    states = [each for state in kept.values() for each in state]
+    return replace(
+        evidence,
+        gradients={name: evidence.gradients[name] for name in map(partial(prefixed, "d"), kept)},
+        before={name: evidence.before[name] for name in states},
+        update=Update(
+            {name: evidence.update.weights[name] for name in kept}, {n: evidence.update.state[n] for n in states}
+        ),
+    )
 
 
 def _built(network: Graph, name: str, dtype: str) -> Any:

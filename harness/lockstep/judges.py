@@ -132,5 +132,5 @@ def _travels(step: StepEvidence) -> bool:
 
     Who finds the truth tells how far it is; very large products are in threads already, and fill the memory.
     """
-    here, judged_at_all = step.here, step.turn is not None and not step.diverged
+    here, judged_at_all = step.here, step.checked != "none" and not step.diverged
     return judged_at_all and not here.certified and here.network.multiply_adds(here.rows) <= MOST_IN_THREADS

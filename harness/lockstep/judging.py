@@ -19,7 +19,6 @@ from harness.comparison.judge import Row, finite, not_comparable
 from harness.evaluation.given import digest_of
 from harness.evaluation.point import Point
 from harness.fault_injection.misses import count_misses
-from harness.inputs.schedule import EVERYTHING, Turn
 from harness.lockstep.evidence import Evidence, Program, StepEvidence, UpdateEvidence
 from harness.lockstep.threads import side_by_side
 from harness.results.record import WEIGHTS_KEPT, PowerCount, Step
@@ -35,24 +34,24 @@ def judged(step: StepEvidence, most: int | None = None) -> Step:
     Args:
         most: threads that judge, if not all that there may be.
     """
-    here, turn = step.here, step.turn
+    here = step.here
     rows, certificates, undecided = list[Row](), list[Certificate](), 0
-    if turn is not None and not step.diverged:
-        of_passes, of_updates = _rows(step, turn, most)
+    if step.checked != "none" and not step.diverged:
+        of_passes, of_updates = _rows(step, most)
         of_centre, certificates = certify(step.points, {each.name: each.first.passes for each in step.of_passes})
         rows = [*of_passes, *of_centre, *of_updates]
-        undecided = here.double.centre("float64").undecided if turn == EVERYTHING else 0
+        undecided = here.double.centre("float64").undecided if step.checked == "full" else 0
     return Step(
         step=step.number, digest=digest_of(here.weights), weights=_kept(here),
         losses={name: finite(loss) for name, loss in step.losses.items()}, drift=step.drift,
-        checked="none" if turn is None else "full" if turn == EVERYTHING else "sample", rows=rows,
+        checked=step.checked, rows=rows,
         findings=step.findings, undecided=undecided, certificates=certificates, doubles=_doubles(step),
     )  # fmt: skip
 
 
 def power_of(step: StepEvidence, comparers: Callable[[], dict[str, Comparer]]) -> PowerCount | None:
     """How many planted faults the checks of a step would have missed; None where it has none, or no hand code."""
-    if step.turn is None or step.diverged or REFERENCE not in step.passes:
+    if step.checked == "none" or step.diverged or REFERENCE not in step.passes:
         return None
     no_float64 = {each.profile for each in step.of_passes if each.no_double is not None}
     return count_misses(step.here, step.passes[REFERENCE], comparers(), no_float64)
@@ -79,9 +78,9 @@ def _doubles(step: StepEvidence) -> dict[str, dict[str, list[float | None]]]:
     }
 
 
-def _rows(step: StepEvidence, turn: Turn, most: int | None) -> tuple[list[Row], list[Row]]:
+def _rows(step: StepEvidence, most: int | None) -> tuple[list[Row], list[Row]]:
     """The rows of all passes, and those of all updates."""
-    only = None if turn == EVERYTHING else turn.names(_sizes(step))
+    only = step.only if step.checked == "sample" else None
     made = [(each, check) for each in step.of_passes for check in checks_of(each, only)]
     moves = [partial(judged_update, each, step.optimizer, only) for each in step.of_updates]
     # Whoever needs a centre waits while another finds it: one begins with it, and links are judged alone meanwhile.
@@ -89,7 +88,7 @@ def _rows(step: StepEvidence, turn: Turn, most: int | None) -> tuple[list[Row], 
     # Updates first: what they need is forgotten before anything of a whole pass is kept.
     calls: list[Callable[[], Any]] = [*moves, *(made[place][1].judge for place in order)]
     # A sample is judged sooner than threads begin.
-    most = most if turn == EVERYTHING else 1
+    most = 1 if only is not None else most
     found = side_by_side(calls, step.here.network.multiply_adds(step.here.rows), most)
     of_updates, groups = found[: len(moves)], dict(zip(order, found[len(moves) :], strict=True))
     told = [_explained(step, each, *groups[place]) for place, (each, _) in enumerate(made)]
@@ -102,16 +101,6 @@ def _explained(step: StepEvidence, evidence: Evidence, result: Pass | None, rows
         return rows
     point, made = evidence.point, step.built(evidence.name, str(np.asarray(result.loss).dtype))
     return with_causes(rows, point.network, point.tensors(result), made)
-
-
-def _sizes(step: StepEvidence) -> dict[str, int]:
-    """How many entries everything has that is judged, by name."""
-    sizes: dict[str, int] = {}
-    for each in step.of_passes:
-        sizes |= {name: array.size for name, array in tensors_of(each.first.working).items()}
-    for update in [each.update for each in step.of_updates if each.update is not None]:
-        sizes |= {name: np.size(array) for name, array in (*update.weights.items(), *update.state.items())}
-    return sizes
 
 
 Group = tuple[Pass | None, list[Row]]

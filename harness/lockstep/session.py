@@ -24,7 +24,15 @@ from harness.inputs.batches import Batches
 from harness.inputs.datasets import Data
 from harness.inputs.datasets.loading import DATA_SETS, RANDOM
 from harness.inputs.schedule import EVERYTHING, Schedule, Turn, milestone
-from harness.lockstep.evidence import Evidence, StepEvidence, UpdateEvidence, collected, working_only
+from harness.lockstep.evidence import (
+    Checked,
+    Evidence,
+    StepEvidence,
+    UpdateEvidence,
+    collected,
+    sizes_of,
+    working_only,
+)
 from harness.lockstep.forecast import Watch
 from harness.results.record import DATA_KEPT, SCHEMA, Head
 from harness.results.verdicts import TWIN, distance, moved_by_one_ulp
@@ -114,9 +122,12 @@ class Session:
         passes = {p.name: answered[p.name] for p in self.participants if p.alive and p.name in answered}
         of_passes = [] if diverged or turn is None else self._collected(points, passes, turn)
         of_updates = [] if diverged else self._updated(points, passes)
+        checked: Checked = "none" if turn is None else "full" if turn == EVERYTHING else "sample"
+        only = turn.names(sizes_of(of_passes, of_updates)) if turn and checked == "sample" else frozenset[str]()
         before = [*remarks_on(self.network), *self.admission.absent] if number == 1 else []
         return StepEvidence(
-            number=number, optimizer=self.optimizer, points=points, passes=passes, turn=turn, diverged=diverged,
+            number=number, optimizer=self.optimizer, points=points, passes=passes, checked=checked,
+            only=only, diverged=diverged,
             milestone=milestone(number, self.schedule.last),
             losses={name: result.loss for name, result in answered.items()},
             of_passes=of_passes, of_updates=of_updates, drift=drift,

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from harness.arithmetic.loops import COMPILER
 from harness.environment import with_threads
-from harness.lockstep.evidence import StepEvidence
+from harness.lockstep.evidence import StepEvidence, read_of
 from harness.lockstep.judging import judged
 from harness.lockstep.shared_memory import Place, Unpickler
 from harness.memory import keep_freed, pass_over_imported
@@ -92,8 +92,8 @@ class Worker:
         """
         place = self._free.popleft()
         with _losing():
-            place.write(step, self._network)
-            self._sent.append(_Sent(place, step.built))
+            place.write(read_of(step), self._network)
+            self._sent.append(_Sent(place, step.built, step if step.checked == "sample" else None))
             self._ours.send(self._places.index(place))
 
     def judged(self) -> Iterator[Step | StepEvidence]:
@@ -139,15 +139,19 @@ def _losing() -> Iterator[None]:
 
 
 class _Sent(NamedTuple):
-    """Where what was run of a step lies, until it is answered for, and what builds an implementation here."""
+    """Where what was run of a step lies, until it is answered for, and what builds an implementation here.
+
+    Of a sample only a part lies there, and the whole is kept.
+    """
 
     place: Place
     built: Callable[[str, str], Any]
+    whole: StepEvidence | None
     given_up: bool = False
 
     def read(self, network: Graph) -> StepEvidence:
         """It is to be let go before another step is sent."""
-        return replace(self.place.read(network), built=self.built)
+        return self.whole or replace(self.place.read(network), built=self.built)
 
 
 def serve(socket: str, given: str, *files: str) -> None:

@@ -237,7 +237,7 @@ def _collect(job: Job) -> Collected:
         size += len(packed)
         # What is too much to be sent is judged where it ran; a run goes on by what was run.
         steps.append(packed if size <= MOST_SENT else judged(ran))
-        return judged(replace(ran, turn=None))
+        return judged(replace(ran, checked="none"))
 
     run = run_asked(job.options, job.against, command=job.command, judge=judge)
     return Collected(pickle.dumps((run.head, run.how, run.power, steps), pickle.HIGHEST_PROTOCOL))
