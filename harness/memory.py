@@ -5,7 +5,6 @@ A library does neither to the process of its user.
 
 from __future__ import annotations
 
-import atexit
 import ctypes
 import gc
 import sys
@@ -34,8 +33,7 @@ def pass_over_imported() -> None:
     """Let the garbage collector of this process pass over what modules consist of, which stays till the end.
 
     Of the frameworks that is a million objects, which are looked through again and again while they are imported, at
-    every full collection of a run and when the process ends: a fifth of a short run. At its end nothing is looked
-    through any more, what the run itself consists of neither: its memory goes back with the process.
+    every full collection of a run and when the process ends: a fifth of a short run.
     """
     known = 0
 
@@ -46,4 +44,3 @@ def pass_over_imported() -> None:
             gc.freeze()  # what there is now, and with it what is garbage at the moment
 
     gc.callbacks.append(before)
-    atexit.register(gc.freeze)

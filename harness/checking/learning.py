@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from time import thread_time
+from time import monotonic, thread_time
 
 import numpy as np
 
@@ -24,6 +24,8 @@ SECONDS = 1.0
 """Of one thread, at pace 1, that both trainings may take; of a candidate that takes more nothing is told. What idle
 threads of frameworks spend is not counted. 400 steps of a small network take a third of it, nearly all to read the
 answers."""
+BY_THE_CLOCK = 10.0
+"""Times as long by the clock: of one that sleeps, or waits for a device."""
 CALLS = 1_500
 """Calls that it may take of a function that is called for one sample at a time."""
 
@@ -36,7 +38,7 @@ def learned(candidate: BackwardPass, point: Point) -> Learning | None:
 
 
 def _learned(candidate: BackwardPass, point: Point) -> Learning | None:
-    network, begin = point.network, thread_time()
+    network, begin, begun = point.network, thread_time(), monotonic()
     steps = min(STEPS, 1 + BUDGET // (network.multiply_adds(point.rows) + OVERHEAD * len(network.links)))
     if candidate.layout and candidate.layout.alone:
         steps = min(steps, 1 + CALLS // point.rows)
@@ -50,7 +52,8 @@ def _learned(candidate: BackwardPass, point: Point) -> Learning | None:
     for _ in range(steps):
         answer = candidate.answer(point.elsewhere(_like(weights, point), slice(None)), keys=keys)
         shown, keys = answer.shown, keys or answer.keys(network.gradients)
-        if any(name not in shown for name in network.gradients) or thread_time() - begin > limit:
+        late = thread_time() - begin > limit or monotonic() - begun > BY_THE_CLOCK * limit
+        if late or any(name not in shown for name in network.gradients):
             return None
         weights = {name: w - lr * shown[network.gradient[name]].astype(float) for name, w in weights.items()}
     yours = _loss(network, weights, point)

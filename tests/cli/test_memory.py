@@ -21,28 +21,3 @@ print(imported > 1000, gc.get_freeze_count() == imported, found > 0)
 def test_what_was_imported_is_passed_over_and_cycles_made_later_are_collected():
     done = subprocess.run([sys.executable, "-c", HELD], check=True, capture_output=True, text=True)
     assert done.stdout.split() == ["True", "True", "True"]
-
-
-ENDING = """
-from harness.memory import pass_over_imported
-pass_over_imported()
-
-class Cycle:
-    def __init__(self):
-        self.own = self
-    def __del__(self):
-        print("looked through", flush=True)
-
-def leave():
-    Cycle()  # in no module, which would be taken apart in any case
-
-leave()
-"""
-
-
-def test_nothing_is_looked_through_when_the_process_ends():
-    done = subprocess.run([sys.executable, "-c", ENDING], check=True, capture_output=True, text=True)
-    assert done.stdout == ""
-    before = ENDING.replace("pass_over_imported()\n\n", "")
-    done = subprocess.run([sys.executable, "-c", before], check=True, capture_output=True, text=True)
-    assert done.stdout == "looked through\n"

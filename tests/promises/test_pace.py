@@ -56,3 +56,17 @@ def test_a_slow_machine_finds_the_line(slow_machine):
     found = harness.check_vjp(silu, silu_vjp, reference=Silu(), inputs="z=8,12")
     assert found.verdict == "FAIL"
     assert any("1 - s" in cause.repair.says for cause in found.causes if cause.repair), str(found)
+
+
+def test_nobody_waits_for_a_slow_candidate_to_be_trained(monkeypatch):
+    calls = []
+
+    def slow(weights, x, y):
+        calls.append(x)
+        return doubled(weights, x, y)
+
+    monkeypatch.setattr(learning, "monotonic", lambda: 1.0 * len(calls))  # as if each call slept for a second
+    found = harness.check(slow, "4-3-1", batch=8)
+    assert found.verdict == "FAIL"
+    assert found.learning is None
+    assert len(calls) < learning.STEPS
