@@ -44,17 +44,9 @@ def gelu_vjp(da: Array, z: Array) -> Array:
     return da * (Phi + z * phi)
 
 
-def _tanh(z: Array, square: Array) -> Array:
-    """T, of z and z^2."""
-    T = square * (ROOT_TWO_OVER_PI * CUBIC)
-    T += ROOT_TWO_OVER_PI
-    T *= z
-    return np.tanh(T)
-
-
 @primitive
 def gelu_tanh(z: Array) -> Array:
-    T = _tanh(z, z * z)
+    T = np.tanh(z * (ROOT_TWO_OVER_PI + ROOT_TWO_OVER_PI * CUBIC * (z * z)))
     T += 1
     T *= 0.5 * z
     return T
@@ -63,9 +55,8 @@ def gelu_tanh(z: Array) -> Array:
 @primitive
 def gelu_tanh_vjp(da: Array, z: Array) -> Array:
     square = z * z
-    T = _tanh(z, square)
-    slope = square * (3 * ROOT_TWO_OVER_PI * CUBIC)
-    slope += ROOT_TWO_OVER_PI
+    T = np.tanh(z * (ROOT_TWO_OVER_PI + ROOT_TWO_OVER_PI * CUBIC * square))
+    slope = ROOT_TWO_OVER_PI + 3 * ROOT_TWO_OVER_PI * CUBIC * square
     slope *= 1 - T * T  # before z: far out this is 0, and z^3 overflows
     slope *= z
     slope += 1
