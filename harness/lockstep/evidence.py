@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -23,12 +23,11 @@ from harness.candidates.conformance import BreachError
 from harness.candidates.implementation import Participant
 from harness.comparison.judge import Finding
 from harness.evaluation.point import Point
+from harness.results.record import Checked
 from impls import registry
 from impls.contract import Array, Arrays, CannotCompareError, Pass, Update, tensors_of
 from impls.graph import Graph, prefixed
 from impls.registry import REFERENCE
-
-Checked = Literal["full", "sample", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)

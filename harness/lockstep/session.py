@@ -25,7 +25,6 @@ from harness.inputs.datasets import Data
 from harness.inputs.datasets.loading import DATA_SETS, RANDOM
 from harness.inputs.schedule import EVERYTHING, Schedule, Turn, milestone
 from harness.lockstep.evidence import (
-    Checked,
     Evidence,
     StepEvidence,
     UpdateEvidence,
@@ -34,7 +33,7 @@ from harness.lockstep.evidence import (
     working_only,
 )
 from harness.lockstep.forecast import Watch
-from harness.results.record import DATA_KEPT, SCHEMA, Head
+from harness.results.record import DATA_KEPT, SCHEMA, Checked, Head
 from harness.results.verdicts import TWIN, distance, moved_by_one_ulp
 from impls import registry
 from impls.contract import Array, Pass, tensors_of

@@ -99,6 +99,10 @@ class Head(msgspec.Struct, frozen=True, tag="run", tag_field="kind"):
     y: list[Any] | None = None
 
 
+Checked = Literal["full", "sample", "none"]
+"""How much of a step is judged."""
+
+
 class Step(msgspec.Struct, frozen=True, tag="step", tag_field="kind"):
     """One step: the weights' digest, every implementation's loss, every row, every finding.
 
@@ -115,7 +119,7 @@ class Step(msgspec.Struct, frozen=True, tag="step", tag_field="kind"):
 
     step: int
     digest: str
-    checked: Literal["full", "sample", "none"]
+    checked: Checked
     losses: dict[str, float | None]
     rows: list[Row]
     findings: list[Finding]
